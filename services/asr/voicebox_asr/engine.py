@@ -1,0 +1,103 @@
+"""What a speech-to-text engine is."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+"""Every engine hears mono audio at this rate; the service resamples."""
+
+Samples = NDArray[np.float32]
+"""Mono audio at SAMPLE_RATE_HZ, shape (samples,), in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression."""
+
+    name: str
+    revision: str
+    licence: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word that was heard, in seconds from the utterance's first sample."""
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What an utterance said; `confidence` is 0 to 1, None where the engine does not tell."""
+
+    text: str
+    confidence: float | None
+    words: tuple[Word, ...]
+
+
+class VoiceActivity(Protocol):
+    """Tells speech from silence, frame by frame. One stream's state."""
+
+    @property
+    def frame_samples(self) -> int:
+        """How many samples a frame has."""
+
+    def is_speech(self, frame: Samples) -> bool:
+        """Whether a frame of exactly `frame_samples` samples holds speech."""
+
+
+class Session(Protocol):
+    """One stream's state: utterances one after the other. Used by one thread at a time."""
+
+    def begin(self) -> None:
+        """Begin an utterance."""
+
+    def feed(self, samples: Samples) -> None:
+        """Hear more of it."""
+
+    def interim(self) -> str:
+        """What it sounds like so far."""
+
+    def end(self) -> Heard:
+        """End it and tell what it said."""
+
+    def close(self) -> None:
+        """Free what the session holds. Called once, while nothing else runs."""
+
+
+class Engine(Protocol):
+    """A recogniser. Blocking, thread-safe, and knows nothing of gRPC or asyncio."""
+
+    @property
+    def name(self) -> str:
+        """Its entry point's name."""
+
+    @property
+    def model(self) -> Model:
+        """What it runs; known before it is loaded."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it is ready to hear at once."""
+
+    def load(self) -> None:
+        """Make ready to hear: the slow part. May be called again; raises voicebox_kit.errors.StartError when it cannot."""
+
+    def unload(self) -> None:
+        """Free its memory. Sessions that are open may fail."""
+
+    def open(self, language: str) -> Session:
+        """Begin a stream; `language` is BCP 47, empty for the engine's own.
+
+        Raises InvalidField("config.language") when the engine has no such language.
+        """
+
+    def voice_activity(self) -> VoiceActivity:
+        """A fresh detector for one stream."""
