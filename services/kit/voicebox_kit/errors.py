@@ -53,7 +53,7 @@ class InvalidField(VoiceboxError):
         self.field = field
 
 
-class _ResourceError(VoiceboxError):
+class ResourceError(VoiceboxError):
     """An error about one resource: its kind, as in `profile`, and its name, as in `profiles/ann`."""
 
     def __init__(self, kind: str, name: str, reason: str, sentence: str) -> None:
@@ -62,7 +62,7 @@ class _ResourceError(VoiceboxError):
         self.name = name
 
 
-class NotFound(_ResourceError):
+class NotFound(ResourceError):
     """There is no such resource."""
 
     code = Code.NOT_FOUND
@@ -71,7 +71,7 @@ class NotFound(_ResourceError):
         super().__init__(kind, name, f"{kind.upper()}_NOT_FOUND", f"There is no {kind} {name!r}.")
 
 
-class AlreadyExists(_ResourceError):
+class AlreadyExists(ResourceError):
     """The name is taken."""
 
     code = Code.ALREADY_EXISTS
@@ -80,7 +80,7 @@ class AlreadyExists(_ResourceError):
         super().__init__(kind, name, f"{kind.upper()}_EXISTS", f"The {kind} {name!r} exists already.")
 
 
-class EtagMismatch(_ResourceError):
+class EtagMismatch(ResourceError):
     """The resource changed since the caller last saw it."""
 
     code = Code.ABORTED

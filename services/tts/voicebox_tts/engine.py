@@ -1,6 +1,6 @@
 """What a text-to-speech engine is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -109,7 +109,7 @@ class Session(Protocol):
     def sample_rate_hz(self) -> int:
         """The rate of everything that it yields."""
 
-    def speak(self, sentence: str) -> Iterator[Speech]:
+    def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak one sentence after what was spoken before, yielding audio as early as it is made.
 
         Closing the iterator stops the engine within one step. Words' times go on from sentence to sentence.

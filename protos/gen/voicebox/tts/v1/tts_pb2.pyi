@@ -329,6 +329,7 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     SEED_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
+    AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -337,6 +338,10 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     """A UUID4 that makes the call idempotent: a retry records no second generation. Unset: the server draws one."""
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
+    ahead_seconds: builtins.float
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
+    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """
     @property
     def voice(self) -> global___VoiceSelection:
         """Whose voice. Default: the server's default voice."""
@@ -359,9 +364,10 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
         seed: builtins.int | None = ...,
         request_id: builtins.str = ...,
         skip_history: builtins.bool = ...,
+        ahead_seconds: builtins.float = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___StreamSynthesizeRequest = StreamSynthesizeRequest
@@ -618,6 +624,7 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     SEED_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
+    AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -626,6 +633,10 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     """A UUID4 that makes the call idempotent. Unset: the server draws one."""
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
+    ahead_seconds: builtins.float
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
+    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """
     @property
     def voice(self) -> global___VoiceSelection:
         """Whose voice. Default: the server's default voice."""
@@ -648,9 +659,10 @@ class PlaySpeechRequest(google.protobuf.message.Message):
         seed: builtins.int | None = ...,
         request_id: builtins.str = ...,
         skip_history: builtins.bool = ...,
+        ahead_seconds: builtins.float = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___PlaySpeechRequest = PlaySpeechRequest
@@ -688,12 +700,17 @@ class ConverseConfig(google.protobuf.message.Message):
     SEED_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
+    AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     seed: builtins.int
     """The same seed and pieces of text give the same samples. Unset: the server draws one and tells it."""
     request_id: builtins.str
     """A UUID4 that makes the call idempotent. Unset: the server draws one."""
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
+    ahead_seconds: builtins.float
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
+    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """
     @property
     def voice(self) -> global___VoiceSelection:
         """Whose voice. Default: the server's default voice."""
@@ -715,9 +732,10 @@ class ConverseConfig(google.protobuf.message.Message):
         seed: builtins.int | None = ...,
         request_id: builtins.str = ...,
         skip_history: builtins.bool = ...,
+        ahead_seconds: builtins.float = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___ConverseConfig = ConverseConfig

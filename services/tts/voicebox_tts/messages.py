@@ -1,0 +1,107 @@
+"""The core's events and engines as protos."""
+
+from collections.abc import Sequence
+
+from voicebox.models.v1 import models_pb2
+from voicebox.tts.v1 import tts_pb2
+from voicebox_kit.durations import to_duration
+from voicebox_sound.encode import Encoding
+
+from .engine import Capability, Engine, Phoneme, Voice, Word
+from .job import Profile
+from .roster import State
+from .synthesis import Finished, Started
+from .utterance import Chunk
+
+ENCODINGS = {
+    Encoding.PCM_S16LE: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    Encoding.WAV: tts_pb2.AUDIO_ENCODING_WAV,
+    Encoding.FLAC: tts_pb2.AUDIO_ENCODING_FLAC,
+    Encoding.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
+    Encoding.MP3: tts_pb2.AUDIO_ENCODING_MP3,
+}
+
+STATES = {
+    State.AVAILABLE: models_pb2.MODEL_STATE_AVAILABLE,
+    State.LOADING: models_pb2.MODEL_STATE_LOADING,
+    State.LOADED: models_pb2.MODEL_STATE_LOADED,
+    State.FAILED: models_pb2.MODEL_STATE_FAILED,
+}
+
+
+def capability(own: Capability) -> tts_pb2.Capability:
+    return tts_pb2.Capability.Value(f"CAPABILITY_{own}")
+
+
+def started(event: Started) -> tts_pb2.SynthesisStarted:
+    speaker, job = event.speaker, event.job
+    return tts_pb2.SynthesisStarted(
+        engine=speaker.engine.name,
+        model=speaker.engine.model.name,
+        voice=speaker.voice_name,
+        profile=job.source.name if isinstance(job.source, Profile) else "",
+        audio=tts_pb2.AudioSpec(encoding=ENCODINGS[job.encoding], sample_rate_hz=event.sample_rate_hz),
+        seed=job.seed,
+        request_id=job.request_id,
+        cloning=capability(speaker.cloning) if speaker.cloning else tts_pb2.CAPABILITY_UNSPECIFIED,
+        language=speaker.language,
+    )
+
+
+def chunk(event: Chunk) -> tts_pb2.AudioChunk:
+    return tts_pb2.AudioChunk(
+        sequence=event.sequence,
+        audio=event.audio,
+        offset=to_duration(event.offset_seconds),
+        duration=to_duration(event.duration_seconds),
+        words=words(event.words),
+        phonemes=_phonemes(event.phonemes),
+    )
+
+
+def finished(event: Finished) -> tts_pb2.SynthesisFinished:
+    return tts_pb2.SynthesisFinished(
+        sample_count=event.sample_count,
+        duration=to_duration(event.duration_seconds),
+        time_to_first_chunk=to_duration(event.first_chunk_seconds),
+        synthesis_time=to_duration(event.synthesis_seconds),
+        generation=event.generation,
+        warnings=event.warnings,
+    )
+
+
+def words(spoken: Sequence[Word]) -> list[tts_pb2.WordTiming]:
+    return [
+        tts_pb2.WordTiming(word=word.text, start_offset=to_duration(word.start_seconds), end_offset=to_duration(word.end_seconds))
+        for word in spoken
+    ]
+
+
+def _phonemes(spoken: Sequence[Phoneme]) -> list[tts_pb2.PhonemeTiming]:
+    return [tts_pb2.PhonemeTiming(phoneme=phoneme.ipa, start_offset=to_duration(phoneme.start_seconds)) for phoneme in spoken]
+
+
+def voice(engine: Engine, own: Voice, *, is_default: bool) -> tts_pb2.Voice:
+    return tts_pb2.Voice(
+        name=f"{engine.name}/{own.name}",
+        display_name=own.display_name,
+        engine=engine.name,
+        languages=own.languages,
+        sample_rate_hz=own.sample_rate_hz,
+        capabilities=[capability(each) for each in sorted(engine.capabilities)],
+        is_default=is_default,
+    )
+
+
+def model(engine: Engine, state: State, detail: str, *, device: str, is_default: bool) -> models_pb2.Model:
+    return models_pb2.Model(
+        name=f"models/{engine.model.name}",
+        engine=engine.name,
+        state=STATES[state],
+        detail=detail,
+        device=device if state is State.LOADED else "",
+        revision=engine.model.revision,
+        licence=engine.model.licence,
+        languages=engine.model.languages,
+        is_default=is_default,
+    )

@@ -1,0 +1,135 @@
+"""Speaks gRPC: every method checks its request, runs the one synthesizer, and answers in its own form."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from google.api import httpbody_pb2
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit import deadline, principal
+from voicebox_kit.errors import InvalidField, Unavailable, VoiceboxError
+from voicebox_kit.server import MAX_MESSAGE_BYTES
+from voicebox_sound.encode import content_type
+
+from . import messages
+from .requests import checked_text, to_job
+from .roster import Roster, speaks
+from .script import Script, WholeText, WrittenText
+from .synthesis import Event, Finished, Started, Synthesizer
+from .utterance import Chunk
+
+MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
+"""What fits into one answer, with room for its other fields."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
+    """The voicebox.tts.v1.TextToSpeechService."""
+
+    def __init__(self, synthesizer: Synthesizer, roster: Roster, ahead_seconds: float) -> None:
+        self._synthesizer, self._roster, self._ahead_seconds = synthesizer, roster, ahead_seconds
+
+    async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
+        response, audio = tts_pb2.SynthesizeResponse(), bytearray()
+        async with aclosing(self._speak(request, context)) as events:
+            async for event in events:
+                match event:
+                    case Started():
+                        response.started.CopyFrom(messages.started(event))
+                    case Chunk():
+                        audio += event.audio
+                        response.words.extend(messages.words(event.words))
+                    case Finished():
+                        response.finished.CopyFrom(messages.finished(event))
+                if len(audio) > MAX_UNARY_BYTES:
+                    raise InvalidField("text", "The audio does not fit into one answer: use StreamSynthesize.", "ANSWER_TOO_LARGE")
+        response.audio = bytes(audio)
+        return response
+
+    async def StreamSynthesize(
+        self, request: tts_pb2.StreamSynthesizeRequest, context: Context
+    ) -> AsyncIterator[tts_pb2.StreamSynthesizeResponse]:
+        async with aclosing(self._speak(request, context)) as events:
+            async for event in events:
+                yield tts_pb2.StreamSynthesizeResponse(**_field(event))
+
+    async def PlaySpeech(self, request: tts_pb2.PlaySpeechRequest, context: Context) -> AsyncIterator[tts_pb2.PlaySpeechResponse]:
+        kind = ""
+        async with aclosing(self._speak(request, context)) as events:
+            async for event in events:
+                if isinstance(event, Started):
+                    kind = content_type(event.job.encoding, event.sample_rate_hz)
+                elif isinstance(event, Chunk) and event.audio:
+                    yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
+
+    async def ConverseSynthesize(
+        self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context
+    ) -> AsyncIterator[tts_pb2.ConverseSynthesizeResponse]:
+        first = await anext(aiter(request_iterator), None)
+        if first is None or not first.HasField("config"):
+            raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
+        job = to_job(first.config, principal.owner(context), self._ahead_seconds)
+        script = WrittenText()
+        writer = asyncio.create_task(_write(request_iterator, script))
+        try:
+            async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
+                async for event in events:
+                    yield tts_pb2.ConverseSynthesizeResponse(**_field(event))
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
+        response = tts_pb2.ListVoicesResponse()
+        for engine in self._roster.engines.values():
+            if request.engine not in ("", engine.name):
+                continue
+            try:
+                voices = await self._roster.voices(engine)
+            except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
+                continue
+            for voice in voices:
+                if not request.language or speaks(voice, request.language):
+                    is_default = engine is self._roster.default and voice.name == engine.default_voice
+                    response.voices.append(messages.voice(engine, voice, is_default=is_default))
+        response.voices.sort(key=lambda voice: (not voice.is_default, voice.name))
+        return response
+
+    def _speak(
+        self, request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest, context: Context
+    ) -> Any:
+        script: Script = WholeText(checked_text(request.text))
+        job = to_job(request, principal.owner(context), self._ahead_seconds)
+        return self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))
+
+
+def _field(event: Event) -> dict[str, Any]:
+    match event:
+        case Started():
+            return {"started": messages.started(event)}
+        case Chunk():
+            return {"chunk": messages.chunk(event)}
+        case Finished():
+            return {"finished": messages.finished(event)}
+
+
+async def _write(requests: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], script: WrittenText) -> None:
+    """Hand the client's text on until it closes its side; what is wrong with it ends the script."""
+    try:
+        async for request in requests:
+            match request.WhichOneof("message"):
+                case "text":
+                    await script.write(request.text)
+                case "control" if request.control == tts_pb2.CONVERSE_CONTROL_FLUSH:
+                    await script.flush()
+                case "control":
+                    raise InvalidField("control", f"There is no control {request.control}.")
+                case _:
+                    raise InvalidField("config", "Only the first message may be the config.", "CONFIG_TWICE")
+        await script.end()
+    except VoiceboxError as error:
+        await script.end(error)

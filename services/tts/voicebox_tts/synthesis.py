@@ -1,0 +1,187 @@
+"""Makes an utterance: admits it, finds its speaker, speaks it at a measured pace, and keeps it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from voicebox_kit.bridge import in_thread
+from voicebox_kit.errors import Exhausted, InvalidField
+from voicebox_kit.pacer import Pacer
+from voicebox_kit.permits import Permits
+from voicebox_sound.encode import default_rate, open_encoder
+
+from . import record
+from .casting import Casting, Speaker
+from .history import History
+from .job import Job
+from .record import Ending
+from .script import Script
+from .spool import Draft
+from .utterance import Chunk, Utterance
+
+
+@dataclass(frozen=True)
+class Started:
+    """Who really speaks, and how."""
+
+    job: Job
+    speaker: Speaker
+    sample_rate_hz: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How the utterance went. `generation` names its record in the history, or is empty."""
+
+    sample_count: int
+    duration_seconds: float
+    first_chunk_seconds: float
+    synthesis_seconds: float
+    generation: str
+    warnings: tuple[str, ...]
+
+
+Event = Started | Chunk | Finished
+
+
+@dataclass
+class _Course:
+    """How an utterance goes, in seconds of the clock."""
+
+    arrived: float
+    first_chunk_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    """For the client: while it took a chunk, and to keep the pace."""
+    ending: Ending = Ending.FAILED
+    warnings: list[str] = field(default_factory=list)
+
+
+class Synthesizer:
+    """The core that every method of the service shares."""
+
+    def __init__(
+        self,
+        casting: Casting,
+        history: History,
+        permits: Permits,
+        executor: Executor,
+        registry: CollectorRegistry,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._casting, self._history, self._permits, self._executor, self._clock = casting, history, permits, executor, clock
+        self._spoken = Counter("voicebox_tts_audio_seconds", "Seconds of sound made.", ["engine"], registry=registry)
+        self._first_chunk = Histogram(
+            "voicebox_tts_first_chunk_seconds",
+            "From a request's arrival to its first audio.",
+            ["engine"],
+            registry=registry,
+            buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5),
+        )
+
+    async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
+        """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started."""
+        course = _Course(self._clock())
+        async with self._permits.take():
+            speaker = await self._casting.cast(job, timeout_seconds)
+            rate = job.sample_rate_hz or default_rate(job.encoding, speaker.voice.sample_rate_hz)
+            session = await asyncio.get_running_loop().run_in_executor(self._executor, speaker.open, job.style, job.seed)
+            course.warnings.extend(speaker.warnings)
+            draft = self._draft(job, rate, course)
+            utterance = Utterance(session, open_encoder(job.encoding, rate), rate, draft)
+            generation = ""
+            try:
+                async with aclosing(self._paced(utterance, script, job, course)) as chunks:
+                    async for chunk in chunks:
+                        if chunk.sequence == 0:
+                            yield Started(job, speaker, rate)
+                        yield chunk
+                course.ending = Ending.COMPLETED
+            except (asyncio.CancelledError, GeneratorExit):
+                course.ending = Ending.CANCELLED
+                raise
+            finally:
+                utterance.close()
+                kept = self._keep(draft, job, speaker, script.text, utterance.sample_count, rate, course)
+                generation = await asyncio.shield(kept)
+            yield self._finished(utterance.sample_count, rate, course, generation)
+
+    async def _paced(self, utterance: Utterance, script: Script, job: Job, course: _Course) -> AsyncGenerator[Chunk, None]:
+        """The chunks, no faster than the job's pace; what the reader and the pace cost is counted as waiting."""
+        pacer = Pacer(job.ahead_seconds, self._clock)
+        async with aclosing(self._chunks(utterance, script)) as chunks:
+            async for chunk in chunks:
+                made = self._clock()
+                if chunk.sequence == 0:
+                    course.first_chunk_seconds = made - course.arrived
+                yield chunk
+                if delay := pacer.delay_seconds(chunk.offset_seconds + chunk.duration_seconds):
+                    await asyncio.sleep(delay)
+                course.waited_seconds += self._clock() - made
+        if utterance.sample_count == 0:
+            raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
+
+    async def _chunks(self, utterance: Utterance, script: Script) -> AsyncGenerator[Chunk, None]:
+        async for sentence in script.sentences():
+            async with aclosing(in_thread(utterance.speak(sentence), self._executor)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        async with aclosing(in_thread(utterance.finish(), self._executor)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def _draft(self, job: Job, rate: int, course: _Course) -> Draft | None:
+        """The record's audio; a history that cannot be written is a warning, for speech goes on."""
+        if not job.keep:
+            return None
+        try:
+            return self._history.draft(rate)
+        except (Exhausted, OSError) as error:
+            course.warnings.append(f"The history does not keep this: {error}")
+            return None
+
+    async def _keep(self, draft: Draft | None, job: Job, speaker: Speaker, text: str, sample_count: int, rate: int, course: _Course) -> str:
+        """Put the record where it cannot be lost; gives its name, or nothing where none is kept."""
+        self._spoken.labels(speaker.engine.name).inc(sample_count / rate)
+        self._first_chunk.labels(speaker.engine.name).observe(course.first_chunk_seconds)
+        if draft is None:
+            return ""
+        if sample_count == 0:
+            draft.discard()
+            return ""
+        generation = record.generation(
+            job,
+            speaker,
+            text=text,
+            sample_rate_hz=rate,
+            duration_seconds=sample_count / rate,
+            first_chunk_seconds=course.first_chunk_seconds,
+            synthesis_seconds=self._synthesis_seconds(course),
+            ending=course.ending,
+            warnings=tuple(course.warnings),
+        )
+        try:
+            delivered = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
+        except OSError as error:
+            draft.discard()
+            course.warnings.append(f"The history does not keep this: {error}")
+            return ""
+        if not delivered:
+            course.warnings.append("The catalog does not answer: the history shows this generation later.")
+        return generation.name
+
+    def _synthesis_seconds(self, course: _Course) -> float:
+        return self._clock() - course.arrived - course.waited_seconds
+
+    def _finished(self, sample_count: int, rate: int, course: _Course, generation: str) -> Finished:
+        return Finished(
+            sample_count,
+            sample_count / rate,
+            course.first_chunk_seconds,
+            self._synthesis_seconds(course),
+            generation,
+            tuple(course.warnings),
+        )
