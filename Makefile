@@ -1,0 +1,51 @@
+# voicebox: every target is a few lines; setup.sh makes what they stand on.
+BIN := .venv/bin
+PACKAGES := $(wildcard protos/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
+SERVICES := catalog tts asr gateway
+BUF := .tools/buf/node_modules/.bin/buf
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: run run-apart demo test check bench protos clean
+
+run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
+	@exec $(BIN)/voicebox serve $(SERVICES)
+
+run-apart: .venv/run.stamp  ## The same, one process for each service
+	@trap 'kill -TERM 0 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
+
+demo: .venv/dev.stamp  ## A profile, speech in its voice, and what the recogniser hears
+	@$(BIN)/python demo/demo.py
+
+test: .venv/dev.stamp  ## Everything that needs no GPU and no download
+	$(BIN)/pytest -n 2 --dist loadfile -m "not gpu and not download" -q
+
+check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, imports, protos, manifests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BUF) lint protos/gen/voicebox/descriptors.binpb --config protos/buf.yaml
+	$(BUF) breaking protos/gen/voicebox/descriptors.binpb --against protos/released.binpb --config protos/buf.yaml
+	protos/check-generated.sh .tools/protoc/bin/python
+	$(BIN)/pytest -q tests/deploy
+
+bench: .venv/dev.stamp  ## The figures of docs/benchmarks.md
+	@$(BIN)/python bench/run.py
+
+protos: .tools/protoc.stamp  ## Regenerate protos/gen
+	protos/generate.sh .tools/protoc/bin/python $(CURDIR)/protos/gen
+
+clean:  ## Remove what these targets made, and keep var/, which holds your data
+	rm -rf .venv .tools out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/run.stamp: setup.sh constraints.txt $(PACKAGES)
+	@./setup.sh run
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
+	@./setup.sh dev
+
+.tools/protoc.stamp: setup.sh
+	@./setup.sh protos
+
+.tools/buf.stamp: setup.sh
+	@./setup.sh buf

@@ -1,0 +1,66 @@
+"""What all tests share: real speech, services on free ports, and channels to them."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+from voicebox_kit.server import OpenService, Serving
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class SpeechData:
+    """Recordings of real people, with what they say."""
+
+    folder: Path
+    transcripts: Mapping[str, str]
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+
+@pytest.fixture(scope="session")
+def speech_data() -> SpeechData:
+    """Real human speech: $VOICEBOX_SPEECH_DATA, or shared/data/speech beside the repository."""
+    folder = Path(os.environ.get("VOICEBOX_SPEECH_DATA", REPOSITORY.parent / "shared" / "data" / "speech"))
+    if not (folder / "transcripts.tsv").exists():
+        pytest.skip(f"no recordings in {folder}: set VOICEBOX_SPEECH_DATA")
+    lines = (folder / "transcripts.tsv").read_text().splitlines()[1:]
+    return SpeechData(folder, dict(line.split("\t", 1) for line in lines))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that a test started, and a channel to it."""
+
+    serving: Serving
+    channel: grpc.aio.Channel
+
+    @property
+    def address(self) -> str:
+        return self.serving.endpoints[0].address
+
+    @property
+    def metrics_address(self) -> str:
+        return self.serving.endpoints[1].address
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Running]]]:
+    """Starts a service by its open_service on free ports, with its data under tmp_path; further variables by keyword."""
+    async with AsyncExitStack() as stack:
+
+        async def start(open_service: OpenService, **env: str) -> Running:
+            free = {f"{name}_ADDRESS": "127.0.0.1:0" for name in ("TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS")}
+            own = open_service.__module__.removeprefix("voicebox_").partition(".")[0].upper()
+            fixed = {"VOICEBOX_DATA": str(tmp_path), "VOICEBOX_GRACE_SECONDS": "0", f"{own}_ADDRESS": "127.0.0.1:0"}
+            serving = await stack.enter_async_context(open_service({**free, **fixed, **env}))
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(serving.endpoints[0].address))
+            return Running(serving, channel)
+
+        yield start
