@@ -14,7 +14,7 @@ run-apart: .venv/run.stamp  ## The same, one process for each service
 	@trap 'kill -TERM 0 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
 
 demo: .venv/dev.stamp  ## A profile, speech in its voice, and what the recogniser hears
-	@$(BIN)/python demo/demo.py
+	@$(BIN)/python -m demo
 
 test: .venv/dev.stamp  ## Everything that needs no GPU and no download
 	$(BIN)/pytest -n 2 --dist loadfile -m "not gpu and not download" -q
@@ -27,10 +27,11 @@ check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, im
 	$(BUF) lint protos/gen/voicebox/descriptors.binpb --config protos/buf.yaml
 	$(BUF) breaking protos/gen/voicebox/descriptors.binpb --against protos/released.binpb --config protos/buf.yaml
 	protos/check-generated.sh .tools/protoc/bin/python
+	deploy/fetch-tools.sh
 	$(BIN)/pytest -q tests/deploy
 
 bench: .venv/dev.stamp  ## The figures of docs/benchmarks.md
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run
 
 protos: .tools/protoc.stamp  ## Regenerate protos/gen
 	protos/generate.sh .tools/protoc/bin/python $(CURDIR)/protos/gen

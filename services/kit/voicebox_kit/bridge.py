@@ -1,7 +1,7 @@
 """Reads a blocking generator from the event loop, one item at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
@@ -10,7 +10,7 @@ T = TypeVar("T")
 _END = object()
 
 
-async def in_thread(items: Generator[T, Any, Any], executor: Executor) -> AsyncIterator[T]:
+async def in_thread(items: Generator[T, Any, Any], executor: Executor) -> AsyncGenerator[T, None]:
     """Yield `items`, each made in `executor`, and close the generator there when the reader leaves.
 
     The next item is made only when it is asked for, so a slow reader slows the maker. Leaving waits for the step that

@@ -12,7 +12,7 @@ from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from . import request_id
-from .errors import Unavailable, VoiceboxError
+from .errors import Unavailable, Unsupported, VoiceboxError
 from .status import DETAILS_HEADER, internal, to_status
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,8 @@ async def _mapped(context: Context) -> AsyncIterator[None]:
         await _abort(context, to_status(Unavailable("UPSTREAM", "A service that this one needs does not answer."), identity), identity)
     except (grpc.aio.AbortError, asyncio.CancelledError):
         raise
+    except NotImplementedError:  # what generated servicers raise for a method that nobody wrote
+        await _abort(context, to_status(Unsupported("METHOD_NOT_SERVED", "This server does not serve this method."), identity), identity)
     except Exception:
         log.exception("bug")
         await _abort(context, internal(identity), identity)

@@ -1,5 +1,7 @@
 """The core's events and engines as protos."""
 
+from __future__ import annotations  # the enums' ValueType exists for type checkers only
+
 from collections.abc import Sequence
 
 from voicebox.models.v1 import models_pb2
@@ -29,7 +31,7 @@ STATES = {
 }
 
 
-def capability(own: Capability) -> tts_pb2.Capability:
+def capability(own: Capability) -> tts_pb2.Capability.ValueType:
     return tts_pb2.Capability.Value(f"CAPABILITY_{own}")
 
 
@@ -105,3 +107,9 @@ def model(engine: Engine, state: State, detail: str, *, device: str, is_default:
         languages=engine.model.languages,
         is_default=is_default,
     )
+
+
+def content_type(event: Started) -> str:
+    """The media type of an utterance's file; headerless samples tell their rate in it."""
+    kind = event.job.encoding.content_type
+    return f"{kind};rate={event.sample_rate_hz}" if event.job.encoding is Encoding.PCM_S16LE else kind

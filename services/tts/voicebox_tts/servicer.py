@@ -12,7 +12,8 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import deadline, principal
 from voicebox_kit.errors import InvalidField, Unavailable, VoiceboxError
 from voicebox_kit.server import MAX_MESSAGE_BYTES
-from voicebox_sound.encode import content_type
+from voicebox_sound.encode import Encoding
+from voicebox_sound.headers import completed
 
 from . import messages
 from .requests import checked_text, to_job
@@ -34,11 +35,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self._synthesizer, self._roster, self._ahead_seconds = synthesizer, roster, ahead_seconds
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
-        response, audio = tts_pb2.SynthesizeResponse(), bytearray()
+        response, audio, encoding = tts_pb2.SynthesizeResponse(), bytearray(), Encoding.WAV
         async with aclosing(self._speak(request, context)) as events:
             async for event in events:
                 match event:
                     case Started():
+                        encoding = event.job.encoding
                         response.started.CopyFrom(messages.started(event))
                     case Chunk():
                         audio += event.audio
@@ -47,7 +49,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                         response.finished.CopyFrom(messages.finished(event))
                 if len(audio) > MAX_UNARY_BYTES:
                     raise InvalidField("text", "The audio does not fit into one answer: use StreamSynthesize.", "ANSWER_TOO_LARGE")
-        response.audio = bytes(audio)
+        response.audio = completed(encoding, bytes(audio), response.finished.sample_count)
         return response
 
     async def StreamSynthesize(
@@ -62,7 +64,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         async with aclosing(self._speak(request, context)) as events:
             async for event in events:
                 if isinstance(event, Started):
-                    kind = content_type(event.job.encoding, event.sample_rate_hz)
+                    kind = messages.content_type(event)
                 elif isinstance(event, Chunk) and event.audio:
                     yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
 

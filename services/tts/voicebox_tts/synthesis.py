@@ -12,7 +12,7 @@ from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import Exhausted, InvalidField
 from voicebox_kit.pacer import Pacer
 from voicebox_kit.permits import Permits
-from voicebox_sound.encode import default_rate, open_encoder
+from voicebox_sound.encode import Encoding, open_encoder, supported_rate
 
 from . import record
 from .casting import Casting, Speaker
@@ -22,6 +22,8 @@ from .record import Ending
 from .script import Script
 from .spool import Draft
 from .utterance import Chunk, Utterance
+
+MOST_RATE_HZ = 48_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Synthesizer:
         course = _Course(self._clock())
         async with self._permits.take():
             speaker = await self._casting.cast(job, timeout_seconds)
-            rate = job.sample_rate_hz or default_rate(job.encoding, speaker.voice.sample_rate_hz)
+            rate = job.sample_rate_hz or _default_rate(job.encoding, speaker.voice.sample_rate_hz)
             session = await asyncio.get_running_loop().run_in_executor(self._executor, speaker.open, job.style, job.seed)
             course.warnings.extend(speaker.warnings)
             draft = self._draft(job, rate, course)
@@ -185,3 +187,8 @@ class Synthesizer:
             generation,
             tuple(course.warnings),
         )
+
+
+def _default_rate(encoding: Encoding, engine_rate_hz: int) -> int:
+    """The engine's own rate, or the best that the encoding knows."""
+    return engine_rate_hz if supported_rate(encoding, engine_rate_hz) else MOST_RATE_HZ

@@ -136,7 +136,7 @@ class AudioSpec(google.protobuf.message.Message):
     encoding: global___AudioEncoding.ValueType
     """How the audio is written. Default: WAV."""
     sample_rate_hz: builtins.int
-    """Samples per second, 8000 to 48000. Default 0: the engine's own rate (for Ogg Opus 48000)."""
+    """Samples per second, 8000 to 48000. Default 0: the engine's own rate (48000 where the encoding does not know that rate)."""
     def __init__(
         self,
         *,

@@ -1,0 +1,66 @@
+"""Recognition: word error rate on real speech, and what the service costs over the decoder alone."""
+
+import os
+import string
+import time
+from pathlib import Path
+
+import grpc
+import jiwer
+import pocketsphinx
+import soundfile
+import soxr
+from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+
+from bench.figures import Figure
+from bench.launch import Platform
+
+RATE_HZ = 16_000
+
+
+def measure(running: Platform) -> list[Figure]:
+    """Each recording by the bare decoder and through the service, one after the other."""
+    folder = Path(os.environ.get("VOICEBOX_SPEECH_DATA", Path(__file__).parents[2] / "shared" / "data" / "speech"))
+    if not (folder / "transcripts.tsv").exists():
+        print(f"asr: no recordings in {folder}; set VOICEBOX_SPEECH_DATA")
+        return []
+    rows = [line.split("\t", 1) for line in (folder / "transcripts.tsv").read_text().splitlines()[1:]]
+    decoder = pocketsphinx.Decoder(samprate=RATE_HZ, loglevel="FATAL")
+    said, heard_bare, heard, bare_seconds, seconds, sound = [], [], [], 0.0, 0.0, 0.0
+    with grpc.insecure_channel(running.asr) as channel:
+        stub = asr_pb2_grpc.SpeechToTextServiceStub(channel)
+        stub.Recognize(asr_pb2.RecognizeRequest(audio=(folder / rows[1][0]).read_bytes()), timeout=60)
+        for name, transcript in rows:
+            data = (folder / name).read_bytes()
+            text, took, length = by_decoder(decoder, folder / name)
+            began = time.perf_counter()
+            answer = stub.Recognize(asr_pb2.RecognizeRequest(audio=data), timeout=300)
+            seconds += time.perf_counter() - began
+            bare_seconds, sound = bare_seconds + took, sound + length
+            said.append(plain(transcript))
+            heard_bare.append(plain(text))
+            heard.append(plain(answer.transcript))
+    return [
+        Figure("asr word error rate, all recordings", jiwer.wer(said, heard), "", 0.25),
+        Figure("asr word error rate, decoder alone", jiwer.wer(said, heard_bare), ""),
+        Figure("asr real-time factor, service", seconds / sound, ""),
+        Figure("asr real-time factor, decoder alone", bare_seconds / sound, ""),
+        Figure("asr time, service over decoder", seconds / bare_seconds, "", 1.15),
+    ]
+
+
+def by_decoder(decoder: pocketsphinx.Decoder, path: Path) -> tuple[str, float, float]:
+    """What the bare decoder hears in a whole file, the seconds it took, reading and resampling included, and the file's length."""
+    began = time.perf_counter()
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = soxr.resample(samples.mean(axis=1), rate, RATE_HZ)
+    decoder.start_utt()
+    decoder.process_raw((mono * 32767).astype("<i2").tobytes(), full_utt=True)
+    decoder.end_utt()
+    hypothesis = decoder.hyp()
+    return hypothesis.hypstr if hypothesis else "", time.perf_counter() - began, len(samples) / rate
+
+
+def plain(text: str) -> str:
+    """Lower case, no punctuation."""
+    return text.lower().translate(str.maketrans("-", " ", string.punctuation.replace("-", "")))

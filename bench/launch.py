@@ -1,0 +1,84 @@
+"""Starts the platform as its users do, on free ports, and stops it: for the demo, the benchmarks and the platform tests."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ALL = ("catalog", "tts", "asr", "gateway")
+VOICEBOX = Path(sys.executable).with_name("voicebox")
+START_SECONDS = 120.0
+
+
+class PlatformFailed(Exception):
+    """The platform did not start; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform that serves: its addresses as `host:port`, its process, and how long it took to be SERVING."""
+
+    gateway: str
+    tts: str
+    asr: str
+    catalog: str
+    process: subprocess.Popen[str]
+    start_seconds: float
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextmanager
+def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Iterator[Platform]:
+    """Serve `services` in one process with their data in `data`; raises PlatformFailed when they do not start."""
+    names = ("GATEWAY", "TTS", "ASR", "CATALOG", "TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS", "GATEWAY_ADMIN")
+    addresses = {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)}
+    environment = {**os.environ, **addresses, "VOICEBOX_DATA": str(data), "LOG_LEVEL": "WARNING", **variables}
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "log"
+    began = time.monotonic()
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [VOICEBOX, "serve", *services], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+        )
+    try:
+        _wait_until_serving(process, log)
+        took = time.monotonic() - began
+        yield Platform(*(addresses[f"{name}_ADDRESS"] for name in names[:4]), process, took)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+
+def _wait_until_serving(process: subprocess.Popen[str], log: Path) -> None:
+    """The endpoints are printed once everything is SERVING."""
+    assert process.stdout is not None
+    if not process.stdout.readline():
+        raise PlatformFailed(log.read_text())
+
+
+def memory_bytes(pid: int) -> int:
+    """The memory of a process and its children, shared pages counted once: the sum of their proportional set sizes."""
+    total = 0
+    for each in (pid, *_descendants(pid)):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+            total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    return [each for child in children for each in (child, *_descendants(child))]

@@ -1,0 +1,57 @@
+"""Prints every figure of docs/benchmarks.md. `make bench`, or `python -m bench.run tts asr` for some."""
+
+import asyncio
+import os
+import platform as machine
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import asr, catalog, tts
+from bench.figures import Figure
+from bench.launch import memory_bytes, platform
+
+
+def start(folder: Path) -> list[Figure]:
+    """From the command to SERVING, twice, since the first start fills the disk cache; and the memory of the idle services."""
+    with platform(folder):
+        pass
+    with platform(folder) as running:
+        seconds = running.start_seconds
+    with platform(folder, ("catalog", "tts", "asr")) as running:
+        memory = memory_bytes(running.process.pid)
+    return [
+        Figure("start, from the command to SERVING", seconds, "s", 5),
+        Figure("idle memory, three services in one process", memory / 2**20, "MiB", 400 * 1e6 / 2**20),
+    ]
+
+
+def served(measure: Callable[..., list[Figure]]) -> Callable[[Path], list[Figure]]:
+    """A benchmark that wants a platform."""
+
+    def run(folder: Path) -> list[Figure]:
+        with platform(folder) as running:
+            return measure(running)
+
+    return run
+
+
+BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
+    "start": start,
+    "tts": served(tts.measure),
+    "asr": served(asr.measure),
+    "catalog": lambda _: asyncio.run(catalog.measure()),
+}
+
+
+def main() -> None:
+    print(f"{machine.system()} {machine.machine()}, {os.cpu_count()} cores, Python {machine.python_version()}")
+    for name in sys.argv[1:] or BENCHMARKS:
+        with TemporaryDirectory() as folder:
+            for figure in BENCHMARKS[name](Path(folder)):
+                print(figure.line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

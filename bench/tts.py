@@ -1,0 +1,104 @@
+"""Speech: time to first audio by each way in, and what the service costs over its engine. flite, 20 words."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import grpc
+import httpx
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_tts.engine import Style
+from voicebox_tts.engines.flite import FliteEngine
+
+from bench.figures import Figure, quantile
+from bench.launch import Platform
+
+TEXT = "The old man by the harbour told us a long story about the ships that came home in winter storms."
+WARM_UP, RUNS = 5, 60
+
+
+def measure(running: Platform) -> list[Figure]:
+    """First audio direct, through Envoy by gRPC, and by HTTP, interleaved so that noise falls on all alike; then throughput."""
+    with grpc.insecure_channel(running.tts) as direct, grpc.insecure_channel(running.gateway) as through, httpx.Client() as http:
+        ways: dict[str, Callable[[], float]] = {
+            "gRPC direct": lambda: first_audio_by_grpc(direct),
+            "gRPC through Envoy": lambda: first_audio_by_grpc(through),
+            "HTTP through Envoy": lambda: first_audio_by_http(http, running.gateway),
+        }
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for run in range(WARM_UP + RUNS):
+            for way, first_audio in ways.items():
+                seconds = first_audio()
+                if run >= WARM_UP:
+                    times[way].append(1000 * seconds)
+        base = quantile(times["gRPC direct"], 0.5)
+        first = [
+            Figure(f"tts first audio p50, {way}", quantile(each, 0.5), "ms", base + 3 if way[-5:] == "Envoy" else 15)
+            for way, each in times.items()
+        ]
+        tails = [Figure(f"tts first audio p99, {way}", quantile(each, 0.99), "ms") for way, each in times.items()]
+        return [*first, *tails, *throughput(direct)]
+
+
+def request() -> tts_pb2.StreamSynthesizeRequest:
+    """Twenty words as headerless samples, so that the first bytes are sound."""
+    return tts_pb2.StreamSynthesizeRequest(text=TEXT, audio={"encoding": "AUDIO_ENCODING_PCM_S16LE"}, ahead_seconds=3600)
+
+
+def first_audio_by_grpc(channel: grpc.Channel) -> float:
+    """Seconds from the call to the first chunk at the client; the rest of the stream is read too."""
+    began = time.perf_counter()
+    first = 0.0
+    for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(request(), timeout=60):
+        if event.HasField("chunk") and not first:
+            first = time.perf_counter() - began
+    return first
+
+
+def first_audio_by_http(http: httpx.Client, gateway: str) -> float:
+    """Seconds from the POST to the first byte of sound."""
+    body = {"text": TEXT, "audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE"}, "aheadSeconds": 3600}
+    began = time.perf_counter()
+    first = 0.0
+    with http.stream("POST", f"http://{gateway}/v1/speech:play", json=body, timeout=60) as response:
+        for _ in response.iter_raw():
+            first = first or time.perf_counter() - began
+    return first
+
+
+def throughput(channel: grpc.Channel) -> list[Figure]:
+    """Sound per second, whole streams one after the other, against the engine alone in a loop; the two take turns."""
+    engine = FliteEngine()
+    engine.load()
+    bare, served = [], []
+    for run in range(WARM_UP + RUNS // 2):
+        pair = timed(lambda: by_engine(engine)), timed(lambda: by_service(channel))
+        if run >= WARM_UP:
+            bare.append(pair[0])
+            served.append(pair[1])
+    factor, engine_factor = quantile(served, 0.5), quantile(bare, 0.5)
+    return [
+        Figure("tts real-time factor, streamed through gRPC", factor, "", 0.05),
+        Figure("tts real-time factor, engine alone", engine_factor, ""),
+        Figure("tts throughput, service over engine", engine_factor / factor, "", at_least=0.8),
+    ]
+
+
+def timed(speak: Callable[[], Iterator[float]]) -> float:
+    """Real-time factor: seconds of work for each second of sound."""
+    began = time.perf_counter()
+    sound = sum(speak())
+    return (time.perf_counter() - began) / sound
+
+
+def by_engine(engine: FliteEngine) -> Iterator[float]:
+    session = engine.open(engine.default_voice, Style(), seed=1)
+    for speech in session.speak(TEXT):
+        yield len(speech.samples) / session.sample_rate_hz
+    session.close()
+
+
+def by_service(channel: grpc.Channel) -> Iterator[float]:
+    asked = request()
+    asked.seed = 1
+    for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(asked, timeout=60):
+        yield event.chunk.duration.ToMicroseconds() / 1e6

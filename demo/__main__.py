@@ -1,0 +1,75 @@
+"""A profile from a real voice, speech in its likeness, and what the recogniser hears of both. Run by `make demo`."""
+
+import os
+import string
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import jiwer
+from voicebox_client import Client, VoiceboxClientError
+
+from bench.launch import PlatformFailed, platform
+
+OUT = Path("out")
+TEXT = "The quick brown fox jumps over the lazy dog. Every morning the old man walks to the harbour and looks at the ships."
+OWN_VOICE = "awb"
+
+
+def speech_folder() -> Path:
+    """Recordings of real people: $VOICEBOX_SPEECH_DATA, or shared/data/speech beside the repository."""
+    return Path(os.environ.get("VOICEBOX_SPEECH_DATA", Path(__file__).parents[2] / "shared" / "data" / "speech"))
+
+
+def word_error_rate(said: str, heard: str) -> float:
+    """Wrong, missing and added words for each word that was said; case and punctuation do not count."""
+    plain = str.maketrans("", "", string.punctuation)
+    return jiwer.wer(said.lower().translate(plain), heard.lower().translate(plain))
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    with TemporaryDirectory() as data, platform(Path(data)) as running, Client(running.gateway) as client:
+        print(f"The platform serves at {running.gateway}; it took {running.start_seconds:.1f} s.")
+        sample, transcript = a_real_voice(client)
+        profile = client.create_profile("Demo", "demo", consent_statement="A recording in the public domain.")
+        client.add_sample(profile.name, sample, transcript)
+        print(f"Created {profile.name} from {sample.name}.")
+        speak(client, profile.name)
+        listen(client, OUT / "demo.wav", TEXT)
+        listen(client, sample, transcript)
+        print("History:")
+        for generation in client.list_generations():
+            print(
+                f"  {generation.name}  {generation.voice}  {generation.profile or '-'}  {generation.duration.ToMilliseconds() / 1000:.1f} s"
+            )
+
+
+def a_real_voice(client: Client) -> tuple[Path, str]:
+    """A recording with its transcript; without the recordings, one that the platform speaks itself."""
+    folder = speech_folder()
+    if (folder / "transcripts.tsv").exists():
+        rows = dict(line.split("\t", 1) for line in (folder / "transcripts.tsv").read_text().splitlines())
+        return folder / "LJ001-0009.wav", rows["LJ001-0009.wav"]
+    print(f"No recordings in {folder} (VOICEBOX_SPEECH_DATA names another folder): a built-in voice stands in for a person.")
+    path = OUT / "sample.wav"
+    client.say(TEXT, voice=OWN_VOICE).save(path)
+    return path, TEXT
+
+
+def speak(client: Client, profile: str) -> None:
+    finished = client.say(TEXT, profile=profile).save(OUT / "demo.wav")
+    print(f"Spoke {finished.duration.ToMilliseconds() / 1000:.1f} s in that voice's likeness to {OUT / 'demo.wav'}; ", end="")
+    print(f"first audio after {finished.time_to_first_chunk.ToMicroseconds() / 1000:.0f} ms.")
+
+
+def listen(client: Client, path: Path, said: str) -> None:
+    heard = client.transcribe(path).transcript
+    print(f"Heard in {path.name} (word error rate {word_error_rate(said, heard):.2f}): {heard}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (PlatformFailed, VoiceboxClientError, OSError) as error:
+        sys.exit(f"demo: {error}")

@@ -1,0 +1,97 @@
+"""Reads every container but WAV with FFmpeg's libraries, in the confined child only."""
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+import av
+import av.error
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from voicebox_sound.errors import AudioError, Reason
+from voicebox_sound.intake import Intake, KeptIntake
+from voicebox_sound.pcm import Samples
+from voicebox_sound.reading import Piece, Reading
+
+_DEMUXERS = {"flac": "flac", "ogg": "ogg", "mp3": "mp3", "aac": "aac", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "webm": "matroska,webm"}
+_CODECS = {"flac", "mp3", "mp3float", "opus", "libopus", "vorbis", "aac", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}
+_OPTIONS = {
+    "format_whitelist": ",".join(_DEMUXERS.values()),
+    "codec_whitelist": ",".join(sorted(_CODECS)),
+    "protocol_whitelist": "none",
+    # Live audio must come out at once: FFmpeg would by default hold back 5 MB or 5 s to learn about the streams.
+    # Whatever it then guesses wrong does not matter, since rate and channels are taken from each decoded frame.
+    "probesize": "32",
+    "max_probe_packets": "1",
+}
+_PADDING_SECONDS = 0.2
+"""How much less than promised is still whole: encoders pad by up to 2,304 samples and count that."""
+
+
+def open_libav(intake: Intake, container: str) -> Reading:
+    """Reads the header. AudioError AUDIO_UNREADABLE when it is broken, AUDIO_FORMAT_REFUSED when no audio codec that is read is in it."""
+    file = KeptIntake(intake) if container == "mp4" else _Forward(intake)
+    try:
+        opened = av.open(file, "r", format=_DEMUXERS[container], options=_OPTIONS, io_open=_refuse_to_open)
+    except av.error.FFmpegError as error:
+        raise AudioError(Reason.AUDIO_UNREADABLE, f"The audio begins like {container}, but its header cannot be read.") from error
+    if not opened.streams.audio:
+        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The {container} file holds no audio that is read.")
+    stream = opened.streams.audio[0]
+    if stream.codec_context is None or stream.codec_context.name not in _CODECS:
+        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio codec of the {container} file is not read.")
+    stream.codec_context.thread_count = 1
+    return Reading(container, stream.codec_context.name.removesuffix("float"), _promised_seconds(opened, stream), _pieces(opened, stream))
+
+
+class _Forward:
+    """An intake as FFmpeg sees a file that cannot be rewound."""
+
+    def __init__(self, intake: Intake) -> None:
+        self.read = intake.read
+
+
+def _refuse_to_open(url: str, _flags: int, _options: dict[str, str]) -> NoReturn:
+    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio refers to another file, {url[:80]!r}; none is opened.")
+
+
+def _promised_seconds(opened: InputContainer, stream: AudioStream) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif opened.duration is not None:
+        seconds = opened.duration / av.time_base
+    else:
+        return None
+    return max(seconds - _PADDING_SECONDS, 0.0)
+
+
+def _pieces(opened: InputContainer, stream: AudioStream) -> Iterator[Piece]:
+    """Decodes what can be decoded: broken packets are left out. AudioError AUDIO_UNREADABLE when all are broken."""
+    whole, broken = 0, 0
+    packets = opened.demux(stream)
+    while True:
+        try:
+            frames = next(packets).decode()
+        except StopIteration:
+            break
+        except av.error.FFmpegError:
+            broken += 1
+            continue
+        for frame in frames:
+            whole += 1
+            yield Piece(_mono(frame), frame.sample_rate, frame.layout.nb_channels)
+    if broken and not whole:
+        raise AudioError(Reason.AUDIO_UNREADABLE, "Nothing in the audio can be decoded.")
+
+
+def _mono(frame: AudioFrame) -> Samples:
+    """The mean of the channels, shape (samples,)."""
+    raw = frame.to_ndarray()
+    by_channel = raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
+    mean = np.asarray(by_channel.mean(axis=0, dtype=np.float64), np.float32)
+    if by_channel.dtype.kind == "f":
+        return mean
+    full_scale = np.float32(2.0 ** (8 * by_channel.dtype.itemsize - 1))
+    return mean / full_scale - np.float32(by_channel.dtype.kind == "u")

@@ -1,0 +1,114 @@
+"""The way out of a child: decoded sound is checked against the limits, resampled and sent."""
+
+import json
+import socket
+
+import numpy as np
+
+from voicebox_sound import wire
+from voicebox_sound.errors import AudioError, Reason
+from voicebox_sound.limits import Limits
+from voicebox_sound.pcm import Samples
+from voicebox_sound.reading import Piece, Reading
+from voicebox_sound.resample import Resampler
+
+_BLOCK_SAMPLES = wire.MOST_PAYLOAD_BYTES // 4
+
+
+def send(channel: socket.socket, kind: bytes, **said: object) -> None:
+    """Sends a frame of JSON."""
+    channel.sendall(wire.frame(kind, json.dumps(said).encode()))
+
+
+class Outlet:
+    """Takes one file's sound and sends it in blocks at `sample_rate_hz`, None for the file's own rate."""
+
+    def __init__(self, channel: socket.socket, sample_rate_hz: int | None, limits: Limits) -> None:
+        self._channel = channel
+        self._sample_rate_hz = sample_rate_hz
+        self._limits = limits
+        self._resampler: Resampler | None = None
+        self._held: list[Samples] = []
+        self._held_samples = 0
+        self._samples = 0
+        self._earlier_seconds = 0.0
+        self._sent_samples = 0
+
+    @property
+    def _seconds(self) -> float:
+        """How long the sound is so far. Samples are counted: adding up seconds would make 2.9999999999 s of a whole 3 s file."""
+        return self._earlier_seconds + (self._samples / self._resampler.from_hz if self._resampler else 0.0)
+
+    def push(self, reading: Reading, piece: Piece) -> None:
+        """Takes decoded sound; sends it when a block is full. AudioError when it breaks a limit."""
+        _check_form(piece, self._limits)
+        resampler = self._resampler_for(reading, piece)
+        self._samples += piece.samples.size
+        if self._seconds > self._limits.max_seconds:
+            raise AudioError(Reason.AUDIO_TOO_LONG, f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed.")
+        self._held.append(piece.samples)
+        self._held_samples += piece.samples.size
+        if self._held_samples >= _BLOCK_SAMPLES:
+            self._pass(resampler)
+
+    def flush(self) -> None:
+        """Sends all that is decoded, but for what the resampler holds back."""
+        if self._resampler is not None and self._held:
+            self._pass(self._resampler)
+
+    def finish(self, reading: Reading) -> None:
+        """Sends the rest, and how the file ended. AudioError AUDIO_EMPTY when there was no sound."""
+        self.flush()
+        if self._resampler is not None:
+            self._write(self._resampler.finish())
+        if not self._sent_samples:
+            raise AudioError(Reason.AUDIO_EMPTY, "The audio holds no sound.")
+        cut_short = reading.promised_seconds is not None and self._seconds < reading.promised_seconds
+        send(self._channel, wire.END, duration_seconds=self._seconds, cut_short=cut_short)
+
+    def _resampler_for(self, reading: Reading, piece: Piece) -> Resampler:
+        if self._resampler is not None and self._resampler.from_hz == piece.sample_rate_hz:
+            return self._resampler
+        if self._resampler is None:
+            _tell_source(self._channel, reading, piece)
+            self._resampler = Resampler(piece.sample_rate_hz, self._sample_rate_hz or piece.sample_rate_hz)
+            return self._resampler
+        self.flush()
+        self._write(self._resampler.finish())
+        self._earlier_seconds, self._samples = self._seconds, 0
+        self._resampler = Resampler(piece.sample_rate_hz, self._resampler.to_hz)
+        return self._resampler
+
+    def _pass(self, resampler: Resampler) -> None:
+        samples = np.concatenate(self._held)
+        self._held, self._held_samples = [], 0
+        # A float WAV may hold anything, and one NaN would silence a resampler for ever.
+        self._write(resampler.push(np.clip(np.nan_to_num(samples, nan=0.0), -1, 1)))
+
+    def _write(self, samples: Samples) -> None:
+        for start in range(0, samples.size, _BLOCK_SAMPLES):
+            self._channel.sendall(wire.frame(wire.AUDIO, samples[start : start + _BLOCK_SAMPLES].astype("<f4").tobytes()))
+        self._sent_samples += samples.size
+
+
+def _check_form(piece: Piece, limits: Limits) -> None:
+    if not limits.min_rate_hz <= piece.sample_rate_hz <= limits.max_rate_hz:
+        raise AudioError(
+            Reason.AUDIO_FORMAT_REFUSED,
+            f"The audio's sample rate is {piece.sample_rate_hz} Hz; {limits.min_rate_hz} to {limits.max_rate_hz} Hz are read.",
+        )
+    if piece.channel_count > limits.max_channels:
+        raise AudioError(
+            Reason.AUDIO_FORMAT_REFUSED, f"The audio has {piece.channel_count} channels; at most {limits.max_channels} are read."
+        )
+
+
+def _tell_source(channel: socket.socket, reading: Reading, piece: Piece) -> None:
+    send(
+        channel,
+        wire.SOURCE,
+        container=reading.container,
+        codec=reading.codec,
+        sample_rate_hz=piece.sample_rate_hz,
+        channel_count=piece.channel_count,
+    )

@@ -1,0 +1,83 @@
+"""The child: decodes one file that comes by a socket, and sends its sound back."""
+
+import json
+import signal
+import socket
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+from voicebox_sound import wire
+from voicebox_sound.confine import confine_to
+from voicebox_sound.errors import AudioError, Reason
+from voicebox_sound.intake import Intake
+from voicebox_sound.libav import open_libav
+from voicebox_sound.limits import Limits
+from voicebox_sound.outlet import Outlet, send
+from voicebox_sound.reading import Reading
+from voicebox_sound.sniff import SNIFF_BYTES, sniff
+from voicebox_sound.wav import open_wav
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of a child. `sample_rate_hz` is the rate of the sound that it sends, None for the file's own."""
+
+    sample_rate_hz: int | None
+    limits: Limits
+
+
+def work(channel: socket.socket, own_bytes: int) -> None:
+    """Does the job that the socket brings. Whatever goes wrong ends in an ERROR frame, if there is still someone to read it."""
+    channel.sendall(wire.frame(wire.HELLO))
+    try:
+        job = _receive_job(channel)
+        signal.signal(signal.SIGXCPU, _out_of_time)
+        confine_to(job.limits, own_bytes)
+        _decode(channel, job)
+    except AudioError as error:
+        send(channel, wire.ERROR, reason=error.reason, sentence=error.sentence)
+    except MemoryError:
+        send(channel, wire.ERROR, reason=Reason.AUDIO_TOO_LARGE, sentence="Decoding the audio needs more memory than is allowed.")
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the decoder wants no more
+    except Exception:  # broken files show themselves in many ways, none of which may look like the decoder's fault
+        send(channel, wire.ERROR, reason=Reason.AUDIO_UNREADABLE, sentence="The audio cannot be decoded.")
+
+
+def _receive_job(channel: socket.socket) -> Job:
+    kind, length = wire.HEADER.unpack(channel.recv(wire.HEADER.size, socket.MSG_WAITALL))
+    assert kind == wire.JOB
+    asked = json.loads(channel.recv(length, socket.MSG_WAITALL))
+    return Job(asked["sample_rate_hz"], Limits(**asked["limits"]))
+
+
+def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise AudioError(Reason.AUDIO_TOO_SLOW, "Decoding the audio takes more processor time than is allowed.")
+
+
+def _decode(channel: socket.socket, job: Job) -> None:
+    outlet = Outlet(channel, job.sample_rate_hz, job.limits)
+
+    def receive(count: int) -> bytes:
+        try:
+            return channel.recv(count, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            outlet.flush()  # nobody should wait for sound that is decoded because more bytes are not there yet
+            return channel.recv(count)
+
+    intake = Intake(receive, job.limits.max_bytes)
+    reading = _open(intake)
+    for piece in reading.pieces:
+        outlet.push(reading, piece)
+    outlet.finish(reading)
+
+
+def _open(intake: Intake) -> Reading:
+    start = intake.start(SNIFF_BYTES)
+    if not start:
+        raise AudioError(Reason.AUDIO_EMPTY, "The audio is empty.")
+    container = sniff(start)
+    if container is None:
+        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, "The audio is none of WAV, FLAC, MP3, Ogg, AAC, MP4 and WebM.")
+    return open_wav(intake) if container == "wav" else open_libav(intake, container)

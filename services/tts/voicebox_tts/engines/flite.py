@@ -1,0 +1,240 @@
+"""flite, the default engine: English voices of Carnegie Mellon University, 70 to 2,000 times faster than real time."""
+
+import struct
+import threading
+import zlib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import numpy as np
+from voicebox_kit.errors import InvalidField, NotFound
+
+from ..engine import Capability, Model, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
+from ..likeness import Colour, LikenessPrompt, Shift, approximate
+from .flite_library import Features, Flite, RandomState, SpokenWord, open_library
+from .flite_text import Piece, pieces
+from .turns import Place, Turns
+
+MARGIN_SECONDS = 0.03
+"""Silence kept where a piece begins the stream or continues a sentence; the voices themselves begin with up to 0.26 s."""
+
+
+@dataclass(frozen=True)
+class _Pitch:
+    """The pitch of a voice, as its database says; the engine only takes a new spread in Hz."""
+
+    spread_hz: float
+    moves: bool = True
+
+
+_RATE_HZ = 16_000
+_VOICES = (
+    Voice("slt", "SLT (female, US)", ("en-US",), _RATE_HZ),
+    Voice("rms", "RMS (male, US)", ("en-US",), _RATE_HZ),
+    Voice("awb", "AWB (male, Scottish)", ("en-US",), _RATE_HZ),
+    Voice("kal16", "Kal, 16 kHz (male, US)", ("en-US",), _RATE_HZ),
+    Voice("kal", "Kal, 8 kHz (male, US)", ("en-US",), 8_000),
+)
+_PITCH = {"slt": _Pitch(27.0), "rms": _Pitch(24.0, moves=False), "awb": _Pitch(25.0), "kal16": _Pitch(11.0), "kal": _Pitch(11.0)}
+"""rms takes its pitch from a model of accents (SPAM) after the place where the others take these values."""
+_LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
+"""The two that sound best of those whose pitch moves, with the median pitch that is heard of them."""
+
+
+class FliteEngine:
+    """libflite in this process. Streams take turns at every 0.1 s of sound that is made, which takes 1 to 2 ms."""
+
+    name = "flite"
+    model = Model("flite/cmu-us", "2.2", "MIT-Festival", ("en-US",))
+    default_voice = _VOICES[0].name
+    capabilities = frozenset(
+        {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SPEED, Capability.PITCH, Capability.SEED}
+    )
+
+    def __init__(self) -> None:
+        self._flite: Flite | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the library and its voices are loaded."""
+        return self._flite is not None
+
+    def load(self) -> None:
+        """Load the library and speak a word, so that the first caller does not wait for the disk."""
+        if self._flite is None:
+            self._flite = open_library()
+            with closing(self.open(self.default_voice, Style(), seed=0)) as session:
+                list(session.speak("Hello."))
+
+    def unload(self) -> None:
+        """Forget the library. Its tables stay mapped until the process ends; sessions that are open go on."""
+        self._flite = None
+
+    def voices(self) -> Sequence[Voice]:
+        """The five voices of Debian's libflite1, default first."""
+        return _VOICES
+
+    def prompt(self, reference: Reference) -> LikenessPrompt:
+        """An approximate likeness, in about a second; InvalidField("reference") when it holds too little speech."""
+        return approximate(reference, _LIKENESS_VOICES_HZ, _RATE_HZ, self._render)
+
+    def open(self, voice: str | VoicePrompt, style: Style, seed: int) -> "FliteSession":
+        """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what flite cannot do."""
+        prompt = voice if isinstance(voice, LikenessPrompt) else None
+        chosen = _voice(prompt.base_voice if prompt else str(voice))
+        _refuse(chosen, style)
+        shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
+        if self._flite is None:
+            self.load()
+        assert self._flite is not None
+        colour = Colour(prompt.taps) if prompt else None
+        return FliteSession(self._flite, chosen, _features(chosen, style.speed, shift), seed, colour)
+
+    def _render(self, voice: str, shift: Shift, text: str) -> Samples:
+        session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
+        return np.concatenate([speech.samples for speech in session.speak(text)])
+
+
+class FliteSession:
+    """One stream: what was said so far, and the colour of its voice."""
+
+    def __init__(self, flite: Flite, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
+        self.sample_rate_hz = voice.sample_rate_hz
+        self._flite, self._voice, self._features, self._seed, self._colour = flite, voice.name, features, seed, colour
+        self._samples = 0
+        self._pieces = 0
+        self._pause_before = False
+
+    def speak(self, sentence: str) -> Iterator[Speech]:
+        """Speak a sentence; the first one of the stream begins with a short piece. Nothing comes of text that flite cannot read."""
+        for piece in pieces(sentence, eager=self._samples == 0):
+            yield from self._speak_piece(piece)
+            self._pause_before = not piece.ends_inside
+
+    def close(self) -> None:
+        """Nothing is held between sentences."""
+
+    def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
+        making = _Making(self._flite, self._voice, piece.text, self._features, self._next_seed())
+        with closing(making.heard()) as heard:
+            words = next(heard, [])
+            assert isinstance(words, list)
+            trim = _Trim.of(words, self.sample_rate_hz, begin=not self._pause_before, end=piece.ends_inside)
+            told = tuple(self._placed(word, trim.begin) for word in words)
+            for samples in heard:
+                assert isinstance(samples, np.ndarray)
+                if len(kept := trim.keep(samples)):
+                    self._samples += len(kept)
+                    yield Speech(self._colour.paint(kept) if self._colour else kept, told)
+                    told = ()
+
+    def _placed(self, word: SpokenWord, cut_samples: int) -> Word:
+        """A word's times in the stream, where so many samples of its piece are cut off."""
+        shift = (self._samples - cut_samples) / self.sample_rate_hz
+        return Word(word.text, word.start_seconds + shift, word.end_seconds + shift)
+
+    def _next_seed(self) -> int:
+        self._pieces += 1
+        return zlib.crc32(struct.pack("<II", self._seed & 0xFFFFFFFF, self._pieces))
+
+
+class _Trim:
+    """Cuts what lies outside of [begin, end) samples off a piece, while it passes."""
+
+    def __init__(self, begin: int, end: float) -> None:
+        self.begin, self._end, self._at = begin, end, 0
+
+    @classmethod
+    def of(cls, words: Sequence[SpokenWord], rate_hz: int, *, begin: bool, end: bool) -> "_Trim":
+        first = max(0, int((words[0].start_seconds - MARGIN_SECONDS) * rate_hz)) if words and begin else 0
+        return cls(first, int((words[-1].end_seconds + MARGIN_SECONDS) * rate_hz) if words and end else float("inf"))
+
+    def keep(self, samples: Samples) -> Samples:
+        low, high = max(self.begin - self._at, 0), max(min(self._end - self._at, len(samples)), 0)
+        self._at += len(samples)
+        return samples[low : int(high)]
+
+
+_turns = Turns()
+"""Who may make sound: the process has one rand(). A turn is one step of 0.1 s of sound, so a new stream begins soon whatever others say."""
+
+
+class _Making:
+    """One piece while it is made, on a thread of its own; it is a Listener."""
+
+    def __init__(self, flite: Flite, voice: str, text: str, features: Features, seed: int) -> None:
+        self._speak = lambda: flite.speak(voice, text.encode("ascii"), features, self)
+        self._random = RandomState(seed)
+        self._place, self._has_turn = Place(), False
+        # Holds one piece at most, 20 s of sound or so: a slow reader never keeps the turn from others.
+        self._made: SimpleQueue[list[SpokenWord] | Samples | Exception | None] = SimpleQueue()
+
+    def heard(self) -> Generator[list[SpokenWord] | Samples, None, None]:
+        """The words, then the samples as they are made. Closing it stops the engine within one step and ends the thread."""
+        worker = threading.Thread(target=self._run, name="flite", daemon=True)
+        worker.start()
+        try:
+            while (item := self._made.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            _turns.call_off(self._place)
+            worker.join()
+
+    def begin(self, words: list[SpokenWord]) -> None:
+        self._made.put(words)
+
+    def hear(self, samples: bytes) -> bool:
+        self._made.put(np.frombuffer(samples, np.int16).astype(np.float32) / np.float32(32768))
+        if _turns.wanted() and not self._place.left:
+            self._pass_turn()
+            self._take_turn()
+        return not self._place.left
+
+    def _run(self) -> None:
+        try:
+            if self._take_turn():
+                self._speak()
+        except Exception as error:
+            self._made.put(error)
+        finally:
+            self._pass_turn()
+            self._made.put(None)
+
+    def _take_turn(self) -> bool:
+        self._has_turn = _turns.take(self._place)
+        if self._has_turn:
+            self._random.enter()
+        return self._has_turn
+
+    def _pass_turn(self) -> None:
+        if self._has_turn:
+            self._random.leave()
+            self._has_turn = False
+            _turns.pass_on()
+
+
+def _voice(name: str) -> Voice:
+    for voice in _VOICES:
+        if voice.name == name:
+            return voice
+    raise NotFound("voice", f"flite/{name}")
+
+
+def _refuse(voice: Voice, style: Style) -> None:
+    """InvalidField for what this voice cannot honour."""
+    if style.instructions:
+        raise InvalidField("style.instructions", "flite follows no instructions.", "UNSUPPORTED_BY_ENGINE")
+    if style.language and style.language.lower().partition("-")[0] != "en":
+        raise InvalidField("style.language", f"flite speaks English, not {style.language}.", "LANGUAGE_NOT_SPOKEN")
+    if style.pitch_semitones and not _PITCH[voice.name].moves:
+        raise InvalidField("style.pitch_semitones", f"The voice {voice.name} keeps its own pitch.", "UNSUPPORTED_BY_ENGINE")
+
+
+def _features(voice: Voice, speed: float, shift: Shift) -> Features:
+    if shift == Shift():
+        return Features(speed)
+    return Features(speed, shift.pitch, _PITCH[voice.name].spread_hz * shift.pitch * shift.spread)

@@ -1,0 +1,95 @@
+"""Each error of the tree arrives as its status with exactly one ErrorInfo and the detail that fits."""
+
+import logging
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit import errors
+
+CASES = [
+    (errors.InvalidField("audio.sample_rate_hz", "no"), "INVALID_ARGUMENT", "INVALID_FIELD", error_details_pb2.BadRequest),
+    (errors.NotFound("profile", "profiles/x"), "NOT_FOUND", "PROFILE_NOT_FOUND", error_details_pb2.ResourceInfo),
+    (errors.AlreadyExists("profile", "profiles/x"), "ALREADY_EXISTS", "PROFILE_EXISTS", error_details_pb2.ResourceInfo),
+    (errors.EtagMismatch("profile", "profiles/x"), "ABORTED", "ETAG_MISMATCH", error_details_pb2.ResourceInfo),
+    (errors.Precondition("NO_SAMPLE", "profiles/x", "no"), "FAILED_PRECONDITION", "NO_SAMPLE", error_details_pb2.PreconditionFailure),
+    (errors.Exhausted("QUEUE_FULL", "no", 1.5), "RESOURCE_EXHAUSTED", "QUEUE_FULL", error_details_pb2.RetryInfo),
+    (errors.Exhausted("STORAGE_FULL", "no"), "RESOURCE_EXHAUSTED", "STORAGE_FULL", None),
+    (errors.Unavailable("LOADING", "no"), "UNAVAILABLE", "LOADING", error_details_pb2.RetryInfo),
+    (errors.Unsupported("NOT_HERE", "no"), "UNIMPLEMENTED", "NOT_HERE", None),
+    (errors.TooSlow("TOO_SLOW", "no"), "DEADLINE_EXCEEDED", "TOO_SLOW", None),
+]
+
+
+class Failing(tts_pb2_grpc.TextToSpeechServiceServicer):
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def Synthesize(self, request, context):
+        raise self.error
+
+    async def StreamSynthesize(self, request, context):
+        yield tts_pb2.StreamSynthesizeResponse()
+        raise self.error
+
+
+def details_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    metadata = dict(error.trailing_metadata())
+    return status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
+
+
+async def unary(channel) -> None:
+    await tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest(), metadata=(("x-request-id", "me-7"),))
+
+
+async def streamed(channel) -> None:
+    stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+    async for _ in stub.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(), metadata=(("x-request-id", "me-7"),)):
+        pass
+
+
+@pytest.mark.parametrize("call", [unary, streamed])
+@pytest.mark.parametrize(("error", "code", "reason", "detail"), CASES, ids=lambda value: getattr(value, "reason", None))
+async def test_error_becomes_status(serve, call, error, code, reason, detail):
+    _, channel = await serve(Failing(error))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call(channel)
+    assert refused.value.code().name == code
+    assert refused.value.details() == error.sentence
+    status = details_of(refused.value)
+    infos = [info for info in (error_details_pb2.ErrorInfo(),) for any_ in status.details if any_.Unpack(info)]
+    assert [(info.reason, info.domain, info.metadata["request_id"]) for info in infos] == [(reason, "voicebox", "me-7")]
+    assert len(status.details) == (1 if detail is None else 2)
+    if detail is not None:
+        assert status.details[1].Is(detail.DESCRIPTOR)
+
+
+async def test_a_field_is_named(serve):
+    _, channel = await serve(Failing(errors.InvalidField("style.speed", "too fast")))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await unary(channel)
+    bad = error_details_pb2.BadRequest()
+    assert details_of(refused.value).details[1].Unpack(bad)
+    assert [(violation.field, violation.description) for violation in bad.field_violations] == [("style.speed", "too fast")]
+
+
+@pytest.mark.parametrize("call", [unary, streamed])
+async def test_a_bug_tells_only_the_request_id(serve, call, caplog):
+    _, channel = await serve(Failing(ZeroDivisionError("a secret")))
+    with caplog.at_level(logging.ERROR), pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call(channel)
+    assert refused.value.code() is grpc.StatusCode.INTERNAL
+    assert "secret" not in refused.value.details()
+    assert "me-7" in refused.value.details()
+    assert "a secret" in caplog.text
+
+
+async def test_a_request_id_is_drawn_and_told_when_none_is_sent(serve):
+    class Fine(tts_pb2_grpc.TextToSpeechServiceServicer):
+        async def Synthesize(self, request, context):
+            return tts_pb2.SynthesizeResponse()
+
+    _, channel = await serve(Fine())
+    call = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest())
+    assert len(dict(await call.trailing_metadata())["x-request-id"]) == 36

@@ -1,0 +1,138 @@
+"""The life of a service: health, reflection, metrics, a taken port, and a drain that lets streams finish."""
+
+import asyncio
+import socket
+import urllib.request
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit.errors import StartError
+from voicebox_kit.server import serving
+
+NAME = "voicebox.tts.v1.TextToSpeechService"
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Slow(tts_pb2_grpc.TextToSpeechServiceServicer):
+    """A stream that goes on until it is let go, and tells when it is closed."""
+
+    def __init__(self) -> None:
+        self.go_on, self.closed = asyncio.Event(), asyncio.Event()
+
+    async def Synthesize(self, request, context):
+        return tts_pb2.SynthesizeResponse()
+
+    async def StreamSynthesize(self, request, context):
+        try:
+            yield tts_pb2.StreamSynthesizeResponse()
+            await self.go_on.wait()
+            yield tts_pb2.StreamSynthesizeResponse()
+        finally:
+            self.closed.set()
+
+
+class Endless(Slow):
+    async def StreamSynthesize(self, request, context):
+        try:
+            while True:
+                yield tts_pb2.StreamSynthesizeResponse(chunk=tts_pb2.AudioChunk(audio=bytes(60_000)))
+        finally:
+            self.closed.set()
+
+
+async def health(channel, name: str = "") -> int:
+    return (await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))).status
+
+
+async def test_it_serves_only_once_it_is_loaded(service):
+    loading, loaded = asyncio.Event(), asyncio.Event()
+
+    async def load():
+        loading.set()
+        await loaded.wait()
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    opening = serving("fake", service(Slow(), load=load, address=address), 0)
+    task = asyncio.create_task(opening.__aenter__())
+    await loading.wait()
+    async with grpc.aio.insecure_channel(address) as channel:
+        assert [await health(channel), await health(channel, NAME)] == [NOT_SERVING, NOT_SERVING]
+        loaded.set()
+        await task
+        assert [await health(channel), await health(channel, NAME)] == [SERVING, SERVING]
+    await opening.__aexit__(None, None, None)
+
+
+async def test_reflection_lists_the_service_and_health(serve):
+    _, channel = await serve(Slow())
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    answers = [answer async for answer in stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))]
+    assert {service.name for service in answers[0].list_services_response.service} >= {NAME, "grpc.health.v1.Health"}
+
+
+async def test_metrics_count_calls_but_not_probes(serve):
+    running, channel = await serve(Slow())
+    assert await health(channel) == SERVING
+    with pytest.raises(grpc.aio.AioRpcError):
+        await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(tts_pb2.ListVoicesRequest())
+    metrics = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://{running.endpoints[1].address}/metrics").read().decode())
+    assert f'voicebox_rpc_seconds_count{{code="UNIMPLEMENTED",method="/{NAME}/ListVoices"}} 1.0' in metrics
+    assert "Health" not in metrics
+
+
+async def test_a_taken_port_is_a_start_error(serve, service):
+    running, _ = await serve(Slow())
+    with pytest.raises(StartError, match="another server"):
+        async with serving("second", service(Slow(), address=running.endpoints[0].address), 0):
+            pass
+
+
+async def test_a_taken_metrics_port_is_a_start_error(serve, service):
+    running, _ = await serve(Slow())
+    with pytest.raises(StartError, match="Metrics cannot listen"):
+        async with serving("second", service(Slow(), metrics_address=running.endpoints[1].address), 0):
+            pass
+
+
+async def test_draining_lets_a_stream_finish_and_refuses_new_calls(service):
+    slow = Slow()
+    opening = serving("fake", service(slow), 30)
+    running = await opening.__aenter__()
+    async with grpc.aio.insecure_channel(running.endpoints[0].address) as channel:
+        stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+        call = stub.StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
+        await call.read()
+        closing = asyncio.create_task(opening.__aexit__(None, None, None))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            while True:  # until the server has heard that it stops
+                await tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest())
+                await asyncio.sleep(0)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        slow.go_on.set()
+        assert await call.read() != grpc.aio.EOF
+        assert await call.read() == grpc.aio.EOF
+        assert (await call.code()) is grpc.StatusCode.OK
+        await closing
+
+
+@pytest.mark.parametrize("servicer", [Slow, Endless])
+async def test_a_client_that_leaves_closes_the_servicers_generator(serve, servicer):
+    fake = servicer()
+    _, channel = await serve(fake)
+    call = tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
+    await call.read()
+    call.cancel()
+    await asyncio.wait_for(fake.closed.wait(), 10)
+
+
+async def test_a_client_that_stops_reading_and_leaves_closes_the_generator(serve):
+    fake = Endless()
+    running, _ = await serve(fake)
+    async with grpc.aio.insecure_channel(running.endpoints[0].address) as channel:
+        call = tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
+        await call.read()
+    await asyncio.wait_for(fake.closed.wait(), 10)

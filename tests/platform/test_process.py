@@ -1,0 +1,77 @@
+"""The process that `make run` starts: what it prints, how it ends, and what it says when it cannot start."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+from bench.launch import VOICEBOX, PlatformFailed, free_ports, platform
+
+
+def test_it_prints_a_line_for_each_port_and_three_commands(tmp_path):
+    ports = free_ports(8)
+    names = ("GATEWAY", "TTS", "ASR", "CATALOG", "TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS", "GATEWAY_ADMIN")
+    addresses = {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
+    environment = {**os.environ, **addresses, "VOICEBOX_DATA": str(tmp_path)}
+    command = [VOICEBOX, "serve", "catalog", "tts", "asr", "gateway"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline()]
+        while lines[-1] and not lines[-1].startswith("Try:"):
+            lines.append(process.stdout.readline())
+        hints = [process.stdout.readline() for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        rest, log = process.communicate()
+    printed = "".join(lines)
+    assert all(addresses[f"{name}_ADDRESS"] in printed for name in names[:-1])
+    assert all(hint.strip() for hint in hints)
+    assert rest == ""
+    assert process.returncode == 0
+    assert "Traceback" not in log
+
+
+def test_a_second_platform_on_the_same_ports_says_so(running, tmp_path):
+    with pytest.raises(PlatformFailed, match=r"voicebox: catalog cannot listen on .*: is another server running there\?"):
+        with platform(tmp_path, CATALOG_ADDRESS=running.catalog):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"TTS_ENGINE": "nobody"}, "voicebox: 'nobody' is not installed"),
+        ({"TTS_DEVICE": "cuda:7"}, "voicebox: TTS_DEVICE=cuda:7"),
+        ({"ASR_DEVICE": "cuda:7"}, "voicebox: ASR_DEVICE=cuda:7"),
+        ({"TTS_STREAMS": "many"}, "voicebox: TTS_STREAMS must be a whole number"),
+        ({"TTS_ADDRESS": "here"}, "voicebox: TTS_ADDRESS must be host:port"),
+    ],
+)
+def test_a_wrong_variable_is_one_sentence(tmp_path, variables, sentence):
+    with pytest.raises(PlatformFailed) as failed:
+        with platform(tmp_path, **variables):
+            pass
+    assert sentence in str(failed.value)
+    assert "Traceback" not in str(failed.value)
+
+
+def test_each_service_can_have_a_process_of_its_own(tmp_path):
+    with platform(tmp_path, ("catalog",)) as catalog, platform(tmp_path, ("tts",), CATALOG_ADDRESS=catalog.catalog) as tts:
+        from voicebox_client import Client
+
+        with Client(tts.tts) as speech, Client(catalog.catalog) as history:
+            finished = speech.say("Hello from two processes.").save(tmp_path / "x.wav")
+            assert history.get_generation(finished.generation).text == "Hello from two processes."
+
+
+def test_speech_that_the_catalog_missed_is_delivered_when_it_comes_back(tmp_path):
+    from voicebox_client import Client
+
+    with platform(tmp_path, ("catalog",)) as catalog:
+        address = catalog.catalog
+    with platform(tmp_path, ("tts",), CATALOG_ADDRESS=address) as tts, Client(tts.tts) as client:
+        finished = client.say("Nobody writes this down yet.").save(tmp_path / "x.wav")
+        assert "later" in finished.warnings[0]
+        with platform(tmp_path, ("catalog",), CATALOG_ADDRESS=address), Client(address) as history:
+            found: list[str] = []
+            while not found:
+                found = [generation.name for generation in history.list_generations()]
+            assert found == [finished.generation]

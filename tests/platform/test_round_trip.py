@@ -1,0 +1,126 @@
+"""What is said is heard: through the gateway, in every way in, by a built-in voice and by a profile; and all of it is kept."""
+
+import base64
+import json
+import string
+
+import httpx
+import jiwer
+import pytest
+from voicebox_client import Client, VoiceboxClientError
+
+TEXT = "The old man walked slowly to the market and bought bread, milk and a dozen eggs for his family."
+WER = 0.3
+
+
+def word_error_rate(said: str, heard: str) -> float:
+    plain = str.maketrans("", "", string.punctuation)
+    return jiwer.wer(said.lower().translate(plain), heard.lower().translate(plain))
+
+
+@pytest.fixture
+def http(running):
+    with httpx.Client(base_url=f"http://{running.gateway}", timeout=120) as http:
+        yield http
+
+
+@pytest.fixture
+def client(running):
+    with Client(running.gateway) as client:
+        yield client
+
+
+def test_by_curl_speech_streams_while_it_is_made_and_is_recognised(http):
+    pieces = []
+    with http.stream("GET", "/v1/speech:play", params={"text": TEXT, "seed": 1}) as response:
+        assert response.headers["content-type"] == "audio/wav"
+        pieces.extend(response.iter_raw())
+    assert len(pieces) > 3
+    heard = http.post("/v1/speech:recognizeUpload", content=b"".join(pieces), headers={"content-type": "audio/wav"}).json()
+    assert word_error_rate(TEXT, heard["transcript"]) <= WER
+
+
+def test_by_json_a_whole_answer_is_recognised(http):
+    spoken = http.post("/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}).json()
+    assert spoken["started"]["engine"] == "flite"
+    heard = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
+    assert word_error_rate(TEXT, heard["transcript"]) <= WER
+    words = [word["word"] for utterance in heard["utterances"] for word in utterance["words"]]
+    assert " ".join(words) == heard["transcript"]
+
+
+def test_by_json_a_stream_is_events(http):
+    events = http.post("/v1/speech:stream", json={"text": TEXT}).json()
+    assert "started" in events[0]
+    assert "finished" in events[-1]
+    assert base64.b64decode(events[1]["chunk"]["audio"])[:4] == b"RIFF"
+
+
+@pytest.mark.parametrize("voice", ["slt", "rms", "awb", "kal16"])
+@pytest.mark.parametrize("encoding", ["ogg", "mp3"])
+def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, encoding):
+    audio = client.say(TEXT, voice=voice, seed=1, encoding=encoding, skip_history=True).read()
+    assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= WER
+
+
+def test_a_live_stream_hears_speech_while_it_is_made(client):
+    speech = client.say(TEXT, seed=1, encoding="pcm", skip_history=True)
+    blocks = (event.chunk.audio for event in speech if event.HasField("chunk"))
+    events = list(client.listen(blocks, sample_rate_hz=16_000))
+    finals = " ".join(event.final.transcript for event in events if event.HasField("final"))
+    assert word_error_rate(TEXT, finals) <= WER
+    assert any(event.HasField("interim") for event in events)
+
+
+def test_a_profile_speaks_is_understood_and_is_in_the_history(client, http, speech_data):
+    profile = client.create_profile("Reader", "reader")
+    client.add_sample(profile.name, speech_data.path("LJ001-0009.wav"), speech_data.transcripts["LJ001-0009.wav"])
+    speech = client.say(TEXT, profile="reader", seed=1)
+    audio = speech.read()
+    assert speech.started.profile == "profiles/reader"
+    assert speech.started.cloning == 1
+    assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= WER
+    [generation] = client.list_generations(search="bread mil", filter='profile = "profiles/reader"')
+    assert generation.name == speech.finished.generation
+    kept = http.get(f"/v1/{generation.name}:audio")
+    assert kept.headers["content-type"] == "audio/flac"
+    assert word_error_rate(TEXT, client.transcribe(kept.content).transcript) <= WER
+    client.delete_generation(generation.name)
+    client.delete_profile("reader")
+    with pytest.raises(VoiceboxClientError) as refused:
+        client.say(TEXT, profile="reader").read()
+    assert refused.value.code == "NOT_FOUND"
+
+
+def test_real_people_are_heard(client, speech_data):
+    said, heard = zip(*((text, client.transcribe(speech_data.path(name)).transcript) for name, text in speech_data.transcripts.items()), strict=True)
+    plain = str.maketrans("-", " ", string.punctuation.replace("-", ""))
+    assert jiwer.wer([text.lower().translate(plain) for text in said], list(heard)) <= 0.25
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "reason"),
+    [
+        ("POST", "/v1/speech:synthesize", {"text": ""}, 400, "TEXT_EMPTY"),
+        ("POST", "/v1/speech:synthesize", {"text": "hi", "voice": {"voice": "nobody"}}, 404, "VOICE_NOT_FOUND"),
+        ("POST", "/v1/speech:play", {"text": "hi", "voice": {"profile": "profiles/nobody"}}, 404, "PROFILE_NOT_FOUND"),
+        ("POST", "/v1/speech:synthesize", {"text": "hi", "audio": {"sampleRateHz": 7}}, 400, "INVALID_FIELD"),
+        ("POST", "/v1/speech:recognize", {"audio": base64.b64encode(b"no audio").decode()}, 400, None),
+        ("POST", "/v1/speech:recognize", {"audio": ""}, 400, None),
+        ("GET", "/v1/profiles/nobody", None, 404, "PROFILE_NOT_FOUND"),
+        ("GET", "/v1/generations/nobody:audio", None, 404, None),
+    ],
+)
+def test_errors_over_http_are_json_with_a_reason(http, method, path, body, status, reason):
+    response = http.request(method, path, json=body)
+    assert response.status_code == status
+    details = json.loads(response.content)["details"]
+    reasons = [detail["reason"] for detail in details if detail["@type"].endswith("ErrorInfo")]
+    assert len(reasons) == 1
+    assert reason is None or reasons == [reason]
+
+
+def test_health_and_both_model_lists(http):
+    assert http.get("/healthz").json()["status"] == "SERVING"
+    assert http.get("/v1/tts/models").json()["models"][0]["engine"] == "flite"
+    assert http.get("/v1/asr/models").json()["models"][0]["engine"] == "pocketsphinx"

@@ -1,0 +1,133 @@
+"""A ten-line engine, a catalog that answers as told, and the tts service over both."""
+
+import asyncio
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import grpc
+import numpy as np
+import pytest
+from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from voicebox_tts.engine import Capability, Model, Reference, Speech, Style, Voice, Word
+
+RATE = 16_000
+
+
+@dataclass(frozen=True)
+class TonePrompt:
+    base_voice: str = "high"
+    size_bytes: int = 1000
+
+
+@dataclass
+class ToneSession:
+    """Every letter is 50 ms of a tone; a sentence with `!` fails at it."""
+
+    engine: "ToneEngine"
+    sample_rate_hz: int = RATE
+    spoken: int = 0
+
+    def speak(self, sentence: str) -> Generator[Speech, None, None]:
+        self.engine.running += 1
+        try:
+            for letter in sentence:
+                self.engine.gate(letter)
+                if letter.isalnum():
+                    start = self.spoken / RATE
+                    self.spoken += RATE // 20
+                    tone = 0.5 * np.sin(2 * np.pi * (300 + ord(letter)) * np.arange(RATE // 20) / RATE)
+                    yield Speech(tone.astype(np.float32), (Word(letter, start, self.spoken / RATE),))
+        finally:
+            self.engine.running -= 1
+
+    def close(self) -> None:
+        self.engine.closed += 1
+
+
+@dataclass
+class ToneEngine:
+    """The Engine protocol with nothing behind it."""
+
+    name: str = "tone"
+    model: Model = field(default_factory=lambda: Model("tone/1", "1", "Apache-2.0", ("en-US",)))
+    capabilities: frozenset[Capability] = frozenset({Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SEED})
+    default_voice: str = "low"
+    loaded: bool = True
+    running: int = 0
+    closed: int = 0
+    prompts: int = 0
+
+    def gate(self, letter: str) -> None:
+        if letter == "!":
+            raise ZeroDivisionError("the engine broke")
+
+    def load(self) -> None:
+        self.loaded = True
+
+    def unload(self) -> None:
+        self.loaded = False
+
+    def voices(self) -> Sequence[Voice]:
+        return [Voice(name, name.title(), ("en-US",), RATE) for name in ("low", "high")]
+
+    def prompt(self, reference: Reference) -> TonePrompt:
+        self.prompts += 1
+        return TonePrompt()
+
+    def open(self, voice: str | TonePrompt, style: Style, seed: int) -> ToneSession:
+        return ToneSession(self)
+
+
+@pytest.fixture
+def engine() -> ToneEngine:
+    return ToneEngine()
+
+
+class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
+    """Keeps what it is given; `failure` is what it answers instead while it is set."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, tuple[catalog_pb2.Generation, bytes]] = {}
+        self.failure: grpc.StatusCode | None = None
+        self.etag = "1"
+        self.references = 0
+        self.arrived = asyncio.Event()
+
+    async def RecordGeneration(self, request_iterator, context):
+        if self.failure:
+            await context.abort(self.failure, "as told")
+        generation, audio = None, b""
+        async for request in request_iterator:
+            generation = request.generation if request.HasField("generation") else generation
+            audio += request.audio
+        self.records.setdefault(generation.name, (generation, audio))
+        self.arrived.set()
+        return generation
+
+    async def GetReference(self, request, context):
+        if self.failure:
+            await context.abort(self.failure, "as told")
+        self.references += 1
+        unchanged = request.known_etag == self.etag
+        header = catalog_pb2.ReferenceHeader(language="en-US", etag=self.etag, unchanged=unchanged, sample_rate_hz=24_000)
+        yield catalog_pb2.GetReferenceResponse(header=header)
+        if not unchanged:
+            yield catalog_pb2.GetReferenceResponse(pcm_s16le=bytes(48_000))
+
+
+@pytest.fixture
+async def catalog():
+    """A FakeCatalog with its `address`."""
+    server, fake = grpc.aio.server(), FakeCatalog()
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(fake, server)
+    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    yield fake
+    await server.stop(0)
+
+
+@pytest.fixture
+def executor():
+    with ThreadPoolExecutor(4) as executor:
+        yield executor

@@ -1,0 +1,84 @@
+"""Every generation reaches the catalog exactly once, however often the catalog is away."""
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+
+import grpc
+import numpy as np
+import pytest
+import soundfile
+from prometheus_client import CollectorRegistry
+from voicebox.catalog.v1 import catalog_pb2
+from voicebox_tts import history as histories
+from voicebox_tts.catalog import Catalog
+from voicebox_tts.history import History
+from voicebox_tts.spool import Spool
+
+TONE = np.sin(np.arange(8000) / 10).astype(np.float32)
+
+
+@pytest.fixture
+async def open_history(catalog, tmp_path, executor):
+    @asynccontextmanager
+    async def open_history():
+        async with grpc.aio.insecure_channel(catalog.address) as channel:
+            yield History(Spool(tmp_path, 1 << 20), Catalog(channel), executor, CollectorRegistry())
+
+    return open_history
+
+
+async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> bool:
+    draft = history.draft(8000)
+    draft.write(TONE)
+    return await history.keep(draft, catalog_pb2.Generation(name=name, text="hello", owner="ann"), promptly=promptly)
+
+
+async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history, catalog, tmp_path):
+    async with open_history() as history:
+        assert await keep(history)
+    [(generation, audio)] = catalog.records.values()
+    assert generation.text == "hello"
+    (tmp_path / "copy.flac").write_bytes(audio)
+    assert len(soundfile.read(tmp_path / "copy.flac")[0]) == 8000
+    assert not list(tmp_path.glob("*.json"))
+
+
+async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_after_a_restart(open_history, catalog, tmp_path):
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    async with open_history() as history:
+        assert not await keep(history, "generations/1")
+        assert not await keep(history, "generations/2")
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    catalog.failure = None
+    async with open_history() as history, history.delivering():
+        while len(catalog.records) < 2:
+            catalog.arrived.clear()
+            await asyncio.wait_for(catalog.arrived.wait(), 30)
+    assert list(catalog.records) == ["generations/1", "generations/2"]
+
+
+async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_history, catalog, monkeypatch):
+    monkeypatch.setattr(histories, "RETRY_SECONDS", 0.01)
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    async with open_history() as history, history.delivering():
+        assert not await keep(history)
+        catalog.failure = None
+        await asyncio.wait_for(catalog.arrived.wait(), 30)
+    assert list(catalog.records) == ["generations/1"]
+
+
+async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_history, catalog, tmp_path, caplog):
+    catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
+    async with open_history() as history:
+        with caplog.at_level(logging.ERROR):
+            await keep(history)
+    assert "is set aside" in caplog.text
+    assert len(list((tmp_path / "rejected").iterdir())) == 2
+
+
+async def test_a_record_that_is_not_urgent_is_delivered_in_the_background(open_history, catalog):
+    async with open_history() as history, history.delivering():
+        assert not await keep(history, promptly=False)
+        await asyncio.wait_for(catalog.arrived.wait(), 30)
+    assert list(catalog.records) == ["generations/1"]

@@ -1,0 +1,105 @@
+"""Voice prompts: computed once, kept while the etag holds, bounded, and there when the catalog is not."""
+
+import asyncio
+
+import grpc
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+from voicebox_kit.errors import InvalidField, Precondition, Unavailable
+from voicebox_sound.decoder import open_decoder
+from voicebox_sound.encode import Encoding, open_encoder
+from voicebox_tts.catalog import Catalog
+from voicebox_tts.job import Profile, Recording
+from voicebox_tts.prompts import Prompts
+
+ANN = Profile("profiles/ann")
+
+
+@pytest.fixture
+async def open_prompts(catalog, executor):
+    async with grpc.aio.insecure_channel(catalog.address) as channel, open_decoder() as decoder:
+        yield lambda max_bytes=10_000: Prompts(Catalog(channel), decoder, executor, max_bytes, CollectorRegistry())
+
+
+def recording(seconds: float = 0.5) -> Recording:
+    encoder = open_encoder(Encoding.FLAC, 16_000)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, int(16_000 * seconds)).astype(np.float32)
+    return Recording(encoder.push(noise) + encoder.finish(), "noise")
+
+
+async def test_a_thousand_requests_compute_one_prompt(open_prompts, engine, catalog):
+    prompts = open_prompts()
+    for _ in range(1000):
+        cached, warning = await prompts.of_profile(ANN, engine, "local", 10)
+    assert (engine.prompts, warning, cached.etag) == (1, "", "1")
+
+
+async def test_requests_at_once_compute_one_prompt(open_prompts, engine):
+    prompts = open_prompts()
+    await asyncio.gather(*(prompts.of_profile(ANN, engine, "local", 10) for _ in range(20)))
+    assert engine.prompts == 1
+
+
+async def test_a_changed_profile_is_computed_anew(open_prompts, engine, catalog):
+    prompts = open_prompts()
+    await prompts.of_profile(ANN, engine, "local", 10)
+    catalog.etag = "2"
+    cached, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    assert (engine.prompts, cached.etag) == (2, "2")
+
+
+async def test_another_owner_gets_nothing_of_it(open_prompts, engine, catalog):
+    prompts = open_prompts()
+    await prompts.of_profile(ANN, engine, "local", 10)
+    catalog.failure = grpc.StatusCode.NOT_FOUND
+    with pytest.raises(Exception, match="There is no profile"):
+        await prompts.of_profile(ANN, engine, "somebody", 10)
+
+
+async def test_while_the_catalog_is_away_a_known_voice_speaks_with_a_warning(open_prompts, engine, catalog):
+    prompts = open_prompts()
+    await prompts.of_profile(ANN, engine, "local", 10)
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    _, warning = await prompts.of_profile(ANN, engine, "local", 10)
+    assert "catalog does not answer" in warning
+    with pytest.raises(Unavailable) as refused:
+        await prompts.of_profile(Profile("profiles/bob"), engine, "local", 10)
+    assert refused.value.reason == "CATALOG_UNREACHABLE"
+
+
+async def test_a_profile_without_samples_is_a_precondition(open_prompts, engine, catalog):
+    catalog.failure = grpc.StatusCode.FAILED_PRECONDITION
+    with pytest.raises(Precondition) as refused:
+        await open_prompts().of_profile(ANN, engine, "local", 10)
+    assert refused.value.subject == "profiles/ann"
+
+
+async def test_a_reference_that_the_engine_cannot_use_is_a_precondition(open_prompts, engine, monkeypatch):
+    def refuse(reference):
+        raise InvalidField("reference", "too little speech", "REFERENCE_TOO_LITTLE_SPEECH")
+
+    monkeypatch.setattr(engine, "prompt", refuse)
+    with pytest.raises(Precondition) as refused:
+        await open_prompts().of_profile(ANN, engine, "local", 10)
+    assert refused.value.reason == "REFERENCE_TOO_LITTLE_SPEECH"
+
+
+async def test_the_cache_is_bounded_and_forgets_the_least_used(open_prompts, engine):
+    prompts = open_prompts(max_bytes=2500)
+    for name in ("a", "b", "a", "c", "a", "b"):
+        await prompts.of_profile(Profile(f"profiles/{name}"), engine, "local", 10)
+    assert engine.prompts == 4
+
+
+async def test_a_recording_is_decoded_and_computed_once(open_prompts, engine):
+    prompts = open_prompts()
+    for _ in range(3):
+        await prompts.of_recording(recording(), engine)
+    assert engine.prompts == 1
+
+
+async def test_a_recording_that_is_no_audio_is_refused_by_its_field(open_prompts, engine):
+    with pytest.raises(InvalidField) as refused:
+        await open_prompts().of_recording(Recording(b"this is text, not sound"), engine)
+    assert refused.value.field == "voice.reference.audio"

@@ -1,0 +1,101 @@
+"""Requests become jobs; what is wrong is refused by the field's path."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicebox.tts.v1 import tts_pb2
+from voicebox_kit.errors import InvalidField
+from voicebox_sound.encode import Encoding
+from voicebox_tts.engine import Style
+from voicebox_tts.job import BuiltIn, Profile
+from voicebox_tts.requests import checked_text, to_job
+
+Request = tts_pb2.StreamSynthesizeRequest
+
+
+def job_of(**fields):
+    return to_job(Request(**fields), "local", 15.0)
+
+
+def test_an_empty_request_means_the_defaults():
+    job = job_of()
+    assert (job.source, job.encoding, job.sample_rate_hz, job.style) == (BuiltIn(), Encoding.WAV, 0, Style())
+    assert (job.keep, job.ahead_seconds, job.owner) == (True, 15.0, "local")
+    assert len(job.request_id) == 36
+    assert job_of().seed != job_of().seed
+
+
+def test_what_is_asked_for_is_kept():
+    style = tts_pb2.SpeakingStyle(speed=2, pitch_semitones=-3, language="en-GB", instructions="softly")
+    job = job_of(
+        voice=tts_pb2.VoiceSelection(profile="profiles/ann"),
+        audio=tts_pb2.AudioSpec(encoding="AUDIO_ENCODING_MP3", sample_rate_hz=24_000),
+        style=style,
+        seed=0,
+        request_id="9B2D8F00-0000-4000-8000-000000000001",
+        skip_history=True,
+        ahead_seconds=60,
+    )
+    assert (job.source, job.encoding, job.sample_rate_hz) == (Profile("profiles/ann"), Encoding.MP3, 24_000)
+    assert (job.style, job.seed, job.keep, job.ahead_seconds) == (Style(2.0, -3.0, "en-GB", "softly"), 0, False, 60.0)
+    assert job.request_id == "9b2d8f00-0000-4000-8000-000000000001"
+
+
+def test_a_whole_answer_is_not_paced():
+    assert to_job(tts_pb2.SynthesizeRequest(), "local", 15.0).ahead_seconds == math.inf
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"voice": {"profile": "ann"}}, "voice.profile"),
+        ({"voice": {"profile": "profiles/../x"}}, "voice.profile"),
+        ({"voice": {"profile": "profiles/" + "a" * 64}}, "voice.profile"),
+        ({"voice": {"reference": {"audio": b""}}}, "voice.reference.audio"),
+        ({"voice": {"reference": {"audio": bytes(1024 * 1024 + 1)}}}, "voice.reference.audio"),
+        ({"voice": {"reference": {"audio": b"x", "transcript": "x" * 2001}}}, "voice.reference.transcript"),
+        ({"audio": {"encoding": 99}}, "audio.encoding"),
+        ({"audio": {"sample_rate_hz": 7}}, "audio.sample_rate_hz"),
+        ({"audio": {"sample_rate_hz": 1_000_000_000}}, "audio.sample_rate_hz"),
+        ({"audio": {"sample_rate_hz": -1}}, "audio.sample_rate_hz"),
+        ({"audio": {"sample_rate_hz": 9_001, "encoding": 5}}, "audio.sample_rate_hz"),
+        ({"style": {"speed": 0.1}}, "style.speed"),
+        ({"style": {"speed": math.nan}}, "style.speed"),
+        ({"style": {"speed": math.inf}}, "style.speed"),
+        ({"style": {"pitch_semitones": 13}}, "style.pitch_semitones"),
+        ({"style": {"pitch_semitones": math.nan}}, "style.pitch_semitones"),
+        ({"style": {"language": "english please"}}, "style.language"),
+        ({"style": {"instructions": "x" * 501}}, "style.instructions"),
+        ({"request_id": "7"}, "request_id"),
+        ({"request_id": "9b2d8f00-0000-1000-8000-000000000001"}, "request_id"),
+        ({"ahead_seconds": 0.5}, "ahead_seconds"),
+        ({"ahead_seconds": math.nan}, "ahead_seconds"),
+    ],
+)
+def test_what_is_wrong_is_named(fields, path):
+    with pytest.raises(InvalidField) as refused:
+        job_of(**fields)
+    assert refused.value.field == path
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\x00\x01\x02", "...!?", "🙂", "\u202e"])
+def test_a_text_without_a_letter_is_refused(text):
+    with pytest.raises(InvalidField) as refused:
+        checked_text(text)
+    assert (refused.value.field, refused.value.reason) == ("text", "TEXT_EMPTY")
+
+
+def test_a_text_of_a_megabyte_is_refused():
+    with pytest.raises(InvalidField) as refused:
+        checked_text("word " * 200_000)
+    assert (refused.value.field, refused.value.reason) == ("text", "TEXT_TOO_LONG")
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_taken_or_refused_by_name(text):
+    try:
+        assert checked_text(text)
+    except InvalidField as refused:
+        assert refused.field == "text"

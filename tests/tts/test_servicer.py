@@ -1,0 +1,314 @@
+"""The tts service over gRPC with the engine flite and a fake catalog."""
+
+import asyncio
+import io
+import uuid
+
+import grpc
+import numpy as np
+import pytest
+import soundfile
+from google.rpc import error_details_pb2, status_pb2
+from voicebox.models.v1 import models_pb2, models_pb2_grpc
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_tts.app import open_service
+
+TEXT = "Hello there. This is a test of 42 words, or fewer."
+E_ = tts_pb2.AudioEncoding
+
+
+@pytest.fixture
+async def running(start, catalog):
+    return await start(open_service, CATALOG_ADDRESS=catalog.address)
+
+
+@pytest.fixture
+def tts(running):
+    return tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return info.reason
+
+
+def field_of(error: grpc.aio.AioRpcError) -> str:
+    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    bad = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad)
+    return bad.field_violations[0].field
+
+
+async def stream(tts, **fields):
+    return [event async for event in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(**{"text": TEXT, **fields}))]
+
+
+async def test_a_stream_is_started_chunks_finished(tts, catalog):
+    events = await stream(tts, seed=7)
+    kinds = [event.WhichOneof("event") for event in events]
+    assert kinds == ["started", *["chunk"] * (len(events) - 2), "finished"]
+    started, finished = events[0].started, events[-1].finished
+    assert (started.engine, started.voice, started.seed, started.language) == ("flite", "flite/slt", 7, "en-US")
+    assert (started.audio.encoding, started.audio.sample_rate_hz) == (tts_pb2.AUDIO_ENCODING_WAV, 16_000)
+    chunks = [event.chunk for event in events[1:-1]]
+    assert [chunk.sequence for chunk in chunks] == list(range(len(chunks)))
+    samples, rate = soundfile.read(io.BytesIO(b"".join(chunk.audio for chunk in chunks)))
+    assert (len(samples), rate) == (finished.sample_count, 16_000)
+    assert 0.05 < np.sqrt((samples**2).mean()) < 0.5
+    words = [word.word for chunk in chunks for word in chunk.words]
+    assert words[:2] == ["hello", "there"]
+    assert "forty" in words
+    assert finished.generation in catalog.records
+    assert 0 < finished.time_to_first_chunk.ToMicroseconds() <= finished.synthesis_time.ToMicroseconds()
+
+
+async def test_the_same_seed_gives_the_same_samples_also_side_by_side(tts):
+    alone = b"".join(event.chunk.audio for event in await stream(tts, seed=1))
+    together = await asyncio.gather(*(stream(tts, seed=seed) for seed in (1, 2, 1, 3)))
+    audio = [b"".join(event.chunk.audio for event in events) for events in together]
+    assert audio[0] == audio[2] == alone
+    assert audio[1] != alone
+
+
+@pytest.mark.parametrize("encoding", ["PCM_S16LE", "WAV", "FLAC", "OGG_OPUS", "MP3"])
+@pytest.mark.parametrize("rate", [0, 8_000, 24_000, 48_000])
+async def test_every_encoding_at_every_rate_is_a_valid_file(tts, encoding, rate):
+    spec = tts_pb2.AudioSpec(encoding=E_.Value(f"AUDIO_ENCODING_{encoding}"), sample_rate_hz=rate)
+    response = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=TEXT, audio=spec, skip_history=True))
+    told = response.started.audio.sample_rate_hz
+    assert told == rate or rate == 0
+    if encoding == "PCM_S16LE":
+        assert len(response.audio) == 2 * response.finished.sample_count
+        return
+    samples, rate = soundfile.read(io.BytesIO(response.audio))
+    padding = 0.25 if encoding in ("OGG_OPUS", "MP3") else 0  # what the lossy encoders add around the sound
+    assert len(samples) / rate == pytest.approx(response.finished.duration.ToMicroseconds() / 1e6, abs=padding + 1e-5)
+
+
+async def test_the_whole_and_the_streamed_answer_are_the_same_sound(tts):
+    streamed = b"".join(event.chunk.audio for event in await stream(tts, seed=3))
+    whole = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=TEXT, seed=3))
+    assert whole.audio[44:] == streamed[44:]  # the header of the whole one knows its length
+
+
+async def test_play_speech_is_the_files_bytes_with_its_content_type(tts):
+    request = tts_pb2.PlaySpeechRequest(text=TEXT, seed=3, audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_FLAC))
+    bodies = [response.body async for response in tts.PlaySpeech(request)]
+    assert bodies[0].content_type == "audio/flac"
+    assert soundfile.SoundFile(io.BytesIO(b"".join(body.data for body in bodies))).samplerate == 16_000
+
+
+async def test_a_retry_with_the_same_request_id_records_once(tts, catalog):
+    request_id = str(uuid.uuid4())
+    await stream(tts, request_id=request_id)
+    await stream(tts, request_id=request_id)
+    assert list(catalog.records) == [f"generations/{request_id}"]
+
+
+async def test_history_can_be_skipped(tts, catalog):
+    events = await stream(tts, skip_history=True)
+    assert events[-1].finished.generation == ""
+    assert catalog.records == {}
+
+
+async def test_speech_goes_on_while_the_catalog_is_away(tts, catalog):
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    finished = (await stream(tts))[-1].finished
+    assert finished.sample_count > 0
+    assert finished.generation.startswith("generations/")
+    assert "shows this generation later" in finished.warnings[0]
+
+
+async def test_a_profile_speaks_approximately_and_says_so(start, speech_data, tmp_path):
+    reference = (speech_data.path("LJ001-0002.wav")).read_bytes()
+    running = await start(open_service, CATALOG_ADDRESS="127.0.0.1:1")
+    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    voice = tts_pb2.VoiceSelection(reference=tts_pb2.InlineReference(audio=reference))
+    events = await stream(tts, voice=voice, skip_history=True)
+    assert events[0].started.cloning == tts_pb2.CAPABILITY_CLONING_APPROXIMATE
+
+
+REFUSALS = [
+    ({"text": ""}, "INVALID_ARGUMENT", "TEXT_EMPTY", "text"),
+    ({"text": "x" * 1_000_000}, "INVALID_ARGUMENT", "TEXT_TOO_LONG", "text"),
+    ({"text": "\x00\x01\x1b"}, "INVALID_ARGUMENT", "TEXT_EMPTY", "text"),
+    ({"text": "你好，世界。"}, "INVALID_ARGUMENT", "NOTHING_TO_SAY", "text"),
+    ({"voice": {"voice": "nobody"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
+    ({"voice": {"voice": "noengine/slt"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
+    ({"style": {"language": "xx"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
+    ({"voice": {"voice": "slt"}, "style": {"language": "de"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
+    ({"style": {"instructions": "softly"}}, "INVALID_ARGUMENT", "UNSUPPORTED_BY_ENGINE", "style.instructions"),
+    ({"audio": {"encoding": 77}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.encoding"),
+    ({"audio": {"sample_rate_hz": 7}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.sample_rate_hz"),
+    ({"audio": {"sample_rate_hz": 1_000_000_000}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.sample_rate_hz"),
+    ({"voice": {"reference": {"audio": b"not audio at all"}}}, "INVALID_ARGUMENT", None, "voice.reference.audio"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "reason", "field"), REFUSALS, ids=lambda value: str(value)[:40])
+async def test_what_cannot_be_done_is_refused_before_any_audio(tts, fields, code, reason, field):
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stream(tts, **fields)
+    assert refused.value.code().name == code
+    assert reason is None or reason_of(refused.value) == reason
+    assert field is None or field_of(refused.value) == field
+
+
+async def test_a_language_finds_an_engine_that_speaks_it(tts):
+    started = (await stream(tts, text="Guten Tag.", style=tts_pb2.SpeakingStyle(language="de"), skip_history=True))[0].started
+    assert (started.engine, started.language) == ("espeak", "de")
+
+
+async def test_voices_are_listed_default_first(tts):
+    voices = (await tts.ListVoices(tts_pb2.ListVoicesRequest())).voices
+    assert (voices[0].name, voices[0].is_default) == ("flite/slt", True)
+    assert len(voices) > 100
+    assert sum(voice.is_default for voice in voices) == 1
+    german = (await tts.ListVoices(tts_pb2.ListVoicesRequest(language="de"))).voices
+    assert {voice.engine for voice in german} == {"espeak"}
+    assert {voice.engine for voice in (await tts.ListVoices(tts_pb2.ListVoicesRequest(engine="flite"))).voices} == {"flite"}
+
+
+def conversation(*messages):
+    async def requests():
+        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5, audio={"encoding": 1}))
+        for message in messages:
+            yield tts_pb2.ConverseSynthesizeRequest(**message)
+
+    return requests()
+
+
+async def test_a_conversation_speaks_each_sentence_when_it_is_complete(tts, catalog):
+    words = asyncio.Event()
+
+    async def requests():
+        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5))
+        for piece in ("Hel", "lo there. How a", "re you"):
+            yield tts_pb2.ConverseSynthesizeRequest(text=piece)
+        await words.wait()
+
+    events, call = [], tts.ConverseSynthesize(requests())
+    async for event in call:
+        events.append(event)
+        if any(word.word == "there" for word in event.chunk.words):
+            words.set()  # the client closes only after it heard the first sentence
+    assert events[-1].WhichOneof("event") == "finished"
+    spoken = [word.word for event in events for word in event.chunk.words]
+    assert spoken == ["hello", "there", "how", "are", "you"]
+    assert [generation.text for generation, _ in catalog.records.values()] == ["Hello there. How are you"]
+
+
+async def test_a_flush_speaks_an_incomplete_sentence(tts):
+    heard = asyncio.Event()
+
+    async def requests():
+        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig())
+        yield tts_pb2.ConverseSynthesizeRequest(text="one two")
+        yield tts_pb2.ConverseSynthesizeRequest(control=tts_pb2.CONVERSE_CONTROL_FLUSH)
+        await heard.wait()
+
+    spoken = []
+    async for event in tts.ConverseSynthesize(requests()):
+        spoken += [word.word for word in event.chunk.words]
+        if spoken:
+            heard.set()
+    assert spoken == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason", "field"),
+    [
+        ([{"text": "Hello."}, {"config": {}}], "CONFIG_TWICE", "config"),
+        ([{"control": 9}], "INVALID_FIELD", "control"),
+        ([{"text": "x" * 10_001}], "TEXT_TOO_LONG", "text"),
+        ([], "NOTHING_TO_SAY", "text"),
+    ],
+)
+async def test_a_wrong_conversation_is_refused(tts, messages, reason, field):
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        async for _ in tts.ConverseSynthesize(conversation(*messages)):
+            pass
+    assert (reason_of(refused.value), field_of(refused.value)) == (reason, field)
+
+
+async def test_a_conversation_without_config_is_refused(tts):
+    async def requests():
+        yield tts_pb2.ConverseSynthesizeRequest(text="Hello.")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        async for _ in tts.ConverseSynthesize(requests()):
+            pass
+    assert reason_of(refused.value) == "CONFIG_FIRST"
+
+
+async def gauge(running, name: str) -> float:
+    import urllib.request
+
+    url = f"http://{running.metrics_address}/metrics"
+    text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+async def settled(running, name: str, value: float) -> None:
+    async with asyncio.timeout(10):
+        while await gauge(running, name) != value:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_vanishes_frees_its_place_and_is_kept_as_cancelled(running, tts, catalog):
+    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1))
+    await call.read()
+    await call.read()
+    assert await gauge(running, "voicebox_streams_running") == 1
+    call.cancel()
+    await settled(running, "voicebox_streams_running", 0)
+    await asyncio.wait_for(catalog.arrived.wait(), 10)
+    [(generation, audio)] = catalog.records.values()
+    assert generation.status == 2
+    assert soundfile.info(io.BytesIO(audio)).frames > 0
+
+
+async def test_a_client_that_stops_reading_is_not_run_ahead_of(running, tts):
+    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 100, ahead_seconds=2, skip_history=True))
+    await call.read()
+    await settled(running, "voicebox_streams_running", 1)
+    call.cancel()
+    await settled(running, "voicebox_streams_running", 0)
+    assert 0 < await gauge(running, 'voicebox_tts_audio_seconds_total{engine="flite"}') < 10
+
+
+async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
+    running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0")
+    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True))
+    await call.read()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stream(tts)
+    assert (refused.value.code().name, reason_of(refused.value)) == ("RESOURCE_EXHAUSTED", "QUEUE_FULL")
+    call.cancel()
+    await settled(running, "voicebox_streams_running", 0)
+    assert (await stream(tts))[-1].HasField("finished")
+
+
+async def test_the_models_are_listed_loaded_and_unloaded(running):
+    models = models_pb2_grpc.ModelServiceStub(running.channel)
+    listed = (await models.ListModels(models_pb2.ListModelsRequest())).models
+    assert [(model.engine, model.is_default) for model in listed] == [("flite", True), ("espeak", False)]
+    assert (listed[0].state, listed[0].device) == (models_pb2.MODEL_STATE_LOADED, "cpu")
+    assert listed[1].state == models_pb2.MODEL_STATE_AVAILABLE
+    assert (await models.LoadModel(models_pb2.LoadModelRequest(name=listed[1].name))).state == models_pb2.MODEL_STATE_LOADED
+    assert (await models.UnloadModel(models_pb2.UnloadModelRequest(name=listed[1].name))).state == models_pb2.MODEL_STATE_AVAILABLE
+    progress = [answer async for answer in models.DownloadModel(models_pb2.DownloadModelRequest(name=listed[0].name))]
+    assert [answer.done for answer in progress] == [True]
+    for call, request in [
+        (models.GetModel, models_pb2.GetModelRequest(name="models/no/model")),
+        (models.LoadModel, models_pb2.LoadModelRequest(name="")),
+    ]:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call(request)
+        assert reason_of(refused.value) == "MODEL_NOT_FOUND"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await models.UnloadModel(models_pb2.UnloadModelRequest(name=listed[0].name))
+    assert reason_of(refused.value) == "MODEL_IS_DEFAULT"

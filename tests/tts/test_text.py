@@ -1,0 +1,86 @@
+"""Sentences are cut where a reader would pause, however the text comes, and nothing is lost."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicebox_tts.text import LONGEST_SENTENCE, SentenceFeed, clean, has_something_to_say, sentences
+
+PIECES = st.sampled_from(
+    ["Mr. ", "U.S. ", "p.m.", " The", ". ", ".", "...", "? ", "!\" ", "。", "」", "\n", "\r\n", "\n\n", "- ", "1. ", "3.14", "e\u0301", "\u0301"]
+    + ["\u1100", "\u1161", "\u11a8", "\0", "\t", "\u2028", "word ", "No. ", "(", "\"", "x" * 90, "，", ", ", "J. R. ", "http://a.b/c.d "]
+)
+TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=5)), max_size=40).map("".join)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["Mr. Smith met Dr. J. R. R. Tolkien, e.g. at 5 p.m.", "The end."],
+        ["It costs 3.14 dollars.", "See https://example.com/a.b?c=d.", "Mail bob@example.org.", "OK?"],
+        ['He said "Stop."', "Then he left.", "(Really.)", "Yes!"],
+        ["She works at Acme Inc.", "The firm is big.", "Acme Inc. Chairman Joe came."],
+        ["No. 5 is alive.", "I said no.", "Then I left."],
+        ["I live in the U.S.", "He likes the U.S. Army."],
+        ["So... maybe.", "Well...", "And so . . . what?"],
+        ['"Really?" he said.', "What?", "no way!"],
+        ["1. Open the door.", "2. Close it."],
+        ["¿Qué tal?", "¡Bien!"],
+        ["आप कैसे हैं?", "मैं ठीक हूँ।"],
+    ],
+    ids=lambda expected: expected[0][:16],
+)
+def test_sentences_end_where_a_reader_would_pause(expected: list[str]) -> None:
+    assert sentences(" ".join(expected)) == expected
+
+
+def test_chinese_and_japanese_need_no_spaces() -> None:
+    assert sentences("你好。世界！今天好吗？！很好。") == ["你好。", "世界！", "今天好吗？！", "很好。"]
+    assert sentences("「はい。」彼は言った。") == ["「はい。」", "彼は言った。"]
+
+
+def test_an_empty_line_and_a_list_end_sentences_and_a_hard_wrap_does_not() -> None:
+    assert sentences("A title\r\n\r\nA hard\nwrapped line:\n- one\n- two") == ["A title", "A hard wrapped line:", "- one", "- two"]
+
+
+def test_a_long_sentence_is_cut_at_its_commas_then_at_spaces_then_anywhere() -> None:
+    assert all(len(s) <= LONGEST_SENTENCE and s.endswith(",") for s in sentences("word, " * 300))
+    assert all(set(s.split()) == {"word"} for s in sentences("word " * 300))
+    assert list(map(len, sentences("a" * 1000))) == [400, 400, 200]
+
+
+def test_a_feed_tells_a_sentence_as_soon_as_it_is_complete() -> None:
+    feed = SentenceFeed()
+    assert [feed.push(piece) for piece in ("Hello", " there", ". How", " are you at 5 p.m", ". then", "? ")] == [[], [], ["Hello there."], [], [], []]
+    assert feed.finish() == ["How are you at 5 p.m. then?"]
+
+
+@given(text=TEXTS, data=st.data())
+def test_any_pieces_give_the_same_sentences(text: str, data: st.DataObject) -> None:
+    feed, got, rest = SentenceFeed(), list[str](), text
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        got += feed.push(rest[:size])
+        rest = rest[size:]
+    assert got + feed.finish() == sentences(text)
+
+
+@given(text=TEXTS)
+def test_nothing_is_lost_but_space(text: str) -> None:
+    cut = sentences(text)
+    assert "".join("".join(cut).split()) == "".join(clean(text).split())
+    assert all(0 < len(sentence) <= LONGEST_SENTENCE for sentence in cut)
+
+
+@given(text=TEXTS)
+def test_clean_text_has_no_controls_and_is_composed(text: str) -> None:
+    cleaned = clean(text)
+    assert not [c for c in cleaned if unicodedata.category(c) == "Cc" and c != "\n"]
+    assert unicodedata.is_normalized("NFC", cleaned)
+    assert clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", False), ("?! …", False), ("😀", False), ("½ 7", True), ("дом", True), ("語", True)])
+def test_something_to_say_is_a_letter_or_digit_of_any_script(text: str, expected: bool) -> None:
+    assert has_something_to_say(text) is expected

@@ -1,0 +1,76 @@
+"""One utterance: chunks in order, joined they are the file; sizes and offsets hold at every rate and encoding."""
+
+import numpy as np
+import pytest
+from voicebox_sound.encode import Encoding, open_encoder
+from voicebox_sound.pcm import from_s16le
+from voicebox_tts.engine import Style
+from voicebox_tts.utterance import CHUNK_SECONDS, Utterance
+
+
+class Copy:
+    def __init__(self) -> None:
+        self.samples: list[np.ndarray] = []
+
+    def write(self, samples) -> None:
+        self.samples.append(samples)
+
+
+def spoken(engine, sentences, rate=16_000, encoding=Encoding.PCM_S16LE, keeper=None):
+    utterance = Utterance(engine.open("low", Style(), 0), open_encoder(encoding, rate), rate, keeper)
+    chunks = [chunk for sentence in sentences for chunk in utterance.speak(sentence)] + list(utterance.finish())
+    utterance.close()
+    return utterance, chunks
+
+
+def test_chunks_are_numbered_and_their_offsets_follow_their_durations(engine):
+    utterance, chunks = spoken(engine, ["hello there", "again"])
+    assert [chunk.sequence for chunk in chunks] == list(range(len(chunks)))
+    ends = np.cumsum([chunk.duration_seconds for chunk in chunks])
+    assert np.allclose([chunk.offset_seconds for chunk in chunks[1:]], ends[:-1])
+    assert utterance.sample_count == 15 * 800
+    assert max(chunk.duration_seconds for chunk in chunks) <= CHUNK_SECONDS
+
+
+def test_the_first_chunk_is_the_engines_first_piece_and_later_ones_grow(engine):
+    _, chunks = spoken(engine, ["abcdefghijklmnop"])
+    assert chunks[0].duration_seconds == 0.05
+    assert chunks[-2].duration_seconds == CHUNK_SECONDS
+
+
+def test_every_word_comes_once_not_after_its_sound(engine):
+    _, chunks = spoken(engine, ["abcdefgh"])
+    assert [word.text for chunk in chunks for word in chunk.words] == list("abcdefgh")
+    for chunk in chunks:
+        assert all(word.start_seconds >= chunk.offset_seconds - 1e-9 for word in chunk.words)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 48_000])
+def test_the_asked_rate_changes_the_count_not_the_length(engine, rate):
+    keeper = Copy()
+    utterance, chunks = spoken(engine, ["abcdefgh"], rate, keeper=keeper)
+    assert abs(utterance.sample_count - 0.4 * rate) <= 2
+    audio = from_s16le(b"".join(chunk.audio for chunk in chunks))
+    assert len(audio) == utterance.sample_count
+    assert np.abs(audio - np.concatenate(keeper.samples)).max() < 1e-4
+
+
+def test_the_audio_does_not_depend_on_how_it_is_cut_into_sentences(engine):
+    _, whole = spoken(engine, ["abcdefgh"], 22_050)
+    _, cut = spoken(engine, ["abc", "de", "fgh"], 22_050)
+    assert b"".join(chunk.audio for chunk in whole) == b"".join(chunk.audio for chunk in cut)
+
+
+def test_nothing_to_say_gives_no_chunk_not_even_a_header(engine):
+    for encoding in Encoding:
+        _, chunks = spoken(engine, ["..."], 48_000, encoding)
+        assert chunks == []
+
+
+def test_closing_in_the_middle_closes_the_engine(engine):
+    utterance = Utterance(engine.open("low", Style(), 0), open_encoder(Encoding.WAV, 16_000), 16_000, None)
+    chunks = utterance.speak("abcdefgh")
+    next(chunks)
+    assert engine.running == 1
+    chunks.close()
+    assert engine.running == 0
