@@ -72,7 +72,10 @@ async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_histo
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     async with open_history() as history:
         with caplog.at_level(logging.ERROR):
-            await keep(history)
+            assert not await keep(history)
+        async with history.delivering():
+            while list(tmp_path.glob("*.json")):
+                await asyncio.sleep(0)
     assert "is set aside" in caplog.text
     assert len(list((tmp_path / "rejected").iterdir())) == 2
 

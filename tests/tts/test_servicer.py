@@ -118,7 +118,7 @@ async def test_speech_goes_on_while_the_catalog_is_away(tts, catalog):
     finished = (await stream(tts))[-1].finished
     assert finished.sample_count > 0
     assert finished.generation.startswith("generations/")
-    assert "shows this generation later" in finished.warnings[0]
+    assert "history shows it later" in finished.warnings[0]
 
 
 async def test_a_profile_speaks_approximately_and_says_so(start, speech_data, tmp_path):

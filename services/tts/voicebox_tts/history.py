@@ -1,10 +1,11 @@
-"""Keeps every generation: on this disk before it is acknowledged, in the catalog as soon as that answers, exactly once."""
+"""Keeps every generation: in the catalog or on this disk before it is acknowledged, and in the catalog exactly once."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from enum import Enum
 from pathlib import Path
 
 import grpc
@@ -36,13 +37,20 @@ TRANSIENT = frozenset(
 """Answers after which a later try may succeed; any other means that the catalog will never take the record."""
 
 
+class Answer(Enum):
+    """What the catalog said to a record."""
+
+    KEPT = "kept"
+    LATER = "later"
+    REFUSED = "refused"
+
+
 class History:
     """Records by the request id, which names the generation: however often one is delivered, the catalog keeps it once."""
 
     def __init__(self, spool: Spool, catalog: Catalog, executor: Executor, registry: CollectorRegistry) -> None:
         self._spool, self._catalog, self._executor = spool, catalog, executor
         self._due = asyncio.Event()
-        self._under_way: set[Path] = set()
         self._delivered = Counter("voicebox_tts_history_delivered", "Generations that the catalog confirmed.", registry=registry)
         self._waiting = Gauge(
             "voicebox_tts_history_waiting", "Generations on this disk that the catalog has not confirmed.", registry=registry
@@ -64,12 +72,17 @@ class History:
         return self._spool.draft(sample_rate_hz)
 
     async def keep(self, draft: Draft, generation: catalog_pb2.Generation, *, promptly: bool) -> bool:
-        """Make a record durable here, and deliver it: at once when `promptly`, else in the background. True when the catalog has it."""
-        metadata = json_format.MessageToJson(generation)
-        audio = await asyncio.get_running_loop().run_in_executor(self._executor, self._spool.commit, draft, metadata)
-        self._waiting.inc()
-        if promptly and await self._deliver(audio, generation, PROMPT_SECONDS):
+        """Make a record durable: in the catalog at once when `promptly` and it answers, which gives True; else on this disk.
+
+        Raises OSError when neither takes it.
+        """
+        in_executor = asyncio.get_running_loop().run_in_executor
+        await in_executor(self._executor, draft.close)
+        if promptly and await self._offer(draft.path, generation, PROMPT_SECONDS) is Answer.KEPT:
+            draft.discard()
             return True
+        await in_executor(self._executor, self._spool.commit, draft, json_format.MessageToJson(generation))
+        self._waiting.inc()
         self._due.set()
         return False
 
@@ -81,25 +94,25 @@ class History:
             self._waiting.set(len(waiting))
             for audio, metadata in waiting:
                 generation = json_format.Parse(metadata, catalog_pb2.Generation(), ignore_unknown_fields=True)
-                if audio not in self._under_way and not await self._deliver(audio, generation, DELIVERY_SECONDS):
-                    asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
-                    break
+                match await self._offer(audio, generation, DELIVERY_SECONDS):
+                    case Answer.KEPT:
+                        self._spool.remove(audio)
+                    case Answer.REFUSED:
+                        self._spool.reject(audio)
+                    case Answer.LATER:
+                        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
+                        break
+                self._waiting.dec()
 
-    async def _deliver(self, audio: Path, generation: catalog_pb2.Generation, timeout_seconds: float) -> bool:
-        """Hand one record to the catalog; False when it must be tried again."""
-        self._under_way.add(audio)
+    async def _offer(self, audio: Path, generation: catalog_pb2.Generation, timeout_seconds: float) -> Answer:
+        """Hand one record to the catalog."""
         try:
             await self._catalog.record(generation, audio, timeout_seconds)
         except grpc.aio.AioRpcError as error:
             if error.code() in TRANSIENT:
                 log.warning("%s waits on disk: the catalog answered %s", generation.name, error.code().name)
-                return False
+                return Answer.LATER
             log.error("%s is set aside: the catalog refused it: %s %s", generation.name, error.code().name, error.details())
-            self._spool.reject(audio)
-        else:
-            self._spool.remove(audio)
-            self._delivered.inc()
-        finally:
-            self._under_way.discard(audio)
-        self._waiting.dec()
-        return True
+            return Answer.REFUSED
+        self._delivered.inc()
+        return Answer.KEPT

@@ -172,7 +172,7 @@ class Synthesizer:
             course.warnings.append(f"The history does not keep this: {error}")
             return ""
         if not delivered:
-            course.warnings.append("The catalog does not answer: the history shows this generation later.")
+            course.warnings.append("The catalog has not taken this generation yet: the history shows it later.")
         return generation.name
 
     def _synthesis_seconds(self, course: _Course) -> float:

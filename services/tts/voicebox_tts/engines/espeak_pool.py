@@ -29,26 +29,19 @@ class Hello:
 
 
 class EspeakProcess:
-    """One process. Its frames are read by one thread; `stop` and `kill` may come from another."""
+    """One process. One thread at a time reads it; `stop` and `kill` may come from another."""
 
     def __init__(self) -> None:
         """Starts it, in 0.1 s; StartError when the library or its data is missing."""
         command = [sys.executable, "-I", "-S", str(SCRIPT)]
         # A group of its own: Ctrl-C at the terminal is for the server, which ends its streams in order.
-        self._child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, process_group=0
-        )
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, process_group=0)
         self._received = bytearray()
         try:
-            _, body = self.read()
-        except EOFError:
-            reason = self._why()
-            self.kill()
-            raise StartError(
-                f"The espeak engine needs the Debian packages libespeak-ng1 and espeak-ng-data: {reason or 'it does not start'}."
-            ) from None
-        said = json.loads(body)
-        self.hello = Hello(said["version"], said["sample_rate_hz"], tuple(said["voices"]))
+            self.hello = self._hello()
+        except StartError:
+            self.close()
+            raise
 
     @property
     def alive(self) -> bool:
@@ -69,12 +62,26 @@ class EspeakProcess:
         return head[:1], self._take(int.from_bytes(head[1:], "little"))
 
     def kill(self) -> None:
-        """End the process, now, and free its pipes."""
+        """End the process: whoever reads it gets EOFError. Any thread may call this."""
         self._child.kill()
+
+    def close(self) -> None:
+        """End the process and free its pipes."""
+        self.kill()
         self._child.wait()
-        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+        for pipe in (self._child.stdin, self._child.stdout):
             assert pipe is not None
             pipe.close()
+
+    def _hello(self) -> Hello:
+        try:
+            letter, body = self.read()
+        except (EOFError, TimeoutError) as error:
+            raise StartError(f"The espeak engine does not start: {error}.") from error
+        if letter != b"H":
+            raise StartError(f"The espeak engine needs the Debian packages libespeak-ng1 and espeak-ng-data: {body.decode()}.")
+        said = json.loads(body)
+        return Hello(said["version"], said["sample_rate_hz"], tuple(said["voices"]))
 
     def _write(self, data: bytes) -> None:
         assert self._child.stdin is not None
@@ -85,9 +92,10 @@ class EspeakProcess:
 
     def _take(self, size: int) -> bytes:
         assert self._child.stdout is not None
-        pipe = self._child.stdout.fileno()
+        pipe, readable = self._child.stdout.fileno(), select.poll()
+        readable.register(pipe, select.POLLIN)
         while len(self._received) < size:
-            if not select.select([pipe], [], [], STEP_SECONDS)[0]:
+            if not readable.poll(STEP_SECONDS * 1000):
                 raise TimeoutError("the espeak-ng process is stuck")
             if not (data := os.read(pipe, 1 << 16)):
                 raise EOFError("the espeak-ng process has ended")
@@ -95,11 +103,6 @@ class EspeakProcess:
         taken = bytes(self._received[:size])
         del self._received[:size]
         return taken
-
-    def _why(self) -> str:
-        assert self._child.stderr is not None
-        lines: list[str] = self._child.stderr.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
 
 
 class EspeakPool:
@@ -125,7 +128,7 @@ class EspeakPool:
                 process = self._idle.pop()
                 if process.alive:
                     return process
-                process.kill()
+                process.close()
             else:
                 self._count += 1
         return self._start()
@@ -141,7 +144,7 @@ class EspeakPool:
 
     def discard(self, process: EspeakProcess) -> None:
         """A process in an unknown state: another will be started when it is needed."""
-        process.kill()
+        process.close()
         with self._changed:
             self._count -= 1
             self._changed.notify()

@@ -54,6 +54,13 @@ class _Voice(c.Structure):
 _CALLBACK = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int, c.POINTER(_Event))
 
 
+def write_frame(out: int, letter: bytes, body: bytes = b"") -> None:
+    """Write one frame to a file descriptor."""
+    data = memoryview(letter + struct.pack("<I", len(body)) + body)
+    while data:
+        data = data[os.write(out, data) :]
+
+
 class Speaker:
     """The library; one per process."""
 
@@ -90,16 +97,10 @@ class Speaker:
         self._library.espeak_Synth(raw, len(raw), 0, 1, 0, _UTF8, None, None)
         if self._failures:
             raise self._failures.pop()
-        self.frame(b"D", b"")
-
-    def frame(self, letter: bytes, body: bytes) -> None:
-        """Write one frame."""
-        data = memoryview(letter + struct.pack("<I", len(body)) + body)
-        while data:
-            data = data[os.write(self._out, data) :]
+        write_frame(self._out, b"D")
 
     def _json(self, letter: bytes, value: object) -> None:
-        self.frame(letter, json.dumps(value).encode())
+        write_frame(self._out, letter, json.dumps(value).encode())
 
     def _voices(self) -> list[dict[str, object]]:
         listed, index, voices = self._library.espeak_ListVoices(None), 0, list[dict[str, object]]()
@@ -117,7 +118,7 @@ class Speaker:
             if told:
                 self._json(b"E", told)
             if wave and count:
-                self.frame(b"A", c.string_at(wave, 2 * count))
+                write_frame(self._out, b"A", c.string_at(wave, 2 * count))
             return 1 if select.select([0], [], [], 0)[0] else 0
         except BaseException as error:  # an exception must not cross the C frames
             self._failures.append(error)
@@ -151,7 +152,8 @@ def main() -> None:
     try:
         speaker = Speaker(out)
     except OSError as error:
-        sys.exit(str(error))
+        write_frame(out, b"F", str(error).encode())
+        sys.exit(1)
     speaker.hello()
     with os.fdopen(0, "rb", buffering=0) as requests:
         while line := requests.readline():
@@ -160,7 +162,7 @@ def main() -> None:
             try:
                 speaker.speak(**json.loads(line))
             except ValueError as error:
-                speaker.frame(b"F", str(error).encode())
+                write_frame(out, b"F", str(error).encode())
 
 
 if __name__ == "__main__":
