@@ -1,0 +1,42 @@
+"""Puts the gateway together."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from voicebox_kit.server import Endpoint, Serving
+
+from . import config, process
+from .admin import Admin
+from .settings import read
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
+    """Run Envoy in front of the services, which may start before or after it, and drain it at the end.
+
+    Raises StartError when a variable does not fit or the address is taken.
+    """
+    settings = read(env)
+    with TemporaryDirectory(prefix="voicebox-gateway-") as folder, as_file(files("voicebox") / "descriptors.binpb") as descriptors:
+        admin = Admin(Path(folder, "admin.sock"), settings.admin_address)
+        path = config.write(Path(folder), config.render(settings, descriptors, admin.socket))
+        async with process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy:
+            address = await admin.listen_address()
+            log.info("gateway serves on %s", address)
+            yield Serving("gateway", (Endpoint("gateway", address),), hints(address), envoy.ended)
+        log.info("gateway stopped")
+
+
+def hints(address: str) -> tuple[str, ...]:
+    """Three commands to try: what serves, speech to a file, and the file back to text."""
+    return (
+        f"curl http://{address}/healthz",
+        f"curl -G http://{address}/v1/speech:play --data-urlencode 'text=Hello from voicebox.' -o hello.wav",
+        f"curl http://{address}/v1/speech:recognizeUpload --data-binary @hello.wav",
+    )

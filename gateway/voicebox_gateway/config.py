@@ -1,0 +1,59 @@
+"""Settings become Envoy's configuration."""
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from . import replies
+from .settings import Settings
+
+
+def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
+    """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no admin address is set."""
+    admin = socket_address(settings.admin_address) if settings.admin_address else {"pipe": {"path": str(admin_socket), "mode": 0o600}}
+    values = {
+        "admin": admin,
+        "address": socket_address(settings.address),
+        "tts": socket_address(settings.tts_address),
+        "asr": socket_address(settings.asr_address),
+        "catalog": socket_address(settings.catalog_address),
+        "descriptors": str(descriptors),
+        "cors_origins": origins_regex(settings.cors_origins),
+        "local_replies": replies.local_reply_config(settings.max_request_bytes),
+        "max_request_bytes": settings.max_request_bytes,
+        "max_response_bytes": settings.max_response_bytes,
+        "max_connections": settings.max_connections,
+        "max_streams": settings.max_streams,
+        "health_ms": round(1000 * settings.health_seconds),
+    }
+    durations = {
+        "unary": settings.unary_seconds,
+        "stream_idle": settings.stream_idle_seconds,
+        "session_idle": settings.session_idle_seconds,
+    }
+    template = Template((files(__package__) / "envoy.yaml").read_text(encoding="utf-8"))
+    # JSON is YAML: what json.dumps writes cannot break out of its place.
+    return template.substitute(
+        {name: json.dumps(value) for name, value in values.items()}, **{name: f"{seconds:.3f}s" for name, seconds in durations.items()}
+    )
+
+
+def write(folder: Path, text: str) -> Path:
+    """Put the configuration where Envoy will read it."""
+    path = folder / "envoy.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def socket_address(address: str) -> dict[str, Any]:
+    """`host:port` or `[ipv6]:port` as Envoy writes it. The host may be a name where Envoy connects, not where it listens."""
+    host, _, port = address.rpartition(":")
+    return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
+
+
+def origins_regex(origins: tuple[str, ...]) -> str:
+    """One RE2 pattern for all of them. In an origin `*` stands for any port or any part of a name; alone, for every origin."""
+    return "|".join(".*" if origin == "*" else re.escape(origin).replace(r"\*", "[A-Za-z0-9.-]*") for origin in origins)

