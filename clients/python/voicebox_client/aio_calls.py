@@ -1,0 +1,60 @@
+"""Asyncio gRPC calls with a deadline, retries and readable errors: the same as calls.py, awaited."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, TypeVar
+
+import grpc
+
+from .retry import Attempts, RetryPolicy
+from .status import from_rpc_error
+
+Answer = TypeVar("Answer")
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class AioAnswerStream(Protocol[Answer_co]):
+    """What grpc.aio returns for a call that answers with a stream."""
+
+    def __aiter__(self) -> AsyncIterator[Answer_co]: ...
+    def cancel(self) -> object: ...
+
+
+class AioCalls:
+    """Starts calls. `start` is given the seconds that are left, and makes the gRPC call anew for every attempt."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._clock = clock
+        self._sleep = sleep
+
+    async def unary(self, start: Callable[[float], Awaitable[Answer]], timeout_seconds: float, policy: RetryPolicy) -> Answer:
+        """The one answer. Raises VoiceboxClientError."""
+        attempts = Attempts(policy, timeout_seconds, self._clock)
+        while True:
+            try:
+                return await start(attempts.remaining_seconds())
+            except grpc.RpcError as error:
+                pause_seconds = attempts.pause_seconds(from_rpc_error(error))
+            await self._sleep(pause_seconds)
+
+    async def stream(
+        self, start: Callable[[float], AioAnswerStream[Answer]], timeout_seconds: float, policy: RetryPolicy
+    ) -> AsyncIterator[Answer]:
+        """The answers as they come; tried again only until the first of them. Closing the iterator cancels the call."""
+        attempts = Attempts(policy, timeout_seconds, self._clock)
+        while True:
+            call, begun = start(attempts.remaining_seconds()), False
+            try:
+                async for answer in call:
+                    begun = True
+                    yield answer
+            except grpc.RpcError as error:
+                if begun:
+                    raise from_rpc_error(error) from error
+                pause_seconds = attempts.pause_seconds(from_rpc_error(error))
+            else:
+                return
+            finally:
+                call.cancel()
+            await self._sleep(pause_seconds)

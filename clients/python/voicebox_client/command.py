@@ -1,0 +1,115 @@
+"""The command `voicebox`: its global options, its verbs, and how it ends when something fails."""
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, NoReturn
+
+import click
+
+from .connection import DEFAULT_TARGET
+from .errors import VoiceboxClientError
+from .session import Session, progress
+
+# Shown by `voicebox --help` without importing the verbs, since gRPC alone takes longer to import than the help to show.
+VERBS = {
+    "say": "Speak a text, to a file or to the speakers.",
+    "transcribe": "Tell what is said in recordings.",
+    "profiles": "Keep voices, and the recordings that they are made from.",
+    "history": "Find what was spoken before.",
+    "voices": "List the built-in voices.",
+    "models": "List, load, unload and download models.",
+    "health": "Tell which services answer.",
+}
+PLUGINS = "voicebox.commands"
+SERVE_HELP = "Serve services in this process (comes with the platform, not with the client)."
+INTERRUPTED = 130
+
+
+class Verbs(click.Group):
+    """The verbs above, and those that other packages bring by the entry-point group `voicebox.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*VERBS, *sorted({"serve", *(plugin.name for plugin in entry_points(group=PLUGINS))})]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in VERBS:
+            return _command(importlib.import_module(f".commands.{cmd_name}", __package__).command)
+        plugin = next(iter(entry_points(group=PLUGINS, name=cmd_name)), None)
+        if plugin is not None:
+            return _command(plugin.load())
+        if cmd_name == "serve":
+            raise click.ClickException("This is a client-only installation: `voicebox serve` comes with the package voicebox-kit.")
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        plugins = {plugin.name: _plugin_help(plugin) for plugin in entry_points(group=PLUGINS)}
+        with formatter.section("Commands"):
+            formatter.write_dl([*VERBS.items(), *sorted(({"serve": SERVE_HELP} | plugins).items())])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`--json` may also stand after the verb."""
+        options = args[: args.index("--")] if "--" in args else args
+        rest = args[len(options) :]
+        return super().parse_args(ctx, ["--json"] * ("--json" in options) + [word for word in options if word != "--json"] + rest)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a verb. What fails ends as one sentence and code 1, Ctrl-C as code 130; click itself is quiet about a broken pipe."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except (VoiceboxClientError, OSError, UnicodeError) as error:
+            _fail(error, ctx.obj)
+        finally:
+            progress("")
+
+
+def _command(found: object) -> click.Command:
+    if not isinstance(found, click.Command):
+        raise TypeError(f"{found!r} is not a click command")
+    return found
+
+
+def _plugin_help(plugin: EntryPoint) -> str:
+    return SERVE_HELP if plugin.name == "serve" else f"From {plugin.dist.name if plugin.dist else plugin.value}."
+
+
+def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: Session) -> NoReturn:
+    match error:
+        case BrokenPipeError():
+            raise error
+        case VoiceboxClientError(reason="NO_ANSWER"):
+            raise click.ClickException(f"No voicebox answers at {session.server}; start one with `make run`.") from error
+        case VoiceboxClientError():
+            named = error.field and error.field not in error.sentence
+            raise click.ClickException(f"{error.field}: {error.sentence}" if named else error.sentence) from error
+        case OSError():
+            raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+        case _:
+            raise click.ClickException("That is not valid UTF-8 text.") from error
+
+
+def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
+    if "://" in text or "/" in text:
+        raise click.BadParameter(f"{text!r} is no HOST:PORT: leave out the scheme and the path.")
+    return text
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--server",
+    metavar="HOST:PORT",
+    envvar="VOICEBOX_SERVER",
+    default=DEFAULT_TARGET,
+    show_default=True,
+    show_envvar=True,
+    callback=_address,
+    help="The gateway's address.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with the contract's names.")
+@click.option("--timeout", "timeout_seconds", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up after so long.")
+@click.version_option(package_name="voicebox-client", prog_name="voicebox")
+@click.pass_context
+def main(ctx: click.Context, server: str, as_json: bool, timeout_seconds: float | None) -> None:
+    """Speech on one address: speak, transcribe, keep voices and history."""
+    ctx.obj = Session(server, as_json, timeout_seconds)

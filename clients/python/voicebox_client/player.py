@@ -1,0 +1,72 @@
+"""The speakers, by way of a player that the machine has."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import click
+
+from . import wav
+
+# Each plays headerless mono s16le samples from its standard input; in the order in which they are tried.
+PLAYERS: Mapping[str, str] = {
+    "pw-play": "pw-play --raw --format s16 --rate {rate} --channels 1 -",
+    "paplay": "paplay --raw --format=s16le --rate={rate} --channels=1",
+    "aplay": "aplay -q -t raw -f S16_LE -r {rate} -c 1 -",
+    "play": "play -q -t raw -e signed -b 16 -r {rate} -c 1 -",
+    "ffplay": "ffplay -nodisp -autoexit -loglevel error -f s16le -ar {rate} -i pipe:0",
+}
+
+
+def find_player() -> str:
+    """The name of the first player that is installed. Raises click.ClickException when there is none."""
+    name = next((name for name in PLAYERS if shutil.which(name)), None)
+    if name is None:
+        raise click.ClickException(f"No player is installed: install one of {', '.join(PLAYERS)}, or write to a file with -o.")
+    return name
+
+
+@contextmanager
+def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]:
+    """Gives a function that plays samples; leaving waits until everything was heard, or stops the player when the body failed.
+
+    Raises click.ClickException when the player fails.
+    """
+    words = PLAYERS[name].format(rate=sample_rate_hz).split()
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0) as process:
+        assert process.stdin is not None
+        speakers = process.stdin
+
+        def play(samples: bytes) -> None:
+            try:
+                speakers.write(samples)
+            except BrokenPipeError as error:
+                raise click.ClickException(f"The player {name} ended too early, with code {process.wait()}.") from error
+
+        try:
+            yield play
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise click.ClickException(f"The player {name} failed with code {process.returncode}.")
+
+
+class SamplesOf:
+    """Passes on the samples of a WAV file that comes in pieces, and leaves its header out."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._head = b""
+        self._started = False
+
+    def write(self, piece: bytes) -> None:
+        if self._started:
+            self._write(piece)
+            return
+        self._head += piece
+        start = wav.data_start(self._head)
+        if start is not None:
+            self._started = True
+            self._write(self._head[start:])

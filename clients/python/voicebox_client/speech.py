@@ -1,0 +1,90 @@
+"""Speech as it streams in: event by event, or taken whole."""
+
+import io
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from voicebox.tts.v1 import tts_pb2
+
+from . import wav
+from .errors import cut_short
+from .whole_file import whole_file
+
+SpeechEvent = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse
+
+
+class _Heard:
+    """What an utterance told so far: `started` comes before any audio, `finished` when all of it came."""
+
+    def __init__(self) -> None:
+        self.started: tts_pb2.SynthesisStarted | None = None
+        self.finished: tts_pb2.SynthesisFinished | None = None
+
+    def _hear(self, event: SpeechEvent) -> None:
+        if event.HasField("started"):
+            self.started = event.started
+        elif event.HasField("finished"):
+            self.finished = event.finished
+
+    def _end(self) -> tts_pb2.SynthesisFinished:
+        if self.started is None or self.finished is None:
+            raise cut_short("speech")
+        return self.finished
+
+
+class Speech(_Heard):
+    """An utterance that begins when it is iterated over, once. Every way to take it raises VoiceboxClientError."""
+
+    def __init__(self, events: Iterator[SpeechEvent]) -> None:
+        super().__init__()
+        self._events = events
+
+    def __iter__(self) -> Iterator[SpeechEvent]:
+        for event in self._events:
+            self._hear(event)
+            yield event
+        self._end()
+
+    def read(self) -> bytes:
+        """The whole audio file."""
+        file = io.BytesIO()
+        for event in self:
+            file.write(event.chunk.audio)
+        wav.write_sizes(file)
+        return file.getvalue()
+
+    def save(self, path: str | Path) -> tts_pb2.SynthesisFinished:
+        """Writes the file while it streams; it appears under its name only when it is whole. Raises OSError too."""
+        with whole_file(path) as file:
+            for event in self:
+                file.write(event.chunk.audio)
+        return self._end()
+
+
+class AsyncSpeech(_Heard):
+    """An utterance that begins when it is iterated over, once. Every way to take it raises VoiceboxClientError."""
+
+    def __init__(self, events: AsyncIterator[SpeechEvent]) -> None:
+        super().__init__()
+        self._events = events
+
+    async def __aiter__(self) -> AsyncIterator[SpeechEvent]:
+        async for event in self._events:
+            self._hear(event)
+            yield event
+        self._end()
+
+    async def read(self) -> bytes:
+        """The whole audio file."""
+        file = io.BytesIO()
+        async for event in self:
+            file.write(event.chunk.audio)
+        wav.write_sizes(file)
+        return file.getvalue()
+
+    async def save(self, path: str | Path) -> tts_pb2.SynthesisFinished:
+        """Writes the file while it streams; it appears under its name only when it is whole. Raises OSError too."""
+        with whole_file(path) as file:
+            async for event in self:
+                file.write(event.chunk.audio)
+        return self._end()

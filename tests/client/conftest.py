@@ -1,0 +1,370 @@
+"""A platform of fakes on a real gRPC server, and what the tests of the client share."""
+
+import json
+import threading
+import wave
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import grpc
+import pytest
+from click.testing import CliRunner, Result
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from voicebox.models.v1 import models_pb2, models_pb2_grpc
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_client.client import Client
+from voicebox_client.command import main
+from voicebox_kit.errors import NotFound, VoiceboxError
+from voicebox_kit.status import to_status
+
+RATE_HZ = 16000
+# The header of a streamed WAV file, which claims the greatest length.
+WAV_HEADER = (
+    b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0" + RATE_HZ.to_bytes(4, "little") + (2 * RATE_HZ).to_bytes(4, "little")
+    + b"\x02\0\x10\0data\xff\xff\xff\xff"
+)  # fmt: skip
+SAMPLES = bytes(range(256)) * 25
+
+
+def seconds(number: float) -> Duration:
+    duration = Duration()
+    duration.FromMilliseconds(round(1000 * number))
+    return duration
+
+
+class Platform:
+    """What the fakes were asked, and what they shall fail with.
+
+    `asked[method]` are the requests in order; `failures[method]` are taken one per call before the method answers.
+    """
+
+    wav_header = WAV_HEADER
+    spoken = SAMPLES
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.asked: dict[str, list[Message]] = defaultdict(list)
+        self.hosts: list[str] = []
+        self.failures: dict[str, list[VoiceboxError]] = defaultdict(list)
+        self.profiles: dict[str, catalog_pb2.Profile] = {}
+        self.samples: dict[str, catalog_pb2.Sample] = {}
+        self.generations = [generation(index) for index in range(5)]
+        self.uploaded = b""
+        self.cut_speech = False
+        self.silent_speech = False
+        self.cancelled = threading.Event()
+
+    def enter(self, method: str, request: Message, context: grpc.ServicerContext) -> None:
+        self.asked[method].append(request)
+        self.hosts += [value for key, value in context.invocation_metadata() if key == "x-voicebox-service"]
+        if self.failures[method]:
+            fail(context, self.failures[method].pop(0))
+
+
+def fail(context: grpc.ServicerContext, error: VoiceboxError) -> None:
+    """Ends the call as the services do."""
+    status = to_status(error, "request-1")
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+    context.abort(code, status.message)
+
+
+def generation(index: int) -> catalog_pb2.Generation:
+    return catalog_pb2.Generation(
+        name=f"generations/g{index}",
+        text=f"The words of number {index}.",
+        voice="flite/slt",
+        duration=seconds(index),
+        create_time=Timestamp(seconds=1_700_000_000 + index),
+    )
+
+
+class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
+    """Says SAMPLES, whatever the text."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def StreamSynthesize(self, request, context):
+        self._platform.enter("StreamSynthesize", request, context)
+        context.add_callback(self._platform.cancelled.set)
+        for started, chunk, finished in self._events(request):
+            yield tts_pb2.StreamSynthesizeResponse(started=started, chunk=chunk, finished=finished)
+        if self._platform.silent_speech:
+            self._platform.cancelled.wait(30)
+
+    def ConverseSynthesize(self, request_iterator, context):
+        config = next(request_iterator).config
+        for request in request_iterator:
+            self._platform.enter("ConverseSynthesize", request, context)
+        for started, chunk, finished in self._events(config):
+            yield tts_pb2.ConverseSynthesizeResponse(started=started, chunk=chunk, finished=finished)
+
+    def ListVoices(self, request, context):
+        self._platform.enter("ListVoices", request, context)
+        voice = tts_pb2.Voice(name="flite/slt", languages=["en-US"], sample_rate_hz=RATE_HZ, capabilities=[6, 8], is_default=True)
+        return tts_pb2.ListVoicesResponse(voices=[voice])
+
+    def _events(self, request):
+        spec = tts_pb2.AudioSpec(encoding=request.audio.encoding, sample_rate_hz=RATE_HZ)
+        profile = request.voice.profile
+        yield tts_pb2.SynthesisStarted(engine="flite", voice="flite/slt", profile=profile, audio=spec, seed=7), None, None
+        head = WAV_HEADER if request.audio.encoding == tts_pb2.AUDIO_ENCODING_WAV else b""
+        for sequence, audio in enumerate((head + SAMPLES[:1000], SAMPLES[1000:])):
+            yield None, tts_pb2.AudioChunk(sequence=sequence, audio=audio, duration=seconds(0.1)), None
+        if not (self._platform.cut_speech or self._platform.silent_speech):
+            name = f"generations/{request.request_id}"
+            yield None, None, tts_pb2.SynthesisFinished(duration=seconds(0.2), generation=name, warnings=["It was a fake."])
+
+
+class FakeSpeechToText(asr_pb2_grpc.SpeechToTextServiceServicer):
+    """Hears two words in everything."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def RecognizeUpload(self, request_iterator, context):
+        requests = list(request_iterator)
+        self._platform.uploaded = b"".join(request.audio.data for request in requests)
+        self._platform.enter("RecognizeUpload", requests[0], context)
+        return asr_pb2.RecognizeResponse(transcript="hello world", utterances=[hypothesis("hello world")], engine="pocketsphinx")
+
+    def StreamingRecognize(self, request_iterator, context):
+        first = next(request_iterator)
+        self._platform.enter("StreamingRecognize", first, context)
+        heard = b""
+        for request in request_iterator:
+            heard += request.audio
+            if request.HasField("control"):
+                self._platform.asked["control"].append(request)
+            yield asr_pb2.StreamingRecognizeResponse(interim=hypothesis("hello"))
+        self._platform.uploaded = heard
+        yield asr_pb2.StreamingRecognizeResponse(final=hypothesis("hello world"))
+        if not self._platform.cut_speech:
+            yield asr_pb2.StreamingRecognizeResponse(finished=asr_pb2.StreamFinished(utterance_count=1))
+
+
+def hypothesis(transcript: str) -> asr_pb2.Hypothesis:
+    words = [
+        asr_pb2.Word(word=word, start_offset=seconds(index), end_offset=seconds(index + 0.5), confidence=0.9)
+        for index, word in enumerate(transcript.split())
+    ]
+    return asr_pb2.Hypothesis(transcript=transcript, words=words)
+
+
+class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
+    """Keeps profiles and samples in memory, two to a page."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def CreateProfile(self, request, context):
+        self._platform.enter("CreateProfile", request, context)
+        profile = catalog_pb2.Profile()
+        profile.MergeFrom(request.profile)
+        profile.name, profile.etag = f"profiles/{request.profile_id or 'drawn'}", "1"
+        self._platform.profiles[profile.name] = profile
+        return profile
+
+    def GetProfile(self, request, context):
+        self._platform.enter("GetProfile", request, context)
+        return self._found(request.name, context)
+
+    def ListProfiles(self, request, context):
+        self._platform.enter("ListProfiles", request, context)
+        page, token = paged(list(self._platform.profiles.values()), request.page_token)
+        return catalog_pb2.ListProfilesResponse(profiles=page, next_page_token=token)
+
+    def UpdateProfile(self, request, context):
+        self._platform.enter("UpdateProfile", request, context)
+        profile = self._found(request.profile.name, context)
+        request.update_mask.MergeMessage(request.profile, profile)
+        return profile
+
+    def DeleteProfile(self, request, context):
+        self._platform.enter("DeleteProfile", request, context)
+        del self._platform.profiles[self._found(request.name, context).name]
+        return Empty()
+
+    def UploadSample(self, request_iterator, context):
+        requests = list(request_iterator)
+        self._platform.uploaded = b"".join(request.audio.data for request in requests)
+        self._platform.enter("UploadSample", requests[0], context)
+        profile = self._found(requests[0].parent, context)
+        profile.sample_count += 1
+        sample = catalog_pb2.Sample(name=f"{profile.name}/samples/s1", transcript=requests[0].transcript, container="wav")
+        self._platform.samples[sample.name] = sample
+        return sample
+
+    def ListSamples(self, request, context):
+        self._platform.enter("ListSamples", request, context)
+        page, token = paged(list(self._platform.samples.values()), request.page_token)
+        return catalog_pb2.ListSamplesResponse(samples=page, next_page_token=token)
+
+    def DeleteSample(self, request, context):
+        self._platform.enter("DeleteSample", request, context)
+        del self._platform.samples[request.name]
+        return Empty()
+
+    def DownloadSampleAudio(self, request, context):
+        self._platform.enter("DownloadSampleAudio", request, context)
+        yield catalog_pb2.DownloadSampleAudioResponse(body=HttpBody(content_type="audio/wav", data=b"sam"))
+        yield catalog_pb2.DownloadSampleAudioResponse(body=HttpBody(data=b"ple"))
+
+    def ListGenerations(self, request, context):
+        self._platform.enter("ListGenerations", request, context)
+        page, token = paged(self._platform.generations, request.page_token)
+        return catalog_pb2.ListGenerationsResponse(generations=page, next_page_token=token)
+
+    def GetGeneration(self, request, context):
+        self._platform.enter("GetGeneration", request, context)
+        return self._generation(request.name, context)
+
+    def DeleteGeneration(self, request, context):
+        self._platform.enter("DeleteGeneration", request, context)
+        self._platform.generations.remove(self._generation(request.name, context))
+        return Empty()
+
+    def DownloadGenerationAudio(self, request, context):
+        self._platform.enter("DownloadGenerationAudio", request, context)
+        yield catalog_pb2.DownloadGenerationAudioResponse(body=HttpBody(content_type="audio/wav", data=WAV_HEADER))
+        yield catalog_pb2.DownloadGenerationAudioResponse(body=HttpBody(data=SAMPLES))
+
+    def _found(self, name, context):
+        if name not in self._platform.profiles:
+            fail(context, NotFound("profile", name))
+        return self._platform.profiles[name]
+
+    def _generation(self, name, context):
+        for one in self._platform.generations:
+            if one.name == name:
+                return one
+        return fail(context, NotFound("generation", name))
+
+
+def paged(items, token):
+    start = int(token or 0)
+    return items[start : start + 2], str(start + 2) if start + 2 < len(items) else ""
+
+
+class FakeModels(models_pb2_grpc.ModelServiceServicer):
+    """One model."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def ListModels(self, request, context):
+        self._platform.enter("ListModels", request, context)
+        return models_pb2.ListModelsResponse(models=[self._model(models_pb2.MODEL_STATE_AVAILABLE)])
+
+    def LoadModel(self, request, context):
+        self._platform.enter("LoadModel", request, context)
+        return self._model(models_pb2.MODEL_STATE_LOADED)
+
+    def UnloadModel(self, request, context):
+        self._platform.enter("UnloadModel", request, context)
+        return self._model(models_pb2.MODEL_STATE_AVAILABLE)
+
+    def DownloadModel(self, request, context):
+        self._platform.enter("DownloadModel", request, context)
+        for done in (False, True) if not self._platform.cut_speech else (False,):
+            model = self._model(models_pb2.MODEL_STATE_AVAILABLE)
+            yield models_pb2.DownloadModelResponse(model=model, bytes_done=5, bytes_total=10, done=done)
+
+    def _model(self, state):
+        return models_pb2.Model(name="models/flite/2.2", engine="flite", state=state, licence="BSD-3-Clause", is_default=True)
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """The fakes, served on `platform.address`."""
+    fakes = Platform()
+    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
+    tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(FakeTextToSpeech(fakes), server)
+    asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(FakeSpeechToText(fakes), server)
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(FakeCatalog(fakes), server)
+    models_pb2_grpc.add_ModelServiceServicer_to_server(FakeModels(fakes), server)
+    fakes.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield fakes
+    server.stop(grace=0).wait()
+
+
+class Pauses:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, pause_seconds: float) -> None:
+        self.slept.append(pause_seconds)
+        self.now += pause_seconds
+
+    async def async_sleep(self, pause_seconds: float) -> None:
+        self.sleep(pause_seconds)
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+def client(platform: Platform, pauses: Pauses) -> Iterator[Client]:
+    """A client of the fakes that never really sleeps."""
+    with Client(platform.address, clock=pauses.clock, sleep=pauses.sleep) as client:
+        yield client
+
+
+@pytest.fixture
+def voicebox(platform: Platform) -> Callable[..., Result]:
+    """Runs the command against the fakes, in this process."""
+    return lambda *words, stdin=None: CliRunner().invoke(main, ["--server", platform.address, *words], input=stdin)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A 16-bit WAV file of 0.25 s."""
+    path = tmp_path / "recording.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        out.writeframes(SAMPLES[:4000] * 2)
+    return path
+
+
+@pytest.fixture
+def gateway() -> Iterator[Callable[[int, object], str]]:
+    """Starts an HTTP server that answers /healthz with a status and a body, and tells its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(status: int, body: object) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status if self.path == "/healthz" else 404)
+                self.end_headers()
+                self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        servers.append(server)
+        return f"127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

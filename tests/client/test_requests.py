@@ -1,0 +1,76 @@
+"""What options become on the wire."""
+
+import pytest
+from voicebox.asr.v1 import asr_pb2
+from voicebox.tts.v1 import tts_pb2
+from voicebox_client import requests
+
+
+def test_what_is_left_out_is_left_to_the_server():
+    request = requests.say("Hello")
+    assert request.text == "Hello"
+    assert not request.HasField("voice")
+    assert not request.HasField("seed")
+    assert request.style == tts_pb2.SpeakingStyle()
+
+
+def test_seed_0_is_a_seed():
+    assert requests.say("Hello", seed=0).HasField("seed")
+
+
+@pytest.mark.parametrize("name", ["ann", "profiles/ann"])
+def test_a_profile_may_leave_out_its_collection(name):
+    assert requests.say("Hello", profile=name).voice.profile == "profiles/ann"
+
+
+def test_every_option_arrives():
+    request = requests.say(
+        "Hello",
+        reference=b"sound",
+        reference_transcript="words",
+        encoding="mp3",
+        sample_rate_hz=22050,
+        speed=1.5,
+        pitch_semitones=-2.0,
+        language="de-DE",
+        instructions="slowly",
+        request_id="r",
+        skip_history=True,
+    )
+    assert request.voice.reference == tts_pb2.InlineReference(audio=b"sound", transcript="words")
+    assert request.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
+    assert request.style == tts_pb2.SpeakingStyle(speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly")
+    assert (request.request_id, request.skip_history) == ("r", True)
+
+
+def test_a_conversation_takes_the_same_options():
+    config = requests.converse(voice="flite/slt", encoding="flac", speed=2.0, request_id="r").config
+    assert (config.voice.voice, config.audio.encoding, config.style.speed) == ("flite/slt", tts_pb2.AUDIO_ENCODING_FLAC, 2.0)
+    assert config.request_id == "r"
+
+
+def test_two_voices_are_refused():
+    with pytest.raises(ValueError, match="one of"):
+        requests.say("Hello", voice="slt", profile="ann")
+
+
+def test_an_unknown_encoding_is_refused():
+    with pytest.raises(ValueError, match="aiff"):
+        requests.say("Hello", encoding="aiff")
+
+
+def test_samples_with_a_rate_are_headerless_and_files_are_not():
+    assert requests.recognition(sample_rate_hz=8000).encoding == asr_pb2.AUDIO_ENCODING_PCM_S16LE
+    assert requests.recognition(language="en-US").encoding == asr_pb2.AUDIO_ENCODING_UNSPECIFIED
+
+
+def test_even_an_empty_upload_has_a_first_message():
+    (message,) = requests.transcribe(iter([]), word_offsets=True)
+    assert message.config.word_offsets
+    assert message.audio.data == b""
+
+
+def test_an_update_names_exactly_what_is_given():
+    request = requests.update_profile("ann", "7", description="", language="en-GB")
+    assert list(request.update_mask.paths) == ["description", "language"]
+    assert (request.profile.name, request.profile.etag) == ("profiles/ann", "7")
