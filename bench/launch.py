@@ -56,7 +56,8 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
     try:
         _wait_until_serving(process, log)
         took = time.monotonic() - began
-        yield Platform(*(addresses[f"{name}_ADDRESS"] for name in names[:4]), process, took)
+        gateway, tts, asr, catalog = (addresses[f"{name}_ADDRESS"] for name in names[:4])
+        yield Platform(gateway, tts, asr, catalog, process, took)
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate()

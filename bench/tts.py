@@ -41,7 +41,9 @@ def measure(running: Platform) -> list[Figure]:
 
 def request() -> tts_pb2.StreamSynthesizeRequest:
     """Twenty words as headerless samples, so that the first bytes are sound."""
-    return tts_pb2.StreamSynthesizeRequest(text=TEXT, audio={"encoding": "AUDIO_ENCODING_PCM_S16LE"}, ahead_seconds=3600)
+    return tts_pb2.StreamSynthesizeRequest(
+        text=TEXT, audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE), ahead_seconds=3600
+    )
 
 
 def first_audio_by_grpc(channel: grpc.Channel) -> float:

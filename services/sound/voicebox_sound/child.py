@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
 
 from voicebox_sound import wire
 
@@ -43,13 +42,12 @@ class Child:
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
 
-    async def frames(self) -> AsyncIterator[tuple[bytes, bytearray]]:
-        """What it says, kind and payload, without end: whoever reads knows the last frame. ChildDied when none comes."""
-        while True:
-            kind, length = wire.HEADER.unpack(await self._exactly(wire.HEADER.size))
-            if length > wire.MOST_PAYLOAD_BYTES:
-                raise ChildDied
-            yield kind, await self._exactly(length)
+    async def frame(self) -> tuple[bytes, bytearray]:
+        """The next thing that it says, kind and payload. ChildDied when it says nothing more, which only END and ERROR may precede."""
+        kind, length = wire.HEADER.unpack(await self._exactly(wire.HEADER.size))
+        if length > wire.MOST_PAYLOAD_BYTES:
+            raise ChildDied
+        return kind, await self._exactly(length)
 
     async def _exactly(self, count: int) -> bytearray:
         data = bytearray(count)

@@ -113,6 +113,11 @@ class DecodedStream:
         self._limits = limits
         self._pieces = self._decode()
 
+    @property
+    def sample_rate_hz(self) -> int | None:
+        """The rate of the arrays: as asked, or the file's own, which is None before the first array."""
+        return self._asked_rate_hz or (self.source.sample_rate_hz if self.source else None)
+
     def __aiter__(self) -> "DecodedStream":
         return self
 
@@ -139,8 +144,10 @@ class DecodedStream:
         finally:
             child.kill()
             feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
-            child.close()
+            try:
+                await asyncio.gather(feeding, return_exceptions=True)
+            finally:
+                child.close()
 
     async def _feed(self, child: Child) -> None:
         """Sends the job and the bytes. When the bytes' source fails, the child is killed, which the reader hears of."""
@@ -157,7 +164,8 @@ class DecodedStream:
     async def _hear(self, child: Child) -> AsyncGenerator[Samples]:
         """The sound that the child sends. It is counted here too, since a child that a file took over counts nothing."""
         left_seconds = self._limits.max_seconds + _SLACK_SECONDS
-        async for kind, payload in child.frames():
+        while True:
+            kind, payload = await child.frame()
             if kind == wire.AUDIO and self.source is not None and len(payload) % 4 == 0:
                 samples = np.frombuffer(payload, "<f4")
                 left_seconds -= samples.size / (self._asked_rate_hz or self.source.sample_rate_hz)

@@ -1,24 +1,21 @@
-"""Writes the length of a streamed file, known at its end, into its header, so that every reader sees a normal file."""
-
-import struct
+"""Writes the length of a streamed file, once it is known, into its header, so that every reader sees a normal file."""
 
 from voicebox_sound.encode import Encoding, wav_header
 
-_WAV_RATE_OFFSET = 24
-_FLAC_TOTAL_OFFSET = 18
-"""Of the 64 bits of STREAMINFO that end in the 36-bit count of samples (RFC 9639, section 8.2)."""
-_FLAC_TOTAL_MASK = (1 << 36) - 1
+_FLAC_FACTS = slice(18, 26)
+"""The 64 bits of STREAMINFO that end in the 36-bit count of samples: RFC 9639, 8.2. An encoder that streams leaves 0 there."""
+_WAV_RATE = slice(24, 28)
 
 
-def completed(encoding: Encoding, audio: bytes, sample_count: int) -> bytes:
-    """A whole streamed file with its length in its header: WAV and FLAC; the other formats tell none."""
+def with_length(encoding: Encoding, beginning: bytes, sample_count: int) -> bytes:
+    """The beginning of a streamed file, or all of it, with its length in the header.
+
+    WAV needs its first 44 bytes, FLAC its first 26; the other encodings tell no length, and come back as they are.
+    """
     if encoding is Encoding.WAV:
-        (rate,) = struct.unpack_from("<I", audio, _WAV_RATE_OFFSET)
-        header = wav_header(rate, sample_count)
-        return header + audio[len(header) :]
+        header = wav_header(int.from_bytes(beginning[_WAV_RATE], "little"), sample_count)
+        return header + beginning[len(header) :]
     if encoding is Encoding.FLAC:
-        whole = bytearray(audio)
-        (fields,) = struct.unpack_from(">Q", whole, _FLAC_TOTAL_OFFSET)
-        struct.pack_into(">Q", whole, _FLAC_TOTAL_OFFSET, (fields & ~_FLAC_TOTAL_MASK) | sample_count)
-        return bytes(whole)
-    return audio
+        facts = int.from_bytes(beginning[_FLAC_FACTS], "big") >> 36 << 36 | sample_count
+        return beginning[: _FLAC_FACTS.start] + facts.to_bytes(8, "big") + beginning[_FLAC_FACTS.stop :]
+    return beginning

@@ -1,7 +1,7 @@
-"""Reads every container but WAV with FFmpeg's libraries, in the confined child only."""
+"""Reads every container but WAV and FLAC with FFmpeg's libraries, in the confined child only."""
 
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import av
 import av.error
@@ -9,13 +9,14 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 
 from voicebox_sound.errors import AudioError, Reason
 from voicebox_sound.intake import Intake, KeptIntake
 from voicebox_sound.pcm import Samples
 from voicebox_sound.reading import Piece, Reading
 
-_DEMUXERS = {"flac": "flac", "ogg": "ogg", "mp3": "mp3", "aac": "aac", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "webm": "matroska,webm"}
+_DEMUXERS = {"ogg": "ogg", "mp3": "mp3", "aac": "aac", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "webm": "matroska,webm"}
 _CODECS = {"flac", "mp3", "mp3float", "opus", "libopus", "vorbis", "aac", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}
 _OPTIONS = {
     "format_whitelist": ",".join(_DEMUXERS.values()),
@@ -43,7 +44,9 @@ def open_libav(intake: Intake, container: str) -> Reading:
     if stream.codec_context is None or stream.codec_context.name not in _CODECS:
         raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio codec of the {container} file is not read.")
     stream.codec_context.thread_count = 1
-    return Reading(container, stream.codec_context.name.removesuffix("float"), _promised_seconds(opened, stream), _pieces(opened, stream))
+    packets = (packet for packet in opened.demux(stream) if packet.size)
+    pieces = decoded(stream.codec_context.decode, packets)
+    return Reading(container, stream.codec_context.name.removesuffix("float"), _promised_seconds(opened, stream), pieces)
 
 
 class _Forward:
@@ -67,15 +70,14 @@ def _promised_seconds(opened: InputContainer, stream: AudioStream) -> float | No
     return max(seconds - _PADDING_SECONDS, 0.0)
 
 
-def _pieces(opened: InputContainer, stream: AudioStream) -> Iterator[Piece]:
+def decoded(decode: "Callable[[Packet[Any] | None], list[AudioFrame]]", packets: "Iterator[Packet[Any]]") -> Iterator[Piece]:
     """Decodes what can be decoded: broken packets are left out. AudioError AUDIO_UNREADABLE when all are broken."""
-    whole, broken = 0, 0
-    packets = opened.demux(stream)
-    while True:
+    whole, broken, ended = 0, 0, False
+    while not ended:
         try:
-            frames = next(packets).decode()
-        except StopIteration:
-            break
+            packet = next(packets, None)
+            ended = packet is None
+            frames = decode(packet)
         except av.error.FFmpegError:
             broken += 1
             continue

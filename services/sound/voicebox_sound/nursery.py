@@ -50,7 +50,7 @@ class Nursery:
     async def _warm(self) -> socket.socket:
         """The control socket of a zygote that lives."""
         async with self._starting:
-            if self._zygote is not None and self._zygote.poll() is not None:
+            if self._control is not None and _has_ended(self._control):
                 self.close()
             if self._control is None:
                 self._zygote, self._control = await _start()
@@ -86,6 +86,16 @@ def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
             start_new_session=True,  # Ctrl-C is for the service, which then lets its running streams finish
         )
     return zygote, control
+
+
+def _has_ended(control: socket.socket) -> bool:
+    """Whether the zygote has closed its end. A dying process does that before the system tells that it has died."""
+    try:
+        return not control.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
 
 
 def _end(zygote: subprocess.Popen[bytes], control: socket.socket) -> None:

@@ -118,7 +118,7 @@ def _from_f32(data: bytes) -> NDArray[np.float32]:
 
 
 def _from_f64(data: bytes) -> NDArray[np.float32]:
-    return np.clip(np.frombuffer(data, "<f8"), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(np.frombuffer(data, "<f8"), -1, 1), np.float32)
 
 
 def _from_alaw(data: bytes) -> NDArray[np.float32]:

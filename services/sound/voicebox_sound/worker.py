@@ -10,6 +10,7 @@ from typing import NoReturn
 from voicebox_sound import wire
 from voicebox_sound.confine import confine_to
 from voicebox_sound.errors import AudioError, Reason
+from voicebox_sound.flac import open_flac
 from voicebox_sound.intake import Intake
 from voicebox_sound.libav import open_libav
 from voicebox_sound.limits import Limits
@@ -80,4 +81,10 @@ def _open(intake: Intake) -> Reading:
     container = sniff(start)
     if container is None:
         raise AudioError(Reason.AUDIO_FORMAT_REFUSED, "The audio is none of WAV, FLAC, MP3, Ogg, AAC, MP4 and WebM.")
-    return open_wav(intake) if container == "wav" else open_libav(intake, container)
+    match container:
+        case "wav":
+            return open_wav(intake)
+        case "flac":
+            return open_flac(intake)
+        case _:
+            return open_libav(intake, container)

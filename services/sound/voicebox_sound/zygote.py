@@ -41,7 +41,7 @@ def serve(control: socket.socket) -> None:
 
 def _warm_up() -> None:
     """Decodes files of our own: on first use PyAV imports half of itself, but a child may open no file, and FFmpeg fills its tables."""
-    for encoding, container in ((Encoding.FLAC, "flac"), (Encoding.OGG_OPUS, "ogg"), (Encoding.MP3, "mp3")):
+    for encoding, container in ((Encoding.OGG_OPUS, "ogg"), (Encoding.MP3, "mp3")):
         encoder = open_encoder(encoding, 16_000)
         file = io.BytesIO(encoder.push(np.zeros(1_600, np.float32)) + encoder.finish())
         for _ in open_libav(Intake(file.read, len(file.getvalue())), container).pieces:

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from prometheus_client import CollectorRegistry, Counter
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 from voicebox_sound.decoder import Decoder
-from voicebox_sound.errors import AudioError
+from voicebox_sound.errors import AudioError, DecoderUnavailable
 from voicebox_sound.limits import Limits
 
 from .catalog import Catalog
@@ -81,7 +81,9 @@ class Prompts:
             try:
                 clip = await self._decoder.decode(recording.audio, REFERENCE_RATE_HZ, RECORDING_LIMITS)
                 return Cached(await self._compute(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript))), ""
-            except (AudioError, InvalidField) as error:
+            except DecoderUnavailable as error:
+            raise Unavailable(error.reason, str(error)) from error
+        except (AudioError, InvalidField) as error:
                 raise InvalidField("voice.reference.audio", str(error), error.reason) from error
 
         return (await self._through_cache((engine.name, digest), make))[0]

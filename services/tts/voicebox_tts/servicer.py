@@ -13,7 +13,7 @@ from voicebox_kit import deadline, principal
 from voicebox_kit.errors import InvalidField, Unavailable, VoiceboxError
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 from voicebox_sound.encode import Encoding
-from voicebox_sound.headers import completed
+from voicebox_sound.headers import with_length
 
 from . import messages
 from .requests import checked_text, to_job
@@ -49,7 +49,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                         response.finished.CopyFrom(messages.finished(event))
                 if len(audio) > MAX_UNARY_BYTES:
                     raise InvalidField("text", "The audio does not fit into one answer: use StreamSynthesize.", "ANSWER_TOO_LARGE")
-        response.audio = completed(encoding, bytes(audio), response.finished.sample_count)
+        response.audio = with_length(encoding, bytes(audio), response.finished.sample_count)
         return response
 
     async def StreamSynthesize(

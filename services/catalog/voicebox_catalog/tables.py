@@ -1,0 +1,109 @@
+"""The catalog's tables."""
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+SCHEMA_VERSION = 1
+
+# SQLite's own row number must be declared INTEGER, and is 64 bits wide; elsewhere INTEGER is 32.
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+class SchemaVersion(SQLModel, table=True):
+    """One row: which shape the tables have. A migration begins from it."""
+
+    __tablename__ = "schema_version"
+
+    version: int = Field(primary_key=True)
+
+
+class Profile(SQLModel, table=True):
+    """A voice that somebody stored. `key` is a creation key (keys.py); ids are unique for one owner."""
+
+    __tablename__ = "profiles"
+    __table_args__ = (
+        UniqueConstraint("owner", "id"),
+        UniqueConstraint("owner", "request_id"),
+        Index("profiles_by_owner", "owner", "key"),
+    )
+
+    key: int = Field(primary_key=True, sa_type=Key)
+    owner: str
+    id: str
+    display_name: str
+    language: str
+    description: str
+    labels: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    consent_statement: str
+    sample_count: int = 0
+    update_time_us: int = Field(sa_type=BigInteger)
+    etag: str
+    request_id: str | None = None
+    request_digest: str | None = None
+
+
+class Sample(SQLModel, table=True):
+    """A recording of a profile's voice: facts of the original, and the names of its two blobs."""
+
+    __tablename__ = "samples"
+    __table_args__ = (
+        UniqueConstraint("profile_key", "id"),
+        UniqueConstraint("profile_key", "request_id"),
+        Index("samples_by_profile", "profile_key", "key"),
+    )
+
+    key: int = Field(primary_key=True, sa_type=Key)
+    profile_key: int = Field(sa_column=Column(Key, ForeignKey("profiles.key", ondelete="CASCADE"), nullable=False))
+    id: str
+    transcript: str
+    duration_us: int = Field(sa_type=BigInteger)
+    container: str
+    sample_rate_hz: int
+    channel_count: int
+    size_bytes: int = Field(sa_type=BigInteger)
+    sha256: str
+    level_dbfs: float
+    original_blob: str = Field(index=True)
+    normalized_blob: str = Field(index=True)
+    normalized_sha256: str
+    normalized_sample_count: int
+    request_id: str | None = None
+
+
+class Generation(SQLModel, table=True):
+    """Something that was spoken. `blob` is empty when no audio was kept."""
+
+    __tablename__ = "generations"
+    __table_args__ = (
+        UniqueConstraint("owner", "id"),
+        # Each has its rows in time order, so that a filtered page is read in order and stops early. `duration_us` rides along:
+        # a rare duration is then looked for in a narrow index, not in 100,000 rows with their texts.
+        Index("generations_by_owner", "owner", "key", "duration_us"),
+        Index("generations_by_profile", "owner", "profile", "key", "duration_us"),
+        Index("generations_by_voice", "owner", "voice", "key", "duration_us"),
+        Index("generations_by_engine", "owner", "engine", "key", "duration_us"),
+        Index("generations_by_language", "owner", "language", "key", "duration_us"),
+        Index("generations_by_status", "owner", "status", "key", "duration_us"),
+    )
+
+    key: int = Field(primary_key=True, sa_type=Key)
+    owner: str
+    id: str
+    text: str
+    profile: str
+    voice: str
+    engine: str
+    model: str
+    language: str
+    seed: int = Field(sa_type=BigInteger)
+    speed: float
+    pitch_semitones: float
+    container: str
+    sample_rate_hz: int
+    duration_us: int = Field(sa_type=BigInteger)
+    size_bytes: int = Field(sa_type=BigInteger)
+    time_to_first_chunk_us: int = Field(sa_type=BigInteger)
+    synthesis_time_us: int = Field(sa_type=BigInteger)
+    status: int
+    warnings: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    blob: str = Field(index=True)
