@@ -2,7 +2,7 @@
 # Generates the Python code and the descriptor set of every proto. Usage: generate.sh PYTHON_WITH_GRPC_TOOLS OUT_DIR
 # The generator is pinned old on purpose: its code runs on every newer runtime, and newer generators refuse older runtimes.
 set -eu
-python=$1
+python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 out=$2
 cd "$(dirname "$0")"
 mkdir -p "$out/voicebox"

@@ -15,7 +15,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Model:
-    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression."""
+    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression; `languages` are BCP 47, default first."""
 
     name: str
     revision: str
@@ -56,11 +56,14 @@ class VoiceActivity(Protocol):
 class Session(Protocol):
     """One stream's state: utterances one after the other. Used by one thread at a time."""
 
-    def begin(self) -> None:
-        """Begin an utterance."""
+    def begin(self, preview: Samples) -> None:
+        """Begin an utterance. `preview` is what is known of its sound so far, all of it or its first second.
+
+        It serves to adapt to speaker and channel and is not heard by this: feed it too.
+        """
 
     def feed(self, samples: Samples) -> None:
-        """Hear more of it."""
+        """Hear more of it, and return when that is done. Callers feed half a second at most, so that they can stop in between."""
 
     def interim(self) -> str:
         """What it sounds like so far."""
@@ -73,7 +76,10 @@ class Session(Protocol):
 
 
 class Engine(Protocol):
-    """A recogniser. Blocking, thread-safe, and knows nothing of gRPC or asyncio."""
+    """A recogniser. Blocking, thread-safe, and knows nothing of gRPC or asyncio. Its entry point is a function of a device's name.
+
+    That function raises voicebox_kit.errors.StartError for a device that is not there; `auto` is always there.
+    """
 
     @property
     def name(self) -> str:
@@ -84,8 +90,16 @@ class Engine(Protocol):
         """What it runs; known before it is loaded."""
 
     @property
+    def device(self) -> str:
+        """Where it runs, as in `cpu` or `cuda:0`."""
+
+    @property
     def loaded(self) -> bool:
         """Whether it is ready to hear at once."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that its model holds, as far as it can tell; 0 otherwise."""
 
     def load(self) -> None:
         """Make ready to hear: the slow part. May be called again; raises voicebox_kit.errors.StartError when it cannot."""
@@ -94,7 +108,7 @@ class Engine(Protocol):
         """Free its memory. Sessions that are open may fail."""
 
     def open(self, language: str) -> Session:
-        """Begin a stream; `language` is BCP 47, empty for the engine's own.
+        """Begin a stream; `language` is one of its model's, empty for the first of them. Loads the model when that is needed.
 
         Raises InvalidField("config.language") when the engine has no such language.
         """

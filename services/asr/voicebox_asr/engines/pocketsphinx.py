@@ -1,0 +1,179 @@
+"""CMU PocketSphinx: US English on any processor, with a model that comes in its wheel."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pocketsphinx import Vad
+from voicebox_kit.errors import StartError, Unavailable
+from voicebox_sound.pcm import to_s16le
+
+from .. import languages
+from ..engine import SAMPLE_RATE_HZ, Heard, Model, Samples, Word
+from ..level_gate import LevelGate
+from .pocketsphinx_process import ANSWER, BEGIN, END, FEED, INTERIM, READY, REQUEST
+
+LOAD_SECONDS = 60.0
+"""Loading takes 0.3 s; a machine that needs longer than this is broken."""
+
+ANSWER_SECONDS = 120.0
+"""The longest step, ending a 60 s utterance, takes 2 s."""
+
+
+class PocketsphinxEngine:
+    """Decoders in a process of their own; see pocketsphinx_process."""
+
+    def __init__(self, device: str = "auto") -> None:
+        if device not in ("auto", "cpu"):
+            raise StartError(f"pocketsphinx runs on cpu, there is no device {device!r} for it.")
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    @property
+    def name(self) -> str:
+        return "pocketsphinx"
+
+    @property
+    def model(self) -> Model:
+        return Model("pocketsphinx/en-us", version("pocketsphinx"), "BSD-2-Clause", ("en-US",))
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def loaded(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def memory_bytes(self) -> int:
+        return _resident_bytes(self._process.pid) if self._process and self.loaded else 0
+
+    def load(self) -> None:
+        with self._lock:
+            self._load()
+
+    def unload(self) -> None:
+        """Let the loaded decoder go. Sessions that are open live on: each has a decoder of its own."""
+        with self._lock:
+            self._unload()
+
+    def open(self, language: str) -> "PocketsphinxSession":
+        languages.resolve(language, self.model.languages, "config.language")
+        ours, theirs = socket.socketpair()
+        ours.settimeout(ANSWER_SECONDS)
+        with theirs, self._lock:
+            self._load()
+            assert self._control is not None
+            socket.send_fds(self._control, [b"S"], [theirs.fileno()])
+        return PocketsphinxSession(ours)
+
+    def voice_activity(self) -> "PocketsphinxVoiceActivity":
+        return PocketsphinxVoiceActivity()
+
+    def _load(self) -> None:
+        if self.loaded:
+            return
+        self._unload()
+        self._control, theirs = socket.socketpair()
+        self._control.settimeout(LOAD_SECONDS)
+        module = f"{__package__}.pocketsphinx_process"
+        with theirs:
+            command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        try:
+            ready = self._control.recv(1)
+        except TimeoutError:
+            ready = b""
+        if ready != READY:
+            self._unload()
+            raise StartError("The pocketsphinx decoder did not start; the log says why.")
+
+    def _unload(self) -> None:
+        if self._control and self._process:
+            self._control.close()
+            self._process.kill()  # it holds nothing but memory
+            self._process.wait()
+        self._control = self._process = None
+
+
+class PocketsphinxSession:
+    """One decoder, behind a socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._stream = connection.makefile("rwb")
+
+    def begin(self, preview: Samples) -> None:
+        self._ask(BEGIN, to_s16le(preview))
+
+    def feed(self, samples: Samples) -> None:
+        self._ask(FEED, to_s16le(samples))
+
+    def interim(self) -> str:
+        return str(self._ask(INTERIM)["text"])
+
+    def end(self) -> Heard:
+        words = tuple(Word(w["text"], w["start"], w["end"], w["confidence"]) for w in self._ask(END)["words"])
+        return Heard(" ".join(word.text for word in words), _confidence(words), words)
+
+    def close(self) -> None:
+        self._connection.close()
+        with contextlib.suppress(OSError):  # the decoder may be gone already
+            self._stream.close()
+
+    def _ask(self, operation: bytes, data: bytes = b"") -> Mapping[str, Any]:
+        try:
+            self._stream.write(REQUEST.pack(operation, len(data)) + data)
+            self._stream.flush()
+            (length,) = ANSWER.unpack(self._read(ANSWER.size))
+            answer: Mapping[str, Any] = json.loads(self._read(length))
+        except OSError as error:
+            raise Unavailable("RECOGNISER_LOST", "The recogniser's process ended before it answered.") from error
+        return answer
+
+    def _read(self, length: int) -> bytes:
+        data = self._stream.read(length)
+        if len(data) < length:
+            raise ConnectionError("the answer was cut short")
+        return data
+
+
+class PocketsphinxVoiceActivity:
+    """WebRTC's voice activity detector, strict, and a gate: in a hall it calls the background speech as well."""
+
+    def __init__(self) -> None:
+        self._vad = Vad(Vad.STRICT, SAMPLE_RATE_HZ)
+        self._gate = LevelGate()
+
+    @property
+    def frame_samples(self) -> int:
+        return int(self._vad.frame_bytes) // 2
+
+    def is_speech(self, frame: Samples) -> bool:
+        loud = self._gate.is_loud(frame)
+        return bool(self._vad.is_speech(to_s16le(frame))) and loud
+
+
+def _confidence(words: tuple[Word, ...]) -> float | None:
+    """The words' posteriors, weighted by their lengths; the utterance's own would be 0 for anything long."""
+    seconds = sum(word.end_seconds - word.start_seconds for word in words)
+    if not seconds:
+        return None
+    return sum((word.confidence or 0.0) * (word.end_seconds - word.start_seconds) for word in words) / seconds
+
+
+def _resident_bytes(process_id: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+    except (OSError, IndexError):  # not Linux, or it just ended
+        return 0
+    return pages * 4096

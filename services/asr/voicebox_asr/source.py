@@ -1,0 +1,64 @@
+"""Turns the bytes that a caller sends into the samples that engines hear."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from voicebox_kit.errors import InvalidField, Unavailable
+from voicebox_sound.decoder import Decoder
+from voicebox_sound.errors import AudioError, DecoderUnavailable, Reason
+from voicebox_sound.limits import Limits
+from voicebox_sound.pcm import SampleJoiner, downmix, from_s16le
+from voicebox_sound.resample import Resampler
+
+from .engine import SAMPLE_RATE_HZ, Samples
+
+PIECE_BYTES = 256 * 1024
+"""Headerless audio is converted in pieces of at most this, 2 ms of work: the event loop serves others in between."""
+
+
+@dataclass(frozen=True)
+class Pcm:
+    """Headerless little-endian signed 16-bit samples, channels interleaved."""
+
+    sample_rate_hz: int
+    channel_count: int
+
+
+async def samples(blocks: AsyncIterator[bytes], pcm: Pcm | None, decoder: Decoder, limits: Limits) -> AsyncGenerator[Samples]:
+    """Mono samples at the engines' rate, as the bytes come; `pcm` is None for files in a container.
+
+    Raises InvalidField("audio") with the decoder's reason for audio that is not taken, and what `blocks` raises.
+    """
+    pieces = decoder.stream(blocks, SAMPLE_RATE_HZ, limits) if pcm is None else _converted(blocks, pcm, limits)
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+    except DecoderUnavailable as error:
+        raise Unavailable(error.reason, error.sentence) from error
+    except AudioError as error:
+        raise InvalidField("audio", error.sentence, error.reason) from error
+
+
+async def _converted(blocks: AsyncIterator[bytes], pcm: Pcm, limits: Limits) -> AsyncGenerator[Samples]:
+    """Headerless audio is no file format, so no decoder is needed. A frame that is cut short at the very end is left out."""
+    frame_bytes = 2 * pcm.channel_count
+    joiner, resampler = SampleJoiner(frame_bytes), Resampler(pcm.sample_rate_hz, SAMPLE_RATE_HZ)
+    frames = 0
+    async for block in blocks:
+        for start in range(0, len(block), PIECE_BYTES):
+            piece = joiner.push(block[start : start + PIECE_BYTES])
+            frames += len(piece) // frame_bytes
+            _check_length(frames, pcm, limits)
+            yield resampler.push(downmix(from_s16le(piece).reshape(-1, pcm.channel_count)))
+    if not frames:
+        raise AudioError(Reason.AUDIO_EMPTY, "There is no audio.")
+    yield resampler.finish()
+
+
+def _check_length(frames: int, pcm: Pcm, limits: Limits) -> None:
+    if frames * 2 * pcm.channel_count > limits.max_bytes:
+        raise AudioError(Reason.AUDIO_TOO_LARGE, f"The audio has more than the {limits.max_bytes} bytes that are allowed.")
+    if frames > limits.max_seconds * pcm.sample_rate_hz:
+        raise AudioError(Reason.AUDIO_TOO_LONG, f"The audio is longer than the {limits.max_seconds:g} s that are allowed.")

@@ -1,0 +1,131 @@
+"""Speech that the project makes itself, a ten-line engine that hears tones, and the asr service."""
+
+import io
+import re
+import wave
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from voicebox.asr.v1 import asr_pb2_grpc
+from voicebox_asr.app import open_service
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Model, Samples, Word
+from voicebox_kit import plugins
+from voicebox_sound.pcm import to_s16le
+
+SENTENCES = ("The weather is very nice today.", "Please open the window and close the door.")
+
+
+def wav(samples: NDArray[np.float32], sample_rate_hz: int = SAMPLE_RATE_HZ, channels: int = 1) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(2)
+        writer.setframerate(sample_rate_hz)
+        writer.writeframes(to_s16le(np.repeat(samples, channels)))
+    return file.getvalue()
+
+
+def silence(seconds: float) -> Samples:
+    return np.zeros(round(seconds * SAMPLE_RATE_HZ), np.float32)
+
+
+def tone(seconds: float) -> Samples:
+    return (0.5 * np.sin(np.arange(round(seconds * SAMPLE_RATE_HZ)) * 0.3)).astype(np.float32)
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower().replace("-", " "))
+
+
+def word_errors(said: list[str], heard: list[str]) -> int:
+    """The Levenshtein distance in words."""
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(said, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1]
+
+
+@pytest.fixture(scope="session")
+def spoken() -> Samples:
+    """Two sentences of synthetic speech with a second of silence before, between and after, 16 kHz."""
+    engine = plugins.load("voicebox.tts.engines", "flite")()
+    from voicebox_tts.engine import Style
+
+    pieces = [silence(1.0)]
+    for sentence in SENTENCES:
+        session = engine.open("slt", Style(), 1)
+        assert session.sample_rate_hz == SAMPLE_RATE_HZ
+        pieces += [*(piece.samples for piece in session.speak(sentence)), silence(1.0)]
+        session.close()
+    return np.concatenate(pieces)
+
+
+@dataclass
+class LoudActivity:
+    """Everything that is not silence is speech."""
+
+    frame_samples: int = 160
+
+    def is_speech(self, frame: Samples) -> bool:
+        return bool(np.abs(frame).max() > 0.1)
+
+
+@dataclass
+class CountingSession:
+    """Hears how many samples were fed; remembers what was asked of it."""
+
+    log: list[tuple[str, int]] = field(default_factory=list)
+    fed: int = 0
+
+    def begin(self, preview: Samples) -> None:
+        self.fed = 0
+        self.log.append(("begin", preview.size))
+
+    def feed(self, samples: Samples) -> None:
+        self.fed += samples.size
+        self.log.append(("feed", samples.size))
+
+    def interim(self) -> str:
+        return f"about {self.fed // 3200}"
+
+    def end(self) -> Heard:
+        self.log.append(("end", self.fed))
+        return Heard(str(self.fed), 0.5, (Word(str(self.fed), 0.0, self.fed / SAMPLE_RATE_HZ, 0.5),))
+
+    def close(self) -> None:
+        self.log.append(("close", 0))
+
+
+@dataclass
+class CountingEngine:
+    """The Engine protocol with a CountingSession behind it."""
+
+    name: str = "counting"
+    model: Model = field(default_factory=lambda: Model("counting/1", "1", "Apache-2.0", ("en-US", "de-DE")))
+    device: str = "cpu"
+    loaded: bool = False
+    memory_bytes: int = 0
+    session: CountingSession = field(default_factory=CountingSession)
+
+    def load(self) -> None:
+        self.loaded = True
+
+    def unload(self) -> None:
+        self.loaded = False
+
+    def open(self, language: str) -> CountingSession:
+        return self.session
+
+    def voice_activity(self) -> LoudActivity:
+        return LoudActivity()
+
+
+@pytest.fixture
+async def stub(start: Callable[..., Awaitable[object]]) -> asr_pb2_grpc.SpeechToTextServiceStub:
+    """The asr service with pocketsphinx."""
+    return asr_pb2_grpc.SpeechToTextServiceStub((await start(open_service)).channel)

@@ -1,0 +1,155 @@
+"""Every bad input ends in a status that names the field, or in a finished answer."""
+
+import io
+import struct
+import zipfile
+
+import grpc
+import numpy as np
+import pytest
+from google.api.httpbody_pb2 import HttpBody
+from google.rpc import error_details_pb2, status_pb2
+from voicebox.asr.v1 import asr_pb2
+from voicebox.asr.v1.asr_pb2 import RecognitionConfig, StreamingConfig, StreamingRecognizeRequest
+from voicebox_asr import source
+from voicebox_kit.errors import InvalidField
+from voicebox_sound.limits import Limits
+
+from .conftest import silence, wav
+
+SDP = b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n"
+CONCAT = b"ffconcat version 1.0\nfile /etc/hostname\n"
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("speech.wav", wav(silence(1)))
+    return file.getvalue()
+
+
+FILES = {
+    "nothing": b"",
+    "text": b"This is not audio.\n" * 100,
+    "zip": zipped(),
+    "sdp": SDP,
+    "ffconcat": CONCAT,
+    "no samples": wav(silence(0)),
+    "1 Hz": wav(np.zeros(1000, np.float32), sample_rate_hz=1),
+    "header only": b"RIFF",
+}
+
+
+async def refusal(call) -> tuple[grpc.StatusCode, str, str]:
+    """The status, the field and the reason of a call that must fail."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    status = status_pb2.Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"])
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    status.details[0].Unpack(info)
+    status.details[1].Unpack(bad)
+    return caught.value.code(), bad.field_violations[0].field, info.reason
+
+
+async def streamed(stub, *requests: StreamingRecognizeRequest) -> list[asr_pb2.StreamingRecognizeResponse]:
+    async def messages():
+        for request in requests:
+            yield request
+
+    return [response async for response in stub.StreamingRecognize(messages())]
+
+
+CONFIG = StreamingRecognizeRequest(config=StreamingConfig())
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_what_is_no_audio_is_refused_on_every_path(stub, name: str) -> None:
+    async def upload():
+        yield asr_pb2.RecognizeUploadRequest(audio=HttpBody(data=FILES[name]))
+
+    code, field, reason = await refusal(stub.Recognize(asr_pb2.RecognizeRequest(audio=FILES[name])))
+    assert (code, field) == (grpc.StatusCode.INVALID_ARGUMENT, "audio")
+    assert reason.startswith("AUDIO_")
+    assert await refusal(stub.RecognizeUpload(upload())) == (code, field, reason)
+    if FILES[name]:
+        assert await refusal(streamed(stub, CONFIG, StreamingRecognizeRequest(audio=FILES[name]))) == (code, field, reason)
+
+
+async def test_half_a_sample_is_no_audio(stub) -> None:
+    config = RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+    for audio in (b"", b"x"):
+        answer = await refusal(stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=audio)))
+        assert answer == (grpc.StatusCode.INVALID_ARGUMENT, "audio", "AUDIO_EMPTY")
+
+
+@pytest.mark.parametrize("claimed", [0xFFFFFFFF, 0xFFFFFFF0, 10_000_000])
+async def test_a_header_that_claims_too_much_gives_what_is_there(stub, spoken, claimed: int) -> None:
+    whole = wav(spoken)
+    lying = whole[:4] + struct.pack("<I", claimed) + whole[8:40] + struct.pack("<I", claimed) + whole[44:]
+    assert (await stub.Recognize(asr_pb2.RecognizeRequest(audio=lying))).transcript
+
+
+async def test_a_truncated_file_gives_what_is_there(stub, spoken) -> None:
+    whole = wav(spoken)
+    response = await stub.Recognize(asr_pb2.RecognizeRequest(audio=whole[: len(whole) // 2 + 1]))
+    assert response.transcript
+    assert response.audio_duration.ToTimedelta().total_seconds() == pytest.approx(spoken.size / 32_000, abs=0.05)
+
+
+async def test_an_upload_of_nothing(stub) -> None:
+    async def nothing():
+        return
+        yield
+
+    assert await refusal(stub.RecognizeUpload(nothing())) == (grpc.StatusCode.INVALID_ARGUMENT, "audio", "AUDIO_EMPTY")
+
+
+@pytest.mark.parametrize(
+    ("requests", "field"),
+    [
+        ([], "config"),
+        ([StreamingRecognizeRequest(audio=b"1234")], "config"),
+        ([StreamingRecognizeRequest()], "config"),
+        ([CONFIG, CONFIG], "config"),
+        ([CONFIG, StreamingRecognizeRequest(control=0)], "control"),
+        ([CONFIG, StreamingRecognizeRequest(control=99)], "control"),
+        ([CONFIG, StreamingRecognizeRequest()], "message"),
+        ([CONFIG, StreamingRecognizeRequest(audio=wav(silence(1))), CONFIG], "config"),
+        ([StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(language="xx")))], "config.recognition.language"),
+        ([StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(encoding=9)))], "config.recognition.encoding"),
+    ],
+)
+async def test_a_stream_out_of_order_is_refused(stub, requests: list[StreamingRecognizeRequest], field: str) -> None:
+    code, named, _ = await refusal(streamed(stub, *requests))
+    assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
+
+
+@pytest.mark.parametrize(("limits", "reason"), [(Limits(max_seconds=0.5), "AUDIO_TOO_LONG"), (Limits(max_bytes=1000), "AUDIO_TOO_LARGE")])
+async def test_headerless_audio_has_limits_too(limits: Limits, reason: str) -> None:
+    async def blocks():
+        for _ in range(20):
+            yield bytes(3200)
+
+    with pytest.raises(InvalidField) as caught:
+        async for _ in source.samples(blocks(), source.Pcm(16_000, 1), None, limits):
+            pass
+    assert (caught.value.field, caught.value.reason) == ("audio", reason)
+
+
+async def test_a_small_file_of_many_hours_is_refused_by_its_length(spoken) -> None:
+    import soundfile
+    from voicebox_sound.decoder import open_decoder
+
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", 8000, 1, format="FLAC") as writer:
+        for _ in range(120):
+            writer.write(np.zeros(8000, np.float32))
+
+    async def blocks():
+        yield file.getvalue()
+
+    async with open_decoder() as decoder:
+        with pytest.raises(InvalidField) as caught:
+            async for _ in source.samples(blocks(), None, decoder, Limits(max_seconds=60)):
+                pass
+    assert caught.value.reason == "AUDIO_TOO_LONG"
