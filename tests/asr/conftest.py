@@ -97,6 +97,9 @@ class CountingSession:
         self.log.append(("end", self.fed))
         return Heard(str(self.fed), 0.5, (Word(str(self.fed), 0.0, self.fed / SAMPLE_RATE_HZ, 0.5),))
 
+    def interrupt(self) -> None:
+        self.log.append(("interrupt", 0))
+
     def close(self) -> None:
         self.log.append(("close", 0))
 

@@ -80,3 +80,28 @@ async def test_cancelling_waits_for_the_step_that_runs_and_then_closes(executor)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert closed.is_set()
+
+
+async def test_leaving_interrupts_the_step_that_runs(executor):
+    running, interrupted = threading.Event(), threading.Event()
+
+    def items():
+        running.set()
+        assert interrupted.wait(30)
+        yield 0
+
+    async def read():
+        async for _ in in_thread(items(), executor, interrupted.set):
+            pass
+
+    task = asyncio.create_task(read())
+    await asyncio.to_thread(running.wait, 30)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_reader_that_reads_to_the_end_interrupts_nothing(executor):
+    interruptions = []
+    assert [item async for item in in_thread((n for n in range(3)), executor, lambda: interruptions.append(1))] == [0, 1, 2]
+    assert interruptions == []

@@ -93,3 +93,24 @@ async def test_a_request_id_is_drawn_and_told_when_none_is_sent(serve):
     _, channel = await serve(Fine())
     call = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest())
     assert len(dict(await call.trailing_metadata())["x-request-id"]) == 36
+
+
+async def test_a_client_that_still_sends_gets_the_error_not_a_broken_call(serve):
+    from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+
+    class Refusing(asr_pb2_grpc.SpeechToTextServiceServicer):
+        async def RecognizeUpload(self, request_iterator, context):
+            await anext(request_iterator)
+            raise errors.InvalidField("audio", "no audio")
+
+    async def uploads():
+        for _ in range(100):
+            yield asr_pb2.RecognizeUploadRequest(audio={"data": bytes(100_000)})
+
+    _, channel = await serve(
+        None, register=lambda server: asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(Refusing(), server), names=("fake",)
+    )
+    for _ in range(5):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await asr_pb2_grpc.SpeechToTextServiceStub(channel).RecognizeUpload(uploads())
+        assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "no audio")

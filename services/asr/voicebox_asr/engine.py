@@ -71,6 +71,9 @@ class Session(Protocol):
     def end(self) -> Heard:
         """End it and tell what it said."""
 
+    def interrupt(self) -> None:
+        """Make the step that runs end soon, whatever it then raises; called from another thread when nobody waits for it any more."""
+
     def close(self) -> None:
         """Free what the session holds. Called once, while nothing else runs."""
 

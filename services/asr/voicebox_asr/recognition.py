@@ -67,9 +67,9 @@ class Recognizer:
             segmenter = Segmenter(self.engine.voice_activity(), FILE_ENDPOINTING)
             transcriber = Transcriber(session, segmenter)
             async for samples in sound:
-                utterances += [found async for found in self._run(transcriber.hear(samples)) if found]
+                utterances += [found async for found in self._run(session, transcriber.hear(samples)) if found]
                 self._audio_seconds.inc(samples.size / SAMPLE_RATE_HZ)
-            utterances += [found async for found in self._run(transcriber.finish()) if found]
+            utterances += [found async for found in self._run(session, transcriber.finish()) if found]
             return Transcript(tuple(utterances), segmenter.seconds, time.perf_counter() - began)
 
     async def listen(
@@ -85,10 +85,10 @@ class Recognizer:
                 else:
                     work = live.hear(item)
                     self._audio_seconds.inc(item.size / SAMPLE_RATE_HZ)
-                async with aclosing(self._run(work)) as events:
+                async with aclosing(self._run(session, work)) as events:
                     async for event in events:
                         yield event
-            async with aclosing(self._run(live.finish())) as events:
+            async with aclosing(self._run(session, live.finish())) as events:
                 async for event in events:
                     yield event
             yield Done(segmenter.seconds, live.finals)
@@ -108,8 +108,8 @@ class Recognizer:
         if not opening.exception():
             await asyncio.get_running_loop().run_in_executor(self._executor, opening.result().close)
 
-    def _run(self, work: Iterator[T]) -> AsyncGenerator[T]:
-        return in_thread(self._timed(work), self._executor)
+    def _run(self, session: Session, work: Iterator[T]) -> AsyncGenerator[T]:
+        return in_thread(self._timed(work), self._executor, session.interrupt)
 
     def _timed(self, work: Iterator[T]) -> Generator[T]:
         while True:

@@ -1,15 +1,12 @@
 """The catalog's gRPC service: each RPC goes to the part that answers it."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
-from voicebox_kit.errors import VoiceboxError
 from voicebox_kit.principal import owner
 
 from .generations import Generations
@@ -17,30 +14,6 @@ from .profiles import Profiles
 from .samples import ProfileSamples
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-DRAIN_SECONDS = 5.0
-
-
-@asynccontextmanager
-async def drained(requests: AsyncIterator[object]) -> AsyncIterator[None]:
-    """After the block, and after an error of ours in it, reads what the caller still sends, for at most DRAIN_SECONDS.
-
-    A Python client whose message is under way when the answer comes would report "Internal error from Core" in place of the answer.
-    """
-    try:
-        yield
-    except VoiceboxError:
-        await _drain(requests)
-        raise
-    await _drain(requests)
-
-
-async def _drain(requests: AsyncIterator[object]) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            async for _ in requests:
-                pass
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
@@ -67,8 +40,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return await self._profiles.delete(request, owner(context))
 
     async def UploadSample(self, request_iterator: AsyncIterator[pb.UploadSampleRequest], context: Context) -> pb.Sample:
-        async with drained(request_iterator):
-            return await self._samples.upload(request_iterator, owner(context))
+        return await self._samples.upload(request_iterator, owner(context))
 
     async def GetSample(self, request: pb.GetSampleRequest, context: Context) -> pb.Sample:
         return await self._samples.get(request, owner(context))
@@ -90,8 +62,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             yield answer
 
     async def RecordGeneration(self, request_iterator: AsyncIterator[pb.RecordGenerationRequest], context: Context) -> pb.Generation:
-        async with drained(request_iterator):
-            return await self._generations.record(request_iterator, owner(context))
+        return await self._generations.record(request_iterator, owner(context))
 
     async def GetGeneration(self, request: pb.GetGenerationRequest, context: Context) -> pb.Generation:
         return await self._generations.get(request, owner(context))

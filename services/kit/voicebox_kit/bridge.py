@@ -1,7 +1,7 @@
 """Reads a blocking generator from the event loop, one item at a time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
@@ -10,11 +10,13 @@ T = TypeVar("T")
 _END = object()
 
 
-async def in_thread(items: Generator[T, Any, Any], executor: Executor) -> AsyncGenerator[T, None]:
+async def in_thread(
+    items: Generator[T, Any, Any], executor: Executor, interrupt: Callable[[], None] | None = None
+) -> AsyncGenerator[T, None]:
     """Yield `items`, each made in `executor`, and close the generator there when the reader leaves.
 
     The next item is made only when it is asked for, so a slow reader slows the maker. Leaving waits for the step that
-    runs: a generator that runs cannot be closed.
+    runs, since a generator that runs cannot be closed; `interrupt` is called then, from the event loop, to make it end soon.
     """
     loop = asyncio.get_running_loop()
     context = copy_context()
@@ -27,6 +29,8 @@ async def in_thread(items: Generator[T, Any, Any], executor: Executor) -> AsyncG
                 return
             yield cast(T, item)
     finally:
+        if interrupt and step and not step.done():
+            interrupt()
         await asyncio.shield(_close(items, step, executor))
 
 

@@ -12,6 +12,7 @@ from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from . import request_id
+from .drain import drained
 from .errors import Unavailable, Unsupported, VoiceboxError
 from .status import DETAILS_HEADER, internal, to_status
 
@@ -46,7 +47,10 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             return None
         method = handler_call_details.method
         behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-        surround = self._surround_stream if handler.response_streaming else self._surround_unary
+        if handler.response_streaming:
+            surround = self._surround_stream
+        else:
+            surround = self._surround_upload if handler.request_streaming else self._surround_unary
         return _HANDLERS[handler.request_streaming, handler.response_streaming](
             surround(method, behaviour),
             request_deserializer=handler.request_deserializer,
@@ -57,6 +61,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         async def call(request: Any, context: Context) -> Any:
             async with self._guard(method, context):
                 return await behaviour(request, context)
+
+        return call
+
+    def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
+        async def call(requests: Any, context: Context) -> Any:
+            async with self._guard(method, context), drained(requests):
+                return await behaviour(requests, context)
 
         return call
 

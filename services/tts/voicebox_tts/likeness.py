@@ -24,8 +24,8 @@ LIMIT_DB = 12.0
 TAPS_SECONDS = 0.012
 FEWEST_VOICED_FRAMES = 30
 MOST_ANALYSED_SECONDS = 30
-WIDEST_SPREAD_SEMITONES = 3.5
-"""Synthetic pitch contours break down beyond."""
+WIDEST_SPREAD_SEMITONES = 2.5
+"""Synthetic pitch contours break down beyond: at 3.5 a recogniser mishears a third of flite's words instead of a fifth."""
 CALIBRATION = (
     "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. "
     "These days a chicken leg is a rare dish. Four hours of steady work faced us."
@@ -82,7 +82,8 @@ class Colour:
         if len(self._taps) == 1:
             return samples
         painted, self._state = lfilter(self._taps, 1.0, samples, zi=self._state)
-        return np.clip(painted, -1.0, 1.0).astype(np.float32)
+        limited: Samples = np.clip(painted, -1.0, 1.0).astype(np.float32)
+        return limited
 
 
 Render = Callable[[str, Shift, str], Samples]
@@ -97,7 +98,8 @@ def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: i
     """
     target = profile(reference.samples, reference.sample_rate_hz)
     if target is None:
-        raise InvalidField("reference", "The recording holds less than a third of a second of voiced speech.", "REFERENCE_TOO_LITTLE_SPEECH")
+        sentence = "The recording holds less than a third of a second of voiced speech."
+        raise InvalidField("reference", sentence, "REFERENCE_TOO_LITTLE_SPEECH")
     voice = min(voices_hz, key=lambda name: abs(np.log2(target.pitch_hz / voices_hz[name])))
     shift, colour_db = Shift(target.pitch_hz / voices_hz[voice]), np.zeros(len(BANDS_HZ))
     for _ in range(CALIBRATION_ROUNDS):
@@ -159,8 +161,8 @@ def third_octaves(x: Floats) -> Floats:
     hz = np.fft.rfftfreq(1024, 1 / ANALYSIS_RATE_HZ)
     bins = 8.0  # half a bin of the transform: a low band is narrower than one
     inside = [(hz >= band * 2 ** (-1 / 6) - bins) & (hz < band * 2 ** (1 / 6) + bins) for band in BANDS_HZ]
-    db = np.array([10 * np.log10(average[band].mean() + 1e-12) for band in inside])
-    return db - db.mean()
+    db: Floats = np.array([10 * np.log10(average[band].mean() + 1e-12) for band in inside])
+    return db - float(db.mean())
 
 
 def minimum_phase(colour_db: Floats, rate_hz: int, size: int = 4096) -> Floats:
@@ -194,7 +196,7 @@ def _autocorrelation(frames: Floats) -> Floats:
 
 def _window_correlation(size: int) -> Floats:
     correlation = _autocorrelation(np.hanning(size))
-    return correlation / correlation[0]
+    return correlation / float(correlation[0])
 
 
 def _first_peaks(correlation: Floats, shortest: int, longest: int) -> tuple[NDArray[np.int64], Floats]:

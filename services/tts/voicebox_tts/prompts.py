@@ -82,8 +82,8 @@ class Prompts:
                 clip = await self._decoder.decode(recording.audio, REFERENCE_RATE_HZ, RECORDING_LIMITS)
                 return Cached(await self._compute(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript))), ""
             except DecoderUnavailable as error:
-            raise Unavailable(error.reason, str(error)) from error
-        except (AudioError, InvalidField) as error:
+                raise Unavailable(error.reason, str(error)) from error
+            except (AudioError, InvalidField) as error:
                 raise InvalidField("voice.reference.audio", str(error), error.reason) from error
 
         return (await self._through_cache((engine.name, digest), make))[0]

@@ -33,7 +33,7 @@ _LONGEST_STARTER = max(map(len, _STARTERS))
 
 _OPENERS = r"\"'“‘«‹„‚(\[{¿¡—–*_"
 _CLOSERS = r"\"'”’»›)\]}*_」』）】〉》］"
-_PAUSES = re.compile(r"[,;:、，；：،؛][%s]?" % _CLOSERS)
+_PAUSES = re.compile(rf"[,;:、，；：،؛][{_CLOSERS}]?")
 _CANDIDATE = re.compile(
     rf"(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
     rf"|(?P<stop>[.!?…‽؟۔।॥]+)(?P<close>[{_CLOSERS}]*)(?=[ \n])"

@@ -125,6 +125,11 @@ class PocketsphinxSession:
         words = tuple(Word(w["text"], w["start"], w["end"], w["confidence"]) for w in self._ask(END)["words"])
         return Heard(" ".join(word.text for word in words), _confidence(words), words)
 
+    def interrupt(self) -> None:
+        """Ending a long utterance takes the decoder up to 2 s; it finds nobody listening then, and ends."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self._connection.close()
         with contextlib.suppress(OSError):  # the decoder may be gone already

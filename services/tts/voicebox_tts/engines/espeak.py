@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from queue import SimpleQueue
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 
 from ..engine import Capability, Model, Reference, Samples, Speech, Style, Voice, VoicePrompt
-from ..languages import canonical, covers
+from ..languages import canonical, covers, most_specific
 from ..likeness import Colour, LikenessPrompt, Shift, approximate
 from ..text import has_something_to_say, sentences
 from .espeak_pool import STOP_SECONDS, EspeakPool, EspeakProcess
@@ -77,7 +77,7 @@ class EspeakEngine:
         return self._voices
 
     def prompt(self, reference: Reference) -> LikenessPrompt:
-        """An approximate likeness, in half a second; InvalidField("reference") when it holds too little speech."""
+        """An approximate likeness, in a fifth of a second; InvalidField("reference") when it holds too little speech."""
         return approximate(reference, _LIKENESS_VOICES_HZ, self.voices()[0].sample_rate_hz, self._render)
 
     def open(self, voice: str | VoicePrompt, style: Style, seed: int) -> "EspeakSession":
@@ -87,9 +87,10 @@ class EspeakEngine:
         chosen = self._prompt_voice(prompt, style.language) if prompt else self._named_voice(str(voice), style.language)
         _refuse(style)
         shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
-        request = {"voice": self._identifiers[chosen.name], "seed": seed & 0xFFFFFFFF} | _parameters(style.speed, shift)
+        identifier = self._identifiers[chosen.name]
         if prompt and _is_female(prompt.base_voice) and not _is_female(chosen.name):
-            request["voice"] += _variant(prompt.base_voice)
+            identifier += _variant(prompt.base_voice)
+        request = {"voice": identifier, "seed": seed & 0xFFFFFFFF} | _parameters(style.speed, shift)
         return EspeakSession(pool, request, chosen.sample_rate_hz, Colour(prompt.taps) if prompt else None)
 
     def _named_voice(self, name: str, language: str) -> Voice:
@@ -130,7 +131,7 @@ class EspeakSession:
         self._pool, self._request, self._colour = pool, request, colour
         self._samples = 0
 
-    def speak(self, sentence: str) -> Iterator[Speech]:
+    def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence, in parts where it is very long."""
         for part in sentences(sentence):
             if has_something_to_say(part):
@@ -206,7 +207,7 @@ class _Making:
             elif letter == b"E":
                 self._made.put(json.loads(body))
             elif letter == b"F":
-                self._made.put(ValueError(body.decode()))
+                self._made.put(InvalidField("text", f"{body.decode()}.", "TEXT_NOT_SPEAKABLE"))
                 return
             else:
                 return
@@ -228,7 +229,7 @@ def _listed(told: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voic
         name = codes[0] if codes[0] not in identifiers else voice["identifier"].rpartition("/")[2].lower()
         identifiers[name] = voice["identifier"]
         ranks[name] = min((code.count("-"), priority) for priority, code in voice["languages"])  # "fr": fr-fr has 5, fr-be 8
-        voices.append(Voice(name, voice["name"], tuple(map(canonical, codes)), rate_hz))
+        voices.append(Voice(name, voice["name"], tuple(map(canonical, most_specific(codes))), rate_hz))
     voices.sort(key=lambda voice: (voice.name != _DEFAULT_VOICE, ranks[voice.name], voice.name))
     female = Voice(_FEMALE_VOICE, f"{voices[0].display_name}, female", voices[0].languages, rate_hz)
     identifiers[_FEMALE_VOICE] = identifiers[_DEFAULT_VOICE] + _variant(_FEMALE_VOICE)

@@ -3,10 +3,12 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,8 @@ class EspeakProcess:
 
     def kill(self) -> None:
         """End the process: whoever reads it gets EOFError. Any thread may call this."""
-        self._child.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)  # and its fork, which speaks
 
     def close(self) -> None:
         """End the process and free its pipes."""

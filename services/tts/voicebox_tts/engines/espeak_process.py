@@ -4,8 +4,8 @@
 It is under the GPL, and a program of its own, because libespeak-ng is: whoever loads that library is one program with it. Nothing else
 of voicebox is. The library also keeps its state in globals, so that a process speaks one text at a time.
 
-Standard input has one JSON object per line: {"text", "voice", "words_per_minute", "pitch", "pitch_range", "seed"}; an empty line while it speaks
-stops it. Standard output has frames, a letter, a 4-byte little-endian length, and so many bytes:
+Standard input has one JSON object per line: {"text", "voice", "words_per_minute", "pitch", "pitch_range", "seed"}; an empty line while
+it speaks stops it. Standard output has frames, a letter, a 4-byte little-endian length, and so many bytes:
 
     H  hello, first and once: JSON {"version", "sample_rate_hz", "voices": [{"identifier", "name", "languages": [[priority, code], ...]}]}
     A  audio: native signed 16-bit samples, mono
@@ -22,7 +22,8 @@ import os
 import select
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 _SYNCHRONOUS, _EVENTS_OF_PHONEMES, _PHONEMES_IN_IPA, _DO_NOT_EXIT = 2, 0x1, 0x2, 0x8000
 _UTF8, _RATE, _PITCH, _RANGE = 1, 1, 3, 4
@@ -78,8 +79,7 @@ class Speaker:
             raise OSError("espeak-ng finds no data")
         self._callback = _CALLBACK(self._receive)  # kept: the library holds the pointer
         library.espeak_SetSynthCallback(self._callback)
-        self._libc = c.CDLL(None)
-        self._failures = list[BaseException]()
+        self._has_failed = False
 
     def hello(self) -> None:
         """Tell what there is."""
@@ -87,17 +87,30 @@ class Speaker:
         self._json(b"H", {"version": version, "sample_rate_hz": self._rate, "voices": self._voices()})
 
     def speak(self, text: str, voice: str, words_per_minute: int, pitch: int, pitch_range: int, seed: int) -> None:
-        """Write a text's frames; ValueError for an unknown voice."""
-        if self._library.espeak_SetVoiceByName(voice.encode()):
-            raise ValueError(f"espeak-ng has no voice {voice!r}")
-        for parameter, value in ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, pitch_range)):
-            self._library.espeak_SetParameter(parameter, value, 0)
-        self._libc.srand(seed)  # breathy voices draw their noise from rand()
-        raw = text.encode() + b"\0"
-        self._library.espeak_Synth(raw, len(raw), 0, 1, 0, _UTF8, None, None)
-        if self._failures:
-            raise self._failures.pop()
+        """Write a text's frames; ValueError for an unknown voice, or when the library crashes.
+
+        A fork speaks, which costs 1 ms: each voice and text moves the library's state on, but the same request must give the same samples.
+        And a text that breaks the library breaks nothing else.
+        """
+        if not (child := os.fork()):
+            self._speak_and_exit(text, voice, ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, pitch_range)), seed)
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise ValueError(f"espeak-ng cannot speak this text with the voice {voice!r}")
         write_frame(self._out, b"D")
+
+    def _speak_and_exit(self, text: str, voice: str, parameters: Sequence[tuple[int, int]], seed: int) -> NoReturn:
+        status = 1
+        try:
+            if not self._library.espeak_SetVoiceByName(voice.encode()):
+                for parameter, value in parameters:
+                    self._library.espeak_SetParameter(parameter, value, 0)
+                c.CDLL(None).srand(seed)  # breathy voices draw their noise from rand()
+                raw = text.encode() + b"\0"
+                self._library.espeak_Synth(raw, len(raw), 0, 1, 0, _UTF8, None, None)
+                status = int(self._has_failed)
+        finally:
+            os._exit(status)
 
     def _json(self, letter: bytes, value: object) -> None:
         write_frame(self._out, letter, json.dumps(value).encode())
@@ -120,8 +133,8 @@ class Speaker:
             if wave and count:
                 write_frame(self._out, b"A", c.string_at(wave, 2 * count))
             return 1 if select.select([0], [], [], 0)[0] else 0
-        except BaseException as error:  # an exception must not cross the C frames
-            self._failures.append(error)
+        except OSError:  # nobody reads; an exception must not cross the C frames
+            self._has_failed = True
             return 1
 
 

@@ -11,7 +11,7 @@ Event = tuple[str, str, int, int, int]
 """("word" or "phoneme", text of a phoneme, sample, first character, characters)."""
 
 
-_PUNCTUATION = ",.;:!?…'\"’”»)]}。！？，、；："
+_PUNCTUATION = " ,.;:!?…—–-'\"‘’“”«»()[]{}$€£¥#¿¡。！？，、；：「」"
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class WordTimeline:
             self._open = _OpenWord(begin, end, sample)
 
     def _close_word(self, end: int, sample: int) -> None:
-        """The open word ends where the next begins. Its event may have told less of it: "e" of "e-mail"."""
+        """The open word ends where the next begins. Its event may tell less: "e" of "e-mail", "of" of "of the", which is spoken as one."""
         if self._open:
-            text = self._text[self._open.begin : end].split()[0].rstrip(_PUNCTUATION)
+            text = " ".join(self._text[self._open.begin : end].split()).rstrip(_PUNCTUATION)
             if text:
                 self._words.append(Word(text, self._seconds(self._open.sample), self._seconds(sample)))
             self._open = None

@@ -3,7 +3,7 @@
 import struct
 import threading
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -23,7 +23,7 @@ MARGIN_SECONDS = 0.03
 
 @dataclass(frozen=True)
 class _Pitch:
-    """The pitch of a voice, as its database says; the engine only takes a new spread in Hz."""
+    """The spread of a voice's pitch, from its database, and whether the engine can move its pitch at all."""
 
     spread_hz: float
     moves: bool = True
@@ -40,7 +40,7 @@ _VOICES = (
 _PITCH = {"slt": _Pitch(27.0), "rms": _Pitch(24.0, moves=False), "awb": _Pitch(25.0), "kal16": _Pitch(11.0), "kal": _Pitch(11.0)}
 """rms takes its pitch from a model of accents (SPAM) after the place where the others take these values."""
 _LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
-"""The two that sound best of those whose pitch moves, with the median pitch that is heard of them."""
+"""The statistical voices whose pitch moves, with the median pitch that is heard of them."""
 
 
 class FliteEngine:
@@ -49,9 +49,7 @@ class FliteEngine:
     name = "flite"
     model = Model("flite/cmu-us", "2.2", "MIT-Festival", ("en-US",))
     default_voice = _VOICES[0].name
-    capabilities = frozenset(
-        {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SPEED, Capability.PITCH, Capability.SEED}
-    )
+    capabilities = frozenset({Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SPEED, Capability.PITCH, Capability.SEED})
 
     def __init__(self) -> None:
         self._flite: Flite | None = None
@@ -77,7 +75,7 @@ class FliteEngine:
         return _VOICES
 
     def prompt(self, reference: Reference) -> LikenessPrompt:
-        """An approximate likeness, in about a second; InvalidField("reference") when it holds too little speech."""
+        """An approximate likeness, in half a second; InvalidField("reference") when it holds too little speech."""
         return approximate(reference, _LIKENESS_VOICES_HZ, _RATE_HZ, self._render)
 
     def open(self, voice: str | VoicePrompt, style: Style, seed: int) -> "FliteSession":
@@ -107,7 +105,7 @@ class FliteSession:
         self._pieces = 0
         self._pause_before = False
 
-    def speak(self, sentence: str) -> Iterator[Speech]:
+    def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence; the first one of the stream begins with a short piece. Nothing comes of text that flite cannot read."""
         for piece in pieces(sentence, eager=self._samples == 0):
             yield from self._speak_piece(piece)
@@ -165,7 +163,7 @@ class _Making:
     """One piece while it is made, on a thread of its own; it is a Listener."""
 
     def __init__(self, flite: Flite, voice: str, text: str, features: Features, seed: int) -> None:
-        self._speak = lambda: flite.speak(voice, text.encode("ascii"), features, self)
+        self._speak: Callable[[], None] = lambda: flite.speak(voice, text.encode("ascii"), features, self)
         self._random = RandomState(seed)
         self._place, self._has_turn = Place(), False
         # Holds one piece at most, 20 s of sound or so: a slow reader never keeps the turn from others.

@@ -201,7 +201,7 @@ def open_library() -> Flite:
 
 def _features_of(utterance: int) -> int | None:
     """The address of an utterance's features: the structure's first field."""
-    return c.cast(utterance, c.POINTER(c.c_void_p))[0]
+    return c.c_void_p.from_address(utterance).value
 
 
 def _register(name: str) -> int:

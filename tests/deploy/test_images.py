@@ -1,0 +1,115 @@
+"""The Dockerfiles name what exists, build each service from exactly its packages, and run as the manifests' user."""
+
+import json
+import shlex
+import subprocess
+import sysconfig
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT, Manifest
+
+SERVICES = {"catalog": "services/catalog", "tts": "services/tts", "asr": "services/asr", "gateway": "gateway"}
+PACKAGES = {
+    "voicebox-protos": "protos",
+    "voicebox-kit": "services/kit",
+    "voicebox-sound": "services/sound",
+    **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """A Dockerfile: the service's name, its package's metadata, and the instructions as (keyword, rest)."""
+
+    name: str
+    project: dict[str, Any]
+    instructions: list[tuple[str, str]]
+
+    def all(self, keyword: str) -> list[str]:
+        return [rest for word, rest in self.instructions if word == keyword]
+
+
+@pytest.fixture(params=SERVICES)
+def image(request: pytest.FixtureRequest) -> Image:
+    folder = ROOT / SERVICES[request.param]
+    return Image(request.param, _project(folder), _instructions((folder / "Dockerfile").read_text()))
+
+
+def test_every_image_of_the_manifests_has_a_dockerfile_and_its_packages_version(workloads: dict[str, Manifest]) -> None:
+    for name, workload in workloads.items():
+        version = _project(ROOT / SERVICES[name])["version"]
+        assert workload["spec"]["template"]["spec"]["containers"][0]["image"] == f"voicebox-{name}:{version}"
+
+
+def test_it_has_two_named_stages_on_one_base(image: Image) -> None:
+    build, run = image.all("FROM")
+    assert (build.split()[1:], run.split()[1:]) == (["AS", "build"], ["AS", "run"])
+    assert build.split()[0] == run.split()[0]
+
+
+def test_every_source_exists_and_is_in_the_build_context(image: Image, root: Path) -> None:
+    allowed = [line[1:] for line in (root / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    sources = [source for copy in image.all("COPY") if not copy.startswith("--from") for source in copy.split()[:-1]]
+    for source in sources:
+        assert (root / source).exists(), source
+        assert any(path == source or Path(source) in Path(path).parents or Path(path) in Path(source).parents for path in allowed), source
+
+
+def test_it_installs_the_service_and_the_packages_it_stands_on(image: Image) -> None:
+    install = next(shlex.split(run) for run in image.all("RUN") if " pip " in run)
+    assert {word.removeprefix("./") for word in install if word.startswith("./")} == {
+        PACKAGES[name] for name in _closure(f"voicebox-{image.name}")
+    }
+    assert install[install.index("--constraint") + 1] == "constraints.txt"
+
+
+def test_it_runs_as_the_manifests_user(image: Image, render: Callable[[str], list[Manifest]]) -> None:
+    contexts = [m["spec"]["template"]["spec"]["securityContext"] for m in render("base") if m["kind"] in ("Deployment", "StatefulSet")]
+    assert {f"{context['runAsUser']}:{context['runAsGroup']}" for context in contexts} == set(image.all("USER"))
+
+
+def test_it_exposes_the_ports_of_the_manifests(image: Image, render: Callable[[str], list[Manifest]]) -> None:
+    ports = [
+        str(port["containerPort"])
+        for manifest in render("base")
+        if manifest["kind"] in ("Deployment", "StatefulSet") and manifest["metadata"]["name"] == image.name
+        for port in manifest["spec"]["template"]["spec"]["containers"][0]["ports"]
+    ]
+    assert image.all("EXPOSE") == [" ".join(ports)]
+
+
+def test_it_starts_a_command_and_a_service_that_exist(image: Image, root: Path) -> None:
+    (entry_point,) = image.all("ENTRYPOINT")
+    command, service = json.loads(entry_point)
+    assert command in _project(root / "services/kit").get("scripts", {})
+    assert service in image.project["entry-points"]["voicebox.services"]
+
+
+def test_hadolint_finds_nothing(root: Path) -> None:
+    dockerfiles = [root / folder / "Dockerfile" for folder in SERVICES.values()]
+    hadolint = Path(sysconfig.get_path("scripts"), "hadolint")
+    found = subprocess.run([hadolint, "--no-color", *dockerfiles], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+def _project(folder: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def _instructions(dockerfile: str) -> list[tuple[str, str]]:
+    lines = [line for line in dockerfile.splitlines() if line.strip() and not line.startswith("#")]
+    joined = "\n".join(lines).replace("\\\n", " ").splitlines()
+    return [(keyword, rest) for keyword, _, rest in (line.partition(" ") for line in joined)]
+
+
+def _closure(package: str) -> set[str]:
+    """The package and all of ours that it depends on."""
+    needs = [name for name in _project(ROOT / PACKAGES[package])["dependencies"] if name in PACKAGES]
+    return {package}.union(*map(_closure, needs))

@@ -1,0 +1,198 @@
+"""The manifests are valid, restricted, probed, drained, and at one with the services they start."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from .conftest import Manifest
+
+PACKAGES = {
+    "catalog": "services/catalog/voicebox_catalog",
+    "tts": "services/tts/voicebox_tts",
+    "asr": "services/asr/voicebox_asr",
+    "gateway": "gateway/voicebox_gateway",
+}
+GRPC = ("catalog", "tts", "asr")
+DEVICE = {"tts": "TTS_DEVICE", "asr": "ASR_DEVICE"}
+# The longest text of the contract, at a usual 15 characters a second and the slowest speed of 0.25.
+LONGEST_STREAM_SECONDS = 10_000 / 15 / 0.25
+
+
+def test_every_object_is_valid_for_kubernetes_and_has_no_unknown_field(manifests: list[Manifest]) -> None:
+    for manifest in manifests:
+        kubernetes_validate.validate(manifest, "1.37", strict=True)
+
+
+def test_the_check_itself_finds_a_wrong_field(manifests: list[Manifest]) -> None:
+    wrong = next(manifest for manifest in manifests if manifest["kind"] == "Deployment")
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**wrong, "spec": {**wrong["spec"], "replica": 1}}, "1.37", strict=True)
+
+
+def test_every_workload_is_there_and_in_the_namespace(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
+    assert set(workloads) == set(PACKAGES)
+    assert {manifest["metadata"].get("namespace", "voicebox") for manifest in manifests} == {"voicebox"}
+
+
+def test_every_pod_is_restricted(workloads: dict[str, Manifest]) -> None:
+    for workload in workloads.values():
+        pod = _pod(workload)
+        security = pod["securityContext"]
+        assert security["runAsNonRoot"]
+        assert security["runAsUser"] > 0
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert _container(workload)["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+
+
+def test_grpc_services_are_probed_by_their_full_proto_names(workloads: dict[str, Manifest], root: Path) -> None:
+    descriptors = FileDescriptorSet.FromString((root / "protos/gen/voicebox/descriptors.binpb").read_bytes())
+    served = {f"{file.package}.{service.name}" for file in descriptors.file for service in file.service}
+    for name in GRPC:
+        container = _container(workloads[name])
+        port = _port(container, "grpc")
+        for probe in ("startupProbe", "readinessProbe"):
+            assert container[probe]["grpc"]["port"] == port
+            assert container[probe]["grpc"]["service"] in served
+            assert container[probe]["grpc"]["service"].startswith(f"voicebox.{name}.")
+        assert container["livenessProbe"]["grpc"] == {"port": port}
+
+
+def test_a_model_may_load_for_half_an_hour_before_liveness_counts(workloads: dict[str, Manifest]) -> None:
+    for name in ("tts", "asr"):
+        probe = _container(workloads[name])["startupProbe"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] >= 1800
+
+
+def test_the_gateway_stays_ready_when_a_service_behind_it_is_not(workloads: dict[str, Manifest]) -> None:
+    container = _container(workloads["gateway"])
+    assert all(container[probe].keys() & {"tcpSocket", "httpGet"} == {"tcpSocket"} for probe in ("readinessProbe", "livenessProbe"))
+
+
+def test_the_drain_is_longer_than_the_longest_stream(workloads: dict[str, Manifest], variables: dict[str, dict[str, str]]) -> None:
+    for name, workload in workloads.items():
+        grace = float(variables[name]["VOICEBOX_GRACE_SECONDS"])
+        sleep = _container(workload)["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert grace > LONGEST_STREAM_SECONDS
+        assert _pod(workload)["terminationGracePeriodSeconds"] >= sleep + grace + 20
+
+
+def test_every_variable_is_one_that_the_service_reads(variables: dict[str, dict[str, str]], root: Path) -> None:
+    kit = _strings(root / "services/kit/voicebox_kit")
+    for name, environment in variables.items():
+        assert set(environment) <= _strings(root / PACKAGES[name]) | kit, name
+
+
+def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
+    manifests: list[Manifest], workloads: dict[str, Manifest], variables: dict[str, dict[str, str]], root: Path
+) -> None:
+    services = {manifest["metadata"]["name"]: manifest["spec"] for manifest in manifests if manifest["kind"] == "Service"}
+    for name, environment in variables.items():
+        own = name.upper()
+        container = _container(workloads[name])
+        for variable, address in environment.items():
+            if not variable.endswith("_ADDRESS"):
+                continue
+            host, _, port = address.partition(":")
+            assert f"127.0.0.1:{port}" in _strings(root / PACKAGES[name]), f"{variable} of {name}: {port} is not the default port"
+            if variable.startswith(f"{own}_"):
+                assert host == "0.0.0.0"
+                assert int(port) in [entry["containerPort"] for entry in container["ports"]]
+            else:
+                assert host == variable.removesuffix("_ADDRESS").lower()
+                assert int(port) in [entry["port"] for entry in services[host]["ports"]]
+
+
+def test_services_select_their_pods_and_name_their_ports(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
+    for manifest in manifests:
+        if manifest["kind"] == "Service":
+            template = workloads[manifest["metadata"]["name"]]["spec"]["template"]
+            assert manifest["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+            for port in manifest["spec"]["ports"]:
+                assert _port(template["spec"]["containers"][0], port["targetPort"]) == port["port"]
+            assert (manifest["spec"].get("clusterIP") == "None") == (manifest["metadata"]["name"] in GRPC)
+
+
+def test_prometheus_finds_the_metrics(workloads: dict[str, Manifest]) -> None:
+    for name in GRPC:
+        annotations = workloads[name]["spec"]["template"]["metadata"]["annotations"]
+        assert annotations["prometheus.io/scrape"] == "true"
+        assert int(annotations["prometheus.io/port"]) == _port(_container(workloads[name]), "metrics")
+
+
+def test_budgets_select_their_pods_and_never_block_a_drain(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
+    budgets = [manifest for manifest in manifests if manifest["kind"] == "PodDisruptionBudget"]
+    assert {budget["metadata"]["name"] for budget in budgets} == {"tts", "asr", "gateway"}
+    for budget in budgets:
+        assert budget["spec"]["selector"] == workloads[budget["metadata"]["name"]]["spec"]["selector"]
+        assert budget["spec"]["maxUnavailable"] == 1
+
+
+def test_what_is_kept_outlives_the_pod_and_has_one_writer(workloads: dict[str, Manifest], root: Path) -> None:
+    assert workloads["catalog"]["spec"]["replicas"] == 1
+    for name, workload in workloads.items():
+        claims = {claim["metadata"]["name"]: claim["spec"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
+        mounts = {mount["mountPath"]: mount["name"] for mount in _container(workload)["volumeMounts"]}
+        assert "/tmp" in mounts
+        keeps = "VOICEBOX_DATA" in _strings(root / PACKAGES[name])
+        assert keeps == (mounts.get("/data") in claims), f"{name}: VOICEBOX_DATA is /data in the image"
+        assert all(claim["accessModes"] == ["ReadWriteOncePod"] for claim in claims.values())
+
+
+def test_memory_is_bounded_and_processors_are_not_throttled(workloads: dict[str, Manifest]) -> None:
+    for workload in workloads.values():
+        resources = _container(workload)["resources"]
+        assert set(resources["requests"]) == {"cpu", "memory"}
+        assert "memory" in resources["limits"]
+        assert "cpu" not in resources["limits"]
+
+
+def test_each_gpu_pod_has_one_device_for_itself(render: Callable[[str], list[Manifest]]) -> None:
+    manifests = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in render("overlays/gpu")}
+    for kind, name in (("StatefulSet", "tts"), ("Deployment", "asr")):
+        workload = manifests[kind, name]
+        assert len(_pod(workload)["containers"]) == 1
+        assert _container(workload)["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        terms = _pod(workload)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        unshared = {"key": "nvidia.com/gpu.sharing-strategy", "operator": "NotIn", "values": ["time-slicing", "mps"]}
+        assert all(unshared in term["matchExpressions"] for term in terms)
+    assert manifests["Deployment", "asr"]["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+def test_devices_are_named_where_there_is_a_gpu_and_only_there(
+    workloads: dict[str, Manifest], variables: dict[str, dict[str, str]]
+) -> None:
+    for name, workload in workloads.items():
+        has_gpu = "nvidia.com/gpu" in _container(workload)["resources"]["limits"]
+        named = {variable: value for variable, value in variables[name].items() if variable.endswith("_DEVICE")}
+        assert named == ({DEVICE[name]: "cuda:0"} if has_gpu else {})
+
+
+def _pod(workload: Manifest) -> Manifest:
+    pod: Manifest = workload["spec"]["template"]["spec"]
+    return pod
+
+
+def _container(workload: Manifest) -> Manifest:
+    container: Manifest = _pod(workload)["containers"][0]
+    return container
+
+
+def _port(container: Manifest, name: str) -> int:
+    return next(int(port["containerPort"]) for port in container["ports"] if port["name"] == name)
+
+
+def _strings(package: Path) -> set[str]:
+    """Every string constant in a package's code: variables and their defaults are among them."""
+    trees = [ast.parse(path.read_text()) for path in package.rglob("*.py")]
+    return {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}

@@ -1,0 +1,103 @@
+"""The embedded engines follow a recording's pitch and colour, and are still understood."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import jiwer
+import numpy as np
+import pocketsphinx
+import pytest
+import soxr
+from voicebox_kit.errors import StartError
+from voicebox_tts.engine import Engine, Reference, Samples, Style, VoicePrompt
+from voicebox_tts.engines.espeak import EspeakEngine
+from voicebox_tts.engines.flite import FliteEngine
+from voicebox_tts.likeness import profile
+
+SENTENCES = (
+    "The source of the huge river is the clear spring.",
+    "Help the woman get back to her feet.",
+    "A pot of tea helps to pass the evening.",
+    "The young boy gave a short kick to the black dog.",
+    "Take the winding path to reach the lake.",
+)
+PLAIN = Style()
+HUMAN = ("LJ001-0001.wav", "jfk.flac")
+SYNTHETIC = {"kal16": Style(), "slt": Style(pitch_semitones=5)}
+
+
+@pytest.fixture(scope="module", params=[FliteEngine, EspeakEngine])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    engine: Engine = request.param()
+    try:
+        engine.load()
+    except StartError as error:
+        pytest.skip(str(error))
+    yield engine
+    engine.unload()
+
+
+@pytest.fixture(scope="module", params=[*HUMAN, *SYNTHETIC])
+def reference(request: pytest.FixtureRequest) -> Reference:
+    """Voices far apart: two people, where their recordings are there, and two of flite's own."""
+    if request.param in SYNTHETIC:
+        samples = speak(FliteEngine(), request.param, SENTENCES, SYNTHETIC[request.param])
+        return Reference(samples, 16_000)
+    soundfile: Any = pytest.importorskip("soundfile")
+    samples, rate_hz = soundfile.read(request.getfixturevalue("speech_data").path(request.param), dtype="float32", always_2d=True)
+    return Reference(samples.mean(axis=1), rate_hz)
+
+
+@pytest.fixture(scope="module")
+def recognise() -> Callable[[Samples, int], str]:
+    decoder = pocketsphinx.Decoder(samprate=16_000, loglevel="FATAL")
+
+    def recognise(samples: Samples, rate_hz: int) -> str:
+        decoder.start_utt()
+        decoder.process_raw((soxr.resample(samples, rate_hz, 16_000) * 32_767).astype(np.int16).tobytes(), full_utt=True)
+        decoder.end_utt()
+        return decoder.hyp().hypstr if decoder.hyp() else ""
+
+    return recognise
+
+
+def speak(engine: Engine, voice: str | VoicePrompt, sentences: tuple[str, ...], style: Style = PLAIN) -> Samples:
+    with closing(engine.open(voice, style, seed=1)) as session:
+        return np.concatenate([speech.samples for sentence in sentences for speech in session.speak(sentence)])
+
+
+def test_pitch_and_colour_follow_the_recording(engine: Engine, reference: Reference) -> None:
+    rate_hz = engine.voices()[0].sample_rate_hz
+    prompt = engine.prompt(reference)
+    wanted = profile(reference.samples, reference.sample_rate_hz)
+    heard, base = (profile(speak(engine, voice, SENTENCES), rate_hz) for voice in (prompt, prompt.base_voice))
+    assert wanted
+    assert heard
+    assert base
+    before, after = (float(np.sqrt(np.mean((wanted.colour_db - one.colour_db) ** 2))) for one in (base, heard))
+    print(f"{engine.name} {prompt.base_voice}: {wanted.pitch_hz:.0f} Hz, heard {base.pitch_hz:.0f} -> {heard.pitch_hz:.0f} Hz; ", end="")
+    print(f"{before:.1f} -> {after:.1f} dB")
+    assert heard.pitch_hz == pytest.approx(wanted.pitch_hz, rel=0.05)
+    assert after < 5.0
+
+
+def test_a_likeness_keeps_to_the_style(engine: Engine, reference: Reference) -> None:
+    prompt = engine.prompt(reference)
+    plain, styled = (speak(engine, prompt, SENTENCES, style) for style in (PLAIN, Style(speed=1.5, pitch_semitones=-3)))
+    low, high = (profile(samples, engine.voices()[0].sample_rate_hz) for samples in (styled, plain))
+    assert low
+    assert high
+    assert 12 * np.log2(low.pitch_hz / high.pitch_hz) == pytest.approx(-3, abs=1.5)
+    assert len(plain) / len(styled) == pytest.approx(1.5, rel=0.1)
+
+
+@pytest.mark.parametrize("engine", [FliteEngine], indirect=True)
+def test_it_is_still_understood(engine: Engine, reference: Reference, recognise: Callable[[Samples, int], str]) -> None:
+    """Only flite: pocketsphinx understands two of five words of espeak-ng's own voices."""
+    prompt = engine.prompt(reference)
+    heard = [recognise(speak(engine, prompt, (sentence,)), 16_000) for sentence in SENTENCES]
+    said = [sentence.lower().rstrip(".") for sentence in SENTENCES]
+    error_rate = jiwer.wer(said, heard)
+    print(f"word error rate {error_rate:.2f}")
+    assert error_rate <= 0.35
