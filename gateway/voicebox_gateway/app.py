@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from voicebox_kit.server import Endpoint, Serving
 
@@ -15,6 +15,8 @@ from .settings import read
 
 log = logging.getLogger(__name__)
 
+MOST_FOLDER_BYTES = 80
+
 
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
@@ -23,7 +25,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
-    with TemporaryDirectory(prefix="voicebox-gateway-") as folder, as_file(files("voicebox") / "descriptors.binpb") as descriptors:
+    with TemporaryDirectory(prefix="voicebox-", dir=_short_folder()) as folder, as_file(files("voicebox") / "descriptors.binpb") as descriptors:
         admin = Admin(Path(folder, "admin.sock"), settings.admin_address)
         path = config.write(Path(folder), config.render(settings, descriptors, admin.socket))
         async with process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy:
@@ -31,6 +33,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             log.info("gateway serves on %s", address)
             yield Serving("gateway", (Endpoint("gateway", address),), hints(address), envoy.ended)
         log.info("gateway stopped")
+
+
+def _short_folder() -> str:
+    """Where temporary folders go, unless the path of a Unix socket, at most 107 bytes, could not hold its name."""
+    usual = gettempdir()
+    return usual if len(usual.encode()) <= MOST_FOLDER_BYTES else "/tmp"  # noqa: S108  # a folder of our own is made in it
 
 
 def hints(address: str) -> tuple[str, ...]:

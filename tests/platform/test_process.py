@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import pytest
+
 from bench.launch import VOICEBOX, PlatformFailed, free_ports, platform
 
 
@@ -30,9 +31,9 @@ def test_it_prints_a_line_for_each_port_and_three_commands(tmp_path):
 
 
 def test_a_second_platform_on_the_same_ports_says_so(running, tmp_path):
-    with pytest.raises(PlatformFailed, match=r"voicebox: catalog cannot listen on .*: is another server running there\?"):
-        with platform(tmp_path, CATALOG_ADDRESS=running.catalog):
-            pass
+    sentence = r"voicebox: catalog cannot listen on .*: is another server running there\?"
+    with pytest.raises(PlatformFailed, match=sentence), platform(tmp_path, CATALOG_ADDRESS=running.catalog):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -40,15 +41,14 @@ def test_a_second_platform_on_the_same_ports_says_so(running, tmp_path):
     [
         ({"TTS_ENGINE": "nobody"}, "voicebox: 'nobody' is not installed"),
         ({"TTS_DEVICE": "cuda:7"}, "voicebox: TTS_DEVICE=cuda:7"),
-        ({"ASR_DEVICE": "cuda:7"}, "voicebox: ASR_DEVICE=cuda:7"),
+        ({"ASR_DEVICE": "cuda:7"}, "voicebox: pocketsphinx runs on cpu, there is no device 'cuda:7' for it."),
         ({"TTS_STREAMS": "many"}, "voicebox: TTS_STREAMS must be a whole number"),
         ({"TTS_ADDRESS": "here"}, "voicebox: TTS_ADDRESS must be host:port"),
     ],
 )
 def test_a_wrong_variable_is_one_sentence(tmp_path, variables, sentence):
-    with pytest.raises(PlatformFailed) as failed:
-        with platform(tmp_path, **variables):
-            pass
+    with pytest.raises(PlatformFailed) as failed, platform(tmp_path, **variables):
+        pass
     assert sentence in str(failed.value)
     assert "Traceback" not in str(failed.value)
 

@@ -8,7 +8,6 @@ import pytest
 import soundfile
 from voicebox_sound.decoder import Decoder
 from voicebox_sound.encode import Encoding, encode_whole, open_encoder, supported_rate, wav_header
-from voicebox_sound.headers import completed
 from voicebox_sound.limits import Limits
 from voicebox_sound.pcm import from_s16le
 
@@ -113,13 +112,6 @@ def test_headers_of_whole_files_tell_the_length(sine: Callable[..., np.ndarray])
     for encoding in (Encoding.WAV, Encoding.FLAC):
         assert soundfile.info(io.BytesIO(encode_whole(encoding, samples, 16_000))).frames == samples.size
 
-
-@pytest.mark.parametrize("encoding", [Encoding.WAV, Encoding.FLAC])
-def test_a_streamed_file_can_be_completed(encoding: Encoding, sine: Callable[..., np.ndarray]) -> None:
-    samples = sine(22_050, 1)
-    whole = completed(encoding, b"".join(_streamed(encoding, samples, 22_050)), samples.size)
-    info = soundfile.info(io.BytesIO(whole))
-    assert (info.frames, info.samplerate) == (samples.size, 22_050)
 
 
 def test_a_streamed_wav_header_claims_the_greatest_length() -> None:

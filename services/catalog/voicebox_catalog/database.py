@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from threading import Thread
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, event, select
@@ -73,7 +74,8 @@ async def unbroken(work: Awaitable[T]) -> T:
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[Database]:
     """The database at a SQLAlchemy URL, with its tables. Raises StartError when it cannot be used."""
-    readers, writers = _engines(url)
+    workers: list[Thread] = []
+    readers, writers = _engines(url, workers)
     try:
         database = Database(readers, writers)
         try:
@@ -84,9 +86,11 @@ async def open_database(url: str) -> AsyncIterator[Database]:
     finally:
         await readers.dispose()
         await writers.dispose()
+        for worker in workers:  # one that still serves a cancelled query would answer into an event loop that is closed
+            await asyncio.to_thread(worker.join, BUSY_SECONDS)
 
 
-def _engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
+def _engines(url: str, workers: list[Thread]) -> tuple[AsyncEngine, AsyncEngine]:
     try:
         driver = make_url(url).drivername
     except ArgumentError as error:
@@ -96,17 +100,18 @@ def _engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     readers = create_async_engine(url, pool_size=READERS, max_overflow=0, pool_timeout=3600)
     # A pool of one is the queue of the writers: they wait in order there, not by SQLite's sleeping and trying again.
     writers = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=3600)
-    _prepare(readers, "BEGIN")
+    _prepare(readers, "BEGIN", workers)
     # IMMEDIATE: a transaction that reads first and then writes would fail at once when another process wrote in between.
-    _prepare(writers, "BEGIN IMMEDIATE")
+    _prepare(writers, "BEGIN IMMEDIATE", workers)
     return readers, writers
 
 
-def _prepare(engine: AsyncEngine, begin: str) -> None:
-    """Take the transactions from the driver, which would begin them late, and begin them by `begin`."""
+def _prepare(engine: AsyncEngine, begin: str, workers: list[Thread]) -> None:
+    """Take the transactions from the driver, which would begin them late, and begin them by `begin`. Adds each connection's thread."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
+        workers.append(connection.driver_connection._thread)  # aiosqlite has no public way to wait for its end
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in PRAGMAS:

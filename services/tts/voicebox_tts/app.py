@@ -61,10 +61,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 load=partial(_warm_up, roster, executor),
                 registry=registry,
             )
-            async with history.delivering(), serving("tts", service, settings.grace_seconds) as running:
-                yield running
-            for engine in engines:
-                await asyncio.get_running_loop().run_in_executor(executor, engine.unload)
+            try:
+                async with history.delivering(), serving("tts", service, settings.grace_seconds) as running:
+                    yield running
+            finally:
+                for engine in engines:
+                    await asyncio.get_running_loop().run_in_executor(executor, engine.unload)
 
 
 def _open_spool(settings: Settings) -> Spool:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError, Unavailable
 
 from .engine import Engine, Voice
+from .languages import covers
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +92,15 @@ class Roster:
                 if engine is self.default:
                     raise
                 continue
-            for voice in voices:
-                if not language or speaks(voice, language):
-                    return engine, voice
+            if not language:
+                return engine, voices[0]
+            speakers = [voice for voice in voices if speaks(voice, language)]
+            exact = (voice for voice in speakers if language.lower() in map(str.lower, voice.languages))
+            if voice := next(exact, speakers[0] if speakers else None):
+                return engine, voice
         raise InvalidField("style.language", f"No engine here speaks {language}.", "LANGUAGE_NOT_SPOKEN")
 
 
 def speaks(voice: Voice, language: str) -> bool:
-    """Whether a voice speaks a language: "en" covers "en-US", and a voice for "en" speaks "en-US"."""
-    asked = language.lower()
-    return any(asked == own or own.startswith(asked + "-") or asked.startswith(own + "-") for own in map(str.lower, voice.languages))
+    """Whether a voice will do for a language."""
+    return any(covers(language, own) for own in voice.languages)

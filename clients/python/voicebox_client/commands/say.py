@@ -77,7 +77,9 @@ def command(
     target = _target(output, encoding, play)
     if sum(map(bool, (options["profile"], options["voice"], reference))) > 1:
         raise click.UsageError("Choose one of --profile, --voice and --reference.")
-    given = {"encoding": target.encoding, "ahead_seconds": 0.0 if play else AS_FAST_AS_IT_CAN} | {name: value for name, value in options.items() if value is not None}
+    given = {"encoding": target.encoding} | {name: value for name, value in options.items() if value is not None}
+    if not play:
+        given["ahead_seconds"] = AS_FAST_AS_IT_CAN
     if reference is not None:
         given["reference"] = reference.read_bytes()
     with session.client() as client:

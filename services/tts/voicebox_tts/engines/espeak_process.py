@@ -1,8 +1,8 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
 """A program that speaks with libespeak-ng, over a plain pipe protocol.
 
-It is under the GPL, and a program of its own, because libespeak-ng is: whoever loads that library is one program with it. Nothing else
-of voicebox is. The library also keeps its state in globals, so that a process speaks one text at a time.
+A program of its own, because libespeak-ng is under the GPL-3: whoever loads that library is one program with it, and nothing else of
+voicebox is. (Apache-2.0, under which this file is, may be combined with the GPL-3.) The library also keeps its state in globals, so that
+a process speaks one text at a time.
 
 Standard input has one JSON object per line: {"text", "voice", "words_per_minute", "pitch", "pitch_range", "seed"}; an empty line while
 it speaks stops it. Standard output has frames, a letter, a 4-byte little-endian length, and so many bytes:
