@@ -25,7 +25,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
-    with TemporaryDirectory(prefix="voicebox-", dir=_short_folder()) as folder, as_file(files("voicebox") / "descriptors.binpb") as descriptors:
+    described = as_file(files("voicebox") / "descriptors.binpb")
+    with TemporaryDirectory(prefix="voicebox-", dir=_short_folder()) as folder, described as descriptors:
         admin = Admin(Path(folder, "admin.sock"), settings.admin_address)
         path = config.write(Path(folder), config.render(settings, descriptors, admin.socket))
         async with process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy:

@@ -1,8 +1,9 @@
 """Opens the database and runs transactions in it."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -37,6 +38,13 @@ class Database:
     def __init__(self, readers: AsyncEngine, writers: AsyncEngine) -> None:
         self._readers = readers
         self._writers = writers
+
+    async def connect(self) -> None:
+        """Open all connections now: one that is cancelled while it opens leaves its thread behind."""
+        async with AsyncExitStack() as stack:
+            for _ in range(READERS):
+                session = await stack.enter_async_context(self.reading())
+                await session.connection()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -78,10 +86,8 @@ async def open_database(url: str) -> AsyncIterator[Database]:
     readers, writers = _engines(url, workers)
     try:
         database = Database(readers, writers)
-        try:
-            await database.write(_create)
-        except OperationalError as error:
-            raise StartError(f"The catalog's database cannot be opened: {error.orig}.") from error
+        await database.write(_create)
+        await database.connect()
         yield database
     finally:
         await readers.dispose()
@@ -97,6 +103,7 @@ def _engines(url: str, workers: list[Thread]) -> tuple[AsyncEngine, AsyncEngine]
         raise StartError("CATALOG_DATABASE_URL is not a database URL.") from error
     if driver != "sqlite+aiosqlite":
         raise StartError(f"CATALOG_DATABASE_URL must begin with sqlite+aiosqlite://, not {driver}://.")
+    _try(make_url(url).database or ":memory:")
     readers = create_async_engine(url, pool_size=READERS, max_overflow=0, pool_timeout=3600)
     # A pool of one is the queue of the writers: they wait in order there, not by SQLite's sleeping and trying again.
     writers = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=3600)
@@ -104,6 +111,15 @@ def _engines(url: str, workers: list[Thread]) -> tuple[AsyncEngine, AsyncEngine]
     # IMMEDIATE: a transaction that reads first and then writes would fail at once when another process wrote in between.
     _prepare(writers, "BEGIN IMMEDIATE", workers)
     return readers, writers
+
+
+def _try(path: str) -> None:
+    """Open the file once without the driver, whose connections that fail to open leave their threads behind."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise StartError(f"The catalog's database cannot be opened: {error}.") from error
 
 
 def _prepare(engine: AsyncEngine, begin: str, workers: list[Thread]) -> None:
