@@ -113,7 +113,6 @@ def test_headers_of_whole_files_tell_the_length(sine: Callable[..., np.ndarray])
         assert soundfile.info(io.BytesIO(encode_whole(encoding, samples, 16_000))).frames == samples.size
 
 
-
 def test_a_streamed_wav_header_claims_the_greatest_length() -> None:
     header = wav_header(16_000, None)
     assert len(header) == 44
