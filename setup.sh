@@ -39,7 +39,7 @@ run)
     has_library libflite.so.1 || apt_install "the speech engine flite" libflite1
     has_library libespeak-ng.so.1 || apt_install "the speech engine espeak-ng" libespeak-ng1 espeak-ng-data
     make_venv
-    install -e protos -e services/kit -e services/sound -e services/catalog -e services/tts -e services/asr -e gateway -e clients/python
+    install -e protos -e services/kit -e services/sound -e services/models -e services/catalog -e services/tts -e services/asr -e gateway -e clients/python
     touch $venv/run.stamp
     ;;
 dev)

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox_asr.app import open_service
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Model, Samples, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Samples, Word
 from voicebox_kit import plugins
+from voicebox_models.engine import Model
 from voicebox_sound.pcm import to_s16le
 
 SENTENCES = ("The weather is very nice today.", "Please open the window and close the door.")

@@ -60,6 +60,9 @@ async def streamed(stub, *requests: StreamingRecognizeRequest) -> list[asr_pb2.S
 
 
 CONFIG = StreamingRecognizeRequest(config=StreamingConfig())
+HEADERLESS = StreamingRecognizeRequest(
+    config=StreamingConfig(recognition=RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000))
+)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -114,7 +117,7 @@ async def test_an_upload_of_nothing(stub) -> None:
         ([CONFIG, StreamingRecognizeRequest(control=0)], "control"),
         ([CONFIG, StreamingRecognizeRequest(control=99)], "control"),
         ([CONFIG, StreamingRecognizeRequest()], "message"),
-        ([CONFIG, StreamingRecognizeRequest(audio=wav(silence(1))), CONFIG], "config"),
+        ([HEADERLESS, StreamingRecognizeRequest(audio=to_s16le(silence(1))), CONFIG], "config"),
         ([StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(language="xx")))], "config.recognition.language"),
         ([StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(encoding=9)))], "config.recognition.encoding"),
     ],

@@ -19,6 +19,7 @@ PACKAGES = {
     "voicebox-protos": "protos",
     "voicebox-kit": "services/kit",
     "voicebox-sound": "services/sound",
+    "voicebox-models": "services/models",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
 }
 

@@ -13,6 +13,7 @@ PACKAGES = {
     "protos": "gen/voicebox",
     "services/kit": "voicebox_kit",
     "services/sound": "voicebox_sound",
+    "services/models": "voicebox_models",
     "services/tts": "voicebox_tts",
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",

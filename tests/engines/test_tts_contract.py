@@ -47,7 +47,7 @@ def speak(session: Session, *sentences: str) -> Spoken:
 @pytest.fixture(scope="module", params=[entry.name for entry in entry_points(group="voicebox.tts.engines")])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     (entry,) = entry_points(group="voicebox.tts.engines", name=request.param)
-    engine: Engine = entry.load()()
+    engine: Engine = entry.load()("auto")
     assert engine.name == request.param
     assert not engine.loaded
     try:

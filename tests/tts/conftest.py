@@ -9,7 +9,8 @@ import grpc
 import numpy as np
 import pytest
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from voicebox_tts.engine import Capability, Model, Reference, Speech, Style, Voice, Word
+from voicebox_models.engine import Model
+from voicebox_tts.engine import Capability, Reference, Speech, Style, Voice, Word
 
 RATE = 16_000
 
@@ -54,6 +55,8 @@ class ToneEngine:
     capabilities: frozenset[Capability] = frozenset({Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SEED})
     default_voice: str = "low"
     loaded: bool = True
+    device: str = "cpu"
+    memory_bytes: int = 0
     running: int = 0
     closed: int = 0
     prompts: int = 0

@@ -14,18 +14,17 @@ from voicebox.models.v1 import models_pb2_grpc
 from voicebox_kit import plugins
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
+from voicebox_models.models import Models
+from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
 from voicebox_sound.decoder import open_decoder
 
 from .engine import Engine
-from .model_servicer import ModelServicer
-from .models import Models
 from .recognition import Recognizer
 from .servicer import SpeechToTextServicer
 from .settings import Settings
 
 ENGINES = "voicebox.asr.engines"
-SERVICES = ("voicebox.asr.v1.SpeechToTextService", "voicebox.models.v1.ModelService")
-
+NAMES = ("voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE)
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             models = Models([engine], executor)
             recognizer = Recognizer(engine, executor, Permits(settings.streams, settings.queue, registry), registry)
             service = Service(
-                names=SERVICES,
+                names=NAMES,
                 address=settings.address,
                 metrics_address=settings.metrics_address,
                 register=partial(_register, SpeechToTextServicer(recognizer, decoder, settings.idle_seconds), ModelServicer(models)),

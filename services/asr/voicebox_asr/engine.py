@@ -5,22 +5,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from voicebox_models.engine import Loadable
 
 SAMPLE_RATE_HZ = 16_000
 """Every engine hears mono audio at this rate; the service resamples."""
 
 Samples = NDArray[np.float32]
 """Mono audio at SAMPLE_RATE_HZ, shape (samples,), in [-1, 1]."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression; `languages` are BCP 47, default first."""
-
-    name: str
-    revision: str
-    licence: str
-    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -78,37 +69,8 @@ class Session(Protocol):
         """Free what the session holds. Called once, while nothing else runs."""
 
 
-class Engine(Protocol):
-    """A recogniser. Blocking, thread-safe, and knows nothing of gRPC or asyncio. Its entry point is a function of a device's name.
-
-    That function raises voicebox_kit.errors.StartError for a device that is not there; `auto` is always there.
-    """
-
-    @property
-    def name(self) -> str:
-        """Its entry point's name."""
-
-    @property
-    def model(self) -> Model:
-        """What it runs; known before it is loaded."""
-
-    @property
-    def device(self) -> str:
-        """Where it runs, as in `cpu` or `cuda:0`."""
-
-    @property
-    def loaded(self) -> bool:
-        """Whether it is ready to hear at once."""
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory that its model holds, as far as it can tell; 0 otherwise."""
-
-    def load(self) -> None:
-        """Make ready to hear: the slow part. May be called again; raises voicebox_kit.errors.StartError when it cannot."""
-
-    def unload(self) -> None:
-        """Free its memory. Sessions that are open may fail."""
+class Engine(Loadable, Protocol):
+    """A recogniser. Blocking, thread-safe, and knows nothing of gRPC or asyncio. Its entry point is called with the device's name."""
 
     def open(self, language: str) -> Session:
         """Begin a stream; `language` is one of its model's, empty for the first of them. Loads the model when that is needed.

@@ -1,21 +1,12 @@
-"""What was heard, and engines, as protos."""
+"""What was heard, as protos."""
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox.models.v1 import models_pb2
 from voicebox_kit.durations import to_duration
 
 from .engine import Engine, Word
 from .live import Event, Final, Interim, SpeechBegan, SpeechEnded
-from .models import State
 from .recognition import Done, Transcript
 from .utterance import Utterance
-
-STATES = {
-    State.AVAILABLE: models_pb2.MODEL_STATE_AVAILABLE,
-    State.LOADING: models_pb2.MODEL_STATE_LOADING,
-    State.LOADED: models_pb2.MODEL_STATE_LOADED,
-    State.FAILED: models_pb2.MODEL_STATE_FAILED,
-}
 
 
 def transcript(heard: Transcript, engine: Engine, language: str, *, word_offsets: bool) -> asr_pb2.RecognizeResponse:
@@ -59,21 +50,6 @@ def hypothesis(utterance: Utterance, *, word_offsets: bool) -> asr_pb2.Hypothesi
         words=[_word(word) for word in utterance.words] if word_offsets else (),
         start_offset=to_duration(utterance.start_seconds),
         end_offset=to_duration(utterance.end_seconds),
-    )
-
-
-def model(engine: Engine, state: State, detail: str, *, is_default: bool) -> models_pb2.Model:
-    return models_pb2.Model(
-        name=f"models/{engine.model.name}",
-        engine=engine.name,
-        state=STATES[state],
-        detail=detail,
-        device=engine.device if engine.loaded else "",
-        memory_bytes=engine.memory_bytes,
-        revision=engine.model.revision,
-        licence=engine.model.licence,
-        languages=engine.model.languages,
-        is_default=is_default,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 
 import grpc
@@ -12,17 +12,17 @@ from prometheus_client import CollectorRegistry
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_kit import plugins
-from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import StartError
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
+from voicebox_models.models import Models
+from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
 from voicebox_sound.decoder import open_decoder
 
 from .casting import Casting
 from .catalog import Catalog
-from .engine import Engine, Style
+from .engine import Engine
 from .history import History
-from .models import ModelServicer
 from .prompts import Prompts
 from .roster import Roster
 from .servicer import TextToSpeechServicer
@@ -31,8 +31,7 @@ from .spool import Spool
 from .synthesis import Synthesizer
 
 ENGINES = "voicebox.tts.engines"
-SERVICES = ("voicebox.tts.v1.TextToSpeechService", "voicebox.models.v1.ModelService")
-WARM_UP = "Ready."
+NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE)
 
 log = logging.getLogger(__name__)
 
@@ -42,23 +41,23 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The tts service, serving until the block ends."""
     settings = Settings.read(env)
     registry = CollectorRegistry()
-    engines: list[Engine] = [plugins.load(ENGINES, name)() for name in (settings.engine, *settings.more_engines)]
+    engines: list[Engine] = [plugins.load(ENGINES, settings.engine)(settings.device)]
+    engines += [plugins.load(ENGINES, name)("auto") for name in settings.more_engines]
     spool = _open_spool(settings)
     with ThreadPoolExecutor(settings.streams + 4, thread_name_prefix="tts") as executor:
         async with grpc.aio.insecure_channel(settings.catalog_address) as channel, open_decoder() as decoder:
-            roster, catalog = Roster(engines, executor), Catalog(channel)
+            models, catalog = Models(engines, executor), Catalog(channel)
+            roster = Roster(models, executor)
             prompts = Prompts(catalog, decoder, executor, settings.prompt_cache_bytes, registry)
             history = History(spool, catalog, executor, registry)
             permits = Permits(settings.streams, settings.queue, registry)
             synthesizer = Synthesizer(Casting(roster, prompts), history, permits, executor, registry)
             service = Service(
-                names=SERVICES,
+                names=NAMES,
                 address=settings.address,
                 metrics_address=settings.metrics_address,
-                register=partial(
-                    _register, TextToSpeechServicer(synthesizer, roster, settings.ahead_seconds), ModelServicer(roster, settings.device)
-                ),
-                load=partial(_warm_up, roster, executor),
+                register=partial(_register, TextToSpeechServicer(synthesizer, roster, settings.ahead_seconds), ModelServicer(models)),
+                load=partial(_load, models.default, executor),
                 registry=registry,
             )
             try:
@@ -81,13 +80,6 @@ def _register(speech: TextToSpeechServicer, models: ModelServicer, server: grpc.
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
 
 
-async def _warm_up(roster: Roster, executor: Executor) -> None:
-    """Load the default engine and speak a word with it, so that the first caller waits for nothing."""
-    engine = roster.default
+async def _load(engine: Engine, executor: Executor) -> None:
     await asyncio.get_running_loop().run_in_executor(executor, engine.load)
-    log.info("default engine: %s, model %s, voice %s", engine.name, engine.model.name, engine.default_voice)
-    session = engine.open(engine.default_voice, Style(), seed=0)
-    async with aclosing(in_thread(session.speak(WARM_UP), executor)) as speech:
-        async for _ in speech:
-            pass
-    session.close()
+    log.info("engine %s is loaded on %s, model %s, voice %s", engine.name, engine.device, engine.model.name, engine.default_voice)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from voicebox_models.engine import Loadable
 
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), in [-1, 1]."""
@@ -92,16 +93,6 @@ class VoicePrompt(Protocol):
         """Memory that it holds, for bounded caches."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression."""
-
-    name: str
-    revision: str
-    licence: str
-    languages: tuple[str, ...]
-
-
 class Session(Protocol):
     """One stream's state. Used by one thread at a time."""
 
@@ -119,16 +110,8 @@ class Session(Protocol):
         """Free what the session holds. Called once, from any thread, while no `speak` runs."""
 
 
-class Engine(Protocol):
-    """A family of voices. Blocking, thread-safe, and knows nothing of gRPC or asyncio."""
-
-    @property
-    def name(self) -> str:
-        """Its entry point's name."""
-
-    @property
-    def model(self) -> Model:
-        """What it runs; known before it is loaded."""
+class Engine(Loadable, Protocol):
+    """A family of voices. Blocking, thread-safe, and knows nothing of gRPC or asyncio. Its entry point is called with the device's name."""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -137,16 +120,6 @@ class Engine(Protocol):
     @property
     def default_voice(self) -> str:
         """The name of the voice that speaks when none is named."""
-
-    @property
-    def loaded(self) -> bool:
-        """Whether it is ready to speak at once."""
-
-    def load(self) -> None:
-        """Make ready to speak: the slow part. May be called again; raises voicebox_kit.errors.StartError when it cannot."""
-
-    def unload(self) -> None:
-        """Free its memory. Sessions that are open may fail."""
 
     def voices(self) -> Sequence[Voice]:
         """Its voices, default first. Loads it when that is needed to know them."""

@@ -1,17 +1,15 @@
-"""The core's events and engines as protos."""
+"""The core's events and voices as protos."""
 
 from __future__ import annotations  # the enums' ValueType exists for type checkers only
 
 from collections.abc import Sequence
 
-from voicebox.models.v1 import models_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.durations import to_duration
 from voicebox_sound.encode import Encoding
 
 from .engine import Capability, Engine, Phoneme, Voice, Word
 from .job import Profile
-from .roster import State
 from .synthesis import Finished, Started
 from .utterance import Chunk
 
@@ -21,13 +19,6 @@ ENCODINGS = {
     Encoding.FLAC: tts_pb2.AUDIO_ENCODING_FLAC,
     Encoding.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
     Encoding.MP3: tts_pb2.AUDIO_ENCODING_MP3,
-}
-
-STATES = {
-    State.AVAILABLE: models_pb2.MODEL_STATE_AVAILABLE,
-    State.LOADING: models_pb2.MODEL_STATE_LOADING,
-    State.LOADED: models_pb2.MODEL_STATE_LOADED,
-    State.FAILED: models_pb2.MODEL_STATE_FAILED,
 }
 
 
@@ -91,20 +82,6 @@ def voice(engine: Engine, own: Voice, *, is_default: bool) -> tts_pb2.Voice:
         languages=own.languages,
         sample_rate_hz=own.sample_rate_hz,
         capabilities=[capability(each) for each in sorted(engine.capabilities)],
-        is_default=is_default,
-    )
-
-
-def model(engine: Engine, state: State, detail: str, *, device: str, is_default: bool) -> models_pb2.Model:
-    return models_pb2.Model(
-        name=f"models/{engine.model.name}",
-        engine=engine.name,
-        state=STATES[state],
-        detail=detail,
-        device=device if state is State.LOADED else "",
-        revision=engine.model.revision,
-        licence=engine.model.licence,
-        languages=engine.model.languages,
         is_default=is_default,
     )
 

@@ -87,7 +87,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
         response = tts_pb2.ListVoicesResponse()
-        for engine in self._roster.engines.values():
+        for engine in self._roster.engines:
             if request.engine not in ("", engine.name):
                 continue
             try:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
-from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 
 
@@ -38,7 +37,7 @@ class Settings:
             grace_seconds=grace_seconds(env),
             engine=engine,
             more_engines=tuple(name for name in more.split(",") if name not in (engine, "none")),
-            device=_device(variables.text(env, "TTS_DEVICE", "auto")),
+            device=variables.text(env, "TTS_DEVICE", "auto"),
             streams=variables.integer(env, "TTS_STREAMS", 16, 1, 1024),
             queue=variables.integer(env, "TTS_QUEUE", 64, 0, 100_000),
             ahead_seconds=variables.seconds(env, "TTS_AHEAD_SECONDS", 15.0, 1.0),
@@ -46,10 +45,3 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
         )
-
-
-def _device(name: str) -> str:
-    """The device that is used: the engines of today run on the CPU, and a device that is not there is an error at start."""
-    if name not in ("auto", "cpu"):
-        raise StartError(f"TTS_DEVICE={name}: no installed engine runs there; use auto or cpu.")
-    return "cpu"

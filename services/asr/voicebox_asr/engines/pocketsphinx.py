@@ -13,10 +13,12 @@ from typing import Any
 
 from pocketsphinx import Vad
 from voicebox_kit.errors import StartError, Unavailable
+from voicebox_models.devices import cpu_only
+from voicebox_models.engine import Model
 from voicebox_sound.pcm import to_s16le
 
 from .. import languages
-from ..engine import SAMPLE_RATE_HZ, Heard, Model, Samples, Word
+from ..engine import SAMPLE_RATE_HZ, Heard, Samples, Word
 from ..level_gate import LevelGate
 from .pocketsphinx_process import ANSWER, BEGIN, END, FEED, INTERIM, READY, REQUEST
 
@@ -31,8 +33,7 @@ class PocketsphinxEngine:
     """Decoders in a process of their own; see pocketsphinx_process."""
 
     def __init__(self, device: str = "auto") -> None:
-        if device not in ("auto", "cpu"):
-            raise StartError(f"pocketsphinx runs on cpu, there is no device {device!r} for it.")
+        self.device = cpu_only(self.name, device)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -44,10 +45,6 @@ class PocketsphinxEngine:
     @property
     def model(self) -> Model:
         return Model("pocketsphinx/en-us", version("pocketsphinx"), "BSD-2-Clause", ("en-US",))
-
-    @property
-    def device(self) -> str:
-        return "cpu"
 
     @property
     def loaded(self) -> bool:

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound, Unavailable
+from voicebox_models.devices import cpu_only
+from voicebox_models.engine import Model
 
-from ..engine import Capability, Model, Reference, Samples, Speech, Style, Voice, VoicePrompt
+from ..engine import Capability, Reference, Samples, Speech, Style, Voice, VoicePrompt
 from ..languages import canonical, covers, most_specific
 from ..likeness import Colour, LikenessPrompt, Shift, approximate
 from ..text import has_something_to_say, sentences
@@ -41,7 +43,11 @@ class EspeakEngine:
         | {Capability.SPEED, Capability.PITCH, Capability.SEED}
     )
 
-    def __init__(self, processes: int = 4) -> None:
+    memory_bytes = 0
+    """Its processes' memory, 20 MB each, is not ours to tell."""
+
+    def __init__(self, device: str = "auto", processes: int = 4) -> None:
+        self.device = cpu_only(self.name, device)
         self._most = processes
         self._pool: EspeakPool | None = None
         self._version = ""

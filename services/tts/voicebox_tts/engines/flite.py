@@ -10,8 +10,10 @@ from queue import SimpleQueue
 
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_models.devices import cpu_only
+from voicebox_models.engine import Model
 
-from ..engine import Capability, Model, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
+from ..engine import Capability, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
 from ..likeness import Colour, LikenessPrompt, Shift, approximate
 from .flite_library import Features, Flite, RandomState, SpokenWord, open_library
 from .flite_text import Piece, pieces
@@ -51,7 +53,11 @@ class FliteEngine:
     default_voice = _VOICES[0].name
     capabilities = frozenset({Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SPEED, Capability.PITCH, Capability.SEED})
 
-    def __init__(self) -> None:
+    memory_bytes = 0
+    """Its tables are mapped from the libraries' files."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self.device = cpu_only(self.name, device)
         self._flite: Flite | None = None
 
     @property
