@@ -14,6 +14,7 @@ from voicebox.asr.v1.asr_pb2 import RecognitionConfig, StreamingConfig, Streamin
 from voicebox_asr import source
 from voicebox_kit.errors import InvalidField
 from voicebox_sound.limits import Limits
+from voicebox_sound.pcm import to_s16le
 
 from .conftest import silence, wav
 
