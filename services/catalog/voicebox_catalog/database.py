@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 from voicebox_kit.errors import Exhausted, StartError
+from voicebox_kit.unbroken import unbroken
 
 from . import search
 from .tables import SCHEMA_VERSION, SchemaVersion
@@ -67,16 +68,6 @@ class Database:
             if "disk is full" in str(error.orig):
                 raise Exhausted("STORAGE_FULL", "The catalog's disk is full.") from error
             raise
-
-
-async def unbroken(work: Awaitable[T]) -> T:
-    """Await `work` to its end even if the caller is cancelled meanwhile: a commit half waited for may have happened or not."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 @asynccontextmanager

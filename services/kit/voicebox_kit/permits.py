@@ -16,12 +16,17 @@ class Permits:
 
     def __init__(self, running: int, waiting: int, registry: CollectorRegistry) -> None:
         self._free = asyncio.Semaphore(running)
-        self._most_waiting = waiting
+        self._most_running, self._most_waiting = running, waiting
         self.running = 0
         self.waiting = 0
         self._refused = Counter("voicebox_refused", "Calls refused because the queue was full.", registry=registry)
         Gauge("voicebox_streams_running", "Calls that hold a permit.", registry=registry).set_function(lambda: self.running)
         Gauge("voicebox_streams_waiting", "Calls that wait for a permit.", registry=registry).set_function(lambda: self.waiting)
+
+    async def idle(self) -> None:
+        """Wait until nobody holds a permit, and let nobody have one any more."""
+        for _ in range(self._most_running):
+            await self._free.acquire()
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[None]:

@@ -1,10 +1,11 @@
 """Puts the tts service together: the only place where its parts meet."""
 
 import asyncio
+import fcntl
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import grpc
@@ -43,8 +44,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     registry = CollectorRegistry()
     engines: list[Engine] = [plugins.load(ENGINES, settings.engine)(settings.device)]
     engines += [plugins.load(ENGINES, name)("auto") for name in settings.more_engines]
-    spool = _open_spool(settings)
-    with ThreadPoolExecutor(settings.streams + 4, thread_name_prefix="tts") as executor:
+    with _open_spool(settings) as spool, ThreadPoolExecutor(settings.streams + 4, thread_name_prefix="tts") as executor:
         async with grpc.aio.insecure_channel(settings.catalog_address) as channel, open_decoder() as decoder:
             models, catalog = Models(engines, executor), Catalog(channel)
             roster = Roster(models, executor)
@@ -61,16 +61,25 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry=registry,
             )
             try:
-                async with history.delivering(), serving("tts", service, settings.grace_seconds) as running:
-                    yield running
+                async with history.delivering():
+                    async with serving("tts", service, settings.grace_seconds) as running:
+                        yield running
+                    await permits.idle()  # streams that the grace cut short still keep their records
             finally:
                 for engine in engines:
                     await asyncio.get_running_loop().run_in_executor(executor, engine.unload)
 
 
-def _open_spool(settings: Settings) -> Spool:
+@contextmanager
+def _open_spool(settings: Settings) -> Iterator[Spool]:
+    """The spool, locked: opening it sweeps drafts, and those of another tts that runs are not ours."""
     try:
-        return Spool(settings.spool, settings.spool_bytes)
+        settings.spool.mkdir(parents=True, exist_ok=True)
+        with (settings.spool / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield Spool(settings.spool, settings.spool_bytes)
+    except BlockingIOError as error:
+        raise StartError(f"Another tts runs in {settings.spool}.") from error
     except OSError as error:
         raise StartError(f"The spool folder {settings.spool} cannot be used: {error.strerror}.") from error
 

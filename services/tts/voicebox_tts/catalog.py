@@ -20,7 +20,6 @@ class StoredReference:
     """A profile's reference; `reference` is None when the caller's etag is still right."""
 
     etag: str
-    language: str
     reference: Reference | None
 
 
@@ -43,20 +42,22 @@ class Catalog:
         except grpc.aio.AioRpcError as error:
             raise _as_ours(error, profile) from error
         if header.unchanged:
-            return StoredReference(header.etag, header.language, None)
+            return StoredReference(header.etag, None)
         reference = Reference(from_s16le(b"".join(blocks)), header.sample_rate_hz, header.transcript)
-        return StoredReference(header.etag, header.language, reference)
+        return StoredReference(header.etag, reference)
 
     async def record(self, generation: catalog_pb2.Generation, audio: Path, timeout_seconds: float) -> None:
         """Keep a generation with its audio; grpc.aio.AioRpcError as the catalog answers."""
 
-        async def messages() -> AsyncIterator[catalog_pb2.RecordGenerationRequest]:
-            yield catalog_pb2.RecordGenerationRequest(generation=generation)
-            with audio.open("rb") as file:
+        # Opened here: what is raised inside of `messages` only cancels the call, which looks as if we were cancelled.
+        with audio.open("rb") as file:
+
+            async def messages() -> AsyncIterator[catalog_pb2.RecordGenerationRequest]:
+                yield catalog_pb2.RecordGenerationRequest(generation=generation)
                 while block := file.read(BLOCK_BYTES):
                     yield catalog_pb2.RecordGenerationRequest(audio=block)
 
-        await self._stub.RecordGeneration(messages(), timeout=timeout_seconds, metadata=_metadata(generation.owner))
+            await self._stub.RecordGeneration(messages(), timeout=timeout_seconds, metadata=_metadata(generation.owner))
 
 
 def _metadata(owner: str) -> tuple[tuple[str, str], ...]:

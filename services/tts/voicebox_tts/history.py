@@ -23,18 +23,10 @@ PROMPT_SECONDS = 1.0
 DELIVERY_SECONDS = 30.0
 RETRY_SECONDS = 2.0
 
-TRANSIENT = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNKNOWN,
-    }
-)
-"""Answers after which a later try may succeed; any other means that the catalog will never take the record."""
+AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED})
+"""Answers that tell of the catalog, not of the record: the others would get the same."""
+FINAL = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE})
+"""Answers after which no later try can succeed. Not UNAUTHENTICATED or UNIMPLEMENTED: a wrong setting must not cost records."""
 
 
 class Answer(Enum):
@@ -42,6 +34,7 @@ class Answer(Enum):
 
     KEPT = "kept"
     LATER = "later"
+    AWAY = "away"
     REFUSED = "refused"
 
 
@@ -90,29 +83,46 @@ class History:
         while True:
             await self._due.wait()
             self._due.clear()
-            waiting = list(self._spool.waiting())
-            self._waiting.set(len(waiting))
-            for audio, metadata in waiting:
-                generation = json_format.Parse(metadata, catalog_pb2.Generation(), ignore_unknown_fields=True)
-                match await self._offer(audio, generation, DELIVERY_SECONDS):
-                    case Answer.KEPT:
-                        self._spool.remove(audio)
-                    case Answer.REFUSED:
-                        self._spool.reject(audio)
-                    case Answer.LATER:
-                        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
-                        break
-                self._waiting.dec()
+            if not await self._deliver_what_waits():
+                await asyncio.sleep(RETRY_SECONDS)  # here, not by a timer for each record: what comes meanwhile must not add tries
+                self._due.set()
+
+    async def _deliver_what_waits(self) -> bool:
+        """Offer each record that waits, oldest first; False when any must be offered again."""
+        waiting = await asyncio.get_running_loop().run_in_executor(self._executor, lambda: list(self._spool.waiting()))
+        self._waiting.set(len(waiting))
+        all_told = True
+        for audio, metadata in waiting:
+            match await self._read_and_offer(audio, metadata):
+                case Answer.KEPT:
+                    self._spool.remove(audio)
+                case Answer.REFUSED:
+                    self._spool.reject(audio)
+                case Answer.LATER:  # this record's own trouble: those behind it do not wait for it
+                    all_told = False
+                    continue
+                case Answer.AWAY:
+                    return False
+            self._waiting.dec()
+        return all_told
+
+    async def _read_and_offer(self, audio: Path, metadata: str) -> Answer:
+        try:
+            generation = json_format.Parse(metadata, catalog_pb2.Generation(), ignore_unknown_fields=True)
+            return await self._offer(audio, generation, DELIVERY_SECONDS)
+        except (json_format.ParseError, OSError):
+            log.exception("%s is set aside: it cannot be read", audio)
+            return Answer.REFUSED
 
     async def _offer(self, audio: Path, generation: catalog_pb2.Generation, timeout_seconds: float) -> Answer:
         """Hand one record to the catalog."""
         try:
             await self._catalog.record(generation, audio, timeout_seconds)
         except grpc.aio.AioRpcError as error:
-            if error.code() in TRANSIENT:
-                log.warning("%s waits on disk: the catalog answered %s", generation.name, error.code().name)
-                return Answer.LATER
-            log.error("%s is set aside: the catalog refused it: %s %s", generation.name, error.code().name, error.details())
-            return Answer.REFUSED
+            if error.code() in FINAL:
+                log.error("%s is set aside: the catalog refused it: %s %s", generation.name, error.code().name, error.details())
+                return Answer.REFUSED
+            log.warning("%s waits on disk: the catalog answered %s", generation.name, error.code().name)
+            return Answer.AWAY if error.code() in AWAY else Answer.LATER
         self._delivered.inc()
         return Answer.KEPT

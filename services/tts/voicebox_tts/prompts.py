@@ -26,14 +26,13 @@ REFERENCE_RATE_HZ = 24_000
 
 @dataclass(frozen=True)
 class Cached:
-    """A prompt, with the etag and language of the profile that it was made from."""
+    """A prompt, with the etag of the profile that it was made from."""
 
     prompt: VoicePrompt
     etag: str = ""
-    language: str = ""
 
 
-Make = Callable[[Cached | None], Awaitable[tuple[Cached, str]]]
+Make = Callable[[Cached | None], Awaitable[Cached]]
 
 
 class Prompts:
@@ -49,56 +48,59 @@ class Prompts:
     async def of_profile(self, profile: Profile, engine: Engine, owner: str, timeout_seconds: float) -> tuple[Cached, str]:
         """A profile's prompt, and a warning when it may be out of date because the catalog does not answer."""
         key = (engine.name, owner, profile.name)
+        known = self._cached.get(key)
+        try:  # outside of the key's lock: callers wait for a catalog that hangs side by side, not one after the other
+            stored = await self._catalog.reference(profile.name, known.etag if known else "", owner, min(timeout_seconds, CATALOG_SECONDS))
+        except Unavailable:
+            if known:
+                return known, "The catalog does not answer: the profile's voice is as it was last known."
+            raise
+        if stored.reference is None and known:
+            if key in self._cached:
+                self._cached.move_to_end(key)
+            return known, ""
+        if stored.reference is None:
+            raise Unavailable("CATALOG_UNREACHABLE", "The catalog sent no reference for the profile.")
+        reference = stored.reference
 
-        async def make(known: Cached | None) -> tuple[Cached, str]:
+        async def make(known: Cached | None) -> Cached:
+            if known and known.etag == stored.etag:
+                return known
             try:
-                stored = await self._catalog.reference(
-                    profile.name, known.etag if known else "", owner, min(timeout_seconds, CATALOG_SECONDS)
-                )
-            except Unavailable:
-                if known:
-                    return known, "The catalog does not answer: the profile's voice is as it was last known."
-                raise
-            if stored.reference is None and known:
-                return known, ""
-            if stored.reference is None:
-                raise Unavailable("CATALOG_UNREACHABLE", "The catalog sent no reference for the profile.")
-            try:
-                prompt = await self._compute(engine, stored.reference)
+                return Cached(await self._compute(engine, reference), stored.etag)
             except InvalidField as error:
                 raise Precondition(error.reason, profile.name, f"{profile.name} cannot be spoken with: {error.sentence}") from error
-            return Cached(prompt, stored.etag, stored.language), ""
 
-        return await self._through_cache(key, make)
+        return await self._through_cache(key, make), ""
 
     async def of_recording(self, recording: Recording, engine: Engine) -> Cached:
         """The prompt of a recording that came with a request; InvalidField("voice.reference.audio") when it cannot be used."""
         digest = hashlib.sha256(recording.transcript.encode() + b"\0" + recording.audio).hexdigest()
 
-        async def make(known: Cached | None) -> tuple[Cached, str]:
+        async def make(known: Cached | None) -> Cached:
             if known:
-                return known, ""
+                return known
             try:
                 clip = await self._decoder.decode(recording.audio, REFERENCE_RATE_HZ, RECORDING_LIMITS)
-                return Cached(await self._compute(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript))), ""
+                return Cached(await self._compute(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript)))
             except DecoderUnavailable as error:
                 raise Unavailable(error.reason, str(error)) from error
             except (AudioError, InvalidField) as error:
                 raise InvalidField("voice.reference.audio", str(error), error.reason) from error
 
-        return (await self._through_cache((engine.name, digest), make))[0]
+        return await self._through_cache((engine.name, digest), make)
 
     async def _compute(self, engine: Engine, reference: Reference) -> VoicePrompt:
         self._computed.inc()
         return await asyncio.get_running_loop().run_in_executor(self._executor, engine.prompt, reference)
 
-    async def _through_cache(self, key: tuple[str, ...], make: Make) -> tuple[Cached, str]:
+    async def _through_cache(self, key: tuple[str, ...], make: Make) -> Cached:
         """What `make` gives, which is told what is cached; one at a time for each key, so that nothing is computed twice."""
         lock = self._making.setdefault(key, asyncio.Lock())
         async with lock:
-            cached, warning = await make(self._cached.get(key))
+            cached = await make(self._cached.get(key))
             self._cached[key] = cached
             self._cached.move_to_end(key)
             while len(self._cached) > 1 and sum(entry.prompt.size_bytes for entry in self._cached.values()) > self._max_bytes:
                 self._cached.popitem(last=False)
-        return cached, warning
+        return cached

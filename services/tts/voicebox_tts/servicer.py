@@ -10,7 +10,7 @@ import grpc
 from google.api import httpbody_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import deadline, principal
-from voicebox_kit.errors import InvalidField, Unavailable, VoiceboxError
+from voicebox_kit.errors import InvalidField, Unavailable
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 from voicebox_sound.encode import Encoding
 from voicebox_sound.headers import with_length
@@ -123,15 +123,19 @@ async def _write(requests: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], scr
     """Hand the client's text on until it closes its side; what is wrong with it ends the script."""
     try:
         async for request in requests:
-            match request.WhichOneof("message"):
-                case "text":
-                    await script.write(request.text)
-                case "control" if request.control == tts_pb2.CONVERSE_CONTROL_FLUSH:
-                    await script.flush()
-                case "control":
-                    raise InvalidField("control", f"There is no control {request.control}.")
-                case _:
-                    raise InvalidField("config", "Only the first message may be the config.", "CONFIG_TWICE")
+            await _heed(request, script)
         await script.end()
-    except VoiceboxError as error:
+    except Exception as error:  # whatever it is, the reader must not wait for text that never comes
         await script.end(error)
+
+
+async def _heed(request: tts_pb2.ConverseSynthesizeRequest, script: WrittenText) -> None:
+    match request.WhichOneof("message"):
+        case "text":
+            await script.write(request.text)
+        case "control" if request.control == tts_pb2.CONVERSE_CONTROL_FLUSH:
+            await script.flush()
+        case "control":
+            raise InvalidField("control", f"There is no control {request.control}.")
+        case _:
+            raise InvalidField("config", "Only the first message may be the config.", "CONFIG_TWICE")

@@ -7,6 +7,7 @@ A generation is two files, `{name}.flac` and `{name}.json`; the JSON's appearanc
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,10 @@ class Draft:
     def __init__(self, path: Path, sample_rate_hz: int) -> None:
         self.path = path
         self._failure = ""
-        self._file = soundfile.SoundFile(path, "w", sample_rate_hz, 1, "PCM_16", format="FLAC", compression_level=0.0)
+        try:
+            self._file = soundfile.SoundFile(path, "w", sample_rate_hz, 1, "PCM_16", format="FLAC", compression_level=0.0)
+        except soundfile.LibsndfileError as error:
+            raise OSError(str(error)) from error
 
     def write(self, samples: Samples) -> None:
         """Add samples."""
@@ -90,7 +94,8 @@ class Spool:
     def reject(self, audio: Path) -> None:
         """Set a generation aside that the catalog will never take, for a person to look at."""
         for path in (audio, audio.with_suffix(".json")):
-            path.replace(self._folder / REJECTED / path.name)
+            with suppress(FileNotFoundError):
+                path.replace(self._folder / REJECTED / path.name)
 
 
 def _fsync(path: Path) -> None:

@@ -12,10 +12,12 @@ from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import Exhausted, InvalidField
 from voicebox_kit.pacer import Pacer
 from voicebox_kit.permits import Permits
+from voicebox_kit.unbroken import unbroken
 from voicebox_sound.encode import Encoding, open_encoder, supported_rate
 
 from . import record
 from .casting import Casting, Speaker
+from .engine import Session
 from .history import History
 from .job import Job
 from .record import Ending
@@ -55,6 +57,7 @@ class _Course:
     """How an utterance goes, in seconds of the clock."""
 
     arrived: float
+    synthesis_seconds: float = 0.0
     first_chunk_seconds: float = 0.0
     waited_seconds: float = 0.0
     """For the client: while it took a chunk, and to keep the pace."""
@@ -90,11 +93,10 @@ class Synthesizer:
         async with self._permits.take():
             speaker = await self._casting.cast(job, timeout_seconds)
             rate = job.sample_rate_hz or _default_rate(job.encoding, speaker.voice.sample_rate_hz)
-            session = await asyncio.get_running_loop().run_in_executor(self._executor, speaker.open, job.style, job.seed)
+            session = await self._open(speaker, job)
             course.warnings.extend(speaker.warnings)
             draft = self._draft(job, rate, course)
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, draft)
-            generation = ""
             try:
                 async with aclosing(self._paced(utterance, script, job, course)) as chunks:
                     async for chunk in chunks:
@@ -108,8 +110,18 @@ class Synthesizer:
             finally:
                 utterance.close()
                 kept = self._keep(draft, job, speaker, script.text, utterance.sample_count, rate, course)
-                generation = await asyncio.shield(kept)
+                generation = await unbroken(kept)
             yield self._finished(utterance.sample_count, rate, course, generation)
+
+    async def _open(self, speaker: Speaker, job: Job) -> Session:
+        opening = asyncio.get_running_loop().run_in_executor(self._executor, speaker.open, job.style, job.seed)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait([opening])  # a thread cannot be stopped
+            if not opening.exception():
+                opening.result().close()
+            raise
 
     async def _paced(self, utterance: Utterance, script: Script, job: Job, course: _Course) -> AsyncGenerator[Chunk, None]:
         """The chunks, no faster than the job's pace; what the reader and the pace cost is counted as waiting."""
@@ -117,7 +129,8 @@ class Synthesizer:
         async with aclosing(self._chunks(utterance, script)) as chunks:
             async for chunk in chunks:
                 made = self._clock()
-                if chunk.sequence == 0:
+                course.synthesis_seconds = made - course.arrived - course.waited_seconds
+                if chunk.audio and not course.first_chunk_seconds:
                     course.first_chunk_seconds = made - course.arrived
                 yield chunk
                 if delay := pacer.delay_seconds(chunk.offset_seconds + chunk.duration_seconds):
@@ -148,7 +161,8 @@ class Synthesizer:
     async def _keep(self, draft: Draft | None, job: Job, speaker: Speaker, text: str, sample_count: int, rate: int, course: _Course) -> str:
         """Put the record where it cannot be lost; gives its name, or nothing where none is kept."""
         self._spoken.labels(speaker.engine.name).inc(sample_count / rate)
-        self._first_chunk.labels(speaker.engine.name).observe(course.first_chunk_seconds)
+        if course.first_chunk_seconds:
+            self._first_chunk.labels(speaker.engine.name).observe(course.first_chunk_seconds)
         if draft is None:
             return ""
         if sample_count == 0:
@@ -161,7 +175,7 @@ class Synthesizer:
             sample_rate_hz=rate,
             duration_seconds=sample_count / rate,
             first_chunk_seconds=course.first_chunk_seconds,
-            synthesis_seconds=self._synthesis_seconds(course),
+            synthesis_seconds=course.synthesis_seconds,
             ending=course.ending,
             warnings=tuple(course.warnings),
         )
@@ -175,15 +189,12 @@ class Synthesizer:
             course.warnings.append("The catalog has not taken this generation yet: the history shows it later.")
         return generation.name
 
-    def _synthesis_seconds(self, course: _Course) -> float:
-        return self._clock() - course.arrived - course.waited_seconds
-
     def _finished(self, sample_count: int, rate: int, course: _Course, generation: str) -> Finished:
         return Finished(
             sample_count,
             sample_count / rate,
             course.first_chunk_seconds,
-            self._synthesis_seconds(course),
+            course.synthesis_seconds,
             generation,
             tuple(course.warnings),
         )
