@@ -11,7 +11,7 @@ run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
 
 run-apart: .venv/run.stamp  ## The same, one process for each service
-	@trap 'kill -TERM 0 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
+	@trap 'trap "" INT TERM; kill -TERM $$(jobs -p) 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
 
 demo: .venv/dev.stamp  ## A profile, speech in its voice, and what the recogniser hears
 	@$(BIN)/python -m demo

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 
 ALL = ("catalog", "tts", "asr", "gateway")
 VOICEBOX = Path(sys.executable).with_name("voicebox")
-START_SECONDS = 120.0
+START_SECONDS = STOP_SECONDS = 120.0
 
 
 class PlatformFailed(Exception):
@@ -60,14 +61,28 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         yield Platform(gateway, tts, asr, catalog, process, took)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate()
+        with _killed_after(STOP_SECONDS, process):
+            process.communicate()
 
 
 def _wait_until_serving(process: subprocess.Popen[str], log: Path) -> None:
     """The endpoints are printed once everything is SERVING."""
     assert process.stdout is not None
-    if not process.stdout.readline():
+    with _killed_after(START_SECONDS, process):
+        line = process.stdout.readline()
+    if not line:
         raise PlatformFailed(log.read_text())
+
+
+@contextmanager
+def _killed_after(seconds: float, process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill the process if the block takes longer: nothing waits for ever."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def memory_bytes(pid: int) -> int:

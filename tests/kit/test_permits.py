@@ -60,3 +60,15 @@ async def test_a_holder_that_fails_gives_its_permit_back():
         async with permits.take():
             raise ZeroDivisionError
     assert permits.running == 0
+
+
+async def test_idle_waits_for_the_holders():
+    permits, leave, order = Permits(2, 0, CollectorRegistry()), asyncio.Event(), []
+    holder = asyncio.create_task(hold(permits, "a", order, leave))
+    await settle()
+    idle = asyncio.create_task(permits.idle())
+    await settle()
+    assert not idle.done()
+    leave.set()
+    await idle
+    assert holder.done()

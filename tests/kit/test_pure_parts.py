@@ -1,5 +1,6 @@
 """The pacer, the variables, the plugins, the request ids and the logs."""
 
+import asyncio
 import io
 import json
 import logging
@@ -9,6 +10,7 @@ from voicebox_kit import logs, plugins, request_id, variables
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import StartError
 from voicebox_kit.pacer import Pacer
+from voicebox_kit.unbroken import unbroken
 
 
 def test_the_pacer_keeps_a_stream_its_seconds_ahead():
@@ -89,3 +91,31 @@ def test_a_wrong_log_variable_is_a_sentence(env):
 
 def test_durations_are_rounded_to_a_microsecond():
     assert to_duration(1.0000004).ToMicroseconds() == 1_000_000
+
+
+def test_silence_earns_a_stream_no_lead():
+    now = 0.0
+    pacer = Pacer(5.0, clock=lambda: now)
+    assert pacer.delay_seconds(1.0) == 0.0
+    now = 100.0  # the listener has heard it all and waited: the text for more came late
+    assert pacer.delay_seconds(6.0) == 0.0
+    assert pacer.delay_seconds(8.0) == 2.0
+
+
+async def test_unbroken_work_ends_though_its_caller_leaves():
+    begun, go_on, done = asyncio.Event(), asyncio.Event(), []
+
+    async def work():
+        begun.set()
+        await go_on.wait()
+        done.append(1)
+
+    caller = asyncio.create_task(unbroken(work()))
+    await begun.wait()
+    caller.cancel()
+    await asyncio.sleep(0)
+    assert not caller.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert done == [1]

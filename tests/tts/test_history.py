@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_tts import history as histories
 from voicebox_tts.catalog import Catalog
-from voicebox_tts.history import History
+from voicebox_tts.history import Answer, History
 from voicebox_tts.spool import Spool
 
 TONE = np.sin(np.arange(8000) / 10).astype(np.float32)
@@ -28,7 +28,7 @@ async def open_history(catalog, tmp_path, executor):
     return open_history
 
 
-async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> bool:
+async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> Answer:
     draft = history.draft(8000)
     draft.write(TONE)
     return await history.keep(draft, catalog_pb2.Generation(name=name, text="hello", owner="ann"), promptly=promptly)
@@ -36,7 +36,7 @@ async def keep(history: History, name: str = "generations/1", *, promptly: bool 
 
 async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history, catalog, tmp_path):
     async with open_history() as history:
-        assert await keep(history)
+        assert await keep(history) is Answer.KEPT
     [(generation, audio)] = catalog.records.values()
     assert generation.text == "hello"
     (tmp_path / "copy.flac").write_bytes(audio)
@@ -47,8 +47,8 @@ async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history
 async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_after_a_restart(open_history, catalog, tmp_path):
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     async with open_history() as history:
-        assert not await keep(history, "generations/1")
-        assert not await keep(history, "generations/2")
+        assert await keep(history, "generations/1") is Answer.LATER
+        assert await keep(history, "generations/2") is Answer.LATER
     assert len(list(tmp_path.glob("*.json"))) == 2
     catalog.failure = None
     async with open_history() as history, history.delivering():
@@ -62,7 +62,7 @@ async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_
     monkeypatch.setattr(histories, "RETRY_SECONDS", 0.01)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     async with open_history() as history, history.delivering():
-        assert not await keep(history)
+        assert await keep(history) is Answer.LATER
         catalog.failure = None
         await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
@@ -72,16 +72,42 @@ async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_histo
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     async with open_history() as history:
         with caplog.at_level(logging.ERROR):
-            assert not await keep(history)
-        async with history.delivering():
-            while list(tmp_path.glob("*.json")):
-                await asyncio.sleep(0)
+            assert await keep(history) is Answer.REFUSED
     assert "is set aside" in caplog.text
     assert len(list((tmp_path / "rejected").iterdir())) == 2
 
 
 async def test_a_record_that_is_not_urgent_is_delivered_in_the_background(open_history, catalog):
     async with open_history() as history, history.delivering():
-        assert not await keep(history, promptly=False)
+        assert await keep(history, promptly=False) is Answer.LATER
         await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
+
+
+async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(open_history, catalog, tmp_path, caplog):
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    async with open_history() as history:
+        await keep(history, "generations/1")
+        [broken] = tmp_path.glob("*.json")
+        broken.write_text("{")
+        await keep(history, "generations/2")
+        catalog.failure = None
+        with caplog.at_level(logging.ERROR):
+            async with history.delivering():
+                await asyncio.wait_for(catalog.arrived.wait(), 30)
+                async with asyncio.timeout(30):
+                    while list(tmp_path.glob("*.json")):
+                        await asyncio.sleep(0)
+    assert list(catalog.records) == ["generations/2"]
+    assert (tmp_path / "rejected" / broken.name).exists()
+    assert "cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED])
+async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(open_history, catalog, tmp_path, code):
+    catalog.failure = code
+    async with open_history() as history, history.delivering():
+        assert await keep(history) is Answer.LATER
+        await asyncio.sleep(0.05)
+    assert len(list(tmp_path.glob("*.json"))) == 1
+    assert not list((tmp_path / "rejected").iterdir())

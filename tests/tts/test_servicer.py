@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 import uuid
 
 import grpc
@@ -11,6 +12,7 @@ import soundfile
 from google.rpc import error_details_pb2, status_pb2
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit.errors import StartError
 from voicebox_tts.app import open_service
 
 TEXT = "Hello there. This is a test of 42 words, or fewer."
@@ -121,7 +123,7 @@ async def test_speech_goes_on_while_the_catalog_is_away(tts, catalog):
     assert "history shows it later" in finished.warnings[0]
 
 
-async def test_a_profile_speaks_approximately_and_says_so(start, speech_data, tmp_path):
+async def test_a_recording_is_followed_approximately_which_is_said(start, speech_data):
     reference = (speech_data.path("LJ001-0002.wav")).read_bytes()
     running = await start(open_service, CATALOG_ADDRESS="127.0.0.1:1")
     tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
@@ -270,13 +272,60 @@ async def test_a_client_that_vanishes_frees_its_place_and_is_kept_as_cancelled(r
     assert soundfile.info(io.BytesIO(audio)).frames > 0
 
 
-async def test_a_client_that_stops_reading_is_not_run_ahead_of(running, tts):
-    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 100, ahead_seconds=2, skip_history=True))
-    await call.read()
-    await settled(running, "voicebox_streams_running", 1)
-    call.cancel()
+async def test_a_stream_keeps_its_pace_however_fast_it_is_read(tts):
+    began = time.monotonic()
+    events = await stream(tts, ahead_seconds=1, skip_history=True)
+    sound = events[-1].finished.duration.ToMicroseconds() / 1e6
+    assert sound > 3
+    assert time.monotonic() - began > sound - 1 - 0.3  # the last chunks' 0.2 s wait for nothing
+    assert events[-1].finished.synthesis_time.ToMicroseconds() / 1e6 < sound / 2
+
+
+async def test_a_deadline_that_passes_frees_the_place(running, tts):
+    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1), timeout=0.5)
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        async for _ in call:
+            pass
+    assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     await settled(running, "voicebox_streams_running", 0)
-    assert 0 < await gauge(running, 'voicebox_tts_audio_seconds_total{engine="flite"}') < 10
+
+
+async def test_a_retry_after_a_cut_stream_is_kept_whole(tts, catalog):
+    request_id = str(uuid.uuid4())
+    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=TEXT, request_id=request_id, ahead_seconds=1))
+    await call.read()
+    await call.read()
+    call.cancel()
+    await asyncio.wait_for(catalog.arrived.wait(), 10)
+    finished = (await stream(tts, request_id=request_id))[-1].finished
+    assert finished.generation == f"generations/{request_id}"
+    assert sorted(generation.status for generation, _ in catalog.records.values()) == [1, 2]
+    assert catalog.records[finished.generation][0].duration == finished.duration
+
+
+async def test_a_conversation_that_says_nothing_takes_no_place_and_ends(start, catalog):
+    running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0", TTS_IDLE_SECONDS="1")
+    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    call = tts.ConverseSynthesize()
+    await call.write(tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig()))
+    assert (await stream(tts, text="Hello."))[-1].HasField("finished")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call.read()
+    assert reason_of(refused.value) == "STREAM_IDLE"
+
+
+async def test_streams_that_a_stop_cuts_short_are_kept(tmp_path):
+    addresses = {"TTS_ADDRESS": "127.0.0.1:0", "TTS_METRICS_ADDRESS": "127.0.0.1:0", "CATALOG_ADDRESS": "127.0.0.1:1"}
+    opening = open_service({**addresses, "VOICEBOX_DATA": str(tmp_path), "VOICEBOX_GRACE_SECONDS": "0"})
+    serving = await opening.__aenter__()
+    async with grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
+        request = tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1)
+        calls = [tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(request) for _ in range(3)]
+        for call in calls:
+            await call.read()
+            await call.read()
+        await opening.__aexit__(None, None, None)
+    assert len(list((tmp_path / "tts" / "spool").glob("*.json"))) == 3
 
 
 async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
@@ -312,3 +361,9 @@ async def test_the_models_are_listed_loaded_and_unloaded(running):
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await models.UnloadModel(models_pb2.UnloadModelRequest(name=listed[0].name))
     assert reason_of(refused.value) == "MODEL_IS_DEFAULT"
+
+
+async def test_a_second_tts_in_the_same_spool_does_not_start(start, catalog):
+    await start(open_service, CATALOG_ADDRESS=catalog.address)
+    with pytest.raises(StartError, match="Another tts runs in"):
+        await start(open_service, CATALOG_ADDRESS=catalog.address)

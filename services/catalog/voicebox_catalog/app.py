@@ -1,16 +1,14 @@
 """Puts the catalog together: the only place where its parts meet."""
 
 import asyncio
-import fcntl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
-from typing import IO
 
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_kit.errors import StartError
+from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_sound.decoder import Decoder, open_decoder
 from voicebox_sound.errors import DecoderUnavailable
@@ -35,7 +33,7 @@ NAME = "voicebox.catalog.v1.CatalogService"
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The catalog service, serving until the block ends."""
     settings = Settings.read(env)
-    with _lock(settings.folder):
+    with own_folder(settings.folder, "catalog"):
         blobs = open_local_blobs(settings.folder / "blobs")
         async with open_database(settings.database_url) as database, _open_decoder() as decoder:
             service = _service(settings, blobs, database, decoder)
@@ -59,21 +57,6 @@ def _service(settings: Settings, blobs: Blobs, database: Database, decoder: Deco
         load=_nothing,
         registry=CollectorRegistry(),
     )
-
-
-def _lock(folder: Path) -> IO[str]:
-    """Makes the folder; it is this process's own until the answer is closed. Another would sweep away what is being written here."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("w")
-    except OSError as error:
-        raise StartError(f"The catalog's folder {folder} cannot be used: {error.strerror}.") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise StartError(f"Another catalog runs in {folder}.") from error
-    return file
 
 
 @asynccontextmanager

@@ -23,12 +23,12 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
         for open_service in opens:
             running.append(await stack.enter_async_context(open_service(env)))
             if stopping.is_set():
+                loop.remove_signal_handler(signal.SIGINT)
                 return
         for line in _lines(running):
             announce(line)
         failed = await _first_ended(stopping, running)
-        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C does not wait for the drain
-            loop.remove_signal_handler(number)
+        loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait for the drain
     if failed:
         raise StartError(f"{failed.name} stopped by itself; the log says why.")
 

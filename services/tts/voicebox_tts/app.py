@@ -1,11 +1,10 @@
 """Puts the tts service together: the only place where its parts meet."""
 
 import asyncio
-import fcntl
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 
 import grpc
@@ -14,6 +13,7 @@ from voicebox.models.v1 import models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_kit import plugins
 from voicebox_kit.errors import StartError
+from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_models.models import Models
@@ -33,6 +33,8 @@ from .synthesis import Synthesizer
 
 ENGINES = "voicebox.tts.engines"
 NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE)
+CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
+"""A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +46,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     registry = CollectorRegistry()
     engines: list[Engine] = [plugins.load(ENGINES, settings.engine)(settings.device)]
     engines += [plugins.load(ENGINES, name)("auto") for name in settings.more_engines]
-    with _open_spool(settings) as spool, ThreadPoolExecutor(settings.streams + 4, thread_name_prefix="tts") as executor:
-        async with grpc.aio.insecure_channel(settings.catalog_address) as channel, open_decoder() as decoder:
+    with own_folder(settings.spool, "tts"), ThreadPoolExecutor(settings.streams + 4, thread_name_prefix="tts") as executor:
+        spool = _open_spool(settings)
+        async with grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel, open_decoder() as decoder:
             models, catalog = Models(engines, executor), Catalog(channel)
             roster = Roster(models, executor)
             prompts = Prompts(catalog, decoder, executor, settings.prompt_cache_bytes, registry)
@@ -56,7 +59,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 names=NAMES,
                 address=settings.address,
                 metrics_address=settings.metrics_address,
-                register=partial(_register, TextToSpeechServicer(synthesizer, roster, settings.ahead_seconds), ModelServicer(models)),
+                register=partial(_register, TextToSpeechServicer(synthesizer, roster, settings), ModelServicer(models)),
                 load=partial(_load, models.default, executor),
                 registry=registry,
             )
@@ -70,16 +73,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     await asyncio.get_running_loop().run_in_executor(executor, engine.unload)
 
 
-@contextmanager
-def _open_spool(settings: Settings) -> Iterator[Spool]:
-    """The spool, locked: opening it sweeps drafts, and those of another tts that runs are not ours."""
+def _open_spool(settings: Settings) -> Spool:
     try:
-        settings.spool.mkdir(parents=True, exist_ok=True)
-        with (settings.spool / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield Spool(settings.spool, settings.spool_bytes)
-    except BlockingIOError as error:
-        raise StartError(f"Another tts runs in {settings.spool}.") from error
+        return Spool(settings.spool, settings.spool_bytes)
     except OSError as error:
         raise StartError(f"The spool folder {settings.spool} cannot be used: {error.strerror}.") from error
 

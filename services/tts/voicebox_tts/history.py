@@ -64,20 +64,24 @@ class History:
         """Begin a record's audio; Exhausted or OSError when the disk cannot take it."""
         return self._spool.draft(sample_rate_hz)
 
-    async def keep(self, draft: Draft, generation: catalog_pb2.Generation, *, promptly: bool) -> bool:
-        """Make a record durable: in the catalog at once when `promptly` and it answers, which gives True; else on this disk.
+    async def keep(self, draft: Draft, generation: catalog_pb2.Generation, *, promptly: bool) -> Answer:
+        """Make a record durable: in the catalog at once when `promptly` and it answers; else on this disk, to be delivered LATER.
 
         Raises OSError when neither takes it.
         """
         in_executor = asyncio.get_running_loop().run_in_executor
         await in_executor(self._executor, draft.close)
-        if promptly and await self._offer(draft.path, generation, PROMPT_SECONDS) is Answer.KEPT:
+        answer = await self._offer(draft.path, generation, PROMPT_SECONDS) if promptly else Answer.LATER
+        if answer is Answer.KEPT:
             draft.discard()
-            return True
+            return answer
         await in_executor(self._executor, self._spool.commit, draft, json_format.MessageToJson(generation))
+        if answer is Answer.REFUSED:
+            self._spool.reject(draft.path)
+            return answer
         self._waiting.inc()
         self._due.set()
-        return False
+        return Answer.LATER
 
     async def _deliver_for_ever(self) -> None:
         while True:

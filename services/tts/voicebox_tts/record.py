@@ -1,5 +1,6 @@
 """What the history keeps of an utterance."""
 
+import uuid
 from enum import Enum
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,9 +19,12 @@ class Ending(Enum):
     FAILED = catalog_pb2.GENERATION_STATUS_FAILED
 
 
-def name_of(job: Job) -> str:
-    """The generation's name: the request id names it, so that a retry records nothing twice."""
-    return f"generations/{job.request_id}"
+def name_of(job: Job, ending: Ending) -> str:
+    """The generation's name: the request id names what was completed, so that a retry records nothing twice.
+
+    What was cut short has a name of its own, and the request id stays free for the retry.
+    """
+    return f"generations/{job.request_id if ending is Ending.COMPLETED else uuid.uuid4()}"
 
 
 def generation(
@@ -39,7 +43,7 @@ def generation(
     now = Timestamp()
     now.GetCurrentTime()
     return catalog_pb2.Generation(
-        name=name_of(job),
+        name=name_of(job, ending),
         text=text,
         profile=job.source.name if isinstance(job.source, Profile) else "",
         voice=speaker.voice_name,

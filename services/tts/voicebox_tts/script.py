@@ -1,10 +1,10 @@
 """What an utterance says, sentence by sentence: a whole text, or one that is still being written."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from voicebox_kit.errors import InvalidField
+from voicebox_kit.errors import InvalidField, TooSlow
 
 from . import text as texts
 from .requests import MAX_TEXT_CHARACTERS
@@ -18,7 +18,7 @@ class Script(Protocol):
     @property
     def text(self) -> str: ...
 
-    def sentences(self) -> AsyncIterator[str]: ...
+    def sentences(self) -> AsyncGenerator[str, None]: ...
 
 
 class WholeText:
@@ -27,7 +27,7 @@ class WholeText:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    async def sentences(self) -> AsyncIterator[str]:
+    async def sentences(self) -> AsyncGenerator[str, None]:
         for sentence in texts.sentences(self.text):
             yield sentence
 
@@ -35,11 +35,13 @@ class WholeText:
 class WrittenText:
     """A text that is still being written: `write` and `flush` on one side, `sentences` on the other.
 
-    The writer waits while QUEUED_SENTENCES wait to be spoken, so that a fast writer holds no memory here.
+    The writer waits while QUEUED_SENTENCES wait to be spoken, so that a fast writer holds no memory here. A writer that lets the
+    speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
     """
 
-    def __init__(self) -> None:
+    def __init__(self, idle_seconds: float) -> None:
         self.text = ""
+        self._idle_seconds = idle_seconds
         self._feed = texts.SentenceFeed()
         self._queue: asyncio.Queue[str | Exception | None] = asyncio.Queue(QUEUED_SENTENCES)
 
@@ -61,11 +63,19 @@ class WrittenText:
             await self.flush()
         await self._queue.put(failure)
 
-    async def sentences(self) -> AsyncIterator[str]:
-        while (sentence := await self._queue.get()) is not None:
-            if isinstance(sentence, Exception):
-                raise sentence
+    async def sentences(self) -> AsyncGenerator[str, None]:
+        while (sentence := await self._next()) is not None:
             yield sentence
+
+    async def _next(self) -> str | None:
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                sentence = await self._queue.get()
+        except TimeoutError as error:
+            raise TooSlow("STREAM_IDLE", f"No sentence came for {self._idle_seconds:g} s, and the stream was not closed.") from error
+        if isinstance(sentence, Exception):
+            raise sentence
+        return sentence
 
     async def _put(self, sentences: list[str]) -> None:
         for sentence in sentences:

@@ -19,6 +19,7 @@ from . import messages
 from .requests import checked_text, to_job
 from .roster import Roster, speaks
 from .script import Script, WholeText, WrittenText
+from .settings import Settings
 from .synthesis import Event, Finished, Started, Synthesizer
 from .utterance import Chunk
 
@@ -31,8 +32,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     """The voicebox.tts.v1.TextToSpeechService."""
 
-    def __init__(self, synthesizer: Synthesizer, roster: Roster, ahead_seconds: float) -> None:
-        self._synthesizer, self._roster, self._ahead_seconds = synthesizer, roster, ahead_seconds
+    def __init__(self, synthesizer: Synthesizer, roster: Roster, settings: Settings) -> None:
+        self._synthesizer, self._roster = synthesizer, roster
+        self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
         response, audio, encoding = tts_pb2.SynthesizeResponse(), bytearray(), Encoding.WAV
@@ -75,7 +77,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         if first is None or not first.HasField("config"):
             raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
         job = to_job(first.config, principal.owner(context), self._ahead_seconds)
-        script = WrittenText()
+        script = WrittenText(self._idle_seconds)
         writer = asyncio.create_task(_write(request_iterator, script))
         try:
             async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:

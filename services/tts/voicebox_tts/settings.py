@@ -21,6 +21,7 @@ class Settings:
     device: str
     streams: int
     queue: int
+    idle_seconds: float
     ahead_seconds: float
     prompt_cache_bytes: int
     spool: Path
@@ -36,10 +37,11 @@ class Settings:
             catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             grace_seconds=grace_seconds(env),
             engine=engine,
-            more_engines=tuple(name for name in more.split(",") if name not in (engine, "none")),
+            more_engines=tuple(name for name in map(str.strip, more.split(",")) if name not in ("", "none", engine)),
             device=variables.text(env, "TTS_DEVICE", "auto"),
             streams=variables.integer(env, "TTS_STREAMS", 16, 1, 1024),
             queue=variables.integer(env, "TTS_QUEUE", 64, 0, 100_000),
+            idle_seconds=variables.seconds(env, "TTS_IDLE_SECONDS", 300.0, 0.1),
             ahead_seconds=variables.seconds(env, "TTS_AHEAD_SECONDS", 15.0, 1.0),
             prompt_cache_bytes=variables.integer(env, "TTS_PROMPT_CACHE_BYTES", 64 * 1024 * 1024, 0, 1 << 40),
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from voicebox_sound.encode import Encoding, open_encoder, supported_rate
 from . import record
 from .casting import Casting, Speaker
 from .engine import Session
-from .history import History
+from .history import Answer, History
 from .job import Job
 from .record import Ending
 from .script import Script
@@ -89,6 +89,13 @@ class Synthesizer:
 
     async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
         """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started."""
+        async with aclosing(script.sentences()) as sentences:
+            first = await anext(sentences, "")  # before the permit: who has said nothing yet takes nobody's place
+            async with aclosing(self._speak(job, script, _after(first, sentences), timeout_seconds)) as events:
+                async for event in events:
+                    yield event
+
+    async def _speak(self, job: Job, script: Script, sentences: AsyncIterator[str], timeout_seconds: float) -> AsyncGenerator[Event, None]:
         course = _Course(self._clock())
         async with self._permits.take():
             speaker = await self._casting.cast(job, timeout_seconds)
@@ -98,7 +105,7 @@ class Synthesizer:
             draft = self._draft(job, rate, course)
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, draft)
             try:
-                async with aclosing(self._paced(utterance, script, job, course)) as chunks:
+                async with aclosing(self._paced(utterance, sentences, job, course)) as chunks:
                     async for chunk in chunks:
                         if chunk.sequence == 0:
                             yield Started(job, speaker, rate)
@@ -123,10 +130,10 @@ class Synthesizer:
                 opening.result().close()
             raise
 
-    async def _paced(self, utterance: Utterance, script: Script, job: Job, course: _Course) -> AsyncGenerator[Chunk, None]:
+    async def _paced(self, utterance: Utterance, sentences: AsyncIterator[str], job: Job, course: _Course) -> AsyncGenerator[Chunk, None]:
         """The chunks, no faster than the job's pace; what the reader and the pace cost is counted as waiting."""
         pacer = Pacer(job.ahead_seconds, self._clock)
-        async with aclosing(self._chunks(utterance, script)) as chunks:
+        async with aclosing(self._chunks(utterance, sentences)) as chunks:
             async for chunk in chunks:
                 made = self._clock()
                 course.synthesis_seconds = made - course.arrived - course.waited_seconds
@@ -139,8 +146,8 @@ class Synthesizer:
         if utterance.sample_count == 0:
             raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
 
-    async def _chunks(self, utterance: Utterance, script: Script) -> AsyncGenerator[Chunk, None]:
-        async for sentence in script.sentences():
+    async def _chunks(self, utterance: Utterance, sentences: AsyncIterator[str]) -> AsyncGenerator[Chunk, None]:
+        async for sentence in sentences:
             async with aclosing(in_thread(utterance.speak(sentence), self._executor)) as chunks:
                 async for chunk in chunks:
                     yield chunk
@@ -180,12 +187,15 @@ class Synthesizer:
             warnings=tuple(course.warnings),
         )
         try:
-            delivered = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
+            answer = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
         except OSError as error:
             draft.discard()
             course.warnings.append(f"The history does not keep this: {error}")
             return ""
-        if not delivered:
+        if answer is Answer.REFUSED:
+            course.warnings.append("The catalog refused this generation: the server has set it aside.")
+            return ""
+        if answer is Answer.LATER:
             course.warnings.append("The catalog has not taken this generation yet: the history shows it later.")
         return generation.name
 
@@ -198,6 +208,12 @@ class Synthesizer:
             generation,
             tuple(course.warnings),
         )
+
+
+async def _after(first: str, rest: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+    yield first
+    async for sentence in rest:
+        yield sentence
 
 
 def _default_rate(encoding: Encoding, engine_rate_hz: int) -> int:

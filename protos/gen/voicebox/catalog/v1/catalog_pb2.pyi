@@ -628,7 +628,7 @@ class Generation(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     OWNER_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """`generations/{generation}`; the last part is the request id."""
+    """`generations/{generation}`; the last part is the request id of what was completed."""
     text: builtins.str
     """What was said."""
     profile: builtins.str

@@ -586,7 +586,7 @@ class SynthesisFinished(google.protobuf.message.Message):
 
     @property
     def time_to_first_chunk(self) -> google.protobuf.duration_pb2.Duration:
-        """From the request's arrival to the first audio bytes being ready to send."""
+        """From the request's arrival, in a conversation the first sentence's, to the first audio bytes being ready to send."""
 
     @property
     def synthesis_time(self) -> google.protobuf.duration_pb2.Duration:
@@ -875,7 +875,7 @@ class Voice(google.protobuf.message.Message):
 
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___Capability.ValueType]:
-        """What it can do."""
+        """What its engine can do; a voice may refuse one all the same, by the field's name."""
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class TextToSpeechServiceServicer(object):
     """
 
     def Synthesize(self, request, context):
-        """Speaks a text and answers when all of it is made.
+        """Speaks a text and answers when all of it is made. Audio over 15.75 MiB does not fit: INVALID_ARGUMENT, use StreamSynthesize.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

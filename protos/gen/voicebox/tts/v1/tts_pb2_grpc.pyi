@@ -25,7 +25,7 @@ class TextToSpeechServiceStub:
         voicebox.tts.v1.tts_pb2.SynthesizeRequest,
         voicebox.tts.v1.tts_pb2.SynthesizeResponse,
     ]
-    """Speaks a text and answers when all of it is made."""
+    """Speaks a text and answers when all of it is made. Audio over 15.75 MiB does not fit: INVALID_ARGUMENT, use StreamSynthesize."""
 
     StreamSynthesize: grpc.UnaryStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.StreamSynthesizeRequest,
@@ -62,7 +62,7 @@ class TextToSpeechServiceAsyncStub:
         voicebox.tts.v1.tts_pb2.SynthesizeRequest,
         voicebox.tts.v1.tts_pb2.SynthesizeResponse,
     ]
-    """Speaks a text and answers when all of it is made."""
+    """Speaks a text and answers when all of it is made. Audio over 15.75 MiB does not fit: INVALID_ARGUMENT, use StreamSynthesize."""
 
     StreamSynthesize: grpc.aio.UnaryStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.StreamSynthesizeRequest,
@@ -101,7 +101,7 @@ class TextToSpeechServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.tts.v1.tts_pb2.SynthesizeRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.tts.v1.tts_pb2.SynthesizeResponse, collections.abc.Awaitable[voicebox.tts.v1.tts_pb2.SynthesizeResponse]]:
-        """Speaks a text and answers when all of it is made."""
+        """Speaks a text and answers when all of it is made. Audio over 15.75 MiB does not fit: INVALID_ARGUMENT, use StreamSynthesize."""
 
     @abc.abstractmethod
     def StreamSynthesize(
