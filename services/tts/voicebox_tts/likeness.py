@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from voicebox_kit.errors import InvalidField
 
 from .engine import Reference, Samples
@@ -75,15 +74,16 @@ class Colour:
 
     def __init__(self, taps: tuple[float, ...]) -> None:
         self._taps = np.array(taps or (1.0,))
-        self._state = np.zeros(len(self._taps) - 1)
+        self._before = np.zeros(len(self._taps) - 1)
 
     def paint(self, samples: Samples) -> Samples:
         """The stream's next samples, filtered, in [-1, 1]."""
         if len(self._taps) == 1:
             return samples
-        painted, self._state = lfilter(self._taps, 1.0, samples, zi=self._state)
-        limited: Samples = np.clip(painted, -1.0, 1.0).astype(np.float32)
-        return limited
+        heard = np.concatenate([self._before, samples])
+        self._before = heard[len(samples) :]
+        painted: Samples = np.clip(np.convolve(heard, self._taps, "valid"), -1.0, 1.0).astype(np.float32)
+        return painted
 
 
 Render = Callable[[str, Shift, str], Samples]
@@ -108,7 +108,7 @@ def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: i
         assert heard is not None, "a built-in voice is voiced speech"
         shift, colour_db = _corrected(shift, target, heard), target.colour_db - heard.colour_db
     taps = minimum_phase(np.clip(colour_db, -LIMIT_DB, LIMIT_DB), rate_hz)
-    loudest = float(np.abs(lfilter(taps, 1.0, spoken)).max())
+    loudest = float(np.abs(np.convolve(spoken, taps)).max())
     return LikenessPrompt(voice, shift, tuple((taps * PEAK / max(loudest, 1e-6)).tolist()))
 
 
