@@ -5,7 +5,7 @@ SERVICES := catalog tts asr gateway
 BUF := .tools/buf/node_modules/.bin/buf
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart demo test check bench protos clean
+.PHONY: run run-apart models demo test check bench protos clean
 
 run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -13,10 +13,13 @@ run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 run-apart: .venv/run.stamp  ## The same, one process for each service
 	@trap 'trap "" INT TERM; kill -TERM $$(jobs -p) 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
 
+models: .venv/run.stamp  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others
+	@$(BIN)/python -m voicebox_models.fetch voicebox.asr.engines $(MODELS)
+
 demo: .venv/dev.stamp  ## A profile, speech in its voice, and what the recogniser hears
 	@$(BIN)/python -m demo
 
-test: .venv/dev.stamp  ## Everything that needs no GPU and no download
+test: .venv/dev.stamp .tools/buf.stamp  ## Everything that needs no GPU and no download
 	$(BIN)/pytest -n 2 --dist loadfile -m "not gpu and not download" -q
 
 check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, imports, protos, manifests

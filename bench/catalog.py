@@ -1,192 +1,236 @@
-"""Measures the catalog with 100,000 generations: list and search, through the store and through gRPC; records per second."""
+"""Measures the catalog with a long history on SQLite and on PostgreSQL: pages, searches, statistics, records, uploads and downloads.
+
+`CATALOG_BENCH_ROWS` is how long: 1,000,000 by default, which takes some minutes; 10,000 is a quick look.
+"""
 
 import asyncio
-import random
+import os
+import resource
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import grpc
-import numpy as np
 from google.protobuf.duration_pb2 import Duration
-from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import text as sql
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
-from voicebox_catalog import filters, search
 from voicebox_catalog.app import open_service
 from voicebox_catalog.database import Database, open_database
-from voicebox_catalog.generation_store import GenerationStore
-from voicebox_catalog.keys import SLOTS, first_key
-from voicebox_catalog.paging import to_token
-from voicebox_catalog.tables import Generation
+from voicebox_catalog.filters import GENERATION_FIELDS
+from voicebox_catalog.generation_store import GenerationStore, Group
+from voicebox_catalog.history_query import parse
+from voicebox_catalog.paging import Place
 
-from bench.figures import Figure
+from bench.figures import Figure, quantile
+from bench.history_rows import fill, key_of
+from tests.catalog.stores import postgres
 
-ROWS = 100_000
-FIRST_US = 1_767_225_600_000_000
-STEP_US = 60_000_000
+ROWS = 1_000_000
+FEW_ROWS = 10_000
 PAGE = 50
 ROUNDS = 200
-TARGET_MS = 20.0
+PAGE_MS = 20.0
+SEARCH_MS = 50.0
+GROWTH = 2.0
 CLIENTS = 16
-RECORDS = 800
-AUDIO = bytes(100_000)
+RECORDS = 1600
+AUDIO = bytes(200_000)
+LARGE_BYTES = 100_000_000
+PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Query:
-    """A page that is asked for. `before` is a row's number, counted from the oldest; None asks for the first page."""
+class Ask:
+    """A page that is asked for, after the row of number `before`, counted from the oldest; None asks for the first one."""
 
     name: str
+    at_most_ms: float | None
     filter: str = ""
     search: str = ""
+    order: str = ""
     before: int | None = None
 
-    @property
-    def key(self) -> int | None:
-        """The creation key after which the page begins."""
-        return None if self.before is None else first_key(FIRST_US + self.before * STEP_US)
+    async def page(self, store: GenerationStore) -> None:
+        place = None if self.before is None else Place(key_of(self.before))
+        await store.page("local", parse(GENERATION_FIELDS, self.filter, self.search, self.order), place, PAGE + 1)
 
 
-QUERIES = (
-    Query("first page"),
-    Query("last page", before=PAGE),
-    Query("filtered page", filter='profile = "profiles/p7"'),
-    Query("last filtered page", filter='profile = "profiles/p7"', before=2000),
-    Query("two filters without a hit", filter='engine = "flite" AND profile = "profiles/p7"'),
-    Query("longest durations", filter="duration_seconds > 9.98"),
-    Query("common word", search="common"),
-    Query("last page of a common word", search="common", before=2 * PAGE),
-    Query("rare word", search="rare"),
-    Query("beginning of a word", search="common w1"),
-    Query("common word of a profile", filter='profile = "profiles/p7"', search="common"),
+FIRST = Ask("first page", PAGE_MS)
+LAST = Ask("last page", PAGE_MS, before=PAGE)
+FILTERED = Ask("filtered page", PAGE_MS, filter='profile = "profiles/p7"')
+ASKS = (
+    FIRST,
+    LAST,
+    FILTERED,
+    Ask("last filtered page", PAGE_MS, filter='profile = "profiles/p7"', before=2000),
+    Ask("page of a label", PAGE_MS, filter='labels.team = "games"'),
+    Ask("two filters without a hit", PAGE_MS, filter='engine = "flite" AND profile = "profiles/p7"'),
+    Ask("longest durations", PAGE_MS, order="duration desc"),
+    Ask("common word", SEARCH_MS, search="common"),
+    Ask("last page of a common word", SEARCH_MS, search="common", before=2 * PAGE),
+    Ask("word of every hundredth text", SEARCH_MS, search="some"),
+    Ask("rare word", SEARCH_MS, search="rare"),
+    Ask("two common words", SEARCH_MS, search="common some"),
+    Ask("beginning of a word", SEARCH_MS, search="common w1"),
+    Ask("common word of a profile", SEARCH_MS, filter='profile = "profiles/p7"', search="common"),
+    Ask("common word by relevance", SEARCH_MS, search="common", order="relevance"),
+    Ask("rare word by relevance", SEARCH_MS, search="rare", order="relevance"),
+    Ask("common word by duration", SEARCH_MS, search="common", order="duration desc"),
+    Ask("rare word by duration", SEARCH_MS, search="rare", order="duration desc"),
 )
+GROWING = (FIRST, LAST, FILTERED)
+
+# The same, the way that comes to mind first.
+NAIVE = {
+    "last page": "SELECT * FROM generations WHERE owner = 'local' ORDER BY key DESC LIMIT 51 OFFSET {offset}",
+    "rare word": "SELECT * FROM generations WHERE owner = 'local' AND text LIKE '%rare%' ORDER BY key DESC LIMIT 51",
+    "common word by duration": (
+        "SELECT * FROM generations WHERE owner = 'local' AND text LIKE '%common%' ORDER BY duration_us DESC LIMIT 51"
+    ),
+}
 
 
 async def measure() -> list[Figure]:
-    """Every figure; builds its database in a temporary folder."""
-    with tempfile.TemporaryDirectory() as data:
-        folder = Path(data, "catalog")
-        await asyncio.to_thread(folder.mkdir)
-        figures = []
-        async with open_database(f"sqlite+aiosqlite:///{folder}/catalog.sqlite") as database:
-            await _fill(database)
-            store = GenerationStore(database)
-            for query in QUERIES:
-                figures += _percentiles(f"catalog store, {query.name}", await _times(partial(_from_store, store, query)))
-        async with _serve(data) as stub:
-            for query in QUERIES:
-                figures += _percentiles(f"catalog gRPC, {query.name}", await _times(partial(_from_service, stub, query)))
-            figures.append(Figure(f"catalog records of 100 kB, {CLIENTS} clients", await _records_per_second(stub), "1/s"))
-        return figures
+    """Every figure, of both databases."""
+    count = int(os.environ.get("CATALOG_BENCH_ROWS", ROWS))
+    figures = []
+    for name, stores in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
+        with stores() as (few, many, env):
+            figures += await _database(f"catalog {name}", few, many, count)
+            async with _serve(env) as stub:
+                figures += await _service(f"catalog {name}", stub)
+    return figures
 
 
-async def _fill(database: Database) -> None:
-    rows = list(_rows())
-    for begin in range(0, ROWS, 10_000):
-        part = rows[begin : begin + 10_000]
-
-        async def work(session: AsyncSession, part: list[Generation] = part) -> None:
-            await session.execute(insert(Generation), [row.model_dump() for row in part])
-            await search.add(session, part)
-
-        await database.write(work)
+@contextmanager
+def _sqlite() -> Iterator[tuple[str, str, dict[str, str]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = (f"sqlite+aiosqlite:///{folder}/{name}.sqlite" for name in ("few", "many"))
+        yield few, many, {"VOICEBOX_DATA": folder, "CATALOG_DATABASE_URL": many}
 
 
-def _rows() -> Iterator[Generation]:
-    """Texts of 18 words out of 5,000; every second one has the word `common`, every ten-thousandth `rare`."""
-    draw = random.Random(1)
-    for number in range(ROWS):
-        words = [f"w{draw.randrange(5000)}" for _ in range(18)]
-        words += ["common"] * (number % 2) + ["rare"] * (number % 10_000 == 5)
-        yield Generation(
-            key=first_key(FIRST_US + number * STEP_US) + draw.randrange(SLOTS),
-            owner="local",
-            id=str(uuid.UUID(int=draw.getrandbits(128), version=4)),
-            text=" ".join(words),
-            profile=f"profiles/p{number % 50}",
-            voice="flite/slt",
-            engine=("flite", "espeak")[number % 2],
-            model="flite/slt",
-            language="en-US",
-            seed=number,
-            speed=1.0,
-            pitch_semitones=0.0,
-            container="flac",
-            sample_rate_hz=24_000,
-            duration_us=number % 1000 * 10_000,
-            size_bytes=0,
-            time_to_first_chunk_us=10_000,
-            synthesis_time_us=100_000,
-            status=3 if number % 100 == 0 else 1,
-            warnings=[],
-            blob="",
-        )
+@contextmanager
+def _postgres() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Blobs are in a local folder here, too: S3's speed would be that of its stand-in."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        server = stack.enter_context(postgres(fsync=True))
+        few, many = (server.url(stack.enter_context(server.database())) for _ in range(2))
+        yield few, many, {"VOICEBOX_DATA": folder, "CATALOG_DATABASE_URL": many}
 
 
-async def _from_store(store: GenerationStore, query: Query) -> None:
-    await store.page("local", filters.parse(query.filter), search.words_of(query.search), query.key, PAGE + 1)
+async def _database(label: str, few: str, many: str, count: int) -> list[Figure]:
+    figures = []
+    async with open_database(few) as database:
+        await fill(few, FEW_ROWS)
+        store = GenerationStore(database)
+        before = {ask.name: quantile(await _times(partial(ask.page, store)), 0.5) for ask in GROWING}
+    async with open_database(many) as database:
+        began = time.perf_counter()
+        await fill(many, count)
+        figures.append(Figure(f"{label}, filling {count:,} rows", time.perf_counter() - began, "s"))
+        store = GenerationStore(database)
+        for ask in ASKS:
+            times = await _times(partial(ask.page, store))
+            figures += _percentiles(f"{label}, {ask.name}", times, ask.at_most_ms)
+            if ask in GROWING:
+                growth = quantile(times, 0.5) / before[ask.name]
+                figures.append(Figure(f"{label}, {ask.name}, growth from {FEW_ROWS:,} to {count:,} rows", growth, "x", at_most=GROWTH))
+            if ask.name in NAIVE:
+                naive = await _naive(database, NAIVE[ask.name].format(offset=count - PAGE))
+                figures.append(Figure(f"{label}, {ask.name}, the naive way over ours", naive / quantile(times, 0.5), "x"))
+        figures += await _statistics(label, store)
+    return figures
 
 
-async def _from_service(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub", query: Query) -> None:
-    token = "" if query.key is None else to_token(query.key, "generations", "local", query.filter, query.search)
-    request = pb.ListGenerationsRequest(page_size=PAGE, page_token=token, filter=query.filter, search=query.search)
-    await stub.ListGenerations(request)
+async def _statistics(label: str, store: GenerationStore) -> list[Figure]:
+    everything, of_profile = parse(GENERATION_FIELDS, ""), parse(GENERATION_FIELDS, 'profile = "profiles/p7"')
+    figures = _percentiles(f"{label}, statistics of all", await _times(partial(store.sums, "local", everything), 10))
+    for group in Group:
+        times = await _times(partial(store.grouped_sums, "local", everything, group, 100), 10)
+        figures += _percentiles(f"{label}, statistics by {group.name.lower()}", times)
+    times = await _times(partial(store.grouped_sums, "local", of_profile, Group.DAY, 100), 10)
+    return figures + _percentiles(f"{label}, statistics of a profile by day", times)
 
 
-async def _times(ask: Callable[[], Awaitable[None]]) -> list[float]:
+async def _naive(database: Database, statement: str) -> float:
+    async def ask() -> None:
+        async with database.reading() as session:
+            (await session.execute(sql(statement))).all()
+
+    return quantile(await _times(ask, 3), 0.5)
+
+
+async def _times(ask: Callable[[], Awaitable[object]], rounds: int = ROUNDS) -> list[float]:
     await ask()
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         began = time.perf_counter()
         await ask()
         times.append(1000 * (time.perf_counter() - began))
     return times
 
 
-def _percentiles(name: str, times: list[float]) -> list[Figure]:
+def _percentiles(name: str, times: list[float], at_most_ms: float | None = None) -> list[Figure]:
     return [
-        Figure(f"{name}, p50", float(np.percentile(times, 50)), "ms"),
-        Figure(f"{name}, p99", float(np.percentile(times, 99)), "ms", at_most=TARGET_MS),
+        Figure(f"{name}, p50", quantile(times, 0.5), "ms"),
+        Figure(f"{name}, p99", quantile(times, 0.99), "ms", at_most=at_most_ms),
     ]
 
 
+async def _service(label: str, stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> list[Figure]:
+    times = await _times(partial(stub.ListGenerations, pb.ListGenerationsRequest(page_size=PAGE)))
+    figures = _percentiles(f"{label}, first page through gRPC", times, PAGE_MS)
+    figures.append(Figure(f"{label}, records of 200 kB, {CLIENTS} clients", await _records_per_second(stub), "1/s", at_least=300))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    name = await _record(stub, [bytes(PIECE_BYTES)] * (LARGE_BYTES // PIECE_BYTES))
+    figures.append(Figure(f"{label}, upload of 100 MB", LARGE_BYTES / 1e6 / (time.perf_counter() - began), "MB/s", at_least=200))
+    began = time.perf_counter()
+    async for _ in stub.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=name)):
+        pass
+    figures.append(Figure(f"{label}, download of 100 MB", LARGE_BYTES / 1e6 / (time.perf_counter() - began), "MB/s", at_least=200))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return [*figures, Figure(f"{label}, memory that both took", grown, "MiB", at_most=64)]
+
+
 @asynccontextmanager
-async def _serve(data: str) -> AsyncIterator["catalog_pb2_grpc.CatalogServiceAsyncStub"]:
-    env = {"VOICEBOX_DATA": data, "CATALOG_ADDRESS": "127.0.0.1:0", "CATALOG_METRICS_ADDRESS": "127.0.0.1:0"}
-    async with open_service(env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
+async def _serve(env: Mapping[str, str]) -> AsyncIterator["catalog_pb2_grpc.CatalogServiceAsyncStub"]:
+    addresses = {"CATALOG_ADDRESS": "127.0.0.1:0", "CATALOG_METRICS_ADDRESS": "127.0.0.1:0"}
+    async with open_service(dict(env) | addresses) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
         stub: catalog_pb2_grpc.CatalogServiceAsyncStub = catalog_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[assignment]
         yield stub
 
 
+async def _record(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub", blocks: list[bytes]) -> str:
+    generation = pb.Generation(
+        name=f"generations/{uuid.uuid4()}",
+        text="The birch canoe slid on the smooth planks.",
+        engine="flite",
+        container="flac",
+        duration=Duration(seconds=2),
+        status=pb.GENERATION_STATUS_COMPLETED,
+    )
+
+    async def messages() -> AsyncIterator[pb.RecordGenerationRequest]:
+        yield pb.RecordGenerationRequest(generation=generation)
+        for block in blocks:
+            yield pb.RecordGenerationRequest(audio=block)
+
+    return (await stub.RecordGeneration(messages())).name
+
+
 async def _records_per_second(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> float:
-    async def record() -> None:
-        generation = pb.Generation(
-            name=f"generations/{uuid.uuid4()}",
-            text="The birch canoe slid on the smooth planks.",
-            engine="flite",
-            container="flac",
-            duration=Duration(seconds=2),
-            status=pb.GENERATION_STATUS_COMPLETED,
-        )
-
-        async def messages() -> AsyncIterator[pb.RecordGenerationRequest]:
-            yield pb.RecordGenerationRequest(generation=generation)
-            yield pb.RecordGenerationRequest(audio=AUDIO)
-
-        await stub.RecordGeneration(messages())
-
     async def client() -> None:
         for _ in range(RECORDS // CLIENTS):
-            await record()
+            await _record(stub, [AUDIO])
 
-    await record()
+    await _record(stub, [AUDIO])
     began = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
     return RECORDS / (time.perf_counter() - began)

@@ -85,13 +85,16 @@ def _killed_after(seconds: float, process: subprocess.Popen[str]) -> Iterator[No
         timer.cancel()
 
 
-def memory_bytes(pid: int) -> int:
-    """The memory of a process and its children, shared pages counted once: the sum of their proportional set sizes."""
+def memory_bytes(pid: int, kind: str = "Pss") -> int:
+    """The memory of a process and its children, shared pages counted once: the sum of their proportional set sizes.
+
+    With "Pss_Anon" files that are mapped, such as libraries, are left out: their share depends on who else runs on the machine.
+    """
     total = 0
     for each in (pid, *_descendants(pid)):
         with contextlib.suppress(OSError):
             lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
-            total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
     return total
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import asr, catalog, tts
+from bench import asr, catalog, live, openai, tts, whisper
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
@@ -40,7 +40,10 @@ def served(measure: Callable[..., list[Figure]]) -> Callable[[Path], list[Figure
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start,
     "tts": served(tts.measure),
+    "openai": served(openai.measure),
     "asr": served(asr.measure),
+    "whisper": whisper.measure,
+    "live": live.measure,
     "catalog": lambda _: asyncio.run(catalog.measure()),
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import jiwer
+from voicebox.catalog.v1 import catalog_pb2
 from voicebox_client import Client, VoiceboxClientError
 
 from bench.launch import PlatformFailed, platform
@@ -32,7 +33,7 @@ def main() -> None:
     with TemporaryDirectory() as data, platform(Path(data)) as running, Client(running.gateway) as client:
         print(f"The platform serves at {running.gateway}; it took {running.start_seconds:.1f} s.")
         sample, transcript = a_real_voice(client)
-        profile = client.create_profile("Demo", "demo", consent_statement="A recording in the public domain.")
+        profile = client.create_profile("Demo", "demo", consent=catalog_pb2.Consent(statement="A recording in the public domain."))
         client.add_sample(profile.name, sample, transcript)
         print(f"Created {profile.name} from {sample.name}.")
         speak(client, profile.name)

@@ -1,6 +1,9 @@
 """What all tests share: real speech, services on free ports, and channels to them."""
 
+import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -32,6 +35,24 @@ def speech_data() -> SpeechData:
         pytest.skip(f"no recordings in {folder}: set VOICEBOX_SPEECH_DATA")
     lines = (folder / "transcripts.tsv").read_text().splitlines()[1:]
     return SpeechData(folder, dict(line.split("\t", 1) for line in lines))
+
+
+@pytest.fixture(scope="session")
+def whisper_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whisper models of random weights: `random` and `random.en`. Made once for all workers, in a process that may import torch."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "whisper"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "random.en").exists():
+            subprocess.run([sys.executable, REPOSITORY / "tests" / "tiny_whisper.py", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_whisper(whisper_models: Path) -> Path:
+    """A multilingual Whisper model for CTranslate2 with random weights."""
+    return whisper_models / "random"
 
 
 @dataclass(frozen=True)

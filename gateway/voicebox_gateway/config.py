@@ -37,8 +37,21 @@ def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
     template = Template((files(__package__) / "envoy.yaml").read_text(encoding="utf-8"))
     # JSON is YAML: what json.dumps writes cannot break out of its place.
     return template.substitute(
-        {name: json.dumps(value) for name, value in values.items()}, **{name: f"{seconds:.3f}s" for name, seconds in durations.items()}
+        {name: json.dumps(value) for name, value in values.items()},
+        **{name: f"{seconds:.3f}s" for name, seconds in durations.items()},
+        tls=f"transport_socket: {json.dumps(_tls(*settings.tls))}" if settings.tls else "",
     )
+
+
+def _tls(certificate: Path, key: Path) -> dict[str, Any]:
+    """Envoy's transport socket for TLS 1.2 and newer, speaking HTTP/2 with who can."""
+    context = {
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "tls_certificates": [{"certificate_chain": {"filename": str(certificate)}, "private_key": {"filename": str(key)}}],
+    }
+    kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+    return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": kind, "common_tls_context": context}}
 
 
 def write(folder: Path, text: str) -> Path:

@@ -1,6 +1,7 @@
 """The errors that the gateway makes by itself, in the shape that the services' errors have.
 
 To HTTP clients google.rpc.Status in JSON, to gRPC clients its code, sentence and details; always with one ErrorInfo.
+On OpenAI's paths, which OpenAI's clients call, OpenAI's error body.
 https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/local_reply
 """
 
@@ -16,6 +17,7 @@ DOMAIN = "voicebox"
 TYPE_PREFIX = "type.googleapis.com/google.rpc."
 # What Envoy knows of the request; it writes null where it knows nothing, which omit_empty_values leaves out.
 METADATA = {"request_id": "%REQ(X-REQUEST-ID):128%", "service": "%UPSTREAM_CLUSTER%", "cause": "%RESPONSE_CODE_DETAILS%"}
+OPENAI_PATHS = "/v1/(audio|models)([/?].*)?"
 AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
 
 
@@ -52,6 +54,8 @@ def known(max_request_bytes: int) -> list[Reply]:
 def local_reply_config(max_request_bytes: int) -> dict[str, Any]:
     """Envoy's local_reply_config: the first mapper that fits is taken."""
     replies = known(max_request_bytes)
+    internal = Reply(500, code_pb2.INTERNAL, "GATEWAY", "%LOCAL_REPLY_BODY%")
+    refused = Reply(400, code_pb2.INVALID_ARGUMENT, "BAD_REQUEST", "The request is refused. %LOCAL_REPLY_BODY%")
     return {
         "mappers": [
             # The health report is no error.
@@ -61,13 +65,11 @@ def local_reply_config(max_request_bytes: int) -> dict[str, Any]:
             },
             *(_grpc_mapper(reply) for reply in replies),
             {"filter": _is_grpc(), "body_format_override": AS_IT_IS},
+            *(_openai_mapper(reply) for reply in (*replies, internal, refused)),
             *({"filter": _has_status(reply.http_status), "body_format_override": _json(reply)} for reply in replies),
-            {
-                "filter": _has_status(500, "GE"),
-                "body_format_override": _json(Reply(500, code_pb2.INTERNAL, "GATEWAY", "%LOCAL_REPLY_BODY%")),
-            },
+            {"filter": _has_status(500, "GE"), "body_format_override": _json(internal)},
         ],
-        "body_format": _json(Reply(400, code_pb2.INVALID_ARGUMENT, "BAD_REQUEST", "The request is refused. %LOCAL_REPLY_BODY%")),
+        "body_format": _json(refused),
     }
 
 
@@ -87,6 +89,26 @@ def _json(reply: Reply) -> dict[str, Any]:
     if reply.retry_seconds:
         details.append({"@type": TYPE_PREFIX + "RetryInfo", "retryDelay": f"{reply.retry_seconds}s"})
     return {"omit_empty_values": True, "json_format": {"code": reply.code, "message": reply.sentence, "details": details}}
+
+
+def _openai_mapper(reply: Reply) -> dict[str, Any]:
+    """For the status of `reply`; of 500 and 400 for all above that no other mapper took."""
+    kind = "server_error" if reply.http_status >= 500 else "invalid_request_error"
+    error = {"message": reply.sentence, "type": kind, "param": None, "code": reply.reason.lower()}
+    mapper = {
+        "filter": {
+            "and_filter": {"filters": [_is_openai(), _has_status(reply.http_status, "GE" if reply.http_status in (400, 500) else "EQ")]}
+        },
+        "body_format_override": {"json_format": {"error": error}},
+    }
+    retry = {"header": {"key": "retry-after", "value": str(reply.retry_seconds)}}
+    return {**mapper, "headers_to_add": [retry]} if reply.retry_seconds else mapper
+
+
+def _is_openai() -> dict[str, Any]:
+    # The transcoder may have put a gRPC path in its place.
+    paths = [_header(name, safe_regex={"regex": OPENAI_PATHS}) for name in (":path", "x-envoy-original-path")]
+    return {"or_filter": {"filters": paths}}
 
 
 def _grpc_mapper(reply: Reply) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from voicebox_kit import server, variables
 from voicebox_kit.errors import StartError
@@ -15,6 +16,7 @@ class Settings:
     """Where the gateway listens, whom it asks, and its limits. Addresses are `host:port`."""
 
     address: str
+    tls: tuple[Path, Path] | None  # PEM files: the certificate with its chain, and its key
     admin_address: str  # empty: a Unix socket in a private folder, which no web page and no other user can reach
     tts_address: str
     asr_address: str
@@ -35,6 +37,7 @@ class Settings:
 def read(env: Mapping[str, str]) -> Settings:
     """The settings that `env` asks for. Raises StartError naming the variable that does not fit."""
     return Settings(
+        tls=_tls(env),
         address=_listen_address(env, "GATEWAY_ADDRESS", "127.0.0.1:8080"),
         admin_address=_admin_address(env),
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
@@ -61,6 +64,18 @@ def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
         if origin not in ("*", "none") and "://" not in origin:
             raise StartError(f"GATEWAY_CORS_ORIGINS must be none, * or origins such as https://example.org, not {origin!r}.")
     return origins
+
+
+def _tls(env: Mapping[str, str]) -> tuple[Path, Path] | None:
+    certificate, key = env.get("GATEWAY_TLS_CERTIFICATE"), env.get("GATEWAY_TLS_KEY")
+    if not certificate and not key:
+        return None
+    if not certificate or not key:
+        raise StartError("GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY must both be set, or neither.")
+    for name, path in (("GATEWAY_TLS_CERTIFICATE", certificate), ("GATEWAY_TLS_KEY", key)):
+        if not Path(path).is_file():
+            raise StartError(f"{name} names no file: {path}.")
+    return Path(certificate), Path(key)
 
 
 def _admin_address(env: Mapping[str, str]) -> str:

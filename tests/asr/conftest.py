@@ -2,18 +2,24 @@
 
 import io
 import re
+import sys
 import wave
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox_asr.app import open_service
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Samples, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Engine, Heard, Options, Samples, VoiceDetection, Word
+from voicebox_asr.reading import FILE_ENDPOINTING, UtteranceReader
+from voicebox_asr.segmentation import Segmenter
 from voicebox_kit import plugins
-from voicebox_models.engine import Model
+from voicebox_models.engine import Model, Report
+from voicebox_models.family import Only
 from voicebox_sound.pcm import to_s16le
 
 SENTENCES = ("The weather is very nice today.", "Please open the window and close the door.")
@@ -91,8 +97,8 @@ class CountingSession:
         self.fed += samples.size
         self.log.append(("feed", samples.size))
 
-    def interim(self) -> str:
-        return f"about {self.fed // 3200}"
+    def interim(self) -> Heard:
+        return Heard(f"about {self.fed // 3200}", None, (Word("about", 0.0, 0.0, None), Word(str(self.fed // 3200), 0.0, 0.0, None)))
 
     def end(self) -> Heard:
         self.log.append(("end", self.fed))
@@ -105,6 +111,20 @@ class CountingSession:
         self.log.append(("close", 0))
 
 
+CAPABILITIES = Capabilities(
+    detects_language=False,
+    multilingual=False,
+    translates=False,
+    prompts=False,
+    hotwords=False,
+    grammars=False,
+    decoding=False,
+    voice_threshold=False,
+    longest_utterance_seconds=60.0,
+    preview_seconds=1.0,
+)
+
+
 @dataclass
 class CountingEngine:
     """The Engine protocol with a CountingSession behind it."""
@@ -112,9 +132,14 @@ class CountingEngine:
     name: str = "counting"
     model: Model = field(default_factory=lambda: Model("counting/1", "1", "Apache-2.0", ("en-US", "de-DE")))
     device: str = "cpu"
+    capabilities: Capabilities = CAPABILITIES
+    present: bool = True
     loaded: bool = False
     memory_bytes: int = 0
     session: CountingSession = field(default_factory=CountingSession)
+
+    def download(self, report: Report) -> None:
+        raise AssertionError("it is present")
 
     def load(self) -> None:
         self.loaded = True
@@ -122,11 +147,31 @@ class CountingEngine:
     def unload(self) -> None:
         self.loaded = False
 
-    def open(self, language: str) -> CountingSession:
+    def open(self, options: Options) -> CountingSession:
         return self.session
 
-    def voice_activity(self) -> LoudActivity:
+    def read(self, options: Options) -> UtteranceReader:
+        return UtteranceReader(self.open(options), Segmenter(LoudActivity(), FILE_ENDPOINTING))
+
+    def voice_activity(self, detection: VoiceDetection) -> LoudActivity:
         return LoudActivity()
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Engine], None]:
+    """Installs an engine as a package would, by its entry point: ASR_ENGINE is its name."""
+
+    def install(engine: Engine) -> None:
+        module = ModuleType("installed_engine")
+        module.family = lambda setup: Only(engine)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        package = tmp_path / "packages" / "installed_engine-1.0.dist-info"
+        package.mkdir(parents=True)
+        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: installed-engine\nVersion: 1.0\n")
+        (package / "entry_points.txt").write_text(f"[voicebox.asr.engines]\n{engine.name} = installed_engine:family\n")
+        monkeypatch.syspath_prepend(str(package.parent))
+
+    return install
 
 
 @pytest.fixture

@@ -3,14 +3,27 @@
 import io
 import struct
 import zipfile
+from collections.abc import Awaitable
 
 import grpc
 import numpy as np
 import pytest
 from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from voicebox.asr.v1 import asr_pb2
-from voicebox.asr.v1.asr_pb2 import RecognitionConfig, StreamingConfig, StreamingRecognizeRequest
+from voicebox.asr.v1.asr_pb2 import (
+    Decoding,
+    Diarization,
+    Grammar,
+    Keeping,
+    RecognitionConfig,
+    StreamingConfig,
+    StreamingRecognizeRequest,
+    SubtitleLayout,
+    TranscribeRequest,
+    VoiceActivityConfig,
+)
 from voicebox_asr import source
 from voicebox_kit.errors import InvalidField
 from voicebox_sound.limits import Limits
@@ -66,17 +79,42 @@ HEADERLESS = StreamingRecognizeRequest(
 )
 
 
+def upload(stub, audio: bytes, **config) -> Awaitable[asr_pb2.RecognizeResponse]:
+    """Sends a file in two pieces."""
+
+    async def pieces():
+        yield asr_pb2.RecognizeUploadRequest(config=RecognitionConfig(**config), audio=HttpBody(data=audio[:100]))
+        yield asr_pb2.RecognizeUploadRequest(audio=HttpBody(data=audio[100:]))
+
+    return stub.RecognizeUpload(pieces())
+
+
+def document(stub, audio: bytes, **wish) -> Awaitable[asr_pb2.TranscribeResponse]:
+    """Sends a file in two pieces, of which the second one says nonsense besides."""
+
+    async def pieces():
+        yield TranscribeRequest(audio=HttpBody(data=audio[:100]), **wish)
+        yield TranscribeRequest(config=RecognitionConfig(language="xx"), format=99, audio=HttpBody(data=audio[100:]))
+
+    return stub.Transcribe(pieces())
+
+
 @pytest.mark.parametrize("name", FILES)
 async def test_what_is_no_audio_is_refused_on_every_path(stub, name: str) -> None:
-    async def upload():
-        yield asr_pb2.RecognizeUploadRequest(audio=HttpBody(data=FILES[name]))
-
     code, field, reason = await refusal(stub.Recognize(asr_pb2.RecognizeRequest(audio=FILES[name])))
     assert (code, field) == (grpc.StatusCode.INVALID_ARGUMENT, "audio")
     assert reason.startswith("AUDIO_")
-    assert await refusal(stub.RecognizeUpload(upload())) == (code, field, reason)
+    assert await refusal(upload(stub, FILES[name])) == (code, field, reason)
+    assert await refusal(document(stub, FILES[name])) == (code, field, reason)
     if FILES[name]:
         assert await refusal(streamed(stub, CONFIG, StreamingRecognizeRequest(audio=FILES[name]))) == (code, field, reason)
+
+
+async def test_a_model_that_nobody_knows_is_not_found(stub, spoken) -> None:
+    config = RecognitionConfig(model="models/pocketsphinx/xx")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=wav(spoken)))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_half_a_sample_is_no_audio(stub) -> None:
@@ -100,12 +138,61 @@ async def test_a_truncated_file_gives_what_is_there(stub, spoken) -> None:
     assert response.audio_duration.ToTimedelta().total_seconds() == pytest.approx(spoken.size / 32_000, abs=0.05)
 
 
-async def test_an_upload_of_nothing(stub) -> None:
+@pytest.mark.parametrize("method", ["RecognizeUpload", "Transcribe"])
+async def test_an_upload_of_nothing(stub, method: str) -> None:
     async def nothing():
         return
         yield
 
-    assert await refusal(stub.RecognizeUpload(nothing())) == (grpc.StatusCode.INVALID_ARGUMENT, "audio", "AUDIO_EMPTY")
+    assert await refusal(getattr(stub, method)(nothing())) == (grpc.StatusCode.INVALID_ARGUMENT, "audio", "AUDIO_EMPTY")
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"language": "xx"}, "config.language"),
+        ({"encoding": 9}, "config.encoding"),
+        ({"encoding": 1, "sample_rate_hz": 7}, "config.sample_rate_hz"),
+        ({"prompt": "x"}, "config.prompt"),
+        ({"hotwords": ["x"]}, "config.hotwords"),
+        ({"multilingual": True}, "config.multilingual"),
+        ({"task": 2}, "config.task"),
+        ({"task": 9}, "config.task"),
+        ({"decoding": Decoding(temperatures=[0.2])}, "config.decoding.temperatures"),
+        ({"voice_activity": VoiceActivityConfig(threshold=0.5)}, "config.voice_activity.threshold"),
+        ({"grammar": Grammar(jsgf="no grammar")}, "config.grammar.jsgf"),
+        ({"diarization": Diarization(enabled=True, max_speakers=99)}, "config.diarization.max_speakers"),
+        ({"keeping": Keeping(enabled=True, request_id="x")}, "config.keeping.request_id"),
+    ],
+)
+async def test_a_wrong_field_is_named_on_every_path(stub, config: dict, field: str) -> None:
+    audio = wav(silence(1))
+    code, named, reason = await refusal(stub.Recognize(asr_pb2.RecognizeRequest(config=RecognitionConfig(**config), audio=audio)))
+    assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
+    assert await refusal(upload(stub, audio, **config)) == (code, named, reason)
+    assert await refusal(document(stub, audio, config=RecognitionConfig(**config))) == (code, named, reason)
+    live = StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(**config)))
+    code, named, _ = await refusal(streamed(stub, live, StreamingRecognizeRequest(audio=audio)))
+    assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field.replace("config.", "config.recognition.", 1))
+
+
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        ({"format": 99}, "format"),
+        ({"subtitles": SubtitleLayout(max_line_length=5)}, "subtitles.max_line_length"),
+        ({"subtitles": SubtitleLayout(max_cue_duration=Duration(seconds=-1))}, "subtitles.max_cue_duration"),
+    ],
+)
+async def test_a_document_that_cannot_be_is_refused(stub, wish: dict, field: str) -> None:
+    code, named, _ = await refusal(document(stub, wav(silence(1)), **wish))
+    assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
+
+
+async def test_only_the_first_message_of_an_upload_says_how_and_it_need_not(stub) -> None:
+    """The second one here asks for an unknown language and format."""
+    body = (await document(stub, wav(silence(1)))).body
+    assert (body.content_type, body.data) == ("text/plain; charset=utf-8", b"")
 
 
 @pytest.mark.parametrize(

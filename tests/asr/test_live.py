@@ -1,18 +1,40 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+
 import numpy as np
+import soundfile
+import soxr
 from voicebox_asr.endpointing import Endpointing
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
-from voicebox_asr.live import Event, Final, Interim, LiveRecognizer, SpeechBegan, SpeechEnded
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Samples, Session, VoiceActivity, VoiceDetection, Word
+from voicebox_asr.engines.pocketsphinx import PocketsphinxEngine
+from voicebox_asr.interims import Interims
+from voicebox_asr.live import Event, Final, Interim, LiveRecognizer, Place, SpeechBegan, SpeechEnded
 from voicebox_asr.segmentation import Segmenter
 
 from .conftest import CountingSession, LoudActivity, silence, tone
 
 
-def recognizer(session: CountingSession, *, interim_results: bool = True) -> LiveRecognizer:
-    return LiveRecognizer(session, Segmenter(LoudActivity(), Endpointing()), interim_results)
+def recognizer(
+    session: Session,
+    *,
+    activity: VoiceActivity | None = None,
+    interim_results: bool = True,
+    preview_seconds: float = 1.0,
+    lag_seconds: Callable[[], float] = lambda: 0.0,
+) -> LiveRecognizer:
+    indices = count()
+    interims = Interims(lambda: 0.0) if interim_results else None
+    segmenter = Segmenter(activity or LoudActivity(), Endpointing())
+    return LiveRecognizer(session, segmenter, preview_seconds, interims, Place(lambda: next(indices), lag_seconds))
 
 
 def hear(live: LiveRecognizer, samples: Samples) -> list[Event]:
     return [event for start in range(0, samples.size, 1600) for event in live.hear(samples[start : start + 1600])]
+
+
+def begins(session: CountingSession) -> list[int]:
+    return [size for what, size in session.log if what == "begin"]
 
 
 def test_the_final_comes_while_the_stream_is_open() -> None:
@@ -26,37 +48,106 @@ def test_utterances_are_numbered_and_placed_in_the_stream() -> None:
     live = recognizer(CountingSession())
     events = hear(live, np.concatenate((silence(1), tone(2), silence(1), tone(0.5), silence(1))))
     first, second = (event.utterance for event in events if isinstance(event, Final))
-    assert (first.index, second.index, live.finals) == (0, 1, 2)
+    assert (first.index, second.index) == (0, 1)
     assert 0.95 < first.start_seconds < 1.05
     assert 2.95 < first.end_seconds < 3.05
     assert 3.95 < second.start_seconds < 4.05
-    assert 3.6 < second.words[0].start_seconds < 3.8  # the sound begins 0.3 s before the speech
+    assert 3.6 < second.heard.words[0].start_seconds < 3.8  # the sound begins 0.3 s before the speech
     order = [event.utterance.index for event in events if isinstance(event, Interim | Final)]
     assert order == sorted(order)
 
 
-def test_an_utterance_is_previewed_and_then_heard_whole() -> None:
+def test_without_interims_an_utterance_is_previewed_and_then_heard_once() -> None:
     session = CountingSession()
-    hear(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
-    assert session.log[0][0] == "begin"
-    assert session.log[0][1] >= SAMPLE_RATE_HZ
+    hear(recognizer(session, interim_results=False), np.concatenate((silence(1), tone(2), silence(1))))
+    assert len(begins(session)) == 1
+    assert begins(session)[0] >= SAMPLE_RATE_HZ
     assert sum(size for what, size in session.log if what == "feed") == session.log[-1][1]
     assert max(size for what, size in session.log if what == "feed") <= SAMPLE_RATE_HZ // 2
 
 
-def test_an_utterance_shorter_than_the_preview_is_heard_too() -> None:
+def test_with_interims_it_is_heard_at_once_and_anew_when_the_preview_is_there() -> None:
+    session = CountingSession()
+    events = hear(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
+    early, settled = begins(session)
+    assert early < 0.6 * SAMPLE_RATE_HZ
+    assert SAMPLE_RATE_HZ <= settled < 1.2 * SAMPLE_RATE_HZ
+    fed_since = [size for what, size in session.log[session.log.index(("begin", settled)) :] if what == "feed"]
+    assert sum(fed_since) == session.log[-1][1]  # the final has heard all of it once
+    first = next(event for event in events if isinstance(event, Interim))
+    assert first.utterance.end_seconds - first.utterance.start_seconds < 0.5
+
+
+def test_people_see_their_first_words_within_half_a_second(speech_data) -> None:
+    engine = PocketsphinxEngine()
+    delays = []
+    for name in ("LJ001-0002.wav", "LJ001-0004.wav", "LJ001-0006.wav", "LJ001-0008.wav", "LJ001-0011.wav"):
+        recording, rate = soundfile.read(speech_data.path(name), dtype="float32")
+        speech = np.concatenate((silence(0.5), soxr.resample(recording, rate, SAMPLE_RATE_HZ)))
+        session = engine.open(Options())
+        live = recognizer(session, activity=engine.voice_activity(VoiceDetection()))
+        pieces = (speech[start : start + 1600] for start in range(0, speech.size, 1600))
+        first = next(event for piece in pieces for event in live.hear(piece) if isinstance(event, Interim))
+        delays.append(first.utterance.end_seconds - first.utterance.start_seconds)
+        session.close()
+    engine.unload()
+    assert max(delays) <= 0.5
+
+
+def test_an_engine_that_needs_no_preview_begins_once() -> None:
+    session = CountingSession()
+    hear(recognizer(session, preview_seconds=0.0), np.concatenate((silence(1), tone(2), silence(1))))
+    assert len(begins(session)) == 1
+
+
+def test_who_is_behind_hears_nothing_twice_and_drops_interims_but_no_sound() -> None:
+    stream = np.concatenate((silence(1), tone(3), silence(1)))
+    behind, in_time = CountingSession(), CountingSession()
+    live = recognizer(behind, lag_seconds=lambda: 5.0)
+    events = hear(live, stream)
+    hear(recognizer(in_time), stream)
+    assert len(begins(behind)) == 1
+    assert behind.log[-1] == in_time.log[-1]
+    assert live.interims_dropped > 5
+    assert 1 <= sum(isinstance(event, Interim) for event in events) <= 3
+    assert {event.lag_seconds for event in events if isinstance(event, Interim | Final)} == {5.0}
+
+
+def test_an_utterance_shorter_than_the_preview_is_heard_whole_too() -> None:
     session = CountingSession()
     events = hear(recognizer(session), np.concatenate((tone(0.4), silence(1))))
     assert isinstance(events[-1], Final)
-    assert [what for what, _ in session.log][0::2][0] == "begin"
+    assert begins(session)[-1] == session.log[-1][1]
 
 
 def test_interims_come_only_when_asked_for_and_when_the_text_changed() -> None:
     stream = np.concatenate((tone(4), silence(1)))
     assert not [event for event in hear(recognizer(CountingSession(), interim_results=False), stream) if isinstance(event, Interim)]
-    interims = [event.utterance.text for event in hear(recognizer(CountingSession()), stream) if isinstance(event, Interim)]
+    interims = [event.utterance.heard.text for event in hear(recognizer(CountingSession()), stream) if isinstance(event, Interim)]
     assert len(interims) > 5
     assert len(set(interims)) == len(interims)
+
+
+@dataclass
+class WaveringSession(CountingSession):
+    """Says one word for each 0.2 s, and changes its mind about the newest ones each time."""
+
+    asked: int = field(default=0)
+
+    def interim(self) -> Heard:
+        self.asked += 1
+        words = [str(number) for number in range(self.fed // 3200)]
+        words[-2:] = [f"{word}-{self.asked}" for word in words[-2:]]
+        return Heard(" ".join(words), None, tuple(Word(word, 0.0, 0.0, None) for word in words))
+
+
+def test_what_is_stable_never_flickers() -> None:
+    events = hear(recognizer(WaveringSession()), np.concatenate((tone(4), silence(1))))
+    interims = [event for event in events if isinstance(event, Interim)]
+    for before, after in pairwise(interims):
+        assert after.stable.startswith(before.stable)
+        assert after.utterance.heard.text.startswith(before.stable)
+    assert len(interims[-1].stable.split()) > 10
 
 
 def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:
@@ -68,5 +159,6 @@ def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:
     assert list(live.end_utterance()) == []
     events = hear(live, tone(1))
     assert isinstance(events[0], SpeechBegan)
-    assert isinstance(list(live.finish())[-1], Final)
-    assert live.finals == 2
+    last = list(live.finish())[-1]
+    assert isinstance(last, Final)
+    assert last.utterance.index == 1

@@ -1,12 +1,14 @@
 """The asr service as its callers see it, hearing speech that flite makes."""
 
 import asyncio
+import io
 import time
 from urllib.request import urlopen
 
 import grpc
 import numpy as np
 import pytest
+import soundfile
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.duration_pb2 import Duration
 from voicebox.asr.v1 import asr_pb2
@@ -96,6 +98,39 @@ async def test_the_config_of_an_upload_counts_in_its_first_message(stub, spoken)
         yield asr_pb2.RecognizeUploadRequest(config=RecognitionConfig(language="xx"), audio=HttpBody(data=data[5:]))
 
     assert word_errors(SAID, words((await stub.RecognizeUpload(requests())).transcript)) <= 3
+
+
+@pytest.mark.parametrize("headerless", [False, True])
+async def test_each_channel_of_a_call_is_heard_by_itself(stub, spoken, headerless: bool) -> None:
+    half = spoken.size // 2
+    first, second = spoken[:half], spoken[half:]
+    both = np.stack((np.concatenate((first, silence(0.5))), np.concatenate((silence(0.5), second))[: half + 8000]), axis=1)
+    config = RecognitionConfig(separate_channels=True)
+    if headerless:
+        config.MergeFrom(PCM)
+        config.channel_count = 2
+        audio = to_s16le(both.reshape(-1))
+    else:
+        file = io.BytesIO()
+        soundfile.write(file, both, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
+        audio = file.getvalue()
+    response = await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=audio))
+    by_channel = {channel: " ".join(each.transcript for each in response.utterances if each.channel == channel) for channel in (0, 1, 2)}
+    assert by_channel[0] == ""
+    assert word_errors(words(SENTENCES[0]), words(by_channel[1])) <= 2
+    assert word_errors(words(SENTENCES[1]), words(by_channel[2])) <= 3
+    starts = [seconds(each.start_offset) for each in response.utterances]
+    assert starts == sorted(starts)
+    assert seconds(response.audio_duration) == pytest.approx(half / SAMPLE_RATE_HZ + 0.5, abs=0.05)
+
+
+async def test_nothing_is_left_out_as_silence_when_that_is_asked(stub, spoken) -> None:
+    usual = await stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(spoken)))
+    config = RecognitionConfig(voice_activity=asr_pb2.VoiceActivityConfig(off=True))
+    everything = await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=wav(spoken)))
+    assert seconds(usual.speech_duration) < seconds(usual.audio_duration) - 1.0
+    assert seconds(everything.speech_duration) == pytest.approx(seconds(everything.audio_duration), abs=0.1)
+    assert len(everything.utterances) == 1
 
 
 async def test_a_final_comes_while_the_stream_is_open(stub, spoken) -> None:

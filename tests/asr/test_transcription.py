@@ -1,32 +1,120 @@
+"""Whole files, with an engine whose passages a test writes."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
 import numpy as np
-from voicebox_asr.endpointing import Endpointing
-from voicebox_asr.engine import SAMPLE_RATE_HZ
-from voicebox_asr.segmentation import Segmenter
-from voicebox_asr.transcription import Transcriber
+import pytest
+from prometheus_client import CollectorRegistry
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Passage, Samples
+from voicebox_asr.recognition import Recognizer
+from voicebox_asr.transcription import transcribe
+from voicebox_kit.permits import Permits
+from voicebox_models.family import Only
+from voicebox_models.models import Default, Models
 
-from .conftest import CountingSession, LoudActivity, silence, tone
-
-
-def test_each_utterance_is_known_whole_before_it_is_heard_in_small_steps() -> None:
-    session = CountingSession()
-    transcriber = Transcriber(session, Segmenter(LoudActivity(), Endpointing()))
-    stream = np.concatenate((silence(1), tone(2), silence(2), tone(1), silence(1)))
-    found = [*transcriber.hear(stream), *transcriber.finish()]
-    first, second = (utterance for utterance in found if utterance)
-    assert (first.index, second.index) == (0, 1)
-    assert 4.95 < second.start_seconds < 5.05
-    begins = [size for what, size in session.log if what == "begin"]
-    assert begins == [size for what, size in session.log if what == "end"]
-    assert max(size for what, size in session.log if what == "feed") <= SAMPLE_RATE_HZ // 2
-    assert begins[0] < 2.7 * SAMPLE_RATE_HZ  # the silence is not paid for
+from .conftest import CountingEngine, silence, tone
 
 
-def test_endless_speech_is_held_one_utterance_at_a_time() -> None:
-    session = CountingSession()
-    transcriber = Transcriber(session, Segmenter(LoudActivity(), Endpointing(max_utterance_seconds=5)))
-    for _ in range(120):
-        for _ in transcriber.hear(tone(0.5)):
-            pass
-    lengths = [size for what, size in session.log if what == "end"]
-    assert max(lengths) <= 5 * SAMPLE_RATE_HZ
-    assert sum(lengths) > 50 * SAMPLE_RATE_HZ
+@dataclass
+class ScriptedReader:
+    """Tells a passage for each second that is loud, in the language that its loudness stands for."""
+
+    languages: dict[float, str]
+    heard_samples: int = 0
+    speech_seconds: float = 0.0
+    closed: bool = False
+
+    def hear(self, samples: Samples) -> Iterator[Passage | None]:
+        for start in range(0, samples.size, SAMPLE_RATE_HZ):
+            second = samples[start : start + SAMPLE_RATE_HZ]
+            at_seconds = self.heard_samples / SAMPLE_RATE_HZ
+            self.heard_samples += second.size
+            yield None
+            loudness = round(float(np.abs(second).max()), 1)
+            if loudness:
+                self.speech_seconds += 1.0
+                language = self.languages.get(loudness, "en")
+                heard = Heard(f"{language} at {at_seconds:g}", None, (), language, 0.5 + loudness / 2)
+                yield Passage(heard, at_seconds, at_seconds + 1.0)
+
+    def finish(self) -> Iterator[Passage | None]:
+        yield Passage(Heard("the end", None, (), "en", 1.0), self.heard_samples / SAMPLE_RATE_HZ, self.heard_samples / SAMPLE_RATE_HZ)
+
+    def interrupt(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class ScriptedEngine(CountingEngine):
+    """Opens a ScriptedReader for each channel of a file."""
+
+    languages: dict[float, str] = field(default_factory=dict)
+    readers: list[ScriptedReader] = field(default_factory=list)
+
+    def read(self, options: Options) -> ScriptedReader:
+        self.readers.append(ScriptedReader(self.languages))
+        return self.readers[-1]
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine(languages={0.5: "de", 0.8: "fr"})
+
+
+@pytest.fixture
+def recognizer(engine: ScriptedEngine) -> Iterator[Recognizer]:
+    registry = CollectorRegistry()
+    with ThreadPoolExecutor(2) as executor:
+        yield Recognizer(Models("asr", [Only(engine)], Default(engine), executor, registry), executor, Permits(1, 0, registry), registry)
+
+
+async def sounds(*pieces):
+    for piece in pieces:
+        yield piece
+
+
+def loud(loudness: float, seconds: float = 1.0) -> Samples:
+    return (tone(seconds) * (loudness / 0.5)).astype(np.float32)
+
+
+async def test_passages_become_utterances_in_their_places(recognizer, engine) -> None:
+    found = await transcribe(recognizer, engine, sounds(silence(1), loud(0.5), silence(1)), Options())
+    assert [(each.index, each.heard.text, each.start_seconds) for each in found.utterances] == [(0, "de at 1", 1.0), (1, "the end", 3.0)]
+    assert (found.audio_seconds, found.speech_seconds) == (3.0, 1.0)
+    assert found.recognition_seconds > 0
+    assert engine.readers[0].closed
+
+
+async def test_each_channel_has_a_reader_and_utterances_come_in_the_order_of_time(recognizer, engine) -> None:
+    left = np.concatenate((loud(0.5), silence(1), loud(0.5)))
+    right = np.concatenate((silence(1), loud(0.8), silence(1)))
+    both = np.stack((left, right), axis=1)
+    found = await transcribe(recognizer, engine, sounds(both[:20_000], both[20_000:]), Options())
+    assert len(engine.readers) == 2
+    assert all(reader.closed for reader in engine.readers)
+    starts = [each.start_seconds for each in found.utterances]
+    assert starts == sorted(starts)
+    assert {each.channel for each in found.utterances} == {1, 2}
+    assert [each.index for each in found.utterances] == list(range(len(found.utterances)))
+    assert found.audio_seconds == 3.0
+
+
+async def test_the_language_is_the_one_that_is_spoken_longest(recognizer, engine) -> None:
+    found = await transcribe(recognizer, engine, sounds(loud(0.8), loud(0.5, 3.0)), Options())
+    assert found.language == "de"
+    assert found.language_probability == pytest.approx(0.75)
+
+
+async def test_where_nothing_is_heard_the_language_is_the_one_that_was_asked_for(recognizer, engine) -> None:
+    engine.read = lambda options: SilentReader(engine.languages)
+    found = await transcribe(recognizer, engine, sounds(silence(1)), Options(language="de"))
+    assert (found.utterances, found.language, found.language_probability) == ((), "de", None)
+
+
+class SilentReader(ScriptedReader):
+    def finish(self) -> Iterator[Passage | None]:
+        return iter(())

@@ -1,5 +1,7 @@
 import asyncio
 import io
+import shutil
+import subprocess
 import uuid
 from contextlib import asynccontextmanager
 
@@ -7,26 +9,123 @@ import grpc
 import numpy as np
 import pytest
 import soundfile
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from PIL import Image
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_catalog.app import open_service
+from voicebox_catalog.blob_stores import open_blobs
 from voicebox_catalog.database import open_database
 from voicebox_catalog.generation_store import GenerationStore
 from voicebox_catalog.profile_store import ProfileStore
 
+from tests.catalog.stores import free_port, object_store, postgres, postgres_programs
+
+S3_KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """PostgreSQL with a database `migrated`, which a test finds empty. It does not fsync: nothing here pulls the plug."""
+    if postgres_programs() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with postgres(fsync=False) as server:
+        server.query("postgres", "CREATE DATABASE migrated")
+        asyncio.run(_migrate(server.url("migrated")))
+        yield server
+
+
+async def _migrate(url):
+    async with open_database(url):
+        pass
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """A SQLite database with all tables, which tests copy."""
+    path = tmp_path_factory.mktemp("migrated") / "catalog.sqlite"
+    asyncio.run(_migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """An S3 of our own."""
+    with object_store() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def stores(request):
+    """Which stores the test runs on: `sqlite` and a folder, or `postgres` and S3."""
+    return request.param
+
 
 @pytest.fixture
-def env(tmp_path):
-    """A catalog of its own."""
+def database_url(stores, request, tmp_path):
+    """A database of its own."""
+    if stores == "sqlite":
+        path = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "catalog.sqlite")
+        yield f"sqlite+aiosqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    server.clear("migrated")  # 8 ms; a copy of it for each test would take 110
+    yield server.url("migrated")
+
+
+@pytest.fixture
+def blob_url(stores, request, tmp_path):
+    """A place for blobs of its own."""
+    if stores == "sqlite":
+        yield str(tmp_path / "blobs")
+        return
+    server = request.getfixturevalue("s3_server")
+    yield server.make_bucket()
+    server.forget()
+
+
+@pytest.fixture
+def blobs(blob_url, tmp_path):
+    """The blobs in that place."""
+    with open_blobs(blob_url, S3_KEYS, tmp_path) as blobs:
+        yield blobs
+
+
+@pytest.fixture
+def local_env(tmp_path):
+    """A catalog of its own as it is without any variable: SQLite and a folder."""
     return {
         "VOICEBOX_DATA": str(tmp_path / "data"),
         "CATALOG_ADDRESS": "127.0.0.1:0",
         "CATALOG_METRICS_ADDRESS": "127.0.0.1:0",
         "VOICEBOX_GRACE_SECONDS": "1",
     }
+
+
+@pytest.fixture
+def env(local_env, database_url, blob_url):
+    """A catalog of its own, on both kinds of stores."""
+    return local_env | S3_KEYS | {"CATALOG_DATABASE_URL": database_url, "CATALOG_BLOB_URL": blob_url}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture(name="free_port")
+def _free_port():
+    """A port where nobody listens."""
+    return free_port()
 
 
 @asynccontextmanager
@@ -48,14 +147,20 @@ def opened(env):
 
 
 @pytest.fixture
+def open_at():
+    """Opens a catalog by its variables: `async with open_at(env) as stub`."""
+    return open_catalog
+
+
+@pytest.fixture
 async def catalog(opened):
     async with opened() as stub:
         yield stub
 
 
 @pytest.fixture
-async def database(tmp_path):
-    async with open_database(f"sqlite+aiosqlite:///{tmp_path}/catalog.sqlite") as database:
+async def database(database_url):
+    async with open_database(database_url) as database:
         yield database
 
 
@@ -165,6 +270,45 @@ def _tone(seconds, *, sample_rate_hz=16_000, hertz=220.0, level=0.1, channels=1,
 def tone():
     """Makes an audio file with a sine."""
     return _tone
+
+
+def _voice(seconds, *, sample_rate_hz=16_000, hertz=140.0, level=0.1, noise=1e-4, channels=1, container="WAV", subtype="PCM_16"):
+    times = np.arange(int(seconds * sample_rate_hz)) / sample_rate_hz
+    harmonics = range(1, int(0.45 * sample_rate_hz / hertz))
+    buzz = sum(np.sin(2 * np.pi * hertz * number * times) / number for number in harmonics)
+    syllables = (0.6 + 0.4 * np.sin(2 * np.pi * 4 * times)) * (times % 2.0 > 0.4)
+    wave = level * buzz * syllables + np.random.default_rng(1).normal(scale=noise, size=times.size)
+    file = io.BytesIO()
+    soundfile.write(file, np.repeat(wave[:, None], channels, axis=1), sample_rate_hz, format=container, subtype=subtype)
+    return file.getvalue()
+
+
+@pytest.fixture
+def voice():
+    """Makes an audio file that is judged to be good speech: a buzz in syllables, a pause of 0.4 s before each 1.6 s, a little noise."""
+    return _voice
+
+
+@pytest.fixture
+def image():
+    """Makes the messages of a picture's upload."""
+
+    def messages(form, *, name, size=(64, 48)):
+        file = io.BytesIO()
+        Image.new("RGB", size, "red").save(file, form)
+        return [pb.SetProfileAvatarRequest(name=name, image=HttpBody(data=file.getvalue()))]
+
+    return messages
+
+
+@pytest.fixture
+def stored(blobs):
+    """Answers the names of all blobs."""
+
+    async def names():
+        return {file.name async for files in blobs.stored() for file in files}
+
+    return names
 
 
 async def _bytes_of(stream):

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_catalog.filters import Condition, Field, Operator, parse
+from voicebox_catalog.filters import PROFILE_FIELDS, TRANSCRIPTION_FIELDS, Condition, Field, Operator, parse
 from voicebox_kit.errors import InvalidField
 
 
@@ -41,6 +41,26 @@ def test_quotes_and_backslashes_are_escaped():
     assert parse('voice = "AND engine = 1"')[0].value == "AND engine = 1"
 
 
+def test_labels_are_asked_by_their_keys():
+    text = 'labels.team = "games" AND labels."a \\"b\\"" = "" AND favorite = true AND favorite = false'
+    assert parse(text) == (
+        Condition(Field.LABELS, Operator.EQUAL, "games", "team"),
+        Condition(Field.LABELS, Operator.EQUAL, "", 'a "b"'),
+        Condition(Field.FAVORITE, Operator.EQUAL, True),
+        Condition(Field.FAVORITE, Operator.EQUAL, False),
+    )
+
+
+def test_other_lists_have_other_fields():
+    assert parse('model = "m"', TRANSCRIPTION_FIELDS)[0].field is Field.MODEL
+    assert parse("sample_count >= 2", PROFILE_FIELDS) == (Condition(Field.SAMPLE_COUNT, Operator.AT_LEAST, 2),)
+    for fields in (TRANSCRIPTION_FIELDS, PROFILE_FIELDS):
+        with pytest.raises(InvalidField):
+            parse('voice = "v"', fields)
+    with pytest.raises(InvalidField):
+        parse("sample_count = 1.5", PROFILE_FIELDS)
+
+
 def test_a_status_may_be_written_in_full():
     assert parse('status = "GENERATION_STATUS_FAILED"')[0].value == 3
 
@@ -73,6 +93,17 @@ def test_a_status_may_be_written_in_full():
         "create_time = 2026",
         '"); DROP TABLE generations; --',
         'engine = "\\n"',
+        'engine = "\0"',
+        "favorite = 1",
+        'favorite = ""',
+        "favorite > false",
+        'labels = "a"',
+        'labels. = "a"',
+        'labels.a b = "c"',
+        'labels.a > "c"',
+        'engine.a = "flite"',
+        'model = "x"',
+        "sample_count = 1",
         " AND ".join(['engine = "a"'] * 17),
         'engine = "' + "a" * 3000 + '"',
     ],
@@ -89,7 +120,7 @@ def test_no_text_makes_the_parser_fail_otherwise(text):
         parse(text)
 
 
-@given(st.text(max_size=100))
+@given(st.text(st.characters(exclude_characters="\0"), max_size=100))
 def test_every_value_can_be_written(value):
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     assert parse(f'voice = "{quoted}" AND engine = "x"')[0].value == value

@@ -5,7 +5,10 @@ import uuid
 
 import pytest
 from sqlalchemy import text as sql
-from voicebox_catalog import filters, search
+from voicebox_catalog import search
+from voicebox_catalog.filters import GENERATION_FIELDS
+from voicebox_catalog.history_query import Order, parse
+from voicebox_catalog.paging import Place
 from voicebox_catalog.tables import Generation
 from voicebox_kit.errors import NotFound
 
@@ -36,12 +39,16 @@ def row(text="hello", owner="local", **fields):
         "status": 1,
         "warnings": [],
         "blob": "",
+        "model_revision": "",
+        "parameters": {},
+        "favorite": False,
+        "labels": {},
     }
     return Generation(**(chosen | fields))
 
 
-async def found(store, filter="", words="", before=None, limit=1000, owner="local"):
-    return [row.text for row in await store.page(owner, filters.parse(filter), search.words_of(words), before, limit)]
+async def found(store, filter="", words="", order="", limit=1000, owner="local"):
+    return [row.text for row in await store.page(owner, parse(GENERATION_FIELDS, filter, words, order), None, limit)]
 
 
 async def test_newest_first_whatever_the_order_of_arrival(generation_store):
@@ -50,15 +57,33 @@ async def test_newest_first_whatever_the_order_of_arrival(generation_store):
     assert await found(generation_store) == ["3", "2", "1", "0"]
 
 
-async def test_pages_follow_each_other_without_gap_or_overlap(generation_store):
-    for number in range(25):
-        await generation_store.keep(row(f"word {number}"), T0 + number // 5)  # five in each microsecond
-    for words in ("", "word"):
-        seen, before = [], None
-        while page := await generation_store.page("local", (), search.words_of(words), before, 4):
-            seen += [row.text for row in page]
-            before = page[-1].key
-        assert sorted(seen) == sorted(f"word {number}" for number in range(25))
+ORDERS = {
+    Order.NEWEST: lambda row: (-row.key,),
+    Order.OLDEST: lambda row: (row.key,),
+    Order.LONGEST: lambda row: (-row.duration_us, -row.key),
+    Order.SHORTEST: lambda row: (row.duration_us, row.key),
+    Order.RELEVANCE: lambda row: (search.relevance_class(row.text), -row.key),
+}
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("filter", ["", 'engine = "flite"', 'engine = "flite" AND labels.odd = "1"'])
+@pytest.mark.parametrize(("words", "order"), [(words, order) for order in Order for words in ("", "word") if words or order != "relevance"])
+async def test_pages_follow_each_other_without_gap_or_overlap(generation_store, monkeypatch, many, filter, words, order):
+    if many:
+        monkeypatch.setattr("voicebox_catalog.history_pages.FEW", 3)
+        monkeypatch.setattr("voicebox_catalog.history_pages.NEAR", 3)
+        monkeypatch.setattr("voicebox_catalog.history_pages.FURTHER", 7)
+    kept = []
+    for number in range(25):  # five in each microsecond, of three durations
+        sent = row("word " * (number % 4 + 1) + f"{number}", duration_us=number % 3, labels={"odd": f"{number % 2}"})
+        kept.append(await generation_store.keep(sent, T0 + number // 5))
+    query, seen, place = parse(GENERATION_FIELDS, filter, words, order), [], None
+    while page := await generation_store.page("local", query, place, 4):
+        seen += [row.text for row in page]
+        place = generation_store.place(query, page[-1])
+    expected = [row.text for row in sorted(kept, key=ORDERS[order]) if "labels" not in filter or row.labels["odd"] == "1"]
+    assert seen == expected
 
 
 async def test_thousands_in_one_microsecond_all_find_a_key(generation_store):
@@ -151,6 +176,12 @@ TEXTS = [
         ("بالعالم", 4),
         ("ชาว", 5),
         ("21.5", 6),
+        ("21.", 6),
+        ("5", 6),
+        ("zurich", 1),
+        ("ZÜRI", 1),
+        ("مَرْحَبًا", 4),
+        ("ｆｏｘ", 0),
     ],
 )
 async def test_words_of_any_script_are_found(generation_store, words, hit):
@@ -159,7 +190,7 @@ async def test_words_of_any_script_are_found(generation_store, words, hit):
     assert await found(generation_store, words=words) == [TEXTS[hit]]
 
 
-@pytest.mark.parametrize("words", ["fox cat", "uick", "qu brown", "known-well", "気天"])
+@pytest.mark.parametrize("words", ["fox cat", "uick", "qu brown", "known-well", "気天", "天良", "5.21", "fox ü"])
 async def test_words_that_are_not_there_are_not_found(generation_store, words):
     for number, text in enumerate(TEXTS):
         await generation_store.keep(row(text), T0 + number)
@@ -194,26 +225,31 @@ async def test_another_owner_sees_nothing(generation_store):
 
 
 async def test_no_page_is_sorted_and_every_filter_has_its_index(generation_store, database):
-    from sqlalchemy.dialects import sqlite
-    from voicebox_catalog.generation_store import page_statement
-
-    for filter, words in [
-        ("", ""),
-        ('engine="a"', ""),
-        ('profile="a"', ""),
-        ('voice="a"', ""),
-        ('language="a"', ""),
-        ("status=FAILED", ""),
-        ("duration_seconds > 3", ""),
-        ('create_time > "2026-01-01T00:00:00Z"', ""),
-        ("", "word"),
-        ('engine="a" AND profile="b"', ""),
+    for filter, words, order in [
+        ("", "", ""),
+        ("", "", "create_time"),
+        ("", "", "duration"),
+        ("", "", "duration desc"),
+        ('engine="a"', "", ""),
+        ('profile="a"', "", ""),
+        ('voice="a"', "", ""),
+        ('language="a"', "", ""),
+        ("status=FAILED", "", ""),
+        ("favorite=true", "", ""),
+        ("duration_seconds > 3", "", ""),
+        ('create_time > "2026-01-01T00:00:00Z"', "", ""),
+        ("", "word", ""),
+        ("", "word", "create_time"),
+        ('engine="a" AND profile="b"', "", ""),
     ]:
-        statement = page_statement("local", filters.parse(filter), search.words_of(words), 5, 50)
-        compiled = str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
         async with database.reading() as session:
-            plan = " | ".join(step.detail for step in await session.execute(sql("EXPLAIN QUERY PLAN " + compiled)))
-        assert "TEMP B-TREE" not in plan
+            if session.get_bind().dialect.name != "sqlite":
+                return  # PostgreSQL chooses by its statistics
+            query = parse(GENERATION_FIELDS, filter, words, order)
+            statement = await generation_store.found.statement(session, "local", query, Place(5, 5), 50)
+            compiled = str(statement.compile(dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True}))
+            plan = " | ".join(step.detail for step in await session.execute(sql("EXPLAIN QUERY PLAN " + compiled.replace(":", "\\:"))))
+        assert "TEMP B-TREE" not in plan, (filter, words, order)
         assert "USING INDEX generations_by_" in plan or "VIRTUAL TABLE INDEX" in plan
 
 

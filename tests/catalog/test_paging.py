@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_catalog.keys import LATEST_US, SLOTS, draw_key, first_key, time_us_of
-from voicebox_catalog.paging import from_token, page_size, to_token
+from voicebox_catalog.paging import Place, from_token, page_size, place_from_token, to_token
 from voicebox_kit.errors import InvalidField
 
 KEYS = st.integers(0, 2**63 - 1)
@@ -23,8 +23,40 @@ def test_a_token_belongs_to_its_query(key, query, other):
         assert caught.value.field == "page_token"
 
 
+@given(KEYS, st.integers(-(2**63), 2**63 - 1), st.lists(st.text()))
+def test_a_token_of_a_ranked_list_leads_back_to_its_place(key, rank, query):
+    assert place_from_token(to_token(key, *query, rank=rank), *query) == Place(key, rank)
+
+
+def test_a_token_of_an_older_version_is_an_error():
+    import base64
+    import hashlib
+
+    place = (7).to_bytes(8, "big")
+    parts = [place, b"query"]
+    digest = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()[:8]
+    assert_refused(base64.urlsafe_b64encode(place + digest).decode().rstrip("="))  # as the first version wrote it
+    raw = base64.urlsafe_b64decode(to_token(7, "query") + "===")
+    assert_refused(base64.urlsafe_b64encode(bytes([raw[0] - 1]) + raw[1:]).decode().rstrip("="))
+
+
+@given(st.integers(0, 24), st.integers(1, 255))
+def test_a_token_that_was_changed_is_an_error(position, change):
+    import base64
+
+    raw = bytearray(base64.urlsafe_b64decode(to_token(7, "query", rank=3) + "==="))
+    raw[position] ^= change
+    assert_refused(base64.urlsafe_b64encode(raw).decode().rstrip("="))
+
+
+def assert_refused(token):
+    with pytest.raises(InvalidField):
+        place_from_token(token, "query")
+
+
 def test_the_first_page_has_no_token():
     assert from_token("", "query") is None
+    assert place_from_token("", "query") is None
 
 
 @given(st.text(min_size=1))
@@ -33,7 +65,7 @@ def test_a_forged_token_is_an_error(token):
         from_token(token, "query")
 
 
-@given(st.binary(min_size=16, max_size=16))
+@given(st.binary(min_size=25, max_size=25))
 def test_a_token_with_another_key_is_an_error(raw):
     import base64
 

@@ -58,6 +58,10 @@ class Platform:
         self.profiles: dict[str, catalog_pb2.Profile] = {}
         self.samples: dict[str, catalog_pb2.Sample] = {}
         self.generations = [generation(index) for index in range(5)]
+        self.transcriptions = [catalog_pb2.Transcription(name=f"transcriptions/t{index}", text=f"Heard {index}.") for index in range(3)]
+        self.retention_rule = catalog_pb2.RetentionRule()
+        self.recognised = asr_pb2.RecognizeResponse(transcript="hello world", utterances=[hypothesis("hello world")], engine="pocketsphinx")
+        self.model: models_pb2.Model | None = None
         self.uploaded = b""
         self.cut_speech = False
         self.silent_speech = False
@@ -136,7 +140,13 @@ class FakeSpeechToText(asr_pb2_grpc.SpeechToTextServiceServicer):
         requests = list(request_iterator)
         self._platform.uploaded = b"".join(request.audio.data for request in requests)
         self._platform.enter("RecognizeUpload", requests[0], context)
-        return asr_pb2.RecognizeResponse(transcript="hello world", utterances=[hypothesis("hello world")], engine="pocketsphinx")
+        return self._platform.recognised
+
+    def Transcribe(self, request_iterator, context):
+        requests = list(request_iterator)
+        self._platform.uploaded = b"".join(request.audio.data for request in requests)
+        self._platform.enter("Transcribe", requests[0], context)
+        return asr_pb2.TranscribeResponse(body=HttpBody(content_type="text/plain", data="héllo world\n".encode()))
 
     def StreamingRecognize(self, request_iterator, context):
         first = next(request_iterator)
@@ -195,6 +205,57 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         del self._platform.profiles[self._found(request.name, context).name]
         return Empty()
 
+    def UndeleteProfile(self, request, context):
+        self._platform.enter("UndeleteProfile", request, context)
+        return catalog_pb2.Profile(name=request.name)
+
+    def DuplicateProfile(self, request, context):
+        self._platform.enter("DuplicateProfile", request, context)
+        copy = catalog_pb2.Profile(display_name=request.display_name)
+        copy.name = f"profiles/{request.profile_id or 'drawn'}"
+        return copy
+
+    def SetProfileAvatar(self, request_iterator, context):
+        requests = list(request_iterator)
+        self._platform.uploaded = b"".join(request.image.data for request in requests)
+        self._platform.enter("SetProfileAvatar", requests[0], context)
+        return catalog_pb2.Profile(name=requests[0].name, avatar_etag="1")
+
+    def DownloadProfileAvatar(self, request, context):
+        self._platform.enter("DownloadProfileAvatar", request, context)
+        yield catalog_pb2.DownloadProfileAvatarResponse(body=HttpBody(content_type="image/webp", data=b"web"))
+        yield catalog_pb2.DownloadProfileAvatarResponse(body=HttpBody(data=b"p"))
+
+    def DeleteProfileAvatar(self, request, context):
+        self._platform.enter("DeleteProfileAvatar", request, context)
+        return catalog_pb2.Profile(name=request.name)
+
+    def ExportProfile(self, request, context):
+        self._platform.enter("ExportProfile", request, context)
+        yield catalog_pb2.ExportProfileResponse(body=HttpBody(content_type="application/zip", data=b"PK"))
+        yield catalog_pb2.ExportProfileResponse(body=HttpBody(data=b"zip"))
+
+    def ImportProfile(self, request_iterator, context):
+        requests = list(request_iterator)
+        self._platform.uploaded = b"".join(request.archive.data for request in requests)
+        self._platform.enter("ImportProfile", requests[0], context)
+        return catalog_pb2.Profile(name=f"profiles/{requests[0].profile_id or 'brought'}")
+
+    def GetSample(self, request, context):
+        self._platform.enter("GetSample", request, context)
+        return self._platform.samples[request.name]
+
+    def UpdateSample(self, request, context):
+        self._platform.enter("UpdateSample", request, context)
+        sample = self._platform.samples[request.sample.name]
+        request.update_mask.MergeMessage(request.sample, sample)
+        return sample
+
+    def SegmentSample(self, request, context):
+        self._platform.enter("SegmentSample", request, context)
+        parts = [catalog_pb2.Sample(name=f"profiles/ann/samples/p{number}", container="flac", source=request.name) for number in range(2)]
+        return catalog_pb2.SegmentSampleResponse(samples=parts)
+
     def UploadSample(self, request_iterator, context):
         requests = list(request_iterator)
         self._platform.uploaded = b"".join(request.audio.data for request in requests)
@@ -239,6 +300,77 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         yield catalog_pb2.DownloadGenerationAudioResponse(body=HttpBody(content_type="audio/wav", data=WAV_HEADER))
         yield catalog_pb2.DownloadGenerationAudioResponse(body=HttpBody(data=SAMPLES))
 
+    def UpdateGeneration(self, request, context):
+        self._platform.enter("UpdateGeneration", request, context)
+        generation = self._generation(request.generation.name, context)
+        for path in request.update_mask.paths:
+            generation.ClearField(path)
+        request.update_mask.MergeMessage(request.generation, generation)
+        return generation
+
+    def DeleteGenerations(self, request, context):
+        self._platform.enter("DeleteGenerations", request, context)
+        count = len(self._platform.generations)
+        if request.force:
+            self._platform.generations.clear()
+        return catalog_pb2.DeleteGenerationsResponse(count=count, size_bytes=2_000_000)
+
+    def GetGenerationStatistics(self, request, context):
+        self._platform.enter("GetGenerationStatistics", request, context)
+        rows = [catalog_pb2.StatisticsRow(key=key, count=2, duration=seconds(1.5)) for key in ("flite", "")]
+        return catalog_pb2.GenerationStatistics(total=catalog_pb2.StatisticsRow(count=4), groups=rows if request.group_by else ())
+
+    def ExportGenerations(self, request, context):
+        self._platform.enter("ExportGenerations", request, context)
+        yield catalog_pb2.ExportGenerationsResponse(body=HttpBody(content_type="application/zip", data=b"PK"))
+        yield catalog_pb2.ExportGenerationsResponse(body=HttpBody(data=b"zip"))
+
+    def ListTranscriptions(self, request, context):
+        self._platform.enter("ListTranscriptions", request, context)
+        page, token = paged(self._platform.transcriptions, request.page_token)
+        return catalog_pb2.ListTranscriptionsResponse(transcriptions=page, next_page_token=token)
+
+    def GetTranscription(self, request, context):
+        self._platform.enter("GetTranscription", request, context)
+        return self._transcription(request.name, context)
+
+    def UpdateTranscription(self, request, context):
+        self._platform.enter("UpdateTranscription", request, context)
+        transcription = self._transcription(request.transcription.name, context)
+        for path in request.update_mask.paths:
+            transcription.ClearField(path)
+        request.update_mask.MergeMessage(request.transcription, transcription)
+        return transcription
+
+    def DeleteTranscription(self, request, context):
+        self._platform.enter("DeleteTranscription", request, context)
+        self._platform.transcriptions.remove(self._transcription(request.name, context))
+        return Empty()
+
+    def DownloadTranscriptionAudio(self, request, context):
+        self._platform.enter("DownloadTranscriptionAudio", request, context)
+        yield catalog_pb2.DownloadTranscriptionAudioResponse(body=HttpBody(content_type="audio/flac", data=b"fl"))
+        yield catalog_pb2.DownloadTranscriptionAudioResponse(body=HttpBody(data=b"ac"))
+
+    def GetRetentionRule(self, request, context):
+        self._platform.enter("GetRetentionRule", request, context)
+        return self._platform.retention_rule
+
+    def UpdateRetentionRule(self, request, context):
+        self._platform.enter("UpdateRetentionRule", request, context)
+        self._platform.retention_rule = request.rule
+        return request.rule
+
+    def ApplyRetention(self, request, context):
+        self._platform.enter("ApplyRetention", request, context)
+        return catalog_pb2.ApplyRetentionResponse(generation_count=3, transcription_count=1, size_bytes=2_000_000)
+
+    def _transcription(self, name, context):
+        for one in self._platform.transcriptions:
+            if one.name == name:
+                return one
+        return fail(context, NotFound("transcription", name))
+
     def _found(self, name, context):
         if name not in self._platform.profiles:
             fail(context, NotFound("profile", name))
@@ -281,7 +413,8 @@ class FakeModels(models_pb2_grpc.ModelServiceServicer):
             yield models_pb2.DownloadModelResponse(model=model, bytes_done=5, bytes_total=10, done=done)
 
     def _model(self, state):
-        return models_pb2.Model(name="models/flite/2.2", engine="flite", state=state, licence="BSD-3-Clause", is_default=True)
+        usual = models_pb2.Model(name="models/flite/2.2", engine="flite", state=state, licence="BSD-3-Clause", is_default=True)
+        return self._platform.model or usual
 
 
 @pytest.fixture

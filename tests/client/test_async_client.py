@@ -109,3 +109,10 @@ async def test_models_and_voices(aio, platform):
 async def test_health(gateway):
     async with AsyncClient(gateway(200, {"services": {"tts": "SERVING"}})) as client:
         assert (await client.health()).serving
+
+
+async def test_a_document(aio, platform, recording):
+    assert await aio.transcribe_as(recording, "srt", language="de", max_line_count=1) == "héllo world\n"
+    (request,) = platform.asked["Transcribe"]
+    assert (request.config.language, request.subtitles.max_line_count) == ("de", 1)
+    assert platform.uploaded == recording.read_bytes()

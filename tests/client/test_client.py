@@ -97,7 +97,7 @@ def test_listening_without_its_end_is_an_error(client, platform):
 
 
 def test_a_profile_lives(client, platform, recording):
-    profile = client.create_profile("Ann", "ann", language="en-GB", labels={"a": "b"}, consent_statement="She agreed.")
+    profile = client.create_profile("Ann", "ann", language="en-GB", labels={"a": "b"}, consent=catalog_pb2.Consent(statement="She agreed."))
     assert (profile.name, profile.labels["a"]) == ("profiles/ann", "b")
     assert client.get_profile("ann") == client.get_profile("profiles/ann") == profile
     assert client.update_profile("ann", etag="1", description="A voice.").description == "A voice."

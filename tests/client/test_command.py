@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from voicebox.models.v1 import models_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_client import command, player
 from voicebox_client.command import VERBS, main
+from voicebox_client.commands import models
 from voicebox_kit.errors import Exhausted, InvalidField
 
 
@@ -422,6 +424,24 @@ def test_models_of_both_services_are_listed(voicebox, platform):
     assert [line.split()[:3] for line in lines[1:]] == [["tts", "models/flite/2.2", "available"], ["asr", "models/flite/2.2", "available"]]
     assert platform.hosts == ["tts", "asr"]
     assert list(answered(voicebox("--json", "models", "asr", "list"))) == ["asr"]
+
+
+def test_the_models_table_tells_memory_and_not_a_hundred_languages(voicebox, platform):
+    platform.model = models_pb2.Model(
+        name="models/whisper/small", memory_bytes=486_000_000, languages=[f"x{number}" for number in range(99)]
+    )
+    row = voicebox("models", "asr").stdout.splitlines()[1]
+    assert "486 MB" in row
+    assert "99 languages" in row
+    platform.model.memory_bytes = 3_090_000_000
+    assert "3.1 GB" in voicebox("models", "asr").stdout
+
+
+def test_a_downloads_progress_is_a_bar(monkeypatch, voicebox, platform):
+    lines = []
+    monkeypatch.setattr(models, "progress", lines.append)
+    voicebox("models", "asr", "download", "flite/2.2")
+    assert lines == ["models/flite/2.2  [###############...............]  50% of 0 MB"] * 2 + [""]
 
 
 def test_models_are_loaded_unloaded_and_downloaded(voicebox, platform):

@@ -1,9 +1,8 @@
 """What options become on the wire."""
 
 import pytest
-from voicebox.asr.v1 import asr_pb2
 from voicebox.tts.v1 import tts_pb2
-from voicebox_client import requests
+from voicebox_client import profile_requests, requests
 
 
 def test_what_is_left_out_is_left_to_the_server():
@@ -59,18 +58,7 @@ def test_an_unknown_encoding_is_refused():
         requests.say("Hello", encoding="aiff")
 
 
-def test_samples_with_a_rate_are_headerless_and_files_are_not():
-    assert requests.recognition(sample_rate_hz=8000).encoding == asr_pb2.AUDIO_ENCODING_PCM_S16LE
-    assert requests.recognition(language="en-US").encoding == asr_pb2.AUDIO_ENCODING_UNSPECIFIED
-
-
-def test_even_an_empty_upload_has_a_first_message():
-    (message,) = requests.transcribe(iter([]), word_offsets=True)
-    assert message.config.word_offsets
-    assert message.audio.data == b""
-
-
 def test_an_update_names_exactly_what_is_given():
-    request = requests.update_profile("ann", "7", description="", language="en-GB")
+    request = profile_requests.update_profile("ann", "7", description="", language="en-GB")
     assert list(request.update_mask.paths) == ["description", "language"]
     assert (request.profile.name, request.profile.etag) == ("profiles/ann", "7")

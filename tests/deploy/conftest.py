@@ -26,7 +26,7 @@ def render() -> Callable[[str], list[Manifest]]:
     return _render
 
 
-@pytest.fixture(params=["overlays/local", "overlays/gpu"])
+@pytest.fixture(params=["overlays/local", "overlays/gpu", "overlays/production"])
 def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
     """The manifests of each overlay in turn."""
     return _render(request.param)
@@ -56,4 +56,5 @@ def _variables(manifests: list[Manifest], workload: Manifest) -> Iterator[tuple[
     maps = {manifest["metadata"]["name"]: manifest["data"] for manifest in manifests if manifest["kind"] == "ConfigMap"}
     container = workload["spec"]["template"]["spec"]["containers"][0]
     for source in container["envFrom"]:
-        yield from maps[source["configMapRef"]["name"]].items()
+        if "configMapRef" in source:  # a Secret is not ours to know
+            yield from maps[source["configMapRef"]["name"]].items()

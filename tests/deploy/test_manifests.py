@@ -88,9 +88,9 @@ def test_the_drain_is_longer_than_the_longest_stream(workloads: dict[str, Manife
 
 
 def test_every_variable_is_one_that_the_service_reads(variables: dict[str, dict[str, str]], root: Path) -> None:
-    kit = _strings(root / "services/kit/voicebox_kit")
+    shared = _strings(root / "services/kit/voicebox_kit") | _strings(root / "services/models/voicebox_models")
     for name, environment in variables.items():
-        assert set(environment) <= _strings(root / PACKAGES[name]) | kit, name
+        assert set(environment) <= _strings(root / PACKAGES[name]) | shared, name
 
 
 def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
@@ -132,14 +132,15 @@ def test_prometheus_finds_the_metrics(workloads: dict[str, Manifest]) -> None:
 
 def test_budgets_select_their_pods_and_never_block_a_drain(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
     budgets = [manifest for manifest in manifests if manifest["kind"] == "PodDisruptionBudget"]
-    assert {budget["metadata"]["name"] for budget in budgets} == {"tts", "asr", "gateway"}
+    shared = {"catalog"} if _has_shared_stores(workloads["catalog"]) else set()
+    assert {budget["metadata"]["name"] for budget in budgets} == {"tts", "asr", "gateway"} | shared
     for budget in budgets:
         assert budget["spec"]["selector"] == workloads[budget["metadata"]["name"]]["spec"]["selector"]
         assert budget["spec"]["maxUnavailable"] == 1
 
 
 def test_what_is_kept_outlives_the_pod_and_has_one_writer(workloads: dict[str, Manifest], root: Path) -> None:
-    assert workloads["catalog"]["spec"]["replicas"] == 1
+    assert workloads["catalog"]["spec"]["replicas"] == (2 if _has_shared_stores(workloads["catalog"]) else 1)
     for name, workload in workloads.items():
         claims = {claim["metadata"]["name"]: claim["spec"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
         mounts = {mount["mountPath"]: mount["name"] for mount in _container(workload)["volumeMounts"]}
@@ -176,6 +177,23 @@ def test_devices_are_named_where_there_is_a_gpu_and_only_there(
         has_gpu = "nvidia.com/gpu" in _container(workload)["resources"]["limits"]
         named = {variable: value for variable, value in variables[name].items() if variable.endswith("_DEVICE")}
         assert named == ({DEVICE[name]: "cuda:0"} if has_gpu else {})
+
+
+def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_first(render: Callable[[str], list[Manifest]]) -> None:
+    manifests = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in render("overlays/production")}
+    assert {"secretRef": {"name": "catalog-stores"}} in _container(manifests["StatefulSet", "catalog"])["envFrom"]
+    asr = _pod(manifests["Deployment", "asr"])
+    [fetch] = asr["initContainers"]
+    assert fetch["image"] == asr["containers"][0]["image"]
+    assert fetch["securityContext"] == asr["containers"][0]["securityContext"]
+    models = {"name": "models", "mountPath": "/models"}
+    assert models in fetch["volumeMounts"]
+    assert {**models, "readOnly": True} in asr["containers"][0]["volumeMounts"]
+
+
+def _has_shared_stores(catalog: Manifest) -> bool:
+    """Whether it is on PostgreSQL and S3, which a Secret names, and not on SQLite and a folder."""
+    return any("secretRef" in source for source in _container(catalog)["envFrom"])
 
 
 def _pod(workload: Manifest) -> Manifest:

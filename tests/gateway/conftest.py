@@ -114,6 +114,12 @@ class FakeAsr(asr_pb2_grpc.SpeechToTextServiceServicer):
         self.seen.note(first, context)
         return asr_pb2.RecognizeResponse(transcript=f"{count} bytes", language=first.config.language)
 
+    async def Transcribe(self, requests: Any, context: Any) -> Any:
+        pieces = [request async for request in requests]
+        self.seen.note(pieces[0], context)
+        document = f"1\n00:00:00,000 --> 00:00:01,000\n{sum(len(piece.audio.data) for piece in pieces)} bytes\n"
+        return asr_pb2.TranscribeResponse(body=httpbody_pb2.HttpBody(content_type="application/x-subrip", data=document.encode()))
+
     async def StreamingRecognize(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         async for request in requests:
             yield asr_pb2.StreamingRecognizeResponse(interim=asr_pb2.Hypothesis(transcript=f"{len(request.audio)} bytes"))
@@ -147,7 +153,22 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
 
     async def DownloadSampleAudio(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self.seen.note(request, context)
-        yield catalog_pb2.DownloadSampleAudioResponse(body=httpbody_pb2.HttpBody(content_type="audio/flac", data=BLOCK))
+        part = await _part_of_block(context)
+        yield catalog_pb2.DownloadSampleAudioResponse(body=httpbody_pb2.HttpBody(content_type="audio/flac", data=part))
+
+
+async def _part_of_block(context: Any) -> bytes:
+    """BLOCK, or the part of it that the metadata `range` asks for, with the headers that the catalog sends before it."""
+    asked = dict(context.invocation_metadata()).get("range", "bytes=0-4095")
+    first, last = map(int, asked.removeprefix("bytes=").split("-"))
+    part = BLOCK[first : last + 1]
+    headers = [("accept-ranges", "bytes"), ("x-content-length", str(len(part)))]
+    if not part:
+        headers.append(("content-range", f"bytes */{len(BLOCK)}"))
+    elif part != BLOCK:
+        headers.append(("content-range", f"bytes {first}-{last}/{len(BLOCK)}"))
+    await context.send_initial_metadata(headers)
+    return part
 
 
 class FakeModels(models_pb2_grpc.ModelServiceServicer):

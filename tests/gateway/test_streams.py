@@ -77,6 +77,30 @@ async def test_an_upload_has_no_limit_here(gateway, fakes, path):
     assert fakes.seen.request.audio.content_type == "audio/wav"
 
 
+async def test_a_recording_becomes_subtitles(gateway, fakes):
+    async def pieces():
+        for _ in range(3):
+            yield bytes(1_000_000)
+
+    asked = (
+        "?format=TRANSCRIPT_FORMAT_SRT&subtitles.max_line_length=30&subtitles.max_cue_duration=2.5s&config.word_offsets=true"
+        "&config.hotwords=one&config.hotwords=two&config.diarization.enabled=true&config.grammar.jsgf=x&config.decoding.beam_size=2"
+    )
+    answer = await gateway.http.post("/v1/speech:transcribe" + asked, content=pieces(), headers={"content-type": "audio/wav"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-subrip")
+    assert answer.text == "1\n00:00:00,000 --> 00:00:01,000\n3000000 bytes\n"
+    request = fakes.seen.request
+    assert (request.format, request.subtitles.max_line_length, request.subtitles.max_cue_duration.nanos) == (2, 30, 500_000_000)
+    assert (list(request.config.hotwords), request.config.decoding.beam_size) == (["one", "two"], 2)
+    assert (request.config.word_offsets, request.config.diarization.enabled, request.config.grammar.jsgf) == (True, True, "x")
+    assert request.audio.content_type == "audio/wav"
+
+
+async def test_what_no_document_knows_is_refused(gateway):
+    answer = await gateway.http.post("/v1/speech:transcribe?format=TRANSCRIPT_FORMAT_DOCX", content=b"RIFF")
+    assert answer.status_code == 400
+
+
 async def test_a_download_has_the_services_content_type(gateway, fakes):
     answer = await gateway.http.get("/v1/profiles/ann/samples/1:audio?form=SAMPLE_FORM_NORMALIZED")
     assert (answer.headers["content-type"], len(answer.content)) == ("audio/flac", 4096)

@@ -1,5 +1,6 @@
 """One real platform, as `make run` starts it, for all tests of this folder."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from bench.launch import Platform, platform
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def running(tmp_path_factory: pytest.TempPathFactory, tiny_whisper: Path) -> Iterator[Platform]:
+    """It hears with pocketsphinx, and has a Whisper model that the examples call `tiny`."""
     data: Path = tmp_path_factory.mktemp("platform")
-    with platform(data) as running:
+    shutil.copytree(tiny_whisper, data / "models" / "whisper" / "tiny")
+    with platform(data, ASR_ENGINE="pocketsphinx", ASR_MORE_ENGINES="whisper") as running:
         yield running

@@ -14,7 +14,7 @@ from voicebox_sound.pcm import from_s16le
 shares_the_decoder = pytest.mark.asyncio(loop_scope="module")
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 FILES = [encoding for encoding in Encoding if encoding is not Encoding.PCM_S16LE]
-PADDING_SECONDS = {Encoding.WAV: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPUS: 0.001, Encoding.MP3: 0.15}
+PADDING_SECONDS = {Encoding.WAV: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPUS: 0.001, Encoding.MP3: 0.15, Encoding.AAC: 0.26}
 
 
 def _streamed(encoding: Encoding, samples: np.ndarray, sample_rate_hz: int) -> list[bytes]:
@@ -55,7 +55,8 @@ def test_pcm_is_the_samples_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "pushes"), [(Encoding.PCM_S16LE, 1), (Encoding.WAV, 1), (Encoding.FLAC, 6), (Encoding.MP3, 7), (Encoding.OGG_OPUS, 21)]
+    ("encoding", "pushes"),
+    [(Encoding.PCM_S16LE, 1), (Encoding.WAV, 1), (Encoding.FLAC, 6), (Encoding.MP3, 7), (Encoding.AAC, 7), (Encoding.OGG_OPUS, 21)],
 )
 def test_bytes_come_soon_and_often(encoding: Encoding, pushes: int, sine: Callable[..., np.ndarray]) -> None:
     """Within so many pushes of 20 ms there are ever new bytes."""
@@ -82,7 +83,7 @@ def test_pieces_of_odd_sizes_are_taken(encoding: Encoding, sine: Callable[..., n
 
 
 @shares_the_decoder
-@pytest.mark.parametrize("encoding", [Encoding.FLAC, Encoding.OGG_OPUS, Encoding.MP3])
+@pytest.mark.parametrize("encoding", [Encoding.FLAC, Encoding.OGG_OPUS, Encoding.MP3, Encoding.AAC])
 async def test_too_loud_samples_are_clipped_not_wrapped(encoding: Encoding, decoder: Decoder, sine: Callable[..., np.ndarray]) -> None:
     samples = 4 * sine(48_000, 0.5)
     clip = await decoder.decode(encode_whole(encoding, samples, 48_000), None, Limits())

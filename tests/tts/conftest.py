@@ -94,6 +94,7 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.records: dict[str, tuple[catalog_pb2.Generation, bytes]] = {}
         self.failure: grpc.StatusCode | None = None
         self.etag = "1"
+        self.settings = catalog_pb2.VoiceSettings()
         self.references = 0
         self.arrived = asyncio.Event()
 
@@ -113,7 +114,9 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
             await context.abort(self.failure, "as told")
         self.references += 1
         unchanged = request.known_etag == self.etag
-        header = catalog_pb2.ReferenceHeader(language="en-US", etag=self.etag, unchanged=unchanged, sample_rate_hz=24_000)
+        header = catalog_pb2.ReferenceHeader(
+            language="en-US", etag=self.etag, unchanged=unchanged, sample_rate_hz=24_000, default_voice_settings=self.settings
+        )
         yield catalog_pb2.GetReferenceResponse(header=header)
         if not unchanged:
             yield catalog_pb2.GetReferenceResponse(pcm_s16le=bytes(48_000))

@@ -10,7 +10,7 @@ from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 from voicebox_sound.decoder import open_decoder
 from voicebox_sound.encode import Encoding, open_encoder
 from voicebox_tts.catalog import Catalog
-from voicebox_tts.job import Profile, Recording
+from voicebox_tts.job import Defaults, Profile, Recording
 from voicebox_tts.prompts import Prompts
 
 ANN = Profile("profiles/ann")
@@ -103,3 +103,14 @@ async def test_a_recording_that_is_no_audio_is_refused_by_its_field(open_prompts
     with pytest.raises(InvalidField) as refused:
         await open_prompts().of_recording(Recording(b"this is text, not sound"), engine)
     assert refused.value.field == "voice.reference.audio"
+
+
+async def test_what_the_caller_leaves_open_is_as_the_profile_says(open_prompts, engine, catalog):
+    catalog.settings.speed = 1.5
+    catalog.settings.seed = 7
+    prompts = open_prompts()
+    first, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    assert first.defaults == Defaults(speed=1.5, seed=7)
+    catalog.settings.speed = 0.5
+    again, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    assert (engine.prompts, again.defaults) == (1, Defaults(speed=0.5, seed=7))

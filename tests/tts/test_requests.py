@@ -9,7 +9,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.errors import InvalidField
 from voicebox_sound.encode import Encoding
 from voicebox_tts.engine import Style
-from voicebox_tts.job import BuiltIn, Profile
+from voicebox_tts.job import BuiltIn, Defaults, Profile
 from voicebox_tts.requests import checked_text, to_job
 from voicebox_tts.text import clean, has_something_to_say
 
@@ -102,3 +102,11 @@ def test_any_text_is_taken_or_refused_by_name(text):
     else:
         with pytest.raises(InvalidField, match="nothing to say"):
             checked_text(text)
+
+
+def test_a_profiles_defaults_fill_what_the_caller_left_open():
+    defaults = Defaults(speed=1.5, pitch_semitones=2.0, seed=7)
+    open_job = job_of().with_defaults(defaults)
+    assert (open_job.style.speed, open_job.style.pitch_semitones, open_job.seed) == (1.5, 2.0, 7)
+    closed = job_of(style=tts_pb2.SpeakingStyle(speed=1.0, pitch_semitones=-1), seed=0).with_defaults(defaults)
+    assert (closed.style.speed, closed.style.pitch_semitones, closed.seed) == (1.0, -1.0, 0)

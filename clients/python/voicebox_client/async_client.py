@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from functools import cached_property, partial
 from types import TracebackType
-from typing import Self, TypeVar, Unpack, cast
+from typing import Literal, Self, TypeVar, Unpack, cast
 
 import grpc.aio
 from google.protobuf.message import Message
@@ -14,12 +14,14 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import requests, upload
+from . import history_requests, profile_requests, recognition_requests, requests, upload
 from .aio_calls import AioAnswerStream, AioCalls
 from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, Metadata, ModelHost, channel_options, host_metadata
 from .errors import cut_short
 from .health import Health, fetch_health
+from .history_requests import GenerationChanges, Group, TranscriptionChanges
 from .pages import Page, PageRequest
+from .recognition_requests import DocumentOptions, RecognitionOptions, TranscriptFormat
 from .retry import NEVER, STANDARD, RetryPolicy
 from .speech import AsyncSpeech
 
@@ -32,7 +34,7 @@ class AsyncClient:
     """Everything that the platform does, over one connection to `target`, `host:port` of the gateway.
 
     Every call has a deadline: `timeout_seconds` for questions, `work_timeout_seconds` for speech, recognition, uploads, downloads
-    and the loading of models. Every call raises VoiceboxClientError. Names of profiles and generations may leave out their
+    and the loading of models. Every call raises VoiceboxClientError. Names of profiles, generations and transcriptions may leave out their
     collection: `ann` is `profiles/ann`. Answers are the contract's own messages.
     """
 
@@ -79,19 +81,26 @@ class AsyncClient:
         request = tts_pb2.ListVoicesRequest(language=language, engine=engine)
         return list((await self._ask(self._tts.ListVoices, request)).voices)
 
-    async def transcribe(self, audio: upload.Source, **options: Unpack[requests.RecognitionOptions]) -> asr_pb2.RecognizeResponse:
+    async def transcribe(self, audio: upload.Source, **options: Unpack[RecognitionOptions]) -> asr_pb2.RecognizeResponse:
         """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
-        return await self._upload(self._asr.RecognizeUpload, audio, partial(requests.transcribe, **options))
+        config = recognition_requests.recognition(**options)
+        return await self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config))
+
+    async def transcribe_as(self, audio: upload.Source, form: TranscriptFormat, **options: Unpack[DocumentOptions]) -> str:
+        """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
+        first = recognition_requests.document_config(form, **options)
+        answer = await self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first))
+        return str(answer.body.data, "utf-8")
 
     async def listen(
         self,
         blocks: "AsyncIterable[bytes | asr_pb2.StreamControl.ValueType]",
         *,
         interim_results: bool = True,
-        **options: Unpack[requests.RecognitionOptions],
+        **options: Unpack[RecognitionOptions],
     ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
         """What is said, while it is said. `blocks` is read as the call goes on, which is never tried again."""
-        messages = _messages(requests.listen(interim_results, **options), requests.listen_piece, blocks)
+        messages = _messages(recognition_requests.listen(interim_results, **options), recognition_requests.listen_piece, blocks)
         event = asr_pb2.StreamingRecognizeResponse()
         async for event in self._live(self._asr.StreamingRecognize, messages):
             yield event
@@ -99,38 +108,87 @@ class AsyncClient:
             raise cut_short("recognition")
 
     async def create_profile(
-        self, display_name: str, profile_id: str = "", **details: Unpack[requests.ProfileDetails]
+        self, display_name: str, profile_id: str = "", **details: Unpack[profile_requests.ProfileDetails]
     ) -> catalog_pb2.Profile:
         """A new profile; the server draws its id when none is given."""
-        return await self._ask(self._catalog.CreateProfile, requests.create_profile(display_name, profile_id, **details))
+        return await self._ask(self._catalog.CreateProfile, profile_requests.create_profile(display_name, profile_id, **details))
 
     async def get_profile(self, name: str) -> catalog_pb2.Profile:
         """One profile."""
         return await self._ask(self._catalog.GetProfile, catalog_pb2.GetProfileRequest(name=requests.resource("profiles", name)))
 
-    def list_profiles(self, page_size: int = 0) -> AsyncIterator[catalog_pb2.Profile]:
-        """All profiles, newest first, a page at a time."""
-        request = catalog_pb2.ListProfilesRequest(page_size=page_size)
+    def list_profiles(self, page_size: int = 0, filter: str = "", show_deleted: bool = False) -> AsyncIterator[catalog_pb2.Profile]:
+        """All profiles, newest first, a page at a time; `filter` as the contract tells, deleted ones too when asked."""
+        request = catalog_pb2.ListProfilesRequest(page_size=page_size, filter=filter, show_deleted=show_deleted)
         return (item async for page in self._pages(self._catalog.ListProfiles, request) for item in page.profiles)
 
-    async def update_profile(self, name: str, etag: str = "", **changes: Unpack[requests.ProfileChanges]) -> catalog_pb2.Profile:
+    async def update_profile(self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]) -> catalog_pb2.Profile:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
-        return await self._ask(self._catalog.UpdateProfile, requests.update_profile(name, etag, **changes))
+        return await self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
 
     async def delete_profile(self, name: str, etag: str = "") -> None:
-        """Deletes a profile with its samples."""
+        """Deletes a profile with its samples; it can be undeleted until its purge time."""
         await self._ask(self._catalog.DeleteProfile, catalog_pb2.DeleteProfileRequest(name=requests.resource("profiles", name), etag=etag))
+
+    async def undelete_profile(self, name: str) -> catalog_pb2.Profile:
+        """Brings a deleted profile back, with its samples."""
+        return await self._ask(self._catalog.UndeleteProfile, catalog_pb2.UndeleteProfileRequest(name=requests.resource("profiles", name)))
+
+    async def duplicate_profile(self, name: str, profile_id: str = "", display_name: str = "") -> catalog_pb2.Profile:
+        """A copy of a profile, with its picture and samples."""
+        request = profile_requests.duplicate_profile(name, profile_id, display_name)
+        return await self._ask(self._catalog.DuplicateProfile, request, timeout_seconds=self._work_seconds)
+
+    async def set_avatar(self, profile: str, image: upload.Source) -> catalog_pb2.Profile:
+        """Sets a profile's picture: PNG, JPEG or WebP. Raises OSError for a path that cannot be read."""
+        return await self._upload(self._catalog.SetProfileAvatar, image, partial(profile_requests.set_avatar, profile))
+
+    async def delete_avatar(self, profile: str) -> catalog_pb2.Profile:
+        """Removes a profile's picture."""
+        request = catalog_pb2.DeleteProfileAvatarRequest(name=requests.resource("profiles", profile))
+        return await self._ask(self._catalog.DeleteProfileAvatar, request)
+
+    def avatar(self, profile: str) -> AsyncIterator[bytes]:
+        """A profile's picture, a WebP file in pieces."""
+        request = catalog_pb2.DownloadProfileAvatarRequest(name=requests.resource("profiles", profile))
+        return (part.body.data async for part in self._stream(self._catalog.DownloadProfileAvatar, request))
+
+    def export_profile(self, name: str) -> AsyncIterator[bytes]:
+        """All of a profile, a zip file in pieces."""
+        request = catalog_pb2.ExportProfileRequest(name=requests.resource("profiles", name))
+        return (part.body.data async for part in self._stream(self._catalog.ExportProfile, request))
+
+    async def import_profile(self, archive: upload.Source, profile_id: str = "") -> catalog_pb2.Profile:
+        """A profile from an exported zip file. Raises OSError for a path that cannot be read."""
+        messages = partial(profile_requests.import_profile, profile_id, requests.request_id())
+        return await self._upload(self._catalog.ImportProfile, archive, messages)
 
     async def add_sample(self, profile: str, audio: upload.Source, transcript: str = "") -> catalog_pb2.Sample:
         """Adds a recording: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
         return await self._upload(
-            self._catalog.UploadSample, audio, partial(requests.add_sample, profile, transcript, requests.request_id())
+            self._catalog.UploadSample, audio, partial(profile_requests.add_sample, profile, transcript, requests.request_id())
         )
 
     def list_samples(self, profile: str, page_size: int = 0) -> AsyncIterator[catalog_pb2.Sample]:
         """A profile's samples, oldest first, a page at a time."""
         request = catalog_pb2.ListSamplesRequest(parent=requests.resource("profiles", profile), page_size=page_size)
         return (item async for page in self._pages(self._catalog.ListSamples, request) for item in page.samples)
+
+    async def get_sample(self, name: str) -> catalog_pb2.Sample:
+        """One sample, `profiles/{profile}/samples/{sample}`."""
+        return await self._ask(self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name)))
+
+    async def update_sample(self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]) -> catalog_pb2.Sample:
+        """Changes exactly the fields that are given; fails when `etag` is given and the sample changed since."""
+        request = profile_requests.update_sample(name, etag, **changes)
+        return await self._ask(self._catalog.UpdateSample, request, timeout_seconds=self._work_seconds)
+
+    async def segment_sample(
+        self, name: str, min_seconds: float | None = None, max_seconds: float | None = None
+    ) -> list[catalog_pb2.Sample]:
+        """Cuts a long recording at its pauses; the utterances in order."""
+        request = profile_requests.segment_sample(name, min_seconds, max_seconds)
+        return list((await self._ask(self._catalog.SegmentSample, request, timeout_seconds=self._work_seconds)).samples)
 
     async def delete_sample(self, name: str) -> None:
         """Deletes `profiles/{profile}/samples/{sample}` and its audio."""
@@ -141,10 +199,13 @@ class AsyncClient:
         request = catalog_pb2.DownloadSampleAudioRequest(name=requests.resource("profiles", name), form=form)
         return (part.body.data async for part in self._stream(self._catalog.DownloadSampleAudio, request))
 
-    def list_generations(self, search: str = "", filter: str = "", page_size: int = 0) -> AsyncIterator[catalog_pb2.Generation]:
-        """The history, newest first, a page at a time; `search` and `filter` as the contract tells."""
-        request = catalog_pb2.ListGenerationsRequest(search=search, filter=filter, page_size=page_size)
-        return (item async for page in self._pages(self._catalog.ListGenerations, request) for item in page.generations)
+    def list_generations(
+        self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
+    ) -> AsyncIterator[catalog_pb2.Generation]:
+        """What was spoken, newest first unless `order_by` says otherwise; `search`, `filter` and `order_by` as the contract tells."""
+        request = catalog_pb2.ListGenerationsRequest(search=search, filter=filter, page_size=page_size, order_by=order_by)
+        pages = self._pages(self._catalog.ListGenerations, request)
+        return (item async for page in pages for item in page.generations)
 
     async def get_generation(self, name: str) -> catalog_pb2.Generation:
         """One generation."""
@@ -158,6 +219,71 @@ class AsyncClient:
     async def delete_generation(self, name: str) -> None:
         """Deletes a generation and its audio."""
         await self._ask(self._catalog.DeleteGeneration, catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)))
+
+    async def update_generation(self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]) -> catalog_pb2.Generation:
+        """Changes exactly the fields that are given; fails when `etag` is given and the generation changed since."""
+        return await self._ask(self._catalog.UpdateGeneration, history_requests.update_generation(name, etag, **changes))
+
+    async def delete_generations(self, filter: str, *, force: bool = False) -> catalog_pb2.DeleteGenerationsResponse:
+        """Counts all generations that the filter meets, `*` for all of them; with `force` they are deleted, with their audio."""
+        request = catalog_pb2.DeleteGenerationsRequest(filter=filter, force=force)
+        return await self._ask(self._catalog.DeleteGenerations, request, timeout_seconds=self._work_seconds)
+
+    async def generation_statistics(
+        self, filter: str = "", by: Group | Literal[""] = "", limit: int = 0
+    ) -> catalog_pb2.GenerationStatistics:
+        """How much was spoken: in all, and by profile, engine or day."""
+        return await self._ask(self._catalog.GetGenerationStatistics, history_requests.statistics(filter, by, limit))
+
+    def export_generations(self, filter: str = "", *, without_audio: bool = False) -> AsyncIterator[bytes]:
+        """A zip file of the history in pieces: `generations.jsonl`, and the audio."""
+        request = catalog_pb2.ExportGenerationsRequest(filter=filter, without_audio=without_audio)
+        return (part.body.data async for part in self._stream(self._catalog.ExportGenerations, request))
+
+    async def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
+        """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
+        request = history_requests.again(await self.get_generation(name), **options)
+        return AsyncSpeech(self._stream(self._tts.StreamSynthesize, request))
+
+    def list_transcriptions(
+        self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
+    ) -> AsyncIterator[catalog_pb2.Transcription]:
+        """What was heard and kept, as `list_generations`, without its utterances."""
+        request = catalog_pb2.ListTranscriptionsRequest(search=search, filter=filter, page_size=page_size, order_by=order_by)
+        pages = self._pages(self._catalog.ListTranscriptions, request)
+        return (item async for page in pages for item in page.transcriptions)
+
+    async def get_transcription(self, name: str) -> catalog_pb2.Transcription:
+        """One transcription, with its utterances."""
+        request = catalog_pb2.GetTranscriptionRequest(name=requests.resource("transcriptions", name))
+        return await self._ask(self._catalog.GetTranscription, request)
+
+    def transcription_audio(self, name: str) -> AsyncIterator[bytes]:
+        """A transcription's audio file in pieces."""
+        request = catalog_pb2.DownloadTranscriptionAudioRequest(name=requests.resource("transcriptions", name))
+        return (part.body.data async for part in self._stream(self._catalog.DownloadTranscriptionAudio, request))
+
+    async def update_transcription(self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.Transcription:
+        """Changes exactly the fields that are given; fails when `etag` is given and the transcription changed since."""
+        return await self._ask(self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes))
+
+    async def delete_transcription(self, name: str) -> None:
+        """Deletes a transcription and its audio."""
+        request = catalog_pb2.DeleteTranscriptionRequest(name=requests.resource("transcriptions", name))
+        await self._ask(self._catalog.DeleteTranscription, request)
+
+    async def get_retention_rule(self) -> catalog_pb2.RetentionRule:
+        """How long the history is kept; unset limits keep everything."""
+        return await self._ask(self._catalog.GetRetentionRule, catalog_pb2.GetRetentionRuleRequest())
+
+    async def set_retention_rule(self, keep_days: int | None = None, keep_bytes: int | None = None) -> catalog_pb2.RetentionRule:
+        """Sets how long the history is kept; None keeps everything."""
+        return await self._ask(self._catalog.UpdateRetentionRule, history_requests.retention_rule(keep_days, keep_bytes))
+
+    async def apply_retention(self, *, force: bool = False) -> catalog_pb2.ApplyRetentionResponse:
+        """Counts what the rule no longer keeps; with `force` it is deleted."""
+        request = catalog_pb2.ApplyRetentionRequest(force=force)
+        return await self._ask(self._catalog.ApplyRetention, request, timeout_seconds=self._work_seconds)
 
     async def list_models(self, host: ModelHost) -> list[models_pb2.Model]:
         """The models of tts or asr, the default first."""

@@ -16,6 +16,8 @@ VERBS = {
     "transcribe": "Tell what is said in recordings.",
     "profiles": "Keep voices, and the recordings that they are made from.",
     "history": "Find what was spoken before.",
+    "transcriptions": "Find what was heard and kept before.",
+    "retention": "Say how long the history is kept.",
     "voices": "List the built-in voices.",
     "models": "List, load, unload and download models.",
     "health": "Tell which services answer.",

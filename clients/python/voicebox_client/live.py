@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .requests import RecognitionOptions
+from .recognition_requests import RecognitionOptions
 from .upload import Readable
 
 BLOCK_SECONDS = 0.1

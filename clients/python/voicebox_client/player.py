@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,29 @@ PLAYERS: Mapping[str, str] = {
     "play": "play -q -t raw -e signed -b 16 -r {rate} -c 1 -",
     "ffplay": "ffplay -nodisp -autoexit -loglevel error -f s16le -ar {rate} -i pipe:0",
 }
+
+# Each plays a file of any container.
+FILE_PLAYERS: Mapping[str, str] = {
+    "pw-play": "pw-play",
+    "paplay": "paplay",
+    "play": "play -q",
+    "ffplay": "ffplay -nodisp -autoexit -loglevel error",
+}
+
+
+def find_file_player() -> list[str]:
+    """The words before the path of a file to be played. Raises click.ClickException when no such player is installed."""
+    name = next((name for name in FILE_PLAYERS if shutil.which(name)), None)
+    if name is None:
+        raise click.ClickException(f"No player is installed: install one of {', '.join(FILE_PLAYERS)}, or write to a file with -o.")
+    return FILE_PLAYERS[name].split()
+
+
+def play_file(path: Path) -> None:
+    """Plays a file to its end. Raises click.ClickException when no player is installed, or it fails."""
+    words = find_file_player()
+    if code := subprocess.run([*words, str(path)], check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        raise click.ClickException(f"The player {words[0]} failed with code {code}.")
 
 
 def find_player() -> str:

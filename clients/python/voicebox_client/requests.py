@@ -1,13 +1,9 @@
 """What is asked, as protos: pure functions that the sync and the async client share."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, Unpack
 
-from google.api import httpbody_pb2
-from google.protobuf import field_mask_pb2
-from voicebox.asr.v1 import asr_pb2
-from voicebox.catalog.v1 import catalog_pb2
 from voicebox.tts.v1 import tts_pb2
 
 Encoding = Literal["wav", "flac", "ogg", "mp3", "pcm"]
@@ -41,30 +37,6 @@ class SpeechOptions(TypedDict, total=False):
     request_id: str  # a UUID4; drawn when left out
     skip_history: bool  # True: no record is kept
     ahead_seconds: float  # how far the server may run ahead of real time, 1 to 86400; AS_FAST_AS_IT_CAN fills a file; default its own, 15
-
-
-class RecognitionOptions(TypedDict, total=False):
-    """How something is heard."""
-
-    sample_rate_hz: int  # of headerless s16le samples; left out for files, which tell it themselves
-    channel_count: int  # of headerless samples, 1 to 8
-    language: str  # BCP 47
-    word_offsets: bool  # True: tell each word's time
-
-
-class ProfileDetails(TypedDict, total=False):
-    """What a profile may tell besides its name."""
-
-    language: str  # BCP 47, default en-US
-    description: str
-    labels: Mapping[str, str]
-    consent_statement: str  # how and when the speaker agreed
-
-
-class ProfileChanges(ProfileDetails, total=False):
-    """The fields of a profile that can change."""
-
-    display_name: str
 
 
 def request_id() -> str:
@@ -126,51 +98,3 @@ def _voice(options: SpeechOptions) -> tts_pb2.VoiceSelection | None:
         reference = tts_pb2.InlineReference(audio=options["reference"], transcript=options.get("reference_transcript", ""))
         return tts_pb2.VoiceSelection(reference=reference)
     return None
-
-
-def recognition(**options: Unpack[RecognitionOptions]) -> asr_pb2.RecognitionConfig:
-    """Headerless samples when their rate is given, else a file that is recognised by its first bytes."""
-    headerless = "sample_rate_hz" in options
-    encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE if headerless else asr_pb2.AUDIO_ENCODING_UNSPECIFIED
-    return asr_pb2.RecognitionConfig(encoding=encoding, **options)
-
-
-def transcribe(pieces: Iterator[bytes], **options: Unpack[RecognitionOptions]) -> Iterator[asr_pb2.RecognizeUploadRequest]:
-    """The messages of an upload; the first one carries the config."""
-    first = httpbody_pb2.HttpBody(data=next(pieces, b""))
-    yield asr_pb2.RecognizeUploadRequest(config=recognition(**options), audio=first)
-    for piece in pieces:
-        yield asr_pb2.RecognizeUploadRequest(audio=httpbody_pb2.HttpBody(data=piece))
-
-
-def listen(interim_results: bool, **options: Unpack[RecognitionOptions]) -> asr_pb2.StreamingRecognizeRequest:
-    """The first message of a live stream."""
-    config = asr_pb2.StreamingConfig(recognition=recognition(**options), interim_results=interim_results)
-    return asr_pb2.StreamingRecognizeRequest(config=config)
-
-
-def listen_piece(piece: "bytes | asr_pb2.StreamControl.ValueType") -> asr_pb2.StreamingRecognizeRequest:
-    """A later message: samples or a control."""
-    if isinstance(piece, bytes):
-        return asr_pb2.StreamingRecognizeRequest(audio=piece)
-    return asr_pb2.StreamingRecognizeRequest(control=piece)
-
-
-def create_profile(display_name: str, profile_id: str, **details: Unpack[ProfileDetails]) -> catalog_pb2.CreateProfileRequest:
-    """With a fresh request id."""
-    profile = catalog_pb2.Profile(display_name=display_name, **details)
-    return catalog_pb2.CreateProfileRequest(profile=profile, profile_id=profile_id, request_id=request_id())
-
-
-def update_profile(name: str, etag: str, **changes: Unpack[ProfileChanges]) -> catalog_pb2.UpdateProfileRequest:
-    """Changes exactly the fields that are given, also to empty values."""
-    profile = catalog_pb2.Profile(name=resource("profiles", name), etag=etag, **changes)
-    return catalog_pb2.UpdateProfileRequest(profile=profile, update_mask=field_mask_pb2.FieldMask(paths=sorted(changes)))
-
-
-def add_sample(profile: str, transcript: str, id_: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.UploadSampleRequest]:
-    """The messages of an upload; the first one names the profile."""
-    first = httpbody_pb2.HttpBody(data=next(pieces, b""))
-    yield catalog_pb2.UploadSampleRequest(parent=resource("profiles", profile), transcript=transcript, request_id=id_, audio=first)
-    for piece in pieces:
-        yield catalog_pb2.UploadSampleRequest(audio=httpbody_pb2.HttpBody(data=piece))

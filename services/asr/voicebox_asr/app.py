@@ -1,9 +1,7 @@
 """Puts the asr service together: the only place where its parts meet."""
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -11,22 +9,42 @@ import grpc
 from prometheus_client import CollectorRegistry
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
+from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox_kit import plugins
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
+from voicebox_models.choosing import Chosen, choose
+from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
 from voicebox_sound.decoder import open_decoder
 
+from .catalog import Catalog
 from .engine import Engine
+from .files import FileRecognizer
+from .keeping import Keeping
+from .openai import OpenAiTranscriptionServicer
 from .recognition import Recognizer
 from .servicer import SpeechToTextServicer
 from .settings import Settings
+from .space import Space
+from .speakers import SpeakerEngine
 
 ENGINES = "voicebox.asr.engines"
-NAMES = ("voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE)
+SPEAKERS = "voicebox.asr.speakers"
+NAMES = ("voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiTranscriptionService")
 
-log = logging.getLogger(__name__)
+CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
+"""A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
+
+PREFERRED = ("whisper", "pocketsphinx")
+"""The engines that ASR_ENGINE=auto tries first: the first one that has a model here is the default."""
+
+STREAMS = {"pocketsphinx": 2}
+"""Calls that an engine hears at once, when ASR_STREAMS leaves it open: a core is busy with each of pocketsphinx's."""
+
+BATCHED_STREAMS = 16
+"""The same for an engine that decodes its callers' sound together."""
 
 
 @asynccontextmanager
@@ -34,31 +52,35 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The asr service, serving until the block ends."""
     settings = Settings.read(env)
     registry = CollectorRegistry()
-    engine: Engine = plugins.load(ENGINES, settings.engine)(settings.device)
-    with ThreadPoolExecutor(settings.streams + 2, thread_name_prefix="asr") as executor:
-        async with open_decoder() as decoder:
-            models = Models([engine], executor)
-            recognizer = Recognizer(engine, executor, Permits(settings.streams, settings.queue, registry), registry)
+    setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub)
+    chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
+    streams = settings.streams or STREAMS.get(chosen.default.engine.name, BATCHED_STREAMS)
+    speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
+    with ThreadPoolExecutor(streams + 2, thread_name_prefix="asr") as executor, ThreadPoolExecutor(4, "models") as model_executor:
+        models = Models("asr", chosen.families, chosen.default, model_executor, registry, settings.model_limits)
+        async with (
+            models.running(),
+            grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
+            open_decoder() as decoder,
+        ):
+            recognizer = Recognizer(models, executor, Permits(streams, settings.queue, registry), registry)
+            space = Space()
+            keeping = Keeping(Catalog(channel), space)
+            files = FileRecognizer(recognizer, decoder, speaker_engine, keeping)
+            speech = SpeechToTextServicer(recognizer, decoder, files, keeping, settings.idle_seconds)
             service = Service(
                 names=NAMES,
                 address=settings.address,
                 metrics_address=settings.metrics_address,
-                register=partial(_register, SpeechToTextServicer(recognizer, decoder, settings.idle_seconds), ModelServicer(models)),
-                load=partial(_load, engine, executor),
+                register=partial(_register, speech, OpenAiTranscriptionServicer(recognizer, decoder, space), ModelServicer(models)),
+                load=models.load_default,
                 registry=registry,
             )
-            try:
-                async with serving("asr", service, settings.grace_seconds) as running:
-                    yield running
-            finally:
-                await asyncio.get_running_loop().run_in_executor(executor, engine.unload)
+            async with serving("asr", service, settings.grace_seconds) as running:
+                yield running
 
 
-async def _load(engine: Engine, executor: Executor) -> None:
-    await asyncio.get_running_loop().run_in_executor(executor, engine.load)
-    log.info("engine %s is loaded on %s, model %s", engine.name, engine.device, engine.model.name)
-
-
-def _register(speech: SpeechToTextServicer, models: ModelServicer, server: grpc.aio.Server) -> None:
+def _register(speech: SpeechToTextServicer, openai: OpenAiTranscriptionServicer, models: ModelServicer, server: grpc.aio.Server) -> None:
     asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(speech, server)
+    openai_pb2_grpc.add_OpenAiTranscriptionServiceServicer_to_server(openai, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)

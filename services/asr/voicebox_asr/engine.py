@@ -1,6 +1,8 @@
 """What a speech-to-text engine is."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -14,9 +16,84 @@ Samples = NDArray[np.float32]
 """Mono audio at SAMPLE_RATE_HZ, shape (samples,), in [-1, 1]."""
 
 
+class Task(StrEnum):
+    """What to write down: what is said, or what it means in English."""
+
+    TRANSCRIBE = "transcribe"
+    TRANSLATE = "translate"
+
+
+@dataclass(frozen=True)
+class Jsgf:
+    """A grammar in the JSpeech Grammar Format 1.0."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """A grammar that is a list of phrases, any of which may be said."""
+
+    phrases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the model searches; None and () are the engine's own defaults. Thresholds as in the paper on Whisper, section 4.5."""
+
+    beam_size: int | None = None
+    temperatures: tuple[float, ...] = ()
+    compression_ratio_threshold: float | None = None
+    log_probability_threshold: float | None = None
+    no_speech_threshold: float | None = None
+    condition_on_previous_text: bool = False
+
+
+@dataclass(frozen=True)
+class VoiceDetection:
+    """How speech is told from silence: `off` leaves nothing out of a file; `threshold` is a probability, None for the detector's own."""
+
+    off: bool = False
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to recognise. An engine is asked for nothing that its capabilities leave out.
+
+    `language` is one of the model's; empty: detect it.
+    """
+
+    language: str = ""
+    multilingual: bool = False
+    task: Task = Task.TRANSCRIBE
+    prompt: str = ""
+    hotwords: tuple[str, ...] = ()
+    grammar: Jsgf | Phrases | None = None
+    decoding: Decoding = Decoding()
+    voice_detection: VoiceDetection = VoiceDetection()
+    word_times: bool = False
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can honour of Options, how long an utterance it can hear, and how much of one it adapts to before it hears it."""
+
+    detects_language: bool
+    multilingual: bool
+    translates: bool
+    prompts: bool
+    hotwords: bool
+    grammars: bool
+    decoding: bool
+    voice_threshold: bool
+    longest_utterance_seconds: float
+    preview_seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class Word:
-    """A word that was heard, in seconds from the utterance's first sample."""
+    """A word that was heard, in seconds from the sound's first sample."""
 
     text: str
     start_seconds: float
@@ -25,12 +102,34 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """What the engine tells of a result besides its text; None where it does not tell."""
+
+    no_speech_probability: float | None = None
+    average_log_probability: float | None = None
+    compression_ratio: float | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
 class Heard:
-    """What an utterance said; `confidence` is 0 to 1, None where the engine does not tell."""
+    """What an utterance said; `confidence` is 0 to 1, None where the engine does not tell; `language` is BCP 47."""
 
     text: str
     confidence: float | None
     words: tuple[Word, ...]
+    language: str = ""
+    language_probability: float | None = None
+    scores: Scores = Scores()
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of a file in which something was said. Its times and its words' times are seconds from the file's first sample."""
+
+    heard: Heard = field(repr=False)
+    start_seconds: float
+    end_seconds: float
 
 
 class VoiceActivity(Protocol):
@@ -45,19 +144,20 @@ class VoiceActivity(Protocol):
 
 
 class Session(Protocol):
-    """One stream's state: utterances one after the other. Used by one thread at a time."""
+    """One live stream's state: utterances one after the other. Used by one thread at a time."""
 
     def begin(self, preview: Samples) -> None:
-        """Begin an utterance. `preview` is what is known of its sound so far, all of it or its first second.
+        """Begin an utterance. `preview` is what is known of its sound so far: `preview_seconds` of it, or all, or less for a quick interim.
 
         It serves to adapt to speaker and channel and is not heard by this: feed it too.
+        May be called again before `end`, when more is known: what was fed is forgotten then.
         """
 
     def feed(self, samples: Samples) -> None:
         """Hear more of it, and return when that is done. Callers feed half a second at most, so that they can stop in between."""
 
-    def interim(self) -> str:
-        """What it sounds like so far."""
+    def interim(self) -> Heard:
+        """What it sounds like so far; words may come without times that mean anything."""
 
     def end(self) -> Heard:
         """End it and tell what it said."""
@@ -69,14 +169,44 @@ class Session(Protocol):
         """Free what the session holds. Called once, while nothing else runs."""
 
 
+class Reader(Protocol):
+    """One file's state. Used by one thread at a time. It holds a few stretches of sound at once, however long the file is."""
+
+    def hear(self, samples: Samples) -> Iterator[Passage | None]:
+        """Take the next samples; yields the passages that are done, in order, and None after each step of work, where a caller can stop."""
+
+    def finish(self) -> Iterator[Passage | None]:
+        """The file ends; yields as `hear` does."""
+
+    @property
+    def speech_seconds(self) -> float:
+        """How much of the sound so far was taken for speech."""
+
+    def interrupt(self) -> None:
+        """As in Session."""
+
+    def close(self) -> None:
+        """As in Session."""
+
+
 class Engine(Loadable, Protocol):
-    """A recogniser. Blocking, thread-safe, and knows nothing of gRPC or asyncio. Its entry point is called with the device's name."""
+    """A recogniser of one model. Blocking, thread-safe, and knows nothing of gRPC or asyncio.
 
-    def open(self, language: str) -> Session:
-        """Begin a stream; `language` is one of its model's, empty for the first of them. Loads the model when that is needed.
+    Found through the families of the entry points `voicebox.asr.engines`, which are called with a voicebox_models.engine.Setup.
+    """
 
-        Raises InvalidField("config.language") when the engine has no such language.
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can honour; known before it is loaded."""
+
+    def open(self, options: Options) -> Session:
+        """Begin a live stream. Loads the model when that is needed.
+
+        Raises InvalidField("config.grammar...") for a grammar that cannot be used.
         """
 
-    def voice_activity(self) -> VoiceActivity:
-        """A fresh detector for one stream."""
+    def read(self, options: Options) -> Reader:
+        """Begin a file; the rest as in `open`."""
+
+    def voice_activity(self, detection: VoiceDetection) -> VoiceActivity:
+        """A fresh detector for one live stream."""

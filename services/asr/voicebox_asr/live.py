@@ -1,74 +1,85 @@
 """Recognises speech while it is spoken."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from .engine import SAMPLE_RATE_HZ, Heard, Samples, Session
+from .interims import Interims
+from .reading import shifted
 from .segmentation import Began, Ended, Segment, Segmenter, Sound
-from .utterance import Utterance, place
-
-PREVIEW_SAMPLES = SAMPLE_RATE_HZ
-"""An utterance is heard once 1 s of it is there, for the engine to adapt to: pocketsphinx has a WER of 0.21 then, 0.49 otherwise."""
+from .utterance import Utterance
 
 STEP_SAMPLES = SAMPLE_RATE_HZ // 2
-
-PIECE_SAMPLES = SAMPLE_RATE_HZ // 10
-"""How finely the sound is looked at: so late may an event be."""
-
-INTERIM_SAMPLES = SAMPLE_RATE_HZ * 3 // 20
-"""How much more is heard, at least, before the next interim: with pieces of 0.1 s, one comes every 0.2 s."""
 
 
 @dataclass(frozen=True)
 class SpeechBegan:
-    """Speech began, so many seconds from the stream's start."""
+    """Speech began, so many seconds from the stream's start; `channel` as in Utterance."""
 
     at_seconds: float
+    channel: int = 0
 
 
 @dataclass(frozen=True)
 class SpeechEnded:
-    """Speech ended, so many seconds from the stream's start."""
+    """Speech ended, so many seconds from the stream's start; `channel` as in Utterance."""
 
     at_seconds: float
+    channel: int = 0
 
 
 @dataclass(frozen=True)
 class Interim:
-    """What the running utterance sounds like so far."""
+    """What the running utterance sounds like so far. Later interims begin with `stable`, too. `lag_seconds` of sound wait to be heard."""
 
     utterance: Utterance
+    stable: str
+    lag_seconds: float
 
 
 @dataclass(frozen=True)
 class Final:
-    """What an utterance said."""
+    """What an utterance said. `lag_seconds` of sound wait to be heard."""
 
     utterance: Utterance
+    lag_seconds: float
 
 
 Event = SpeechBegan | SpeechEnded | Interim | Final
 
 
-class LiveRecognizer:
-    """One stream: samples in, events out, finals as soon as an utterance ends."""
+@dataclass(frozen=True)
+class Place:
+    """Where in a stream a recogniser stands: its channel, how utterances are counted, and how much sound waits to be heard, in seconds."""
 
-    def __init__(self, session: Session, segmenter: Segmenter, interim_results: bool) -> None:
+    next_index: Callable[[], int]
+    lag_seconds: Callable[[], float]
+    channel: int = 0
+
+
+class LiveRecognizer:
+    """One channel of a stream: samples in, events out, finals as soon as an utterance ends.
+
+    An utterance is heard once `preview_seconds` of it are there, for the engine to adapt to: with 1 s pocketsphinx has a WER of 0.21,
+    0.49 without. Where interims are wanted it is heard at once, and once more when the preview is there.
+    """
+
+    def __init__(self, session: Session, segmenter: Segmenter, preview_seconds: float, interims: Interims | None, place: Place) -> None:
         self._session = session
         self._segmenter = segmenter
-        self._interim_results = interim_results
+        self._preview_samples = round(preview_seconds * SAMPLE_RATE_HZ)
+        self._interims = interims
+        self._place = place
         self._began = Began(0.0, 0.0)
+        self._index = 0
         self._preview: list[Samples] | None = []
-        self._unreported = 0
-        self._interim = ""
-        self.finals = 0
+        self._is_heard = False
 
     def hear(self, samples: Samples) -> Iterator[Event]:
-        """Take the next samples, shape (n,); yields the events that they bring, each as soon as it is known."""
-        for start in range(0, samples.size, PIECE_SAMPLES):
-            yield from self._follow(self._segmenter.push(samples[start : start + PIECE_SAMPLES]))
+        """Take the next samples, shape (n,), 0.1 s or less for punctual interims; yields the events that they bring as they are known."""
+        yield from self._follow(self._segmenter.push(samples))
 
     def end_utterance(self) -> Iterator[Event]:
         """End the running utterance now, if there is one."""
@@ -78,53 +89,81 @@ class LiveRecognizer:
         """The stream ends: end the running utterance."""
         yield from self._follow(self._segmenter.finish())
 
+    def interrupt(self) -> None:
+        """As in Session."""
+        self._session.interrupt()
+
+    def close(self) -> None:
+        """As in Session."""
+        self._session.close()
+
+    @property
+    def interims_dropped(self) -> int:
+        """How many interims were left out because the recogniser was behind."""
+        return self._interims.dropped if self._interims else 0
+
     def _follow(self, segments: Iterator[Segment]) -> Iterator[Event]:
         for segment in segments:
             match segment:
                 case Began():
-                    self._began, self._preview, self._unreported, self._interim = segment, [], 0, ""
-                    yield SpeechBegan(segment.speech_seconds)
+                    self._begin_utterance(segment)
+                    yield SpeechBegan(segment.speech_seconds, self._place.channel)
                 case Sound():
-                    yield from self._hear(segment.samples)
+                    self._hear(segment.samples)
+                    yield from self._next_interim()
                 case Ended():
-                    yield SpeechEnded(segment.speech_seconds)
+                    yield SpeechEnded(segment.speech_seconds, self._place.channel)
                     yield self._final(segment)
 
-    def _hear(self, samples: Samples) -> Iterator[Event]:
-        if self._preview is None:
-            self._feed(samples)
-        else:
-            self._preview.append(samples)
-            if sum(piece.size for piece in self._preview) < PREVIEW_SAMPLES:
-                return
-            self._begin(self._preview)
-        if self._interim_results and self._unreported >= INTERIM_SAMPLES:
-            yield from self._changed()
+    def _begin_utterance(self, began: Began) -> None:
+        self._began, self._index = began, self._place.next_index()
+        self._preview, self._is_heard = [], False
+        if self._interims:
+            self._interims.begin()
 
-    def _begin(self, preview: list[Samples]) -> None:
-        sound = np.concatenate(preview)
-        self._preview = None
+    def _hear(self, samples: Samples) -> None:
+        if self._interims:
+            self._interims.heard(samples.size / SAMPLE_RATE_HZ)
+        if self._preview is not None:
+            self._preview.append(samples)
+            if sum(piece.size for piece in self._preview) >= self._preview_samples:
+                self._settle()
+            elif self._is_heard:
+                self._feed(samples)
+            elif self._interims and self._interims.in_time(self._place.lag_seconds()):
+                self._begin(self._preview)
+        else:
+            self._feed(samples)
+
+    def _settle(self) -> None:
+        """The preview is as long as it will be."""
+        if self._preview is not None:
+            self._begin(self._preview)
+            self._preview = None
+            if self._interims:
+                self._interims.settle()
+
+    def _begin(self, pieces: list[Samples]) -> None:
+        sound = np.concatenate(pieces)
         self._session.begin(sound)
         self._feed(sound)
+        self._is_heard = True
 
     def _feed(self, samples: Samples) -> None:
         for start in range(0, samples.size, STEP_SAMPLES):
             self._session.feed(samples[start : start + STEP_SAMPLES])
-        self._unreported += samples.size
 
-    def _changed(self) -> Iterator[Interim]:
-        self._unreported = 0
-        text = self._session.interim()
-        if text and text != self._interim:
-            self._interim = text
-            yield Interim(self._place(Heard(text, None, ()), self._segmenter.seconds))
+    def _next_interim(self) -> Iterator[Interim]:
+        if self._interims and self._is_heard:
+            lag_seconds = self._place.lag_seconds()
+            if found := self._interims.next(self._session.interim, lag_seconds):
+                heard, stable = found
+                yield Interim(self._utterance(heard, self._segmenter.seconds), stable, lag_seconds)
 
     def _final(self, ended: Ended) -> Final:
-        if self._preview is not None:
-            self._begin(self._preview)
-        final = Final(self._place(self._session.end(), ended.speech_seconds))
-        self.finals += 1
-        return final
+        self._settle()
+        return Final(self._utterance(self._session.end(), ended.speech_seconds), self._place.lag_seconds())
 
-    def _place(self, heard: Heard, end_seconds: float) -> Utterance:
-        return place(heard, self.finals, self._began.sound_seconds, self._began.speech_seconds, end_seconds)
+    def _utterance(self, heard: Heard, end_seconds: float) -> Utterance:
+        placed = shifted(heard, self._began.sound_seconds)
+        return Utterance(self._index, placed, self._began.speech_seconds, end_seconds, self._place.channel)

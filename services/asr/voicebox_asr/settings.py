@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
+from voicebox_models.choosing import AUTO, Wish
+from voicebox_models.hub import Hub
+from voicebox_models.residency import Limits
+from voicebox_models.settings import hub, models_folder
 
 
 @dataclass(frozen=True)
@@ -13,22 +18,46 @@ class Settings:
 
     address: str
     metrics_address: str
+    catalog_address: str
     grace_seconds: float
-    engine: str
+    wish: Wish
     device: str
+    compute_type: str
+    models_folder: Path
+    hub: Hub
+    model_limits: Limits
     streams: int
+    """0 leaves it to the engine."""
     queue: int
     idle_seconds: float
+    speaker_engine: str
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
         return cls(
             address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
             metrics_address=variables.address(env, "ASR_METRICS_ADDRESS", "127.0.0.1:9092"),
+            catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             grace_seconds=grace_seconds(env),
-            engine=variables.text(env, "ASR_ENGINE", "pocketsphinx"),
-            device=variables.text(env, "ASR_DEVICE", "auto"),
-            streams=variables.integer(env, "ASR_STREAMS", 2, 1, 1024),
+            wish=Wish(
+                engine=variables.text(env, "ASR_ENGINE", AUTO),
+                more=_names(variables.text(env, "ASR_MORE_ENGINES", "")),
+                model=variables.text(env, "ASR_MODEL", ""),
+            ),
+            device=variables.text(env, "ASR_DEVICE", AUTO),
+            compute_type=variables.text(env, "ASR_COMPUTE_TYPE", AUTO),
+            models_folder=models_folder(env),
+            hub=hub(env),
+            model_limits=Limits(
+                variables.integer(env, "ASR_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
+                variables.seconds(env, "ASR_MODEL_TTL_SECONDS", 0.0),
+            ),
+            streams=0 if variables.text(env, "ASR_STREAMS", AUTO) == AUTO else variables.integer(env, "ASR_STREAMS", 0, 0, 1024),
             queue=variables.integer(env, "ASR_QUEUE", 16, 0, 100_000),
             idle_seconds=variables.seconds(env, "ASR_IDLE_SECONDS", 300.0, 0.1),
+            speaker_engine=variables.text(env, "ASR_SPEAKER_ENGINE", "ge2e"),
         )
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name for name in map(str.strip, listed.split(",")) if name)

@@ -8,7 +8,7 @@ from voicebox_kit.errors import InvalidField, Unavailable
 from voicebox_sound.decoder import Decoder
 from voicebox_sound.errors import AudioError, DecoderUnavailable, Reason
 from voicebox_sound.limits import Limits
-from voicebox_sound.pcm import SampleJoiner, downmix, from_s16le
+from voicebox_sound.pcm import Frames, SampleJoiner, downmix, from_s16le
 from voicebox_sound.resample import Resampler
 
 from .engine import SAMPLE_RATE_HZ, Samples
@@ -25,12 +25,18 @@ class Pcm:
     channel_count: int
 
 
-async def samples(blocks: AsyncIterator[bytes], pcm: Pcm | None, decoder: Decoder, limits: Limits) -> AsyncGenerator[Samples]:
-    """Mono samples at the engines' rate, as the bytes come; `pcm` is None for files in a container.
+async def samples(
+    blocks: AsyncIterator[bytes], pcm: Pcm | None, decoder: Decoder, limits: Limits, *, separate: bool = False
+) -> AsyncGenerator[Samples | Frames]:
+    """Mono samples at the engines' rate, as the bytes come; `pcm` is None for files in a container. When `separate`, all channels: Frames.
 
     Raises InvalidField("audio") with the decoder's reason for audio that is not taken, and what `blocks` raises.
     """
-    pieces = decoder.stream(blocks, SAMPLE_RATE_HZ, limits) if pcm is None else _converted(blocks, pcm, limits)
+    pieces = (
+        decoder.stream(blocks, SAMPLE_RATE_HZ, limits, separate=separate)
+        if pcm is None
+        else _converted(blocks, pcm, limits, separate=separate)
+    )
     try:
         async with aclosing(pieces):
             async for piece in pieces:
@@ -41,17 +47,19 @@ async def samples(blocks: AsyncIterator[bytes], pcm: Pcm | None, decoder: Decode
         raise InvalidField("audio", error.sentence, error.reason) from error
 
 
-async def _converted(blocks: AsyncIterator[bytes], pcm: Pcm, limits: Limits) -> AsyncGenerator[Samples]:
+async def _converted(blocks: AsyncIterator[bytes], pcm: Pcm, limits: Limits, *, separate: bool) -> AsyncGenerator[Samples | Frames]:
     """Headerless audio is no file format, so no decoder is needed. A frame that is cut short at the very end is left out."""
     frame_bytes = 2 * pcm.channel_count
-    joiner, resampler = SampleJoiner(frame_bytes), Resampler(pcm.sample_rate_hz, SAMPLE_RATE_HZ)
+    joiner = SampleJoiner(frame_bytes)
+    resampler = Resampler(pcm.sample_rate_hz, SAMPLE_RATE_HZ, pcm.channel_count if separate else None)
     frames = 0
     async for block in blocks:
         for start in range(0, len(block), PIECE_BYTES):
             piece = joiner.push(block[start : start + PIECE_BYTES])
             frames += len(piece) // frame_bytes
             _check_length(frames, pcm, limits)
-            yield resampler.push(downmix(from_s16le(piece).reshape(-1, pcm.channel_count)))
+            sound = from_s16le(piece).reshape(-1, pcm.channel_count)
+            yield resampler.push(sound if separate else downmix(sound))
     if not frames:
         raise AudioError(Reason.AUDIO_EMPTY, "There is no audio.")
     yield resampler.finish()

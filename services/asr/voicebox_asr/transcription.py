@@ -1,56 +1,125 @@
-"""Recognises a whole file, utterance by utterance."""
+"""Recognises a whole file, which is read as it is heard."""
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 
-import numpy as np
+from voicebox_sound.pcm import Frames
 
-from .engine import SAMPLE_RATE_HZ, Samples, Session
-from .segmentation import Began, Ended, Segment, Segmenter, Sound
-from .utterance import Utterance, place
+from .channels import ChannelPassage, ChannelReader
+from .diarization import Diarizer
+from .engine import SAMPLE_RATE_HZ, Engine, Heard, Options, Samples
+from .notices import Notice, doubts
+from .recognition import Recognizer
+from .repetition import without_loops
+from .utterance import Utterance
 
-STEP_SAMPLES = SAMPLE_RATE_HZ // 2
 
+@dataclass(frozen=True)
+class Transcript:
+    """All that was heard in a file, and how long it took; the wait for a permit is left out.
 
-class Transcriber:
-    """One file's utterances. It holds one utterance of sound at a time, however long the file is.
-
-    Unlike a live stream, each utterance is known to its end before it is heard: the engine adapts to all of it.
+    `language` is the most frequent one by its sound; `language_probability` is None where it was not detected.
     """
 
-    def __init__(self, session: Session, segmenter: Segmenter) -> None:
-        self._session = session
-        self._segmenter = segmenter
-        self._sound: list[Samples] = []
-        self._began = Began(0.0, 0.0)
-        self._count = 0
+    utterances: tuple[Utterance, ...]
+    language: str
+    language_probability: float | None
+    audio_seconds: float
+    speech_seconds: float
+    recognition_seconds: float
+    notices: tuple[Notice, ...] = ()
 
-    def hear(self, samples: Samples) -> Iterator[Utterance | None]:
-        """Take the next samples; yields the utterances that end in them, and None after each step of work, where a caller can stop."""
-        yield from self._follow(self._segmenter.push(samples))
+    @property
+    def speaker_count(self) -> int:
+        """How many speakers were told apart; 0 when that was not asked."""
+        return len({utterance.speaker for utterance in self.utterances if utterance.speaker})
 
-    def finish(self) -> Iterator[Utterance | None]:
-        """The file ends; yields as `hear` does."""
-        yield from self._follow(self._segmenter.finish())
 
-    def _follow(self, segments: Iterator[Segment]) -> Iterator[Utterance | None]:
-        for segment in segments:
-            match segment:
-                case Began():
-                    self._began = segment
-                case Sound():
-                    self._sound.append(segment.samples)
-                case Ended():
-                    yield from self._recognise(segment)
+@dataclass(frozen=True)
+class SpeakerSearch:
+    """Who is to be told apart: `fewest` to `most` people. A diarizer serves one file."""
 
-    def _recognise(self, ended: Ended) -> Iterator[Utterance | None]:
-        length = round((ended.sound_seconds - self._began.sound_seconds) * SAMPLE_RATE_HZ)
-        sound = np.concatenate(self._sound)[:length]
-        self._sound = []
-        self._session.begin(sound)
-        for start in range(0, sound.size, STEP_SAMPLES):
-            self._session.feed(sound[start : start + STEP_SAMPLES])
-            yield None
-        heard = self._session.end()
-        if heard.text:
-            yield place(heard, self._count, self._began.sound_seconds, self._began.speech_seconds, ended.speech_seconds)
-            self._count += 1
+    diarizer: Diarizer
+    fewest: int
+    most: int
+
+
+async def transcribe(
+    recognizer: Recognizer,
+    engine: Engine,
+    sound: AsyncIterator[Samples | Frames],
+    options: Options,
+    speakers: SpeakerSearch | None = None,
+    tell: Callable[[Heard], None] | None = None,
+) -> Transcript:
+    """The utterances of a file, in the order of their beginnings, with speakers when these are searched. Raises what `sound` raises.
+
+    `tell` is told what is heard as soon as it is, before loops are cut out of it.
+    """
+    heard: list[ChannelPassage] = []
+
+    async def hear(work: Iterator[ChannelPassage | None]) -> None:
+        async for found in recognizer.run(reader, work):
+            if found:
+                heard.append(found)
+                if tell:
+                    tell(found.passage.heard)
+
+    audio_samples = 0
+    async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as reader:
+        began = time.perf_counter()
+        async for samples in sound:
+            await hear(reader.hear(samples))
+            if speakers:
+                await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.hear(samples)))
+            recognizer.count(samples)
+            audio_samples += samples.shape[0]
+        await hear(reader.finish())
+        utterances, loops = await asyncio.to_thread(without_loops, _in_order(heard))
+        utterances = tuple(replace(utterance, index=index) for index, utterance in enumerate(utterances))
+        notices = (*loops, *doubts(utterances, options.decoding))
+        if speakers:
+            work = speakers.diarizer.finish(utterances, speakers.fewest, speakers.most)
+            utterances = tuple([utterance async for utterance in recognizer.run(speakers.diarizer, work)])
+        took = time.perf_counter() - began
+    language, probability = _language(utterances)
+    return Transcript(
+        utterances,
+        language or options.language,
+        probability,
+        audio_samples / SAMPLE_RATE_HZ,
+        reader.speech_seconds,
+        took,
+        notices,
+    )
+
+
+async def _exhaust(steps: AsyncGenerator[None]) -> None:
+    async with aclosing(steps):
+        async for _ in steps:
+            pass
+
+
+def _in_order(heard: Iterable[ChannelPassage]) -> tuple[Utterance, ...]:
+    passages = sorted(heard, key=lambda each: (each.passage.start_seconds, each.channel))
+    return tuple(
+        Utterance(index, each.passage.heard, each.passage.start_seconds, each.passage.end_seconds, each.channel)
+        for index, each in enumerate(passages)
+    )
+
+
+def _language(utterances: Sequence[Utterance]) -> tuple[str, float | None]:
+    """The language that is spoken longest, and how sure the model is of it."""
+    seconds: Counter[str] = Counter()
+    for utterance in utterances:
+        seconds[utterance.heard.language] += utterance.end_seconds - utterance.start_seconds  # type: ignore[assignment]  # floats count too
+    if not seconds:
+        return "", None
+    language = seconds.most_common(1)[0][0]
+    told = [each.heard.language_probability for each in utterances if each.heard.language == language]
+    probabilities = [probability for probability in told if probability is not None]
+    return language, sum(probabilities) / len(probabilities) if probabilities else None

@@ -1,8 +1,8 @@
 """Puts the catalog together: the only place where its parts meet."""
 
-import asyncio
+import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -13,18 +13,29 @@ from voicebox_kit.server import Service, Serving, serving
 from voicebox_sound.decoder import Decoder, open_decoder
 from voicebox_sound.errors import DecoderUnavailable
 
-from . import orphans
-from .blobs import Blobs, open_local_blobs
+from . import moving
+from .blob_stores import is_local, open_blobs
+from .blobs import Blobs
 from .clock import now_us
 from .database import Database, open_database
 from .generation_store import GenerationStore
 from .generations import Generations
+from .leases import Leases
+from .pictures import Pictures
+from .profile_archives import ProfileArchives
+from .profile_reference import References
 from .profile_store import ProfileStore
 from .profiles import Profiles
 from .recordings import Recordings
+from .retention import Retention
+from .retention_store import RetentionStore
+from .sample_store import SampleStore
 from .samples import ProfileSamples
 from .servicer import CatalogServicer
 from .settings import Settings
+from .sweep import Sweep, sweeping
+from .transcription_store import TranscriptionStore
+from .transcriptions import Transcriptions
 
 NAME = "voicebox.catalog.v1.CatalogService"
 
@@ -33,21 +44,35 @@ NAME = "voicebox.catalog.v1.CatalogService"
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The catalog service, serving until the block ends."""
     settings = Settings.read(env)
-    with own_folder(settings.folder, "catalog"):
-        blobs = open_local_blobs(settings.folder / "blobs")
-        async with open_database(settings.database_url) as database, _open_decoder() as decoder:
+    with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder) as blobs:
+        async with open_database(settings.database_url, settings.pool) as database, _open_decoder() as decoder:
+            await moving.refuse_unfinished(database)
             service = _service(settings, blobs, database, decoder)
-            async with serving("catalog", service, settings.grace_seconds) as running, _sweeping(blobs, database):
+            sweep = _sweep(settings, blobs, database)
+            async with serving("catalog", service, settings.grace_seconds) as running, sweeping(sweep, settings.sweep_seconds):
                 yield running
+
+
+def _folder(settings: Settings) -> AbstractContextManager[object]:
+    """The folder of the database and the blobs, which is then ours alone; or only of scratch files, beside other replicas."""
+    if is_local(settings.blob_url) or settings.database_url.startswith("sqlite"):
+        return own_folder(settings.folder, "catalog")
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    return nullcontext()
 
 
 def _service(settings: Settings, blobs: Blobs, database: Database, decoder: Decoder) -> Service:
     profiles, generations = ProfileStore(database), GenerationStore(database)
     recordings = Recordings(decoder, blobs, settings.folder, settings.decoders)
+    pictures, limits = Pictures(), settings.sample_limits
     servicer = CatalogServicer(
-        Profiles(profiles, blobs, now_us),
-        ProfileSamples(profiles, blobs, recordings, now_us),
+        Profiles(profiles, blobs, pictures, now_us, settings.undelete_days),
+        ProfileArchives(profiles, blobs, recordings, pictures, now_us, settings.folder, limits),
+        ProfileSamples(SampleStore(database), blobs, recordings, now_us, limits),
+        References(profiles, recordings, limits, requires_consent=settings.requires_consent),
         Generations(generations, blobs, now_us, settings.generation_bytes),
+        Transcriptions(TranscriptionStore(database), blobs, now_us),
+        _retention(blobs, database),
     )
     return Service(
         names=(NAME,),
@@ -68,15 +93,14 @@ async def _open_decoder() -> AsyncIterator[Decoder]:
         raise StartError(error.sentence) from error
 
 
-@asynccontextmanager
-async def _sweeping(blobs: Blobs, database: Database) -> AsyncIterator[None]:
-    """Blobs without a row are deleted in the background."""
-    sweep = asyncio.create_task(orphans.sweep(blobs, ProfileStore(database), GenerationStore(database)))
-    try:
-        yield
-    finally:
-        sweep.cancel()
-        await asyncio.gather(sweep, return_exceptions=True)
+def _retention(blobs: Blobs, database: Database) -> Retention:
+    return Retention(RetentionStore(database), GenerationStore(database), TranscriptionStore(database), blobs, now_us)
+
+
+def _sweep(settings: Settings, blobs: Blobs, database: Database) -> Sweep:
+    """A replica that goes away without a word is followed by another after one more round."""
+    leases = Leases(database, str(uuid.uuid4()), 2 * settings.sweep_seconds, now_us)
+    return Sweep(leases, _retention(blobs, database), ProfileStore(database), blobs, database, now_us)
 
 
 async def _nothing() -> None:

@@ -1,31 +1,20 @@
-"""Keeps audio files: written once, whole or not at all, and on disk before their names are told."""
+"""Keeps audio files: written once, whole or not at all, and safe before their names are told."""
 
-import asyncio
 import errno
 import hashlib
-import logging
-import os
-import re
-import uuid
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Protocol
 
-import obstore
-from obstore.store import LocalStore, ObjectStore
 from voicebox_kit.errors import Exhausted, InvalidField
 
-log = logging.getLogger(__name__)
-
-PART_BYTES = 5 * 1024 * 1024
-"""The least that S3 takes as a part; two are in memory at a time."""
-READ_BYTES = 256 * 1024
+READ_BYTES = 512 * 1024
+"""What is read at a time: less costs more switches between threads, more costs memory for each download that runs."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
-_STAGED = re.compile(r".*#\d+")
 
 
 @dataclass(frozen=True)
@@ -37,58 +26,57 @@ class Blob:
     sha256: str
 
 
-class Blobs:
-    """Files in an object store, under names that are made here: no caller's text ever becomes a path.
+@dataclass(frozen=True)
+class Stored:
+    """A file as the store lists it."""
 
-    `folder` is where a local store keeps them: there the files are fsynced, which obstore does not do.
+    name: str
+    size_bytes: int
+    written: datetime
+
+
+class Blobs(Protocol):
+    """Files under names that are made here: no caller's text ever becomes a path.
+
+    All but `delete` raise Unavailable when the store does not answer.
     """
 
-    def __init__(self, store: ObjectStore, folder: Path | None) -> None:
-        self._store = store
-        self._folder = folder
-
     async def put(self, kind: str, blocks: AsyncIterator[bytes], most_bytes: int) -> Blob:
-        """Keep the blocks as one file under a fresh name, which begins with `kind`; memory stays flat.
+        """Keep the blocks as one file, whose name begins with `kind` and tells its SHA-256; memory stays flat.
 
         Raises InvalidField("audio", reason AUDIO_TOO_LARGE) past `most_bytes`, Exhausted("STORAGE_FULL") when the disk is full,
         and whatever `blocks` raises; then nothing is kept.
         """
-        identity = uuid.uuid4().hex
-        name = f"{kind}/{identity[:2]}/{identity}"
-        meter = _Meter(most_bytes)
-        with storage_errors():
-            # Not mode="create", which the fresh name does not need: obstore would then collect the whole file in memory.
-            await obstore.put_async(self._store, name, meter.read(blocks), chunk_size=PART_BYTES, max_concurrency=2)
-            if self._folder:
-                await asyncio.to_thread(_sync, self._folder / name, self._folder)
-        return Blob(name, meter.size_bytes, meter.sha256)
+        ...
 
-    async def read(self, name: str) -> AsyncIterator[bytes]:
-        """The file's bytes in blocks of about 256 KiB. FileNotFoundError, before the first of them, when there is no such file."""
-        file = await obstore.get_async(self._store, name)
-        async for block in file.stream(min_chunk_size=READ_BYTES):
-            yield bytes(block)
+    async def put_as(self, name: str, blocks: AsyncIterator[bytes]) -> Blob:
+        """Keep the blocks under a name that another store made."""
+        ...
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The file's bytes from `start` to before `end`, in blocks of at most READ_BYTES.
+
+        FileNotFoundError, before the first of them, when there is no such file. A file that is deleted meanwhile is read to its end.
+        """
+        ...
+
+    async def size_bytes(self, name: str) -> int:
+        """FileNotFoundError when there is no such file."""
+        ...
 
     async def delete(self, *names: str) -> None:
         """Delete files. One that cannot be deleted is left as garbage, with a line in the log: its row is gone already."""
-        for name in names:
-            try:
-                await obstore.delete_async(self._store, name)
-            except FileNotFoundError:
-                pass
-            except Exception:
-                log.exception("blob %s is left behind", name)
+        ...
 
-    async def names_before(self, time: datetime) -> AsyncIterator[list[str]]:
-        """The names of all files that were written before `time`, some at a time."""
-        async for files in obstore.list(self._store, chunk_size=500):
-            yield [file["path"] for file in files if file["last_modified"] < time]
+    def stored(self) -> AsyncIterator[list[Stored]]:
+        """All files, some at a time."""
+        ...
 
 
-class _Meter:
-    """Counts and hashes blocks that pass through."""
+class Meter:
+    """Counts and hashes blocks that pass through. InvalidField("audio") when there are too many bytes."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int | None = None) -> None:
         self._most_bytes = most_bytes
         self._hash = hashlib.sha256()
         self.size_bytes = 0
@@ -100,19 +88,42 @@ class _Meter:
     async def read(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for block in blocks:
             self.size_bytes += len(block)
-            if self.size_bytes > self._most_bytes:
+            if self._most_bytes is not None and self.size_bytes > self._most_bytes:
                 raise InvalidField("audio", f"audio must have at most {self._most_bytes} bytes.", reason="AUDIO_TOO_LARGE")
             self._hash.update(block)
             yield block
 
+    def blob(self, name: str) -> Blob:
+        """What passed, under this name."""
+        return Blob(name, self.size_bytes, self.sha256)
 
-def open_local_blobs(folder: Path) -> Blobs:
-    """Blobs in a local folder, which is made when absent; what a killed process left half written is swept."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for parent, _, names in os.walk(folder):
-        for name in filter(_STAGED.fullmatch, names):
-            Path(parent, name).unlink(missing_ok=True)
-    return Blobs(LocalStore(folder), folder)
+
+def fresh_name(kind: str, sha256: str) -> str:
+    """`{kind}/{2 digits}/{SHA-256}-{16 digits}`: the content, by which it can be verified, and a number that nobody else draws.
+
+    Equal contents are kept twice: who deletes one deletes nobody else's file, and need not ask whether somebody is about to store it.
+    """
+    return f"{kind}/{sha256[:2]}/{sha256}-{secrets.token_hex(8)}"
+
+
+def sha256_of(name: str) -> str | None:
+    """The SHA-256 that a name tells; None for names of the first version, which were only numbers."""
+    digest, dash, _ = name.rpartition("/")[2].partition("-")
+    return digest if dash else None
+
+
+async def pieces(blocks: AsyncIterator[bytes], size_bytes: int) -> AsyncIterator[list[bytes]]:
+    """Blocks in lists of at least `size_bytes`, but for the last; none is copied."""
+    held: list[bytes] = []
+    size = 0
+    async for block in blocks:
+        held.append(block)
+        size += len(block)
+        if size >= size_bytes:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
 
 
 @contextmanager
@@ -120,27 +131,7 @@ def storage_errors() -> Iterator[None]:
     """Turns the errors of a full disk into Exhausted("STORAGE_FULL")."""
     try:
         yield
-    except (OSError, obstore.exceptions.BaseError) as error:
-        if _errno(error) in _FULL:
+    except OSError as error:
+        if error.errno in _FULL:
             raise Exhausted("STORAGE_FULL", "The catalog's disk is full: delete something first.") from error
         raise
-
-
-def _errno(error: Exception) -> int | None:
-    if isinstance(error, OSError) and error.errno:
-        return error.errno
-    found = _OS_ERROR.search(str(error))  # obstore tells the number only in words
-    return int(found[1]) if found else None
-
-
-def _sync(path: Path, root: Path) -> None:
-    """Make a file, and its place in each folder up to `root`, survive a power failure."""
-    while True:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if path == root:
-            return
-        path = path.parent

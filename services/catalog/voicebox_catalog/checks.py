@@ -1,13 +1,16 @@
 """What request fields must look like; each function raises InvalidField with the field's path."""
 
+import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from voicebox_kit.errors import InvalidField
 
 DEFAULT_LANGUAGE = "en-US"
 MAX_LABELS = 64
+MAX_NAME = 300
+MAX_WARNINGS = 100
 
 _PROFILE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
@@ -81,25 +84,58 @@ def profile_name(value: str, field: str = "name") -> str:
     return identity
 
 
-def sample_name(value: str) -> tuple[str, str]:
+def sample_name(value: str, field: str = "name") -> tuple[str, str]:
     """The ids in `profiles/{profile}/samples/{sample}`."""
     found = re.fullmatch(f"profiles/({_PROFILE_ID.pattern})/samples/({_ID.pattern})", value)
     if not found:
-        raise InvalidField("name", "name must be profiles/{profile}/samples/{sample}.")
+        raise InvalidField(field, f"{field} must be profiles/{{profile}}/samples/{{sample}}.")
     return found[1], found[2]
 
 
-def generation_name(value: str) -> str:
-    """The id in `generations/{generation}`."""
+def record_name(kind: str, value: str, field: str = "name") -> str:
+    """The id in `{kind}s/{id}`, of a generation or a transcription, in lower case."""
     collection, _, identity = value.partition("/")
-    if collection != "generations" or not _ID.fullmatch(identity):
-        raise InvalidField("name", "name must be generations/{generation}.")
+    if collection != f"{kind}s" or not _ID.fullmatch(identity):
+        raise InvalidField(field, f"{field} must be {kind}s/ and an id.")
     return identity.lower()
 
 
-def generation_request_id(value: str) -> str:
-    """The UUID4 in `generations/{request_id}`, in lower case."""
+def record_request_id(kind: str, value: str) -> str:
+    """The UUID4 in `{kind}s/{request_id}`, in lower case."""
     collection, _, identity = value.partition("/")
-    if collection != "generations" or not _UUID4.fullmatch(identity.lower()):
-        raise InvalidField("generation.name", "generation.name must be generations/ and a UUID4.")
+    if collection != f"{kind}s" or not _UUID4.fullmatch(identity.lower()):
+        raise InvalidField(f"{kind}.name", f"{kind}.name must be {kind}s/ and a UUID4.")
     return identity.lower()
+
+
+def parameters(value: Mapping[str, str], field: str) -> dict[str, str]:
+    """At most 64 parameters: names of 1 to 63, values of up to 1000 characters."""
+    if len(value) > MAX_LABELS:
+        raise InvalidField(field, f"{field} must be at most {MAX_LABELS}, not {len(value)}.")
+    for key, content in value.items():
+        if not key:
+            raise InvalidField(field, f"{field} must not have an empty name.")
+        text(key, field, 63)
+        text(content, f"{field}.{key}", 1000)
+    return dict(value)
+
+
+def warnings(value: Sequence[str], field: str) -> list[str]:
+    """At most 100 sentences of up to 2000 characters."""
+    if len(value) > MAX_WARNINGS:
+        raise InvalidField(field, f"{field} must be at most {MAX_WARNINGS}.")
+    return [text(warning, field, 2000) for warning in value]
+
+
+def finite(value: float, field: str) -> float:
+    """A number that is neither infinite nor NaN."""
+    if not math.isfinite(value):
+        raise InvalidField(field, f"{field} must be a finite number.")
+    return value
+
+
+def at_least_zero(value: int, field: str) -> int:
+    """A number that is not negative."""
+    if value < 0:
+        raise InvalidField(field, f"{field} must not be negative.")
+    return value

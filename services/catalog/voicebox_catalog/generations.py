@@ -5,82 +5,93 @@ from collections.abc import AsyncIterator
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
-from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.errors import InvalidField
 
-from . import checks, filters
 from .blobs import Blobs
 from .clock import Clock
-from .downloads import bodies
-from .generation_store import GenerationStore
-from .messages import create_time_us, from_generation, to_generation
-from .paging import from_token, page_size, to_token
-from .search import words_of
+from .downloads import Download
+from .filters import GENERATION_FIELDS
+from .generation_messages import CHANGES, from_generation, to_generation, to_statistics
+from .generation_store import GenerationStore, Group
+from .history import Form, History, delete_all
+from .history_archive import HistoryArchive
+from .paging import page_size
+from .zips import zipped
+
+EVERYTHING = "*"
+NAMES = 100
+"""Of what would be deleted."""
+DEFAULT_GROUPS = 100
+
+_GROUPS: dict[int, Group | None] = {
+    pb.STATISTICS_GROUP_UNSPECIFIED: None,
+    pb.STATISTICS_GROUP_PROFILE: Group.PROFILE,
+    pb.STATISTICS_GROUP_ENGINE: Group.ENGINE,
+    pb.STATISTICS_GROUP_DAY: Group.DAY,
+}
 
 
 class Generations:
     """Each method answers one RPC for the owner that calls."""
 
     def __init__(self, store: GenerationStore, blobs: Blobs, clock: Clock, most_bytes: int) -> None:
+        form = Form("generation", GENERATION_FIELDS, most_bytes, to_generation, to_generation, from_generation, CHANGES)
+        self._history = History(form, store, blobs, clock)
         self._store = store
         self._blobs = blobs
         self._clock = clock
-        self._most_bytes = most_bytes
 
     async def record(self, requests: AsyncIterator[pb.RecordGenerationRequest], owner: str) -> pb.Generation:
-        """Keep a generation exactly once: a repeat, even one that runs at the same time, answers what is kept, whatever it carries."""
-        first = await anext(requests, pb.RecordGenerationRequest())
-        if not first.HasField("generation"):
-            raise InvalidField("generation", "The first message must carry the generation.")
-        row = from_generation(first.generation, owner)
-        time_us = create_time_us(first.generation, self._clock())
-        kept = await self._store.find(owner, row.id)
-        if kept:
-            return to_generation(kept)
-        audio = _audio(requests)
-        begin = await anext(audio, None)
-        if begin:
-            blob = await self._blobs.put("generations", _joined(begin, audio), self._most_bytes)
-            row.blob, row.size_bytes = blob.name, blob.size_bytes
-        kept = await self._store.keep(row, time_us)
-        if row.blob and kept.blob != row.blob:
-            await self._blobs.delete(row.blob)
-        return to_generation(kept)
+        return await self._history.record(requests, await anext(requests, pb.RecordGenerationRequest()), owner)
 
     async def get(self, request: pb.GetGenerationRequest, owner: str) -> pb.Generation:
-        return to_generation(await self._store.get(owner, checks.generation_name(request.name)))
+        return await self._history.get(request.name, owner)
 
     async def list(self, request: pb.ListGenerationsRequest, owner: str) -> pb.ListGenerationsResponse:
-        size = page_size(request.page_size)
-        query = ("generations", owner, request.filter, request.search)
-        conditions, words = filters.parse(request.filter), words_of(request.search)
-        rows = await self._store.page(owner, conditions, words, from_token(request.page_token, *query), size + 1)
-        more = to_token(rows[size - 1].key, *query) if len(rows) > size else ""
-        return pb.ListGenerationsResponse(generations=map(to_generation, rows[:size]), next_page_token=more)
+        found, more = await self._history.page(request, owner)
+        return pb.ListGenerationsResponse(generations=found, next_page_token=more)
+
+    async def update(self, request: pb.UpdateGenerationRequest, owner: str) -> pb.Generation:
+        return await self._history.update(request.generation, request.update_mask, owner)
 
     async def delete(self, request: pb.DeleteGenerationRequest, owner: str) -> Empty:
-        row = await self._store.delete(owner, checks.generation_name(request.name))
-        if row.blob:
-            await self._blobs.delete(row.blob)
+        await self._history.delete(request.name, owner)
         return Empty()
 
-    async def download(self, request: pb.DownloadGenerationAudioRequest, owner: str) -> AsyncIterator[HttpBody]:
-        """The audio. NotFound of kind `audio` when none was kept."""
-        row = await self._store.get(owner, checks.generation_name(request.name))
-        if not row.blob:
-            raise NotFound("audio", f"generations/{row.id}")
-        async for body in bodies(self._blobs, row.blob, row.container, f"generations/{row.id}"):
-            yield body
+    async def delete_all(self, request: pb.DeleteGenerationsRequest, owner: str) -> pb.DeleteGenerationsResponse:
+        """What the filter meets is deleted, or only counted."""
+        if not request.filter.strip():
+            raise InvalidField("filter", "filter must say what to delete; * is everything.")
+        query = self._history.query("" if request.filter.strip() == EVERYTHING else request.filter)
+        if request.force:
+            total, names = await delete_all(self._store, self._blobs, owner, query), []
+        else:
+            total = await self._store.total(owner, query)
+            names = [f"generations/{row.id}" for row in await self._store.page(owner, query, None, NAMES)]
+        return pb.DeleteGenerationsResponse(count=total.count, size_bytes=total.size_bytes, names=names)
+
+    async def statistics(self, request: pb.GetGenerationStatisticsRequest, owner: str) -> pb.GenerationStatistics:
+        query = self._history.query(request.filter)
+        limit = page_size(request.page_size, DEFAULT_GROUPS)
+        group = _group(request.group_by)
+        total = await self._store.sums(owner, query)
+        groups = await self._store.grouped_sums(owner, query, group, limit) if group else ()
+        return pb.GenerationStatistics(total=to_statistics(total), groups=map(to_statistics, groups))
+
+    async def export(self, request: pb.ExportGenerationsRequest, owner: str) -> AsyncIterator[HttpBody]:
+        """The history as a zip file, in pieces; the first one tells the content type."""
+        query = self._history.query(request.filter)
+        archive = HistoryArchive(self._store, self._blobs, owner, query, self._clock())
+        content_type = "application/zip"
+        async for piece in zipped(archive.entries(audio=not request.without_audio)):
+            yield HttpBody(content_type=content_type, data=piece)
+            content_type = ""
+
+    async def download(self, request: pb.DownloadGenerationAudioRequest, owner: str, asked_range: str) -> Download:
+        return await self._history.download(request.name, owner, asked_range)
 
 
-async def _audio(requests: AsyncIterator[pb.RecordGenerationRequest]) -> AsyncIterator[bytes]:
-    async for request in requests:
-        if request.HasField("generation"):
-            raise InvalidField("generation", "Only the first message may carry the generation.")
-        if request.audio:
-            yield request.audio
-
-
-async def _joined(begin: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield begin
-    async for block in rest:
-        yield block
+def _group(asked: int) -> Group | None:
+    if asked not in _GROUPS:
+        raise InvalidField("group_by", "group_by must be PROFILE, ENGINE or DAY.")
+    return _GROUPS[asked]

@@ -3,9 +3,9 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
+from . import blob_rows
 from .blobs import Blobs
-from .generation_store import GenerationStore
-from .profile_store import ProfileStore
+from .database import Database
 
 log = logging.getLogger(__name__)
 
@@ -13,11 +13,13 @@ AGE = timedelta(hours=1)
 """Younger ones may belong to an upload that is under way, also in another process."""
 
 
-async def sweep(blobs: Blobs, profiles: ProfileStore, generations: GenerationStore, now: datetime | None = None) -> int:
+async def sweep(blobs: Blobs, database: Database, now: datetime | None = None) -> int:
     """Delete the orphans that are older than AGE; tells how many."""
     count = 0
-    async for names in blobs.names_before((now or datetime.now(UTC)) - AGE):
-        orphans = set(names) - await profiles.blobs_in_use(names) - await generations.blobs_in_use(names)
+    before = (now or datetime.now(UTC)) - AGE
+    async for files in blobs.stored():
+        names = [file.name for file in files if file.written < before]
+        orphans = set(names) - await blob_rows.held(database, names)
         await blobs.delete(*orphans)
         count += len(orphans)
     if count:

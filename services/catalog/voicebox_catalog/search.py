@@ -1,92 +1,128 @@
-"""Full-text search in generations: the one place with SQL of a single database, SQLite's FTS5.
+"""The words of texts and of searches: every database indexes and looks for these same tokens, and so finds the same.
 
-The index has a row per generation, numbered by the generation's creation key: it answers in time order, and a common word costs no
-more than a rare one, since nothing is sorted. Beside the words stand scope tokens, one for the owner and one for each value that
-a filter may compare with `=`, so that "this word, of this profile" is one intersection inside the index too.
+A token is a word without case and diacritics. Where words stand together without a space, as in `well-known` or `21.5`, each two
+neighbours are a token too, so that `well-known` is not found in `known-well`. Chinese, Japanese, Thai, Lao, Khmer and Burmese write
+no spaces: each of their letters counts as a word there, and so do each two neighbours.
 """
 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
+from itertools import pairwise
 
-from sqlalchemy import ColumnElement, column, table
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql import text as sql
 from voicebox_kit.errors import InvalidField
 
-from .filters import Condition, Field, Operator
-from .tables import Generation
-
 MAX_CHARACTERS = 500
-MAX_WORDS = 32
+MAX_TERMS = 64
+LONGEST_TOKEN = 64
+"""Characters; the rest of a longer word is not looked at."""
+MOST_BYTES = 900_000
+"""Of one text's tokens: PostgreSQL holds 1 MiB. The 100,000 different letters and pairs of an unspaced book have 700 kB."""
+RELEVANCE_CLASSES = range(1, 14)
 
-# Vowel signs (Mc, Mn) belong to the words of Indian scripts. The prefixes of 1 to 3 characters have an index of their own:
-# "a*" would otherwise merge thousands of words.
-CREATE = sql("""
-CREATE VIRTUAL TABLE IF NOT EXISTS generation_search
-USING fts5(scope, words, tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co Mc Mn'", prefix='1 2 3')
-""")
+# Neither is part of a word, and every tokenizer takes both for letters.
+_JOINT = "·"
+_SCOPE = "§"
 
-INDEX = table("generation_search", column("rowid"), column("generation_search"))
-_INSERT = sql("INSERT INTO generation_search(rowid, scope, words) VALUES (:key, :scope, :words)")
-_DELETE = sql("DELETE FROM generation_search WHERE rowid = :key")
-
-# Chinese, Japanese, Thai, Lao, Khmer and Burmese write no spaces: each of their letters is a word of its own in the index.
-_UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
-
-
-def row_of(generation: Generation) -> dict[str, int | str]:
-    """What the index keeps of a generation."""
-    scope = [
-        scope_token("owner", generation.owner),
-        scope_token(Field.PROFILE, generation.profile),
-        scope_token(Field.VOICE, generation.voice),
-        scope_token(Field.ENGINE, generation.engine),
-        scope_token(Field.LANGUAGE, generation.language),
-        scope_token(Field.STATUS, generation.status),
-    ]
-    return {"key": generation.key, "scope": " ".join(scope), "words": _spaced(generation.text)}
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+# Accents of Latin, Greek and Cyrillic, the points of Hebrew, the vowels of Arabic. The vowel signs of Indian scripts are letters.
+_DIACRITICS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]")
+_BREAK = "\0"  # no text has it
 
 
-async def add(session: AsyncSession, rows: Iterable[Generation]) -> None:
-    """Index generations, in the transaction that stores them."""
-    await session.execute(_INSERT, [row_of(row) for row in rows])
+def tokens_of(text: str) -> list[str]:
+    """Everything that a text is found by, each token once; the first one tells its relevance class."""
+    runs = list(_runs(text))
+    found = {relevance_token(_relevance_class(runs)): None}
+    budget = MOST_BYTES
+    for token in (token for run in runs for token in (*run, *_pairs(run))):
+        if token not in found:
+            found[token] = None
+            budget -= len(token.encode())
+            if budget < 0:
+                break
+    return list(found)
 
 
-async def remove(session: AsyncSession, key: int) -> None:
-    """Forget a generation, in the transaction that deletes it."""
-    await session.execute(_DELETE, {"key": key})
-
-
-def words_of(search: str) -> tuple[str, ...]:
-    """The words that are looked for. InvalidField("search") when there are too many."""
+def terms_of(search: str) -> tuple[str, ...]:
+    """The tokens that a text must all have, the last of them perhaps only begun. InvalidField("search") when there are too many."""
     if len(search) > MAX_CHARACTERS or "\0" in search:
         raise InvalidField("search", f"search must have at most {MAX_CHARACTERS} characters, and no NUL.")
-    words = tuple(word for word in search.split() if any(unicodedata.category(letter)[0] in "LN" for letter in word))
-    if len(words) > MAX_WORDS:
-        raise InvalidField("search", f"search must have at most {MAX_WORDS} words.")
-    return words
+    terms = [term for run in _runs(search) for term in (_pairs(run) or run)]
+    if len(terms) > MAX_TERMS:
+        raise InvalidField("search", f"search must have at most {MAX_TERMS} words.")
+    return tuple(terms)
 
 
-def matches(owner: str, equalities: Iterable[Condition], words: tuple[str, ...]) -> ColumnElement[bool]:
-    """True for the rows of INDEX of this owner with these values, whose text has all words, the last of them perhaps only begun."""
-    scope = [scope_token("owner", owner), *(scope_token(condition.field, condition.value) for condition in equalities)]
-    phrases = ['"' + _spaced(word).replace('"', '""') + '"' for word in words]
-    terms = [*(f'scope : "{token}"' for token in scope), *(f"words : {phrase}" for phrase in phrases)]
-    expression = " AND ".join(terms) + (" *" if words else "")
-    return INDEX.c.generation_search.bool_op("MATCH")(expression)
+def relevance_class(text: str) -> int:
+    """How much of a text one found word is, in classes of a factor of two: 1 when it is all of it, 2 for a half or a third, and so on."""
+    return _relevance_class(_runs(text))
 
 
-def scope_token(field: str, value: str | int) -> str:
-    """One word that stands for `field = value`, whatever characters the value has."""
-    return "x" + hashlib.sha256(f"{field}={value}".encode()).hexdigest()[:20]
+def relevance_token(number: int) -> str:
+    """The token of all texts of a relevance class."""
+    return f"{_SCOPE}{number}"
 
 
-def is_equality(condition: Condition) -> bool:
-    """Whether scope tokens can answer the condition."""
-    return condition.operator is Operator.EQUAL and condition.field not in (Field.CREATE_TIME, Field.DURATION)
+@lru_cache(maxsize=4096)
+def scope_token(*parts: str | int) -> str:
+    """One token that stands for these parts, whatever characters they have; no word is like it."""
+    return _SCOPE + hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:20]
 
 
-def _spaced(text: str) -> str:
-    return _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text))
+def class_of(tokens: Collection[str]) -> int:
+    """The relevance class that a text's tokens tell."""
+    return next(number for number in RELEVANCE_CLASSES if relevance_token(number) in tokens)
+
+
+def is_word(token: str) -> bool:
+    """Whether it is from a text, not a token of ours."""
+    return not token.startswith(_SCOPE)
+
+
+def _relevance_class(runs: Iterable[list[str]]) -> int:
+    words = sum(map(len, runs))
+    return min(max(words.bit_length(), RELEVANCE_CLASSES[0]), RELEVANCE_CLASSES[-1])
+
+
+def _runs(text: str) -> Iterator[list[str]]:
+    """The words between two spaces: mostly one."""
+    for run in _normal(text).translate(_SIGNS).split(" "):
+        words = [word[:LONGEST_TOKEN] for word in run.split(_BREAK) if word]
+        if words:
+            yield words
+
+
+def _pairs(run: list[str]) -> list[str]:
+    return [f"{first}{_JOINT}{second}" for first, second in pairwise(run)]
+
+
+def _normal(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", _DIACRITICS.sub("", unicodedata.normalize("NFKD", text).casefold()))
+
+
+class _Signs:
+    """What each character becomes: itself, a space, a break between words of one run, or nothing."""
+
+    def __getitem__(self, point: int) -> str:
+        return _sign(point)
+
+
+@lru_cache(maxsize=1 << 16)
+def _sign(point: int) -> str:
+    character = chr(point)
+    category = unicodedata.category(character)
+    if character.isspace():
+        return " "
+    if _UNSPACED.match(character):
+        return f"{_BREAK}{character}{_BREAK}"
+    if category[0] in "LNM" or category == "Co":
+        return character
+    return "" if category == "Cf" else _BREAK  # a soft hyphen or a joiner stands inside a word
+
+
+_SIGNS = _Signs()

@@ -1,17 +1,23 @@
-"""The models of one service: which there are, and what is loaded."""
+"""The models of one service: found, loaded, used, fetched, and what is said of them."""
 
-import asyncio
-import logging
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from voicebox_kit.errors import NotFound, Precondition, StartError, Unavailable
+from prometheus_client import CollectorRegistry
+from voicebox_kit.errors import Precondition, StartError, VoiceboxError
 
-from .engine import Loadable
-
-log = logging.getLogger(__name__)
+from .downloads import Downloads
+from .engine import Family, Loadable
+from .known import Known
+from .loading import Loading
+from .memory_metrics import MemoryCollector
+from .progress import Progress
+from .residency import NO_LIMITS, Limits
 
 E = TypeVar("E", bound=Loadable)
 
@@ -19,57 +25,116 @@ E = TypeVar("E", bound=Loadable)
 class State(StrEnum):
     """What a model is doing."""
 
+    ABSENT = "ABSENT"
     AVAILABLE = "AVAILABLE"
     LOADING = "LOADING"
     LOADED = "LOADED"
     FAILED = "FAILED"
 
 
-class Models(Generic[E]):
-    """One model for each engine, the default first. Loading and unloading run in `executor`, one at a time for each engine."""
+@dataclass(frozen=True)
+class Default(Generic[E]):
+    """The engine that is used when none is named, and a sentence on why it is."""
 
-    def __init__(self, engines: Sequence[E], executor: Executor) -> None:
-        self.default = engines[0]
-        self.engines = (self.default, *sorted(engines[1:], key=lambda engine: engine.name))
-        self._executor = executor
-        self._changing = {engine.name: asyncio.Lock() for engine in engines}
-        self._failures: dict[str, str] = {}
+    engine: E
+    reason: str = "It is used when no other is named."
+
+
+class Models(Generic[E]):
+    """The models of `service`, as in `asr`. Loading, unloading and downloading run in `executor`, which is closed after `running` ended."""
+
+    def __init__(
+        self,
+        service: str,
+        families: Sequence[Family[E]],
+        default: Default[E],
+        executor: Executor,
+        registry: CollectorRegistry,
+        limits: Limits = NO_LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.default = default.engine
+        self._service, self._reason = service, default.reason
+        self._known = Known(families, self.default)
+        self._loading = Loading(self.default, executor, registry, limits, clock)
+        self._downloads: Downloads[E] = Downloads(executor)
+        registry.register(MemoryCollector(self._loading.memory))
+
+    @property
+    def engines(self) -> tuple[E, ...]:
+        """One for each model that is known, or is being fetched: the default first, then by name."""
+        return self._known.engines(self._downloads.engines())
 
     def find(self, name: str) -> E:
-        """The engine that runs `models/{engine}/{model}`; NotFound("model") when none does."""
-        for engine in self.engines:
-            if name == f"models/{engine.model.name}":
-                return engine
-        raise NotFound("model", name)
+        """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when there can be none."""
+        return self._known.find(name)
+
+    @asynccontextmanager
+    async def use(self, engine: E) -> AsyncGenerator[None]:
+        """Load an engine if it is not loaded, and keep it from being unloaded until the block ends. Raises as `load`."""
+        self._require_files(engine)
+        async with self._loading.use(engine):
+            yield
 
     async def load(self, engine: E) -> None:
-        """Load an engine if it is not loaded; Unavailable("MODEL_NOT_LOADED") when it cannot be."""
-        if engine.loaded:
-            return
-        async with self._changing[engine.name]:
-            if engine.loaded:
-                return
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._executor, engine.load)
-            except StartError as error:
-                self._failures[engine.name] = str(error)
-                raise Unavailable("MODEL_NOT_LOADED", f"{engine.model.name} cannot be loaded: {error}", retry_seconds=60.0) from error
-            self._failures.pop(engine.name, None)
-        log.info("model %s is loaded on %s", engine.model.name, engine.device)
+        """Load an engine if it is not loaded; never downloads.
+
+        Raises Precondition("MODEL_ABSENT") when its files are not here, Exhausted("MODEL_MEMORY") when it does not fit beside what
+        is in use, and Unavailable("MODEL_NOT_LOADED") when it cannot be loaded.
+        """
+        self._require_files(engine)
+        await self._loading.load(engine)
+
+    async def load_default(self) -> None:
+        """Load the default engine; StartError when it cannot be."""
+        try:
+            await self.load(self.default)
+        except VoiceboxError as error:
+            raise StartError(error.sentence) from error
 
     async def unload(self, engine: E) -> None:
-        """Unload an engine; Precondition("MODEL_IS_DEFAULT") for the default one."""
+        """Unload an engine; Precondition("MODEL_IS_DEFAULT") for the default one, Precondition("MODEL_IN_USE") while calls use it."""
         if engine is self.default:
             raise Precondition("MODEL_IS_DEFAULT", f"models/{engine.model.name}", "The default model cannot be unloaded.")
-        async with self._changing[engine.name]:
-            await asyncio.get_running_loop().run_in_executor(self._executor, engine.unload)
+        await self._loading.unload(engine)
+
+    async def download(self, engine: E) -> AsyncGenerator[Progress]:
+        """Fetch an engine's files if they are not here, and tell how far that is. Raises as Downloads.watch."""
+        if not engine.present:
+            async with aclosing(self._downloads.watch(engine)) as steps:
+                async for progress in steps:
+                    yield progress
+
+    async def unload_idle(self) -> float | None:
+        """Unload what is idle for too long; returns the seconds until the next model will be, None when there is none."""
+        return await self._loading.unload_idle()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Unload what is idle for too long until the block ends; then end the downloads and unload everything."""
+        async with self._loading.running():
+            try:
+                yield
+            finally:
+                await self._downloads.close()
 
     def state(self, engine: E) -> tuple[State, str]:
         """What the engine's model is doing, and a sentence on it."""
-        if engine.loaded:
-            return State.LOADED, "It is used when no other is named." if engine is self.default else "It is ready."
-        if self._changing[engine.name].locked():
+        if self._loading.is_loading(engine):
             return State.LOADING, "It is being loaded."
-        if failure := self._failures.get(engine.name):
+        if engine.loaded:
+            return State.LOADED, self._reason if engine is self.default else "It is ready."
+        if not engine.present:
+            return State.ABSENT, self._absence(engine)
+        if failure := self._loading.failure(engine):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
+
+    def _require_files(self, engine: E) -> None:
+        if not engine.loaded and not engine.present:
+            raise Precondition("MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}")
+
+    def _absence(self, engine: E) -> str:
+        if progress := self._downloads.progress(engine):
+            return f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so far."
+        return f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches them."

@@ -1,6 +1,7 @@
 """Speaks gRPC for the models of a service."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -8,12 +9,14 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 
 from .engine import Loadable
 from .models import Models, State
+from .progress import Progress
 
 MODEL_SERVICE = "voicebox.models.v1.ModelService"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 STATES = {
+    State.ABSENT: models_pb2.MODEL_STATE_ABSENT,
     State.AVAILABLE: models_pb2.MODEL_STATE_AVAILABLE,
     State.LOADING: models_pb2.MODEL_STATE_LOADING,
     State.LOADED: models_pb2.MODEL_STATE_LOADED,
@@ -45,9 +48,18 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
 
     async def DownloadModel(
         self, request: models_pb2.DownloadModelRequest, context: Context
-    ) -> AsyncIterator[models_pb2.DownloadModelResponse]:
-        """The models of today come with their packages: there is nothing to fetch."""
-        yield models_pb2.DownloadModelResponse(model=self._message(self._models.find(request.name)), done=True)
+    ) -> AsyncGenerator[models_pb2.DownloadModelResponse]:
+        engine = self._models.find(request.name)
+        progress = Progress(0, 0)
+        async with aclosing(self._models.download(engine)) as steps:
+            async for progress in steps:
+                yield self._step(engine, progress)
+        yield self._step(engine, progress, done=True)
+
+    def _step(self, engine: Loadable, progress: Progress, *, done: bool = False) -> models_pb2.DownloadModelResponse:
+        return models_pb2.DownloadModelResponse(
+            model=self._message(engine), bytes_done=progress.bytes_done, bytes_total=progress.bytes_total, done=done
+        )
 
     def _message(self, engine: Loadable) -> models_pb2.Model:
         state, detail = self._models.state(engine)

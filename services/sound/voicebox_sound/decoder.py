@@ -1,4 +1,4 @@
-"""The one safe decoder: a stranger's audio file becomes mono samples, in a process that can do no harm.
+"""The one safe decoder: a stranger's audio file becomes samples, in a process that can do no harm.
 
     async with open_decoder() as decoder:
         clip = await decoder.decode(data, sample_rate_hz=16000, limits=Limits())
@@ -22,7 +22,7 @@ from voicebox_sound.child import Child, ChildDied
 from voicebox_sound.errors import AudioError, Reason
 from voicebox_sound.limits import Limits
 from voicebox_sound.nursery import Nursery
-from voicebox_sound.pcm import Samples
+from voicebox_sound.pcm import Frames, Samples
 
 _MOST_RATE_HZ = 192_000
 _SLACK_SECONDS = 0.1
@@ -48,9 +48,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Clip:
-    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`."""
+    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when asked `separate`."""
 
-    samples: Samples = field(repr=False)
+    samples: Samples | Frames = field(repr=False)
     sample_rate_hz: int
     source: Source
 
@@ -61,10 +61,13 @@ class Decoder:
     def __init__(self, nursery: Nursery) -> None:
         self._nursery = nursery
 
-    async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits) -> Clip:
-        """Decodes a whole file to the asked rate, None for its own. AudioError says what is wrong with it."""
+    async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> Clip:
+        """Decodes a whole file to the asked rate, None for its own; its channels' mean, or each by itself when `separate`.
+
+        AudioError says what is wrong with it.
+        """
         blocks = _once(data)
-        stream = self.stream(blocks, sample_rate_hz, limits)
+        stream = self.stream(blocks, sample_rate_hz, limits, separate=separate)
         try:
             async with asyncio.timeout(limits.wall_seconds), contextlib.aclosing(blocks), contextlib.aclosing(stream):
                 samples = np.concatenate([piece async for piece in stream])
@@ -73,7 +76,9 @@ class Decoder:
         assert stream.source is not None
         return Clip(samples, sample_rate_hz or stream.source.sample_rate_hz, stream.source)
 
-    def stream(self, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits) -> "DecodedStream":
+    def stream(
+        self, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
+    ) -> "DecodedStream":
         """Decodes a file that is still arriving: sound comes out as bytes go in, and bytes are taken as sound is read.
 
         Close it (`contextlib.aclosing`) when it is not read to its end; that ends its process at once.
@@ -81,7 +86,7 @@ class Decoder:
         """
         if sample_rate_hz is not None and not 1 <= sample_rate_hz <= _MOST_RATE_HZ:
             raise ValueError(f"sound cannot be resampled to {sample_rate_hz} Hz")
-        return DecodedStream(self._nursery, blocks, sample_rate_hz, limits)
+        return DecodedStream(self._nursery, blocks, sample_rate_hz, limits, separate=separate)
 
 
 @contextlib.asynccontextmanager
@@ -102,15 +107,20 @@ async def _once(data: bytes) -> AsyncGenerator[bytes]:
 class DecodedStream:
     """Mono float32 arrays, shape (n,), n <= 16,384, as they are decoded. AudioError comes from reading it.
 
+    When `separate`, they have shape (n, channels) and n * channels <= 16,384; a file whose number of channels changes is refused.
+
     `source` is None before the first array; its `duration_seconds` and `cut_short` are told after the last.
     """
 
-    def __init__(self, nursery: Nursery, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits) -> None:
+    def __init__(
+        self, nursery: Nursery, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
+    ) -> None:
         self.source: Source | None = None
         self._nursery = nursery
         self._blocks = blocks
         self._asked_rate_hz = sample_rate_hz
         self._limits = limits
+        self._separate = separate
         self._pieces = self._decode()
 
     @property
@@ -121,14 +131,14 @@ class DecodedStream:
     def __aiter__(self) -> "DecodedStream":
         return self
 
-    async def __anext__(self) -> Samples:
+    async def __anext__(self) -> Samples | Frames:
         return await anext(self._pieces)
 
     async def aclose(self) -> None:
         """Stops decoding and ends the process at once."""
         await self._pieces.aclose()
 
-    async def _decode(self) -> AsyncGenerator[Samples]:
+    async def _decode(self) -> AsyncGenerator[Samples | Frames]:
         child = await self._nursery.child()
         feeding = asyncio.create_task(self._feed(child))
         try:
@@ -151,7 +161,7 @@ class DecodedStream:
 
     async def _feed(self, child: Child) -> None:
         """Sends the job and the bytes. When the bytes' source fails, the child is killed, which the reader hears of."""
-        job = {"sample_rate_hz": self._asked_rate_hz, "limits": asdict(self._limits)}
+        job = {"sample_rate_hz": self._asked_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
         try:
             alive = await child.send(wire.frame(wire.JOB, json.dumps(job).encode()))
             while alive and (block := await anext(self._blocks, None)) is not None:
@@ -161,19 +171,26 @@ class DecodedStream:
             child.kill()
             raise
 
-    async def _hear(self, child: Child) -> AsyncGenerator[Samples]:
+    async def _hear(self, child: Child) -> AsyncGenerator[Samples | Frames]:
         """The sound that the child sends. It is counted here too, since a child that a file took over counts nothing."""
         left_seconds = self._limits.max_seconds + _SLACK_SECONDS
         while True:
             kind, payload = await child.frame()
-            if kind == wire.AUDIO and self.source is not None and len(payload) % 4 == 0:
+            if kind == wire.AUDIO and self.source is not None and len(payload) % (4 * self._channel_count) == 0:
                 samples = np.frombuffer(payload, "<f4")
-                left_seconds -= samples.size / (self._asked_rate_hz or self.source.sample_rate_hz)
+                if self._separate:
+                    samples = samples.reshape(-1, self._channel_count)
+                left_seconds -= len(samples) / (self._asked_rate_hz or self.source.sample_rate_hz)
                 if left_seconds < 0:
                     raise ChildDied
                 yield samples
             elif self._heed(kind, payload):
                 return
+
+    @property
+    def _channel_count(self) -> int:
+        """How many channels the arrays have."""
+        return self.source.channel_count if self._separate and self.source else 1
 
     def _heed(self, kind: bytes, payload: bytearray) -> bool:
         """Takes what is said about the sound; True when that was the last. AudioError when it is an error."""
@@ -183,6 +200,8 @@ class DecodedStream:
                 error = AudioError(Reason(said["reason"]), str(said["sentence"]))
             elif kind == wire.SOURCE and self.source is None:
                 self.source = _source(said)
+                if not 1 <= self.source.channel_count <= self._limits.max_channels:
+                    raise ChildDied
                 return False
             elif kind == wire.END and self.source is not None:
                 self.source = replace(self.source, duration_seconds=float(said["duration_seconds"]), cut_short=bool(said["cut_short"]))

@@ -16,7 +16,7 @@ _WAV_HEADER = struct.Struct("<4sI8sIHHIIHH4sI")
 
 
 class Encoding(StrEnum):
-    """How sound is written. All are mono; all but Opus and MP3 are 16-bit and lossless."""
+    """How sound is written. All are mono; all but Opus, MP3 and AAC are 16-bit and lossless."""
 
     PCM_S16LE = "pcm_s16le"
     """Headerless little-endian signed samples."""
@@ -25,6 +25,8 @@ class Encoding(StrEnum):
     OGG_OPUS = "ogg_opus"
     """Opus in Ogg. It always decodes at 48 kHz, whatever went in."""
     MP3 = "mp3"
+    AAC = "aac"
+    """AAC-LC in ADTS, which needs no container."""
 
     @property
     def content_type(self) -> str:
@@ -43,17 +45,26 @@ _CONTENT_TYPES = {
     Encoding.FLAC: "audio/flac",
     Encoding.OGG_OPUS: "audio/ogg; codecs=opus",
     Encoding.MP3: "audio/mpeg",
+    Encoding.AAC: "audio/aac",
 }
-_SUFFIXES = {Encoding.PCM_S16LE: ".pcm", Encoding.WAV: ".wav", Encoding.FLAC: ".flac", Encoding.OGG_OPUS: ".ogg", Encoding.MP3: ".mp3"}
+_SUFFIXES = {
+    Encoding.PCM_S16LE: ".pcm",
+    Encoding.WAV: ".wav",
+    Encoding.FLAC: ".flac",
+    Encoding.OGG_OPUS: ".ogg",
+    Encoding.MP3: ".mp3",
+    Encoding.AAC: ".aac",
+}
 _ANY_RATE = range(8_000, 192_001)
 _RATES = {
     Encoding.OGG_OPUS: (8_000, 12_000, 16_000, 24_000, 48_000),
     Encoding.MP3: (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+    Encoding.AAC: (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000),
 }
 
 
 def supported_rate(encoding: Encoding, sample_rate_hz: int) -> bool:
-    """Whether sound at this rate can be written so: 8 to 192 kHz, for Opus and MP3 only the rates that they know."""
+    """Whether sound at this rate can be written so: 8 to 192 kHz, for Opus, MP3 and AAC only the rates that they know."""
     return sample_rate_hz in _RATES.get(encoding, _ANY_RATE)
 
 
@@ -70,7 +81,8 @@ class Encoder(Protocol):
 def open_encoder(encoding: Encoding, sample_rate_hz: int) -> Encoder:
     """An encoder for a stream of unknown length. ValueError when it cannot be written at this rate.
 
-    PCM and WAV give bytes at every push; FLAC after 70 to 110 ms of sound, MP3 after 50 to 140 ms, Opus every 200 ms.
+    PCM and WAV give bytes at every push; FLAC after 70 to 110 ms of sound, MP3 after 50 to 140 ms, AAC after 20 to 130 ms,
+    Opus every 200 ms.
     """
     _check_rate(encoding, sample_rate_hz)
     if encoding is Encoding.PCM_S16LE:

@@ -13,7 +13,7 @@ from av.packet import Packet
 
 from voicebox_sound.errors import AudioError, Reason
 from voicebox_sound.intake import Intake, KeptIntake
-from voicebox_sound.pcm import Samples
+from voicebox_sound.pcm import Frames
 from voicebox_sound.reading import Piece, Reading
 
 _DEMUXERS = {"ogg": "ogg", "mp3": "mp3", "aac": "aac", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "webm": "matroska,webm"}
@@ -83,17 +83,16 @@ def decoded(decode: "Callable[[Packet[Any] | None], list[AudioFrame]]", packets:
             continue
         for frame in frames:
             whole += 1
-            yield Piece(_mono(frame), frame.sample_rate, frame.layout.nb_channels)
+            yield Piece(_frames(frame), frame.sample_rate)
     if broken and not whole:
         raise AudioError(Reason.AUDIO_UNREADABLE, "Nothing in the audio can be decoded.")
 
 
-def _mono(frame: AudioFrame) -> Samples:
-    """The mean of the channels, shape (samples,)."""
+def _frames(frame: AudioFrame) -> Frames:
+    """The samples of all channels as float32."""
     raw = frame.to_ndarray()
-    by_channel = raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
-    mean = np.asarray(by_channel.mean(axis=0, dtype=np.float64), np.float32)
-    if by_channel.dtype.kind == "f":
-        return mean
-    full_scale = np.float32(2.0 ** (8 * by_channel.dtype.itemsize - 1))
-    return mean / full_scale - np.float32(by_channel.dtype.kind == "u")
+    frames = raw.T if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels)
+    if frames.dtype.kind == "f":
+        return np.asarray(frames, np.float32)
+    full_scale = np.float32(2.0 ** (8 * frames.dtype.itemsize - 1))
+    return frames.astype(np.float32) / full_scale - np.float32(frames.dtype.kind == "u")

@@ -1,4 +1,4 @@
-"""Writes FLAC, Ogg Opus and MP3 with FFmpeg's libraries, into a pipe that cannot be rewound."""
+"""Writes FLAC, Ogg Opus, MP3 and AAC with FFmpeg's libraries, into a pipe that cannot be rewound."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,7 +14,7 @@ from voicebox_sound.pcm import Samples, to_s16le
 @dataclass(frozen=True)
 class _Form:
     muxer: str
-    codec: Literal["flac", "libopus", "libmp3lame"]
+    codec: Literal["flac", "libopus", "libmp3lame", "aac"]
     sample_format: Literal["s16", "flt", "fltp"]
     muxer_options: dict[str, str] = field(default_factory=dict)
 
@@ -26,12 +26,13 @@ _FORMS = {
     Encoding.OGG_OPUS: _Form("ogg", "libopus", "flt", {"page_duration": "200000"}),
     # The Xing header holds the length, which a stream does not know.
     Encoding.MP3: _Form("mp3", "libmp3lame", "fltp", {"write_xing": "0", "id3v2_version": "0"}),
+    Encoding.AAC: _Form("adts", "aac", "fltp"),
 }
 _OPUS_BITS_PER_SECOND = 48_000
 
 
 class LibavEncoder:
-    """An Encoder (see encode.py) for FLAC, Ogg Opus and MP3."""
+    """An Encoder (see encode.py) for FLAC, Ogg Opus, MP3 and AAC."""
 
     def __init__(self, encoding: Encoding, sample_rate_hz: int) -> None:
         form = _FORMS[encoding]
@@ -44,7 +45,7 @@ class LibavEncoder:
         self._stream.layout = "mono"
         self._stream.format = form.sample_format
         if encoding is not Encoding.FLAC:
-            self._stream.bit_rate = _OPUS_BITS_PER_SECOND if encoding is Encoding.OGG_OPUS else _mp3_bits_per_second(sample_rate_hz)
+            self._stream.bit_rate = _OPUS_BITS_PER_SECOND if encoding is Encoding.OGG_OPUS else _bits_per_second(sample_rate_hz)
         self._container.start_encoding()
 
     def push(self, samples: Samples) -> bytes:
@@ -69,8 +70,11 @@ class LibavEncoder:
         return frame
 
 
-def _mp3_bits_per_second(sample_rate_hz: int) -> int:
-    """64 kbit/s is the most that MPEG-2.5 (8 to 12 kHz) has and enough for mono speech up to 24 kHz; above that there is more to tell."""
+def _bits_per_second(sample_rate_hz: int) -> int:
+    """MP3's and AAC's. 64 kbit/s is the most that MPEG-2.5 (8 to 12 kHz) has, and enough for mono speech up to 24 kHz.
+
+    Above that there is more to tell.
+    """
     return 64_000 if sample_rate_hz <= 24_000 else 96_000
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from voicebox_sound import wire
 from voicebox_sound.errors import AudioError, Reason
 from voicebox_sound.limits import Limits
-from voicebox_sound.pcm import Samples
+from voicebox_sound.pcm import Frames, Samples, downmix
 from voicebox_sound.reading import Piece, Reading
 from voicebox_sound.resample import Resampler
 
@@ -21,14 +21,19 @@ def send(channel: socket.socket, kind: bytes, **said: object) -> None:
 
 
 class Outlet:
-    """Takes one file's sound and sends it in blocks at `sample_rate_hz`, None for the file's own rate."""
+    """Takes one file's sound and sends it in blocks at `sample_rate_hz`, None for the file's own rate.
 
-    def __init__(self, channel: socket.socket, sample_rate_hz: int | None, limits: Limits) -> None:
+    It sends the mean of the channels, or each by itself when `separate`.
+    """
+
+    def __init__(self, channel: socket.socket, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> None:
         self._channel = channel
         self._sample_rate_hz = sample_rate_hz
         self._limits = limits
+        self._separate = separate
+        self._channel_count: int | None = None
         self._resampler: Resampler | None = None
-        self._held: list[Samples] = []
+        self._held: list[Samples | Frames] = []
         self._held_samples = 0
         self._samples = 0
         self._earlier_seconds = 0.0
@@ -42,12 +47,18 @@ class Outlet:
     def push(self, reading: Reading, piece: Piece) -> None:
         """Takes decoded sound; sends it when a block is full. AudioError when it breaks a limit."""
         _check_form(piece, self._limits)
+        if self._channel_count not in (None, piece.channel_count):
+            raise AudioError(
+                Reason.AUDIO_FORMAT_REFUSED,
+                f"The audio goes from {self._channel_count} to {piece.channel_count} channels: such channels cannot be told apart.",
+            )
         resampler = self._resampler_for(reading, piece)
-        self._samples += piece.samples.size
+        self._samples += len(piece.frames)
         if self._seconds > self._limits.max_seconds:
             raise AudioError(Reason.AUDIO_TOO_LONG, f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed.")
-        self._held.append(piece.samples)
-        self._held_samples += piece.samples.size
+        sound = piece.frames if self._separate else downmix(piece.frames)
+        self._held.append(sound)
+        self._held_samples += sound.size
         if self._held_samples >= _BLOCK_SAMPLES:
             self._pass(resampler)
 
@@ -71,12 +82,13 @@ class Outlet:
             return self._resampler
         if self._resampler is None:
             _tell_source(self._channel, reading, piece)
-            self._resampler = Resampler(piece.sample_rate_hz, self._sample_rate_hz or piece.sample_rate_hz)
+            self._channel_count = piece.channel_count if self._separate else None
+            self._resampler = Resampler(piece.sample_rate_hz, self._sample_rate_hz or piece.sample_rate_hz, self._channel_count)
             return self._resampler
         self.flush()
         self._write(self._resampler.finish())
         self._earlier_seconds, self._samples = self._seconds, 0
-        self._resampler = Resampler(piece.sample_rate_hz, self._resampler.to_hz)
+        self._resampler = Resampler(piece.sample_rate_hz, self._resampler.to_hz, self._channel_count)
         return self._resampler
 
     def _pass(self, resampler: Resampler) -> None:
@@ -85,9 +97,10 @@ class Outlet:
         # A float WAV may hold anything, and one NaN would silence a resampler for ever.
         self._write(resampler.push(np.clip(np.nan_to_num(samples, nan=0.0), -1, 1)))
 
-    def _write(self, samples: Samples) -> None:
-        for start in range(0, samples.size, _BLOCK_SAMPLES):
-            self._channel.sendall(wire.frame(wire.AUDIO, samples[start : start + _BLOCK_SAMPLES].astype("<f4").tobytes()))
+    def _write(self, samples: Samples | Frames) -> None:
+        step = _BLOCK_SAMPLES // (self._channel_count or 1)
+        for start in range(0, len(samples), step):
+            self._channel.sendall(wire.frame(wire.AUDIO, samples[start : start + step].astype("<f4").tobytes()))
         self._sent_samples += samples.size
 
 

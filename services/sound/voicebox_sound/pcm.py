@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), in [-1, 1]."""
 
+Frames = NDArray[np.float32]
+"""Audio of several channels, or of one, shape (samples, channels), in [-1, 1]."""
+
 _FULL_SCALE = 32768.0
 
 
@@ -19,9 +22,9 @@ def from_s16le(data: bytes) -> Samples:
     return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(_FULL_SCALE)
 
 
-def downmix(samples: NDArray[np.float32]) -> Samples:
-    """Channels, shape (samples, channels), as one: their mean, shape (samples,)."""
-    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+def downmix(frames: Frames) -> Samples:
+    """The channels as one: their mean."""
+    return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
 
 
 class SampleJoiner:

@@ -1,18 +1,21 @@
-"""What the two readers, wav.py and libav.py, give: mono samples as they are decoded, and what is known of the file."""
+"""What the two readers, wav.py and libav.py, give: samples as they are decoded, and what is known of the file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voicebox_sound.pcm import Samples
+from voicebox_sound.pcm import Frames
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Decoded sound, mixed down to mono at the source's rate. The rate and the channels may change from piece to piece."""
+    """Decoded sound at the source's rate. The rate and the number of channels may change from piece to piece."""
 
-    samples: Samples
+    frames: Frames
     sample_rate_hz: int
-    channel_count: int
+
+    @property
+    def channel_count(self) -> int:
+        return int(self.frames.shape[1])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voicebox_sound.errors import AudioError, Reason
 from voicebox_sound.intake import Intake
-from voicebox_sound.pcm import SampleJoiner, downmix
+from voicebox_sound.pcm import SampleJoiner
 from voicebox_sound.reading import Piece, Reading
 
 _EXTENSIBLE = 0xFFFE
@@ -92,7 +92,7 @@ def _pieces(intake: Intake, wav_format: _Format, data_bytes: int | None) -> Iter
         left = None if left is None else left - len(data)
         if whole := joiner.push(data):
             frames = wav_format.convert(whole).reshape(-1, wav_format.channel_count)
-            yield Piece(downmix(frames), wav_format.sample_rate_hz, wav_format.channel_count)
+            yield Piece(frames, wav_format.sample_rate_hz)
 
 
 def _from_u8(data: bytes) -> NDArray[np.float32]:

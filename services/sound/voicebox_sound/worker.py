@@ -22,9 +22,10 @@ from voicebox_sound.wav import open_wav
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of a child. `sample_rate_hz` is the rate of the sound that it sends, None for the file's own."""
+    """What is asked of a child: at which rate it sends the sound, None for the file's own, and whether all channels or their mean."""
 
     sample_rate_hz: int | None
+    separate: bool
     limits: Limits
 
 
@@ -50,7 +51,7 @@ def _receive_job(channel: socket.socket) -> Job:
     kind, length = wire.HEADER.unpack(channel.recv(wire.HEADER.size, socket.MSG_WAITALL))
     assert kind == wire.JOB
     asked = json.loads(channel.recv(length, socket.MSG_WAITALL))
-    return Job(asked["sample_rate_hz"], Limits(**asked["limits"]))
+    return Job(asked["sample_rate_hz"], asked["separate"], Limits(**asked["limits"]))
 
 
 def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -58,7 +59,7 @@ def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _decode(channel: socket.socket, job: Job) -> None:
-    outlet = Outlet(channel, job.sample_rate_hz, job.limits)
+    outlet = Outlet(channel, job.sample_rate_hz, job.limits, separate=job.separate)
 
     def receive(count: int) -> bytes:
         try:

@@ -10,13 +10,15 @@ from functools import partial
 import grpc
 from prometheus_client import CollectorRegistry
 from voicebox.models.v1 import models_pb2_grpc
+from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_kit import plugins
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
-from voicebox_models.models import Models
+from voicebox_models.family import Only
+from voicebox_models.models import Default, Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
 from voicebox_sound.decoder import open_decoder
 
@@ -24,6 +26,7 @@ from .casting import Casting
 from .catalog import Catalog
 from .engine import Engine
 from .history import History
+from .openai import OpenAiSpeechServicer
 from .prompts import Prompts
 from .roster import Roster
 from .servicer import TextToSpeechServicer
@@ -32,7 +35,7 @@ from .spool import Spool
 from .synthesis import Synthesizer
 
 ENGINES = "voicebox.tts.engines"
-NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE)
+NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiSpeechService")
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
@@ -49,7 +52,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     with own_folder(settings.spool, "tts"), ThreadPoolExecutor(settings.streams + 4, thread_name_prefix="tts") as executor:
         spool = _open_spool(settings)
         async with grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel, open_decoder() as decoder:
-            models, catalog = Models(engines, executor), Catalog(channel)
+            models = Models("tts", [Only(engine) for engine in engines], Default(engines[0]), executor, registry)
+            catalog = Catalog(channel)
             roster = Roster(models, executor)
             prompts = Prompts(catalog, decoder, executor, settings.prompt_cache_bytes, registry)
             history = History(spool, catalog, executor, registry)
@@ -59,7 +63,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 names=NAMES,
                 address=settings.address,
                 metrics_address=settings.metrics_address,
-                register=partial(_register, TextToSpeechServicer(synthesizer, roster, settings), ModelServicer(models)),
+                register=partial(
+                    _register,
+                    TextToSpeechServicer(synthesizer, roster, settings),
+                    OpenAiSpeechServicer(synthesizer, roster),
+                    ModelServicer(models),
+                ),
                 load=partial(_load, models.default, executor),
                 registry=registry,
             )
@@ -80,8 +89,9 @@ def _open_spool(settings: Settings) -> Spool:
         raise StartError(f"The spool folder {settings.spool} cannot be used: {error.strerror}.") from error
 
 
-def _register(speech: TextToSpeechServicer, models: ModelServicer, server: grpc.aio.Server) -> None:
+def _register(speech: TextToSpeechServicer, openai: OpenAiSpeechServicer, models: ModelServicer, server: grpc.aio.Server) -> None:
     tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(speech, server)
+    openai_pb2_grpc.add_OpenAiSpeechServiceServicer_to_server(openai, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
 
 

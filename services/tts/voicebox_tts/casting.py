@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from voicebox_kit.errors import InvalidField
 
 from .engine import Capability, Engine, Session, Style, Voice, VoicePrompt
-from .job import BuiltIn, Job, Profile
+from .job import NO_DEFAULTS, BuiltIn, Defaults, Job, Profile
 from .prompts import Prompts
 from .roster import Roster
 
@@ -22,6 +22,7 @@ class Speaker:
     language: str
     cloning: Capability | None
     warnings: tuple[str, ...] = ()
+    defaults: Defaults = NO_DEFAULTS
 
     @property
     def voice_name(self) -> str:
@@ -61,7 +62,24 @@ class Casting:
             cached = await self._prompts.of_recording(job.source, engine)
         voices = await self._roster.voices(engine)
         base = next((voice for voice in voices if voice.name == cached.prompt.base_voice), voices[0])
-        return Speaker(engine, base, cached.prompt, job.style.language or base.languages[0], cloning, (warning,) if warning else ())
+        return Speaker(
+            engine,
+            base,
+            cached.prompt,
+            job.style.language or base.languages[0],
+            cloning,
+            warnings=(warning,) if warning else (),
+            defaults=_honoured(cached.defaults, engine),
+        )
+
+
+def _honoured(defaults: Defaults, engine: Engine) -> Defaults:
+    """What the engine can do of a profile's defaults: they are wishes, and another engine may speak for the profile tomorrow."""
+    return Defaults(
+        speed=defaults.speed if Capability.SPEED in engine.capabilities else None,
+        pitch_semitones=defaults.pitch_semitones if Capability.PITCH in engine.capabilities else None,
+        seed=defaults.seed if Capability.SEED in engine.capabilities else None,
+    )
 
 
 def _refuse_what_it_cannot(engine: Engine, style: Style) -> None:

@@ -3,24 +3,29 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
+from google.rpc import error_details_pb2, status_pb2
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_kit import principal, request_id
 from voicebox_kit.errors import NotFound, Precondition, Unavailable
+from voicebox_kit.status import DETAILS_HEADER
 from voicebox_sound.pcm import from_s16le
 
 from .engine import Reference
+from .job import Defaults
 
 BLOCK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class StoredReference:
-    """A profile's reference; `reference` is None when the caller's etag is still right."""
+    """A profile's reference, None when the caller's etag is still right, and how the profile speaks by default."""
 
     etag: str
     reference: Reference | None
+    defaults: Defaults
 
 
 class Catalog:
@@ -42,9 +47,9 @@ class Catalog:
         except grpc.aio.AioRpcError as error:
             raise _as_ours(error, profile) from error
         if header.unchanged:
-            return StoredReference(header.etag, None)
+            return StoredReference(header.etag, None, _defaults(header.default_voice_settings))
         reference = Reference(from_s16le(b"".join(blocks)), header.sample_rate_hz, header.transcript)
-        return StoredReference(header.etag, reference)
+        return StoredReference(header.etag, reference, _defaults(header.default_voice_settings))
 
     async def record(self, generation: catalog_pb2.Generation, audio: Path, timeout_seconds: float) -> None:
         """Keep a generation with its audio; grpc.aio.AioRpcError as the catalog answers."""
@@ -60,6 +65,11 @@ class Catalog:
             await self._stub.RecordGeneration(messages(), timeout=timeout_seconds, metadata=_metadata(generation.owner))
 
 
+def _defaults(settings: catalog_pb2.VoiceSettings) -> Defaults:
+    """The settings that are set."""
+    return Defaults(**{field.name: value for field, value in settings.ListFields()})
+
+
 def _metadata(owner: str) -> tuple[tuple[str, str], ...]:
     return ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
 
@@ -69,8 +79,19 @@ def _as_ours(error: grpc.aio.AioRpcError, profile: str) -> Exception:
         case grpc.StatusCode.NOT_FOUND:
             return NotFound("profile", profile)
         case grpc.StatusCode.FAILED_PRECONDITION:
-            return Precondition("PROFILE_NOT_USABLE", profile, error.details() or "The profile has no usable sample.")
+            return Precondition(_reason(error) or "PROFILE_NOT_USABLE", profile, error.details() or "The profile has no usable sample.")
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unavailable("CATALOG_UNREACHABLE", "The catalog does not answer, and this profile's voice is not cached here.")
         case _:
             return error
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    """The catalog's own word for it, such as CONSENT_REQUIRED; empty when it tells none."""
+    metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
+    packed = dict(metadata).get(DETAILS_HEADER, b"")
+    info = error_details_pb2.ErrorInfo()
+    for detail in status_pb2.Status.FromString(packed).details:
+        if detail.Unpack(info):
+            return str(info.reason)
+    return ""

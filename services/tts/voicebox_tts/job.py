@@ -1,6 +1,6 @@
 """What a caller wants spoken, checked and complete, in the service's own terms."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from voicebox_sound.encode import Encoding
 
@@ -30,8 +30,23 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Defaults:
+    """How a profile speaks when the caller does not say; None leaves it to the engine."""
+
+    speed: float | None = None
+    pitch_semitones: float | None = None
+    seed: int | None = None
+
+
+NO_DEFAULTS = Defaults()
+
+
+@dataclass(frozen=True)
 class Job:
-    """One utterance to make. `sample_rate_hz` 0 is the engine's own; `keep` asks for a record in the history."""
+    """One utterance to make. `sample_rate_hz` 0 is the engine's own; `keep` asks for a record in the history.
+
+    `unset` names what the caller left open of speed, pitch_semitones and seed: a profile's defaults may fill it.
+    """
 
     source: BuiltIn | Profile | Recording
     encoding: Encoding
@@ -42,3 +57,10 @@ class Job:
     keep: bool
     ahead_seconds: float
     owner: str
+    unset: frozenset[str] = frozenset()
+
+    def with_defaults(self, defaults: Defaults) -> "Job":
+        """The same, with a profile's defaults where the caller left something open."""
+        told = {name: getattr(defaults, name) for name in self.unset if getattr(defaults, name) is not None}
+        seed = told.pop("seed", self.seed)
+        return replace(self, seed=seed, style=replace(self.style, **told))

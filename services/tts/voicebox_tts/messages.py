@@ -19,6 +19,7 @@ ENCODINGS = {
     Encoding.FLAC: tts_pb2.AUDIO_ENCODING_FLAC,
     Encoding.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
     Encoding.MP3: tts_pb2.AUDIO_ENCODING_MP3,
+    Encoding.AAC: tts_pb2.AUDIO_ENCODING_AAC,
 }
 
 

@@ -5,7 +5,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from prometheus_client import CollectorRegistry, Counter
@@ -16,7 +16,7 @@ from voicebox_sound.limits import Limits
 
 from .catalog import Catalog
 from .engine import Engine, Reference, VoicePrompt
-from .job import Profile, Recording
+from .job import NO_DEFAULTS, Defaults, Profile, Recording
 from .requests import MAX_REFERENCE_BYTES
 
 CATALOG_SECONDS = 5.0
@@ -26,10 +26,11 @@ REFERENCE_RATE_HZ = 24_000
 
 @dataclass(frozen=True)
 class Cached:
-    """A prompt, with the etag of the profile that it was made from."""
+    """A prompt, with the etag of the profile that it was made from, and how that profile speaks by default."""
 
     prompt: VoicePrompt
     etag: str = ""
+    defaults: Defaults = NO_DEFAULTS
 
 
 Make = Callable[[Cached | None], Awaitable[Cached]]
@@ -56,9 +57,11 @@ class Prompts:
                 return known, "The catalog does not answer: the profile's voice is as it was last known."
             raise
         if stored.reference is None and known:
+            current = replace(known, defaults=stored.defaults)
             if key in self._cached:
+                self._cached[key] = current
                 self._cached.move_to_end(key)
-            return known, ""
+            return current, ""
         if stored.reference is None:
             raise Unavailable("CATALOG_UNREACHABLE", "The catalog sent no reference for the profile.")
         reference = stored.reference
@@ -67,7 +70,7 @@ class Prompts:
             if known and known.etag == stored.etag:
                 return known
             try:
-                return Cached(await self._compute(engine, reference), stored.etag)
+                return Cached(await self._compute(engine, reference), stored.etag, stored.defaults)
             except InvalidField as error:
                 raise Precondition(error.reason, profile.name, f"{profile.name} cannot be spoken with: {error.sentence}") from error
 

@@ -30,6 +30,7 @@ ENCODINGS = {
     tts_pb2.AUDIO_ENCODING_FLAC: Encoding.FLAC,
     tts_pb2.AUDIO_ENCODING_OGG_OPUS: Encoding.OGG_OPUS,
     tts_pb2.AUDIO_ENCODING_MP3: Encoding.MP3,
+    tts_pb2.AUDIO_ENCODING_AAC: Encoding.AAC,
 }
 
 Wish = tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest | tts_pb2.ConverseConfig
@@ -47,7 +48,13 @@ def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
         keep=not wish.skip_history,
         ahead_seconds=_ahead(wish, default_ahead_seconds),
         owner=owner,
+        unset=_unset(wish),
     )
+
+
+def _unset(wish: Wish) -> frozenset[str]:
+    given = {"speed": wish.style.speed, "pitch_semitones": wish.style.pitch_semitones, "seed": wish.HasField("seed")}
+    return frozenset(name for name, value in given.items() if not value)
 
 
 def checked_text(text: str) -> str:

@@ -99,6 +99,7 @@ class Synthesizer:
         course = _Course(self._clock())
         async with self._permits.take():
             speaker = await self._casting.cast(job, timeout_seconds)
+            job = job.with_defaults(speaker.defaults)
             rate = job.sample_rate_hz or _default_rate(job.encoding, speaker.voice.sample_rate_hz)
             session = await self._open(speaker, job)
             course.warnings.extend(speaker.warnings)

@@ -1,17 +1,17 @@
 """`voicebox history`: what was spoken, found again."""
 
-import sys
 from itertools import islice
+from typing import cast, get_args
 
 import click
 from voicebox.catalog.v1 import catalog_pb2
 
+from voicebox_client.commands.say import DEFAULT_OUTPUT, deliver, target_of
+from voicebox_client.history_requests import Group
 from voicebox_client.output import as_json, local_time, print_fields, print_json, print_list, print_table, seconds, shortened
+from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save, save_or_play
+from voicebox_client.requests import AS_FAST_AS_IT_CAN, SpeechOptions
 from voicebox_client.session import Session, pass_session
-from voicebox_client.whole_file import whole_file
-
-LARGEST_PAGE = 1000
-STDOUT = "-"
 
 
 @click.group("history")
@@ -20,14 +20,12 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--search", default="", metavar="WORDS", help="Only texts with all these words.")
-@click.option("--filter", "filter_", default="", help="Conditions, as in 'profile = \"profiles/ann\" AND duration_seconds > 5'.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@listing_options
 @pass_session
-def list_(session: Session, search: str, filter_: str, limit: int) -> None:
+def list_(session: Session, search: str, filter_: str, order_by: str, limit: int) -> None:
     """List what was spoken, newest first."""
     with session.client() as client:
-        found = list(islice(client.list_generations(search, filter_, min(limit, LARGEST_PAGE)), limit))
+        found = list(islice(client.list_generations(search, filter_, min(limit, LARGEST_PAGE), order_by), limit))
     if session.json:
         print_list("generations", found)
     else:
@@ -47,40 +45,121 @@ def _row(generation: catalog_pb2.Generation) -> tuple[str, ...]:
 def show(session: Session, generation: str) -> None:
     """Show all that is known of one generation."""
     with session.client() as client:
-        found = client.get_generation(generation)
+        _print(session, client.get_generation(generation))
+
+
+def _print(session: Session, generation: catalog_pb2.Generation) -> None:
+    if session.json:
+        print_json(as_json(generation))
+    else:
+        print_fields(generation)
+
+
+@command.command()
+@click.argument("generation")
+@audio_options
+@pass_session
+def audio(session: Session, generation: str, output: str | None, play: bool) -> None:
+    """Write the audio of one generation to a file, or play it."""
+    with session.client() as client:
+        save_or_play(session, client.generation_audio(generation), output, play=play)
+
+
+@command.command()
+@click.argument("generation")
+@click.option("--off", is_flag=True, help="It is none any more.")
+@pass_session
+def favorite(session: Session, generation: str, off: bool) -> None:
+    """Mark one generation as a favourite: rules of retention keep it."""
+    with session.client() as client:
+        _print(session, client.update_generation(generation, favorite=not off))
+
+
+@command.command()
+@click.argument("generation")
+@click.argument("changes", nargs=-1, required=True, metavar="KEY=[VALUE]...")
+@pass_session
+def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
+    """Label one generation; a key without a value takes its label away."""
+    with session.client() as client:
+        kept = client.get_generation(generation)
+        _print(session, client.update_generation(generation, kept.etag, labels=labelled(kept.labels, changes)))
+
+
+@command.command()
+@click.argument("generation", required=False)
+@click.option("--filter", "filter_", help="All that meet these conditions, as in 'favorite = false'; '*' is everything.")
+@click.option("--force", is_flag=True, help="With --filter: do not ask.")
+@pass_session
+def delete(session: Session, generation: str | None, filter_: str | None, force: bool) -> None:
+    """Delete one generation and its audio, or all that meet a filter."""
+    if (generation is None) == (filter_ is None):
+        raise click.UsageError("Give a generation, or --filter.")
+    with session.client() as client:
+        if generation is not None:
+            client.delete_generation(generation)
+            count = 1
+        else:
+            filter_ = filter_ or ""
+            if not force:
+                found = client.delete_generations(filter_)
+                click.confirm(f"Delete {found.count} generations with {found.size_bytes / 1e6:.1f} MB of audio?", abort=True, err=True)
+            count = client.delete_generations(filter_, force=True).count
+    if session.json:
+        print_json({"count": count} if filter_ is not None else {})
+    else:
+        click.echo(f"Deleted {generation or f'{count} generations'}.")
+
+
+@command.command()
+@click.option("--by", type=click.Choice(get_args(Group)), help="How to group.")
+@click.option("--filter", "filter_", default="", help="Only those that meet these conditions.")
+@click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), default=100, show_default=True, help="At most so many groups.")
+@pass_session
+def stats(session: Session, by: str | None, filter_: str, limit: int) -> None:
+    """Count what was spoken."""
+    with session.client() as client:
+        found = client.generation_statistics(filter_, cast("Group", by or ""), limit)
     if session.json:
         print_json(as_json(found))
     else:
-        print_fields(found)
+        header = ((by or "").upper(), "COUNT", "SECONDS", "MB", "INCOMPLETE", "SYNTHESIS SECONDS")
+        print_table(header, [*map(_statistics, found.groups), ("all", *_statistics(found.total)[1:])])
+
+
+def _statistics(row: catalog_pb2.StatisticsRow) -> tuple[str, ...]:
+    size = f"{row.size_bytes / 1e6:.1f}"
+    return (
+        row.key or "-",
+        str(row.count),
+        f"{seconds(row.duration):.1f}",
+        size,
+        str(row.incomplete_count),
+        f"{seconds(row.synthesis_time):.1f}",
+    )
+
+
+@command.command()
+@click.argument("output", metavar="FILE|-")
+@click.option("--filter", "filter_", default="", help="Only those that meet these conditions.")
+@click.option("--without-audio", is_flag=True, help="Only the lines.")
+@pass_session
+def export(session: Session, output: str, filter_: str, without_audio: bool) -> None:
+    """Write the history to a zip file: generations.jsonl, and the audio."""
+    with session.client() as client:
+        save(session, client.export_generations(filter_, without_audio=without_audio), output)
 
 
 @command.command()
 @click.argument("generation")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write it; - is stdout.")
+@click.option("-o", "--output", metavar="FILE", help=f"WAV, MP3, Ogg, FLAC or PCM by its ending; - is stdout.  [default: {DEFAULT_OUTPUT}]")
+@click.option("--play", is_flag=True, help="Play it on the speakers.")
 @pass_session
-def audio(session: Session, generation: str, output: str) -> None:
-    """Write the audio of one generation to a file."""
+def again(session: Session, generation: str, output: str | None, play: bool) -> None:
+    """Speak one generation again: the same text, voice, seed and parameters."""
+    target = target_of(output, None, play)
+    options: SpeechOptions = {"encoding": target.encoding}
+    if not play:
+        options["ahead_seconds"] = AS_FAST_AS_IT_CAN
     with session.client() as client:
-        pieces = client.generation_audio(generation)
-        if output == STDOUT:
-            sys.stdout.buffer.writelines(pieces)
-            return
-        with whole_file(output) as file:
-            file.writelines(pieces)
-    if session.json:
-        print_json({"output": output})
-    else:
-        click.echo(f"Wrote {output}.")
-
-
-@command.command()
-@click.argument("generation")
-@pass_session
-def delete(session: Session, generation: str) -> None:
-    """Delete one generation and its audio."""
-    with session.client() as client:
-        client.delete_generation(generation)
-    if session.json:
-        print_json({})
-    else:
-        click.echo(f"Deleted {generation}.")
+        deliver(session, client.say_again(generation, **options), target)

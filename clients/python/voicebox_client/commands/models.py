@@ -12,6 +12,8 @@ from voicebox_client.session import Session, pass_session, progress
 
 HOSTS: tuple[ModelHost, ...] = get_args(ModelHost)
 ACTIONS = ("list", "load", "unload", "download")
+MOST_LANGUAGES = 6
+BAR_CHARACTERS = 30
 
 
 @click.command("models")
@@ -51,12 +53,33 @@ def _list(session: Session, client: Client, hosts: tuple[ModelHost, ...]) -> Non
         print_json({host: [as_json(model) for model in found] for host, found in models.items()})
     else:
         rows = [_row(host, model) for host, found in models.items() for model in found]
-        print_table(("SERVICE", "NAME", "STATE", "DEVICE", "LICENCE", "LANGUAGES", "DEFAULT"), rows)
+        print_table(("SERVICE", "NAME", "STATE", "DEVICE", "MEMORY", "LICENCE", "LANGUAGES", "DEFAULT"), rows)
 
 
 def _row(host: str, model: models_pb2.Model) -> tuple[str, ...]:
     default = "default" if model.is_default else ""
-    return host, model.name, _state(model), model.device, model.licence, ", ".join(model.languages), default
+    return host, model.name, _state(model), model.device, _size(model.memory_bytes), model.licence, _languages(model), default
+
+
+def _languages(model: models_pb2.Model) -> str:
+    """A few languages by name, many by their number."""
+    count = len(model.languages)
+    return ", ".join(model.languages) if count <= MOST_LANGUAGES else f"{count} languages"
+
+
+def _size(count: int) -> str:
+    if not count:
+        return ""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _bar(step: models_pb2.DownloadModelResponse) -> str:
+    """How far a download is; only a sentence while its size is not known."""
+    if not step.bytes_total:
+        return f"{step.model.name}  asking the hub"
+    share = step.bytes_done / step.bytes_total
+    bar = "#" * int(share * BAR_CHARACTERS)
+    return f"{step.model.name}  [{bar:.<{BAR_CHARACTERS}}] {share:4.0%} of {_size(step.bytes_total)}"
 
 
 def _state(model: models_pb2.Model) -> str:
@@ -78,7 +101,7 @@ def _download(session: Session, client: Client, host: ModelHost, name: str) -> N
     """Prints the progress, and raises click.ClickException when the stream ends before the model is there."""
     step = models_pb2.DownloadModelResponse()
     for step in client.download_model(host, name):
-        progress(f"{step.bytes_done / 1e6:.1f} of {step.bytes_total / 1e6:.1f} MB")
+        progress(_bar(step))
         if session.json:
             print_json(as_json(step), line=True)
     progress("")

@@ -1,20 +1,19 @@
-"""`voicebox profiles`: voices that are kept, and the recordings that they are made from."""
+"""`voicebox profiles`: voices that are kept."""
 
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
-from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2
 
 from voicebox_client.client import Client
+from voicebox_client.commands import profile_files, profile_samples
+from voicebox_client.commands.answers import print_answer, print_deleted
 from voicebox_client.errors import VoiceboxClientError
-from voicebox_client.output import as_json, local_time, print_fields, print_json, print_list, print_table, seconds, shortened
-from voicebox_client.requests import ProfileChanges, ProfileDetails
+from voicebox_client.output import print_list, print_table, shortened
+from voicebox_client.profile_requests import ProfileChanges, ProfileDetails
 from voicebox_client.session import Session, pass_session
-
-RECORDING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("profiles")
@@ -22,12 +21,36 @@ def command() -> None:
     """Keep voices, and the recordings that they are made from."""
 
 
+for _verb in (*profile_files.COMMANDS, *profile_samples.COMMANDS):
+    command.add_command(_verb)
+
+
+def _details(function: Any) -> Any:
+    """The options of what a profile may tell."""
+    options = (
+        click.option("--language", help="BCP 47 language that the person speaks."),
+        click.option("--description", help="Free text."),
+        click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label; may be given again."),
+        click.option("--consent", metavar="TEXT", help="What the speaker agreed to, in words."),
+        click.option("--consent-by", metavar="NAME", help="Who agreed."),
+        click.option("--consent-scope", metavar="TEXT", help="What for."),
+        click.option("--speed", type=float, metavar="X", help="How fast it speaks by default, 0.5 to 2."),
+        click.option("--pitch", "pitch_semitones", type=float, metavar="SEMITONES", help="How high it speaks by default, -12 to 12."),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="A seed that makes it speak the same each time."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @command.command("list")
+@click.option("--filter", default="", metavar="CONDITIONS", help='Such as: language = "en-US" AND labels.team = "games".')
+@click.option("--deleted", "show_deleted", is_flag=True, help="Deleted ones too.")
 @pass_session
-def list_(session: Session) -> None:
+def list_(session: Session, filter: str, show_deleted: bool) -> None:
     """List the profiles, newest first."""
     with session.client() as client:
-        profiles = list(client.list_profiles())
+        profiles = list(client.list_profiles(filter=filter, show_deleted=show_deleted))
     if session.json:
         print_list("profiles", profiles)
     else:
@@ -35,7 +58,8 @@ def list_(session: Session) -> None:
 
 
 def _row(profile: catalog_pb2.Profile) -> tuple[str, ...]:
-    return profile.name, profile.display_name, profile.language, str(profile.sample_count), shortened(profile.description, 50)
+    name = f"{profile.name} (deleted)" if profile.HasField("delete_time") else profile.name
+    return name, profile.display_name, profile.language, str(profile.sample_count), shortened(profile.description, 50)
 
 
 @command.command()
@@ -44,26 +68,24 @@ def _row(profile: catalog_pb2.Profile) -> tuple[str, ...]:
 def show(session: Session, profile: str) -> None:
     """Show a profile."""
     with session.client() as client:
-        _print(session, client.get_profile(profile))
+        print_answer(session, client.get_profile(profile))
 
 
 @command.command()
 @click.argument("display_name", metavar="NAME")
 @click.option("--id", "profile_id", default="", help="The last part of its resource name; drawn by the server when left out.")
-@click.option("--language", help="BCP 47 language that the person speaks.")
-@click.option("--description", help="Free text.")
-@click.option("--consent", "consent_statement", metavar="TEXT", help="How and when the speaker agreed.")
-@click.option("--sample", type=RECORDING, help="Add this recording to it.")
+@_details
+@click.option("--sample", type=profile_samples.RECORDING, help="Add this recording to it.")
 @click.option("--transcript", default="", metavar="TEXT", help="What is said in the recording.")
 @pass_session
-def create(session: Session, /, display_name: str, profile_id: str, sample: Path | None, transcript: str, **details: str | None) -> None:
+def create(session: Session, /, display_name: str, profile_id: str, sample: Path | None, transcript: str, **details: Any) -> None:
     """Create a profile, with its first recording if you like."""
     with session.client() as client:
         profile = client.create_profile(display_name, profile_id, **cast("ProfileDetails", _given(details)))
         if sample is not None:
             _add_first_sample(client, profile, sample, transcript)
             profile = client.get_profile(profile.name)
-        _print(session, profile)
+        print_answer(session, profile)
 
 
 def _add_first_sample(client: Client, profile: catalog_pb2.Profile, sample: Path, transcript: str) -> None:
@@ -79,18 +101,16 @@ def _add_first_sample(client: Client, profile: catalog_pb2.Profile, sample: Path
 @command.command()
 @click.argument("profile")
 @click.option("--name", "display_name", help="A new name for people.")
-@click.option("--language", help="BCP 47 language that the person speaks.")
-@click.option("--description", help="Free text.")
-@click.option("--consent", "consent_statement", metavar="TEXT", help="How and when the speaker agreed.")
+@_details
 @click.option("--etag", default="", help="Change it only if it is still as when this etag was shown.")
 @pass_session
-def update(session: Session, /, profile: str, etag: str, **changes: str | None) -> None:
+def update(session: Session, /, profile: str, etag: str, **changes: Any) -> None:
     """Change a profile; what is not given stays as it is."""
     given = _given(changes)
     if not given:
-        raise click.UsageError("Say what to change: --name, --language, --description or --consent.")
+        raise click.UsageError("Say what to change, for example --name or --description.")
     with session.client() as client:
-        _print(session, client.update_profile(profile, etag, **cast("ProfileChanges", given)))
+        print_answer(session, client.update_profile(profile, etag, **given))
 
 
 @command.command()
@@ -101,61 +121,47 @@ def delete(session: Session, profile: str, etag: str) -> None:
     """Delete a profile with its samples; its generations stay in the history."""
     with session.client() as client:
         client.delete_profile(profile, etag)
-    _print_deleted(session, profile)
-
-
-@command.command("add-sample")
-@click.argument("profile")
-@click.argument("file", type=RECORDING)
-@click.option("--transcript", default="", metavar="TEXT", help="What is said in it.")
-@pass_session
-def add_sample(session: Session, profile: str, file: Path, transcript: str) -> None:
-    """Add a recording to a profile."""
-    with session.client() as client:
-        _print(session, client.add_sample(profile, file, transcript))
+    print_deleted(session, profile)
 
 
 @command.command()
 @click.argument("profile")
 @pass_session
-def samples(session: Session, profile: str) -> None:
-    """List the recordings of a profile, oldest first."""
+def undelete(session: Session, profile: str) -> None:
+    """Bring a deleted profile back, with its samples."""
     with session.client() as client:
-        found = list(client.list_samples(profile))
-    if session.json:
-        print_list("samples", found)
-    else:
-        print_table(("NAME", "ADDED", "SECONDS", "FORM", "TRANSCRIPT"), map(_sample_row, found))
+        print_answer(session, client.undelete_profile(profile))
 
 
-def _sample_row(sample: catalog_pb2.Sample) -> tuple[str, ...]:
-    form = f"{sample.container} {sample.sample_rate_hz} Hz"
-    return sample.name, local_time(sample.create_time), f"{seconds(sample.duration):.1f}", form, shortened(sample.transcript, 50)
-
-
-@command.command("delete-sample")
-@click.argument("sample")
+@command.command()
+@click.argument("profile")
+@click.option("--id", "profile_id", default="", help="The last part of the copy's resource name.")
+@click.option("--name", "display_name", default="", help="The copy's name for people; the same when left out.")
 @pass_session
-def delete_sample(session: Session, sample: str) -> None:
-    """Delete a recording, named as `samples` shows it."""
+def duplicate(session: Session, profile: str, profile_id: str, display_name: str) -> None:
+    """Copy a profile, with its picture and its samples."""
     with session.client() as client:
-        client.delete_sample(sample)
-    _print_deleted(session, sample)
+        print_answer(session, client.duplicate_profile(profile, profile_id, display_name))
 
 
-def _given(options: dict[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in options.items() if value is not None}
+def _given(options: dict[str, Any]) -> ProfileChanges:
+    """The fields that the options name. click.UsageError for options that need another."""
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    voice = {name: given.pop(name) for name in ("speed", "pitch_semitones", "seed") if name in given}
+    by, scope = given.pop("consent_by", ""), given.pop("consent_scope", "")
+    if "consent" in given:
+        given["consent"] = catalog_pb2.Consent(statement=given["consent"], speaker=by, scope=scope)
+    elif by or scope:
+        raise click.UsageError("Say with --consent what was agreed.")
+    if voice:
+        given["default_voice_settings"] = catalog_pb2.VoiceSettings(**voice)
+    if "labels" in given:
+        given["labels"] = dict(_label(label) for label in given["labels"])
+    return cast("ProfileChanges", given)
 
 
-def _print(session: Session, message: Message) -> None:
-    if session.json:
-        print_json(as_json(message))
-    else:
-        print_fields(message)
-
-
-def _print_deleted(session: Session, name: str) -> None:
-    if session.json:
-        print_json({})
-    else:
-        click.echo(f"Deleted {name}.")
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise click.UsageError(f"{text!r} is no label: write KEY=VALUE.")
+    return key, value

@@ -74,7 +74,7 @@ def command(
 ) -> None:
     """Speak a text, to a file or to the speakers."""
     text = _text(words, text_path, is_live)
-    target = _target(output, encoding, play)
+    target = target_of(output, encoding, play)
     if sum(map(bool, (options["profile"], options["voice"], reference))) > 1:
         raise click.UsageError("Choose one of --profile, --voice and --reference.")
     given = {"encoding": target.encoding} | {name: value for name, value in options.items() if value is not None}
@@ -85,7 +85,12 @@ def command(
     with session.client() as client:
         how = cast("SpeechOptions", given)
         speech = client.say(text, **how) if isinstance(text, str) else client.converse(text, **how)
-        first_audio_seconds = _stream(speech, target)
+        deliver(session, speech, target)
+
+
+def deliver(session: Session, speech: Speech, target: Target) -> None:
+    """Send the audio to its target as it comes, and say what it was."""
+    first_audio_seconds = _stream(speech, target)
     _report(session, speech, target, first_audio_seconds)
 
 
@@ -102,7 +107,8 @@ def _text(words: tuple[str, ...], path: Path | None, is_live: bool) -> str | Ite
     return sys.stdin.buffer.read().decode() if words == (STDIN,) else " ".join(words)
 
 
-def _target(output: str | None, encoding: Encoding | None, play: bool) -> Target:
+def target_of(output: str | None, encoding: Encoding | None, play: bool) -> Target:
+    """Where it goes, and its encoding where that is not given. Raises click.UsageError."""
     player = find_player() if play else ""
     if output is None:
         output = "" if play else DEFAULT_OUTPUT

@@ -1,8 +1,9 @@
-"""`voicebox transcribe`: recordings become text, whole or while they play."""
+"""`voicebox transcribe`: recordings become text or subtitles, whole or while they play."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import click
 from voicebox.asr.v1 import asr_pb2
@@ -11,49 +12,140 @@ from voicebox_client import live
 from voicebox_client.client import Client
 from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.output import as_json, print_json, print_table, seconds
-from voicebox_client.requests import RecognitionOptions
+from voicebox_client.recognition_requests import DocumentOptions, RecognitionOptions, Task, TranscriptFormat
+from voicebox_client.records import STDOUT, labelled, save
 from voicebox_client.session import Session, pass_session, progress
 from voicebox_client.stdin import stdin
+from voicebox_client.upload import Source
 
 STDIN = "-"
+SUFFIXES: dict[TranscriptFormat, str] = {"text": ".txt", "srt": ".srt", "vtt": ".vtt", "tsv": ".tsv", "json": ".json"}
+LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys__
 
 
 @click.command("transcribe")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
 @click.option("--live", "is_live", is_flag=True, help="Send it at the speed of speech, and show what is heard meanwhile.")
-@click.option("--words", "word_offsets", is_flag=True, help="Tell each word's time and confidence.")
+@click.option("--words", "word_offsets", is_flag=True, default=None, help="Tell each word's time and confidence.")
+@click.option("--model", metavar="ENGINE/MODEL", help="The model, such as whisper/small; `voicebox models asr` lists them.")
 @click.option("--language", help="BCP 47 language.")
+@click.option("--multilingual", is_flag=True, default=None, help="The language may change within the audio.")
+@click.option("--task", type=click.Choice(get_args(Task)), help="translate: write English, whatever is spoken.")
+@click.option("--prompt", metavar="TEXT", help="Text that could stand before this audio: its spelling and names carry over.")
+@click.option("--hotword", "hotwords", multiple=True, metavar="WORDS", help="Words that are likely; may be given again.")
+@click.option("--grammar", type=click.Path(dir_okay=False, path_type=Path), help="A file with the JSGF grammar of what can be heard.")
+@click.option("--phrase", "phrases", multiple=True, metavar="WORDS", help="What can be heard at all; may be given again.")
+@click.option("--channels", "separate_channels", is_flag=True, default=None, help="Hear each channel by itself.")
+@click.option("--speakers", "diarization", is_flag=True, default=None, help="Tell who speaks.")
+@click.option("--max-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at most so many people.")
+@click.option("--min-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at least so many people.")
+@click.option("--keep", is_flag=True, default=None, help="Keep the audio and the text in the catalog.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of what is kept; may be given again.")
 @click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="The input is headerless 16-bit mono samples, so many per second.")
+@click.option("--format", "form", type=click.Choice(get_args(TranscriptFormat)), help="Write a document of this form.")
+@click.option("-o", "--output", metavar="FILE|FOLDER", help="Where the document goes, or all of them.  [default: stdout]")
+@click.option("--max-line-length", type=int, metavar="N", help="Subtitles: characters in a line.")
+@click.option("--max-line-count", type=int, metavar="N", help="Subtitles: lines that are shown at once.")
+@click.option("--max-words", "max_words_per_cue", type=int, metavar="N", help="Subtitles: words that are shown at once.")
+@click.option("--max-cue-seconds", type=float, metavar="S", help="Subtitles: how long they are shown.")
+@click.option("--highlight-words", is_flag=True, default=None, help="Subtitles (vtt): each word's time.")
 @pass_session
 def command(
-    session: Session, files: tuple[str, ...], is_live: bool, word_offsets: bool, language: str | None, sample_rate_hz: int | None
+    session: Session, /, files: tuple[str, ...], is_live: bool, form: TranscriptFormat | None, output: str | None, **given: object
 ) -> None:
     """Tell what is said in recordings."""
-    given = {"word_offsets": word_offsets, "language": language, "sample_rate_hz": sample_rate_hz}
-    options = cast("RecognitionOptions", {name: value for name, value in given.items() if value is not None})
+    options = _options({name: value for name, value in given.items() if value not in (None, ())})
+    _check(files, is_live, form, output, options)
     with session.client() as client:
         for file in files:
             if is_live:
                 _listen(session, client, file, options)
+            elif form:
+                _write(session, client, file, form, output or STDOUT, options)
             else:
                 _transcribe(session, client, file, options, is_one=len(files) == 1)
 
 
-def _transcribe(session: Session, client: Client, file: str, options: RecognitionOptions, is_one: bool) -> None:
+def _options(given: dict[str, object]) -> DocumentOptions:
+    options = cast("DocumentOptions", given)
+    if "grammar" in options and "phrases" in options:
+        raise click.UsageError("Choose one of --grammar and --phrase.")
+    if "grammar" in options:
+        options["grammar"] = Path(options["grammar"]).read_text("utf-8")
+    if "labels" in options:
+        if not options.get("keep"):
+            raise click.UsageError("--label is for what you --keep.")
+        options["labels"] = labelled({}, options["labels"])
+    return options
+
+
+def _check(files: Sequence[str], is_live: bool, form: TranscriptFormat | None, output: str | None, options: DocumentOptions) -> None:
+    if is_live and form:
+        raise click.UsageError("--format is for recordings that are heard whole, not --live.")
+    if not form and (output or options.keys() & LAYOUT):
+        raise click.UsageError("Say with --format what to write.")
+    if form and len(files) > 1 and not (output and Path(output).is_dir()):
+        raise click.UsageError("Say with -o FOLDER where the documents go: each has the name of its recording.")
+
+
+def _target(file: str, form: TranscriptFormat, output: str) -> str:
+    """The document's file."""
+    if not Path(output).is_dir():
+        return output
+    name = "stdin" if file == STDIN else Path(file).stem
+    return str(Path(output, name + SUFFIXES[form]))
+
+
+def _write(session: Session, client: Client, file: str, form: TranscriptFormat, output: str, options: DocumentOptions) -> None:
+    with _hearing(file):
+        document = client.transcribe_as(_source(file), form, **options)
+    save(session, [document.encode()], _target(file, form, output))
+
+
+def _transcribe(session: Session, client: Client, file: str, options: RecognitionOptions, *, is_one: bool) -> None:
+    with _hearing(file):
+        answer = client.transcribe(_source(file), **options)
+    if session.json:
+        print_json({"file": file} | as_json(answer), line=True)
+        return
+    for line in _lines(answer):
+        click.echo(line if is_one else f"{file}: {line}")
+    if options.get("word_offsets"):
+        _print_words(word for utterance in answer.utterances for word in utterance.words)
+    _print_notes(answer.warnings, answer.transcription)
+
+
+@contextmanager
+def _hearing(file: str) -> Iterator[None]:
+    """While a file is heard, it is named; also when it is no audio."""
     progress(f"Listening to {file} …")
     try:
-        answer = client.transcribe(stdin() if file == STDIN else Path(file), **options)
+        yield
     except VoiceboxClientError as error:
         if error.field.partition(".")[0] != "audio":
             raise
         raise click.ClickException(f"{file}: {error.sentence}") from error
     progress("")
-    if session.json:
-        print_json({"file": file} | as_json(answer), line=True)
-        return
-    click.echo(answer.transcript if is_one else f"{file}: {answer.transcript}")
-    if options.get("word_offsets"):
-        _print_words(word for utterance in answer.utterances for word in utterance.words)
+
+
+def _source(file: str) -> Source:
+    return stdin() if file == STDIN else Path(file)
+
+
+def _lines(answer: asr_pb2.RecognizeResponse) -> list[str]:
+    """The text; where speakers or channels are told, a line for each utterance."""
+    if any(map(_who, answer.utterances)):
+        return [_said(utterance) for utterance in answer.utterances]
+    return [answer.transcript]
+
+
+def _said(utterance: asr_pb2.Hypothesis) -> str:
+    who = _who(utterance)
+    return f"{who}: {utterance.transcript}" if who else utterance.transcript
+
+
+def _who(utterance: asr_pb2.Hypothesis) -> str:
+    return utterance.speaker or (f"channel {utterance.channel}" if utterance.channel else "")
 
 
 def _listen(session: Session, client: Client, file: str, options: RecognitionOptions) -> None:
@@ -63,11 +155,21 @@ def _listen(session: Session, client: Client, file: str, options: RecognitionOpt
         if session.json:
             print_json(as_json(event), line=True)
         elif event.HasField("interim"):
-            progress(event.interim.transcript)
+            progress(_said(event.interim))
         elif event.HasField("final"):
             progress("")
-            click.echo(event.final.transcript)
+            click.echo(_said(event.final))
             _print_words(event.final.words)
+        elif event.HasField("finished"):
+            _print_notes(event.finished.warnings, event.finished.transcription)
+
+
+def _print_notes(warnings: Iterable[asr_pb2.RecognitionWarning], transcription: str) -> None:
+    for warning in warnings:
+        place = f" ({seconds(warning.start_offset):.2f} to {seconds(warning.end_offset):.2f} s)" if warning.HasField("start_offset") else ""
+        click.echo(f"Warning: {warning.message}{place}", err=True)
+    if transcription:
+        click.echo(f"Kept as {transcription}.", err=True)
 
 
 def _print_words(words: Iterable[asr_pb2.Word]) -> None:

@@ -12,21 +12,29 @@ from pathlib import Path
 from typing import Any
 
 from pocketsphinx import Vad
-from voicebox_kit.errors import StartError, Unavailable
+from voicebox_kit.errors import InvalidField, StartError, Unavailable, VoiceboxError
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model
+from voicebox_models.engine import Model, Report, Setup
+from voicebox_models.family import Only
 from voicebox_sound.pcm import to_s16le
 
-from .. import languages
-from ..engine import SAMPLE_RATE_HZ, Heard, Samples, Word
+from ..engine import SAMPLE_RATE_HZ, Capabilities, Heard, Options, Samples, VoiceDetection, Word
 from ..level_gate import LevelGate
-from .pocketsphinx_process import ANSWER, BEGIN, END, FEED, INTERIM, READY, REQUEST
+from ..reading import FILE_ENDPOINTING, AllSpeech, UtteranceReader
+from ..segmentation import Segmenter
+from . import pocketsphinx_grammar
+from .pocketsphinx_process import ANSWER, BEGIN, END, FEED, GRAMMAR, INTERIM, READY, REQUEST
 
 LOAD_SECONDS = 60.0
 """Loading takes 0.3 s; a machine that needs longer than this is broken."""
 
 ANSWER_SECONDS = 120.0
 """The longest step, ending a 60 s utterance, takes 2 s."""
+
+
+def family(setup: Setup) -> Only["PocketsphinxEngine"]:
+    """The one model that comes in the wheel."""
+    return Only(PocketsphinxEngine(setup.device))
 
 
 class PocketsphinxEngine:
@@ -47,12 +55,34 @@ class PocketsphinxEngine:
         return Model("pocketsphinx/en-us", version("pocketsphinx"), "BSD-2-Clause", ("en-US",))
 
     @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            detects_language=False,
+            multilingual=False,
+            translates=False,
+            prompts=False,
+            hotwords=False,
+            grammars=True,
+            decoding=False,
+            voice_threshold=False,
+            longest_utterance_seconds=60.0,
+            preview_seconds=1.0,
+        )
+
+    @property
+    def present(self) -> bool:
+        return True
+
+    @property
     def loaded(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     @property
     def memory_bytes(self) -> int:
         return _resident_bytes(self._process.pid) if self._process and self.loaded else 0
+
+    def download(self, report: Report) -> None:
+        """The model comes in the wheel."""
 
     def load(self) -> None:
         with self._lock:
@@ -63,8 +93,27 @@ class PocketsphinxEngine:
         with self._lock:
             self._unload()
 
-    def open(self, language: str) -> "PocketsphinxSession":
-        languages.resolve(language, self.model.languages, "config.language")
+    def open(self, options: Options) -> "PocketsphinxSession":
+        if not options.grammar:
+            return self._fork()
+        jsgf = pocketsphinx_grammar.searched(options.grammar)
+        session = self._fork()
+        try:
+            session.limit_to(jsgf, pocketsphinx_grammar.field(options.grammar))
+        except VoiceboxError:
+            session.close()
+            raise
+        return session
+
+    def read(self, options: Options) -> UtteranceReader:
+        detection = options.voice_detection
+        activity = AllSpeech() if detection.off else self.voice_activity(detection)
+        return UtteranceReader(self.open(options), Segmenter(activity, FILE_ENDPOINTING))
+
+    def voice_activity(self, detection: VoiceDetection) -> "PocketsphinxVoiceActivity":
+        return PocketsphinxVoiceActivity()
+
+    def _fork(self) -> "PocketsphinxSession":
         ours, theirs = socket.socketpair()
         ours.settimeout(ANSWER_SECONDS)
         with theirs, self._lock:
@@ -72,9 +121,6 @@ class PocketsphinxEngine:
             assert self._control is not None
             socket.send_fds(self._control, [b"S"], [theirs.fileno()])
         return PocketsphinxSession(ours)
-
-    def voice_activity(self) -> "PocketsphinxVoiceActivity":
-        return PocketsphinxVoiceActivity()
 
     def _load(self) -> None:
         if self.loaded:
@@ -85,7 +131,7 @@ class PocketsphinxEngine:
         module = f"{__package__}.pocketsphinx_process"
         with theirs:
             command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             ready = self._control.recv(1)
         except TimeoutError:
@@ -109,18 +155,27 @@ class PocketsphinxSession:
         self._connection = connection
         self._stream = connection.makefile("rwb")
 
+    def limit_to(self, jsgf: str, field: str) -> None:
+        """Hear nothing but the sentences of a grammar; before the first utterance. InvalidField when it cannot be used."""
+        complaint = self._ask(GRAMMAR, jsgf.encode())
+        if "word" in complaint:
+            raise InvalidField(field, _unknown(complaint["word"]), "WORD_UNKNOWN")
+        if "error" in complaint:
+            raise InvalidField(field, f"The grammar cannot be used: {complaint['error']}", "GRAMMAR_BROKEN")
+
     def begin(self, preview: Samples) -> None:
         self._ask(BEGIN, to_s16le(preview))
 
     def feed(self, samples: Samples) -> None:
         self._ask(FEED, to_s16le(samples))
 
-    def interim(self) -> str:
-        return str(self._ask(INTERIM)["text"])
+    def interim(self) -> Heard:
+        text = str(self._ask(INTERIM)["text"])
+        return Heard(text, None, tuple(Word(word, 0.0, 0.0, None) for word in text.split()))
 
     def end(self) -> Heard:
         words = tuple(Word(w["text"], w["start"], w["end"], w["confidence"]) for w in self._ask(END)["words"])
-        return Heard(" ".join(word.text for word in words), _confidence(words), words)
+        return Heard(" ".join(word.text for word in words), _confidence(words), words, "en-US")
 
     def interrupt(self) -> None:
         """Ending a long utterance takes the decoder up to 2 s; it finds nobody listening then, and ends."""
@@ -165,12 +220,16 @@ class PocketsphinxVoiceActivity:
         return bool(self._vad.is_speech(to_s16le(frame))) and loud
 
 
+def _unknown(word: str) -> str:
+    digits = " Write numbers as they are spoken." if any(character.isdigit() for character in word) else ""
+    return f"The recogniser does not know the word {word!r}.{digits}"
+
+
 def _confidence(words: tuple[Word, ...]) -> float | None:
     """The words' posteriors, weighted by their lengths; the utterance's own would be 0 for anything long."""
-    seconds = sum(word.end_seconds - word.start_seconds for word in words)
-    if not seconds:
-        return None
-    return sum((word.confidence or 0.0) * (word.end_seconds - word.start_seconds) for word in words) / seconds
+    weighted = [(word.confidence, word.end_seconds - word.start_seconds) for word in words if word.confidence is not None]
+    seconds = sum(length for _, length in weighted)
+    return sum(confidence * length for confidence, length in weighted) / seconds if seconds else None
 
 
 def _resident_bytes(process_id: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model
+from voicebox_models.engine import Model, Report
 
 from ..engine import Capability, Reference, Samples, Speech, Style, Voice, VoicePrompt
 from ..languages import canonical, covers, most_specific
@@ -62,9 +62,16 @@ class EspeakEngine:
         return Model("espeak/espeak-ng", self._version, "GPL-3.0-or-later", tuple(languages))
 
     @property
+    def present(self) -> bool:
+        return True
+
+    @property
     def loaded(self) -> bool:
         """Whether a process is there."""
         return self._pool is not None
+
+    def download(self, report: Report) -> None:
+        """The model comes with the library."""
 
     def load(self) -> None:
         """Start the first process, which tells the voices."""

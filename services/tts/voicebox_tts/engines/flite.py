@@ -11,7 +11,7 @@ from queue import SimpleQueue
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model
+from voicebox_models.engine import Model, Report
 
 from ..engine import Capability, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
 from ..likeness import Colour, LikenessPrompt, Shift, approximate
@@ -61,9 +61,16 @@ class FliteEngine:
         self._flite: Flite | None = None
 
     @property
+    def present(self) -> bool:
+        return True
+
+    @property
     def loaded(self) -> bool:
         """Whether the library and its voices are loaded."""
         return self._flite is not None
+
+    def download(self, report: Report) -> None:
+        """The model comes with the library."""
 
     def load(self) -> None:
         """Load the library and speak a word, so that the first caller does not wait for the disk."""

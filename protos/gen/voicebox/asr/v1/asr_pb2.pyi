@@ -41,6 +41,66 @@ AUDIO_ENCODING_PCM_S16LE: AudioEncoding.ValueType  # 1
 """Headerless little-endian signed 16-bit samples; sample_rate_hz is required."""
 global___AudioEncoding = AudioEncoding
 
+class _RecognitionTask:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _RecognitionTaskEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RecognitionTask.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    RECOGNITION_TASK_UNSPECIFIED: _RecognitionTask.ValueType  # 0
+    """What is said, in its own language."""
+    RECOGNITION_TASK_TRANSCRIBE: _RecognitionTask.ValueType  # 1
+    """What is said, in its own language."""
+    RECOGNITION_TASK_TRANSLATE: _RecognitionTask.ValueType  # 2
+    """What is said, in English."""
+
+class RecognitionTask(_RecognitionTask, metaclass=_RecognitionTaskEnumTypeWrapper):
+    """What to write down."""
+
+RECOGNITION_TASK_UNSPECIFIED: RecognitionTask.ValueType  # 0
+"""What is said, in its own language."""
+RECOGNITION_TASK_TRANSCRIBE: RecognitionTask.ValueType  # 1
+"""What is said, in its own language."""
+RECOGNITION_TASK_TRANSLATE: RecognitionTask.ValueType  # 2
+"""What is said, in English."""
+global___RecognitionTask = RecognitionTask
+
+class _TranscriptFormat:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _TranscriptFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TranscriptFormat.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    TRANSCRIPT_FORMAT_UNSPECIFIED: _TranscriptFormat.ValueType  # 0
+    """Plain text."""
+    TRANSCRIPT_FORMAT_TEXT: _TranscriptFormat.ValueType  # 1
+    """Plain text, one line for each utterance (text/plain)."""
+    TRANSCRIPT_FORMAT_SRT: _TranscriptFormat.ValueType  # 2
+    """SubRip subtitles (application/x-subrip)."""
+    TRANSCRIPT_FORMAT_VTT: _TranscriptFormat.ValueType  # 3
+    """WebVTT subtitles (text/vtt)."""
+    TRANSCRIPT_FORMAT_TSV: _TranscriptFormat.ValueType  # 4
+    """Tab-separated values: start and end in milliseconds, text (text/tab-separated-values)."""
+    TRANSCRIPT_FORMAT_JSON: _TranscriptFormat.ValueType  # 5
+    """The RecognizeResponse as JSON (application/json)."""
+
+class TranscriptFormat(_TranscriptFormat, metaclass=_TranscriptFormatEnumTypeWrapper):
+    """What the document looks like."""
+
+TRANSCRIPT_FORMAT_UNSPECIFIED: TranscriptFormat.ValueType  # 0
+"""Plain text."""
+TRANSCRIPT_FORMAT_TEXT: TranscriptFormat.ValueType  # 1
+"""Plain text, one line for each utterance (text/plain)."""
+TRANSCRIPT_FORMAT_SRT: TranscriptFormat.ValueType  # 2
+"""SubRip subtitles (application/x-subrip)."""
+TRANSCRIPT_FORMAT_VTT: TranscriptFormat.ValueType  # 3
+"""WebVTT subtitles (text/vtt)."""
+TRANSCRIPT_FORMAT_TSV: TranscriptFormat.ValueType  # 4
+"""Tab-separated values: start and end in milliseconds, text (text/tab-separated-values)."""
+TRANSCRIPT_FORMAT_JSON: TranscriptFormat.ValueType  # 5
+"""The RecognizeResponse as JSON (application/json)."""
+global___TranscriptFormat = TranscriptFormat
+
 class _StreamControl:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -72,6 +132,17 @@ class RecognitionConfig(google.protobuf.message.Message):
     CHANNEL_COUNT_FIELD_NUMBER: builtins.int
     LANGUAGE_FIELD_NUMBER: builtins.int
     WORD_OFFSETS_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    TASK_FIELD_NUMBER: builtins.int
+    MULTILINGUAL_FIELD_NUMBER: builtins.int
+    PROMPT_FIELD_NUMBER: builtins.int
+    HOTWORDS_FIELD_NUMBER: builtins.int
+    GRAMMAR_FIELD_NUMBER: builtins.int
+    SEPARATE_CHANNELS_FIELD_NUMBER: builtins.int
+    DIARIZATION_FIELD_NUMBER: builtins.int
+    DECODING_FIELD_NUMBER: builtins.int
+    VOICE_ACTIVITY_FIELD_NUMBER: builtins.int
+    KEEPING_FIELD_NUMBER: builtins.int
     encoding: global___AudioEncoding.ValueType
     """How the audio is written. Default: read off the first bytes."""
     sample_rate_hz: builtins.int
@@ -79,9 +150,43 @@ class RecognitionConfig(google.protobuf.message.Message):
     channel_count: builtins.int
     """Channels of headerless audio, 1 to 8, mixed down to one. Default 0: 1."""
     language: builtins.str
-    """BCP 47 language. Default: the engine's own ("en-US" for pocketsphinx)."""
+    """BCP 47 language that is spoken. Default: detected where the model can, else the model's own ("en-US" for pocketsphinx)."""
     word_offsets: builtins.bool
     """True: tell each word's time and confidence."""
+    model: builtins.str
+    """`models/{engine}/{model}`, one of ModelService's. Default: the service's default model."""
+    task: global___RecognitionTask.ValueType
+    """What to write down. Default: what is said, in its own language."""
+    multilingual: builtins.bool
+    """True: the language may change within the audio and is detected anew for each stretch of at most 30 s. Not together with `language`."""
+    prompt: builtins.str
+    """Text that could stand before this audio: its spelling, names and style carry over. Up to 1000 characters."""
+    separate_channels: builtins.bool
+    """True: recognise each channel by itself, as in a call with one person on each. Utterances then tell their channel."""
+    @property
+    def hotwords(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Words and phrases that are likely to be said: up to 100 of up to 50 characters. They are made likelier, not the only ones that can be heard."""
+
+    @property
+    def grammar(self) -> global___Grammar:
+        """What can be heard at all. Default: anything."""
+
+    @property
+    def diarization(self) -> global___Diarization:
+        """Who speaks when. Default: not asked."""
+
+    @property
+    def decoding(self) -> global___Decoding:
+        """How the model searches. Default: the engine's own."""
+
+    @property
+    def voice_activity(self) -> global___VoiceActivityConfig:
+        """How speech is told from silence."""
+
+    @property
+    def keeping(self) -> global___Keeping:
+        """Keep the audio and what was heard in the catalog, as a transcription. Default: nothing is kept."""
+
     def __init__(
         self,
         *,
@@ -90,10 +195,213 @@ class RecognitionConfig(google.protobuf.message.Message):
         channel_count: builtins.int = ...,
         language: builtins.str = ...,
         word_offsets: builtins.bool = ...,
+        model: builtins.str = ...,
+        task: global___RecognitionTask.ValueType = ...,
+        multilingual: builtins.bool = ...,
+        prompt: builtins.str = ...,
+        hotwords: collections.abc.Iterable[builtins.str] | None = ...,
+        grammar: global___Grammar | None = ...,
+        separate_channels: builtins.bool = ...,
+        diarization: global___Diarization | None = ...,
+        decoding: global___Decoding | None = ...,
+        voice_activity: global___VoiceActivityConfig | None = ...,
+        keeping: global___Keeping | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["channel_count", b"channel_count", "encoding", b"encoding", "language", b"language", "sample_rate_hz", b"sample_rate_hz", "word_offsets", b"word_offsets"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["decoding", b"decoding", "diarization", b"diarization", "grammar", b"grammar", "keeping", b"keeping", "voice_activity", b"voice_activity"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["channel_count", b"channel_count", "decoding", b"decoding", "diarization", b"diarization", "encoding", b"encoding", "grammar", b"grammar", "hotwords", b"hotwords", "keeping", b"keeping", "language", b"language", "model", b"model", "multilingual", b"multilingual", "prompt", b"prompt", "sample_rate_hz", b"sample_rate_hz", "separate_channels", b"separate_channels", "task", b"task", "voice_activity", b"voice_activity", "word_offsets", b"word_offsets"]) -> None: ...
 
 global___RecognitionConfig = RecognitionConfig
+
+@typing.final
+class Grammar(google.protobuf.message.Message):
+    """Limits what can be heard: commands, not dictation."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    JSGF_FIELD_NUMBER: builtins.int
+    PHRASES_FIELD_NUMBER: builtins.int
+    jsgf: builtins.str
+    """A JSGF 1.0 grammar with one public rule: up to 20,000 characters."""
+    @property
+    def phrases(self) -> global___PhraseList:
+        """A list of phrases, any of which may be said."""
+
+    def __init__(
+        self,
+        *,
+        jsgf: builtins.str = ...,
+        phrases: global___PhraseList | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["grammar", b"grammar", "jsgf", b"jsgf", "phrases", b"phrases"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["grammar", b"grammar", "jsgf", b"jsgf", "phrases", b"phrases"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["grammar", b"grammar"]) -> typing.Literal["jsgf", "phrases"] | None: ...
+
+global___Grammar = Grammar
+
+@typing.final
+class PhraseList(google.protobuf.message.Message):
+    """Phrases."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PHRASES_FIELD_NUMBER: builtins.int
+    @property
+    def phrases(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """1 to 500 phrases of up to 100 characters."""
+
+    def __init__(
+        self,
+        *,
+        phrases: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["phrases", b"phrases"]) -> None: ...
+
+global___PhraseList = PhraseList
+
+@typing.final
+class Diarization(google.protobuf.message.Message):
+    """Who speaks when."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ENABLED_FIELD_NUMBER: builtins.int
+    MAX_SPEAKERS_FIELD_NUMBER: builtins.int
+    MIN_SPEAKERS_FIELD_NUMBER: builtins.int
+    enabled: builtins.bool
+    """True: label utterances and words with speakers."""
+    max_speakers: builtins.int
+    """At most so many speakers: 1 to 20. Default 0: as many as are heard, up to 20."""
+    min_speakers: builtins.int
+    """At least so many speakers: up to max_speakers. Default 0: 1."""
+    def __init__(
+        self,
+        *,
+        enabled: builtins.bool = ...,
+        max_speakers: builtins.int = ...,
+        min_speakers: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["enabled", b"enabled", "max_speakers", b"max_speakers", "min_speakers", b"min_speakers"]) -> None: ...
+
+global___Diarization = Diarization
+
+@typing.final
+class Decoding(google.protobuf.message.Message):
+    """How the model searches. Each unset field is the engine's own default."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BEAM_SIZE_FIELD_NUMBER: builtins.int
+    TEMPERATURES_FIELD_NUMBER: builtins.int
+    COMPRESSION_RATIO_THRESHOLD_FIELD_NUMBER: builtins.int
+    LOG_PROBABILITY_THRESHOLD_FIELD_NUMBER: builtins.int
+    NO_SPEECH_THRESHOLD_FIELD_NUMBER: builtins.int
+    CONDITION_ON_PREVIOUS_TEXT_FIELD_NUMBER: builtins.int
+    beam_size: builtins.int
+    """Hypotheses that are followed at once: 1 to 10."""
+    compression_ratio_threshold: builtins.float
+    """A result whose text, compressed by zlib, is shorter by more than this factor repeats itself and fails: 1 to 10. Whisper's default: 2.4."""
+    log_probability_threshold: builtins.float
+    """A result whose average log probability is below this fails: -10 to 0. Whisper's default: -1."""
+    no_speech_threshold: builtins.float
+    """A stretch that is silence with more than this probability, and fails the threshold above, is silence: 0 to 1. Whisper's default: 0.6."""
+    condition_on_previous_text: builtins.bool
+    """True: what was heard before is the prompt for what comes next, within one file. Slower, since stretches then wait for each other. Default: false."""
+    @property
+    def temperatures(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Temperatures that are tried one after the other, each in 0 to 1, ascending, up to 8: the next one when a result fails a threshold below."""
+
+    def __init__(
+        self,
+        *,
+        beam_size: builtins.int | None = ...,
+        temperatures: collections.abc.Iterable[builtins.float] | None = ...,
+        compression_ratio_threshold: builtins.float | None = ...,
+        log_probability_threshold: builtins.float | None = ...,
+        no_speech_threshold: builtins.float | None = ...,
+        condition_on_previous_text: builtins.bool | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_beam_size", b"_beam_size", "_compression_ratio_threshold", b"_compression_ratio_threshold", "_condition_on_previous_text", b"_condition_on_previous_text", "_log_probability_threshold", b"_log_probability_threshold", "_no_speech_threshold", b"_no_speech_threshold", "beam_size", b"beam_size", "compression_ratio_threshold", b"compression_ratio_threshold", "condition_on_previous_text", b"condition_on_previous_text", "log_probability_threshold", b"log_probability_threshold", "no_speech_threshold", b"no_speech_threshold"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_beam_size", b"_beam_size", "_compression_ratio_threshold", b"_compression_ratio_threshold", "_condition_on_previous_text", b"_condition_on_previous_text", "_log_probability_threshold", b"_log_probability_threshold", "_no_speech_threshold", b"_no_speech_threshold", "beam_size", b"beam_size", "compression_ratio_threshold", b"compression_ratio_threshold", "condition_on_previous_text", b"condition_on_previous_text", "log_probability_threshold", b"log_probability_threshold", "no_speech_threshold", b"no_speech_threshold", "temperatures", b"temperatures"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_beam_size", b"_beam_size"]) -> typing.Literal["beam_size"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_compression_ratio_threshold", b"_compression_ratio_threshold"]) -> typing.Literal["compression_ratio_threshold"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_condition_on_previous_text", b"_condition_on_previous_text"]) -> typing.Literal["condition_on_previous_text"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_log_probability_threshold", b"_log_probability_threshold"]) -> typing.Literal["log_probability_threshold"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_no_speech_threshold", b"_no_speech_threshold"]) -> typing.Literal["no_speech_threshold"] | None: ...
+
+global___Decoding = Decoding
+
+@typing.final
+class VoiceActivityConfig(google.protobuf.message.Message):
+    """How speech is told from silence."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OFF_FIELD_NUMBER: builtins.int
+    THRESHOLD_FIELD_NUMBER: builtins.int
+    off: builtins.bool
+    """True: no stretch is left out as silence, for files alone. Default: silence is left out, and invents no words."""
+    threshold: builtins.float
+    """Speech probability from which a frame is speech: 0.05 to 0.95. Default: 0.5. Only for detectors that tell one (whisper's)."""
+    def __init__(
+        self,
+        *,
+        off: builtins.bool = ...,
+        threshold: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_threshold", b"_threshold", "threshold", b"threshold"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_threshold", b"_threshold", "off", b"off", "threshold", b"threshold"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_threshold", b"_threshold"]) -> typing.Literal["threshold"] | None: ...
+
+global___VoiceActivityConfig = VoiceActivityConfig
+
+@typing.final
+class Keeping(google.protobuf.message.Message):
+    """What to keep in the catalog."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class LabelsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    ENABLED_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
+    enabled: builtins.bool
+    """True: keep it."""
+    request_id: builtins.str
+    """A UUID4 that makes keeping idempotent; the transcription is then `transcriptions/{request_id}`. Default: drawn by the server."""
+    @property
+    def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Up to 64 labels: keys of 1 to 63, values of up to 255 characters."""
+
+    def __init__(
+        self,
+        *,
+        enabled: builtins.bool = ...,
+        request_id: builtins.str = ...,
+        labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["enabled", b"enabled", "labels", b"labels", "request_id", b"request_id"]) -> None: ...
+
+global___Keeping = Keeping
 
 @typing.final
 class RecognizeRequest(google.protobuf.message.Message):
@@ -160,6 +468,11 @@ class RecognizeResponse(google.protobuf.message.Message):
     ENGINE_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     RECOGNITION_TIME_FIELD_NUMBER: builtins.int
+    LANGUAGE_PROBABILITY_FIELD_NUMBER: builtins.int
+    SPEECH_DURATION_FIELD_NUMBER: builtins.int
+    SPEAKER_COUNT_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    TRANSCRIPTION_FIELD_NUMBER: builtins.int
     transcript: builtins.str
     """Everything that was heard, as one text."""
     language: builtins.str
@@ -168,6 +481,12 @@ class RecognizeResponse(google.protobuf.message.Message):
     """The engine, such as `pocketsphinx`."""
     model: builtins.str
     """The engine's model, such as `pocketsphinx/en-us`."""
+    language_probability: builtins.float
+    """How sure the model is of the language, 0 to 1; unset where it was not detected."""
+    speaker_count: builtins.int
+    """How many speakers were told apart; 0 when that was not asked."""
+    transcription: builtins.str
+    """`transcriptions/{transcription}` in the catalog; empty when nothing was to be kept, or when it could not be: a warning says so."""
     @property
     def utterances(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Hypothesis]:
         """The utterances, in order."""
@@ -180,6 +499,14 @@ class RecognizeResponse(google.protobuf.message.Message):
     def recognition_time(self) -> google.protobuf.duration_pb2.Duration:
         """How long recognition took, waiting in the queue left out."""
 
+    @property
+    def speech_duration(self) -> google.protobuf.duration_pb2.Duration:
+        """How much of the audio was speech; the rest was left out as silence."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RecognitionWarning]:
+        """What was not as it should be."""
+
     def __init__(
         self,
         *,
@@ -190,11 +517,147 @@ class RecognizeResponse(google.protobuf.message.Message):
         engine: builtins.str = ...,
         model: builtins.str = ...,
         recognition_time: google.protobuf.duration_pb2.Duration | None = ...,
+        language_probability: builtins.float | None = ...,
+        speech_duration: google.protobuf.duration_pb2.Duration | None = ...,
+        speaker_count: builtins.int = ...,
+        warnings: collections.abc.Iterable[global___RecognitionWarning] | None = ...,
+        transcription: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "recognition_time", b"recognition_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "engine", b"engine", "language", b"language", "model", b"model", "recognition_time", b"recognition_time", "transcript", b"transcript", "utterances", b"utterances"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_language_probability", b"_language_probability", "audio_duration", b"audio_duration", "language_probability", b"language_probability", "recognition_time", b"recognition_time", "speech_duration", b"speech_duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_language_probability", b"_language_probability", "audio_duration", b"audio_duration", "engine", b"engine", "language", b"language", "language_probability", b"language_probability", "model", b"model", "recognition_time", b"recognition_time", "speaker_count", b"speaker_count", "speech_duration", b"speech_duration", "transcript", b"transcript", "transcription", b"transcription", "utterances", b"utterances", "warnings", b"warnings"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_language_probability", b"_language_probability"]) -> typing.Literal["language_probability"] | None: ...
 
 global___RecognizeResponse = RecognizeResponse
+
+@typing.final
+class RecognitionWarning(google.protobuf.message.Message):
+    """Something that a reader of the result should know."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    START_OFFSET_FIELD_NUMBER: builtins.int
+    END_OFFSET_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """A stable word: REPETITION (a loop was cut out), LOW_CONFIDENCE (every temperature failed a threshold), NOT_KEPT (the catalog did not take it)."""
+    message: builtins.str
+    """A sentence for people."""
+    @property
+    def start_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """Where it begins, counted from the start; unset where it has no place."""
+
+    @property
+    def end_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """Where it ends."""
+
+    def __init__(
+        self,
+        *,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        start_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        end_offset: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["end_offset", b"end_offset", "start_offset", b"start_offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["end_offset", b"end_offset", "message", b"message", "reason", b"reason", "start_offset", b"start_offset"]) -> None: ...
+
+global___RecognitionWarning = RecognitionWarning
+
+@typing.final
+class SubtitleLayout(google.protobuf.message.Message):
+    """How subtitles are cut."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MAX_LINE_LENGTH_FIELD_NUMBER: builtins.int
+    MAX_LINE_COUNT_FIELD_NUMBER: builtins.int
+    MAX_WORDS_PER_CUE_FIELD_NUMBER: builtins.int
+    MAX_CUE_DURATION_FIELD_NUMBER: builtins.int
+    HIGHLIGHT_WORDS_FIELD_NUMBER: builtins.int
+    max_line_length: builtins.int
+    """Characters in a line: 10 to 200. Default 0: 42."""
+    max_line_count: builtins.int
+    """Lines in a cue: 1 to 10. Default 0: 2."""
+    max_words_per_cue: builtins.int
+    """Words in a cue: 1 to 100. Default 0: as many as the lines hold."""
+    highlight_words: builtins.bool
+    """True (WebVTT only): each word's time in the cue, for karaoke-like display."""
+    @property
+    def max_cue_duration(self) -> google.protobuf.duration_pb2.Duration:
+        """How long a cue is shown at most: 0.5 to 60 s. Default: 7 s."""
+
+    def __init__(
+        self,
+        *,
+        max_line_length: builtins.int = ...,
+        max_line_count: builtins.int = ...,
+        max_words_per_cue: builtins.int = ...,
+        max_cue_duration: google.protobuf.duration_pb2.Duration | None = ...,
+        highlight_words: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["max_cue_duration", b"max_cue_duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["highlight_words", b"highlight_words", "max_cue_duration", b"max_cue_duration", "max_line_count", b"max_line_count", "max_line_length", b"max_line_length", "max_words_per_cue", b"max_words_per_cue"]) -> None: ...
+
+global___SubtitleLayout = SubtitleLayout
+
+@typing.final
+class TranscribeRequest(google.protobuf.message.Message):
+    """A piece of an upload."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: builtins.int
+    FORMAT_FIELD_NUMBER: builtins.int
+    SUBTITLES_FIELD_NUMBER: builtins.int
+    AUDIO_FIELD_NUMBER: builtins.int
+    format: global___TranscriptFormat.ValueType
+    """What the document looks like; read from the first message only."""
+    @property
+    def config(self) -> global___RecognitionConfig:
+        """How to recognise; read from the first message only."""
+
+    @property
+    def subtitles(self) -> global___SubtitleLayout:
+        """How subtitles are cut, for SRT and VTT; read from the first message only."""
+
+    @property
+    def audio(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes of the file; at most 256 MiB in all."""
+
+    def __init__(
+        self,
+        *,
+        config: global___RecognitionConfig | None = ...,
+        format: global___TranscriptFormat.ValueType = ...,
+        subtitles: global___SubtitleLayout | None = ...,
+        audio: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio", "config", b"config", "subtitles", b"subtitles"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "config", b"config", "format", b"format", "subtitles", b"subtitles"]) -> None: ...
+
+global___TranscribeRequest = TranscribeRequest
+
+@typing.final
+class TranscribeResponse(google.protobuf.message.Message):
+    """The document."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: builtins.int
+    @property
+    def body(self) -> google.api.httpbody_pb2.HttpBody:
+        """Its content type and its bytes (UTF-8)."""
+
+    def __init__(
+        self,
+        *,
+        body: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
+
+global___TranscribeResponse = TranscribeResponse
 
 @typing.final
 class Endpointing(google.protobuf.message.Message):
@@ -210,7 +673,7 @@ class Endpointing(google.protobuf.message.Message):
 
     @property
     def max_utterance(self) -> google.protobuf.duration_pb2.Duration:
-        """An utterance longer than this is ended by force: 1 to 60 s. Default: 30 s."""
+        """An utterance longer than this is ended by force: 1 to 60 s, and at most what the engine can hear at once (whisper: 30 s). Default: 30 s."""
 
     def __init__(
         self,
@@ -355,8 +818,11 @@ class SpeechEvent(google.protobuf.message.Message):
 
     TYPE_FIELD_NUMBER: builtins.int
     OFFSET_FIELD_NUMBER: builtins.int
+    CHANNEL_FIELD_NUMBER: builtins.int
     type: global___SpeechEvent.Type.ValueType
     """Which of the two."""
+    channel: builtins.int
+    """The channel, counted from 1, when separate_channels was set; else 0."""
     @property
     def offset(self) -> google.protobuf.duration_pb2.Duration:
         """When, counted from the stream's start."""
@@ -366,9 +832,10 @@ class SpeechEvent(google.protobuf.message.Message):
         *,
         type: global___SpeechEvent.Type.ValueType = ...,
         offset: google.protobuf.duration_pb2.Duration | None = ...,
+        channel: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["offset", b"offset"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["offset", b"offset", "type", b"type"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["channel", b"channel", "offset", b"offset", "type", b"type"]) -> None: ...
 
 global___SpeechEvent = SpeechEvent
 
@@ -384,12 +851,39 @@ class Hypothesis(google.protobuf.message.Message):
     WORDS_FIELD_NUMBER: builtins.int
     START_OFFSET_FIELD_NUMBER: builtins.int
     END_OFFSET_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    CHANNEL_FIELD_NUMBER: builtins.int
+    SPEAKER_FIELD_NUMBER: builtins.int
+    STABLE_TRANSCRIPT_FIELD_NUMBER: builtins.int
+    LAG_FIELD_NUMBER: builtins.int
+    NO_SPEECH_PROBABILITY_FIELD_NUMBER: builtins.int
+    AVERAGE_LOG_PROBABILITY_FIELD_NUMBER: builtins.int
+    COMPRESSION_RATIO_FIELD_NUMBER: builtins.int
+    TEMPERATURE_FIELD_NUMBER: builtins.int
     utterance_index: builtins.int
     """0, 1, 2 ... within the stream: an interim is replaced by what comes later with the same index."""
     transcript: builtins.str
     """The text."""
     confidence: builtins.float
     """How sure the engine is, 0 to 1; unset where it does not tell."""
+    language: builtins.str
+    """The language that was heard in it, BCP 47."""
+    channel: builtins.int
+    """The channel, counted from 1, when separate_channels was set; else 0."""
+    speaker: builtins.str
+    """Who speaks: `speaker-1`, `speaker-2` ... in the order of their first words; empty when that was not asked."""
+    stable_transcript: builtins.str
+    """Interims only: the beginning of `transcript` that two runs in a row agreed on. Later interims of this utterance begin with it, too;
+    only the final, for which all of the utterance is searched once more, may still correct it.
+    """
+    no_speech_probability: builtins.float
+    """How probable it is that there is no speech, 0 to 1; unset where the engine does not tell."""
+    average_log_probability: builtins.float
+    """Average log probability of the tokens; unset where the engine does not tell."""
+    compression_ratio: builtins.float
+    """How much shorter zlib makes the text: a high value is a repetition; unset where the engine does not tell."""
+    temperature: builtins.float
+    """The temperature that gave this; unset where the engine has none."""
     @property
     def words(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Word]:
         """The words, when word_offsets was set."""
@@ -402,6 +896,10 @@ class Hypothesis(google.protobuf.message.Message):
     def end_offset(self) -> google.protobuf.duration_pb2.Duration:
         """When it ends, or how far it was heard."""
 
+    @property
+    def lag(self) -> google.protobuf.duration_pb2.Duration:
+        """Live only: how much sound had arrived and was not yet heard when this was said."""
+
     def __init__(
         self,
         *,
@@ -411,10 +909,28 @@ class Hypothesis(google.protobuf.message.Message):
         words: collections.abc.Iterable[global___Word] | None = ...,
         start_offset: google.protobuf.duration_pb2.Duration | None = ...,
         end_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        language: builtins.str = ...,
+        channel: builtins.int = ...,
+        speaker: builtins.str = ...,
+        stable_transcript: builtins.str = ...,
+        lag: google.protobuf.duration_pb2.Duration | None = ...,
+        no_speech_probability: builtins.float | None = ...,
+        average_log_probability: builtins.float | None = ...,
+        compression_ratio: builtins.float | None = ...,
+        temperature: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "start_offset", b"start_offset"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "start_offset", b"start_offset", "transcript", b"transcript", "utterance_index", b"utterance_index", "words", b"words"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_average_log_probability", b"_average_log_probability", "_compression_ratio", b"_compression_ratio", "_confidence", b"_confidence", "_no_speech_probability", b"_no_speech_probability", "_temperature", b"_temperature", "average_log_probability", b"average_log_probability", "compression_ratio", b"compression_ratio", "confidence", b"confidence", "end_offset", b"end_offset", "lag", b"lag", "no_speech_probability", b"no_speech_probability", "start_offset", b"start_offset", "temperature", b"temperature"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_average_log_probability", b"_average_log_probability", "_compression_ratio", b"_compression_ratio", "_confidence", b"_confidence", "_no_speech_probability", b"_no_speech_probability", "_temperature", b"_temperature", "average_log_probability", b"average_log_probability", "channel", b"channel", "compression_ratio", b"compression_ratio", "confidence", b"confidence", "end_offset", b"end_offset", "lag", b"lag", "language", b"language", "no_speech_probability", b"no_speech_probability", "speaker", b"speaker", "stable_transcript", b"stable_transcript", "start_offset", b"start_offset", "temperature", b"temperature", "transcript", b"transcript", "utterance_index", b"utterance_index", "words", b"words"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_average_log_probability", b"_average_log_probability"]) -> typing.Literal["average_log_probability"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_compression_ratio", b"_compression_ratio"]) -> typing.Literal["compression_ratio"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_confidence", b"_confidence"]) -> typing.Literal["confidence"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_no_speech_probability", b"_no_speech_probability"]) -> typing.Literal["no_speech_probability"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_temperature", b"_temperature"]) -> typing.Literal["temperature"] | None: ...
 
 global___Hypothesis = Hypothesis
 
@@ -428,10 +944,13 @@ class Word(google.protobuf.message.Message):
     START_OFFSET_FIELD_NUMBER: builtins.int
     END_OFFSET_FIELD_NUMBER: builtins.int
     CONFIDENCE_FIELD_NUMBER: builtins.int
+    SPEAKER_FIELD_NUMBER: builtins.int
     word: builtins.str
     """The word."""
     confidence: builtins.float
     """How sure the engine is, 0 to 1; unset where it does not tell."""
+    speaker: builtins.str
+    """Who says it, as in Hypothesis; empty when that was not asked."""
     @property
     def start_offset(self) -> google.protobuf.duration_pb2.Duration:
         """When it begins, counted from the stream's start."""
@@ -447,9 +966,10 @@ class Word(google.protobuf.message.Message):
         start_offset: google.protobuf.duration_pb2.Duration | None = ...,
         end_offset: google.protobuf.duration_pb2.Duration | None = ...,
         confidence: builtins.float | None = ...,
+        speaker: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "start_offset", b"start_offset"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "start_offset", b"start_offset", "word", b"word"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "speaker", b"speaker", "start_offset", b"start_offset", "word", b"word"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_confidence", b"_confidence"]) -> typing.Literal["confidence"] | None: ...
 
 global___Word = Word
@@ -465,6 +985,9 @@ class StreamFinished(google.protobuf.message.Message):
     ENGINE_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     LANGUAGE_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    TRANSCRIPTION_FIELD_NUMBER: builtins.int
+    INTERIMS_DROPPED_FIELD_NUMBER: builtins.int
     utterance_count: builtins.int
     """How many finals were sent."""
     engine: builtins.str
@@ -472,10 +995,18 @@ class StreamFinished(google.protobuf.message.Message):
     model: builtins.str
     """The engine's model."""
     language: builtins.str
-    """The language that was recognised, BCP 47."""
+    """The language that was recognised, BCP 47; the most frequent one where there were several."""
+    transcription: builtins.str
+    """`transcriptions/{transcription}` in the catalog; empty when nothing was to be kept, or when it could not be: a warning says so."""
+    interims_dropped: builtins.int
+    """Interims that were left out because the recogniser was behind."""
     @property
     def audio_duration(self) -> google.protobuf.duration_pb2.Duration:
         """How much audio was heard."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RecognitionWarning]:
+        """What was not as it should be."""
 
     def __init__(
         self,
@@ -485,8 +1016,11 @@ class StreamFinished(google.protobuf.message.Message):
         engine: builtins.str = ...,
         model: builtins.str = ...,
         language: builtins.str = ...,
+        warnings: collections.abc.Iterable[global___RecognitionWarning] | None = ...,
+        transcription: builtins.str = ...,
+        interims_dropped: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["audio_duration", b"audio_duration"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "engine", b"engine", "language", b"language", "model", b"model", "utterance_count", b"utterance_count"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "engine", b"engine", "interims_dropped", b"interims_dropped", "language", b"language", "model", b"model", "transcription", b"transcription", "utterance_count", b"utterance_count", "warnings", b"warnings"]) -> None: ...
 
 global___StreamFinished = StreamFinished

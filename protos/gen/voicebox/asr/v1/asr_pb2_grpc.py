@@ -45,6 +45,11 @@ class SpeechToTextServiceStub(object):
                 request_serializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.RecognizeUploadRequest.SerializeToString,
                 response_deserializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.RecognizeResponse.FromString,
                 _registered_method=True)
+        self.Transcribe = channel.stream_unary(
+                '/voicebox.asr.v1.SpeechToTextService/Transcribe',
+                request_serializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.TranscribeRequest.SerializeToString,
+                response_deserializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.TranscribeResponse.FromString,
+                _registered_method=True)
         self.StreamingRecognize = channel.stream_stream(
                 '/voicebox.asr.v1.SpeechToTextService/StreamingRecognize',
                 request_serializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.StreamingRecognizeRequest.SerializeToString,
@@ -70,6 +75,14 @@ class SpeechToTextServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Transcribe(self, request_iterator, context):
+        """Recognises an audio file and writes the result as a document: plain text, subtitles, a table or JSON.
+        Over HTTP the body is the file itself and the other fields are query parameters; the answer is the document.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamingRecognize(self, request_iterator, context):
         """Recognises speech while it is spoken. The server finds the ends of utterances itself: finals come while the stream stays open.
         """
@@ -89,6 +102,11 @@ def add_SpeechToTextServiceServicer_to_server(servicer, server):
                     servicer.RecognizeUpload,
                     request_deserializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.RecognizeUploadRequest.FromString,
                     response_serializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.RecognizeResponse.SerializeToString,
+            ),
+            'Transcribe': grpc.stream_unary_rpc_method_handler(
+                    servicer.Transcribe,
+                    request_deserializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.TranscribeRequest.FromString,
+                    response_serializer=voicebox_dot_asr_dot_v1_dot_asr__pb2.TranscribeResponse.SerializeToString,
             ),
             'StreamingRecognize': grpc.stream_stream_rpc_method_handler(
                     servicer.StreamingRecognize,
@@ -151,6 +169,33 @@ class SpeechToTextService(object):
             '/voicebox.asr.v1.SpeechToTextService/RecognizeUpload',
             voicebox_dot_asr_dot_v1_dot_asr__pb2.RecognizeUploadRequest.SerializeToString,
             voicebox_dot_asr_dot_v1_dot_asr__pb2.RecognizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Transcribe(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/voicebox.asr.v1.SpeechToTextService/Transcribe',
+            voicebox_dot_asr_dot_v1_dot_asr__pb2.TranscribeRequest.SerializeToString,
+            voicebox_dot_asr_dot_v1_dot_asr__pb2.TranscribeResponse.FromString,
             options,
             channel_credentials,
             insecure,

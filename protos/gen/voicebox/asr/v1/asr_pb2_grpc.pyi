@@ -33,6 +33,14 @@ class SpeechToTextServiceStub:
     ]
     """Recognises an audio file that is sent in pieces. Over HTTP the body is the file itself and the other fields are query parameters."""
 
+    Transcribe: grpc.StreamUnaryMultiCallable[
+        voicebox.asr.v1.asr_pb2.TranscribeRequest,
+        voicebox.asr.v1.asr_pb2.TranscribeResponse,
+    ]
+    """Recognises an audio file and writes the result as a document: plain text, subtitles, a table or JSON.
+    Over HTTP the body is the file itself and the other fields are query parameters; the answer is the document.
+    """
+
     StreamingRecognize: grpc.StreamStreamMultiCallable[
         voicebox.asr.v1.asr_pb2.StreamingRecognizeRequest,
         voicebox.asr.v1.asr_pb2.StreamingRecognizeResponse,
@@ -53,6 +61,14 @@ class SpeechToTextServiceAsyncStub:
         voicebox.asr.v1.asr_pb2.RecognizeResponse,
     ]
     """Recognises an audio file that is sent in pieces. Over HTTP the body is the file itself and the other fields are query parameters."""
+
+    Transcribe: grpc.aio.StreamUnaryMultiCallable[
+        voicebox.asr.v1.asr_pb2.TranscribeRequest,
+        voicebox.asr.v1.asr_pb2.TranscribeResponse,
+    ]
+    """Recognises an audio file and writes the result as a document: plain text, subtitles, a table or JSON.
+    Over HTTP the body is the file itself and the other fields are query parameters; the answer is the document.
+    """
 
     StreamingRecognize: grpc.aio.StreamStreamMultiCallable[
         voicebox.asr.v1.asr_pb2.StreamingRecognizeRequest,
@@ -78,6 +94,16 @@ class SpeechToTextServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[voicebox.asr.v1.asr_pb2.RecognizeResponse, collections.abc.Awaitable[voicebox.asr.v1.asr_pb2.RecognizeResponse]]:
         """Recognises an audio file that is sent in pieces. Over HTTP the body is the file itself and the other fields are query parameters."""
+
+    @abc.abstractmethod
+    def Transcribe(
+        self,
+        request_iterator: _MaybeAsyncIterator[voicebox.asr.v1.asr_pb2.TranscribeRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.asr.v1.asr_pb2.TranscribeResponse, collections.abc.Awaitable[voicebox.asr.v1.asr_pb2.TranscribeResponse]]:
+        """Recognises an audio file and writes the result as a document: plain text, subtitles, a table or JSON.
+        Over HTTP the body is the file itself and the other fields are query parameters; the answer is the document.
+        """
 
     @abc.abstractmethod
     def StreamingRecognize(

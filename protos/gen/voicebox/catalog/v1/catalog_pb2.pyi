@@ -34,7 +34,7 @@ class _SampleFormEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     SAMPLE_FORM_ORIGINAL: _SampleForm.ValueType  # 1
     """The file as it was uploaded, byte for byte."""
     SAMPLE_FORM_NORMALIZED: _SampleForm.ValueType  # 2
-    """Mono FLAC, 24 kHz, level set to -23 dBFS without clipping."""
+    """Mono FLAC, 24 kHz, loudness set to -23 LUFS without clipping."""
 
 class SampleForm(_SampleForm, metaclass=_SampleFormEnumTypeWrapper):
     """Which form of a sample's audio."""
@@ -44,7 +44,7 @@ SAMPLE_FORM_UNSPECIFIED: SampleForm.ValueType  # 0
 SAMPLE_FORM_ORIGINAL: SampleForm.ValueType  # 1
 """The file as it was uploaded, byte for byte."""
 SAMPLE_FORM_NORMALIZED: SampleForm.ValueType  # 2
-"""Mono FLAC, 24 kHz, level set to -23 dBFS without clipping."""
+"""Mono FLAC, 24 kHz, loudness set to -23 LUFS without clipping."""
 global___SampleForm = SampleForm
 
 class _GenerationStatus:
@@ -75,6 +75,34 @@ GENERATION_STATUS_FAILED: GenerationStatus.ValueType  # 3
 """The engine failed; the audio is what was made until then."""
 global___GenerationStatus = GenerationStatus
 
+class _StatisticsGroup:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _StatisticsGroupEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_StatisticsGroup.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    STATISTICS_GROUP_UNSPECIFIED: _StatisticsGroup.ValueType  # 0
+    """All in one."""
+    STATISTICS_GROUP_PROFILE: _StatisticsGroup.ValueType  # 1
+    """By profile."""
+    STATISTICS_GROUP_ENGINE: _StatisticsGroup.ValueType  # 2
+    """By engine."""
+    STATISTICS_GROUP_DAY: _StatisticsGroup.ValueType  # 3
+    """By day, UTC."""
+
+class StatisticsGroup(_StatisticsGroup, metaclass=_StatisticsGroupEnumTypeWrapper):
+    """How statistics are grouped."""
+
+STATISTICS_GROUP_UNSPECIFIED: StatisticsGroup.ValueType  # 0
+"""All in one."""
+STATISTICS_GROUP_PROFILE: StatisticsGroup.ValueType  # 1
+"""By profile."""
+STATISTICS_GROUP_ENGINE: StatisticsGroup.ValueType  # 2
+"""By engine."""
+STATISTICS_GROUP_DAY: StatisticsGroup.ValueType  # 3
+"""By day, UTC."""
+global___StatisticsGroup = StatisticsGroup
+
 @typing.final
 class Profile(google.protobuf.message.Message):
     """A voice that somebody stored."""
@@ -102,12 +130,16 @@ class Profile(google.protobuf.message.Message):
     LANGUAGE_FIELD_NUMBER: builtins.int
     DESCRIPTION_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
-    CONSENT_STATEMENT_FIELD_NUMBER: builtins.int
     SAMPLE_COUNT_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     OWNER_FIELD_NUMBER: builtins.int
+    CONSENT_FIELD_NUMBER: builtins.int
+    DEFAULT_VOICE_SETTINGS_FIELD_NUMBER: builtins.int
+    AVATAR_ETAG_FIELD_NUMBER: builtins.int
+    DELETE_TIME_FIELD_NUMBER: builtins.int
+    PURGE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`profiles/{profile}`; the last part is chosen on creation or drawn by the server."""
     display_name: builtins.str
@@ -116,14 +148,14 @@ class Profile(google.protobuf.message.Message):
     """BCP 47 language that the person speaks. Default: `en-US`."""
     description: builtins.str
     """Free text: up to 2000 characters."""
-    consent_statement: builtins.str
-    """How and when the speaker agreed: up to 2000 characters."""
     sample_count: builtins.int
     """How many samples it has."""
     etag: builtins.str
     """Changes whenever the profile or its samples change. On update and delete: what the caller last saw; a mismatch is ABORTED."""
     owner: builtins.str
     """Who owns it; `local` without authentication."""
+    avatar_etag: builtins.str
+    """Changes with the picture; empty when there is none."""
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Up to 64 labels: keys of 1 to 63, values of up to 255 characters."""
@@ -136,6 +168,22 @@ class Profile(google.protobuf.message.Message):
     def update_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it, or its samples, last changed."""
 
+    @property
+    def consent(self) -> global___Consent:
+        """That the speaker agreed. Where the server requires consent, a profile without it cannot be spoken with: FAILED_PRECONDITION."""
+
+    @property
+    def default_voice_settings(self) -> global___VoiceSettings:
+        """How it speaks when the caller does not say."""
+
+    @property
+    def delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was deleted; unset while it is not."""
+
+    @property
+    def purge_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When a deleted profile is gone for good."""
+
     def __init__(
         self,
         *,
@@ -144,17 +192,87 @@ class Profile(google.protobuf.message.Message):
         language: builtins.str = ...,
         description: builtins.str = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
-        consent_statement: builtins.str = ...,
         sample_count: builtins.int = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         update_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
         owner: builtins.str = ...,
+        consent: global___Consent | None = ...,
+        default_voice_settings: global___VoiceSettings | None = ...,
+        avatar_etag: builtins.str = ...,
+        delete_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        purge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "update_time", b"update_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["consent_statement", b"consent_statement", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "language", b"language", "name", b"name", "owner", b"owner", "sample_count", b"sample_count", "update_time", b"update_time"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["consent", b"consent", "create_time", b"create_time", "default_voice_settings", b"default_voice_settings", "delete_time", b"delete_time", "purge_time", b"purge_time", "update_time", b"update_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["avatar_etag", b"avatar_etag", "consent", b"consent", "create_time", b"create_time", "default_voice_settings", b"default_voice_settings", "delete_time", b"delete_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "language", b"language", "name", b"name", "owner", b"owner", "purge_time", b"purge_time", "sample_count", b"sample_count", "update_time", b"update_time"]) -> None: ...
 
 global___Profile = Profile
+
+@typing.final
+class Consent(google.protobuf.message.Message):
+    """That a speaker agreed to the use of their voice."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: builtins.int
+    SPEAKER_FIELD_NUMBER: builtins.int
+    TIME_FIELD_NUMBER: builtins.int
+    SCOPE_FIELD_NUMBER: builtins.int
+    statement: builtins.str
+    """What was agreed, in words: up to 2000 characters."""
+    speaker: builtins.str
+    """Who agreed: up to 200 characters."""
+    scope: builtins.str
+    """What for: up to 200 characters, such as `internal demos`. Default: anything."""
+    @property
+    def time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When. Default: when it was written here."""
+
+    def __init__(
+        self,
+        *,
+        statement: builtins.str = ...,
+        speaker: builtins.str = ...,
+        time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        scope: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time", b"time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["scope", b"scope", "speaker", b"speaker", "statement", b"statement", "time", b"time"]) -> None: ...
+
+global___Consent = Consent
+
+@typing.final
+class VoiceSettings(google.protobuf.message.Message):
+    """How a profile speaks by default; each unset field is the engine's own default."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SPEED_FIELD_NUMBER: builtins.int
+    PITCH_SEMITONES_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    speed: builtins.float
+    """Speed as a factor: 0.5 to 2."""
+    pitch_semitones: builtins.float
+    """Pitch shift in semitones: -12 to 12."""
+    seed: builtins.int
+    """A seed that makes it speak the same each time."""
+    def __init__(
+        self,
+        *,
+        speed: builtins.float | None = ...,
+        pitch_semitones: builtins.float | None = ...,
+        seed: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_pitch_semitones", b"_pitch_semitones", "_seed", b"_seed", "_speed", b"_speed", "pitch_semitones", b"pitch_semitones", "seed", b"seed", "speed", b"speed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_pitch_semitones", b"_pitch_semitones", "_seed", b"_seed", "_speed", b"_speed", "pitch_semitones", b"pitch_semitones", "seed", b"seed", "speed", b"speed"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_pitch_semitones", b"_pitch_semitones"]) -> typing.Literal["pitch_semitones"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_speed", b"_speed"]) -> typing.Literal["speed"] | None: ...
+
+global___VoiceSettings = VoiceSettings
 
 @typing.final
 class CreateProfileRequest(google.protobuf.message.Message):
@@ -211,17 +329,27 @@ class ListProfilesRequest(google.protobuf.message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    SHOW_DELETED_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many, up to 1000. Default 0: 50."""
     page_token: builtins.str
     """From the answer before, with all else unchanged."""
+    filter: builtins.str
+    """Conditions joined by AND: `language = "en-US" AND labels.team = "games"`.
+    Fields: display_name, language, labels.{key} (with =), create_time and sample_count (with =, <, <=, >, >=). Default: all.
+    """
+    show_deleted: builtins.bool
+    """True: deleted ones too."""
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        filter: builtins.str = ...,
+        show_deleted: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "show_deleted", b"show_deleted"]) -> None: ...
 
 global___ListProfilesRequest = ListProfilesRequest
 
@@ -263,7 +391,7 @@ class UpdateProfileRequest(google.protobuf.message.Message):
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """The fields to change: display_name, language, description, labels, consent_statement. Default: those that are set."""
+        """The fields to change: display_name, language, description, labels, consent, default_voice_settings. Default: those that are set."""
 
     def __init__(
         self,
@@ -299,6 +427,204 @@ class DeleteProfileRequest(google.protobuf.message.Message):
 global___DeleteProfileRequest = DeleteProfileRequest
 
 @typing.final
+class UndeleteProfileRequest(google.protobuf.message.Message):
+    """Asks to bring a profile back."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`profiles/{profile}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___UndeleteProfileRequest = UndeleteProfileRequest
+
+@typing.final
+class DuplicateProfileRequest(google.protobuf.message.Message):
+    """Asks for a copy of a profile."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    PROFILE_ID_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`profiles/{profile}`."""
+    profile_id: builtins.str
+    """The last part of the copy's name, as in CreateProfileRequest."""
+    display_name: builtins.str
+    """The copy's name for people. Default: the same."""
+    request_id: builtins.str
+    """A UUID4 that makes the call idempotent."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        profile_id: builtins.str = ...,
+        display_name: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["display_name", b"display_name", "name", b"name", "profile_id", b"profile_id", "request_id", b"request_id"]) -> None: ...
+
+global___DuplicateProfileRequest = DuplicateProfileRequest
+
+@typing.final
+class SetProfileAvatarRequest(google.protobuf.message.Message):
+    """A piece of a picture."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    IMAGE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`profiles/{profile}`; read from the first message only."""
+    @property
+    def image(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes of the picture: at most 5 MiB and 50 million pixels in all."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        image: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["image", b"image"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["image", b"image", "name", b"name"]) -> None: ...
+
+global___SetProfileAvatarRequest = SetProfileAvatarRequest
+
+@typing.final
+class DownloadProfileAvatarRequest(google.protobuf.message.Message):
+    """Asks for a picture."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`profiles/{profile}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DownloadProfileAvatarRequest = DownloadProfileAvatarRequest
+
+@typing.final
+class DownloadProfileAvatarResponse(google.protobuf.message.Message):
+    """A piece of the picture."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: builtins.int
+    @property
+    def body(self) -> google.api.httpbody_pb2.HttpBody:
+        """Bytes of a WebP file; the first message sets the content type."""
+
+    def __init__(
+        self,
+        *,
+        body: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
+
+global___DownloadProfileAvatarResponse = DownloadProfileAvatarResponse
+
+@typing.final
+class DeleteProfileAvatarRequest(google.protobuf.message.Message):
+    """Asks to remove a picture."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`profiles/{profile}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DeleteProfileAvatarRequest = DeleteProfileAvatarRequest
+
+@typing.final
+class ExportProfileRequest(google.protobuf.message.Message):
+    """Asks for a profile's archive."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`profiles/{profile}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___ExportProfileRequest = ExportProfileRequest
+
+@typing.final
+class ExportProfileResponse(google.protobuf.message.Message):
+    """A piece of the archive."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: builtins.int
+    @property
+    def body(self) -> google.api.httpbody_pb2.HttpBody:
+        """Bytes of a zip file; the first message sets the content type."""
+
+    def __init__(
+        self,
+        *,
+        body: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
+
+global___ExportProfileResponse = ExportProfileResponse
+
+@typing.final
+class ImportProfileRequest(google.protobuf.message.Message):
+    """A piece of an archive."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROFILE_ID_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ARCHIVE_FIELD_NUMBER: builtins.int
+    profile_id: builtins.str
+    """The last part of the new profile's name. Default: the one in the archive; read from the first message only."""
+    request_id: builtins.str
+    """A UUID4 that makes the call idempotent; read from the first message only."""
+    @property
+    def archive(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes of the zip file: at most 2 GiB in all."""
+
+    def __init__(
+        self,
+        *,
+        profile_id: builtins.str = ...,
+        request_id: builtins.str = ...,
+        archive: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["archive", b"archive"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["archive", b"archive", "profile_id", b"profile_id", "request_id", b"request_id"]) -> None: ...
+
+global___ImportProfileRequest = ImportProfileRequest
+
+@typing.final
 class Sample(google.protobuf.message.Message):
     """A recording of a profile's voice."""
 
@@ -314,6 +640,13 @@ class Sample(google.protobuf.message.Message):
     SHA256_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     LEVEL_DBFS_FIELD_NUMBER: builtins.int
+    QUALITY_FIELD_NUMBER: builtins.int
+    TRIM_START_FIELD_NUMBER: builtins.int
+    TRIM_END_FIELD_NUMBER: builtins.int
+    TRANSCRIPT_WORD_ERROR_RATE_FIELD_NUMBER: builtins.int
+    EXCLUDED_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`profiles/{profile}/samples/{sample}`."""
     transcript: builtins.str
@@ -330,6 +663,14 @@ class Sample(google.protobuf.message.Message):
     """The original's SHA-256, in hex."""
     level_dbfs: builtins.float
     """Loudness of the original: the level of its root mean square, in dB of full scale."""
+    transcript_word_error_rate: builtins.float
+    """The word error rate between the transcript and what a recogniser heard, 0 and up; unset when it was not checked."""
+    excluded: builtins.bool
+    """True: not part of the profile's reference, such as a long recording that was cut into utterances."""
+    source: builtins.str
+    """`profiles/{profile}/samples/{sample}` that it was cut from; empty when it was uploaded."""
+    etag: builtins.str
+    """Changes whenever the sample changes. On update: what the caller last saw; a mismatch is ABORTED."""
     @property
     def duration(self) -> google.protobuf.duration_pb2.Duration:
         """How long it is."""
@@ -337,6 +678,18 @@ class Sample(google.protobuf.message.Message):
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was added."""
+
+    @property
+    def quality(self) -> global___QualityReport:
+        """How good it is to make a voice from."""
+
+    @property
+    def trim_start(self) -> google.protobuf.duration_pb2.Duration:
+        """Where the used part of the recording begins. Default: at its beginning."""
+
+    @property
+    def trim_end(self) -> google.protobuf.duration_pb2.Duration:
+        """Where the used part ends. Default: at its end."""
 
     def __init__(
         self,
@@ -351,11 +704,123 @@ class Sample(google.protobuf.message.Message):
         sha256: builtins.str = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         level_dbfs: builtins.float = ...,
+        quality: global___QualityReport | None = ...,
+        trim_start: google.protobuf.duration_pb2.Duration | None = ...,
+        trim_end: google.protobuf.duration_pb2.Duration | None = ...,
+        transcript_word_error_rate: builtins.float | None = ...,
+        excluded: builtins.bool = ...,
+        source: builtins.str = ...,
+        etag: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "duration", b"duration"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["channel_count", b"channel_count", "container", b"container", "create_time", b"create_time", "duration", b"duration", "level_dbfs", b"level_dbfs", "name", b"name", "sample_rate_hz", b"sample_rate_hz", "sha256", b"sha256", "size_bytes", b"size_bytes", "transcript", b"transcript"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_transcript_word_error_rate", b"_transcript_word_error_rate", "create_time", b"create_time", "duration", b"duration", "quality", b"quality", "transcript_word_error_rate", b"transcript_word_error_rate", "trim_end", b"trim_end", "trim_start", b"trim_start"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_transcript_word_error_rate", b"_transcript_word_error_rate", "channel_count", b"channel_count", "container", b"container", "create_time", b"create_time", "duration", b"duration", "etag", b"etag", "excluded", b"excluded", "level_dbfs", b"level_dbfs", "name", b"name", "quality", b"quality", "sample_rate_hz", b"sample_rate_hz", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "transcript", b"transcript", "transcript_word_error_rate", b"transcript_word_error_rate", "trim_end", b"trim_end", "trim_start", b"trim_start"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_transcript_word_error_rate", b"_transcript_word_error_rate"]) -> typing.Literal["transcript_word_error_rate"] | None: ...
 
 global___Sample = Sample
+
+@typing.final
+class QualityReport(google.protobuf.message.Message):
+    """How good a recording is to make a voice from."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Verdict:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _VerdictEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[QualityReport._Verdict.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        VERDICT_UNSPECIFIED: QualityReport._Verdict.ValueType  # 0
+        """Never sent."""
+        VERDICT_OK: QualityReport._Verdict.ValueType  # 1
+        """Good."""
+        VERDICT_WARN: QualityReport._Verdict.ValueType  # 2
+        """Usable; the reasons say what would make it better. It is used when there is nothing better."""
+        VERDICT_REJECT: QualityReport._Verdict.ValueType  # 3
+        """Not used; the reasons say why."""
+
+    class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
+        """What to do with it."""
+
+    VERDICT_UNSPECIFIED: QualityReport.Verdict.ValueType  # 0
+    """Never sent."""
+    VERDICT_OK: QualityReport.Verdict.ValueType  # 1
+    """Good."""
+    VERDICT_WARN: QualityReport.Verdict.ValueType  # 2
+    """Usable; the reasons say what would make it better. It is used when there is nothing better."""
+    VERDICT_REJECT: QualityReport.Verdict.ValueType  # 3
+    """Not used; the reasons say why."""
+
+    VERDICT_FIELD_NUMBER: builtins.int
+    FINDINGS_FIELD_NUMBER: builtins.int
+    SNR_DB_FIELD_NUMBER: builtins.int
+    CLIPPING_RATIO_FIELD_NUMBER: builtins.int
+    SILENCE_RATIO_FIELD_NUMBER: builtins.int
+    SPEECH_RATIO_FIELD_NUMBER: builtins.int
+    LOUDNESS_LUFS_FIELD_NUMBER: builtins.int
+    DURATION_FIELD_NUMBER: builtins.int
+    verdict: global___QualityReport.Verdict.ValueType
+    """What to do with it."""
+    snr_db: builtins.float
+    """Signal-to-noise ratio in dB: the mean power of the frames with speech over that of the frames without."""
+    clipping_ratio: builtins.float
+    """Share of samples at full scale, 0 to 1."""
+    silence_ratio: builtins.float
+    """Share of the time that is silence, 0 to 1."""
+    speech_ratio: builtins.float
+    """Share of the time that is speech, by voice activity detection, 0 to 1."""
+    loudness_lufs: builtins.float
+    """Integrated loudness by ITU-R BS.1770-4, in LUFS."""
+    @property
+    def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___QualityFinding]:
+        """One for each finding."""
+
+    @property
+    def duration(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the used part is."""
+
+    def __init__(
+        self,
+        *,
+        verdict: global___QualityReport.Verdict.ValueType = ...,
+        findings: collections.abc.Iterable[global___QualityFinding] | None = ...,
+        snr_db: builtins.float = ...,
+        clipping_ratio: builtins.float = ...,
+        silence_ratio: builtins.float = ...,
+        speech_ratio: builtins.float = ...,
+        loudness_lufs: builtins.float = ...,
+        duration: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["duration", b"duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["clipping_ratio", b"clipping_ratio", "duration", b"duration", "findings", b"findings", "loudness_lufs", b"loudness_lufs", "silence_ratio", b"silence_ratio", "snr_db", b"snr_db", "speech_ratio", b"speech_ratio", "verdict", b"verdict"]) -> None: ...
+
+global___QualityReport = QualityReport
+
+@typing.final
+class QualityFinding(google.protobuf.message.Message):
+    """Something about a recording."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """A stable word: TOO_SHORT, TOO_LONG, NOISY, CLIPPED, TOO_QUIET, MOSTLY_SILENCE, NO_SPEECH, NARROW_BAND, TRANSCRIPT_DIFFERS."""
+    verdict: global___QualityReport.Verdict.ValueType
+    """Whether it is why the verdict is WARN or REJECT."""
+    message: builtins.str
+    """A sentence that tells a person what to do."""
+    def __init__(
+        self,
+        *,
+        reason: builtins.str = ...,
+        verdict: global___QualityReport.Verdict.ValueType = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["message", b"message", "reason", b"reason", "verdict", b"verdict"]) -> None: ...
+
+global___QualityFinding = QualityFinding
 
 @typing.final
 class UploadSampleRequest(google.protobuf.message.Message):
@@ -459,6 +924,88 @@ class ListSamplesResponse(google.protobuf.message.Message):
 global___ListSamplesResponse = ListSamplesResponse
 
 @typing.final
+class UpdateSampleRequest(google.protobuf.message.Message):
+    """Asks for a change."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SAMPLE_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    @property
+    def sample(self) -> global___Sample:
+        """Its name, the new values, and optionally the etag."""
+
+    @property
+    def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
+        """The fields to change: transcript, trim_start, trim_end, excluded, transcript_word_error_rate. Default: those that are set."""
+
+    def __init__(
+        self,
+        *,
+        sample: global___Sample | None = ...,
+        update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["sample", b"sample", "update_mask", b"update_mask"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["sample", b"sample", "update_mask", b"update_mask"]) -> None: ...
+
+global___UpdateSampleRequest = UpdateSampleRequest
+
+@typing.final
+class SegmentSampleRequest(google.protobuf.message.Message):
+    """Asks to cut a recording."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    MIN_DURATION_FIELD_NUMBER: builtins.int
+    MAX_DURATION_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`profiles/{profile}/samples/{sample}`."""
+    request_id: builtins.str
+    """A UUID4 that makes the call idempotent."""
+    @property
+    def min_duration(self) -> google.protobuf.duration_pb2.Duration:
+        """The shortest utterance: 1 to 60 s. Default: 2 s."""
+
+    @property
+    def max_duration(self) -> google.protobuf.duration_pb2.Duration:
+        """The longest utterance: min_duration to 60 s. Default: 15 s."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        min_duration: google.protobuf.duration_pb2.Duration | None = ...,
+        max_duration: google.protobuf.duration_pb2.Duration | None = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["max_duration", b"max_duration", "min_duration", b"min_duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["max_duration", b"max_duration", "min_duration", b"min_duration", "name", b"name", "request_id", b"request_id"]) -> None: ...
+
+global___SegmentSampleRequest = SegmentSampleRequest
+
+@typing.final
+class SegmentSampleResponse(google.protobuf.message.Message):
+    """The utterances."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SAMPLES_FIELD_NUMBER: builtins.int
+    @property
+    def samples(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Sample]:
+        """The new samples, in the order of the recording. Their transcripts are empty."""
+
+    def __init__(
+        self,
+        *,
+        samples: collections.abc.Iterable[global___Sample] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["samples", b"samples"]) -> None: ...
+
+global___SegmentSampleResponse = SegmentSampleResponse
+
+@typing.final
 class DeleteSampleRequest(google.protobuf.message.Message):
     """Asks to delete a sample."""
 
@@ -527,17 +1074,24 @@ class GetReferenceRequest(google.protobuf.message.Message):
 
     PROFILE_FIELD_NUMBER: builtins.int
     KNOWN_ETAG_FIELD_NUMBER: builtins.int
+    MAX_DURATION_FIELD_NUMBER: builtins.int
     profile: builtins.str
     """`profiles/{profile}`."""
     known_etag: builtins.str
     """The etag that the caller holds. Default: none."""
+    @property
+    def max_duration(self) -> google.protobuf.duration_pb2.Duration:
+        """The longest reference that the caller can use: 1 to 300 s. Default: 60 s."""
+
     def __init__(
         self,
         *,
         profile: builtins.str = ...,
         known_etag: builtins.str = ...,
+        max_duration: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["known_etag", b"known_etag", "profile", b"profile"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["max_duration", b"max_duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["known_etag", b"known_etag", "max_duration", b"max_duration", "profile", b"profile"]) -> None: ...
 
 global___GetReferenceRequest = GetReferenceRequest
 
@@ -578,6 +1132,8 @@ class ReferenceHeader(google.protobuf.message.Message):
     UNCHANGED_FIELD_NUMBER: builtins.int
     SAMPLE_RATE_HZ_FIELD_NUMBER: builtins.int
     TRANSCRIPT_FIELD_NUMBER: builtins.int
+    SAMPLES_FIELD_NUMBER: builtins.int
+    DEFAULT_VOICE_SETTINGS_FIELD_NUMBER: builtins.int
     language: builtins.str
     """The profile's language."""
     etag: builtins.str
@@ -588,6 +1144,14 @@ class ReferenceHeader(google.protobuf.message.Message):
     """Samples per second."""
     transcript: builtins.str
     """What is said, the transcripts joined; empty when any of them is unknown."""
+    @property
+    def samples(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The samples that it is made of, in order: the best ones that fit. `profiles/{profile}/samples/{sample}`."""
+
+    @property
+    def default_voice_settings(self) -> global___VoiceSettings:
+        """The profile's default voice settings."""
+
     def __init__(
         self,
         *,
@@ -596,8 +1160,11 @@ class ReferenceHeader(google.protobuf.message.Message):
         unchanged: builtins.bool = ...,
         sample_rate_hz: builtins.int = ...,
         transcript: builtins.str = ...,
+        samples: collections.abc.Iterable[builtins.str] | None = ...,
+        default_voice_settings: global___VoiceSettings | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "language", b"language", "sample_rate_hz", b"sample_rate_hz", "transcript", b"transcript", "unchanged", b"unchanged"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["default_voice_settings", b"default_voice_settings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["default_voice_settings", b"default_voice_settings", "etag", b"etag", "language", b"language", "sample_rate_hz", b"sample_rate_hz", "samples", b"samples", "transcript", b"transcript", "unchanged", b"unchanged"]) -> None: ...
 
 global___ReferenceHeader = ReferenceHeader
 
@@ -606,6 +1173,38 @@ class Generation(google.protobuf.message.Message):
     """Something that was spoken."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ParametersEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    @typing.final
+    class LabelsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
     NAME_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
@@ -627,6 +1226,13 @@ class Generation(google.protobuf.message.Message):
     WARNINGS_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     OWNER_FIELD_NUMBER: builtins.int
+    MODEL_REVISION_FIELD_NUMBER: builtins.int
+    PARAMETERS_FIELD_NUMBER: builtins.int
+    REAL_TIME_FACTOR_FIELD_NUMBER: builtins.int
+    FAVORITE_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
+    WORD_ERROR_RATE_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`generations/{generation}`; the last part is the request id of what was completed."""
     text: builtins.str
@@ -657,6 +1263,16 @@ class Generation(google.protobuf.message.Message):
     """How it ended."""
     owner: builtins.str
     """Who owns it; `local` without authentication."""
+    model_revision: builtins.str
+    """The revision of the model."""
+    real_time_factor: builtins.float
+    """synthesis_time over duration; 0 without sound."""
+    favorite: builtins.bool
+    """Whether somebody likes it."""
+    word_error_rate: builtins.float
+    """The word error rate between the text and what a recogniser heard, 0 and up; unset when it was not checked."""
+    etag: builtins.str
+    """Changes whenever its labels or `favorite` change. On update: what the caller last saw; a mismatch is ABORTED."""
     @property
     def duration(self) -> google.protobuf.duration_pb2.Duration:
         """How long the sound is."""
@@ -676,6 +1292,14 @@ class Generation(google.protobuf.message.Message):
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was spoken."""
+
+    @property
+    def parameters(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Other parameters of the engine, by their names: up to 64 of up to 1000 characters."""
+
+    @property
+    def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Up to 64 labels: keys of 1 to 63, values of up to 255 characters."""
 
     def __init__(
         self,
@@ -700,9 +1324,17 @@ class Generation(google.protobuf.message.Message):
         warnings: collections.abc.Iterable[builtins.str] | None = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         owner: builtins.str = ...,
+        model_revision: builtins.str = ...,
+        parameters: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        real_time_factor: builtins.float = ...,
+        favorite: builtins.bool = ...,
+        labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        word_error_rate: builtins.float | None = ...,
+        etag: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "duration", b"duration", "synthesis_time", b"synthesis_time", "time_to_first_chunk", b"time_to_first_chunk"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["container", b"container", "create_time", b"create_time", "duration", b"duration", "engine", b"engine", "language", b"language", "model", b"model", "name", b"name", "owner", b"owner", "pitch_semitones", b"pitch_semitones", "profile", b"profile", "sample_rate_hz", b"sample_rate_hz", "seed", b"seed", "size_bytes", b"size_bytes", "speed", b"speed", "status", b"status", "synthesis_time", b"synthesis_time", "text", b"text", "time_to_first_chunk", b"time_to_first_chunk", "voice", b"voice", "warnings", b"warnings"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_word_error_rate", b"_word_error_rate", "create_time", b"create_time", "duration", b"duration", "synthesis_time", b"synthesis_time", "time_to_first_chunk", b"time_to_first_chunk", "word_error_rate", b"word_error_rate"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_word_error_rate", b"_word_error_rate", "container", b"container", "create_time", b"create_time", "duration", b"duration", "engine", b"engine", "etag", b"etag", "favorite", b"favorite", "labels", b"labels", "language", b"language", "model", b"model", "model_revision", b"model_revision", "name", b"name", "owner", b"owner", "parameters", b"parameters", "pitch_semitones", b"pitch_semitones", "profile", b"profile", "real_time_factor", b"real_time_factor", "sample_rate_hz", b"sample_rate_hz", "seed", b"seed", "size_bytes", b"size_bytes", "speed", b"speed", "status", b"status", "synthesis_time", b"synthesis_time", "text", b"text", "time_to_first_chunk", b"time_to_first_chunk", "voice", b"voice", "warnings", b"warnings", "word_error_rate", b"word_error_rate"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_word_error_rate", b"_word_error_rate"]) -> typing.Literal["word_error_rate"] | None: ...
 
 global___Generation = Generation
 
@@ -760,16 +1392,20 @@ class ListGenerationsRequest(google.protobuf.message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     SEARCH_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many, up to 1000. Default 0: 50."""
     page_token: builtins.str
     """From the answer before, with all else unchanged."""
     filter: builtins.str
     """Conditions joined by AND: `profile = "profiles/ann" AND engine = "flite" AND create_time >= "2026-01-01T00:00:00Z"`.
-    Fields: profile, voice, engine, language, status (with =), create_time and duration_seconds (with =, <, <=, >, >=). Default: all.
+    Fields: profile, voice, engine, language, status, favorite, labels.{key} (with =), create_time and duration_seconds (with =, <, <=, >, >=).
+    Default: all.
     """
     search: builtins.str
     """Words that the text must all contain, in any order; the last one may be the beginning of a word. Default: all."""
+    order_by: builtins.str
+    """`create_time desc`, `create_time`, `duration desc`, `duration`, or, with a search, `relevance`. Default: `create_time desc`."""
     def __init__(
         self,
         *,
@@ -777,8 +1413,9 @@ class ListGenerationsRequest(google.protobuf.message.Message):
         page_token: builtins.str = ...,
         filter: builtins.str = ...,
         search: builtins.str = ...,
+        order_by: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "search", b"search"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "search", b"search"]) -> None: ...
 
 global___ListGenerationsRequest = ListGenerationsRequest
 
@@ -805,6 +1442,222 @@ class ListGenerationsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["generations", b"generations", "next_page_token", b"next_page_token"]) -> None: ...
 
 global___ListGenerationsResponse = ListGenerationsResponse
+
+@typing.final
+class UpdateGenerationRequest(google.protobuf.message.Message):
+    """Asks for a change."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GENERATION_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    @property
+    def generation(self) -> global___Generation:
+        """Its name, the new values, and optionally the etag."""
+
+    @property
+    def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
+        """The fields to change: favorite, labels, word_error_rate. Default: those that are set."""
+
+    def __init__(
+        self,
+        *,
+        generation: global___Generation | None = ...,
+        update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["generation", b"generation", "update_mask", b"update_mask"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["generation", b"generation", "update_mask", b"update_mask"]) -> None: ...
+
+global___UpdateGenerationRequest = UpdateGenerationRequest
+
+@typing.final
+class DeleteGenerationsRequest(google.protobuf.message.Message):
+    """Asks to delete generations."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    FORCE_FIELD_NUMBER: builtins.int
+    filter: builtins.str
+    """As in ListGenerationsRequest; `*` for all of them. Favourites are deleted too, unless the filter leaves them out."""
+    force: builtins.bool
+    """True: delete. Default: only count them."""
+    def __init__(
+        self,
+        *,
+        filter: builtins.str = ...,
+        force: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "force", b"force"]) -> None: ...
+
+global___DeleteGenerationsRequest = DeleteGenerationsRequest
+
+@typing.final
+class DeleteGenerationsResponse(google.protobuf.message.Message):
+    """What was deleted, or would be."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    NAMES_FIELD_NUMBER: builtins.int
+    count: builtins.int
+    """How many."""
+    size_bytes: builtins.int
+    """The size of their audio."""
+    @property
+    def names(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Up to 100 of their names, newest first, when nothing was deleted."""
+
+    def __init__(
+        self,
+        *,
+        count: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+        names: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "names", b"names", "size_bytes", b"size_bytes"]) -> None: ...
+
+global___DeleteGenerationsResponse = DeleteGenerationsResponse
+
+@typing.final
+class GetGenerationStatisticsRequest(google.protobuf.message.Message):
+    """Asks for statistics."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    GROUP_BY_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    filter: builtins.str
+    """As in ListGenerationsRequest. Default: all."""
+    group_by: global___StatisticsGroup.ValueType
+    """How to group. Default: all in one."""
+    page_size: builtins.int
+    """At most so many groups, up to 1000, the largest or the latest first. Default 0: 100."""
+    def __init__(
+        self,
+        *,
+        filter: builtins.str = ...,
+        group_by: global___StatisticsGroup.ValueType = ...,
+        page_size: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "group_by", b"group_by", "page_size", b"page_size"]) -> None: ...
+
+global___GetGenerationStatisticsRequest = GetGenerationStatisticsRequest
+
+@typing.final
+class GenerationStatistics(google.protobuf.message.Message):
+    """How much was spoken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: builtins.int
+    GROUPS_FIELD_NUMBER: builtins.int
+    @property
+    def total(self) -> global___StatisticsRow:
+        """All groups together."""
+
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___StatisticsRow]:
+        """The groups."""
+
+    def __init__(
+        self,
+        *,
+        total: global___StatisticsRow | None = ...,
+        groups: collections.abc.Iterable[global___StatisticsRow] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["total", b"total"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["groups", b"groups", "total", b"total"]) -> None: ...
+
+global___GenerationStatistics = GenerationStatistics
+
+@typing.final
+class StatisticsRow(google.protobuf.message.Message):
+    """One group."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    DURATION_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    INCOMPLETE_COUNT_FIELD_NUMBER: builtins.int
+    SYNTHESIS_TIME_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """The profile's name, the engine, or the day as `2026-11-21`; empty in the total."""
+    count: builtins.int
+    """How many generations."""
+    size_bytes: builtins.int
+    """The size of their audio."""
+    incomplete_count: builtins.int
+    """How many did not complete."""
+    @property
+    def duration(self) -> google.protobuf.duration_pb2.Duration:
+        """Their sound."""
+
+    @property
+    def synthesis_time(self) -> google.protobuf.duration_pb2.Duration:
+        """The time that their synthesis took."""
+
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+        count: builtins.int = ...,
+        duration: google.protobuf.duration_pb2.Duration | None = ...,
+        size_bytes: builtins.int = ...,
+        incomplete_count: builtins.int = ...,
+        synthesis_time: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["duration", b"duration", "synthesis_time", b"synthesis_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "duration", b"duration", "incomplete_count", b"incomplete_count", "key", b"key", "size_bytes", b"size_bytes", "synthesis_time", b"synthesis_time"]) -> None: ...
+
+global___StatisticsRow = StatisticsRow
+
+@typing.final
+class ExportGenerationsRequest(google.protobuf.message.Message):
+    """Asks for the history's archive."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    WITHOUT_AUDIO_FIELD_NUMBER: builtins.int
+    filter: builtins.str
+    """As in ListGenerationsRequest. Default: all."""
+    without_audio: builtins.bool
+    """True: without the audio files."""
+    def __init__(
+        self,
+        *,
+        filter: builtins.str = ...,
+        without_audio: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "without_audio", b"without_audio"]) -> None: ...
+
+global___ExportGenerationsRequest = ExportGenerationsRequest
+
+@typing.final
+class ExportGenerationsResponse(google.protobuf.message.Message):
+    """A piece of the archive."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: builtins.int
+    @property
+    def body(self) -> google.api.httpbody_pb2.HttpBody:
+        """Bytes of a zip file; the first message sets the content type."""
+
+    def __init__(
+        self,
+        *,
+        body: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
+
+global___ExportGenerationsResponse = ExportGenerationsResponse
 
 @typing.final
 class DeleteGenerationRequest(google.protobuf.message.Message):
@@ -862,3 +1715,525 @@ class DownloadGenerationAudioResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
 
 global___DownloadGenerationAudioResponse = DownloadGenerationAudioResponse
+
+@typing.final
+class Transcription(google.protobuf.message.Message):
+    """Something that was recognised, and that was to be kept."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ParametersEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    @typing.final
+    class LabelsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    NAME_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    UTTERANCES_FIELD_NUMBER: builtins.int
+    ENGINE_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    MODEL_REVISION_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    PARAMETERS_FIELD_NUMBER: builtins.int
+    CONTAINER_FIELD_NUMBER: builtins.int
+    DURATION_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    RECOGNITION_TIME_FIELD_NUMBER: builtins.int
+    SPEAKER_COUNT_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    OWNER_FIELD_NUMBER: builtins.int
+    FAVORITE_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`transcriptions/{transcription}`; the last part is the request id."""
+    text: builtins.str
+    """What was heard."""
+    engine: builtins.str
+    """The engine."""
+    model: builtins.str
+    """The model."""
+    model_revision: builtins.str
+    """The revision of the model."""
+    language: builtins.str
+    """The language that was heard, BCP 47."""
+    container: builtins.str
+    """Container of the audio, such as `flac`, as it was uploaded."""
+    size_bytes: builtins.int
+    """Size of the audio."""
+    speaker_count: builtins.int
+    """How many speakers were told apart; 0 when that was not asked."""
+    owner: builtins.str
+    """Who owns it; `local` without authentication."""
+    favorite: builtins.bool
+    """Whether somebody likes it."""
+    etag: builtins.str
+    """Changes whenever its labels or `favorite` change. On update: what the caller last saw; a mismatch is ABORTED."""
+    @property
+    def utterances(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TranscriptionUtterance]:
+        """The utterances, in order; left out of lists."""
+
+    @property
+    def parameters(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """How it was recognised, by the names of RecognitionConfig's fields: up to 64 of up to 1000 characters."""
+
+    @property
+    def duration(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the audio is."""
+
+    @property
+    def recognition_time(self) -> google.protobuf.duration_pb2.Duration:
+        """Time that recognition took."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Sentences for people on what was not as it should be."""
+
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was recognised."""
+
+    @property
+    def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Up to 64 labels: keys of 1 to 63, values of up to 255 characters."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        text: builtins.str = ...,
+        utterances: collections.abc.Iterable[global___TranscriptionUtterance] | None = ...,
+        engine: builtins.str = ...,
+        model: builtins.str = ...,
+        model_revision: builtins.str = ...,
+        language: builtins.str = ...,
+        parameters: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        container: builtins.str = ...,
+        duration: google.protobuf.duration_pb2.Duration | None = ...,
+        size_bytes: builtins.int = ...,
+        recognition_time: google.protobuf.duration_pb2.Duration | None = ...,
+        speaker_count: builtins.int = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        owner: builtins.str = ...,
+        favorite: builtins.bool = ...,
+        labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "duration", b"duration", "recognition_time", b"recognition_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["container", b"container", "create_time", b"create_time", "duration", b"duration", "engine", b"engine", "etag", b"etag", "favorite", b"favorite", "labels", b"labels", "language", b"language", "model", b"model", "model_revision", b"model_revision", "name", b"name", "owner", b"owner", "parameters", b"parameters", "recognition_time", b"recognition_time", "size_bytes", b"size_bytes", "speaker_count", b"speaker_count", "text", b"text", "utterances", b"utterances", "warnings", b"warnings"]) -> None: ...
+
+global___Transcription = Transcription
+
+@typing.final
+class TranscriptionUtterance(google.protobuf.message.Message):
+    """What was said from one pause to the next."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    START_OFFSET_FIELD_NUMBER: builtins.int
+    END_OFFSET_FIELD_NUMBER: builtins.int
+    SPEAKER_FIELD_NUMBER: builtins.int
+    CHANNEL_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    WORDS_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """The text."""
+    speaker: builtins.str
+    """Who speaks, such as `speaker-1`; empty when that is not known."""
+    channel: builtins.int
+    """The channel, counted from 1; 0 for all of them mixed."""
+    language: builtins.str
+    """The language, BCP 47."""
+    @property
+    def start_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """Where it begins, counted from the start of the audio."""
+
+    @property
+    def end_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """Where it ends."""
+
+    @property
+    def words(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TranscriptionWord]:
+        """The words, where the engine tells them."""
+
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+        start_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        end_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        speaker: builtins.str = ...,
+        channel: builtins.int = ...,
+        language: builtins.str = ...,
+        words: collections.abc.Iterable[global___TranscriptionWord] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["end_offset", b"end_offset", "start_offset", b"start_offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["channel", b"channel", "end_offset", b"end_offset", "language", b"language", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "words", b"words"]) -> None: ...
+
+global___TranscriptionUtterance = TranscriptionUtterance
+
+@typing.final
+class TranscriptionWord(google.protobuf.message.Message):
+    """A word that was heard."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    START_OFFSET_FIELD_NUMBER: builtins.int
+    END_OFFSET_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    SPEAKER_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """The word."""
+    confidence: builtins.float
+    """How sure the engine is, 0 to 1; unset where it does not tell."""
+    speaker: builtins.str
+    """Who says it; empty when that is not known."""
+    @property
+    def start_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """Where it begins, counted from the start of the audio."""
+
+    @property
+    def end_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """Where it ends."""
+
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+        start_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        end_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        confidence: builtins.float | None = ...,
+        speaker: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "start_offset", b"start_offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_confidence", b"_confidence"]) -> typing.Literal["confidence"] | None: ...
+
+global___TranscriptionWord = TranscriptionWord
+
+@typing.final
+class RecordTranscriptionRequest(google.protobuf.message.Message):
+    """A piece of a record."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRANSCRIPTION_FIELD_NUMBER: builtins.int
+    AUDIO_FIELD_NUMBER: builtins.int
+    audio: builtins.bytes
+    """The next bytes of the audio file: at most 256 MiB in all."""
+    @property
+    def transcription(self) -> global___Transcription:
+        """The first message; `name` carries the request id, a UUID4: `transcriptions/{request_id}`. At most 4 MiB."""
+
+    def __init__(
+        self,
+        *,
+        transcription: global___Transcription | None = ...,
+        audio: builtins.bytes = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio", "message", b"message", "transcription", b"transcription"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "message", b"message", "transcription", b"transcription"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["message", b"message"]) -> typing.Literal["transcription", "audio"] | None: ...
+
+global___RecordTranscriptionRequest = RecordTranscriptionRequest
+
+@typing.final
+class GetTranscriptionRequest(google.protobuf.message.Message):
+    """Asks for one transcription."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`transcriptions/{transcription}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___GetTranscriptionRequest = GetTranscriptionRequest
+
+@typing.final
+class ListTranscriptionsRequest(google.protobuf.message.Message):
+    """Asks for transcriptions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    SEARCH_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most this many, up to 1000. Default 0: 50."""
+    page_token: builtins.str
+    """From the answer before, with all else unchanged."""
+    filter: builtins.str
+    """As in ListGenerationsRequest, with the fields engine, model, language, favorite, labels.{key}, create_time and duration_seconds. Default: all."""
+    search: builtins.str
+    """As in ListGenerationsRequest."""
+    order_by: builtins.str
+    """As in ListGenerationsRequest."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        filter: builtins.str = ...,
+        search: builtins.str = ...,
+        order_by: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "search", b"search"]) -> None: ...
+
+global___ListTranscriptionsRequest = ListTranscriptionsRequest
+
+@typing.final
+class ListTranscriptionsResponse(google.protobuf.message.Message):
+    """A page of transcriptions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRANSCRIPTIONS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """For the next page; empty when this is the last."""
+    @property
+    def transcriptions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Transcription]:
+        """The transcriptions, without their utterances."""
+
+    def __init__(
+        self,
+        *,
+        transcriptions: collections.abc.Iterable[global___Transcription] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "transcriptions", b"transcriptions"]) -> None: ...
+
+global___ListTranscriptionsResponse = ListTranscriptionsResponse
+
+@typing.final
+class UpdateTranscriptionRequest(google.protobuf.message.Message):
+    """Asks for a change."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRANSCRIPTION_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    @property
+    def transcription(self) -> global___Transcription:
+        """Its name, the new values, and optionally the etag."""
+
+    @property
+    def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
+        """The fields to change: favorite, labels. Default: those that are set."""
+
+    def __init__(
+        self,
+        *,
+        transcription: global___Transcription | None = ...,
+        update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["transcription", b"transcription", "update_mask", b"update_mask"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["transcription", b"transcription", "update_mask", b"update_mask"]) -> None: ...
+
+global___UpdateTranscriptionRequest = UpdateTranscriptionRequest
+
+@typing.final
+class DeleteTranscriptionRequest(google.protobuf.message.Message):
+    """Asks to delete a transcription."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`transcriptions/{transcription}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DeleteTranscriptionRequest = DeleteTranscriptionRequest
+
+@typing.final
+class DownloadTranscriptionAudioRequest(google.protobuf.message.Message):
+    """Asks for a transcription's audio."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`transcriptions/{transcription}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DownloadTranscriptionAudioRequest = DownloadTranscriptionAudioRequest
+
+@typing.final
+class DownloadTranscriptionAudioResponse(google.protobuf.message.Message):
+    """A piece of the file."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: builtins.int
+    @property
+    def body(self) -> google.api.httpbody_pb2.HttpBody:
+        """Bytes; the first message sets the content type."""
+
+    def __init__(
+        self,
+        *,
+        body: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
+
+global___DownloadTranscriptionAudioResponse = DownloadTranscriptionAudioResponse
+
+@typing.final
+class RetentionRule(google.protobuf.message.Message):
+    """How long the history of an owner is kept. Favourites are kept in any case. Unset limits keep everything."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEEP_DAYS_FIELD_NUMBER: builtins.int
+    KEEP_BYTES_FIELD_NUMBER: builtins.int
+    UPDATE_TIME_FIELD_NUMBER: builtins.int
+    keep_days: builtins.int
+    """Generations and transcriptions older than so many days are deleted: 1 to 36,500."""
+    keep_bytes: builtins.int
+    """The oldest ones are deleted while the audio of all of them is larger than this: 0 and up."""
+    @property
+    def update_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it last changed."""
+
+    def __init__(
+        self,
+        *,
+        keep_days: builtins.int | None = ...,
+        keep_bytes: builtins.int | None = ...,
+        update_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_keep_bytes", b"_keep_bytes", "_keep_days", b"_keep_days", "keep_bytes", b"keep_bytes", "keep_days", b"keep_days", "update_time", b"update_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_keep_bytes", b"_keep_bytes", "_keep_days", b"_keep_days", "keep_bytes", b"keep_bytes", "keep_days", b"keep_days", "update_time", b"update_time"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_keep_bytes", b"_keep_bytes"]) -> typing.Literal["keep_bytes"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_keep_days", b"_keep_days"]) -> typing.Literal["keep_days"] | None: ...
+
+global___RetentionRule = RetentionRule
+
+@typing.final
+class GetRetentionRuleRequest(google.protobuf.message.Message):
+    """Asks for the caller's rule."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___GetRetentionRuleRequest = GetRetentionRuleRequest
+
+@typing.final
+class UpdateRetentionRuleRequest(google.protobuf.message.Message):
+    """Asks for a change."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: builtins.int
+    @property
+    def rule(self) -> global___RetentionRule:
+        """The rule, all of it."""
+
+    def __init__(
+        self,
+        *,
+        rule: global___RetentionRule | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["rule", b"rule"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["rule", b"rule"]) -> None: ...
+
+global___UpdateRetentionRuleRequest = UpdateRetentionRuleRequest
+
+@typing.final
+class ApplyRetentionRequest(google.protobuf.message.Message):
+    """Asks to apply the caller's rule."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FORCE_FIELD_NUMBER: builtins.int
+    force: builtins.bool
+    """True: delete. Default: only say what would be deleted."""
+    def __init__(
+        self,
+        *,
+        force: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["force", b"force"]) -> None: ...
+
+global___ApplyRetentionRequest = ApplyRetentionRequest
+
+@typing.final
+class ApplyRetentionResponse(google.protobuf.message.Message):
+    """What was deleted, or would be."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GENERATION_COUNT_FIELD_NUMBER: builtins.int
+    TRANSCRIPTION_COUNT_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    generation_count: builtins.int
+    """How many generations."""
+    transcription_count: builtins.int
+    """How many transcriptions."""
+    size_bytes: builtins.int
+    """The size of their audio."""
+    def __init__(
+        self,
+        *,
+        generation_count: builtins.int = ...,
+        transcription_count: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["generation_count", b"generation_count", "size_bytes", b"size_bytes", "transcription_count", b"transcription_count"]) -> None: ...
+
+global___ApplyRetentionResponse = ApplyRetentionResponse

@@ -61,6 +61,41 @@ class CatalogServiceStub(object):
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteProfileRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.UndeleteProfile = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/UndeleteProfile',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UndeleteProfileRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+                _registered_method=True)
+        self.DuplicateProfile = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/DuplicateProfile',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DuplicateProfileRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+                _registered_method=True)
+        self.SetProfileAvatar = channel.stream_unary(
+                '/voicebox.catalog.v1.CatalogService/SetProfileAvatar',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SetProfileAvatarRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+                _registered_method=True)
+        self.DownloadProfileAvatar = channel.unary_stream(
+                '/voicebox.catalog.v1.CatalogService/DownloadProfileAvatar',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadProfileAvatarRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadProfileAvatarResponse.FromString,
+                _registered_method=True)
+        self.DeleteProfileAvatar = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/DeleteProfileAvatar',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteProfileAvatarRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+                _registered_method=True)
+        self.ExportProfile = channel.unary_stream(
+                '/voicebox.catalog.v1.CatalogService/ExportProfile',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportProfileRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportProfileResponse.FromString,
+                _registered_method=True)
+        self.ImportProfile = channel.stream_unary(
+                '/voicebox.catalog.v1.CatalogService/ImportProfile',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportProfileRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+                _registered_method=True)
         self.UploadSample = channel.stream_unary(
                 '/voicebox.catalog.v1.CatalogService/UploadSample',
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UploadSampleRequest.SerializeToString,
@@ -75,6 +110,16 @@ class CatalogServiceStub(object):
                 '/voicebox.catalog.v1.CatalogService/ListSamples',
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListSamplesRequest.SerializeToString,
                 response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListSamplesResponse.FromString,
+                _registered_method=True)
+        self.UpdateSample = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/UpdateSample',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateSampleRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Sample.FromString,
+                _registered_method=True)
+        self.SegmentSample = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/SegmentSample',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SegmentSampleRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SegmentSampleResponse.FromString,
                 _registered_method=True)
         self.DeleteSample = channel.unary_unary(
                 '/voicebox.catalog.v1.CatalogService/DeleteSample',
@@ -106,6 +151,26 @@ class CatalogServiceStub(object):
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListGenerationsRequest.SerializeToString,
                 response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListGenerationsResponse.FromString,
                 _registered_method=True)
+        self.UpdateGeneration = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/UpdateGeneration',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateGenerationRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Generation.FromString,
+                _registered_method=True)
+        self.DeleteGenerations = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/DeleteGenerations',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationsRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationsResponse.FromString,
+                _registered_method=True)
+        self.GetGenerationStatistics = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/GetGenerationStatistics',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetGenerationStatisticsRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GenerationStatistics.FromString,
+                _registered_method=True)
+        self.ExportGenerations = channel.unary_stream(
+                '/voicebox.catalog.v1.CatalogService/ExportGenerations',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportGenerationsRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportGenerationsResponse.FromString,
+                _registered_method=True)
         self.DeleteGeneration = channel.unary_unary(
                 '/voicebox.catalog.v1.CatalogService/DeleteGeneration',
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationRequest.SerializeToString,
@@ -115,6 +180,51 @@ class CatalogServiceStub(object):
                 '/voicebox.catalog.v1.CatalogService/DownloadGenerationAudio',
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadGenerationAudioRequest.SerializeToString,
                 response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadGenerationAudioResponse.FromString,
+                _registered_method=True)
+        self.RecordTranscription = channel.stream_unary(
+                '/voicebox.catalog.v1.CatalogService/RecordTranscription',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RecordTranscriptionRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.FromString,
+                _registered_method=True)
+        self.GetTranscription = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/GetTranscription',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetTranscriptionRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.FromString,
+                _registered_method=True)
+        self.ListTranscriptions = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/ListTranscriptions',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListTranscriptionsRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListTranscriptionsResponse.FromString,
+                _registered_method=True)
+        self.UpdateTranscription = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/UpdateTranscription',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateTranscriptionRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.FromString,
+                _registered_method=True)
+        self.DeleteTranscription = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/DeleteTranscription',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteTranscriptionRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.DownloadTranscriptionAudio = channel.unary_stream(
+                '/voicebox.catalog.v1.CatalogService/DownloadTranscriptionAudio',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioResponse.FromString,
+                _registered_method=True)
+        self.GetRetentionRule = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/GetRetentionRule',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetRetentionRuleRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RetentionRule.FromString,
+                _registered_method=True)
+        self.UpdateRetentionRule = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/UpdateRetentionRule',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateRetentionRuleRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RetentionRule.FromString,
+                _registered_method=True)
+        self.ApplyRetention = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/ApplyRetention',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionResponse.FromString,
                 _registered_method=True)
 
 
@@ -151,7 +261,57 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteProfile(self, request, context):
-        """Deletes a profile with its samples. Its generations stay in the history.
+        """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteProfile(self, request, context):
+        """Brings a deleted profile back, with its samples.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DuplicateProfile(self, request, context):
+        """Makes a copy of a profile: its fields, its avatar and its samples.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetProfileAvatar(self, request_iterator, context):
+        """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+        Over HTTP the body is the picture itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadProfileAvatar(self, request, context):
+        """Streams a profile's picture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProfileAvatar(self, request, context):
+        """Removes a profile's picture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportProfile(self, request, context):
+        """Streams all of a profile as one zip file: a manifest with versions and checksums, the original recordings, the transcripts, the picture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportProfile(self, request_iterator, context):
+        """Makes a profile from an exported zip file: all of it or nothing. Over HTTP the body is the file itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,6 +334,20 @@ class CatalogServiceServicer(object):
 
     def ListSamples(self, request, context):
         """Lists the samples of a profile, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSample(self, request, context):
+        """Changes a sample's transcript, or which part of the recording is used. The original stays as it was uploaded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SegmentSample(self, request, context):
+        """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +396,34 @@ class CatalogServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateGeneration(self, request, context):
+        """Changes a generation's labels, or whether it is a favourite.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteGenerations(self, request, context):
+        """Deletes all generations that a filter meets, or only says how many these are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGenerationStatistics(self, request, context):
+        """Counts generations and their seconds, in all and by profile, engine or day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportGenerations(self, request, context):
+        """Streams the history as one zip file: `generations.jsonl`, a Generation in JSON in each line, and the audio files.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteGeneration(self, request, context):
         """Deletes a generation and its audio.
         """
@@ -231,6 +433,69 @@ class CatalogServiceServicer(object):
 
     def DownloadGenerationAudio(self, request, context):
         """Streams a generation's audio.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordTranscription(self, request_iterator, context):
+        """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTranscription(self, request, context):
+        """Tells of one transcription.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTranscriptions(self, request, context):
+        """Lists transcriptions, newest first, without their words.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTranscription(self, request, context):
+        """Changes a transcription's labels, or whether it is a favourite.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTranscription(self, request, context):
+        """Deletes a transcription and its audio.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadTranscriptionAudio(self, request, context):
+        """Streams a transcription's audio.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetentionRule(self, request, context):
+        """Tells how long the caller's history is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRetentionRule(self, request, context):
+        """Sets how long the caller's history is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyRetention(self, request, context):
+        """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,6 +529,41 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteProfileRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
+            'UndeleteProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteProfile,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UndeleteProfileRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.SerializeToString,
+            ),
+            'DuplicateProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DuplicateProfile,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DuplicateProfileRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.SerializeToString,
+            ),
+            'SetProfileAvatar': grpc.stream_unary_rpc_method_handler(
+                    servicer.SetProfileAvatar,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SetProfileAvatarRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.SerializeToString,
+            ),
+            'DownloadProfileAvatar': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadProfileAvatar,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadProfileAvatarRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadProfileAvatarResponse.SerializeToString,
+            ),
+            'DeleteProfileAvatar': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProfileAvatar,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteProfileAvatarRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.SerializeToString,
+            ),
+            'ExportProfile': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportProfile,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportProfileRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportProfileResponse.SerializeToString,
+            ),
+            'ImportProfile': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportProfile,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportProfileRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.SerializeToString,
+            ),
             'UploadSample': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadSample,
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UploadSampleRequest.FromString,
@@ -278,6 +578,16 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListSamples,
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListSamplesRequest.FromString,
                     response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListSamplesResponse.SerializeToString,
+            ),
+            'UpdateSample': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSample,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateSampleRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Sample.SerializeToString,
+            ),
+            'SegmentSample': grpc.unary_unary_rpc_method_handler(
+                    servicer.SegmentSample,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SegmentSampleRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SegmentSampleResponse.SerializeToString,
             ),
             'DeleteSample': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSample,
@@ -309,6 +619,26 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListGenerationsRequest.FromString,
                     response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListGenerationsResponse.SerializeToString,
             ),
+            'UpdateGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateGeneration,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateGenerationRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Generation.SerializeToString,
+            ),
+            'DeleteGenerations': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteGenerations,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationsRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationsResponse.SerializeToString,
+            ),
+            'GetGenerationStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGenerationStatistics,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetGenerationStatisticsRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GenerationStatistics.SerializeToString,
+            ),
+            'ExportGenerations': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportGenerations,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportGenerationsRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportGenerationsResponse.SerializeToString,
+            ),
             'DeleteGeneration': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteGeneration,
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationRequest.FromString,
@@ -318,6 +648,51 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.DownloadGenerationAudio,
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadGenerationAudioRequest.FromString,
                     response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadGenerationAudioResponse.SerializeToString,
+            ),
+            'RecordTranscription': grpc.stream_unary_rpc_method_handler(
+                    servicer.RecordTranscription,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RecordTranscriptionRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.SerializeToString,
+            ),
+            'GetTranscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTranscription,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetTranscriptionRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.SerializeToString,
+            ),
+            'ListTranscriptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTranscriptions,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListTranscriptionsRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListTranscriptionsResponse.SerializeToString,
+            ),
+            'UpdateTranscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTranscription,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateTranscriptionRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.SerializeToString,
+            ),
+            'DeleteTranscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTranscription,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteTranscriptionRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DownloadTranscriptionAudio': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadTranscriptionAudio,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioResponse.SerializeToString,
+            ),
+            'GetRetentionRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetentionRule,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetRetentionRuleRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RetentionRule.SerializeToString,
+            ),
+            'UpdateRetentionRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRetentionRule,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateRetentionRuleRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RetentionRule.SerializeToString,
+            ),
+            'ApplyRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyRetention,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -467,6 +842,195 @@ class CatalogService(object):
             _registered_method=True)
 
     @staticmethod
+    def UndeleteProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/UndeleteProfile',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UndeleteProfileRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DuplicateProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DuplicateProfile',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DuplicateProfileRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetProfileAvatar(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/voicebox.catalog.v1.CatalogService/SetProfileAvatar',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SetProfileAvatarRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadProfileAvatar(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DownloadProfileAvatar',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadProfileAvatarRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadProfileAvatarResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProfileAvatar(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DeleteProfileAvatar',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteProfileAvatarRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ExportProfile',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportProfileRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportProfile(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ImportProfile',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportProfileRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def UploadSample(request_iterator,
             target,
             options=(),
@@ -537,6 +1101,60 @@ class CatalogService(object):
             '/voicebox.catalog.v1.CatalogService/ListSamples',
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListSamplesRequest.SerializeToString,
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSample(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/UpdateSample',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateSampleRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Sample.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SegmentSample(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/SegmentSample',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SegmentSampleRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.SegmentSampleResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -710,6 +1328,114 @@ class CatalogService(object):
             _registered_method=True)
 
     @staticmethod
+    def UpdateGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/UpdateGeneration',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateGenerationRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Generation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DeleteGenerations',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationsRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGenerationStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/GetGenerationStatistics',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetGenerationStatisticsRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GenerationStatistics.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ExportGenerations',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportGenerationsRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteGeneration(request,
             target,
             options=(),
@@ -753,6 +1479,249 @@ class CatalogService(object):
             '/voicebox.catalog.v1.CatalogService/DownloadGenerationAudio',
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadGenerationAudioRequest.SerializeToString,
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadGenerationAudioResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordTranscription(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/voicebox.catalog.v1.CatalogService/RecordTranscription',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RecordTranscriptionRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTranscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/GetTranscription',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetTranscriptionRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTranscriptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ListTranscriptions',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListTranscriptionsRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListTranscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTranscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/UpdateTranscription',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateTranscriptionRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Transcription.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTranscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DeleteTranscription',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteTranscriptionRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadTranscriptionAudio(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DownloadTranscriptionAudio',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetentionRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/GetRetentionRule',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetRetentionRuleRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RetentionRule.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRetentionRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/UpdateRetentionRule',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateRetentionRuleRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.RetentionRule.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ApplyRetention',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,7 +50,51 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.DeleteProfileRequest,
         google.protobuf.empty_pb2.Empty,
     ]
-    """Deletes a profile with its samples. Its generations stay in the history."""
+    """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history."""
+
+    UndeleteProfile: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UndeleteProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Brings a deleted profile back, with its samples."""
+
+    DuplicateProfile: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DuplicateProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Makes a copy of a profile: its fields, its avatar and its samples."""
+
+    SetProfileAvatar: grpc.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.SetProfileAvatarRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+    Over HTTP the body is the picture itself.
+    """
+
+    DownloadProfileAvatar: grpc.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DownloadProfileAvatarRequest,
+        voicebox.catalog.v1.catalog_pb2.DownloadProfileAvatarResponse,
+    ]
+    """Streams a profile's picture."""
+
+    DeleteProfileAvatar: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteProfileAvatarRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Removes a profile's picture."""
+
+    ExportProfile: grpc.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ExportProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.ExportProfileResponse,
+    ]
+    """Streams all of a profile as one zip file: a manifest with versions and checksums, the original recordings, the transcripts, the picture."""
+
+    ImportProfile: grpc.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ImportProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Makes a profile from an exported zip file: all of it or nothing. Over HTTP the body is the file itself."""
 
     UploadSample: grpc.StreamUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.UploadSampleRequest,
@@ -71,6 +115,18 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.ListSamplesResponse,
     ]
     """Lists the samples of a profile, oldest first."""
+
+    UpdateSample: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateSampleRequest,
+        voicebox.catalog.v1.catalog_pb2.Sample,
+    ]
+    """Changes a sample's transcript, or which part of the recording is used. The original stays as it was uploaded."""
+
+    SegmentSample: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.SegmentSampleRequest,
+        voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse,
+    ]
+    """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used."""
 
     DeleteSample: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.DeleteSampleRequest,
@@ -110,6 +166,30 @@ class CatalogServiceStub:
     ]
     """Lists generations, newest first."""
 
+    UpdateGeneration: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateGenerationRequest,
+        voicebox.catalog.v1.catalog_pb2.Generation,
+    ]
+    """Changes a generation's labels, or whether it is a favourite."""
+
+    DeleteGenerations: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteGenerationsRequest,
+        voicebox.catalog.v1.catalog_pb2.DeleteGenerationsResponse,
+    ]
+    """Deletes all generations that a filter meets, or only says how many these are."""
+
+    GetGenerationStatistics: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetGenerationStatisticsRequest,
+        voicebox.catalog.v1.catalog_pb2.GenerationStatistics,
+    ]
+    """Counts generations and their seconds, in all and by profile, engine or day."""
+
+    ExportGenerations: grpc.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ExportGenerationsRequest,
+        voicebox.catalog.v1.catalog_pb2.ExportGenerationsResponse,
+    ]
+    """Streams the history as one zip file: `generations.jsonl`, a Generation in JSON in each line, and the audio files."""
+
     DeleteGeneration: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.DeleteGenerationRequest,
         google.protobuf.empty_pb2.Empty,
@@ -121,6 +201,60 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.DownloadGenerationAudioResponse,
     ]
     """Streams a generation's audio."""
+
+    RecordTranscription: grpc.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.RecordTranscriptionRequest,
+        voicebox.catalog.v1.catalog_pb2.Transcription,
+    ]
+    """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time."""
+
+    GetTranscription: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetTranscriptionRequest,
+        voicebox.catalog.v1.catalog_pb2.Transcription,
+    ]
+    """Tells of one transcription."""
+
+    ListTranscriptions: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ListTranscriptionsRequest,
+        voicebox.catalog.v1.catalog_pb2.ListTranscriptionsResponse,
+    ]
+    """Lists transcriptions, newest first, without their words."""
+
+    UpdateTranscription: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateTranscriptionRequest,
+        voicebox.catalog.v1.catalog_pb2.Transcription,
+    ]
+    """Changes a transcription's labels, or whether it is a favourite."""
+
+    DeleteTranscription: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteTranscriptionRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Deletes a transcription and its audio."""
+
+    DownloadTranscriptionAudio: grpc.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioRequest,
+        voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioResponse,
+    ]
+    """Streams a transcription's audio."""
+
+    GetRetentionRule: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
+        voicebox.catalog.v1.catalog_pb2.RetentionRule,
+    ]
+    """Tells how long the caller's history is kept."""
+
+    UpdateRetentionRule: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateRetentionRuleRequest,
+        voicebox.catalog.v1.catalog_pb2.RetentionRule,
+    ]
+    """Sets how long the caller's history is kept."""
+
+    ApplyRetention: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ApplyRetentionRequest,
+        voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse,
+    ]
+    """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule."""
 
 class CatalogServiceAsyncStub:
     """The memory of the platform. Every acknowledged write is on disk."""
@@ -153,7 +287,51 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.DeleteProfileRequest,
         google.protobuf.empty_pb2.Empty,
     ]
-    """Deletes a profile with its samples. Its generations stay in the history."""
+    """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history."""
+
+    UndeleteProfile: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UndeleteProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Brings a deleted profile back, with its samples."""
+
+    DuplicateProfile: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DuplicateProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Makes a copy of a profile: its fields, its avatar and its samples."""
+
+    SetProfileAvatar: grpc.aio.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.SetProfileAvatarRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+    Over HTTP the body is the picture itself.
+    """
+
+    DownloadProfileAvatar: grpc.aio.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DownloadProfileAvatarRequest,
+        voicebox.catalog.v1.catalog_pb2.DownloadProfileAvatarResponse,
+    ]
+    """Streams a profile's picture."""
+
+    DeleteProfileAvatar: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteProfileAvatarRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Removes a profile's picture."""
+
+    ExportProfile: grpc.aio.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ExportProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.ExportProfileResponse,
+    ]
+    """Streams all of a profile as one zip file: a manifest with versions and checksums, the original recordings, the transcripts, the picture."""
+
+    ImportProfile: grpc.aio.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ImportProfileRequest,
+        voicebox.catalog.v1.catalog_pb2.Profile,
+    ]
+    """Makes a profile from an exported zip file: all of it or nothing. Over HTTP the body is the file itself."""
 
     UploadSample: grpc.aio.StreamUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.UploadSampleRequest,
@@ -174,6 +352,18 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.ListSamplesResponse,
     ]
     """Lists the samples of a profile, oldest first."""
+
+    UpdateSample: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateSampleRequest,
+        voicebox.catalog.v1.catalog_pb2.Sample,
+    ]
+    """Changes a sample's transcript, or which part of the recording is used. The original stays as it was uploaded."""
+
+    SegmentSample: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.SegmentSampleRequest,
+        voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse,
+    ]
+    """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used."""
 
     DeleteSample: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.DeleteSampleRequest,
@@ -213,6 +403,30 @@ class CatalogServiceAsyncStub:
     ]
     """Lists generations, newest first."""
 
+    UpdateGeneration: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateGenerationRequest,
+        voicebox.catalog.v1.catalog_pb2.Generation,
+    ]
+    """Changes a generation's labels, or whether it is a favourite."""
+
+    DeleteGenerations: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteGenerationsRequest,
+        voicebox.catalog.v1.catalog_pb2.DeleteGenerationsResponse,
+    ]
+    """Deletes all generations that a filter meets, or only says how many these are."""
+
+    GetGenerationStatistics: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetGenerationStatisticsRequest,
+        voicebox.catalog.v1.catalog_pb2.GenerationStatistics,
+    ]
+    """Counts generations and their seconds, in all and by profile, engine or day."""
+
+    ExportGenerations: grpc.aio.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ExportGenerationsRequest,
+        voicebox.catalog.v1.catalog_pb2.ExportGenerationsResponse,
+    ]
+    """Streams the history as one zip file: `generations.jsonl`, a Generation in JSON in each line, and the audio files."""
+
     DeleteGeneration: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.DeleteGenerationRequest,
         google.protobuf.empty_pb2.Empty,
@@ -224,6 +438,60 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.DownloadGenerationAudioResponse,
     ]
     """Streams a generation's audio."""
+
+    RecordTranscription: grpc.aio.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.RecordTranscriptionRequest,
+        voicebox.catalog.v1.catalog_pb2.Transcription,
+    ]
+    """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time."""
+
+    GetTranscription: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetTranscriptionRequest,
+        voicebox.catalog.v1.catalog_pb2.Transcription,
+    ]
+    """Tells of one transcription."""
+
+    ListTranscriptions: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ListTranscriptionsRequest,
+        voicebox.catalog.v1.catalog_pb2.ListTranscriptionsResponse,
+    ]
+    """Lists transcriptions, newest first, without their words."""
+
+    UpdateTranscription: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateTranscriptionRequest,
+        voicebox.catalog.v1.catalog_pb2.Transcription,
+    ]
+    """Changes a transcription's labels, or whether it is a favourite."""
+
+    DeleteTranscription: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteTranscriptionRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Deletes a transcription and its audio."""
+
+    DownloadTranscriptionAudio: grpc.aio.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioRequest,
+        voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioResponse,
+    ]
+    """Streams a transcription's audio."""
+
+    GetRetentionRule: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
+        voicebox.catalog.v1.catalog_pb2.RetentionRule,
+    ]
+    """Tells how long the caller's history is kept."""
+
+    UpdateRetentionRule: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateRetentionRuleRequest,
+        voicebox.catalog.v1.catalog_pb2.RetentionRule,
+    ]
+    """Sets how long the caller's history is kept."""
+
+    ApplyRetention: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ApplyRetentionRequest,
+        voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse,
+    ]
+    """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule."""
 
 class CatalogServiceServicer(metaclass=abc.ABCMeta):
     """The memory of the platform. Every acknowledged write is on disk."""
@@ -266,7 +534,65 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.DeleteProfileRequest,
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
-        """Deletes a profile with its samples. Its generations stay in the history."""
+        """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history."""
+
+    @abc.abstractmethod
+    def UndeleteProfile(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.UndeleteProfileRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Profile, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Profile]]:
+        """Brings a deleted profile back, with its samples."""
+
+    @abc.abstractmethod
+    def DuplicateProfile(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DuplicateProfileRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Profile, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Profile]]:
+        """Makes a copy of a profile: its fields, its avatar and its samples."""
+
+    @abc.abstractmethod
+    def SetProfileAvatar(
+        self,
+        request_iterator: _MaybeAsyncIterator[voicebox.catalog.v1.catalog_pb2.SetProfileAvatarRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Profile, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Profile]]:
+        """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+        Over HTTP the body is the picture itself.
+        """
+
+    @abc.abstractmethod
+    def DownloadProfileAvatar(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DownloadProfileAvatarRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.DownloadProfileAvatarResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.DownloadProfileAvatarResponse]]:
+        """Streams a profile's picture."""
+
+    @abc.abstractmethod
+    def DeleteProfileAvatar(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DeleteProfileAvatarRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Profile, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Profile]]:
+        """Removes a profile's picture."""
+
+    @abc.abstractmethod
+    def ExportProfile(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.ExportProfileRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.ExportProfileResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.ExportProfileResponse]]:
+        """Streams all of a profile as one zip file: a manifest with versions and checksums, the original recordings, the transcripts, the picture."""
+
+    @abc.abstractmethod
+    def ImportProfile(
+        self,
+        request_iterator: _MaybeAsyncIterator[voicebox.catalog.v1.catalog_pb2.ImportProfileRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Profile, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Profile]]:
+        """Makes a profile from an exported zip file: all of it or nothing. Over HTTP the body is the file itself."""
 
     @abc.abstractmethod
     def UploadSample(
@@ -293,6 +619,22 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.ListSamplesResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.ListSamplesResponse]]:
         """Lists the samples of a profile, oldest first."""
+
+    @abc.abstractmethod
+    def UpdateSample(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.UpdateSampleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Sample, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Sample]]:
+        """Changes a sample's transcript, or which part of the recording is used. The original stays as it was uploaded."""
+
+    @abc.abstractmethod
+    def SegmentSample(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.SegmentSampleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse]]:
+        """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used."""
 
     @abc.abstractmethod
     def DeleteSample(
@@ -345,6 +687,38 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         """Lists generations, newest first."""
 
     @abc.abstractmethod
+    def UpdateGeneration(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.UpdateGenerationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Generation, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Generation]]:
+        """Changes a generation's labels, or whether it is a favourite."""
+
+    @abc.abstractmethod
+    def DeleteGenerations(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DeleteGenerationsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.DeleteGenerationsResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.DeleteGenerationsResponse]]:
+        """Deletes all generations that a filter meets, or only says how many these are."""
+
+    @abc.abstractmethod
+    def GetGenerationStatistics(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.GetGenerationStatisticsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.GenerationStatistics, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.GenerationStatistics]]:
+        """Counts generations and their seconds, in all and by profile, engine or day."""
+
+    @abc.abstractmethod
+    def ExportGenerations(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.ExportGenerationsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.ExportGenerationsResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.ExportGenerationsResponse]]:
+        """Streams the history as one zip file: `generations.jsonl`, a Generation in JSON in each line, and the audio files."""
+
+    @abc.abstractmethod
     def DeleteGeneration(
         self,
         request: voicebox.catalog.v1.catalog_pb2.DeleteGenerationRequest,
@@ -359,5 +733,77 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.DownloadGenerationAudioResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.DownloadGenerationAudioResponse]]:
         """Streams a generation's audio."""
+
+    @abc.abstractmethod
+    def RecordTranscription(
+        self,
+        request_iterator: _MaybeAsyncIterator[voicebox.catalog.v1.catalog_pb2.RecordTranscriptionRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Transcription, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Transcription]]:
+        """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time."""
+
+    @abc.abstractmethod
+    def GetTranscription(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.GetTranscriptionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Transcription, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Transcription]]:
+        """Tells of one transcription."""
+
+    @abc.abstractmethod
+    def ListTranscriptions(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.ListTranscriptionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.ListTranscriptionsResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.ListTranscriptionsResponse]]:
+        """Lists transcriptions, newest first, without their words."""
+
+    @abc.abstractmethod
+    def UpdateTranscription(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.UpdateTranscriptionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Transcription, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Transcription]]:
+        """Changes a transcription's labels, or whether it is a favourite."""
+
+    @abc.abstractmethod
+    def DeleteTranscription(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DeleteTranscriptionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+        """Deletes a transcription and its audio."""
+
+    @abc.abstractmethod
+    def DownloadTranscriptionAudio(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioResponse]]:
+        """Streams a transcription's audio."""
+
+    @abc.abstractmethod
+    def GetRetentionRule(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.RetentionRule, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.RetentionRule]]:
+        """Tells how long the caller's history is kept."""
+
+    @abc.abstractmethod
+    def UpdateRetentionRule(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.UpdateRetentionRuleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.RetentionRule, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.RetentionRule]]:
+        """Sets how long the caller's history is kept."""
+
+    @abc.abstractmethod
+    def ApplyRetention(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.ApplyRetentionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse]]:
+        """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

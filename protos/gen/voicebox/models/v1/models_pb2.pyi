@@ -82,7 +82,7 @@ class Model(google.protobuf.message.Message):
     device: builtins.str
     """Where it runs: `cpu`, `cuda:0`. Empty while it is not loaded."""
     memory_bytes: builtins.int
-    """Memory that it holds, in bytes, as far as the engine can tell; 0 otherwise."""
+    """Memory that it holds, in bytes, as far as the engine can tell; before it is loaded, what it will hold as far as its files tell."""
     revision: builtins.str
     """The revision or version of its files."""
     licence: builtins.str

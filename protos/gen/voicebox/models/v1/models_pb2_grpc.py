@@ -83,21 +83,23 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def LoadModel(self, request, context):
-        """Loads a model, and answers when it is ready. Loading a loaded model changes nothing.
+        """Loads a model, and answers when it is ready. Loading a loaded model changes nothing. Never downloads: FAILED_PRECONDITION when its files
+        are not here. RESOURCE_EXHAUSTED when it does not fit into the memory that models may hold.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnloadModel(self, request, context):
-        """Unloads a model and frees its memory. The default model cannot be unloaded: FAILED_PRECONDITION.
+        """Unloads a model and frees its memory. The default model, and one that calls use, cannot be unloaded: FAILED_PRECONDITION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DownloadModel(self, request, context):
-        """Fetches a model's files and streams the progress. A model that needs none is done at once.
+        """Fetches a model's files and streams the progress. A model that needs none is done at once. One download serves all callers, and ends
+        when the last one leaves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,19 +39,23 @@ class ModelServiceStub:
         voicebox.models.v1.models_pb2.LoadModelRequest,
         voicebox.models.v1.models_pb2.Model,
     ]
-    """Loads a model, and answers when it is ready. Loading a loaded model changes nothing."""
+    """Loads a model, and answers when it is ready. Loading a loaded model changes nothing. Never downloads: FAILED_PRECONDITION when its files
+    are not here. RESOURCE_EXHAUSTED when it does not fit into the memory that models may hold.
+    """
 
     UnloadModel: grpc.UnaryUnaryMultiCallable[
         voicebox.models.v1.models_pb2.UnloadModelRequest,
         voicebox.models.v1.models_pb2.Model,
     ]
-    """Unloads a model and frees its memory. The default model cannot be unloaded: FAILED_PRECONDITION."""
+    """Unloads a model and frees its memory. The default model, and one that calls use, cannot be unloaded: FAILED_PRECONDITION."""
 
     DownloadModel: grpc.UnaryStreamMultiCallable[
         voicebox.models.v1.models_pb2.DownloadModelRequest,
         voicebox.models.v1.models_pb2.DownloadModelResponse,
     ]
-    """Fetches a model's files and streams the progress. A model that needs none is done at once."""
+    """Fetches a model's files and streams the progress. A model that needs none is done at once. One download serves all callers, and ends
+    when the last one leaves.
+    """
 
 class ModelServiceAsyncStub:
     """The models of the service that is asked. Over HTTP the path says which: /v1/tts/models or /v1/asr/models;
@@ -74,19 +78,23 @@ class ModelServiceAsyncStub:
         voicebox.models.v1.models_pb2.LoadModelRequest,
         voicebox.models.v1.models_pb2.Model,
     ]
-    """Loads a model, and answers when it is ready. Loading a loaded model changes nothing."""
+    """Loads a model, and answers when it is ready. Loading a loaded model changes nothing. Never downloads: FAILED_PRECONDITION when its files
+    are not here. RESOURCE_EXHAUSTED when it does not fit into the memory that models may hold.
+    """
 
     UnloadModel: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.models.v1.models_pb2.UnloadModelRequest,
         voicebox.models.v1.models_pb2.Model,
     ]
-    """Unloads a model and frees its memory. The default model cannot be unloaded: FAILED_PRECONDITION."""
+    """Unloads a model and frees its memory. The default model, and one that calls use, cannot be unloaded: FAILED_PRECONDITION."""
 
     DownloadModel: grpc.aio.UnaryStreamMultiCallable[
         voicebox.models.v1.models_pb2.DownloadModelRequest,
         voicebox.models.v1.models_pb2.DownloadModelResponse,
     ]
-    """Fetches a model's files and streams the progress. A model that needs none is done at once."""
+    """Fetches a model's files and streams the progress. A model that needs none is done at once. One download serves all callers, and ends
+    when the last one leaves.
+    """
 
 class ModelServiceServicer(metaclass=abc.ABCMeta):
     """The models of the service that is asked. Over HTTP the path says which: /v1/tts/models or /v1/asr/models;
@@ -115,7 +123,9 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.models.v1.models_pb2.LoadModelRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.models.v1.models_pb2.Model, collections.abc.Awaitable[voicebox.models.v1.models_pb2.Model]]:
-        """Loads a model, and answers when it is ready. Loading a loaded model changes nothing."""
+        """Loads a model, and answers when it is ready. Loading a loaded model changes nothing. Never downloads: FAILED_PRECONDITION when its files
+        are not here. RESOURCE_EXHAUSTED when it does not fit into the memory that models may hold.
+        """
 
     @abc.abstractmethod
     def UnloadModel(
@@ -123,7 +133,7 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.models.v1.models_pb2.UnloadModelRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.models.v1.models_pb2.Model, collections.abc.Awaitable[voicebox.models.v1.models_pb2.Model]]:
-        """Unloads a model and frees its memory. The default model cannot be unloaded: FAILED_PRECONDITION."""
+        """Unloads a model and frees its memory. The default model, and one that calls use, cannot be unloaded: FAILED_PRECONDITION."""
 
     @abc.abstractmethod
     def DownloadModel(
@@ -131,6 +141,8 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.models.v1.models_pb2.DownloadModelRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.models.v1.models_pb2.DownloadModelResponse], collections.abc.AsyncIterator[voicebox.models.v1.models_pb2.DownloadModelResponse]]:
-        """Fetches a model's files and streams the progress. A model that needs none is done at once."""
+        """Fetches a model's files and streams the progress. A model that needs none is done at once. One download serves all callers, and ends
+        when the last one leaves.
+        """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

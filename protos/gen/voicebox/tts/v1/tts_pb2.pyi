@@ -39,6 +39,8 @@ class _AudioEncodingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """Opus in an Ogg container. Opus itself runs at 48 kHz."""
     AUDIO_ENCODING_MP3: _AudioEncoding.ValueType  # 5
     """MP3."""
+    AUDIO_ENCODING_AAC: _AudioEncoding.ValueType  # 6
+    """AAC-LC in ADTS."""
 
 class AudioEncoding(_AudioEncoding, metaclass=_AudioEncodingEnumTypeWrapper):
     """How audio is written."""
@@ -55,6 +57,8 @@ AUDIO_ENCODING_OGG_OPUS: AudioEncoding.ValueType  # 4
 """Opus in an Ogg container. Opus itself runs at 48 kHz."""
 AUDIO_ENCODING_MP3: AudioEncoding.ValueType  # 5
 """MP3."""
+AUDIO_ENCODING_AAC: AudioEncoding.ValueType  # 6
+"""AAC-LC in ADTS."""
 global___AudioEncoding = AudioEncoding
 
 class _Capability:

@@ -1,0 +1,150 @@
+"""Live recognition: how long after the sound its text comes, at the pace of speech, and what a long stream costs in memory."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from threading import Semaphore
+
+import grpc
+import numpy as np
+from google.protobuf.duration_pb2 import Duration
+from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+
+from bench.figures import Figure, quantile
+from bench.launch import Platform, memory_bytes, platform
+from bench.whisper import RATE_HZ, pcm, recordings
+
+STREAMS = 8
+BLOCK_SECONDS = 0.1
+BLOCK_BYTES = 2 * round(BLOCK_SECONDS * RATE_HZ)
+PAUSE = bytes(2 * RATE_HZ)
+"""1 s of silence between two recordings."""
+
+HOUR_MINUTES = 60
+WARM_MINUTES = 10
+"""The slope is that of the time after: the first utterances fill caches."""
+
+Stub = asr_pb2_grpc.SpeechToTextServiceStub
+
+
+@dataclass
+class Heard:
+    """When a stream's sound was sent and its events came, in seconds of one clock."""
+
+    sent: list[float] = field(default_factory=list)
+    """When each block was sent: at its end, since it is spoken until then."""
+    first: list[float] = field(default_factory=list)
+    """From the beginning of speech to the first interim."""
+    interim: list[float] = field(default_factory=list)
+    """From the newest sound that an interim has heard to the interim."""
+    after_speech: list[float] = field(default_factory=list)
+    """From the end of speech to the final."""
+    after_endpoint: list[float] = field(default_factory=list)
+    """From the event that tells the end to the final."""
+
+
+def measure(folder: Path) -> list[Figure]:
+    """One stream, eight streams, and an hour."""
+    sounds = [pcm(path.read_bytes()) for path in recordings() if path.suffix == ".wav"]
+    if not sounds:
+        return []
+    with platform(folder, ("asr",), ASR_ENGINE="pocketsphinx", ASR_STREAMS=str(STREAMS)) as running:
+        one = paced(running, [PAUSE.join((*sounds[:6], b""))])
+        many = paced(running, [PAUSE.join((sounds[index % len(sounds)], b"")) for index in range(STREAMS)])
+    with platform(folder, ("asr",), ASR_ENGINE="pocketsphinx") as running:
+        growth = hour(running, sounds[1])
+    return [*figures("one stream", one, 0.5, 0.4), *figures(f"{STREAMS} streams", many, None, None), growth]
+
+
+def figures(name: str, streams: Sequence[Heard], most_interim: float | None, most_final: float | None) -> list[Figure]:
+    """What some streams that ran at once have in common."""
+    first, interim, after_speech, after_endpoint = (
+        list(chain.from_iterable(getattr(stream, kind) for stream in streams))
+        for kind in ("first", "interim", "after_speech", "after_endpoint")
+    )
+    return [
+        Figure(f"live, {name}: first interim after speech begins, p50", quantile(first, 0.5), "s"),
+        Figure(f"live, {name}: first interim after speech begins, p95", quantile(first, 0.95), "s", most_interim),
+        Figure(f"live, {name}: interim after the newest sound in it, p50", quantile(interim, 0.5), "s"),
+        Figure(f"live, {name}: interim after the newest sound in it, p95", quantile(interim, 0.95), "s", most_interim),
+        Figure(f"live, {name}: final after speech ends (0.5 s of it silence), p95", quantile(after_speech, 0.95), "s"),
+        Figure(f"live, {name}: final after the endpoint, p95", quantile(after_endpoint, 0.95), "s", most_final),
+    ]
+
+
+def paced(running: Platform, sounds: Sequence[bytes]) -> list[Heard]:
+    """Streams at once, each as fast as it was spoken."""
+    with grpc.insecure_channel(running.asr) as channel, ThreadPoolExecutor(len(sounds)) as executor:
+        return list(executor.map(lambda sound: listen(Stub(channel), sound), sounds))
+
+
+def listen(stub: Stub, sound: bytes) -> Heard:
+    """One stream, as fast as it was spoken."""
+    heard = Heard()
+    utterance, ended = -1, 0.0
+    for event in stub.StreamingRecognize(spoken(sound, heard), timeout=600):
+        now = time.monotonic()
+        match event.WhichOneof("event"):
+            case "speech_event" if event.speech_event.type == asr_pb2.SpeechEvent.TYPE_SPEECH_END:
+                ended = now
+            case "interim":
+                if event.interim.utterance_index > utterance:
+                    utterance = event.interim.utterance_index
+                    heard.first.append(now - sent(heard, event.interim.start_offset))
+                heard.interim.append(now - sent(heard, event.interim.end_offset))
+            case "final":
+                heard.after_speech.append(now - sent(heard, event.final.end_offset))
+                heard.after_endpoint.append(now - ended)
+    return heard
+
+
+def sent(heard: Heard, offset: Duration) -> float:
+    """When the sound up to an offset had been sent."""
+    blocks = math.ceil((offset.seconds + offset.nanos / 1e9) / BLOCK_SECONDS - 1e-6)
+    return heard.sent[min(max(blocks, 1), len(heard.sent)) - 1]
+
+
+def spoken(sound: bytes, heard: Heard) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
+    """What a client sends whose microphone gives blocks of 0.1 s."""
+    yield config()
+    began = time.monotonic()
+    for start in range(0, len(sound), BLOCK_BYTES):
+        time.sleep(max(0.0, began + (start / BLOCK_BYTES + 1) * BLOCK_SECONDS - time.monotonic()))
+        heard.sent.append(time.monotonic())
+        yield asr_pb2.StreamingRecognizeRequest(audio=sound[start : start + BLOCK_BYTES])
+
+
+def config() -> asr_pb2.StreamingRecognizeRequest:
+    recognition = asr_pb2.RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, word_offsets=True)
+    return asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True))
+
+
+def hour(running: Platform, sentence: bytes) -> Figure:
+    """How much the service's memory grows in a stream of an hour, with one sentence at the end of each minute.
+
+    A minute is sent once the one before was heard: what waits in buffers would hide a slow growth.
+    """
+    minute = (bytes(60 * 2 * RATE_HZ) + sentence + PAUSE)[-60 * 2 * RATE_HZ :]
+    heard = Semaphore(1)
+    hours, megabytes = [], []
+    with grpc.insecure_channel(running.asr) as channel:
+        for event in Stub(channel).StreamingRecognize(minutes(minute, heard), timeout=1200):
+            if event.HasField("final"):
+                hours.append(event.final.end_offset.ToTimedelta().total_seconds() / 3600)
+                megabytes.append(memory_bytes(running.process.pid, "Pss_Anon") / 1e6)
+                heard.release()
+    warm = slice(WARM_MINUTES, WARM_MINUTES + HOUR_MINUTES)
+    slope, _ = np.polyfit(hours[warm], megabytes[warm], 1)
+    return Figure("live: memory over a stream of an hour, growth", float(slope), "MB/h", 5)
+
+
+def minutes(minute: bytes, heard: Semaphore) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
+    """An hour of the same minute, and some to warm up."""
+    yield config()
+    for _ in range(WARM_MINUTES + HOUR_MINUTES + 1):  # the stream is still open when it is measured last
+        heard.acquire()
+        yield asr_pb2.StreamingRecognizeRequest(audio=minute)

@@ -1,0 +1,63 @@
+"""`voicebox retention`: how long the history is kept."""
+
+import click
+from voicebox.catalog.v1 import catalog_pb2
+
+from voicebox_client.output import as_json, print_json
+from voicebox_client.session import Session, pass_session
+
+MEGABYTE = 1_000_000
+
+
+@click.group("retention")
+def command() -> None:
+    """Say how long the history is kept."""
+
+
+@command.command()
+@pass_session
+def show(session: Session) -> None:
+    """Show the rule."""
+    with session.client() as client:
+        _print(session, client.get_retention_rule())
+
+
+@command.command("set")
+@click.option("--keep-days", type=click.IntRange(1, 36_500), help="Delete what is older.")
+@click.option("--keep-megabytes", type=click.FloatRange(min=0), help="Delete the oldest while there is more audio.")
+@click.option("--keep-everything", is_flag=True, help="Delete nothing.")
+@pass_session
+def set_(session: Session, keep_days: int | None, keep_megabytes: float | None, keep_everything: bool) -> None:
+    """Set the rule, in the place of the last one. Favourites are kept in any case."""
+    if (keep_days is None and keep_megabytes is None) != keep_everything:
+        raise click.UsageError("Give --keep-days, --keep-megabytes or both; or --keep-everything.")
+    keep_bytes = None if keep_megabytes is None else round(keep_megabytes * MEGABYTE)
+    with session.client() as client:
+        _print(session, client.set_retention_rule(keep_days, keep_bytes))
+
+
+@command.command()
+@click.option("--force", is_flag=True, help="Delete; otherwise only say what would be.")
+@pass_session
+def apply(session: Session, force: bool) -> None:
+    """Delete what the rule no longer keeps. The catalog does so by itself, on a schedule."""
+    with session.client() as client:
+        done = client.apply_retention(force=force)
+    if session.json:
+        print_json(as_json(done))
+        return
+    verb = "Deleted" if force else "Would delete"
+    megabytes = done.size_bytes / MEGABYTE
+    click.echo(f"{verb} {done.generation_count} generations and {done.transcription_count} transcriptions, {megabytes:.1f} MB.")
+
+
+def _print(session: Session, rule: catalog_pb2.RetentionRule) -> None:
+    if session.json:
+        print_json(as_json(rule))
+        return
+    limits = []
+    if rule.HasField("keep_days"):
+        limits.append(f"{rule.keep_days} days")
+    if rule.HasField("keep_bytes"):
+        limits.append(f"{rule.keep_bytes / MEGABYTE:g} MB of audio")
+    click.echo(f"Keeps {' and at most '.join(limits) or 'everything'}.")

@@ -1,0 +1,69 @@
+"""What is asked of the history, as protos: pure functions that the sync and the async client share."""
+
+from collections.abc import Mapping
+from typing import Literal, TypedDict, Unpack
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from voicebox.catalog.v1 import catalog_pb2
+from voicebox.tts.v1 import tts_pb2
+
+from .requests import SpeechOptions, resource, say
+
+Group = Literal["profile", "engine", "day"]
+
+GROUPS: Mapping[str, "catalog_pb2.StatisticsGroup.ValueType"] = {
+    "": catalog_pb2.STATISTICS_GROUP_UNSPECIFIED,
+    "profile": catalog_pb2.STATISTICS_GROUP_PROFILE,
+    "engine": catalog_pb2.STATISTICS_GROUP_ENGINE,
+    "day": catalog_pb2.STATISTICS_GROUP_DAY,
+}
+
+
+class TranscriptionChanges(TypedDict, total=False):
+    """What can change in a transcription."""
+
+    favorite: bool
+    labels: Mapping[str, str]  # all of them
+
+
+class GenerationChanges(TranscriptionChanges, total=False):
+    """What can change in a generation."""
+
+    word_error_rate: float  # between its text and what a recogniser heard
+
+
+def update_generation(name: str, etag: str, **changes: Unpack[GenerationChanges]) -> catalog_pb2.UpdateGenerationRequest:
+    """Changes exactly the fields that are given, also to empty values."""
+    generation = catalog_pb2.Generation(name=resource("generations", name), etag=etag, **changes)
+    return catalog_pb2.UpdateGenerationRequest(generation=generation, update_mask=FieldMask(paths=sorted(changes)))
+
+
+def update_transcription(name: str, etag: str, **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.UpdateTranscriptionRequest:
+    """Changes exactly the fields that are given, also to empty values."""
+    transcription = catalog_pb2.Transcription(name=resource("transcriptions", name), etag=etag, **changes)
+    return catalog_pb2.UpdateTranscriptionRequest(transcription=transcription, update_mask=FieldMask(paths=sorted(changes)))
+
+
+def statistics(filter: str, by: Group | Literal[""], page_size: int) -> catalog_pb2.GetGenerationStatisticsRequest:
+    """Raises ValueError for an unknown group."""
+    if by not in GROUPS:
+        raise ValueError(f"There is no group {by!r}: choose one of {', '.join(name for name in GROUPS if name)}.")
+    return catalog_pb2.GetGenerationStatisticsRequest(filter=filter, group_by=GROUPS[by], page_size=page_size)
+
+
+def retention_rule(keep_days: int | None, keep_bytes: int | None) -> catalog_pb2.UpdateRetentionRuleRequest:
+    """None keeps everything."""
+    return catalog_pb2.UpdateRetentionRuleRequest(rule=catalog_pb2.RetentionRule(keep_days=keep_days, keep_bytes=keep_bytes))
+
+
+def again(kept: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
+    """The same text, voice, seed and parameters as of a generation; `options` come before what it had."""
+    had: SpeechOptions = {"seed": kept.seed, "language": kept.language, "speed": kept.speed, "pitch_semitones": kept.pitch_semitones}
+    if kept.parameters.get("instructions"):
+        had["instructions"] = kept.parameters["instructions"]
+    if not options.keys() & {"profile", "voice", "reference"}:
+        if kept.profile:
+            had["profile"] = kept.profile
+        else:
+            had["voice"] = kept.voice
+    return say(kept.text, **(had | options))

@@ -1,0 +1,109 @@
+"""What is asked of profiles and samples, as protos."""
+
+from collections.abc import Iterator, Mapping
+from typing import TypedDict, Unpack
+
+from google.api import httpbody_pb2
+from google.protobuf import duration_pb2, field_mask_pb2
+from voicebox.catalog.v1 import catalog_pb2
+
+from .requests import request_id, resource
+
+
+class ProfileDetails(TypedDict, total=False):
+    """What a profile may tell besides its name."""
+
+    language: str  # BCP 47, default en-US
+    description: str
+    labels: Mapping[str, str]
+    consent: catalog_pb2.Consent  # that the speaker agreed
+    default_voice_settings: catalog_pb2.VoiceSettings  # how it speaks when nobody says
+
+
+class ProfileChanges(ProfileDetails, total=False):
+    """The fields of a profile that can change."""
+
+    display_name: str
+
+
+class SampleChanges(TypedDict, total=False):
+    """The fields of a sample that can change."""
+
+    transcript: str
+    trim_start_seconds: float  # where the used part begins
+    trim_end_seconds: float | None  # where it ends; None is the end of the recording
+    excluded: bool  # True: not part of the profile's reference
+    transcript_word_error_rate: float | None  # of the transcript, by what a recogniser heard; None: not known
+
+
+def create_profile(display_name: str, profile_id: str, **details: Unpack[ProfileDetails]) -> catalog_pb2.CreateProfileRequest:
+    """With a fresh request id."""
+    profile = catalog_pb2.Profile(display_name=display_name, **details)
+    return catalog_pb2.CreateProfileRequest(profile=profile, profile_id=profile_id, request_id=request_id())
+
+
+def update_profile(name: str, etag: str, **changes: Unpack[ProfileChanges]) -> catalog_pb2.UpdateProfileRequest:
+    """Changes exactly the fields that are given, also to empty values."""
+    profile = catalog_pb2.Profile(name=resource("profiles", name), etag=etag, **changes)
+    return catalog_pb2.UpdateProfileRequest(profile=profile, update_mask=field_mask_pb2.FieldMask(paths=sorted(changes)))
+
+
+def add_sample(profile: str, transcript: str, id_: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.UploadSampleRequest]:
+    """The messages of an upload; the first one names the profile."""
+    first = httpbody_pb2.HttpBody(data=next(pieces, b""))
+    yield catalog_pb2.UploadSampleRequest(parent=resource("profiles", profile), transcript=transcript, request_id=id_, audio=first)
+    for piece in pieces:
+        yield catalog_pb2.UploadSampleRequest(audio=httpbody_pb2.HttpBody(data=piece))
+
+
+def update_sample(name: str, etag: str, **changes: Unpack[SampleChanges]) -> catalog_pb2.UpdateSampleRequest:
+    """Changes exactly the fields that are given, also to empty values."""
+    sample = catalog_pb2.Sample(
+        name=resource("profiles", name),
+        etag=etag,
+        transcript=changes.get("transcript", ""),
+        trim_start=duration(changes.get("trim_start_seconds")),
+        trim_end=duration(changes.get("trim_end_seconds")),
+        excluded=changes.get("excluded", False),
+        transcript_word_error_rate=changes.get("transcript_word_error_rate"),
+    )
+    paths = sorted(change.removesuffix("_seconds") for change in changes)
+    return catalog_pb2.UpdateSampleRequest(sample=sample, update_mask=field_mask_pb2.FieldMask(paths=paths))
+
+
+def segment_sample(name: str, min_seconds: float | None, max_seconds: float | None) -> catalog_pb2.SegmentSampleRequest:
+    """With a fresh request id."""
+    least, most = duration(min_seconds), duration(max_seconds)
+    return catalog_pb2.SegmentSampleRequest(name=resource("profiles", name), min_duration=least, max_duration=most, request_id=request_id())
+
+
+def duplicate_profile(name: str, profile_id: str, display_name: str) -> catalog_pb2.DuplicateProfileRequest:
+    """With a fresh request id."""
+    return catalog_pb2.DuplicateProfileRequest(
+        name=resource("profiles", name), profile_id=profile_id, display_name=display_name, request_id=request_id()
+    )
+
+
+def set_avatar(profile: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.SetProfileAvatarRequest]:
+    """The messages of an upload; the first one names the profile."""
+    first = httpbody_pb2.HttpBody(data=next(pieces, b""))
+    yield catalog_pb2.SetProfileAvatarRequest(name=resource("profiles", profile), image=first)
+    for piece in pieces:
+        yield catalog_pb2.SetProfileAvatarRequest(image=httpbody_pb2.HttpBody(data=piece))
+
+
+def import_profile(profile_id: str, id_: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.ImportProfileRequest]:
+    """The messages of an upload; the first one tells the new profile's id."""
+    first = httpbody_pb2.HttpBody(data=next(pieces, b""))
+    yield catalog_pb2.ImportProfileRequest(profile_id=profile_id, request_id=id_, archive=first)
+    for piece in pieces:
+        yield catalog_pb2.ImportProfileRequest(archive=httpbody_pb2.HttpBody(data=piece))
+
+
+def duration(seconds: float | None) -> duration_pb2.Duration | None:
+    """To a microsecond; None stays None."""
+    if seconds is None:
+        return None
+    message = duration_pb2.Duration()
+    message.FromMicroseconds(round(seconds * 1_000_000))
+    return message

@@ -1,0 +1,264 @@
+"""Decodes a batch of windows with faster-whisper: encodes them, detects languages, writes text, and aligns words."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from math import exp
+from typing import Any
+
+import numpy as np
+from ctranslate2 import StorageView
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
+
+from ..engine import SAMPLE_RATE_HZ, Heard, Options, Passage, Samples, Scores, Word
+from . import whisper_words
+from .whisper_languages import BCP_47, CODES
+from .whisper_quality import Attempt, Quality, best, is_good, is_silence
+
+FRAMES_A_SECOND = 100
+"""Of the log-mel spectrogram."""
+
+WINDOW_SECONDS = 30.0
+WINDOW_FRAMES = 30 * FRAMES_A_SECOND
+TIMESTAMP_SECONDS = 0.02
+SHORTEST_SAMPLES = SAMPLE_RATE_HZ // 10
+"""Less sound than this is filled up with silence: the spectrogram of nothing cannot be computed."""
+
+CANDIDATES = 5
+"""How many texts are sampled at a temperature above 0; the likeliest counts. As in the paper."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A window of at most 30 s, and how to decode it."""
+
+    features: NDArray[np.float32] = field(repr=False)
+    """The log-mel spectrogram, shape (mels, 3000)."""
+
+    seconds: float
+    language: str
+    """Whisper's code; empty: detect it."""
+
+    prompt: tuple[int, ...]
+    quality: Quality
+    word_times: bool
+
+    @property
+    def key(self) -> Hashable:
+        """CTranslate2 wants prompts of one length in a batch, and one way to search."""
+        return len(self.prompt), self.quality, self.word_times
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What was said in a window, counted from its first sample. The language is BCP 47, its probability None when it was given."""
+
+    passages: tuple[Passage, ...]
+    language: str
+    language_probability: float | None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Text between two timestamps, in seconds."""
+
+    tokens: tuple[int, ...]
+    start_seconds: float
+    end_seconds: float
+
+
+class Decoder:
+    """A loaded model. `decode` is for one thread at a time, the rest for any."""
+
+    def __init__(self, model: WhisperModel) -> None:
+        self._model = model
+        self._multilingual = bool(model.model.is_multilingual)
+        self._tokens = self._tokenizer("en", "transcribe")
+        self._suppressed = get_suppressed_tokens(self._tokens, [-1])
+        """Symbols that nobody says, as Whisper does it."""
+        self._on_cpu = model.model.device == "cpu"
+
+    def clip(self, samples: Samples, options: Options, language: str, previous: str, *, timestamps: bool) -> Clip:
+        """The clip of a window of at most 30 s. `previous` is what was said before it; the prompt's end counts when it is too long."""
+        if samples.size < SHORTEST_SAMPLES:
+            samples = np.pad(samples, (0, SHORTEST_SAMPLES - samples.size))
+        features = pad_or_trim(self._model.feature_extractor(samples)[..., :-1], WINDOW_FRAMES)
+        code = CODES.get(language, language) if self._multilingual else "en"
+        tokens = self._tokenizer(code or "en", options.task)
+        context = self._context(", ".join(options.hotwords), previous)
+        prompt = (*context, *tokens.sot_sequence, *([] if timestamps else [tokens.no_timestamps]))
+        seconds = samples.size / SAMPLE_RATE_HZ
+        return Clip(features, seconds, code, prompt, Quality.of(options.decoding), options.word_times)
+
+    def decode(self, clips: Sequence[Clip]) -> list[Decoded]:
+        """What is said in clips of the same key. Raises MemoryError when the device has too little memory for so many."""
+        try:
+            return self._decode(clips)
+        except RuntimeError as error:
+            if "out of memory" in str(error).lower():
+                raise MemoryError(str(error)) from error
+            raise
+
+    def unload(self) -> None:
+        """Free the model's memory."""
+        self._model.model.unload_model()
+
+    def _decode(self, clips: Sequence[Clip]) -> list[Decoded]:
+        encoded = self._encode(clips)
+        languages = self._languages(encoded, clips)
+        attempts = self._attempts(encoded, clips, [self._prompt(clip, code) for clip, (code, _) in zip(clips, languages, strict=True)])
+        segments = [
+            ()
+            if is_silence(attempt, clip.quality)
+            else segmented(attempt.tokens, self._tokens.eot, self._tokens.timestamp_begin, clip.seconds)
+            for clip, attempt in zip(clips, attempts, strict=True)
+        ]
+        words = self._words(encoded, clips, segments, [code for code, _ in languages]) if clips[0].word_times else [None] * len(clips)
+        return [self._decoded(*each) for each in zip(languages, attempts, segments, words, strict=True)]
+
+    def _context(self, hotwords: str, previous: str) -> list[int]:
+        """The tokens before the transcript: at most half of what the decoder holds, or nothing would be left for the text."""
+        room = self._model.max_length // 2 - 2
+        likely = self._tokens.encode(f" {hotwords}")[: room // 2] if hotwords else []
+        before = self._tokens.encode(f" {previous.strip()}")[len(likely) - room :] if previous.strip() else []
+        return [self._tokens.sot_prev, *likely, *before] if likely or before else []
+
+    def _encode(self, clips: Sequence[Clip]) -> Any:
+        """The encoder's output for all clips. A processor encodes one at a time: 8 at once take twice as long, and 8 times the memory."""
+        if not self._on_cpu:
+            return self._model.encode(np.stack([clip.features for clip in clips]))
+        return StorageView.from_array(np.concatenate([np.asarray(self._model.encode(clip.features)) for clip in clips]))
+
+    def _part(self, encoded: Any, clips: Sequence[Clip], indices: Sequence[int]) -> Any:
+        """The encoder's output for some of the clips. What lies on a GPU cannot be cut: it is computed once more, which is rare."""
+        if len(indices) == len(clips):
+            return encoded
+        if not self._on_cpu:
+            return self._encode([clips[index] for index in indices])
+        return StorageView.from_array(np.asarray(encoded)[list(indices)])
+
+    def _languages(self, encoded: Any, clips: Sequence[Clip]) -> list[tuple[str, float | None]]:
+        """Whisper's code and probability for each clip."""
+        if all(clip.language for clip in clips):
+            return [(clip.language, None) for clip in clips]
+        detected = [ranked[0] for ranked in self._model.model.detect_language(encoded)]
+        return [
+            (clip.language, None) if clip.language else (token[2:-2], float(probability))
+            for clip, (token, probability) in zip(clips, detected, strict=True)
+        ]
+
+    def _prompt(self, clip: Clip, code: str) -> list[int]:
+        """The clip's prompt with the token of its language, which comes after the start of the transcript."""
+        prompt = list(clip.prompt)
+        if self._multilingual:
+            prompt[prompt.index(self._tokens.sot) + 1] = self._token(code)
+        return prompt
+
+    def _attempts(self, encoded: Any, clips: Sequence[Clip], prompts: Sequence[list[int]]) -> list[Attempt]:
+        """For each clip the best attempt. Those that are not good enough are decoded again together, at the next temperature."""
+        quality = clips[0].quality
+        attempts: list[list[Attempt]] = [[] for _ in clips]
+        waiting = list(range(len(clips)))
+        for temperature in quality.temperatures:
+            sound = self._part(encoded, clips, waiting)
+            written = self._generate(sound, [prompts[index] for index in waiting], quality, temperature)
+            for index, attempt in zip(waiting, written, strict=True):
+                attempts[index].append(attempt)
+            waiting = [index for index in waiting if not is_good(attempts[index][-1], quality)]
+            if not waiting:
+                break
+        return [best(each, quality) for each in attempts]
+
+    def _generate(self, encoded: Any, prompts: list[list[int]], quality: Quality, temperature: float) -> list[Attempt]:
+        search = (
+            {"beam_size": 1, "num_hypotheses": CANDIDATES, "sampling_topk": 0, "sampling_temperature": temperature}
+            if temperature > 0
+            else {"beam_size": quality.beam_size}
+        )
+        results = self._model.model.generate(
+            encoded,
+            prompts,
+            max_length=self._model.max_length,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=self._suppressed,
+            **search,
+        )
+        return [self._attempt(result, temperature) for result in results]
+
+    def _attempt(self, result: Any, temperature: float) -> Attempt:
+        tokens = tuple(result.sequences_ids[0])
+        log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)  # the end counts as a token
+        text = self._tokens.decode(tokens).strip()
+        return Attempt(tokens, text, float(log_probability), float(result.no_speech_prob), temperature)
+
+    def _words(
+        self, encoded: Any, clips: Sequence[Clip], segments: Sequence[Sequence[Segment]], codes: Sequence[str]
+    ) -> list[list[tuple[Word, ...]]]:
+        """For each clip, the words of each segment. An alignment knows one language, and a processor is faster with one clip at a time."""
+        words: list[list[tuple[Word, ...]]] = [[] for _ in clips]
+        groups = defaultdict(list)
+        for index, code in enumerate(codes):
+            if segments[index]:
+                groups[code, index if self._on_cpu else 0].append(index)
+        for (code, _), group in groups.items():
+            sound = self._part(encoded, clips, group)
+            texts = [[token for segment in segments[index] for token in segment.tokens] for index in group]
+            frames = [min(WINDOW_FRAMES, round(clips[index].seconds * FRAMES_A_SECOND)) for index in group]
+            aligned = self._model.find_alignment(self._tokenizer(code, "transcribe"), texts, sound, frames)
+            for index, pieces in zip(group, aligned, strict=True):
+                lengths = [len(segment.tokens) for segment in segments[index]]
+                words[index] = list(whisper_words.words([_aligned(piece) for piece in pieces], lengths, clips[index].seconds))
+        return words
+
+    def _decoded(
+        self, language: tuple[str, float | None], attempt: Attempt, segments: Sequence[Segment], words: Sequence[tuple[Word, ...]] | None
+    ) -> Decoded:
+        code, probability = language
+        tag = BCP_47.get(code, code)
+        scores = Scores(attempt.no_speech_probability, attempt.average_log_probability, attempt.compression_ratio, attempt.temperature)
+        passages = []
+        for index, segment in enumerate(segments):
+            if text := self._tokens.decode(segment.tokens).strip():
+                own = words[index] if words else ()
+                confidence = sum(word.confidence or 0.0 for word in own) / len(own) if own else exp(attempt.average_log_probability)
+                heard = Heard(text, min(1.0, confidence), own, tag, probability, scores)
+                start = own[0].start_seconds if own else segment.start_seconds
+                end = own[-1].end_seconds if own else segment.end_seconds
+                passages.append(Passage(heard, start, end))
+        return Decoded(tuple(passages), tag, probability)
+
+    def _tokenizer(self, code: str, task: str) -> Tokenizer:
+        return Tokenizer(self._model.hf_tokenizer, multilingual=self._multilingual, task=task, language=code)
+
+    def _token(self, code: str) -> int:
+        return int(self._model.hf_tokenizer.token_to_id(f"<|{code}|>"))
+
+
+def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[Segment, ...]:
+    """Text tokens between timestamps. Text after the last one is a segment too, up to the window's end: nothing is left out."""
+    segments: list[Segment] = []
+    text: list[int] = []
+    start = 0.0
+    for token in tokens:
+        if token < end:
+            text.append(token)
+        elif token >= timestamps:
+            time = max(start, min((token - timestamps) * TIMESTAMP_SECONDS, seconds))
+            if text:
+                segments.append(Segment(tuple(text), start, time))
+                text = []
+            start = time
+    if text:
+        segments.append(Segment(tuple(text), start, seconds))
+    return tuple(segments)
+
+
+def _aligned(piece: dict[str, Any]) -> whisper_words.Aligned:
+    return whisper_words.Aligned(
+        piece["word"], len(piece["tokens"]), float(piece["start"]), float(piece["end"]), float(piece["probability"])
+    )

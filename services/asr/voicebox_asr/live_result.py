@@ -1,0 +1,36 @@
+"""What a live stream brought, for those who ask at its end."""
+
+from dataclasses import replace
+
+from .engine import Decoding
+from .listening import Done
+from .live import Event, Final
+from .notices import Doubts, Notice
+from .record import Result
+from .repetition import without_loops
+from .utterance import Utterance
+
+
+class LiveResult:
+    """Finals are cut of their loops on their way. All of them are held only when they are to be kept."""
+
+    def __init__(self, decoding: Decoding, *, keeps: bool) -> None:
+        self._keeps = keeps
+        self._doubts = Doubts(decoding)
+        self._loops: list[Notice] = []
+        self._utterances: list[Utterance] = []
+
+    def take(self, event: Event) -> Event:
+        """The event as the caller is to see it."""
+        if not isinstance(event, Final):
+            return event
+        (utterance,), loops = without_loops((event.utterance,))
+        self._loops += loops
+        self._doubts.add(utterance)
+        if self._keeps and utterance.heard.text:
+            self._utterances.append(utterance)
+        return replace(event, utterance=utterance)
+
+    def result(self, done: Done) -> Result:
+        """All of it, after the last event."""
+        return Result(self._utterances, done.language, done.audio_seconds, notices=(*self._loops, *self._doubts.notices))

@@ -1,0 +1,35 @@
+"""Opens the blobs that a URL names."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from voicebox_kit.errors import StartError
+
+from .blobs import Blobs
+from .local_blobs import open_local_blobs
+from .s3_blobs import open_s3_blobs
+
+
+@contextmanager
+def open_blobs(url: str, s3: Mapping[str, str], scratch_folder: Path) -> Iterator[Blobs]:
+    """The blobs at `s3://bucket/prefix`, or in a folder. `s3` has the variables AWS_*. Raises StartError when they cannot be used."""
+    if is_local(url):
+        with open_local_blobs(_folder(url)) as blobs:
+            yield blobs
+    else:
+        yield open_s3_blobs(url, s3, scratch_folder)
+
+
+def is_local(url: str) -> bool:
+    """Whether only one machine can use it."""
+    return not url.startswith("s3:")
+
+
+def _folder(url: str) -> Path:
+    """What a plain path, or `file:///path`, names."""
+    parsed = urlsplit(url)
+    if parsed.scheme not in ("", "file") or parsed.netloc:
+        raise StartError(f"CATALOG_BLOB_URL must be a folder or begin with s3://, not {parsed.scheme}://.")
+    return Path(unquote(parsed.path) if parsed.scheme else url).absolute()

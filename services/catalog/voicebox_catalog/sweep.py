@@ -1,0 +1,72 @@
+"""Deletes on a schedule what nobody keeps: by rules of retention, deleted profiles whose time is over, blobs without a row."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_kit.errors import VoiceboxError
+
+from . import orphans
+from .blobs import Blobs
+from .clock import Clock
+from .database import Database
+from .leases import Leases
+from .profile_store import ProfileStore
+from .profiles import purge
+from .retention import Retention
+
+log = logging.getLogger(__name__)
+
+LEASE = "sweep"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One round of it, in the one replica that has the lease."""
+
+    leases: Leases
+    retention: Retention
+    profiles: ProfileStore
+    blobs: Blobs
+    database: Database
+    clock: Clock
+
+    async def run(self) -> bool:
+        """Whether this replica did it, and to the end: another may take over while it runs."""
+        for owner in [None, *await self.retention.owners()]:
+            if not await self.leases.take(LEASE):
+                return False
+            if owner is not None:
+                await self.retention.apply(pb.ApplyRetentionRequest(force=True), owner)
+        purged = await purge(self.profiles, self.blobs, self.clock())
+        if purged:
+            log.info("%d files of deleted profiles were purged", purged)
+        if not await self.leases.take(LEASE):
+            return False
+        await orphans.sweep(self.blobs, self.database)
+        return True
+
+
+@asynccontextmanager
+async def sweeping(sweep: Sweep, seconds: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[None]:
+    """Sweeps now and every `seconds`, in the background, until the block ends."""
+    task = asyncio.create_task(_repeat(sweep, seconds, sleep))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        with suppress(VoiceboxError):  # a full disk, or a database that is away: then its time runs out
+            await sweep.leases.give_back(LEASE)
+
+
+async def _repeat(sweep: Sweep, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await sweep.run()
+        except Exception:
+            log.exception("the sweep failed, and is tried again in %g s", seconds)
+        await sleep(seconds)

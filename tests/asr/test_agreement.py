@@ -1,0 +1,65 @@
+import random
+
+import pytest
+from voicebox_asr.agreement import Agreement, pieces
+from voicebox_asr.engine import Heard, Word
+
+
+def heard(text: str, words: list[str] | None = None) -> Heard:
+    return Heard(text, None, tuple(Word(word, 0.0, 0.0, None) for word in (text.split() if words is None else words)))
+
+
+def test_what_two_runs_agree_on_is_stable_but_for_its_last_two_words() -> None:
+    agreement = Agreement()
+    assert agreement.push(heard("and so my fellow")).stable == ""
+    assert agreement.push(heard("and so my fellow americans")).stable == "and so my"
+    assert agreement.push(heard("and so my fellow americans ask")).stable == "and so my fellow"
+    assert agreement.push(heard("and so my fellow americans")).stable == "and so my fellow"
+
+
+def test_case_and_punctuation_do_not_count_and_the_first_writing_stays() -> None:
+    agreement = Agreement()
+    agreement.push(heard("And so, my fellow"))
+    agreed = agreement.push(heard("and so my fellow americans"))
+    assert agreed.stable == "and so my"
+    assert agreement.push(heard("And so, my fellow Americans")).text == "and so my fellow Americans"
+
+
+@pytest.mark.parametrize(
+    ("later", "shown"),
+    [
+        ("the cat sat on the mat today", "the cat sat on the mat today"),
+        ("a cat sat on the mat today", "the cat sat on the mat today"),  # another word
+        ("cat sat on the mat today", "the cat sat on the mat today"),  # one word less
+        ("but the cat sat on the mat today", "the cat sat on the mat today"),  # one word more
+        ("", "the cat sat on"),
+    ],
+)
+def test_what_is_stable_stays_and_the_rest_follows_it(later: str, shown: str) -> None:
+    agreement = Agreement()
+    for _ in range(2):
+        agreement.push(heard("the cat sat on the mat"))
+    assert agreement.push(heard(later)).text == shown
+
+
+def test_a_language_without_spaces() -> None:
+    agreement = Agreement()
+    agreement.push(heard("今日は天", list("今日は天")))
+    assert agreement.push(heard("今日は天気", list("今日は天気"))).stable == "今日は"
+
+
+def test_pieces_are_the_text_cut_before_its_words() -> None:
+    assert pieces(heard("Hello, my world", ["Hello,", "my", "world"])) == ("Hello, ", "my ", "world")
+    assert pieces(heard("", [])) == ("",)
+    assert pieces(heard("no words told", [])) == ("no words told",)
+
+
+def test_any_runs_begin_with_all_that_was_stable_before() -> None:
+    chance = random.Random(1)
+    for _ in range(200):
+        agreement, before = Agreement(), ""
+        for length in range(1, 12):
+            agreed = agreement.push(heard(" ".join(chance.choice("ab") for _ in range(chance.randrange(length + 1)))))
+            assert agreed.text.startswith(agreed.stable)
+            assert agreed.stable.startswith(before)
+            before = agreed.stable

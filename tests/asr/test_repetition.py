@@ -1,0 +1,88 @@
+"""Loops are cut to their first round and told; what people say again and again is not."""
+
+import pytest
+from voicebox_asr.engine import Heard, Scores, Word
+from voicebox_asr.notices import Reason
+from voicebox_asr.repetition import without_loops
+from voicebox_asr.utterance import Utterance
+
+WRITTEN = Scores(compression_ratio=1.5, average_log_probability=-0.3)
+
+
+def utterance(text: str, index: int = 0, start: float = 0.0, end: float = 10.0, scores: Scores = WRITTEN, channel: int = 0) -> Utterance:
+    words = text.split()
+    step = (end - start) / max(1, len(words))
+    timed = tuple(Word(word, start + at * step, start + (at + 1) * step, 0.9) for at, word in enumerate(words))
+    return Utterance(index, Heard(text, 0.9, timed, "en", scores=scores), start, end, channel)
+
+
+@pytest.mark.parametrize(
+    ("loop", "first"),
+    [
+        ("no " * 40, "no"),
+        ("Thank you. " * 20, "Thank you."),
+        ("I am going to the shop, " * 9 + "I am going", "I am going to the shop,"),
+        ("ありがとうございました。" * 8, "ありがとうございました。"),
+        ("ха" + " ха" * 30, "ха"),
+    ],
+)
+def test_a_loop_is_cut_to_its_first_round_and_told(loop: str, first: str) -> None:
+    (kept,), (notice,) = without_loops([utterance(f"Well {loop}")])
+    assert kept.heard.text == f"Well {first}"
+    assert notice.reason is Reason.REPETITION
+    assert notice.start_seconds > 0
+    assert notice.end_seconds == pytest.approx(10.0, abs=0.2)
+    if " " in loop.strip():
+        assert [word.text for word in kept.heard.words] == kept.heard.text.split()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no no no no no no",
+        "very, very, very, very good",
+        "one two three four, one two three four, one two three four",
+        "Row, row, row your boat",
+        "to be or not to be that is the question to be or not to be",
+        "",
+    ],
+)
+def test_what_people_say_stays(said: str) -> None:
+    assert without_loops([utterance(said)]) == ((utterance(said),), ())
+
+
+def test_what_follows_a_loop_stays() -> None:
+    (kept,), _ = without_loops([utterance("So " + "you know " * 30 + "it was late.")])
+    assert kept.heard.text == "So you know it was late."
+    assert [word.text for word in kept.heard.words] == kept.heard.text.split()
+
+
+def test_the_same_passage_again_and_again() -> None:
+    passages = [utterance("Thanks for watching!", index, 3.0 * index, 3.0 * index + 3.0) for index in range(12)]
+    said = utterance("Good night.", 12, 36.0, 40.0)
+    kept, (notice,) = without_loops([*passages, said])
+    assert [each.heard.text for each in kept] == ["Thanks for watching!", "Good night."]
+    assert (notice.start_seconds, notice.end_seconds) == (pytest.approx(3.0), pytest.approx(36.0))
+    assert "12 times" in notice.sentence
+
+
+def test_a_person_who_repeats_a_command_is_heard_each_time() -> None:
+    commands = [utterance("Turn on the light.", index, 5.0 * index, 5.0 * index + 2.0) for index in range(12)]
+    assert without_loops(commands) == (tuple(commands), ())
+    unsure = [utterance("Turn on the light.", index, 5.0 * index, 5.0 * index + 2.0, Scores(-1, -2.0, 1.0)) for index in range(12)]
+    assert len(without_loops(unsure)[0]) == 1
+
+
+def test_channels_do_not_make_a_loop_together() -> None:
+    turns = [utterance("Yes yes yes.", index, index * 1.0, index + 1.0, channel=index % 3 + 1) for index in range(6)]
+    assert without_loops(turns) == (tuple(turns), ())
+
+
+def test_an_engine_that_tells_no_ratio_hears_and_does_not_write() -> None:
+    chant = utterance("no " * 40, scores=Scores())
+    assert without_loops([chant]) == ((chant,), ())
+
+
+def test_a_long_file_is_looked_through_quickly() -> None:
+    passages = [utterance(f"this is sentence {index} of many and {index * 7} more", index, index, index + 1) for index in range(5000)]
+    assert without_loops(passages) == (tuple(passages), ())

@@ -1,0 +1,63 @@
+"""Parts of files, as HTTP asks for them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_catalog.downloads import Part, part_of
+
+PARTS = [
+    ("", Part(0, 100)),
+    ("bytes=0-", Part(0, 100)),
+    ("bytes=10-19", Part(10, 20)),
+    ("bytes=99-", Part(99, 100)),
+    ("bytes=90-1000", Part(90, 100)),
+    ("bytes=-30", Part(70, 100)),
+    ("bytes=-300", Part(0, 100)),
+    ("Bytes = 5-5", Part(5, 6)),
+    ("bytes=100-", None),
+    ("bytes=100-200", None),
+    ("bytes=-0", None),
+    ("bytes=20-10", Part(0, 100)),
+    ("bytes=0-1,5-6", Part(0, 100)),
+    ("bytes=-", Part(0, 100)),
+    ("bytes=a-b", Part(0, 100)),
+    ("items=0-5", Part(0, 100)),
+    ("bytes=0-99999999999999999999999", Part(0, 100)),
+    ("bytes=٣-٥", Part(0, 100)),
+]
+
+
+@pytest.mark.parametrize(("asked", "expected"), PARTS)
+def test_what_a_range_asks_for(asked, expected):
+    assert part_of(asked, 100) == expected
+
+
+@settings(database=None, deadline=None)
+@given(st.text(max_size=40) | st.from_regex(r"bytes=\d*-\d*", fullmatch=True), st.integers(0, 10**6))
+def test_no_range_leads_outside(asked, size):
+    part = part_of(asked, size)
+    assert part is None or 0 <= part.start <= part.end <= size
+
+
+async def test_a_part_of_a_sample(catalog, upload, voice):
+    profile = (await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann")))).name
+    data = voice(30)
+    kept = await upload(catalog, profile, data)
+
+    async def download(asked):
+        metadata = (("range", asked),) if asked else ()
+        call = catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=kept.name), metadata=metadata)
+        headers = dict(await call.initial_metadata())
+        answers = [answer.body async for answer in call]
+        assert headers["accept-ranges"] == "bytes"
+        assert answers[0].content_type == "audio/wav"
+        return headers.get("content-range"), b"".join(body.data for body in answers)
+
+    size = len(data)
+    assert await download("") == (None, data)
+    assert await download("bytes=0-0") == (f"bytes 0-0/{size}", data[:1])
+    assert await download("bytes=1000-700000") == (f"bytes 1000-700000/{size}", data[1000:700_001])
+    assert await download("bytes=-5") == (f"bytes {size - 5}-{size - 1}/{size}", data[-5:])
+    assert await download(f"bytes={size}-") == (f"bytes */{size}", b"")
+    assert await download("bytes=0-1,3-4") == (None, data)

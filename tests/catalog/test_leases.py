@@ -1,0 +1,68 @@
+"""Leases: never two holders."""
+
+import asyncio
+import random
+
+from voicebox_catalog.leases import Leases
+
+MINUTE_US = 60_000_000
+
+
+class Time:
+    def __init__(self):
+        self.us = 1_767_225_600_000_000
+
+    def __call__(self):
+        return self.us
+
+
+def two(database, time):
+    return [Leases(database, name, 60, time) for name in ("a", "b")]
+
+
+async def test_one_has_it_until_its_time_is_over(database):
+    time = Time()
+    first, second = two(database, time)
+    assert await first.take("x")
+    assert not await second.take("x")
+    assert await second.take("y")
+    time.us += MINUTE_US - 1
+    assert not await second.take("x")
+    assert await first.take("x")
+    time.us += MINUTE_US
+    assert await second.take("x")
+    assert not await first.take("x")
+
+
+async def test_what_is_given_back_is_free(database):
+    first, second = two(database, Time())
+    assert await first.take("x")
+    await second.give_back("x")
+    assert not await second.take("x")
+    await first.give_back("x")
+    assert await second.take("x")
+
+
+async def test_one_of_many_who_ask_at_once_gets_it(database):
+    time = Time()
+    for _ in range(5):
+        taken = await asyncio.gather(*(Leases(database, f"{number}", 60, time).take("x") for number in range(8)))
+        assert sum(taken) == 1
+        time.us += MINUTE_US
+
+
+async def test_a_clock_that_goes_backwards_makes_no_second_holder(database):
+    """Whoever takes it holds it until it is over by every clock, or until they learn, when they take it again, that they lost it."""
+    draw = random.Random(5)
+    time = Time()
+    leases = two(database, time)
+    holder, until_us = None, 0
+    for _ in range(200):
+        time.us += draw.randrange(-2 * MINUTE_US, 2 * MINUTE_US)
+        asking = draw.randrange(2)
+        if await leases[asking].take("x"):
+            assert holder in (None, asking) or time.us >= until_us
+            holder, until_us = asking, time.us + MINUTE_US
+        else:
+            assert holder == 1 - asking
+            assert time.us < until_us

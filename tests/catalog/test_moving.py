@@ -1,0 +1,182 @@
+"""Moving a catalog into other stores, both ways: everything is there, proven by counts and checksums."""
+
+import asyncio
+import os
+import sys
+import uuid
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+import sqlalchemy as sa
+from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_catalog import migrations, moving
+from voicebox_catalog.blob_stores import open_blobs
+from voicebox_catalog.database import Pool, connected
+from voicebox_catalog.moving import Stores
+from voicebox_catalog.tables import Generation
+from voicebox_kit.errors import StartError
+
+GENERATIONS = 40
+
+
+@pytest.fixture
+def target(stores, request, tmp_path):
+    """The other kind of stores, empty: (database URL, blob URL)."""
+    if stores == "postgres":
+        yield f"sqlite+aiosqlite:///{tmp_path}/moved.sqlite", str(tmp_path / "moved")
+        return
+    with request.getfixturevalue("postgres_server").database() as name:
+        yield request.getfixturevalue("postgres_server").url(name), request.getfixturevalue("s3_server").make_bucket()
+
+
+async def fill(opened, generation, record, upload, tone):
+    """A profile with a sample, and a history; answers what the service tells of them."""
+    async with opened() as catalog:
+        profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Änn", labels={"a": "b"})))
+        await upload(catalog, profile.name, tone(3), transcript="hello")
+        for number in range(GENERATIONS):
+            await record(catalog, generation(text=f"common word{number}"), *([os.urandom(50_000)] * (number % 3)))
+        return await told(catalog)
+
+
+async def told(catalog):
+    """Everything that callers see."""
+    answers = [await catalog.ListProfiles(pb.ListProfilesRequest())]
+    for profile in answers[0].profiles:
+        answers.append(await catalog.ListSamples(pb.ListSamplesRequest(parent=profile.name)))
+        for sample in answers[-1].samples:
+            download = catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=sample.name))
+            answers.append(b"".join([answer.body.data async for answer in download]))
+    for search in ("", "common", "word7"):
+        answers.append(await catalog.ListGenerations(pb.ListGenerationsRequest(search=search)))
+    for kept in answers[-3].generations:
+        if kept.size_bytes:
+            download = catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=kept.name))
+            answers.append(b"".join([answer.body.data async for answer in download]))
+    return answers
+
+
+async def command(env, *arguments):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from voicebox_catalog.command import catalog; catalog()",
+        *arguments,
+        env=os.environ | env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_everything_is_moved_and_served(opened, open_at, env, target, generation, record, upload, tone):
+    before = await fill(opened, generation, record, upload, tone)
+    code, out, err = await command(env, "move", "--to-database", target[0], "--to-blobs", target[1])
+    assert code == 0, err
+    assert "1 profiles" in out
+    assert f"{GENERATIONS} generations" in out
+    moved = env | {"CATALOG_DATABASE_URL": target[0], "CATALOG_BLOB_URL": target[1], "VOICEBOX_DATA": env["VOICEBOX_DATA"] + "2"}
+    async with open_at(moved) as catalog:
+        assert await told(catalog) == before
+    code, _, err = await command(env, "move", "--to-database", target[0], "--to-blobs", target[1])
+    assert (code, "not empty" in err) == (1, True)
+
+
+async def test_migrate(env):
+    for _ in range(2):
+        assert (await command(env, "migrate"))[:2] == (0, "Nothing to do.\n")
+    empty = env | {"CATALOG_DATABASE_URL": f"sqlite+aiosqlite:///{env['VOICEBOX_DATA']}.sqlite"}
+    assert (await command(empty, "migrate"))[:2] == (0, f"Ran {', '.join(migrations.revisions())}.\n")
+
+
+@asynccontextmanager
+async def at(database_url, blob_url, keys, scratch):
+    async with AsyncExitStack() as stack:
+        blobs = stack.enter_context(open_blobs(blob_url, keys, scratch))
+        database, writers = await stack.enter_async_context(connected(database_url, Pool()))
+        await migrations.upgrade(writers)
+        yield Stores(database, writers, blobs)
+
+
+@pytest.fixture
+async def sides(database_url, blob_url, target, env, tmp_path, monkeypatch):
+    """A source with three batches of generations, each with a blob, and a target."""
+    monkeypatch.setattr(moving, "ROWS", 20)
+    async with at(database_url, blob_url, env, tmp_path) as source, at(*target, env, tmp_path) as empty:
+        names = [(await source.blobs.put("generations", blocks(b"%d" % number), 9)).name for number in range(5)]
+        row = {column.name: 0 if isinstance(column.type, sa.Integer | sa.Float) else "" for column in Generation.__table__.columns}
+        row |= {"owner": "local", "warnings": [], "parameters": {}, "labels": {}, "favorite": False}
+        rows = [row | {"key": key, "id": str(uuid.uuid4()), "blob": names[key % 5]} for key in range(1, 2 * moving.ROWS + 8)]
+
+        async def work(session):
+            await session.execute(sa.insert(Generation), rows)
+
+        await source.database.write(work)
+        yield source, empty
+
+
+async def blocks(*data):
+    for block in data:
+        yield block
+
+
+async def test_a_move_that_is_interrupted_goes_on(sides, monkeypatch):
+    source, target = sides
+    copied = moving._copy_blob
+    count = 0
+
+    async def failing(*arguments):
+        nonlocal count
+        count += 1
+        if count > moving.ROWS + 3:
+            raise LookupError
+        await copied(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(LookupError):
+        patched.setattr(moving, "_copy_blob", failing)
+        await moving.move(source, target, "here", [].append)
+    with pytest.raises(StartError, match="unfinished"):
+        await moving.refuse_unfinished(target.database)
+    with pytest.raises(StartError, match="not empty"):
+        await moving.move(source, target, "elsewhere", [].append)
+    moved = await moving.move(source, target, "here", [].append)
+    assert (moved.rows["generations"], moved.blobs) == (2 * moving.ROWS + 7, 2 * moving.ROWS + 7)
+    await moving.refuse_unfinished(target.database)
+
+
+async def test_a_blob_that_changed_on_its_way_is_found(sides, monkeypatch):
+    source, target = sides
+    put_as = target.blobs.put_as
+
+    async def changing(name, data):
+        return await put_as(name, blocks(b"other"))
+
+    monkeypatch.setattr(target.blobs, "put_as", changing)
+    with pytest.raises(StartError, match="differs"):
+        await moving.move(source, target, "here", [].append)
+
+
+async def test_a_row_that_changed_on_its_way_is_found(sides, monkeypatch):
+    source, target = sides
+    copied = moving._copy
+
+    async def changing(session, table, blobs, target):
+        await copied(session, table, blobs, target)
+
+        async def work(session):
+            await session.execute(sa.update(Generation).where(Generation.key == moving.ROWS + 3).values(text="other"))
+
+        await target.database.write(work)
+
+    monkeypatch.setattr(moving, "_copy", changing)
+    with pytest.raises(StartError, match=f"differ after {moving.ROWS}"):
+        await moving.move(source, target, "here", [].append)
+
+
+async def test_a_blob_that_is_missing_is_told(sides):
+    source, target = sides
+    name, *_ = [file.name async for files in source.blobs.stored() for file in files]
+    await source.blobs.delete(name)
+    with pytest.raises(StartError, match=name):
+        await moving.move(source, target, "here", [].append)

@@ -1,0 +1,198 @@
+"""What Whisper hears, on a model of random weights: everything around the words is real."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Options, Passage, Samples, Task, VoiceDetection
+from voicebox_asr.engines.silero import Silero
+from voicebox_asr.engines.whisper_decode import Clip, Decoded, Decoder, segmented
+from voicebox_asr.engines.whisper_device import resolved
+from voicebox_asr.engines.whisper_loaded import LoadedWhisper
+
+CERTAIN = Decoding(temperatures=(0.0,))
+OPTIONS = Options(decoding=CERTAIN)
+END, TIMESTAMPS = 100, 200
+
+
+class Counted(LoadedWhisper):
+    """Knows how many windows each batch had."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, resolved("cpu", "auto"), Silero())
+        self.batches: list[int] = []
+        self.decoder: Decoder = self._decoder
+        self._scheduler._decode = self._counted
+
+    def _counted(self, clips: Sequence[Clip]) -> Sequence[Decoded]:
+        self.batches.append(len(clips))
+        return self.decoder.decode(clips)
+
+
+@pytest.fixture(scope="module")
+def whisper(tiny_whisper: Path) -> Iterator[Counted]:
+    loaded = Counted(tiny_whisper)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def sounds(speech: Samples) -> list[Samples]:
+    """Eight different sounds."""
+    return [np.roll(speech, 3000 * index)[: speech.size - 2000 * index] for index in range(8)]
+
+
+def clips(whisper: Counted, sounds: Sequence[Samples], options: Options, *, timestamps: bool = False) -> list[Clip]:
+    return [whisper.decoder.clip(sound, options, options.language, options.prompt, timestamps=timestamps) for sound in sounds]
+
+
+def texts(decoded: Sequence[Decoded]) -> list[str]:
+    return [" ".join(passage.heard.text for passage in each.passages) for each in decoded]
+
+
+def read(whisper: Counted, options: Options, sound: Samples) -> list[Passage]:
+    reader = whisper.reader(options)
+    passages = [found for found in (*reader.hear(sound), *reader.finish()) if found]
+    reader.close()
+    return passages
+
+
+@pytest.mark.parametrize("options", [OPTIONS, replace(OPTIONS, word_times=True), replace(OPTIONS, prompt="Dear Sir", hotwords=("gRPC",))])
+def test_a_window_says_the_same_alone_and_in_a_batch(whisper: Counted, sounds: list[Samples], options: Options) -> None:
+    together = whisper.decoder.decode(clips(whisper, sounds, options))
+    assert [whisper.decoder.decode([clip])[0] for clip in clips(whisper, sounds, options)] == together
+    assert len(set(texts(together))) > 1
+
+
+def test_streams_and_files_share_batches(whisper: Counted, speech: Samples) -> None:
+    whisper.batches.clear()
+    ready = threading.Barrier(6)
+
+    def stream() -> str:
+        session = whisper.session(OPTIONS)
+        session.feed(speech)
+        ready.wait(20)
+        text = session.end().text
+        session.close()
+        return text
+
+    with ThreadPoolExecutor(6) as executor:
+        heard = list(executor.map(lambda _: stream(), range(6)))
+    assert len(set(heard)) == 1
+    assert sum(whisper.batches) == 6
+    assert len(whisper.batches) < 6
+
+
+def test_the_windows_of_a_file_share_batches(whisper: Counted, speech: Samples) -> None:
+    sound = np.concatenate([speech] * 60)
+    whisper.batches.clear()
+    options = replace(OPTIONS, language="en", voice_detection=VoiceDetection(off=True))
+    passages = read(whisper, options, sound)
+    assert sum(whisper.batches) >= sound.size / SAMPLE_RATE_HZ / 30
+    assert max(whisper.batches) > 1
+    assert passages[-1].end_seconds > sound.size / SAMPLE_RATE_HZ - 31
+
+
+def test_what_follows_waits_for_the_language_of_the_first_window(whisper: Counted, speech: Samples) -> None:
+    sound = np.concatenate([speech] * 40)
+    whisper.batches.clear()
+    passages = read(whisper, OPTIONS, sound)
+    assert whisper.batches[0] == 1
+    assert len({passage.heard.language for passage in passages}) == 1
+    assert all(passage.heard.language_probability for passage in passages)
+
+
+def test_the_language_is_detected_or_given_or_of_each_window(whisper: Counted, sounds: list[Samples]) -> None:
+    detected = whisper.decoder.decode(clips(whisper, sounds, OPTIONS))
+    assert all(0 < (each.language_probability or 0) <= 1 for each in detected)
+    given = whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, language="jv")))
+    assert {(each.language, each.language_probability) for each in given} == {("jv", None)}
+    mixed = [
+        clips(whisper, [sound], replace(OPTIONS, language=language, word_times=True))[0]
+        for sound, language in zip(sounds, ("de", "zh", ""), strict=False)
+    ]
+    assert [each.language for each in whisper.decoder.decode(mixed)][:2] == ["de", "zh"]
+
+
+def test_task_prompt_and_hotwords_change_what_is_written(whisper: Counted, sounds: list[Samples]) -> None:
+    base = replace(OPTIONS, language="de")
+    asked = (base, replace(base, task=Task.TRANSLATE), replace(base, prompt="Dear Sir"), replace(base, hotwords=("gRPC", "Qwen")))
+    written = [tuple(texts(whisper.decoder.decode(clips(whisper, sounds, options)))) for options in asked]
+    assert len(set(written)) == 4
+
+
+def test_a_prompt_that_is_too_long_is_cut(whisper: Counted, speech: Samples) -> None:
+    (clip,) = clips(whisper, [speech], replace(OPTIONS, prompt="word " * 2000, hotwords=("word",) * 100))
+    assert len(clip.prompt) <= 448 // 2 + 3
+    assert whisper.decoder.decode([clip])[0].passages
+
+
+def test_text_that_fails_is_decoded_again_at_the_next_temperature(whisper: Counted, sounds: list[Samples]) -> None:
+    strict = Decoding(temperatures=(0.0, 0.4), log_probability_threshold=-1e-9)
+    for decoded in whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, decoding=strict))):
+        assert decoded.passages[0].heard.scores.temperature == 0.4
+    for decoded in whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, decoding=Decoding(temperatures=(0.0, 0.4))))):
+        assert decoded.passages[0].heard.scores.temperature == 0.0
+
+
+def test_silence_by_the_models_own_word_says_nothing(whisper: Counted, sounds: list[Samples]) -> None:
+    never = Decoding(temperatures=(0.0,), log_probability_threshold=0.0, no_speech_threshold=-1.0)
+    assert texts(whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, decoding=never)))) == [""] * 8
+
+
+def test_words_are_in_order_and_within_their_passages(whisper: Counted, sounds: list[Samples]) -> None:
+    for sound, decoded in zip(
+        sounds, whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, word_times=True), timestamps=True)), strict=True
+    ):
+        words = [word for passage in decoded.passages for word in passage.heard.words]
+        assert words
+        assert all(0 <= word.start_seconds <= word.end_seconds <= sound.size / SAMPLE_RATE_HZ for word in words)
+        assert all(first.start_seconds <= second.start_seconds for first, second in pairwise(words))
+        assert all(type(word.start_seconds) is float and type(word.confidence) is float for word in words)
+
+
+def test_a_file_may_be_conditioned_on_its_own_text(whisper: Counted, speech: Samples) -> None:
+    sound = np.concatenate([speech] * 40)
+    whisper.batches.clear()
+    conditioned = read(whisper, replace(OPTIONS, language="en", decoding=replace(CERTAIN, condition_on_previous_text=True)), sound)
+    assert set(whisper.batches) == {1}
+    plain = read(whisper, replace(OPTIONS, language="en"), sound)
+    assert [passage.heard.text for passage in conditioned] != [passage.heard.text for passage in plain]
+
+
+def test_an_utterance_longer_than_a_window_is_heard_to_its_end(whisper: Counted, speech: Samples) -> None:
+    session = whisper.session(replace(OPTIONS, word_times=True))
+    sound = np.concatenate([speech] * 25)
+    session.feed(sound)
+    heard = session.end()
+    session.close()
+    assert heard.words[-1].end_seconds > 35
+    starts = [word.start_seconds for word in heard.words]
+    assert starts == sorted(starts)
+
+
+def test_timestamps_cut_the_text_into_segments_and_lose_none_of_it() -> None:
+    def spans(*tokens: int) -> list[tuple[tuple[int, ...], float, float]]:
+        return [(each.tokens, each.start_seconds, each.end_seconds) for each in segmented(tokens, END, TIMESTAMPS, 10.0)]
+
+    assert spans(200, 1, 2, 250, 250, 3, 300) == [((1, 2), 0.0, 1.0), ((3,), 1.0, 2.0)]
+    assert spans(200, 1, 250, 260, 3, 4) == [((1,), 0.0, 1.0), ((3, 4), 1.2, 10.0)]
+    assert spans(1, 2) == [((1, 2), 0.0, 10.0)]
+    assert spans(200, 1, 1700) == [((1,), 0.0, 10.0)]
+    assert spans(300, 1, 250) == [((1,), 2.0, 2.0)]
+    assert spans() == []
+
+
+def test_too_little_memory_is_told_as_such(whisper: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError("CUDA failed with error out of memory")
+
+    monkeypatch.setattr(whisper.decoder, "_decode", fails)
+    with pytest.raises(MemoryError):
+        whisper.decoder.decode([])

@@ -1,0 +1,138 @@
+"""Which engines a service has, and which model is its default: what the person asked for, or the best that is here."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from voicebox_kit.errors import StartError
+from voicebox_models import store
+from voicebox_models.choosing import Wish, choose
+from voicebox_models.engine import NotInstalled, Setup
+
+from .conftest import FakeEngine, FakeFamily
+
+GROUP = "fake.engines"
+PREFERRED = ("big", "small")
+
+
+@pytest.fixture
+def big():
+    return FakeFamily(FakeEngine("big", "best", present=False), FakeEngine("big", "good", present=False))
+
+
+@pytest.fixture
+def small():
+    return FakeFamily(FakeEngine("small", "only"))
+
+
+@pytest.fixture
+def setups():
+    """What each family was called with."""
+    return {}
+
+
+@pytest.fixture
+def chosen(install, big, small, setups):
+    """Chooses among `big`, `small` and `another`."""
+
+    def recorded(name, family):
+        def entry_point(setup):
+            setups[name] = setup
+            return family
+
+        return entry_point
+
+    install(another=recorded("another", FakeFamily(FakeEngine("another"))), big=recorded("big", big), small=recorded("small", small))
+
+    def chosen(setup=Setup("auto", "auto", Path("models")), **wish):  # noqa: B008
+        return choose(GROUP, Wish(**wish), setup, PREFERRED)
+
+    return chosen
+
+
+def names(chosen):
+    return [family.engines()[0].name for family in chosen.families]
+
+
+def test_auto_takes_the_best_engine_whose_model_is_here_and_says_so(chosen, big, caplog):
+    caplog.set_level(logging.INFO)
+    assert chosen().default.engine.model.name == "small/only"
+    assert "no model of big is here" in chosen().default.reason
+    assert "model small/only is the default. It is used" in caplog.text
+    big.listed[1].present = True
+    assert chosen().default.engine is big.listed[1]
+    assert "best one here" in chosen().default.reason
+
+
+def test_auto_serves_all_that_is_installed_best_first(chosen):
+    assert names(chosen()) == ["big", "small", "another"]
+
+
+@pytest.mark.parametrize("error", [ImportError("No module named 'heavy'"), NotInstalled("The engine big needs heavy.")])
+def test_auto_leaves_out_what_is_not_wholly_installed_and_says_so(install, small, caplog, error):
+    caplog.set_level(logging.INFO)
+
+    def broken(setup):
+        raise error
+
+    install(big=broken, small=lambda setup: small)
+    assert names(choose(GROUP, Wish(), Setup("auto", "auto", Path()), PREFERRED)) == ["small"]
+    assert "heavy" in caplog.text
+    with pytest.raises(StartError, match="heavy"):
+        choose(GROUP, Wish("big"), Setup("auto", "auto", Path()), PREFERRED)
+
+
+def test_a_setting_that_the_best_engine_refuses_is_an_error_even_with_auto(install, small):
+    def refusing(setup):
+        raise StartError("There is no device cuda:7.")
+
+    install(big=refusing, small=lambda setup: small)
+    with pytest.raises(StartError, match="cuda:7"):
+        choose(GROUP, Wish(), Setup("cuda:7", "auto", Path()), PREFERRED)
+
+
+def test_the_device_is_for_the_first_engine_and_the_others_choose_their_own(chosen, setups):
+    chosen(Setup("cuda:1", "int8", Path("models")))
+    assert {name: (setup.device, setup.compute_type) for name, setup in setups.items()} == {
+        "big": ("cuda:1", "int8"),
+        "small": ("auto", "auto"),
+        "another": ("auto", "auto"),
+    }
+
+
+def test_a_named_engine_is_alone_but_for_those_named_beside_it(chosen, big):
+    assert names(chosen(engine="small")) == ["small"]
+    assert names(chosen(engine="small", more=("another", "small"))) == ["small", "another"]
+    with pytest.raises(StartError, match="No model of big is here"):
+        chosen(engine="big")
+    big.listed[1].present = True
+    assert chosen(engine="big").default.engine is big.listed[1]
+    with pytest.raises(StartError, match="'none' is not installed"):
+        chosen(engine="none")
+
+
+@pytest.mark.parametrize("model", ["models/big/good", "big/good", "good"])
+def test_a_named_model_is_the_default_if_it_is_here(chosen, big, model):
+    with pytest.raises(StartError, match=r"models/big/good are not here: `make models MODELS=models/big/good` fetches them"):
+        chosen(engine="big", model=model)
+    big.listed[1].present = True
+    assert chosen(model=model).default.engine is big.listed[1]
+    assert "the settings name it" in chosen(model=model).default.reason
+
+
+def test_a_model_of_no_engine_here_is_an_error(chosen, small):
+    with pytest.raises(StartError, match="No engine of small runs a model 'big/good'"):
+        small.engine = lambda model: None
+        chosen(engine="small", model="big/good")
+
+
+def test_a_folder_is_a_model_by_its_path(chosen, setups, big, tmp_path):
+    folder = tmp_path / "own-model"
+    with pytest.raises(StartError, match="no folder"):
+        chosen(model=str(folder))
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"weights")
+    big.listed = (*big.listed, FakeEngine("big", "own-model"))
+    assert chosen(model=str(folder)).default.engine.model.name == "big/own-model"
+    assert setups["big"].named_folder == folder
+    assert store.folders(tmp_path / "none", "big", folder) == {"big/own-model": folder}

@@ -1,0 +1,71 @@
+"""`python -m voicebox_models.fetch`: one sentence for every outcome, and an exit code."""
+
+import io
+
+import pytest
+from voicebox_models import store
+from voicebox_models.fetch import main
+from voicebox_models.store import Manifest, StoredFile
+
+from .conftest import FakeEngine, FakeFamily
+
+
+@pytest.fixture
+def family(install):
+    family = FakeFamily(FakeEngine("big", "good", present=False), FakeEngine("big", "best", present=False))
+    install(big=lambda setup: family)
+    return family
+
+
+@pytest.fixture
+def fetch(tmp_path):
+    def fetch(*models: str) -> tuple[int, str]:
+        out = io.StringIO()
+        return main(["fake.engines", *models], {"VOICEBOX_MODELS": str(tmp_path)}, out), out.getvalue()
+
+    return fetch
+
+
+def test_what_suits_the_machine_is_fetched_when_nothing_is_named(fetch, family):
+    code, said = fetch()
+    assert (code, said.splitlines()[-1]) == (0, "models/big/good is here.")
+    assert "models/big/good: 100 % of 0 MB" in said
+    assert [engine.downloads for engine in family.listed] == [1, 0]
+    assert fetch() == (0, "models/big/good is here already.\n")
+    assert family.listed[0].downloads == 1
+
+
+@pytest.mark.parametrize("name", ["models/big/best", "big/best", "best"])
+def test_a_named_model_is_fetched(fetch, family, name):
+    assert fetch(name)[0] == 0
+    assert [engine.downloads for engine in family.listed] == [0, 1]
+
+
+def test_a_failure_is_one_sentence(fetch, family):
+    family.listed[0].failure = "The model hub cannot be reached: the connection failed."
+    code, said = fetch()
+    assert (code, said.splitlines()[-1]) == (1, "Error: The model hub cannot be reached: the connection failed.")
+    family.engine = lambda model: None
+    assert fetch("models/other/one") == (1, "Error: No engine of big runs a model 'models/other/one'.\n")
+
+
+def test_an_interruption_is_told(fetch, family):
+    def interrupted(report):
+        raise KeyboardInterrupt
+
+    family.listed[0].download = interrupted
+    code, said = fetch()
+    assert (code, "goes on from there" in said) == (130, True)
+
+
+def test_a_model_that_is_here_is_checked(fetch, family, tmp_path):
+    family.listed[0].present = True
+    folder = store.folder(tmp_path, "big/good")
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"weights")
+    file = StoredFile("model.bin", 7, store.sha256(folder / "model.bin"))
+    store.write_manifest(folder, Manifest("org/good", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
+    assert fetch() == (0, "models/big/good is here already.\n")
+    (folder / "model.bin").write_bytes(b"weighty")
+    code, said = fetch()
+    assert (code, "SHA-256 differs" in said, str(folder) in said) == (1, True, True)
