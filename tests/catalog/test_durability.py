@@ -1,10 +1,8 @@
-"""Kills, restarts, a full disk, a large upload: what was acknowledged stays, in bounded memory."""
+"""Restarts, a full disk, a large upload: what was acknowledged stays, in bounded memory."""
 
 import asyncio
 import os
 import resource
-import signal
-import sqlite3
 import sys
 import uuid
 from contextlib import asynccontextmanager
@@ -19,6 +17,8 @@ from voicebox_catalog import blob_rows, orphans
 from voicebox_catalog.app import open_service
 from voicebox_kit.errors import StartError
 
+from tests.catalog.folders import check_folder
+
 SERVE = """
 import asyncio, os, resource
 if "FILE_BYTES" in os.environ:
@@ -27,8 +27,6 @@ from voicebox_catalog.app import open_service
 from voicebox_kit.serve import serve
 asyncio.run(serve([open_service], os.environ, lambda line: print(line, flush=True)))
 """
-KILLS = 15
-GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}
 
 
 class Process:
@@ -37,10 +35,6 @@ class Process:
     def __init__(self, process, address):
         self._process = process
         self.address = address
-
-    async def kill(self):
-        self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
 
     def resident_bytes(self):
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
@@ -68,69 +62,6 @@ async def connect(address):
 
 def audio_of(name):
     return name.encode() * 5000
-
-
-async def work_until_killed(work):
-    """Repeat `work` until the server is gone."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        while True:
-            await work()
-    assert caught.value.code() in GONE, caught.value
-
-
-async def test_what_was_acknowledged_survives_kills(local_env, generation, record, upload, tone, bytes_of):
-    acknowledged, samples = {}, {}
-    wave = tone(0.2)
-    for kill in range(KILLS):
-        async with running(local_env) as process, connect(process.address) as catalog:
-            profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann")))
-
-            target, enough = len(acknowledged) + 1 + kill * 3, asyncio.Event()
-
-            async def record_one(target=target, enough=enough):
-                sent = generation()
-                kept = await record(catalog, sent, audio_of(sent.name))
-                acknowledged[kept.name] = kept
-                if len(acknowledged) == target:
-                    enough.set()
-
-            async def upload_one(profile=profile):
-                kept = await upload(catalog, profile.name, wave)
-                samples[kept.name] = kept
-
-            work = [asyncio.create_task(work_until_killed(one)) for one in (record_one, record_one, record_one, upload_one)]
-            await asyncio.wait_for(enough.wait(), 60)
-            await process.kill()
-            await asyncio.gather(*work)
-    async with running(local_env) as process, connect(process.address) as catalog:
-        for name, kept in acknowledged.items():
-            assert await catalog.GetGeneration(pb.GetGenerationRequest(name=name)) == kept
-            assert await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=name))) == audio_of(name)
-        for name, kept in samples.items():
-            assert await catalog.GetSample(pb.GetSampleRequest(name=name)) == kept
-            assert await bytes_of(catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=name))) == wave
-    assert len(acknowledged) > KILLS
-    check_folder(Path(local_env["VOICEBOX_DATA"], "catalog"))
-
-
-def check_folder(folder):
-    """The database is whole, each row has its blob, and nothing is half written."""
-    database = sqlite3.connect(folder / "catalog.sqlite")
-    try:
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-        database.execute("INSERT INTO generation_search(generation_search) VALUES ('integrity-check')")
-        rows = "SELECT blob, size_bytes FROM generations WHERE blob <> '' UNION ALL SELECT original_blob, size_bytes FROM samples"
-        for blob, size_bytes in database.execute(rows):
-            assert (folder / "blobs" / blob).stat().st_size == size_bytes
-        for (blob,) in database.execute("SELECT normalized_blob FROM samples"):
-            assert (folder / "blobs" / blob).exists()
-        counts = "SELECT (SELECT count(*) FROM generations), (SELECT count(*) FROM generation_search)"
-        generations, indexed = database.execute(counts).fetchone()
-        assert generations == indexed
-    finally:
-        database.close()
-    assert not list((folder / "blobs" / "staged").iterdir())
 
 
 async def test_a_second_catalog_on_the_same_port_does_not_start(env, tmp_path):

@@ -18,6 +18,7 @@ from google.api.httpbody_pb2 import HttpBody
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 
+from tests.catalog.folders import check_folder
 from tests.catalog.history_checker import Kind, Operation, Outcome, violations
 from tests.catalog.stores import postgres, postgres_programs
 
@@ -250,15 +251,3 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_there_by_half(durable
     assert (Kind.WRITE, Outcome.UNKNOWN) in outcomes, "no kill met a write"
     if server is None:
         check_folder(Path(env["VOICEBOX_DATA"], "catalog"))
-
-
-def check_folder(folder):
-    """The database is whole, and the search index has every generation."""
-    import sqlite3
-
-    with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite")) as database:
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-        counts = "SELECT (SELECT count(*) FROM generations), (SELECT count(*) FROM generation_search)"
-        generations, indexed = database.execute(counts).fetchone()
-        assert generations == indexed

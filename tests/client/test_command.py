@@ -71,7 +71,7 @@ def test_say_passes_every_option_on(voicebox, platform, recording):
     assert asked.skip_history
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "opus", "mp3", "pcm", "raw", "WAV"])
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "opus", "mp3", "aac", "pcm", "raw", "WAV"])
 def test_the_ending_of_the_file_chooses_the_encoding(voicebox, platform, ending):
     assert voicebox("say", "Hello", "-o", f"out.{ending}").exit_code == 0
     wanted = {"opus": "ogg", "raw": "pcm"}.get(ending.lower(), ending.lower())

@@ -6,13 +6,14 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from voicebox.tts.v1 import tts_pb2
 
-Encoding = Literal["wav", "flac", "ogg", "mp3", "pcm"]
+Encoding = Literal["wav", "flac", "ogg", "mp3", "aac", "pcm"]
 
 ENCODINGS: Mapping[str, "tts_pb2.AudioEncoding.ValueType"] = {
     "wav": tts_pb2.AUDIO_ENCODING_WAV,
     "flac": tts_pb2.AUDIO_ENCODING_FLAC,
     "ogg": tts_pb2.AUDIO_ENCODING_OGG_OPUS,
     "mp3": tts_pb2.AUDIO_ENCODING_MP3,
+    "aac": tts_pb2.AUDIO_ENCODING_AAC,
     "pcm": tts_pb2.AUDIO_ENCODING_PCM_S16LE,
 }
 

@@ -25,6 +25,7 @@ ENCODING_OF_SUFFIX: dict[str, Encoding] = {
     ".ogg": "ogg",
     ".opus": "ogg",
     ".mp3": "mp3",
+    ".aac": "aac",
     ".pcm": "pcm",
     ".raw": "pcm",
 }

@@ -1,0 +1,78 @@
+"""TLS: one certificate and key by two variables, for HTTP and gRPC on the one port."""
+
+import ssl
+
+import grpc
+import httpx
+import pytest
+import trustme
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit.errors import StartError
+
+
+@pytest.fixture
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def variables(authority, tmp_path):
+    """GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY, for 127.0.0.1."""
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    certificate.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    return {"GATEWAY_TLS_CERTIFICATE": str(certificate), "GATEWAY_TLS_KEY": str(key)}
+
+
+async def test_http_and_grpc_over_tls(open_gateway, variables, authority):
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    async with open_gateway(**variables) as serving:
+        address = serving.endpoints[0].address
+        async with httpx.AsyncClient(base_url=f"https://{address}", verify=trust) as http:
+            assert (await http.get("/healthz")).status_code == 200
+            assert (await http.get("/v1/voices")).json()["voices"][0]["name"] == "flite/slt"
+        async with grpc.aio.secure_channel(address, credentials) as channel:
+            voices = await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(tts_pb2.ListVoicesRequest(), timeout=10)
+            assert voices.voices[0].name == "flite/slt"
+
+
+async def test_no_plain_answer_where_tls_is_asked_for(open_gateway, variables):
+    async with open_gateway(**variables) as serving, httpx.AsyncClient() as http:
+        with pytest.raises(httpx.TransportError):
+            await http.get(f"http://{serving.endpoints[0].address}/healthz")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+async def test_an_old_protocol_is_refused(open_gateway, variables, authority):
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    trust.minimum_version = ssl.TLSVersion.TLSv1
+    trust.maximum_version = ssl.TLSVersion.TLSv1_1
+    trust.set_ciphers("ALL:@SECLEVEL=0")
+    async with open_gateway(**variables) as serving, httpx.AsyncClient(verify=trust) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get(f"https://{serving.endpoints[0].address}/healthz")
+
+
+@pytest.mark.parametrize("missing", ["GATEWAY_TLS_CERTIFICATE", "GATEWAY_TLS_KEY"])
+async def test_one_without_the_other_does_not_start(open_gateway, variables, missing):
+    with pytest.raises(StartError, match="both be set"):
+        async with open_gateway(**{**variables, missing: ""}):
+            pass
+
+
+@pytest.mark.parametrize("variable", ["GATEWAY_TLS_CERTIFICATE", "GATEWAY_TLS_KEY"])
+async def test_a_file_that_is_not_there_is_named(open_gateway, variables, variable, tmp_path):
+    with pytest.raises(StartError, match=variable):
+        async with open_gateway(**{**variables, variable: str(tmp_path / "none.pem")}):
+            pass
+
+
+async def test_a_file_that_is_no_certificate_stops_the_start(open_gateway, variables, tmp_path):
+    (tmp_path / "tls.crt").write_text("not a certificate")
+    with pytest.raises(StartError):
+        async with open_gateway(**variables):
+            pass
