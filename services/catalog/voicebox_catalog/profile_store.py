@@ -174,8 +174,8 @@ async def add_samples(session: AsyncSession, profile: Profile, rows: Sequence[Sa
 
 
 def touch(row: Profile, time_us: int) -> None:
-    """Mark a profile as changed."""
-    row.update_time_us = time_us
+    """Mark a profile as changed: never earlier than the change before it, also when the clock went backwards."""
+    row.update_time_us = max(row.update_time_us, time_us)
     row.etag = secrets.token_hex(8)
 
 

@@ -1,0 +1,66 @@
+"""The clock of the machine goes backwards while the catalog works: nothing is lost, hidden, told twice or thrown away early."""
+
+import pytest
+from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_catalog import app
+from voicebox_catalog.clock import now_us
+
+HOUR_US = 3_600_000_000
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that the catalog is told, `offset_us` from the true one."""
+
+    class Clock:
+        offset_us = 0
+
+        def __call__(self):
+            return now_us() + self.offset_us
+
+    clock = Clock()
+    monkeypatch.setattr(app, "now_us", clock)
+    return clock
+
+
+@pytest.fixture
+async def catalog(clock, opened):
+    async with opened() as catalog:
+        yield catalog
+
+
+async def test_each_generation_is_listed_once_in_the_order_of_its_time(catalog, clock, generation, record):
+    kept = []
+    for step in range(4):
+        kept += [await record(catalog, generation(text=f"{step}"), b"audio") for _ in range(3)]
+        clock.offset_us -= HOUR_US
+    listed, request = [], pb.ListGenerationsRequest(page_size=2)
+    while True:
+        page = await catalog.ListGenerations(request)
+        listed += page.generations
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    assert sorted(each.name for each in listed) == sorted(each.name for each in kept)
+    times = [each.create_time.ToNanoseconds() for each in listed]
+    assert times == sorted(times, reverse=True)
+
+
+async def test_a_change_is_kept_and_told(catalog, clock):
+    made = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"))
+    clock.offset_us -= HOUR_US
+    changed = pb.Profile(name=made.name, display_name="Anna", etag=made.etag)
+    kept = await catalog.UpdateProfile(pb.UpdateProfileRequest(profile=changed, update_mask={"paths": ["display_name"]}))
+    assert kept.display_name == "Anna"
+    assert kept.etag != made.etag
+    assert kept.create_time == made.create_time
+    assert kept.update_time.ToNanoseconds() >= made.create_time.ToNanoseconds()
+    assert await catalog.GetProfile(pb.GetProfileRequest(name=made.name)) == kept
+
+
+async def test_what_was_deleted_comes_back(catalog, clock):
+    made = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"))
+    await catalog.DeleteProfile(pb.DeleteProfileRequest(name=made.name))
+    clock.offset_us -= HOUR_US
+    await catalog.UndeleteProfile(pb.UndeleteProfileRequest(name=made.name))
+    assert (await catalog.GetProfile(pb.GetProfileRequest(name=made.name))).display_name == "Ann"
