@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib import resources
 
 import grpc
 import pytest
@@ -20,6 +21,7 @@ async def nothing_to_load() -> None:
 def service(servicer: tts_pb2_grpc.TextToSpeechServiceServicer, **changes: object) -> Service:
     fields = {
         "names": (NAME,),
+        "contract": (resources.files("voicebox") / "descriptors.binpb").read_bytes(),
         "address": "127.0.0.1:0",
         "metrics_address": "127.0.0.1:0",
         "register": partial(tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server, servicer),

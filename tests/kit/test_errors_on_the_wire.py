@@ -107,9 +107,7 @@ async def test_a_client_that_still_sends_gets_the_error_not_a_broken_call(serve)
         for _ in range(100):
             yield asr_pb2.RecognizeUploadRequest(audio={"data": bytes(100_000)})
 
-    _, channel = await serve(
-        None, register=lambda server: asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(Refusing(), server), names=("fake",)
-    )
+    _, channel = await serve(None, register=lambda server: asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(Refusing(), server))
     for _ in range(5):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await asr_pb2_grpc.SpeechToTextServiceStub(channel).RecognizeUpload(uploads())

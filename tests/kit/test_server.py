@@ -6,6 +6,7 @@ import urllib.request
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -76,6 +77,17 @@ async def test_reflection_lists_the_service_and_health(serve):
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     answers = [answer async for answer in stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))]
     assert {service.name for service in answers[0].list_services_response.service} >= {NAME, "grpc.health.v1.Health"}
+
+
+@pytest.mark.parametrize(
+    "name", [NAME, "grpc.health.v1.Health", "voicebox.catalog.v1.CatalogService", "voicebox.asr.v1.SpeechToTextService"]
+)
+async def test_reflection_describes_what_it_serves_and_what_the_gateway_leads_to_elsewhere(serve, name):
+    _, channel = await serve(Slow())
+    asked = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)]
+    [answer] = [answer async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter(asked))]
+    described = [FileDescriptorProto.FromString(file) for file in answer.file_descriptor_response.file_descriptor_proto]
+    assert any(name.startswith(f"{file.package}.{service.name}") for file in described for service in file.service)
 
 
 async def test_metrics_count_calls_but_not_probes(serve):

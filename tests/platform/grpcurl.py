@@ -1,6 +1,6 @@
 """Stands in for grpcurl in the examples of the documentation: the few flags that they use, run by `buf curl`.
 
-grpcurl.py BUF DESCRIPTORS -plaintext [-H HEADER]... [-d DATA] ADDRESS [SERVICE/METHOD | list]
+grpcurl.py BUF -plaintext [-H HEADER]... [-d DATA] ADDRESS [SERVICE/METHOD | list]
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 
 
 def main() -> None:
-    buf, descriptors, *words = sys.argv[1:]
+    buf, *words = sys.argv[1:]
     parser = argparse.ArgumentParser(prog="grpcurl")
     parser.add_argument("-plaintext", action="store_true", required=True)
     parser.add_argument("-H", action="append", default=[], dest="headers")
@@ -22,7 +22,7 @@ def main() -> None:
     if asked.method == "list":
         os.execv(buf, [*common, "--list-services", f"http://{asked.address}"])
     data = ["--data", asked.data.replace("@", "@-", 1) if asked.data == "@" else asked.data or "{}"]
-    os.execv(buf, [*common, "--schema", descriptors, *data, f"http://{asked.address}/{asked.method}"])
+    os.execv(buf, [*common, *data, f"http://{asked.address}/{asked.method}"])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import wave
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +35,7 @@ def folder(tmp_path: Path, speech_data) -> Path:
     programs = tmp_path / "programs"
     programs.mkdir()
     grpcurl = programs / "grpcurl"
-    descriptors = files("voicebox") / "descriptors.binpb"
-    grpcurl.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("grpcurl.py")} {BUF} {descriptors} "$@"\n')
+    grpcurl.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("grpcurl.py")} {BUF} "$@"\n')
     grpcurl.chmod(0o755)
     (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
     speech, rate = soundfile.read(speech_data.path("LJ001-0002.wav"), dtype="float32")

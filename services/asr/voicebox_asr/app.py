@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import resources
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -70,6 +71,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             speech = SpeechToTextServicer(recognizer, decoder, files, keeping, settings.idle_seconds)
             service = Service(
                 names=NAMES,
+                contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
                 address=settings.address,
                 metrics_address=settings.metrics_address,
                 register=partial(_register, speech, OpenAiTranscriptionServicer(recognizer, decoder, space), ModelServicer(models)),

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from importlib import resources
 
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2_grpc
@@ -76,6 +77,7 @@ def _service(settings: Settings, blobs: Blobs, database: Database, decoder: Deco
     )
     return Service(
         names=(NAME,),
+        contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
         address=settings.address,
         metrics_address=settings.metrics_address,
         register=partial(catalog_pb2_grpc.add_CatalogServiceServicer_to_server, servicer),

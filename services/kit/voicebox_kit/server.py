@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from . import variables
+from . import reflection, variables
 from .errors import StartError
 from .interceptor import RpcInterceptor
 from .metrics import metrics_server
@@ -30,9 +29,13 @@ OPTIONS = [
 
 @dataclass(frozen=True)
 class Service:
-    """A gRPC service, put together and not yet started. `names` are the full proto names that it serves, the first its own."""
+    """A gRPC service, put together and not yet started.
+
+    `names` are the full proto names that it serves, the first its own; `contract` is the descriptor set that it is part of.
+    """
 
     names: tuple[str, ...]
+    contract: bytes
     address: str
     metrics_address: str
     register: Callable[[grpc.aio.Server], None]
@@ -72,7 +75,7 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
     """Serve `service` until the block ends: healthy once loaded, then drained for at most `grace` seconds."""
     server = grpc.aio.server(interceptors=[RpcInterceptor(service.registry)], options=OPTIONS)
     service.register(server)
-    reflection.enable_server_reflection((*service.names, HEALTH, reflection.SERVICE_NAME), server)
+    reflection.enable(server, (*service.names, HEALTH), service.contract)
     checks = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     await _set_health(checks, service, health_pb2.HealthCheckResponse.NOT_SERVING)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import resources
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -61,6 +62,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             synthesizer = Synthesizer(Casting(roster, prompts), history, permits, executor, registry)
             service = Service(
                 names=NAMES,
+                contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
                 address=settings.address,
                 metrics_address=settings.metrics_address,
                 register=partial(
