@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -21,6 +22,13 @@ log = logging.getLogger(__name__)
 UNCOUNTED = ("/grpc.health.", "/grpc.reflection.")
 """Methods left out of the metrics: probes would drown the rest."""
 
+HTTP_HEADER = "x-envoy-original-path"
+"""Only the gateway sends it, and only with calls that it made of HTTP requests."""
+
+BREAK = (("x-broken-off", "1"),) * 101
+"""Trailers that Envoy refuses, since it takes 100 at most: it then resets the stream, and the client sees it break off. With a proper
+status in the trailers an HTTP answer would end as if all were well, because HTTP clients do not read trailers."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _HANDLERS = {
@@ -29,6 +37,13 @@ _HANDLERS = {
     (True, False): grpc.stream_unary_rpc_method_handler,
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
+
+
+@dataclass
+class Answer:
+    """How far the answer of a call is."""
+
+    begun: bool = False
 
 
 class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -59,14 +74,14 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
     def _surround_unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(request: Any, context: Context) -> Any:
-            async with self._guard(method, context):
+            async with self._guard(method, context, Answer()):
                 return await behaviour(request, context)
 
         return call
 
     def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(requests: Any, context: Context) -> Any:
-            async with self._guard(method, context), drained(requests):
+            async with self._guard(method, context, Answer()), drained(requests):
                 return await behaviour(requests, context)
 
         return call
@@ -75,7 +90,8 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         # A coroutine that writes, not a generator: when the call is cancelled while it writes, the `async with` closes
         # the servicer's generator at once, where an outer generator would wait for the garbage collector.
         async def call(request: Any, context: Context) -> None:
-            async with self._guard(method, context):
+            answer = Answer()
+            async with self._guard(method, context, answer):
                 responses = behaviour(request, context)
                 if not hasattr(responses, "__aiter__"):  # grpc's own health and reflection write by themselves
                     await responses
@@ -83,20 +99,21 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                 async with aclosing(responses):
                     async for response in responses:
                         await context.write(response)
+                        answer.begun = True
 
         return call
 
-    def _guard(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
-        return _mapped(context) if method.startswith(UNCOUNTED) else self._counted(method, context)
+    def _guard(self, method: str, context: Context, answer: Answer) -> AbstractAsyncContextManager[None]:
+        return _mapped(context, answer) if method.startswith(UNCOUNTED) else self._counted(method, context, answer)
 
     @asynccontextmanager
-    async def _counted(self, method: str, context: Context) -> AsyncIterator[None]:
+    async def _counted(self, method: str, context: Context, answer: Answer) -> AsyncIterator[None]:
         began = time.perf_counter()
         code = "OK"
         running = self._running.labels(method)
         running.inc()
         try:
-            async with _mapped(context):
+            async with _mapped(context, answer):
                 yield
         except BaseException as error:
             code = _code_name(error, context)
@@ -107,30 +124,36 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
 
 @asynccontextmanager
-async def _mapped(context: Context) -> AsyncIterator[None]:
-    """Runs an RPC under its request id, and aborts it with the status that its exception means."""
-    identity = request_id.from_metadata(context.invocation_metadata() or ())
+async def _mapped(context: Context, answer: Answer) -> AsyncIterator[None]:
+    """Runs an RPC under its request id, and aborts it with the status that its exception means.
+
+    An HTTP answer that has begun breaks off.
+    """
+    asked = context.invocation_metadata() or ()
+    identity = request_id.from_metadata(asked)
     request_id.current.set(identity)
     context.set_trailing_metadata(((request_id.HEADER, identity),))
     try:
         yield
-    except VoiceboxError as error:
-        await _abort(context, to_status(error, identity), identity)
-    except grpc.aio.AioRpcError as error:
-        log.warning("a service that is needed failed: %s %s", error.code().name, error.details())
-        await _abort(context, to_status(Unavailable("UPSTREAM", "A service that this one needs does not answer."), identity), identity)
     except (grpc.aio.AbortError, asyncio.CancelledError):
         raise
-    except NotImplementedError:  # what generated servicers raise for a method that nobody wrote
-        await _abort(context, to_status(Unsupported("METHOD_NOT_SERVED", "This server does not serve this method."), identity), identity)
-    except Exception:
-        log.exception("bug")
-        await _abort(context, internal(identity), identity)
+    except Exception as error:
+        status = _status_of(error, identity)
+        metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
+        broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in asked) else ()
+        await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
 
 
-async def _abort(context: Context, status: status_pb2.Status, identity: str) -> None:
-    metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
-    await context.abort(_CODES[status.code], status.message, trailing_metadata=metadata)
+def _status_of(error: Exception, identity: str) -> status_pb2.Status:
+    if isinstance(error, VoiceboxError):
+        return to_status(error, identity)
+    if isinstance(error, grpc.aio.AioRpcError):
+        log.warning("a service that is needed failed: %s %s", error.code().name, error.details())
+        return to_status(Unavailable("UPSTREAM", "A service that this one needs does not answer."), identity)
+    if isinstance(error, NotImplementedError):  # what generated servicers raise for a method that nobody wrote
+        return to_status(Unsupported("METHOD_NOT_SERVED", "This server does not serve this method."), identity)
+    log.error("bug", exc_info=error)
+    return internal(identity)
 
 
 def _code_name(error: BaseException, context: Context) -> str:

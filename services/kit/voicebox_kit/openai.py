@@ -6,7 +6,6 @@ https://platform.openai.com/docs/guides/error-codes
 """
 
 import json
-import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -18,8 +17,6 @@ from google.api import httpbody_pb2
 
 from . import request_id
 from .errors import Code, Exhausted, InvalidField, ResourceError, Unavailable, VoiceboxError
-
-log = logging.getLogger(__name__)
 
 STATUS_HEADER, ERROR_HEADER, RETRY_HEADER = "x-openai-status", "x-openai-error", "retry-after"
 
@@ -37,10 +34,6 @@ STATUSES = {
 TOO_LARGE = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
 CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
 """OpenAI's words for some of our reasons; the others are told as they are, in lower case."""
-
-BREAK = (("x-broken-off", "1"),) * 101
-"""Trailers that Envoy refuses, since it takes 100 at most: it then resets the stream, and the client sees it break off. With a proper
-status in the trailers an HTTP stream would end as if all were well, because HTTP clients do not read trailers."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -70,7 +63,7 @@ def told(error: Exception, params: Mapping[str, str]) -> Told:
 async def answered(
     bodies: AsyncGenerator[httpbody_pb2.HttpBody], context: Context, params: Mapping[str, str]
 ) -> AsyncGenerator[httpbody_pb2.HttpBody]:
-    """The pieces of an answer. What goes wrong before the first one is told as an error; afterwards the stream breaks off."""
+    """The pieces of an answer. What goes wrong before the first one is told as OpenAI tells it."""
     begun = False
     try:
         async with aclosing(bodies):
@@ -78,9 +71,7 @@ async def answered(
                 begun = True
                 yield body
     except Exception as error:
-        if begun:
-            await _break_off(error, context)
-        else:
+        if not begun:
             await context.send_initial_metadata(_headers(told(error, params)))
         raise
 
@@ -112,9 +103,3 @@ def _body(message: str, kind: str, code: str, param: str | None) -> str:
 def _headers(error: Told) -> tuple[tuple[str, str], ...]:
     headers = ((STATUS_HEADER, str(error.status)), (ERROR_HEADER, error.body))
     return headers if error.retry_seconds is None else (*headers, (RETRY_HEADER, f"{error.retry_seconds:.0f}"))
-
-
-async def _break_off(error: Exception, context: Context) -> None:
-    if not isinstance(error, VoiceboxError):
-        log.error("bug", exc_info=error)
-    await context.abort(grpc.StatusCode.ABORTED, "The answer broke off.", trailing_metadata=BREAK)
