@@ -219,10 +219,64 @@ async def test_a_flush_speaks_an_incomplete_sentence(tts):
     assert spoken == ["one", "two"]
 
 
+def seconds(duration):
+    return duration.ToMicroseconds() / 1e6
+
+
+LONG = "This sentence goes on and on and on, and nobody wants to hear its end, which is far away. " * 10
+INTERRUPT = tts_pb2.CONVERSE_CONTROL_INTERRUPT
+
+
+async def test_an_interruption_ends_the_sound_at_once_and_what_follows_is_spoken(tts, catalog):
+    """The stream is 1 s ahead at most, and waits for its pace, when it is interrupted."""
+    call = tts.ConverseSynthesize()
+    await call.write(tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5, audio={"encoding": 1}, ahead_seconds=1)))
+    await call.write(tts_pb2.ConverseSynthesizeRequest(text=LONG))
+    sent, events = 0.0, []
+    while sent < 1.0:
+        event = await call.read()
+        sent += seconds(event.chunk.duration)
+    await call.write(tts_pb2.ConverseSynthesizeRequest(control=INTERRUPT))
+    await call.write(tts_pb2.ConverseSynthesizeRequest(text="Good evening."))
+    await call.done_writing()
+    while (event := await call.read()) is not grpc.aio.EOF:
+        events.append(event)
+    kinds = [event.WhichOneof("event") for event in events]
+    at = kinds.index("interrupted")
+    offset = seconds(events[at].interrupted.offset)
+    assert offset < 2.0
+    words = [word for event in events[at:] for word in event.chunk.words]
+    assert [word.word for word in words] == ["good", "evening"]
+    end = seconds(events[-1].finished.duration)
+    assert offset <= seconds(words[0].start_offset) < seconds(words[1].end_offset) <= end < offset + 2.0
+    [(record, _)] = catalog.records.values()
+    assert record.text.startswith("This sentence goes on")
+    assert record.text.endswith("far away. Good evening.")
+    assert len(record.text) < len(LONG)
+
+
+async def test_each_interruption_is_answered_also_when_nobody_speaks(tts):
+    call = tts.ConverseSynthesize()
+    await call.write(tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig()))
+    for _ in range(3):
+        await call.write(tts_pb2.ConverseSynthesizeRequest(text="Never mi"))
+        await call.write(tts_pb2.ConverseSynthesizeRequest(control=INTERRUPT))
+    for _ in range(3):
+        assert (await call.read()).HasField("interrupted")
+    await call.write(tts_pb2.ConverseSynthesizeRequest(text="Hello."))
+    await call.done_writing()
+    words = []
+    while (event := await call.read()) is not grpc.aio.EOF:
+        words += [word.word for word in event.chunk.words]
+    assert words == ["hello"]
+
+
 @pytest.mark.parametrize(
     ("messages", "reason", "field"),
     [
         ([{"text": "Hello."}, {"config": {}}], "CONFIG_TWICE", "config"),
+        ([{"control": INTERRUPT}] * 1001, "TOO_MANY_INTERRUPTIONS", "control"),
+        ([{"text": "Hello."}, {"control": INTERRUPT}], "NOTHING_TO_SAY", "text"),
         ([{"control": 9}], "INVALID_FIELD", "control"),
         ([{"text": "x" * 10_001}], "TEXT_TOO_LONG", "text"),
         ([], "NOTHING_TO_SAY", "text"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Protocol
 
 from voicebox_kit.errors import InvalidField, TooSlow
@@ -9,16 +10,28 @@ from voicebox_kit.errors import InvalidField, TooSlow
 from . import text as texts
 from .requests import MAX_TEXT_CHARACTERS
 
-QUEUED_SENTENCES = 16
+MAX_INTERRUPTIONS = 1000
+"""Of one conversation: what waits is bounded, also when nothing but interruptions comes."""
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """What was said before this is not spoken on."""
 
 
 class Script(Protocol):
-    """Sentences to speak; `text` is everything that was given so far, for the history."""
+    """Sentences to speak; `text` is what they are, for the history.
+
+    `interrupted` is set from when the listener interrupts until the speaker has come to the Interruption.
+    """
 
     @property
     def text(self) -> str: ...
 
-    def sentences(self) -> AsyncGenerator[str, None]: ...
+    @property
+    def interrupted(self) -> asyncio.Event: ...
+
+    def sentences(self) -> AsyncGenerator[str | Interruption, None]: ...
 
 
 class WholeText:
@@ -26,48 +39,73 @@ class WholeText:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.interrupted = asyncio.Event()
 
-    async def sentences(self) -> AsyncGenerator[str, None]:
+    async def sentences(self) -> AsyncGenerator[str | Interruption, None]:
         for sentence in texts.sentences(self.text):
             yield sentence
 
 
 class WrittenText:
-    """A text that is still being written: `write` and `flush` on one side, `sentences` on the other.
+    """A text that is still being written: `write`, `flush` and `interrupt` on one side, `sentences` on the other.
 
-    The writer waits while QUEUED_SENTENCES wait to be spoken, so that a fast writer holds no memory here. A writer that lets the
-    speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
+    The writer never waits, so that it can always interrupt; what waits to be spoken is MAX_TEXT_CHARACTERS at most. A writer that lets
+    the speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
     """
 
     def __init__(self, idle_seconds: float) -> None:
-        self.text = ""
+        self.interrupted = asyncio.Event()
+        self._written = ""
+        self._begun: list[str] = []
+        self._interruptions = 0
         self._idle_seconds = idle_seconds
         self._feed = texts.SentenceFeed()
-        self._queue: asyncio.Queue[str | Exception | None] = asyncio.Queue(QUEUED_SENTENCES)
+        self._queue: asyncio.Queue[str | Interruption | Exception | None] = asyncio.Queue()
 
-    async def write(self, piece: str) -> None:
+    @property
+    def text(self) -> str:
+        """What was written; once interrupted, the sentences that were begun."""
+        return " ".join(self._begun) if self._interruptions else self._written
+
+    def write(self, piece: str) -> None:
         """Add text; InvalidField when it is more than one call may speak."""
-        if len(self.text) + len(piece) > MAX_TEXT_CHARACTERS:
+        if len(self._written) + len(piece) > MAX_TEXT_CHARACTERS:
             raise InvalidField("text", f"A conversation may have {MAX_TEXT_CHARACTERS} characters in all.", "TEXT_TOO_LONG")
-        self.text += piece
-        await self._put(self._feed.push(piece))
+        self._written += piece
+        self._put(self._feed.push(piece))
 
-    async def flush(self) -> None:
+    def flush(self) -> None:
         """Speak what is there, complete sentence or not."""
-        await self._put(self._feed.finish())
+        self._put(self._feed.finish())
         self._feed = texts.SentenceFeed()
 
-    async def end(self, failure: Exception | None = None) -> None:
+    def interrupt(self) -> None:
+        """Forget what is not spoken yet; InvalidField when it comes too often."""
+        if self._interruptions == MAX_INTERRUPTIONS:
+            raise InvalidField("control", f"A conversation may be interrupted {MAX_INTERRUPTIONS} times.", "TOO_MANY_INTERRUPTIONS")
+        self._interruptions += 1
+        self._feed = texts.SentenceFeed()
+        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        for item in (*waiting, Interruption()):
+            if isinstance(item, Interruption):  # each is answered
+                self._queue.put_nowait(item)
+        self.interrupted.set()
+
+    def end(self, failure: Exception | None = None) -> None:
         """Nothing more comes; a failure is raised where the sentences are read."""
         if failure is None:
-            await self.flush()
-        await self._queue.put(failure)
+            self.flush()
+        self._queue.put_nowait(failure)
 
-    async def sentences(self) -> AsyncGenerator[str, None]:
+    async def sentences(self) -> AsyncGenerator[str | Interruption, None]:
         while (sentence := await self._next()) is not None:
+            if isinstance(sentence, Interruption):
+                self.interrupted.clear()
+            else:
+                self._begun.append(sentence)
             yield sentence
 
-    async def _next(self) -> str | None:
+    async def _next(self) -> str | Interruption | None:
         try:
             async with asyncio.timeout(self._idle_seconds):
                 sentence = await self._queue.get()
@@ -77,6 +115,6 @@ class WrittenText:
             raise sentence
         return sentence
 
-    async def _put(self, sentences: list[str]) -> None:
+    def _put(self, sentences: list[str]) -> None:
         for sentence in sentences:
-            await self._queue.put(sentence)
+            self._queue.put_nowait(sentence)

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -10,6 +10,7 @@ import grpc
 from google.api import httpbody_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import deadline, principal
+from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField, Unavailable
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 from voicebox_sound.encode import Encoding
@@ -20,7 +21,7 @@ from .requests import checked_text, to_job
 from .roster import Roster, speaks
 from .script import Script, WholeText, WrittenText
 from .settings import Settings
-from .synthesis import Event, Finished, Started, Synthesizer
+from .synthesis import Event, Finished, Interrupted, Started, Synthesizer
 from .utterance import Chunk
 
 MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
@@ -50,13 +51,13 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                     case Finished():
                         response.finished.CopyFrom(messages.finished(event))
                 if len(audio) > MAX_UNARY_BYTES:
-                    raise InvalidField("text", "The audio does not fit into one answer: use StreamSynthesize.", "ANSWER_TOO_LARGE")
+                    raise InvalidField("text", "The audio does not fit into one answer: stream it.", "ANSWER_TOO_LARGE")
         response.audio = with_length(encoding, bytes(audio), response.finished.sample_count)
         return response
 
     async def StreamSynthesize(
         self, request: tts_pb2.StreamSynthesizeRequest, context: Context
-    ) -> AsyncIterator[tts_pb2.StreamSynthesizeResponse]:
+    ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
         async with aclosing(self._speak(request, context)) as events:
             async for event in events:
                 yield tts_pb2.StreamSynthesizeResponse(**_field(event))
@@ -117,6 +118,8 @@ def _field(event: Event) -> dict[str, Any]:
             return {"started": messages.started(event)}
         case Chunk():
             return {"chunk": messages.chunk(event)}
+        case Interrupted():
+            return {"interrupted": tts_pb2.SpeechInterrupted(offset=to_duration(event.offset_seconds))}
         case Finished():
             return {"finished": messages.finished(event)}
 
@@ -125,18 +128,20 @@ async def _write(requests: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], scr
     """Hand the client's text on until it closes its side; what is wrong with it ends the script."""
     try:
         async for request in requests:
-            await _heed(request, script)
-        await script.end()
+            _heed(request, script)
+        script.end()
     except Exception as error:  # whatever it is, the reader must not wait for text that never comes
-        await script.end(error)
+        script.end(error)
 
 
-async def _heed(request: tts_pb2.ConverseSynthesizeRequest, script: WrittenText) -> None:
+def _heed(request: tts_pb2.ConverseSynthesizeRequest, script: WrittenText) -> None:
     match request.WhichOneof("message"):
         case "text":
-            await script.write(request.text)
+            script.write(request.text)
         case "control" if request.control == tts_pb2.CONVERSE_CONTROL_FLUSH:
-            await script.flush()
+            script.flush()
+        case "control" if request.control == tts_pb2.CONVERSE_CONTROL_INTERRUPT:
+            script.interrupt()
         case "control":
             raise InvalidField("control", f"There is no control {request.control}.")
         case _:

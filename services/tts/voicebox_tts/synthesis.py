@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -21,7 +21,7 @@ from .engine import Session
 from .history import Answer, History
 from .job import Job
 from .record import Ending
-from .script import Script
+from .script import Interruption, Script
 from .spool import Draft
 from .utterance import Chunk, Utterance
 
@@ -49,7 +49,14 @@ class Finished:
     warnings: tuple[str, ...]
 
 
-Event = Started | Chunk | Finished
+@dataclass(frozen=True)
+class Interrupted:
+    """Nothing more comes of what was said before; `offset_seconds` of sound were sent since the start."""
+
+    offset_seconds: float
+
+
+Event = Started | Chunk | Interrupted | Finished
 
 
 @dataclass
@@ -91,11 +98,16 @@ class Synthesizer:
         """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started."""
         async with aclosing(script.sentences()) as sentences:
             first = await anext(sentences, "")  # before the permit: who has said nothing yet takes nobody's place
+            while isinstance(first, Interruption):
+                yield Interrupted(0.0)
+                first = await anext(sentences, "")
             async with aclosing(self._speak(job, script, _after(first, sentences), timeout_seconds)) as events:
                 async for event in events:
                     yield event
 
-    async def _speak(self, job: Job, script: Script, sentences: AsyncIterator[str], timeout_seconds: float) -> AsyncGenerator[Event, None]:
+    async def _speak(
+        self, job: Job, script: Script, sentences: AsyncIterator[str | Interruption], timeout_seconds: float
+    ) -> AsyncGenerator[Event, None]:
         course = _Course(self._clock())
         async with self._permits.take():
             speaker = await self._casting.cast(job, timeout_seconds)
@@ -106,9 +118,9 @@ class Synthesizer:
             draft = self._draft(job, rate, course)
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, draft)
             try:
-                async with aclosing(self._paced(utterance, sentences, job, course)) as chunks:
+                async with aclosing(self._paced(utterance, sentences, script.interrupted, job, course)) as chunks:
                     async for chunk in chunks:
-                        if chunk.sequence == 0:
+                        if isinstance(chunk, Chunk) and chunk.sequence == 0:
                             yield Started(job, speaker, rate)
                         yield chunk
                 course.ending = Ending.COMPLETED
@@ -131,27 +143,44 @@ class Synthesizer:
                 opening.result().close()
             raise
 
-    async def _paced(self, utterance: Utterance, sentences: AsyncIterator[str], job: Job, course: _Course) -> AsyncGenerator[Chunk, None]:
+    async def _paced(
+        self, utterance: Utterance, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event, job: Job, course: _Course
+    ) -> AsyncGenerator[Chunk | Interrupted, None]:
         """The chunks, no faster than the job's pace; what the reader and the pace cost is counted as waiting."""
-        pacer = Pacer(job.ahead_seconds, self._clock)
-        async with aclosing(self._chunks(utterance, sentences)) as chunks:
+        pacer, since_seconds = Pacer(job.ahead_seconds, self._clock), 0.0
+        async with aclosing(self._chunks(utterance, sentences, interrupted)) as chunks:
             async for chunk in chunks:
                 made = self._clock()
+                if isinstance(chunk, Interrupted):  # the listener throws away what is ahead: the lead begins anew
+                    pacer, since_seconds = Pacer(job.ahead_seconds, self._clock), chunk.offset_seconds
+                    yield chunk
+                    course.waited_seconds += self._clock() - made
+                    continue
                 course.synthesis_seconds = made - course.arrived - course.waited_seconds
                 if chunk.audio and not course.first_chunk_seconds:
                     course.first_chunk_seconds = made - course.arrived
                 yield chunk
-                if delay := pacer.delay_seconds(chunk.offset_seconds + chunk.duration_seconds):
-                    await asyncio.sleep(delay)
+                if delay := pacer.delay_seconds(chunk.offset_seconds + chunk.duration_seconds - since_seconds):
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(interrupted.wait(), delay)
                 course.waited_seconds += self._clock() - made
         if utterance.sample_count == 0:
             raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
 
-    async def _chunks(self, utterance: Utterance, sentences: AsyncIterator[str]) -> AsyncGenerator[Chunk, None]:
+    async def _chunks(
+        self, utterance: Utterance, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event
+    ) -> AsyncGenerator[Chunk | Interrupted, None]:
         async for sentence in sentences:
+            if isinstance(sentence, Interruption):
+                yield Interrupted(utterance.drop())
+                continue
+            if interrupted.is_set():
+                continue
             async with aclosing(in_thread(utterance.speak(sentence), self._executor)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+                    if interrupted.is_set():
+                        break
         async with aclosing(in_thread(utterance.finish(), self._executor)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -211,7 +240,7 @@ class Synthesizer:
         )
 
 
-async def _after(first: str, rest: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+async def _after(first: str, rest: AsyncIterator[str | Interruption]) -> AsyncGenerator[str | Interruption, None]:
     yield first
     async for sentence in rest:
         yield sentence

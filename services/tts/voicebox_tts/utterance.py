@@ -46,6 +46,7 @@ class Utterance:
         self._held_samples = 0
         self._words: list[Word] = []
         self._phonemes: list[Phoneme] = []
+        self._lost_seconds = 0.0  # what the engine made and nobody hears: its times run ahead by so much
         self.sample_count = 0
 
     def speak(self, sentence: str) -> Generator[Chunk, None, None]:
@@ -55,6 +56,14 @@ class Utterance:
                 self._hold(piece)
                 yield from self._ready()
         yield from self._ready(everything=True)
+
+    def drop(self) -> float:
+        """Forget what is made and not sent; the seconds of sound that were sent."""
+        self._lost_seconds += self._held_samples / self._rate
+        self._held, self._held_samples = [], 0
+        self._words.clear()
+        self._phonemes.clear()
+        return self.sample_count / self._rate
 
     def finish(self) -> Generator[Chunk, None, None]:
         """What the resampler and the encoder still hold."""
@@ -70,8 +79,9 @@ class Utterance:
         self._session.close()
 
     def _hold(self, piece: Speech) -> None:
-        self._words.extend(piece.words)
-        self._phonemes.extend(piece.phonemes)
+        lost = self._lost_seconds
+        self._words.extend(Word(word.text, word.start_seconds - lost, word.end_seconds - lost) for word in piece.words)
+        self._phonemes.extend(Phoneme(phoneme.ipa, phoneme.start_seconds - lost) for phoneme in piece.phonemes)
         self._add(self._resampler.push(piece.samples) if self._resampler else piece.samples)
 
     def _add(self, samples: Samples) -> None:

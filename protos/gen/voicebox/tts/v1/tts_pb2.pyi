@@ -119,6 +119,8 @@ class _ConverseControlEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     """Never sent."""
     CONVERSE_CONTROL_FLUSH: _ConverseControl.ValueType  # 1
     """Speak what was received so far, complete sentence or not."""
+    CONVERSE_CONTROL_INTERRUPT: _ConverseControl.ValueType  # 2
+    """Stop speaking at once, and forget the text that was received so far: somebody else speaks. Text after this is spoken again."""
 
 class ConverseControl(_ConverseControl, metaclass=_ConverseControlEnumTypeWrapper):
     """What a client can say besides text."""
@@ -127,6 +129,8 @@ CONVERSE_CONTROL_UNSPECIFIED: ConverseControl.ValueType  # 0
 """Never sent."""
 CONVERSE_CONTROL_FLUSH: ConverseControl.ValueType  # 1
 """Speak what was received so far, complete sentence or not."""
+CONVERSE_CONTROL_INTERRUPT: ConverseControl.ValueType  # 2
+"""Stop speaking at once, and forget the text that was received so far: somebody else speaks. Text after this is spoken again."""
 global___ConverseControl = ConverseControl
 
 @typing.final
@@ -776,13 +780,14 @@ global___ConverseSynthesizeRequest = ConverseSynthesizeRequest
 
 @typing.final
 class ConverseSynthesizeResponse(google.protobuf.message.Message):
-    """One event of a conversation: the same events as of StreamSynthesize."""
+    """One event of a conversation: the same events as of StreamSynthesize, and interruptions."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     STARTED_FIELD_NUMBER: builtins.int
     CHUNK_FIELD_NUMBER: builtins.int
     FINISHED_FIELD_NUMBER: builtins.int
+    INTERRUPTED_FIELD_NUMBER: builtins.int
     @property
     def started(self) -> global___SynthesisStarted:
         """First, before any audio."""
@@ -795,18 +800,44 @@ class ConverseSynthesizeResponse(google.protobuf.message.Message):
     def finished(self) -> global___SynthesisFinished:
         """Last, after the client closed its side and everything was sent."""
 
+    @property
+    def interrupted(self) -> global___SpeechInterrupted:
+        """The answer to CONVERSE_CONTROL_INTERRUPT: no sound of the text before it comes after this."""
+
     def __init__(
         self,
         *,
         started: global___SynthesisStarted | None = ...,
         chunk: global___AudioChunk | None = ...,
         finished: global___SynthesisFinished | None = ...,
+        interrupted: global___SpeechInterrupted | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "started", b"started"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "started", b"started"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["started", "chunk", "finished"] | None: ...
+    def HasField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "interrupted", b"interrupted", "started", b"started"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "interrupted", b"interrupted", "started", b"started"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["started", "chunk", "finished", "interrupted"] | None: ...
 
 global___ConverseSynthesizeResponse = ConverseSynthesizeResponse
+
+@typing.final
+class SpeechInterrupted(google.protobuf.message.Message):
+    """Speech was interrupted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: builtins.int
+    @property
+    def offset(self) -> google.protobuf.duration_pb2.Duration:
+        """How much sound has been sent since the stream's start. Words that were told and begin later are not spoken."""
+
+    def __init__(
+        self,
+        *,
+        offset: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["offset", b"offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["offset", b"offset"]) -> None: ...
+
+global___SpeechInterrupted = SpeechInterrupted
 
 @typing.final
 class ListVoicesRequest(google.protobuf.message.Message):
