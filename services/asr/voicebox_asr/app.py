@@ -9,6 +9,7 @@ from importlib import resources
 import grpc
 from prometheus_client import CollectorRegistry
 from voicebox.asr.v1 import asr_pb2_grpc
+from voicebox.foreign.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox_kit import plugins
@@ -26,6 +27,7 @@ from .files import FileRecognizer
 from .keeping import Keeping
 from .openai import OpenAiTranscriptionServicer
 from .recognition import Recognizer
+from .riva import RIVA_SERVICE, RivaRecognitionServicer
 from .servicer import SpeechToTextServicer
 from .settings import Settings
 from .space import Space
@@ -33,7 +35,7 @@ from .speakers import SpeakerEngine
 
 ENGINES = "voicebox.asr.engines"
 SPEAKERS = "voicebox.asr.speakers"
-NAMES = ("voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiTranscriptionService")
+NAMES = ("voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiTranscriptionService", RIVA_SERVICE)
 
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
@@ -74,7 +76,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
                 address=settings.address,
                 metrics_address=settings.metrics_address,
-                register=partial(_register, speech, OpenAiTranscriptionServicer(recognizer, decoder, space), ModelServicer(models)),
+                register=partial(
+                    _register,
+                    speech,
+                    OpenAiTranscriptionServicer(recognizer, decoder, space),
+                    RivaRecognitionServicer(speech, models, settings.idle_seconds),
+                    ModelServicer(models),
+                ),
                 load=models.load_default,
                 registry=registry,
             )
@@ -82,7 +90,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 yield running
 
 
-def _register(speech: SpeechToTextServicer, openai: OpenAiTranscriptionServicer, models: ModelServicer, server: grpc.aio.Server) -> None:
+def _register(
+    speech: SpeechToTextServicer,
+    openai: OpenAiTranscriptionServicer,
+    riva: RivaRecognitionServicer,
+    models: ModelServicer,
+    server: grpc.aio.Server,
+) -> None:
     asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(speech, server)
     openai_pb2_grpc.add_OpenAiTranscriptionServiceServicer_to_server(openai, server)
+    riva_asr_pb2_grpc.add_RivaSpeechRecognitionServicer_to_server(riva, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)

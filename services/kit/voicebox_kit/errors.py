@@ -63,12 +63,12 @@ class ResourceError(VoiceboxError):
 
 
 class NotFound(ResourceError):
-    """There is no such resource."""
+    """There is no such resource. `hint` is a sentence on what there is."""
 
     code = Code.NOT_FOUND
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(kind, name, f"{kind.upper()}_NOT_FOUND", f"There is no {kind} {name!r}.")
+    def __init__(self, kind: str, name: str, hint: str = "") -> None:
+        super().__init__(kind, name, f"{kind.upper()}_NOT_FOUND", f"There is no {kind} {name!r}. {hint}".rstrip())
 
 
 class AlreadyExists(ResourceError):

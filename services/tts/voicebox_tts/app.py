@@ -10,6 +10,7 @@ from importlib import resources
 
 import grpc
 from prometheus_client import CollectorRegistry
+from voicebox.foreign.riva import riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
@@ -29,6 +30,7 @@ from .engine import Engine
 from .history import History
 from .openai import OpenAiSpeechServicer
 from .prompts import Prompts
+from .riva import RIVA_SERVICE, RivaSpeechServicer
 from .roster import Roster
 from .servicer import TextToSpeechServicer
 from .settings import Settings
@@ -36,7 +38,7 @@ from .spool import Spool
 from .synthesis import Synthesizer
 
 ENGINES = "voicebox.tts.engines"
-NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiSpeechService")
+NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiSpeechService", RIVA_SERVICE)
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
@@ -60,6 +62,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             history = History(spool, catalog, executor, registry)
             permits = Permits(settings.streams, settings.queue, registry)
             synthesizer = Synthesizer(Casting(roster, prompts), history, permits, executor, registry)
+            speech = TextToSpeechServicer(synthesizer, roster, settings)
             service = Service(
                 names=NAMES,
                 contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
@@ -67,8 +70,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 metrics_address=settings.metrics_address,
                 register=partial(
                     _register,
-                    TextToSpeechServicer(synthesizer, roster, settings),
+                    speech,
                     OpenAiSpeechServicer(synthesizer, roster),
+                    RivaSpeechServicer(speech, roster),
                     ModelServicer(models),
                 ),
                 load=partial(_load, models.default, executor),
@@ -91,9 +95,12 @@ def _open_spool(settings: Settings) -> Spool:
         raise StartError(f"The spool folder {settings.spool} cannot be used: {error.strerror}.") from error
 
 
-def _register(speech: TextToSpeechServicer, openai: OpenAiSpeechServicer, models: ModelServicer, server: grpc.aio.Server) -> None:
+def _register(
+    speech: TextToSpeechServicer, openai: OpenAiSpeechServicer, riva: RivaSpeechServicer, models: ModelServicer, server: grpc.aio.Server
+) -> None:
     tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(speech, server)
     openai_pb2_grpc.add_OpenAiSpeechServiceServicer_to_server(openai, server)
+    riva_tts_pb2_grpc.add_RivaSpeechSynthesisServicer_to_server(riva, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
 
 

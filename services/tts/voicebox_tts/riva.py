@@ -1,0 +1,88 @@
+"""NVIDIA Riva's speech synthesis over the one servicer."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from voicebox.foreign.riva import riva_tts_pb2, riva_tts_pb2_grpc
+from voicebox.tts.v1 import tts_pb2
+from voicebox_kit.errors import InvalidField, NotFound, Unavailable
+from voicebox_kit.foreign import named_as
+
+from . import riva_answers, riva_request
+from .engine import Capability
+from .roster import Roster
+from .servicer import TextToSpeechServicer
+
+RIVA_SERVICE = "nvidia.riva.tts.RivaSpeechSynthesis"
+MOST_NAMED = 10
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
+    """The nvidia.riva.tts.RivaSpeechSynthesis, as of nvidia-riva-client 2.27.0."""
+
+    def __init__(self, speech: TextToSpeechServicer, roster: Roster) -> None:
+        self._speech, self._roster = speech, roster
+
+    async def Synthesize(self, request: riva_tts_pb2.SynthesizeSpeechRequest, context: Context) -> riva_tts_pb2.SynthesizeSpeechResponse:
+        with named_as(riva_request.NAMES):
+            native = riva_request.to_whole(request)
+            await self._check(request, native.voice)
+            return riva_answers.whole(request, await self._speech.Synthesize(native, context))
+
+    async def SynthesizeOnline(
+        self, request_iterator: AsyncIterator[riva_tts_pb2.SynthesizeSpeechRequest], context: Context
+    ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
+        """Speaks each request as it comes, one after the other.
+
+        Clients from before 2026-03 know this as a method of one request and many answers, which on the wire is a stream of one request.
+        """
+        async for request in request_iterator:
+            with named_as(riva_request.NAMES):
+                async with aclosing(self._speak(request, context)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+
+    async def GetRivaSynthesisConfig(
+        self, request: riva_tts_pb2.RivaSynthesisConfigRequest, context: Context
+    ) -> riva_tts_pb2.RivaSynthesisConfigResponse:
+        response = riva_tts_pb2.RivaSynthesisConfigResponse()
+        for engine in self._roster.engines:
+            if request.model_name not in ("", engine.model.name):
+                continue
+            try:
+                response.model_config.extend(riva_answers.configs(engine, await self._roster.voices(engine)))
+            except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
+                continue
+        if request.model_name and not response.model_config:
+            raise NotFound("model", request.model_name[:100])
+        return response
+
+    async def _speak(
+        self, request: riva_tts_pb2.SynthesizeSpeechRequest, context: Context
+    ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
+        native = riva_request.to_streamed(request)
+        await self._check(request, native.voice)
+        async with aclosing(self._speech.StreamSynthesize(native, context)) as events:
+            async for event in events:
+                if piece := riva_answers.piece(request, event):
+                    yield piece
+
+    async def _check(self, request: riva_tts_pb2.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection) -> None:
+        """That the voice, or who speaks for a prompt or profile, is there and can tell its words' times if it is to."""
+        try:
+            engine, _ = await self._roster.find(voice.voice, request.language_code)
+        except NotFound as error:
+            raise NotFound("voice", request.voice_name[:100], await self._some_voices()) from error
+        if request.enable_word_time_offsets and Capability.WORD_TIMINGS not in engine.capabilities:
+            sentence = f"The engine {engine.name} cannot honour enable_word_time_offsets."
+            raise InvalidField("enable_word_time_offsets", sentence, "UNSUPPORTED_BY_ENGINE")
+
+    async def _some_voices(self) -> str:
+        engine = self._roster.default
+        voices = await self._roster.voices(engine)
+        names = ", ".join(f"{engine.name}.{voice.name}" for voice in voices[:MOST_NAMED])
+        return f"There are {names}; GetRivaSynthesisConfig lists them all, and a profile is named profiles/..."

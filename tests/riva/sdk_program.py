@@ -1,0 +1,142 @@
+"""A program that uses the unmodified nvidia-riva-client as its users do, on orders: a line of JSON in, a line of JSON out.
+
+Runs in the SDK's own environment: it knows nothing of voicebox.
+"""
+
+import base64
+import io
+import json
+import pathlib
+import sys
+import threading
+import time
+
+import grpc
+import riva.client
+from google.protobuf.json_format import MessageToDict, ParseDict
+from riva.client.proto import riva_asr_pb2, riva_tts_pb2
+
+
+def plain(message):
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+class Program:
+    def __init__(self, uri, root_certificate=None):
+        auth = riva.client.Auth(uri=uri, ssl_root_cert=root_certificate)
+        self.channel = auth.channel
+        self.speech = riva.client.SpeechSynthesisService(auth)
+        self.asr = riva.client.ASRService(auth)
+
+    def synthesize(self, **given):
+        return plain(self.speech.synthesize(**prompted(given)))
+
+    def synthesize_online(self, **given):
+        began = time.monotonic()
+        return [[time.monotonic() - began, plain(piece)] for piece in self.speech.synthesize_online(**prompted(given))]
+
+    def synthesize_each(self, requests):
+        """Sends each request only when the one before begins to be heard: the stream is still open."""
+        heard, told = threading.Semaphore(1), []
+
+        def asked():
+            for request in requests:
+                heard.acquire()
+                yield ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest())
+
+        for piece in self.speech.stub.SynthesizeOnline(asked()):
+            if not told or told[-1]["id"] != plain(piece)["id"]:
+                heard.release()
+            told.append(plain(piece))
+        return told
+
+    def synthesize_as_before(self, request):
+        """The method as clients from before 2026-03 know it: one request, many answers."""
+        method = self.channel.unary_stream(
+            "/nvidia.riva.tts.RivaSpeechSynthesis/SynthesizeOnline",
+            request_serializer=riva_tts_pb2.SynthesizeSpeechRequest.SerializeToString,
+            response_deserializer=riva_tts_pb2.SynthesizeSpeechResponse.FromString,
+        )
+        return [plain(piece) for piece in method(ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest()))]
+
+    def voices(self, model=""):
+        return plain(self.speech.stub.GetRivaSynthesisConfig(riva_tts_pb2.RivaSynthesisConfigRequest(model_name=model)))
+
+    def models(self, model=""):
+        asked = riva_asr_pb2.RivaSpeechRecognitionConfigRequest(model_name=model)
+        return plain(self.asr.stub.GetRivaSpeechRecognitionConfig(asked))
+
+    def recognize(self, audio, config, request_id=""):
+        given = ParseDict(config, riva.client.RecognitionConfig())
+        if not request_id:
+            return plain(self.asr.offline_recognize(base64.b64decode(audio), given))
+        asked = riva_asr_pb2.RecognizeRequest(config=given, audio=base64.b64decode(audio))
+        asked.id.value = request_id
+        return plain(self.asr.stub.Recognize(asked))
+
+    def stream(self, chunks, config):
+        given = ParseDict(config, riva.client.StreamingRecognitionConfig())
+        sound = (base64.b64decode(chunk) for chunk in chunks)
+        return [plain(response) for response in self.asr.streaming_response_generator(sound, given)]
+
+    def stream_until_final(self, chunks, config, force_end=False):
+        """Sends all, keeps the stream open, and tells what came up to the first final: it must come while the stream is open."""
+        given = ParseDict(config, riva.client.StreamingRecognitionConfig())
+        answered = threading.Event()
+
+        def requests():
+            yield riva_asr_pb2.StreamingRecognizeRequest(streaming_config=given)
+            for chunk in chunks:
+                yield riva_asr_pb2.StreamingRecognizeRequest(audio_content=base64.b64decode(chunk))
+            if force_end:
+                yield riva_asr_pb2.StreamingRecognizeRequest(audio_content=b"", runtime_config={"force_eou": "true"})
+            answered.wait()
+
+        told = []
+        for response in self.asr.stub.StreamingRecognize(requests()):
+            told.append(plain(response))
+            if any(result.is_final for result in response.results):
+                answered.set()
+        return told
+
+    def stream_raw(self, requests):
+        asked = (ParseDict(request, riva_asr_pb2.StreamingRecognizeRequest()) for request in requests)
+        return [plain(response) for response in self.asr.stub.StreamingRecognize(asked)]
+
+    def transcribe_file(self, path, config):
+        """What NVIDIA's transcribe_file.py does and prints."""
+        given = ParseDict(config, riva.client.StreamingRecognitionConfig())
+        riva.client.add_word_boosting_to_config(given, None, 4.0)
+        riva.client.add_speaker_diarization_to_config(given, False, 3)
+        riva.client.add_endpoint_parameters_to_config(given, -1, -1.0, -1, -1, -1.0, -1.0)
+        riva.client.add_custom_configuration_to_config(given, "")
+        printed = io.StringIO()
+        with riva.client.AudioChunkFileIterator(path, 1600) as chunks:
+            responses = self.asr.streaming_response_generator(audio_chunks=chunks, streaming_config=given)
+            riva.client.print_streaming(responses=responses, output_file=printed, show_intermediate=True)
+        return printed.getvalue()
+
+
+def prompted(given):
+    if "zero_shot_audio_prompt_file" in given:
+        given["zero_shot_audio_prompt_file"] = pathlib.Path(given["zero_shot_audio_prompt_file"])
+    return given
+
+
+def told(error):
+    status = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
+    return {"code": error.code().name, "details": error.details(), "status": base64.b64encode(status).decode()}
+
+
+def main():
+    program = Program(*sys.argv[1:])
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = {"answer": getattr(program, asked["method"])(**asked["given"])}
+        except grpc.RpcError as error:
+            answer = {"error": told(error)}
+        print(json.dumps(answer), flush=True)
+
+
+main()

@@ -1,0 +1,21 @@
+"""Telephone sound, held against libsndfile."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from voicebox_sound.g711 import alaw_to_s16le, mulaw_to_s16le
+
+CODES = bytes(range(256))
+
+
+@pytest.mark.parametrize(("subtype", "to_s16le"), [("ULAW", mulaw_to_s16le), ("ALAW", alaw_to_s16le)])
+def test_every_code_is_the_sample_that_libsndfile_reads(subtype, to_s16le):
+    samples, _ = soundfile.read(io.BytesIO(CODES), format="RAW", subtype=subtype, samplerate=8000, channels=1, dtype="int16")
+    assert np.array_equal(np.frombuffer(to_s16le(CODES), "<i2"), samples)
+
+
+@pytest.mark.parametrize("to_s16le", [mulaw_to_s16le, alaw_to_s16le])
+def test_nothing_is_nothing(to_s16le):
+    assert to_s16le(b"") == b""
