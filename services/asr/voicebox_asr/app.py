@@ -1,5 +1,6 @@
 """Puts the asr service together: the only place where its parts meet."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -7,8 +8,10 @@ from functools import partial
 from importlib import resources
 
 import grpc
+from google.longrunning import operations_pb2_grpc
 from prometheus_client import CollectorRegistry
 from voicebox.asr.v1 import asr_pb2_grpc
+from voicebox.foreign.google import speech_v1_pb2_grpc, speech_v2_pb2_grpc
 from voicebox.foreign.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
@@ -24,8 +27,13 @@ from voicebox_sound.decoder import open_decoder
 from .catalog import Catalog
 from .engine import Engine
 from .files import FileRecognizer
+from .google_call import GoogleCall
+from .google_operations import OPERATIONS_SERVICE, GoogleOperationsServicer
+from .google_v1 import GOOGLE_V1_SERVICE, GoogleSpeechV1Servicer
+from .google_v2 import GOOGLE_V2_SERVICE, GoogleSpeechV2Servicer
 from .keeping import Keeping
 from .openai import OpenAiTranscriptionServicer
+from .operations import Operations
 from .recognition import Recognizer
 from .riva import RIVA_SERVICE, RivaRecognitionServicer
 from .servicer import SpeechToTextServicer
@@ -35,7 +43,10 @@ from .speakers import SpeakerEngine
 
 ENGINES = "voicebox.asr.engines"
 SPEAKERS = "voicebox.asr.speakers"
-NAMES = ("voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiTranscriptionService", RIVA_SERVICE)
+GOOGLE_SERVICES = (GOOGLE_V1_SERVICE, GOOGLE_V2_SERVICE, OPERATIONS_SERVICE)
+NAMES = (
+    "voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiTranscriptionService", RIVA_SERVICE, *GOOGLE_SERVICES
+)  # fmt: skip
 
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
@@ -71,6 +82,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             keeping = Keeping(Catalog(channel), space)
             files = FileRecognizer(recognizer, decoder, speaker_engine, keeping)
             speech = SpeechToTextServicer(recognizer, decoder, files, keeping, settings.idle_seconds)
+            call, operations = GoogleCall(speech, models), Operations(streams, time.time)
             service = Service(
                 names=NAMES,
                 contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
@@ -81,12 +93,15 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     speech,
                     OpenAiTranscriptionServicer(recognizer, decoder, space),
                     RivaRecognitionServicer(speech, models, settings.idle_seconds),
+                    GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds),
+                    GoogleSpeechV2Servicer(call, speech, operations, settings.idle_seconds),
+                    GoogleOperationsServicer(operations),
                     ModelServicer(models),
                 ),
                 load=models.load_default,
                 registry=registry,
             )
-            async with serving("asr", service, settings.grace_seconds) as running:
+            async with operations.running(), serving("asr", service, settings.grace_seconds) as running:
                 yield running
 
 
@@ -94,10 +109,16 @@ def _register(
     speech: SpeechToTextServicer,
     openai: OpenAiTranscriptionServicer,
     riva: RivaRecognitionServicer,
+    google_v1: GoogleSpeechV1Servicer,
+    google_v2: GoogleSpeechV2Servicer,
+    google_operations: GoogleOperationsServicer,
     models: ModelServicer,
     server: grpc.aio.Server,
 ) -> None:
     asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(speech, server)
     openai_pb2_grpc.add_OpenAiTranscriptionServiceServicer_to_server(openai, server)
     riva_asr_pb2_grpc.add_RivaSpeechRecognitionServicer_to_server(riva, server)
+    speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_v1, server)
+    speech_v2_pb2_grpc.add_SpeechServicer_to_server(google_v2, server)
+    operations_pb2_grpc.add_OperationsServicer_to_server(google_operations, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)

@@ -10,6 +10,7 @@ from importlib import resources
 
 import grpc
 from prometheus_client import CollectorRegistry
+from voicebox.foreign.google import texttospeech_v1_pb2_grpc
 from voicebox.foreign.riva import riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
@@ -27,6 +28,7 @@ from voicebox_sound.decoder import open_decoder
 from .casting import Casting
 from .catalog import Catalog
 from .engine import Engine
+from .google import GOOGLE_SERVICE, GoogleSpeechServicer
 from .history import History
 from .openai import OpenAiSpeechServicer
 from .prompts import Prompts
@@ -38,7 +40,7 @@ from .spool import Spool
 from .synthesis import Synthesizer
 
 ENGINES = "voicebox.tts.engines"
-NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiSpeechService", RIVA_SERVICE)
+NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiSpeechService", RIVA_SERVICE, GOOGLE_SERVICE)
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
@@ -73,6 +75,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     speech,
                     OpenAiSpeechServicer(synthesizer, roster),
                     RivaSpeechServicer(speech, roster),
+                    GoogleSpeechServicer(speech, roster),
                     ModelServicer(models),
                 ),
                 load=partial(_load, models.default, executor),
@@ -96,11 +99,17 @@ def _open_spool(settings: Settings) -> Spool:
 
 
 def _register(
-    speech: TextToSpeechServicer, openai: OpenAiSpeechServicer, riva: RivaSpeechServicer, models: ModelServicer, server: grpc.aio.Server
+    speech: TextToSpeechServicer,
+    openai: OpenAiSpeechServicer,
+    riva: RivaSpeechServicer,
+    google: GoogleSpeechServicer,
+    models: ModelServicer,
+    server: grpc.aio.Server,
 ) -> None:
     tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(speech, server)
     openai_pb2_grpc.add_OpenAiSpeechServiceServicer_to_server(openai, server)
     riva_tts_pb2_grpc.add_RivaSpeechSynthesisServicer_to_server(riva, server)
+    texttospeech_v1_pb2_grpc.add_TextToSpeechServicer_to_server(google, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
 
 

@@ -26,14 +26,22 @@ class Capability(StrEnum):
     SEED = "SEED"
 
 
+class Gender(StrEnum):
+    """Whose voice it sounds like."""
+
+    FEMALE = "FEMALE"
+    MALE = "MALE"
+
+
 @dataclass(frozen=True)
 class Voice:
-    """A built-in voice. `name` is unique within its engine; `languages` are BCP 47."""
+    """A built-in voice. `name` is unique within its engine; `languages` are BCP 47; `gender` is None when it is not known."""
 
     name: str
     display_name: str
     languages: tuple[str, ...]
     sample_rate_hz: int
+    gender: Gender | None = None
 
 
 @dataclass(frozen=True)

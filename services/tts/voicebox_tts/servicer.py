@@ -73,7 +73,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     async def ConverseSynthesize(
         self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context
-    ) -> AsyncIterator[tts_pb2.ConverseSynthesizeResponse]:
+    ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeResponse]:
         first = await anext(aiter(request_iterator), None)
         if first is None or not first.HasField("config"):
             raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")

@@ -12,7 +12,7 @@ from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report
 
-from ..engine import Capability, Reference, Samples, Speech, Style, Voice, VoicePrompt
+from ..engine import Capability, Gender, Reference, Samples, Speech, Style, Voice, VoicePrompt
 from ..languages import canonical, covers, most_specific
 from ..likeness import Colour, LikenessPrompt, Shift, approximate
 from ..text import has_something_to_say, sentences
@@ -244,7 +244,7 @@ def _listed(told: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voic
         ranks[name] = min((code.count("-"), priority) for priority, code in voice["languages"])  # "fr": fr-fr has 5, fr-be 8
         voices.append(Voice(name, voice["name"], tuple(map(canonical, most_specific(codes))), rate_hz))
     voices.sort(key=lambda voice: (voice.name != _DEFAULT_VOICE, ranks[voice.name], voice.name))
-    female = Voice(_FEMALE_VOICE, f"{voices[0].display_name}, female", voices[0].languages, rate_hz)
+    female = Voice(_FEMALE_VOICE, f"{voices[0].display_name}, female", voices[0].languages, rate_hz, Gender.FEMALE)
     identifiers[_FEMALE_VOICE] = identifiers[_DEFAULT_VOICE] + _variant(_FEMALE_VOICE)
     return (voices[0], female, *voices[1:]), identifiers
 

@@ -13,7 +13,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report
 
-from ..engine import Capability, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
+from ..engine import Capability, Gender, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
 from ..likeness import Colour, LikenessPrompt, Shift, approximate
 from .flite_library import Features, Flite, RandomState, SpokenWord, open_library
 from .flite_text import Piece, pieces
@@ -33,11 +33,11 @@ class _Pitch:
 
 _RATE_HZ = 16_000
 _VOICES = (
-    Voice("slt", "SLT (female, US)", ("en-US",), _RATE_HZ),
-    Voice("rms", "RMS (male, US)", ("en-US",), _RATE_HZ),
-    Voice("awb", "AWB (male, Scottish)", ("en-US",), _RATE_HZ),
-    Voice("kal16", "Kal, 16 kHz (male, US)", ("en-US",), _RATE_HZ),
-    Voice("kal", "Kal, 8 kHz (male, US)", ("en-US",), 8_000),
+    Voice("slt", "SLT (female, US)", ("en-US",), _RATE_HZ, Gender.FEMALE),
+    Voice("rms", "RMS (male, US)", ("en-US",), _RATE_HZ, Gender.MALE),
+    Voice("awb", "AWB (male, Scottish)", ("en-US",), _RATE_HZ, Gender.MALE),
+    Voice("kal16", "Kal, 16 kHz (male, US)", ("en-US",), _RATE_HZ, Gender.MALE),
+    Voice("kal", "Kal, 8 kHz (male, US)", ("en-US",), 8_000, Gender.MALE),
 )
 _PITCH = {"slt": _Pitch(27.0), "rms": _Pitch(24.0, moves=False), "awb": _Pitch(25.0), "kal16": _Pitch(11.0), "kal": _Pitch(11.0)}
 """rms takes its pitch from a model of accents (SPAM) after the place where the others take these values."""

@@ -1,0 +1,48 @@
+"""One call of a client of Google's, in its words."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from voicebox.asr.v1 import asr_pb2
+from voicebox_kit.errors import NotFound
+from voicebox_kit.foreign import named_as
+from voicebox_models.models import Models
+from voicebox_sound.sniff import SNIFF_BYTES
+
+from .engine import Engine
+from .google_request import Asked, to_native
+from .requests import to_recognition
+from .servicer import SpeechToTextServicer
+
+
+class GoogleCall:
+    """What both versions of the API do with a call."""
+
+    def __init__(self, speech: SpeechToTextServicer, models: Models[Engine]) -> None:
+        self._speech, self._models = speech, models
+
+    async def recognize(self, asked: Asked, audio: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> asr_pb2.RecognizeResponse:
+        """What is said. The call may have ended: its context is read for records alone, and none is kept."""
+        native = await asyncio.to_thread(to_native, asked, audio)
+        return await self._speech.Recognize(native, context)
+
+    def check(self, asked: Asked, audio: bytes) -> None:
+        """InvalidField or NotFound("model"), as `recognize` would raise them for what is asked."""
+        model = asked.config.model
+        native = to_native(asked, audio[:SNIFF_BYTES]).config
+        to_recognition(native, self._models.find(model) if model else self._models.default, "config")
+
+    @contextmanager
+    def named(self, names: Mapping[str, str]) -> Iterator[None]:
+        """Errors leave the block in Google's words: fields under `names`, and a model that there is not with those that there are."""
+        try:
+            with named_as(names):
+                yield
+        except NotFound as error:
+            if error.kind != "model":
+                raise
+            known = ", ".join(engine.model.name for engine in self._models.engines if engine.present)
+            raise NotFound("model", error.name.removeprefix("models/")[:100], f"There are default and {known}.") from error

@@ -1,0 +1,82 @@
+"""Google Cloud's Speech v1 over the one servicer."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from voicebox.foreign.google import speech_v1_pb2 as google
+from voicebox.foreign.google import speech_v1_pb2_grpc
+from voicebox_kit import principal
+from voicebox_kit.errors import InvalidField
+
+from . import google_v1_answers, google_v1_request, intake
+from .google_call import GoogleCall
+from .google_operations import to_proto
+from .google_stream import to_stream
+from .operations import Operation, Operations
+from .servicer import SpeechToTextServicer
+
+GOOGLE_V1_SERVICE = "google.cloud.speech.v1.Speech"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
+    """The google.cloud.speech.v1.Speech, as of google-cloud-speech 2.41.0."""
+
+    def __init__(self, call: GoogleCall, speech: SpeechToTextServicer, operations: Operations, idle_seconds: float) -> None:
+        self._call, self._speech, self._operations, self._idle_seconds = call, speech, operations, idle_seconds
+
+    async def Recognize(self, request: google.RecognizeRequest, context: Context) -> google.RecognizeResponse:
+        with self._call.named(google_v1_request.NAMES):
+            asked = google_v1_request.to_asked(request.config)
+            heard = await self._call.recognize(asked, google_v1_request.content(request.audio), context)
+        return google.RecognizeResponse(results=google_v1_answers.results(heard, asked.wishes))
+
+    async def LongRunningRecognize(self, request: google.LongRunningRecognizeRequest, context: Context) -> Any:
+        """Begins to hear a recording; what is wrong with its config is told at once."""
+        with self._call.named(google_v1_request.NAMES):
+            asked, audio = google_v1_request.to_asked(request.config), google_v1_request.content(request.audio)
+            google_v1_request.refuse_output(request)
+            self._call.check(asked, audio)
+
+        async def work() -> Message:
+            with self._call.named(google_v1_request.NAMES):
+                heard = await self._call.recognize(asked, audio, context)
+            return google.LongRunningRecognizeResponse(results=google_v1_answers.results(heard, asked.wishes))
+
+        return to_proto(self._operations.begin("", principal.owner(context), len(audio), _metadata, work))
+
+    async def StreamingRecognize(
+        self, request_iterator: AsyncIterator[google.StreamingRecognizeRequest], context: Context
+    ) -> AsyncGenerator[google.StreamingRecognizeResponse]:
+        async with aclosing(intake.patient(aiter(request_iterator), self._idle_seconds)) as requests:
+            first = await anext(requests, None)
+            if first is None or not first.HasField("streaming_config"):
+                raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
+            with self._call.named(google_v1_request.STREAM_NAMES):
+                asked = google_v1_request.to_stream(first.streaming_config)
+                stream = to_stream(asked, _audio(requests))
+                async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
+                    async for happened in events:
+                        for told in google_v1_answers.events(happened, asked):
+                            yield told
+                        if asked.single and happened.HasField("final"):
+                            return
+
+
+async def _audio(requests: AsyncIterator[google.StreamingRecognizeRequest]) -> AsyncGenerator[bytes]:
+    async for request in requests:
+        if request.HasField("streaming_config"):
+            raise InvalidField("streaming_config", "Only the first message may be the streaming_config.", "CONFIG_TWICE")
+        if request.audio_content:
+            yield request.audio_content
+
+
+def _metadata(operation: Operation) -> Message:
+    told = google.LongRunningRecognizeMetadata(progress_percent=0 if operation.ended_at is None else 100)
+    told.start_time.FromMilliseconds(round(1000 * operation.began_at))
+    told.last_update_time.FromMilliseconds(round(1000 * (operation.ended_at or operation.began_at)))
+    return told
