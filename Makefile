@@ -1,7 +1,7 @@
 # voicebox: every target is a few lines; setup.sh makes what they stand on.
 BIN := .venv/bin
 PACKAGES := $(wildcard protos/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
-SERVICES := catalog tts asr gateway
+SERVICES := catalog tts asr web gateway
 BUF := .tools/buf/node_modules/.bin/buf
 export OMP_NUM_THREADS ?= 1
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ALL = ("catalog", "tts", "asr", "gateway")
+ALL = ("catalog", "tts", "asr", "web", "gateway")
 VOICEBOX = Path(sys.executable).with_name("voicebox")
 START_SECONDS = STOP_SECONDS = 120.0
 
@@ -44,7 +44,7 @@ def free_ports(count: int) -> list[int]:
 @contextmanager
 def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Iterator[Platform]:
     """Serve `services` in one process with their data in `data`; raises PlatformFailed when they do not start."""
-    names = ("GATEWAY", "TTS", "ASR", "CATALOG", "TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS", "GATEWAY_ADMIN")
+    names = ("GATEWAY", "TTS", "ASR", "CATALOG", "TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS", "GATEWAY_ADMIN", "WEB")
     addresses = {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)}
     environment = {**os.environ, **addresses, "VOICEBOX_DATA": str(data), "LOG_LEVEL": "WARNING", **variables}
     data.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import asr, catalog, live, openai, tts, whisper
+from bench import asr, catalog, gateway, live, openai, tts, whisper
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
@@ -41,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start,
     "tts": served(tts.measure),
     "openai": served(openai.measure),
+    "gateway": gateway.measure,
     "asr": served(asr.measure),
     "whisper": whisper.measure,
     "live": live.measure,

@@ -20,6 +20,7 @@ def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
         "tts": socket_address(settings.tts_address),
         "asr": socket_address(settings.asr_address),
         "catalog": socket_address(settings.catalog_address),
+        "web": socket_address(settings.web_address),
         "descriptors": str(descriptors),
         "cors_origins": origins_regex(settings.cors_origins),
         "local_replies": replies.local_reply_config(settings.max_request_bytes),

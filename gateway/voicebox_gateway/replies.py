@@ -17,7 +17,7 @@ DOMAIN = "voicebox"
 TYPE_PREFIX = "type.googleapis.com/google.rpc."
 # What Envoy knows of the request; it writes null where it knows nothing, which omit_empty_values leaves out.
 METADATA = {"request_id": "%REQ(X-REQUEST-ID):128%", "service": "%UPSTREAM_CLUSTER%", "cause": "%RESPONSE_CODE_DETAILS%"}
-OPENAI_PATHS = "/v1/(audio|models)([/?].*)?"
+OPENAI_PATHS = "/v1/(audio|models|realtime)([/?].*)?"
 AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
 
 

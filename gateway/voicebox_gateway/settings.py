@@ -21,6 +21,7 @@ class Settings:
     tts_address: str
     asr_address: str
     catalog_address: str
+    web_address: str
     cors_origins: tuple[str, ...]  # whose pages may call; `none` fits no page, `*` in a pattern fits anything
     worker_threads: int
     unary_seconds: float
@@ -43,6 +44,7 @@ def read(env: Mapping[str, str]) -> Settings:
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
         catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        web_address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
         cors_origins=_origins(env),
         worker_threads=variables.integer(env, "GATEWAY_THREADS", 2, 1, 256),
         unary_seconds=variables.seconds(env, "GATEWAY_UNARY_SECONDS", 120.0, 0.001),

@@ -85,11 +85,12 @@ def test_it_exposes_the_ports_of_the_manifests(image: Image, render: Callable[[s
     assert image.all("EXPOSE") == [" ".join(ports)]
 
 
-def test_it_starts_a_command_and_a_service_that_exist(image: Image, root: Path) -> None:
+def test_it_starts_a_command_and_services_that_exist(image: Image, root: Path) -> None:
     (entry_point,) = image.all("ENTRYPOINT")
-    command, service = json.loads(entry_point)
+    command, *services = json.loads(entry_point)
     assert command in _project(root / "services/kit").get("scripts", {})
-    assert service in image.project["entry-points"]["voicebox.services"]
+    assert image.name in services
+    assert set(services) <= image.project["entry-points"]["voicebox.services"].keys()
 
 
 def test_hadolint_finds_nothing(root: Path) -> None:

@@ -45,7 +45,7 @@ def test_envoy_takes_it_without_a_warning(env, tmp_path):
 
 def test_a_name_is_resolved_and_balanced(tmp_path):
     clusters = yaml.safe_load(rendered({"TTS_ADDRESS": "tts:50051"}, tmp_path))["static_resources"]["clusters"]
-    assert {cluster["name"] for cluster in clusters} == {"tts", "asr", "catalog"}
+    assert {cluster["name"] for cluster in clusters} == {"tts", "asr", "catalog", "web"}
     assert {(cluster["type"], cluster["lb_policy"]) for cluster in clusters} == {("STRICT_DNS", "LEAST_REQUEST")}
     address = clusters[0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
     assert address == {"socket_address": {"address": "tts", "port_value": 50051}}

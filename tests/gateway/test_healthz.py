@@ -29,6 +29,14 @@ async def test_it_recovers(gateway, fakes):
     assert (await gateway.http.get("/healthz")).status_code == 200
 
 
+async def test_good_news_are_told_for_a_moment_only(gateway, fakes):
+    assert (await gateway.http.get("/healthz")).status_code == 200
+    await fakes.asr.set_serving(False)
+    async with asyncio.timeout(5):
+        while (await gateway.http.get("/healthz")).status_code == 200:
+            pass
+
+
 async def test_the_gateway_starts_before_its_services(open_gateway, fakes):
     for fake in (fakes.tts, fakes.asr, fakes.catalog):
         await fake.server.stop(0)

@@ -129,7 +129,7 @@ async def test_an_error_after_the_first_chunk_breaks_the_answer_off(gateway, pat
         ("PUT", "/v1/voices", None, 404, 5, "UNKNOWN_PATH"),
         ("GET", "/v1/voices?colour=blue", None, 400, 3, "BAD_REQUEST"),
         ("GET", "/v1/profiles?page_size=many", None, 400, 3, "BAD_REQUEST"),
-        ("GET", "/v1/profiles/a%2Fb", None, 400, 3, "BAD_REQUEST"),
+        ("GET", "/v1/profiles/a%2Fb", None, 404, 5, "UNKNOWN_PATH"),
         ("POST", "/v1/speech:synthesize", b"{text", 400, 3, "BAD_REQUEST"),
         ("POST", "/v1/speech:synthesize", b'{"text": ', 400, 3, "BAD_REQUEST"),
         ("POST", "/v1/speech:synthesize", b'{"text": 1, "audio": "wav"}', 400, 3, "BAD_REQUEST"),

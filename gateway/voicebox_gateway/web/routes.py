@@ -1,0 +1,44 @@
+"""The ASGI app: which path is answered by what."""
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+
+from . import documents, models, realtime
+from .refusals import Refusal
+from .services import Services
+
+
+def app(services: Services, max_sessions: int) -> Starlette:
+    """At most `max_sessions` Realtime sessions are held at once."""
+    built = Starlette(
+        routes=[
+            Route("/v1/models", models.list_models),
+            Route("/v1/models/{model:path}", models.get_model),
+            Route("/openapi.json", documents.openapi_json),
+            Route("/docs", documents.docs),
+            WebSocketRoute("/v1/realtime", realtime.converse),
+            Route("/v1/realtime", _needs_upgrade),
+        ],
+        exception_handlers={HTTPException: _refuse, Exception: _fail},
+    )
+    built.state.services = services
+    built.state.free_sessions = asyncio.Semaphore(max_sessions)
+    return built
+
+
+async def _needs_upgrade(_request: Request) -> Response:
+    return Refusal(426, "This path is a WebSocket.", "upgrade_required").response({"upgrade": "websocket"})
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return Refusal(error.status_code, error.detail, error.detail.lower().replace(" ", "_")).response(error.headers)
+
+
+async def _fail(_request: Request, _error: Exception) -> Response:
+    return Refusal(500, "internal error", "internal_error").response()

@@ -1,0 +1,63 @@
+"""Serves an ASGI app beside whatever else the process serves."""
+
+import asyncio
+import math
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+from voicebox_kit.errors import StartError
+from voicebox_kit.server import Endpoint, Serving
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Of a WebSocket: OpenAI's own limit for a piece of audio is 15 MiB."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are for the process, which ends all its services in order."""
+        yield
+
+
+@asynccontextmanager
+async def serving(label: str, app: ASGIApp, address: str, grace_seconds: float) -> AsyncIterator[Serving]:
+    """Serve `app` at `address` until the block ends, then let answers go on for at most `grace_seconds`.
+
+    Raises StartError when the address is taken.
+    """
+    listening = _listen(label, address)
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(grace_seconds),
+    )
+    server = _Server(config)
+    # Who connects before it runs waits in the socket's queue.
+    task = asyncio.create_task(server.serve([listening]))
+    host, port = address.rpartition(":")[0], listening.getsockname()[1]
+    serving = Serving(label, (Endpoint(f"{label} HTTP", f"{host}:{port}"),))
+    task.add_done_callback(lambda _: serving.ended.set())
+    try:
+        yield serving
+    finally:
+        server.should_exit = True
+        await task
+        listening.close()
+
+
+def _listen(label: str, address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
+    except OSError as error:
+        raise StartError(f"{label} cannot listen on {address}: {error.strerror}.") from error

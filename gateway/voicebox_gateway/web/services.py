@@ -1,0 +1,43 @@
+"""The services behind, and on whose behalf they are asked."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import grpc
+from voicebox.asr.v1 import asr_pb2_grpc
+from voicebox.models.v1 import models_pb2_grpc
+from voicebox.openai.v1 import openai_pb2_grpc
+from voicebox_kit import principal, request_id
+from voicebox_kit.server import OPTIONS
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Stubs of tts and asr."""
+
+    speech: "openai_pb2_grpc.OpenAiSpeechServiceAsyncStub"  # it stands in the stubs for types alone
+    recognition: "asr_pb2_grpc.SpeechToTextServiceAsyncStub"
+    models: "tuple[models_pb2_grpc.ModelServiceAsyncStub, ...]"
+
+
+@asynccontextmanager
+async def connected(tts_address: str, asr_address: str) -> AsyncIterator[Services]:
+    """The stubs, until the block ends. The services may start before or after."""
+    async with (
+        grpc.aio.insecure_channel(tts_address, options=OPTIONS) as tts,
+        grpc.aio.insecure_channel(asr_address, options=OPTIONS) as asr,
+    ):
+        yield Services(
+            cast("openai_pb2_grpc.OpenAiSpeechServiceAsyncStub", openai_pb2_grpc.OpenAiSpeechServiceStub(tts)),
+            cast("asr_pb2_grpc.SpeechToTextServiceAsyncStub", asr_pb2_grpc.SpeechToTextServiceStub(asr)),
+            tuple(cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(channel)) for channel in (tts, asr)),
+        )
+
+
+def metadata(headers: Mapping[str, str]) -> Metadata:
+    """What a request's headers say of who asks, for the services; the gateway drops what strangers claim."""
+    return tuple((name, headers[name]) for name in (request_id.HEADER, principal.HEADER) if name in headers)

@@ -1,0 +1,28 @@
+"""Every variable that `web` reads, with its default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from voicebox_kit import server, variables
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where `web` listens, whom it asks, and how many Realtime sessions it holds at once. Addresses are `host:port`."""
+
+    address: str
+    tts_address: str
+    asr_address: str
+    max_sessions: int
+    grace_seconds: float
+
+
+def read(env: Mapping[str, str]) -> Settings:
+    """The settings that `env` asks for. Raises StartError naming the variable that does not fit."""
+    return Settings(
+        address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
+        tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
+        asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+        max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),
+        grace_seconds=server.grace_seconds(env),
+    )

@@ -1,0 +1,1 @@
+"""A bridge from the Wyoming protocol, which Home Assistant speaks, to the tts and asr services."""

@@ -1,0 +1,85 @@
+"""Puts the Wyoming bridge together."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import grpc
+from voicebox_kit.errors import Exhausted, StartError
+from voicebox_kit.server import OPTIONS, Endpoint, Serving
+
+from . import events, failures, services
+from .events import MAX_HEADER_BYTES
+from .services import Services
+from .session import Session
+from .settings import Settings, read
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
+    """Serve Wyoming as a client of tts and asr, which may start before or after it.
+
+    Raises StartError when a variable does not fit or the address is taken.
+    """
+    settings = read(env)
+    async with (
+        grpc.aio.insecure_channel(settings.tts_address, options=OPTIONS) as tts,
+        grpc.aio.insecure_channel(settings.asr_address, options=OPTIONS) as asr,
+    ):
+        sessions = Sessions(services.over(tts, asr), settings)
+        server = await _listen(sessions, settings.address)
+        try:
+            address = _host_and_port(server)
+            log.info("wyoming serves on %s", address)
+            yield Serving("wyoming", (Endpoint("wyoming", address),))
+        finally:
+            server.close()
+            await sessions.finish(settings.grace_seconds)
+            log.info("wyoming stopped")
+
+
+class Sessions:
+    """The peers that are connected now, as many as the settings allow."""
+
+    def __init__(self, services: Services, settings: Settings) -> None:
+        self._services, self._settings = services, settings
+        self._running: dict[asyncio.Task[None], Session] = {}
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin a session, or tell the peer that there is no room."""
+        most = self._settings.max_connections
+        if len(self._running) >= most:
+            writer.write(events.write(failures.event(Exhausted("TOO_MANY_CONNECTIONS", f"All {most} connections are taken."))))
+            writer.close()
+            return
+        session = Session(reader, writer, self._services, self._settings)
+        task = asyncio.create_task(session.run())
+        self._running[task] = session
+        task.add_done_callback(self._running.pop)
+
+    async def finish(self, grace_seconds: float) -> None:
+        """Let the answers that are being made go on for at most `grace_seconds`."""
+        running = dict(self._running)
+        for session in running.values():
+            session.finish()
+        if running:
+            await asyncio.wait(running, timeout=grace_seconds)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _listen(sessions: Sessions, address: str) -> asyncio.Server:
+    host, _, port = address.rpartition(":")
+    try:
+        return await asyncio.start_server(sessions.accept, host.strip("[]"), int(port), limit=MAX_HEADER_BYTES)
+    except OSError as error:
+        raise StartError(f"wyoming cannot listen on {address}: is another server running there?") from error
+
+
+def _host_and_port(server: asyncio.Server) -> str:
+    host, port = server.sockets[0].getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

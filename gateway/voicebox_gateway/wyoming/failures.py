@@ -1,0 +1,40 @@
+"""Tells the peer what went wrong, as Wyoming's error event: a sentence, and our stable reason as the code."""
+
+import logging
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from voicebox_kit.errors import VoiceboxError
+from voicebox_kit.status import DETAILS_HEADER
+
+from .events import Event
+
+log = logging.getLogger(__name__)
+
+
+def event(error: Exception) -> Event:
+    """The error event. What is no error of the peer, of a service or of time is a bug: the log tells of it, the event does not."""
+    match error:
+        case VoiceboxError():
+            return _event(error.sentence, error.reason)
+        case grpc.aio.AioRpcError():
+            return _event(error.details() or "The service does not answer.", _reason(error))
+        case TimeoutError():
+            return _event("The connection was idle, or the answer took, for longer than may be.", "TOO_SLOW")
+        case _:
+            log.error("a session broke", exc_info=error)
+            return _event("internal error", "INTERNAL")
+
+
+def _event(sentence: str, reason: str) -> Event:
+    return Event("error", {"text": sentence, "code": reason})
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    """The reason that the service tells, or gRPC's code where it tells none."""
+    metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
+    packed = dict(metadata).get(DETAILS_HEADER, b"")
+    info = error_details_pb2.ErrorInfo()
+    details = status_pb2.Status.FromString(packed).details
+    return str(info.reason) if any(detail.Unpack(info) for detail in details) else error.code().name

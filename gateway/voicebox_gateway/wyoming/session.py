@@ -1,0 +1,186 @@
+"""One peer's connection: requests in, one answer at a time, events out.
+
+Every error is told by an error event and ends the connection: Home Assistant knows no error events and would wait for sound or a transcript
+that never comes. It opens a connection for each request.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from voicebox_kit.errors import InvalidField
+
+from . import events, failures, fields, hearing, speaking
+from .events import Event
+from .fields import Data
+from .info import describe
+from .services import Services
+from .settings import Settings
+
+LAST_WORDS_SECONDS = 2.0
+"""How long a peer that still sends may do so before it is cut off: closed at once, it would lose our last event."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What may follow a request: parts until the end. One part at most waits, so that a fast peer is held back."""
+
+    part: str
+    end: str
+    read: Callable[[Event], Any]
+    queue: asyncio.Queue[Any] = field(default_factory=partial(asyncio.Queue, 1))
+
+    async def parts(self) -> AsyncIterator[Any]:
+        """The parts as they come, until None."""
+        while (part := await self.queue.get()) is not None:
+            yield part
+
+
+class Session:
+    """Heeds a peer until it leaves, errs or is idle for too long."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, services: Services, settings: Settings) -> None:
+        self._reader, self._writer = reader, writer
+        self._services, self._settings = services, settings
+        self._task: asyncio.Task[None] | None = None
+        self._turn: asyncio.Task[None] | None = None
+        self._intake: Intake | None = None
+        self._asked: Data = {}
+        self._is_last_turn = False
+
+    async def run(self) -> None:
+        """The whole connection. Cancelled, it ends at once."""
+        self._task = asyncio.current_task()
+        try:
+            async with asyncio.TaskGroup() as turns:
+                await self._heed_all(turns)
+        except* ConnectionError:
+            pass  # the peer has gone
+        except* Exception as failed:
+            await self._refuse(_first(failed))
+        finally:
+            await self._close()
+
+    def finish(self) -> None:
+        """Answer what was begun, and take no more requests."""
+        self._is_last_turn = True
+        if self._task and not self._is_busy:
+            self._task.cancel()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._turn is not None and not self._turn.done()
+
+    async def _heed_all(self, turns: asyncio.TaskGroup) -> None:
+        while (event := await self._next_event()) is not None:
+            await self._heed(event, turns)
+        if self._turn:
+            self._turn.cancel()
+
+    async def _next_event(self) -> Event | None:
+        """While an answer is made the peer may be silent for as long as the turn lasts."""
+        reading = asyncio.ensure_future(events.read(self._reader))
+        try:
+            while True:
+                done, _ = await asyncio.wait([reading], timeout=self._settings.idle_seconds)
+                if done:
+                    return reading.result()
+                if not self._is_busy:
+                    raise TimeoutError
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+    async def _heed(self, event: Event, turns: asyncio.TaskGroup) -> None:
+        match event.type:
+            case "describe":
+                await self._write(await describe(self._services))
+            case "ping":
+                await self._write(Event("pong", {"text": fields.text(event.data, "text") or None}))
+            case "synthesize" if self._intake and self._intake.end == "synthesize-stop":
+                pass  # all of the streamed text once more, for servers that know no streams
+            case "synthesize" | "synthesize-start" | "transcribe" | "audio-start":
+                await self._request(event, turns)
+            case "synthesize-chunk" | "synthesize-stop" | "audio-chunk" | "audio-stop":
+                await self._follow(event)
+            case _:
+                pass  # Wyoming asks servers to drop what they do not know
+
+    async def _request(self, event: Event, turns: asyncio.TaskGroup) -> None:
+        """Begin an answer, once the one before it is given."""
+        if self._intake:
+            raise InvalidField(event.type, f"{event.type} must wait for {self._intake.end}.", "OUT_OF_ORDER")
+        if self._turn:
+            await asyncio.wait([self._turn])
+        if event.type == "transcribe":
+            self._asked = event.data
+        else:
+            self._turn = turns.create_task(self._answer(self._answers(event)))
+
+    def _answers(self, event: Event) -> AsyncGenerator[Event]:
+        seconds = self._settings.turn_seconds
+        match event.type:
+            case "synthesize":
+                return speaking.speak(event.data, self._services, seconds)
+            case "synthesize-start":
+                self._intake = Intake("synthesize-chunk", "synthesize-stop", speaking.piece)
+                return speaking.converse(event.data, self._intake.parts(), self._services, seconds)
+            case _:
+                sound = hearing.form(event.data)
+                asked, self._asked = self._asked, {}
+                self._intake = Intake("audio-chunk", "audio-stop", partial(hearing.samples, sound))
+                return hearing.hear(asked, sound, self._intake.parts(), self._services, seconds)
+
+    async def _follow(self, event: Event) -> None:
+        """Hand on a part of the request, or its end."""
+        intake = self._intake
+        if intake is None or event.type not in (intake.part, intake.end):
+            first = "audio-start" if event.type.startswith("audio") else "synthesize-start"
+            raise InvalidField(event.type, f"{event.type} must come after {first}.", "OUT_OF_ORDER")
+        if event.type == intake.part:
+            await intake.queue.put(intake.read(event))
+        else:
+            self._intake = None
+            await intake.queue.put(None)
+
+    async def _answer(self, answers: AsyncGenerator[Event]) -> None:
+        async with asyncio.timeout(self._settings.turn_seconds), aclosing(answers):
+            async for event in answers:
+                await self._write(event)
+        if self._is_last_turn and self._task:
+            self._task.cancel()
+
+    async def _write(self, event: Event) -> None:
+        """Raises TimeoutError when the peer does not read, OSError when it has gone."""
+        self._writer.write(events.write(event))
+        async with asyncio.timeout(self._settings.idle_seconds):
+            await self._writer.drain()
+
+    async def _refuse(self, error: Exception) -> None:
+        """Tell the error, then read and forget what the peer still sends until it has seen the end."""
+        with suppress(OSError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                self._writer.write(events.write(failures.event(error)))
+                self._writer.write_eof()
+                while await self._reader.read(events.MAX_HEADER_BYTES):
+                    pass
+
+    async def _close(self) -> None:
+        """Close once all is sent; what a peer does not read is dropped soon."""
+        self._writer.close()
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._writer.wait_closed()
+        except OSError:
+            self._writer.transport.abort()
+        except asyncio.CancelledError:
+            self._writer.transport.abort()
+            raise
+
+
+def _first(failed: ExceptionGroup[Exception]) -> Exception:
+    error = failed.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error
