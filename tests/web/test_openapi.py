@@ -77,9 +77,9 @@ def test_the_page_names_every_operation_and_loads_nothing(document, http):
     ElementTree.fromstring(re.sub(r"<!doctype html>|<meta[^>]*>", "", answer.text).replace("<br>", "<br/>"))
 
 
-def test_a_generated_request_never_meets_a_server_error(running):
+def test_a_generated_request_never_meets_a_server_error(running, tmp_path):
     python = sdk_environment("schemathesis", SCHEMATHESIS)
     command = [python.with_name("st"), "run", f"http://{running.gateway}/openapi.json", "--checks", "not_a_server_error"]
     bounds = ["--max-examples", EXAMPLES, "--seed", "1", "--phases", "fuzzing", "--generation-database", "none", "--request-timeout", "60"]
-    done = subprocess.run([*command, *bounds, "--no-color"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *bounds, "--no-color"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
