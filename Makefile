@@ -14,7 +14,7 @@ run-apart: .venv/run.stamp  ## The same, one process for each service
 	@trap 'trap "" INT TERM; kill -TERM $$(jobs -p) 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
 
 models: .venv/run.stamp  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others
-	@$(BIN)/python -m voicebox_models.fetch voicebox.asr.engines $(MODELS)
+	@$(BIN)/python -m voicebox_models.fetch voicebox.tts.engines,voicebox.asr.engines $(MODELS)
 
 demo: .venv/dev.stamp  ## A profile, speech in its voice, and what the recogniser hears
 	@$(BIN)/python -m demo

@@ -102,14 +102,18 @@ def _default(families: Mapping[str, Family[E]], wish: Wish, setup: Setup) -> Def
 
 
 def _best(families: Mapping[str, Family[E]]) -> Default[E]:
-    """The first family's model that is here."""
+    """The first family's model that is here and suits this machine; one that does not suit it before none."""
     passed_over: list[str] = []
+    last: E | None = None
     for name, family in families.items():
-        if engine := _first_present(family):
-            why = f"no model of {' and '.join(passed_over)} is here" if passed_over else "it is the best one here"
-            return Default(engine, f"It is used when no other is named: {why}.")
-        passed_over.append(name)
-    raise StartError(f"No model of {', '.join(passed_over)} is here: `make models` fetches one.")
+        engine = _first_present(family)
+        if engine and not family.drawback:
+            return Default(engine, f"It is used when no other is named: {'; '.join(passed_over) or 'it is the best one here'}.")
+        passed_over.append(f"{name} is not, {family.drawback}" if engine else f"no model of {name} is here")
+        last = last or engine
+    if last:
+        return Default(last, f"It is used when no other is named, since no other is here: {'; '.join(passed_over)}.")
+    raise StartError(f"No model of {', '.join(families)} is here: `make models` fetches one.")
 
 
 def _first_present(family: Family[E]) -> E | None:

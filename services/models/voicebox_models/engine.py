@@ -1,6 +1,6 @@
 """What a model is, and what an engine that runs one can do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -79,6 +79,8 @@ class Setup:
     """A model elsewhere, which the person named by its folder. It is called `{engine}/{the folder's name}`, and comes first."""
     hub: Hub = field(default_factory=Hub)
     """Where models are fetched from."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What else the service's settings tell its engines, by names that both know."""
 
 
 class Family(Protocol[E_co]):
@@ -90,5 +92,9 @@ class Family(Protocol[E_co]):
     def engine(self, model: str) -> E_co | None:
         """The one that runs `{engine}/{model}`, present or not; None when there can be no such model."""
 
-    def recommended(self) -> E_co:
-        """The one to fetch for this machine when a person names none."""
+    def recommended(self) -> E_co | None:
+        """The one to fetch for this machine when a person names none; None when this machine should fetch none."""
+
+    @property
+    def drawback(self) -> str:
+        """Why it should not be chosen by itself on this machine, as in "there is no GPU for it"; empty when it may be."""

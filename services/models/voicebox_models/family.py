@@ -11,6 +11,8 @@ E = TypeVar("E", bound=Loadable)
 class Only(Generic[E]):
     """The family of an engine that has one model."""
 
+    drawback = ""
+
     def __init__(self, engine: E) -> None:
         self._engine = engine
 

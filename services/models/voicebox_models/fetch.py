@@ -18,14 +18,14 @@ from .progress import Progress, Report
 def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
     """Fetch what the arguments name; the exit code. Everything that people are told goes to `out`."""
     parser = ArgumentParser(prog="python -m voicebox_models.fetch", description="Fetches models, or checks those that are here.")
-    parser.add_argument("group", help="an entry-point group of engines, as in voicebox.asr.engines")
+    parser.add_argument("groups", type=_names, help="entry-point groups of engines, by comma, as in voicebox.asr.engines")
     parser.add_argument("models", nargs="*", help="names, as in models/whisper/small; without one, what suits this machine")
     words = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=out)
     setup = Setup("auto", "auto", settings.models_folder(env), hub=settings.hub(env))
     try:
-        families = installed(words.group, setup)
-        engines = [_engine(families, name) for name in words.models] or [family.recommended() for family in families.values()]
+        families = {name: family for group in words.groups for name, family in installed(group, setup).items()}
+        engines = [_engine(families, name) for name in words.models] or _recommended(families)
         for engine in engines:
             _fetch(engine, setup, out)
     except (StartError, VoiceboxError) as error:
@@ -35,6 +35,15 @@ def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
         print("Stopped. What was fetched is kept, and the next time goes on from there.", file=out)
         return 130
     return 0
+
+
+def _names(listed: str) -> list[str]:
+    return listed.split(",")
+
+
+def _recommended(families: Mapping[str, Family[Loadable]]) -> list[Loadable]:
+    """What suits this machine; a family that it should fetch nothing of has none."""
+    return [engine for family in families.values() if (engine := family.recommended())]
 
 
 def _engine(families: Mapping[str, Family[Loadable]], name: str) -> Loadable:

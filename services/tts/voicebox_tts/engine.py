@@ -1,9 +1,9 @@
 """What a text-to-speech engine is."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ class Capability(StrEnum):
     SPEED = "SPEED"
     PITCH = "PITCH"
     SEED = "SEED"
+    VOICE_DESIGN = "VOICE_DESIGN"
 
 
 class Gender(StrEnum):
@@ -73,11 +74,15 @@ class Phoneme:
 
 @dataclass(frozen=True)
 class Speech:
-    """A piece of audio, with the words and phonemes that begin in it or later and were not told yet."""
+    """A piece of audio, with the words and phonemes that begin in it or later and were not told yet.
+
+    `warnings` are sentences for people on what went wrong while it was made.
+    """
 
     samples: Samples
     words: tuple[Word, ...] = ()
     phonemes: tuple[Phoneme, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,21 @@ class Reference:
     samples: Samples = field(repr=False)
     sample_rate_hz: int
     transcript: str = ""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A voice in words: "a calm old man with a deep voice". The seed chooses one of those that fit."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A voice prompt in a form that can be stored: arrays and strings, by names of the engine's choice."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    facts: Mapping[str, str]
 
 
 class VoicePrompt(Protocol):
@@ -119,7 +139,7 @@ class Session(Protocol):
 
 
 class Engine(Loadable, Protocol):
-    """A family of voices. Blocking, thread-safe, and knows nothing of gRPC or asyncio. Its entry point is called with the device's name."""
+    """A model that speaks. Blocking, thread-safe, and knows nothing of gRPC or asyncio."""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -127,13 +147,25 @@ class Engine(Loadable, Protocol):
 
     @property
     def default_voice(self) -> str:
-        """The name of the voice that speaks when none is named."""
+        """The name of the voice that speaks when none is named; empty when it has none of its own."""
 
     def voices(self) -> Sequence[Voice]:
-        """Its voices, default first. Loads it when that is needed to know them."""
+        """Its voices, default first; none when it only follows recordings or descriptions.
+
+        Loads it when that is needed to know them, and raises StartError when it cannot.
+        """
 
     def prompt(self, reference: Reference) -> VoicePrompt:
         """Compute a voice prompt from a recording: seconds of work. InvalidField("reference") when it holds too little speech."""
 
-    def open(self, voice: str | VoicePrompt, style: Style, seed: int) -> Session:
-        """Begin a stream in a built-in voice, by name, or in a prompt's. The same arguments and sentences give the same samples."""
+    def pack(self, prompt: VoicePrompt) -> Packed:
+        """One of its prompts, to be stored."""
+
+    def unpack(self, packed: Packed) -> VoicePrompt:
+        """The prompt that was packed by this model, in this or another process; ValueError when it is none."""
+
+    def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> Session:
+        """Begin a stream in a built-in voice, by name, in a prompt's, or, with VOICE_DESIGN, in one that is described.
+
+        The same arguments and sentences give the same samples. NotFound("voice") for a name that it has not.
+        """

@@ -11,7 +11,7 @@ import soxr
 from numpy.typing import NDArray
 from voicebox_kit.errors import InvalidField
 
-from .engine import Reference, Samples
+from .engine import Packed, Reference, Samples
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +58,21 @@ class LikenessPrompt:
     def size_bytes(self) -> int:
         """Python floats in a tuple are 32 bytes each."""
         return 200 + 32 * len(self.taps)
+
+
+def pack_likeness(prompt: LikenessPrompt) -> Packed:
+    """A likeness in a form that can be stored."""
+    shift = np.array([prompt.shift.pitch, prompt.shift.spread])
+    return Packed({"shift": shift, "taps": np.array(prompt.taps)}, {"base_voice": prompt.base_voice})
+
+
+def unpack_likeness(packed: Packed) -> LikenessPrompt:
+    """What was packed; ValueError when it is no likeness."""
+    try:
+        pitch, spread = packed.arrays["shift"].tolist()
+        return LikenessPrompt(packed.facts["base_voice"], Shift(pitch, spread), tuple(packed.arrays["taps"].tolist()))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"It is no likeness: {error}.") from error
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model, Report
+from voicebox_models.engine import Model, Report, Setup
+from voicebox_models.family import Only
 
-from ..engine import Capability, Gender, Reference, Samples, Speech, Style, Voice, VoicePrompt
+from ..engine import Capability, Description, Gender, Packed, Reference, Samples, Speech, Style, Voice, VoicePrompt
 from ..languages import canonical, covers, most_specific
-from ..likeness import Colour, LikenessPrompt, Shift, approximate
+from ..likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
 from ..text import has_something_to_say, sentences
 from .espeak_pool import STOP_SECONDS, EspeakPool, EspeakProcess
 from .espeak_words import WordTimeline
@@ -31,6 +32,11 @@ Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%."""
 
 _DEFAULT_VOICE, _FEMALE_VOICE = "en-us", "en-us+f2"
 _LIKENESS_VOICES_HZ = {_DEFAULT_VOICE: 102.0, _FEMALE_VOICE: 197.0}
+
+
+def family(setup: Setup) -> Only["EspeakEngine"]:
+    """espeak, on the processor."""
+    return Only(EspeakEngine(setup.device))
 
 
 class EspeakEngine:
@@ -93,7 +99,16 @@ class EspeakEngine:
         """An approximate likeness, in a fifth of a second; InvalidField("reference") when it holds too little speech."""
         return approximate(reference, _LIKENESS_VOICES_HZ, self.voices()[0].sample_rate_hz, self._render)
 
-    def open(self, voice: str | VoicePrompt, style: Style, seed: int) -> "EspeakSession":
+    def pack(self, prompt: VoicePrompt) -> Packed:
+        """A likeness, to be stored."""
+        assert isinstance(prompt, LikenessPrompt)
+        return pack_likeness(prompt)
+
+    def unpack(self, packed: Packed) -> LikenessPrompt:
+        """What was packed; ValueError when it is no likeness."""
+        return unpack_likeness(packed)
+
+    def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "EspeakSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what espeak-ng cannot do."""
         pool = self._loaded_pool()
         prompt = voice if isinstance(voice, LikenessPrompt) else None

@@ -11,10 +11,11 @@ from queue import SimpleQueue
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model, Report
+from voicebox_models.engine import Model, Report, Setup
+from voicebox_models.family import Only
 
-from ..engine import Capability, Gender, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
-from ..likeness import Colour, LikenessPrompt, Shift, approximate
+from ..engine import Capability, Description, Gender, Packed, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
+from ..likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
 from .flite_library import Features, Flite, RandomState, SpokenWord, open_library
 from .flite_text import Piece, pieces
 from .turns import Place, Turns
@@ -43,6 +44,11 @@ _PITCH = {"slt": _Pitch(27.0), "rms": _Pitch(24.0, moves=False), "awb": _Pitch(2
 """rms takes its pitch from a model of accents (SPAM) after the place where the others take these values."""
 _LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
 """The statistical voices whose pitch moves, with the median pitch that is heard of them."""
+
+
+def family(setup: Setup) -> Only["FliteEngine"]:
+    """flite, on the processor."""
+    return Only(FliteEngine(setup.device))
 
 
 class FliteEngine:
@@ -91,7 +97,16 @@ class FliteEngine:
         """An approximate likeness, in half a second; InvalidField("reference") when it holds too little speech."""
         return approximate(reference, _LIKENESS_VOICES_HZ, _RATE_HZ, self._render)
 
-    def open(self, voice: str | VoicePrompt, style: Style, seed: int) -> "FliteSession":
+    def pack(self, prompt: VoicePrompt) -> Packed:
+        """A likeness, to be stored."""
+        assert isinstance(prompt, LikenessPrompt)
+        return pack_likeness(prompt)
+
+    def unpack(self, packed: Packed) -> LikenessPrompt:
+        """What was packed; ValueError when it is no likeness."""
+        return unpack_likeness(packed)
+
+    def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "FliteSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what flite cannot do."""
         prompt = voice if isinstance(voice, LikenessPrompt) else None
         chosen = _voice(prompt.base_voice if prompt else str(voice))
