@@ -17,7 +17,6 @@ from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Engine, Heard, Options, Samples, VoiceDetection, Word
 from voicebox_asr.reading import FILE_ENDPOINTING, UtteranceReader
 from voicebox_asr.segmentation import Segmenter
-from voicebox_kit import plugins
 from voicebox_models.engine import Model, Report
 from voicebox_models.family import Only
 from voicebox_sound.pcm import to_s16le
@@ -60,9 +59,10 @@ def word_errors(said: list[str], heard: list[str]) -> int:
 @pytest.fixture(scope="session")
 def spoken() -> Samples:
     """Two sentences of synthetic speech with a second of silence before, between and after, 16 kHz."""
-    engine = plugins.load("voicebox.tts.engines", "flite")()
     from voicebox_tts.engine import Style
+    from voicebox_tts.engines.flite import FliteEngine
 
+    engine = FliteEngine()
     pieces = [silence(1.0)]
     for sentence in SENTENCES:
         session = engine.open("slt", Style(), 1)

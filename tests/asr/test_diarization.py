@@ -228,8 +228,9 @@ def engine() -> SpeakerEngine:
 def synthetic() -> dict[str, Samples]:
     """Twenty seconds of each of flite's voices, equally loud."""
     from voicebox_tts.engine import Style
+    from voicebox_tts.engines.flite import FliteEngine
 
-    tts = plugins.load("voicebox.tts.engines", "flite")()
+    tts = FliteEngine()
     sounds = {}
     for voice in ("slt", "rms", "kal16"):
         session = tts.open(voice, Style(), 1)

@@ -13,7 +13,6 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Jsgf, Options, Passage, Phrases, Samples
 from voicebox_asr.engines.pocketsphinx import PocketsphinxEngine
 from voicebox_asr.engines.pocketsphinx_grammar import searched
-from voicebox_kit import plugins
 from voicebox_kit.errors import InvalidField
 
 from .conftest import wav
@@ -30,8 +29,9 @@ Say = Callable[..., Samples]
 def say() -> Say:
     """say(text, voice="slt"): synthetic speech at 16 kHz between silences of 0.5 s."""
     from voicebox_tts.engine import Style
+    from voicebox_tts.engines.flite import FliteEngine
 
-    tts = plugins.load("voicebox.tts.engines", "flite")()
+    tts = FliteEngine()
     pause = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
 
     @cache

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
-from voicebox_kit import plugins
 
 SENTENCE = "The weather is very nice today."
 SILENCE = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
@@ -13,8 +12,9 @@ SILENCE = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
 def speech() -> Samples:
     """A sentence about the weather, with half a second of silence before and after, 16 kHz."""
     from voicebox_tts.engine import Style
+    from voicebox_tts.engines.flite import FliteEngine
 
-    session = plugins.load("voicebox.tts.engines", "flite")().open("slt", Style(), 1)
+    session = FliteEngine().open("slt", Style(), 1)
     pieces = [piece.samples for piece in session.speak(SENTENCE)]
     session.close()
     return np.concatenate([SILENCE, *pieces, SILENCE])

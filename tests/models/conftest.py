@@ -80,6 +80,7 @@ class FakeFamily:
 
     def __init__(self, *listed: FakeEngine) -> None:
         self.listed = listed
+        self.drawback = ""
         self.made: list[str] = []
 
     def engines(self) -> tuple[FakeEngine, ...]:

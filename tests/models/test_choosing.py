@@ -64,6 +64,24 @@ def test_auto_takes_the_best_engine_whose_model_is_here_and_says_so(chosen, big,
     assert "best one here" in chosen().default.reason
 
 
+def test_auto_passes_over_what_does_not_suit_this_machine_unless_nothing_else_is_here(chosen, big, small):
+    big.listed[0].present, big.drawback = True, "there is no GPU for it"
+    assert chosen().default.engine.model.name == "small/only"
+    assert chosen().default.reason == "It is used when no other is named: big is not, there is no GPU for it."
+    small.listed[0].present = False
+    default = chosen().default
+    assert default.engine.model.name == "another/1"
+    assert default.reason.endswith("big is not, there is no GPU for it; no model of small is here.")
+
+
+def test_what_does_not_suit_this_machine_is_better_than_nothing(install, big):
+    big.listed[0].present, big.drawback = True, "there is no GPU for it"
+    install(big=lambda setup: big)
+    default = choose(GROUP, Wish(), Setup("auto", "auto", Path()), PREFERRED).default
+    assert default.engine is big.listed[0]
+    assert "since no other is here: big is not, there is no GPU for it" in default.reason
+
+
 def test_auto_serves_all_that_is_installed_best_first(chosen):
     assert names(chosen()) == ["big", "small", "another"]
 

@@ -35,6 +35,19 @@ def test_what_suits_the_machine_is_fetched_when_nothing_is_named(fetch, family):
     assert family.listed[0].downloads == 1
 
 
+def test_a_family_may_have_nothing_for_this_machine(fetch, family):
+    family.recommended = lambda: None
+    assert fetch() == (0, "")
+
+
+def test_several_groups_are_searched(family, tmp_path):
+    out = io.StringIO()
+    assert main(["nobody.engines,fake.engines", "best"], {"VOICEBOX_MODELS": str(tmp_path)}, out) == 1
+    assert "No engine of nobody.engines can be used" in out.getvalue()
+    assert main(["fake.engines,fake.engines", "best"], {"VOICEBOX_MODELS": str(tmp_path)}, io.StringIO()) == 0
+    assert [engine.downloads for engine in family.listed] == [0, 1]
+
+
 @pytest.mark.parametrize("name", ["models/big/best", "big/best", "best"])
 def test_a_named_model_is_fetched(fetch, family, name):
     assert fetch(name)[0] == 0

@@ -72,7 +72,7 @@ class Models(Generic[E]):
     @asynccontextmanager
     async def use(self, engine: E) -> AsyncGenerator[None]:
         """Load an engine if it is not loaded, and keep it from being unloaded until the block ends. Raises as `load`."""
-        self._require_files(engine)
+        self.require_files(engine)
         async with self._loading.use(engine):
             yield
 
@@ -82,8 +82,13 @@ class Models(Generic[E]):
         Raises Precondition("MODEL_ABSENT") when its files are not here, Exhausted("MODEL_MEMORY") when it does not fit beside what
         is in use, and Unavailable("MODEL_NOT_LOADED") when it cannot be loaded.
         """
-        self._require_files(engine)
+        self.require_files(engine)
         await self._loading.load(engine)
+
+    def require_files(self, engine: E) -> None:
+        """Precondition("MODEL_ABSENT") when an engine's files are not here."""
+        if not engine.loaded and not engine.present:
+            raise Precondition("MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}")
 
     async def load_default(self) -> None:
         """Load the default engine; StartError when it cannot be."""
@@ -129,10 +134,6 @@ class Models(Generic[E]):
         if failure := self._loading.failure(engine):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
-
-    def _require_files(self, engine: E) -> None:
-        if not engine.loaded and not engine.present:
-            raise Precondition("MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}")
 
     def _absence(self, engine: E) -> str:
         if progress := self._downloads.progress(engine):

@@ -1,9 +1,7 @@
 """Puts the tts service together: the only place where its parts meet."""
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import resources
@@ -15,18 +13,20 @@ from voicebox.foreign.riva import riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
-from voicebox_kit import plugins
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
-from voicebox_models.family import Only
-from voicebox_models.models import Default, Models
+from voicebox_models.choosing import Chosen, choose
+from voicebox_models.engine import Setup
+from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
 from voicebox_sound.decoder import open_decoder
 
 from .casting import Casting
 from .catalog import Catalog
+from .check import SpeechCheck
+from .design import Designer
 from .engine import Engine
 from .google import GOOGLE_SERVICE, GoogleSpeechServicer
 from .history import History
@@ -41,10 +41,15 @@ from .synthesis import Synthesizer
 
 ENGINES = "voicebox.tts.engines"
 NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiSpeechService", RIVA_SERVICE, GOOGLE_SERVICE)
+PREFERRED = ("qwen3", "pocket", "flite", "espeak")
+"""The engines that TTS_ENGINE=auto tries first: the first one that has a model here and suits the machine is the default."""
+
+BATCHED_STREAMS = {"qwen3": 64}
+"""Utterances that are made at once, when TTS_STREAMS leaves it open, by an engine that makes them together; STREAMS by the others."""
+STREAMS = 16
+
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
-
-log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -52,19 +57,30 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The tts service, serving until the block ends."""
     settings = Settings.read(env)
     registry = CollectorRegistry()
-    engines: list[Engine] = [plugins.load(ENGINES, settings.engine)(settings.device)]
-    engines += [plugins.load(ENGINES, name)("auto") for name in settings.more_engines]
-    with own_folder(settings.spool, "tts"), ThreadPoolExecutor(settings.streams + 4, thread_name_prefix="tts") as executor:
+    options = {"chunk_frames": settings.chunk_frames, "streams": str(settings.streams)}
+    setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
+    chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
+    streams = settings.streams or BATCHED_STREAMS.get(chosen.default.engine.name, STREAMS)
+    with (
+        own_folder(settings.spool, "tts"),
+        ThreadPoolExecutor(streams + 4, thread_name_prefix="tts") as executor,
+        ThreadPoolExecutor(4, "models") as model_executor,
+    ):
+        models = Models("tts", chosen.families, chosen.default, model_executor, registry, settings.model_limits)
         spool = _open_spool(settings)
-        async with grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel, open_decoder() as decoder:
-            models = Models("tts", [Only(engine) for engine in engines], Default(engines[0]), executor, registry)
+        async with (
+            models.running(),
+            grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
+            grpc.aio.insecure_channel(settings.asr_address, CHANNEL_OPTIONS) as asr_channel,
+            open_decoder() as decoder,
+        ):
             catalog = Catalog(channel)
-            roster = Roster(models, executor)
+            roster = Roster(models)
             prompts = Prompts(catalog, decoder, executor, settings.prompt_cache_bytes, registry)
             history = History(spool, catalog, executor, registry)
-            permits = Permits(settings.streams, settings.queue, registry)
-            synthesizer = Synthesizer(Casting(roster, prompts), history, permits, executor, registry)
-            speech = TextToSpeechServicer(synthesizer, roster, settings)
+            permits = Permits(streams, settings.queue, registry)
+            synthesizer = Synthesizer(Casting(models, roster, prompts), history, SpeechCheck(asr_channel), permits, executor, registry)
+            speech = TextToSpeechServicer(synthesizer, Designer(models, roster, permits, executor), roster, settings)
             service = Service(
                 names=NAMES,
                 contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
@@ -78,17 +94,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     GoogleSpeechServicer(speech, roster),
                     ModelServicer(models),
                 ),
-                load=partial(_load, models.default, executor),
+                load=models.load_default,
                 registry=registry,
             )
-            try:
-                async with history.delivering():
-                    async with serving("tts", service, settings.grace_seconds) as running:
-                        yield running
-                    await permits.idle()  # streams that the grace cut short still keep their records
-            finally:
-                for engine in engines:
-                    await asyncio.get_running_loop().run_in_executor(executor, engine.unload)
+            async with history.delivering():
+                async with serving("tts", service, settings.grace_seconds) as running:
+                    yield running
+                await permits.idle()  # streams that the grace cut short still keep their records
 
 
 def _open_spool(settings: Settings) -> Spool:
@@ -111,8 +123,3 @@ def _register(
     riva_tts_pb2_grpc.add_RivaSpeechSynthesisServicer_to_server(riva, server)
     texttospeech_v1_pb2_grpc.add_TextToSpeechServicer_to_server(google, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
-
-
-async def _load(engine: Engine, executor: Executor) -> None:
-    await asyncio.get_running_loop().run_in_executor(executor, engine.load)
-    log.info("engine %s is loaded on %s, model %s, voice %s", engine.name, engine.device, engine.model.name, engine.default_voice)

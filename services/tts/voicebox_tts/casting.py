@@ -1,11 +1,14 @@
 """Finds who speaks a job: engine, voice or prompt, and whether they can do what is asked."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from voicebox_kit.errors import InvalidField
+from voicebox_models.models import Models
 
 from .engine import Capability, Engine, Session, Style, Voice, VoicePrompt
-from .job import NO_DEFAULTS, BuiltIn, Defaults, Job, Profile
+from .job import NO_DEFAULTS, BuiltIn, Defaults, Job, Profile, Recording
 from .prompts import Prompts
 from .roster import Roster
 
@@ -14,10 +17,10 @@ NEUTRAL = Style()
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks: a built-in voice of an engine, or a prompt that follows a profile or recording."""
+    """Who speaks: a built-in voice of an engine, or a prompt that follows a profile or recording, which may move a built-in voice."""
 
     engine: Engine
-    voice: Voice
+    voice: Voice | None
     prompt: VoicePrompt | None
     language: str
     cloning: Capability | None
@@ -26,51 +29,60 @@ class Speaker:
 
     @property
     def voice_name(self) -> str:
-        return f"{self.engine.name}/{self.voice.name}"
+        """`{engine}/{voice}`; empty when no built-in voice has a part in it."""
+        return f"{self.engine.name}/{self.voice.name}" if self.voice else ""
 
     def open(self, style: Style, seed: int) -> Session:
         """Begin a stream of the engine."""
-        return self.engine.open(self.prompt or self.voice.name, style, seed)
+        return self.engine.open(self.prompt or self.voice_name.rpartition("/")[2], style, seed)
 
 
 class Casting:
     """Resolves a job's source by the roster and the prompts."""
 
-    def __init__(self, roster: Roster, prompts: Prompts) -> None:
-        self._roster, self._prompts = roster, prompts
+    def __init__(self, models: Models[Engine], roster: Roster, prompts: Prompts) -> None:
+        self._models, self._roster, self._prompts = models, roster, prompts
 
-    async def cast(self, job: Job, timeout_seconds: float) -> Speaker:
-        """Who speaks the job; NotFound, Precondition, Unavailable or InvalidField when nobody can."""
+    @asynccontextmanager
+    async def cast(self, job: Job, timeout_seconds: float) -> AsyncGenerator[Speaker]:
+        """Who speaks the job, whose model stays loaded until the block ends.
+
+        NotFound, Precondition, Exhausted, Unavailable or InvalidField when nobody can.
+        """
         if isinstance(job.source, BuiltIn):
-            engine, voice = await self._roster.find(job.source.name, job.style.language)
-            speaker = Speaker(engine, voice, None, job.style.language or voice.languages[0], None)
+            engine, voice = await self._roster.find(job.source.name, job.style.language, job.model)
+            _refuse_what_it_cannot(engine, job.style)
+            async with self._models.use(engine):
+                yield Speaker(engine, voice, None, job.style.language or voice.languages[0], None)
         else:
-            speaker = await self._follow(job, timeout_seconds)
-        _refuse_what_it_cannot(speaker.engine, job.style)
-        return speaker
+            engine, cloning = self._roster.follower(job.model)
+            _refuse_what_it_cannot(engine, job.style)
+            async with self._models.use(engine):
+                yield await self._follow(job.source, job, engine, cloning, timeout_seconds)
 
-    async def _follow(self, job: Job, timeout_seconds: float) -> Speaker:
-        engine, _ = await self._roster.find("", job.style.language)
-        cloning = next((c for c in (Capability.CLONING, Capability.CLONING_APPROXIMATE) if c in engine.capabilities), None)
-        if cloning is None:
-            raise InvalidField("voice", f"The engine {engine.name} cannot follow a recording.", "CLONING_UNSUPPORTED")
+    async def _follow(self, source: Profile | Recording, job: Job, engine: Engine, cloning: Capability, timeout_seconds: float) -> Speaker:
         warning = ""
-        if isinstance(job.source, Profile):
-            cached, warning = await self._prompts.of_profile(job.source, engine, job.owner, timeout_seconds)
+        if isinstance(source, Profile):
+            cached, warning = await self._prompts.of_profile(source, engine, job.owner, timeout_seconds)
         else:
-            assert not isinstance(job.source, BuiltIn)
-            cached = await self._prompts.of_recording(job.source, engine)
-        voices = await self._roster.voices(engine)
-        base = next((voice for voice in voices if voice.name == cached.prompt.base_voice), voices[0])
+            cached = await self._prompts.of_recording(source, engine)
+        base = await self._base(engine, cached.prompt)
         return Speaker(
             engine,
             base,
             cached.prompt,
-            job.style.language or base.languages[0],
+            job.style.language or (base.languages[0] if base else ""),
             cloning,
             warnings=(warning,) if warning else (),
             defaults=_honoured(cached.defaults, engine),
         )
+
+    async def _base(self, engine: Engine, prompt: VoicePrompt) -> Voice | None:
+        """The built-in voice that a prompt moves; None when it has one of its own."""
+        if not prompt.base_voice:
+            return None
+        voices = await self._roster.voices(engine)
+        return next((voice for voice in voices if voice.name == prompt.base_voice), voices[0])
 
 
 def _honoured(defaults: Defaults, engine: Engine) -> Defaults:

@@ -149,10 +149,10 @@ class Engine(Loadable, Protocol):
     def default_voice(self) -> str:
         """The name of the voice that speaks when none is named; empty when it has none of its own."""
 
-    def voices(self) -> Sequence[Voice]:
-        """Its voices, default first; none when it only follows recordings or descriptions.
+    def voices(self) -> Sequence[Voice] | None:
+        """Its voices, default first, without loading it; empty when it only follows recordings or descriptions.
 
-        Loads it when that is needed to know them, and raises StartError when it cannot.
+        None when it must be loaded to know them, and is not.
         """
 
     def prompt(self, reference: Reference) -> VoicePrompt:

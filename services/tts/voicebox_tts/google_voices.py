@@ -57,6 +57,7 @@ def _listed(engine: Engine, voice: Voice) -> google.Voice:
 
 
 async def _some(roster: Roster) -> str:
-    voices = await roster.voices(roster.default)
-    names = ", ".join(f"{roster.default.name}/{voice.name}" for voice in voices[:MOST_NAMED])
+    engine, _ = await roster.find("", "")
+    voices = await roster.voices(engine)
+    names = ", ".join(f"{engine.name}/{voice.name}" for voice in voices[:MOST_NAMED])
     return f"There are {names}; ListVoices lists them all, and a profile is named profiles/..."

@@ -45,7 +45,8 @@ NO_DEFAULTS = Defaults()
 class Job:
     """One utterance to make. `sample_rate_hz` 0 is the engine's own; `keep` asks for a record in the history.
 
-    `unset` names what the caller left open of speed, pitch_semitones and seed: a profile's defaults may fill it.
+    `model` is `models/{engine}/{model}`, or empty; `check` asks for the word error rate of what is heard. `unset` names what the caller
+    left open of speed, pitch_semitones and seed: a profile's defaults may fill it.
     """
 
     source: BuiltIn | Profile | Recording
@@ -57,6 +58,8 @@ class Job:
     keep: bool
     ahead_seconds: float
     owner: str
+    model: str = ""
+    check: bool = False
     unset: frozenset[str] = frozenset()
 
     def with_defaults(self, defaults: Defaults) -> "Job":

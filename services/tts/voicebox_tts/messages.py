@@ -9,6 +9,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.durations import to_duration
 from voicebox_sound.encode import Encoding
 
+from .design import DesignedVoice
 from .engine import Capability, Engine, Phoneme, Voice, Word
 from .job import Profile
 from .synthesis import Finished, Started
@@ -62,6 +63,13 @@ def finished(event: Finished) -> tts_pb2.SynthesisFinished:
         synthesis_time=to_duration(event.synthesis_seconds),
         generation=event.generation,
         warnings=event.warnings,
+        word_error_rate=event.word_error_rate,
+    )
+
+
+def designed(voice: DesignedVoice) -> tts_pb2.DesignedVoice:
+    return tts_pb2.DesignedVoice(
+        audio=voice.audio, seed=voice.seed, duration=to_duration(voice.duration_seconds), model=voice.model, warnings=voice.warnings
     )
 
 

@@ -78,12 +78,13 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
             raise _named_as_asked(error, asked.voice) from error
 
     async def _native(self, asked: SpeechRequest) -> tts_pb2.SynthesizeRequest:
-        engine = openai_voices.find_engine(self._roster, asked.model)
+        model = openai_voices.find_model(self._roster, asked.model)
         return tts_pb2.SynthesizeRequest(
             text=asked.text,
-            voice=await openai_voices.find_voice(self._roster, engine, asked.voice),
+            voice=await openai_voices.find_voice(self._roster, model, asked.voice),
             audio=tts_pb2.AudioSpec(encoding=messages.ENCODINGS[asked.encoding], sample_rate_hz=asked.sample_rate_hz),
             style=tts_pb2.SpeakingStyle(speed=asked.speed, instructions=asked.instructions),
+            model=model,
         )
 
 

@@ -5,7 +5,6 @@ import re
 from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.errors import InvalidField, NotFound
 
-from .engine import Engine
 from .requests import PROFILE_NAME
 from .roster import Roster, speaks
 
@@ -13,41 +12,41 @@ OPENAI_MODELS = re.compile(r"(tts-1|tts-1-hd|gpt-4o-mini-tts)(-[0-9-]+)?")
 OPENAI_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar")
 
 
-def find_engine(roster: Roster, model: str) -> Engine:
-    """The engine of `{engine}/{model}` or `{engine}`, with `models/` before it or not; the default one for none and for OpenAI's names."""
+def find_model(roster: Roster, model: str) -> str:
+    """The `models/{engine}/{model}` of `{engine}/{model}` or `{engine}`, with `models/` before it or not; empty for OpenAI's names."""
     name = model.removeprefix("models/")
     if not name or OPENAI_MODELS.fullmatch(name):
-        return roster.default
+        return ""
     for engine in roster.engines:
         if name in (engine.name, engine.model.name):
-            return engine
+            return f"models/{engine.model.name}"
     raise NotFound("model", model[:100])
 
 
-async def find_voice(roster: Roster, engine: Engine, name: str) -> tts_pb2.VoiceSelection:
+async def find_voice(roster: Roster, model: str, name: str) -> tts_pb2.VoiceSelection:
     """Who is meant by a name: a built-in voice, else one of OpenAI's, else a profile; `profiles/...` and `{engine}/{voice}` are plain.
 
     OpenAI's voices stand for those of the engine that speak its default voice's language: alloy for the first of them, ash for the
-    second, and round again, so that a program with several voices is heard to have several.
+    second, and round again, so that a program with several voices is heard to have several. `model` is as `find_model` gives it.
     """
     engine_name, slash, _ = name.partition("/")
-    if slash and engine_name not in ("profiles", engine.name):
-        raise InvalidField("voice", f"The voice {name[:100]!r} is none of the model {engine.model.name}.", "VOICE_OF_OTHER_MODEL")
+    if slash and model and engine_name not in ("profiles", roster.named(model).name):
+        raise InvalidField("voice", f"The voice {name[:100]!r} is none of {model}.", "VOICE_OF_OTHER_MODEL")
     if slash and engine_name != "profiles":
         return tts_pb2.VoiceSelection(voice=name)
-    voices = [] if slash else await roster.voices(engine)
-    if not name or any(voice.name == name for voice in voices):
-        return tts_pb2.VoiceSelection(voice=f"{engine.name}/{name or engine.default_voice}")
-    if name in OPENAI_VOICES:
-        alike = [voice for voice in voices if speaks(voice, voices[0].languages[0])]
-        return tts_pb2.VoiceSelection(voice=f"{engine.name}/{alike[OPENAI_VOICES.index(name) % len(alike)].name}")
-    return _profile(roster, engine, name)
+    if not slash:
+        engine = roster.named(model) if model else (await roster.find("", ""))[0]
+        voices = await roster.voices(engine)
+        if not name or any(voice.name == name for voice in voices):
+            return tts_pb2.VoiceSelection(voice=f"{engine.name}/{name or engine.default_voice}" if voices else "")
+        if name in OPENAI_VOICES and voices:
+            alike = [voice for voice in voices if speaks(voice, voices[0].languages[0])]
+            return tts_pb2.VoiceSelection(voice=f"{engine.name}/{alike[OPENAI_VOICES.index(name) % len(alike)].name}")
+    return _profile(name)
 
 
-def _profile(roster: Roster, engine: Engine, name: str) -> tts_pb2.VoiceSelection:
+def _profile(name: str) -> tts_pb2.VoiceSelection:
     profile = name if name.startswith("profiles/") else f"profiles/{name}"
     if not PROFILE_NAME.fullmatch(profile):
         raise NotFound("voice", name[:100])
-    if engine is not roster.default:
-        raise InvalidField("voice", f"Profiles are spoken by the model {roster.default.model.name} alone.", "VOICE_OF_OTHER_MODEL")
     return tts_pb2.VoiceSelection(profile=profile)

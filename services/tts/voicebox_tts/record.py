@@ -38,6 +38,7 @@ def generation(
     synthesis_seconds: float,
     ending: Ending,
     warnings: tuple[str, ...],
+    word_error_rate: float | None,
 ) -> catalog_pb2.Generation:
     """The record of an utterance that ends now."""
     now = Timestamp()
@@ -62,6 +63,7 @@ def generation(
         synthesis_time=to_duration(synthesis_seconds),
         status=ending.value,
         warnings=warnings,
+        word_error_rate=word_error_rate,
         create_time=now,
         owner=job.owner,
     )

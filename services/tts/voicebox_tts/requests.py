@@ -10,6 +10,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_sound.encode import Encoding, supported_rate
 
 from . import text as texts
+from .design import DesignWish
 from .engine import Style
 from .job import BuiltIn, Job, Profile, Recording
 
@@ -17,6 +18,10 @@ MAX_TEXT_CHARACTERS = 10_000
 MAX_REFERENCE_BYTES = 1024 * 1024
 MAX_INSTRUCTION_CHARACTERS = 500
 MAX_TRANSCRIPT_CHARACTERS = 2_000
+MAX_DESCRIPTION_CHARACTERS = 500
+MAX_DESIGN_CHARACTERS = 300
+"""One piece for every engine, so that it is one voice."""
+DESIGNED_VOICES, MAX_DESIGNED_VOICES = 3, 8
 MAX_AHEAD_SECONDS = 86_400.0
 UNPACED_SECONDS = math.inf
 
@@ -48,8 +53,27 @@ def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
         keep=not wish.skip_history,
         ahead_seconds=_ahead(wish, default_ahead_seconds),
         owner=owner,
+        model=wish.model,
+        check=wish.check,
         unset=_unset(wish),
     )
+
+
+def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
+    """The voices that a request asks for; InvalidField where it is wrong."""
+    description = texts.clean(wish.description)
+    if not texts.has_something_to_say(description) or len(description) > MAX_DESCRIPTION_CHARACTERS:
+        sentence = f"description must say in 1 to {MAX_DESCRIPTION_CHARACTERS} characters how the voice sounds."
+        raise InvalidField("description", sentence)
+    if len(wish.text) > MAX_DESIGN_CHARACTERS:
+        raise InvalidField("text", f"text may have {MAX_DESIGN_CHARACTERS} characters here, not {len(wish.text)}.", "TEXT_TOO_LONG")
+    if not 0 <= wish.count <= MAX_DESIGNED_VOICES:
+        raise InvalidField("count", f"count must be 1 to {MAX_DESIGNED_VOICES}, not {wish.count}.")
+    if wish.language and not LANGUAGE.fullmatch(wish.language):
+        raise InvalidField("language", f"{wish.language!r} is no BCP 47 language.")
+    first = wish.seed if wish.HasField("seed") else secrets.randbits(32)
+    seeds = tuple((first + number) % 2**32 for number in range(wish.count or DESIGNED_VOICES))
+    return DesignWish(description, checked_text(wish.text), Style(language=wish.language), seeds, wish.model)
 
 
 def _unset(wish: Wish) -> frozenset[str]:

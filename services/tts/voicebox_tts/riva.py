@@ -74,7 +74,10 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     async def _check(self, request: riva_tts_pb2.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection) -> None:
         """That the voice, or who speaks for a prompt or profile, is there and can tell its words' times if it is to."""
         try:
-            engine, _ = await self._roster.find(voice.voice, request.language_code)
+            if voice.WhichOneof("source") in ("profile", "reference"):
+                engine, _ = self._roster.follower("")
+            else:
+                engine, _ = await self._roster.find(voice.voice, request.language_code)
         except NotFound as error:
             raise NotFound("voice", request.voice_name[:100], await self._some_voices()) from error
         if request.enable_word_time_offsets and Capability.WORD_TIMINGS not in engine.capabilities:
@@ -82,7 +85,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
             raise InvalidField("enable_word_time_offsets", sentence, "UNSUPPORTED_BY_ENGINE")
 
     async def _some_voices(self) -> str:
-        engine = self._roster.default
+        engine, _ = await self._roster.find("", "")
         voices = await self._roster.voices(engine)
         names = ", ".join(f"{engine.name}.{voice.name}" for voice in voices[:MOST_NAMED])
         return f"There are {names}; GetRivaSynthesisConfig lists them all, and a profile is named profiles/..."

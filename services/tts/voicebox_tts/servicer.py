@@ -17,7 +17,8 @@ from voicebox_sound.encode import Encoding
 from voicebox_sound.headers import with_length
 
 from . import messages
-from .requests import checked_text, to_job
+from .design import Designer
+from .requests import checked_text, to_design, to_job
 from .roster import Roster, speaks
 from .script import Script, WholeText, WrittenText
 from .settings import Settings
@@ -33,8 +34,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     """The voicebox.tts.v1.TextToSpeechService."""
 
-    def __init__(self, synthesizer: Synthesizer, roster: Roster, settings: Settings) -> None:
-        self._synthesizer, self._roster = synthesizer, roster
+    def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: Roster, settings: Settings) -> None:
+        self._synthesizer, self._designer, self._roster = synthesizer, designer, roster
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
@@ -88,8 +89,15 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
+    async def DesignVoice(self, request: tts_pb2.DesignVoiceRequest, context: Context) -> tts_pb2.DesignVoiceResponse:
+        voices = await self._designer.design(to_design(request))
+        if sum(len(voice.audio) for voice in voices) > MAX_UNARY_BYTES:
+            raise InvalidField("count", "The voices do not fit into one answer: ask for fewer, or for less text.", "ANSWER_TOO_LARGE")
+        return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
+
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
         response = tts_pb2.ListVoicesResponse()
+        listed = set[str]()
         for engine in self._roster.engines:
             if request.engine not in ("", engine.name):
                 continue
@@ -98,7 +106,9 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
                 continue
             for voice in voices:
-                if not request.language or speaks(voice, request.language):
+                name = f"{engine.name}/{voice.name}"  # two models of an engine may have the same voices
+                if name not in listed and (not request.language or speaks(voice, request.language)):
+                    listed.add(name)
                     is_default = engine is self._roster.default and voice.name == engine.default_voice
                     response.voices.append(messages.voice(engine, voice, is_default=is_default))
         response.voices.sort(key=lambda voice: (not voice.is_default, voice.name))

@@ -6,6 +6,10 @@ from pathlib import Path
 
 from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
+from voicebox_models.choosing import AUTO, Wish
+from voicebox_models.hub import Hub
+from voicebox_models.residency import Limits
+from voicebox_models.settings import hub, models_folder
 
 
 @dataclass(frozen=True)
@@ -15,11 +19,17 @@ class Settings:
     address: str
     metrics_address: str
     catalog_address: str
+    asr_address: str
     grace_seconds: float
-    engine: str
-    more_engines: tuple[str, ...]
+    wish: Wish
     device: str
+    compute_type: str
+    models_folder: Path
+    hub: Hub
+    model_limits: Limits
+    chunk_frames: str
     streams: int
+    """0 leaves it to the engine."""
     queue: int
     idle_seconds: float
     ahead_seconds: float
@@ -29,17 +39,27 @@ class Settings:
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
-        engine = variables.text(env, "TTS_ENGINE", "flite")
-        more = variables.text(env, "TTS_MORE_ENGINES", "espeak")
         return cls(
             address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
             metrics_address=variables.address(env, "TTS_METRICS_ADDRESS", "127.0.0.1:9091"),
             catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+            asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
             grace_seconds=grace_seconds(env),
-            engine=engine,
-            more_engines=tuple(name for name in map(str.strip, more.split(",")) if name not in ("", "none", engine)),
-            device=variables.text(env, "TTS_DEVICE", "auto"),
-            streams=variables.integer(env, "TTS_STREAMS", 16, 1, 1024),
+            wish=Wish(
+                engine=variables.text(env, "TTS_ENGINE", AUTO),
+                more=_names(variables.text(env, "TTS_MORE_ENGINES", "espeak")),
+                model=variables.text(env, "TTS_MODEL", ""),
+            ),
+            device=variables.text(env, "TTS_DEVICE", AUTO),
+            compute_type=variables.text(env, "TTS_COMPUTE_TYPE", AUTO),
+            models_folder=models_folder(env),
+            hub=hub(env),
+            model_limits=Limits(
+                variables.integer(env, "TTS_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
+                variables.seconds(env, "TTS_MODEL_TTL_SECONDS", 0.0),
+            ),
+            chunk_frames=variables.text(env, "TTS_CHUNK_FRAMES", "1,2,4,8"),
+            streams=0 if variables.text(env, "TTS_STREAMS", AUTO) == AUTO else variables.integer(env, "TTS_STREAMS", 0, 0, 1024),
             queue=variables.integer(env, "TTS_QUEUE", 64, 0, 100_000),
             idle_seconds=variables.seconds(env, "TTS_IDLE_SECONDS", 300.0, 0.1),
             ahead_seconds=variables.seconds(env, "TTS_AHEAD_SECONDS", 15.0, 1.0),
@@ -47,3 +67,7 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
         )
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name for name in map(str.strip, listed.split(",")) if name not in ("", "none"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_kit.bridge import in_thread
-from voicebox_kit.errors import Exhausted, InvalidField
+from voicebox_kit.errors import Exhausted, InvalidField, Unavailable
 from voicebox_kit.pacer import Pacer
 from voicebox_kit.permits import Permits
 from voicebox_kit.unbroken import unbroken
@@ -17,6 +17,7 @@ from voicebox_sound.encode import Encoding, open_encoder, supported_rate
 
 from . import record
 from .casting import Casting, Speaker
+from .check import SpeechCheck
 from .engine import Session
 from .history import Answer, History
 from .job import Job
@@ -47,6 +48,7 @@ class Finished:
     synthesis_seconds: float
     generation: str
     warnings: tuple[str, ...]
+    word_error_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class _Course:
     """For the client: while it took a chunk, and to keep the pace."""
     ending: Ending = Ending.FAILED
     warnings: list[str] = field(default_factory=list)
+    word_error_rate: float | None = None
 
 
 class Synthesizer:
@@ -79,12 +82,14 @@ class Synthesizer:
         self,
         casting: Casting,
         history: History,
+        check: SpeechCheck,
         permits: Permits,
         executor: Executor,
         registry: CollectorRegistry,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._casting, self._history, self._permits, self._executor, self._clock = casting, history, permits, executor, clock
+        self._casting, self._history, self._check = casting, history, check
+        self._permits, self._executor, self._clock = permits, executor, clock
         self._spoken = Counter("voicebox_tts_audio_seconds", "Seconds of sound made.", ["engine"], registry=registry)
         self._first_chunk = Histogram(
             "voicebox_tts_first_chunk_seconds",
@@ -109,11 +114,10 @@ class Synthesizer:
         self, job: Job, script: Script, sentences: AsyncIterator[str | Interruption], timeout_seconds: float
     ) -> AsyncGenerator[Event, None]:
         course = _Course(self._clock())
-        async with self._permits.take():
-            speaker = await self._casting.cast(job, timeout_seconds)
+        async with self._permits.take(), self._casting.cast(job, timeout_seconds) as speaker:
             job = job.with_defaults(speaker.defaults)
-            rate = job.sample_rate_hz or _default_rate(job.encoding, speaker.voice.sample_rate_hz)
             session = await self._open(speaker, job)
+            rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
             course.warnings.extend(speaker.warnings)
             draft = self._draft(job, rate, course)
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, draft)
@@ -129,6 +133,7 @@ class Synthesizer:
                 raise
             finally:
                 utterance.close()
+                course.warnings.extend(utterance.warnings)
                 kept = self._keep(draft, job, speaker, script.text, utterance.sample_count, rate, course)
                 generation = await unbroken(kept)
             yield self._finished(utterance.sample_count, rate, course, generation)
@@ -186,8 +191,8 @@ class Synthesizer:
                 yield chunk
 
     def _draft(self, job: Job, rate: int, course: _Course) -> Draft | None:
-        """The record's audio; a history that cannot be written is a warning, for speech goes on."""
-        if not job.keep:
+        """The record's audio, or only the check's; a history that cannot be written is a warning, for speech goes on."""
+        if not job.keep and not job.check:
             return None
         try:
             return self._history.draft(rate)
@@ -202,7 +207,9 @@ class Synthesizer:
             self._first_chunk.labels(speaker.engine.name).observe(course.first_chunk_seconds)
         if draft is None:
             return ""
-        if sample_count == 0:
+        if job.check and sample_count and course.ending is Ending.COMPLETED:
+            await self._hear(draft, job, speaker, text, sample_count / rate, course)
+        if sample_count == 0 or not job.keep:
             draft.discard()
             return ""
         generation = record.generation(
@@ -215,6 +222,7 @@ class Synthesizer:
             synthesis_seconds=course.synthesis_seconds,
             ending=course.ending,
             warnings=tuple(course.warnings),
+            word_error_rate=course.word_error_rate,
         )
         try:
             answer = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
@@ -229,6 +237,14 @@ class Synthesizer:
             course.warnings.append("The catalog has not taken this generation yet: the history shows it later.")
         return generation.name
 
+    async def _hear(self, draft: Draft, job: Job, speaker: Speaker, text: str, duration_seconds: float, course: _Course) -> None:
+        """How much of the text is heard; a recogniser that cannot tell is a warning."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._executor, draft.close)
+            course.word_error_rate = await self._check.word_error_rate(draft.path, text, speaker.language, duration_seconds, job.owner)
+        except (Unavailable, OSError) as error:
+            course.warnings.append(f"What was spoken is not checked: {error}")
+
     def _finished(self, sample_count: int, rate: int, course: _Course, generation: str) -> Finished:
         return Finished(
             sample_count,
@@ -237,6 +253,7 @@ class Synthesizer:
             course.synthesis_seconds,
             generation,
             tuple(course.warnings),
+            course.word_error_rate,
         )
 
 

@@ -48,6 +48,7 @@ class Utterance:
         self._phonemes: list[Phoneme] = []
         self._lost_seconds = 0.0  # what the engine made and nobody hears: its times run ahead by so much
         self.sample_count = 0
+        self.warnings: list[str] = []
 
     def speak(self, sentence: str) -> Generator[Chunk, None, None]:
         """Speak one sentence after the others, chunk by chunk, as it is made."""
@@ -80,6 +81,7 @@ class Utterance:
 
     def _hold(self, piece: Speech) -> None:
         lost = self._lost_seconds
+        self.warnings.extend(piece.warnings)
         self._words.extend(Word(word.text, word.start_seconds - lost, word.end_seconds - lost) for word in piece.words)
         self._phonemes.extend(Phoneme(phoneme.ipa, phoneme.start_seconds - lost) for phoneme in piece.phonemes)
         self._add(self._resampler.push(piece.samples) if self._resampler else piece.samples)

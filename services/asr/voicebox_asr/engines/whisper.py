@@ -42,6 +42,8 @@ def family(setup: Setup) -> "WhisperFamily":
 class WhisperFamily:
     """The models in the models folder and in the hub's cache, those that everybody knows, and any other of the hub by its name."""
 
+    drawback = ""
+
     def __init__(self, setup: Setup, device: "Device") -> None:
         self._setup = setup
         self._device = device

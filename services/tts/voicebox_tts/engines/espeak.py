@@ -90,14 +90,14 @@ class EspeakEngine:
         if pool:
             pool.close()
 
-    def voices(self) -> Sequence[Voice]:
-        """Default first, then those that are best for their language."""
-        self._loaded_pool()
-        return self._voices
+    def voices(self) -> Sequence[Voice] | None:
+        """Default first, then those that are best for their language; the library tells them when it is loaded."""
+        return self._voices or None
 
     def prompt(self, reference: Reference) -> LikenessPrompt:
         """An approximate likeness, in a fifth of a second; InvalidField("reference") when it holds too little speech."""
-        return approximate(reference, _LIKENESS_VOICES_HZ, self.voices()[0].sample_rate_hz, self._render)
+        self._loaded_pool()
+        return approximate(reference, _LIKENESS_VOICES_HZ, self._voices[0].sample_rate_hz, self._render)
 
     def pack(self, prompt: VoicePrompt) -> Packed:
         """A likeness, to be stored."""

@@ -85,6 +85,8 @@ class _CapabilityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """Honours `pitch_semitones`."""
     CAPABILITY_SEED: _Capability.ValueType  # 8
     """The same seed and request give the same samples."""
+    CAPABILITY_VOICE_DESIGN: _Capability.ValueType  # 9
+    """Makes a voice of a description."""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
     """What an engine can do. A request field that the chosen engine cannot honour is an error naming the field."""
@@ -107,6 +109,8 @@ CAPABILITY_PITCH: Capability.ValueType  # 7
 """Honours `pitch_semitones`."""
 CAPABILITY_SEED: Capability.ValueType  # 8
 """The same seed and request give the same samples."""
+CAPABILITY_VOICE_DESIGN: Capability.ValueType  # 9
+"""Makes a voice of a description."""
 global___Capability = Capability
 
 class _ConverseControl:
@@ -250,6 +254,8 @@ class SynthesizeRequest(google.protobuf.message.Message):
     SEED_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    CHECK_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -258,6 +264,14 @@ class SynthesizeRequest(google.protobuf.message.Message):
     """A UUID4 that makes the call idempotent: a retry records no second generation. Unset: the server draws one."""
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
+    model: builtins.str
+    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
+    do what is asked.
+    """
+    check: builtins.bool
+    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
+    later by the time that this takes.
+    """
     @property
     def voice(self) -> global___VoiceSelection:
         """Whose voice. Default: the server's default voice."""
@@ -280,9 +294,11 @@ class SynthesizeRequest(google.protobuf.message.Message):
         seed: builtins.int | None = ...,
         request_id: builtins.str = ...,
         skip_history: builtins.bool = ...,
+        model: builtins.str = ...,
+        check: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
@@ -338,6 +354,8 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    CHECK_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -349,6 +367,14 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     ahead_seconds: builtins.float
     """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
     great ones fill a file fast. Default 0: the server's choice (15 s).
+    """
+    model: builtins.str
+    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
+    do what is asked.
+    """
+    check: builtins.bool
+    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
+    later by the time that this takes.
     """
     @property
     def voice(self) -> global___VoiceSelection:
@@ -373,9 +399,11 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         skip_history: builtins.bool = ...,
         ahead_seconds: builtins.float = ...,
+        model: builtins.str = ...,
+        check: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___StreamSynthesizeRequest = StreamSynthesizeRequest
@@ -584,10 +612,13 @@ class SynthesisFinished(google.protobuf.message.Message):
     SYNTHESIS_TIME_FIELD_NUMBER: builtins.int
     GENERATION_FIELD_NUMBER: builtins.int
     WARNINGS_FIELD_NUMBER: builtins.int
+    WORD_ERROR_RATE_FIELD_NUMBER: builtins.int
     sample_count: builtins.int
     """How many samples were made, at the rate that was sent."""
     generation: builtins.str
     """The history's record: `generations/{generation}`; empty when none is kept."""
+    word_error_rate: builtins.float
+    """The word error rate between the text and what a recogniser heard, 0 and up; unset when it was not checked."""
     @property
     def duration(self) -> google.protobuf.duration_pb2.Duration:
         """How long the sound is."""
@@ -613,9 +644,11 @@ class SynthesisFinished(google.protobuf.message.Message):
         synthesis_time: google.protobuf.duration_pb2.Duration | None = ...,
         generation: builtins.str = ...,
         warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        word_error_rate: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["duration", b"duration", "synthesis_time", b"synthesis_time", "time_to_first_chunk", b"time_to_first_chunk"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["duration", b"duration", "generation", b"generation", "sample_count", b"sample_count", "synthesis_time", b"synthesis_time", "time_to_first_chunk", b"time_to_first_chunk", "warnings", b"warnings"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_word_error_rate", b"_word_error_rate", "duration", b"duration", "synthesis_time", b"synthesis_time", "time_to_first_chunk", b"time_to_first_chunk", "word_error_rate", b"word_error_rate"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_word_error_rate", b"_word_error_rate", "duration", b"duration", "generation", b"generation", "sample_count", b"sample_count", "synthesis_time", b"synthesis_time", "time_to_first_chunk", b"time_to_first_chunk", "warnings", b"warnings", "word_error_rate", b"word_error_rate"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_word_error_rate", b"_word_error_rate"]) -> typing.Literal["word_error_rate"] | None: ...
 
 global___SynthesisFinished = SynthesisFinished
 
@@ -633,6 +666,8 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    CHECK_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -644,6 +679,14 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     ahead_seconds: builtins.float
     """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
     great ones fill a file fast. Default 0: the server's choice (15 s).
+    """
+    model: builtins.str
+    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
+    do what is asked.
+    """
+    check: builtins.bool
+    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
+    later by the time that this takes.
     """
     @property
     def voice(self) -> global___VoiceSelection:
@@ -668,9 +711,11 @@ class PlaySpeechRequest(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         skip_history: builtins.bool = ...,
         ahead_seconds: builtins.float = ...,
+        model: builtins.str = ...,
+        check: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___PlaySpeechRequest = PlaySpeechRequest
@@ -709,6 +754,8 @@ class ConverseConfig(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    CHECK_FIELD_NUMBER: builtins.int
     seed: builtins.int
     """The same seed and pieces of text give the same samples. Unset: the server draws one and tells it."""
     request_id: builtins.str
@@ -718,6 +765,14 @@ class ConverseConfig(google.protobuf.message.Message):
     ahead_seconds: builtins.float
     """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
     great ones fill a file fast. Default 0: the server's choice (15 s).
+    """
+    model: builtins.str
+    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
+    do what is asked.
+    """
+    check: builtins.bool
+    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
+    later by the time that this takes.
     """
     @property
     def voice(self) -> global___VoiceSelection:
@@ -741,9 +796,11 @@ class ConverseConfig(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         skip_history: builtins.bool = ...,
         ahead_seconds: builtins.float = ...,
+        model: builtins.str = ...,
+        check: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___ConverseConfig = ConverseConfig
@@ -838,6 +895,105 @@ class SpeechInterrupted(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["offset", b"offset"]) -> None: ...
 
 global___SpeechInterrupted = SpeechInterrupted
+
+@typing.final
+class DesignVoiceRequest(google.protobuf.message.Message):
+    """Asks for voices that fit a description."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    description: builtins.str
+    """The voice in words: "a calm old man with a deep, husky voice"; 1 to 500 characters."""
+    text: builtins.str
+    """What the voices say: 1 to 300 characters. As it is what a profile is made of, some 10 seconds are best."""
+    language: builtins.str
+    """BCP 47 language of the text. Default: the engine hears it."""
+    count: builtins.int
+    """How many voices, 1 to 8. Default 0: 3."""
+    seed: builtins.int
+    """The first voice's seed; the others have the ones after it. Unset: the server draws one."""
+    model: builtins.str
+    """The model: `models/{engine}/{model}`. Default: the first one here that can."""
+    def __init__(
+        self,
+        *,
+        description: builtins.str = ...,
+        text: builtins.str = ...,
+        language: builtins.str = ...,
+        count: builtins.int = ...,
+        seed: builtins.int | None = ...,
+        model: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "seed", b"seed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "count", b"count", "description", b"description", "language", b"language", "model", b"model", "seed", b"seed", "text", b"text"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+
+global___DesignVoiceRequest = DesignVoiceRequest
+
+@typing.final
+class DesignVoiceResponse(google.protobuf.message.Message):
+    """Voices to choose from."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VOICES_FIELD_NUMBER: builtins.int
+    @property
+    def voices(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DesignedVoice]:
+        """The voices, in the order of their seeds."""
+
+    def __init__(
+        self,
+        *,
+        voices: collections.abc.Iterable[global___DesignedVoice] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["voices", b"voices"]) -> None: ...
+
+global___DesignVoiceResponse = DesignVoiceResponse
+
+@typing.final
+class DesignedVoice(google.protobuf.message.Message):
+    """A voice that was made of a description."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AUDIO_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    DURATION_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    audio: builtins.bytes
+    """The text in that voice: FLAC, 16 bits."""
+    seed: builtins.int
+    """Its seed: with the same description, text, language and model it gives the same voice."""
+    model: builtins.str
+    """The model that made it: `{engine}/{model}`."""
+    @property
+    def duration(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the sound is."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Sentences for people on what was not as asked."""
+
+    def __init__(
+        self,
+        *,
+        audio: builtins.bytes = ...,
+        seed: builtins.int = ...,
+        duration: google.protobuf.duration_pb2.Duration | None = ...,
+        model: builtins.str = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["duration", b"duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "duration", b"duration", "model", b"model", "seed", b"seed", "warnings", b"warnings"]) -> None: ...
+
+global___DesignedVoice = DesignedVoice
 
 @typing.final
 class ListVoicesRequest(google.protobuf.message.Message):

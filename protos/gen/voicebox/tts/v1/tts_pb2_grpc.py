@@ -55,6 +55,11 @@ class TextToSpeechServiceStub(object):
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeRequest.SerializeToString,
                 response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeResponse.FromString,
                 _registered_method=True)
+        self.DesignVoice = channel.unary_unary(
+                '/voicebox.tts.v1.TextToSpeechService/DesignVoice',
+                request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceRequest.SerializeToString,
+                response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceResponse.FromString,
+                _registered_method=True)
         self.ListVoices = channel.unary_unary(
                 '/voicebox.tts.v1.TextToSpeechService/ListVoices',
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.SerializeToString,
@@ -96,6 +101,14 @@ class TextToSpeechServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DesignVoice(self, request, context):
+        """Speaks a text in voices that fit a description, to choose from. A chosen one becomes a profile with its audio as a sample and its
+        text as the transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListVoices(self, request, context):
         """Lists the built-in voices of the engines that this server runs. Stored profiles are listed by the catalog.
         """
@@ -125,6 +138,11 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
                     servicer.ConverseSynthesize,
                     request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeRequest.FromString,
                     response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeResponse.SerializeToString,
+            ),
+            'DesignVoice': grpc.unary_unary_rpc_method_handler(
+                    servicer.DesignVoice,
+                    request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceRequest.FromString,
+                    response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceResponse.SerializeToString,
             ),
             'ListVoices': grpc.unary_unary_rpc_method_handler(
                     servicer.ListVoices,
@@ -241,6 +259,33 @@ class TextToSpeechService(object):
             '/voicebox.tts.v1.TextToSpeechService/ConverseSynthesize',
             voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeRequest.SerializeToString,
             voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DesignVoice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.tts.v1.TextToSpeechService/DesignVoice',
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceRequest.SerializeToString,
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceResponse.FromString,
             options,
             channel_credentials,
             insecure,

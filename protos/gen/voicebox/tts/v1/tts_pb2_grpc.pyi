@@ -49,6 +49,14 @@ class TextToSpeechServiceStub:
     Speech begins with the first sentence that is complete.
     """
 
+    DesignVoice: grpc.UnaryUnaryMultiCallable[
+        voicebox.tts.v1.tts_pb2.DesignVoiceRequest,
+        voicebox.tts.v1.tts_pb2.DesignVoiceResponse,
+    ]
+    """Speaks a text in voices that fit a description, to choose from. A chosen one becomes a profile with its audio as a sample and its
+    text as the transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
+    """
+
     ListVoices: grpc.UnaryUnaryMultiCallable[
         voicebox.tts.v1.tts_pb2.ListVoicesRequest,
         voicebox.tts.v1.tts_pb2.ListVoicesResponse,
@@ -84,6 +92,14 @@ class TextToSpeechServiceAsyncStub:
     ]
     """Speaks text that is still being written: pieces of text in, audio out, on one stream.
     Speech begins with the first sentence that is complete.
+    """
+
+    DesignVoice: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.tts.v1.tts_pb2.DesignVoiceRequest,
+        voicebox.tts.v1.tts_pb2.DesignVoiceResponse,
+    ]
+    """Speaks a text in voices that fit a description, to choose from. A chosen one becomes a profile with its audio as a sample and its
+    text as the transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
     """
 
     ListVoices: grpc.aio.UnaryUnaryMultiCallable[
@@ -129,6 +145,16 @@ class TextToSpeechServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[voicebox.tts.v1.tts_pb2.ConverseSynthesizeResponse], collections.abc.AsyncIterator[voicebox.tts.v1.tts_pb2.ConverseSynthesizeResponse]]:
         """Speaks text that is still being written: pieces of text in, audio out, on one stream.
         Speech begins with the first sentence that is complete.
+        """
+
+    @abc.abstractmethod
+    def DesignVoice(
+        self,
+        request: voicebox.tts.v1.tts_pb2.DesignVoiceRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.tts.v1.tts_pb2.DesignVoiceResponse, collections.abc.Awaitable[voicebox.tts.v1.tts_pb2.DesignVoiceResponse]]:
+        """Speaks a text in voices that fit a description, to choose from. A chosen one becomes a profile with its audio as a sample and its
+        text as the transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
         """
 
     @abc.abstractmethod

@@ -1,0 +1,73 @@
+"""Makes voices of a description: one text in several of them, to choose from."""
+
+import asyncio
+from concurrent.futures import Executor
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+
+import numpy as np
+from voicebox_kit.bridge import in_thread
+from voicebox_kit.errors import InvalidField
+from voicebox_kit.permits import Permits
+from voicebox_models.models import Models
+from voicebox_sound.encode import Encoding, open_encoder
+
+from .engine import Description, Engine, Session, Speech, Style
+from .roster import Roster
+
+
+@dataclass(frozen=True)
+class DesignWish:
+    """What is asked for, checked: a voice for each seed. `model` is `models/{engine}/{model}`, or empty."""
+
+    description: str
+    text: str
+    style: Style
+    seeds: tuple[int, ...]
+    model: str
+
+
+@dataclass(frozen=True)
+class DesignedVoice:
+    """A voice as a FLAC file of the text; `model` is `{engine}/{model}`."""
+
+    audio: bytes
+    seed: int
+    duration_seconds: float
+    model: str
+    warnings: tuple[str, ...]
+
+
+class Designer:
+    """One call holds one permit, whatever number of voices it asks for: an engine makes them together."""
+
+    def __init__(self, models: Models[Engine], roster: Roster, permits: Permits, executor: Executor) -> None:
+        self._models, self._roster, self._permits, self._executor = models, roster, permits, executor
+
+    async def design(self, wish: DesignWish) -> list[DesignedVoice]:
+        """The voices, in the order of their seeds; raises as Roster.designer and Models.use."""
+        engine = self._roster.designer(wish.model)
+        async with self._permits.take(), self._models.use(engine):
+            making = [asyncio.create_task(self._make(engine, wish, seed)) for seed in wish.seeds]
+            try:
+                return list(await asyncio.gather(*making))
+            finally:
+                for task in making:
+                    task.cancel()
+                await asyncio.gather(*making, return_exceptions=True)
+
+    async def _make(self, engine: Engine, wish: DesignWish, seed: int) -> DesignedVoice:
+        session = engine.open(Description(wish.description), wish.style, seed)
+        with closing(session):
+            async with aclosing(in_thread(session.speak(wish.text), self._executor)) as spoken:
+                pieces = [piece async for piece in spoken]
+        return _voice(pieces, session, seed, engine.model.name)
+
+
+def _voice(pieces: list[Speech], session: Session, seed: int, model: str) -> DesignedVoice:
+    samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
+    if not len(samples):
+        raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
+    encoder = open_encoder(Encoding.FLAC, session.sample_rate_hz)
+    warnings = tuple(warning for piece in pieces for warning in piece.warnings)
+    return DesignedVoice(encoder.push(samples) + encoder.finish(), seed, len(samples) / session.sample_rate_hz, model, warnings)

@@ -1,0 +1,21 @@
+"""How far what was heard is from what was to be said."""
+
+import re
+import unicodedata
+
+from rapidfuzz.distance import Levenshtein
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+
+def word_error_rate(text: str, heard: str) -> float:
+    """Words replaced, left out and added, over the words of the text; case and punctuation do not count.
+
+    Without a word in the text: 0 when nothing was heard either, else 1.
+    """
+    expected, found = _words(text), _words(heard)
+    return Levenshtein.distance(expected, found) / len(expected) if expected else float(bool(found))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
