@@ -113,6 +113,12 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
         for started, chunk, finished in self._events(config):
             yield tts_pb2.ConverseSynthesizeResponse(started=started, chunk=chunk, finished=finished)
 
+    def DesignVoice(self, request, context):
+        self._platform.enter("DesignVoice", request, context)
+        seeds = range(request.seed, request.seed + (request.count or 3))
+        made = {"audio": b"fLaC", "duration": seconds(2), "model": "dreams/1", "warnings": ["It was a fake."]}
+        return tts_pb2.DesignVoiceResponse(voices=[tts_pb2.DesignedVoice(seed=seed, **made) for seed in seeds])
+
     def ListVoices(self, request, context):
         self._platform.enter("ListVoices", request, context)
         voice = tts_pb2.Voice(name="flite/slt", languages=["en-US"], sample_rate_hz=RATE_HZ, capabilities=[6, 8], is_default=True)
@@ -127,7 +133,9 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
             yield None, tts_pb2.AudioChunk(sequence=sequence, audio=audio, duration=seconds(0.1)), None
         if not (self._platform.cut_speech or self._platform.silent_speech):
             name = f"generations/{request.request_id}"
-            yield None, None, tts_pb2.SynthesisFinished(duration=seconds(0.2), generation=name, warnings=["It was a fake."])
+            heard = 0.25 if request.check else None
+            warnings = ["It was a fake."]
+            yield None, None, tts_pb2.SynthesisFinished(duration=seconds(0.2), generation=name, warnings=warnings, word_error_rate=heard)
 
 
 class FakeSpeechToText(asr_pb2_grpc.SpeechToTextServiceServicer):

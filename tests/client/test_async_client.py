@@ -99,6 +99,7 @@ async def test_the_history(aio, platform):
 
 async def test_models_and_voices(aio, platform):
     assert (await aio.list_voices())[0].is_default
+    assert [voice.seed for voice in await aio.design_voice("an old man", "Hello.", seed=3, count=2)] == [3, 4]
     assert (await aio.list_models("asr"))[0].state == models_pb2.MODEL_STATE_AVAILABLE
     assert (await aio.load_model("tts", "flite/2.2")).state == models_pb2.MODEL_STATE_LOADED
     assert (await aio.unload_model("tts", "flite/2.2")).state == models_pb2.MODEL_STATE_AVAILABLE

@@ -411,6 +411,25 @@ def test_history_delete(voicebox, platform):
     assert len(platform.generations) == 4
 
 
+def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platform, tmp_path):
+    folder = tmp_path / "to choose"
+    result = voicebox("design", "a calm old man", "--text", "It's me.", "-o", str(folder), "--count", "2", "--seed", "7", "--model", "dreams/1")
+    assert [path.name for path in sorted(folder.iterdir())] == ["voice-7.flac", "voice-8.flac"]
+    assert f"voicebox profiles create NAME --sample '{folder}/voice-7.flac' --transcript 'It'\"'\"'s me.'" in result.stdout
+    assert result.stderr.count("Warning: It was a fake.") == 2
+    asked = platform.asked["DesignVoice"][0]
+    assert (asked.description, asked.text, asked.count, asked.seed, asked.model) == ("a calm old man", "It's me.", 2, 7, "models/dreams/1")
+    voices = answered(voicebox("--json", "design", "a girl", "--text", "Hello.", "--seed", "1", "-o", str(folder)))["voices"]
+    assert [set(voice) for voice in voices] == [{"output", "seed", "duration", "model", "warnings"}] * 3
+
+
+def test_say_names_a_model_and_tells_how_much_was_misheard(voicebox, platform, tmp_path):
+    result = voicebox("say", "Hello", "-o", str(tmp_path / "a.wav"), "--model", "flite/cmu-us", "--check")
+    assert "25 % of the words misheard" in result.stdout
+    assert platform.asked["StreamSynthesize"][0].model == "models/flite/cmu-us"
+    assert "misheard" not in voicebox("say", "Hello", "-o", str(tmp_path / "a.wav")).stdout
+
+
 def test_voices(voicebox, platform):
     assert voicebox("voices", "--language", "en", "--engine", "flite").stdout.splitlines()[1].split() == [
         "flite/slt", "en-US", "16000", "Hz", "speed,", "seed", "default",

@@ -61,14 +61,41 @@ def test_a_feed_tells_a_sentence_as_soon_as_it_is_complete() -> None:
     assert feed.finish() == ["How are you at 5 p.m. then?"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Well, the truth of it is, we never knew. So, as they said, no.",
+            ["Well, the truth of it is,", "we never knew.", "So, as they said, no."],
+        ),
+        ("It costs 1,000 or at 12:30 more, I think.", ["It costs 1,000 or at 12:30 more,", "I think."]),
+        ("No. But, as the captain said, go.", ["No.", "But, as the captain said, go."]),
+        ("Said at 5 p.m. yesterday, he said.", ["Said at 5 p.m. yesterday,", "he said."]),
+        ("我们今天早上去了那里，然后回来。", ["我们今天早上去了那里，", "然后回来。"]),
+        ("Yes, I do.", ["Yes, I do."]),
+    ],
+)
+def test_an_eager_feed_begins_with_a_clause(text: str, expected: list[str]) -> None:
+    feed = SentenceFeed(eager=True)
+    assert feed.push(text) + feed.finish() == expected
+
+
+def test_an_eager_feed_need_not_see_the_end_of_a_sentence() -> None:
+    feed = SentenceFeed(eager=True)
+    told = [feed.push(piece) for piece in ("The truth", " of it is,", " we", " never knew. An", "d, as everybody knows,", " nobody")]
+    assert told == [[], [], ["The truth of it is,"], ["we never knew."], [], []]
+
+
+@pytest.mark.parametrize("eager", [False, True])
 @given(text=TEXTS, data=st.data())
-def test_any_pieces_give_the_same_sentences(text: str, data: st.DataObject) -> None:
-    feed, got, rest = SentenceFeed(), list[str](), text
+def test_any_pieces_give_the_same_sentences(eager: bool, text: str, data: st.DataObject) -> None:
+    whole = SentenceFeed(eager=eager)
+    feed, got, rest = SentenceFeed(eager=eager), list[str](), text
     while rest:
         size = data.draw(st.integers(1, len(rest)))
         got += feed.push(rest[:size])
         rest = rest[size:]
-    assert got + feed.finish() == sentences(text)
+    assert got + feed.finish() == whole.push(text) + whole.finish()
 
 
 @given(text=TEXTS)

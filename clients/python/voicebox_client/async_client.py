@@ -76,6 +76,12 @@ class AsyncClient:
         messages = _messages(requests.converse(**options), requests.converse_piece, pieces)
         return AsyncSpeech(self._live(self._tts.ConverseSynthesize, messages))
 
+    async def design_voice(self, description: str, text: str, **options: Unpack[requests.DesignOptions]) -> list[tts_pb2.DesignedVoice]:
+        """Voices that fit a description, each speaking the text, in FLAC: one to choose becomes a profile's sample."""
+        request = requests.design(description, text, **options)
+        answer = await self._ask(self._tts.DesignVoice, request, timeout_seconds=self._work_seconds)
+        return list(answer.voices)
+
     async def list_voices(self, language: str = "", engine: str = "") -> list[tts_pb2.Voice]:
         """The built-in voices, the default first."""
         request = tts_pb2.ListVoicesRequest(language=language, engine=engine)

@@ -19,6 +19,7 @@ VERBS = {
     "transcriptions": "Find what was heard and kept before.",
     "retention": "Say how long the history is kept.",
     "voices": "List the built-in voices.",
+    "design": "Make voices of a description.",
     "models": "List, load, unload and download models.",
     "health": "Tell which services answer.",
 }

@@ -35,9 +35,20 @@ class SpeechOptions(TypedDict, total=False):
     language: str  # BCP 47
     instructions: str  # in words, where the engine follows them
     seed: int  # the same seed and request give the same samples
+    model: str  # `qwen3/1.7b-base`, or `models/qwen3/1.7b-base`
+    check: bool  # True: the speech is recognised, and the word error rate told
     request_id: str  # a UUID4; drawn when left out
     skip_history: bool  # True: no record is kept
     ahead_seconds: float  # how far the server may run ahead of real time, 1 to 86400; AS_FAST_AS_IT_CAN fills a file; default its own, 15
+
+
+class DesignOptions(TypedDict, total=False):
+    """Which voices are asked for; what is left out is the server's default."""
+
+    language: str  # BCP 47, of the text
+    count: int  # 1 to 8 voices, default 3
+    seed: int  # the first voice's; drawn when left out
+    model: str  # as of SpeechOptions
 
 
 def request_id() -> str:
@@ -67,6 +78,18 @@ def converse_piece(piece: "str | tts_pb2.ConverseControl.ValueType") -> tts_pb2.
     return tts_pb2.ConverseSynthesizeRequest(control=piece)
 
 
+def design(description: str, text: str, **options: Unpack[DesignOptions]) -> tts_pb2.DesignVoiceRequest:
+    """Asks for voices that fit a description."""
+    return tts_pb2.DesignVoiceRequest(
+        description=description,
+        text=text,
+        language=options.get("language", ""),
+        count=options.get("count", 0),
+        seed=options.get("seed"),
+        model=_model(options.get("model", "")),
+    )
+
+
 def _speech(options: SpeechOptions) -> dict[str, Any]:
     """The fields that StreamSynthesizeRequest and ConverseConfig share."""
     encoding = options.get("encoding", "wav")
@@ -82,10 +105,16 @@ def _speech(options: SpeechOptions) -> dict[str, Any]:
             instructions=options.get("instructions", ""),
         ),
         "seed": options.get("seed"),
+        "model": _model(options.get("model", "")),
+        "check": options.get("check", False),
         "request_id": options.get("request_id") or request_id(),
         "skip_history": options.get("skip_history", False),
         "ahead_seconds": options.get("ahead_seconds", 0.0),
     }
+
+
+def _model(name: str) -> str:
+    return resource("models", name) if name else ""
 
 
 def _voice(options: SpeechOptions) -> tts_pb2.VoiceSelection | None:

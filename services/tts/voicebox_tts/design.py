@@ -11,6 +11,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_kit.permits import Permits
 from voicebox_models.models import Models
 from voicebox_sound.encode import Encoding, open_encoder
+from voicebox_sound.headers import with_length
 
 from .engine import Description, Engine, Session, Speech, Style
 from .roster import Roster
@@ -70,4 +71,5 @@ def _voice(pieces: list[Speech], session: Session, seed: int, model: str) -> Des
         raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
     encoder = open_encoder(Encoding.FLAC, session.sample_rate_hz)
     warnings = tuple(warning for piece in pieces for warning in piece.warnings)
-    return DesignedVoice(encoder.push(samples) + encoder.finish(), seed, len(samples) / session.sample_rate_hz, model, warnings)
+    audio = with_length(Encoding.FLAC, encoder.push(samples) + encoder.finish(), len(samples))
+    return DesignedVoice(audio, seed, len(samples) / session.sample_rate_hz, model, warnings)

@@ -59,7 +59,7 @@ class WrittenText:
         self._begun: list[str] = []
         self._interruptions = 0
         self._idle_seconds = idle_seconds
-        self._feed = texts.SentenceFeed()
+        self._feed = texts.SentenceFeed(eager=True)
         self._queue: asyncio.Queue[str | Interruption | Exception | None] = asyncio.Queue()
 
     @property
@@ -77,14 +77,14 @@ class WrittenText:
     def flush(self) -> None:
         """Speak what is there, complete sentence or not."""
         self._put(self._feed.finish())
-        self._feed = texts.SentenceFeed()
+        self._feed = texts.SentenceFeed(eager=True)
 
     def interrupt(self) -> None:
         """Forget what is not spoken yet; InvalidField when it comes too often."""
         if self._interruptions == MAX_INTERRUPTIONS:
             raise InvalidField("control", f"A conversation may be interrupted {MAX_INTERRUPTIONS} times.", "TOO_MANY_INTERRUPTIONS")
         self._interruptions += 1
-        self._feed = texts.SentenceFeed()
+        self._feed = texts.SentenceFeed(eager=True)
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         for item in (*waiting, Interruption()):
             if isinstance(item, Interruption):  # each is answered

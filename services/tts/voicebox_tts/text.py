@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 LONGEST_SENTENCE = 400
 """Characters; longer sentences are cut at a comma or a space."""
+CLAUSE_WORDS, CLAUSE_CHARACTERS = 4, 8
+"""A clause of fewer words, or of fewer characters where words are written together, is not worth beginning with."""
 
 _TITLES = frozenset(
     """
@@ -34,6 +36,7 @@ _LONGEST_STARTER = max(map(len, _STARTERS))
 _OPENERS = r"\"'“‘«‹„‚(\[{¿¡—–*_"
 _CLOSERS = r"\"'”’»›)\]}*_」』）】〉》］"
 _PAUSES = re.compile(rf"[,;:、，；：،؛][{_CLOSERS}]?")
+_WIDE_PAUSES = "、，；："
 _CANDIDATE = re.compile(
     rf"(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
     rf"|(?P<stop>[.!?…‽؟۔।॥]+)(?P<close>[{_CLOSERS}]*)(?=[ \n])"
@@ -69,10 +72,12 @@ def sentences(text: str) -> list[str]:
 class SentenceFeed:
     """Text that comes in pieces. However it is cut into pieces, the sentences are the same.
 
-    A sentence is complete when the text after it shows so: "at 5 p.m." may go on.
+    A sentence is complete when the text after it shows so: "at 5 p.m." may go on. One that is `eager` tells the first sentence in two,
+    cut after its first clause that is long enough, so that it need not be complete.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, eager: bool = False) -> None:
+        self._eager = eager
         self._unsettled = ""  # a last letter that may yet get an accent, or a space that may yet grow
         self._text = ""  # cleaned, not told yet
 
@@ -97,10 +102,19 @@ class SentenceFeed:
 
     def _take(self, *, final: bool) -> list[str]:
         taken = []
-        while (end := _first_end(self._text, final=final)) is not None:
+        while (end := self._end(final=final)) is not None:
             taken.append(" ".join(self._text[:end].split()))
             self._text = self._text[end:].lstrip()
         return [sentence for sentence in taken if sentence]
+
+    def _end(self, *, final: bool) -> int | None:
+        """Where the next piece ends; None when more text must come first."""
+        found = _first_end(self._text, final=final)
+        if self._eager and (clause := _clause_end(self._text, found.known_to)):
+            self._eager = False
+            return clause
+        self._eager = self._eager and found.end is None
+        return found.end
 
 
 def _last_beginning(text: str) -> int | None:
@@ -136,19 +150,40 @@ class _Unknown:
 _UNKNOWN = _Unknown()
 
 
-def _first_end(text: str, *, final: bool) -> int | None:
-    """Where the first sentence ends; None when more text must come first, or there is none."""
+@dataclass(frozen=True)
+class _Found:
+    """Where the first sentence ends, None when more text must come first; up to `known_to` it is known that none ends before."""
+
+    end: int | None
+    known_to: int
+
+
+def _first_end(text: str, *, final: bool) -> _Found:
+    """Where the first sentence ends."""
     for match in _CANDIDATE.finditer(text, 0, min(len(text), LONGEST_SENTENCE + _LOOK_AHEAD)):
         if match.end() > LONGEST_SENTENCE:
             break
         ends = _ends_sentence(text, match, final=final)
         if isinstance(ends, _Unknown):
-            return None
+            return _Found(None, match.start())
         if ends:
-            return match.end()
+            return _Found(match.end(), match.end())
     if len(text) > LONGEST_SENTENCE + _LOOK_AHEAD or (final and len(text) > LONGEST_SENTENCE):
-        return _cut(text)
-    return len(text) if final and text else None
+        cut = _cut(text)
+        return _Found(cut, cut)
+    return _Found(len(text) if final and text else None, len(text))
+
+
+def _clause_end(text: str, known_to: int) -> int | None:
+    """Where the first clause ends that is worth beginning with; None when there is none before `known_to`, where a sentence may end."""
+    for match in _PAUSES.finditer(text, 0, min(known_to, LONGEST_SENTENCE)):
+        end = match.end()
+        is_wide = text[match.start()] in _WIDE_PAUSES
+        is_pause = is_wide or text[end : end + 1].isspace()  # and not "1,000" or "12:30"
+        is_long = len(text[:end].split()) >= CLAUSE_WORDS or (is_wide and end >= CLAUSE_CHARACTERS)
+        if is_pause and is_long and end < known_to:
+            return end
+    return None
 
 
 def _ends_sentence(text: str, match: re.Match[str], *, final: bool) -> bool | _Unknown:

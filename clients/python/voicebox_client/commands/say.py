@@ -59,6 +59,8 @@ class Target:
 @click.option("--language", help="BCP 47 language of the text.")
 @click.option("--instructions", metavar="TEXT", help="How to speak, in words, where the engine follows them.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="The same seed gives the same samples.")
+@click.option("--model", help="The model that speaks, as `voicebox models tts list` names it.")
+@click.option("--check", is_flag=True, help="Have it recognised afterwards, and tell how many words were not understood.")
 @click.option("--no-history", "skip_history", is_flag=True, help="Keep no record of it.")
 @pass_session
 def command(
@@ -183,6 +185,8 @@ def _report(session: Session, speech: Speech, target: Target, first_audio_second
 
 def _sentence(started: tts_pb2.SynthesisStarted, finished: tts_pb2.SynthesisFinished, target: Target, first_audio_seconds: float) -> str:
     done = f"Wrote {target.output}" if target.output not in {"", STDOUT} else "Spoke"
-    who = f"{started.profile} on {started.voice}" if started.profile else started.voice
+    voice = started.voice or started.model  # a cloned voice has no built-in one in it
+    who = f"{started.profile} on {voice}" if started.profile else voice
     kept = f", kept as {finished.generation}" if finished.generation else ""
-    return f"{done}: {seconds(finished.duration):.2f} s by {who}, first audio after {first_audio_seconds * 1000:.0f} ms{kept}."
+    checked = f", {100 * finished.word_error_rate:.0f} % of the words misheard" if finished.HasField("word_error_rate") else ""
+    return f"{done}: {seconds(finished.duration):.2f} s by {who}, first audio after {first_audio_seconds * 1000:.0f} ms{checked}{kept}."
