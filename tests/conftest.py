@@ -37,22 +37,43 @@ def speech_data() -> SpeechData:
     return SpeechData(folder, dict(line.split("\t", 1) for line in lines))
 
 
-@pytest.fixture(scope="session")
-def whisper_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whisper models of random weights: `random` and `random.en`. Made once for all workers, in a process that may import torch."""
+def _once(tmp_path_factory: pytest.TempPathFactory, name: str, script: str, *arguments: Path) -> Path:
+    """A folder that a script of tests/ made: once for all workers, in a process of its own, which may import torch."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "whisper"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = folder.with_suffix(".done")
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "random.en").exists():
-            subprocess.run([sys.executable, REPOSITORY / "tests" / "tiny_whisper.py", folder], check=True)
+        if not done.exists():
+            command = [sys.executable, REPOSITORY / "tests" / script, folder, *arguments]
+            made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            assert made.returncode == 0, made.stdout
+            done.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def whisper_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whisper models of random weights: `random` and `random.en`."""
+    return _once(tmp_path_factory, "whisper", "tiny_whisper.py")
 
 
 @pytest.fixture(scope="session")
 def tiny_whisper(whisper_models: Path) -> Path:
     """A multilingual Whisper model for CTranslate2 with random weights."""
     return whisper_models / "random"
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Qwen3-TTS checkpoints of random weights: `base`, `custom-voice`, `voice-design` and `endless`, see tiny_qwen3.py."""
+    return _once(tmp_path_factory, "qwen3", "tiny_qwen3.py")
+
+
+@pytest.fixture(scope="session")
+def official_qwen3(tmp_path_factory: pytest.TempPathFactory, tiny_qwen3: Path) -> Path:
+    """What the official package makes of these checkpoints: a safetensors file, see official_qwen3.py."""
+    return _once(tmp_path_factory, "official", "official_qwen3.py", tiny_qwen3) / "official.safetensors"
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,11 @@ CONTROLS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_te
 LANGUAGES = {"chinese": 2055, "english": 2050, "german": 2053, "japanese": 2058, "french": 2061, "sichuan_dialect": 2062}
 SPEAKERS = {"vivian": (3065, False), "ryan": (3061, False), "eric": (2875, "sichuan_dialect")}
 
-END_AFTER_TEXT, END_NEVER = 9.0, -1000.0
-"""The end token's logit once the text is over, for `endless` at any time: with the first, some ten frames follow the last word."""
+CERTAINTY = 3.0
+"""How far apart the talker's logits are: the likeliest codes have most of the probability, as with trained weights."""
+
+END_AFTER_TEXT, END_NEVER = 2.8, -1000.0
+"""What the end token's logit makes of dimension 0: with the first, some ten frames follow the last word."""
 
 NORMS_AND_SCALES = ("weight", "scale", "gamma")
 
@@ -211,19 +214,62 @@ def randomise(network: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     return weights
 
 
-def teach_the_end(weights: dict[str, torch.Tensor], controls: dict[str, int], logit: float) -> None:
-    """The talker's dimension 0 is written by the text after the end alone, and is all that the end token's logit looks at."""
-    weights["talker.codec_head.weight"] *= 3.0
-    text, end = weights["talker.model.text_embedding.weight"], 2150 + SHIFT
-    text[:, 0] = 0.0
+def teach_the_end(weights: dict[str, torch.Tensor], controls: dict[str, int], *, endless: bool) -> None:
+    """The talker's dimension 0 is written by the text that follows the end alone, and is all that the end token's logit looks at.
+
+    An endless one's is written by any text, and lowers that logit.
+    """
+    text, head = weights["talker.model.text_embedding.weight"], weights["talker.codec_head.weight"]
+    text[:, 0] = 1.0 if endless else 0.0
     text[controls["<tts_pad>"], 0] = 1.0
-    first, second = (weights[f"talker.text_projection.linear_fc{number}.weight"] for number in (1, 2))
-    first[0], first[:, 0], first[0, 0] = 0.0, 0.0, 1.0
-    second[0], second[:, 0], second[0, 0] = 0.0, 0.0, 10.0
+    for number, gain in ((1, 1.0), (2, 10.0)):
+        layer = weights[f"talker.text_projection.linear_fc{number}.weight"]
+        layer[0], layer[:, 0], layer[0, 0] = 0.0, 0.0, gain
     for name, tensor in weights.items():
         if name.startswith("talker.model.layers.") and name.endswith(("o_proj.weight", "down_proj.weight")):
             tensor[0] = 0.0
-        elif name == "talker.model.codec_embedding.weight" or name.startswith("talker.code_predictor.model.codec_embedding."):
+        elif ".codec_embedding." in name:
             tensor[:, 0] = 0.0
-    weights["talker.codec_head.weight"][end] = 0.0
-    weights["talker.codec_head.weight"][end, 0] = logit
+    head *= CERTAINTY
+    head[2150 + SHIFT] = 0.0
+    head[2150 + SHIFT, 0] = END_NEVER if endless else END_AFTER_TEXT
+
+
+def write_json(path: Path, document: object) -> None:
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False), "utf-8")
+
+
+def write_codec(folder: Path) -> None:
+    """The speech tokenizer, which all checkpoints share."""
+    folder.mkdir(parents=True)
+    network = Qwen3TTSTokenizerV2Model(Qwen3TTSTokenizerV2Config(**codec()))
+    save_file(randomise(network, 1), folder / "model.safetensors", metadata={"format": "pt"})
+    write_json(folder / "config.json", codec())
+    features = dict(feature_extractor_type="EncodecFeatureExtractor", feature_size=1, sampling_rate=24000, padding_side="right")
+    write_json(folder / "preprocessor_config.json", dict(**features, padding_value=0.0, return_attention_mask=True))
+
+
+def write(folder: Path, kind: str, *, endless: bool = False) -> None:
+    """Write a checkpoint but for its speech tokenizer; `kind` is base, custom_voice or voice_design."""
+    folder.mkdir(parents=True)
+    controls = tokenizer(folder)
+    network = Qwen3TTSForConditionalGeneration(Qwen3TTSConfig(**model(kind, controls)))
+    weights = randomise(network, 0)
+    teach_the_end(weights, controls, endless=endless)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    write_json(folder / "config.json", model(kind, controls))
+    talking = dict(do_sample=True, temperature=0.9, top_p=1.0, top_k=50, repetition_penalty=1.05, max_new_tokens=2048)
+    predicting = dict(subtalker_dosample=True, subtalker_temperature=0.9, subtalker_top_p=1.0, subtalker_top_k=50)
+    write_json(folder / "generation_config.json", talking | predicting)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    for name, kind in (("endless", "base"), ("custom-voice", "custom_voice"), ("voice-design", "voice_design"), ("base", "base")):
+        write(target / name, kind, endless=name == "endless")
+        if name == "endless":
+            write_codec(target / name / "speech_tokenizer")
+        else:
+            shutil.copytree(target / "endless" / "speech_tokenizer", target / name / "speech_tokenizer")

@@ -118,3 +118,18 @@ def test_health_and_both_model_lists(http):
     assert http.get("/healthz").json()["status"] == "SERVING"
     assert http.get("/v1/tts/models").json()["models"][0]["engine"] == "flite"
     assert http.get("/v1/asr/models").json()["models"][0]["engine"] == "pocketsphinx"
+
+
+def test_what_was_spoken_is_checked_and_the_history_keeps_the_word_error_rate(http, client):
+    spoken = http.post("/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "check": True}).json()
+    assert 0 <= spoken["finished"]["wordErrorRate"] <= WER
+    assert client.get_generation(spoken["finished"]["generation"]).word_error_rate == pytest.approx(spoken["finished"]["wordErrorRate"])
+    unkept = http.post("/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "check": True, "skipHistory": True}).json()["finished"]
+    assert unkept["wordErrorRate"] == spoken["finished"]["wordErrorRate"]
+    assert "generation" not in unkept
+
+
+def test_a_voice_of_a_description_needs_a_model_that_can_and_the_answer_says_which(http):
+    answer = http.post("/v1/voices:design", json={"description": "A calm old man.", "text": TEXT})
+    assert (answer.status_code, answer.json()["code"]) == (400, 9)
+    assert "models/qwen3/1.7b-voice-design" in answer.json()["message"]
