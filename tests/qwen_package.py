@@ -1,4 +1,4 @@
-"""Imports the official package qwen-tts without torchaudio and sox, which only its 25 Hz tokenizer needs: no released model has that one."""
+"""Imports the package qwen-tts without torchaudio and sox, which only its 25 Hz tokenizer needs: no released model has that one."""
 
 import sys
 from importlib.machinery import ModuleSpec

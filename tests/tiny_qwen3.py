@@ -57,23 +57,23 @@ def tokenizer(folder: Path) -> dict[str, int]:
             vocabulary.setdefault(word[: end + 1], len(vocabulary))
     controls = {token: len(vocabulary) + index for index, token in enumerate(CONTROLS)}
     added = {
-        str(index): dict(content=token, lstrip=False, normalized=False, rstrip=False, single_word=False, special=True)
+        str(index): {"content": token, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
         for token, index in controls.items()
     }
-    settings = dict(
-        tokenizer_class="Qwen2Tokenizer",
-        add_prefix_space=False,
-        bos_token=None,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        unk_token=None,
-        errors="replace",
-        model_max_length=131072,
-        clean_up_tokenization_spaces=False,
-        split_special_tokens=False,
-        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
-        added_tokens_decoder=added,
-    )
+    settings = {
+        "tokenizer_class": "Qwen2Tokenizer",
+        "add_prefix_space": False,
+        "bos_token": None,
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+        "unk_token": None,
+        "errors": "replace",
+        "model_max_length": 131072,
+        "clean_up_tokenization_spaces": False,
+        "split_special_tokens": False,
+        "additional_special_tokens": ["<|im_start|>", "<|im_end|>"],
+        "added_tokens_decoder": added,
+    }
     write_json(folder / "vocab.json", vocabulary)
     write_json(folder / "tokenizer_config.json", settings)
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(map(" ".join, merges)) + "\n", "utf-8")
@@ -81,20 +81,20 @@ def tokenizer(folder: Path) -> dict[str, int]:
 
 
 def transformer(width: int, layers: int) -> dict[str, Any]:
-    return dict(
-        hidden_size=width,
-        intermediate_size=2 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=16,
-        hidden_act="silu",
-        rms_norm_eps=1e-6,
-        rope_theta=1_000_000,
-        max_position_embeddings=4096,
-        num_code_groups=GROUPS,
-        attention_bias=False,
-    )
+    return {
+        "hidden_size": width,
+        "intermediate_size": 2 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "hidden_act": "silu",
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1_000_000,
+        "max_position_embeddings": 4096,
+        "num_code_groups": GROUPS,
+        "attention_bias": False,
+    }
 
 
 def talker(kind: str, tokens: int) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def talker(kind: str, tokens: int) -> dict[str, Any]:
         text_hidden_size=TEXT_WIDTH,
         text_vocab_size=tokens,
         position_id_per_seconds=13,
-        rope_scaling=dict(rope_type="default", type="default", mrope_section=[4, 2, 2], interleaved=True),
+        rope_scaling={"rope_type": "default", "type": "default", "mrope_section": [4, 2, 2], "interleaved": True},
         codec_language_id={language: index + SHIFT for language, index in LANGUAGES.items()},
         spk_id={name: index + SHIFT for name, (index, _) in speakers.items()},
         spk_is_dialect={name: dialect for name, (_, dialect) in speakers.items()},
@@ -121,35 +121,42 @@ def talker(kind: str, tokens: int) -> dict[str, Any]:
 
 def model(kind: str, controls: dict[str, int]) -> dict[str, Any]:
     """config.json, written by hand as the released ones are: the package cannot read what its own to_dict() gives."""
-    return dict(
-        architectures=["Qwen3TTSForConditionalGeneration"],
-        model_type="qwen3_tts",
-        tokenizer_type="qwen3_tts_tokenizer_12hz",
-        tts_model_size="0b6" if kind == "base" else "1b7",
-        tts_model_type=kind,
-        im_start_token_id=controls["<|im_start|>"],
-        im_end_token_id=controls["<|im_end|>"],
-        tts_pad_token_id=controls["<tts_pad>"],
-        tts_bos_token_id=controls["<tts_text_bos>"],
-        tts_eos_token_id=controls["<tts_text_eod>"],
-        speaker_encoder_config=dict(
-            mel_dim=128,
-            enc_dim=WIDTH,
-            enc_channels=[16, 16, 16, 16, 48],
-            enc_kernel_sizes=[5, 3, 3, 3, 1],
-            enc_dilations=[1, 2, 3, 4, 1],
-            enc_attention_channels=8,
-            enc_res2net_scale=2,
-            enc_se_channels=8,
-            sample_rate=24000,
-        ),
-        talker_config=talker(kind, max(controls.values()) + 1),
-    )
+    return {
+        "architectures": ["Qwen3TTSForConditionalGeneration"],
+        "model_type": "qwen3_tts",
+        "tokenizer_type": "qwen3_tts_tokenizer_12hz",
+        "tts_model_size": "0b6" if kind == "base" else "1b7",
+        "tts_model_type": kind,
+        "im_start_token_id": controls["<|im_start|>"],
+        "im_end_token_id": controls["<|im_end|>"],
+        "tts_pad_token_id": controls["<tts_pad>"],
+        "tts_bos_token_id": controls["<tts_text_bos>"],
+        "tts_eos_token_id": controls["<tts_text_eod>"],
+        "speaker_encoder_config": {
+            "mel_dim": 128,
+            "enc_dim": WIDTH,
+            "enc_channels": [16, 16, 16, 16, 48],
+            "enc_kernel_sizes": [5, 3, 3, 3, 1],
+            "enc_dilations": [1, 2, 3, 4, 1],
+            "enc_attention_channels": 8,
+            "enc_res2net_scale": 2,
+            "enc_se_channels": 8,
+            "sample_rate": 24000,
+        },
+        "talker_config": talker(kind, max(controls.values()) + 1),
+    }
 
 
 def codec() -> dict[str, Any]:
     """speech_tokenizer/config.json: narrow, at the released rates of 1920 samples a frame and 12.5 frames a second."""
-    small = dict(hidden_size=32, num_attention_heads=2, num_key_value_heads=2, head_dim=16, intermediate_size=64, codebook_size=CODES)
+    small = {
+        "hidden_size": 32,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 64,
+        "codebook_size": CODES,
+    }
     encoder = dict(
         **small,
         model_type="mimi",
@@ -184,17 +191,17 @@ def codec() -> dict[str, Any]:
         upsample_rates=[8, 5, 4, 3],
         upsampling_ratios=[2, 2],
     )
-    return dict(
-        architectures=["Qwen3TTSTokenizerV2Model"],
-        model_type="qwen3_tts_tokenizer_12hz",
-        encoder_valid_num_quantizers=GROUPS,
-        input_sample_rate=24000,
-        output_sample_rate=24000,
-        decode_upsample_rate=1920,
-        encode_downsample_rate=1920,
-        encoder_config=encoder,
-        decoder_config=decoder,
-    )
+    return {
+        "architectures": ["Qwen3TTSTokenizerV2Model"],
+        "model_type": "qwen3_tts_tokenizer_12hz",
+        "encoder_valid_num_quantizers": GROUPS,
+        "input_sample_rate": 24000,
+        "output_sample_rate": 24000,
+        "decode_upsample_rate": 1920,
+        "encode_downsample_rate": 1920,
+        "encoder_config": encoder,
+        "decoder_config": decoder,
+    }
 
 
 def randomise(network: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
@@ -245,7 +252,7 @@ def write_codec(folder: Path) -> None:
     network = Qwen3TTSTokenizerV2Model(Qwen3TTSTokenizerV2Config(**codec()))
     save_file(randomise(network, 1), folder / "model.safetensors", metadata={"format": "pt"})
     write_json(folder / "config.json", codec())
-    features = dict(feature_extractor_type="EncodecFeatureExtractor", feature_size=1, sampling_rate=24000, padding_side="right")
+    features = {"feature_extractor_type": "EncodecFeatureExtractor", "feature_size": 1, "sampling_rate": 24000, "padding_side": "right"}
     write_json(folder / "preprocessor_config.json", dict(**features, padding_value=0.0, return_attention_mask=True))
 
 
@@ -258,8 +265,8 @@ def write(folder: Path, kind: str, *, endless: bool = False) -> None:
     teach_the_end(weights, controls, endless=endless)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     write_json(folder / "config.json", model(kind, controls))
-    talking = dict(do_sample=True, temperature=0.9, top_p=1.0, top_k=50, repetition_penalty=1.05, max_new_tokens=2048)
-    predicting = dict(subtalker_dosample=True, subtalker_temperature=0.9, subtalker_top_p=1.0, subtalker_top_k=50)
+    talking = {"do_sample": True, "temperature": 0.9, "top_p": 1.0, "top_k": 50, "repetition_penalty": 1.05, "max_new_tokens": 2048}
+    predicting = {"subtalker_dosample": True, "subtalker_temperature": 0.9, "subtalker_top_p": 1.0, "subtalker_top_k": 50}
     write_json(folder / "generation_config.json", talking | predicting)
 
 

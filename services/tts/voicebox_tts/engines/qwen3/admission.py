@@ -43,9 +43,13 @@ class Admission:
         """
         if streams >= self._rows:
             return False
-        if streams == 0 or self._estimates.get(1, _NOTHING).seconds > self._budget_seconds:
+        if streams == 0 or not self._keeps_real_time():
             return True
         return self._predicted(streams + 1) <= self._budget_seconds
+
+    def _keeps_real_time(self) -> bool:
+        """Whether one stream alone would: its frames take no longer than those of several."""
+        return not self._estimates or min(each.seconds for each in self._estimates.values()) <= self._budget_seconds
 
     def _predicted(self, streams: int) -> float:
         """What a frame of so many takes: as measured, or by the line through the next smaller ones that are."""
@@ -60,6 +64,3 @@ class Admission:
             return nearest
         slope = (nearest - self._estimates[smaller[1]].seconds) / (smaller[0] - smaller[1])
         return nearest + max(slope, 0.0) * (streams - smaller[0])
-
-
-_NOTHING = _Estimate(0.0, 0.0)
