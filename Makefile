@@ -5,13 +5,16 @@ SERVICES := catalog tts asr web gateway
 BUF := .tools/buf/node_modules/.bin/buf
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart models demo test check bench protos clean
+.PHONY: run run-apart pocket qwen3 models demo test check bench protos clean
 
 run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
 
 run-apart: .venv/run.stamp  ## The same, one process for each service
 	@trap 'trap "" INT TERM; kill -TERM $$(jobs -p) 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
+
+pocket qwen3: .venv/run.stamp  ## Installs a neural voice: pocket for a laptop, qwen3 for a GPU; `make models` then fetches its model
+	@./setup.sh engine $@
 
 models: .venv/run.stamp  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others
 	@$(BIN)/python -m voicebox_models.fetch voicebox.tts.engines,voicebox.asr.engines $(MODELS)

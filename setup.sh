@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the environment: system libraries, a virtual environment, our packages. Usage: setup.sh run|dev|protos|buf
+# Makes the environment: system libraries, a virtual environment, our packages. Usage: setup.sh run|dev|protos|buf, or setup.sh engine NAME
 # Every part is done once; a stamp in .venv or .tools says so.
 set -eu
 cd "$(dirname "$0")"
@@ -47,8 +47,13 @@ run)
     ;;
 dev)
     ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || (apt_install "testing the catalog on PostgreSQL" postgresql) || true
-    install --requirement requirements-dev.txt
+    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket]'
+    install --no-deps qwen-tts  # the judge of our own Qwen3-TTS; it asks for torchaudio, sox and gradio, which are not needed
     touch $venv/dev.stamp
+    ;;
+engine)
+    make_venv
+    install -e "services/tts[$2]"
     ;;
 protos)
     # The generator wants an older protobuf than the services: an environment of its own.
