@@ -41,7 +41,7 @@ run)
     has_library libflite.so.1 || apt_install "the speech engine flite" libflite1
     has_library libespeak-ng.so.1 || apt_install "the speech engine espeak-ng" libespeak-ng1 espeak-ng-data
     make_venv
-    install -e protos -e services/kit -e services/sound -e 'services/models[hub]' -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
+    install -e protos -e services/kit -e services/sound -e 'services/models[hub]' -e services/blobs -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
     install --no-deps Resemblyzer  # the weights that tell speakers apart; the rest of it, and torch, are not needed
     touch $venv/run.stamp
     ;;

@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,23 @@ def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def official_qwen3(tmp_path_factory: pytest.TempPathFactory, tiny_qwen3: Path) -> Path:
     """What the official package makes of these checkpoints: a safetensors file, see official_qwen3.py."""
     return _once(tmp_path_factory, "official", "official_qwen3.py", tiny_qwen3) / "official.safetensors"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with Pocket TTS models of random weights: `pocket/english` and `pocket/french`."""
+    return _once(tmp_path_factory, "tiny_pocket", "tiny_pocket.py")
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,9 @@ SPEAKERS = {"vivian": (3065, False), "ryan": (3061, False), "eric": (2875, "sich
 CERTAINTY = 3.0
 """How far apart the talker's logits are: the likeliest codes have most of the probability, as with trained weights."""
 
-END_AFTER_TEXT, END_NEVER = 2.8, -1000.0
-"""What the end token's logit makes of dimension 0: with the first, some ten frames follow the last word."""
+END_AFTER_TEXT, END_AT_ANY_TIME, END_NEVER = 1.8, 1.3, -1000.0
+"""What the end token's logit makes of dimension 0. With the first, some ten frames follow the last word; models that read all of their
+text before they speak speak for some twenty frames."""
 
 NORMS_AND_SCALES = ("weight", "scale", "gamma")
 
@@ -221,17 +222,17 @@ def randomise(network: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     return weights
 
 
-def teach_the_end(weights: dict[str, torch.Tensor], controls: dict[str, int], *, endless: bool) -> None:
+def teach_the_end(weights: dict[str, torch.Tensor], controls: dict[str, int], gain: float) -> None:
     """The talker's dimension 0 is written by the text that follows the end alone, and is all that the end token's logit looks at.
 
     An endless one's is written by any text, and lowers that logit.
     """
     text, head = weights["talker.model.text_embedding.weight"], weights["talker.codec_head.weight"]
-    text[:, 0] = 1.0 if endless else 0.0
+    text[:, 0] = 1.0 if gain == END_NEVER else 0.0
     text[controls["<tts_pad>"], 0] = 1.0
-    for number, gain in ((1, 1.0), (2, 10.0)):
+    for number, raised in ((1, 1.0), (2, 10.0)):
         layer = weights[f"talker.text_projection.linear_fc{number}.weight"]
-        layer[0], layer[:, 0], layer[0, 0] = 0.0, 0.0, gain
+        layer[0], layer[:, 0], layer[0, 0] = 0.0, 0.0, raised
     for name, tensor in weights.items():
         if name.startswith("talker.model.layers.") and name.endswith(("o_proj.weight", "down_proj.weight")):
             tensor[0] = 0.0
@@ -239,7 +240,7 @@ def teach_the_end(weights: dict[str, torch.Tensor], controls: dict[str, int], *,
             tensor[:, 0] = 0.0
     head *= CERTAINTY
     head[2150 + SHIFT] = 0.0
-    head[2150 + SHIFT, 0] = END_NEVER if endless else END_AFTER_TEXT
+    head[2150 + SHIFT, 0] = gain
 
 
 def write_json(path: Path, document: object) -> None:
@@ -256,13 +257,13 @@ def write_codec(folder: Path) -> None:
     write_json(folder / "preprocessor_config.json", dict(**features, padding_value=0.0, return_attention_mask=True))
 
 
-def write(folder: Path, kind: str, *, endless: bool = False) -> None:
+def write(folder: Path, kind: str, end: float) -> None:
     """Write a checkpoint but for its speech tokenizer; `kind` is base, custom_voice or voice_design."""
     folder.mkdir(parents=True)
     controls = tokenizer(folder)
     network = Qwen3TTSForConditionalGeneration(Qwen3TTSConfig(**model(kind, controls)))
     weights = randomise(network, 0)
-    teach_the_end(weights, controls, endless=endless)
+    teach_the_end(weights, controls, end)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     write_json(folder / "config.json", model(kind, controls))
     talking = {"do_sample": True, "temperature": 0.9, "top_p": 1.0, "top_k": 50, "repetition_penalty": 1.05, "max_new_tokens": 2048}
@@ -274,9 +275,12 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    for name, kind in (("endless", "base"), ("custom-voice", "custom_voice"), ("voice-design", "voice_design"), ("base", "base")):
-        write(target / name, kind, endless=name == "endless")
-        if name == "endless":
-            write_codec(target / name / "speech_tokenizer")
-        else:
-            shutil.copytree(target / "endless" / "speech_tokenizer", target / name / "speech_tokenizer")
+    write(target / "endless", "base", END_NEVER)
+    write_codec(target / "endless" / "speech_tokenizer")
+    for name, kind, end in (
+        ("custom-voice", "custom_voice", END_AT_ANY_TIME),
+        ("voice-design", "voice_design", END_AT_ANY_TIME),
+        ("base", "base", END_AFTER_TEXT),
+    ):
+        write(target / name, kind, end)
+        shutil.copytree(target / "endless" / "speech_tokenizer", target / name / "speech_tokenizer")

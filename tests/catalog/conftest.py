@@ -1,7 +1,6 @@
 import asyncio
 import io
 import shutil
-import subprocess
 import uuid
 from contextlib import asynccontextmanager
 
@@ -16,8 +15,8 @@ from grpc_status import rpc_status
 from PIL import Image
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
+from voicebox_blobs.blob_stores import open_blobs
 from voicebox_catalog.app import open_service
-from voicebox_catalog.blob_stores import open_blobs
 from voicebox_catalog.database import open_database
 from voicebox_catalog.generation_store import GenerationStore
 from voicebox_catalog.profile_store import ProfileStore
@@ -90,7 +89,7 @@ def blob_url(stores, request, tmp_path):
 @pytest.fixture
 def blobs(blob_url, tmp_path):
     """The blobs in that place."""
-    with open_blobs(blob_url, S3_KEYS, tmp_path) as blobs:
+    with open_blobs(blob_url, S3_KEYS, tmp_path, "CATALOG_BLOB_URL") as blobs:
         yield blobs
 
 
@@ -109,17 +108,6 @@ def local_env(tmp_path):
 def env(local_env, database_url, blob_url):
     """A catalog of its own, on both kinds of stores."""
     return local_env | S3_KEYS | {"CATALOG_DATABASE_URL": database_url, "CATALOG_BLOB_URL": blob_url}
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system of 4 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False, capture_output=True).returncode:
-        pytest.skip("only root may mount a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture(name="free_port")

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 import sqlalchemy as sa
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blob_stores import open_blobs
 from voicebox_catalog import migrations, moving
-from voicebox_catalog.blob_stores import open_blobs
 from voicebox_catalog.database import Pool, connected
 from voicebox_catalog.moving import Stores
 from voicebox_catalog.tables import Generation
@@ -93,7 +93,7 @@ async def test_migrate(env):
 @asynccontextmanager
 async def at(database_url, blob_url, keys, scratch):
     async with AsyncExitStack() as stack:
-        blobs = stack.enter_context(open_blobs(blob_url, keys, scratch))
+        blobs = stack.enter_context(open_blobs(blob_url, keys, scratch, "CATALOG_BLOB_URL"))
         database, writers = await stack.enter_async_context(connected(database_url, Pool()))
         await migrations.upgrade(writers)
         yield Stores(database, writers, blobs)

@@ -19,6 +19,7 @@ SERVICES = {"catalog": "services/catalog", "tts": "services/tts", "asr": "servic
 PACKAGES = {
     "voicebox-protos": "protos",
     "voicebox-kit": "services/kit",
+    "voicebox-blobs": "services/blobs",
     "voicebox-sound": "services/sound",
     "voicebox-models": "services/models",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},

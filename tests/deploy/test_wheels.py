@@ -12,6 +12,7 @@ import pytest
 PACKAGES = {
     "protos": "gen/voicebox",
     "services/kit": "voicebox_kit",
+    "services/blobs": "voicebox_blobs",
     "services/sound": "voicebox_sound",
     "services/models": "voicebox_models",
     "services/tts": "voicebox_tts",

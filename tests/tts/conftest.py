@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_models.engine import Model
-from voicebox_tts.engine import Capability, Reference, Speech, Style, Voice, Word
+from voicebox_tts.engine import Capability, Packed, Reference, Speech, Style, Voice, Word
 
 RATE = 16_000
 
@@ -78,6 +78,14 @@ class ToneEngine:
         self.prompts += 1
         return TonePrompt()
 
+    def pack(self, prompt: TonePrompt) -> Packed:
+        return Packed({"size": np.array(prompt.size_bytes)}, {"base_voice": prompt.base_voice})
+
+    def unpack(self, packed: Packed) -> TonePrompt:
+        if packed.facts.keys() != {"base_voice"}:
+            raise ValueError("it is no tone")
+        return TonePrompt(packed.facts["base_voice"], int(packed.arrays["size"]))
+
     def open(self, voice: str | TonePrompt, style: Style, seed: int) -> ToneSession:
         return ToneSession(self)
 
@@ -94,8 +102,12 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.records: dict[str, tuple[catalog_pb2.Generation, bytes]] = {}
         self.failure: grpc.StatusCode | None = None
         self.etag = "1"
+        self.pcm_s16le = b""
+        """The reference's audio; without it there is some, with each etag another."""
         self.settings = catalog_pb2.VoiceSettings()
         self.references = 0
+        self.sent = 0
+        """References with their audio."""
         self.arrived = asyncio.Event()
 
     async def RecordGeneration(self, request_iterator, context):
@@ -119,7 +131,8 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         )
         yield catalog_pb2.GetReferenceResponse(header=header)
         if not unchanged:
-            yield catalog_pb2.GetReferenceResponse(pcm_s16le=bytes(48_000))
+            self.sent += 1
+            yield catalog_pb2.GetReferenceResponse(pcm_s16le=self.pcm_s16le or self.etag.encode().ljust(48_000, b"\0"))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Voice prompts: computed once, kept while the etag holds, bounded, and there when the catalog is not."""
 
 import asyncio
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -11,15 +12,25 @@ from voicebox_sound.decoder import open_decoder
 from voicebox_sound.encode import Encoding, open_encoder
 from voicebox_tts.catalog import Catalog
 from voicebox_tts.job import Defaults, Profile, Recording
+from voicebox_tts.prompt_folder import PromptFolder
+from voicebox_tts.prompt_store import PromptStore
 from voicebox_tts.prompts import Prompts
+
+from .conftest import ToneEngine
 
 ANN = Profile("profiles/ann")
 
 
 @pytest.fixture
-async def open_prompts(catalog, executor):
+async def open_prompts(catalog, executor, tmp_path):
+    """Opens the prompts as a start of the process does: with nothing but what is on disk."""
     async with grpc.aio.insecure_channel(catalog.address) as channel, open_decoder() as decoder:
-        yield lambda max_bytes=10_000: Prompts(Catalog(channel), decoder, executor, max_bytes, CollectorRegistry())
+
+        def opened(max_bytes=10_000, disk_bytes=1_000_000, registry=None):
+            store = PromptStore(PromptFolder(tmp_path / "prompts", disk_bytes), None, executor)
+            return Prompts(Catalog(channel), decoder, store, max_bytes, registry or CollectorRegistry())
+
+        yield opened
 
 
 def recording(seconds: float = 0.5) -> Recording:
@@ -86,7 +97,7 @@ async def test_a_reference_that_the_engine_cannot_use_is_a_precondition(open_pro
 
 
 async def test_the_cache_is_bounded_and_forgets_the_least_used(open_prompts, engine):
-    prompts = open_prompts(max_bytes=2500)
+    prompts = open_prompts(max_bytes=2500, disk_bytes=0)
     for name in ("a", "b", "a", "c", "a", "b"):
         await prompts.of_profile(Profile(f"profiles/{name}"), engine, "local", 10)
     assert engine.prompts == 4
@@ -114,3 +125,69 @@ async def test_what_the_caller_leaves_open_is_as_the_profile_says(open_prompts, 
     catalog.settings.speed = 0.5
     again, _ = await prompts.of_profile(ANN, engine, "local", 10)
     assert (engine.prompts, again.defaults) == (1, Defaults(speed=0.5, seed=7))
+
+
+async def test_a_restart_asks_for_the_audio_once_and_computes_nothing(open_prompts, engine, catalog):
+    await open_prompts().of_profile(ANN, engine, "local", 10)
+    prompts = open_prompts()
+    catalog.settings.seed = 7
+    for _ in range(3):
+        cached, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    assert (engine.prompts, cached.etag, cached.defaults) == (1, "1", Defaults(seed=7))
+    assert catalog.sent == 2
+
+
+async def test_a_restart_computes_no_recording_again(open_prompts, engine):
+    for _ in range(2):
+        await open_prompts().of_recording(recording(), engine)
+    assert engine.prompts == 1
+
+
+async def test_a_profile_that_changed_while_nobody_ran_is_computed_anew(open_prompts, engine, catalog):
+    await open_prompts().of_profile(ANN, engine, "local", 10)
+    catalog.etag = "2"
+    cached, _ = await open_prompts().of_profile(ANN, engine, "local", 10)
+    assert (engine.prompts, cached.etag) == (2, "2")
+
+
+async def test_a_new_etag_on_the_same_audio_computes_nothing(open_prompts, engine, catalog):
+    catalog.pcm_s16le = bytes(48_000)
+    prompts = open_prompts()
+    await prompts.of_profile(ANN, engine, "local", 10)
+    catalog.etag = "2"
+    cached, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    assert (engine.prompts, cached.etag) == (1, "2")
+
+
+async def test_a_model_of_another_revision_computes_anew_though_the_profile_did_not_change(open_prompts, engine):
+    prompts = open_prompts()
+    await prompts.of_profile(ANN, engine, "local", 10)
+    await prompts.of_recording(recording(), engine)
+    engine.model = replace(engine.model, revision="2")
+    await prompts.of_profile(ANN, engine, "local", 10)
+    await prompts.of_recording(recording(), engine)
+    assert engine.prompts == 4
+
+
+async def test_two_models_of_one_engine_have_their_own_prompts(open_prompts, engine):
+    prompts = open_prompts()
+    other = ToneEngine(model=replace(engine.model, name="tone/large"))
+    for _ in range(2):
+        await prompts.of_profile(ANN, engine, "local", 10)
+        await prompts.of_profile(ANN, other, "local", 10)
+    assert (engine.prompts, other.prompts) == (1, 1)
+
+
+async def test_where_prompts_came_from_is_counted(open_prompts, engine, catalog):
+    registry = CollectorRegistry()
+    prompts = open_prompts(registry=registry)
+    for _ in range(3):
+        await prompts.of_profile(ANN, engine, "local", 10)
+    await prompts.of_profile(Profile("profiles/bob"), engine, "local", 10)  # the same audio
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    await prompts.of_profile(ANN, engine, "local", 10)
+    found = {
+        where: registry.get_sample_value("voicebox_tts_prompts_found_total", {"where": where}) for where in ("memory", "disk", "shared")
+    }
+    assert registry.get_sample_value("voicebox_tts_prompts_computed_total") == 1
+    assert found == {"memory": 3, "disk": 1, "shared": None}

@@ -8,6 +8,8 @@ from importlib import resources
 
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2_grpc
+from voicebox_blobs.blob_stores import is_local, open_blobs
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
@@ -15,8 +17,6 @@ from voicebox_sound.decoder import Decoder, open_decoder
 from voicebox_sound.errors import DecoderUnavailable
 
 from . import moving
-from .blob_stores import is_local, open_blobs
-from .blobs import Blobs
 from .clock import now_us
 from .database import Database, open_database
 from .generation_store import GenerationStore
@@ -33,7 +33,7 @@ from .retention_store import RetentionStore
 from .sample_store import SampleStore
 from .samples import ProfileSamples
 from .servicer import CatalogServicer
-from .settings import Settings
+from .settings import BLOB_URL, Settings
 from .sweep import Sweep, sweeping
 from .transcription_store import TranscriptionStore
 from .transcriptions import Transcriptions
@@ -45,7 +45,7 @@ NAME = "voicebox.catalog.v1.CatalogService"
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The catalog service, serving until the block ends."""
     settings = Settings.read(env)
-    with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder) as blobs:
+    with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL) as blobs:
         async with open_database(settings.database_url, settings.pool) as database, _open_decoder() as decoder:
             await moving.refuse_unfinished(database)
             service = _service(settings, blobs, database, decoder)

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from voicebox_blobs.blob_stores import open_blobs
 from voicebox_kit import logs
 from voicebox_kit.errors import StartError, VoiceboxError
 from voicebox_kit.folders import own_folder
 
 from . import migrations, moving
-from .blob_stores import open_blobs
 from .database import connected
 from .moving import Stores
-from .settings import Settings
+from .settings import BLOB_URL, Settings
 
 
 @click.group()
@@ -78,6 +78,6 @@ async def _move(settings: Settings, source: tuple[str, str], target: tuple[str, 
 
 @asynccontextmanager
 async def _stores(settings: Settings, database: str, blobs: str, scratch: Path) -> AsyncIterator[Stores]:
-    with open_blobs(blobs, settings.s3, scratch) as opened:
+    with open_blobs(blobs, settings.s3, scratch, BLOB_URL) as opened:
         async with connected(database, settings.pool) as (found, writers):
             yield Stores(found, writers, opened)

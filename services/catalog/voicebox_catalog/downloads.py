@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from google.api.httpbody_pb2 import HttpBody
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import NotFound
-
-from .blobs import Blobs
 
 CONTENT_TYPES = {
     "wav": "audio/wav",

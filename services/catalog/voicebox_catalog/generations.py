@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField
 
-from .blobs import Blobs
 from .clock import Clock
 from .downloads import Download
 from .filters import GENERATION_FIELDS

@@ -6,10 +6,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
 
 from . import checks, history_query
-from .blobs import Blobs
 from .clock import Clock
 from .downloads import Download, open_download
 from .filters import Field

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToJson
+from voicebox_blobs.blobs import Blobs
 
-from .blobs import Blobs
 from .downloads import CONTENT_TYPES
 from .generation_messages import to_generation
 from .generation_store import GenerationStore

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from sqlalchemy import BigInteger, ColumnElement, Row, Table, collate, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlmodel import SQLModel
+from voicebox_blobs.blobs import Blobs, sha256_of
 from voicebox_kit.errors import StartError
 
 from . import search_index
 from .blob_rows import COLUMNS
-from .blobs import Blobs, sha256_of
 from .database import Database
 from .tables import Lease
 

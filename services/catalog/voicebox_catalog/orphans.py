@@ -3,8 +3,9 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
+from voicebox_blobs.blobs import Blobs
+
 from . import blob_rows
-from .blobs import Blobs
 from .database import Database
 
 log = logging.getLogger(__name__)

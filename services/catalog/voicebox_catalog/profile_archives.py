@@ -11,10 +11,10 @@ from typing import IO
 
 from google.api.httpbody_pb2 import HttpBody
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs, storage_errors
 from voicebox_kit.errors import InvalidField, NotFound
 
 from . import checks, profile_manifest
-from .blobs import Blobs, storage_errors
 from .clock import Clock
 from .keys import time_us_of
 from .pictures import MAX_BYTES as MAX_PICTURE_BYTES

@@ -9,10 +9,10 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
 
 from . import checks, filters, pictures
-from .blobs import Blobs
 from .clock import Clock
 from .downloads import bodies
 from .masks import masked

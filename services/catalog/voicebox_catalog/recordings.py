@@ -11,6 +11,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
+from voicebox_blobs.blobs import Blob, Blobs, storage_errors
 from voicebox_sound.decoder import Decoder, Source
 from voicebox_sound.encode import Encoding, encode_whole, open_encoder
 from voicebox_sound.errors import AudioError, Reason
@@ -19,7 +20,6 @@ from voicebox_sound.levels import PEAK_CEILING, SILENCE_DBFS
 from voicebox_sound.limits import Limits
 from voicebox_sound.resample import Resampler
 
-from .blobs import Blob, Blobs, storage_errors
 from .loudness import SILENCE_LUFS, LoudnessMeter
 from .quality import ClippingMeter, FrameMeter, Measures
 from .utterances import utterances

@@ -3,9 +3,9 @@
 import logging
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField
 
-from .blobs import Blobs
 from .clock import Clock
 from .filters import Condition, Field, Operator
 from .generation_store import GenerationStore

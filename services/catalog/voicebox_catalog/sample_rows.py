@@ -3,7 +3,8 @@
 import uuid
 from typing import Any
 
-from .blobs import Blob
+from voicebox_blobs.blobs import Blob
+
 from .recordings import WHOLE, Recording, Trim
 from .tables import Sample
 

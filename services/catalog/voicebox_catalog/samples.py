@@ -7,11 +7,11 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blob, Blobs
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_sound.errors import AudioError, DecoderUnavailable
 
 from . import checks
-from .blobs import Blob, Blobs
 from .clock import Clock
 from .downloads import Download, open_download
 from .masks import masked

@@ -12,6 +12,8 @@ from voicebox_kit.server import grace_seconds
 from .database import Pool
 from .quality import Limit, Limits
 
+BLOB_URL = "CATALOG_BLOB_URL"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -47,7 +49,7 @@ class Settings:
                 statement_seconds=variables.seconds(env, "CATALOG_DATABASE_STATEMENT_SECONDS", 30.0, 0.1),
                 connect_seconds=variables.seconds(env, "CATALOG_DATABASE_CONNECT_SECONDS", 30.0),
             ),
-            blob_url=variables.text(env, "CATALOG_BLOB_URL", str(folder / "blobs")),
+            blob_url=variables.text(env, BLOB_URL, str(folder / "blobs")),
             s3={name: value for name, value in env.items() if name.startswith("AWS_")},
             decoders=variables.integer(env, "CATALOG_DECODERS", 2, 1, 64),
             generation_bytes=variables.integer(env, "CATALOG_GENERATION_BYTES", 1 << 30, 1, 1 << 40),

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import Precondition, ResourceError
-
-from .blobs import Blobs
 
 Names = list[str]
 """Of blobs, in the order in which they were made."""

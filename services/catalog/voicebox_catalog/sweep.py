@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import VoiceboxError
 
 from . import orphans
-from .blobs import Blobs
 from .clock import Clock
 from .database import Database
 from .leases import Leases

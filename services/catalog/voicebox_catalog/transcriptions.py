@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs
 
-from .blobs import Blobs
 from .clock import Clock
 from .downloads import Download
 from .filters import TRANSCRIPTION_FIELDS

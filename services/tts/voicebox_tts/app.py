@@ -1,10 +1,12 @@
 """Puts the tts service together: the only place where its parts meet."""
 
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import resources
+from pathlib import Path
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -13,6 +15,7 @@ from voicebox.foreign.riva import riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
+from voicebox_blobs.blob_stores import open_blobs
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
@@ -31,11 +34,14 @@ from .engine import Engine
 from .google import GOOGLE_SERVICE, GoogleSpeechServicer
 from .history import History
 from .openai import OpenAiSpeechServicer
+from .prompt_folder import PromptFolder
+from .prompt_store import PromptStore
 from .prompts import Prompts
 from .riva import RIVA_SERVICE, RivaSpeechServicer
 from .roster import Roster
 from .servicer import TextToSpeechServicer
-from .settings import Settings
+from .settings import PROMPT_STORE, Settings
+from .shared_prompts import SharedPrompts
 from .spool import Spool
 from .synthesis import Synthesizer
 
@@ -73,10 +79,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
             grpc.aio.insecure_channel(settings.asr_address, CHANNEL_OPTIONS) as asr_channel,
             open_decoder() as decoder,
+            _open_shared_prompts(settings) as shared,
         ):
             catalog = Catalog(channel)
             roster = Roster(models)
-            prompts = Prompts(catalog, decoder, executor, settings.prompt_cache_bytes, registry)
+            store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
+            prompts = Prompts(catalog, decoder, store, settings.prompt_cache_bytes, registry)
             history = History(spool, catalog, executor, registry)
             permits = Permits(streams, settings.queue, registry)
             synthesizer = Synthesizer(Casting(models, roster, prompts), history, SpeechCheck(asr_channel), permits, executor, registry)
@@ -108,6 +116,20 @@ def _open_spool(settings: Settings) -> Spool:
         return Spool(settings.spool, settings.spool_bytes)
     except OSError as error:
         raise StartError(f"The spool folder {settings.spool} cannot be used: {error.strerror}.") from error
+
+
+@asynccontextmanager
+async def _open_shared_prompts(settings: Settings) -> AsyncIterator[SharedPrompts | None]:
+    if not settings.prompt_store:
+        yield None
+        return
+    scratch = Path(tempfile.gettempdir())
+    with open_blobs(settings.prompt_store, settings.s3, scratch, PROMPT_STORE, alone=False) as blobs:
+        shared = SharedPrompts(blobs)
+        try:
+            yield shared
+        finally:
+            await shared.written()
 
 
 def _register(

@@ -13,19 +13,9 @@ from voicebox_models.models import Models
 from voicebox_sound.encode import Encoding, open_encoder
 from voicebox_sound.headers import with_length
 
-from .engine import Description, Engine, Session, Speech, Style
+from .engine import Description, Engine, Session, Speech
+from .job import DesignWish
 from .roster import Roster
-
-
-@dataclass(frozen=True)
-class DesignWish:
-    """What is asked for, checked: a voice for each seed. `model` is `models/{engine}/{model}`, or empty."""
-
-    description: str
-    text: str
-    style: Style
-    seeds: tuple[int, ...]
-    model: str
 
 
 @dataclass(frozen=True)

@@ -67,3 +67,14 @@ class Job:
         told = {name: getattr(defaults, name) for name in self.unset if getattr(defaults, name) is not None}
         seed = told.pop("seed", self.seed)
         return replace(self, seed=seed, style=replace(self.style, **told))
+
+
+@dataclass(frozen=True)
+class DesignWish:
+    """Voices that fit a description, one for each seed: what is asked for, checked. `model` is `models/{engine}/{model}`, or empty."""
+
+    description: str
+    text: str
+    style: Style
+    seeds: tuple[int, ...]
+    model: str

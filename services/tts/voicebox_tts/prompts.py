@@ -1,10 +1,9 @@
-"""From a profile or a recording to an engine's voice prompt: computed once, cached by content, bounded in bytes."""
+"""From a profile or a recording to an engine's voice prompt: in memory while it is fresh, bounded in bytes, and else from the store."""
 
 import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
@@ -17,6 +16,7 @@ from voicebox_sound.limits import Limits
 from .catalog import Catalog
 from .engine import Engine, Reference, VoicePrompt
 from .job import NO_DEFAULTS, Defaults, Profile, Recording
+from .prompt_store import Origin, PromptStore
 from .requests import MAX_REFERENCE_BYTES
 
 CATALOG_SECONDS = 5.0
@@ -37,23 +37,29 @@ Make = Callable[[Cached | None], Awaitable[Cached]]
 
 
 class Prompts:
-    """Voice prompts of one process, least recently used thrown out first."""
+    """Voice prompts of one process, least recently used thrown out first. Each model has its own of the same profile.
 
-    def __init__(self, catalog: Catalog, decoder: Decoder, executor: Executor, max_bytes: int, registry: CollectorRegistry) -> None:
-        self._catalog, self._decoder, self._executor = catalog, decoder, executor
+    A profile's etag tells whether what is in memory is fresh. After a start nothing is: the profile's audio is fetched once, and its
+    content is the name of its prompt in the store.
+    """
+
+    def __init__(self, catalog: Catalog, decoder: Decoder, store: PromptStore, max_bytes: int, registry: CollectorRegistry) -> None:
+        self._catalog, self._decoder, self._store = catalog, decoder, store
         self._max_bytes = max_bytes
         self._cached: OrderedDict[tuple[str, ...], Cached] = OrderedDict()
         self._making: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._computed = Counter("voicebox_tts_prompts_computed", "Voice prompts computed by an engine.", registry=registry)
+        self._found = Counter("voicebox_tts_prompts_found", "Voice prompts that were there, by where.", ["where"], registry=registry)
 
     async def of_profile(self, profile: Profile, engine: Engine, owner: str, timeout_seconds: float) -> tuple[Cached, str]:
         """A profile's prompt, and a warning when it may be out of date because the catalog does not answer."""
-        key = (engine.name, owner, profile.name)
+        key = (engine.model.name, engine.model.revision, owner, profile.name)
         known = self._cached.get(key)
         try:  # outside of the key's lock: callers wait for a catalog that hangs side by side, not one after the other
             stored = await self._catalog.reference(profile.name, known.etag if known else "", owner, min(timeout_seconds, CATALOG_SECONDS))
         except Unavailable:
             if known:
+                self._count(Origin.MEMORY)
                 return known, "The catalog does not answer: the profile's voice is as it was last known."
             raise
         if stored.reference is None and known:
@@ -61,6 +67,7 @@ class Prompts:
             if key in self._cached:
                 self._cached[key] = current
                 self._cached.move_to_end(key)
+            self._count(Origin.MEMORY)
             return current, ""
         if stored.reference is None:
             raise Unavailable("CATALOG_UNREACHABLE", "The catalog sent no reference for the profile.")
@@ -68,9 +75,10 @@ class Prompts:
 
         async def make(known: Cached | None) -> Cached:
             if known and known.etag == stored.etag:
+                self._count(Origin.MEMORY)
                 return known
             try:
-                return Cached(await self._compute(engine, reference), stored.etag, stored.defaults)
+                return Cached(await self._stored(engine, reference), stored.etag, stored.defaults)
             except InvalidField as error:
                 raise Precondition(error.reason, profile.name, f"{profile.name} cannot be spoken with: {error.sentence}") from error
 
@@ -82,20 +90,28 @@ class Prompts:
 
         async def make(known: Cached | None) -> Cached:
             if known:
+                self._count(Origin.MEMORY)
                 return known
             try:
                 clip = await self._decoder.decode(recording.audio, REFERENCE_RATE_HZ, RECORDING_LIMITS)
-                return Cached(await self._compute(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript)))
+                return Cached(await self._stored(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript)))
             except DecoderUnavailable as error:
                 raise Unavailable(error.reason, str(error)) from error
             except (AudioError, InvalidField) as error:
                 raise InvalidField("voice.reference.audio", str(error), error.reason) from error
 
-        return await self._through_cache((engine.name, digest), make)
+        return await self._through_cache((engine.model.name, engine.model.revision, digest), make)
 
-    async def _compute(self, engine: Engine, reference: Reference) -> VoicePrompt:
-        self._computed.inc()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, engine.prompt, reference)
+    async def _stored(self, engine: Engine, reference: Reference) -> VoicePrompt:
+        prompt, origin = await self._store.prompt(engine, reference)
+        self._count(origin)
+        return prompt
+
+    def _count(self, origin: Origin) -> None:
+        if origin is Origin.COMPUTED:
+            self._computed.inc()
+        else:
+            self._found.labels(origin).inc()
 
     async def _through_cache(self, key: tuple[str, ...], make: Make) -> Cached:
         """What `make` gives, which is told what is cached; one at a time for each key, so that nothing is computed twice."""

@@ -10,9 +10,8 @@ from voicebox_kit.errors import InvalidField
 from voicebox_sound.encode import Encoding, supported_rate
 
 from . import text as texts
-from .design import DesignWish
 from .engine import Style
-from .job import BuiltIn, Job, Profile, Recording
+from .job import BuiltIn, DesignWish, Job, Profile, Recording
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_REFERENCE_BYTES = 1024 * 1024

@@ -11,6 +11,8 @@ from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
 from voicebox_models.settings import hub, models_folder
 
+PROMPT_STORE = "TTS_PROMPT_STORE"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,6 +36,12 @@ class Settings:
     idle_seconds: float
     ahead_seconds: float
     prompt_cache_bytes: int
+    prompt_folder: Path
+    prompt_disk_bytes: int
+    prompt_store: str
+    """Where replicas share their prompts, a folder or s3://; empty for nowhere."""
+    s3: Mapping[str, str]
+    """The variables AWS_*: who we are in S3, and where it is."""
     spool: Path
     spool_bytes: int
 
@@ -63,7 +71,11 @@ class Settings:
             queue=variables.integer(env, "TTS_QUEUE", 64, 0, 100_000),
             idle_seconds=variables.seconds(env, "TTS_IDLE_SECONDS", 300.0, 0.1),
             ahead_seconds=variables.seconds(env, "TTS_AHEAD_SECONDS", 15.0, 1.0),
-            prompt_cache_bytes=variables.integer(env, "TTS_PROMPT_CACHE_BYTES", 64 * 1024 * 1024, 0, 1 << 40),
+            prompt_cache_bytes=variables.integer(env, "TTS_PROMPT_CACHE_BYTES", 256 * 1024 * 1024, 0, 1 << 40),
+            prompt_folder=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "prompts",
+            prompt_disk_bytes=variables.integer(env, "TTS_PROMPT_DISK_BYTES", 1 << 30, 0, 1 << 50),
+            prompt_store=variables.text(env, PROMPT_STORE, ""),
+            s3={name: value for name, value in env.items() if name.startswith("AWS_")},
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
         )

@@ -1,11 +1,12 @@
 """Makes the frames of all streams of one model together: streams join and leave between any two frames."""
 
+import atexit
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,23 @@ from ...engine import Samples
 from .admission import FRAME_SECONDS, Admission
 from .chunks import Schedule
 
+if TYPE_CHECKING:  # they import torch
+    from .codec import CodecState
+    from .layout import Layout
+    from .noise import Noise
+
 log = logging.getLogger(__name__)
 
 JOINING_SECONDS = FRAME_SECONDS / 4
 """After so long of reading the texts of streams that join, the others have their frame."""
 
 MOST_CHUNKS = 3
-"""A stream whose reader has so many chunks before it waits: with 8 frames each, 2 s of sound."""
+"""A stream whose reader has so many chunks before it waits: with 8 frames in each, 2 s of sound.
+
+While others wait for its place it goes on, so that it leaves: slow readers must not keep them out. A piece of text is 6 MB of sound at most.
+"""
+
+MOST_WAITING = 256
 
 FAILURES = 3
 """After so many failures without a frame between them the model is given up."""
@@ -31,7 +42,7 @@ Codes = NDArray[np.int64]
 
 
 class Step(Protocol):
-    """One frame of several rows: `codes` of shape (rows, groups); `ended` tells of each row that its end came instead of a frame."""
+    """One frame of several rows: codes of shape (rows, groups); `ended` tells of each row that its end came instead of a frame."""
 
     @property
     def codes(self) -> Codes: ...
@@ -40,79 +51,54 @@ class Step(Protocol):
     def ended(self) -> NDArray[np.bool_]: ...
 
 
-L = TypeVar("L", contravariant=True)
-N = TypeVar("N", contravariant=True)
-C = TypeVar("C", contravariant=True)
+class FrameRows(Protocol):
+    """What makes codes, as frames.Frames. Rows in use are 0 to n-1. A step that fails for want of memory can be made again."""
 
-
-class FrameRows(Protocol[L, N]):
-    """What makes codes, as frames.Frames."""
-
-    def begin(self, row: int, layout: L, noise: N) -> None: ...
+    def begin(self, row: int, layout: "Layout", noise: "Noise") -> None: ...
 
     def step(self, count: int, advancing: NDArray[np.bool_]) -> Step: ...
 
     def move(self, source: int, target: int) -> None: ...
 
 
-class SoundRows(Protocol[C]):
+class SoundRows(Protocol):
     """What makes sound of codes, as codec.CodecRows."""
 
-    def begin(self, row: int, state: C | None) -> None: ...
+    def begin(self, row: int, state: "CodecState | None") -> None: ...
 
-    def decode(self, rows: Sequence[int], codes: Codes) -> Samples: ...
+    def decode(self, rows: Sequence[int], codes: NDArray[np.int64]) -> NDArray[np.float32]: ...
 
     def move(self, source: int, target: int) -> None: ...
 
 
-Layout = TypeVar("Layout")
-Noise = TypeVar("Noise")
-CodecState = TypeVar("CodecState")
-
-
 @dataclass(frozen=True)
-class Speaking(Generic[Layout, Noise, CodecState]):
-    """What a stream is to say: the prompt's layout, its noise, the codec after the voice's own recording, and the most frames."""
+class Speaking:
+    """What a stream says: the prompt's layout, its noise, the codec as it is after the voice's own recording, and the most frames."""
 
-    layout: Layout
-    noise: Noise
-    codec_state: CodecState | None
+    layout: "Layout"
+    noise: "Noise"
+    codec_state: "CodecState | None"
     most_frames: int
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some frames and their sound. `cut`: they are the last, and the model had not come to its end."""
+    """Some frames and their sound. `cut`: they are the last ones, and the model had not come to its end."""
 
     codes: Codes
     samples: Samples
     cut: bool
 
 
-@dataclass(eq=False)
-class _Row(Generic[Layout, Noise, CodecState]):
-    """A stream that is made: what the batching thread alone knows of it."""
-
-    speaking: Speaking[Layout, Noise, CodecState]
-    stream: "Stream"
-    pending: list[NDArray[np.int64]] = field(default_factory=list)
-    frames: int = 0
-    chunks: int = 0
-    ended: bool = False
-
-    @property
-    def at_limit(self) -> bool:
-        return self.frames >= self.speaking.most_frames
-
-
 class Stream:
-    """One stream, as its reader sees it. `close` may be called at any time."""
+    """One stream, as its reader sees it. `lock` is the one that `changed`, which wakes the batching thread, goes with."""
 
-    def __init__(self, changed: threading.Condition) -> None:
+    def __init__(self, lock: threading.Lock, changed: threading.Condition) -> None:
         self._changed = changed
+        self._readable = threading.Condition(lock)
         self._chunks: deque[Chunk] = deque()
         self._failure: VoiceboxError | None = None
-        self._done = False
+        self._ended = False
         self.closed = False
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -121,15 +107,16 @@ class Stream:
             yield chunk
 
     def close(self) -> None:
-        """Nobody reads on: the model stops before its next frame."""
+        """Nobody reads on: the model stops before its next frame. From any thread, at any time."""
         with self._changed:
             self.closed = True
             self._chunks.clear()
+            self._readable.notify_all()
             self._changed.notify_all()
 
     def _next(self) -> Chunk | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._chunks or self._done or self.closed)
+        with self._readable:
+            self._readable.wait_for(lambda: self._chunks or self._ended or self.closed)
             if self._chunks:
                 self._changed.notify_all()
                 return self._chunks.popleft()
@@ -137,62 +124,84 @@ class Stream:
                 raise self._failure
             return None
 
-    # The batching thread calls these, and holds the lock.
+    # The rest is the batching thread's, which holds the lock.
 
     @property
     def is_full(self) -> bool:
+        """Whether its reader is behind."""
         return len(self._chunks) >= MOST_CHUNKS
 
     def put(self, chunk: Chunk) -> None:
-        self._chunks.append(chunk)
+        if not self.closed:
+            self._chunks.append(chunk)
+            self._readable.notify_all()
 
     def end(self, failure: VoiceboxError | None = None) -> None:
-        self._done, self._failure = True, failure
+        self._ended, self._failure = True, failure
+        self._readable.notify_all()
 
 
-class Batching(Generic[Layout, Noise, CodecState]):
+@dataclass(eq=False)
+class _Row:
+    """A stream that is made, or waits to be: what the batching thread alone knows of it. `number` counts those that joined."""
+
+    speaking: Speaking
+    stream: Stream
+    number: int = 0
+    pending: list[NDArray[np.int64]] = field(default_factory=list)
+    frames: int = 0
+    chunks: int = 0
+    ended: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no frame follows."""
+        return self.ended or self.frames >= self.speaking.most_frames
+
+
+class Batching:
     """One thread that makes the frames of all streams of a model. It sleeps while nobody wants any."""
 
     def __init__(
         self,
-        frames: FrameRows[Layout, Noise],
-        sound: SoundRows[CodecState],
+        frames: FrameRows,
+        sound: SoundRows,
         admission: Admission,
         schedule: Schedule,
         clock: Callable[[], float],
         is_out_of_memory: Callable[[Exception], bool],
-        most_waiting: int = 256,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
+        """`prepare` is called first of all in the thread."""
         self._frames, self._sound, self._admission, self._schedule = frames, sound, admission, schedule
-        self._clock, self._is_out_of_memory, self._most_waiting = clock, is_out_of_memory, most_waiting
-        self._rows: list[_Row[Layout, Noise, CodecState]] = []  # as they lie in `frames` and `sound`
-        self._waiting: deque[_Row[Layout, Noise, CodecState]] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
+        self._clock, self._is_out_of_memory, self._prepare = clock, is_out_of_memory, prepare
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._rows: list[_Row] = []  # as they lie in `frames` and `sound`
+        self._waiting: deque[_Row] = deque()
+        self._joined = 0
         self._failures = 0
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="qwen3", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # torch aborts a process that ends while a thread that used it lives
 
     @property
     def usable(self) -> bool:
         """Whether it has not failed again and again."""
         return self._failures < FAILURES
 
-    @property
-    def streams(self) -> int:
-        """How many are being made."""
-        return len(self._rows)
-
-    def submit(self, speaking: Speaking[Layout, Noise, CodecState]) -> Stream:
-        """Begin a stream, when its turn comes. Raises Exhausted when too many wait, Unavailable when the model is unloaded or gone."""
+    def submit(self, speaking: Speaking) -> Stream:
+        """Begin a stream when its turn comes. Raises Exhausted when too many wait, Unavailable when the model is unloaded or given up."""
         with self._changed:
             if self._closed:
                 raise _unloaded()
             if not self.usable:
                 raise _failed()
-            if len(self._waiting) >= self._most_waiting:
-                raise Exhausted("MODEL_BUSY", f"{self._most_waiting} texts wait to be spoken already.", 1.0)
-            stream = Stream(self._changed)
+            self._forget_closed()
+            if len(self._waiting) >= MOST_WAITING:
+                raise Exhausted("MODEL_BUSY", f"{MOST_WAITING} texts wait to be spoken already.", 1.0)
+            stream = Stream(self._lock, self._changed)
             self._waiting.append(_Row(speaking, stream))
             self._changed.notify_all()
         return stream
@@ -203,70 +212,87 @@ class Batching(Generic[Layout, Noise, CodecState]):
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
+        atexit.unregister(self.close)
 
     def _run(self) -> None:
+        self._prepare()
         while self._wait_for_work():
             try:
                 self._frame()
-                self._failures = 0
-            except Exception as error:  # a device fails with what it likes: nobody is to wait for ever
+            except Exception:  # a device fails with what it likes: nobody is to wait for ever
                 log.exception("the model failed: its streams end")
                 self._failures += 1
-                self._end_all(_failed(error))
-        self._end_all(_unloaded())
+                self._end_all(_failed)
+        self._end_all(_unloaded)
 
     def _wait_for_work(self) -> bool:
-        """Drop what nobody reads, and wait until there is a frame to make; False once it is closed."""
+        """Wait until there is a frame to make or a stream to drop; False once the batching is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._has_work())
-            self._waiting = deque(row for row in self._waiting if not row.stream.closed)
-            self._drop([row for row in self._rows if row.stream.closed])
             return not self._closed
 
     def _has_work(self) -> bool:
-        if any(row.stream.closed for row in (*self._rows, *self._waiting)):
-            return True
-        return bool(self._waiting and self._admits()) or any(not row.stream.is_full for row in self._rows)
-
-    def _admits(self) -> bool:
-        return self._admission.admits(len(self._rows))
+        return bool(self._waiting) or any(row.stream.closed or not row.stream.is_full for row in self._rows)
 
     def _frame(self) -> None:
-        """One frame of all that are not before a slow reader."""
+        """One frame of all streams but those of slow readers."""
+        self._drop([row for row in self._rows if row.stream.closed])
         self._join()
-        with self._changed:
-            advancing = np.array([not (row.stream.is_full or row.stream.closed) for row in self._rows], np.bool_)
+        with self._lock:
+            self._forget_closed()
+            advancing = np.array([bool(self._waiting) or not row.stream.is_full for row in self._rows], np.bool_)
         if not advancing.any():
             return
-        started = self._clock()
-        count = len(self._rows)
-        if self._step(advancing) and self._decode_what_is_due():
+        count, started = len(self._rows), self._clock()
+        if self._step(advancing):
+            while not self._decode_what_is_due():
+                pass
             self._admission.measured(count, self._clock() - started)
+            self._failures = 0
 
     def _join(self) -> None:
-        """Have those that wait join, in their order, as many as there is room and time for."""
+        """Have those that wait join, in their order: as many as there is room and time for."""
         until = self._clock() + JOINING_SECONDS
-        while self._admits() and (row := self._first_waiting()):
-            number = len(self._rows)
-            self._rows.append(row)
-            try:
-                self._frames.begin(number, row.speaking.layout, row.speaking.noise)
-                self._sound.begin(number, row.speaking.codec_state)
-            except Exception as error:
-                self._end_youngest(error)
+        while self._admission.admits(len(self._rows)) and (row := self._next_waiting()):
+            self._begin(row)
             if self._clock() >= until:
                 return
 
-    def _first_waiting(self) -> _Row[Layout, Noise, CodecState] | None:
-        with self._changed:
+    def _next_waiting(self) -> _Row | None:
+        with self._lock:
+            self._forget_closed()
             return self._waiting.popleft() if self._waiting else None
 
+    def _forget_closed(self) -> None:
+        """Those that nobody waits for any more; the lock is held."""
+        self._waiting = deque(row for row in self._waiting if not row.stream.closed)
+
+    def _begin(self, row: _Row) -> None:
+        """Have a stream join. When it cannot, it ends, and no other has anything to do with it."""
+        place = len(self._rows)
+        try:
+            self._frames.begin(place, row.speaking.layout, row.speaking.noise)
+            self._sound.begin(place, row.speaking.codec_state)
+        except Exception as error:
+            self._refuse(row.stream, error)
+            return
+        self._joined += 1
+        row.number = self._joined
+        self._rows.append(row)
+
+    def _refuse(self, stream: Stream, error: Exception) -> None:
+        out_of_memory = self._is_out_of_memory(error)
+        log.warning("a stream could not join", exc_info=None if out_of_memory else error)
+        self._failures += not out_of_memory
+        with self._lock:
+            stream.end(exhausted() if out_of_memory else _failed())
+
     def _step(self, advancing: NDArray[np.bool_]) -> bool:
-        """Make a frame of the rows that advance; False when memory ran out, and the youngest stream has ended for it."""
+        """Make a frame of the rows that advance; False when there was no memory for it."""
         try:
             step = self._frames.step(len(self._rows), advancing)
         except Exception as error:
-            self._end_youngest(error)
+            self._make_room(error)
             return False
         for row, codes, ended, advanced in zip(self._rows, step.codes, step.ended, advancing, strict=True):
             if advanced and ended:
@@ -277,53 +303,72 @@ class Batching(Generic[Layout, Noise, CodecState]):
         return True
 
     def _decode_what_is_due(self) -> bool:
-        """Decode all rows that have a chunk, those with chunks of one size together; False when memory ran out."""
+        """Decode all rows that have a chunk, those with chunks of one size together; False when there was no memory for it."""
         due: dict[int, list[int]] = {}
         for number, row in enumerate(self._rows):
-            is_last = row.ended or row.at_limit
-            if row.pending and (is_last or len(row.pending) >= self._schedule.size(row.chunks)):
+            if row.pending and (row.is_done or len(row.pending) >= self._schedule.size(row.chunks)):
                 due.setdefault(len(row.pending), []).append(number)
-        for size, numbers in due.items():
+        for numbers in due.values():
             try:
-                self._decode(numbers, size)
+                self._decode(numbers)
             except Exception as error:
-                self._end_youngest(error)
+                self._make_room(error)
                 return False
-        with self._changed:
-            finished = [row for row in self._rows if (row.ended or row.at_limit) and not row.pending]
-            for row in finished:
+        done = [row for row in self._rows if row.is_done]
+        with self._lock:
+            for row in done:
                 row.stream.end()
-            self._drop(finished)
-            self._changed.notify_all()
+        self._drop(done)
         return True
 
-    def _decode(self, numbers: Sequence[int], size: int) -> None:
+    def _decode(self, numbers: Sequence[int]) -> None:
+        """A chunk of each of these rows, which are of one size."""
         rows = [self._rows[number] for number in numbers]
         codes = np.stack([np.stack(row.pending) for row in rows])
-        sound = self._sound.decode(numbers, codes).reshape(len(rows), size, -1)
-        with self._changed:
+        sound = self._sound.decode(numbers, codes)
+        with self._lock:
             for row, own, samples in zip(rows, codes, sound, strict=True):
-                row.stream.put(Chunk(own, samples.reshape(-1), cut=row.at_limit and not row.ended))
-                row.pending.clear()
+                row.pending = []
                 row.chunks += 1
+                row.stream.put(Chunk(own, samples, cut=row.is_done and not row.ended))
 
-    def _drop(self, rows: Sequence[_Row[Layout, Noise, CodecState]]) -> None:
-        """Take streams out; the last row takes the place of one that leaves, so that rows in use are 0 to n-1."""
+    def _make_room(self, error: Exception) -> None:
+        """Out of memory, the newest stream gives way to the others; any other error is raised again."""
+        if not self._is_out_of_memory(error):
+            raise error
+        log.warning("the device has no memory left for %d streams: the youngest ends", len(self._rows))
+        youngest = max(self._rows, key=lambda row: row.number)
+        with self._lock:
+            youngest.stream.end(exhausted())
+        self._drop([youngest])
+
+    def _drop(self, rows: Sequence[_Row]) -> None:
+        """Take streams out; the last row takes the place of each, so that rows in use are 0 to n-1."""
         for row in rows:
             number, last = self._rows.index(row), len(self._rows) - 1
             if number != last:
                 self._frames.move(last, number)
                 self._sound.move(last, number)
-                self._rows[number] = self._rows[last]
+            self._rows[number] = self._rows[last]
             self._rows.pop()
 
-    def _end_youngest(self, error: Exception) -> None:
-        """Out of memory, the newest stream gives way to the others; any other error is raised again."""
-        if not self._is_out_of_memory(error):
-            raise error
-        log.warning("the device has no memory left for %d streams: the youngest ends", len(self._rows))
-        youngest = self._youngest()
-        with self._changed:
-            youngest.stream.end(Exhausted("GPU_MEMORY", "The model's device has no memory left for this: try again when less is spoken.", 5.0))
-            self._drop([youngest])
-            self._changed.notify_all()
+    def _end_all(self, failure: Callable[[], VoiceboxError]) -> None:
+        """End what is made and what waits."""
+        with self._lock:
+            for row in (*self._rows, *self._waiting):
+                row.stream.end(failure())
+            self._rows.clear()
+            self._waiting.clear()
+
+
+def exhausted() -> Exhausted:
+    """What is told where a device has no memory left."""
+    return Exhausted("GPU_MEMORY", "The model's device has no memory left for this: try again when less is spoken.", 5.0)
+
+
+def _failed() -> Unavailable:
+    return Unavailable("MODEL_FAILED", "The model failed while it spoke; the server's log says why.", 5.0)
+
+
+def _unloaded() -> Unavailable:
+    return Unavailable("MODEL_UNLOADED", "The model was unloaded.")

@@ -6,10 +6,10 @@ import os
 from contextlib import aclosing
 
 import pytest
-from voicebox_catalog.blob_stores import open_blobs
-from voicebox_catalog.blobs import READ_BYTES, sha256_of
-from voicebox_catalog.local_blobs import WRITE_BYTES, open_local_blobs
-from voicebox_catalog.s3_blobs import PART_BYTES
+from voicebox_blobs.blob_stores import open_blobs
+from voicebox_blobs.blobs import READ_BYTES, sha256_of
+from voicebox_blobs.local_blobs import WRITE_BYTES, open_local_blobs
+from voicebox_blobs.s3_blobs import PART_BYTES
 from voicebox_kit.errors import Exhausted, InvalidField, StartError, Unavailable
 
 SIZES = (0, 1, WRITE_BYTES, WRITE_BYTES + 1, 2 * WRITE_BYTES + READ_BYTES, PART_BYTES, 2 * PART_BYTES + 7)
@@ -127,6 +127,25 @@ async def test_a_file_half_written_by_a_killed_process_is_swept_at_start(tmp_pat
         assert await names(blobs) == {kept.name: 3}
 
 
+async def test_what_another_process_is_writing_is_left_alone(tmp_path):
+    with open_local_blobs(tmp_path):
+        pass
+    being_written, left_behind = tmp_path / "staged" / "0123", tmp_path / "staged" / "4567"
+    for path in (being_written, left_behind):
+        path.write_bytes(b"ab")
+    os.utime(left_behind, (0, 0))
+    with open_local_blobs(tmp_path, alone=False):
+        assert being_written.exists()
+        assert not left_behind.exists()
+
+
+async def test_a_name_that_is_there_already_is_replaced_as_a_whole(blobs):
+    for content in (b"abcdef", b"xyz"):
+        await blobs.put_as("ab/abcd.safetensors", blocks(content))
+    assert await joined(blobs.read("ab/abcd.safetensors")) == b"xyz"
+    assert await names(blobs) == {"ab/abcd.safetensors": 3}
+
+
 @pytest.mark.parametrize("size_bytes", [1000, 3 * WRITE_BYTES])
 async def test_a_full_disk_keeps_nothing(small_disk, size_bytes):
     with open_local_blobs(small_disk) as blobs:
@@ -145,14 +164,14 @@ async def test_a_full_disk_keeps_nothing(small_disk, size_bytes):
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "s3://bucket?nonsense=1", "file://host/path", "/dev/null/x"])
 def test_a_store_that_cannot_be_used_is_a_start_error(url, tmp_path):
-    with pytest.raises(StartError), open_blobs(url, {}, tmp_path):
+    with pytest.raises(StartError, match=r"SOME_BLOB_URL|/dev/null"), open_blobs(url, {}, tmp_path, "SOME_BLOB_URL"):
         pass
 
 
 async def test_an_object_store_that_does_not_answer_is_unavailable(tmp_path, free_port, monkeypatch):
-    monkeypatch.setattr("voicebox_catalog.s3_blobs.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("voicebox_blobs.s3_blobs.RETRY_SECONDS", 0.0)
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    with open_blobs(f"s3://bucket?endpoint=http://127.0.0.1:{free_port}&region=us-east-1", keys, tmp_path) as blobs:
+    with open_blobs(f"s3://bucket?endpoint=http://127.0.0.1:{free_port}&region=us-east-1", keys, tmp_path, "SOME_BLOB_URL") as blobs:
         for call in (blobs.put("samples", blocks(b"abc"), 3), joined(blobs.read("x")), names(blobs), blobs.size_bytes("x")):
             with pytest.raises(Unavailable) as caught:
                 await call
@@ -162,5 +181,6 @@ async def test_an_object_store_that_does_not_answer_is_unavailable(tmp_path, fre
 
 async def test_a_bucket_that_is_not_there_is_unavailable(s3_server, tmp_path):
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    with open_blobs(f"s3://absent?endpoint={s3_server.endpoint}&region=us-east-1", keys, tmp_path) as blobs, pytest.raises(Unavailable):
+    url = f"s3://absent?endpoint={s3_server.endpoint}&region=us-east-1"
+    with open_blobs(url, keys, tmp_path, "SOME_BLOB_URL") as blobs, pytest.raises(Unavailable):
         await blobs.put("samples", blocks(b"abc"), 3)

@@ -13,13 +13,16 @@ from .s3_blobs import open_s3_blobs
 
 
 @contextmanager
-def open_blobs(url: str, s3: Mapping[str, str], scratch_folder: Path) -> Iterator[Blobs]:
-    """The blobs at `s3://bucket/prefix`, or in a folder. `s3` has the variables AWS_*. Raises StartError when they cannot be used."""
+def open_blobs(url: str, s3: Mapping[str, str], scratch_folder: Path, variable: str, *, alone: bool = True) -> Iterator[Blobs]:
+    """The blobs at `s3://bucket/prefix`, or in a folder. `s3` has the variables AWS_*; `variable` is where the person wrote the URL.
+
+    `alone` says that no other process writes there. Raises StartError when they cannot be used.
+    """
     if is_local(url):
-        with open_local_blobs(_folder(url)) as blobs:
+        with open_local_blobs(_folder(url, variable), alone=alone) as blobs:
             yield blobs
     else:
-        yield open_s3_blobs(url, s3, scratch_folder)
+        yield open_s3_blobs(url, s3, scratch_folder, variable)
 
 
 def is_local(url: str) -> bool:
@@ -27,9 +30,9 @@ def is_local(url: str) -> bool:
     return not url.startswith("s3:")
 
 
-def _folder(url: str) -> Path:
+def _folder(url: str, variable: str) -> Path:
     """What a plain path, or `file:///path`, names."""
     parsed = urlsplit(url)
     if parsed.scheme not in ("", "file") or parsed.netloc:
-        raise StartError(f"CATALOG_BLOB_URL must be a folder or begin with s3://, not {parsed.scheme}://.")
+        raise StartError(f"{variable} must be a folder or begin with s3://, not {parsed.scheme}://.")
     return Path(unquote(parsed.path) if parsed.scheme else url).absolute()

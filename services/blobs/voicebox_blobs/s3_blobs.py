@@ -101,15 +101,15 @@ class S3Blobs:
         return blob
 
 
-def open_s3_blobs(url: str, env: Mapping[str, str], scratch_folder: Path) -> S3Blobs:
+def open_s3_blobs(url: str, env: Mapping[str, str], scratch_folder: Path, variable: str) -> S3Blobs:
     """Blobs at `s3://bucket/prefix?endpoint=http://host:port&region=name`; the variables AWS_* say what the URL does not.
 
-    Raises StartError for a URL that is no such one.
+    Raises StartError, which names `variable`, for a URL that is no such one.
     """
     parsed = urlsplit(url)
     options = dict(parse_qsl(parsed.query))
     if parsed.scheme != "s3" or not parsed.netloc or not options.keys() <= {"endpoint", "region"}:
-        raise StartError("CATALOG_BLOB_URL must be a folder or s3://bucket/prefix, with endpoint and region as its only options.")
+        raise StartError(f"{variable} must be a folder or s3://bucket/prefix, with endpoint and region as its only options.")
     return S3Blobs(_store(parsed, options, env), scratch_folder)
 
 
@@ -147,7 +147,7 @@ def _bucket_is_there() -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         log.warning("S3 has no such bucket: %s", error)
-        raise Unavailable("BLOBS_UNAVAILABLE", "The catalog's store of audio is not there.") from error
+        raise Unavailable("BLOBS_UNAVAILABLE", "The bucket of the stored files is not there.") from error
 
 
 @contextmanager
@@ -157,4 +157,4 @@ def _answers() -> Iterator[None]:
         yield
     except BaseError as error:
         log.warning("S3 does not answer as it should: %s", error)
-        raise Unavailable("BLOBS_UNAVAILABLE", "The catalog's store of audio does not answer.") from error
+        raise Unavailable("BLOBS_UNAVAILABLE", "The store of files does not answer.") from error

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import math
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -28,17 +30,25 @@ WRITE_BYTES = 1024 * 1024
 THREADS = 16
 """Files that are synced at the same time share a commit of the file system's journal."""
 LISTED = 500
+LEFT_BEHIND_SECONDS = 3600.0
+"""A file that was not written to for so long, in a folder that others write to as well, belongs to nobody that lives."""
 
 
 @contextmanager
-def open_local_blobs(folder: Path) -> Iterator["LocalBlobs"]:
-    """Blobs in a local folder, which is made when absent; what a killed process left half written is swept."""
+def open_local_blobs(folder: Path, *, alone: bool = True) -> Iterator["LocalBlobs"]:
+    """Blobs in a local folder, which is made when absent; what a killed process left half written is swept.
+
+    When we are not alone in it, only what is LEFT_BEHIND_SECONDS old: the rest another process may be writing.
+    """
+    before = math.inf if alone else time.time() - LEFT_BEHIND_SECONDS
     try:
         (folder / STAGED).mkdir(parents=True, exist_ok=True)
         for path in (folder / STAGED).iterdir():
-            path.unlink()
+            with suppress(FileNotFoundError):  # written to its end meanwhile, or swept by another
+                if path.stat().st_mtime < before:
+                    path.unlink()
     except OSError as error:
-        raise StartError(f"The folder {folder} of the catalog's audio cannot be used: {error.strerror}.") from error
+        raise StartError(f"The folder {folder} cannot be used: {error.strerror}.") from error
     with ThreadPoolExecutor(THREADS, thread_name_prefix="blobs") as executor:
         yield LocalBlobs(folder, executor)
 

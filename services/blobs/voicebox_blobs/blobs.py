@@ -1,4 +1,4 @@
-"""Keeps audio files: written once, whole or not at all, and safe before their names are told."""
+"""Keeps files: written once, whole or not at all, and safe before their names are told."""
 
 import errno
 import hashlib
@@ -50,7 +50,7 @@ class Blobs(Protocol):
         ...
 
     async def put_as(self, name: str, blocks: AsyncIterator[bytes]) -> Blob:
-        """Keep the blocks under a name that another store made."""
+        """Keep the blocks under a name that a program made, and not a person. What has it is replaced."""
         ...
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -133,5 +133,5 @@ def storage_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise Exhausted("STORAGE_FULL", "The catalog's disk is full: delete something first.") from error
+            raise Exhausted("STORAGE_FULL", "The disk is full: delete something first.") from error
         raise

@@ -1,0 +1,119 @@
+"""What a folder must hold to be a Qwen3-TTS model."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from voicebox_kit.errors import StartError
+
+from . import config
+from .config import Kind
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+"""Which of several files holds which weights, in a model that is in parts."""
+
+SPEECH_TOKENIZER = "speech_tokenizer"
+NEEDED = (
+    "config.json",
+    "generation_config.json",
+    "vocab.json",
+    "merges.txt",
+    f"{SPEECH_TOKENIZER}/config.json",
+    f"{SPEECH_TOKENIZER}/{WEIGHTS}",
+)
+FOR_THE_OFFICIAL_PACKAGE = ("tokenizer_config.json", "preprocessor_config.json", f"{SPEECH_TOKENIZER}/preprocessor_config.json")
+"""Small files that we do not read: with them the folder can be compared with the package."""
+
+FILES = (*NEEDED, WEIGHTS, INDEX, "model-*-of-*.safetensors", *FOR_THE_OFFICIAL_PACKAGE)
+"""What is downloaded of a repository, as patterns."""
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+LONGEST_HEADER_BYTES = 100_000_000
+"""The format's own bound."""
+
+
+def problem(folder: Path) -> str | None:
+    """Why the model in `folder` cannot be loaded, as a sentence; None when it can. Reads a few kilobytes."""
+    if not folder.is_dir():
+        return f"{folder} is no folder."
+    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+        has = f"holds {pickles[0]} and" if pickles else "has"
+        return f"{folder} {has} no {WEIGHTS}.{' Pickles are never read.' if pickles else ''}"
+    if missing := [name for name in NEEDED if not (folder / name).is_file()]:
+        return f"{folder} has no {missing[0]}."
+    try:
+        config.read(folder)
+        damaged = [sentence for path in weights(folder) if (sentence := _damage(path))]
+    except StartError as error:
+        return str(error)
+    return damaged[0] if damaged else None
+
+
+def checked(folder: Path) -> Path:
+    """The folder; StartError when the model in it cannot be loaded."""
+    if sentence := problem(folder):
+        raise StartError(sentence)
+    return folder
+
+
+def size_bytes(folder: Path) -> int:
+    """The size of all weights, the speech tokenizer's among them; 0 when there are none."""
+    try:
+        return sum(path.stat().st_size for path in weights(folder))
+    except (OSError, StartError):
+        return 0
+
+
+def kind(folder: Path) -> Kind:
+    """What the model in `folder`, which has no problem, takes its voice from."""
+    return config.read(folder).kind
+
+
+def speakers(folder: Path) -> tuple[str, ...]:
+    """The names of its own voices."""
+    return tuple(config.read(folder).speakers)
+
+
+def languages(folder: Path) -> tuple[str, ...]:
+    """Its languages in BCP 47."""
+    return config.read(folder).spoken
+
+
+def weights(folder: Path) -> Iterator[Path]:
+    """The files of all weights of the model, and of its speech tokenizer; StartError when it does not say which."""
+    yield from parts(folder)
+    yield folder / SPEECH_TOKENIZER / WEIGHTS
+
+
+def parts(folder: Path) -> tuple[Path, ...]:
+    """The files of the model's own weights; StartError when its index cannot be read or names files outside of it."""
+    if not (folder / INDEX).is_file():
+        return (folder / WEIGHTS,)
+    try:
+        names = sorted(set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()))
+        sound = all(Path(name).name == name and name.endswith(".safetensors") for name in names)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        names, sound = [], False
+    if not names or not sound:
+        raise StartError(f"{folder / INDEX} does not name the parts of a model.")
+    return tuple(folder / name for name in names)
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a safetensors file: eight bytes tell the length of a JSON header, which tells where the last tensor ends."""
+    if not path.is_file():
+        return f"{path.parent} has no {path.name}."
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(size, LONGEST_HEADER_BYTES):
+            return f"{path} is no safetensors file."
+        header = file.read(length)
+    try:
+        ends = [tensor["data_offsets"][1] for name, tensor in json.loads(header).items() if name != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return f"{path} is no safetensors file."
+    return None if size == expected else f"{path} has {size} of its {expected} bytes: fetch it again."

@@ -1,0 +1,71 @@
+"""What is known of a model before it is loaded: from its files, or, where they are not here, from what was published."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicebox_kit.errors import StartError
+from voicebox_models import store
+
+from ...engine import Capability, Voice
+from . import checkpoint, config, speakers
+from .config import Config, Kind
+from .published import UNKNOWN_LICENCE, Published
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A model. `kind` is None when nothing tells it, or its files are damaged: then it can do nothing. `config` is its files'."""
+
+    revision: str
+    licence: str
+    kind: Kind | None
+    follows_instructions: bool
+    languages: tuple[str, ...]
+    voices: tuple[Voice, ...]
+    size_bytes: int
+    config: Config | None = None
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """A described voice is itself an instruction: it takes no other."""
+        match self.kind:
+            case Kind.BASE:
+                return frozenset({Capability.CLONING, Capability.SEED})
+            case Kind.CUSTOM_VOICE:
+                instructions = {Capability.INSTRUCTIONS} if self.follows_instructions else set()
+                return frozenset({Capability.SEED, *instructions})
+            case Kind.VOICE_DESIGN:
+                return frozenset({Capability.VOICE_DESIGN, Capability.SEED})
+            case None:
+                return frozenset()
+
+
+def of_published(published: Published | None) -> Facts:
+    """Of a model whose files are not here; None for one that was a folder and is gone."""
+    known = published or Published("")
+    voices = speakers.voices(known.speakers, known.languages)
+    return Facts(known.revision, known.licence, known.kind, known.follows_instructions, known.languages, voices, known.size_bytes)
+
+
+def of_folder(folder: Path, published: Published | None) -> Facts:
+    """Of a model whose files are here, whatever they are worth."""
+    licence = published.licence if published else UNKNOWN_LICENCE
+    size_bytes = checkpoint.size_bytes(folder)
+    try:
+        told = config.read(folder)
+    except StartError:  # loading it says what is wrong
+        return Facts(revision(folder), licence, None, False, (), (), size_bytes)
+    voices = speakers.voices(told.speakers, told.spoken)
+    return Facts(revision(folder), licence, told.kind, told.follows_instructions, told.spoken, voices, size_bytes, told)
+
+
+def revision(folder: Path) -> str:
+    """The commit that the files are of; of a folder that a person put there, something that changes when its files do."""
+    if fetched := store.manifest(folder):
+        return fetched.revision
+    if folder.parent.name == "snapshots":  # the hub library's cache
+        return folder.name
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return f"local-{hashlib.sha256(repr(stats).encode()).hexdigest()[:16]}"

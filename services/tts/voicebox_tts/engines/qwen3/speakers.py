@@ -1,0 +1,47 @@
+"""The speakers of the released custom-voice models, as their model cards tell."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...engine import Gender, Voice
+
+SAMPLE_RATE_HZ = 24_000
+"""Of all 12 Hz models."""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who a voice belongs to; `language` is the native one, in BCP 47. Each speaks all languages of the model."""
+
+    display_name: str
+    gender: Gender
+    language: str
+
+
+RELEASED = {
+    "ryan": Speaker("Ryan (dynamic, with strong rhythm)", Gender.MALE, "en"),
+    "aiden": Speaker("Aiden (sunny, American)", Gender.MALE, "en"),
+    "vivian": Speaker("Vivian (bright, slightly edgy)", Gender.FEMALE, "zh"),
+    "serena": Speaker("Serena (warm, gentle)", Gender.FEMALE, "zh"),
+    "uncle_fu": Speaker("Uncle Fu (seasoned, low and mellow)", Gender.MALE, "zh"),
+    "dylan": Speaker("Dylan (youthful, of Beijing)", Gender.MALE, "zh"),
+    "eric": Speaker("Eric (lively, of Chengdu)", Gender.MALE, "zh"),
+    "ono_anna": Speaker("Ono Anna (playful, light)", Gender.FEMALE, "ja"),
+    "sohee": Speaker("Sohee (warm, rich in emotion)", Gender.FEMALE, "ko"),
+}
+"""The first one that a model has is its default voice."""
+
+
+def voices(names: Iterable[str], languages: tuple[str, ...]) -> tuple[Voice, ...]:
+    """The voices of a model with these speakers, in their native language first; strangers, of a model of somebody's own, come last."""
+    own = list(names)
+    ordered = [name for name in RELEASED if name in own] + [name for name in own if name not in RELEASED]
+    return tuple(_voice(name, languages) for name in ordered)
+
+
+def _voice(name: str, languages: tuple[str, ...]) -> Voice:
+    speaker = RELEASED.get(name)
+    if speaker is None:
+        return Voice(name, name.replace("_", " ").title(), languages, SAMPLE_RATE_HZ)
+    others = tuple(language for language in languages if language != speaker.language)
+    return Voice(name, speaker.display_name, (speaker.language, *others), SAMPLE_RATE_HZ, speaker.gender)
