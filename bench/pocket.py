@@ -77,7 +77,8 @@ def hum(seconds: float) -> Samples:
     """A voiced sound, 24 kHz: 120 Hz and its overtones."""
     overtones = np.arange(1, 20)[:, None]
     waves: Samples = (np.sin(2 * np.pi * 120 * overtones * np.arange(int(24_000 * seconds)) / 24_000) / overtones).astype(np.float32)
-    return 0.2 * waves.sum(axis=0)
+    hummed: Samples = 0.2 * waves.sum(axis=0)
+    return hummed
 
 
 def one_stream(pocket: LoadedPocket, voice: PocketPrompt, where: str) -> list[Figure]:

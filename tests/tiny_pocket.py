@@ -34,7 +34,7 @@ LOUDNESS = 0.1
 CONDITION = 4.0
 """How much the text and the voice count for what is spoken, against the noise."""
 
-END_RATE = 0.05
+END_RATE = 0.2
 """How many frames seem to be the last: with trained weights it is one."""
 
 

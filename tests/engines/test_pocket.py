@@ -506,6 +506,11 @@ def test_any_text_is_cut_into_pieces_that_the_model_can_read(pocket: PocketEngin
     assert all(0 < len(piece.tokens) <= 50 for piece in pieces)
 
 
+def test_what_people_have_spoken_is_not_logged(pocket: PocketEngine, caplog: pytest.LogCaptureFixture) -> None:
+    said(pocket, "secret " * 60)
+    assert not caplog.records
+
+
 def test_a_long_text_begins_each_piece_with_the_voice(pocket: PocketEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = pocket._loaded
     assert loaded is not None

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_tts.engines.qwen3 import batching
 from voicebox_tts.engines.qwen3.admission import Admission
-from voicebox_tts.engines.qwen3.batching import MOST_CHUNKS, Batching, Chunk, Speaking, Stream
+from voicebox_tts.engines.qwen3.batching import Batching, Speaking
 from voicebox_tts.engines.qwen3.chunks import Schedule
+from voicebox_tts.engines.qwen3.stream import MOST_CHUNKS, Chunk, Stream
 
 SAMPLES = 4
 """Of a frame, here."""

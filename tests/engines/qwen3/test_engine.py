@@ -21,6 +21,7 @@ from voicebox_models.engine import Setup
 from voicebox_tts.engine import Description, Reference, Samples, Speech, Style
 from voicebox_tts.engines.qwen3 import memory
 from voicebox_tts.engines.qwen3.codec_states import CodecStates
+from voicebox_tts.engines.qwen3.device import resolved
 from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import family
 from voicebox_tts.engines.qwen3.frames import Frames
@@ -392,3 +393,30 @@ def test_a_voices_state_is_computed_once_and_the_bytes_are_bounded() -> None:
         states.after(voice[number])
     assert computed == [0, 1, 2, 3, 1]
     assert states.after(np.zeros((0, 16), np.int64)) is None
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_memory_is_measured_and_given_back(tiny_qwen3: Path) -> None:
+    device = resolved("cuda:0", "auto")
+    models = family(Setup("cuda:0", "auto", tiny_qwen3.parent))
+    before = memory.reserved_bytes(device)
+    for name in ("qwen3/custom-voice", "qwen3/voice-design"):
+        engine = models.engine(name)
+        assert engine
+        engine.load()
+        assert engine.memory_bytes == memory.reserved_bytes(device) - before
+        engine.unload()
+        assert memory.reserved_bytes(device) == before
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_streams_speak_together_and_repeat(tiny_qwen3: Path) -> None:
+    engine = family(Setup("cuda:0", "float32", tiny_qwen3.parent)).engine("qwen3/custom-voice")
+    assert engine
+    alone = [speak(engine, SHORT, seed=seed) for seed in range(8)]
+    for seed, samples in enumerate(alone):
+        np.testing.assert_array_equal(speak(engine, SHORT, seed=seed), samples)
+    with ThreadPoolExecutor(8) as executor:
+        for one, other in zip(alone, executor.map(lambda seed: speak(engine, SHORT, seed=seed), range(8)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
+    engine.unload()

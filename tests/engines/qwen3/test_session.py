@@ -1,5 +1,6 @@
 """A stream's sentences: seeds, runaways, and what is heard."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -8,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from voicebox_tts.engine import Speech
-from voicebox_tts.engines.qwen3.batching import Chunk
 from voicebox_tts.engines.qwen3.session import Qwen3Session
+from voicebox_tts.engines.qwen3.stream import Chunk
 
 RATE_HZ = 24_000
+CODES = itertools.count(100)
 
 
 @dataclass
@@ -47,13 +49,9 @@ class Model:
 
 def chunk(frames: int = 1, level: float = 0.1, *, first: int | None = None, cut: bool = False) -> Chunk:
     """Some frames of sound; their codes are all the same when `first` is given, otherwise all different."""
-    chunk.made += frames
-    numbers = np.arange(frames) + chunk.made if first is None else np.full(frames, first)
+    numbers = np.array([next(CODES) if first is None else first for _ in range(frames)])
     samples = np.tile(np.array([level, -level], np.float32), frames * 960)
     return Chunk(np.repeat(numbers[:, None], 16, axis=1), samples, cut)
-
-
-chunk.made = 0
 
 
 def speak(model: Model, *sentences: str, seed: int = 1) -> list[Speech]:

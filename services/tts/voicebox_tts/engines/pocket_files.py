@@ -2,6 +2,7 @@
 
 import json
 import struct
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,18 @@ def clones(folder: Path) -> bool:
     """Whether the weights are those that follow a recording."""
     if known := store.manifest(folder):
         return known.repository == CLONING_REPOSITORY
-    header = _header(folder / WEIGHTS)
+    weights = folder / WEIGHTS
+    return weights.is_file() and _has_projection(weights, weights.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _has_projection(weights: Path, _changed_ns: int) -> bool:
+    """Whether a file has a speaker projection; remembered until it changes, since it is asked for at every request."""
+    header = _header(weights)
     if header is None or SPEAKER_PROJECTION not in header:
         return False
     begin, end = header[SPEAKER_PROJECTION]["data_offsets"]
-    with (folder / WEIGHTS).open("rb") as file:
+    with weights.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         file.seek(8 + length + begin)
         return any(file.read(end - begin))

@@ -17,6 +17,7 @@ from pocket_tts.data.audio_utils import end_on_pause
 from pocket_tts.models.flow_lm import FlowLMModel, drifting_decode, lsd_decode, ot_decode, pointwise_decode
 from pocket_tts.models.mimi import build_mimi
 from pocket_tts.models.tts_model import stamp_state_names
+from pocket_tts.modules.attention import _CAUSAL_MASK_CACHE
 from pocket_tts.modules.stateful_module import ModelState, init_states
 from pocket_tts.utils.config import Config, load_config
 from safetensors.torch import load_file
@@ -96,6 +97,7 @@ class PocketNetwork:
         """What the model remembers of a recording at its rate."""
         recording = end_on_pause(torch.from_numpy(np.array(samples))[None], self.sample_rate_hz)
         sounds = functional.linear(self._codec.encode_to_latent(recording[None]), self._model.speaker_proj_weight)
+        _CAUSAL_MASK_CACHE.clear()  # that of 30 s takes 36 MB, and would be kept for good
         if self._model.insert_bos_before_voice:
             sounds = torch.cat([self._model.bos_before_voice, sounds], dim=1)
         memory = init_states(self._model, 1, sounds.shape[1])

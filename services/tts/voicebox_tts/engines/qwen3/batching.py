@@ -4,7 +4,7 @@ import atexit
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,33 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from voicebox_kit.errors import Exhausted, Unavailable, VoiceboxError
 
-from ...engine import Samples
 from .admission import FRAME_SECONDS, Admission
 from .chunks import Schedule
+from .noise import Noise
+from .stream import Chunk, Codes, Stream
 
 if TYPE_CHECKING:  # they import torch
     from .codec import CodecState
     from .layout import Layout
-    from .noise import Noise
 
 log = logging.getLogger(__name__)
 
 JOINING_SECONDS = FRAME_SECONDS / 4
 """After so long of reading the texts of streams that join, the others have their frame."""
 
-MOST_CHUNKS = 3
-"""A stream whose reader has so many chunks before it waits: with 8 frames in each, 2 s of sound.
-
-While others wait for its place it goes on, so that it leaves: slow readers must not keep them out. A piece of text is 6 MB of sound at most.
-"""
-
 MOST_WAITING = 256
 
 FAILURES = 3
 """After so many failures without a frame between them the model is given up."""
-
-Codes = NDArray[np.int64]
-"""Shape (frames, groups)."""
 
 
 class Step(Protocol):
@@ -54,7 +45,7 @@ class Step(Protocol):
 class FrameRows(Protocol):
     """What makes codes, as frames.Frames. Rows in use are 0 to n-1. A step that fails for want of memory can be made again."""
 
-    def begin(self, row: int, layout: "Layout", noise: "Noise") -> None: ...
+    def begin(self, row: int, layout: "Layout", noise: Noise) -> None: ...
 
     def step(self, count: int, advancing: NDArray[np.bool_]) -> Step: ...
 
@@ -76,69 +67,9 @@ class Speaking:
     """What a stream says: the prompt's layout, its noise, the codec as it is after the voice's own recording, and the most frames."""
 
     layout: "Layout"
-    noise: "Noise"
+    noise: Noise
     codec_state: "CodecState | None"
     most_frames: int
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some frames and their sound. `cut`: they are the last ones, and the model had not come to its end."""
-
-    codes: Codes
-    samples: Samples
-    cut: bool
-
-
-class Stream:
-    """One stream, as its reader sees it. `lock` is the one that `changed`, which wakes the batching thread, goes with."""
-
-    def __init__(self, lock: threading.Lock, changed: threading.Condition) -> None:
-        self._changed = changed
-        self._readable = threading.Condition(lock)
-        self._chunks: deque[Chunk] = deque()
-        self._failure: VoiceboxError | None = None
-        self._ended = False
-        self.closed = False
-
-    def __iter__(self) -> Iterator[Chunk]:
-        """The chunks as they are made. Raises Exhausted when the device's memory does not do, Unavailable when the model fails."""
-        while chunk := self._next():
-            yield chunk
-
-    def close(self) -> None:
-        """Nobody reads on: the model stops before its next frame. From any thread, at any time."""
-        with self._changed:
-            self.closed = True
-            self._chunks.clear()
-            self._readable.notify_all()
-            self._changed.notify_all()
-
-    def _next(self) -> Chunk | None:
-        with self._readable:
-            self._readable.wait_for(lambda: self._chunks or self._ended or self.closed)
-            if self._chunks:
-                self._changed.notify_all()
-                return self._chunks.popleft()
-            if self._failure:
-                raise self._failure
-            return None
-
-    # The rest is the batching thread's, which holds the lock.
-
-    @property
-    def is_full(self) -> bool:
-        """Whether its reader is behind."""
-        return len(self._chunks) >= MOST_CHUNKS
-
-    def put(self, chunk: Chunk) -> None:
-        if not self.closed:
-            self._chunks.append(chunk)
-            self._readable.notify_all()
-
-    def end(self, failure: VoiceboxError | None = None) -> None:
-        self._ended, self._failure = True, failure
-        self._readable.notify_all()
 
 
 @dataclass(eq=False)
@@ -235,7 +166,10 @@ class Batching:
         return bool(self._waiting) or any(row.stream.closed or not row.stream.is_full for row in self._rows)
 
     def _frame(self) -> None:
-        """One frame of all streams but those of slow readers."""
+        """One frame of all streams but those of slow readers, who must not keep others out: while others wait, theirs go on as well.
+
+        What is made ahead of them is at most a piece of text each, 6 MB of sound.
+        """
         self._drop([row for row in self._rows if row.stream.closed])
         self._join()
         with self._lock:

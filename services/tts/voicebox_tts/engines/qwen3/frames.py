@@ -81,7 +81,7 @@ class Frames:
 
     @torch.inference_mode()
     def warm_up(self) -> None:
-        """Record all graphs, while no row is in use. Without, each is recorded when it is first needed: that frame takes a second."""
+        """Record all graphs, while no row is in use. Without, each is recorded when it is first needed, and that frame comes late."""
         self._input.zero_()
         for work in (self._read, self._advance):
             if isinstance(work, Recorded):

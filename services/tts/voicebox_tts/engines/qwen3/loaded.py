@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from ...engine import Reference
 from . import config, guard, memory
 from .admission import Admission
-from .batching import Batching, Speaking, Stream, exhausted
+from .batching import Batching, Speaking, exhausted
 from .chunks import Schedule
 from .codec import CodecDecoder, CodecRows, warm
 from .codec_states import CodecStates
@@ -29,6 +29,7 @@ from .model import LanguageModel
 from .noise import Noise
 from .prompt import Qwen3Prompt
 from .reference import Encoders
+from .stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +66,8 @@ class LoadedQwen3:
         self._config, self._device = config.read(folder), device
         self._schedule = Schedule.read(options.get("chunk_frames", ""))
         self._parts: _Parts | None = None
-        held = memory.reserved_bytes(device)
         try:
+            held = memory.reserved_bytes(device)
             self._parts = self._open(folder, int(options.get("streams", "0")))
             self._warm_up(self._parts)
         except Exception as error:  # torch raises what it likes for devices that are not what they should be
@@ -95,7 +96,7 @@ class LoadedQwen3:
             state = parts.states.after(voice.codes) if isinstance(voice, Qwen3Prompt) else None
         room = LONGEST_TOKENS - len(prompt.embeds)
         if room < max(FEWEST_FRAMES, len(prompt.text)):
-            field = "style.instructions" if instructions else "voice"
+            field = "style.instructions" if instructions and voice else "voice"
             raise InvalidField(field, "The recording or the instructions leave no room for the text.", "PROMPT_TOO_LONG")
         most_frames = min(guard.most_frames(text), room)
         return parts.batching.submit(Speaking(prompt, Noise(seed, self._config.groups), state, most_frames))
@@ -114,8 +115,9 @@ class LoadedQwen3:
             parts.batching.close()
         del parts
         gc.collect()  # the rows hold methods of their own, which are cycles
-        if self._device.kind != "cpu":
-            torch.cuda.empty_cache()
+        if self._device.kind == "cuda":
+            with suppress(RuntimeError):  # a GPU that failed gives nothing back until the process ends
+                torch.cuda.empty_cache()
 
     def _opened(self) -> _Parts:
         parts = self._parts
@@ -131,7 +133,6 @@ class LoadedQwen3:
         codec = CodecDecoder.load(folder, place)
         rows = self._rows(streams)
         frames = Frames(model, rows, LONGEST_TOKENS)
-        frames.warm_up()
         frames.warm_up()
         sound = CodecRows(codec, rows, self._schedule.frames)
         admission = Admission(rows, time.monotonic)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 
 from ...engine import Speech
-from .batching import Chunk, Stream
 from .config import SAMPLE_RATE_HZ
 from .edges import NOTHING, Edges
 from .guard import Guard, Runaway
+from .stream import Chunk, Stream
 from .wording import pieces
 
 ATTEMPTS = 2
