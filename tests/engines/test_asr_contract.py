@@ -99,7 +99,7 @@ def test_it_says_what_it_is(case: Case) -> None:
 def test_its_family_finds_it_by_its_name(case: Case) -> None:
     assert case.family.engine(case.engine.model.name) is case.engine
     assert case.engine in case.family.engines()
-    assert case.family.recommended() in case.family.engines()
+    assert set(case.family.recommended()) <= set(case.family.engines())
     for name in ("", case.engine.name, f"{case.engine.name}/", f"{case.engine.name}/../secret", "abacus/1"):
         assert case.family.engine(name) is None
 

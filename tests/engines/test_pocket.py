@@ -135,9 +135,9 @@ def test_nothing_of_torch_is_imported_before_a_model_is_loaded(setup: Setup) -> 
 def test_english_is_recommended_without_a_gpu_and_nothing_with_one(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     models = family(setup)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert models.recommended() is models.engine("pocket/english")
+    assert models.recommended() == (models.engine("pocket/english"),)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert models.recommended() is None
+    assert models.recommended() == ()
 
 
 def test_a_folder_is_a_model_and_comes_before_those_that_are_not_here(setup: Setup, mine: tuple[PocketEngine, Path]) -> None:

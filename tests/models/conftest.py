@@ -94,8 +94,8 @@ class FakeFamily:
         listed = (engine for engine in self.listed if engine.variant == variant)
         return next(listed, FakeEngine(name, variant, present=False))
 
-    def recommended(self) -> FakeEngine:
-        return self.listed[0]
+    def recommended(self) -> tuple[FakeEngine, ...]:
+        return self.listed[:1]
 
 
 @pytest.fixture

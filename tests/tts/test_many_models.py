@@ -68,8 +68,8 @@ class Family:
     def engine(self, model: str) -> ManyEngine | None:
         return next((engine for engine in self._engines if engine.model.name == model), None)
 
-    def recommended(self) -> None:
-        return None
+    def recommended(self) -> tuple[()]:
+        return ()
 
 
 @pytest.fixture

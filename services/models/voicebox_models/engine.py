@@ -92,8 +92,8 @@ class Family(Protocol[E_co]):
     def engine(self, model: str) -> E_co | None:
         """The one that runs `{engine}/{model}`, present or not; None when there can be no such model."""
 
-    def recommended(self) -> E_co | None:
-        """The one to fetch for this machine when a person names none; None when this machine should fetch none."""
+    def recommended(self) -> Sequence[E_co]:
+        """Those to fetch for this machine when a person names none; empty when this machine should fetch none."""
 
     @property
     def drawback(self) -> str:

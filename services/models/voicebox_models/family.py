@@ -22,5 +22,5 @@ class Only(Generic[E]):
     def engine(self, model: str) -> E | None:
         return self._engine if model == self._engine.model.name else None
 
-    def recommended(self) -> E:
-        return self._engine
+    def recommended(self) -> Sequence[E]:
+        return (self._engine,)

@@ -25,7 +25,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
     setup = Setup("auto", "auto", settings.models_folder(env), hub=settings.hub(env))
     try:
         families = {name: family for group in words.groups for name, family in installed(group, setup).items()}
-        engines = [_engine(families, name) for name in words.models] or _recommended(families)
+        suitable = [engine for family in families.values() for engine in family.recommended()]
+        engines = [_engine(families, name) for name in words.models] or suitable
         for engine in engines:
             _fetch(engine, setup, out)
     except (StartError, VoiceboxError) as error:
@@ -39,11 +40,6 @@ def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
 
 def _names(listed: str) -> list[str]:
     return listed.split(",")
-
-
-def _recommended(families: Mapping[str, Family[Loadable]]) -> list[Loadable]:
-    """What suits this machine; a family that it should fetch nothing of has none."""
-    return [engine for family in families.values() if (engine := family.recommended())]
 
 
 def _engine(families: Mapping[str, Family[Loadable]], name: str) -> Loadable:

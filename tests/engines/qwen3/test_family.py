@@ -180,18 +180,17 @@ def test_without_a_gpu_it_says_what_is_against_it_and_recommends_nothing(setup: 
     gpus()
     models = family(replace(setup, device="auto"))
     assert models.drawback == "there is no GPU for it"
-    assert models.recommended() is None
+    assert models.recommended() == ()
     assert models.engines()[0].device == "cpu"
 
 
-@pytest.mark.parametrize(("gigabytes", "model"), [(80, "1.7b-base"), (24, "1.7b-base"), (8, "0.6b-base")])
-def test_with_a_gpu_its_memory_decides(setup: Setup, gpus: Callable[..., None], gigabytes: int, model: str) -> None:
+@pytest.mark.parametrize(("gigabytes", "size"), [(80, "1.7b"), (24, "1.7b"), (8, "0.6b")])
+def test_with_a_gpu_its_memory_decides(setup: Setup, gpus: Callable[..., None], gigabytes: int, size: str) -> None:
     gpus(Gpu(4 * GB, True), Gpu(gigabytes * GB, True))
     models = family(replace(setup, device="cuda:1"))
     assert models.drawback == ""
-    recommended = models.recommended()
-    assert recommended
-    assert (recommended.model.name, recommended.device) == (f"qwen3/{model}", "cuda:1")
+    recommended = [(engine.model.name, engine.device) for engine in models.recommended()]
+    assert recommended == [(f"qwen3/{size}-base", "cuda:1"), (f"qwen3/{size}-custom-voice", "cuda:1")]
 
 
 def test_numbers_are_those_that_the_device_counts_with_best(gpus: Callable[..., None]) -> None:

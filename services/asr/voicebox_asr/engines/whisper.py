@@ -74,11 +74,11 @@ class WhisperFamily:
             return self._made(model)
         return None
 
-    def recommended(self) -> "WhisperEngine":
+    def recommended(self) -> Sequence["WhisperEngine"]:
         """The best that keeps up with a person who speaks."""
         if self._device.kind != "cpu":
-            return self._made(f"{NAME}/large-v3-turbo")
-        return self._made(f"{NAME}/small" if self._device.threads >= SMALL_MACHINE_CORES else f"{NAME}/base")
+            return (self._made(f"{NAME}/large-v3-turbo"),)
+        return (self._made(f"{NAME}/small" if self._device.threads >= SMALL_MACHINE_CORES else f"{NAME}/base"),)
 
     def _folders(self) -> dict[str, Path]:
         return store.folders(self._setup.models_folder, NAME, self._setup.named_folder)

@@ -57,9 +57,9 @@ class PocketFamily:
         known = [f"{NAME}/{model}" for model in KNOWN]
         named = self._setup.named_folder
 
-        def rank(name: str) -> tuple[bool, bool, int]:
+        def rank(name: str) -> tuple[bool, bool, int, str]:
             is_named = named is not None and folders.get(name) == named
-            return not is_named, name not in folders, known.index(name) if name in known else len(known)
+            return not is_named, name not in folders, known.index(name) if name in known else len(known), name
 
         return [self._made(name) for name in sorted({*folders, *known}, key=rank)]
 
@@ -68,9 +68,9 @@ class PocketFamily:
         prefix, _, rest = model.partition("/")
         return self._made(model) if prefix == NAME and (rest in KNOWN or model in self._folders()) else None
 
-    def recommended(self) -> "PocketEngine | None":
+    def recommended(self) -> Sequence["PocketEngine"]:
         """English; none where there is a GPU: Qwen3-TTS is better there, and as fast."""
-        return None if import_module("torch").cuda.is_available() else self._made(f"{NAME}/english")
+        return () if import_module("torch").cuda.is_available() else (self._made(f"{NAME}/english"),)
 
     def _folders(self) -> dict[str, Path]:
         return store.folders(self._setup.models_folder, NAME, self._setup.named_folder)

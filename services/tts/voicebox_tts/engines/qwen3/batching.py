@@ -106,7 +106,7 @@ class Batching:
         """`prepare` is called first of all in the thread."""
         self._frames, self._sound, self._admission, self._schedule = frames, sound, admission, schedule
         self._clock, self._is_out_of_memory, self._prepare = clock, is_out_of_memory, prepare
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a stream may be closed by the garbage collection, which runs in whatever thread
         self._changed = threading.Condition(self._lock)
         self._rows: list[_Row] = []  # as they lie in `frames` and `sound`
         self._waiting: deque[_Row] = deque()
@@ -132,7 +132,7 @@ class Batching:
             self._forget_closed()
             if len(self._waiting) >= MOST_WAITING:
                 raise Exhausted("MODEL_BUSY", f"{MOST_WAITING} texts wait to be spoken already.", 1.0)
-            stream = Stream(self._lock, self._changed)
+            stream = Stream(self._changed, threading.Condition(self._lock))
             self._waiting.append(_Row(speaking, stream))
             self._changed.notify_all()
         return stream

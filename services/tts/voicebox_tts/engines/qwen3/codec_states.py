@@ -26,7 +26,7 @@ class CodecStates:
         self._making = threading.Lock()
 
     def after(self, codes: NDArray[np.int64]) -> "CodecState | None":
-        """The state after codes of shape (frames, groups); None after none. Computed once, in 10 ms or so on a GPU."""
+        """The state after codes of shape (frames, groups); None after none. Computed once."""
         if not len(codes):
             return None
         key = hashlib.sha256(codes.tobytes()).digest()

@@ -16,7 +16,7 @@ from .published import KNOWN, Published
 PACKAGES = ("torch", "safetensors", "tokenizers")
 
 LARGE_GPU_BYTES = 10 * 10**9
-"""The models of 1.7 billion weights take 4.5 GB, and some streams 3 GB more; smaller GPUs are for those of 0.6 billion."""
+"""The models of 1.7 billion weights take 4.5 GB, and 20 streams 3 GB more; smaller GPUs are for those of 0.6 billion."""
 
 
 def family(setup: Setup) -> "Qwen3Family":
@@ -37,7 +37,7 @@ class Qwen3Family:
 
     @property
     def drawback(self) -> str:
-        """Ten times slower than real time is of no use to a person who waits."""
+        """On two cores the small models take seven times as long as what they say: of no use to a person who waits."""
         return "there is no GPU for it" if self._device.kind == "cpu" else ""
 
     def engines(self) -> Sequence[Qwen3Engine]:
@@ -60,11 +60,12 @@ class Qwen3Family:
             return None
         return self._made(model) if rest in KNOWN or "/" in rest or model in self._folders() else None
 
-    def recommended(self) -> Qwen3Engine | None:
-        """The best that the GPU has memory for; none without a GPU."""
+    def recommended(self) -> Sequence[Qwen3Engine]:
+        """The best that the GPU has memory for, which follows recordings, and its sister with voices of its own; none without a GPU."""
         if self._device.kind == "cpu":
-            return None
-        return self._made(f"{NAME}/1.7b-base" if self._device.memory_bytes >= LARGE_GPU_BYTES else f"{NAME}/0.6b-base")
+            return ()
+        size = "1.7b" if self._device.memory_bytes >= LARGE_GPU_BYTES else "0.6b"
+        return self._made(f"{NAME}/{size}-base"), self._made(f"{NAME}/{size}-custom-voice")
 
     def _folders(self) -> dict[str, Path]:
         return store.folders(self._setup.models_folder, NAME, self._setup.named_folder)

@@ -20,7 +20,7 @@ LEAST_SECONDS = 2.0
 """Any text may take so long: a breath before, a word that is drawn out, a pause after."""
 
 SILENT = 0.01
-"""A sample's size below which nothing is heard: -40 dB. Speech is 10 to 50 times as loud."""
+"""A sample's size below which nothing is heard: -40 dB. Speech peaks 10 to 50 times as high."""
 LONGEST_SILENCE_SECONDS = 3.0
 """A pause inside a sentence is under 1 s."""
 

@@ -28,11 +28,10 @@ class Chunk:
 
 
 class Stream:
-    """One stream, as its reader sees it. `lock` is the one that `changed`, which wakes the batching thread, goes with."""
+    """One stream, as its reader sees it. `changed` wakes the batching thread, `readable` the reader; both are of one lock."""
 
-    def __init__(self, lock: threading.Lock, changed: threading.Condition) -> None:
-        self._changed = changed
-        self._readable = threading.Condition(lock)
+    def __init__(self, changed: threading.Condition, readable: threading.Condition) -> None:
+        self._changed, self._readable = changed, readable
         self._chunks: deque[Chunk] = deque()
         self._failure: VoiceboxError | None = None
         self._ended = False
