@@ -2,15 +2,21 @@
 
 import io
 import urllib.request
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 import soundfile
+from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_catalog.app import open_service as open_catalog
 from voicebox_tts.app import open_service
+
+from tests.conftest import Running
 
 from .test_servicer import field_of, reason_of
 
@@ -60,9 +66,13 @@ async def said(tts, **fields) -> tts_pb2.SynthesizeResponse:
     return await tts.Synthesize(tts_pb2.SynthesizeRequest(**{"text": TEXT, "seed": 3, **fields}))
 
 
-def computed(running) -> float:
+def counted(running, metric: str) -> float:
     page = urllib.request.urlopen(f"http://{running.metrics_address}/metrics").read().decode()
-    return sum(float(line.split()[1]) for line in page.splitlines() if line.startswith("voicebox_tts_prompts_computed_total"))
+    return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith(f"voicebox_tts_{metric}"))
+
+
+def computed(running) -> float:
+    return counted(running, "prompts_computed_total")
 
 
 async def test_a_built_in_voice_streams_frame_by_frame_and_whole_and_streamed_are_the_same(tts):
@@ -95,6 +105,45 @@ async def test_a_recording_is_followed_by_the_model_that_clones_and_encoded_once
     for _ in range(20):
         assert (await said(tts, voice=voice)).audio == first.audio
     assert computed(running) == before <= 1
+
+
+async def test_a_profile_of_several_samples_is_one_prompt_also_after_a_restart_until_it_changes(start, tiny_qwen3, speech_data, tmp_path):
+    catalog = await start(open_catalog)
+    stub = catalog_pb2_grpc.CatalogServiceStub(catalog.channel)
+    await stub.CreateProfile(catalog_pb2.CreateProfileRequest(profile_id="ann", profile={"display_name": "Ann"}))
+
+    async def add(name: str) -> None:
+        def messages():
+            yield catalog_pb2.UploadSampleRequest(parent="profiles/ann", transcript=speech_data.transcripts[name])
+            sample = catalog_pb2.UploadSampleRequest()
+            sample.audio.data = speech_data.path(name).read_bytes()
+            yield sample
+
+        await stub.UploadSample(messages())
+
+    folders = {"VOICEBOX_MODELS": str(tiny_qwen3.parent), "VOICEBOX_DATA": str(tmp_path / "tts")}
+    addresses = {"TTS_ADDRESS": "127.0.0.1:0", "TTS_METRICS_ADDRESS": "127.0.0.1:0", "CATALOG_ADDRESS": catalog.address}
+    env = {**folders, **addresses, "TTS_ENGINE": "qwen3", "TTS_MODEL": "qwen3/base", "TTS_DEVICE": "cpu", "VOICEBOX_GRACE_SECONDS": "0"}
+
+    @asynccontextmanager
+    async def speaking():
+        async with open_service(env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
+            tts = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+            yield partial(said, tts, voice={"profile": "profiles/ann"}), partial(counted, Running(serving, channel))
+
+    await add("LJ001-0002.wav")
+    await add("LJ001-0008.wav")
+    async with speaking() as (say, count):
+        first = await say()
+        assert first.started.model == "qwen3/base"
+        assert (await say()).audio == first.audio
+        assert count("prompts_computed_total") == 1
+    async with speaking() as (say, count):
+        assert (await say()).audio == first.audio
+        assert (count("prompts_computed_total"), count('prompts_found_total{where="disk"}')) == (0, 1)
+        await add("LJ001-0004.wav")
+        assert (await say()).audio != first.audio
+        assert count("prompts_computed_total") == 1
 
 
 async def test_a_recording_without_a_transcript_is_followed_by_its_speaker_alone(tts, voice):

@@ -9,6 +9,7 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_kit import principal, request_id
+from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import NotFound, Precondition, Unavailable
 from voicebox_kit.status import DETAILS_HEADER
 from voicebox_sound.pcm import from_s16le
@@ -17,6 +18,8 @@ from .engine import Reference
 from .job import Defaults
 
 BLOCK_BYTES = 64 * 1024
+REFERENCE_SECONDS = 30.0
+"""As much as engines follow: of a longer reference they would use a part, which its transcript would not fit."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Catalog:
 
     async def reference(self, profile: str, known_etag: str, owner: str, timeout_seconds: float) -> StoredReference:
         """A profile's reference. NotFound, Precondition without a usable sample, Unavailable when the catalog does not answer."""
-        request = catalog_pb2.GetReferenceRequest(profile=profile, known_etag=known_etag)
+        longest = to_duration(REFERENCE_SECONDS)
+        request = catalog_pb2.GetReferenceRequest(profile=profile, known_etag=known_etag, max_duration=longest)
         header, blocks = catalog_pb2.ReferenceHeader(), []
         try:
             async for answer in self._stub.GetReference(request, timeout=timeout_seconds, metadata=_metadata(owner)):
