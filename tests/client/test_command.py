@@ -413,7 +413,9 @@ def test_history_delete(voicebox, platform):
 
 def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platform, tmp_path):
     folder = tmp_path / "to choose"
-    result = voicebox("design", "a calm old man", "--text", "It's me.", "-o", str(folder), "--count", "2", "--seed", "7", "--model", "dreams/1")
+    result = voicebox(
+        "design", "a calm old man", "--text", "It's me.", "-o", str(folder), "--count", "2", "--seed", "7", "--model", "dreams/1"
+    )
     assert [path.name for path in sorted(folder.iterdir())] == ["voice-7.flac", "voice-8.flac"]
     assert f"voicebox profiles create NAME --sample '{folder}/voice-7.flac' --transcript 'It'\"'\"'s me.'" in result.stdout
     assert result.stderr.count("Warning: It was a fake.") == 2

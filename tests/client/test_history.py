@@ -46,13 +46,16 @@ def test_statistics_and_export(client, platform):
 
 def test_a_generation_is_spoken_again_as_it_was(client, platform):
     kept = platform.generations[2]
-    kept.MergeFrom(catalog_pb2.Generation(seed=7, speed=1.5, pitch_semitones=-2, language="de", parameters={"instructions": "slowly"}))
+    kept.MergeFrom(
+        catalog_pb2.Generation(seed=7, speed=1.5, pitch_semitones=-2, language="de", model="flite/2", parameters={"instructions": "slowly"})
+    )
     client.say_again("g2").read()
     kept.profile = "profiles/ann"
     client.say_again("g2", seed=8).read()
     client.say_again("g2", voice="flite/rms").read()
     first, second, third = platform.asked["StreamSynthesize"]
     assert (first.text, first.voice.voice, first.seed) == (kept.text, "flite/slt", 7)
+    assert [asked.model for asked in (first, second, third)] == ["models/flite/2", "models/flite/2", ""]
     style = first.style
     assert (style.speed, style.pitch_semitones, style.language, style.instructions) == (1.5, -2, "de", "slowly")
     assert (second.voice.profile, second.seed, third.voice.voice) == ("profiles/ann", 8, "flite/rms")

@@ -57,7 +57,9 @@ def retention_rule(keep_days: int | None, keep_bytes: int | None) -> catalog_pb2
 
 
 def again(kept: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
-    """The same text, voice, seed and parameters as of a generation; `options` come before what it had."""
+    """The same text, voice, model, seed and parameters as of a generation; `options` come before what it had, and another voice may
+    be of another model.
+    """
     had: SpeechOptions = {"seed": kept.seed, "language": kept.language, "speed": kept.speed, "pitch_semitones": kept.pitch_semitones}
     if kept.parameters.get("instructions"):
         had["instructions"] = kept.parameters["instructions"]
@@ -66,4 +68,6 @@ def again(kept: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) -> tts
             had["profile"] = kept.profile
         else:
             had["voice"] = kept.voice
+        if kept.model:
+            had["model"] = kept.model
     return say(kept.text, **(had | options))

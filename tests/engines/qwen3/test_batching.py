@@ -314,3 +314,14 @@ def test_closing_ends_what_is_made_and_what_waits(bench: Bench) -> None:
         assert caught.value.reason == "MODEL_UNLOADED"
     with pytest.raises(Unavailable):
         bench.submit(Text(1))
+
+
+def test_streams_that_are_ahead_are_made_in_step(bench: Bench) -> None:
+    """Each reader alone would wake the model for a chunk of its own; all of them together cost one chunk's frames."""
+    streams = [iter(bench.submit(Text(name, frames=400))) for name in range(8)]
+    bench.go()
+    frames = [0] * 8
+    while min(frames) < 400:
+        for name, stream in enumerate(streams):
+            frames[name] += len(next(stream).codes)
+    assert len(bench.frames.steps) < 2 * 400

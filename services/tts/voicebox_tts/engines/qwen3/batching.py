@@ -163,7 +163,7 @@ class Batching:
             return not self._closed
 
     def _has_work(self) -> bool:
-        return bool(self._waiting) or any(row.stream.closed or not row.stream.is_full for row in self._rows)
+        return bool(self._waiting) or any(row.stream.is_wanted for row in self._rows)
 
     def _frame(self) -> None:
         """One frame of all streams but those of slow readers, who must not keep others out: while others wait, theirs go on as well.

@@ -14,8 +14,12 @@ from ...engine import Samples
 Codes = NDArray[np.int64]
 """Shape (frames, groups)."""
 
-MOST_CHUNKS = 3
-"""A stream whose reader has so many chunks before it waits: with 8 frames in each, 2 s of sound."""
+FEW_CHUNKS, MOST_CHUNKS = 2, 4
+"""Frames are made when a reader has fewer chunks before it than the first, and then of all streams that have fewer than the second.
+
+So streams that are ahead are made in step: each on its own, they would cost the model a frame for every frame of every one of them. A chunk
+of 8 frames is 0.64 s.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,11 @@ class Stream:
             return None
 
     # The rest is the batching thread's, which holds the lock.
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether its reader will soon have nothing to read, or has left."""
+        return len(self._chunks) < FEW_CHUNKS or self.closed
 
     @property
     def is_full(self) -> bool:
