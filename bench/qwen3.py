@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import grpc
+import numpy as np
 import soundfile
 import torch
 from google.api import httpbody_pb2
@@ -26,8 +27,8 @@ from voicebox_tts.engines.qwen3.family import family
 from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt
 
 from bench.figures import Figure, quantile
-from bench.hum import RATE_HZ, hum
 from bench.launch import Platform, platform
+from bench.whisper import RATE_HZ, pcm, recordings
 
 MAKE_MODELS = Path(__file__).parents[1] / "tests" / "tiny_qwen3.py"
 
@@ -55,37 +56,40 @@ class Sides:
 
 def measure(folder: Path) -> list[Figure]:
     """Service over engine, streams at once over streams in turn, first audio, and prompts."""
+    sound = b"".join(pcm(path.read_bytes()) for path in recordings())[: 2 * VOICE_SECONDS * RATE_HZ]
+    if not sound:
+        return []
+    recording = Reference(np.frombuffer(sound, "<i2").astype(np.float32) / 32768, RATE_HZ, TEXT)
     models = folder / "models"
     subprocess.run([sys.executable, MAKE_MODELS, models / "qwen3"], check=True, stdout=subprocess.DEVNULL)
     settings = {"TTS_ENGINE": "qwen3", "TTS_MODEL": "qwen3/endless", "TTS_DEVICE": "cpu", "VOICEBOX_MODELS": str(models)}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with platform(folder, ("catalog", "tts"), OMP_NUM_THREADS="1", **settings) as running, opened(models, running) as sides:
+        with platform(folder, ("catalog", "tts"), OMP_NUM_THREADS="1", **settings) as running, opened(models, running, recording) as sides:
             profile = made_profile(running, sides.reference)
             return [
                 *service_over_engine(sides),
                 *at_once_over_in_turn(sides),
                 *first_audio(sides),
                 *by_voice(sides, profile),
-                *listening(sides.engine),
+                *listening(sides.engine, recording),
             ]
     finally:
         torch.set_num_threads(threads)
 
 
 @contextmanager
-def opened(models: Path, running: Platform) -> Iterator[Sides]:
+def opened(models: Path, running: Platform, recording: Reference) -> Iterator[Sides]:
     """Both sides, until the block ends."""
     engine = family(Setup("cpu", "auto", models)).engine("qwen3/endless")
     assert engine is not None
     engine.load()
-    samples = hum(VOICE_SECONDS)
     with io.BytesIO() as file:
-        soundfile.write(file, samples, RATE_HZ, format="WAV")
-        reference = tts_pb2.InlineReference(audio=file.getvalue(), transcript=TEXT)
+        soundfile.write(file, recording.samples, RATE_HZ, format="WAV")
+        reference = tts_pb2.InlineReference(audio=file.getvalue(), transcript=recording.transcript)
     with grpc.insecure_channel(running.tts) as channel:
-        yield Sides(engine, engine.prompt(Reference(samples, RATE_HZ, TEXT)), Stub(channel), reference)
+        yield Sides(engine, engine.prompt(recording), Stub(channel), reference)
     engine.unload()
 
 
@@ -128,7 +132,7 @@ def at_once_over_in_turn(sides: Sides) -> list[Figure]:
 
 def first_audio(sides: Sides) -> list[Figure]:
     """At the client, alone and while others are spoken."""
-    alone = [first_seconds(sides.service, cloned(sides)) for _ in range(WARM_UP + FIRST_RUNS)][WARM_UP:]
+    alone = [first_seconds(sides.service, cloned(sides, SHORT)) for _ in range(WARM_UP + FIRST_RUNS)][WARM_UP:]
     done = threading.Event()
 
     def other(seed: int) -> None:
@@ -138,7 +142,7 @@ def first_audio(sides: Sides) -> list[Figure]:
     with ThreadPoolExecutor(STREAMS - 1) as executor:
         others = [executor.submit(other, seed) for seed in range(STREAMS - 1)]
         try:
-            among = [first_seconds(sides.service, cloned(sides)) for _ in range(WARM_UP + FIRST_RUNS)][WARM_UP:]
+            among = [first_seconds(sides.service, cloned(sides, SHORT)) for _ in range(WARM_UP + FIRST_RUNS)][WARM_UP:]
         finally:
             done.set()
     for each in others:
@@ -170,10 +174,9 @@ def by_voice(sides: Sides, profile: str) -> list[Figure]:
     ]
 
 
-def listening(engine: Qwen3Engine) -> list[Figure]:
-    """A voice prompt of a recording that nobody knows."""
-    reference = Reference(hum(VOICE_SECONDS), RATE_HZ, TEXT)
-    seconds = [timed(lambda: engine.prompt(reference)) for _ in range(WARM_UP + PROMPTS)][WARM_UP:]
+def listening(engine: Qwen3Engine, recording: Reference) -> list[Figure]:
+    """A voice prompt, each time made anew: an engine keeps none."""
+    seconds = [timed(lambda: engine.prompt(recording)) for _ in range(WARM_UP + PROMPTS)][WARM_UP:]
     return [Figure(f"qwen3 voice prompt from {VOICE_SECONDS} s", 1000 * quantile(seconds, 0.5), "ms")]
 
 
@@ -211,14 +214,14 @@ def by_engine(sides: Sides, seed: int) -> float:
 
 def by_service(sides: Sides, seed: int) -> float:
     """Seconds of sound."""
-    asked = cloned(sides)
+    asked = cloned(sides, TEXT)
     asked.seed = seed
     return sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(asked, timeout=120)) / 1e6
 
 
-def cloned(sides: Sides) -> tts_pb2.StreamSynthesizeRequest:
+def cloned(sides: Sides, text: str) -> tts_pb2.StreamSynthesizeRequest:
     """Speech in the recording's voice."""
-    return request(TEXT, "endless", tts_pb2.VoiceSelection(reference=sides.reference))
+    return request(text, "endless", tts_pb2.VoiceSelection(reference=sides.reference))
 
 
 def request(text: str, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.StreamSynthesizeRequest:
