@@ -56,7 +56,7 @@ def test_an_english_model_is_asked_for_nothing_that_it_cannot(setup: Setup) -> N
 def test_a_folder_in_the_models_folder_is_a_model(setup: Setup, copied: Path) -> None:
     models = family(setup)
     first = models.engines()[0]
-    assert (first.model.name, first.model.revision, first.present) == ("whisper/mine", "local", True)
+    assert (first.model.name, first.model.revision[:6], first.present) == ("whisper/mine", "local-", True)
     assert len(first.model.languages) == 99
     assert "jv" in first.model.languages
     assert first.memory_bytes == (copied / "model.bin").stat().st_size

@@ -55,6 +55,17 @@ def folders(models_folder: Path, engine: str, named_folder: Path | None = None) 
     return {name: path for name, path in sorted(found.items()) if is_name(name)}
 
 
+def revision(path: Path) -> str:
+    """The commit that the files of the model in `path` are of; of a folder that a person put there, what changes when its files do."""
+    if known := manifest(path):
+        return known.revision
+    if path.parent.name == "snapshots":  # the hub library's cache
+        return path.name
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    stats = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return f"local-{hashlib.sha256(repr(stats).encode()).hexdigest()[:16]}"
+
+
 def manifest(path: Path) -> Manifest | None:
     """What was written when the model in `path` was fetched; None where nothing was, or it cannot be read."""
     try:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:  # imported when they are needed: they take 0.3 s and 46 MB
 
 NAME = "whisper"
 UNKNOWN_LICENCE = "LicenseRef-unknown"
-LOCAL = "local"
-"""The revision of a model that a person put there."""
-
 SMALL_MACHINE_CORES = 4
 """With fewer, `small` does not keep up with a person who speaks."""
 
@@ -207,9 +204,7 @@ class WhisperEngine:
     def _revision(self, folder: Path | None) -> str:
         if folder is None:
             return self._published.revision if self._published else ""
-        if known := store.manifest(folder):
-            return known.revision
-        return folder.name if folder.parent.name == "snapshots" else LOCAL
+        return store.revision(folder)
 
     def _languages(self, folder: Path | None) -> tuple[str, ...]:
         if self._published and self._published.languages:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # imported when they are needed: torch takes 2 s and 200 MB
 NAME = "pocket"
 RATE_HZ = 24_000
 UNKNOWN_LICENCE = "LicenseRef-unknown"
-LOCAL = "local"
-"""The revision of a model that a person put there."""
 UNDETERMINED = "und"
 
 
@@ -92,12 +90,12 @@ class PocketEngine:
         """`model` is `pocket/{model}`; `published` tells where it is on the hub, None when it is not there."""
         self._name, self._published, self._setup = model, published, setup
         self._loaded: LoadedPocket | None = None
+        self._of_loaded: Model | None = None
         self._lock = threading.Lock()
 
     @property
     def model(self) -> Model:
-        folder = self._folder()
-        return Model(self._name, self._revision(folder), LICENCE if self._published else UNKNOWN_LICENCE, self._languages(folder))
+        return self._of_loaded or self._of_folder(self._folder())
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -142,7 +140,7 @@ class PocketEngine:
     def unload(self) -> None:
         """Free the memory. Streams that are open fail with Unavailable."""
         with self._lock:
-            loaded, self._loaded = self._loaded, None
+            loaded, self._loaded, self._of_loaded = self._loaded, None, None
         if loaded:
             loaded.close()
 
@@ -201,13 +199,18 @@ class PocketEngine:
                 folder = self._folder()
                 if folder is None:
                     raise StartError(f"The model {self._name} is not here: download it first.")
+                known = self._of_folder(folder)  # before its weights are read: what changes meanwhile must not pass for them
                 self._loaded = _opened(pocket_files.checked(folder))
+                self._of_loaded = known
             return self._loaded
 
     @property
     def _id(self) -> str:
         """The model's name and revision: a prompt is of use to no other."""
-        return f"{self._name}@{self._revision(self._folder())}"
+        return f"{self._name}@{self.model.revision}"
+
+    def _of_folder(self, folder: Path | None) -> Model:
+        return Model(self._name, self._revision(folder), LICENCE if self._published else UNKNOWN_LICENCE, self._languages(folder))
 
     def _folder(self) -> Path | None:
         return store.folders(self._setup.models_folder, NAME, self._setup.named_folder).get(self._name)
@@ -215,8 +218,7 @@ class PocketEngine:
     def _revision(self, folder: Path | None) -> str:
         if folder is None:
             return self._published.cloning_revision if self._published else ""
-        known = store.manifest(folder)
-        return known.revision if known else LOCAL
+        return store.revision(folder)
 
     def _languages(self, folder: Path | None) -> tuple[str, ...]:
         if self._published:

@@ -1,14 +1,11 @@
 """What a folder must hold to be a Pocket TTS model."""
 
-import json
-import struct
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from voicebox_kit.errors import StartError
-from voicebox_models import store
+from voicebox_models import store, tensor_files
 
 from .pocket_models import CLONING_REPOSITORY, KNOWN
 
@@ -22,23 +19,19 @@ VOICES = "embeddings"
 SPEAKER_PROJECTION = "flow_lm.speaker_proj_weight"
 """From the encoder of voices to the model: without cloning it is all zeros, or missing."""
 
-PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
-LONGEST_HEADER_BYTES = 100_000_000
-"""As safetensors itself has it."""
-
 
 def problem(folder: Path) -> str | None:
     """Why the model in `folder` cannot be loaded, as a sentence; None when it can."""
     names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
     if WEIGHTS not in names:
-        pickles = sorted(name for name in names if name.endswith(PICKLES))
+        pickles = sorted(name for name in names if name.endswith(tensor_files.PICKLES))
         return f"{folder} has no {WEIGHTS}." if not pickles else f"{folder} holds {pickles[0]} and no {WEIGHTS}: pickles are never read."
     if not names.intersection(TOKENIZERS):
         return f"{folder} has no {TOKENIZERS[0]}."
     if not config(folder).is_file():
         return f"{folder} has no {CONFIG}, and pocket-tts knows no model {folder.name}."
-    damaged = (path for path in (folder / WEIGHTS, *voices(folder).values()) if _header(path) is None)
-    return next((f"{path} is no whole safetensors file: fetch it again." for path in damaged), None)
+    damages = map(tensor_files.damage, (folder / WEIGHTS, *voices(folder).values()))
+    return next((sentence for sentence in damages if sentence), None)
 
 
 def checked(folder: Path) -> Path:
@@ -90,26 +83,10 @@ def clones(folder: Path) -> bool:
 @lru_cache(maxsize=32)
 def _has_projection(weights: Path, _changed_ns: int) -> bool:
     """Whether a file has a speaker projection; remembered until it changes, since it is asked for at every request."""
-    header = _header(weights)
-    if header is None or SPEAKER_PROJECTION not in header:
+    if tensor_files.damage(weights) or SPEAKER_PROJECTION not in (header := tensor_files.header(weights)):
         return False
     begin, end = header[SPEAKER_PROJECTION]["data_offsets"]
     with weights.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
+        length = int.from_bytes(file.read(8), "little")
         file.seek(8 + length + begin)
         return any(file.read(end - begin))
-
-
-def _header(path: Path) -> dict[str, Any] | None:
-    """What a safetensors file says that it holds: dtype, shape and place by name; None when it is none, or is cut off."""
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > LONGEST_HEADER_BYTES:
-                return None
-            header: dict[str, Any] = json.loads(file.read(length))
-        header.pop("__metadata__", None)
-        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return header if header and path.stat().st_size == 8 + length + end else None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from voicebox_kit.errors import StartError
+from voicebox_models import tensor_files
 
 from . import config
 from .config import Kind
@@ -28,24 +29,20 @@ FOR_THE_OFFICIAL_PACKAGE = ("tokenizer_config.json", "preprocessor_config.json",
 FILES = (*NEEDED, WEIGHTS, INDEX, "model-*-of-*.safetensors", *FOR_THE_OFFICIAL_PACKAGE)
 """What is downloaded of a repository, as patterns."""
 
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-LONGEST_HEADER_BYTES = 100_000_000
-"""The format's own bound."""
-
 
 def problem(folder: Path) -> str | None:
     """Why the model in `folder` cannot be loaded, as a sentence; None when it can. Reads a few kilobytes."""
     if not folder.is_dir():
         return f"{folder} is no folder."
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
-        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in tensor_files.PICKLES)
         has = f"holds {pickles[0]} and" if pickles else "has"
         return f"{folder} {has} no {WEIGHTS}.{' Pickles are never read.' if pickles else ''}"
     if missing := [name for name in NEEDED if not (folder / name).is_file()]:
         return f"{folder} has no {missing[0]}."
     try:
         config.read(folder)
-        damaged = [sentence for path in weights(folder) if (sentence := _damage(path))]
+        damaged = [sentence for path in weights(folder) if (sentence := tensor_files.damage(path))]
     except StartError as error:
         return str(error)
     return damaged[0] if damaged else None
@@ -99,21 +96,3 @@ def parts(folder: Path) -> tuple[Path, ...]:
     if not names or not sound:
         raise StartError(f"{folder / INDEX} does not name the parts of a model.")
     return tuple(folder / name for name in names)
-
-
-def _damage(path: Path) -> str | None:
-    """What is wrong with a safetensors file: eight bytes tell the length of a JSON header, which tells where the last tensor ends."""
-    if not path.is_file():
-        return f"{path.parent} has no {path.name}."
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(size, LONGEST_HEADER_BYTES):
-            return f"{path} is no safetensors file."
-        header = file.read(length)
-    try:
-        ends = [tensor["data_offsets"][1] for name, tensor in json.loads(header).items() if name != "__metadata__"]
-        expected = 8 + length + max(ends, default=0)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-        return f"{path} is no safetensors file."
-    return None if size == expected else f"{path} has {size} of its {expected} bytes: fetch it again."

@@ -1,6 +1,5 @@
 """What is known of a model before it is loaded: from its files, or, where they are not here, from what was published."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,17 +54,6 @@ def of_folder(folder: Path, published: Published | None) -> Facts:
     try:
         told = config.read(folder)
     except StartError:  # loading it says what is wrong
-        return Facts(revision(folder), licence, None, False, (), (), size_bytes)
+        return Facts(store.revision(folder), licence, None, False, (), (), size_bytes)
     voices = speakers.voices(told.speakers, told.spoken)
-    return Facts(revision(folder), licence, told.kind, told.follows_instructions, told.spoken, voices, size_bytes, told)
-
-
-def revision(folder: Path) -> str:
-    """The commit that the files are of; of a folder that a person put there, something that changes when its files do."""
-    if fetched := store.manifest(folder):
-        return fetched.revision
-    if folder.parent.name == "snapshots":  # the hub library's cache
-        return folder.name
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return f"local-{hashlib.sha256(repr(stats).encode()).hexdigest()[:16]}"
+    return Facts(store.revision(folder), licence, told.kind, told.follows_instructions, told.spoken, voices, size_bytes, told)
