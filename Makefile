@@ -5,7 +5,7 @@ SERVICES := catalog tts asr web gateway
 BUF := .tools/buf/node_modules/.bin/buf
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test check bench protos clean
+.PHONY: run run-apart pocket qwen3 models demo test check bench bench-gpu protos clean
 
 run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -38,6 +38,9 @@ check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, im
 
 bench: .venv/dev.stamp  ## The figures of docs/benchmarks.md
 	@$(BIN)/python -m bench.run
+
+bench-gpu: .venv/dev.stamp  ## Qwen3-TTS at its real sizes on this machine's GPU
+	@$(BIN)/python -m bench.qwen3_gpu
 
 protos: .tools/protoc.stamp  ## Regenerate protos/gen
 	protos/generate.sh .tools/protoc/bin/python $(CURDIR)/protos/gen
