@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -21,7 +22,7 @@ from google.api import httpbody_pb2
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_models.engine import Setup
-from voicebox_tts.engine import Reference, Style
+from voicebox_tts.engine import Reference, Samples, Style, VoicePrompt
 from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import family
 from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt
@@ -36,7 +37,7 @@ TEXT = "The old man by the harbour told us a long story about the ships that cam
 SHORT = "Good morning to you."
 VOICE_SECONDS = 10
 STREAMS = 8
-WARM_UP, RUNS, RUNS_AT_ONCE, FIRST_RUNS, PROMPTS = 2, 12, 6, 60, 10
+WARM_UP, RUNS, RUNS_AT_ONCE, FIRST_RUNS, PROMPTS = 2, 12, 6, 40, 10
 
 Stub = tts_pb2_grpc.TextToSpeechServiceStub
 
@@ -59,7 +60,8 @@ def measure(folder: Path) -> list[Figure]:
     sound = b"".join(pcm(path.read_bytes()) for path in recordings())[: 2 * VOICE_SECONDS * RATE_HZ]
     if not sound:
         return []
-    recording = Reference(np.frombuffer(sound, "<i2").astype(np.float32) / 32768, RATE_HZ, TEXT)
+    samples: Samples = (np.frombuffer(sound, "<i2") / 32768).astype(np.float32)
+    recording = Reference(samples, RATE_HZ, TEXT)
     models = folder / "models"
     subprocess.run([sys.executable, MAKE_MODELS, models / "qwen3"], check=True, stdout=subprocess.DEVNULL)
     settings = {"TTS_ENGINE": "qwen3", "TTS_MODEL": "qwen3/endless", "TTS_DEVICE": "cpu", "VOICEBOX_MODELS": str(models)}
@@ -73,6 +75,7 @@ def measure(folder: Path) -> list[Figure]:
                 *at_once_over_in_turn(sides),
                 *first_audio(sides),
                 *by_voice(sides, profile),
+                *by_voice_without_service(models, recording),
                 *listening(sides.engine, recording),
             ]
     finally:
@@ -82,15 +85,21 @@ def measure(folder: Path) -> list[Figure]:
 @contextmanager
 def opened(models: Path, running: Platform, recording: Reference) -> Iterator[Sides]:
     """Both sides, until the block ends."""
-    engine = family(Setup("cpu", "auto", models)).engine("qwen3/endless")
-    assert engine is not None
-    engine.load()
+    engine = loaded(models, "endless")
     with io.BytesIO() as file:
         soundfile.write(file, recording.samples, RATE_HZ, format="WAV")
         reference = tts_pb2.InlineReference(audio=file.getvalue(), transcript=recording.transcript)
     with grpc.insecure_channel(running.tts) as channel:
         yield Sides(engine, engine.prompt(recording), Stub(channel), reference)
     engine.unload()
+
+
+def loaded(models: Path, kind: str) -> Qwen3Engine:
+    """One of the models, in this process."""
+    engine = family(Setup("cpu", "auto", models)).engine(f"qwen3/{kind}")
+    assert engine is not None
+    engine.load()
+    return engine
 
 
 def made_profile(running: Platform, reference: tts_pb2.InlineReference) -> str:
@@ -174,6 +183,20 @@ def by_voice(sides: Sides, profile: str) -> list[Figure]:
     ]
 
 
+def by_voice_without_service(models: Path, recording: Reference) -> list[Figure]:
+    """The same by the engines alone: without the recording's way to the service, and without asking for a profile."""
+    engines = {kind: loaded(models, kind) for kind in ("custom-voice", "base")}
+    voices: dict[str, str | VoicePrompt] = {"custom-voice": "ryan", "base": engines["base"].prompt(recording)}
+    ways = {kind: partial(first_seconds_of_engine, engine, voices[kind]) for kind, engine in engines.items()}
+    medians = {kind: quantile(each, 0.5) for kind, each in interleaved(ways, FIRST_RUNS).items()}
+    for engine in engines.values():
+        engine.unload()
+    return [
+        Figure("qwen3 engine's first audio p50, built-in voice", 1000 * medians["custom-voice"], "ms"),
+        Figure("qwen3 engine's first audio p50, prompt over built-in voice", medians["base"] / medians["custom-voice"], "x", at_most=1.1),
+    ]
+
+
 def listening(engine: Qwen3Engine, recording: Reference) -> list[Figure]:
     """A voice prompt, each time made anew: an engine keeps none."""
     seconds = [timed(lambda: engine.prompt(recording)) for _ in range(WARM_UP + PROMPTS)][WARM_UP:]
@@ -239,6 +262,17 @@ def first_seconds(service: Stub, asked: tts_pb2.StreamSynthesizeRequest) -> floa
     for event in service.StreamSynthesize(asked, timeout=120):
         if event.HasField("chunk") and not first:
             first = time.perf_counter() - began
+    return first
+
+
+def first_seconds_of_engine(engine: Qwen3Engine, voice: str | VoicePrompt) -> float:
+    """Seconds until there is sound; the rest is made too."""
+    began = time.perf_counter()
+    with closing(engine.open(voice, Style(), 1)) as session:
+        speech = session.speak(SHORT)
+        next(speech)
+        first = time.perf_counter() - began
+        deque(speech, maxlen=0)
     return first
 
 

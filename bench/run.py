@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import asr, catalog, gateway, live, openai, tts, whisper
+from bench import asr, catalog, gateway, live, openai, pocket, qwen3, tts, whisper
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
@@ -45,6 +45,8 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "asr": served(asr.measure),
     "whisper": whisper.measure,
     "live": live.measure,
+    "qwen3": qwen3.measure,
+    "pocket": lambda _: pocket.measure(),
     "catalog": lambda _: asyncio.run(catalog.measure()),
 }
 

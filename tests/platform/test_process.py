@@ -41,7 +41,7 @@ def test_a_second_platform_on_the_same_ports_says_so(running, tmp_path):
     ("variables", "sentence"),
     [
         ({"TTS_ENGINE": "nobody"}, "voicebox: 'nobody' is not installed"),
-        ({"TTS_DEVICE": "cuda:7"}, "voicebox: flite runs on cpu, there is no device 'cuda:7' for it."),
+        ({"TTS_ENGINE": "flite", "TTS_DEVICE": "cuda:7"}, "voicebox: flite runs on cpu, there is no device 'cuda:7' for it."),
         ({"ASR_ENGINE": "pocketsphinx", "ASR_DEVICE": "cuda:7"}, "voicebox: pocketsphinx runs on cpu, there is no device 'cuda:7' for it."),
         ({"TTS_STREAMS": "many"}, "voicebox: TTS_STREAMS must be a whole number"),
         ({"TTS_ADDRESS": "here"}, "voicebox: TTS_ADDRESS must be host:port"),

@@ -398,7 +398,10 @@ async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
 async def test_the_models_are_listed_loaded_and_unloaded(running):
     models = models_pb2_grpc.ModelServiceStub(running.channel)
     listed = (await models.ListModels(models_pb2.ListModelsRequest())).models
-    assert [(model.engine, model.is_default) for model in listed] == [("flite", True), ("espeak", False)]
+    assert [(model.engine, model.is_default) for model in listed if model.state != models_pb2.MODEL_STATE_ABSENT] == [
+        ("flite", True),
+        ("espeak", False),
+    ]
     assert (listed[0].state, listed[0].device) == (models_pb2.MODEL_STATE_LOADED, "cpu")
     assert listed[1].state == models_pb2.MODEL_STATE_AVAILABLE
     assert (await models.LoadModel(models_pb2.LoadModelRequest(name=listed[1].name))).state == models_pb2.MODEL_STATE_LOADED
