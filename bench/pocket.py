@@ -9,18 +9,18 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 from pocket_tts.models.flow_lm import FlowLMModel
 from pocket_tts.models.mimi import build_mimi
 from pocket_tts.utils.config import CONFIGS_DIR, load_config
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from voicebox_tts.engine import Reference, Samples
+from voicebox_tts.engine import Reference
 from voicebox_tts.engines.pocket_loaded import LoadedPocket
 from voicebox_tts.engines.pocket_prompt import PocketPrompt
 
 from bench.figures import Figure, quantile
+from bench.hum import hum
 
 TEXT = "The old man by the harbour told us a long story about the ships that came home in winter storms."
 WARM_UP, RUNS = 1, 5
@@ -71,14 +71,6 @@ def loaded(folder: Path, threads: int) -> Iterator[LoadedPocket]:
         yield pocket
     finally:
         pocket.close()
-
-
-def hum(seconds: float) -> Samples:
-    """A voiced sound, 24 kHz: 120 Hz and its overtones."""
-    overtones = np.arange(1, 20)[:, None]
-    waves: Samples = (np.sin(2 * np.pi * 120 * overtones * np.arange(int(24_000 * seconds)) / 24_000) / overtones).astype(np.float32)
-    hummed: Samples = 0.2 * waves.sum(axis=0)
-    return hummed
 
 
 def one_stream(pocket: LoadedPocket, voice: PocketPrompt, where: str) -> list[Figure]:

@@ -17,6 +17,8 @@ import pytest
 from google.api.httpbody_pb2 import HttpBody
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
+from voicebox_kit.errors import Unavailable
+from voicebox_kit.uploads import answer_of
 
 from tests.catalog.folders import check_folder
 from tests.catalog.history_checker import Kind, Operation, Outcome, violations
@@ -147,12 +149,14 @@ class Client:
         """Await a call, and note its outcome; False when the catalog is gone."""
         invoked, outcome = time.monotonic(), Outcome.UNKNOWN
         try:
-            answer = await call
+            answer = await answer_of(call)
             outcome = Outcome.ACKNOWLEDGED
             value = answer if kind is Kind.READ else value
         except grpc.aio.AioRpcError as error:
             if error.code() not in GONE and error.details() != BROKEN_WHILE_IT_WROTE:
                 raise
+        except Unavailable:  # it died while it was written to
+            outcome = Outcome.UNKNOWN
         self.operations.append(Operation(kind, key, invoked, time.monotonic(), outcome, value))
         return outcome is Outcome.ACKNOWLEDGED
 

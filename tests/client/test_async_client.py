@@ -1,5 +1,6 @@
 """The asyncio client, method by method."""
 
+import asyncio
 import inspect
 
 import pytest
@@ -8,8 +9,10 @@ from voicebox.catalog.v1 import catalog_pb2
 from voicebox.models.v1 import models_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_client import VoiceboxClientError
+from voicebox_client.aio_calls import AioCalls
 from voicebox_client.async_client import AsyncClient
 from voicebox_client.client import Client
+from voicebox_client.retry import NEVER
 
 
 @pytest.fixture
@@ -117,3 +120,23 @@ async def test_a_document(aio, platform, recording):
     (request,) = platform.asked["Transcribe"]
     assert (request.config.language, request.subtitles.max_line_count) == ("de", 1)
     assert platform.uploaded == recording.read_bytes()
+
+
+async def test_a_server_that_is_lost_is_an_error_and_no_cancellation():
+    async def never_slept(seconds):
+        raise AssertionError(seconds)
+
+    def lost(_):
+        call = asyncio.get_running_loop().create_future()
+        call.cancel()  # as grpc.aio tells of a server that dies while it is written to
+        return call
+
+    calls = AioCalls(sleep=never_slept)
+    with pytest.raises(VoiceboxClientError) as caught:
+        await calls.unary(lost, 30, NEVER)
+    assert (caught.value.code, caught.value.reason) == ("UNAVAILABLE", "NO_ANSWER")
+    waiting = asyncio.create_task(calls.unary(lambda _: asyncio.get_running_loop().create_future(), 30, NEVER))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

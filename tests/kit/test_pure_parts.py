@@ -8,9 +8,10 @@ import logging
 import pytest
 from voicebox_kit import logs, plugins, request_id, variables
 from voicebox_kit.durations import to_duration
-from voicebox_kit.errors import StartError
+from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.pacer import Pacer
 from voicebox_kit.unbroken import unbroken
+from voicebox_kit.uploads import answer_of
 
 
 def test_the_pacer_keeps_a_stream_its_seconds_ahead():
@@ -119,3 +120,16 @@ async def test_unbroken_work_ends_though_its_caller_leaves():
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert done == [1]
+
+
+async def test_a_peer_that_is_lost_is_no_cancellation_of_ours():
+    lost = asyncio.get_running_loop().create_future()
+    lost.cancel()
+    with pytest.raises(Unavailable) as caught:
+        await answer_of(lost)
+    assert caught.value.reason == "PEER_LOST"
+    waiting = asyncio.create_task(answer_of(asyncio.get_running_loop().create_future()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

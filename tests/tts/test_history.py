@@ -68,6 +68,24 @@ async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_
     assert list(catalog.records) == ["generations/1"]
 
 
+async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalog, tmp_path, executor):
+    """grpc.aio tells that as if we were cancelled."""
+
+    def dying(*_, **__):
+        lost = asyncio.get_running_loop().create_future()
+        lost.cancel()
+        return lost
+
+    async with grpc.aio.insecure_channel(catalog.address) as channel:
+        dead = Catalog(channel)
+        dead._stub.RecordGeneration = dying
+        assert await keep(History(Spool(tmp_path, 1 << 20), dead, executor, CollectorRegistry())) is Answer.LATER
+        history = History(Spool(tmp_path, 1 << 20), Catalog(channel), executor, CollectorRegistry())
+        async with history.delivering():
+            await asyncio.wait_for(catalog.arrived.wait(), 30)
+    assert list(catalog.records) == ["generations/1"]
+
+
 async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_history, catalog, tmp_path, caplog):
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     async with open_history() as history:

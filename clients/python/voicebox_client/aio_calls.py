@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 import grpc
 
+from .errors import peer_lost
 from .retry import Attempts, RetryPolicy
 from .status import from_rpc_error
 
@@ -36,6 +37,11 @@ class AioCalls:
                 return await start(attempts.remaining_seconds())
             except grpc.RpcError as error:
                 pause_seconds = attempts.pause_seconds(from_rpc_error(error))
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                pause_seconds = attempts.pause_seconds(peer_lost())  # grpc.aio may tell it as if we were cancelled
             await self._sleep(pause_seconds)
 
     async def stream(

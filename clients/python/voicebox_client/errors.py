@@ -41,3 +41,8 @@ def cut_short(what: str) -> VoiceboxClientError:
     """The error of a stream that ended without its `finished` event."""
     sentence = f"The {what} was cut short: the server's stream ended before it was finished."
     return VoiceboxClientError("DATA_LOSS", "STREAM_CUT_SHORT", sentence)
+
+
+def peer_lost() -> VoiceboxClientError:
+    """The error of a call whose server went away while it was written to."""
+    return VoiceboxClientError("UNAVAILABLE", "NO_ANSWER", "The server went away while it was written to.")

@@ -11,7 +11,7 @@ import grpc
 from voicebox.asr.v1 import asr_pb2
 from voicebox_kit import principal
 from voicebox_kit.deadline import remaining
-from voicebox_kit.errors import Exhausted
+from voicebox_kit.errors import Exhausted, Unavailable
 
 from .audio_copy import AudioCopy, audio_copy
 from .catalog import Catalog
@@ -106,6 +106,8 @@ class Keeper:
             return _not_kept(record.name, f"its audio could not be copied: {error}")
         except grpc.aio.AioRpcError as error:
             return _not_kept(record.name, f"the catalog answered {error.code().name}: {error.details()}")
+        except Unavailable:
+            return _not_kept(record.name, "the catalog went away.")
 
     async def _push(self, block: bytes) -> None:
         self._waiting += block

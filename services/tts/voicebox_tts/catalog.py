@@ -12,6 +12,7 @@ from voicebox_kit import principal, request_id
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import NotFound, Precondition, Unavailable
 from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.uploads import answer_of
 from voicebox_sound.pcm import from_s16le
 
 from .engine import Reference
@@ -56,7 +57,7 @@ class Catalog:
         return StoredReference(header.etag, reference, _defaults(header.default_voice_settings))
 
     async def record(self, generation: catalog_pb2.Generation, audio: Path, timeout_seconds: float) -> None:
-        """Keep a generation with its audio; grpc.aio.AioRpcError as the catalog answers."""
+        """Keep a generation with its audio; grpc.aio.AioRpcError as the catalog answers, Unavailable when it goes away meanwhile."""
 
         # Opened here: what is raised inside of `messages` only cancels the call, which looks as if we were cancelled.
         with audio.open("rb") as file:
@@ -66,7 +67,7 @@ class Catalog:
                 while block := file.read(BLOCK_BYTES):
                     yield catalog_pb2.RecordGenerationRequest(audio=block)
 
-            await self._stub.RecordGeneration(messages(), timeout=timeout_seconds, metadata=_metadata(generation.owner))
+            await answer_of(self._stub.RecordGeneration(messages(), timeout=timeout_seconds, metadata=_metadata(generation.owner)))
 
 
 def _defaults(settings: catalog_pb2.VoiceSettings) -> Defaults:

@@ -8,6 +8,7 @@ from google.api import httpbody_pb2
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_kit import principal, request_id
 from voicebox_kit.errors import Unavailable
+from voicebox_kit.uploads import answer_of
 
 from .word_errors import word_error_rate
 
@@ -35,7 +36,7 @@ class SpeechCheck:
                     yield asr_pb2.RecognizeUploadRequest(audio=httpbody_pb2.HttpBody(content_type="audio/flac", data=block))
 
             try:
-                answer = await self._stub.RecognizeUpload(messages(), timeout=timeout_seconds, metadata=metadata)
+                answer = await answer_of(self._stub.RecognizeUpload(messages(), timeout=timeout_seconds, metadata=metadata))
             except grpc.aio.AioRpcError as error:
                 raise Unavailable("CHECK_FAILED", f"asr answered {error.code().name}: {error.details()}") from error
         return word_error_rate(text, answer.transcript)

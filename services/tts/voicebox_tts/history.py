@@ -12,6 +12,7 @@ import grpc
 from google.protobuf import json_format
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from voicebox.catalog.v1 import catalog_pb2
+from voicebox_kit.errors import Unavailable
 
 from .catalog import Catalog
 from .spool import Draft, Spool
@@ -128,5 +129,8 @@ class History:
                 return Answer.REFUSED
             log.warning("%s waits on disk: the catalog answered %s", generation.name, error.code().name)
             return Answer.AWAY if error.code() in AWAY else Answer.LATER
+        except Unavailable as error:
+            log.warning("%s waits on disk: %s", generation.name, error)
+            return Answer.AWAY
         self._delivered.inc()
         return Answer.KEPT
