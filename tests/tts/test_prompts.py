@@ -35,15 +35,15 @@ async def open_prompts(catalog, executor, tmp_path):
 
 def recording(seconds: float = 0.5) -> Recording:
     encoder = open_encoder(Encoding.FLAC, 16_000)
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, int(16_000 * seconds)).astype(np.float32)
+    noise = np.random.default_rng(0).uniform(-0.005, 0.005, int(16_000 * seconds)).astype(np.float32)
     return Recording(encoder.push(noise) + encoder.finish(), "noise")
 
 
 async def test_a_thousand_requests_compute_one_prompt(open_prompts, engine, catalog):
     prompts = open_prompts()
     for _ in range(1000):
-        cached, warning = await prompts.of_profile(ANN, engine, "local", 10)
-    assert (engine.prompts, warning, cached.etag) == (1, "", "1")
+        cached = await prompts.of_profile(ANN, engine, "local", 10)
+    assert (engine.prompts, cached.warnings, cached.etag) == (1, (), "1")
 
 
 async def test_requests_at_once_compute_one_prompt(open_prompts, engine):
@@ -56,7 +56,7 @@ async def test_a_changed_profile_is_computed_anew(open_prompts, engine, catalog)
     prompts = open_prompts()
     await prompts.of_profile(ANN, engine, "local", 10)
     catalog.etag = "2"
-    cached, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    cached = await prompts.of_profile(ANN, engine, "local", 10)
     assert (engine.prompts, cached.etag) == (2, "2")
 
 
@@ -72,8 +72,11 @@ async def test_while_the_catalog_is_away_a_known_voice_speaks_with_a_warning(ope
     prompts = open_prompts()
     await prompts.of_profile(ANN, engine, "local", 10)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
-    _, warning = await prompts.of_profile(ANN, engine, "local", 10)
-    assert "catalog does not answer" in warning
+    cached = await prompts.of_profile(ANN, engine, "local", 10)
+    assert "catalog does not answer" in cached.warnings[0]
+    catalog.failure = None
+    assert not (await prompts.of_profile(ANN, engine, "local", 10)).warnings
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(Unavailable) as refused:
         await prompts.of_profile(Profile("profiles/bob"), engine, "local", 10)
     assert refused.value.reason == "CATALOG_UNREACHABLE"
@@ -110,6 +113,16 @@ async def test_a_recording_is_decoded_and_computed_once(open_prompts, engine):
     assert engine.prompts == 1
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(30.0, []), (45.0, ["The recording is 45 s long"])])
+async def test_of_a_recording_that_is_followed_in_part_it_is_told_every_time(open_prompts, engine, seconds, told):
+    prompts = open_prompts()
+    for _ in range(2):
+        cached = await prompts.of_recording(recording(seconds), engine)
+        assert [warning.partition(":")[0] for warning in cached.warnings] == told
+    again = await open_prompts().of_recording(recording(seconds), engine)  # after a start: from disk
+    assert (again.warnings, engine.prompts) == (cached.warnings, 1)
+
+
 async def test_a_recording_that_is_no_audio_is_refused_by_its_field(open_prompts, engine):
     with pytest.raises(InvalidField) as refused:
         await open_prompts().of_recording(Recording(b"this is text, not sound"), engine)
@@ -120,10 +133,10 @@ async def test_what_the_caller_leaves_open_is_as_the_profile_says(open_prompts, 
     catalog.settings.speed = 1.5
     catalog.settings.seed = 7
     prompts = open_prompts()
-    first, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    first = await prompts.of_profile(ANN, engine, "local", 10)
     assert first.defaults == Defaults(speed=1.5, seed=7)
     catalog.settings.speed = 0.5
-    again, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    again = await prompts.of_profile(ANN, engine, "local", 10)
     assert (engine.prompts, again.defaults) == (1, Defaults(speed=0.5, seed=7))
 
 
@@ -132,7 +145,7 @@ async def test_a_restart_asks_for_the_audio_once_and_computes_nothing(open_promp
     prompts = open_prompts()
     catalog.settings.seed = 7
     for _ in range(3):
-        cached, _ = await prompts.of_profile(ANN, engine, "local", 10)
+        cached = await prompts.of_profile(ANN, engine, "local", 10)
     assert (engine.prompts, cached.etag, cached.defaults) == (1, "1", Defaults(seed=7))
     assert catalog.sent == 2
 
@@ -146,7 +159,7 @@ async def test_a_restart_computes_no_recording_again(open_prompts, engine):
 async def test_a_profile_that_changed_while_nobody_ran_is_computed_anew(open_prompts, engine, catalog):
     await open_prompts().of_profile(ANN, engine, "local", 10)
     catalog.etag = "2"
-    cached, _ = await open_prompts().of_profile(ANN, engine, "local", 10)
+    cached = await open_prompts().of_profile(ANN, engine, "local", 10)
     assert (engine.prompts, cached.etag) == (2, "2")
 
 
@@ -155,7 +168,7 @@ async def test_a_new_etag_on_the_same_audio_computes_nothing(open_prompts, engin
     prompts = open_prompts()
     await prompts.of_profile(ANN, engine, "local", 10)
     catalog.etag = "2"
-    cached, _ = await prompts.of_profile(ANN, engine, "local", 10)
+    cached = await prompts.of_profile(ANN, engine, "local", 10)
     assert (engine.prompts, cached.etag) == (1, "2")
 
 

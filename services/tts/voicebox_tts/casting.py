@@ -61,9 +61,8 @@ class Casting:
                 yield await self._follow(job.source, job, engine, cloning, timeout_seconds)
 
     async def _follow(self, source: Profile | Recording, job: Job, engine: Engine, cloning: Capability, timeout_seconds: float) -> Speaker:
-        warning = ""
         if isinstance(source, Profile):
-            cached, warning = await self._prompts.of_profile(source, engine, job.owner, timeout_seconds)
+            cached = await self._prompts.of_profile(source, engine, job.owner, timeout_seconds)
         else:
             cached = await self._prompts.of_recording(source, engine)
         base = await self._base(engine, cached.prompt)
@@ -73,7 +72,7 @@ class Casting:
             cached.prompt,
             job.style.language or (base.languages[0] if base else ""),
             cloning,
-            warnings=(warning,) if warning else (),
+            warnings=cached.warnings,
             defaults=_honoured(cached.defaults, engine),
         )
 

@@ -15,12 +15,10 @@ from voicebox_kit.status import DETAILS_HEADER
 from voicebox_kit.uploads import answer_of
 from voicebox_sound.pcm import from_s16le
 
-from .engine import Reference
+from .engine import LONGEST_REFERENCE_SECONDS, Reference
 from .job import Defaults
 
 BLOCK_BYTES = 64 * 1024
-REFERENCE_SECONDS = 30.0
-"""As much as engines follow: of a longer reference they would use a part, which its transcript would not fit."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Catalog:
 
     async def reference(self, profile: str, known_etag: str, owner: str, timeout_seconds: float) -> StoredReference:
         """A profile's reference. NotFound, Precondition without a usable sample, Unavailable when the catalog does not answer."""
-        longest = to_duration(REFERENCE_SECONDS)
+        longest = to_duration(LONGEST_REFERENCE_SECONDS)
         request = catalog_pb2.GetReferenceRequest(profile=profile, known_etag=known_etag, max_duration=longest)
         header, blocks = catalog_pb2.ReferenceHeader(), []
         try:

@@ -85,6 +85,10 @@ class Speech:
     warnings: tuple[str, ...] = ()
 
 
+LONGEST_REFERENCE_SECONDS = 30
+"""More tells no engine more about a voice. Of a longer recording they follow a part, without its transcript, which would not fit it."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """A recording of the voice to follow; `transcript` is empty when it is not known."""

@@ -11,7 +11,7 @@ import soxr
 from numpy.typing import NDArray
 from voicebox_kit.errors import InvalidField
 
-from .engine import Packed, Reference, Samples
+from .engine import LONGEST_REFERENCE_SECONDS, Packed, Reference, Samples
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,6 @@ LIMIT_DB = 12.0
 """No band is moved further: beyond, the filter makes the engine's own noise heard."""
 TAPS_SECONDS = 0.012
 FEWEST_VOICED_FRAMES = 30
-MOST_ANALYSED_SECONDS = 30
 WIDEST_SPREAD_SEMITONES = 2.5
 """Synthetic pitch contours break down beyond: at 3.5 a recogniser mishears a third of flite's words instead of a fifth."""
 CALIBRATION = (
@@ -137,7 +136,7 @@ def _corrected(shift: Shift, target: VoiceProfile, heard: VoiceProfile) -> Shift
 
 def profile(samples: Samples, rate_hz: int) -> VoiceProfile | None:
     """Measure a voice; None with fewer than 30 voiced frames of 10 ms."""
-    x = soxr.resample(samples[: MOST_ANALYSED_SECONDS * rate_hz].astype(np.float64), rate_hz, ANALYSIS_RATE_HZ)
+    x = soxr.resample(samples[: LONGEST_REFERENCE_SECONDS * rate_hz].astype(np.float64), rate_hz, ANALYSIS_RATE_HZ)
     track = pitch_track(x)
     voiced = track[track > 0]
     if len(voiced) < FEWEST_VOICED_FRAMES:

@@ -14,7 +14,7 @@ from voicebox_sound.errors import AudioError, DecoderUnavailable
 from voicebox_sound.limits import Limits
 
 from .catalog import Catalog
-from .engine import Engine, Reference, VoicePrompt
+from .engine import LONGEST_REFERENCE_SECONDS, Engine, Reference, VoicePrompt
 from .job import NO_DEFAULTS, Defaults, Profile, Recording
 from .prompt_store import Origin, PromptStore
 from .requests import MAX_REFERENCE_BYTES
@@ -26,11 +26,12 @@ REFERENCE_RATE_HZ = 24_000
 
 @dataclass(frozen=True)
 class Cached:
-    """A prompt, with the etag of the profile that it was made from, and how that profile speaks by default."""
+    """A prompt, with the etag of the profile that it was made from, how that profile speaks by default, and what is to be told with it."""
 
     prompt: VoicePrompt
     etag: str = ""
     defaults: Defaults = NO_DEFAULTS
+    warnings: tuple[str, ...] = ()
 
 
 Make = Callable[[Cached | None], Awaitable[Cached]]
@@ -45,14 +46,14 @@ class Prompts:
 
     def __init__(self, catalog: Catalog, decoder: Decoder, store: PromptStore, max_bytes: int, registry: CollectorRegistry) -> None:
         self._catalog, self._decoder, self._store = catalog, decoder, store
-        self._max_bytes = max_bytes
+        self._max_bytes, self._held_bytes = max_bytes, 0
         self._cached: OrderedDict[tuple[str, ...], Cached] = OrderedDict()
         self._making: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._computed = Counter("voicebox_tts_prompts_computed", "Voice prompts computed by an engine.", registry=registry)
         self._found = Counter("voicebox_tts_prompts_found", "Voice prompts that were there, by where.", ["where"], registry=registry)
 
-    async def of_profile(self, profile: Profile, engine: Engine, owner: str, timeout_seconds: float) -> tuple[Cached, str]:
-        """A profile's prompt, and a warning when it may be out of date because the catalog does not answer."""
+    async def of_profile(self, profile: Profile, engine: Engine, owner: str, timeout_seconds: float) -> Cached:
+        """A profile's prompt, with a warning when it may be out of date because the catalog does not answer."""
         key = (engine.model.name, engine.model.revision, owner, profile.name)
         known = self._cached.get(key)
         try:  # outside of the key's lock: callers wait for a catalog that hangs side by side, not one after the other
@@ -60,7 +61,7 @@ class Prompts:
         except Unavailable:
             if known:
                 self._count(Origin.MEMORY)
-                return known, "The catalog does not answer: the profile's voice is as it was last known."
+                return replace(known, warnings=("The catalog does not answer: the profile's voice is as it was last known.",))
             raise
         if stored.reference is None and known:
             current = replace(known, defaults=stored.defaults)
@@ -68,7 +69,7 @@ class Prompts:
                 self._cached[key] = current
                 self._cached.move_to_end(key)
             self._count(Origin.MEMORY)
-            return current, ""
+            return current
         if stored.reference is None:
             raise Unavailable("CATALOG_UNREACHABLE", "The catalog sent no reference for the profile.")
         reference = stored.reference
@@ -82,7 +83,7 @@ class Prompts:
             except InvalidField as error:
                 raise Precondition(error.reason, profile.name, f"{profile.name} cannot be spoken with: {error.sentence}") from error
 
-        return await self._through_cache(key, make), ""
+        return await self._through_cache(key, make)
 
     async def of_recording(self, recording: Recording, engine: Engine) -> Cached:
         """The prompt of a recording that came with a request; InvalidField("voice.reference.audio") when it cannot be used."""
@@ -94,7 +95,8 @@ class Prompts:
                 return known
             try:
                 clip = await self._decoder.decode(recording.audio, REFERENCE_RATE_HZ, RECORDING_LIMITS)
-                return Cached(await self._stored(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript)))
+                prompt = await self._stored(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript))
+                return Cached(prompt, warnings=_too_long(len(clip.samples) / clip.sample_rate_hz))
             except DecoderUnavailable as error:
                 raise Unavailable(error.reason, str(error)) from error
             except (AudioError, InvalidField) as error:
@@ -118,8 +120,17 @@ class Prompts:
         lock = self._making.setdefault(key, asyncio.Lock())
         async with lock:
             cached = await make(self._cached.get(key))
+            before = self._cached.pop(key, None)
             self._cached[key] = cached
-            self._cached.move_to_end(key)
-            while len(self._cached) > 1 and sum(entry.prompt.size_bytes for entry in self._cached.values()) > self._max_bytes:
-                self._cached.popitem(last=False)
+            self._held_bytes += cached.prompt.size_bytes - (before.prompt.size_bytes if before else 0)
+            while len(self._cached) > 1 and self._held_bytes > self._max_bytes:
+                _, oldest = self._cached.popitem(last=False)
+                self._held_bytes -= oldest.prompt.size_bytes
         return cached
+
+
+def _too_long(seconds: float) -> tuple[str, ...]:
+    """What is to be told of a recording that is followed only in part."""
+    if seconds <= LONGEST_REFERENCE_SECONDS:
+        return ()
+    return (f"The recording is {seconds:.0f} s long: {LONGEST_REFERENCE_SECONDS} s of it at most are followed, without a transcript.",)

@@ -7,16 +7,13 @@ from pathlib import Path
 import soxr
 from voicebox_kit.errors import InvalidField, StartError
 
-from ..engine import Reference, Samples
+from ..engine import LONGEST_REFERENCE_SECONDS, Reference, Samples
 from ..likeness import profile
 from . import pocket_files
 from .pocket_network import PocketNetwork
 from .pocket_prompt import PocketPrompt
 from .pocket_session import PocketSession
 from .pocket_workers import Workers, outcome
-
-LONGEST_REFERENCE_SECONDS = 30
-"""What the model was trained to hear; the package cuts there, too."""
 
 VOICES_KEPT = 8
 """Built-in voices in memory, of some 6 MB each."""

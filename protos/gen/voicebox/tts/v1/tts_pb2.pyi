@@ -168,7 +168,9 @@ class InlineReference(google.protobuf.message.Message):
     AUDIO_FIELD_NUMBER: builtins.int
     TRANSCRIPT_FIELD_NUMBER: builtins.int
     audio: builtins.bytes
-    """An audio file with one person's speech: WAV, FLAC, MP3 or Ogg; at most 1 MiB and 60 seconds."""
+    """An audio file with one person's speech: WAV, FLAC, MP3 or Ogg; at most 1 MiB and 60 seconds.
+    Of more than 30 seconds a part is followed, without the transcript, and `finished` warns.
+    """
     transcript: builtins.str
     """What is said in it, if known; at most 2000 characters."""
     def __init__(

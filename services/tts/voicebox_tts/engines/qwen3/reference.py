@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from voicebox_kit.errors import InvalidField
 
-from ...engine import Reference, Samples
+from ...engine import LONGEST_REFERENCE_SECONDS, Reference, Samples
 from ...likeness import profile
 from .codec_encoder import CodecEncoder
 from .config import SAMPLE_RATE_HZ, Config
@@ -17,10 +17,8 @@ from .guard import LEAST_SECONDS, usual_seconds
 from .prompt import Qwen3Prompt
 from .speaker import SpeakerEncoder
 
-LONGEST_SECONDS = 30.0
-"""More tells the model no more about a voice, and everything that it says would be read after it: 375 frames."""
 CUT_AFTER_SECONDS = 20.0
-"""What is too long ends at the quietest moment between this and LONGEST_SECONDS."""
+"""What is too long ends at the quietest moment between this and LONGEST_REFERENCE_SECONDS."""
 
 SILENCE_AFTER_SECONDS = 0.5
 """Without it the recording's last phoneme is heard at the beginning of what is said."""
@@ -56,7 +54,7 @@ class Encoders:
         samples = prepared(reference.samples, reference.sample_rate_hz)
         check_transcript(transcript, reference.samples, reference.sample_rate_hz)
         speaker = self.speaker(samples)
-        if not transcript or len(reference.samples) > LONGEST_SECONDS * reference.sample_rate_hz:
+        if not transcript or len(reference.samples) > LONGEST_REFERENCE_SECONDS * reference.sample_rate_hz:
             return Qwen3Prompt("", np.zeros((0, self.codec.groups), np.int64), speaker)
         silence = np.zeros(int(SILENCE_AFTER_SECONDS * SAMPLE_RATE_HZ), np.float32)
         return Qwen3Prompt(transcript, self.codec(np.concatenate((samples, silence))), speaker)
@@ -85,11 +83,11 @@ def check_transcript(transcript: str, samples: Samples, rate_hz: int) -> None:
 
 def shortened(samples: Samples, rate_hz: int) -> Samples:
     """At most 30 s, from the first sound to a pause."""
-    if len(samples) <= LONGEST_SECONDS * rate_hz:
+    if len(samples) <= LONGEST_REFERENCE_SECONDS * rate_hz:
         return samples
     moment = int(MOMENT_SECONDS * rate_hz)
     first = max(0, int(np.argmax(sounding(samples, rate_hz))) * moment - int(PAUSE_SECONDS * rate_hz))
-    part = samples[first : first + int(LONGEST_SECONDS * rate_hz)]
+    part = samples[first : first + LONGEST_REFERENCE_SECONDS * rate_hz]
     levels = np.convolve(loudness(part, rate_hz), np.ones(int(PAUSE_SECONDS / MOMENT_SECONDS)), "same")
     earliest = min(int(CUT_AFTER_SECONDS / MOMENT_SECONDS), len(levels) - 1)
     return part[: (earliest + int(np.argmin(levels[earliest:]))) * moment]
