@@ -133,7 +133,7 @@ class Batching:
             self._forget_closed()
             if len(self._waiting) >= MOST_WAITING:
                 raise Exhausted("MODEL_BUSY", f"{MOST_WAITING} texts wait to be spoken already.", 1.0)
-            stream = Stream(self._changed, threading.Condition(self._lock))
+            stream = Stream(self._wake)
             self._waiting.append(_Row(speaking, stream))
             self._changed.notify_all()
         return stream
@@ -145,6 +145,10 @@ class Batching:
             self._changed.notify_all()
         self._thread.join()
         atexit.unregister(self.close)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _run(self) -> None:
         self._prepare()
@@ -219,8 +223,7 @@ class Batching:
         out_of_memory = self._is_out_of_memory(error)
         log.warning("a stream could not join", exc_info=None if out_of_memory else error)
         self._failures += not out_of_memory
-        with self._lock:
-            stream.end(exhausted() if out_of_memory else _failed())
+        stream.end(exhausted() if out_of_memory else _failed())
 
     def _step(self, advancing: NDArray[np.bool_]) -> bool:
         """Make a frame of the rows that advance; False when there was no memory for it."""
@@ -250,9 +253,8 @@ class Batching:
                 self._make_room(error)
                 return False
         done = [row for row in self._rows if row.is_done]
-        with self._lock:
-            for row in done:
-                row.stream.end()
+        for row in done:
+            row.stream.end()
         self._drop(done)
         return True
 
@@ -261,11 +263,10 @@ class Batching:
         rows = [self._rows[number] for number in numbers]
         codes = np.stack([np.stack(row.pending) for row in rows])
         sound = self._sound.decode(numbers, codes)
-        with self._lock:
-            for row, own, samples in zip(rows, codes, sound, strict=True):
-                row.pending = []
-                row.chunks += 1
-                row.stream.put(Chunk(own, samples, cut=row.is_done and not row.ended))
+        for row, own, samples in zip(rows, codes, sound, strict=True):
+            row.pending = []
+            row.chunks += 1
+            row.stream.put(Chunk(own, samples, cut=row.is_done and not row.ended))
         # A reader that wakes on this thread's core has its turn now: else it waits for the kernel's time slice of 3 ms.
         os.sched_yield()
 
@@ -275,8 +276,7 @@ class Batching:
             raise error
         log.warning("the device has no memory left for %d streams: the youngest ends", len(self._rows))
         youngest = max(self._rows, key=lambda row: row.number)
-        with self._lock:
-            youngest.stream.end(exhausted())
+        youngest.stream.end(exhausted())
         self._drop([youngest])
 
     def _drop(self, rows: Sequence[_Row]) -> None:

@@ -1,9 +1,8 @@
 """One stream between the thread that makes it and the one that reads it."""
 
-import threading
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,55 +31,47 @@ class Chunk:
 
 
 class Stream:
-    """One stream, as its reader sees it. `changed` wakes the batching thread, `readable` the reader; both are of one lock."""
+    """One stream, as its reader sees it. A queue in C: with a lock of Python's, each chunk would wake threads that wait for each other."""
 
-    def __init__(self, changed: threading.Condition, readable: threading.Condition) -> None:
-        self._changed, self._readable = changed, readable
-        self._chunks: deque[Chunk] = deque()
-        self._failure: VoiceboxError | None = None
-        self._ended = False
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """`wake` has the batching thread look whether there is something to do."""
+        self._wake = wake
+        self._made: SimpleQueue[Chunk | VoiceboxError | None] = SimpleQueue()  # None is the end
         self.closed = False
 
     def __iter__(self) -> Iterator[Chunk]:
         """The chunks as they are made. Raises Exhausted when the device's memory does not do, Unavailable when the model fails."""
-        while chunk := self._next():
-            yield chunk
+        while not self.closed:
+            made = self._made.get()
+            if not isinstance(made, Chunk):
+                self.closed = True
+                if made:
+                    raise made
+            elif not self.closed:
+                if self.is_wanted:
+                    self._wake()
+                yield made
 
     def close(self) -> None:
         """Nobody reads on: the model stops before its next frame. From any thread, at any time."""
-        with self._changed:
-            self.closed = True
-            self._chunks.clear()
-            self._readable.notify_all()
-            self._changed.notify_all()
+        self.closed = True
+        self._made.put(None)
+        self._wake()
 
-    def _next(self) -> Chunk | None:
-        with self._readable:
-            self._readable.wait_for(lambda: self._chunks or self._ended or self.closed)
-            if self._chunks:
-                self._changed.notify_all()
-                return self._chunks.popleft()
-            if self._failure:
-                raise self._failure
-            return None
-
-    # The rest is the batching thread's, which holds the lock.
+    # The rest is the batching thread's.
 
     @property
     def is_wanted(self) -> bool:
         """Whether its reader will soon have nothing to read, or has left."""
-        return len(self._chunks) < FEW_CHUNKS or self.closed
+        return self._made.qsize() < FEW_CHUNKS or self.closed
 
     @property
     def is_full(self) -> bool:
         """Whether its reader is behind."""
-        return len(self._chunks) >= MOST_CHUNKS
+        return self._made.qsize() >= MOST_CHUNKS
 
     def put(self, chunk: Chunk) -> None:
-        if not self.closed:
-            self._chunks.append(chunk)
-            self._readable.notify_all()
+        self._made.put(chunk)
 
     def end(self, failure: VoiceboxError | None = None) -> None:
-        self._ended, self._failure = True, failure
-        self._readable.notify_all()
+        self._made.put(failure)
