@@ -304,7 +304,7 @@ def test_a_model_that_fails_again_and_again_is_given_up(bench: Bench, where: str
 
 
 def test_closing_ends_what_is_made_and_what_waits(bench: Bench) -> None:
-    streams = [bench.submit(Text(name)) for name in range(10)]
+    streams = [bench.submit(Text(name, frames=10**9), most_frames=10**9) for name in range(10)]
     bench.go()
     next(iter(streams[0]))
     bench.batching.close()
@@ -322,4 +322,4 @@ def test_streams_that_are_ahead_are_made_in_step(bench: Bench) -> None:
     bench.go()
     reader = iter(streams[0])
     assert [len(next(reader).codes) for _ in range(MOST_CHUNKS)] == [1, 2, 4, 4]
-    assert {len(names) for names in bench.frames.steps} == {8}
+    assert {len(names) for names in bench.frames.steps[: 1 + 2 + 4 + 4]} == {8}

@@ -133,7 +133,7 @@ class Batching:
             self._forget_closed()
             if len(self._waiting) >= MOST_WAITING:
                 raise Exhausted("MODEL_BUSY", f"{MOST_WAITING} texts wait to be spoken already.", 1.0)
-            stream = Stream(self._wake)
+            stream = Stream(self._changed)
             self._waiting.append(_Row(speaking, stream))
             self._changed.notify_all()
         return stream
@@ -145,10 +145,6 @@ class Batching:
             self._changed.notify_all()
         self._thread.join()
         atexit.unregister(self.close)
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
 
     def _run(self) -> None:
         self._prepare()

@@ -1,6 +1,7 @@
 """One stream between the thread that makes it and the one that reads it."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -33,9 +34,9 @@ class Chunk:
 class Stream:
     """One stream, as its reader sees it. A queue in C: with a lock of Python's, each chunk would wake threads that wait for each other."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        """`wake` has the batching thread look whether there is something to do."""
-        self._wake = wake
+    def __init__(self, changed: threading.Condition) -> None:
+        """`changed` wakes the batching thread. Nothing else of it is held here: who keeps a stream keeps no model alive."""
+        self._changed = changed
         self._made: SimpleQueue[Chunk | VoiceboxError | None] = SimpleQueue()  # None is the end
         self.closed = False
 
@@ -57,6 +58,10 @@ class Stream:
         self.closed = True
         self._made.put(None)
         self._wake()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     # The rest is the batching thread's.
 
