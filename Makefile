@@ -23,7 +23,7 @@ demo: .venv/dev.stamp  ## A profile, speech in its voice, and what the recognise
 	@$(BIN)/python -m demo
 
 test: .venv/dev.stamp .tools/buf.stamp  ## Everything that needs no GPU and no download
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not gpu and not download" -q
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -q
 
 check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, imports, protos, manifests
 	$(BIN)/ruff format --check .

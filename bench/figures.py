@@ -1,6 +1,7 @@
 """What a benchmark measures, and how it is printed."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -29,3 +30,10 @@ def quantile(values: Sequence[float], share: float) -> float:
     """The value that `share` of the values do not exceed: nearest rank."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

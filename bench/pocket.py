@@ -19,10 +19,10 @@ from voicebox_tts.engine import Reference
 from voicebox_tts.engines.pocket_loaded import LoadedPocket
 from voicebox_tts.engines.pocket_prompt import PocketPrompt
 
-from bench.figures import Figure, quantile
-from bench.hum import hum
+from bench.figures import Figure, quantile, seconds_of
+from bench.hum import RATE_HZ, hum
+from bench.tts import TEXT
 
-TEXT = "The old man by the harbour told us a long story about the ships that came home in winter storms."
 WARM_UP, RUNS = 1, 5
 VOICE_SECONDS = 10
 FRAMES, FRAME_SECONDS = 50, 0.08
@@ -93,17 +93,11 @@ def two_streams(pocket: LoadedPocket, voice: PocketPrompt) -> list[Figure]:
 
 def listening(pocket: LoadedPocket) -> list[Figure]:
     """A voice prompt from 10 s of sound."""
-    seconds = [timed(pocket, Reference(hum(VOICE_SECONDS), 24_000)) for _ in range(3)]
+    seconds = [seconds_of(partial(pocket.prompt, Reference(hum(VOICE_SECONDS), RATE_HZ))) for _ in range(3)]
     return [
         Figure("pocket voice prompt from 10 s, 1 core", quantile(seconds, 0.5), "s"),
         Figure("pocket weights in memory", pocket.network.size_bytes / 1e6, "MB"),
     ]
-
-
-def timed(pocket: LoadedPocket, reference: Reference) -> float:
-    began = time.perf_counter()
-    pocket.prompt(reference)
-    return time.perf_counter() - began
 
 
 def spoken(pocket: LoadedPocket, voice: PocketPrompt, seed: int) -> tuple[float, float]:

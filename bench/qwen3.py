@@ -27,13 +27,13 @@ from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import family
 from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt
 
-from bench.figures import Figure, quantile
+from bench.figures import Figure, quantile, seconds_of
 from bench.launch import Platform, platform
+from bench.tts import TEXT
 from bench.whisper import RATE_HZ, pcm, recordings
 
 MAKE_MODELS = Path(__file__).parents[1] / "tests" / "tiny_qwen3.py"
 
-TEXT = "The old man by the harbour told us a long story about the ships that came home in winter storms."
 SHORT = "Good morning to you."
 VOICE_SECONDS = 10
 STREAMS = 8
@@ -199,7 +199,7 @@ def by_voice_without_service(models: Path, recording: Reference) -> list[Figure]
 
 def listening(engine: Qwen3Engine, recording: Reference) -> list[Figure]:
     """A voice prompt, each time made anew: an engine keeps none."""
-    seconds = [timed(lambda: engine.prompt(recording)) for _ in range(WARM_UP + PROMPTS)][WARM_UP:]
+    seconds = [seconds_of(partial(engine.prompt, recording)) for _ in range(WARM_UP + PROMPTS)][WARM_UP:]
     return [Figure(f"qwen3 voice prompt from {VOICE_SECONDS} s", 1000 * quantile(seconds, 0.5), "ms")]
 
 
@@ -274,10 +274,3 @@ def first_seconds_of_engine(engine: Qwen3Engine, voice: str | VoicePrompt) -> fl
         first = time.perf_counter() - began
         deque(speech, maxlen=0)
     return first
-
-
-def timed(work: Callable[[], object]) -> float:
-    """How long it takes."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began

@@ -15,8 +15,8 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from bench.gateway import reserves_seconds
 from bench.hum import RATE_HZ, hum
+from bench.tts import TEXT
 
-TEXT = "The old man by the harbour told us a long story about the ships that came home in winter storms."
 VOICE_SECONDS = 10
 TRANSCRIPT = "We hum a single note, and go on humming it for as long as anybody listens to us, and then a little longer."
 """As long to say as the recording is."""

@@ -12,7 +12,8 @@ from importlib import import_module
 import torch
 
 from bench.hum import RATE_HZ, hum
-from bench.qwen3_load import TEXT, TRANSCRIPT, VOICE_SECONDS
+from bench.qwen3_load import TRANSCRIPT, VOICE_SECONDS
+from bench.tts import TEXT
 from tests import qwen_package
 
 RUNS = 3

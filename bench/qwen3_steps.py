@@ -1,6 +1,8 @@
-"""What makes Qwen3-TTS fast, one step after the other: milliseconds of a frame without and with CUDA graphs, alone and in a batch."""
+"""What makes Qwen3-TTS fast, one step after the other: milliseconds of a frame without and with CUDA graphs, alone and in a batch.
 
-import time
+All that is timed ends with numbers on the host, and so when the device is done.
+"""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +24,10 @@ from voicebox_tts.engines.qwen3.noise import Noise
 from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt
 from voicebox_tts.engines.qwen3.reference import Encoders
 
-from bench.figures import Figure, quantile
+from bench.figures import Figure, quantile, seconds_of
 from bench.hum import RATE_HZ, hum
-from bench.qwen3_load import TEXT, TRANSCRIPT, VOICE_SECONDS
+from bench.qwen3_load import TRANSCRIPT, VOICE_SECONDS
+from bench.tts import TEXT
 
 PROMPT_SECONDS = (10, 30)
 WARM_UP, RUNS, PROMPTS = 5, 50, 10
@@ -58,7 +61,7 @@ def prompts(name: str, encoders: Encoders) -> list[Figure]:
     figures = []
     for seconds in PROMPT_SECONDS:
         reference = Reference(hum(seconds), RATE_HZ, TRANSCRIPT * (seconds // VOICE_SECONDS))
-        took = [milliseconds(partial(encoders.prompt, reference)) for _ in range(PROMPTS)]
+        took = [1000 * seconds_of(partial(encoders.prompt, reference)) for _ in range(PROMPTS)]
         figures.append(Figure(f"{name} voice prompt from {seconds} s", quantile(took, 0.5), "ms"))
     return figures
 
@@ -92,7 +95,7 @@ def frame_milliseconds(model: LanguageModel, voice: Qwen3Prompt, rows: int, reco
     for row in range(rows):
         made.begin(row, prompt, Noise(row, model.config.groups))
     everybody = np.ones(rows, np.bool_)
-    took = [milliseconds(partial(made.step, rows, everybody)) for _ in range(WARM_UP + RUNS)]
+    took = [1000 * seconds_of(partial(made.step, rows, everybody)) for _ in range(WARM_UP + RUNS)]
     return quantile(took[WARM_UP:], 0.5)
 
 
@@ -103,14 +106,7 @@ def sound(name: str, codec: CodecDecoder, batch: int) -> list[Figure]:
     for rows, size in ((1, sizes[0]), (1, sizes[-1]), (batch, sizes[-1])):
         made = CodecRows(codec, rows, sizes)
         codes = np.random.default_rng(0).integers(0, codec.codes, (rows, size, codec.groups))
-        took = [milliseconds(partial(made.decode, range(rows), codes)) for _ in range(WARM_UP + RUNS)]
+        took = [1000 * seconds_of(partial(made.decode, range(rows), codes)) for _ in range(WARM_UP + RUNS)]
         streams = "one stream" if rows == 1 else f"{rows} streams"
         figures.append(Figure(f"{name} sound of {size} frames of {streams}", quantile(took[WARM_UP:], 0.5), "ms"))
     return figures
-
-
-def milliseconds(work: Callable[[], object]) -> float:
-    """How long it takes; all of it ends with numbers on the host, and so when the device is done."""
-    began = time.perf_counter()
-    work()
-    return 1000 * (time.perf_counter() - began)
