@@ -1,6 +1,5 @@
 """Recognition: word error rate on real speech, and what the service costs over the decoder alone."""
 
-import os
 import string
 import time
 from pathlib import Path
@@ -14,25 +13,22 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from bench.figures import Figure
 from bench.launch import Platform
+from bench.recordings import FOLDER, transcripts
 
 RATE_HZ = 16_000
 
 
 def measure(running: Platform) -> list[Figure]:
     """Each recording by the bare decoder and through the service, one after the other."""
-    folder = Path(os.environ.get("VOICEBOX_SPEECH_DATA", Path(__file__).parents[2] / "shared" / "data" / "speech"))
-    if not (folder / "transcripts.tsv").exists():
-        print(f"asr: no recordings in {folder}; set VOICEBOX_SPEECH_DATA")
-        return []
-    rows = [line.split("\t", 1) for line in (folder / "transcripts.tsv").read_text().splitlines()[1:]]
+    rows = list(transcripts().items())
     decoder = pocketsphinx.Decoder(samprate=RATE_HZ, loglevel="FATAL")
     said, heard_bare, heard, bare_seconds, seconds, sound = [], [], [], 0.0, 0.0, 0.0
     with grpc.insecure_channel(running.asr) as channel:
         stub = asr_pb2_grpc.SpeechToTextServiceStub(channel)
-        stub.Recognize(asr_pb2.RecognizeRequest(audio=(folder / rows[1][0]).read_bytes()), timeout=60)
+        stub.Recognize(asr_pb2.RecognizeRequest(audio=(FOLDER / rows[1][0]).read_bytes()), timeout=60)
         for name, transcript in rows:
-            data = (folder / name).read_bytes()
-            text, took, length = by_decoder(decoder, folder / name)
+            data = (FOLDER / name).read_bytes()
+            text, took, length = by_decoder(decoder, FOLDER / name)
             began = time.perf_counter()
             answer = stub.Recognize(asr_pb2.RecognizeRequest(audio=data), timeout=300)
             seconds += time.perf_counter() - began

@@ -1,7 +1,6 @@
 """Whisper: what the service costs over the library alone, on a model of random weights, so that nothing but overhead counts."""
 
 import io
-import os
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from bench.figures import Figure
 from bench.launch import platform
+from bench.recordings import FOLDER
 
 RATE_HZ = 16_000
 FILES = 20
@@ -44,8 +44,6 @@ class Sides:
 def measure(folder: Path) -> list[Figure]:
     """Files one after the other, files by many clients at once, and live streams."""
     files = [path.read_bytes() for path in recordings()]
-    if not files:
-        return []
     files = [files[index % len(files)] for index in range(FILES)]
     subprocess.run([sys.executable, MAKE_MODEL, folder / "made"], check=True)
     model = folder / "made" / "random"
@@ -55,12 +53,7 @@ def measure(folder: Path) -> list[Figure]:
 
 
 def recordings() -> list[Path]:
-    """Real speech, or none where it is not there."""
-    folder = Path(os.environ.get("VOICEBOX_SPEECH_DATA", Path(__file__).parents[2] / "shared" / "data" / "speech"))
-    found = sorted(path for path in folder.glob("*.*") if path.suffix in {".wav", ".flac", ".mp3"})
-    if not found:
-        print(f"whisper: no recordings in {folder}; set VOICEBOX_SPEECH_DATA")
-    return found
+    return sorted(path for path in FOLDER.iterdir() if path.suffix in {".wav", ".flac", ".mp3"})
 
 
 def one_by_one(sides: Sides, files: Sequence[bytes]) -> list[Figure]:

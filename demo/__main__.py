@@ -1,6 +1,5 @@
 """A profile from a real voice, speech in its likeness, and what the recogniser hears of both. Run by `make demo`."""
 
-import os
 import string
 import sys
 from pathlib import Path
@@ -14,12 +13,8 @@ from bench.launch import PlatformFailed, platform
 
 OUT = Path("out")
 TEXT = "The quick brown fox jumps over the lazy dog. Every morning the old man walks to the harbour and looks at the ships."
-OWN_VOICE = "awb"
-
-
-def speech_folder() -> Path:
-    """Recordings of real people: $VOICEBOX_SPEECH_DATA, or shared/data/speech beside the repository."""
-    return Path(os.environ.get("VOICEBOX_SPEECH_DATA", Path(__file__).parents[2] / "shared" / "data" / "speech"))
+SAMPLE = Path(__file__).parent / "ann.wav"  # from LJ Speech, public domain: see tests/data/speech/README.md
+TRANSCRIPT = "Printing, then, for our purpose, may be considered as the art of making books by means of movable types."
 
 
 def word_error_rate(said: str, heard: str) -> float:
@@ -32,30 +27,17 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     with TemporaryDirectory() as data, platform(Path(data)) as running, Client(running.gateway) as client:
         print(f"The platform serves at {running.gateway}; it took {running.start_seconds:.1f} s.")
-        sample, transcript = a_real_voice(client)
         profile = client.create_profile("Demo", "demo", consent=catalog_pb2.Consent(statement="A recording in the public domain."))
-        client.add_sample(profile.name, sample, transcript)
-        print(f"Created {profile.name} from {sample.name}.")
+        client.add_sample(profile.name, SAMPLE, TRANSCRIPT)
+        print(f"Created {profile.name} from {SAMPLE.name}.")
         speak(client, profile.name)
         listen(client, OUT / "demo.wav", TEXT)
-        listen(client, sample, transcript)
+        listen(client, SAMPLE, TRANSCRIPT)
         print("History:")
         for generation in client.list_generations():
             print(
                 f"  {generation.name}  {generation.voice}  {generation.profile or '-'}  {generation.duration.ToMilliseconds() / 1000:.1f} s"
             )
-
-
-def a_real_voice(client: Client) -> tuple[Path, str]:
-    """A recording with its transcript; without the recordings, one that the platform speaks itself."""
-    folder = speech_folder()
-    if (folder / "transcripts.tsv").exists():
-        rows = dict(line.split("\t", 1) for line in (folder / "transcripts.tsv").read_text().splitlines())
-        return folder / "LJ001-0009.wav", rows["LJ001-0009.wav"]
-    print(f"No recordings in {folder} (VOICEBOX_SPEECH_DATA names another folder): a built-in voice stands in for a person.")
-    path = OUT / "sample.wav"
-    client.say(TEXT, voice=OWN_VOICE).save(path)
-    return path, TEXT
 
 
 def speak(client: Client, profile: str) -> None:

@@ -33,10 +33,8 @@ class SpeechData:
 
 @pytest.fixture(scope="session")
 def speech_data() -> SpeechData:
-    """Real human speech: $VOICEBOX_SPEECH_DATA, or shared/data/speech beside the repository."""
-    folder = Path(os.environ.get("VOICEBOX_SPEECH_DATA", REPOSITORY.parent / "shared" / "data" / "speech"))
-    if not (folder / "transcripts.tsv").exists():
-        pytest.skip(f"no recordings in {folder}: set VOICEBOX_SPEECH_DATA")
+    """Real human speech."""
+    folder = REPOSITORY / "tests" / "data" / "speech"
     lines = (folder / "transcripts.tsv").read_text().splitlines()[1:]
     return SpeechData(folder, dict(line.split("\t", 1) for line in lines))
 

@@ -1,0 +1,10 @@
+"""The recordings of real speech that the benchmarks use."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "tests" / "data" / "speech"
+
+
+def transcripts() -> dict[str, str]:
+    """What is said in each file of FOLDER, by the file's name."""
+    return dict(line.split("\t", 1) for line in (FOLDER / "transcripts.tsv").read_text().splitlines()[1:])
