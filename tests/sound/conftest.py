@@ -86,6 +86,7 @@ def mux() -> Callable[..., bytes]:
             stream = container.add_stream(codec, rate=sample_rate_hz) if samples is not None else None
             if stream is not None:
                 stream.layout = "mono"
+                stream.bit_rate = 64_000
             if picture is not None:
                 for _ in range(25):
                     container.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))

@@ -44,11 +44,10 @@ def _zip() -> bytes:
         b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
         b"\x89PNG\r\n\x1a\n" + bytes(100),
         b"\x1f\x8b\x08\x00" + bytes(100),
-        b"RIFF\x24\x00\x00\x00AVI LIST" + bytes(100),
         bytes(10_000),
         b"R",
     ],
-    ids=["text", "zip", "sdp", "ffconcat", "m3u", "png", "gzip", "avi", "zeros", "one byte"],
+    ids=["text", "zip", "sdp", "ffconcat", "m3u", "png", "gzip", "zeros", "one byte"],
 )
 async def test_what_is_no_audio_is_refused(data: bytes, decoder: Decoder) -> None:
     assert await _reason(decoder, data) is Reason.AUDIO_FORMAT_REFUSED
@@ -60,7 +59,7 @@ async def test_an_sdp_behind_an_audio_name_opens_no_socket(decoder: Decoder) -> 
         probe.bind(("127.0.0.1", 0))
         sdp = f"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {probe.getsockname()[1]} RTP/AVP 0\r\n".encode()
         for start in (b"ID3\x04\0\0\0\0\0\0", b"OggS", b"fLaC", b"\x1a\x45\xdf\xa3", b"\0\0\0\x20ftypM4A "):
-            assert await _reason(decoder, start + sdp * 20) in (Reason.AUDIO_UNREADABLE, Reason.AUDIO_EMPTY)
+            assert await _reason(decoder, start + sdp * 20) in (Reason.AUDIO_UNREADABLE, Reason.AUDIO_EMPTY, Reason.AUDIO_FORMAT_REFUSED)
 
 
 async def test_an_mp4_that_refers_to_another_file_reads_none(
@@ -93,12 +92,13 @@ async def test_a_film_without_sound_is_refused(decoder: Decoder, mux: Callable[.
         assert await _reason(decoder, mux(muxer, "aac", None, video=True)) is Reason.AUDIO_FORMAT_REFUSED
 
 
-@pytest.mark.parametrize("codec", ["ac3", "adpcm_ima_wav", "mp2"])
-async def test_codecs_that_are_not_listed_are_refused(
-    codec: str, decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
+@pytest.mark.parametrize(("muxer", "codec"), [("wav", "adpcm_yamaha"), ("matroska", "tta"), ("avi", "adpcm_yamaha")])
+async def test_a_codec_that_is_not_read_is_refused_by_its_name(
+    muxer: str, codec: str, decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
 ) -> None:
-    muxer = "matroska" if codec == "ac3" else "wav"
-    assert await _reason(decoder, mux(muxer, codec, sine(48_000, 1))) is Reason.AUDIO_FORMAT_REFUSED
+    with pytest.raises(AudioError, match=codec) as error:
+        await decoder.decode(mux(muxer, codec, sine(48_000, 1)), 16_000, LIMITS)
+    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
 
 
 async def test_a_truncated_wav_gives_what_is_there(decoder: Decoder, riff: Callable[..., bytes]) -> None:

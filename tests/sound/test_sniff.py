@@ -17,6 +17,12 @@ from voicebox_sound.sniff import SNIFF_BYTES, sniff
         (b"\xff\xf1\x50\x80", "aac"),
         (b"\x00\x00\x00\x20ftypM4A ", "mp4"),
         (b"\x1a\x45\xdf\xa3\x9f\x42", "webm"),
+        (b"\x00\x00\x00\x08wide\x00\x10", "mp4"),
+        (b"RIFF\x24\x00\x00\x00AVI LIST", "avi"),
+        (b"FORM\x00\x00\x10\x00AIFFCOMM", "aiff"),
+        (b"FORM\x00\x00\x10\x00AIFCFVER", "aiff"),
+        (b"#!AMR\n\x3c", "amr"),
+        (b"#!AMR-WB\n\x24", "amr"),
     ],
 )
 def test_containers_are_told_by_their_first_bytes(start: bytes, container: str) -> None:
@@ -29,7 +35,6 @@ def test_containers_are_told_by_their_first_bytes(start: bytes, container: str) 
     [
         b"",
         b"R",
-        b"RIFF\x24\x00\x00\x00AVI LIST",
         b"RIFF\x24\x00\x00\x00WEBPVP8 ",
         b"v=0\r\no=- 0 0 IN IP4 127.0.0.1",
         b"ffconcat version 1.0\nfile '/etc/passwd'",

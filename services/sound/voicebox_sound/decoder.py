@@ -4,7 +4,7 @@
         clip = await decoder.decode(data, sample_rate_hz=16000, limits=Limits())
 
 Each file is decoded by a child of its own (worker.py), forked from a warm process (zygote.py), with bounded memory and time (confine.py).
-It reads WAV (PCM, float, A-law, mu-law), FLAC, MP3, Ogg (Opus, Vorbis, FLAC), AAC, MP4/M4A and WebM/Matroska; all else is refused.
+The formats that it reads stand in the README; all else is refused. Files that were joined into one are read to the end of the last.
 A file that ends too early gives what is there, and `Source.cut_short` is True.
 """
 
@@ -33,9 +33,9 @@ _SLACK_SECONDS = 0.1
 class Source:
     """What a file was before it was decoded.
 
-    `container` is wav, flac, ogg, mp3, aac, mp4 or webm; `codec` is FFmpeg's name, such as pcm_s16le or opus.
-    Rate and channel count are those of its first sound. `cut_short` says that its header promised more than was there;
-    a header that was written before the length was known promises nothing.
+    `container` is one of those that sniff.py knows, or mpegts, ac3 or eac3; `codec` is FFmpeg's name, such as pcm_s16le or opus.
+    Rate and channel count are those of its first sound. `cut_short` says that its header promised more than was there, or that a file
+    joined to it cannot be read; a header that was written before the length was known promises nothing.
     """
 
     container: str

@@ -17,6 +17,8 @@ from voicebox_sound.libav import decoded
 from voicebox_sound.reading import Reading
 
 _STREAMINFO_BYTES = 34
+_FILE_STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
+"""What a file begins with: its first metadata block is STREAMINFO, which may be the last."""
 _MOST_HEADER_BYTES = 16
 _LEAST_FRAME_BYTES = 8
 _LIKELY_FRAME_BYTES = 65_536
@@ -57,7 +59,10 @@ def _stream_info(intake: Intake) -> bytes:
 
 
 def _frames(intake: Intake, longest: int) -> Iterator[bytes]:
-    """The bytes of each frame, whole. What is lost is found again: behind a damaged frame any later number is taken."""
+    """The bytes of each frame, whole, up to where another file begins.
+
+    What is lost is found again: behind a damaged frame any later number is taken.
+    """
     held, current, start, ended = bytearray(), None, 0, False
     while True:
         start = held.find(b"\xff", start)
@@ -65,7 +70,7 @@ def _frames(intake: Intake, longest: int) -> Iterator[bytes]:
             start = len(held) if start < 0 else start
             piece = intake.read(_READ_BYTES)
             held += piece
-            ended = not piece
+            ended = not piece or _end_at_next_file(intake, held, len(piece))
             continue
         if start < 0:
             break
@@ -79,6 +84,17 @@ def _frames(intake: Intake, longest: int) -> Iterator[bytes]:
             start += 1
     if current is not None:
         yield bytes(held)
+
+
+def _end_at_next_file(intake: Intake, held: bytearray, new_bytes: int) -> bool:
+    """Whether another FLAC file begins in what is held; it then goes back to the intake."""
+    searched = max(len(held) - new_bytes - len(_FILE_STARTS[0]) + 1, 0)
+    found = [at for start in _FILE_STARTS if (at := held.find(start, searched)) >= 0]
+    if not found:
+        return False
+    intake.give_back(bytes(held[min(found) :]))
+    del held[min(found) :]
+    return True
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,18 @@
 
 import io
 from collections.abc import Callable
+from typing import Protocol
 
 from voicebox_sound.errors import AudioError, Reason
 
 _SKIP_BYTES = 65536
+
+
+class Readable(Protocol):
+    """Bytes that are read from front to back."""
+
+    def read(self, count: int, /) -> bytes:
+        """At most `count` bytes, as soon as there are any; b"" at the end."""
 
 
 class Intake:
@@ -33,6 +41,10 @@ class Intake:
             return piece
         return self._next(count)
 
+    def give_back(self, data: bytes) -> None:
+        """Puts bytes in front of what is to be read next."""
+        self._ahead = data + self._ahead
+
     def exactly(self, count: int) -> bytes:
         """`count` bytes, fewer only at the end."""
         pieces = []
@@ -57,7 +69,7 @@ class Intake:
 class KeptIntake:
     """A seekable view of an intake that keeps what was read: an MP4 file may hold its index behind its sound."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Readable) -> None:
         self._intake = intake
         self._kept = bytearray()
         self._position = 0

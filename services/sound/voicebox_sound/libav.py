@@ -1,6 +1,7 @@
 """Reads every container but WAV and FLAC with FFmpeg's libraries, in the confined child only."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import av
@@ -12,16 +13,55 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from voicebox_sound.errors import AudioError, Reason
-from voicebox_sound.intake import Intake, KeptIntake
+from voicebox_sound.intake import KeptIntake, Readable
 from voicebox_sound.pcm import Frames
 from voicebox_sound.reading import Piece, Reading
 
-_DEMUXERS = {"ogg": "ogg", "mp3": "mp3", "aac": "aac", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "webm": "matroska,webm"}
-_CODECS = {"flac", "mp3", "mp3float", "opus", "libopus", "vorbis", "aac", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}
+
+@dataclass(frozen=True)
+class _Demuxer:
+    """How FFmpeg reads a container. `seeks` where its index may stand behind the sound; `live` where sound must come out at once."""
+
+    name: str
+    seeks: bool = False
+    live: bool = False
+    tells_length: bool = False
+
+
+_DEMUXERS = {
+    "ogg": _Demuxer("ogg", live=True),
+    "mp3": _Demuxer("mp3", live=True, tells_length=True),
+    "aac": _Demuxer("aac", live=True),
+    "webm": _Demuxer("matroska,webm", live=True, tells_length=True),
+    "mp4": _Demuxer("mov,mp4,m4a,3gp,3g2,mj2", live=True, seeks=True, tells_length=True),
+    "wav": _Demuxer("wav"),
+    "aiff": _Demuxer("aiff", seeks=True, tells_length=True),
+    "caf": _Demuxer("caf", seeks=True, tells_length=True),
+    "w64": _Demuxer("w64", seeks=True, tells_length=True),
+    "au": _Demuxer("au"),
+    "amr": _Demuxer("amr"),
+    "asf": _Demuxer("asf", seeks=True),
+    "avi": _Demuxer("avi", seeks=True),
+    "mpeg": _Demuxer("mpeg", seeks=True),
+    "mpegts": _Demuxer("mpegts"),
+    "flv": _Demuxer("flv"),
+    "nist": _Demuxer("nistsphere"),
+    "wavpack": _Demuxer("wv"),
+    "ac3": _Demuxer("ac3"),
+    "eac3": _Demuxer("eac3"),
+}
+_CODECS = set(
+    "flac mp1float mp1 mp2float mp2 mp3float mp3 opus libopus vorbis libvorbis aac aac_latm alac ac3 eac3 dca truehd amrnb amrwb "
+    "wmav1 wmav2 wmapro wmavoice wmalossless gsm gsm_ms g722 adpcm_ms adpcm_ima_wav adpcm_ima_qt adpcm_swf speex nellymoser wavpack "
+    "pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_alaw "
+    "pcm_mulaw".split()
+)
 _OPTIONS = {
-    "format_whitelist": ",".join(_DEMUXERS.values()),
+    "format_whitelist": ",".join(demuxer.name for demuxer in _DEMUXERS.values()),
     "codec_whitelist": ",".join(sorted(_CODECS)),
     "protocol_whitelist": "none",
+}
+_LIVE_OPTIONS = {
     # Live audio must come out at once: FFmpeg would by default hold back 5 MB or 5 s to learn about the streams.
     # Whatever it then guesses wrong does not matter, since rate and channels are taken from each decoded frame.
     "probesize": "32",
@@ -31,28 +71,37 @@ _PADDING_SECONDS = 0.2
 """How much less than promised is still whole: encoders pad by up to 2,304 samples and count that."""
 
 
-def open_libav(intake: Intake, container: str) -> Reading:
+def open_libav(intake: Readable, container: str) -> Reading:
     """Reads the header. AudioError AUDIO_UNREADABLE when it is broken, AUDIO_FORMAT_REFUSED when no audio codec that is read is in it."""
-    file = KeptIntake(intake) if container == "mp4" else _Forward(intake)
+    demuxer = _DEMUXERS[container]
+    file = KeptIntake(intake) if demuxer.seeks else _Forward(intake)
+    options = _OPTIONS | _LIVE_OPTIONS if demuxer.live else _OPTIONS
     try:
-        opened = av.open(file, "r", format=_DEMUXERS[container], options=_OPTIONS, io_open=_refuse_to_open)
+        opened = av.open(file, "r", format=demuxer.name, options=options, io_open=_refuse_to_open)
     except av.error.FFmpegError as error:
         raise AudioError(Reason.AUDIO_UNREADABLE, f"The audio begins like {container}, but its header cannot be read.") from error
     if not opened.streams.audio:
         raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The {container} file holds no audio that is read.")
     stream = opened.streams.audio[0]
-    if stream.codec_context is None or stream.codec_context.name not in _CODECS:
-        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio codec of the {container} file is not read.")
-    stream.codec_context.thread_count = 1
+    context = stream.codec_context
+    if context is None or context.name not in _CODECS:
+        codec = "an unknown codec" if context is None else f"the codec {context.name}"
+        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The {container} file holds audio in {codec}, which is not read.")
+    context.thread_count = 1
     packets = (packet for packet in opened.demux(stream) if packet.size)
-    pieces = decoded(stream.codec_context.decode, packets)
-    return Reading(container, stream.codec_context.name.removesuffix("float"), _promised_seconds(opened, stream), pieces)
+    promised = _promised_seconds(opened, stream) if demuxer.tells_length else None
+    return Reading(container, _codec_name(context.name), promised, decoded(context.decode, packets))
+
+
+def _codec_name(decoder: str) -> str:
+    """FFmpeg's name of a codec from that of its decoder."""
+    return decoder.removeprefix("lib").removesuffix("float")
 
 
 class _Forward:
     """An intake as FFmpeg sees a file that cannot be rewound."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Readable) -> None:
         self.read = intake.read
 
 

@@ -67,14 +67,13 @@ class Outlet:
         if self._resampler is not None and self._held:
             self._pass(self._resampler)
 
-    def finish(self, reading: Reading) -> None:
-        """Sends the rest, and how the file ended. AudioError AUDIO_EMPTY when there was no sound."""
+    def finish(self, *, cut_short: bool) -> None:
+        """Sends the rest, and whether the file ended before its header says. AudioError AUDIO_EMPTY when there was no sound."""
         self.flush()
         if self._resampler is not None:
             self._write(self._resampler.finish())
         if not self._sent_samples:
             raise AudioError(Reason.AUDIO_EMPTY, "The audio holds no sound.")
-        cut_short = reading.promised_seconds is not None and self._seconds < reading.promised_seconds
         send(self._channel, wire.END, duration_seconds=self._seconds, cut_short=cut_short)
 
     def _resampler_for(self, reading: Reading, piece: Piece) -> Resampler:

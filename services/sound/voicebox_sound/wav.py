@@ -14,15 +14,27 @@ from numpy.typing import NDArray
 
 from voicebox_sound.errors import AudioError, Reason
 from voicebox_sound.intake import Intake
+from voicebox_sound.libav import open_libav
 from voicebox_sound.pcm import SampleJoiner
 from voicebox_sound.reading import Piece, Reading
+from voicebox_sound.sniff import SNIFF_BYTES, sniff
 
 _EXTENSIBLE = 0xFFFE
 _EXTENSIBLE_GUID_END = bytes.fromhex("000000001000800000aa00389b71")
 _MOST_FORMAT_BYTES = 4096
 _PLACEHOLDER = 0x7FFF0000
 """A data size from here on is what writers put down when they do not know it: 0xFFFFFFFF, 0x7FFFFFFF, either less the header."""
+_WIDE_PLACEHOLDER = 2**64 - 1
+_UNKNOWN_SIZE = 0xFFFFFFFF
 _BLOCK_BYTES = 65536
+_SAMPLE_TAGS = {1, 3, 6, 7}
+"""PCM, float, A-law, mu-law."""
+_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
+_LATER_CHUNKS = set(
+    b"LIST|list|id3 |ID3 |bext|cue |smpl|inst|fact|PEAK|iXML|axml|chna|cart|JUNK|junk|PAD |FLLR|DISP|plst|labl|note|ltxt|acid|strc|afsp|"
+    b"umid|levl|link|minf|elm1|regn|_PMX|XMP |aXML|ovwf|SAUR|LGWV|AFAn".split(b"|")
+)
+"""Chunks that are known to stand behind the sound. Others count as such where the file's announced length has room for them."""
 
 _Convert = Callable[[bytes], NDArray[np.float32]]
 
@@ -36,22 +48,30 @@ class _Format:
     convert: _Convert
 
 
+@dataclass(frozen=True)
+class _Extent:
+    """How many bytes of sound the header announces, None when it was written before that was known, and of chunks behind them."""
+
+    data_bytes: int | None
+    later_bytes: int
+
+
 def open_wav(intake: Intake) -> Reading:
     """Reads the header. AudioError AUDIO_UNREADABLE or AUDIO_FORMAT_REFUSED when it is none that is read."""
     form, riff_bytes, _ = struct.unpack("<4sI4s", intake.exactly(12))
-    wav_format, wide_bytes, position = None, None, 12
+    format_chunk, wide_bytes, position = b"", None, 12
     while len(header := intake.exactly(8)) == 8:
         name, size = struct.unpack("<4sI", header)
         position += 8
         if name == b"data":
-            if wav_format is None:
+            if not format_chunk:
                 raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file has no format before its sound.")
-            data_bytes = wide_bytes if form != b"RIFF" and wide_bytes is not None else _data_bytes(size, riff_bytes, position)
-            return _reading(intake, wav_format, data_bytes)
+            extent = _wide_extent(wide_bytes) if form != b"RIFF" and wide_bytes is not None else _extent(size, riff_bytes, position)
+            return _open_sound(intake, format_chunk, extent)
         position += size + size % 2
         if name == b"fmt ":
-            wav_format = _parse_format(intake.exactly(min(size, _MOST_FORMAT_BYTES)))
-            intake.skip(size - min(size, _MOST_FORMAT_BYTES) + size % 2)
+            format_chunk = intake.exactly(min(size, _MOST_FORMAT_BYTES))
+            intake.skip(size - len(format_chunk) + size % 2)
         elif name == b"ds64" and size >= 16:
             wide_bytes = struct.unpack("<8xQ", intake.exactly(16))[0]
             intake.skip(size - 16 + size % 2)
@@ -60,39 +80,105 @@ def open_wav(intake: Intake) -> Reading:
     raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file ends before its sound begins.")
 
 
-def _data_bytes(size: int, riff_bytes: int, position: int) -> int | None:
-    """How long the sound is, None when the header was written before that was known: then it goes to the end of the file."""
-    unpatched = size == 0 and (riff_bytes <= position - 8 or riff_bytes >= _PLACEHOLDER)
-    return None if unpatched or size >= _PLACEHOLDER else size
+def _extent(size: int, riff_bytes: int, position: int) -> _Extent:
+    if size >= _PLACEHOLDER or (size == 0 and (riff_bytes <= position - 8 or riff_bytes >= _PLACEHOLDER)):
+        return _Extent(None, 0)
+    return _Extent(size, max(riff_bytes + 8 - position - size, 0))
 
 
-def _parse_format(chunk: bytes) -> _Format:
-    if len(chunk) < 16:
+def _wide_extent(data_bytes: int) -> _Extent:
+    return _Extent(None if data_bytes in (0, _WIDE_PLACEHOLDER) else data_bytes, 0)
+
+
+def _open_sound(intake: Intake, format_chunk: bytes, extent: _Extent) -> Reading:
+    """Reads samples here, and leaves compressed ones (ADPCM, GSM, MPEG, WMA) to FFmpeg."""
+    if len(format_chunk) < 16:
         raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format is cut off.")
-    tag, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", chunk)
-    if tag == _EXTENSIBLE and chunk[26:40] == _EXTENSIBLE_GUID_END:
-        tag = struct.unpack_from("<H", chunk, 24)[0]
-    if (tag, bits) not in _CONVERSIONS:
-        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} and {bits} bits is not read.")
-    if channels == 0 or rate == 0 or frame_bytes != channels * bits // 8:
+    tag = _tag(format_chunk)
+    if tag in _SAMPLE_TAGS:
+        return _reading(intake, _parse_format(tag, format_chunk), extent)
+    intake.give_back(_plain_header(format_chunk, extent.data_bytes))
+    return open_libav(intake, "wav")
+
+
+def _plain_header(format_chunk: bytes, data_bytes: int | None) -> bytes:
+    """A header of nothing but the format: what else stood before the sound was passed over."""
+    size = struct.pack("<I", _UNKNOWN_SIZE if data_bytes is None else data_bytes)
+    head = b"WAVEfmt " + struct.pack("<I", len(format_chunk)) + format_chunk + b"\0" * (len(format_chunk) % 2)
+    return b"RIFF" + struct.pack("<I", _UNKNOWN_SIZE) + head + b"data" + size
+
+
+def _tag(format_chunk: bytes) -> int:
+    tag: int = struct.unpack_from("<H", format_chunk)[0]
+    if tag == _EXTENSIBLE and format_chunk[26:40] == _EXTENSIBLE_GUID_END:
+        tag = struct.unpack_from("<H", format_chunk, 24)[0]
+    return tag
+
+
+def _parse_format(tag: int, format_chunk: bytes) -> _Format:
+    _, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", format_chunk)
+    if channels == 0 or rate == 0 or (frame_bytes and frame_bytes % channels):
         raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
-    codec, convert = _CONVERSIONS[tag, bits]
-    return _Format(codec, channels, rate, frame_bytes, convert)
+    stored_bits = 8 * frame_bytes // channels or bits  # 20 bits are stored in 24; some writers leave the frame's size out
+    if stored_bits < bits:
+        raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
+    if (tag, stored_bits) not in _CONVERSIONS:
+        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} and {bits} bits is not read.")
+    codec, convert = _CONVERSIONS[tag, stored_bits]
+    return _Format(codec, channels, rate, channels * stored_bits // 8, convert)
 
 
-def _reading(intake: Intake, wav_format: _Format, data_bytes: int | None) -> Reading:
-    promised = None if data_bytes is None else data_bytes // wav_format.frame_bytes / wav_format.sample_rate_hz
-    return Reading("wav", wav_format.codec, promised, _pieces(intake, wav_format, data_bytes))
+def _reading(intake: Intake, wav_format: _Format, extent: _Extent) -> Reading:
+    size = extent.data_bytes
+    promised = None if size is None else size // wav_format.frame_bytes / wav_format.sample_rate_hz
+    return Reading("wav", wav_format.codec, promised, _pieces(intake, wav_format, extent))
 
 
-def _pieces(intake: Intake, wav_format: _Format, data_bytes: int | None) -> Iterator[Piece]:
+def _pieces(intake: Intake, wav_format: _Format, extent: _Extent) -> Iterator[Piece]:
     joiner = SampleJoiner(wav_format.frame_bytes)
-    left = data_bytes
-    while (left is None or left > 0) and (data := intake.read(_BLOCK_BYTES if left is None else min(_BLOCK_BYTES, left))):
-        left = None if left is None else left - len(data)
+    for data in _sound(intake, extent):
         if whole := joiner.push(data):
             frames = wav_format.convert(whole).reshape(-1, wav_format.channel_count)
             yield Piece(frames, wav_format.sample_rate_hz)
+
+
+def _sound(intake: Intake, extent: _Extent) -> Iterator[bytes]:
+    """The bytes of the sound: those that are announced, and those behind them that are no chunk, which a stale header did not count."""
+    left = extent.data_bytes
+    while True:
+        if left == 0:
+            if not _sound_goes_on(intake, extent):
+                return
+            left = None
+        data = intake.read(_BLOCK_BYTES if left is None else min(_BLOCK_BYTES, left))
+        if not data:
+            return
+        left = None if left is None else left - len(data)
+        yield data
+
+
+def _sound_goes_on(intake: Intake, extent: _Extent) -> bool:
+    """Passes over the chunks behind the sound. True when something else follows that is no file either."""
+    later_bytes = extent.later_bytes
+    padding = extent.data_bytes is not None and extent.data_bytes % 2
+    while header := intake.start(SNIFF_BYTES + padding):
+        if padding and header[0]:
+            padding = 0  # left out by the writer
+        header = header[padding:]
+        if not header or sniff(header) or header.startswith(_TAGS):
+            intake.skip(padding)
+            return False
+        size = int.from_bytes(header[4:8], "little")
+        if not _is_chunk(header[:4], size, later_bytes):
+            return True
+        later_bytes -= 8 + size + size % 2
+        intake.skip(padding + 8 + size + size % 2)
+        padding = 0
+    return False
+
+
+def _is_chunk(name: bytes, size: int, later_bytes: int) -> bool:
+    return name in _LATER_CHUNKS or (name.isascii() and name.decode().isprintable() and size + 8 <= later_bytes)
 
 
 def _from_u8(data: bytes) -> NDArray[np.float32]:

@@ -8,16 +8,12 @@ from types import FrameType
 from typing import NoReturn
 
 from voicebox_sound import wire
+from voicebox_sound.chain import Chain
 from voicebox_sound.confine import confine_to
 from voicebox_sound.errors import AudioError, Reason
-from voicebox_sound.flac import open_flac
 from voicebox_sound.intake import Intake
-from voicebox_sound.libav import open_libav
 from voicebox_sound.limits import Limits
 from voicebox_sound.outlet import Outlet, send
-from voicebox_sound.reading import Reading
-from voicebox_sound.sniff import SNIFF_BYTES, sniff
-from voicebox_sound.wav import open_wav
 
 
 @dataclass(frozen=True)
@@ -69,23 +65,7 @@ def _decode(channel: socket.socket, job: Job) -> None:
             return channel.recv(count)
 
     intake = Intake(receive, job.limits.max_bytes)
-    reading = _open(intake)
-    for piece in reading.pieces:
-        outlet.push(reading, piece)
-    outlet.finish(reading)
-
-
-def _open(intake: Intake) -> Reading:
-    start = intake.start(SNIFF_BYTES)
-    if not start:
-        raise AudioError(Reason.AUDIO_EMPTY, "The audio is empty.")
-    container = sniff(start)
-    if container is None:
-        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, "The audio is none of WAV, FLAC, MP3, Ogg, AAC, MP4 and WebM.")
-    match container:
-        case "wav":
-            return open_wav(intake)
-        case "flac":
-            return open_flac(intake)
-        case _:
-            return open_libav(intake, container)
+    chain = Chain(intake)
+    for piece in chain.pieces():
+        outlet.push(chain.first, piece)
+    outlet.finish(cut_short=chain.cut_short)
