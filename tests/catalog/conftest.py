@@ -76,6 +76,17 @@ def database_url(stores, request, tmp_path):
 
 
 @pytest.fixture
+def empty_url(stores, request, tmp_path):
+    """A database without tables."""
+    if stores == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/old.sqlite"
+        return
+    server = request.getfixturevalue("postgres_server")
+    with server.database() as name:
+        yield server.url(name)
+
+
+@pytest.fixture
 def blob_url(stores, request, tmp_path):
     """A place for blobs of its own."""
     if stores == "sqlite":

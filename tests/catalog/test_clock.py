@@ -4,6 +4,8 @@ import pytest
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_catalog import app
 from voicebox_catalog.clock import now_us
+from voicebox_catalog.clock_check import ClockCheck
+from voicebox_catalog.settings import Settings
 
 HOUR_US = 3_600_000_000
 
@@ -64,3 +66,32 @@ async def test_what_was_deleted_comes_back(catalog, clock):
     clock.offset_us -= HOUR_US
     await catalog.UndeleteProfile(pb.UndeleteProfileRequest(name=made.name))
     assert (await catalog.GetProfile(pb.GetProfileRequest(name=made.name))).display_name == "Ann"
+
+
+DAY_US = 24 * HOUR_US
+
+
+async def test_a_sweep_after_a_far_jump_of_the_clock_waits_a_day(database):
+    offset_us = [0]
+    check = ClockCheck(database, "sweep", 3600, lambda: 1_767_225_600_000_000 + offset_us[0])
+    far = 400 * DAY_US
+    steps = [(0, True), (HOUR_US, True), (far, False), (far + HOUR_US, False), (far + 23 * HOUR_US, False), (far + 25 * HOUR_US, True)]
+    for offset_us[0], trusted in steps:
+        assert await check.trusted() is trusted
+
+
+async def test_a_clock_that_is_set_back_is_believed_at_once(database):
+    offset_us = [0]
+    check = ClockCheck(database, "sweep", 3600, lambda: 1_767_225_600_000_000 + offset_us[0])
+    for offset_us[0], trusted in [(0, True), (30 * DAY_US, False), (HOUR_US, True), (2 * HOUR_US, True)]:
+        assert await check.trusted() is trusted
+
+
+async def test_a_jump_of_the_clock_deletes_nothing(catalog, clock, env, database, blobs):
+    """The sweep of the running catalog has seen the right time at its start."""
+    made = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"))
+    await catalog.DeleteProfile(pb.DeleteProfileRequest(name=made.name))
+    clock.offset_us += 400 * DAY_US
+    sweep = app._sweep(Settings.read(env), blobs, database)
+    assert not await sweep.run()
+    assert [each.name for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles] == [made.name]

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shutil
 import sys
 import uuid
 from contextlib import asynccontextmanager
@@ -142,6 +143,76 @@ async def test_a_full_disk(small_disk, local_env, generation, record, refused, u
         for name in names:
             await catalog.GetGeneration(pb.GetGenerationRequest(name=name))
     check_folder(small_disk / "catalog")
+
+
+async def test_a_full_disk_still_deletes(small_disk, local_env, generation, record):
+    async with open_service(local_env | {"VOICEBOX_DATA": str(small_disk)}) as serving, connect(serving.endpoints[0].address) as catalog:
+        profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann")))
+        names = []
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            while True:
+                names.append((await record(catalog, generation(), bytes(200_000))).name)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+        await catalog.DeleteProfile(pb.DeleteProfileRequest(name=profile.name))
+        for name in names:
+            await catalog.DeleteGeneration(pb.DeleteGenerationRequest(name=name))
+        await record(catalog, generation(), bytes(200_000))
+    check_folder(small_disk / "catalog")
+
+
+async def test_nothing_is_acknowledged_into_a_database_that_was_taken_away(local_env, generation, record, refused, tmp_path):
+    file = Path(local_env["VOICEBOX_DATA"]) / "catalog" / "catalog.sqlite"
+    async with open_service(local_env) as serving, connect(serving.endpoints[0].address) as catalog:
+        await record(catalog, generation(), b"kept")
+        file.rename(tmp_path / "elsewhere")
+        for _ in range(2):
+            error = await refused(record(catalog, generation(), b"lost"))
+            assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_BROKEN")
+            file.touch()  # a new file in its place is not the database either
+
+
+def overwritten(file):
+    """Pages in the middle hold something else, as after a disk failed."""
+    data = bytearray(file.read_bytes())
+    data[8192 : len(data) // 2] = os.urandom(len(data) // 2 - 8192)
+    file.write_bytes(data)
+
+
+async def test_a_damaged_database_is_a_start_error(local_env, generation, record):
+    file = Path(local_env["VOICEBOX_DATA"]) / "catalog" / "catalog.sqlite"
+    async with open_service(local_env) as serving, connect(serving.endpoints[0].address) as catalog:
+        await record(catalog, generation(), b"kept")
+    overwritten(file)
+    with pytest.raises(StartError, match=r"damaged|malformed"):
+        async with open_service(local_env):
+            pass
+
+
+def flipped(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [flipped, cut, lambda path: path.write_bytes(b"")], ids=["flipped", "cut", "emptied"])
+@pytest.mark.parametrize("size_bytes", [1_000, 9_000_000])
+async def test_a_damaged_file_is_never_given_as_good(damage, size_bytes, local_env, generation, record, refused, bytes_of):
+    async with open_service(local_env) as serving, connect(serving.endpoints[0].address) as catalog:
+        whole = await record(catalog, generation(), *[b"whole" * 100_000] * 2)
+        kept = await record(catalog, generation(), *[os.urandom(size_bytes // 10)] * 10)
+        sick = Path(local_env["VOICEBOX_DATA"]) / "catalog" / "blobs" / "generations"
+        damage(next(path for path in sick.rglob("*-*") if path.stat().st_size == size_bytes))
+        for call in (
+            catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=kept.name)),
+            catalog.ExportGenerations(pb.ExportGenerationsRequest()),
+        ):
+            assert (await refused(bytes_of(call))).code == grpc.StatusCode.DATA_LOSS
+        assert len(await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=whole.name)))) == 1_000_000
 
 
 async def blocks(*data):

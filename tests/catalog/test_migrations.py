@@ -17,17 +17,6 @@ ROWS = 1200
 """More than the index is rebuilt from at a time."""
 
 
-@pytest.fixture
-def empty_url(stores, request, tmp_path):
-    """A database without tables."""
-    if stores == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/old.sqlite"
-        return
-    server = request.getfixturevalue("postgres_server")
-    with server.database() as name:
-        yield server.url(name)
-
-
 async def make(url, revision):
     """A database as that revision left it, with a profile, its sample, and generations."""
     async with connected(url, Pool()) as (_, writers):

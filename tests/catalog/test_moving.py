@@ -1,22 +1,18 @@
 """Moving a catalog into other stores, both ways: everything is there, proven by counts and checksums."""
 
-import asyncio
-import os
-import sys
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import sqlalchemy as sa
-from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blob_stores import open_blobs
-from voicebox_catalog import migrations, moving
+from voicebox_catalog import migrations, moving, table_rows
 from voicebox_catalog.database import Pool, connected
 from voicebox_catalog.moving import Stores
 from voicebox_catalog.tables import Generation
 from voicebox_kit.errors import StartError
 
-GENERATIONS = 40
+from tests.catalog.whole_catalog import GENERATIONS, command, fill, told
 
 
 @pytest.fixture
@@ -27,47 +23,6 @@ def target(stores, request, tmp_path):
         return
     with request.getfixturevalue("postgres_server").database() as name:
         yield request.getfixturevalue("postgres_server").url(name), request.getfixturevalue("s3_server").make_bucket()
-
-
-async def fill(opened, generation, record, upload, tone):
-    """A profile with a sample, and a history; answers what the service tells of them."""
-    async with opened() as catalog:
-        profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Änn", labels={"a": "b"})))
-        await upload(catalog, profile.name, tone(3), transcript="hello")
-        for number in range(GENERATIONS):
-            await record(catalog, generation(text=f"common word{number}"), *([os.urandom(50_000)] * (number % 3)))
-        return await told(catalog)
-
-
-async def told(catalog):
-    """Everything that callers see."""
-    answers = [await catalog.ListProfiles(pb.ListProfilesRequest())]
-    for profile in answers[0].profiles:
-        answers.append(await catalog.ListSamples(pb.ListSamplesRequest(parent=profile.name)))
-        for sample in answers[-1].samples:
-            download = catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=sample.name))
-            answers.append(b"".join([answer.body.data async for answer in download]))
-    for search in ("", "common", "word7"):
-        answers.append(await catalog.ListGenerations(pb.ListGenerationsRequest(search=search)))
-    for kept in answers[-3].generations:
-        if kept.size_bytes:
-            download = catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=kept.name))
-            answers.append(b"".join([answer.body.data async for answer in download]))
-    return answers
-
-
-async def command(env, *arguments):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from voicebox_catalog.command import catalog; catalog()",
-        *arguments,
-        env=os.environ | env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_everything_is_moved_and_served(opened, open_at, env, target, generation, record, upload, tone):
@@ -87,7 +42,15 @@ async def test_migrate(env):
     for _ in range(2):
         assert (await command(env, "migrate"))[:2] == (0, "Nothing to do.\n")
     empty = env | {"CATALOG_DATABASE_URL": f"sqlite+aiosqlite:///{env['VOICEBOX_DATA']}.sqlite"}
-    assert (await command(empty, "migrate"))[:2] == (0, f"Ran {', '.join(migrations.revisions())}.\n")
+    code, out, err = await command(empty, "migrate")
+    assert (code, out, "There is no catalog" in err) == (1, "", True)
+
+
+async def test_an_old_database_is_migrated(env, empty_url):
+    old = env | {"CATALOG_DATABASE_URL": empty_url}
+    async with connected(empty_url, Pool()) as (_, writers):
+        await migrations.upgrade(writers, migrations.revisions()[0])
+    assert (await command(old, "migrate"))[:2] == (0, f"Ran {', '.join(migrations.revisions()[1:])}.\n")
 
 
 @asynccontextmanager
@@ -102,12 +65,12 @@ async def at(database_url, blob_url, keys, scratch):
 @pytest.fixture
 async def sides(database_url, blob_url, target, env, tmp_path, monkeypatch):
     """A source with three batches of generations, each with a blob, and a target."""
-    monkeypatch.setattr(moving, "ROWS", 20)
+    monkeypatch.setattr(table_rows, "ROWS", 20)
     async with at(database_url, blob_url, env, tmp_path) as source, at(*target, env, tmp_path) as empty:
         names = [(await source.blobs.put("generations", blocks(b"%d" % number), 9)).name for number in range(5)]
         row = {column.name: 0 if isinstance(column.type, sa.Integer | sa.Float) else "" for column in Generation.__table__.columns}
         row |= {"owner": "local", "warnings": [], "parameters": {}, "labels": {}, "favorite": False}
-        rows = [row | {"key": key, "id": str(uuid.uuid4()), "blob": names[key % 5]} for key in range(1, 2 * moving.ROWS + 8)]
+        rows = [row | {"key": key, "id": str(uuid.uuid4()), "blob": names[key % 5]} for key in range(1, 2 * table_rows.ROWS + 8)]
 
         async def work(session):
             await session.execute(sa.insert(Generation), rows)
@@ -129,7 +92,7 @@ async def test_a_move_that_is_interrupted_goes_on(sides, monkeypatch):
     async def failing(*arguments):
         nonlocal count
         count += 1
-        if count > moving.ROWS + 3:
+        if count > table_rows.ROWS + 3:
             raise LookupError
         await copied(*arguments)
 
@@ -141,7 +104,7 @@ async def test_a_move_that_is_interrupted_goes_on(sides, monkeypatch):
     with pytest.raises(StartError, match="not empty"):
         await moving.move(source, target, "elsewhere", [].append)
     moved = await moving.move(source, target, "here", [].append)
-    assert (moved.rows["generations"], moved.blobs) == (2 * moving.ROWS + 7, 2 * moving.ROWS + 7)
+    assert (moved.rows["generations"], moved.blobs) == (2 * table_rows.ROWS + 7, 2 * table_rows.ROWS + 7)
     await moving.refuse_unfinished(target.database)
 
 
@@ -165,12 +128,12 @@ async def test_a_row_that_changed_on_its_way_is_found(sides, monkeypatch):
         await copied(session, table, blobs, target)
 
         async def work(session):
-            await session.execute(sa.update(Generation).where(Generation.key == moving.ROWS + 3).values(text="other"))
+            await session.execute(sa.update(Generation).where(Generation.key == table_rows.ROWS + 3).values(text="other"))
 
         await target.database.write(work)
 
     monkeypatch.setattr(moving, "_copy", changing)
-    with pytest.raises(StartError, match=f"differ after {moving.ROWS}"):
+    with pytest.raises(StartError, match=f"differ after {table_rows.ROWS}"):
         await moving.move(source, target, "here", [].append)
 
 

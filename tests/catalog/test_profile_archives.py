@@ -128,6 +128,36 @@ async def test_a_zip_of_another_program_is_taken(catalog, archive):
     assert (await bring_in(catalog, packed(dict(reversed(files.items()))), "reversed")).sample_count == 2
 
 
+def folder_entry(name):
+    return zipfile.ZipInfo(name), b""
+
+
+def repacked(files):
+    """What the archive becomes when it is unpacked, and packed again by common programs."""
+    inside = {f"ann/{name}": data for name, data in files.items()}
+    mac = {"__MACOSX/ann/._manifest.json": b"x", "ann/.DS_Store": b"x", "__MACOSX/._ann": b"x"}
+    yield "zip -r ann.zip ann", [folder_entry("ann/"), folder_entry("ann/samples/"), *inside.items()]
+    yield "zip -r ann.zip .", [folder_entry("samples/"), *files.items()]
+    yield "tar or bsdtar --format zip .", [folder_entry("./"), *((f"./{name}", data) for name, data in files.items())]
+    yield "Finder", [folder_entry("ann/"), *inside.items(), *mac.items()]
+    yield "Explorer", [*files.items(), ("Thumbs.db", b"x"), ("samples/desktop.ini", b"x")]
+    yield ".NET on Windows", [(name.replace("/", "\\"), data) for name, data in inside.items()]
+    yield "Dolphin", [*files.items(), (".directory", b"x")]
+
+
+async def test_an_archive_that_was_unpacked_and_packed_again_is_taken(catalog, archive):
+    for number, (program, files) in enumerate(repacked(contents(archive))):
+        made = await bring_in(catalog, packed(files, compression=zipfile.ZIP_DEFLATED), f"again-{number}")
+        assert (program, made.sample_count, bool(made.avatar_etag)) == (program, 2, True)
+
+
+async def test_an_archive_with_a_comment_is_taken(catalog, archive):
+    data = io.BytesIO(archive)
+    with zipfile.ZipFile(data, "a") as file:
+        file.comment = b"packed by hand"
+    assert (await bring_in(catalog, data.getvalue(), "again")).sample_count == 2
+
+
 def slipping(files, name):
     manifest = json.loads(files["manifest.json"])
     manifest["samples"][0]["file"] = name

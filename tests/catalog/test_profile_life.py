@@ -4,6 +4,7 @@ import asyncio
 import uuid
 
 import grpc
+import pytest
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_catalog import profiles
 from voicebox_catalog.profile_store import MICROSECONDS_PER_DAY
@@ -65,12 +66,21 @@ async def test_a_deleted_profile_is_hidden_and_comes_back_with_its_samples(catal
     assert await reference(catalog, ANN) == before
 
 
-async def test_the_name_of_a_deleted_profile_stays_taken(catalog, refused):
-    await create(catalog)
-    await delete(catalog)
-    error = await refused(create(catalog))
-    assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "PROFILE_EXISTS")
-    assert "undelete" in error.sentence
+@pytest.mark.parametrize("name", ["ann", "a" * 63])
+async def test_the_name_of_a_deleted_profile_is_free_and_the_deleted_one_can_still_be_undeleted(catalog, refused, name):
+    for description in ("first", "second", "third"):
+        await create(catalog, name, description=description)
+        assert (await refused(create(catalog, name))).reason == "PROFILE_EXISTS"
+        await delete(catalog, f"profiles/{name}")
+    back = await undelete(catalog, f"profiles/{name}")
+    assert back.description == "third"
+    deleted = [
+        each for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles if each.HasField("delete_time")
+    ]
+    assert {each.description for each in deleted} == {"first", "second"}
+    for each in deleted:
+        assert each.name.startswith(f"profiles/{name[:40]}-deleted-")
+        assert (await undelete(catalog, each.name)).description == each.description
 
 
 async def test_only_what_is_deleted_can_be_undeleted(catalog, refused):
@@ -105,6 +115,15 @@ async def test_with_no_time_to_undelete_a_profile_is_gone_at_once(opened, env, u
         assert not await stored()
         assert (await refused(undelete(catalog))).code == grpc.StatusCode.NOT_FOUND
         await create(catalog)
+
+
+async def test_what_is_deleted_permanently_is_gone_at_once(catalog, upload, voice, refused, stored):
+    await create(catalog)
+    await upload(catalog, ANN, voice(3))
+    await catalog.DeleteProfile(pb.DeleteProfileRequest(name=ANN, permanently=True))
+    assert not await stored()
+    assert (await refused(undelete(catalog))).code == grpc.StatusCode.NOT_FOUND
+    assert not (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles
 
 
 async def test_a_duplicate_stands_on_its_own(catalog, upload, voice, stored, bytes_of, image):

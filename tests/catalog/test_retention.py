@@ -103,7 +103,7 @@ async def test_without_a_rule_nothing_is_deleted(filled):
 
 def sweep_of(database, blobs, holder, clock=now_us):
     retention = Retention(RetentionStore(database), GenerationStore(database), TranscriptionStore(database), blobs, clock)
-    return Sweep(Leases(database, holder, 60, clock), retention, ProfileStore(database), blobs, database, clock)
+    return Sweep(Leases(database, holder, 60, clock), retention, ProfileStore(database), blobs, database, 7.0, clock)
 
 
 async def test_one_of_two_replicas_sweeps_for_everybody(filled, database, blobs):
@@ -126,7 +126,7 @@ async def test_the_sweep_is_repeated_also_after_an_error(database, blobs, caplog
         await rounds.put(seconds)
         await asyncio.Event().wait() if rounds.qsize() > 2 else None
 
-    async with sweeping(sweep, 7.0, sleep):
+    async with sweeping(sweep, sleep):
         assert [await rounds.get() for _ in range(2)] == [7.0, 7.0]
     assert "the sweep failed" in caplog.text
 
@@ -138,7 +138,7 @@ async def test_another_replica_sweeps_at_once_when_one_ends(database, blobs):
         slept.set()
         await asyncio.Event().wait()
 
-    async with sweeping(sweep_of(database, blobs, "a"), 7.0, sleep):
+    async with sweeping(sweep_of(database, blobs, "a"), sleep):
         await slept.wait()
         assert not await sweep_of(database, blobs, "b").run()
     assert await sweep_of(database, blobs, "b").run()

@@ -26,6 +26,11 @@ def words_of(text):
         ("हिन्दी", ["हिन्दी"]),
         ("co\u00adoperate İ", ["cooperate", "i"]),
         ("!? …", []),
+        ("Łódź Øresund đẹp straße", ["lodz", "oresund", "dep", "strasse"]),
+        ("Æsir œuvre Þór ISPARTA ısparta", ["aesir", "oeuvre", "thor", "isparta"]),
+        ("ғылым", ["гылым"]),
+        ("party🎉 👍🏽 ❤\ufe0f €", ["party", "🎉", "party·🎉", "👍", "❤", "€"]),
+        ("co\u200boperate Ver\u2060ein", ["cooperate", "verein"]),
         ("x" * 100, ["x" * 64]),
     ],
 )
@@ -85,3 +90,15 @@ def test_too_many_words_are_refused():
 
 def test_relevance_is_the_share_of_the_text_in_steps_of_two():
     assert [relevance_class("a " * count) for count in (0, 1, 2, 3, 4, 7, 8, 100_000)] == [1, 1, 2, 2, 3, 3, 4, 13]
+
+
+@pytest.mark.parametrize("search", ["...", "?!", " - ", "\u200b", "—", "\u00ad\u00ad", "()", "+"])
+def test_a_search_for_nothing_that_is_indexed_is_refused(search):
+    with pytest.raises(InvalidField) as error:
+        terms_of(search)
+    assert error.value.reason == "SEARCH_EMPTY"
+
+
+@pytest.mark.parametrize("search", ["", " ", "\t\n"])
+def test_a_blank_search_is_none(search):
+    assert terms_of(search) == ()

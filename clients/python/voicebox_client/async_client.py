@@ -132,9 +132,12 @@ class AsyncClient:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
         return await self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
 
-    async def delete_profile(self, name: str, etag: str = "") -> None:
-        """Deletes a profile with its samples; it can be undeleted until its purge time."""
-        await self._ask(self._catalog.DeleteProfile, catalog_pb2.DeleteProfileRequest(name=requests.resource("profiles", name), etag=etag))
+    async def delete_profile(self, name: str, etag: str = "", permanently: bool = False) -> None:
+        """Deletes a profile with its samples; it can be undeleted until its purge time, unless it is deleted `permanently`."""
+        await self._ask(
+            self._catalog.DeleteProfile,
+            catalog_pb2.DeleteProfileRequest(name=requests.resource("profiles", name), etag=etag, permanently=permanently),
+        )
 
     async def undelete_profile(self, name: str) -> catalog_pb2.Profile:
         """Brings a deleted profile back, with its samples."""

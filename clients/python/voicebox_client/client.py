@@ -128,9 +128,12 @@ class Client:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
         return self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
 
-    def delete_profile(self, name: str, etag: str = "") -> None:
-        """Deletes a profile with its samples; it can be undeleted until its purge time."""
-        self._ask(self._catalog.DeleteProfile, catalog_pb2.DeleteProfileRequest(name=requests.resource("profiles", name), etag=etag))
+    def delete_profile(self, name: str, etag: str = "", permanently: bool = False) -> None:
+        """Deletes a profile with its samples; it can be undeleted until its purge time, unless it is deleted `permanently`."""
+        self._ask(
+            self._catalog.DeleteProfile,
+            catalog_pb2.DeleteProfileRequest(name=requests.resource("profiles", name), etag=etag, permanently=permanently),
+        )
 
     def undelete_profile(self, name: str) -> catalog_pb2.Profile:
         """Brings a deleted profile back, with its samples."""

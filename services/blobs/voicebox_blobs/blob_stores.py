@@ -19,7 +19,7 @@ def open_blobs(url: str, s3: Mapping[str, str], scratch_folder: Path, variable: 
     `alone` says that no other process writes there. Raises StartError when they cannot be used.
     """
     if is_local(url):
-        with open_local_blobs(_folder(url, variable), alone=alone) as blobs:
+        with open_local_blobs(local_folder(url, variable), alone=alone) as blobs:
             yield blobs
     else:
         yield open_s3_blobs(url, s3, scratch_folder, variable)
@@ -30,8 +30,8 @@ def is_local(url: str) -> bool:
     return not url.startswith("s3:")
 
 
-def _folder(url: str, variable: str) -> Path:
-    """What a plain path, or `file:///path`, names."""
+def local_folder(url: str, variable: str) -> Path:
+    """The folder that a plain path, or `file:///path`, names. StartError for anything else."""
     parsed = urlsplit(url)
     if parsed.scheme not in ("", "file") or parsed.netloc:
         raise StartError(f"{variable} must be a folder or begin with s3://, not {parsed.scheme}://.")

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_blobs.blob_stores import is_local, open_blobs
 from voicebox_blobs.blobs import Blobs
+from voicebox_blobs.verified import VerifiedBlobs
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
@@ -45,12 +46,13 @@ NAME = "voicebox.catalog.v1.CatalogService"
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The catalog service, serving until the block ends."""
     settings = Settings.read(env)
-    with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL) as blobs:
+    with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL) as stored:
+        blobs = VerifiedBlobs(stored)
         async with open_database(settings.database_url, settings.pool) as database, _open_decoder() as decoder:
             await moving.refuse_unfinished(database)
             service = _service(settings, blobs, database, decoder)
             sweep = _sweep(settings, blobs, database)
-            async with serving("catalog", service, settings.grace_seconds) as running, sweeping(sweep, settings.sweep_seconds):
+            async with serving("catalog", service, settings.grace_seconds) as running, sweeping(sweep):
                 yield running
 
 
@@ -102,7 +104,7 @@ def _retention(blobs: Blobs, database: Database) -> Retention:
 def _sweep(settings: Settings, blobs: Blobs, database: Database) -> Sweep:
     """A replica that goes away without a word is followed by another after one more round."""
     leases = Leases(database, str(uuid.uuid4()), 2 * settings.sweep_seconds, now_us)
-    return Sweep(leases, _retention(blobs, database), ProfileStore(database), blobs, database, now_us)
+    return Sweep(leases, _retention(blobs, database), ProfileStore(database), blobs, database, settings.sweep_seconds, now_us)
 
 
 async def _nothing() -> None:

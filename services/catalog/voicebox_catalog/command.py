@@ -1,30 +1,33 @@
-"""`voicebox catalog migrate` and `voicebox catalog move`: what is done to the stores while nobody serves from them."""
+"""`voicebox catalog`: what is done to the stores beside serving them: migrate, move, verify, backup, restore."""
 
 import asyncio
 import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
-from voicebox_blobs.blob_stores import open_blobs
+from voicebox_blobs.blob_stores import is_local, local_folder, open_blobs
 from voicebox_kit import logs
 from voicebox_kit.errors import StartError, VoiceboxError
 from voicebox_kit.folders import own_folder
 
-from . import migrations, moving
-from .database import connected
+from . import backup as backing
+from . import migrations, moving, verification
+from .database import connected, database_url, refuse_absent
 from .moving import Stores
 from .settings import BLOB_URL, Settings
+
+T = TypeVar("T")
 
 
 @click.group()
 def catalog() -> None:
-    """Look after the catalog's database and audio. Stop the catalog first."""
+    """Look after the catalog's database and audio. Stop the catalog before migrate, move and restore, not before verify and backup."""
 
 
 @catalog.command()
@@ -48,16 +51,66 @@ def move(from_database: str | None, from_blobs: str | None, to_database: str, to
     _run(_move(settings, source, (to_database, to_blobs)))
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+@catalog.command()
+def verify() -> None:
+    """Read everything that is kept, and name what is missing or damaged; then the exit status is 1."""
+    _run(_verify(Settings.read(os.environ)))
+
+
+@catalog.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def backup(folder: Path) -> None:
+    """Copy the database and all audio to FOLDER while the catalog works. Into the same FOLDER again, only what is new is copied."""
+    copied = _told(lambda: backing.back_up(_home(Settings.read(os.environ)), folder, _tell))
+    click.echo(f"Backed up {copied.blobs} files, {copied.new_blobs} of them new.")
+    if copied.missing:
+        click.echo(
+            f"voicebox: {len(copied.missing)} files are named by a row, and are not there: {copied.missing[0]} among them.", err=True
+        )
+        sys.exit(1)
+
+
+@catalog.command()
+@click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path))
+def restore(folder: Path) -> None:
+    """Copy a backup from FOLDER to where the catalog starts from, and where nothing is yet."""
+    settings = Settings.read(os.environ)
+
+    def work() -> backing.Copied:
+        with own_folder(settings.folder, "catalog"):
+            return backing.restore(folder, _home(settings), _tell)
+
+    click.echo(f"Restored {_told(work).blobs} files.")
+
+
+def _home(settings: Settings) -> backing.Home:
+    """Where SQLite and the folder are. StartError for other stores, which have means of their own."""
+    database = database_url(settings.database_url)
+    if database.get_backend_name() != "sqlite" or not database.database or not is_local(settings.blob_url):
+        raise StartError("backup and restore are for SQLite and a folder: use pg_dump for PostgreSQL, and versions or replication for S3.")
+    return backing.Home(Path(database.database), local_folder(settings.blob_url, BLOB_URL))
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _told(work: Callable[[], T]) -> T:
+    """What the work answers; an error that a person can act on ends the program with its sentence."""
     try:
         logs.configure(os.environ)
-        asyncio.run(work)
+        return work()
     except (StartError, VoiceboxError) as error:
         click.echo(f"voicebox: {error}", err=True)
         sys.exit(1)
 
 
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    _told(lambda: asyncio.run(work))
+
+
 async def _migrate(settings: Settings) -> None:
+    refuse_absent(settings.database_url)
     with own_folder(settings.folder, "catalog"):
         async with connected(settings.database_url, settings.pool) as (_, writers):
             done = await migrations.upgrade(writers)
@@ -71,9 +124,22 @@ async def _move(settings: Settings, source: tuple[str, str], target: tuple[str, 
                 click.echo("The source was brought to this program's tables.", err=True)
             await migrations.upgrade(new.writers)
             name = hashlib.sha256("\n".join(source).encode()).hexdigest()
-            moved = await moving.move(old, new, name, lambda line: click.echo(line, err=True))
+            moved = await moving.move(old, new, name, _tell)
     rows = ", ".join(f"{count} {table}" for table, count in moved.rows.items())
     click.echo(f"Moved and verified: {rows}; {moved.blobs} files of {moved.size_bytes} bytes.")
+
+
+async def _verify(settings: Settings) -> None:
+    refuse_absent(settings.database_url)
+    async with _stores(settings, settings.database_url, settings.blob_url, settings.folder) as stores:
+        found = await verification.verify(stores.database, stores.blobs, _tell)
+    rows = ", ".join(f"{count} {table}" for table, count in found.rows.items())
+    click.echo(f"Read {rows}; {found.blobs} files of {found.size_bytes} bytes; {found.without_row} files without a row.")
+    faults = [f"missing: {name}" for name in found.missing] + [f"damaged: {name}" for name in found.damaged]
+    for line in ([f"the database: {found.database}"] if found.database else []) + faults[: verification.LISTED]:
+        click.echo(line)
+    if not found.is_whole:
+        raise StartError(f"{len(faults) + bool(found.database)} faults were found.")
 
 
 @asynccontextmanager

@@ -5,16 +5,18 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from voicebox_kit.errors import StartError
+from voicebox_kit.errors import Exhausted, StartError
 from voicebox_kit.unbroken import unbroken
 
 from . import migrations, postgres, sqlite
 from .database_errors import connecting, is_conflict, translated
+from .reserve import Reserve, no_space_to_delete
 
 T = TypeVar("T")
 
@@ -46,9 +48,10 @@ class Pool:
 class Database:
     """Transactions: many read at a time; those that write are committed in groups by SQLite, side by side by PostgreSQL."""
 
-    def __init__(self, readers: AsyncEngine, commits: Commits) -> None:
+    def __init__(self, readers: AsyncEngine, commits: Commits, reserve: Reserve | None = None) -> None:
         self._readers = readers
         self._commits = commits
+        self._reserve = reserve
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -69,6 +72,27 @@ class Database:
         work may have been committed or not.
         """
         return await unbroken(self._write(work))
+
+    async def write_to_free(self, work: Work[T]) -> T:
+        """As `write`, for a work that deletes: when the disk is full, space that was reserved for this is given up."""
+        return await unbroken(self._write_to_free(work))
+
+    async def reserve_space(self) -> None:
+        """Reserves space for deleting on a full disk again, once there is plenty."""
+        if self._reserve is not None:
+            await asyncio.to_thread(self._reserve.fill)
+
+    async def _write_to_free(self, work: Work[T]) -> T:
+        try:
+            answer = await self._write(work)
+        except Exhausted as error:
+            if self._reserve is None or not await asyncio.to_thread(self._reserve.give_up):
+                raise no_space_to_delete() from error
+            try:
+                answer = await self._write(work)
+            except Exhausted as still_full:
+                raise no_space_to_delete() from still_full
+        return answer
 
     async def _write(self, work: Work[T]) -> T:
         for attempt in range(ATTEMPTS):
@@ -96,11 +120,18 @@ async def connected(url: str, pool: Pool) -> AsyncIterator[tuple[Database, Async
     """The database as it is, and the engine of its writers."""
     parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
-        async with sqlite.engines(parsed) as (readers, writers), sqlite.committing(writers) as commits:
-            yield Database(readers, commits), writers
+        async with sqlite.engines(parsed) as (readers, writers), sqlite.committing(writers, parsed.database) as commits:
+            yield Database(readers, commits, sqlite.reserve(parsed)), writers
     else:
         async with postgres.engines(parsed, pool.connections, pool.statement_seconds, pool.connect_seconds) as (readers, writers):
             yield Database(readers, postgres.Transactions(writers)), writers
+
+
+def refuse_absent(url: str) -> None:
+    """Raises StartError when SQLite would make a new file: a command given in the wrong folder must not make a catalog there."""
+    parsed = database_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        raise StartError(f"There is no catalog at {parsed.database}: VOICEBOX_DATA or CATALOG_DATABASE_URL says where it is.")
 
 
 def database_url(url: str) -> URL:

@@ -12,6 +12,8 @@ DISK_FULL = "53100"
 QUERY_CANCELED = "57014"
 _CONFLICTS = frozenset({UNIQUE_VIOLATION, "40001", "40P01"})
 """Serialisation failure and deadlock beside it: PostgreSQL chose one of two transactions, and the other may come again."""
+_BROKEN = ("malformed", "disk I/O error", "file is not a database", "readonly database", "unable to open database file")
+"""What SQLite says when its file, or the disk under it, is damaged, or was taken away."""
 # Connection lost or refused (08), too many connections or out of memory (53), shut down or starting (57P), failed over to a
 # standby that only reads (25006).
 _AWAY = ("08", "53", "57P", "25006")
@@ -50,6 +52,8 @@ def _of_database(error: DBAPIError) -> Exception:
     state, said = _state(error), str(error.orig)
     if state == DISK_FULL or "disk is full" in said:
         return Exhausted("STORAGE_FULL", "The catalog's disk is full: delete something first.")
+    if any(sign in said for sign in _BROKEN):
+        return broken(said)
     if state == QUERY_CANCELED:
         return TooSlow("DATABASE_TOO_SLOW", "The catalog's database took too long: ask for less.")
     if error.connection_invalidated or state.startswith(_AWAY):
@@ -57,6 +61,11 @@ def _of_database(error: DBAPIError) -> Exception:
     if state in _CONFLICTS - {UNIQUE_VIOLATION} or "database is locked" in said:
         return Unavailable("DATABASE_BUSY", "Too many changed the same thing at once: try again.")
     return error
+
+
+def broken(cause: str) -> Unavailable:
+    """The error of a database whose file is damaged or gone: nothing is written to it, whoever asks again."""
+    return Unavailable("STORAGE_BROKEN", f"The catalog's database cannot be used ({cause}). Stop the catalog, and restore a backup.", 60.0)
 
 
 def _unavailable() -> Unavailable:

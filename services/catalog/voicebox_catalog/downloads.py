@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from google.api.httpbody_pb2 import HttpBody
 from voicebox_blobs.blobs import Blobs
-from voicebox_kit.errors import NotFound
+from voicebox_kit.errors import Damaged, NotFound
 
 CONTENT_TYPES = {
     "wav": "audio/wav",
@@ -39,8 +39,12 @@ class Part:
     end: int
 
 
-async def open_download(blobs: Blobs, blob: str, container: str, resource: str, asked_range: str = "") -> Download:
+async def open_download(
+    blobs: Blobs, blob: str, container: str, resource: str, asked_range: str = "", kept_bytes: int | None = None
+) -> Download:
     """The file, or the part that an HTTP `range` header asks for; NotFound of kind `audio` when it was deleted just now.
+
+    Damaged when it has not the size of `kept_bytes`.
 
     More than one part, or another unit than bytes, is answered with the whole file; a part that lies behind the end with
     `content-range: bytes */{size}` and no bytes, of which the gateway makes a 416.
@@ -49,15 +53,20 @@ async def open_download(blobs: Blobs, blob: str, container: str, resource: str, 
         size = await blobs.size_bytes(blob)
     except FileNotFoundError as error:
         raise NotFound("audio", resource) from error
+    if kept_bytes not in (None, size):
+        raise Damaged(
+            "audio", resource, f"The stored file has {size} bytes, not the {kept_bytes} that were kept. Restore it from a backup."
+        )
     part = part_of(asked_range, size)
     if part is None:
         headers, part = [("content-range", f"bytes */{size}")], Part(0, 0)
-    elif asked_range and part != Part(0, size):
+    elif part != Part(0, size):
         headers = [("content-range", f"bytes {part.start}-{part.end - 1}/{size}")]
     else:
         headers = []
     length = ("x-content-length", str(part.end - part.start))  # of content-length, HTTP/2 would count gRPC's frames too
-    return Download((("accept-ranges", "bytes"), length, *headers), bodies(blobs, blob, container, resource, part))
+    is_whole = part == Part(0, size) and size
+    return Download((("accept-ranges", "bytes"), length, *headers), bodies(blobs, blob, container, resource, None if is_whole else part))
 
 
 def part_of(asked_range: str, size: int) -> Part | None:

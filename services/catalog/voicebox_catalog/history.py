@@ -123,7 +123,7 @@ class History(Generic[Row, Record]):
         resource = f"{self._form.kind}s/{row.id}"
         if not row.blob:
             raise NotFound("audio", resource)
-        return await open_download(self._blobs, row.blob, row.container, resource, asked_range)
+        return await open_download(self._blobs, row.blob, row.container, resource, asked_range, row.size_bytes)
 
     def _id(self, name: str, field: str = "name") -> str:
         return checks.record_name(self._form.kind, name, field)

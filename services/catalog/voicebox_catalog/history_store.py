@@ -106,7 +106,7 @@ class HistoryStore(Generic[Row]):
             await self._delete(session, [row.key])
             return row
 
-        return await self._database.write(work)
+        return await self._database.write_to_free(work)
 
     async def total(self, owner: str, query: Query) -> Total:
         """How many rows meet a query, and the size of their audio."""
@@ -126,7 +126,7 @@ class HistoryStore(Generic[Row]):
             await self._delete(session, [row.key for row in rows])
             return [(row.blob, row.size_bytes) for row in rows]
 
-        return await self._database.write(work)
+        return await self._database.write_to_free(work)
 
     async def _keep_all(self, items: Sequence[tuple[Row, int]]) -> Sequence[Row]:
         async def work(session: AsyncSession) -> Sequence[Row]:

@@ -23,12 +23,17 @@ class Leases:
         self._clock = clock
 
     async def take(self, name: str) -> bool:
-        """Whether the lease is ours now: it was, it was nobody's, or the time of another's is over."""
+        """Whether the lease is ours now: it was, it was nobody's, or the time of another's is over.
+
+        One that lasts for more than twice our time from now was taken by a clock that was wrong, and is over, too.
+        """
         now_us = self._clock()
-        until_us = now_us + round(self._seconds * 1_000_000)
+        length_us = round(self._seconds * 1_000_000)
+        until_us = now_us + length_us
 
         async def work(session: AsyncSession) -> bool:
-            ours = (col(Lease.holder) == self._holder) | (col(Lease.until_us) <= now_us)
+            over = (col(Lease.until_us) <= now_us) | (col(Lease.until_us) > now_us + 2 * length_us)
+            ours = (col(Lease.holder) == self._holder) | over
             change = update(Lease).where(col(Lease.name) == name, ours).values(holder=self._holder, until_us=until_us)
             changed = await session.execute(change)
             assert isinstance(changed, CursorResult)

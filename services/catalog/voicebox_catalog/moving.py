@@ -1,33 +1,23 @@
 """Copies a whole catalog into other stores, and proves that the copy is the same."""
 
-import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Table, collate, func, insert, select
+from sqlalchemy import Row, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlmodel import SQLModel
 from voicebox_blobs.blobs import Blobs, sha256_of
 from voicebox_kit.errors import StartError
 
 from . import search_index
-from .blob_rows import COLUMNS
 from .database import Database
+from .table_rows import TABLES, blobs_of, content_of, for_each, key_column, key_of, rows_after
 from .tables import Lease
 
-T = TypeVar("T")
-
-ROWS = 500
-AT_ONCE = 8
-"""Files that are copied at the same time: most of the time is waiting."""
 MARK = "move"
 """The name of the lease that a target has until its move is complete; its holder tells the source."""
-
-TABLES = [table for table in SQLModel.metadata.sorted_tables if table.name != Lease.__tablename__]
-"""Parents before children. Leases belong to running processes."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +83,16 @@ async def _unmark(session: AsyncSession) -> None:
 async def _copy(session: AsyncSession, table: Table, blobs: Blobs, target: Stores) -> None:
     """A batch at a time, blobs first: what the target has rows of, it has whole."""
     async with target.database.reading() as reading:
-        after = await reading.scalar(select(func.max(_place(reading, table))))
-    while rows := await _batch(session, table, after):
-        await _each(_blob_names(table, rows), lambda name: _copy_blob(blobs, target.blobs, name))
+        after = await reading.scalar(select(func.max(key_column(reading, table))))
+    while rows := await rows_after(session, table, after):
+        await for_each(blobs_of(table, rows), lambda name: _copy_blob(blobs, target.blobs, name))
         values = [dict(row._mapping) for row in rows]
 
         async def work(writing: AsyncSession, values: list[dict[str, Any]] = values) -> None:
             await writing.execute(insert(table), values)
 
         await target.database.write(work)
-        after = _key(table, rows[-1])
+        after = key_of(table, rows[-1])
 
 
 async def _copy_blob(source: Blobs, target: Blobs, name: str) -> None:
@@ -122,70 +112,29 @@ async def _compare(session: AsyncSession, table: Table, blobs: Blobs, target: St
     count, after = 0, None
     async with target.database.reading() as reading:
         while True:
-            rows, others = await _batch(session, table, after), await _batch(reading, table, after)
+            rows, others = await rows_after(session, table, after), await rows_after(reading, table, after)
             if _digest(rows) != _digest(others):
                 raise StartError(f"The rows of {table.name} differ after {count} of them.")
             if not rows:
                 break
-            sizes = await _each(_blob_names(table, rows), lambda name: _compare_blob(blobs, target.blobs, name))
+            sizes = await for_each(blobs_of(table, rows), lambda name: _compare_blob(blobs, target.blobs, name))
             moved.blobs += len(sizes)
             moved.size_bytes += sum(sizes)
             count += len(rows)
-            after = _key(table, rows[-1])
+            after = key_of(table, rows[-1])
     moved.rows[table.name] = count
 
 
 async def _compare_blob(source: Blobs, target: Blobs, name: str) -> int:
     """The size. The name tells what the content must be; of a name of the first version, the source is asked."""
-    expected = sha256_of(name) or (await _read(source, name))[0]
-    found, size_bytes = await _read(target, name)
+    expected = sha256_of(name) or (await content_of(source, name))[0]
+    found, size_bytes = await content_of(target, name)
     if found != expected:
         raise StartError(f"The blob {name} differs: its SHA-256 is {found}.")
     return size_bytes
-
-
-async def _read(blobs: Blobs, name: str) -> tuple[str, int]:
-    digest, size_bytes = hashlib.sha256(), 0
-    async for block in blobs.read(name):
-        digest.update(block)
-        size_bytes += len(block)
-    return digest.hexdigest(), size_bytes
-
-
-async def _batch(session: AsyncSession, table: Table, after: Any) -> Sequence[Row[Any]]:
-    """Rows after a primary key, in its order; the first ones for None."""
-    place = _place(session, table)
-    statement = select(table).order_by(place).limit(ROWS)
-    return (await session.execute(statement if after is None else statement.where(place > after))).all()
-
-
-def _key(table: Table, row: Row[Any]) -> Any:
-    (key,) = table.primary_key.columns
-    return row._mapping[key]
-
-
-def _place(session: AsyncSession, table: Table) -> ColumnElement[Any]:
-    """The primary key, in an order in which all databases agree: names by their code points, whatever the language."""
-    (key,) = table.primary_key.columns
-    if not isinstance(key.type, BigInteger):
-        return collate(key, "BINARY" if session.get_bind().dialect.name == "sqlite" else "C")
-    return key
-
-
-def _blob_names(table: Table, rows: Sequence[Row[Any]]) -> list[str]:
-    columns = [column for column in COLUMNS if column.table is table]
-    return [name for row in rows for column in columns if (name := row._mapping[column])]
 
 
 def _digest(rows: Sequence[Row[Any]]) -> str:
     """The same for the same values, whichever database they come from."""
     lines = (json.dumps(tuple(row), sort_keys=True, default=bytes.hex) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-async def _each(names: Sequence[str], work: Callable[[str], Awaitable[T]]) -> list[T]:
-    """What `work` answers for each name, AT_ONCE of them at a time; the first error as it is."""
-    answers: list[T] = []
-    for begin in range(0, len(names), AT_ONCE):
-        answers += await asyncio.gather(*map(work, names[begin : begin + AT_ONCE]))
-    return answers

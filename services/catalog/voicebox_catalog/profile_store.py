@@ -15,6 +15,8 @@ from .keys import SLOTS, draw_key, first_key
 from .tables import Profile, Sample
 
 MICROSECONDS_PER_DAY = 86_400_000_000
+KEPT_LETTERS = 40
+"""Of a deleted profile's name, when another profile takes it."""
 PURGED_AT_ONCE = 100
 """Profiles of one transaction, so that others need not wait long for it."""
 
@@ -38,7 +40,7 @@ class ProfileStore:
             kept = await _find_request(session, row.owner, row.request_id, row.request_digest)
             if kept:
                 return kept
-            await _refuse_taken(session, row.owner, row.id)
+            await _free_name(session, row.owner, row.id)
             row.key, row.sample_count = await free_key(session, Profile, time_us), 0
             touch(row, time_us)
             session.add(row)
@@ -54,9 +56,9 @@ class ProfileStore:
             return await _find_request(session, owner, request_id, digest)
 
     async def refuse_taken(self, owner: str, identity: str) -> None:
-        """Raises AlreadyExists when there is such a profile, also a deleted one."""
+        """Raises AlreadyExists when there is such a profile that is not deleted."""
         async with self._database.reading() as session:
-            await _refuse_taken(session, owner, identity)
+            _refuse_taken(await _find(session, owner, identity))
 
     async def get(self, owner: str, identity: str) -> Profile:
         """The profile `profiles/{identity}`, or NotFound."""
@@ -108,7 +110,7 @@ class ProfileStore:
             session.add(row)
             return []
 
-        return await self._database.write(work)
+        return await self._database.write_to_free(work)
 
     async def undelete(self, owner: str, identity: str, time_us: int) -> Profile:
         """Bring a deleted profile back. NotFound when there is none, or its time is over; AlreadyExists when it is not deleted."""
@@ -133,7 +135,7 @@ class ProfileStore:
             due = select(Profile).where(col(Profile.purge_time_us) <= time_us).limit(PURGED_AT_ONCE)
             return await _remove(session, (await session.scalars(due)).all())
 
-        return await self._database.write(work)
+        return await self._database.write_to_free(work)
 
     async def with_samples(self, owner: str, identity: str) -> tuple[Profile, Sequence[Sample]]:
         """A profile and all its samples, oldest first, from one moment."""
@@ -184,14 +186,19 @@ async def _find(session: AsyncSession, owner: str, identity: str, *, lock: bool 
     return (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
 
 
-async def _refuse_taken(session: AsyncSession, owner: str, identity: str) -> None:
-    taken = await _find(session, owner, identity)
-    if taken is None:
-        return
-    error = AlreadyExists("profile", f"profiles/{identity}")
-    if taken.delete_time_us is not None:
-        error.sentence = f"A deleted profile holds the name 'profiles/{identity}' until it is purged: undelete it, or choose another name."
-    raise error
+async def _free_name(session: AsyncSession, owner: str, identity: str) -> None:
+    """Gives a deleted profile that has this name another one, under which it can still be undeleted. AlreadyExists for one that lives."""
+    taken = await _find(session, owner, identity, lock=True)
+    _refuse_taken(taken)
+    if taken is not None:
+        taken.id = f"{identity[:KEPT_LETTERS]}-deleted-{secrets.token_hex(4)}"
+        session.add(taken)
+        await session.flush()
+
+
+def _refuse_taken(row: Profile | None) -> None:
+    if row is not None and row.delete_time_us is None:
+        raise AlreadyExists("profile", f"profiles/{row.id}")
 
 
 async def _find_request(session: AsyncSession, owner: str, request_id: str | None, digest: str | None) -> Profile | None:

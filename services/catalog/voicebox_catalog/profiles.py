@@ -63,7 +63,8 @@ class Profiles:
 
     async def delete(self, request: pb.DeleteProfileRequest, owner: str) -> Empty:
         identity = checks.profile_name(request.name)
-        await self._blobs.delete(*await self._store.delete(owner, identity, request.etag, self._clock(), self._undelete_days))
+        keep_days = 0 if request.permanently else self._undelete_days
+        await self._blobs.delete(*await self._store.delete(owner, identity, request.etag, self._clock(), keep_days))
         return Empty()
 
     async def undelete(self, request: pb.UndeleteProfileRequest, owner: str) -> pb.Profile:

@@ -113,14 +113,15 @@ class ProfileSamples:
     async def download(self, request: pb.DownloadSampleAudioRequest, owner: str, asked_range: str) -> Download:
         """The audio, as it was uploaded or as its normalised copy."""
         row = await self._store.get(owner, *checks.sample_name(request.name))
+        kept_bytes: int | None = None
         match request.form:
             case pb.SAMPLE_FORM_UNSPECIFIED | pb.SAMPLE_FORM_ORIGINAL:
-                blob, container = row.original_blob, row.container
+                blob, container, kept_bytes = row.original_blob, row.container, row.size_bytes
             case pb.SAMPLE_FORM_NORMALIZED:
                 blob, container = row.normalized_blob, "flac"
             case _:
                 raise InvalidField("form", "form must be ORIGINAL or NORMALIZED.")
-        return await open_download(self._blobs, blob, container, request.name, asked_range)
+        return await open_download(self._blobs, blob, container, request.name, asked_range, kept_bytes)
 
     def _message(self, profile: str, row: Sample) -> pb.Sample:
         return to_sample(profile, row, self._limits)

@@ -1,7 +1,8 @@
 """The words of texts and of searches: every database indexes and looks for these same tokens, and so finds the same.
 
-A token is a word without case and diacritics. Where words stand together without a space, as in `well-known` or `21.5`, each two
-neighbours are a token too, so that `well-known` is not found in `known-well`. Chinese, Japanese, Thai, Lao, Khmer and Burmese write
+A token is a word without case, diacritics and strokes (`Łódź` is `lodz`), or a symbol such as an emoji or €. Where words stand together
+without a space, as in `well-known` or `21.5`, each two neighbours are a token too, so that `well-known` is not found in `known-well`.
+Chinese, Japanese, Thai, Lao, Khmer and Burmese write
 no spaces: each of their letters counts as a word there, and so do each two neighbours.
 """
 
@@ -29,6 +30,12 @@ _SCOPE = "§"
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 # Accents of Latin, Greek and Cyrillic, the points of Hebrew, the vowels of Arabic. The vowel signs of Indian scripts are letters.
 _DIACRITICS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]")
+# Soft hyphens and joiners stand inside words; variation selectors and skin tones change how a symbol looks.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff\U000e0000-\U000e01ef]"
+)
+_SPELLED_OUT = {"æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i", "ȷ": "j", "ŋ": "n", "ĸ": "k", "ə": "e"}
+"""Letters that people write so when their keyboard lacks them."""
 _BREAK = "\0"  # no text has it
 
 
@@ -51,6 +58,8 @@ def terms_of(search: str) -> tuple[str, ...]:
     if len(search) > MAX_CHARACTERS or "\0" in search:
         raise InvalidField("search", f"search must have at most {MAX_CHARACTERS} characters, and no NUL.")
     terms = [term for run in _runs(search) for term in (_pairs(run) or run)]
+    if not terms and search.strip():
+        raise InvalidField("search", "search must have a letter, a digit or a symbol: punctuation is not indexed.", "SEARCH_EMPTY")
     if len(terms) > MAX_TERMS:
         raise InvalidField("search", f"search must have at most {MAX_TERMS} words.")
     return tuple(terms)
@@ -118,11 +127,27 @@ def _sign(point: int) -> str:
     category = unicodedata.category(character)
     if character.isspace():
         return " "
-    if _UNSPACED.match(character):
+    if _UNSPACED.match(character) or (category in ("So", "Sc") and not character.isascii()):
         return f"{_BREAK}{character}{_BREAK}"
+    if _INVISIBLE.match(character):
+        return ""
     if category[0] in "LNM" or category == "Co":
-        return character
-    return "" if category == "Cf" else _BREAK  # a soft hyphen or a joiner stands inside a word
+        return _base_letters(character)
+    return _BREAK
+
+
+def _base_letters(letter: str) -> str:
+    """A letter without its stroke, hook or tail: Unicode has no decomposition for these, but its names say what they are."""
+    if letter in _SPELLED_OUT:
+        return _SPELLED_OUT[letter]
+    script, _, name = unicodedata.name(letter, "").partition(" ")
+    base, modified, _ = name.partition(" WITH ")
+    if not modified or script not in ("LATIN", "CYRILLIC", "GREEK"):
+        return letter
+    try:
+        return unicodedata.lookup(f"{script} {base}")
+    except KeyError:
+        return letter
 
 
 _SIGNS = _Signs()

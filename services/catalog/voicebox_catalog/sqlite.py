@@ -1,9 +1,12 @@
 """SQLite: its connections, and writers that are committed together."""
 
 import asyncio
+import logging
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,10 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from voicebox_kit.errors import StartError
 
 from . import sqlite_driver
+from .database_errors import broken
+from .reserve import Reserve
 from .together import Together
+
+log = logging.getLogger(__name__)
 
 READERS = 4
 BUSY_SECONDS = 10
+CHECKED_BYTES = 1024 * 1024 * 1024
+"""A database up to this size is checked at every start: some seconds at most."""
+RESERVE_BYTES = 16 * 1024 * 1024
 
 Work = Callable[[AsyncSession], Awaitable[Any]]
 
@@ -52,17 +62,43 @@ async def engines(url: URL) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
             await asyncio.to_thread(worker.join, BUSY_SECONDS)
 
 
+def reserve(url: URL) -> Reserve | None:
+    """The space beside the file that is kept for deleting on a full disk, taken now; None for a database in memory."""
+    if not url.database or url.database == ":memory:":
+        return None
+    space = Reserve(Path(url.database).with_name("reserve"), RESERVE_BYTES)
+    space.fill()
+    return space
+
+
 class Batches:
     """Runs works one after another, in the order of asking; those that wait together share a transaction, and so one fsync."""
 
-    def __init__(self, writers: AsyncEngine) -> None:
+    def __init__(self, writers: AsyncEngine, path: str | None) -> None:
         self._writers = writers
+        self._path = None if path in (None, ":memory:") else path
+        self._identity = self._file_identity()
         self._together = Together(self._commit)
         self.run = self._together.ask
         self.close = self._together.close
 
+    def is_in_place(self) -> bool:
+        """Whether the file that is open still has its name: writing to another would be writing into nothing. 2 µs."""
+        return self._identity == self._file_identity()
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return (0, 0)
+        return status.st_dev, status.st_ino
+
     async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
         """When the transaction itself fails, as on a full disk, all of it has failed."""
+        if not self.is_in_place():
+            return [broken("its file was deleted or replaced")] * len(works)
         try:
             async with self._writers.begin() as connection:
                 return [await _outcome(connection, work) for work in works]
@@ -71,9 +107,9 @@ class Batches:
 
 
 @asynccontextmanager
-async def committing(writers: AsyncEngine) -> AsyncIterator[Batches]:
-    """Batches that are all committed at the end of the block."""
-    batches = Batches(writers)
+async def committing(writers: AsyncEngine, path: str | None) -> AsyncIterator[Batches]:
+    """Batches that are all committed at the end of the block. `path` is that of the file, None for a database in memory."""
+    batches = Batches(writers, path)
     try:
         yield batches
     finally:
@@ -100,8 +136,21 @@ def _try(path: str) -> None:
     try:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA schema_version")
+            found = _damage(connection)
     except sqlite3.Error as error:
         raise StartError(f"The catalog's database cannot be opened: {error}.") from error
+    if found:
+        raise StartError(f"The catalog's database {path} is damaged ({found}). Restore a backup: voicebox catalog restore.")
+
+
+def _damage(connection: sqlite3.Connection) -> str:
+    """The first fault of a file that is small enough to be checked at every start; empty for none."""
+    (size_bytes,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").fetchone()
+    if size_bytes > CHECKED_BYTES:
+        log.info("The database has %d bytes, too many to be checked at every start: voicebox catalog verify checks it.", size_bytes)
+        return ""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if found == "ok" else str(found).splitlines()[-1]
 
 
 async def _connect(engine: AsyncEngine, count: int) -> None:

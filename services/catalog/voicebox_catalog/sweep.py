@@ -12,6 +12,7 @@ from voicebox_kit.errors import VoiceboxError
 
 from . import orphans
 from .clock import Clock
+from .clock_check import ClockCheck
 from .database import Database
 from .leases import Leases
 from .profile_store import ProfileStore
@@ -32,10 +33,13 @@ class Sweep:
     profiles: ProfileStore
     blobs: Blobs
     database: Database
+    interval_seconds: float
     clock: Clock
 
     async def run(self) -> bool:
-        """Whether this replica did it, and to the end: another may take over while it runs."""
+        """Whether this replica did it, and to the end: another may take over while it runs, and a clock that jumped is not believed."""
+        if not await self.leases.take(LEASE) or not await ClockCheck(self.database, LEASE, self.interval_seconds, self.clock).trusted():
+            return False
         for owner in [None, *await self.retention.owners()]:
             if not await self.leases.take(LEASE):
                 return False
@@ -47,13 +51,14 @@ class Sweep:
         if not await self.leases.take(LEASE):
             return False
         await orphans.sweep(self.blobs, self.database)
+        await self.database.reserve_space()
         return True
 
 
 @asynccontextmanager
-async def sweeping(sweep: Sweep, seconds: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[None]:
-    """Sweeps now and every `seconds`, in the background, until the block ends."""
-    task = asyncio.create_task(_repeat(sweep, seconds, sleep))
+async def sweeping(sweep: Sweep, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[None]:
+    """Sweeps now and every `interval_seconds`, in the background, until the block ends."""
+    task = asyncio.create_task(_repeat(sweep, sleep))
     try:
         yield
     finally:
@@ -63,10 +68,10 @@ async def sweeping(sweep: Sweep, seconds: float, sleep: Callable[[float], Awaita
             await sweep.leases.give_back(LEASE)
 
 
-async def _repeat(sweep: Sweep, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> None:
+async def _repeat(sweep: Sweep, sleep: Callable[[float], Awaitable[None]]) -> None:
     while True:
         try:
             await sweep.run()
         except Exception:
-            log.exception("the sweep failed, and is tried again in %g s", seconds)
-        await sleep(seconds)
+            log.exception("the sweep failed, and is tried again in %g s", sweep.interval_seconds)
+        await sleep(sweep.interval_seconds)

@@ -177,3 +177,13 @@ class Lease(SQLModel, table=True):
     name: str = Field(primary_key=True)
     holder: str
     until_us: int = Field(sa_type=BigInteger)
+
+
+class ClockReading(SQLModel, table=True):
+    """When a periodic task last ran, and from when on it believes a clock that jumped ahead; None while there is no doubt."""
+
+    __tablename__ = "clock_readings"
+
+    name: str = Field(primary_key=True)
+    seen_us: int = Field(sa_type=BigInteger)
+    trusted_from_us: int | None = Field(default=None, sa_type=BigInteger)

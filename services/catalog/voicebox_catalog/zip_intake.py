@@ -1,13 +1,14 @@
 """Reads a stranger's zip file: its table of contents is checked before anything is unpacked, and what is unpacked is counted.
 
 No name in it ever becomes a path: files are looked up by the names that the archive's own manifest tells.
+People unpack an archive, look at it and pack it again: what file managers and common programs add or change then is allowed for.
 """
 
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -26,6 +27,9 @@ _END = struct.Struct("<4s4H2LH")
 _LOCATOR_64 = struct.Struct("<4sLQL")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _ENCRYPTED = 1
+_MAX_COMMENT_BYTES = 65_535
+_LEFT_BEHIND = (".ds_store", ".directory", "thumbs.db", "desktop.ini")
+"""Files of Finder, Dolphin and Explorer."""
 
 
 class Archive:
@@ -38,15 +42,13 @@ class Archive:
         with zip_errors():
             self._zip = zipfile.ZipFile(file)
         entries = self._zip.infolist()
-        if len({entry.filename for entry in entries}) != len(entries):
-            raise refused("The archive has two files of the same name.")
         if sum(entry.compress_size for entry in entries) > size or not all(0 <= entry.header_offset < size for entry in entries):
             raise refused("The archive's table of contents does not fit the archive.")
         if sum(entry.file_size for entry in entries) > max_bytes:
             raise refused(f"Unpacked the archive has more than {max_bytes} bytes.", "ARCHIVE_TOO_LARGE")
         for entry in entries:
             _check_entry(entry)
-        self._entries = {entry.filename: entry for entry in entries}
+        self._entries = _by_name(entries)
 
     @property
     def names(self) -> frozenset[str]:
@@ -79,8 +81,33 @@ def zip_errors() -> Iterator[None]:
         raise refused("The archive is damaged, or no zip file that is read here.") from error
 
 
+def _by_name(entries: Iterable[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """The files by their names within the folder that was packed, without folders and what file managers leave behind."""
+    named = [(_plain(entry.filename), entry) for entry in entries]
+    files = [(name, entry) for name, entry in named if name and not name.endswith("/") and not _is_left_behind(name)]
+    tops = {name.partition("/")[0] for name, _ in files}
+    top = f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name, _ in files) else ""
+    by_name = {name.removeprefix(top): entry for name, entry in files}
+    if len(by_name) != len(files):
+        raise refused("The archive has two files of the same name.")
+    return by_name
+
+
+def _plain(name: str) -> str:
+    """A name with slashes, as Windows programs may not write them, and without the `./` of Unix programs."""
+    name = name.replace("\\", "/")
+    while name.startswith("./"):
+        name = name[2:]
+    return name
+
+
+def _is_left_behind(name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    return "__MACOSX" in folder.split("/") or file.startswith("._") or file.lower() in _LEFT_BEHIND
+
+
 def _check_end(file: IO[bytes], size: int) -> None:
-    """The end of the file must be that of a zip file, without a comment, and tell of a table of contents of a bearable size."""
+    """The end of the file must be that of a zip file, and announce a table of contents of a bearable size."""
     entries, contents_bytes = _end(file, size)
     if entries > MAX_ENTRIES or contents_bytes > MAX_CONTENTS_BYTES:
         raise refused(f"The archive has more than {MAX_ENTRIES} files.", "ARCHIVE_TOO_LARGE")
@@ -88,24 +115,34 @@ def _check_end(file: IO[bytes], size: int) -> None:
 
 def _end(file: IO[bytes], size: int) -> tuple[int, int]:
     """How many entries there are, and the size of the table of contents."""
-    if size < _END.size:
-        raise refused("The archive is no zip file, or its end is missing.")
-    file.seek(size - _END.size)
-    signature, _, _, _, entries, contents_bytes, _, _ = _END.unpack(file.read(_END.size))
-    if signature != b"PK\5\6":
-        raise refused("The archive is no zip file, or its end is missing.")
-    locator_at = size - _END.size - _LOCATOR_64.size
-    end_at = locator_at - _END_64.size
-    if end_at < 0:
+    end_at = _end_at(file, size)
+    file.seek(end_at)
+    _, _, _, _, entries, contents_bytes, _, _ = _END.unpack(file.read(_END.size))
+    locator_at = end_at - _LOCATOR_64.size
+    end_64_at = locator_at - _END_64.size
+    if end_64_at < 0:
         return entries, contents_bytes
     file.seek(locator_at)
     if _LOCATOR_64.unpack(file.read(_LOCATOR_64.size))[0] != b"PK\6\7":
         return entries, contents_bytes
-    file.seek(end_at)
+    file.seek(end_64_at)
     end_64 = _END_64.unpack(file.read(_END_64.size))
     if end_64[0] != b"PK\6\6":
         raise refused("The archive's end is damaged.")
     return end_64[7], end_64[8]
+
+
+def _end_at(file: IO[bytes], size: int) -> int:
+    """Where the record is that ends a zip file: behind it comes the comment that it announces, and nothing else."""
+    start = max(size - _END.size - _MAX_COMMENT_BYTES, 0)
+    file.seek(start)
+    tail = file.read(size - start)
+    at = tail.rfind(b"PK\5\6")
+    while at >= 0:
+        if len(tail) - at >= _END.size and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
+            return start + at
+        at = tail.rfind(b"PK\5\6", 0, at + 3)
+    raise refused("The archive is no zip file, or its end is missing.")
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

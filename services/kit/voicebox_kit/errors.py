@@ -9,6 +9,7 @@ VoiceboxError                   code, reason, sentence
 ├── Exhausted                   RESOURCE_EXHAUSTED    may say when to try again
 ├── Unavailable                 UNAVAILABLE           says when to try again
 ├── Unsupported                 UNIMPLEMENTED
+├── Damaged                     DATA_LOSS             names the resource
 └── TooSlow                     DEADLINE_EXCEEDED
 
 Anything below a servicer may raise these; only the interceptor turns them into a status (status.py says how).
@@ -30,6 +31,7 @@ class Code(IntEnum):
     ABORTED = 10
     UNIMPLEMENTED = 12
     UNAVAILABLE = 14
+    DATA_LOSS = 15
 
 
 class VoiceboxError(Exception):
@@ -87,6 +89,15 @@ class EtagMismatch(ResourceError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(kind, name, "ETAG_MISMATCH", f"The {kind} {name!r} has changed since: read it again and retry.")
+
+
+class Damaged(ResourceError):
+    """What is stored is not what was kept: a disk or a person changed it."""
+
+    code = Code.DATA_LOSS
+
+    def __init__(self, kind: str, name: str, sentence: str) -> None:
+        super().__init__(kind, name, f"{kind.upper()}_DAMAGED", sentence)
 
 
 class Precondition(VoiceboxError):

@@ -412,17 +412,21 @@ class DeleteProfileRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    PERMANENTLY_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`profiles/{profile}`."""
     etag: builtins.str
     """What the caller last saw; a mismatch is ABORTED. Default: any."""
+    permanently: builtins.bool
+    """True: it is gone at once, with its samples, and cannot be undeleted. Default: false."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
+        permanently: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "permanently", b"permanently"]) -> None: ...
 
 global___DeleteProfileRequest = DeleteProfileRequest
 
@@ -1403,7 +1407,9 @@ class ListGenerationsRequest(google.protobuf.message.Message):
     Default: all.
     """
     search: builtins.str
-    """Words that the text must all contain, in any order; the last one may be the beginning of a word. Default: all."""
+    """Words and symbols (🎉) that the text must all contain, in any order, without regard to case and accents; the last one may be the
+    beginning of a word. Punctuation alone is INVALID_ARGUMENT with the reason SEARCH_EMPTY. Default: all.
+    """
     order_by: builtins.str
     """`create_time desc`, `create_time`, `duration desc`, `duration`, or, with a search, `relevance`. Default: `create_time desc`."""
     def __init__(

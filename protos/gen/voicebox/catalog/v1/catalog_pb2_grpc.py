@@ -262,6 +262,7 @@ class CatalogServiceServicer(object):
 
     def DeleteProfile(self, request, context):
         """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
+        Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,9 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.DeleteProfileRequest,
         google.protobuf.empty_pb2.Empty,
     ]
-    """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history."""
+    """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
+    Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
+    """
 
     UndeleteProfile: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.UndeleteProfileRequest,
@@ -287,7 +289,9 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.DeleteProfileRequest,
         google.protobuf.empty_pb2.Empty,
     ]
-    """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history."""
+    """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
+    Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
+    """
 
     UndeleteProfile: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.UndeleteProfileRequest,
@@ -534,7 +538,9 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.DeleteProfileRequest,
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
-        """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history."""
+        """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
+        Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
+        """
 
     @abc.abstractmethod
     def UndeleteProfile(
