@@ -5,8 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pyloudnorm
 import pytest
+import scipy.signal
 import soundfile
 import soxr
+from voicebox_catalog.k_weighting import KWeighting
 from voicebox_catalog.loudness import SILENCE_LUFS, LoudnessMeter
 from voicebox_catalog.quality import ClippingMeter, FrameMeter, Limit, Limits, Verdict, judge
 from voicebox_catalog.utterances import utterances
@@ -83,6 +85,18 @@ def test_loudness_is_that_of_pyloudnorm_however_it_is_cut(blocks):
     samples[: 4 * RATE_HZ] *= 0.05  # below the relative gate
     expected = pyloudnorm.Meter(RATE_HZ, "DeMan").integrated_loudness(samples)
     assert measured(samples, blocks=blocks).loudness_lufs == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("blocks", [(1, 7, 480, 100_000), (100_000,), (20_000, 20_000, 60_000)])
+def test_the_weighting_is_that_of_its_filters_however_it_is_cut(rate_hz, blocks):
+    samples = np.random.default_rng(0).normal(0, 0.1, sum(blocks)).astype(np.float32)
+    weighting, cuts = KWeighting(rate_hz), np.cumsum(blocks)[:-1]
+    weighted = np.concatenate([weighting.push(piece) for piece in np.split(samples, cuts)])
+    expected = samples.astype(np.float64)
+    for stage in pyloudnorm.Meter(rate_hz, "DeMan")._filters.values():
+        expected = scipy.signal.lfilter(stage.b, stage.a, expected)
+    assert np.abs(weighted - expected).max() < 1e-6
 
 
 def test_loudness_of_hardly_anything():

@@ -1,12 +1,13 @@
 """Loudness by ITU-R BS.1770-4, and the true peak, measured while samples pass."""
 
-import importlib
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 from voicebox_sound.pcm import Samples
 from voicebox_sound.resample import Resampler
+
+from .k_weighting import KWeighting
 
 SILENCE_LUFS = -120.0
 """What silence measures."""
@@ -19,18 +20,10 @@ OVERSAMPLING = 4
 
 
 class LoudnessMeter:
-    """Takes a mono stream at `sample_rate_hz` in pieces.
-
-    pyloudnorm designs the K-weighting (its `DeMan` filters are the recommendation's own); the filters' state is kept here,
-    where its meter would hold ten minutes three times over, 350 MB.
-    """
+    """Takes a mono stream at `sample_rate_hz` in pieces."""
 
     def __init__(self, sample_rate_hz: int) -> None:
-        # They take 90 MB and a second to import: only for those who measure.
-        self._lfilter = importlib.import_module("scipy.signal").lfilter
-        meter = importlib.import_module("pyloudnorm").Meter(sample_rate_hz, "DeMan")
-        self._stages = [(stage.b, stage.a) for stage in meter._filters.values()]
-        self._states = [np.zeros(2) for _ in self._stages]
+        self._weighting = KWeighting(sample_rate_hz)
         self._step_samples = sample_rate_hz // 10
         self._rest: NDArray[np.float64] = np.zeros(0)
         self._step_powers: list[NDArray[np.float64]] = []
@@ -41,10 +34,7 @@ class LoudnessMeter:
         """Take samples, shape (n,)."""
         self._watch_peak(samples)
         self._watch_peak(self._oversampler.push(samples))
-        weighted = samples.astype(np.float64)
-        for index, (b, a) in enumerate(self._stages):
-            weighted, self._states[index] = self._lfilter(b, a, weighted, zi=self._states[index])
-        joined = np.concatenate((self._rest, weighted))
+        joined = np.concatenate((self._rest, self._weighting.push(samples)))
         whole = joined.size - joined.size % self._step_samples
         self._step_powers.append(np.square(joined[:whole]).reshape(-1, self._step_samples).mean(axis=1))
         self._rest = joined[whole:]
