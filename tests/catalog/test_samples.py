@@ -190,3 +190,25 @@ async def test_audio_that_is_deleted_while_it_is_asked_for_is_not_found(catalog,
     assert (error.code, error.resource) == (grpc.StatusCode.NOT_FOUND, kept.name)
     error = await refused(catalog.GetReference(pb.GetReferenceRequest(profile=profile)))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "SAMPLE_NOT_FOUND")
+
+
+async def test_a_file_that_ends_early_is_taken_and_told(catalog, profile, upload, voice):
+    whole = voice(6)
+    kept = await upload(catalog, profile, whole[: len(whole) // 2])
+    assert "CUT_SHORT" in [finding.reason for finding in kept.quality.findings]
+    kept = await upload(catalog, profile, whole)
+    assert "CUT_SHORT" not in [finding.reason for finding in kept.quality.findings]
+
+
+async def test_joined_files_are_one_sample(catalog, profile, upload, voice):
+    parts = [voice(4, container="OGG", subtype="OPUS", sample_rate_hz=48_000), voice(5, container="OGG", subtype="VORBIS")]
+    kept = await upload(catalog, profile, b"".join(parts))
+    assert kept.duration.ToMilliseconds() == pytest.approx(9_000, abs=100)
+
+
+async def test_channels_with_opposite_poles_are_heard(catalog, profile, upload, voice):
+    mono, rate_hz = soundfile.read(io.BytesIO(voice(4)))
+    file = io.BytesIO()
+    soundfile.write(file, np.stack([mono, -mono], axis=1), rate_hz, format="WAV")
+    kept = await upload(catalog, profile, file.getvalue())
+    assert kept.quality.speech_ratio > 0.5

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_sound.pcm import SampleJoiner, downmix, from_s16le, to_s16le
+from voicebox_sound.pcm import SampleJoiner, from_s16le, to_s16le
 
 
 def test_every_16_bit_value_survives() -> None:
@@ -30,9 +30,3 @@ def test_joined_pieces_are_whole_frames_and_lose_nothing(data: bytes, cuts: list
     assert all(len(piece) % frame_bytes == 0 for piece in out)
     assert b"".join(out) + joiner.rest == data
     assert len(joiner.rest) < frame_bytes
-
-
-def test_channels_are_mixed_by_their_mean() -> None:
-    stereo = np.array([[0.5, -0.5], [1.0, 0.0]], np.float32)
-    assert downmix(stereo).tolist() == [0.0, 0.5]
-    assert downmix(stereo[:, :1]).tolist() == [0.5, 1.0]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from voicebox_kit.errors import InvalidField, Unavailable
 from voicebox_sound.decoder import Decoder
+from voicebox_sound.downmix import Downmixer
 from voicebox_sound.errors import AudioError, DecoderUnavailable, Reason
 from voicebox_sound.limits import Limits
-from voicebox_sound.pcm import Frames, SampleJoiner, downmix, from_s16le
+from voicebox_sound.pcm import Frames, SampleJoiner, from_s16le
 from voicebox_sound.resample import Resampler
 
 from .engine import SAMPLE_RATE_HZ, Samples
@@ -52,6 +53,7 @@ async def _converted(blocks: AsyncIterator[bytes], pcm: Pcm, limits: Limits, *, 
     frame_bytes = 2 * pcm.channel_count
     joiner = SampleJoiner(frame_bytes)
     resampler = Resampler(pcm.sample_rate_hz, SAMPLE_RATE_HZ, pcm.channel_count if separate else None)
+    downmixer = Downmixer()
     frames = 0
     async for block in blocks:
         for start in range(0, len(block), PIECE_BYTES):
@@ -59,7 +61,7 @@ async def _converted(blocks: AsyncIterator[bytes], pcm: Pcm, limits: Limits, *, 
             frames += len(piece) // frame_bytes
             _check_length(frames, pcm, limits)
             sound = from_s16le(piece).reshape(-1, pcm.channel_count)
-            yield resampler.push(sound if separate else downmix(sound))
+            yield resampler.push(sound if separate else downmixer.push(sound))
     if not frames:
         raise AudioError(Reason.AUDIO_EMPTY, "There is no audio.")
     yield resampler.finish()

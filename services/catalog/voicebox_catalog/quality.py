@@ -73,6 +73,8 @@ class Measures:
     speech_ratio: float
     loudness_lufs: float
     high_band_db: float
+    cut_short: bool = False
+    """Whether the file ended before its header says."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -182,6 +184,9 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
     if measures.seconds > LONG_SECONDS:
         sentence = "It is longer than a voice is made from: cut it into utterances (segment), or trim it to its best part."
         yield Finding("TOO_LONG", Verdict.WARN, sentence)
+    if measures.cut_short:
+        sentence = "The file ends before its header says: what is there is used. Copy or export it again to have all of it."
+        yield Finding("CUT_SHORT", Verdict.WARN, sentence)
     speech = _least(measures.speech_ratio, limits.speech)
     if speech is Verdict.REJECT:
         yield Finding("NO_SPEECH", speech, "No speech is heard in it: check the microphone, and that this is the right file.")

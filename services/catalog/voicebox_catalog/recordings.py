@@ -5,7 +5,7 @@ import math
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -84,11 +84,12 @@ class Recordings:
         """
         async with self._places:
             with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
-                work = await asyncio.to_thread(_Normalizing, spool, trim)  # the first one imports for a second
+                work = _Normalizing(spool, trim)
                 source = await self._decode(blob, None, work.push)
                 copied = await asyncio.to_thread(work.finish)
                 copy = await self._blobs.put("samples", _flac(spool, copied.gain, copied.count), COPY_LIMITS.max_bytes)
-                return Recording(source, work.duration_us, work.level_dbfs, copied.measures, copy, copied.count)
+                measures = replace(copied.measures, cut_short=source.cut_short)
+                return Recording(source, work.duration_us, work.level_dbfs, measures, copy, copied.count)
 
     async def cut(self, blob: str, sample_rate_hz: int, trim: Trim, min_seconds: float, max_seconds: float) -> list[Blob]:
         """The used part of a recording, cut at its pauses: each utterance a mono FLAC file at the original's rate, in order.

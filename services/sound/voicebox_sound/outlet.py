@@ -6,9 +6,10 @@ import socket
 import numpy as np
 
 from voicebox_sound import wire
+from voicebox_sound.downmix import Downmixer
 from voicebox_sound.errors import AudioError, Reason
 from voicebox_sound.limits import Limits
-from voicebox_sound.pcm import Frames, Samples, downmix
+from voicebox_sound.pcm import Frames, Samples
 from voicebox_sound.reading import Piece, Reading
 from voicebox_sound.resample import Resampler
 
@@ -31,6 +32,7 @@ class Outlet:
         self._sample_rate_hz = sample_rate_hz
         self._limits = limits
         self._separate = separate
+        self._downmixer = Downmixer()
         self._channel_count: int | None = None
         self._resampler: Resampler | None = None
         self._held: list[Samples | Frames] = []
@@ -56,7 +58,7 @@ class Outlet:
         self._samples += len(piece.frames)
         if self._seconds > self._limits.max_seconds:
             raise AudioError(Reason.AUDIO_TOO_LONG, f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed.")
-        sound = piece.frames if self._separate else downmix(piece.frames)
+        sound = piece.frames if self._separate else self._downmixer.push(piece.frames)
         self._held.append(sound)
         self._held_samples += sound.size
         if self._held_samples >= _BLOCK_SAMPLES:

@@ -22,11 +22,6 @@ def from_s16le(data: bytes) -> Samples:
     return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(_FULL_SCALE)
 
 
-def downmix(frames: Frames) -> Samples:
-    """The channels as one: their mean."""
-    return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
-
-
 class SampleJoiner:
     """Cuts a byte stream into whole frames: what ends in the middle of one waits for the next piece."""
 

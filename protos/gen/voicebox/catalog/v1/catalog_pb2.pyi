@@ -810,7 +810,7 @@ class QualityFinding(google.protobuf.message.Message):
     VERDICT_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
     reason: builtins.str
-    """A stable word: TOO_SHORT, TOO_LONG, NOISY, CLIPPED, TOO_QUIET, MOSTLY_SILENCE, NO_SPEECH, NARROW_BAND, TRANSCRIPT_DIFFERS."""
+    """A stable word: TOO_SHORT, TOO_LONG, NOISY, CLIPPED, TOO_QUIET, MOSTLY_SILENCE, NO_SPEECH, NARROW_BAND, TRANSCRIPT_DIFFERS, CUT_SHORT."""
     verdict: global___QualityReport.Verdict.ValueType
     """Whether it is why the verdict is WARN or REJECT."""
     message: builtins.str
