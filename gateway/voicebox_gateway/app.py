@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from voicebox_kit.server import Endpoint, Serving
 
-from . import config, process
+from . import config, process, reflection
 from .admin import Admin
 from .settings import read
 
@@ -27,9 +27,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     settings = read(env)
     described = as_file(files("voicebox") / "descriptors.binpb")
     with TemporaryDirectory(prefix="voicebox-", dir=_short_folder()) as folder, described as descriptors:
-        admin = Admin(Path(folder, "admin.sock"), settings.admin_address)
-        path = config.write(Path(folder), config.render(settings, descriptors, admin.socket))
-        async with process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy:
+        admin, described_at = Admin(Path(folder, "admin.sock"), settings.admin_address), Path(folder, "grpc.sock")
+        path = config.write(Path(folder), config.render(settings, descriptors, admin.socket, described_at))
+        async with (
+            reflection.serving(described_at, descriptors.read_bytes()),
+            process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy,
+        ):
             address = await admin.listen_address()
             log.info("gateway serves on %s", address)
             yield Serving("gateway", (Endpoint("gateway", address),), hints(address, is_tls=settings.tls is not None), envoy.ended)

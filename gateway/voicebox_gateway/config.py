@@ -20,8 +20,11 @@ UTF8_ESCAPES = (
 """A URL in RE2 whose escaped bytes are UTF-8 (RFC 3629, 4)."""
 
 
-def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
-    """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no admin address is set."""
+def render(settings: Settings, descriptors: Path, admin_socket: Path, reflection_socket: Path = Path("grpc.sock")) -> str:
+    """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no admin address is set.
+
+    At `reflection_socket` the gateway itself tells which services there are.
+    """
     admin = socket_address(settings.admin_address) if settings.admin_address else {"pipe": {"path": str(admin_socket), "mode": 0o600}}
     values = {
         "admin": admin,
@@ -29,6 +32,7 @@ def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
         "tts": socket_address(settings.tts_address),
         "asr": socket_address(settings.asr_address),
         "catalog": socket_address(settings.catalog_address),
+        "reflection": {"pipe": {"path": str(reflection_socket)}},
         "web": socket_address(settings.web_address),
         "descriptors": str(descriptors),
         "cors_origins": origins_regex(settings.cors_origins),
