@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import client_secrets, documents, models, realtime, voices
+from . import client_secrets, documents, models, realtime, scalar, voices
 from .refusals import Refusal
 from .services import Services
 
@@ -38,7 +38,10 @@ def app(services: Services, max_sessions: int) -> Starlette:
             Route("/v1/realtime/sessions", client_secrets.create_beta, methods=["POST"]),
             Route("/v1/realtime/transcription_sessions", client_secrets.create_beta, methods=["POST"]),
             Route("/openapi.json", documents.openapi_json),
-            Route("/docs", documents.docs),
+            Route("/docs", scalar.docs),
+            Route("/docs/start.js", scalar.start),
+            Route(f"/docs/{scalar.BUNDLE}", scalar.bundle),
+            Route("/docs/plain", documents.plain),
             WebSocketRoute("/v1/realtime", realtime.converse),
             Route("/v1/realtime", _needs_upgrade),
         ],
