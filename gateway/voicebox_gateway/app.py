@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from voicebox_kit.server import Endpoint, Serving
 
-from . import config, process
+from . import config, process, reflection
 from .admin import Admin
 from .settings import read
 
@@ -27,12 +27,15 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     settings = read(env)
     described = as_file(files("voicebox") / "descriptors.binpb")
     with TemporaryDirectory(prefix="voicebox-", dir=_short_folder()) as folder, described as descriptors:
-        admin = Admin(Path(folder, "admin.sock"), settings.admin_address)
-        path = config.write(Path(folder), config.render(settings, descriptors, admin.socket))
-        async with process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy:
+        admin, described_at = Admin(Path(folder, "admin.sock"), settings.admin_address), Path(folder, "grpc.sock")
+        path = config.write(Path(folder), config.render(settings, descriptors, admin.socket, described_at))
+        async with (
+            reflection.serving(described_at, descriptors.read_bytes()),
+            process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy,
+        ):
             address = await admin.listen_address()
             log.info("gateway serves on %s", address)
-            yield Serving("gateway", (Endpoint("gateway", address),), hints(address), envoy.ended)
+            yield Serving("gateway", (Endpoint("gateway", address),), hints(address, is_tls=settings.tls is not None), envoy.ended)
         log.info("gateway stopped")
 
 
@@ -42,10 +45,11 @@ def _short_folder() -> str:
     return usual if len(usual.encode()) <= MOST_FOLDER_BYTES else "/tmp"  # noqa: S108  # a folder of our own is made in it
 
 
-def hints(address: str) -> tuple[str, ...]:
+def hints(address: str, *, is_tls: bool) -> tuple[str, ...]:
     """Three commands to try: what serves, speech to a file, and the file back to text."""
+    url = f"{'https' if is_tls else 'http'}://{address}"
     return (
-        f"curl http://{address}/healthz",
-        f"curl -G http://{address}/v1/speech:play --data-urlencode 'text=Hello from voicebox.' -o hello.wav",
-        f"curl http://{address}/v1/speech:recognizeUpload --data-binary @hello.wav",
+        f"curl {url}/healthz",
+        f"curl -G {url}/v1/speech:play --data-urlencode 'text=Hello from voicebox.' -o hello.wav",
+        f"curl {url}/v1/speech:recognizeUpload --data-binary @hello.wav",
     )

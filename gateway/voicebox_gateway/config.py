@@ -10,9 +10,21 @@ from typing import Any
 from . import replies
 from .settings import Settings
 
+_REST = "%[89ABab][0-9A-Fa-f]"
+UTF8_ESCAPES = (
+    "([^%]|%[0-7]?([^0-9A-Fa-f89]|$)|%[0-7][0-9A-Fa-f]"
+    f"|%[Cc][2-9A-Fa-f]{_REST}|%[Dd][0-9A-Fa-f]{_REST}"
+    f"|%[Ee]([1-9A-Ca-cE-Fe-f]{_REST}|0%[ABab][0-9A-Fa-f]|[Dd]%[89][0-9A-Fa-f]){_REST}"
+    f"|%[Ff]([1-3]{_REST}|0%(9|[ABab])[0-9A-Fa-f]|4%8[0-9A-Fa-f]){_REST}{_REST})*"
+)
+"""A URL in RE2 whose escaped bytes are UTF-8 (RFC 3629, 4)."""
 
-def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
-    """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no admin address is set."""
+
+def render(settings: Settings, descriptors: Path, admin_socket: Path, reflection_socket: Path = Path("grpc.sock")) -> str:
+    """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no admin address is set.
+
+    At `reflection_socket` the gateway itself tells which services there are.
+    """
     admin = socket_address(settings.admin_address) if settings.admin_address else {"pipe": {"path": str(admin_socket), "mode": 0o600}}
     values = {
         "admin": admin,
@@ -20,6 +32,7 @@ def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
         "tts": socket_address(settings.tts_address),
         "asr": socket_address(settings.asr_address),
         "catalog": socket_address(settings.catalog_address),
+        "reflection": {"pipe": {"path": str(reflection_socket)}},
         "web": socket_address(settings.web_address),
         "descriptors": str(descriptors),
         "cors_origins": origins_regex(settings.cors_origins),
@@ -28,6 +41,8 @@ def render(settings: Settings, descriptors: Path, admin_socket: Path) -> str:
         "max_response_bytes": settings.max_response_bytes,
         "max_connections": settings.max_connections,
         "max_streams": settings.max_streams,
+        "utf8_escapes": UTF8_ESCAPES,
+        "welcome": replies.WELCOME,
         "health_ms": round(1000 * settings.health_seconds),
     }
     durations = {

@@ -16,7 +16,9 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 DOMAIN = "voicebox"
 TYPE_PREFIX = "type.googleapis.com/google.rpc."
 # What Envoy knows of the request; it writes null where it knows nothing, which omit_empty_values leaves out.
-METADATA = {"request_id": "%REQ(X-REQUEST-ID):128%", "service": "%UPSTREAM_CLUSTER%", "cause": "%RESPONSE_CODE_DETAILS%"}
+METADATA = {"request_id": "%REQ(X-REQUEST-ID):128%", "service": "%UPSTREAM_CLUSTER%"}
+WELCOME = '{"name":"voicebox","docs":"/docs","openapi":"/openapi.json","health":"/healthz","openai":"/v1"}\n'
+"""What `/` says to programs; browsers are sent to `/docs`."""
 OPENAI_PATHS = "/v1/(audio|models|realtime)([/?].*)?"
 AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
 
@@ -58,9 +60,9 @@ def local_reply_config(max_request_bytes: int) -> dict[str, Any]:
     refused = Reply(400, code_pb2.INVALID_ARGUMENT, "BAD_REQUEST", "The request is refused. %LOCAL_REPLY_BODY%")
     return {
         "mappers": [
-            # The health report is no error.
+            # The health report and the welcome are no errors.
             {
-                "filter": _header(":path", safe_regex={"regex": "/healthz([?].*)?"}),
+                "filter": _header(":path", safe_regex={"regex": "/(healthz?/?)?([?].*)?"}),
                 "body_format_override": {**AS_IT_IS, "content_type": "application/json"},
             },
             *(_grpc_mapper(reply) for reply in replies),
@@ -85,7 +87,8 @@ def status(reply: Reply) -> status_pb2.Status:
 
 
 def _json(reply: Reply) -> dict[str, Any]:
-    details: list[dict[str, Any]] = [{"@type": TYPE_PREFIX + "ErrorInfo", "reason": reply.reason, "domain": DOMAIN, "metadata": METADATA}]
+    metadata = METADATA if reply.http_status != 404 else {"request_id": METADATA["request_id"]}  # nobody's path is no service's
+    details: list[dict[str, Any]] = [{"@type": TYPE_PREFIX + "ErrorInfo", "reason": reply.reason, "domain": DOMAIN, "metadata": metadata}]
     if reply.retry_seconds:
         details.append({"@type": TYPE_PREFIX + "RetryInfo", "retryDelay": f"{reply.retry_seconds}s"})
     return {"omit_empty_values": True, "json_format": {"code": reply.code, "message": reply.sentence, "details": details}}

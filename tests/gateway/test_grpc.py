@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_status import rpc_status
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
@@ -76,9 +76,48 @@ async def test_the_catalogs_health_and_reflection_are_there_too(gateway):
     assert "voicebox.catalog.v1.CatalogService" in await reflected(gateway.channel, (("x-voicebox-service", "catalog"),))
 
 
-async def reflected(channel, metadata):
+EVERY_SERVICE = {
+    "voicebox.tts.v1.TextToSpeechService",
+    "voicebox.asr.v1.SpeechToTextService",
+    "voicebox.catalog.v1.CatalogService",
+    "voicebox.models.v1.ModelService",
+    "nvidia.riva.asr.RivaSpeechRecognition",
+    "nvidia.riva.tts.RivaSpeechSynthesis",
+    "google.cloud.speech.v2.Speech",
+    "google.cloud.texttospeech.v1.TextToSpeech",
+    "google.longrunning.Operations",
+    "grpc.health.v1.Health",
+}
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_tools_see_every_service_without_metadata(gateway, fakes, version):
+    for fake in (fakes.tts, fakes.asr, fakes.catalog):
+        await fake.server.stop(0)  # what there is does not depend on what runs
+    assert set(await reflected(gateway.channel, (), version)) >= EVERY_SERVICE
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.parametrize("symbol", [*sorted(EVERY_SERVICE), "voicebox.tts.v1.TextToSpeechService.Synthesize", "voicebox.asr.v1.Word"])
+async def test_tools_are_told_what_a_service_is(gateway, version, symbol):
+    call = reflection_call(gateway.channel, version)
+    await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
+    answer = await call.read()
+    await call.done_writing()
+    assert answer.file_descriptor_response.file_descriptor_proto
+
+
+def reflection_call(channel, version="v1alpha", metadata=()):
+    return channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )(metadata=metadata)
+
+
+async def reflected(channel, metadata, version="v1alpha"):
     """What grpcurl's `list` shows."""
-    call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(metadata=metadata)
+    call = reflection_call(channel, version, metadata)
     await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
     answer = await call.read()
     await call.done_writing()

@@ -124,7 +124,7 @@ async def test_an_error_after_the_first_chunk_breaks_the_answer_off(gateway, pat
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code", "reason"),
     [
-        ("GET", "/", None, 404, 5, "UNKNOWN_PATH"),
+        ("GET", "/nothing", None, 404, 5, "UNKNOWN_PATH"),
         ("GET", "/v1/nothing", None, 404, 5, "UNKNOWN_PATH"),
         ("PUT", "/v1/voices", None, 404, 5, "UNKNOWN_PATH"),
         ("GET", "/v1/voices?colour=blue", None, 400, 3, "BAD_REQUEST"),

@@ -47,13 +47,6 @@ async def test_play_by_get_takes_the_longest_text(gateway, fakes):
     assert fakes.seen.metadata["x-envoy-original-path"] == "/v1/speech:play"
 
 
-@pytest.mark.parametrize("path", ["/v1/voices", "/v1/speech:play?text=hello", "/v1/profiles/ann/samples/1:audio"])
-async def test_head_is_refused_before_anything_is_made(gateway, fakes, path):
-    answer = await gateway.http.head(path)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
-    assert fakes.seen.request is None
-
-
 async def test_events_are_one_json_object_per_line(gateway, fakes):
     async with gateway.http.stream("POST", "/v1/speech:stream", json={"text": "waits"}) as answer:
         lines = answer.aiter_lines()

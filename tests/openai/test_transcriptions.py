@@ -94,11 +94,7 @@ def test_a_chunking_strategy_is_taken(sdk, speech, strategy):
 @pytest.mark.parametrize(
     ("given", "param"),
     [
-        ({"prompt": "A market."}, "prompt"),
-        ({"temperature": 0.7}, "temperature"),
         ({"language": "de"}, "language"),
-        ({"include": ["logprobs"]}, "include"),
-        ({"chunking_strategy": {"type": "server_vad", "threshold": 0.5}}, "chunking_strategy"),
         ({"response_format": "diarized_json"}, "response_format"),
         ({"timestamp_granularities": ["word"]}, "timestamp_granularities"),
     ],

@@ -33,12 +33,12 @@ def operations(document):
 
 
 def test_every_http_rule_is_described(document):
-    """As many operations as the protos have bindings, and the three that web answers."""
+    """As many operations as the protos have bindings, and the six that web answers."""
     described = descriptor_pb2.FileDescriptorSet.FromString((files("voicebox") / "descriptors.binpb").read_bytes())
     rules = [m.options.Extensions[annotations_pb2.http] for f in described.file for s in f.service for m in s.method]
     bindings = sum(1 + len(rule.additional_bindings) for rule in rules if rule.WhichOneof("pattern"))
     assert bindings > 50
-    assert len(operations(document)) == bindings + 3
+    assert len(operations(document)) == bindings + 6
 
 
 def test_everything_has_a_comment_and_a_name_of_its_own(document):
@@ -65,8 +65,8 @@ def test_types_are_those_of_proto_json(document):
     assert "AUDIO_ENCODING_WAV" in schemas["tts.AudioEncoding"]["enum"]
 
 
-def test_the_page_names_every_operation_and_loads_nothing(document, http):
-    answer = http.get("/docs")
+def test_the_plain_page_names_every_operation_and_loads_nothing(document, http):
+    answer = http.get("/docs/plain")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     for _, path, operation in operations(document):
         assert f'id="{operation["operationId"]}"' in answer.text

@@ -12,12 +12,12 @@ from .settings import read
 
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
-    """Serve what the gateway sends here, as a client of tts and asr, which may start before or after it.
+    """Serve what the gateway sends here, as a client of tts, asr and catalog, which may start before or after it.
 
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
-    async with connected(settings.tts_address, settings.asr_address) as services:
+    async with connected(settings.tts_address, settings.asr_address, settings.catalog_address) as services:
         app = routes.app(services, settings.max_sessions)
         async with server.serving("web", app, settings.address, settings.grace_seconds) as serving:
             yield serving

@@ -19,8 +19,8 @@ async def openapi_json(_request: Request) -> Response:
     return _json()
 
 
-async def docs(_request: Request) -> Response:
-    """GET /docs."""
+async def plain(_request: Request) -> Response:
+    """GET /docs/plain."""
     return _html()
 
 
@@ -32,7 +32,7 @@ def _json() -> Response:
 
 @cache
 def _html() -> Response:
-    return HTMLResponse(page.render(_document()))
+    return HTMLResponse(page.render(_document()), headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
 
 def _document() -> Json:

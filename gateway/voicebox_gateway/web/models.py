@@ -4,19 +4,17 @@ https://platform.openai.com/docs/api-reference/models
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 
 import grpc
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from voicebox.models.v1 import models_pb2
+from voicebox_kit import openai_names
 
 from .refusals import Refusal, of_rpc
 from .services import Metadata, Services, metadata
 
-ALIASES = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-realtime")
-OPENAI_MODEL = re.compile(r"whisper-1|tts-1(-hd)?|gpt-[a-z0-9.-]+")
 OWNER, ALIAS_OWNER = "voicebox", "openai"
 LIST_SECONDS = 10.0
 
@@ -25,7 +23,7 @@ Entry = Mapping[str, str | int]
 
 def own_name(model: str) -> str:
     """The `{engine}/{model}` that a client names; empty, which is the default model, for OpenAI's names."""
-    return "" if OPENAI_MODEL.fullmatch(model) else model.removeprefix("models/")
+    return "" if openai_names.is_openai(model) else model.removeprefix("models/")
 
 
 async def list_models(request: Request) -> JSONResponse:
@@ -35,6 +33,15 @@ async def list_models(request: Request) -> JSONResponse:
     except grpc.aio.AioRpcError as error:
         return of_rpc(error).response()
     return JSONResponse({"object": "list", "data": entries})
+
+
+async def list_audio_models(request: Request) -> JSONResponse:
+    """GET /v1/audio/models, as Open WebUI and others ask: the same, also under `models`."""
+    try:
+        entries = await _entries(request.app.state.services, metadata(request.headers))
+    except grpc.aio.AioRpcError as error:
+        return of_rpc(error).response()
+    return JSONResponse({"object": "list", "data": entries, "models": [{**entry, "name": entry["id"]} for entry in entries]})
 
 
 async def get_model(request: Request) -> JSONResponse:
@@ -47,6 +54,8 @@ async def get_model(request: Request) -> JSONResponse:
     for entry in entries:
         if entry["id"] == asked:
             return JSONResponse(entry)
+    if openai_names.is_openai(asked):
+        return JSONResponse(_entry(asked, ALIAS_OWNER))
     return Refusal(404, f"The model {asked[:100]!r} does not exist.", "model_not_found", "model").response()
 
 
@@ -54,7 +63,7 @@ async def _entries(services: Services, caller: Metadata) -> list[Entry]:
     asks = [stub.ListModels(models_pb2.ListModelsRequest(), timeout=LIST_SECONDS, metadata=caller) for stub in services.models]
     lists = await asyncio.gather(*asks)
     own = [_entry(model.name.removeprefix("models/"), OWNER) for each in lists for model in each.models]
-    return own + [_entry(alias, ALIAS_OWNER) for alias in ALIASES]
+    return own + [_entry(alias, ALIAS_OWNER) for alias in openai_names.ALIASES]
 
 
 def _entry(name: str, owner: str) -> Entry:

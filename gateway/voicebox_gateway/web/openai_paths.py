@@ -40,6 +40,30 @@ SCHEMAS: dict[str, Json] = {
             "owned_by": {"type": "string"},
         },
     },
+    "OpenAiVoices": {
+        "type": "object",
+        "required": ["voices"],
+        "properties": {
+            "voices": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["id", "name"],
+                    "properties": {
+                        "id": {"type": "string", "examples": ["flite/slt", "profiles/ann", "alloy"]},
+                        "name": {"type": "string"},
+                        "owned_by": {"type": "string", "enum": ["voicebox", "profile", "openai"]},
+                        "languages": {"type": "array", "items": {"type": "string"}},
+                    },
+                },
+            }
+        },
+    },
+    "OpenAiClientSecret": {
+        "type": "object",
+        "required": ["value", "expires_at", "session"],
+        "properties": {"value": {"type": "string"}, "expires_at": {"type": "integer"}, "session": {"type": "object"}},
+    },
     "OpenAiModels": {
         "type": "object",
         "required": ["object", "data"],
@@ -62,7 +86,9 @@ SPEECH: Json = {
         "voice": {"type": "string", "description": "A built-in voice, a profile's name, or one of OpenAI's voices."},
         "response_format": {"type": "string", "enum": ["mp3", "opus", "aac", "flac", "wav", "pcm"], "default": "mp3"},
         "speed": {"type": "number", "minimum": 0.25, "maximum": 4},
-        "instructions": {"type": "string", "description": "How to speak; an error where the engine follows none."},
+        "instructions": {"type": "string", "description": "How to speak; ignored, and named so, where the engine follows none."},
+        "language": {"type": "string", "description": "The language of the text: a BCP 47 tag or its name in English."},
+        "sample_rate": {"type": "integer", "minimum": 8000, "maximum": 48000, "description": "Default: 24000 for pcm, wav and flac."},
         "stream_format": {"type": "string", "enum": ["audio", "sse"], "default": "audio"},
     },
 }
@@ -107,8 +133,44 @@ REALTIME: Json = {
     "responses": {"101": {"description": "The WebSocket is open."}, "default": ERROR},
 }
 
+CLIENT_SECRET: Json = {
+    "operationId": "CreateClientSecret",
+    "tags": [TAG["name"]],
+    "summary": "Makes a short-lived key with a Realtime session's settings",
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "expires_after": {
+                            "type": "object",
+                            "properties": {
+                                "anchor": {"const": "created_at"},
+                                "seconds": {"type": "integer", "minimum": 10, "maximum": 7200, "default": 600},
+                            },
+                        },
+                        "session": {"type": "object", "description": "As in session.update."},
+                    },
+                }
+            }
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "The key, when it expires, and the session that it opens.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAiClientSecret"}}},
+        },
+        "default": ERROR,
+    },
+}
+
 OTHERS: dict[str, Json] = {
     "/v1/models": _get("ListOpenAiModels", "Lists the models, and OpenAI's names for the default ones", "OpenAiModels", []),
     "/v1/models/{model}": _get("GetOpenAiModel", "Tells of one model", "OpenAiModel", [MODEL_PARAMETER]),
+    "/v1/audio/models": _get("ListOpenAiAudioModels", "Lists the models, as other servers do", "OpenAiModels", []),
+    "/v1/audio/voices": _get("ListOpenAiVoices", "Lists voices, profiles, and OpenAI's names for voices", "OpenAiVoices", []),
     "/v1/realtime": {"get": REALTIME},
+    "/v1/realtime/client_secrets": {"post": CLIENT_SECRET},
 }

@@ -11,7 +11,7 @@ from typing import Any
 from google.api import annotations_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet
 
-from . import openai_paths
+from . import openai_paths, openapi_examples
 from .contract import Contract, Message, Method
 from .schemas import HTTP_BODY, WELL_KNOWN, Json, Schemas, is_required
 
@@ -19,6 +19,9 @@ DESCRIPTION = (
     "Speech synthesis, speech recognition, profiles and history. JSON is proto JSON: an unset field is left out, 64-bit integers are "
     "strings, bytes are base64. OpenAI's own paths are here, too. What streams in both directions is gRPC, and not described here."
 )
+TAGS = ("TextToSpeechService", "SpeechToTextService", openai_paths.TAG["name"], "CatalogService", "ModelService")
+"""Whoever looks at the page for the first time wants to speak and to hear."""
+
 VARIABLE = re.compile(r"\{([a-z_.]+)(?:=([^}]*))?\}")
 MODEL_WILDCARD = ("models/**", "models/{engine}/{model}")
 STREAM_NOTE = "A stream: one JSON object per line, each with the next event."
@@ -47,7 +50,9 @@ def document(descriptors: FileDescriptorSet, version: str) -> Json:
     for path, operations in openai_paths.OTHERS.items():
         paths[path] = operations
     used = {tag for operations in paths.values() for operation in operations.values() for tag in operation["tags"]}
-    tags = [{"name": name, "description": comment} for name, comment in contract.services.items() if name in used]
+    told = {**contract.services, openai_paths.TAG["name"]: openai_paths.TAG["description"]}
+    tags = [{"name": name, "description": told[name]} for name in sorted(used, key=TAGS.index)]
+    ordered = sorted(paths.items(), key=lambda item: (min(TAGS.index(each["tags"][0]) for each in item[1].values()), item[0]))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,10 +62,14 @@ def document(descriptors: FileDescriptorSet, version: str) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [*tags, openai_paths.TAG],
-        "paths": dict(sorted(paths.items())),
+        "tags": tags,
+        "paths": {path: _with_examples(path, operations) for path, operations in ordered},
         "components": {"schemas": dict(sorted({**schemas.made, **openai_paths.SCHEMAS, "Status": STATUS}.items()))},
     }
+
+
+def _with_examples(path: str, operations: Json) -> Json:
+    return {verb: openapi_examples.with_example(verb, path, operation) for verb, operation in operations.items()}
 
 
 STATUS: Json = {

@@ -1,4 +1,7 @@
-"""The OpenAPI document as a page of plain HTML, which needs no script and nothing from elsewhere."""
+"""The OpenAPI document as a page of plain HTML, which needs no script and nothing from elsewhere.
+
+Links lead into the closed details, not to them: a browser then opens them.
+"""
 
 import json
 import re
@@ -10,6 +13,7 @@ from .schemas import Json
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+pre { overflow-x: auto; padding: .5rem; background: color-mix(in srgb, currentColor 8%, transparent) }
 code, pre { font: 14px/1.5 ui-monospace, monospace }
 summary { cursor: pointer; padding: .2rem 0 }
 details > :not(summary) { margin-left: 1.5rem }
@@ -23,10 +27,12 @@ def render(document: Json) -> str:
     """The page: operations by their tag, then the schemas."""
     info = document["info"]
     title = f"{escape(info['title'])} {escape(info['version'])}"
-    body = [f'<h1>{title}</h1><p>{_prose(info["description"])} <a href="openapi.json">openapi.json</a></p>']
+    index = " · ".join(f'<a href="#{each}">{each}</a>' for each in (*(escape(tag["name"]) for tag in document["tags"]), "Schemas"))
+    body = [f'<h1>{title}</h1><p>{_prose(info["description"])} <a href="/openapi.json">openapi.json</a></p><p>{index}</p>']
     for tag in document["tags"]:
-        body += [f"<h2>{escape(tag['name'])}</h2><p>{_prose(tag['description'])}</p>", *_operations(document, tag["name"])]
-    body += ["<h2>Schemas</h2>", *(_schema(name, schema) for name, schema in document["components"]["schemas"].items())]
+        name = escape(tag["name"])
+        body += [f'<h2 id="{name}">{name}</h2><p>{_prose(tag["description"])}</p>', *_operations(document, tag["name"])]
+    body += ['<h2 id="Schemas">Schemas</h2>', *(_schema(name, schema) for name, schema in document["components"]["schemas"].items())]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>'
 
@@ -40,7 +46,8 @@ def _operations(document: Json, tag: str) -> Iterator[str]:
 
 def _operation(verb: str, path: str, operation: Json) -> str:
     heading = f'<span class="verb">{verb.upper()}</span><code>{escape(path)}</code> {_prose(operation["summary"])}'
-    parts = [f"<p>{_prose(operation.get('description', ''))}</p>"]
+    parts = [f'<p id="{operation["operationId"]}">{_prose(operation.get("description", ""))}</p>']
+    parts += [f"<pre>{escape(sample['source'])}</pre>" for sample in operation.get("x-codeSamples", ())]
     rows = [
         _row(each["name"], f"{each['in']}, {_kind(each['schema'])}", each.get("description", ""), is_required=each.get("required", False))
         for each in operation.get("parameters", ())
@@ -52,12 +59,13 @@ def _operation(verb: str, path: str, operation: Json) -> str:
     for status, answer in operation["responses"].items():
         kinds = ", ".join(f"{escape(kind)}: {_kind(content['schema'])}" for kind, content in answer.get("content", {}).items())
         parts.append(f"<p>{escape(status)}: {_prose(answer['description'])} {kinds}</p>")
-    return f'<details id="{operation["operationId"]}"><summary>{heading}</summary>{"".join(parts)}</details>'
+    return f"<details><summary>{heading}</summary>{''.join(parts)}</details>"
 
 
 def _schema(name: str, schema: Json) -> str:
     told = _prose(schema.get("description", ""))
-    return f'<details id="{escape(name)}"><summary><code>{escape(name)}</code></summary><p>{told}</p>{_properties(schema)}</details>'
+    summary = f"<summary><code>{escape(name)}</code></summary>"
+    return f'<details>{summary}<p id="{escape(name)}">{told}</p>{_properties(schema)}</details>'
 
 
 def _properties(schema: Json) -> str:

@@ -4,13 +4,26 @@ import asyncio
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import documents, models, realtime
+from . import client_secrets, documents, models, realtime, scalar, voices
 from .refusals import Refusal
 from .services import Services
+
+
+class WithoutSlash:
+    """A slash at the end of a path means nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        await self._app({**scope, "path": path.rstrip("/") or "/"} if path.endswith("/") else scope, receive, send)
 
 
 def app(services: Services, max_sessions: int) -> Starlette:
@@ -19,11 +32,20 @@ def app(services: Services, max_sessions: int) -> Starlette:
         routes=[
             Route("/v1/models", models.list_models),
             Route("/v1/models/{model:path}", models.get_model),
+            Route("/v1/audio/models", models.list_audio_models),
+            Route("/v1/audio/voices", voices.list_voices),
+            Route("/v1/realtime/client_secrets", client_secrets.create, methods=["POST"]),
+            Route("/v1/realtime/sessions", client_secrets.create_beta, methods=["POST"]),
+            Route("/v1/realtime/transcription_sessions", client_secrets.create_beta, methods=["POST"]),
             Route("/openapi.json", documents.openapi_json),
-            Route("/docs", documents.docs),
+            Route("/docs", scalar.docs),
+            Route("/docs/start.js", scalar.start),
+            Route(f"/docs/{scalar.BUNDLE}", scalar.bundle),
+            Route("/docs/plain", documents.plain),
             WebSocketRoute("/v1/realtime", realtime.converse),
             Route("/v1/realtime", _needs_upgrade),
         ],
+        middleware=[Middleware(WithoutSlash)],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
     built.state.services = services

@@ -7,8 +7,10 @@ from typing import cast
 
 import grpc
 from voicebox.asr.v1 import asr_pb2_grpc
+from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
+from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_kit import principal, request_id
 from voicebox_kit.server import OPTIONS
 
@@ -17,23 +19,28 @@ Metadata = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Services:
-    """Stubs of tts and asr."""
+    """Stubs of tts, asr and catalog."""
 
     speech: "openai_pb2_grpc.OpenAiSpeechServiceAsyncStub"  # it stands in the stubs for types alone
     recognition: "asr_pb2_grpc.SpeechToTextServiceAsyncStub"
+    voices: "tts_pb2_grpc.TextToSpeechServiceAsyncStub"
+    profiles: "catalog_pb2_grpc.CatalogServiceAsyncStub"
     models: "tuple[models_pb2_grpc.ModelServiceAsyncStub, ...]"
 
 
 @asynccontextmanager
-async def connected(tts_address: str, asr_address: str) -> AsyncIterator[Services]:
+async def connected(tts_address: str, asr_address: str, catalog_address: str) -> AsyncIterator[Services]:
     """The stubs, until the block ends. The services may start before or after."""
     async with (
         grpc.aio.insecure_channel(tts_address, options=OPTIONS) as tts,
         grpc.aio.insecure_channel(asr_address, options=OPTIONS) as asr,
+        grpc.aio.insecure_channel(catalog_address, options=OPTIONS) as catalog,
     ):
         yield Services(
             cast("openai_pb2_grpc.OpenAiSpeechServiceAsyncStub", openai_pb2_grpc.OpenAiSpeechServiceStub(tts)),
             cast("asr_pb2_grpc.SpeechToTextServiceAsyncStub", asr_pb2_grpc.SpeechToTextServiceStub(asr)),
+            cast("tts_pb2_grpc.TextToSpeechServiceAsyncStub", tts_pb2_grpc.TextToSpeechServiceStub(tts)),
+            cast("catalog_pb2_grpc.CatalogServiceAsyncStub", catalog_pb2_grpc.CatalogServiceStub(catalog)),
             tuple(cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(channel)) for channel in (tts, asr)),
         )
 

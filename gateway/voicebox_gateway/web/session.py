@@ -1,16 +1,20 @@
 """What a Realtime client may set: OpenAI's session object, and what it means here."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from voicebox.asr.v1 import asr_pb2
+from voicebox_kit import openai_languages
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
+from voicebox_kit.openai import Notes
 
+from . import beta
 from .events import new_id
 from .models import own_name
+from .values import as_object, number, text
 
 RATE_HZ = 24_000
 PCM = {"type": "audio/pcm", "rate": RATE_HZ}
@@ -25,13 +29,8 @@ EAGERNESS_SECONDS = {"low": 2.0, "medium": 1.0, "auto": 1.0, "high": 0.5}
 """How long `semantic_vad` waits. We listen for silence, whatever was said before it."""
 
 FIXED = frozenset({"type", "id", "object", "expires_at"})
-MODELLESS = frozenset(
-    {"include", "tools", "tool_choice", "max_output_tokens", "tracing", "truncation", "prompt", "reasoning", "parallel_tool_calls"}
-)
-"""About a language model, of which there is none here."""
-
 IDLE: tuple[object, ...] = (None, [], False, "auto", "none", "inf")
-"""Values with which they ask for nothing."""
+"""Values with which a field asks for nothing."""
 
 INPUT = frozenset({"format", "noise_reduction", "transcription", "turn_detection"})
 OUTPUT = frozenset({"format", "voice", "speed"})
@@ -48,6 +47,9 @@ DETECTION = frozenset(
         "idle_timeout_ms",
     }
 )
+
+REFUSED = ("tools",)
+"""What asks a language model, of which there is none here, for other answers; its other settings are ignored."""
 
 Session = Mapping[str, Any]
 
@@ -73,17 +75,20 @@ def new(kind: str, model: str) -> Session:
     return {**common, "object": "realtime.session", **talks}
 
 
-def updated(session: Session, change: object) -> Session:
-    """The session with what a client changes; InvalidField where that cannot be."""
-    fields = as_object(change, "session")
-    check_names(fields, FIXED | MODELLESS | session.keys(), "session")
+def updated(session: Session, change: object, notes: Notes) -> Session:
+    """The session with what a client changes; InvalidField where that cannot be. What is ignored is noted by its path."""
+    fields = beta.current(as_object(change, "session"))
     if fields.get("type", session["type"]) != session["type"]:
         raise InvalidField("session.type", f"This is a {session['type']} session: connect anew for another.", "INVALID_VALUE")
-    check_modelless(fields, "session")
-    audio = _merged(session["audio"], as_object(fields.get("audio") or {}, "session.audio"))
+    check_modelless(fields, session.keys() | FIXED, "session", notes)
+    change_of_audio = as_object(fields.get("audio") or {}, "session.audio")
+    audio = _merged(session["audio"], change_of_audio, notes)
     result = {**session, **{name: value for name, value in fields.items() if name in session.keys() - FIXED}, "audio": audio}
     hearing(result)
+    if (change_of_audio.get("input") or {}).get("noise_reduction"):
+        notes.ignore("session.audio.input.noise_reduction")
     if "output" in audio:
+        text(result, "instructions", "session")
         speech(result, {}, "session")
     return result
 
@@ -92,12 +97,8 @@ def hearing(session: Session) -> Hearing:
     """What the session means for asr; InvalidField where asr cannot do it."""
     path = "session.audio.input"
     given = session["audio"]["input"]
-    check_names(given, INPUT, path)
     _check_format(given.get("format"), f"{path}.format")
-    if given.get("noise_reduction"):
-        raise InvalidField(f"{path}.noise_reduction", "No model here reduces noise.", "UNSUPPORTED_PARAMETER")
     wanted = as_object(given.get("transcription") or {}, f"{path}.transcription")
-    check_names(wanted, TRANSCRIPTION, f"{path}.transcription")
     turns = as_object(given.get("turn_detection") or {}, f"{path}.turn_detection")
     detects = given.get("turn_detection") is not None
     config = asr_pb2.StreamingConfig(
@@ -113,11 +114,10 @@ def hearing(session: Session) -> Hearing:
 def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str, Any]:
     """How an answer sounds: the fields of OpenAI's speech request but its input.
 
-    `response` changes them for one answer; `path` is what the client calls it.
+    `response` changes them for one answer; `path` is what the client calls it. The session's instructions are for a language model.
     """
     change = as_object(as_object(response.get("audio") or {}, f"{path}.audio").get("output") or {}, f"{path}.audio.output")
     output = {**session["audio"]["output"], **change}
-    check_names(output, OUTPUT, f"{path}.audio.output")
     _check_format(output.get("format"), f"{path}.audio.output.format")
     if (response.get("output_modalities") or session["output_modalities"]) != ["audio"]:
         raise InvalidField(f"{path}.output_modalities", 'output_modalities may be ["audio"] alone.', "UNSUPPORTED_VALUE")
@@ -128,60 +128,41 @@ def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str
         "voice": text(voice, "id", f"{path}.audio.output.voice")
         if isinstance(voice, dict)
         else text(output, "voice", f"{path}.audio.output"),
-        "instructions": text({**session, **response}, "instructions", path),
+        "instructions": text(response, "instructions", path),
         "response_format": "pcm",
         **({} if speed == 1.0 else {"speed": speed}),
     }
 
 
-def check_names(given: Mapping[str, Any], known: frozenset[str], path: str) -> None:
-    """InvalidField when something is given that nobody knows."""
-    if unknown := sorted(given.keys() - known):
-        name = f"{path}.{unknown[0][:100]}"
-        raise InvalidField(name, f"There is no parameter {name!r} here.", "UNKNOWN_PARAMETER")
-
-
-def check_modelless(given: Mapping[str, Any], path: str) -> None:
-    """InvalidField when something is asked of a language model."""
-    for name in sorted(given.keys() & MODELLESS):
-        if given[name] not in IDLE:
+def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> None:
+    """InvalidField when something is asked of a language model that would change its answers; other unknown settings are noted."""
+    for name in given.keys() - known:
+        if given[name] in IDLE:
+            continue
+        if name in REFUSED:
             raise InvalidField(f"{path}.{name}", f"There is no language model here that could use {name}.", "UNSUPPORTED_PARAMETER")
+        notes.ignore(f"{path}.{name}")
 
 
-def as_object(given: object, path: str) -> Mapping[str, Any]:
-    """The JSON object that must stand at `path`."""
-    if not isinstance(given, dict):
-        raise InvalidField(path, f"{path} must be an object.", "INVALID_TYPE")
-    return given
+def _merged(audio: Mapping[str, Any], change: Mapping[str, Any], notes: Notes) -> Mapping[str, Any]:
+    """`audio` with what changes in it; what nobody knows is noted and left out."""
+    _known(change, audio.keys(), "session.audio", notes)
+    sides = {}
+    for side, values in audio.items():
+        path = f"session.audio.{side}"
+        kept = _known(as_object(change.get(side) or {}, path), INPUT if side == "input" else OUTPUT, path, notes)
+        for name, names in (("transcription", TRANSCRIPTION), ("turn_detection", DETECTION)):
+            if kept.get(name):
+                kept[name] = _known(as_object(kept[name], f"{path}.{name}"), names, f"{path}.{name}", notes)
+        sides[side] = {**values, **kept}
+    return sides
 
 
-def text(given: Mapping[str, Any], name: str, path: str) -> str:
-    """A string, empty where there is none."""
-    value = given.get(name) or ""
-    if not isinstance(value, str):
-        raise InvalidField(f"{path}.{name}", f"{name} must be a string.", "INVALID_TYPE")
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # "\ud800" is good JSON
-        raise InvalidField(f"{path}.{name}", f"{name} holds half of a surrogate pair, which is no character.") from None
-    return value
-
-
-def number(given: Mapping[str, Any], name: str, path: str, low: float, high: float, default: float) -> float:
-    """A number from `low` to `high`."""
-    value = given.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidField(f"{path}.{name}", f"{name} must be a number.", "INVALID_TYPE")
-    if not low <= value <= high:  # nor is NaN
-        raise InvalidField(f"{path}.{name}", f"{name} must be {low:g} to {high:g}.")
-    return float(value)
-
-
-def _merged(audio: Mapping[str, Any], change: Mapping[str, Any]) -> Mapping[str, Any]:
-    check_names(change, frozenset(audio.keys()), "session.audio")
-    return {side: {**values, **as_object(change.get(side) or {}, f"session.audio.{side}")} for side, values in audio.items()}
+def _known(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> dict[str, Any]:
+    for name in given.keys() - known:
+        if given[name] is not None:
+            notes.ignore(f"{path}.{name}")
+    return {name: value for name, value in given.items() if name in known}
 
 
 def _recognition(wanted: Mapping[str, Any], turns: Mapping[str, Any], path: str) -> asr_pb2.RecognitionConfig:
@@ -191,7 +172,7 @@ def _recognition(wanted: Mapping[str, Any], turns: Mapping[str, Any], path: str)
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE,
         sample_rate_hz=RATE_HZ,
         model=f"models/{model}" if model else "",
-        language=text(wanted, "language", f"{path}.transcription"),
+        language=openai_languages.tag(text(wanted, "language", f"{path}.transcription")).partition("-")[0],
         prompt=text(wanted, "prompt", f"{path}.transcription"),
         # 0.5 is what every client sends unasked, also where a detector knows no threshold.
         voice_activity=None if threshold == 0.5 else asr_pb2.VoiceActivityConfig(threshold=threshold),
@@ -199,7 +180,6 @@ def _recognition(wanted: Mapping[str, Any], turns: Mapping[str, Any], path: str)
 
 
 def _silence_seconds(turns: Mapping[str, Any], path: str) -> float:
-    check_names(turns, DETECTION, path)
     if turns.get("create_response"):
         raise InvalidField(f"{path}.create_response", "There is no language model here that could answer by itself.", "UNSUPPORTED_VALUE")
     if turns.get("idle_timeout_ms"):

@@ -13,6 +13,7 @@ class Settings:
     address: str
     tts_address: str
     asr_address: str
+    catalog_address: str
     max_sessions: int
     grace_seconds: float
 
@@ -23,6 +24,7 @@ def read(env: Mapping[str, str]) -> Settings:
         address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+        catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
         max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),
         grace_seconds=server.grace_seconds(env),
     )

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
+from difflib import SequenceMatcher
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from voicebox.asr.v1 import asr_pb2
+from voicebox_kit import openai_names
+from voicebox_kit.openai import Notes
 
 from .events import Send, add_item, new_id, refuse, user_item
 from .refusals import Refusal, of_rpc
@@ -19,6 +23,38 @@ MOST_WRITE_BYTES = 1024 * 1024
 
 
 CHECK_SECONDS = 10.0
+HINTS = ("prompt", "voice_activity")
+"""Fields of a recognition's config without which a model that cannot follow them hears."""
+
+
+async def followed(services: Services, caller: Metadata, hearing: Hearing, notes: Notes) -> Hearing:
+    """How asr can hear: without the hints that it cannot follow, which are noted. grpc.aio.AioRpcError for all else that it refuses."""
+    config = asr_pb2.StreamingConfig()
+    config.CopyFrom(hearing.config)
+    while True:
+        kept = replace(hearing, config=config)
+        try:
+            await check(services, caller, kept)
+        except grpc.aio.AioRpcError as error:
+            if not _left_out(config.recognition, of_rpc(error), notes):
+                raise
+        else:
+            return kept
+
+
+def _left_out(config: asr_pb2.RecognitionConfig, refusal: Refusal, notes: Notes) -> bool:
+    """Whether the config changed."""
+    if refusal.code == "model_not_found" and openai_names.OTHER_TRANSCRIPTION.fullmatch(config.model.removeprefix("models/")):
+        config.ClearField("model")
+        notes.ignore("session.audio.input.transcription.model")
+        return True
+    for hint in HINTS:
+        if refusal.code == "unsupported_by_engine" and hint in (refusal.param or "").split("."):
+            config.ClearField(hint)  # type: ignore[arg-type]  # the stubs know literal names only
+            where = "transcription.prompt" if hint == "prompt" else "turn_detection.threshold"
+            notes.ignore(f"session.audio.input.{where}")
+            return True
+    return False
 
 
 async def check(services: Services, caller: Metadata, hearing: Hearing) -> None:
@@ -121,7 +157,7 @@ class Stretch:
         await add_item(self._send, user_item(self._item_id, {"type": "input_audio", "transcript": None}))
 
     async def _tell_more(self, text: str) -> None:
-        """Deltas only add. What asr corrects at the end is in `completed`."""
+        """Deltas only add."""
         if text.startswith(self._sent) and text != self._sent:
             await self._transcription("delta", delta=text[len(self._sent) :])
             self._sent = text
@@ -129,6 +165,7 @@ class Stretch:
     async def _end_item(self, text: str, end_ms: int) -> None:
         if not self._announced:
             await self._announce()
+        text = continued(self._sent, text)
         await self._tell_more(text)
         await self._transcription("completed", transcript=text, usage={"type": "duration", "seconds": (end_ms - self._began_ms) / 1000})
         self._item_id, self._began_ms, self._sent, self._announced = new_id("item"), end_ms, "", False
@@ -147,3 +184,17 @@ class Stretch:
 
     def _ms(self, offset: Duration) -> int:
         return self._begin_ms + offset.ToMilliseconds()
+
+
+def continued(sent: str, final: str) -> str:
+    """The final text in so far as it goes on from what was sent, so that all deltas joined are what is completed.
+
+    asr promises that a stable text stays; where it changes all the same, the words after those that were sent are taken.
+    """
+    if final.startswith(sent):
+        return final
+    old, new = sent.split(), final.split()
+    blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    last = max((block for block in blocks if block.size), key=lambda block: block.a, default=None)
+    begin = min(len(old), len(new)) if last is None else last.b + len(old) - last.a
+    return " ".join([sent, *new[begin:]])

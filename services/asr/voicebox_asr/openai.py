@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
+from voicebox.asr.v1 import asr_pb2
 from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_kit import openai
 from voicebox_kit.errors import InvalidField
+from voicebox_kit.openai import InvalidParameter, Notes
 from voicebox_sound.decoder import Decoder
 
 from . import intake, openai_answers, openai_request, source
-from .engine import Heard
+from .engine import Engine, Heard
 from .files import FILE_LIMITS
 from .openai_request import TranscriptionRequest
 from .openai_upload import Upload, open_upload
@@ -38,6 +40,9 @@ PARAMS = {
     "config.voice_activity.threshold": "chunking_strategy",
 }
 
+HINTS = ("prompt", "decoding", "voice_activity", "hotwords")
+"""Fields of a config without which a model that cannot follow them hears."""
+
 Request = TypeVar("Request", openai_pb2.CreateTranscriptionRequest, openai_pb2.CreateTranslationRequest)
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -51,65 +56,91 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
     async def CreateTranscription(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranscriptionRequest], context: Context
     ) -> AsyncGenerator[openai_pb2.CreateTranscriptionResponse]:
-        async with aclosing(openai.answered(self._answer(request_iterator, translate=False), context, PARAMS)) as bodies:
+        notes = Notes()
+        notes.ignore_query(context)
+        answer = self._answer(request_iterator, notes, translate=False)
+        async with aclosing(openai.answered(answer, context, PARAMS, notes)) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateTranscriptionResponse(body=body)
 
     async def CreateTranslation(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranslationRequest], context: Context
     ) -> AsyncGenerator[openai_pb2.CreateTranslationResponse]:
-        async with aclosing(openai.answered(self._answer(request_iterator, translate=True), context, PARAMS)) as bodies:
+        notes = Notes()
+        notes.ignore_query(context)
+        answer = self._answer(request_iterator, notes, translate=True)
+        async with aclosing(openai.answered(answer, context, PARAMS, notes)) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateTranslationResponse(body=body)
 
-    async def _answer(self, requests: AsyncIterator[Request], *, translate: bool) -> AsyncGenerator[HttpBody]:
+    async def _answer(self, requests: AsyncIterator[Request], notes: Notes, *, translate: bool) -> AsyncGenerator[HttpBody]:
         async with aclosing(intake.patient(aiter(requests), UPLOAD_STALL_SECONDS)) as patient:
             first = await anext(patient, None)
             body = first.body if first else HttpBody()
             async with open_upload(body.content_type, _pieces(body.data, patient), self._space, FILE_LIMITS.max_bytes) as upload:
-                asked = await _first_asked(upload, translate=translate)
-                if asked.stream:
-                    async with aclosing(self._events(upload, translate=translate)) as events:
-                        async for event in events:
-                            yield event
-                else:
-                    yield await self._whole(upload, asked)
+                asked = await self._first_asked(upload, translate=translate)
+                bodies = self._events(upload, notes, translate=translate) if asked.stream else self._whole(upload, asked, notes)
+                async with aclosing(bodies):
+                    async for each in bodies:
+                        yield each
 
-    async def _whole(self, upload: Upload, asked: TranscriptionRequest) -> HttpBody:
-        """Hears the file while it comes; once more, if a field that comes after it changes how."""
-        heard = await self._hear(upload, asked)
+    async def _first_asked(self, upload: Upload, *, translate: bool) -> TranscriptionRequest:
+        """What is asked, as soon as it is likely to be all.
+
+        OpenAI's clients name the model, and before the file if they name it all there.
+        """
+        await upload.begun()
+        if "model" not in upload.fields:
+            await upload.whole()
+        try:
+            return self._read(upload, Notes(), translate=translate)
+        except InvalidField:
+            await upload.whole()  # a field that follows may put it right
+            return self._read(upload, Notes(), translate=translate)
+
+    def _read(self, upload: Upload, notes: Notes, *, translate: bool) -> TranscriptionRequest:
+        names = [engine.model.name for engine in self._recognizer.models.engines]
+        return openai_request.read(upload.fields, notes, names, translate=translate)
+
+    async def _whole(self, upload: Upload, asked: TranscriptionRequest, notes: Notes) -> AsyncGenerator[HttpBody]:
+        """Hears the file while it comes; once more, if a field that comes after it changes how. It may also ask for events."""
+        heard = await self._hear(upload, asked, Notes())
         await upload.whole()
-        meant = openai_request.read(upload.fields, translate=asked.translate)
-        if meant.config != asked.config:
-            heard = await self._hear(upload, meant)
-        return await asyncio.to_thread(openai_answers.answer, heard, meant)
+        meant = self._read(upload, notes, translate=asked.translate)
+        if self._followed(meant, notes) != self._followed(asked, Notes()):
+            heard = await self._hear(upload, meant, notes)
+        if not meant.stream:
+            yield await asyncio.to_thread(openai_answers.answer, heard, meant)
+            return
+        for event in openai_answers.deltas(heard):
+            yield event
+        yield openai_answers.done(heard, notes)
 
-    async def _events(self, upload: Upload, *, translate: bool) -> AsyncGenerator[HttpBody]:
+    async def _events(self, upload: Upload, notes: Notes, *, translate: bool) -> AsyncGenerator[HttpBody]:
         """Begins when all of the form is here: an event cannot be taken back."""
         await upload.whole()
-        asked = openai_request.read(upload.fields, translate=translate)
+        asked = self._read(upload, notes, translate=translate)
         told: asyncio.Queue[Heard | None] = asyncio.Queue()
-        hearing = asyncio.create_task(self._hear(upload, asked, told))
+        hearing = asyncio.create_task(self._hear(upload, asked, notes, told))
         try:
             is_first = True
             while (heard := await told.get()) is not None:
                 if heard.text:
                     yield openai_answers.delta(heard, is_first=is_first)
                     is_first = False
-            yield openai_answers.done(await hearing)
+            yield openai_answers.done(await hearing, notes)
         finally:
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
 
-    async def _hear(self, upload: Upload, asked: TranscriptionRequest, told: asyncio.Queue[Heard | None] | None = None) -> Transcript:
-        models = self._recognizer.models
-        engine = models.find(asked.config.model) if asked.config.model else models.default
-        if asked.translate and not engine.capabilities.translates:
-            raise InvalidField("model", f"The model {engine.model.name} cannot translate.", "UNSUPPORTED_BY_ENGINE")
-        recognition = to_recognition(asked.config, engine, "config")
-        blocks = upload.blocks()
-        sound = source.samples(blocks, None, self._decoder, FILE_LIMITS)
+    async def _hear(
+        self, upload: Upload, asked: TranscriptionRequest, notes: Notes, told: asyncio.Queue[Heard | None] | None = None
+    ) -> Transcript:
         try:
+            engine = self._engine(asked)
+            recognition = to_recognition(self._followed(asked, notes), engine, "config")
+            blocks = upload.blocks()
+            sound = source.samples(blocks, None, self._decoder, FILE_LIMITS)
             async with aclosing(blocks), aclosing(sound):
                 tell = told.put_nowait if told else None
                 return await transcribe(self._recognizer, engine, sound, recognition.options, tell=tell)
@@ -117,17 +148,34 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             if told:
                 told.put_nowait(None)
 
+    def _engine(self, asked: TranscriptionRequest) -> Engine:
+        models = self._recognizer.models
+        engine = models.find(asked.config.model) if asked.config.model else models.default
+        if asked.translate and not engine.capabilities.translates:
+            raise InvalidParameter("model", f"The model {engine.model.name} cannot translate.", "UNSUPPORTED_BY_ENGINE")
+        return engine
 
-async def _first_asked(upload: Upload, *, translate: bool) -> TranscriptionRequest:
-    """What is asked, as soon as it is likely to be all: OpenAI's clients name the model, and before the file if they name it all there."""
-    await upload.begun()
-    if "model" not in upload.fields:
-        await upload.whole()
+    def _followed(self, asked: TranscriptionRequest, notes: Notes) -> asr_pb2.RecognitionConfig:
+        """The config without the hints that the model cannot follow; these are noted."""
+        config = asr_pb2.RecognitionConfig()
+        config.CopyFrom(asked.config)
+        engine = self._engine(asked)
+        while (refused := _refused(config, engine)) is not None:
+            hint = refused.field.removeprefix("config.").partition(".")[0]
+            if refused.reason != "UNSUPPORTED_BY_ENGINE" or hint not in HINTS:
+                raise refused
+            config.ClearField(hint)  # type: ignore[arg-type]  # the stubs know literal names only
+            notes.ignore(PARAMS.get(refused.field, hint))
+        return config
+
+
+def _refused(config: asr_pb2.RecognitionConfig, engine: Engine) -> InvalidField | None:
+    """What the model says to a config, if it refuses it."""
     try:
-        return openai_request.read(upload.fields, translate=translate)
-    except InvalidField:
-        await upload.whole()  # a field that follows may put it right
-        return openai_request.read(upload.fields, translate=translate)
+        to_recognition(config, engine, "config")
+    except InvalidField as error:
+        return error
+    return None
 
 
 async def _pieces(first: bytes, requests: AsyncIterator[Request]) -> AsyncGenerator[bytes]:

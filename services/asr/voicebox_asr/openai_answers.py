@@ -3,13 +3,13 @@
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
-from voicebox_kit import openai
+from voicebox_kit import openai, openai_languages
+from voicebox_kit.openai import Notes
 
-from . import openai_languages
 from .documents import CONTENT_TYPES, Format, Wish, document
 from .engine import Heard
 from .openai_request import ResponseFormat, TranscriptionRequest
@@ -18,6 +18,9 @@ from .transcription import Transcript
 from .utterance import Utterance
 
 FORMATS = {ResponseFormat.SRT: Format.SRT, ResponseFormat.VTT: Format.VTT}
+SUBTITLE_TYPES = {ResponseFormat.SRT: CONTENT_TYPES[Format.TEXT], ResponseFormat.VTT: CONTENT_TYPES[Format.VTT]}
+"""OpenAI sends SubRip as plain text, and programs look for that."""
+
 INPUT_TOKENS_PER_SECOND = 10
 """OpenAI counts one for 100 ms of speech that it hears."""
 
@@ -33,7 +36,7 @@ def answer(heard: Transcript, asked: TranscriptionRequest) -> HttpBody:
             return HttpBody(content_type=CONTENT_TYPES[Format.TEXT], data=f"{text(heard)}\n".encode())
         case ResponseFormat.SRT | ResponseFormat.VTT:
             written = document(heard.utterances, Wish(FORMATS[asked.format], Layout()))
-            return HttpBody(content_type=CONTENT_TYPES[FORMATS[asked.format]], data=written.encode())
+            return HttpBody(content_type=SUBTITLE_TYPES[asked.format], data=written.encode())
 
 
 def text(heard: Transcript) -> str:
@@ -45,7 +48,13 @@ def delta(heard: Heard, *, is_first: bool) -> HttpBody:
     return openai.event(type="transcript.text.delta", delta=heard.text if is_first else f" {heard.text}")
 
 
-def done(heard: Transcript) -> HttpBody:
+def deltas(heard: Transcript) -> Iterator[HttpBody]:
+    """The events of all utterances that hold a text."""
+    spoken = [utterance.heard for utterance in heard.utterances if utterance.heard.text]
+    return (delta(each, is_first=number == 0) for number, each in enumerate(spoken))
+
+
+def done(heard: Transcript, notes: Notes) -> HttpBody:
     """The event at the end of a stream. Its text is the better one where it differs from the deltas: loops are cut out of it."""
     whole = text(heard)
     listened, written = math.ceil(INPUT_TOKENS_PER_SECOND * heard.audio_seconds), openai.text_tokens(whole)
@@ -56,7 +65,7 @@ def done(heard: Transcript) -> HttpBody:
         "output_tokens": written,
         "total_tokens": listened + written,
     }
-    return openai.event(type="transcript.text.done", text=whole, usage=usage)
+    return openai.event(type="transcript.text.done", text=whole, usage=usage, **notes.fields)
 
 
 def _verbose(heard: Transcript, asked: TranscriptionRequest) -> Mapping[str, Any]:

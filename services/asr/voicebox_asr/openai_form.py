@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from voicebox_kit.errors import InvalidField
+from voicebox_kit.openai import InvalidParameter
 
 FILE = "file"
 MAX_FIELDS = 64
@@ -106,7 +107,9 @@ class Form:
         self._part.value += data[start:end]
         if len(self._part.value) > MAX_FIELD_BYTES:
             name = self._part.name[:100]
-            raise InvalidField(name, f"{name} is larger than the {MAX_FIELD_BYTES} bytes that a field may have.", "STRING_ABOVE_MAX_LENGTH")
+            raise InvalidParameter(
+                name, f"{name} is larger than the {MAX_FIELD_BYTES} bytes that a field may have.", "STRING_ABOVE_MAX_LENGTH"
+            )
 
     def _end(self) -> None:
         if self._part.name == FILE:
@@ -117,7 +120,7 @@ class Form:
         try:
             self._found.append(Field(self._part.name, self._part.value.decode()))
         except UnicodeDecodeError:
-            raise InvalidField(self._part.name[:100], f"{self._part.name[:100]} is not written in UTF-8.") from None
+            raise InvalidParameter(self._part.name[:100], f"{self._part.name[:100]} is not written in UTF-8.") from None
 
     def _whole(self) -> None:
         self.is_whole = True

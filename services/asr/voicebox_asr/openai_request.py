@@ -1,25 +1,30 @@
-"""Reads the fields of OpenAI's transcription form, refusing what is wrong by OpenAI's name for it."""
+"""Reads the fields of OpenAI's transcription form, refusing what is wrong by OpenAI's name for it.
 
-import json
+Names and values are taken in the spellings that clients have for them. Fields that nobody here knows, and those that ask only for
+better quality, are ignored and noted where they cannot be followed.
+"""
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox_kit.errors import InvalidField
+from voicebox_kit import openai_languages, openai_names
+from voicebox_kit.openai import InvalidParameter, Notes
 
+from . import openai_values as values
 from .options import MAX_PROMPT_CHARACTERS
 
-OPENAI_MODELS = re.compile(r"(whisper-1|gpt-4o-transcribe|gpt-4o-mini-transcribe)(-[0-9-]+)?")
-
 LISTS = ("timestamp_granularities", "include")
-TRANSCRIPTION = frozenset(
-    {"model", "prompt", "response_format", "temperature", "language", "stream", "chunking_strategy", "chunking_strategy[type]",
-     "chunking_strategy[threshold]", *LISTS}
-)  # fmt: skip
 TRANSLATION = frozenset({"model", "prompt", "response_format", "temperature"})
-TRUE, FALSE = ("true", "True", "1"), ("false", "False", "0", "")
+TRANSCRIPTION = TRANSLATION | {"language", "stream", "chunking_strategy", "chunking_strategy[type]", "chunking_strategy[threshold]", *LISTS}
+INDEX = re.compile(r"\[\d*\]$")
+OWN_ENGINES = ("whisper", "pocketsphinx")
+"""A name `{engine}/{model}` of one of these is ours, also where it is not installed."""
+
+Fields = Mapping[str, Sequence[str]]
 
 
 class ResponseFormat(StrEnum):
@@ -30,6 +35,11 @@ class ResponseFormat(StrEnum):
     SRT = "srt"
     VERBOSE_JSON = "verbose_json"
     VTT = "vtt"
+
+
+SPELLINGS = {"verbose-json": "verbose_json", "plain": "text", "txt": "text", "subrip": "srt", "webvtt": "vtt"}
+STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT)
+"""What OpenAI streams as events; other answers come whole."""
 
 
 @dataclass(frozen=True)
@@ -46,33 +56,49 @@ class TranscriptionRequest:
         return self.config.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
 
 
-def read(given: Mapping[str, Sequence[str]], *, translate: bool) -> TranscriptionRequest:
-    """The request that a form's fields make; InvalidField, with the parameter's name, where it is wrong. Names may end in `[]`."""
-    fields = {name.removesuffix("[]"): values for name, values in given.items()}
-    if unknown := sorted(fields.keys() - (TRANSLATION if translate else TRANSCRIPTION)):
-        raise InvalidField(unknown[0][:100], f"There is no parameter {unknown[0][:100]!r} here.", "UNKNOWN_PARAMETER")
+def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool) -> TranscriptionRequest:
+    """The request that a form's fields make; InvalidParameter where it is wrong. `models` are the names of those that are here.
+
+    Names may be encoded as in a URL, and those of lists may end in brackets.
+    """
+    known = TRANSLATION if translate else TRANSCRIPTION
+    fields: dict[str, list[str]] = {}
+    for name, texts in given.items():
+        plain = _plain(name)
+        if plain in known:
+            fields.setdefault(plain, []).extend(texts)
+        else:
+            notes.ignore(name)
     if any(fields.get("include", ())):
-        raise InvalidField("include", "No model here tells the log probabilities of tokens.", "UNSUPPORTED_PARAMETER")
-    single = {name: _only(name, values) for name, values in fields.items() if name not in LISTS}
-    answer = _format(single.get("response_format", ""))
-    granularities = _granularities(fields.get("timestamp_granularities", ()), answer)
-    stream = _boolean("stream", single.get("stream", ""))
-    if stream and answer not in (ResponseFormat.JSON, ResponseFormat.TEXT):
-        raise InvalidField("stream", f"A stream of events cannot be {answer}.", "UNSUPPORTED_VALUE")
+        notes.ignore("include")
+    single = {name: _only(name, texts) for name, texts in fields.items() if name not in LISTS}
+    answer = ResponseFormat(values.choice("response_format", single.get("response_format", ""), tuple(ResponseFormat), SPELLINGS))
+    granularities = _granularities(values.texts(fields.get("timestamp_granularities", ())), answer, notes)
+    stream = values.boolean("stream", single.get("stream", ""))
+    if stream and answer not in STREAMED:
+        notes.ignore("stream")
     words = answer in (ResponseFormat.SRT, ResponseFormat.VTT) or "word" in granularities
-    return TranscriptionRequest(_config(single, translate=translate, words=words), answer, granularities, stream)
+    config = _config(single, notes, models, translate=translate, words=words)
+    return TranscriptionRequest(config, answer, granularities, stream and answer in STREAMED)
 
 
-def _config(fields: Mapping[str, str], *, translate: bool, words: bool) -> asr_pb2.RecognitionConfig:
+def _plain(name: str) -> str:
+    """`timestamp_granularities` for `timestamp_granularities[]`, `...[0]` and `...%5B%5D`."""
+    decoded = unquote(name).strip()
+    return INDEX.sub("", decoded)
+
+
+def _config(fields: Mapping[str, str], notes: Notes, models: Sequence[str], *, translate: bool, words: bool) -> asr_pb2.RecognitionConfig:
     config = asr_pb2.RecognitionConfig(
-        model=_model(fields.get("model", "")),
-        language=fields.get("language", ""),
+        model=_model(fields.get("model", "").strip(), models, notes),
+        # OpenAI's languages have no regions: a model that hears only en-US hears en-GB, too.
+        language=openai_languages.tag(fields.get("language", "")).partition("-")[0],
         # OpenAI takes longer ones, and lets the last of them count.
         prompt=fields.get("prompt", "")[-MAX_PROMPT_CHARACTERS:],
         task=asr_pb2.RECOGNITION_TASK_TRANSLATE if translate else asr_pb2.RECOGNITION_TASK_TRANSCRIBE,
         word_offsets=words,
     )
-    temperature = _number("temperature", fields.get("temperature", ""))
+    temperature = values.number("temperature", fields.get("temperature", ""))
     if temperature:  # 0, which SDKs send unasked, is how every model begins anyway
         config.decoding.temperatures.append(temperature)
     if threshold := _detection(fields):
@@ -80,68 +106,46 @@ def _config(fields: Mapping[str, str], *, translate: bool, words: bool) -> asr_p
     return config
 
 
-def _model(name: str) -> str:
-    """Our name for it; empty for the default model, which OpenAI's names mean."""
-    if not name or OPENAI_MODELS.fullmatch(name):
+def _model(name: str, models: Sequence[str], notes: Notes) -> str:
+    """Our name for it; empty for the default model, which OpenAI's names mean, and noted, those of other servers."""
+    plain = name.removeprefix("models/")
+    if not plain or openai_names.TRANSCRIPTION.fullmatch(plain):
         return ""
-    return name if name.startswith("models/") else f"models/{name}"
+    own = {model.lower(): model for model in models}
+    if plain.lower() in own:
+        return f"models/{own[plain.lower()]}"
+    if plain.partition("/")[0] not in OWN_ENGINES and openai_names.OTHER_TRANSCRIPTION.fullmatch(plain):
+        notes.ignore("model")
+        return ""
+    return f"models/{plain}"
 
 
 def _detection(fields: Mapping[str, str]) -> float:
     """The threshold of a chunking strategy, which comes as JSON or as fields of its own; 0 when it is left to the detector."""
     strategy = {"type": fields.get("chunking_strategy[type]", ""), "threshold": fields.get("chunking_strategy[threshold]", "")}
     if text := fields.get("chunking_strategy", ""):
-        strategy |= {"type": text} if text == "auto" else _object("chunking_strategy", text)
-    if strategy["type"] not in ("", "auto", "server_vad") or strategy.keys() > {"type", "threshold"}:
+        strategy |= {"type": text} if text.lower() in ("auto", "server_vad") else values.json_object("chunking_strategy", text)
+    if strategy["type"].lower() not in ("", "auto", "server_vad"):
         sentence = "chunking_strategy may be auto, or server_vad with a threshold."
-        raise InvalidField("chunking_strategy", sentence, "UNSUPPORTED_VALUE")
-    return _number("chunking_strategy", str(strategy["threshold"]))
+        raise InvalidParameter("chunking_strategy", sentence, "UNSUPPORTED_VALUE")
+    return values.number("chunking_strategy", strategy["threshold"])
 
 
-def _object(name: str, text: str) -> dict[str, str]:
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        raise InvalidField(name, f"{name} must be auto or a JSON object.", "INVALID_TYPE")
-    return {str(key): str(value) for key, value in given.items()}
+def _only(name: str, texts: Sequence[str]) -> str:
+    if len(set(texts)) > 1:
+        raise InvalidParameter(name, f"{name} is given {len(texts)} times.")
+    return texts[0]
 
 
-def _only(name: str, values: Sequence[str]) -> str:
-    if len(values) > 1:
-        raise InvalidField(name, f"{name} is given {len(values)} times.")
-    return values[0]
-
-
-def _format(text: str) -> ResponseFormat:
-    try:
-        return ResponseFormat(text or "json")
-    except ValueError:
-        sentence = f"response_format must be one of {', '.join(ResponseFormat)}, not {text[:40]!r}."
-        raise InvalidField("response_format", sentence, "UNSUPPORTED_VALUE") from None
-
-
-def _granularities(texts: Sequence[str], answer: ResponseFormat) -> frozenset[str]:
-    if texts and answer is not ResponseFormat.VERBOSE_JSON:
-        raise InvalidField("timestamp_granularities", "timestamp_granularities need the response_format verbose_json.")
-    if unknown := sorted(set(texts) - {"word", "segment"}):
-        raise InvalidField("timestamp_granularities", f"timestamp_granularities are word and segment, not {unknown[0][:40]!r}.")
-    return frozenset(texts) or frozenset({"segment"})
-
-
-def _boolean(name: str, text: str) -> bool:
-    if text not in TRUE + FALSE:
-        raise InvalidField(name, f"{name} must be true or false, not {text[:40]!r}.", "INVALID_TYPE")
-    return text in TRUE
-
-
-def _number(name: str, text: str) -> float:
-    """0 when nothing is given."""
-    try:
-        number = float(text or 0)
-    except ValueError:
-        raise InvalidField(name, f"{name} must be a number, not {text[:40]!r}.", "INVALID_TYPE") from None
-    if not 0 <= number <= 1:
-        raise InvalidField(name, f"{name} must be 0 to 1.")
-    return number
+def _granularities(texts: Sequence[str], answer: ResponseFormat, notes: Notes) -> frozenset[str]:
+    name = "timestamp_granularities"
+    asked = frozenset(text.strip().lower().removesuffix("s") for text in texts)
+    if unknown := sorted(asked - {"word", "segment"}):
+        raise InvalidParameter(name, f"{name} are word and segment, not {unknown[0][:40]!r}.")
+    if answer is ResponseFormat.VERBOSE_JSON:
+        return asked or frozenset({"segment"})
+    if "word" in asked and answer is ResponseFormat.JSON:
+        raise InvalidParameter(name, "The times of words need the response_format verbose_json.")
+    if asked:
+        notes.ignore(name)
+    return frozenset()

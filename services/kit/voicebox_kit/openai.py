@@ -1,4 +1,4 @@
-"""What OpenAI's HTTP API says besides its results: error bodies, and server-sent events.
+"""What OpenAI's HTTP API says besides its results: error bodies, names of what was ignored, and server-sent events.
 
 OpenAI's clients want `{"error": {"message", "type", "code", "param"}}` with an HTTP status, which gRPC has no place for: an error
 leaves in two headers, and the gateway (envoy.yaml) makes the answer of them. Whoever calls by gRPC gets our usual status.
@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import grpc
 from google.api import httpbody_pb2
@@ -19,6 +20,14 @@ from . import request_id
 from .errors import Code, Exhausted, InvalidField, ResourceError, Unavailable, VoiceboxError
 
 STATUS_HEADER, ERROR_HEADER, RETRY_HEADER = "x-openai-status", "x-openai-error", "retry-after"
+
+IGNORED_HEADER, IGNORED_FIELD = "x-voicebox-ignored", "x_voicebox_ignored"
+"""Where an answer names the parameters that it does not follow: a header, separated by commas, and a list in the last event of a stream."""
+
+QUERY_HEADER = "x-voicebox-query"
+"""In which the gateway hands over a request's query; OpenAI's audio paths know no parameter of it."""
+
+MAX_IGNORED, MAX_NAME_CHARACTERS = 64, 100
 
 STATUSES = {
     Code.INVALID_ARGUMENT: 400,
@@ -38,6 +47,49 @@ CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+class InvalidParameter(InvalidField):
+    """A parameter is wrong. `field` is its name as the client gave it, and the sentence says so, too."""
+
+
+@dataclass
+class Notes:
+    """What an answer tells besides its body: headers, and the names of parameters that it does not follow.
+
+    Ignored is what asks for another quality only; what would change the meaning of the answer is refused.
+    """
+
+    ignored: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def ignore(self, name: str) -> None:
+        """Name a parameter as the client gave it, once."""
+        shown = name[:MAX_NAME_CHARACTERS]
+        if shown not in self.ignored and len(self.ignored) < MAX_IGNORED:
+            self.ignored.append(shown)
+
+    def ignore_query(self, context: Context) -> None:
+        """Name the parameters of the request's query."""
+        query = dict(context.invocation_metadata() or ()).get(QUERY_HEADER, "")
+        for name, _ in parse_qsl(str(query), keep_blank_values=True):
+            self.ignore(name)
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The headers, in ASCII; empty when there is nothing to tell."""
+        named = {IGNORED_HEADER: ", ".join(map(_ascii, self.ignored))} if self.ignored else {}
+        return tuple({**self.headers, **named}.items())
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The same for an event."""
+        return {IGNORED_FIELD: list(self.ignored)} if self.ignored else {}
+
+
+def _ascii(name: str) -> str:
+    """A header holds printable ASCII; a comma in a name would be read as two names."""
+    return "".join(mark if mark.isascii() and mark.isprintable() and mark not in ", " else "?" for mark in name)
+
+
 @dataclass(frozen=True)
 class Told:
     """An error as OpenAI's clients want it. `retry_seconds` is when to try again, None when that is not known."""
@@ -54,20 +106,30 @@ def told(error: Exception, params: Mapping[str, str]) -> Told:
     status = 413 if error.reason in TOO_LARGE else STATUSES[error.code]
     kind = "requests" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
     own = error.field if isinstance(error, InvalidField) else error.kind if isinstance(error, ResourceError) else ""
-    param = params.get(own, own) or None
-    sentence = re.sub(rf"\b{re.escape(own)}\b", param, error.sentence) if param and isinstance(error, InvalidField) else error.sentence
+    param = (own if isinstance(error, InvalidParameter) else params.get(own, own)) or None
+    sentence = _renamed(error.sentence, own, param) if param and isinstance(error, InvalidField) else error.sentence
     retry_seconds = error.retry_seconds if isinstance(error, Unavailable | Exhausted) else None
     return Told(status, _body(sentence, kind, CODES.get(error.reason, error.reason.lower()), param), retry_seconds)
 
 
+def _renamed(sentence: str, own: str, param: str) -> str:
+    """The sentence with the client's name for a field where it names the field, as in "text is empty", and not where it uses a word."""
+    return re.sub(rf"{'' if '.' in own else '^'}{re.escape(own)}\b", lambda _: param, sentence)
+
+
 async def answered(
-    bodies: AsyncGenerator[httpbody_pb2.HttpBody], context: Context, params: Mapping[str, str]
+    bodies: AsyncGenerator[httpbody_pb2.HttpBody], context: Context, params: Mapping[str, str], notes: Notes | None = None
 ) -> AsyncGenerator[httpbody_pb2.HttpBody]:
-    """The pieces of an answer. What goes wrong before the first one is told as OpenAI tells it."""
+    """The pieces of an answer, and before the first one its headers. What goes wrong before it is told as OpenAI tells it.
+
+    `notes` are complete when the first piece comes.
+    """
     begun = False
     try:
         async with aclosing(bodies):
             async for body in bodies:
+                if not begun and notes and notes.metadata:
+                    await context.send_initial_metadata(notes.metadata)
                 begun = True
                 yield body
     except Exception as error:

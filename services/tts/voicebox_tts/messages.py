@@ -102,7 +102,6 @@ def _voice(engine: str, capabilities: frozenset[Capability], own: Voice, is_defa
     )
 
 
-def content_type(event: Started) -> str:
+def content_type(encoding: Encoding, sample_rate_hz: int) -> str:
     """The media type of an utterance's file; headerless samples tell their rate in it."""
-    kind = event.job.encoding.content_type
-    return f"{kind};rate={event.sample_rate_hz}" if event.job.encoding is Encoding.PCM_S16LE else kind
+    return f"{encoding.content_type};rate={sample_rate_hz}" if encoding is Encoding.PCM_S16LE else encoding.content_type

@@ -68,7 +68,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         async with aclosing(self._speak(request, context)) as events:
             async for event in events:
                 if isinstance(event, Started):
-                    kind = messages.content_type(event)
+                    kind = messages.content_type(event.job.encoding, event.sample_rate_hz)
                 elif isinstance(event, Chunk) and event.audio:
                     yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
 

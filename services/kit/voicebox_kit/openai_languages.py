@@ -1,5 +1,8 @@
 """What OpenAI calls the languages: names in English, as in Whisper's tokenizer, where the rest of the API has codes."""
 
+DETECTED = ("auto", "automatic", "detect", "none", "null", "unknown")
+"""What clients write who leave the language open."""
+
 NAMES = dict(
     pair.split("=")
     for pair in """en=english zh=chinese de=german es=spanish ru=russian ko=korean fr=french ja=japanese pt=portuguese tr=turkish
@@ -18,3 +21,14 @@ NAMES = dict(
 def name(tag: str) -> str:
     """The name for a BCP 47 tag, region or not; the tag itself where OpenAI has none."""
     return NAMES.get(tag.partition("-")[0].lower(), tag)
+
+
+TAGS = {name: tag for tag, name in NAMES.items()} | {"mandarin": "zh", "castilian": "es", "flemish": "nl", "farsi": "fa"}
+
+
+def tag(given: str) -> str:
+    """A BCP 47 tag for a name in English or a tag in any spelling; empty where the language is left open; else what was given."""
+    plain = given.strip().replace("_", "-")
+    if plain.lower() in DETECTED:
+        return ""
+    return TAGS.get(plain.lower(), plain)
