@@ -23,7 +23,7 @@ from .history import Answer, History
 from .job import Job
 from .record import Ending
 from .script import Interruption, Script
-from .spool import Draft
+from .spool import Draft, cause
 from .utterance import Chunk, Utterance
 
 MOST_RATE_HZ = 48_000
@@ -197,7 +197,7 @@ class Synthesizer:
         try:
             return self._history.draft(rate)
         except (Exhausted, OSError) as error:
-            course.warnings.append(f"The history does not keep this: {error}")
+            course.warnings.append(f"The history does not keep this: {cause(error)}")
             return None
 
     async def _keep(self, draft: Draft | None, job: Job, speaker: Speaker, text: str, sample_count: int, rate: int, course: _Course) -> str:
@@ -228,7 +228,7 @@ class Synthesizer:
             answer = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
         except OSError as error:
             draft.discard()
-            course.warnings.append(f"The history does not keep this: {error}")
+            course.warnings.append(f"The history does not keep this: {cause(error)}")
             return ""
         if answer is Answer.REFUSED:
             course.warnings.append("The catalog refused this generation: the server has set it aside.")
