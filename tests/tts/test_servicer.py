@@ -272,11 +272,27 @@ async def test_each_interruption_is_answered_also_when_nobody_speaks(tts):
 
 
 @pytest.mark.parametrize(
+    "messages",
+    [
+        [{"text": "Hello."}, {"control": INTERRUPT}],
+        [{"text": "Hello"}, {"control": INTERRUPT}],
+        [{"control": INTERRUPT}],
+        [{"control": INTERRUPT}, {"text": " "}],
+        [{"text": "Hello. How are you?"}, {"control": INTERRUPT}, {"control": INTERRUPT}],
+    ],
+)
+async def test_a_conversation_that_was_interrupted_ends_well_though_nothing_was_said(tts, catalog, messages):
+    events = [event async for event in tts.ConverseSynthesize(conversation(*messages))]
+    kinds = [event.WhichOneof("event") for event in events]
+    assert "interrupted" in kinds
+    assert kinds[-1] == "finished"
+
+
+@pytest.mark.parametrize(
     ("messages", "reason", "field"),
     [
         ([{"text": "Hello."}, {"config": {}}], "CONFIG_TWICE", "config"),
         ([{"control": INTERRUPT}] * 1001, "TOO_MANY_INTERRUPTIONS", "control"),
-        ([{"text": "Hello."}, {"control": INTERRUPT}], "NOTHING_TO_SAY", "text"),
         ([{"control": 9}], "INVALID_FIELD", "control"),
         ([{"text": "x" * 10_001}], "TEXT_TOO_LONG", "text"),
         ([], "NOTHING_TO_SAY", "text"),

@@ -100,13 +100,19 @@ class Synthesizer:
         )
 
     async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
-        """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started."""
+        """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started.
+
+        Where everything was interrupted before any sound, Finished comes without Started.
+        """
         async with aclosing(script.sentences()) as sentences:
-            first = await anext(sentences, "")  # before the permit: who has said nothing yet takes nobody's place
+            first, was_interrupted = await anext(sentences, None), False  # before the permit: who has said nothing takes nobody's place
             while isinstance(first, Interruption):
                 yield Interrupted(0.0)
-                first = await anext(sentences, "")
-            async with aclosing(self._speak(job, script, _after(first, sentences), timeout_seconds)) as events:
+                first, was_interrupted = await anext(sentences, None), True
+            if first is None and was_interrupted:  # nothing was left to say, as it was asked
+                yield Finished(0, 0.0, 0.0, 0.0, "", ())
+                return
+            async with aclosing(self._speak(job, script, _after(first or "", sentences), timeout_seconds)) as events:
                 async for event in events:
                     yield event
 
@@ -152,12 +158,12 @@ class Synthesizer:
         self, utterance: Utterance, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event, job: Job, course: _Course
     ) -> AsyncGenerator[Chunk | Interrupted, None]:
         """The chunks, no faster than the job's pace; what the reader and the pace cost is counted as waiting."""
-        pacer, since_seconds = Pacer(job.ahead_seconds, self._clock), 0.0
+        pacer, since_seconds, was_interrupted = Pacer(job.ahead_seconds, self._clock), 0.0, False
         async with aclosing(self._chunks(utterance, sentences, interrupted)) as chunks:
             async for chunk in chunks:
                 made = self._clock()
                 if isinstance(chunk, Interrupted):  # the listener throws away what is ahead: the lead begins anew
-                    pacer, since_seconds = Pacer(job.ahead_seconds, self._clock), chunk.offset_seconds
+                    pacer, since_seconds, was_interrupted = Pacer(job.ahead_seconds, self._clock), chunk.offset_seconds, True
                     yield chunk
                     course.waited_seconds += self._clock() - made
                     continue
@@ -169,7 +175,7 @@ class Synthesizer:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(interrupted.wait(), delay)
                 course.waited_seconds += self._clock() - made
-        if utterance.sample_count == 0:
+        if utterance.sample_count == 0 and not was_interrupted:
             raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
 
     async def _chunks(
