@@ -106,3 +106,8 @@ def content_type(event: Started) -> str:
     """The media type of an utterance's file; headerless samples tell their rate in it."""
     kind = event.job.encoding.content_type
     return f"{kind};rate={event.sample_rate_hz}" if event.job.encoding is Encoding.PCM_S16LE else kind
+
+
+def warning_trailers(event: Finished) -> list[tuple[str, str]]:
+    """The warnings as trailing metadata, where no message has room for them: ASCII, with other characters as \\uXXXX."""
+    return [("x-voicebox-warning", " ".join(warning.split()).encode("ascii", "backslashreplace").decode()) for warning in event.warnings]

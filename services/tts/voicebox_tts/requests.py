@@ -54,6 +54,7 @@ def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
         owner=owner,
         model=wish.model,
         check=wish.check,
+        verbatim=wish.verbatim,
         unset=_unset(wish),
     )
 
@@ -72,7 +73,7 @@ def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
         raise InvalidField("language", f"{wish.language!r} is no BCP 47 language.")
     first = wish.seed if wish.HasField("seed") else secrets.randbits(32)
     seeds = tuple((first + number) % 2**32 for number in range(wish.count or DESIGNED_VOICES))
-    return DesignWish(description, checked_text(wish.text), Style(language=wish.language), seeds, wish.model)
+    return DesignWish(description, checked_text(wish.text), Style(language=wish.language), seeds, wish.model, wish.verbatim)
 
 
 def _unset(wish: Wish) -> frozenset[str]:

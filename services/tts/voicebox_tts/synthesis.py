@@ -21,6 +21,7 @@ from .check import SpeechCheck
 from .engine import Session
 from .history import Answer, History
 from .job import Job
+from .reading import Reading
 from .record import Ending
 from .script import Interruption, Script
 from .spool import Draft, cause
@@ -127,8 +128,9 @@ class Synthesizer:
             course.warnings.extend(speaker.warnings)
             draft = self._draft(job, rate, course)
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, draft)
+            reading = Reading(speaker.engine, speaker.language, verbatim=job.verbatim)
             try:
-                async with aclosing(self._paced(utterance, sentences, script.interrupted, job, course)) as chunks:
+                async with aclosing(self._paced(utterance, reading, sentences, script.interrupted, job, course)) as chunks:
                     async for chunk in chunks:
                         if isinstance(chunk, Chunk) and chunk.sequence == 0:
                             yield Started(job, speaker, rate)
@@ -139,7 +141,7 @@ class Synthesizer:
                 raise
             finally:
                 utterance.close()
-                course.warnings.extend(utterance.warnings)
+                course.warnings.extend([*reading.warnings, *utterance.warnings])
                 kept = self._keep(draft, job, speaker, script.text, utterance.sample_count, rate, course)
                 generation = await unbroken(kept)
             yield self._finished(utterance.sample_count, rate, course, generation)
@@ -155,11 +157,17 @@ class Synthesizer:
             raise
 
     async def _paced(
-        self, utterance: Utterance, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event, job: Job, course: _Course
+        self,
+        utterance: Utterance,
+        reading: Reading,
+        sentences: AsyncIterator[str | Interruption],
+        interrupted: asyncio.Event,
+        job: Job,
+        course: _Course,
     ) -> AsyncGenerator[Chunk | Interrupted, None]:
         """The chunks, no faster than the job's pace; what the reader and the pace cost is counted as waiting."""
         pacer, since_seconds, was_interrupted = Pacer(job.ahead_seconds, self._clock), 0.0, False
-        async with aclosing(self._chunks(utterance, sentences, interrupted)) as chunks:
+        async with aclosing(self._chunks(utterance, reading, sentences, interrupted)) as chunks:
             async for chunk in chunks:
                 made = self._clock()
                 if isinstance(chunk, Interrupted):  # the listener throws away what is ahead: the lead begins anew
@@ -176,10 +184,11 @@ class Synthesizer:
                         await asyncio.wait_for(interrupted.wait(), delay)
                 course.waited_seconds += self._clock() - made
         if utterance.sample_count == 0 and not was_interrupted:
-            raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
+            sentence = " ".join(["The engine finds nothing in text that it can say.", *reading.warnings])
+            raise InvalidField("text", sentence, "NOTHING_TO_SAY")
 
     async def _chunks(
-        self, utterance: Utterance, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event
+        self, utterance: Utterance, reading: Reading, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event
     ) -> AsyncGenerator[Chunk | Interrupted, None]:
         async for sentence in sentences:
             if isinstance(sentence, Interruption):
@@ -187,7 +196,10 @@ class Synthesizer:
                 continue
             if interrupted.is_set():
                 continue
-            async with aclosing(in_thread(utterance.speak(sentence), self._executor)) as chunks:
+            said = await asyncio.get_running_loop().run_in_executor(self._executor, reading.of, sentence)
+            if interrupted.is_set() or not said:
+                continue
+            async with aclosing(in_thread(utterance.speak(said), self._executor)) as chunks:
                 async for chunk in chunks:
                     yield chunk
                     if interrupted.is_set():

@@ -21,7 +21,7 @@ from ..engine import Capability, Description, Gender, Packed, Reference, Samples
 from ..likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
 from .flite_forks import FliteServer, Fork
 from .flite_library import Features, SpokenWord
-from .flite_text import Piece, pieces
+from .flite_text import Piece, pieces, unspoken
 from .turns import Place, Turns
 
 MARGIN_SECONDS = 0.03
@@ -120,6 +120,10 @@ class FliteEngine:
     def unpack(self, packed: Packed) -> LikenessPrompt:
         """What was packed; ValueError when it is no likeness."""
         return unpack_likeness(packed)
+
+    def unspoken(self, text: str) -> str:
+        """The characters that are no part of its alphabet, and that nothing in it stands for."""
+        return unspoken(text)
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "FliteSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what flite cannot do."""
@@ -241,7 +245,9 @@ class _Making:
 
     def __init__(self, workshop: _Workshop, request: Mapping[str, object], lead: _Lead) -> None:
         self._turns, self._lead, self._place = workshop.turns, lead, Place()
-        self._fork = workshop.server.fork(request)
+        self._server, self._request = workshop.server, request
+        self._fork = self._server.fork(request)
+        self._has_begun = False
         # Holds one piece at most, 20 s of sound or so.
         self._made: SimpleQueue[list[SpokenWord] | Samples | Exception | None] = SimpleQueue()
 
@@ -263,19 +269,36 @@ class _Making:
 
     def _run(self) -> None:
         try:
-            while self._turns.take(self._place, self._lead.deadline) and self._turn(self._fork):
-                self._turns.pass_on(self._place)
+            self._work_or_begin_again()
         except (EOFError, OSError) as error:
             self._made.put(Unavailable("ENGINE_FAILED", f"{error}: this text was not spoken to its end."))
+        except Exception as error:
+            self._made.put(error)
         finally:
             self._turns.pass_on(self._place)
             self._made.put(None)
+
+    def _work_or_begin_again(self) -> None:
+        """Work; once again when the process ended before it had forked."""
+        try:
+            self._work()
+        except (EOFError, OSError):
+            if self._has_begun or self._place.left:
+                raise
+            self._fork.close()
+            self._fork = self._server.fork(self._request)
+            self._work()
+
+    def _work(self) -> None:
+        while (self._place.has_turn or self._turns.take(self._place, self._lead.deadline)) and self._turn(self._fork):
+            self._turns.pass_on(self._place)
 
     def _turn(self, fork: Fork) -> bool:
         """Let the fork work, and hand on what it makes; False when it is done."""
         fork.go_on()
         while True:
             letter, body = fork.read()
+            self._has_begun = True
             if letter == b"A":
                 samples = np.frombuffer(body, np.int16).astype(np.float32) / np.float32(32768)
                 self._lead.add(len(samples))

@@ -61,7 +61,7 @@ class FliteServer:
         self._start()
 
     def fork(self, request: Mapping[str, object]) -> Fork:
-        """Begin a piece: what flite_process.py says of requests. Unavailable after `close`."""
+        """Begin a piece: what flite_process.py says of requests. Unavailable after `close`, OSError when the process is about to end."""
         body = json.dumps(request).encode()
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -82,12 +82,10 @@ class FliteServer:
         with self._lock:
             if self._closed:
                 raise Unavailable("ENGINE_NOT_LOADED", "The flite engine was unloaded.")
-            try:
-                socket.send_fds(self._requests, [body], [stream.fileno()])
-            except OSError:
+            if self.process.poll() is not None:
                 self._end()
                 self._start()
-                socket.send_fds(self._requests, [body], [stream.fileno()])
+            socket.send_fds(self._requests, [body], [stream.fileno()])
 
     def _start(self) -> None:
         self._requests, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
