@@ -16,7 +16,7 @@ _MONTHS = "January February March April May June July August September October N
 _YEAR = re.compile(
     rf"\b((?:in|since|until|till|by|from|of|year|before|after|during|{'|'.join(_MONTHS)}|\d,)\s)20([1-9]\d)(?![\w,:%-]|\.\d)", re.IGNORECASE
 )
-_SIZES = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
+_SIZES = re.compile(r"(?<=\d)\s?x\s?(?=\d)")
 _HEIGHT = re.compile(r"\b(\d{1,2})['’′]\s?(\d{1,2})(?:[\"”″]|'')")
 _DOTTED_NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?:\.\d{1,9}){2,8}(?![\w.]\w)")
 _BARE_POINT = re.compile(r"(?<![\w.])\.(?=\d)")
