@@ -147,7 +147,8 @@ class Flite:
         while item:
             text = library.item_feat_string(item, b"name").decode("latin-1")
             start, end = (library.flite_ffeature_float(item, path) for path in (_WORD_START, _WORD_END))
-            words.append(SpokenWord(text, start, end))
+            if start < end:  # brackets are words without a sound
+                words.append(SpokenWord(text.lstrip("_") or text, start, end))  # "_a" is the letter, not the article
             item = library.item_next(item)
         return words
 

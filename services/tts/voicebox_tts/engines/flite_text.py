@@ -20,6 +20,8 @@ _ASCII = str.maketrans(
     | {"€": " euros ", "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "þ": "th"}
 )
 _LONE_GREEK = re.compile(r"(?<![^\W\d_])[\u0370-\u03ff](?![^\W\d_])")
+_LONE_PAUSE = re.compile(r"(?<=\w) {1,4}([,;:.!?]+)(?= |$)")
+"""A pause that stands alone is read as a word."""
 _GREEK = dict(zip("αβγδεζηθικλμνξοπρσςτυφχψω", "a v g d e z i th i k l m n x o p r s s t y f ch ps o".split(), strict=True))
 _CYRILLIC = dict(
     zip(
@@ -59,13 +61,14 @@ def pieces(sentence: str, *, eager: bool) -> Iterator[Piece]:
 def clean(text: str) -> str:
     """Printable ASCII, accents folded, Greek and Cyrillic in Latin letters, long words cut; other scripts leave nothing."""
     printable = re.sub(r"[^\x20-\x7e]+", " ", _folded(visible(with_few_marks(text))))
+    printable = _LONE_PAUSE.sub(r"\1", printable)
     return " ".join(re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", r"\1 ", printable).split())
 
 
 def unspoken(text: str) -> str:
     """The characters that `clean` leaves nothing of though a reader would say them: each once, in their order."""
-    wanted = dict.fromkeys(character for character in text if not character.isascii() and wants_sound(character))
-    return "".join(character for character in wanted if not re.search(r"[A-Za-z0-9$%&@#*+=<>/]", _folded(character)))
+    wanted = dict.fromkeys(character for character in text if (not character.isascii() or character in "<>") and wants_sound(character))
+    return "".join(character for character in wanted if not re.search(r"[A-Za-z0-9$%&@#*+=/]", _folded(character)))
 
 
 def _folded(text: str) -> str:
