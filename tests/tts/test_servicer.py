@@ -351,6 +351,18 @@ async def test_a_stream_keeps_its_pace_however_fast_it_is_read(tts):
     assert events[-1].finished.synthesis_time.ToMicroseconds() / 1e6 < sound / 2
 
 
+@pytest.mark.parametrize("way", ["StreamSynthesize", "PlaySpeech"])
+async def test_a_download_takes_as_long_as_it_is_made_not_as_it_is_heard(tts, way):
+    text = "This goes on and on, and is a file of more than a minute. " * 20
+    request = {"StreamSynthesize": tts_pb2.StreamSynthesizeRequest, "PlaySpeech": tts_pb2.PlaySpeechRequest}[way]
+    began, size = time.monotonic(), 0
+    async for answer in getattr(tts, way)(request(text=text, voice={"voice": "kal"}, skip_history=True)):
+        size += answer.ByteSize()
+    sound = size / (2 * 8_000)
+    assert sound > 60
+    assert time.monotonic() - began < sound / 2
+
+
 async def test_a_deadline_that_passes_frees_the_place(running, tts):
     call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1), timeout=0.5)
     with pytest.raises(grpc.aio.AioRpcError) as ended:

@@ -121,7 +121,7 @@ class Synthesizer:
         self, job: Job, script: Script, sentences: AsyncIterator[str | Interruption], timeout_seconds: float
     ) -> AsyncGenerator[Event, None]:
         course = _Course(self._clock())
-        async with self._permits.take(), self._casting.cast(job, timeout_seconds) as speaker:
+        async with self._permits.take(timeout_seconds), self._casting.cast(job, timeout_seconds) as speaker:
             job = job.with_defaults(speaker.defaults)
             session = await self._open(speaker, job)
             rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)

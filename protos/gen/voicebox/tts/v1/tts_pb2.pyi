@@ -379,8 +379,8 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
-    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400, for a listener who may leave: small values waste little
+    then. Default 0: no pace, the audio comes as fast as it is made and the client takes it.
     """
     model: builtins.str
     """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
@@ -698,8 +698,8 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
-    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400, for a listener who may leave: small values waste little
+    then. Default 0: no pace, the audio comes as fast as it is made and the client takes it.
     """
     model: builtins.str
     """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
@@ -791,8 +791,8 @@ class ConverseConfig(google.protobuf.message.Message):
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
-    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts.
+    Default 0: the server's choice (15 s).
     """
     model: builtins.str
     """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
