@@ -1,7 +1,8 @@
 import pytest
 from voicebox_blobs.blob_stores import open_blobs
 
-from tests.catalog.stores import free_port, object_store
+from bench.launch import free_ports
+from tests.catalog.stores import object_store
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +15,7 @@ def s3_server():
 @pytest.fixture(name="free_port")
 def _free_port():
     """A port where nobody listens."""
-    return free_port()
+    return free_ports(1)[0]
 
 
 @pytest.fixture(params=["folder", "s3"])

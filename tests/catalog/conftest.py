@@ -21,7 +21,8 @@ from voicebox_catalog.database import open_database
 from voicebox_catalog.generation_store import GenerationStore
 from voicebox_catalog.profile_store import ProfileStore
 
-from tests.catalog.stores import free_port, object_store, postgres, postgres_programs
+from bench.launch import free_ports
+from tests.catalog.stores import object_store, postgres, postgres_programs
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
@@ -124,7 +125,7 @@ def env(local_env, database_url, blob_url):
 @pytest.fixture(name="free_port")
 def _free_port():
     """A port where nobody listens."""
-    return free_port()
+    return free_ports(1)[0]
 
 
 @asynccontextmanager

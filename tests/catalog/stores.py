@@ -15,14 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.launch import free_ports
+
 START_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def postgres_programs() -> Path | None:
@@ -40,7 +35,7 @@ class Postgres:
         self._data = folder / "data"
         self._fsync = fsync
         self._user = _unprivileged()
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         if self._user:
             shutil.chown(folder, self._user)
         initdb = ["--username", "catalog", "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
@@ -135,7 +130,7 @@ class ObjectStore:
 
 @contextmanager
 def object_store() -> Iterator[ObjectStore]:
-    port = free_port()
+    port = free_ports(1)[0]
     server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(server, port)

@@ -6,6 +6,7 @@ import uuid
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from prometheus_client import CollectorRegistry
 from sqlmodel import select
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_catalog.clock import now_us
@@ -17,6 +18,7 @@ from voicebox_catalog.retention_store import RetentionStore
 from voicebox_catalog.sweep import LEASE, Sweep, sweeping
 from voicebox_catalog.tables import Lease, RetentionRule
 from voicebox_catalog.transcription_store import TranscriptionStore
+from voicebox_kit.background import STEADY_SECONDS, Background
 
 ANN = (("x-voicebox-principal", "ann"),)
 DAY_S = 86_400
@@ -119,16 +121,17 @@ async def test_one_of_two_replicas_sweeps_for_everybody(filled, database, blobs)
 
 
 async def test_the_sweep_is_repeated_also_after_an_error(database, blobs, caplog):
-    rounds = asyncio.Queue()
+    pauses = asyncio.Queue()
     sweep = sweep_of(database, blobs, "a", clock=iter([]).__next__)  # a clock that fails
 
     async def sleep(seconds):
-        await rounds.put(seconds)
-        await asyncio.Event().wait() if rounds.qsize() > 2 else None
+        await asyncio.Event().wait() if seconds == STEADY_SECONDS else await pauses.put(seconds)
 
-    async with sweeping(sweep, sleep):
-        assert [await rounds.get() for _ in range(2)] == [7.0, 7.0]
-    assert "the sweep failed" in caplog.text
+    background = Background(CollectorRegistry(), sleep)
+    async with sweeping(sweep, background, sleep):
+        assert [await pauses.get() for _ in range(2)] == [1.0, 2.0]
+        assert background.tasks == {"sweep": False}
+    assert "the background task sweep failed" in caplog.text
 
 
 async def test_another_replica_sweeps_at_once_when_one_ends(database, blobs):
@@ -138,7 +141,7 @@ async def test_another_replica_sweeps_at_once_when_one_ends(database, blobs):
         slept.set()
         await asyncio.Event().wait()
 
-    async with sweeping(sweep_of(database, blobs, "a"), sleep):
+    async with sweeping(sweep_of(database, blobs, "a"), Background(CollectorRegistry()), sleep):
         await slept.wait()
         assert not await sweep_of(database, blobs, "b").run()
     assert await sweep_of(database, blobs, "b").run()

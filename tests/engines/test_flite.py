@@ -1,18 +1,20 @@
 """What flite does beyond the contract: turns, seeds, short first pieces, bounded work."""
 
 import ctypes
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_kit.errors import InvalidField, StartError
+from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_tts.engine import Style
-from voicebox_tts.engines import flite_library
+from voicebox_tts.engines import flite, flite_forks
 from voicebox_tts.engines.flite import FliteEngine, FliteSession
-from voicebox_tts.engines.flite_text import DIGIT_WORK, MOST_WORK, clean, pieces
+from voicebox_tts.engines.flite_text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
 from voicebox_tts.engines.turns import Place, Turns
 from voicebox_tts.likeness import profile
 
@@ -20,13 +22,14 @@ LONG = "The birch canoe slid on the smooth planks while we glued the sheet to th
 
 
 @pytest.fixture(scope="module")
-def engine() -> FliteEngine:
+def engine() -> Iterator[FliteEngine]:
     engine = FliteEngine()
     try:
         engine.load()
     except StartError as error:
         pytest.skip(str(error))
-    return engine
+    yield engine
+    engine.unload()
 
 
 def samples(session: FliteSession, *sentences: str) -> np.ndarray:
@@ -47,6 +50,65 @@ def test_the_process_keeps_its_own_random_numbers(engine: FliteEngine) -> None:
     got = [libc.rand(), libc.rand()]
     samples(engine.open("slt", Style(), 1), LONG)
     assert [*got, libc.rand(), libc.rand()] == expected
+
+
+@pytest.mark.parametrize("voice", ["slt", "rms", "awb", "kal16"])
+def test_a_seed_holds_while_another_thread_draws_random_numbers(engine: FliteEngine, voice: str) -> None:
+    """gRPC does, in the same process."""
+    libc, ended = ctypes.CDLL(None), threading.Event()
+    alone = samples(engine.open(voice, Style(), 7), LONG)
+
+    def draw() -> None:
+        while not ended.wait(0.0005):
+            libc.srand(libc.rand())
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        beside = samples(engine.open(voice, Style(), 7), LONG)
+    finally:
+        ended.set()
+        thread.join()
+    np.testing.assert_array_equal(alone, beside)
+
+
+def test_a_process_that_died_is_started_again(engine: FliteEngine) -> None:
+    expected = samples(engine.open("slt", Style(), 1), "Hello.")
+    session = engine.open("slt", Style(), 1)
+    process = engine._loaded_server().process
+    process.kill()
+    process.wait()
+    np.testing.assert_array_equal(samples(session, "Hello."), expected)
+
+
+def test_a_fork_that_breaks_is_an_error_and_not_the_end_of_a_text(engine: FliteEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flite, "pieces", lambda text, *, eager: [Piece("schön", ends_inside=False)])
+    with pytest.raises(Unavailable, match="not spoken to its end"):
+        samples(engine.open("slt", Style(), 1), "Hello.")
+
+
+def test_who_needs_sound_first_goes_first(engine: FliteEngine) -> None:
+    """A stream that has 15 s to play lets one go first that has nothing."""
+    turns = Turns(1)
+    holder, ahead, new = Place(), Place(), Place()
+    assert turns.take(holder, 0.0)
+    order = list[str]()
+
+    def wait(name: str, place: Place, deadline: float) -> None:
+        if turns.take(place, deadline):
+            order.append(name)
+            turns.pass_on(place)
+
+    threads = []
+    for number, (name, place, deadline) in enumerate([("ahead", ahead, 15.0), ("new", new, 0.2)], start=1):
+        threads.append(threading.Thread(target=wait, args=(name, place, deadline)))
+        threads[-1].start()
+        while len(turns._line) < number:
+            threading.Event().wait(0.001)
+    turns.pass_on(holder)
+    for thread in threads:
+        thread.join(timeout=60)
+    assert order == ["new", "ahead"]
 
 
 def test_a_new_stream_begins_while_a_long_one_is_made(engine: FliteEngine) -> None:
@@ -90,13 +152,14 @@ def test_english_of_any_country_is_spoken(engine: FliteEngine) -> None:
 
 
 def test_a_missing_library_is_a_start_error_that_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr(flite_library.c, "CDLL", refuse)
-    monkeypatch.setattr(flite_library, "_loaded", [])
+    missing = (
+        "import sys; from voicebox_tts.engines import flite_library, flite_process; flite_library._PREFIX = 'none'; flite_process.main()"
+    )
+    monkeypatch.setattr(flite_forks, "COMMAND", (sys.executable, "-I", "-c", missing))
+    engine = FliteEngine()
     with pytest.raises(StartError, match="libflite1"):
-        FliteEngine().load()
+        engine.load()
+    assert not engine.loaded
 
 
 def test_the_first_piece_is_short_and_the_rest_of_the_sentence_follows() -> None:
@@ -107,7 +170,8 @@ def test_the_first_piece_is_short_and_the_rest_of_the_sentence_follows() -> None
 
 def test_text_becomes_printable_ascii() -> None:
     assert clean("Ça coûte 5\u00a0€ – “naïve” straße…") == 'Ca coute 5 euros - "naive" strasse...'
-    assert clean("你好 мир 😀") == ""
+    assert clean("你好 мир 😀") == "mir"
+    assert clean("α and Ω, Σωκράτης, Щука, wor\u00adld, e" + "\u0301" * 9_999) == "alpha and omega, Sokratis, Shchuka, world, e"
 
 
 @given(st.text())
@@ -119,16 +183,16 @@ def test_no_piece_is_more_than_bounded_work_and_nothing_is_lost(text: str) -> No
     assert [c for piece in cut for c in piece.text if c.isalnum()] == letters
 
 
-def test_turns_are_taken_in_the_order_of_asking_and_can_be_called_off() -> None:
-    turns, order, waiting = Turns(), list[int](), threading.Semaphore(0)
+def test_turns_of_the_same_deadline_are_taken_in_the_order_of_asking_and_can_be_called_off() -> None:
+    turns, order, waiting = Turns(1), list[int](), threading.Semaphore(0)
     places = [Place() for _ in range(4)]
-    assert turns.take(places[0])
+    assert turns.take(places[0], 1.0)
 
     def wait(number: int) -> None:
         waiting.release()
-        if turns.take(places[number]):
+        if turns.take(places[number], 1.0):
             order.append(number)
-            turns.pass_on()
+            turns.pass_on(places[number])
 
     threads = [threading.Thread(target=wait, args=(number,)) for number in (1, 2, 3)]
     for asked, thread in enumerate(threads, start=1):
@@ -137,9 +201,20 @@ def test_turns_are_taken_in_the_order_of_asking_and_can_be_called_off() -> None:
         while len(turns._line) < asked:
             threading.Event().wait(0.001)
     turns.call_off(places[2])
-    turns.pass_on()
+    turns.pass_on(places[0])
     for thread in threads:
         thread.join(timeout=60)
     assert order == [1, 3]
-    assert not turns.take(places[2])
-    assert turns.take(places[0])
+    assert not turns.take(places[2], 1.0)
+    assert turns.take(places[0], 1.0)
+
+
+def test_there_are_as_many_turns_as_cores() -> None:
+    turns, places = Turns(2), [Place() for _ in range(3)]
+    assert turns.take(places[0], 0.0)
+    assert turns.take(places[1], 0.0)
+    turns.call_off(places[2])
+    assert not turns.take(places[2], 0.0)
+    turns.pass_on(places[1])
+    turns.pass_on(places[1])
+    assert turns._free == 1

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from voicebox_kit import plugins
 from voicebox_kit.errors import InvalidField, NotFound, StartError
 from voicebox_models.engine import Setup
@@ -223,6 +225,26 @@ def test_words_follow_each_other_within_the_audio(engine: Engine, say: Callable[
     assert all(word.start_seconds < word.end_seconds for word in words)
     assert all(one.end_seconds <= other.start_seconds + 1e-6 for one, other in pairwise(words))
     assert words[-1].end_seconds <= made / session.sample_rate_hz + 1e-6
+
+
+PUNCTUATION = st.sampled_from(
+    [" ", ", ", "—", " — ", " – ", "… ", "; ", ": ", " (", ") ", "? ", "! ", ". ", "/ ", " -- ", "' ", ' "', "”, “", " ¿", "» ", " • "]
+)
+PLAIN_WORDS = st.sampled_from("yes there are seven of the old ships in harbour towns and I see a man who would not go home".split())
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(spoken=st.lists(PLAIN_WORDS, min_size=1, max_size=12), between=st.lists(PUNCTUATION, min_size=13, max_size=13))
+def test_every_word_has_a_time_once_and_in_order(engine: Engine, say: Callable[..., Spoken], spoken: list[str], between: list[str]) -> None:
+    if Capability.WORD_TIMINGS not in engine.capabilities:
+        return
+    text = "".join(word + mark for word, mark in zip(spoken, between, strict=False))
+    heard = say(text)
+    assert [word.text.lower().strip("'") for word in heard.words if any(map(str.isalpha, word.text))] == [
+        word.lower() for word in spoken
+    ], text
+    assert all(word.start_seconds < word.end_seconds for word in heard.words)
+    assert all(one.end_seconds <= other.start_seconds + 1e-6 for one, other in pairwise(heard.words))
 
 
 def test_phonemes_increase_within_the_audio(engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]) -> None:

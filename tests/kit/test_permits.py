@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 from voicebox_kit.errors import Exhausted
-from voicebox_kit.permits import Permits
+from voicebox_kit.permits import CAUTION, Permits
 
 
 async def hold(permits: Permits, name: str, order: list[str], leave: asyncio.Event) -> None:
@@ -72,3 +72,103 @@ async def test_idle_waits_for_the_holders():
     leave.set()
     await idle
     assert holder.done()
+
+
+class Clock:
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def held(permits: Permits, clock: Clock, seconds: float) -> None:
+    """Hold a permit for so long, again and again, until the mean follows."""
+    for _ in range(40):
+        async with permits.take():
+            clock.now += seconds
+
+
+async def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_again():
+    clock = Clock()
+    permits = Permits(2, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock)
+    await held(permits, clock, 1.0)
+    leave, tasks = asyncio.Event(), []
+    for name in "abcd":  # two hold, two wait: the next is expected to wait for 1.5 s
+        tasks.append(asyncio.create_task(hold(permits, name, [], leave)))
+        await settle()
+    assert permits.expected_wait_seconds == pytest.approx(1.5, rel=0.01)
+    with pytest.raises(Exhausted) as refused:
+        async with permits.take():
+            pass
+    assert refused.value.reason == "WAIT_TOO_LONG"
+    assert refused.value.retry_seconds == pytest.approx(1.5, rel=0.01)
+    leave.set()
+    await asyncio.gather(*tasks)
+    async with permits.take():
+        assert permits.running == 1
+
+
+@pytest.mark.parametrize(("hold_seconds", "places"), [(0.1, 4), (0.5, 4), (2.0, 16), (60.0, 16)])
+async def test_as_many_wait_as_are_served_within_their_patience(hold_seconds, places):
+    clock = Clock()
+    permits = Permits(places, 1000, CollectorRegistry(), patience_seconds=2.0, clock=clock)
+    await held(permits, clock, hold_seconds)
+    leave, order, tasks = asyncio.Event(), [], []
+    for number in range(200):
+        tasks.append(asyncio.create_task(hold(permits, str(number), order, leave)))
+        await settle()
+    served_in_time = int(2.0 / CAUTION * places / hold_seconds + 1e-6)
+    assert permits.waiting == pytest.approx(min(served_in_time, 200 - places), abs=1)
+    leave.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_caller_with_less_patience_is_refused_first():
+    clock = Clock()
+    permits = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock)
+    await held(permits, clock, 0.5)
+    leave = asyncio.Event()
+    holder = asyncio.create_task(hold(permits, "a", [], leave))
+    await settle()
+    with pytest.raises(Exhausted):
+        async with permits.take(patience_seconds=0.5):
+            pass
+    patient = asyncio.create_task(hold(permits, "b", [], leave))
+    await settle()
+    assert permits.waiting == 1
+    leave.set()
+    await asyncio.gather(holder, patient)
+
+
+async def test_places_that_are_held_for_long_count_before_any_comes_back():
+    clock = Clock()
+    permits, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock), asyncio.Event()
+    holder = asyncio.create_task(hold(permits, "a", [], leave))
+    await settle()
+    assert permits.expected_wait_seconds == 1.0
+    clock.now += 30
+    with pytest.raises(Exhausted) as refused:
+        async with permits.take():
+            pass
+    assert refused.value.retry_seconds == 30
+    leave.set()
+    await holder
+
+
+async def test_who_waited_for_all_its_patience_is_refused_and_leaves_no_trace():
+    permits, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=0.02, clock=lambda: 0.0), asyncio.Event()
+    for _ in range(60):
+        async with permits.take():
+            pass
+    holder = asyncio.create_task(hold(permits, "a", [], leave))
+    await settle()
+    with pytest.raises(Exhausted) as refused:
+        async with permits.take():
+            pass
+    assert refused.value.reason == "WAIT_TOO_LONG"
+    assert (permits.running, permits.waiting) == (1, 0)
+    leave.set()
+    await holder

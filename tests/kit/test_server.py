@@ -1,7 +1,7 @@
 """The life of a service: health, reflection, metrics, a taken port, and a drain that lets streams finish."""
 
 import asyncio
-import socket
+import sys
 import urllib.request
 
 import grpc
@@ -9,9 +9,13 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import CollectorRegistry
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import serving
+
+from bench.launch import free_ports
 
 NAME = "voicebox.tts.v1.TextToSpeechService"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -59,8 +63,7 @@ async def test_it_serves_only_once_it_is_loaded(service):
         loading.set()
         await loaded.wait()
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     opening = serving("fake", service(Slow(), load=load, address=address), 0)
     task = asyncio.create_task(opening.__aenter__())
     await loading.wait()
@@ -152,3 +155,50 @@ async def test_a_client_that_stops_reading_and_leaves_closes_the_generator(serve
         call = tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
         await call.read()
     await asyncio.wait_for(fake.closed.wait(), 10)
+
+
+LEAVING = """
+import os, sys, grpc
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+channel = grpc.insecure_channel(sys.argv[1])
+call = tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
+for number, _ in enumerate(call):
+    if number == int(sys.argv[2]):
+        {"kill": lambda: os._exit(0), "close": channel.close, "cancel": call.cancel}[sys.argv[3]]()
+        break
+"""
+
+
+@pytest.mark.parametrize("how", ["kill", "close", "cancel"])
+async def test_a_client_that_leaves_while_it_is_written_to_is_no_bug(serve, how, caplog):
+    """The kernel's buffers and the moment decide which write meets the end: some are tried."""
+    for number in range(4):
+        fake = Endless()
+        running, _ = await serve(fake)
+        client = (sys.executable, "-c", LEAVING, running.endpoints[0].address, str(number), how)
+        leaving = await asyncio.create_subprocess_exec(*client, stderr=asyncio.subprocess.DEVNULL)
+        await leaving.wait()
+        await asyncio.wait_for(fake.closed.wait(), 30)
+    assert "bug" not in caplog.text
+
+
+async def test_health_has_a_name_for_each_background_task(serve):
+    may_work = asyncio.Event()
+
+    async def work():
+        if not may_work.is_set():
+            raise ZeroDivisionError
+        await asyncio.Event().wait()
+
+    async def no_time(_seconds):
+        await asyncio.sleep(0)
+
+    background = Background(CollectorRegistry(), no_time)
+    async with background.running("history", work):
+        _, channel = await serve(Slow(), background=background)
+        assert await health(channel, NAME) == SERVING
+        assert await health(channel, "fake/history") == NOT_SERVING
+        may_work.set()
+        async with asyncio.timeout(30):
+            while await health(channel, "fake/history") != SERVING:
+                await asyncio.sleep(0)

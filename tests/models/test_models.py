@@ -5,7 +5,9 @@ import threading
 
 import grpc
 import pytest
+from prometheus_client import CollectorRegistry
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
+from voicebox_kit.background import Background
 from voicebox_kit.errors import Exhausted, NotFound, Precondition, StartError, Unavailable
 from voicebox_models.known import MOST_STRANGERS
 from voicebox_models.models import State
@@ -207,7 +209,7 @@ async def test_idle_models_are_unloaded_when_they_are_due(make_models, default, 
 async def test_the_watch_unloads_by_itself_and_everything_at_the_end(make_models, default):
     a, b = FakeEngine("a"), FakeEngine("b")
     models = make_models(default, a, b, ttl_seconds=0.01, clock=asyncio.get_running_loop().time)
-    async with asyncio.timeout(30), models.running():
+    async with asyncio.timeout(30), models.running(Background(CollectorRegistry())):
         await models.load(a)
         while a.loaded:
             await asyncio.sleep(0.005)
@@ -282,7 +284,7 @@ async def test_a_download_that_fails_says_why_to_all(models, other):
 async def test_downloads_end_with_the_service(models, other):
     other.present = False
     other.bring.clear()
-    async with asyncio.timeout(30), models.running():
+    async with asyncio.timeout(30), models.running(Background(CollectorRegistry())):
         steps = models.download(other)
         await anext(steps)
         await anext(steps)

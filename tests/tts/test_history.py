@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
+from voicebox_kit.background import Background
 from voicebox_tts import history as histories
 from voicebox_tts.catalog import Catalog
 from voicebox_tts.history import Answer, History
@@ -51,17 +52,17 @@ async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_
         assert await keep(history, "generations/2") is Answer.LATER
     assert len(list(tmp_path.glob("*.json"))) == 2
     catalog.failure = None
-    async with open_history() as history, history.delivering():
+    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
         while len(catalog.records) < 2:
             catalog.arrived.clear()
             await asyncio.wait_for(catalog.arrived.wait(), 30)
-    assert list(catalog.records) == ["generations/1", "generations/2"]
+    assert sorted(catalog.records) == ["generations/1", "generations/2"]
 
 
 async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_history, catalog, monkeypatch):
     monkeypatch.setattr(histories, "RETRY_SECONDS", 0.01)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
-    async with open_history() as history, history.delivering():
+    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
         assert await keep(history) is Answer.LATER
         catalog.failure = None
         await asyncio.wait_for(catalog.arrived.wait(), 30)
@@ -81,7 +82,7 @@ async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalo
         dead._stub.RecordGeneration = dying
         assert await keep(History(Spool(tmp_path, 1 << 20), dead, executor, CollectorRegistry())) is Answer.LATER
         history = History(Spool(tmp_path, 1 << 20), Catalog(channel), executor, CollectorRegistry())
-        async with history.delivering():
+        async with history.delivering(Background(CollectorRegistry())):
             await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
 
@@ -96,7 +97,7 @@ async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_histo
 
 
 async def test_a_record_that_is_not_urgent_is_delivered_in_the_background(open_history, catalog):
-    async with open_history() as history, history.delivering():
+    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
         assert await keep(history, promptly=False) is Answer.LATER
         await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
@@ -111,7 +112,7 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
         await keep(history, "generations/2")
         catalog.failure = None
         with caplog.at_level(logging.ERROR):
-            async with history.delivering():
+            async with history.delivering(Background(CollectorRegistry())):
                 await asyncio.wait_for(catalog.arrived.wait(), 30)
                 async with asyncio.timeout(30):
                     while list(tmp_path.glob("*.json")):
@@ -124,8 +125,112 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
 @pytest.mark.parametrize("code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED])
 async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(open_history, catalog, tmp_path, code):
     catalog.failure = code
-    async with open_history() as history, history.delivering():
+    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
         assert await keep(history) is Answer.LATER
         await asyncio.sleep(0.05)
     assert len(list(tmp_path.glob("*.json"))) == 1
     assert not list((tmp_path / "rejected").iterdir())
+
+
+BROKEN = {
+    "not UTF-8": b'{"text": "\xff\xfe"}',
+    "UTF-16": '{"text": "hello"}'.encode("utf-16"),
+    "empty": b"",
+    "not JSON": b"{",
+    "nested": b"[" * 100_000,
+    "another type": b"[1, 2]",
+    "a wrong field": b'{"sampleRateHz": "many"}',
+    "NUL": b"\0" * 100,
+}
+
+
+@pytest.mark.parametrize("metadata", BROKEN.values(), ids=BROKEN)
+async def test_whatever_a_record_holds_those_behind_it_are_delivered(open_history, catalog, tmp_path, metadata):
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    async with open_history() as history:
+        await keep(history, "generations/1")
+        [broken] = tmp_path.glob("*.json")
+        broken.write_bytes(metadata)
+        await keep(history, "generations/2")
+        catalog.failure = None
+        background = Background(CollectorRegistry())
+        async with history.delivering(background), asyncio.timeout(30):
+            while list(tmp_path.glob("*.json")):
+                await asyncio.sleep(0.001)
+            assert background.tasks == {"history": True}
+    assert list(catalog.records) == ["generations/2"]
+    assert (tmp_path / "rejected" / broken.name).exists()
+
+
+async def test_a_folder_that_cannot_be_written_for_a_while_ends_nothing(open_history, catalog, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(histories, "RETRY_SECONDS", 0.01)
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    failures, original = asyncio.Queue(), Spool.remove
+
+    def read_only(self, audio):
+        failures.put_nowait(audio)
+        raise PermissionError(13, "Permission denied")
+
+    async with open_history() as history:
+        await keep(history, "generations/1")
+        catalog.failure = None
+        monkeypatch.setattr(Spool, "remove", read_only)
+        async with history.delivering(Background(CollectorRegistry())), asyncio.timeout(30):
+            for _ in range(3):
+                await failures.get()
+            monkeypatch.setattr(Spool, "remove", original)
+            while list(tmp_path.glob("*.json")):
+                await asyncio.sleep(0.001)
+    assert list(catalog.records) == ["generations/1"]
+    assert "stays in the spool: Permission denied" in caplog.text
+
+
+async def test_a_delivery_that_breaks_is_started_again(open_history, catalog, tmp_path, monkeypatch, caplog):
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    broken = iter([True, False])
+    original = Spool.waiting
+
+    def waiting(self):
+        if next(broken, False):
+            raise ZeroDivisionError("a bug")
+        return original(self)
+
+    async with open_history() as history:
+        await keep(history, "generations/1")
+        catalog.failure = None
+        monkeypatch.setattr(Spool, "waiting", waiting)
+
+        async def no_time(_seconds):
+            await asyncio.sleep(0)
+
+        async with history.delivering(Background(CollectorRegistry(), no_time)), asyncio.timeout(30):
+            while list(tmp_path.glob("*.json")):
+                await asyncio.sleep(0.001)
+    assert list(catalog.records) == ["generations/1"]
+    assert "the background task history failed" in caplog.text
+
+
+async def test_records_are_delivered_some_at_a_time(open_history, catalog, monkeypatch):
+    catalog.failure = grpc.StatusCode.UNAVAILABLE
+    most = running = 0
+    original = catalog.RecordGeneration
+
+    async def counted(self, request_iterator, context):
+        nonlocal most, running
+        running += 1
+        most = max(most, running)
+        try:
+            return await original(request_iterator, context)
+        finally:
+            running -= 1
+
+    async with open_history() as history:
+        for number in range(20):
+            await keep(history, f"generations/{number}", promptly=False)
+        catalog.failure = None
+        monkeypatch.setattr(type(catalog), "RecordGeneration", counted)
+        async with history.delivering(Background(CollectorRegistry())), asyncio.timeout(30):
+            while len(catalog.records) < 20:
+                await asyncio.sleep(0.001)
+    assert len(catalog.records) == 20
+    assert most <= histories.AT_ONCE

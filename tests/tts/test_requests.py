@@ -23,7 +23,7 @@ def job_of(**fields):
 def test_an_empty_request_means_the_defaults():
     job = job_of()
     assert (job.source, job.encoding, job.sample_rate_hz, job.style) == (BuiltIn(), Encoding.WAV, 0, Style())
-    assert (job.keep, job.ahead_seconds, job.owner) == (True, 15.0, "local")
+    assert (job.keep, job.ahead_seconds, job.owner) == (True, math.inf, "local")
     assert len(job.request_id) == 36
     assert job_of().seed != job_of().seed
 
@@ -110,3 +110,18 @@ def test_a_profiles_defaults_fill_what_the_caller_left_open():
     assert (open_job.style.speed, open_job.style.pitch_semitones, open_job.seed) == (1.5, 2.0, 7)
     closed = job_of(style=tts_pb2.SpeakingStyle(speed=1.0, pitch_semitones=-1), seed=0).with_defaults(defaults)
     assert (closed.style.speed, closed.style.pitch_semitones, closed.seed) == (1.0, -1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("request_type", "seconds"),
+    [
+        (tts_pb2.SynthesizeRequest, math.inf),
+        (tts_pb2.StreamSynthesizeRequest, math.inf),
+        (tts_pb2.PlaySpeechRequest, math.inf),
+        (tts_pb2.ConverseConfig, 15.0),
+    ],
+)
+def test_only_a_conversation_has_a_pace_unless_one_is_asked_for(request_type, seconds):
+    assert to_job(request_type(), "", 15.0).ahead_seconds == seconds
+    if request_type is not tts_pb2.SynthesizeRequest:
+        assert to_job(request_type(ahead_seconds=3), "", 15.0).ahead_seconds == 3

@@ -272,11 +272,27 @@ async def test_each_interruption_is_answered_also_when_nobody_speaks(tts):
 
 
 @pytest.mark.parametrize(
+    "messages",
+    [
+        [{"text": "Hello."}, {"control": INTERRUPT}],
+        [{"text": "Hello"}, {"control": INTERRUPT}],
+        [{"control": INTERRUPT}],
+        [{"control": INTERRUPT}, {"text": " "}],
+        [{"text": "Hello. How are you?"}, {"control": INTERRUPT}, {"control": INTERRUPT}],
+    ],
+)
+async def test_a_conversation_that_was_interrupted_ends_well_though_nothing_was_said(tts, catalog, messages):
+    events = [event async for event in tts.ConverseSynthesize(conversation(*messages))]
+    kinds = [event.WhichOneof("event") for event in events]
+    assert "interrupted" in kinds
+    assert kinds[-1] == "finished"
+
+
+@pytest.mark.parametrize(
     ("messages", "reason", "field"),
     [
         ([{"text": "Hello."}, {"config": {}}], "CONFIG_TWICE", "config"),
         ([{"control": INTERRUPT}] * 1001, "TOO_MANY_INTERRUPTIONS", "control"),
-        ([{"text": "Hello."}, {"control": INTERRUPT}], "NOTHING_TO_SAY", "text"),
         ([{"control": 9}], "INVALID_FIELD", "control"),
         ([{"text": "x" * 10_001}], "TEXT_TOO_LONG", "text"),
         ([], "NOTHING_TO_SAY", "text"),
@@ -333,6 +349,18 @@ async def test_a_stream_keeps_its_pace_however_fast_it_is_read(tts):
     assert sound > 3
     assert time.monotonic() - began > sound - 1 - 0.3  # the last chunks' 0.2 s wait for nothing
     assert events[-1].finished.synthesis_time.ToMicroseconds() / 1e6 < sound / 2
+
+
+@pytest.mark.parametrize("way", ["StreamSynthesize", "PlaySpeech"])
+async def test_a_download_takes_as_long_as_it_is_made_not_as_it_is_heard(tts, way):
+    text = "This goes on and on, and is a file of more than a minute. " * 20
+    request = {"StreamSynthesize": tts_pb2.StreamSynthesizeRequest, "PlaySpeech": tts_pb2.PlaySpeechRequest}[way]
+    began, size = time.monotonic(), 0
+    async for answer in getattr(tts, way)(request(text=text, voice={"voice": "kal"}, skip_history=True)):
+        size += answer.ByteSize()
+    sound = size / (2 * 8_000)
+    assert sound > 60
+    assert time.monotonic() - began < sound / 2
 
 
 async def test_a_deadline_that_passes_frees_the_place(running, tts):

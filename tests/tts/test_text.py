@@ -45,7 +45,42 @@ def test_chinese_and_japanese_need_no_spaces() -> None:
 
 
 def test_an_empty_line_and_a_list_end_sentences_and_a_hard_wrap_does_not() -> None:
-    assert sentences("A title\r\n\r\nA hard\nwrapped line:\n- one\n- two") == ["A title", "A hard wrapped line:", "- one", "- two"]
+    wrapped = "The sea was calm, and no ship had been seen from the tower since\nthe storm of the first week:"
+    assert sentences(f"A title\r\n\r\n{wrapped}\n- one\n- two") == ["A title", wrapped.replace("\n", " "), "- one", "- two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("Apples\nBananas\nOranges", ["Apples", "Bananas", "Oranges"]),
+        (
+            "the woods are lovely, dark and deep\nbut I have promises to keep",
+            ["the woods are lovely, dark and deep", "but I have promises to keep"],
+        ),
+        ("One.\r\ntwo\rthree\u2028four", ["One.", "two", "three", "four"]),
+        ("Dr.\nSmith", ["Dr.", "Smith"]),
+    ],
+)
+def test_a_line_break_ends_a_sentence(text: str, cut: list[str]) -> None:
+    assert sentences(text) == cut
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\u00ad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u202e", "\u2066", "\u200d", "\u034f", "\ufe0f", "\U000e0061"]
+)
+def test_what_is_invisible_splits_no_word(hidden: str) -> None:
+    assert sentences(f"wor{hidden}ld, {hidden}two") == ["world, two"]
+    feed = SentenceFeed()
+    assert [sentence for piece in ("wor", hidden, "ld") for sentence in feed.push(piece)] + feed.finish() == ["world"]
+
+
+def test_what_shapes_a_script_stays() -> None:
+    assert sentences("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645") == ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"]
+
+
+def test_runs_of_marks_are_bounded() -> None:
+    [one] = sentences("e" + "\u0301" * 9_999)
+    assert len(one) <= 9
 
 
 def test_a_long_sentence_is_cut_at_its_commas_then_at_spaces_then_anywhere() -> None:

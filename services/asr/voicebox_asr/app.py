@@ -16,6 +16,7 @@ from voicebox.foreign.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox_kit import plugins
+from voicebox_kit.background import Background
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_models.choosing import Chosen, choose
@@ -66,6 +67,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The asr service, serving until the block ends."""
     settings = Settings.read(env)
     registry = CollectorRegistry()
+    background = Background(registry)
     setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub)
     chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
     streams = settings.streams or STREAMS.get(chosen.default.engine.name, BATCHED_STREAMS)
@@ -73,7 +75,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     with ThreadPoolExecutor(streams + 2, thread_name_prefix="asr") as executor, ThreadPoolExecutor(4, "models") as model_executor:
         models = Models("asr", chosen.families, chosen.default, model_executor, registry, settings.model_limits)
         async with (
-            models.running(),
+            models.running(background),
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
             open_decoder() as decoder,
         ):
@@ -100,6 +102,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 ),
                 load=models.load_default,
                 registry=registry,
+                background=background,
             )
             async with operations.running(), serving("asr", service, settings.grace_seconds) as running:
                 yield running

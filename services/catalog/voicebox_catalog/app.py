@@ -11,6 +11,7 @@ from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_blobs.blob_stores import is_local, open_blobs
 from voicebox_blobs.blobs import Blobs
 from voicebox_blobs.verified import VerifiedBlobs
+from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
@@ -50,9 +51,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         blobs = VerifiedBlobs(stored)
         async with open_database(settings.database_url, settings.pool) as database, _open_decoder() as decoder:
             await moving.refuse_unfinished(database)
-            service = _service(settings, blobs, database, decoder)
+            registry = CollectorRegistry()
+            background = Background(registry)
+            service = _service(settings, blobs, database, decoder, registry, background)
             sweep = _sweep(settings, blobs, database)
-            async with serving("catalog", service, settings.grace_seconds) as running, sweeping(sweep):
+            async with serving("catalog", service, settings.grace_seconds) as running, sweeping(sweep, background):
                 yield running
 
 
@@ -64,7 +67,9 @@ def _folder(settings: Settings) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def _service(settings: Settings, blobs: Blobs, database: Database, decoder: Decoder) -> Service:
+def _service(
+    settings: Settings, blobs: Blobs, database: Database, decoder: Decoder, registry: CollectorRegistry, background: Background
+) -> Service:
     profiles, generations = ProfileStore(database), GenerationStore(database)
     recordings = Recordings(decoder, blobs, settings.folder, settings.decoders)
     pictures, limits = Pictures(), settings.sample_limits
@@ -84,7 +89,8 @@ def _service(settings: Settings, blobs: Blobs, database: Database, decoder: Deco
         metrics_address=settings.metrics_address,
         register=partial(catalog_pb2_grpc.add_CatalogServiceServicer_to_server, servicer),
         load=_nothing,
-        registry=CollectorRegistry(),
+        registry=registry,
+        background=background,
     )
 
 

@@ -5,9 +5,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
+from voicebox_kit.background import Background
 from voicebox_kit.errors import VoiceboxError
 
 from . import orphans
@@ -56,22 +58,17 @@ class Sweep:
 
 
 @asynccontextmanager
-async def sweeping(sweep: Sweep, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[None]:
+async def sweeping(sweep: Sweep, background: Background, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[None]:
     """Sweeps now and every `interval_seconds`, in the background, until the block ends."""
-    task = asyncio.create_task(_repeat(sweep, sleep))
     try:
-        yield
+        async with background.running("sweep", partial(_repeat, sweep, sleep)):
+            yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         with suppress(VoiceboxError):  # a full disk, or a database that is away: then its time runs out
             await sweep.leases.give_back(LEASE)
 
 
 async def _repeat(sweep: Sweep, sleep: Callable[[float], Awaitable[None]]) -> None:
     while True:
-        try:
-            await sweep.run()
-        except Exception:
-            log.exception("the sweep failed, and is tried again in %g s", sweep.interval_seconds)
+        await sweep.run()
         await sleep(sweep.interval_seconds)

@@ -98,7 +98,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
                     return
                 async with aclosing(responses):
                     async for response in responses:
-                        await context.write(response)
+                        await _write(context, response)
                         answer.begun = True
 
         return call
@@ -121,6 +121,15 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         finally:
             running.dec()
             self._seconds.labels(method, code).observe(time.perf_counter() - began)
+
+
+async def _write(context: Context, response: Any) -> None:
+    """Send a message. A client that has left meanwhile is a cancelled call, as if it had left between two messages."""
+    try:
+        await context.write(response)
+    except grpc.aio.BaseError as error:  # grpc knows why it cannot send, and tells nobody
+        log.info("the client left while it was written to")
+        raise asyncio.CancelledError from error
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -12,6 +13,7 @@ from grpc_health.v1._async import HealthServicer
 from prometheus_client import CollectorRegistry
 
 from . import reflection, variables
+from .background import Background
 from .errors import StartError
 from .interceptor import RpcInterceptor
 from .metrics import metrics_server
@@ -31,7 +33,8 @@ OPTIONS = [
 class Service:
     """A gRPC service, put together and not yet started.
 
-    `names` are the full proto names that it serves, the first its own; `contract` is the descriptor set that it is part of.
+    `names` are the full proto names that it serves, the first its own; `contract` is the descriptor set that it is part of. Health has a
+    name for each task of `background`, too, as in `tts/history`: speech goes on while one of them fails.
     """
 
     names: tuple[str, ...]
@@ -41,6 +44,7 @@ class Service:
     register: Callable[[grpc.aio.Server], None]
     load: Callable[[], Awaitable[None]]
     registry: CollectorRegistry
+    background: Background | None = None
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,13 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
     port = _listen(server, label, service.address)
     with metrics_server(service.metrics_address, service.registry) as metrics_address:
         await server.start()
+        background = service.background or Background(CollectorRegistry())
         try:
             await service.load()
             await _set_health(checks, service, health_pb2.HealthCheckResponse.SERVING)
             log.info("%s serves on %s:%s", label, host, port)
-            yield Serving(label, (Endpoint(f"{label} gRPC", f"{host}:{port}"), Endpoint(f"{label} metrics", metrics_address)))
+            async with background.reporting(partial(_set_task_health, checks, label)):
+                yield Serving(label, (Endpoint(f"{label} gRPC", f"{host}:{port}"), Endpoint(f"{label} metrics", metrics_address)))
         finally:
             await checks.enter_graceful_shutdown()
             await server.stop(grace)
@@ -105,3 +111,8 @@ def _listen(server: grpc.aio.Server, label: str, address: str) -> int:
 async def _set_health(checks: HealthServicer, service: Service, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
     for name in ("", *service.names):
         await checks.set(name, status)
+
+
+async def _set_task_health(checks: HealthServicer, label: str, task: str, is_well: bool) -> None:
+    status = health_pb2.HealthCheckResponse
+    await checks.set(f"{label}/{task}", status.SERVING if is_well else status.NOT_SERVING)

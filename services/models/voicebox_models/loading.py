@@ -10,6 +10,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Histogram
+from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError, Unavailable
 
 from . import residency
@@ -101,15 +102,12 @@ class Loading(Generic[E]):
         return residency.next_due_seconds(self._residents(), self._clock(), self._limits)
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
+    async def running(self, background: Background) -> AsyncGenerator[None]:
         """Unload what is idle for too long until the block ends; then unload everything."""
-        watch = asyncio.create_task(self._watch())
         try:
-            yield
+            async with background.running("idle models", self._watch):
+                yield
         finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
             await asyncio.gather(*(slot.loading for slot in self._slots.values() if slot.loading), return_exceptions=True)
             for slot in self._slots.values():
                 await self._in_thread(slot.engine.unload)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
+from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError, VoiceboxError
 
 from .downloads import Downloads
@@ -115,9 +116,9 @@ class Models(Generic[E]):
         return await self._loading.unload_idle()
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
+    async def running(self, background: Background) -> AsyncGenerator[None]:
         """Unload what is idle for too long until the block ends; then end the downloads and unload everything."""
-        async with self._loading.running():
+        async with self._loading.running(background):
             try:
                 yield
             finally:

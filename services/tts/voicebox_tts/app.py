@@ -16,6 +16,7 @@ from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_blobs.blob_stores import open_blobs
+from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
@@ -73,9 +74,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         ThreadPoolExecutor(4, "models") as model_executor,
     ):
         models = Models("tts", chosen.families, chosen.default, model_executor, registry, settings.model_limits)
-        spool = _open_spool(settings)
+        spool, background = _open_spool(settings), Background(registry)
         async with (
-            models.running(),
+            models.running(background),
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
             grpc.aio.insecure_channel(settings.asr_address, CHANNEL_OPTIONS) as asr_channel,
             open_decoder() as decoder,
@@ -86,7 +87,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
             prompts = Prompts(catalog, decoder, store, settings.prompt_cache_bytes, registry)
             history = History(spool, catalog, executor, registry)
-            permits = Permits(streams, settings.queue, registry)
+            permits = Permits(streams, settings.queue, registry, settings.patience_seconds)
             synthesizer = Synthesizer(Casting(models, roster, prompts), history, SpeechCheck(asr_channel), permits, executor, registry)
             speech = TextToSpeechServicer(synthesizer, Designer(models, roster, permits, executor), roster, settings)
             service = Service(
@@ -104,8 +105,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 ),
                 load=models.load_default,
                 registry=registry,
+                background=background,
             )
-            async with history.delivering():
+            async with history.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:
                     yield running
                 await permits.idle()  # streams that the grace cut short still keep their records

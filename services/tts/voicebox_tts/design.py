@@ -15,7 +15,9 @@ from voicebox_sound.headers import with_length
 
 from .engine import Description, Engine, Session, Speech
 from .job import DesignWish
+from .reading import Reading
 from .roster import Roster
+from .text import sentences
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,24 @@ class Designer:
                 await asyncio.gather(*making, return_exceptions=True)
 
     async def _make(self, engine: Engine, wish: DesignWish, seed: int) -> DesignedVoice:
+        reading = Reading(engine, wish.style.language, verbatim=wish.verbatim)
+        text = await asyncio.get_running_loop().run_in_executor(self._executor, _read, reading, wish.text)
         session = engine.open(Description(wish.description), wish.style, seed)
         with closing(session):
-            async with aclosing(in_thread(session.speak(wish.text), self._executor)) as spoken:
+            async with aclosing(in_thread(session.speak(text), self._executor)) as spoken:
                 pieces = [piece async for piece in spoken]
-        return _voice(pieces, session, seed, engine.model.name)
+        return _voice(pieces, session, seed, engine.model.name, reading.warnings)
 
 
-def _voice(pieces: list[Speech], session: Session, seed: int, model: str) -> DesignedVoice:
+def _voice(pieces: list[Speech], session: Session, seed: int, model: str, of_text: list[str]) -> DesignedVoice:
     samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
     if not len(samples):
         raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
     encoder = open_encoder(Encoding.FLAC, session.sample_rate_hz)
-    warnings = tuple(warning for piece in pieces for warning in piece.warnings)
+    warnings = (*of_text, *(warning for piece in pieces for warning in piece.warnings))
     audio = with_length(Encoding.FLAC, encoder.push(samples) + encoder.finish(), len(samples))
     return DesignedVoice(audio, seed, len(samples) / session.sample_rate_hz, model, warnings)
+
+
+def _read(reading: Reading, text: str) -> str:
+    return " ".join(filter(None, map(reading.of, sentences(text))))

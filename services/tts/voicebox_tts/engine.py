@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Capability(StrEnum):
     PITCH = "PITCH"
     SEED = "SEED"
     VOICE_DESIGN = "VOICE_DESIGN"
+    TEXT_NORMALIZATION = "TEXT_NORMALIZATION"
 
 
 class Gender(StrEnum):
@@ -173,3 +174,11 @@ class Engine(Loadable, Protocol):
 
         The same arguments and sentences give the same samples. NotFound("voice") for a name that it has not.
         """
+
+
+@runtime_checkable
+class HasAlphabet(Protocol):
+    """An engine that knows which characters it has no sound for; others are taken to say everything."""
+
+    def unspoken(self, text: str) -> str:
+        """The characters of a text that it passes over though a reader would not: each once, in their order."""

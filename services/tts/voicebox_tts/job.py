@@ -45,7 +45,8 @@ NO_DEFAULTS = Defaults()
 class Job:
     """One utterance to make. `sample_rate_hz` 0 is the engine's own; `keep` asks for a record in the history.
 
-    `model` is `models/{engine}/{model}`, or empty; `check` asks for the word error rate of what is heard. `unset` names what the caller
+    `model` is `models/{engine}/{model}`, or empty; `check` asks for the word error rate of what is heard; `verbatim` gives
+    the engine the text as it is written. `unset` names what the caller
     left open of speed, pitch_semitones and seed: a profile's defaults may fill it.
     """
 
@@ -60,6 +61,7 @@ class Job:
     owner: str
     model: str = ""
     check: bool = False
+    verbatim: bool = False
     unset: frozenset[str] = frozenset()
 
     def with_defaults(self, defaults: Defaults) -> "Job":
@@ -78,3 +80,4 @@ class DesignWish:
     style: Style
     seeds: tuple[int, ...]
     model: str
+    verbatim: bool = False

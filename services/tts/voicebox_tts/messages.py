@@ -105,3 +105,8 @@ def _voice(engine: str, capabilities: frozenset[Capability], own: Voice, is_defa
 def content_type(encoding: Encoding, sample_rate_hz: int) -> str:
     """The media type of an utterance's file; headerless samples tell their rate in it."""
     return f"{encoding.content_type};rate={sample_rate_hz}" if encoding is Encoding.PCM_S16LE else encoding.content_type
+
+
+def warning_trailers(event: Finished) -> list[tuple[str, str]]:
+    """The warnings as trailing metadata, where no message has room for them: ASCII, with other characters as \\uXXXX."""
+    return [("x-voicebox-warning", " ".join(warning.split()).encode("ascii", "backslashreplace").decode()) for warning in event.warnings]

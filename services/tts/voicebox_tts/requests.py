@@ -41,7 +41,11 @@ Wish = tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.Pla
 
 
 def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
-    """The job that a request, less its text, asks for; InvalidField where it is wrong."""
+    """The job that a request, less its text, asks for; InvalidField where it is wrong.
+
+    A conversation, which its listener may interrupt, runs so far ahead of real time by default. Others are as fast as the client takes
+    their audio.
+    """
     return Job(
         source=_source(wish.voice),
         encoding=_encoding(wish.audio.encoding),
@@ -54,6 +58,7 @@ def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
         owner=owner,
         model=wish.model,
         check=wish.check,
+        verbatim=wish.verbatim,
         unset=_unset(wish),
     )
 
@@ -72,7 +77,7 @@ def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
         raise InvalidField("language", f"{wish.language!r} is no BCP 47 language.")
     first = wish.seed if wish.HasField("seed") else secrets.randbits(32)
     seeds = tuple((first + number) % 2**32 for number in range(wish.count or DESIGNED_VOICES))
-    return DesignWish(description, checked_text(wish.text), Style(language=wish.language), seeds, wish.model)
+    return DesignWish(description, checked_text(wish.text), Style(language=wish.language), seeds, wish.model, wish.verbatim)
 
 
 def _unset(wish: Wish) -> frozenset[str]:
@@ -155,7 +160,7 @@ def _ahead(wish: Wish, default_seconds: float) -> float:
     if isinstance(wish, tts_pb2.SynthesizeRequest):
         return UNPACED_SECONDS
     if not wish.ahead_seconds:
-        return default_seconds
+        return default_seconds if isinstance(wish, tts_pb2.ConverseConfig) else UNPACED_SECONDS
     if not 1.0 <= wish.ahead_seconds <= MAX_AHEAD_SECONDS:
         raise InvalidField("ahead_seconds", f"ahead_seconds must be 1 to {MAX_AHEAD_SECONDS:g}, not {wish.ahead_seconds:g}.")
     return wish.ahead_seconds

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.api import httpbody_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
-from voicebox_kit import deadline, principal
+from voicebox_kit import deadline, principal, request_id
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField, Unavailable
 from voicebox_kit.server import MAX_MESSAGE_BYTES
@@ -69,6 +69,8 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             async for event in events:
                 if isinstance(event, Started):
                     kind = messages.content_type(event.job.encoding, event.sample_rate_hz)
+                elif isinstance(event, Finished):
+                    context.set_trailing_metadata(((request_id.HEADER, request_id.current.get()), *messages.warning_trailers(event)))
                 elif isinstance(event, Chunk) and event.audio:
                     yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
 

@@ -33,6 +33,8 @@ class Settings:
     streams: int
     """0 leaves it to the engine."""
     queue: int
+    patience_seconds: float
+    """How long a call waits for a place."""
     idle_seconds: float
     ahead_seconds: float
     prompt_cache_bytes: int
@@ -69,6 +71,7 @@ class Settings:
             chunk_frames=variables.text(env, "TTS_CHUNK_FRAMES", "1,2,4,8"),
             streams=0 if variables.text(env, "TTS_STREAMS", AUTO) == AUTO else variables.integer(env, "TTS_STREAMS", 0, 0, 1024),
             queue=variables.integer(env, "TTS_QUEUE", 64, 0, 100_000),
+            patience_seconds=variables.seconds(env, "TTS_PATIENCE_SECONDS", 2.0, 0.0),
             idle_seconds=variables.seconds(env, "TTS_IDLE_SECONDS", 300.0, 0.1),
             ahead_seconds=variables.seconds(env, "TTS_AHEAD_SECONDS", 15.0, 1.0),
             prompt_cache_bytes=variables.integer(env, "TTS_PROMPT_CACHE_BYTES", 256 * 1024 * 1024, 0, 1 << 40),

@@ -21,9 +21,10 @@ from .check import SpeechCheck
 from .engine import Session
 from .history import Answer, History
 from .job import Job
+from .reading import Reading
 from .record import Ending
 from .script import Interruption, Script
-from .spool import Draft
+from .spool import Draft, cause
 from .utterance import Chunk, Utterance
 
 MOST_RATE_HZ = 48_000
@@ -100,13 +101,19 @@ class Synthesizer:
         )
 
     async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
-        """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started."""
+        """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started.
+
+        Where everything was interrupted before any sound, Finished comes without Started.
+        """
         async with aclosing(script.sentences()) as sentences:
-            first = await anext(sentences, "")  # before the permit: who has said nothing yet takes nobody's place
+            first, was_interrupted = await anext(sentences, None), False  # before the permit: who has said nothing takes nobody's place
             while isinstance(first, Interruption):
                 yield Interrupted(0.0)
-                first = await anext(sentences, "")
-            async with aclosing(self._speak(job, script, _after(first, sentences), timeout_seconds)) as events:
+                first, was_interrupted = await anext(sentences, None), True
+            if first is None and was_interrupted:  # nothing was left to say, as it was asked
+                yield Finished(0, 0.0, 0.0, 0.0, "", ())
+                return
+            async with aclosing(self._speak(job, script, _after(first or "", sentences), timeout_seconds)) as events:
                 async for event in events:
                     yield event
 
@@ -114,15 +121,16 @@ class Synthesizer:
         self, job: Job, script: Script, sentences: AsyncIterator[str | Interruption], timeout_seconds: float
     ) -> AsyncGenerator[Event, None]:
         course = _Course(self._clock())
-        async with self._permits.take(), self._casting.cast(job, timeout_seconds) as speaker:
+        async with self._permits.take(timeout_seconds), self._casting.cast(job, timeout_seconds) as speaker:
             job = job.with_defaults(speaker.defaults)
             session = await self._open(speaker, job)
             rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
             course.warnings.extend(speaker.warnings)
             draft = self._draft(job, rate, course)
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, draft)
+            reading = Reading(speaker.engine, speaker.language, verbatim=job.verbatim)
             try:
-                async with aclosing(self._paced(utterance, sentences, script.interrupted, job, course)) as chunks:
+                async with aclosing(self._paced(utterance, reading, sentences, script.interrupted, job, course)) as chunks:
                     async for chunk in chunks:
                         if isinstance(chunk, Chunk) and chunk.sequence == 0:
                             yield Started(job, speaker, rate)
@@ -133,7 +141,7 @@ class Synthesizer:
                 raise
             finally:
                 utterance.close()
-                course.warnings.extend(utterance.warnings)
+                course.warnings.extend([*reading.warnings, *utterance.warnings])
                 kept = self._keep(draft, job, speaker, script.text, utterance.sample_count, rate, course)
                 generation = await unbroken(kept)
             yield self._finished(utterance.sample_count, rate, course, generation)
@@ -149,15 +157,21 @@ class Synthesizer:
             raise
 
     async def _paced(
-        self, utterance: Utterance, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event, job: Job, course: _Course
+        self,
+        utterance: Utterance,
+        reading: Reading,
+        sentences: AsyncIterator[str | Interruption],
+        interrupted: asyncio.Event,
+        job: Job,
+        course: _Course,
     ) -> AsyncGenerator[Chunk | Interrupted, None]:
         """The chunks, no faster than the job's pace; what the reader and the pace cost is counted as waiting."""
-        pacer, since_seconds = Pacer(job.ahead_seconds, self._clock), 0.0
-        async with aclosing(self._chunks(utterance, sentences, interrupted)) as chunks:
+        pacer, since_seconds, was_interrupted = Pacer(job.ahead_seconds, self._clock), 0.0, False
+        async with aclosing(self._chunks(utterance, reading, sentences, interrupted)) as chunks:
             async for chunk in chunks:
                 made = self._clock()
                 if isinstance(chunk, Interrupted):  # the listener throws away what is ahead: the lead begins anew
-                    pacer, since_seconds = Pacer(job.ahead_seconds, self._clock), chunk.offset_seconds
+                    pacer, since_seconds, was_interrupted = Pacer(job.ahead_seconds, self._clock), chunk.offset_seconds, True
                     yield chunk
                     course.waited_seconds += self._clock() - made
                     continue
@@ -169,11 +183,12 @@ class Synthesizer:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(interrupted.wait(), delay)
                 course.waited_seconds += self._clock() - made
-        if utterance.sample_count == 0:
-            raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
+        if utterance.sample_count == 0 and not was_interrupted:
+            sentence = " ".join(["The engine finds nothing in text that it can say.", *reading.warnings])
+            raise InvalidField("text", sentence, "NOTHING_TO_SAY")
 
     async def _chunks(
-        self, utterance: Utterance, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event
+        self, utterance: Utterance, reading: Reading, sentences: AsyncIterator[str | Interruption], interrupted: asyncio.Event
     ) -> AsyncGenerator[Chunk | Interrupted, None]:
         async for sentence in sentences:
             if isinstance(sentence, Interruption):
@@ -181,7 +196,10 @@ class Synthesizer:
                 continue
             if interrupted.is_set():
                 continue
-            async with aclosing(in_thread(utterance.speak(sentence), self._executor)) as chunks:
+            said = await asyncio.get_running_loop().run_in_executor(self._executor, reading.of, sentence)
+            if interrupted.is_set() or not said:
+                continue
+            async with aclosing(in_thread(utterance.speak(said), self._executor)) as chunks:
                 async for chunk in chunks:
                     yield chunk
                     if interrupted.is_set():
@@ -197,7 +215,7 @@ class Synthesizer:
         try:
             return self._history.draft(rate)
         except (Exhausted, OSError) as error:
-            course.warnings.append(f"The history does not keep this: {error}")
+            course.warnings.append(f"The history does not keep this: {cause(error)}")
             return None
 
     async def _keep(self, draft: Draft | None, job: Job, speaker: Speaker, text: str, sample_count: int, rate: int, course: _Course) -> str:
@@ -228,7 +246,7 @@ class Synthesizer:
             answer = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
         except OSError as error:
             draft.discard()
-            course.warnings.append(f"The history does not keep this: {error}")
+            course.warnings.append(f"The history does not keep this: {cause(error)}")
             return ""
         if answer is Answer.REFUSED:
             course.warnings.append("The catalog refused this generation: the server has set it aside.")

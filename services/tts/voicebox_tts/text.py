@@ -4,15 +4,19 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from .wording.characters import visible, with_few_marks
+
 LONGEST_SENTENCE = 400
 """Characters; longer sentences are cut at a comma or a space."""
+WRAPPED_CHARACTERS = 60
+"""A line of so many may have been wrapped by an editor: then its end is no end of a sentence."""
 CLAUSE_WORDS, CLAUSE_CHARACTERS = 4, 8
 """A clause of fewer words, or of fewer characters where words are written together, is not worth beginning with."""
 
 _TITLES = frozenset(
     """
     mr mrs ms mx dr prof st mt ft gen col maj capt cmdr lt sgt rev hon pres gov sen rep msgr vs cf approx viz e.g i.e esp
-    dept
+    dept bzw ca sog hr sra dra srta mme mlle dott sig messrs supt adm z.b d.h
     """.split()
 )
 """Abbreviations that a sentence goes on after, whatever follows."""
@@ -54,7 +58,7 @@ _LOOK_AHEAD = 16
 
 
 def clean(text: str) -> str:
-    """Text in NFC, without NUL, each other control character and run of spaces a space, empty lines kept as one."""
+    """Text in NFC, without NUL and what is invisible, each other control character and run of spaces a space, empty lines kept as one."""
     return _normalized(text).strip()
 
 
@@ -80,6 +84,7 @@ class SentenceFeed:
         self._eager = eager
         self._unsettled = ""  # a last letter that may yet get an accent, or a space that may yet grow
         self._text = ""  # cleaned, not told yet
+        self._column = 0  # characters of its first line that were told
 
     def push(self, text: str) -> list[str]:
         """Add text; returns the sentences that it completes."""
@@ -104,12 +109,15 @@ class SentenceFeed:
         taken = []
         while (end := self._end(final=final)) is not None:
             taken.append(" ".join(self._text[:end].split()))
-            self._text = self._text[end:].lstrip()
+            rest = self._text[end:].lstrip()
+            told = self._text[: len(self._text) - len(rest)]
+            self._column = len(told) - told.rfind("\n") - 1 if "\n" in told else self._column + len(told)
+            self._text = rest
         return [sentence for sentence in taken if sentence]
 
     def _end(self, *, final: bool) -> int | None:
         """Where the next piece ends; None when more text must come first."""
-        found = _first_end(self._text, final=final)
+        found = _first_end(self._text, self._column, final=final)
         if self._eager and (clause := _clause_end(self._text, found.known_to)):
             self._eager = False
             return clause
@@ -127,8 +135,9 @@ def _last_beginning(text: str) -> int | None:
 
 
 def _joins(character: str) -> bool:
-    """Whether NFC may compose it with the character before: marks, and the Hangul vowels and finals (Unicode annex 15)."""
-    return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
+    """Whether it belongs to the character before: marks and Hangul vowels and finals, with which NFC composes (Unicode annex 15), and
+    what is invisible."""
+    return unicodedata.category(character)[0] == "M" or unicodedata.category(character) == "Cf" or "\u1160" <= character <= "\u11ff"
 
 
 def _is_control(character: str) -> bool:
@@ -136,8 +145,9 @@ def _is_control(character: str) -> bool:
 
 
 def _normalized(text: str) -> str:
-    """NFC; runs of spaces are one space, or one line break, or two for an empty line; NUL goes, other controls are spaces."""
-    text = unicodedata.normalize("NFC", _LINE_BREAK.sub("\n", text.replace("\0", "")))
+    """NFC; runs of spaces are one space, or one line break, or two for an empty line; NUL and what is invisible goes, other controls
+    are spaces."""
+    text = unicodedata.normalize("NFC", with_few_marks(visible(_LINE_BREAK.sub("\n", text.replace("\0", "")))))
     text = "".join(" " if _is_control(character) and character != "\n" else character for character in text)
     return re.sub(r"\s+", lambda run: "\n" * min(run[0].count("\n"), 2) or " ", text)
 
@@ -158,12 +168,12 @@ class _Found:
     known_to: int
 
 
-def _first_end(text: str, *, final: bool) -> _Found:
-    """Where the first sentence ends."""
+def _first_end(text: str, column: int, *, final: bool) -> _Found:
+    """Where the first sentence ends. So many characters of the line with which the text begins came before it."""
     for match in _CANDIDATE.finditer(text, 0, min(len(text), LONGEST_SENTENCE + _LOOK_AHEAD)):
         if match.end() > LONGEST_SENTENCE:
             break
-        ends = _ends_sentence(text, match, final=final)
+        ends = _ends_sentence(text, column, match, final=final)
         if isinstance(ends, _Unknown):
             return _Found(None, match.start())
         if ends:
@@ -186,21 +196,29 @@ def _clause_end(text: str, known_to: int) -> int | None:
     return None
 
 
-def _ends_sentence(text: str, match: re.Match[str], *, final: bool) -> bool | _Unknown:
+def _ends_sentence(text: str, column: int, match: re.Match[str], *, final: bool) -> bool | _Unknown:
     """Whether a sentence ends at the match."""
     if match["paragraph"] is not None:
         return True
     if match["wide"] is not None:
         return True if match.end() < len(text) or final else _UNKNOWN
     if match["line"] is not None:
-        return _begins_item(text, match.start(), final=final)
+        return _ends_line(text, column, match.start(), final=final)
     following = _NEXT.match(text, match.end())
     if following is None:
         return final or _UNKNOWN
-    if text.startswith("\n\n", match.end()):
+    line = _ends_line(text, column, match.end(), final=final) if text[match.end()] == "\n" else False
+    return line or _ends_at_stop(text, match, following, final=final)
+
+
+def _ends_line(text: str, column: int, line_break: int, *, final: bool) -> bool | _Unknown:
+    """Whether a sentence ends with the line: always, but where a long line was wrapped and goes on in small letters."""
+    begin = text.rfind("\n", 0, line_break) + 1
+    if line_break - begin + (0 if begin else column) < WRAPPED_CHARACTERS:
         return True
-    item = _begins_item(text, match.end(), final=final) if text[match.end()] == "\n" else False
-    return item or _ends_at_stop(text, match, following, final=final)
+    if line_break + 1 == len(text):
+        return final or _UNKNOWN
+    return True if not text[line_break + 1].islower() else _begins_item(text, line_break, final=final)
 
 
 def _begins_item(text: str, line_break: int, *, final: bool) -> bool | _Unknown:

@@ -1,27 +1,35 @@
 """flite, the default engine: English voices of Carnegie Mellon University, 70 to 2,000 times faster than real time."""
 
+import json
+import os
 import struct
 import threading
+import time
 import zlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from queue import SimpleQueue
 
 import numpy as np
-from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report, Setup
 from voicebox_models.family import Only
 
 from ..engine import Capability, Description, Gender, Packed, Reference, Samples, Speech, Style, Voice, VoicePrompt, Word
 from ..likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
-from .flite_library import Features, Flite, RandomState, SpokenWord, open_library
-from .flite_text import Piece, pieces
+from .flite_forks import FliteServer, Fork
+from .flite_library import Features, SpokenWord
+from .flite_text import Piece, pieces, unspoken
 from .turns import Place, Turns
 
 MARGIN_SECONDS = 0.03
 """Silence kept where a piece begins the stream or continues a sentence; the voices themselves begin with up to 0.26 s."""
+
+
+FIRST_SOUND_SECONDS = 0.2
+"""How soon a stream that has nothing to play wants sound: those whose sound lasts longer let it go first."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ def family(setup: Setup) -> Only["FliteEngine"]:
 
 
 class FliteEngine:
-    """libflite in this process. Streams take turns at every 0.1 s of sound that is made, which takes 1 to 2 ms."""
+    """libflite in processes of its own, as many at work as there are cores. Streams take turns at every second of sound, 10 to 20 ms."""
 
     name = "flite"
     model = Model("flite/cmu-us", "2.2", "MIT-Festival", ("en-US",))
@@ -60,11 +68,13 @@ class FliteEngine:
     capabilities = frozenset({Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SPEED, Capability.PITCH, Capability.SEED})
 
     memory_bytes = 0
-    """Its tables are mapped from the libraries' files."""
+    """Its tables are mapped from the libraries' files, and its process's memory, 20 MB, is not ours to tell."""
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", clock: Callable[[], float] = time.monotonic) -> None:
         self.device = cpu_only(self.name, device)
-        self._flite: Flite | None = None
+        self._turns, self._clock = Turns(len(os.sched_getaffinity(0))), clock
+        self._server: FliteServer | None = None
+        self._loading = threading.Lock()
 
     @property
     def present(self) -> bool:
@@ -72,22 +82,27 @@ class FliteEngine:
 
     @property
     def loaded(self) -> bool:
-        """Whether the library and its voices are loaded."""
-        return self._flite is not None
+        """Whether the process with the library and its voices is there."""
+        return self._server is not None
 
     def download(self, report: Report) -> None:
         """The model comes with the library."""
 
     def load(self) -> None:
-        """Load the library and speak a word, so that the first caller does not wait for the disk."""
-        if self._flite is None:
-            self._flite = open_library()
-            with closing(self.open(self.default_voice, Style(), seed=0)) as session:
-                list(session.speak("Hello."))
+        """Start the process and speak a word, so that the first caller does not wait for the disk."""
+        with self._loading:
+            if self._server is not None:
+                return
+            self._server = FliteServer()
+        with closing(self.open(self.default_voice, Style(), seed=0)) as session:
+            list(session.speak("Hello."))
 
     def unload(self) -> None:
-        """Forget the library. Its tables stay mapped until the process ends; sessions that are open go on."""
-        self._flite = None
+        """End the process; what is being made is made to its end."""
+        with self._loading:
+            server, self._server = self._server, None
+        if server:
+            server.close()
 
     def voices(self) -> Sequence[Voice]:
         """The five voices of Debian's libflite1, default first."""
@@ -106,32 +121,52 @@ class FliteEngine:
         """What was packed; ValueError when it is no likeness."""
         return unpack_likeness(packed)
 
+    def unspoken(self, text: str) -> str:
+        """The characters that are no part of its alphabet, and that nothing in it stands for."""
+        return unspoken(text)
+
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "FliteSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what flite cannot do."""
         prompt = voice if isinstance(voice, LikenessPrompt) else None
         chosen = _voice(prompt.base_voice if prompt else str(voice))
         _refuse(chosen, style)
         shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
-        if self._flite is None:
-            self.load()
-        assert self._flite is not None
+        server = self._loaded_server()
         colour = Colour(prompt.taps) if prompt else None
-        return FliteSession(self._flite, chosen, _features(chosen, style.speed, shift), seed, colour)
+        workshop = _Workshop(server, self._turns, self._clock)
+        return FliteSession(workshop, chosen, _features(chosen, style.speed, shift), seed, colour)
+
+    def _loaded_server(self) -> FliteServer:
+        if self._server is None:
+            self.load()
+        if (server := self._server) is None:
+            raise Unavailable("ENGINE_NOT_LOADED", "The flite engine was unloaded.")
+        return server
 
     def _render(self, voice: str, shift: Shift, text: str) -> Samples:
         session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
         return np.concatenate([speech.samples for speech in session.speak(text)])
 
 
+@dataclass(frozen=True)
+class _Workshop:
+    """What all streams share: the process, whose turn it is, and the clock in seconds."""
+
+    server: FliteServer
+    turns: Turns
+    clock: Callable[[], float]
+
+
 class FliteSession:
     """One stream: what was said so far, and the colour of its voice."""
 
-    def __init__(self, flite: Flite, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
+    def __init__(self, workshop: _Workshop, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
         self.sample_rate_hz = voice.sample_rate_hz
-        self._flite, self._voice, self._features, self._seed, self._colour = flite, voice.name, features, seed, colour
+        self._workshop, self._voice, self._features, self._seed, self._colour = workshop, voice.name, features, seed, colour
         self._samples = 0
         self._pieces = 0
         self._pause_before = False
+        self._lead = _Lead(workshop.clock, voice.sample_rate_hz)
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence; the first one of the stream begins with a short piece. Nothing comes of text that flite cannot read."""
@@ -143,7 +178,8 @@ class FliteSession:
         """Nothing is held between sentences."""
 
     def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
-        making = _Making(self._flite, self._voice, piece.text, self._features, self._next_seed())
+        request = {"voice": self._voice, "text": piece.text, "seed": self._next_seed(), **asdict(self._features)}
+        making = _Making(self._workshop, request, self._lead)
         with closing(making.heard()) as heard:
             words = next(heard, [])
             assert isinstance(words, list)
@@ -166,6 +202,27 @@ class FliteSession:
         return zlib.crc32(struct.pack("<II", self._seed & 0xFFFFFFFF, self._pieces))
 
 
+class _Lead:
+    """Until when a stream's sound lasts, in seconds of the clock, if it is played from its first sample on."""
+
+    def __init__(self, clock: Callable[[], float], rate_hz: int) -> None:
+        self._clock, self._rate = clock, rate_hz
+        self._until = 0.0
+
+    def begin(self) -> None:
+        """More is asked for. Who has nothing left to play waits for the first sound."""
+        self._until = max(self._until, self._clock() + FIRST_SOUND_SECONDS)
+
+    def add(self, samples: int) -> None:
+        """So much more was made."""
+        self._until += samples / self._rate
+
+    @property
+    def deadline(self) -> float:
+        """When the next sound is needed."""
+        return self._until
+
+
 class _Trim:
     """Cuts what lies outside of [begin, end) samples off a piece, while it passes."""
 
@@ -183,22 +240,20 @@ class _Trim:
         return samples[low : int(high)]
 
 
-_turns = Turns()
-"""Who may make sound: the process has one rand(). A turn is one step of 0.1 s of sound, so a new stream begins soon whatever others say."""
-
-
 class _Making:
-    """One piece while it is made, on a thread of its own; it is a Listener."""
+    """One piece while a fork makes it. A thread reads it to its end, so that a slow listener never keeps a turn from others."""
 
-    def __init__(self, flite: Flite, voice: str, text: str, features: Features, seed: int) -> None:
-        self._speak: Callable[[], None] = lambda: flite.speak(voice, text.encode("ascii"), features, self)
-        self._random = RandomState(seed)
-        self._place, self._has_turn = Place(), False
-        # Holds one piece at most, 20 s of sound or so: a slow reader never keeps the turn from others.
+    def __init__(self, workshop: _Workshop, request: Mapping[str, object], lead: _Lead) -> None:
+        self._turns, self._lead, self._place = workshop.turns, lead, Place()
+        self._server, self._request = workshop.server, request
+        self._fork = self._server.fork(request)
+        self._has_begun = False
+        # Holds one piece at most, 20 s of sound or so.
         self._made: SimpleQueue[list[SpokenWord] | Samples | Exception | None] = SimpleQueue()
 
     def heard(self) -> Generator[list[SpokenWord] | Samples, None, None]:
-        """The words, then the samples as they are made. Closing it stops the engine within one step and ends the thread."""
+        """The words, then the samples as they are made. Closing it ends the fork and the thread."""
+        self._lead.begin()
         worker = threading.Thread(target=self._run, name="flite", daemon=True)
         worker.start()
         try:
@@ -207,40 +262,51 @@ class _Making:
                     raise item
                 yield item
         finally:
-            _turns.call_off(self._place)
+            self._turns.call_off(self._place)
+            self._fork.stop()
             worker.join()
-
-    def begin(self, words: list[SpokenWord]) -> None:
-        self._made.put(words)
-
-    def hear(self, samples: bytes) -> bool:
-        self._made.put(np.frombuffer(samples, np.int16).astype(np.float32) / np.float32(32768))
-        if _turns.wanted() and not self._place.left:
-            self._pass_turn()
-            self._take_turn()
-        return not self._place.left
+            self._fork.close()
 
     def _run(self) -> None:
         try:
-            if self._take_turn():
-                self._speak()
+            self._work_or_begin_again()
+        except (EOFError, OSError) as error:
+            self._made.put(Unavailable("ENGINE_FAILED", f"{error}: this text was not spoken to its end."))
         except Exception as error:
             self._made.put(error)
         finally:
-            self._pass_turn()
+            self._turns.pass_on(self._place)
             self._made.put(None)
 
-    def _take_turn(self) -> bool:
-        self._has_turn = _turns.take(self._place)
-        if self._has_turn:
-            self._random.enter()
-        return self._has_turn
+    def _work_or_begin_again(self) -> None:
+        """Work; once again when the process ended before it had forked."""
+        try:
+            self._work()
+        except (EOFError, OSError):
+            if self._has_begun or self._place.left:
+                raise
+            self._fork.close()
+            self._fork = self._server.fork(self._request)
+            self._work()
 
-    def _pass_turn(self) -> None:
-        if self._has_turn:
-            self._random.leave()
-            self._has_turn = False
-            _turns.pass_on()
+    def _work(self) -> None:
+        while (self._place.has_turn or self._turns.take(self._place, self._lead.deadline)) and self._turn(self._fork):
+            self._turns.pass_on(self._place)
+
+    def _turn(self, fork: Fork) -> bool:
+        """Let the fork work, and hand on what it makes; False when it is done."""
+        fork.go_on()
+        while True:
+            letter, body = fork.read()
+            self._has_begun = True
+            if letter == b"A":
+                samples = np.frombuffer(body, np.int16).astype(np.float32) / np.float32(32768)
+                self._lead.add(len(samples))
+                self._made.put(samples)
+            elif letter == b"W":
+                self._made.put([SpokenWord(*word) for word in json.loads(body)])
+            else:
+                return letter == b"Y"
 
 
 def _voice(name: str) -> Voice:

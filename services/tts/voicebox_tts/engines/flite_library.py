@@ -1,13 +1,9 @@
-"""libflite through ctypes: one utterance, heard while it is made."""
+"""libflite through ctypes: one utterance, heard while it is made. Needs the standard library alone."""
 
 import ctypes as c
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol
-
-from voicebox_kit.errors import StartError
 
 NAMES = ("slt", "rms", "awb", "kal16", "kal")
 """The voices of Debian's libflite1. A name becomes part of a library's name, so no other is ever loaded."""
@@ -18,12 +14,10 @@ _STREAMING = b"streaming_info"
 _WORD_START = b"R:SylStructure.daughter1.daughter1.R:Segment.p.end"
 _WORD_END = b"R:SylStructure.daughtern.daughtern.R:Segment.end"
 
+_PREFIX = "lib"
 _FIRST_CHUNK_SAMPLES = 400
 """25 ms at 16 kHz: enough to begin with; a callback costs about 0.05 ms."""
 _CHUNK_SAMPLES = 1600
-
-_RANDOM_STATE_BYTES = 128
-"""libc's own size of state, so that a seed gives what srand would give."""
 
 
 class _Wave(c.Structure):
@@ -92,44 +86,11 @@ class Listener(Protocol):
         """Native 16-bit samples; False stops the engine."""
 
 
-class RandomState:
-    """libc's rand() as one utterance sees it, so that utterances may take turns and still repeat by seed.
-
-    The statistical voices draw their noise from rand(), which is one sequence for the whole process. glibc's initstate and setstate swap
-    that sequence. Whoever uses this holds the turn between `enter` and `leave`.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._libc, self._seed, self._begun = _libc(), seed, False
-        self._own = c.create_string_buffer(_RANDOM_STATE_BYTES)
-        self._other: int | None = None
-
-    def enter(self) -> None:
-        """Install this sequence, where it was left."""
-        if self._begun:
-            self._other = self._libc.setstate(self._own)
-        else:
-            self._other = self._libc.initstate(self._seed, self._own, _RANDOM_STATE_BYTES)
-            self._begun = True
-
-    def leave(self) -> None:
-        """Give the process its own sequence back."""
-        self._libc.setstate(self._other)
-
-
-@cache
-def _libc() -> c.CDLL:
-    libc = c.CDLL(None)
-    libc.initstate.argtypes, libc.initstate.restype = [c.c_uint, c.c_void_p, c.c_size_t], c.c_void_p
-    libc.setstate.argtypes, libc.setstate.restype = [c.c_void_p], c.c_void_p
-    return libc
-
-
 class Flite:
-    """The loaded library and its voices, which stay loaded: they are constant tables that the kernel may page out."""
+    """The loaded library and its voices: constant tables that the kernel may page out. One utterance at a time."""
 
     def __init__(self) -> None:
-        """Loads everything, 40 ms in all; StartError when the library is not there."""
+        """Loads everything, 40 ms in all; OSError when the library is not there."""
         self._library = _open("flite")
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self._library, name)
@@ -137,10 +98,13 @@ class Flite:
         self._library.flite_init()
         self._voices = {name: _register(name) for name in NAMES}
 
-    def speak(self, voice: str, text: bytes, features: Features, listener: Listener) -> None:
-        """Synthesize printable ASCII without NUL; blocks until all was heard or the listener stopped it, and raises what it raised."""
+    def speak(self, voice: str, text: bytes, features: Features, seed: int, listener: Listener) -> None:
+        """Synthesize printable ASCII without NUL; blocks until all was heard or the listener stopped it, and raises what it raised.
+
+        The statistical voices draw their noise from libc's rand(), which is seeded here and must be nobody else's in this process.
+        """
         library, failures = self._library, list[BaseException]()
-        # Options live on the utterance, never on the voice, which all threads share.
+        # Options live on the utterance, never on the voice, which the next utterance has too.
         utterance = library.utt_init(library.new_utterance(), self._voices[voice])
         self._set(utterance, features)
 
@@ -160,6 +124,7 @@ class Flite:
         library.flite_feat_set(_features_of(utterance), _STREAMING, library.audio_streaming_info_val(streaming))
         try:
             library.utt_set_input_text(utterance, text)
+            c.CDLL(None).srand(seed)
             library.utt_synth(utterance)
         finally:
             library.delete_utterance(utterance)
@@ -182,21 +147,10 @@ class Flite:
         while item:
             text = library.item_feat_string(item, b"name").decode("latin-1")
             start, end = (library.flite_ffeature_float(item, path) for path in (_WORD_START, _WORD_END))
-            words.append(SpokenWord(text, start, end))
+            if start < end:  # brackets are words without a sound
+                words.append(SpokenWord(text.lstrip("_") or text, start, end))  # "_a" is the letter, not the article
             item = library.item_next(item)
         return words
-
-
-_loading = threading.Lock()
-_loaded: list[Flite] = []
-
-
-def open_library() -> Flite:
-    """The process's one libflite: its voices register themselves once and rand() is shared by all who speak."""
-    with _loading:
-        if not _loaded:
-            _loaded.append(Flite())
-        return _loaded[0]
 
 
 def _features_of(utterance: int) -> int | None:
@@ -212,6 +166,6 @@ def _register(name: str) -> int:
 
 def _open(name: str) -> c.CDLL:
     try:
-        return c.CDLL(f"lib{name}.so.1")
+        return c.CDLL(f"{_PREFIX}{name}.so.1")
     except OSError as error:
-        raise StartError(f"The flite engine needs lib{name}.so.1: install the Debian package libflite1.") from error
+        raise OSError(f"The flite engine needs lib{name}.so.1: install the Debian package libflite1.") from error

@@ -5,6 +5,9 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..text import sentences
+from ..wording.characters import visible, wants_sound, with_few_marks
+
 LONGEST_WORD = 40
 """Characters. flite's time grows faster than a word's length: 8,000 letters do not end in 100 s."""
 MOST_WORK = 240
@@ -16,6 +19,19 @@ _ASCII = str.maketrans(
     {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": ", ", "…": "...", "⁄": "/", "×": " times ", "°": " degrees ", "£": " pounds "}
     | {"€": " euros ", "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "þ": "th"}
 )
+_LONE_GREEK = re.compile(r"(?<![^\W\d_])[\u0370-\u03ff](?![^\W\d_])")
+_LONE_PAUSE = re.compile(r"(?<=\w) {1,4}([,;:.!?]+)(?= |$)")
+"""A pause that stands alone is read as a word."""
+_GREEK = dict(zip("αβγδεζηθικλμνξοπρσςτυφχψω", "a v g d e z i th i k l m n x o p r s s t y f ch ps o".split(), strict=True))
+_CYRILLIC = dict(
+    zip(
+        "абвгдежзийклмнопрстуфхцчшщъыьэюяёєіїґљњћџђјѕўў",
+        "a b v g d e zh z i y k l m n o p r s t u f kh ts ch sh shch - y - e yu ya yo ye i yi g lj nj c dz dj j dz w w".split(),
+        strict=True,
+    )
+)
+_SMALL_LATIN = {letter: latin.strip("-") for letter, latin in (_GREEK | _CYRILLIC).items()}
+_LATIN = str.maketrans(_SMALL_LATIN | {letter.upper(): latin.title() for letter, latin in _SMALL_LATIN.items() if len(letter.upper()) == 1})
 _SMALL_WORDS = "and but or that which who when where while because if in on at of to with from for by".split()
 _BEFORE_SMALL_WORD = re.compile(rf" (?:{'|'.join(_SMALL_WORDS)}) ")
 _AFTER_COMMA = re.compile(r"[,:;] ")
@@ -34,7 +50,8 @@ def pieces(sentence: str, *, eager: bool) -> Iterator[Piece]:
 
     Nothing comes of a sentence that holds no letter or digit of flite's alphabet.
     """
-    parts = [part for whole in re.split(r"(?<=[.!?;])\s+", clean(sentence)) for part in _bounded(whole)]
+    wholes = (whole for part in sentences(clean(sentence)) for whole in re.split(r"(?<=;)\s+", part))
+    parts = [part for whole in wholes for part in _bounded(whole)]
     if eager and parts and (cut := _early_cut(parts[0].text)):
         first = parts.pop(0)
         parts[:0] = [Piece(first.text[:cut].strip(), True), Piece(first.text[cut:].strip(), first.ends_inside)]
@@ -42,11 +59,30 @@ def pieces(sentence: str, *, eager: bool) -> Iterator[Piece]:
 
 
 def clean(text: str) -> str:
-    """Printable ASCII, accents folded, long words cut; other scripts leave nothing."""
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).translate(_ASCII))
-    folded = "".join(character for character in decomposed if not unicodedata.combining(character))
-    printable = re.sub(r"[^\x20-\x7e]+", " ", folded)
+    """Printable ASCII, accents folded, Greek and Cyrillic in Latin letters, long words cut; other scripts leave nothing."""
+    printable = re.sub(r"[^\x20-\x7e]+", " ", _folded(visible(with_few_marks(text))))
+    printable = _LONE_PAUSE.sub(r"\1", printable)
     return " ".join(re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", r"\1 ", printable).split())
+
+
+def unspoken(text: str) -> str:
+    """The characters that `clean` leaves nothing of though a reader would say them: each once, in their order."""
+    wanted = dict.fromkeys(character for character in text if (not character.isascii() or character in "<>") and wants_sound(character))
+    return "".join(character for character in wanted if not re.search(r"[A-Za-z0-9$%&@#*+=/]", _folded(character)))
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text
+    latin = _LONE_GREEK.sub(_letters_name, unicodedata.normalize("NFKC", text)).translate(_ASCII)
+    decomposed = unicodedata.normalize("NFKD", latin)
+    folded = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return folded.translate(_LATIN)
+
+
+def _letters_name(letter: re.Match[str]) -> str:
+    """What a Greek letter that stands alone is called: a sign of science, not a word."""
+    return unicodedata.name(letter[0], "").rpartition("LETTER ")[2].partition(" ")[0].lower() or letter[0]
 
 
 def _bounded(text: str) -> Iterator[Piece]:

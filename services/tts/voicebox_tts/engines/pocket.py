@@ -15,6 +15,7 @@ from voicebox_models.engine import Model, NotInstalled, Report, Setup
 
 from ..engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
 from ..languages import covers
+from ..wording.characters import pictures
 from . import pocket_download, pocket_files
 from .pocket_models import GENDERS, KNOWN, LICENCE, Published
 from .pocket_prompt import PocketPrompt, pack_prompt, unpack_prompt
@@ -101,7 +102,8 @@ class PocketEngine:
     def capabilities(self) -> frozenset[Capability]:
         folder = self._folder()
         cloning = folder is None or pocket_files.clones(folder)
-        return frozenset({Capability.SEED, Capability.CLONING} if cloning else {Capability.SEED})
+        own = frozenset({Capability.SEED, Capability.TEXT_NORMALIZATION})
+        return own | {Capability.CLONING} if cloning else own
 
     @property
     def default_voice(self) -> str:
@@ -167,6 +169,10 @@ class PocketEngine:
     def unpack(self, packed: Packed) -> PocketPrompt:
         """What was packed by this model; ValueError when it is no prompt of its shape."""
         return unpack_prompt(packed, self._id, *self._load().network.memory_shape)
+
+    def unspoken(self, text: str) -> str:
+        """Pictures and the like, which are taken out before the model."""
+        return pictures(text)
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "PocketSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what pocket cannot do."""

@@ -9,6 +9,8 @@ from pocket_tts.default_parameters import MAX_TOKEN_PER_CHUNK
 from pocket_tts.models.text_chunking import prepare_text_prompt, split_into_best_sentences
 from pocket_tts.utils.config import Config
 
+from ..wording.characters import without_pictures
+
 BLOCK_CHARACTERS = 1_000
 """The package's splitter takes quadratic time: longer text goes to it in blocks."""
 
@@ -40,7 +42,7 @@ class TextCutter:
 
     def pieces(self, text: str) -> Iterator[Piece]:
         """A text's pieces; none of text without a letter or a digit."""
-        plain = "".join(" " if unicodedata.category(letter)[0] == "C" else letter for letter in text)
+        plain = "".join(" " if unicodedata.category(letter)[0] == "C" else letter for letter in without_pictures(text))
         for block in textwrap.wrap(plain, BLOCK_CHARACTERS, break_on_hyphens=False):
             if _is_speakable(block):
                 for chunk in split_into_best_sentences(self._tokenizer, block, MAX_TOKEN_PER_CHUNK, **self._wording):

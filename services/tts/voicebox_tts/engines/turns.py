@@ -1,52 +1,60 @@
-"""A lock that is handed over in the order of asking."""
+"""Who may work now, when more want to than there are cores: first whose sound is needed first."""
 
+import heapq
+import itertools
 import threading
-from collections import deque
 
 
 class Place:
-    """One asker's place in the line."""
+    """One asker, who may ask again and again. Used by one thread, but for `call_off`."""
 
     def __init__(self) -> None:
         self.called = threading.Semaphore(0)
         self.left = False
+        self.has_turn = False
 
 
 class Turns:
-    """One at a time, first come first served; whoever waits can be called off by another thread."""
+    """`most` turns at once. Those who wait are called by their deadline, the earliest first; another thread may call any of them off."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self._lock = threading.Lock()
-        self._holder: Place | None = None
-        self._line: deque[Place] = deque()
+        self._free = most
+        self._order = itertools.count()
+        self._line: list[tuple[float, int, Place]] = []
 
-    def take(self, place: Place) -> bool:
-        """Wait for the turn; False, at once, when the place was called off."""
+    def take(self, place: Place, deadline: float) -> bool:
+        """Wait for a turn, by the second at which its work is needed; False, at once, when the place was called off."""
         with self._lock:
             if place.left:
                 return False
-            if self._holder is None:
-                self._holder = place
+            if self._free:
+                self._free -= 1
+                place.has_turn = True
                 return True
-            self._line.append(place)
+            heapq.heappush(self._line, (deadline, next(self._order), place))
         place.called.acquire()
-        return self._holder is place
+        return place.has_turn
 
-    def pass_on(self) -> None:
-        """Hand the turn to the next in line. Only its holder may call this."""
+    def pass_on(self, place: Place) -> None:
+        """Hand the turn on, if the place has one."""
         with self._lock:
-            self._holder = self._line.popleft() if self._line else None
-            if self._holder:
-                self._holder.called.release()
-
-    def wanted(self) -> bool:
-        """Whether anybody waits."""
-        return bool(self._line)
+            if not place.has_turn:
+                return
+            place.has_turn = False
+            if self._line:
+                following = heapq.heappop(self._line)[2]
+                following.has_turn = True
+                following.called.release()
+            else:
+                self._free += 1
 
     def call_off(self, place: Place) -> None:
-        """Let a waiting place leave the line, and refuse its next `take`. The holder keeps the turn until it passes it on."""
+        """Let a waiting place leave the line, and refuse its next `take`. Who has a turn keeps it until it is passed on."""
         with self._lock:
             place.left = True
-            if place in self._line:
-                self._line.remove(place)
+            waiting = [entry for entry in self._line if entry[2] is place]
+            if waiting:
+                self._line.remove(waiting[0])
+                heapq.heapify(self._line)
                 place.called.release()

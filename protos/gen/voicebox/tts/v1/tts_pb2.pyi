@@ -87,6 +87,8 @@ class _CapabilityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """The same seed and request give the same samples."""
     CAPABILITY_VOICE_DESIGN: _Capability.ValueType  # 9
     """Makes a voice of a description."""
+    CAPABILITY_TEXT_NORMALIZATION: _Capability.ValueType  # 10
+    """Reads numbers, signs and abbreviations by itself: its text is not written out before."""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
     """What an engine can do. A request field that the chosen engine cannot honour is an error naming the field."""
@@ -111,6 +113,8 @@ CAPABILITY_SEED: Capability.ValueType  # 8
 """The same seed and request give the same samples."""
 CAPABILITY_VOICE_DESIGN: Capability.ValueType  # 9
 """Makes a voice of a description."""
+CAPABILITY_TEXT_NORMALIZATION: Capability.ValueType  # 10
+"""Reads numbers, signs and abbreviations by itself: its text is not written out before."""
 global___Capability = Capability
 
 class _ConverseControl:
@@ -258,6 +262,7 @@ class SynthesizeRequest(google.protobuf.message.Message):
     SKIP_HISTORY_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     CHECK_FIELD_NUMBER: builtins.int
+    VERBATIM_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -273,6 +278,11 @@ class SynthesizeRequest(google.protobuf.message.Message):
     check: builtins.bool
     """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
     later by the time that this takes.
+    """
+    verbatim: builtins.bool
+    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
+    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
+    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
     """
     @property
     def voice(self) -> global___VoiceSelection:
@@ -298,9 +308,10 @@ class SynthesizeRequest(google.protobuf.message.Message):
         skip_history: builtins.bool = ...,
         model: builtins.str = ...,
         check: builtins.bool = ...,
+        verbatim: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
@@ -358,6 +369,7 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     CHECK_FIELD_NUMBER: builtins.int
+    VERBATIM_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -367,8 +379,8 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
-    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400, for a listener who may leave: small values waste little
+    then. Default 0: no pace, the audio comes as fast as it is made and the client takes it.
     """
     model: builtins.str
     """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
@@ -377,6 +389,11 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     check: builtins.bool
     """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
     later by the time that this takes.
+    """
+    verbatim: builtins.bool
+    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
+    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
+    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
     """
     @property
     def voice(self) -> global___VoiceSelection:
@@ -403,9 +420,10 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
         ahead_seconds: builtins.float = ...,
         model: builtins.str = ...,
         check: builtins.bool = ...,
+        verbatim: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___StreamSynthesizeRequest = StreamSynthesizeRequest
@@ -635,7 +653,7 @@ class SynthesisFinished(google.protobuf.message.Message):
 
     @property
     def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Sentences for people on what was not as asked."""
+        """Sentences for people on what was not as asked, such as characters that the engine cannot say."""
 
     def __init__(
         self,
@@ -670,6 +688,7 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     CHECK_FIELD_NUMBER: builtins.int
+    VERBATIM_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What is said: 1 to 10,000 characters."""
     seed: builtins.int
@@ -679,8 +698,8 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
-    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400, for a listener who may leave: small values waste little
+    then. Default 0: no pace, the audio comes as fast as it is made and the client takes it.
     """
     model: builtins.str
     """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
@@ -689,6 +708,11 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     check: builtins.bool
     """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
     later by the time that this takes.
+    """
+    verbatim: builtins.bool
+    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
+    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
+    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
     """
     @property
     def voice(self) -> global___VoiceSelection:
@@ -715,9 +739,10 @@ class PlaySpeechRequest(google.protobuf.message.Message):
         ahead_seconds: builtins.float = ...,
         model: builtins.str = ...,
         check: builtins.bool = ...,
+        verbatim: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___PlaySpeechRequest = PlaySpeechRequest
@@ -758,6 +783,7 @@ class ConverseConfig(google.protobuf.message.Message):
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     CHECK_FIELD_NUMBER: builtins.int
+    VERBATIM_FIELD_NUMBER: builtins.int
     seed: builtins.int
     """The same seed and pieces of text give the same samples. Unset: the server draws one and tells it."""
     request_id: builtins.str
@@ -765,8 +791,8 @@ class ConverseConfig(google.protobuf.message.Message):
     skip_history: builtins.bool
     """True: the history keeps no record of this generation."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts,
-    great ones fill a file fast. Default 0: the server's choice (15 s).
+    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts.
+    Default 0: the server's choice (15 s).
     """
     model: builtins.str
     """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
@@ -775,6 +801,11 @@ class ConverseConfig(google.protobuf.message.Message):
     check: builtins.bool
     """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
     later by the time that this takes.
+    """
+    verbatim: builtins.bool
+    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
+    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
+    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
     """
     @property
     def voice(self) -> global___VoiceSelection:
@@ -800,9 +831,10 @@ class ConverseConfig(google.protobuf.message.Message):
         ahead_seconds: builtins.float = ...,
         model: builtins.str = ...,
         check: builtins.bool = ...,
+        verbatim: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___ConverseConfig = ConverseConfig
@@ -910,6 +942,7 @@ class DesignVoiceRequest(google.protobuf.message.Message):
     COUNT_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
+    VERBATIM_FIELD_NUMBER: builtins.int
     description: builtins.str
     """The voice in words: "a calm old man with a deep, husky voice"; 1 to 500 characters."""
     text: builtins.str
@@ -922,6 +955,11 @@ class DesignVoiceRequest(google.protobuf.message.Message):
     """The first voice's seed; the others have the ones after it. Unset: the server draws one."""
     model: builtins.str
     """The model: `models/{engine}/{model}`. Default: the first one here that can."""
+    verbatim: builtins.bool
+    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
+    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
+    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
+    """
     def __init__(
         self,
         *,
@@ -931,9 +969,10 @@ class DesignVoiceRequest(google.protobuf.message.Message):
         count: builtins.int = ...,
         seed: builtins.int | None = ...,
         model: builtins.str = ...,
+        verbatim: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "count", b"count", "description", b"description", "language", b"language", "model", b"model", "seed", b"seed", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "count", b"count", "description", b"description", "language", b"language", "model", b"model", "seed", b"seed", "text", b"text", "verbatim", b"verbatim"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___DesignVoiceRequest = DesignVoiceRequest

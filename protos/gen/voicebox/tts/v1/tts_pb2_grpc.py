@@ -87,7 +87,8 @@ class TextToSpeechServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PlaySpeech(self, request, context):
-        """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come.
+        """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come. Warnings come as the
+        trailing metadata `x-voicebox-warning`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

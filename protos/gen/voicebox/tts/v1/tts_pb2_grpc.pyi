@@ -39,7 +39,9 @@ class TextToSpeechServiceStub:
         voicebox.tts.v1.tts_pb2.PlaySpeechRequest,
         voicebox.tts.v1.tts_pb2.PlaySpeechResponse,
     ]
-    """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come."""
+    """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come. Warnings come as the
+    trailing metadata `x-voicebox-warning`.
+    """
 
     ConverseSynthesize: grpc.StreamStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeRequest,
@@ -84,7 +86,9 @@ class TextToSpeechServiceAsyncStub:
         voicebox.tts.v1.tts_pb2.PlaySpeechRequest,
         voicebox.tts.v1.tts_pb2.PlaySpeechResponse,
     ]
-    """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come."""
+    """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come. Warnings come as the
+    trailing metadata `x-voicebox-warning`.
+    """
 
     ConverseSynthesize: grpc.aio.StreamStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeRequest,
@@ -135,7 +139,9 @@ class TextToSpeechServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.tts.v1.tts_pb2.PlaySpeechRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.tts.v1.tts_pb2.PlaySpeechResponse], collections.abc.AsyncIterator[voicebox.tts.v1.tts_pb2.PlaySpeechResponse]]:
-        """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come."""
+        """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come. Warnings come as the
+        trailing metadata `x-voicebox-warning`.
+        """
 
     @abc.abstractmethod
     def ConverseSynthesize(

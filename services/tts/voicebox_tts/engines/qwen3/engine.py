@@ -13,6 +13,7 @@ from voicebox_models.engine import Model, Report, Setup
 
 from ...engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
 from ...languages import covers
+from ...wording.characters import pictures
 from . import checkpoint, facts, prompt
 from .config import Kind
 from .device import Device
@@ -109,6 +110,10 @@ class Qwen3Engine:
         if known is None:
             raise ValueError(f"The files of {self._name} are not here, or damaged.")
         return prompt.unpack(packed, known)
+
+    def unspoken(self, text: str) -> str:
+        """Pictures and the like, which are taken out before the model."""
+        return pictures(text)
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> Qwen3Session:
         """Begin a stream: by a speaker's name in a custom-voice model, with a prompt in a base model, described in a voice-design one."""

@@ -28,14 +28,14 @@ class Facts:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """A described voice is itself an instruction: it takes no other."""
+        every = frozenset({Capability.SEED, Capability.TEXT_NORMALIZATION})
         match self.kind:
             case Kind.BASE:
-                return frozenset({Capability.CLONING, Capability.SEED})
+                return every | {Capability.CLONING}
             case Kind.CUSTOM_VOICE:
-                instructions = {Capability.INSTRUCTIONS} if self.follows_instructions else set()
-                return frozenset({Capability.SEED, *instructions})
+                return every | {Capability.INSTRUCTIONS} if self.follows_instructions else every
             case Kind.VOICE_DESIGN:
-                return frozenset({Capability.VOICE_DESIGN, Capability.SEED})
+                return every | {Capability.VOICE_DESIGN}
             case None:
                 return frozenset()
 

@@ -1,22 +1,18 @@
 """What the model is given to say: clean pieces, none so long that it would lose its way."""
 
-import unicodedata
 from collections.abc import Iterator
 
 from ...text import clean, has_something_to_say, sentences
+from ...wording.characters import without_pictures
 from .guard import usual_seconds
 
 MOST_SECONDS = 25.0
 """Of speech in a piece, at a usual pace. The model drifts on long ones, and a stream's memory is bounded."""
 
-UNSPOKEN = frozenset({"So", "Sk", "Cf", "Co", "Cn", "Cs"})
-"""Unicode categories without a sound: emoji and other pictures, what changes their look or the direction of text, and unassigned ones."""
-
 
 def pieces(text: str) -> list[str]:
     """The pieces of a text, each of at most MOST_SECONDS; none where there is no letter or digit. The text is the same but for spaces."""
-    spoken = "".join(" " if unicodedata.category(character) in UNSPOKEN else character for character in text)
-    bounded = (piece for sentence in sentences(spoken) for piece in _bounded(clean(sentence)))
+    bounded = (piece for sentence in sentences(without_pictures(text)) for piece in _bounded(clean(sentence)))
     return [piece for piece in bounded if has_something_to_say(piece)]
 
 
