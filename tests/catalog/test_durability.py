@@ -12,10 +12,11 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
-from voicebox_catalog import blob_rows, orphans
-from voicebox_catalog.app import open_service
+from voicebox_catalog import blob_rows, orphans, storage_check
+from voicebox_catalog.app import NAME, open_service
 from voicebox_kit.errors import StartError
 
 from tests.catalog.folders import check_folder
@@ -161,6 +162,12 @@ async def test_a_full_disk_still_deletes(small_disk, local_env, generation, reco
     check_folder(small_disk / "catalog")
 
 
+@pytest.fixture
+def watched_closely(monkeypatch):
+    monkeypatch.setattr(storage_check, "SECONDS", 0.02)
+
+
+@pytest.mark.usefixtures("watched_closely")
 async def test_nothing_is_acknowledged_into_a_database_that_was_taken_away(local_env, generation, record, refused, tmp_path):
     file = Path(local_env["VOICEBOX_DATA"]) / "catalog" / "catalog.sqlite"
     async with open_service(local_env) as serving, connect(serving.endpoints[0].address) as catalog:
@@ -170,6 +177,23 @@ async def test_nothing_is_acknowledged_into_a_database_that_was_taken_away(local
             error = await refused(record(catalog, generation(), b"lost"))
             assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_BROKEN")
             file.touch()  # a new file in its place is not the database either
+        await becomes(serving, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+
+@pytest.mark.usefixtures("watched_closely")
+async def test_a_folder_of_files_that_was_taken_away_ends_health(local_env, tmp_path):
+    async with open_service(local_env) as serving:
+        await becomes(serving, health_pb2.HealthCheckResponse.SERVING)
+        (Path(local_env["VOICEBOX_DATA"]) / "catalog" / "blobs").rename(tmp_path / "elsewhere")
+        await becomes(serving, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+
+async def becomes(serving, status):
+    """Waits until the catalog's health is this."""
+    async with grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
+        async for answer in health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=NAME)):
+            if answer.status == status:
+                return
 
 
 def overwritten(file):

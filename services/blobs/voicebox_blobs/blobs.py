@@ -72,6 +72,10 @@ class Blobs(Protocol):
         """All files, some at a time."""
         ...
 
+    async def check(self) -> None:
+        """Raises Unavailable("STORAGE_BROKEN") when the place of the files is gone for good, and not only away."""
+        ...
+
 
 class Meter:
     """Counts and hashes blocks that pass through. InvalidField("audio") when there are too many bytes."""

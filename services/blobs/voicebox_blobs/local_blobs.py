@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
-from voicebox_kit.errors import StartError
+from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.unbroken import unbroken
 
 from .blobs import READ_BYTES, Blob, Meter, Stored, fresh_name, pieces, storage_errors
@@ -89,6 +89,12 @@ class LocalBlobs:
         files = self._files()
         while some := await self._in_thread(lambda: list(islice(files, LISTED))):
             yield some
+
+    async def check(self) -> None:
+        if not await self._in_thread((self._folder / STAGED).is_dir):
+            raise Unavailable(
+                "STORAGE_BROKEN", f"The folder {self._folder} was deleted or moved away. Stop the service, and restore it.", 60.0
+            )
 
     async def _keep(self, blocks: AsyncIterator[bytes], meter: Meter, name: Callable[[], str]) -> Blob:
         staged = _Staged(self._folder / STAGED / secrets.token_hex(16))

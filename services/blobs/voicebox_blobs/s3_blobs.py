@@ -86,6 +86,9 @@ class S3Blobs:
             async for files in obstore.list(self._store, chunk_size=LISTED):
                 yield [Stored(file["path"], file["size"], file["last_modified"]) for file in files]
 
+    async def check(self) -> None:
+        """A store that does not answer says so to each caller, and is back one day."""
+
     @contextmanager
     def _scratch(self) -> Iterator[IO[bytes]]:
         with storage_errors(), tempfile.SpooledTemporaryFile(PART_BYTES, dir=str(self._scratch_folder)) as file:

@@ -25,6 +25,7 @@ class VerifiedBlobs:
         self.put_as = blobs.put_as
         self.size_bytes = blobs.size_bytes
         self.delete = blobs.delete
+        self.check = blobs.check
 
     def stored(self) -> AsyncIterator[list[Stored]]:
         return self._blobs.stored()

@@ -36,6 +36,7 @@ from .sample_store import SampleStore
 from .samples import ProfileSamples
 from .servicer import CatalogServicer
 from .settings import BLOB_URL, Settings
+from .storage_check import watch_storage
 from .sweep import Sweep, sweeping
 from .transcription_store import TranscriptionStore
 from .transcriptions import Transcriptions
@@ -55,7 +56,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             background = Background(registry)
             service = _service(settings, blobs, database, decoder, registry, background)
             sweep = _sweep(settings, blobs, database)
-            async with serving("catalog", service, settings.grace_seconds) as running, sweeping(sweep, background):
+            async with (
+                serving("catalog", service, settings.grace_seconds) as running,
+                sweeping(sweep, background),
+                background.running("storage", partial(watch_storage, database, blobs), is_vital=True),
+            ):
                 yield running
 
 

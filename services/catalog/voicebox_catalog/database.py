@@ -3,20 +3,22 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from sqlalchemy import func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from voicebox_kit.errors import Exhausted, StartError
+from voicebox_kit.errors import Exhausted, StartError, Unavailable, VoiceboxError
 from voicebox_kit.unbroken import unbroken
 
 from . import migrations, postgres, sqlite
-from .database_errors import connecting, is_conflict, translated
+from .database_errors import BROKEN, broken, connecting, is_conflict, translated
 from .reserve import Reserve, no_space_to_delete
+from .tables import Lease
 
 T = TypeVar("T")
 
@@ -32,6 +34,10 @@ class Commits(Protocol):
     """Runs a work and commits it; on an error nothing of it is kept."""
 
     async def run(self, work: Work[Any]) -> Any: ...
+
+    def is_in_place(self) -> bool:
+        """Whether the database that is open is still the one at its address."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Database:
         self._readers = readers
         self._commits = commits
         self._reserve = reserve
+        self._broken: Unavailable | None = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -62,7 +69,26 @@ class Database:
                     await session.connection()
                 yield session
         except Exception as error:
-            raise translated(error) from error
+            raise self._translated(error) from error
+
+    async def check(self) -> None:
+        """Raises Unavailable("STORAGE_BROKEN") when the database was taken away, or was found damaged since it was opened.
+
+        A server that does not answer for a while is none of these.
+        """
+        if not self._commits.is_in_place():
+            raise broken("its file was deleted or replaced")
+        with suppress(VoiceboxError):
+            async with self.reading() as session:
+                await session.execute(select(func.count()).select_from(Lease))
+        if self._broken:
+            raise self._broken
+
+    def _translated(self, error: Exception) -> Exception:
+        told = translated(error)
+        if isinstance(told, Unavailable) and told.reason == BROKEN:
+            self._broken = told
+        return told
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` and commit; on an error nothing of it is kept. It ends even if the caller is cancelled.
@@ -100,7 +126,7 @@ class Database:
                 answer: T = await self._commits.run(work)
             except Exception as error:
                 if not is_conflict(error) or attempt == ATTEMPTS - 1:
-                    raise translated(error) from error
+                    raise self._translated(error) from error
                 await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - so that two do not meet again
             else:
                 return answer

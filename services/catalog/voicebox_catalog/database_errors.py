@@ -9,6 +9,7 @@ from voicebox_kit.errors import Exhausted, TooSlow, Unavailable
 
 UNIQUE_VIOLATION = "23505"
 DISK_FULL = "53100"
+BROKEN = "STORAGE_BROKEN"
 QUERY_CANCELED = "57014"
 _CONFLICTS = frozenset({UNIQUE_VIOLATION, "40001", "40P01"})
 """Serialisation failure and deadlock beside it: PostgreSQL chose one of two transactions, and the other may come again."""
@@ -65,7 +66,7 @@ def _of_database(error: DBAPIError) -> Exception:
 
 def broken(cause: str) -> Unavailable:
     """The error of a database whose file is damaged or gone: nothing is written to it, whoever asks again."""
-    return Unavailable("STORAGE_BROKEN", f"The catalog's database cannot be used ({cause}). Stop the catalog, and restore a backup.", 60.0)
+    return Unavailable(BROKEN, f"The catalog's database cannot be used ({cause}). Stop the catalog, and restore a backup.", 60.0)
 
 
 def _unavailable() -> Unavailable:

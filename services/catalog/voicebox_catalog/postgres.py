@@ -57,6 +57,10 @@ class Transactions:
     def __init__(self, writers: AsyncEngine) -> None:
         self._writers = writers
 
+    def is_in_place(self) -> bool:
+        """A server is asked by its address at each connection."""
+        return True
+
     async def run(self, work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
         """Run `work` and commit; on an error nothing of it is kept."""
         async with AsyncSession(self._writers, expire_on_commit=False) as session, session.begin():

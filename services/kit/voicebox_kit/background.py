@@ -15,7 +15,7 @@ STEADY_SECONDS = 10.0
 """A task that runs for so long after a failure is well again."""
 
 Report = Callable[[str, bool], Awaitable[None]]
-"""Told a task's name, and whether it is well."""
+"""Gets a task's name, and whether it is well."""
 
 
 class Background:
@@ -24,6 +24,7 @@ class Background:
     def __init__(self, registry: CollectorRegistry, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sleep = sleep
         self._is_well = dict[str, bool]()
+        self._vital = set[str]()
         self._reports = list[Report]()
         self._failing = Gauge(
             "voicebox_background_failing", "Background tasks that failed and are not well yet.", ["task"], registry=registry
@@ -34,9 +35,19 @@ class Background:
         """Each task that runs, and whether it is well."""
         return self._is_well
 
+    @property
+    def is_vital_well(self) -> bool:
+        """Whether all vital tasks are well."""
+        return all(self._is_well[name] for name in self._vital)
+
     @asynccontextmanager
-    async def running(self, name: str, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-        """Run `work`, which has no end, until the block ends. When it fails or ends it is started again after a pause."""
+    async def running(self, name: str, work: Callable[[], Awaitable[None]], *, is_vital: bool = False) -> AsyncIterator[None]:
+        """Run `work`, which has no end, until the block ends. When it fails or ends it is started again after a pause.
+
+        While a vital task is not well, the service is NOT_SERVING.
+        """
+        if is_vital:
+            self._vital.add(name)
         await self._tell(name, is_well=True)
         task = asyncio.create_task(self._supervise(name, work), name=name)
         try:
@@ -45,6 +56,7 @@ class Background:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             del self._is_well[name]
+            self._vital.discard(name)
 
     @asynccontextmanager
     async def reporting(self, report: Report) -> AsyncIterator[None]:

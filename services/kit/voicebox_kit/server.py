@@ -34,7 +34,7 @@ class Service:
     """A gRPC service, put together and not yet started.
 
     `names` are the full proto names that it serves, the first its own; `contract` is the descriptor set that it is part of. Health has a
-    name for each task of `background`, too, as in `tts/history`: speech goes on while one of them fails.
+    name for each task of `background`, too, as in `tts/history`: speech goes on while one of them fails that is not vital.
     """
 
     names: tuple[str, ...]
@@ -92,7 +92,7 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
             await service.load()
             await _set_health(checks, service, health_pb2.HealthCheckResponse.SERVING)
             log.info("%s serves on %s:%s", label, host, port)
-            async with background.reporting(partial(_set_task_health, checks, label)):
+            async with background.reporting(partial(_set_task_health, checks, label, service, background)):
                 yield Serving(label, (Endpoint(f"{label} gRPC", f"{host}:{port}"), Endpoint(f"{label} metrics", metrics_address)))
         finally:
             await checks.enter_graceful_shutdown()
@@ -113,6 +113,10 @@ async def _set_health(checks: HealthServicer, service: Service, status: health_p
         await checks.set(name, status)
 
 
-async def _set_task_health(checks: HealthServicer, label: str, task: str, is_well: bool) -> None:
-    status = health_pb2.HealthCheckResponse
-    await checks.set(f"{label}/{task}", status.SERVING if is_well else status.NOT_SERVING)
+async def _set_task_health(checks: HealthServicer, label: str, service: Service, background: Background, task: str, is_well: bool) -> None:
+    await checks.set(f"{label}/{task}", _status(is_well))
+    await _set_health(checks, service, _status(background.is_vital_well))
+
+
+def _status(is_well: bool) -> health_pb2.HealthCheckResponse.ServingStatus:
+    return health_pb2.HealthCheckResponse.SERVING if is_well else health_pb2.HealthCheckResponse.NOT_SERVING
