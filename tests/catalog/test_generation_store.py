@@ -197,7 +197,7 @@ async def test_words_that_are_not_there_are_not_found(generation_store, words):
     assert await found(generation_store, words=words) == []
 
 
-@pytest.mark.parametrize("words", ['"', "' OR 1=1", "fox*", "fox NOT quick", "words:fox", "^fox", "NEAR(fox quick)", "{fox}", "!?", "-"])
+@pytest.mark.parametrize("words", ['"fox', "' OR 1=1", "fox*", "fox NOT quick", "words:fox", "^fox", "NEAR(fox quick)", "{fox}"])
 async def test_no_search_is_a_syntax_error(generation_store, words):
     await generation_store.keep(row(TEXTS[0]), T0)
     await found(generation_store, words=words)
@@ -246,7 +246,7 @@ async def test_no_page_is_sorted_and_every_filter_has_its_index(generation_store
             if session.get_bind().dialect.name != "sqlite":
                 return  # PostgreSQL chooses by its statistics
             query = parse(GENERATION_FIELDS, filter, words, order)
-            statement = await generation_store.found.statement(session, "local", query, Place(5, 5), 50)
+            statement = generation_store.found.statement(session.sync_session, "local", query, Place(5, 5), 50)
             compiled = str(statement.compile(dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True}))
             plan = " | ".join(step.detail for step in await session.execute(sql("EXPLAIN QUERY PLAN " + compiled.replace(":", "\\:"))))
         assert "TEMP B-TREE" not in plan, (filter, words, order)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
 from voicebox_kit.errors import Exhausted, StartError, Unavailable, VoiceboxError
 from voicebox_kit.unbroken import unbroken
 
@@ -51,11 +52,18 @@ class Pool:
     """How long a database that does not answer is waited for at start."""
 
 
+class Reads(Protocol):
+    """Runs a work that only reads, all from one moment."""
+
+    async def run(self, work: Callable[[Session], T]) -> T: ...
+
+
 class Database:
     """Transactions: many read at a time; those that write are committed in groups by SQLite, side by side by PostgreSQL."""
 
-    def __init__(self, readers: AsyncEngine, commits: Commits, reserve: Reserve | None = None) -> None:
+    def __init__(self, readers: AsyncEngine, reads: Reads, commits: Commits, reserve: Reserve | None = None) -> None:
         self._readers = readers
+        self._reads = reads
         self._commits = commits
         self._reserve = reserve
         self._broken: Unavailable | None = None
@@ -68,6 +76,16 @@ class Database:
                 with connecting():
                     await session.connection()
                 yield session
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """What a work that only reads returns; it runs in a thread where the database does, and so must not wait for anything else.
+
+        For many short statements this is faster than `reading`. Raises Unavailable when the database does not answer.
+        """
+        try:
+            return await self._reads.run(work)
         except Exception as error:
             raise self._translated(error) from error
 
@@ -146,11 +164,15 @@ async def connected(url: str, pool: Pool) -> AsyncIterator[tuple[Database, Async
     """The database as it is, and the engine of its writers."""
     parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
-        async with sqlite.engines(parsed) as (readers, writers), sqlite.committing(writers, parsed.database) as commits:
-            yield Database(readers, commits, sqlite.reserve(parsed)), writers
+        async with (
+            sqlite.engines(parsed) as (readers, writers),
+            sqlite.committing(writers, parsed.database) as commits,
+            sqlite.reading(parsed) as reads,
+        ):
+            yield Database(readers, reads, commits, sqlite.reserve(parsed)), writers
     else:
         async with postgres.engines(parsed, pool.connections, pool.statement_seconds, pool.connect_seconds) as (readers, writers):
-            yield Database(readers, postgres.Transactions(writers)), writers
+            yield Database(readers, postgres.Reads(readers), postgres.Transactions(writers)), writers
 
 
 def refuse_absent(url: str) -> None:

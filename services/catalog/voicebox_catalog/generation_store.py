@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import SQLColumnExpression, func
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from .database import Database
@@ -64,19 +65,25 @@ class GenerationStore(HistoryStore[Generation]):
 
     async def sums(self, owner: str, query: Query) -> Sums:
         """What all generations that meet a query add up to."""
-        async with self._database.reading() as session:
+
+        def work(session: Session) -> Sums:
             matching, _ = self.found.matching(session, owner, query)
-            return _sums(None, (await session.execute(matching.with_only_columns(*_SUMS))).one())
+            return _sums(None, session.execute(matching.with_only_columns(*_SUMS)).one())
+
+        return await self._database.read(work)
 
     async def grouped_sums(self, owner: str, query: Query, group: Group, limit: int) -> Sequence[Sums]:
         """As `sums`, for at most `limit` groups: those with the most generations, or the latest days."""
-        async with self._database.reading() as session:
+
+        def work(session: Session) -> Sequence[Sums]:
             matching, _ = self.found.matching(session, owner, query)
             key: SQLColumnExpression[Any] = _GROUPS[group].label("group_key")
             statement = matching.with_only_columns(key, *_SUMS).group_by(key)
             order = (key.desc(),) if group is Group.DAY else (_COUNT.desc(), key)
-            rows = (await session.execute(statement.order_by(*order).limit(limit))).all()
+            rows = session.execute(statement.order_by(*order).limit(limit)).all()
             return [_sums(row[0], row[1:]) for row in rows]
+
+        return await self._database.read(work)
 
 
 def _sums(key: str | int | None, numbers: Sequence[Any]) -> Sums:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_kit.errors import EtagMismatch, NotFound
 
@@ -63,15 +64,13 @@ class HistoryStore(Generic[Row]):
 
     async def page(self, owner: str, query: Query, after: Place | None, limit: int) -> Sequence[Row]:
         """At most `limit` rows of the query that stand after a place."""
-        async with self._database.reading() as session:
-            return await self.found.page(session, owner, query, after, limit)
+        return await self._database.read(lambda session: self.found.page(session, owner, query, after, limit))
 
     async def some(self, owner: str, keys: Sequence[int]) -> Sequence[Row]:
         """Those of the rows with these keys that are still there, newest first."""
         key = col(self._table.key)
         statement = select(self._table).where(col(self._table.owner) == owner, key.in_(keys)).order_by(key.desc())
-        async with self._database.reading() as session:
-            return (await session.scalars(statement)).all()
+        return await self._database.read(lambda session: session.scalars(statement).all())
 
     def place(self, query: Query, row: Row) -> Place:
         """Where a row stands in the list of a query."""
@@ -90,7 +89,7 @@ class HistoryStore(Generic[Row]):
                 setattr(row, name, value)
             row.etag = _draw_etag()
             session.add(row)
-            await session.execute(self.found.index(session).delete([row.key]))
+            await session.execute(self.found.index(session.sync_session).delete([row.key]))
             await self._add(session, row)
             return row
 
@@ -110,18 +109,20 @@ class HistoryStore(Generic[Row]):
 
     async def total(self, owner: str, query: Query) -> Total:
         """How many rows meet a query, and the size of their audio."""
-        async with self._database.reading() as session:
+
+        def work(session: Session) -> Total:
             matching, _ = self.found.matching(session, owner, query)
             size_bytes = func.coalesce(func.sum(col(self._table.size_bytes)), 0)
-            found = (await session.execute(matching.with_only_columns(func.count(), size_bytes))).one()
-            return Total(*map(int, found))
+            return Total(*map(int, session.execute(matching.with_only_columns(func.count(), size_bytes)).one()))
+
+        return await self._database.read(work)
 
     async def delete_some(self, owner: str, query: Query, limit: int) -> Sequence[tuple[str, int]]:
         """Delete at most `limit` rows that meet a query, and answer the name and the size of each one's audio."""
 
         async def work(session: AsyncSession) -> Sequence[tuple[str, int]]:
             columns = (col(self._table.key), col(self._table.blob), col(self._table.size_bytes))
-            matching, _ = self.found.matching(session, owner, query)
+            matching, _ = self.found.matching(session.sync_session, owner, query)
             rows = (await session.execute(matching.with_only_columns(*columns).limit(limit))).all()
             await self._delete(session, [row.key for row in rows])
             return [(row.blob, row.size_bytes) for row in rows]
@@ -130,7 +131,8 @@ class HistoryStore(Generic[Row]):
 
     async def _keep_all(self, items: Sequence[tuple[Row, int]]) -> Sequence[Row]:
         async def work(session: AsyncSession) -> Sequence[Row]:
-            kept = await self._by_name(session, [(row.owner, row.id) for row, _ in items])
+            rows_kept = await session.scalars(self._by_name([(row.owner, row.id) for row, _ in items]))
+            kept = {(row.owner, row.id): row for row in rows_kept}
             new = {(row.owner, row.id): (row, time_us) for row, time_us in reversed(items) if (row.owner, row.id) not in kept}
             await self._draw_keys(session, list(new.values()))
             rows = [new[name][0] for name in sorted(new)]  # in one order: two replicas that keep the same rows then do not deadlock
@@ -144,16 +146,16 @@ class HistoryStore(Generic[Row]):
         return await self._database.write(work)
 
     async def _find_all(self, names: Sequence[tuple[str, str]]) -> Sequence[Row | None]:
-        async with self._database.reading() as session:
-            found = await self._by_name(session, names)
+        statement = self._by_name(names)
+        rows = await self._database.read(lambda session: session.scalars(statement).all())
+        found = {(row.owner, row.id): row for row in rows}
         return [found.get(name) for name in names]
 
-    async def _by_name(self, session: AsyncSession, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Row]:
-        """Those of the rows that are kept, by owner and id."""
+    def _by_name(self, names: Sequence[tuple[str, str]]) -> Select[Row]:
+        """The rows of these owners and ids: of each pair, and of others that share one of its halves."""
         table = self._table
         owners, ids = ({name[part] for name in names} for part in (0, 1))
-        rows = await session.scalars(select(table).where(col(table.owner).in_(owners), col(table.id).in_(ids)))
-        return {(row.owner, row.id): row for row in rows}
+        return select(table).where(col(table.owner).in_(owners), col(table.id).in_(ids))
 
     async def _draw_keys(self, session: AsyncSession, new: Sequence[tuple[Row, int]]) -> None:
         """Give each row an etag, and a key of its time that no other has."""
@@ -174,11 +176,13 @@ class HistoryStore(Generic[Row]):
         return (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
 
     async def _add(self, session: AsyncSession, *rows: Row) -> None:
-        for statement, parameters in self.found.index(session).insertions({row.key: tokens_of_row(self._table, row) for row in rows}):
+        for statement, parameters in self.found.index(session.sync_session).insertions(
+            {row.key: tokens_of_row(self._table, row) for row in rows}
+        ):
             await session.execute(statement, parameters)
 
     async def _delete(self, session: AsyncSession, keys: Sequence[int]) -> None:
-        await session.execute(self.found.index(session).delete(keys))
+        await session.execute(self.found.index(session.sync_session).delete(keys))
         await session.execute(delete(self._table).where(col(self._table.key).in_(keys)))
 
     def _not_found(self, identity: str) -> NotFound:

@@ -4,13 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 from voicebox_kit.errors import StartError, Unavailable
 
 from .database_errors import connecting, translated
+
+T = TypeVar("T")
 
 # Which plan is good for a search depends on how common its words are: one plan for all of them takes seconds for some.
 # Pages are read from memory or flash, in any order at about the same cost; compiling a query takes longer than ours run.
@@ -49,6 +52,19 @@ async def engines(
         yield readers, writers
     finally:
         await writers.dispose()
+
+
+class Reads:
+    """Runs each work in a transaction of its own that cannot write."""
+
+    def __init__(self, readers: AsyncEngine) -> None:
+        self._readers = readers
+
+    async def run(self, work: Callable[[Session], T]) -> T:
+        async with AsyncSession(self._readers, expire_on_commit=False) as session:
+            with connecting():
+                await session.connection()
+            return await session.run_sync(work)
 
 
 class Transactions:

@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_kit.errors import AlreadyExists, EtagMismatch, NotFound, Precondition
 
@@ -62,21 +63,23 @@ class ProfileStore:
 
     async def get(self, owner: str, identity: str) -> Profile:
         """The profile `profiles/{identity}`, or NotFound."""
-        async with self._database.reading() as session:
-            return await get_profile(session, owner, identity)
+        return _living(await self._database.read(lambda session: session.scalars(_named(owner, identity)).one_or_none()), identity)
 
     async def page(
         self, owner: str, conditions: Sequence[Condition], before: int | None, limit: int, *, deleted: bool = False
     ) -> Sequence[Profile]:
         """At most `limit` profiles that meet all conditions, newest first, older than the key `before`; deleted ones too when asked."""
-        async with self._database.reading() as session:
-            dialect = (await session.connection()).dialect.name
+
+        def work(session: Session) -> Sequence[Profile]:
+            dialect = session.get_bind().dialect.name
             statement = select(Profile).where(col(Profile.owner) == owner, *(_clause(each, dialect) for each in conditions))
             if not deleted:
                 statement = statement.where(col(Profile.delete_time_us).is_(None))
             if before is not None:
                 statement = statement.where(col(Profile.key) < before)
-            return (await session.scalars(statement.order_by(col(Profile.key).desc()).limit(limit))).all()
+            return session.scalars(statement.order_by(col(Profile.key).desc()).limit(limit)).all()
+
+        return await self._database.read(work)
 
     async def update(self, owner: str, identity: str, changes: Mapping[str, Any], etag: str, time_us: int) -> tuple[Profile, str]:
         """Set the columns that `changes` names; answers the profile, and the picture that it had before.
@@ -147,9 +150,7 @@ class ProfileStore:
 
 async def get_profile(session: AsyncSession, owner: str, identity: str, etag: str = "", *, lock: bool = False) -> Profile:
     """A profile that is not deleted. NotFound, or EtagMismatch for an etag that is neither empty nor the current one."""
-    row = await _find(session, owner, identity, lock=lock)
-    if row is None or row.delete_time_us is not None:
-        raise NotFound("profile", f"profiles/{identity}")
+    row = _living(await _find(session, owner, identity, lock=lock), identity)
     if etag and etag != row.etag:
         raise EtagMismatch("profile", f"profiles/{identity}")
     return row
@@ -181,8 +182,18 @@ def touch(row: Profile, time_us: int) -> None:
     row.etag = secrets.token_hex(8)
 
 
+def _living(row: Profile | None, identity: str) -> Profile:
+    if row is None or row.delete_time_us is not None:
+        raise NotFound("profile", f"profiles/{identity}")
+    return row
+
+
+def _named(owner: str, identity: str) -> Select[Profile]:
+    return select(Profile).where(col(Profile.owner) == owner, col(Profile.id) == identity)
+
+
 async def _find(session: AsyncSession, owner: str, identity: str, *, lock: bool = False) -> Profile | None:
-    statement = select(Profile).where(col(Profile.owner) == owner, col(Profile.id) == identity)
+    statement = _named(owner, identity)
     return (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
 
 

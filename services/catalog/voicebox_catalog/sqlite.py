@@ -5,16 +5,18 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 from voicebox_kit.errors import StartError
 
 from . import sqlite_driver
@@ -29,6 +31,8 @@ BUSY_SECONDS = 10
 CHECKED_BYTES = 1024 * 1024 * 1024
 """A database up to this size is checked at every start: some seconds at most."""
 RESERVE_BYTES = 16 * 1024 * 1024
+
+T = TypeVar("T")
 
 Work = Callable[[AsyncSession], Awaitable[Any]]
 
@@ -60,6 +64,48 @@ async def engines(url: URL) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
         await writers.dispose()
         for worker in workers:  # one that still serves a cancelled query would answer into an event loop that is closed
             await asyncio.to_thread(worker.join, BUSY_SECONDS)
+
+
+class Reads:
+    """Runs works in threads, each with a connection of its own: a whole transaction is one switch between threads."""
+
+    def __init__(self, engine: Engine, executor: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._executor = executor
+
+    async def run(self, work: Callable[[Session], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
+
+    def _run(self, work: Callable[[Session], T]) -> T:
+        with Session(self._engine, expire_on_commit=False) as session:
+            return work(session)
+
+
+@asynccontextmanager
+async def reading(url: URL) -> AsyncIterator[Reads]:
+    """Threads that read, until the block ends."""
+    path = url.database or ":memory:"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite_driver.connect(path, PRAGMAS)
+
+    engine = create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=READERS,
+        max_overflow=0,
+        hide_parameters=True,
+        json_deserializer=sqlite_driver.json_value,
+    )
+    event.listen(engine, "begin", _begin)
+    with ThreadPoolExecutor(READERS, thread_name_prefix="catalog-reads") as executor:
+        yield Reads(engine, executor)
+    engine.dispose()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def reserve(url: URL) -> Reserve | None:
@@ -168,7 +214,14 @@ def _engine(path: str, size: int, begin: str, workers: list[Thread]) -> AsyncEng
         workers.append(connection._thread)  # aiosqlite has no public way to wait for its end
         return await connection
 
-    options = {"async_creator": open_connection, "pool_size": size, "max_overflow": 0, "pool_timeout": 3600, "hide_parameters": True}
+    options = {
+        "async_creator": open_connection,
+        "pool_size": size,
+        "max_overflow": 0,
+        "pool_timeout": 3600,
+        "hide_parameters": True,
+        "json_deserializer": sqlite_driver.json_value,
+    }
     engine = create_async_engine(URL.create("sqlite+aiosqlite", database=path), **options)
 
     @event.listens_for(engine.sync_engine, "begin")

@@ -1,5 +1,6 @@
 """SQLite's driver with one switch to its thread for each statement, where aiosqlite makes four."""
 
+import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -10,14 +11,23 @@ import aiosqlite
 def open_connection(path: str, pragmas: Sequence[str]) -> aiosqlite.Connection:
     """A connection that opens when it is awaited, and leaves it to its caller to begin transactions."""
 
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in pragmas:
-            connection.execute(pragma)
-        return connection
-
-    connection = _Connection(connect, iter_chunk_size=64)
+    connection = _Connection(lambda: connect(path, pragmas), iter_chunk_size=64)
     connection._thread.daemon = True  # as SQLAlchemy makes it
+    return connection
+
+
+def json_value(text: str) -> Any:
+    """The value of a column of JSON: most are empty, and reading those is a tenth of the time of a page."""
+    if text in ("{}", "[]"):
+        return {} if text == "{}" else []
+    return json.loads(text)
+
+
+def connect(path: str, pragmas: Sequence[str]) -> sqlite3.Connection:
+    """A connection that leaves it to its caller to begin transactions. Any thread may use it, one at a time."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for pragma in pragmas:
+        connection.execute(pragma)
     return connection
 
 

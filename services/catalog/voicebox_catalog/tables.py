@@ -90,7 +90,8 @@ class Generation(SQLModel, table=True):
         # The first one carries what statistics add up, too: a million rows of it are read in 0.3 s, the table's own in 2.
         Index("generations_by_owner", "owner", "key", "duration_us", *_STATISTICS),
         Index("generations_by_duration", "owner", "duration_us", "key"),
-        Index("generations_by_profile", "owner", "profile", "key", "duration_us"),
+        # So that statistics by profile are added up in its order: SQLite would sort a million rows.
+        Index("generations_by_profile", "owner", "profile", "key", "duration_us", "size_bytes", "synthesis_time_us", "status"),
         Index("generations_by_voice", "owner", "voice", "key", "duration_us"),
         Index("generations_by_engine", "owner", "engine", "key", "duration_us"),
         Index("generations_by_language", "owner", "language", "key", "duration_us"),
