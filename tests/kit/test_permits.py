@@ -96,15 +96,16 @@ async def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_
     permits = Permits(2, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock)
     await held(permits, clock, 1.0)
     leave, tasks = asyncio.Event(), []
-    for name in "abcd":  # two hold, two wait: the next is expected to wait for 1.5 s
+    for name in "abc":  # two hold, one waits: the next is expected to wait for 1 s, and holds differ
         tasks.append(asyncio.create_task(hold(permits, name, [], leave)))
         await settle()
-    assert permits.expected_wait_seconds == pytest.approx(1.5, rel=0.01)
+    assert permits.expected_wait_seconds == pytest.approx(1.0, rel=0.01)
+    clock.now += 0.6
     with pytest.raises(Exhausted) as refused:
         async with permits.take():
             pass
     assert refused.value.reason == "WAIT_TOO_LONG"
-    assert refused.value.retry_seconds == pytest.approx(1.5, rel=0.01)
+    assert refused.value.retry_seconds == pytest.approx(1.2, rel=0.01)
     leave.set()
     await asyncio.gather(*tasks)
     async with permits.take():
@@ -134,7 +135,7 @@ async def test_a_caller_with_less_patience_is_refused_first():
     holder = asyncio.create_task(hold(permits, "a", [], leave))
     await settle()
     with pytest.raises(Exhausted):
-        async with permits.take(patience_seconds=0.5):
+        async with permits.take(patience_seconds=0.9):
             pass
     patient = asyncio.create_task(hold(permits, "b", [], leave))
     await settle()
@@ -148,12 +149,12 @@ async def test_places_that_are_held_for_long_count_before_any_comes_back():
     permits, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock), asyncio.Event()
     holder = asyncio.create_task(hold(permits, "a", [], leave))
     await settle()
-    assert permits.expected_wait_seconds == 1.0
+    assert permits.expected_wait_seconds == 2.0
     clock.now += 30
     with pytest.raises(Exhausted) as refused:
         async with permits.take():
             pass
-    assert refused.value.retry_seconds == 30
+    assert refused.value.retry_seconds == 60
     leave.set()
     await holder
 

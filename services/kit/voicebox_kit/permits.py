@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from .errors import Exhausted
 
 RETRY_SECONDS = 1.0
-FIRST_HOLD_SECONDS = 1.0
+FIRST_HOLD_SECONDS = 2.0
 """How long a permit is taken to be held before any was given back."""
 MEMORY = 0.2
 """The share of the newest hold in the mean."""
-CAUTION = 1.5
+CAUTION = 2.0
 """Who is expected to wait for its patience divided by this is refused: holds differ, and a refusal at once is better than one late."""
 
 
@@ -23,7 +23,7 @@ class Permits:
     """`running` calls hold a permit at once and `waiting` more wait for one, first come first served.
 
     Nobody waits for longer than `patience_seconds`, or than the caller's own patience. Who is expected to is refused at once: the wait
-    is the mean hold of the last permits, or the age of those that are held where that is longer, by the place in the queue.
+    is the mean hold of the last permits, or twice the mean age of those that are held where that is longer, by the place in the queue.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Permits:
             return 0.0
         now = self._clock()
         mean_age = sum(now - since for since in self._since.values()) / max(len(self._since), 1)
-        return max(self._mean_hold_seconds, mean_age) * (self.waiting + 1) / self._most_running
+        return max(self._mean_hold_seconds, 2 * mean_age) * (self.waiting + 1) / self._most_running
 
     async def idle(self) -> None:
         """Wait until nobody holds a permit, and let nobody have one any more."""
