@@ -207,7 +207,7 @@ class _Lead:
 
     def __init__(self, clock: Callable[[], float], rate_hz: int) -> None:
         self._clock, self._rate = clock, rate_hz
-        self._until = self._asked = clock()
+        self._until = self._asked = self._opened = clock()
         self._is_heard = False
 
     def begin(self) -> None:
@@ -222,10 +222,10 @@ class _Lead:
         self._until += samples / self._rate
 
     def urgency(self) -> Urgency:
-        """A stream that is heard and will soon be dry comes first, then one that begins, then one that has enough."""
+        """A stream that is heard and will soon be dry comes first, then one that begins, then, of those that have enough, the oldest."""
         if not self._is_heard:
             return 1, self._asked
-        return (0 if self._until < self._clock() + SAFE_SECONDS else 2), self._until
+        return (0, self._until) if self._until < self._clock() + SAFE_SECONDS else (2, self._opened)
 
 
 class _Trim:
