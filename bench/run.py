@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import asr, catalog, gateway, live, openai, pocket, qwen3, tts, whisper
+from bench import asr, catalog, gateway, live, load, openai, pocket, qwen3, tts, whisper
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
@@ -40,6 +40,7 @@ def served(measure: Callable[..., list[Figure]]) -> Callable[[Path], list[Figure
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start,
     "tts": served(tts.measure),
+    "load": served(load.measure),
     "openai": served(openai.measure),
     "gateway": gateway.measure,
     "asr": served(asr.measure),

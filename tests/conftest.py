@@ -8,16 +8,29 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib.metadata import EntryPoints
 from pathlib import Path
 
 import grpc
 import pytest
+from voicebox_kit import plugins
 from voicebox_kit.server import OpenService, Serving
 
 REPOSITORY = Path(__file__).parent.parent
+OUR_PACKAGES = {"voicebox-tts", "voicebox-asr", "voicebox-catalog", "voicebox-gateway"}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background: our children would be deaf to it, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure() -> None:
+    """Engines that others installed beside ours are no part of these tests."""
+    every = plugins.entry_points
+
+    def ours(*, group: str) -> EntryPoints:
+        return EntryPoints(each for each in every(group=group) if each.dist is None or each.dist.name in OUR_PACKAGES)
+
+    plugins.entry_points = ours  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

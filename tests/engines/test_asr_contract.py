@@ -13,6 +13,7 @@ from voicebox_kit.errors import StartError, VoiceboxError
 from voicebox_models.engine import Family, Setup
 
 GROUP = "voicebox.asr.engines"
+ENGINES = ("pocketsphinx", "whisper")
 WINDOW_SECONDS = 30.0
 
 CERTAIN = Decoding(temperatures=(0.0,))
@@ -32,7 +33,7 @@ class Case:
         return Options(decoding=CERTAIN) if self.engine.capabilities.decoding else Options()
 
 
-@pytest.fixture(scope="module", params=plugins.names(GROUP))
+@pytest.fixture(scope="module", params=ENGINES)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     folder: Path | None = request.getfixturevalue("tiny_whisper") if request.param == "whisper" else None
     family = plugins.load(GROUP, request.param)(Setup("auto", "auto", tmp_path_factory.mktemp("models"), folder))

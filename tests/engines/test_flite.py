@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_tts.engine import Style
 from voicebox_tts.engines import flite, flite_forks
-from voicebox_tts.engines.flite import FliteEngine, FliteSession
+from voicebox_tts.engines.flite import FliteEngine, FliteSession, _Lead
 from voicebox_tts.engines.flite_text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
 from voicebox_tts.engines.turns import Place, Turns
 from voicebox_tts.likeness import profile
@@ -87,28 +87,47 @@ def test_a_fork_that_breaks_is_an_error_and_not_the_end_of_a_text(engine: FliteE
         samples(engine.open("slt", Style(), 1), "Hello.")
 
 
-def test_who_needs_sound_first_goes_first(engine: FliteEngine) -> None:
-    """A stream that has 15 s to play lets one go first that has nothing."""
-    turns = Turns(1)
-    holder, ahead, new = Place(), Place(), Place()
-    assert turns.take(holder, 0.0)
-    order = list[str]()
+def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -> None:
+    now = [100.0]
 
-    def wait(name: str, place: Place, deadline: float) -> None:
-        if turns.take(place, deadline):
+    def stream(*, made_seconds: float = 0.0, asked: float = 100.0) -> _Lead:
+        now[0] = asked
+        lead = _Lead(lambda: now[0], 16_000)
+        lead.begin()
+        if made_seconds:
+            lead.add(int(16_000 * made_seconds))
+        return lead
+
+    dry, new, newer, enough = stream(made_seconds=1.0), stream(asked=100.1), stream(asked=100.2), stream(made_seconds=15.0)
+    now[0] = 100.3
+    assert sorted([enough, newer, dry, new], key=_Lead.urgency) == [dry, new, newer, enough]
+    now[0] = 114.0  # the one that had enough has 1 s left; the other's listener stands still
+    assert sorted([enough, newer, dry, new], key=_Lead.urgency) == [dry, enough, new, newer]
+    dry.begin()
+    assert dry.urgency() == (1, 114.0)
+
+
+def test_the_most_urgent_is_called_by_what_is_urgent_then() -> None:
+    turns, urgencies, order = Turns(1), {"a": (1, 0.0), "b": (2, 0.0)}, list[str]()
+    holder = Place(lambda: (0, 0.0))
+    assert turns.take(holder)
+
+    def wait(name: str) -> None:
+        place = Place(lambda: urgencies[name])
+        if turns.take(place):
             order.append(name)
             turns.pass_on(place)
 
-    threads = []
-    for number, (name, place, deadline) in enumerate([("ahead", ahead, 15.0), ("new", new, 0.2)], start=1):
-        threads.append(threading.Thread(target=wait, args=(name, place, deadline)))
-        threads[-1].start()
-        while len(turns._line) < number:
+    threads = [threading.Thread(target=wait, args=(name,)) for name in urgencies]
+    for asked, thread in enumerate(threads, start=1):
+        thread.start()
+        while len(turns._line) < asked:
             threading.Event().wait(0.001)
+    urgencies["b"] = (0, 0.0)
     turns.pass_on(holder)
     for thread in threads:
         thread.join(timeout=60)
-    assert order == ["new", "ahead"]
+    assert order == ["b", "a"]
 
 
 def test_a_new_stream_begins_while_a_long_one_is_made(engine: FliteEngine) -> None:
@@ -183,14 +202,14 @@ def test_no_piece_is_more_than_bounded_work_and_nothing_is_lost(text: str) -> No
     assert [c for piece in cut for c in piece.text if c.isalnum()] == letters
 
 
-def test_turns_of_the_same_deadline_are_taken_in_the_order_of_asking_and_can_be_called_off() -> None:
+def test_turns_of_the_same_urgency_are_taken_in_the_order_of_asking_and_can_be_called_off() -> None:
     turns, order, waiting = Turns(1), list[int](), threading.Semaphore(0)
-    places = [Place() for _ in range(4)]
-    assert turns.take(places[0], 1.0)
+    places = [Place(lambda: (0, 0.0)) for _ in range(4)]
+    assert turns.take(places[0])
 
     def wait(number: int) -> None:
         waiting.release()
-        if turns.take(places[number], 1.0):
+        if turns.take(places[number]):
             order.append(number)
             turns.pass_on(places[number])
 
@@ -205,16 +224,16 @@ def test_turns_of_the_same_deadline_are_taken_in_the_order_of_asking_and_can_be_
     for thread in threads:
         thread.join(timeout=60)
     assert order == [1, 3]
-    assert not turns.take(places[2], 1.0)
-    assert turns.take(places[0], 1.0)
+    assert not turns.take(places[2])
+    assert turns.take(places[0])
 
 
 def test_there_are_as_many_turns_as_cores() -> None:
-    turns, places = Turns(2), [Place() for _ in range(3)]
-    assert turns.take(places[0], 0.0)
-    assert turns.take(places[1], 0.0)
+    turns, places = Turns(2), [Place(lambda: (0, 0.0)) for _ in range(3)]
+    assert turns.take(places[0])
+    assert turns.take(places[1])
     turns.call_off(places[2])
-    assert not turns.take(places[2], 0.0)
+    assert not turns.take(places[2])
     turns.pass_on(places[1])
     turns.pass_on(places[1])
     assert turns._free == 1

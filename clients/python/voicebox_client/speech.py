@@ -14,7 +14,10 @@ SpeechEvent = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeRespo
 
 
 class _Heard:
-    """What an utterance told so far: `started` comes before any audio, `finished` when all of it came."""
+    """What an utterance told so far: `started` comes before any audio, `finished` when all of it came.
+
+    A conversation that was interrupted before its first sound has no `started`.
+    """
 
     def __init__(self) -> None:
         self.started: tts_pb2.SynthesisStarted | None = None
@@ -27,7 +30,7 @@ class _Heard:
             self.finished = event.finished
 
     def _end(self) -> tts_pb2.SynthesisFinished:
-        if self.started is None or self.finished is None:
+        if self.finished is None:
             raise cut_short("speech")
         return self.finished
 

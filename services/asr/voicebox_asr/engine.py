@@ -1,4 +1,9 @@
-"""What a speech-to-text engine is."""
+"""What a speech-to-text engine is, and the rules that `tests/engines/test_asr_contract.py` checks.
+
+- An engine's name is its entry point's; nothing is loaded before `load`, and after `unload` it can be loaded again.
+- What is heard does not depend on how the sound is cut into pieces, and streams that are heard at the same time hear what each would alone.
+- What `capabilities` does not name is an error that names the request's field. No sound, however strange, breaks what is heard next.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from .errors import Exhausted
 
 RETRY_SECONDS = 1.0
-FIRST_HOLD_SECONDS = 1.0
+FIRST_HOLD_SECONDS = 2.0
 """How long a permit is taken to be held before any was given back."""
 MEMORY = 0.2
 """The share of the newest hold in the mean."""
@@ -22,8 +22,8 @@ CAUTION = 1.5
 class Permits:
     """`running` calls hold a permit at once and `waiting` more wait for one, first come first served.
 
-    Nobody waits for longer than `patience_seconds`, or than the caller's own patience. Who is expected to is refused at once: the wait
-    is the mean hold of the last permits, or the age of those that are held where that is longer, by the place in the queue.
+    Nobody waits for longer than `patience_seconds`, or than the caller's own patience. Who is expected to is refused at once: a permit
+    is expected back when it was held as long as the last ones in the mean, or, where it is overdue, after half of its age.
     """
 
     def __init__(
@@ -54,9 +54,10 @@ class Permits:
         """How long the next caller will wait for a permit."""
         if not self._free.locked():
             return 0.0
-        now = self._clock()
-        mean_age = sum(now - since for since in self._since.values()) / max(len(self._since), 1)
-        return max(self._mean_hold_seconds, mean_age) * (self.waiting + 1) / self._most_running
+        now, mean = self._clock(), self._mean_hold_seconds
+        remaining = sorted(max(mean - (now - since), (now - since) / 2) for since in self._since.values())
+        rounds, turn = divmod(self.waiting, max(len(remaining), 1))
+        return rounds * mean + (remaining[turn] if remaining else mean)
 
     async def idle(self) -> None:
         """Wait until nobody holds a permit, and let nobody have one any more."""

@@ -87,8 +87,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
             prompts = Prompts(catalog, decoder, store, settings.prompt_cache_bytes, registry)
             history = History(spool, catalog, executor, registry)
-            permits = Permits(streams, settings.queue, registry, settings.patience_seconds)
-            synthesizer = Synthesizer(Casting(models, roster, prompts), history, SpeechCheck(asr_channel), permits, executor, registry)
+            permits = Permits(streams, settings.queue, registry)
+            synthesizer = Synthesizer(
+                Casting(models, roster, prompts), history, SpeechCheck(asr_channel), permits, executor, registry, settings.patience_seconds
+            )
             speech = TextToSpeechServicer(synthesizer, Designer(models, roster, permits, executor), roster, settings)
             service = Service(
                 names=NAMES,

@@ -1,4 +1,18 @@
-"""What a text-to-speech engine is."""
+"""What a text-to-speech engine is, and the rules that `pytest --engine NAME` checks.
+
+- The same voice, style, seed and sentences give the same samples, also while others speak, in another thread or process, and draw
+  random numbers. A batch or a GPU may round: a difference of -114 dB is the same.
+- A session whose `speak` is not read, or is closed in the middle, stops no other and leaves no thread behind.
+- Nothing is loaded before `load`; after `unload` the engine can be loaded again; `load` twice is `load` once.
+- Sound begins within 0.15 s of a stream's first sample, and comes in pieces, of which the first is short.
+- A sentence without a letter or digit is no audio and no error. No text, however long or strange, breaks the engine or what it says next.
+- Whatever `capabilities` does not name is an InvalidField with the request's path, such as `style.speed`; an unknown voice is
+  NotFound("voice"), also for "" and for names that look like paths.
+- With WORD_TIMINGS every word of the text is told once, in order, with or before the sound that it begins in; words do not overlap.
+- A prompt equals another of the same recording, survives `pack` and `unpack`, and a damaged one is a ValueError. An engine that follows
+  no recording refuses with InvalidField("reference", reason "CLONING_UNSUPPORTED"), and a recording with too little speech is
+  InvalidField("reference", reason "REFERENCE_TOO_LITTLE_SPEECH").
+"""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -34,7 +34,7 @@ class Settings:
     """0 leaves it to the engine."""
     queue: int
     patience_seconds: float
-    """How long a call waits for a place."""
+    """How long a call waits for its first sound."""
     idle_seconds: float
     ahead_seconds: float
     prompt_cache_bytes: int

@@ -1,6 +1,7 @@
 """Makes an utterance: admits it, finds its speaker, speaks it at a measured pace, and keeps it."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
@@ -28,6 +29,8 @@ from .spool import Draft, cause
 from .utterance import Chunk, Utterance
 
 MOST_RATE_HZ = 48_000
+FIRST_SOUND_MEMORY, FIRST_SOUND_CAUTION = 0.2, 2.0
+"""The newest time to a first sound counts so much in the mean; of a caller's patience so many means are left for it."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,12 @@ class Synthesizer:
         permits: Permits,
         executor: Executor,
         registry: CollectorRegistry,
+        patience_seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
+        self._patience_seconds, self._first_sound_seconds = patience_seconds, 0.0
         self._spoken = Counter("voicebox_tts_audio_seconds", "Seconds of sound made.", ["engine"], registry=registry)
         self._first_chunk = Histogram(
             "voicebox_tts_first_chunk_seconds",
@@ -121,7 +126,8 @@ class Synthesizer:
         self, job: Job, script: Script, sentences: AsyncIterator[str | Interruption], timeout_seconds: float
     ) -> AsyncGenerator[Event, None]:
         course = _Course(self._clock())
-        async with self._permits.take(timeout_seconds), self._casting.cast(job, timeout_seconds) as speaker:
+        async with self._permits.take(self._patience_for_a_place(timeout_seconds)), self._casting.cast(job, timeout_seconds) as speaker:
+            admitted = self._clock()
             job = job.with_defaults(speaker.defaults)
             session = await self._open(speaker, job)
             rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
@@ -133,6 +139,7 @@ class Synthesizer:
                 async with aclosing(self._paced(utterance, reading, sentences, script.interrupted, job, course)) as chunks:
                     async for chunk in chunks:
                         if isinstance(chunk, Chunk) and chunk.sequence == 0:
+                            self._note_first_sound(self._clock() - admitted)
                             yield Started(job, speaker, rate)
                         yield chunk
                 course.ending = Ending.COMPLETED
@@ -145,6 +152,13 @@ class Synthesizer:
                 kept = self._keep(draft, job, speaker, script.text, utterance.sample_count, rate, course)
                 generation = await unbroken(kept)
             yield self._finished(utterance.sample_count, rate, course, generation)
+
+    def _patience_for_a_place(self, timeout_seconds: float) -> float:
+        """A caller's patience is for its first sound, which takes some time once it has a place."""
+        return max(0.0, min(self._patience_seconds, timeout_seconds) - FIRST_SOUND_CAUTION * self._first_sound_seconds)
+
+    def _note_first_sound(self, seconds: float) -> None:
+        self._first_sound_seconds += FIRST_SOUND_MEMORY * (seconds - self._first_sound_seconds)
 
     async def _open(self, speaker: Speaker, job: Job) -> Session:
         opening = asyncio.get_running_loop().run_in_executor(self._executor, speaker.open, job.style, job.seed)

@@ -22,14 +22,14 @@ from ..likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness
 from .flite_forks import FliteServer, Fork
 from .flite_library import Features, SpokenWord
 from .flite_text import Piece, pieces, unspoken
-from .turns import Place, Turns
+from .turns import Place, Turns, Urgency
 
 MARGIN_SECONDS = 0.03
 """Silence kept where a piece begins the stream or continues a sentence; the voices themselves begin with up to 0.26 s."""
 
 
-FIRST_SOUND_SECONDS = 0.2
-"""How soon a stream that has nothing to play wants sound: those whose sound lasts longer let it go first."""
+SAFE_SECONDS = 2.0
+"""A stream with less sound to play goes before one that begins, so that it has no gap: the next piece may take some tenths of a second."""
 
 
 @dataclass(frozen=True)
@@ -203,24 +203,29 @@ class FliteSession:
 
 
 class _Lead:
-    """Until when a stream's sound lasts, in seconds of the clock, if it is played from its first sample on."""
+    """Until when a stream's sound lasts, in seconds of the clock, for a listener who hears it from its first sample on."""
 
     def __init__(self, clock: Callable[[], float], rate_hz: int) -> None:
         self._clock, self._rate = clock, rate_hz
-        self._until = 0.0
+        self._until = self._asked = self._opened = clock()
+        self._is_heard = False
 
     def begin(self) -> None:
-        """More is asked for. Who has nothing left to play waits for the first sound."""
-        self._until = max(self._until, self._clock() + FIRST_SOUND_SECONDS)
+        """More is asked for. Who has nothing left to hear waits for a first sound again."""
+        self._is_heard = self._is_heard and self._until > self._clock()
+        self._asked = self._clock()
 
     def add(self, samples: int) -> None:
         """So much more was made."""
+        if not self._is_heard:
+            self._until, self._is_heard = self._clock(), True
         self._until += samples / self._rate
 
-    @property
-    def deadline(self) -> float:
-        """When the next sound is needed."""
-        return self._until
+    def urgency(self) -> Urgency:
+        """A stream that is heard and will soon be dry comes first, then one that begins, then, of those that have enough, the oldest."""
+        if not self._is_heard:
+            return 1, self._asked
+        return (0, self._until) if self._until < self._clock() + SAFE_SECONDS else (2, self._opened)
 
 
 class _Trim:
@@ -244,7 +249,7 @@ class _Making:
     """One piece while a fork makes it. A thread reads it to its end, so that a slow listener never keeps a turn from others."""
 
     def __init__(self, workshop: _Workshop, request: Mapping[str, object], lead: _Lead) -> None:
-        self._turns, self._lead, self._place = workshop.turns, lead, Place()
+        self._turns, self._lead, self._place = workshop.turns, lead, Place(lead.urgency)
         self._server, self._request = workshop.server, request
         self._fork = self._server.fork(request)
         self._has_begun = False
@@ -290,7 +295,7 @@ class _Making:
             self._work()
 
     def _work(self) -> None:
-        while (self._place.has_turn or self._turns.take(self._place, self._lead.deadline)) and self._turn(self._fork):
+        while (self._place.has_turn or self._turns.take(self._place)) and self._turn(self._fork):
             self._turns.pass_on(self._place)
 
     def _turn(self, fork: Fork) -> bool:

@@ -1,30 +1,32 @@
-"""Who may work now, when more want to than there are cores: first whose sound is needed first."""
+"""Who may work now, when more want to than there are cores: the most urgent first."""
 
-import heapq
-import itertools
 import threading
+from collections.abc import Callable
+
+Urgency = tuple[int, float]
+"""The least is the most urgent."""
 
 
 class Place:
-    """One asker, who may ask again and again. Used by one thread, but for `call_off`."""
+    """One asker, who may ask again and again. Used by one thread, but for `call_off`. `urgency` is asked whenever a turn is free."""
 
-    def __init__(self) -> None:
+    def __init__(self, urgency: Callable[[], Urgency]) -> None:
+        self.urgency = urgency
         self.called = threading.Semaphore(0)
         self.left = False
         self.has_turn = False
 
 
 class Turns:
-    """`most` turns at once. Those who wait are called by their deadline, the earliest first; another thread may call any of them off."""
+    """`most` turns at once. Of those who wait the most urgent is called, of equals who asked first; another thread may call any off."""
 
     def __init__(self, most: int) -> None:
         self._lock = threading.Lock()
         self._free = most
-        self._order = itertools.count()
-        self._line: list[tuple[float, int, Place]] = []
+        self._line: list[Place] = []
 
-    def take(self, place: Place, deadline: float) -> bool:
-        """Wait for a turn, by the second at which its work is needed; False, at once, when the place was called off."""
+    def take(self, place: Place) -> bool:
+        """Wait for a turn; False, at once, when the place was called off."""
         with self._lock:
             if place.left:
                 return False
@@ -32,7 +34,7 @@ class Turns:
                 self._free -= 1
                 place.has_turn = True
                 return True
-            heapq.heappush(self._line, (deadline, next(self._order), place))
+            self._line.append(place)
         place.called.acquire()
         return place.has_turn
 
@@ -42,19 +44,18 @@ class Turns:
             if not place.has_turn:
                 return
             place.has_turn = False
-            if self._line:
-                following = heapq.heappop(self._line)[2]
-                following.has_turn = True
-                following.called.release()
-            else:
+            if not self._line:
                 self._free += 1
+                return
+            following = min(self._line, key=lambda waiting: waiting.urgency())
+            self._line.remove(following)
+            following.has_turn = True
+            following.called.release()
 
     def call_off(self, place: Place) -> None:
         """Let a waiting place leave the line, and refuse its next `take`. Who has a turn keeps it until it is passed on."""
         with self._lock:
             place.left = True
-            waiting = [entry for entry in self._line if entry[2] is place]
-            if waiting:
-                self._line.remove(waiting[0])
-                heapq.heapify(self._line)
+            if place in self._line:
+                self._line.remove(place)
                 place.called.release()
