@@ -95,6 +95,12 @@ async def test_a_foreign_page_cannot_write(gateway, fakes, origin):
     assert fakes.seen.request is None
 
 
+@pytest.mark.parametrize(("site", "status"), [("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("none", 403)])
+async def test_our_own_page_can_write_under_any_name(gateway, site, status):
+    headers = {"origin": "https://voice.example", "sec-fetch-site": site}
+    assert (await gateway.http.post("/v1/speech:synthesize", json={"text": "hello"}, headers=headers)).status_code == status
+
+
 async def test_allowed_pages_can_write(gateway):
     answer = await gateway.http.post("/v1/speech:synthesize", json={"text": "hello"}, headers={"origin": HOME})
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, HOME)

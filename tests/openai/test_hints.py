@@ -160,6 +160,21 @@ def test_an_error_names_the_parameter_as_the_client_gave_it(http, body, param):
     assert "'input'" not in error["message"]
 
 
+@pytest.mark.parametrize("query", ["?x=1", "?x=1&api-version=2024-10-01", "?x", "?x=%20&y=%2C"])
+def test_parameters_of_a_query_are_ignored_and_named(http, said, query):
+    names = {"x": {"x"}, "y": {"x", "y"}, "api-version": {"x", "api-version"}}
+    expected = next(value for name, value in reversed(names.items()) if name in query)
+    answer = http.post(f"{SPEECH}{query}", json={"input": "Yes.", "instructions": "Sadly."})
+    assert ignored(answer) == expected | {"instructions"}
+    answer = http.post(f"{TRANSCRIPTIONS}{query}", files=[("model", (None, "whisper-1")), ("file", ("said.wav", said))])
+    assert ignored(answer) == expected
+
+
+def test_a_query_cannot_be_claimed_by_a_header(http):
+    answer = http.post(SPEECH, json={"input": "Yes."}, headers={"x-voicebox-query": "claimed=1"})
+    assert ignored(answer) == set()
+
+
 def test_events_name_what_was_ignored_too(http):
     answer = speak(http, stream_format="sse", instructions="Sadly.")
     assert ignored(answer) == {"instructions"}
@@ -190,11 +205,19 @@ def test_events_name_what_was_ignored_too(http):
         ([("model", "pocketsphinx/en-us")], set()),
     ],
 )
-@pytest.mark.parametrize("file_first", [False, True])
-def test_a_hint_that_recognition_cannot_follow_is_ignored_and_named(http, said, fields, names, file_first):
-    fields = [field for field in fields if not (file_first and field[0] == "model")]
-    answer = transcribe(http, said, fields, file_first=file_first)
-    assert ignored(answer) == (names - {"model"} if file_first else names)
+def test_a_hint_that_recognition_cannot_follow_is_ignored_and_named(http, said, fields, names):
+    answer = transcribe(http, said, fields)
+    assert ignored(answer) == names
+    assert "market" in answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [([("prompt", "A market.")], {"prompt"}), ([("x", "y"), ("temperature", "0.5")], {"x", "temperature"}), ([("language", "en")], set())],
+)
+def test_a_hint_after_the_file_is_named_too(http, said, fields, names):
+    answer = transcribe(http, said, fields, file_first=True)
+    assert ignored(answer) == names
     assert "market" in answer.text.lower()
 
 

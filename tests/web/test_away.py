@@ -42,10 +42,14 @@ async def test_a_websocket_is_refused(without_web):
     assert raised.value.response.status_code == 503
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x"])
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x", "/v1/audio/models", "/v1/audio/voices"])
 def test_the_services_behind_are_away(alone, path):
     answer = httpx.get(f"http://{alone}{path}")
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "server_error")
+
+
+def test_a_key_needs_nobody(alone):
+    assert httpx.post(f"http://{alone}/v1/realtime/client_secrets", json={}).json()["value"].startswith("ek_")
 
 
 def test_the_description_needs_nobody(alone):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import client_secrets, documents, models, realtime, scalar, voices
+from . import client_secrets, documents, live_speech, models, realtime, scalar, voices
 from .refusals import Refusal
 from .services import Services
 
@@ -43,7 +43,9 @@ def app(services: Services, max_sessions: int) -> Starlette:
             Route(f"/docs/{scalar.BUNDLE}", scalar.bundle),
             Route("/docs/plain", documents.plain),
             WebSocketRoute("/v1/realtime", realtime.converse),
+            WebSocketRoute("/v1/audio/speech/ws", live_speech.speak),
             Route("/v1/realtime", _needs_upgrade),
+            Route("/v1/audio/speech/ws", _needs_upgrade),
         ],
         middleware=[Middleware(WithoutSlash)],
         exception_handlers={HTTPException: _refuse, Exception: _fail},

@@ -136,8 +136,8 @@ def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str
 
 def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> None:
     """InvalidField when something is asked of a language model that would change its answers; other unknown settings are noted."""
-    for name in given.keys() - known:
-        if given[name] in IDLE:
+    for name in given:
+        if name in known or given[name] in IDLE:
             continue
         if name in REFUSED:
             raise InvalidField(f"{path}.{name}", f"There is no language model here that could use {name}.", "UNSUPPORTED_PARAMETER")
@@ -159,8 +159,8 @@ def _merged(audio: Mapping[str, Any], change: Mapping[str, Any], notes: Notes) -
 
 
 def _known(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> dict[str, Any]:
-    for name in given.keys() - known:
-        if given[name] is not None:
+    for name, value in given.items():
+        if name not in known and value is not None:
             notes.ignore(f"{path}.{name}")
     return {name: value for name, value in given.items() if name in known}
 

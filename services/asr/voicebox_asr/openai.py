@@ -109,6 +109,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
         meant = self._read(upload, notes, translate=asked.translate)
         if self._followed(meant, notes) != self._followed(asked, Notes()):
             heard = await self._hear(upload, meant, notes)
+        notes.warn(notice.sentence for notice in heard.notices)
         if not meant.stream:
             yield await asyncio.to_thread(openai_answers.answer, heard, meant)
             return
@@ -128,7 +129,9 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
                 if heard.text:
                     yield openai_answers.delta(heard, is_first=is_first)
                     is_first = False
-            yield openai_answers.done(await hearing, notes)
+            transcript = await hearing
+            notes.warn(notice.sentence for notice in transcript.notices)
+            yield openai_answers.done(transcript, notes)
         finally:
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)

@@ -7,7 +7,7 @@ https://platform.openai.com/docs/guides/error-codes
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,10 +24,13 @@ STATUS_HEADER, ERROR_HEADER, RETRY_HEADER = "x-openai-status", "x-openai-error",
 IGNORED_HEADER, IGNORED_FIELD = "x-voicebox-ignored", "x_voicebox_ignored"
 """Where an answer names the parameters that it does not follow: a header, separated by commas, and a list in the last event of a stream."""
 
+WARNINGS_HEADER, WARNINGS_FIELD = "x-voicebox-warnings", "x_voicebox_warnings"
+"""Where an answer says what was asked for and could not be done: sentences, in the same places."""
+
 QUERY_HEADER = "x-voicebox-query"
 """In which the gateway hands over a request's query; OpenAI's audio paths know no parameter of it."""
 
-MAX_IGNORED, MAX_NAME_CHARACTERS = 64, 100
+MAX_IGNORED, MAX_NAME_CHARACTERS, MAX_WARNING_CHARACTERS = 64, 100, 2000
 
 STATUSES = {
     Code.INVALID_ARGUMENT: 400,
@@ -53,13 +56,18 @@ class InvalidParameter(InvalidField):
 
 @dataclass
 class Notes:
-    """What an answer tells besides its body: headers, and the names of parameters that it does not follow.
+    """What an answer tells besides its body: headers, the names of parameters that it does not follow, and warnings.
 
     Ignored is what asks for another quality only; what would change the meaning of the answer is refused.
     """
 
     ignored: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Say what was asked for and could not be done."""
+        self.warnings += sentences
 
     def ignore(self, name: str) -> None:
         """Name a parameter as the client gave it, once."""
@@ -77,12 +85,20 @@ class Notes:
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The headers, in ASCII; empty when there is nothing to tell."""
         named = {IGNORED_HEADER: ", ".join(map(_ascii, self.ignored))} if self.ignored else {}
-        return tuple({**self.headers, **named}.items())
+        warned = {WARNINGS_HEADER: _sentences(self.warnings)} if self.warnings else {}
+        return tuple({**self.headers, **named, **warned}.items())
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """The same for an event."""
-        return {IGNORED_FIELD: list(self.ignored)} if self.ignored else {}
+        told = {IGNORED_FIELD: list(self.ignored), WARNINGS_FIELD: list(self.warnings)}
+        return {name: value for name, value in told.items() if value}
+
+
+def _sentences(warnings: Iterable[str]) -> str:
+    """For a header, whose marks are printable ASCII."""
+    joined = " ".join(warnings)[:MAX_WARNING_CHARACTERS]
+    return "".join(mark if mark.isascii() and mark.isprintable() else "?" for mark in joined)
 
 
 def _ascii(name: str) -> str:

@@ -98,6 +98,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
                     case Chunk() if event.audio:
                         yield _delta(event) if asked.events else _piece(event, asked.encoding, rate)
                     case Finished() if asked.events:
+                        notes.warn(event.warnings)
                         yield _done(event, asked.text, notes)
 
     async def _speech(self, asked: SpeechRequest, context: Context, notes: Notes) -> AsyncGenerator[Event | Silence]:

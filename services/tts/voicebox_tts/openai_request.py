@@ -63,8 +63,9 @@ class SpeechRequest:
 def read(body: bytes, notes: Notes) -> SpeechRequest:
     """The request that a body holds; InvalidParameter where it is wrong. A null is as good as nothing."""
     fields = _fields(body)
-    for name in fields.keys() - FIELDS:
-        notes.ignore(name)
+    for name in fields:
+        if name not in FIELDS:
+            notes.ignore(name)
     if "input" not in fields:
         raise InvalidParameter("input", "The parameter input is missing.", "MISSING_REQUIRED_PARAMETER")
     encoding = ENCODINGS[_choice(fields, "response_format", ENCODINGS, SPELLINGS)]

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
@@ -18,8 +18,9 @@ from voicebox_sound.headers import with_length
 
 from . import messages
 from .design import Designer
+from .listing import VoiceLists
 from .requests import checked_text, to_design, to_job
-from .roster import Roster, speaks
+from .roster import Roster
 from .script import Script, WholeText, WrittenText
 from .settings import Settings
 from .synthesis import Event, Finished, Interrupted, Started, Synthesizer
@@ -36,6 +37,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: Roster, settings: Settings) -> None:
         self._synthesizer, self._designer, self._roster = synthesizer, designer, roster
+        self._lists = VoiceLists(roster.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
@@ -98,23 +100,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
-        response = tts_pb2.ListVoicesResponse()
-        listed = set[str]()
+        offered = []
         for engine in self._roster.engines:
-            if request.engine not in ("", engine.name):
-                continue
-            try:
-                voices = await self._roster.voices(engine)
-            except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
-                continue
-            for voice in voices:
-                name = f"{engine.name}/{voice.name}"  # two models of an engine may have the same voices
-                if name not in listed and (not request.language or speaks(voice, request.language)):
-                    listed.add(name)
-                    is_default = engine is self._roster.default and voice.name == engine.default_voice
-                    response.voices.append(messages.voice(engine, voice, is_default=is_default))
-        response.voices.sort(key=lambda voice: (not voice.is_default, voice.name))
-        return response
+            if request.engine in ("", engine.name):
+                with suppress(Unavailable):  # an optional engine that is not installed has no voices; ListModels tells why
+                    offered.append((engine, tuple(await self._roster.voices(engine))))
+        return self._lists.get(request.engine, request.language, tuple(offered))
 
     def _speak(
         self, request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest, context: Context

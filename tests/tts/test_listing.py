@@ -1,0 +1,61 @@
+"""The list of voices is made once, and again when it would be another."""
+
+import pytest
+from voicebox_tts.engine import Voice
+from voicebox_tts.listing import MOST_LISTS, VoiceLists
+
+
+class Fake:
+    """An engine as far as lists know it."""
+
+    capabilities = frozenset()
+
+    def __init__(self, name, *voices):
+        self.name, self.default_voice = name, voices[0]
+        self.voices = tuple(Voice(voice, voice.title(), ("en-US",), 22_050) for voice in voices)
+
+
+def offered(*engines):
+    return tuple((engine, engine.voices) for engine in engines)
+
+
+def names(response):
+    return [voice.name for voice in response.voices]
+
+
+@pytest.fixture
+def engines():
+    return Fake("one", "b", "a"), Fake("two", "c")
+
+
+def test_the_default_comes_first_then_names(engines):
+    one, two = engines
+    response = VoiceLists(one).get("", "", offered(two, one))
+    assert names(response) == ["one/b", "one/a", "two/c"]
+    assert [voice.is_default for voice in response.voices] == [True, False, False]
+
+
+def test_a_list_is_kept_until_voices_change(engines):
+    one, two = engines
+    lists = VoiceLists(one)
+    first = lists.get("", "", offered(one, two))
+    assert lists.get("", "", offered(one, two)) is first
+    assert names(lists.get("", "", offered(one))) == ["one/b", "one/a"]
+    assert names(lists.get("", "", offered(one, two))) == names(first)
+
+
+def test_languages_and_engines_do_not_share_a_list(engines):
+    one, two = engines
+    lists = VoiceLists(one)
+    assert names(lists.get("", "de", offered(one, two))) == []
+    assert names(lists.get("two", "", offered(two))) == ["two/c"]
+    assert len(names(lists.get("", "", offered(one, two)))) == 3
+
+
+def test_strangers_cannot_fill_the_memory(engines):
+    lists = VoiceLists(engines[0])
+    for number in range(2 * MOST_LISTS):
+        lists.get("", f"x{number}", offered(*engines))
+    lists.get("", "x" * 100_000, offered(*engines))
+    assert len(lists._made) <= MOST_LISTS
+    assert all(len(language) < 100 for _, language in lists._made)
