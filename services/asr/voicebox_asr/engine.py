@@ -1,9 +1,9 @@
 """What a speech-to-text engine is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +132,27 @@ class Passage:
     end_seconds: float
 
 
+class Reason(StrEnum):
+    """Why a reader of a result should be warned: stable words for programs."""
+
+    REPETITION = "REPETITION"
+    LOW_CONFIDENCE = "LOW_CONFIDENCE"
+    NOT_KEPT = "NOT_KEPT"
+    NOT_RECOGNISED = "NOT_RECOGNISED"
+    SHORT_SOUND = "SHORT_SOUND"
+    LANGUAGE_CHANGED = "LANGUAGE_CHANGED"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a reader of a result should know: a sentence for people, and its place in seconds from the start; None where it has none."""
+
+    reason: Reason
+    sentence: str
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+
+
 class VoiceActivity(Protocol):
     """Tells speech from silence, frame by frame. One stream's state."""
 
@@ -187,6 +208,15 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """As in Session."""
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """What a Reader may offer besides."""
+
+    @property
+    def notices(self) -> Sequence[Notice]:
+        """What the caller should know of the sound so far, besides its passages."""
 
 
 class Engine(Loadable, Protocol):

@@ -72,7 +72,7 @@ class WhisperSession:
 
     def _submit(self, window: Window, options: Options) -> Future[Decoded]:
         previous = f"{options.prompt} {self._previous}"
-        clip = self._decoder.clip(window.samples, options, options.language, previous, timestamps=False)
+        clip = self._decoder.clip(window.samples, options, options.language, previous)
         return self._scheduler.submit(clip, live=True)
 
 
