@@ -26,6 +26,7 @@ FRAMES_A_SECOND = 100
 
 WINDOW_SECONDS = 30.0
 WINDOW_FRAMES = 30 * FRAMES_A_SECOND
+LEAST_SILENCE_FRAMES = 5 * FRAMES_A_SECOND
 TIMESTAMP_SECONDS = 0.02
 SHORTEST_SAMPLES = SAMPLE_RATE_HZ // 10
 """Less sound than this is filled up with silence: the spectrogram of nothing cannot be computed."""
@@ -42,7 +43,7 @@ class Clip:
     """A window of at most 30 s, and how to decode it."""
 
     features: NDArray[np.float32] = field(repr=False)
-    """The log-mel spectrogram, shape (mels, 3000)."""
+    """The log-mel spectrogram, shape (mels, frames): at most 3000, silence at the end included."""
 
     seconds: float
     language: str
@@ -54,8 +55,13 @@ class Clip:
 
     @property
     def key(self) -> Hashable:
-        """CTranslate2 wants prompts of one length in a batch, and one way to search."""
-        return len(self.prompt), self.quality, self.word_times
+        """CTranslate2 wants prompts and sounds of one length in a batch, and one way to search."""
+        return len(self.prompt), self.quality, self.word_times, self.features.shape[1]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is as long as the model was trained for."""
+        return int(self.features.shape[1]) == WINDOW_FRAMES
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Decoded:
     language_probability: float | None
     continues_seconds: float | None = None
     """Where the model broke off: what it wrote ends in a timestamp that stands twice, and more is said after it. None when it did not."""
+    is_good: bool = True
+    """Whether the text passes the thresholds, or is none."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,8 @@ class Decoder:
         """
         if samples.size < SHORTEST_SAMPLES:
             samples = np.pad(samples, (0, SHORTEST_SAMPLES - samples.size))
-        features = pad_or_trim(self._model.feature_extractor(samples)[..., :-1], WINDOW_FRAMES)
+        spoken = self._model.feature_extractor(samples)[..., :-1]
+        features = pad_or_trim(spoken, _padded_frames(spoken.shape[1]) if self._on_cpu else WINDOW_FRAMES)
         code = CODES.get(language, language) if self._multilingual else "en"
         tokens = self._tokenizer(code or "en", options.task)
         context = self._context(", ".join(options.hotwords), previous)
@@ -116,7 +125,7 @@ class Decoder:
     def decode(self, clips: Sequence[Clip]) -> list[Decoded]:
         """What is said in clips of the same key. Raises MemoryError when the device has too little memory for so many."""
         try:
-            return self._decode(clips)
+            return self._decode_clips(clips)
         except RuntimeError as error:
             if "out of memory" in str(error).lower():
                 raise MemoryError(str(error)) from error
@@ -125,6 +134,18 @@ class Decoder:
     def unload(self) -> None:
         """Free the model's memory."""
         self._model.model.unload_model()
+
+    def _decode_clips(self, clips: Sequence[Clip]) -> list[Decoded]:
+        """Those of which nothing good comes with little silence at their end are decoded with all of it, as the model was trained."""
+        if clips and clips[0].is_whole:
+            return self._decode(clips)
+        once = [replace(clip, quality=replace(clip.quality, temperatures=clip.quality.temperatures[:1])) for clip in clips]
+        decoded = self._decode(once)
+        poor = [index for index, each in enumerate(decoded) if not each.is_good]
+        whole = [replace(clips[index], features=pad_or_trim(clips[index].features, WINDOW_FRAMES)) for index in poor]
+        for index, again in zip(poor, self._decode(whole) if whole else (), strict=True):
+            decoded[index] = again
+        return decoded
 
     def _decode(self, clips: Sequence[Clip]) -> list[Decoded]:
         encoded = self._encode(clips)
@@ -250,7 +271,7 @@ class Decoder:
                 end = words[-1].end_seconds if words else each.segment.end_seconds
                 passages.append(Passage(heard, start, end))
         continues = continues_seconds(attempt.tokens, self._tokens.timestamp_begin, clip.seconds)
-        return Decoded(tuple(passages), tag, probability, continues if passages else None)
+        return Decoded(tuple(passages), tag, probability, continues if passages else None, is_good(attempt, clip.quality))
 
     def _tokenizer(self, code: str, task: str) -> Tokenizer:
         return Tokenizer(self._model.hf_tokenizer, multilingual=self._multilingual, task=task, language=code)
@@ -284,6 +305,15 @@ def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) ->
         return None
     time = (tokens[-1] - timestamps) * TIMESTAMP_SECONDS
     return time if 0.0 < time < seconds - SHORTEST_REST_SECONDS else None
+
+
+def _padded_frames(frames: int) -> int:
+    """So many frames with silence at the end: 5 s at least, to a whole multiple of 5 s, so that windows of about one length share batches.
+
+    An encoder that is given less than the 30 s it was trained for takes that much less time, and hears short sound as well: with 5 s of
+    silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30 s; with 2 s and less they loop.
+    """
+    return min(WINDOW_FRAMES, -(-(frames + LEAST_SILENCE_FRAMES) // LEAST_SILENCE_FRAMES) * LEAST_SILENCE_FRAMES)
 
 
 def _sentences(pieces: Sequence[whisper_words.Aligned], segments: Sequence[Segment], seconds: float) -> list[TimedText]:
