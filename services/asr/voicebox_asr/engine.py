@@ -190,6 +190,17 @@ class Session(Protocol):
         """Free what the session holds. Called once, while nothing else runs."""
 
 
+@runtime_checkable
+class Foreseeing(Protocol):
+    """What a Session may offer besides: the final before it is known that the utterance ends."""
+
+    def foresee(self) -> Heard:
+        """What `end` would tell now. The utterance goes on: more may be fed."""
+
+    def accept(self, heard: Heard) -> None:
+        """End the utterance with what was foreseen: what was fed since is silence."""
+
+
 class Reader(Protocol):
     """One file's state. Used by one thread at a time. It holds a few stretches of sound at once, however long the file is."""
 
