@@ -179,3 +179,15 @@ def test_utterances_end_at_long_pauses_also_where_silence_was_left_out(read) -> 
     heard = read(writer, sound((0.0, 2.4), (5.4, 7.8), seconds=8.0), Options(language="en", decoding=Decoding()))
     assert [passage.heard.text for passage in heard.passages] == ["one two", "three four"]
     assert heard.passages[1].start_seconds > 5.0
+
+
+@pytest.mark.parametrize(("text", "kept"), [("Thank you.", ""), ("Thanks for watching", ""), ("Yes.", "Yes."), ("", "")])
+@pytest.mark.parametrize("seconds", [0.2, 0.3])
+def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warning(read, text: str, kept: str, seconds: float) -> None:
+    heard = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
+    assert heard.text == kept
+    assert [notice.reason for notice in heard.notices] == [Reason.SHORT_SOUND]
+
+
+def test_short_words_in_longer_sound_are_no_matter_for_a_warning(read) -> None:
+    assert read(Writer([("Thank you.", 0.7, None)]), sound((0.5, 1.2), seconds=2.0)).notices == []

@@ -121,6 +121,8 @@ class Heard:
     language: str = ""
     language_probability: float | None = None
     scores: Scores = Scores()
+    resemblance: float | None = None
+    """How much the sounds of a word that comes again and again are alike, 0 to 1, see echoes; None where that was not looked at."""
 
 
 @dataclass(frozen=True)

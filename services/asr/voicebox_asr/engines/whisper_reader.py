@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
+from ..brief import is_sayable, is_short, short_sound
 from ..coverage import Span, without_words
+from ..echoes import of_repeated
 from ..engine import SAMPLE_RATE_HZ, Notice, Options, Passage, Reason, Samples
 from ..pauses import split_at_pauses
 from ..reading import shifted
@@ -113,6 +115,7 @@ class WhisperReader:
         part, future = self._running.popleft()
         decoded = outcome(future)
         passages = [_later(passage, part.start_seconds) for passage in decoded.passages if part.is_asked or _is_sure(passage)]
+        passages = self._plausible(passages, part.window)
         if passages:
             self._learn(decoded)
         words = (*part.words, *_spans(passages))
@@ -126,6 +129,16 @@ class WhisperReader:
         for passage in passages:
             yield from split_at_pauses(self._placed(passage, part.window))
         yield None
+
+    def _plausible(self, passages: list[Passage], window: Window) -> list[Passage]:
+        """What can have been said in the window's time, with how much repeated words resemble each other."""
+        if is_short(window):
+            letters = sum(character.isalnum() for passage in passages for character in passage.heard.text)
+            self.notices.append(short_sound(window, letters))
+            return passages if is_sayable(window, letters) else []
+        words = [word for passage in passages for word in passage.heard.words]
+        alike = of_repeated(window.samples, words)
+        return [replace(passage, heard=replace(passage.heard, resemblance=alike)) for passage in passages]
 
     def _learn(self, decoded: Decoded) -> None:
         """What the next windows go by."""
