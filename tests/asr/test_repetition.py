@@ -86,3 +86,29 @@ def test_an_engine_that_tells_no_ratio_hears_and_does_not_write() -> None:
 def test_a_long_file_is_looked_through_quickly() -> None:
     passages = [utterance(f"this is sentence {index} of many and {index * 7} more", index, index, index + 1) for index in range(5000)]
     assert without_loops(passages) == (tuple(passages), ())
+
+
+def said_again(times: int, own: int, resemblance: float | None) -> Utterance:
+    """A word that was written so many times, of which the first ones have time of their own."""
+    words = tuple(Word("no", min(at, own) * 0.4, min(at + 1, own) * 0.4, 0.9) for at in range(times))
+    heard = Heard(" ".join(["no"] * times), 0.9, words, "en", scores=WRITTEN, resemblance=resemblance)
+    return Utterance(0, heard, 0.0, own * 0.4)
+
+
+@pytest.mark.parametrize("times", [12, 20, 40])
+def test_what_is_said_again_and_again_is_kept(times: int) -> None:
+    (kept,), notices = without_loops([said_again(times, times, 0.8)])
+    assert (len(kept.heard.words), notices) == (times, ())
+
+
+@pytest.mark.parametrize("own", [2, 5, 12])
+def test_of_a_loop_as_much_is_kept_as_the_sound_supports(own: int) -> None:
+    (kept,), (notice,) = without_loops([said_again(100, own, 0.8)])
+    assert kept.heard.text == " ".join(["no"] * own)
+    assert f"all but the first {own} were cut out" in notice.sentence
+
+
+@pytest.mark.parametrize("resemblance", [None, 0.0, 0.3])
+def test_words_whose_sounds_do_not_repeat_were_not_said_again(resemblance: float | None) -> None:
+    (kept,), (notice,) = without_loops([said_again(40, 40, resemblance)])
+    assert (kept.heard.text, notice.reason) == ("no", Reason.REPETITION)

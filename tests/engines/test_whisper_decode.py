@@ -48,8 +48,8 @@ def sounds(speech: Samples) -> list[Samples]:
     return [np.roll(speech, 3000 * index)[: speech.size - 2000 * index] for index in range(8)]
 
 
-def clips(whisper: Counted, sounds: Sequence[Samples], options: Options, *, timestamps: bool = False) -> list[Clip]:
-    return [whisper.decoder.clip(sound, options, options.language, options.prompt, timestamps=timestamps) for sound in sounds]
+def clips(whisper: Counted, sounds: Sequence[Samples], options: Options) -> list[Clip]:
+    return [whisper.decoder.clip(sound, options, options.language, options.prompt) for sound in sounds]
 
 
 def texts(decoded: Sequence[Decoded]) -> list[str]:
@@ -147,9 +147,7 @@ def test_silence_by_the_models_own_word_says_nothing(whisper: Counted, sounds: l
 
 
 def test_words_are_in_order_and_within_their_passages(whisper: Counted, sounds: list[Samples]) -> None:
-    for sound, decoded in zip(
-        sounds, whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, word_times=True), timestamps=True)), strict=True
-    ):
+    for sound, decoded in zip(sounds, whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, word_times=True))), strict=True):
         words = [word for passage in decoded.passages for word in passage.heard.words]
         assert words
         assert all(0 <= word.start_seconds <= word.end_seconds <= sound.size / SAMPLE_RATE_HZ for word in words)

@@ -154,3 +154,15 @@ def test_a_folder_is_a_model_by_its_path(chosen, setups, big, tmp_path):
     assert chosen(model=str(folder)).default.engine.model.name == "big/own-model"
     assert setups["big"].named_folder == folder
     assert store.folders(tmp_path / "none", "big", folder) == {"big/own-model": folder}
+
+
+def test_only_with_auto_others_take_the_place_of_a_default_that_cannot_be_loaded(chosen, big, small):
+    found = chosen()
+    assert names_of(found.others)
+    assert found.default.engine not in found.others
+    assert all(engine.present for engine in found.others)
+    assert chosen(engine="small").others == ()
+
+
+def names_of(engines):
+    return [engine.model.name for engine in engines]

@@ -60,11 +60,39 @@ async def test_a_caller_that_leaves_does_not_end_the_load(models, other):
 async def test_a_model_that_cannot_be_loaded_says_why_to_all_and_may_be_tried_again(models, other):
     other.failure = "No weights."
     answers = await asyncio.gather(models.load(other), models.load(other), return_exceptions=True)
-    assert [(type(answer), str(answer)) for answer in answers] == [(Unavailable, "models/beta/1 cannot be loaded: No weights.")] * 2
+    assert [(type(answer), str(answer)) for answer in answers] == [(Precondition, "models/beta/1 cannot be loaded: No weights.")] * 2
     assert (models.state(other), other.loads) == ((State.FAILED, "No weights."), 1)
     other.failure = ""
     await models.load(other)
     assert models.state(other)[0] is State.LOADED
+
+
+async def test_a_model_that_cannot_be_loaded_is_a_precondition_with_its_cause(models, other):
+    other.failure = "model.bin is cut short."
+    with pytest.raises(Precondition, match=r"model\.bin is cut short") as refused:
+        await models.load(other)
+    assert (refused.value.reason, refused.value.subject) == ("MODEL_NOT_LOADED", "models/beta/1")
+
+
+async def test_a_default_that_cannot_be_loaded_is_listed_as_broken_and_the_next_takes_its_place(make_models, caplog):
+    broken, worse, good = FakeEngine("best"), FakeEngine("better"), FakeEngine("good")
+    broken.failure, worse.failure = "No magic.", "No vocabulary."
+    models = make_models(broken, worse, good)
+    await models.load_default((worse, good))
+    assert (models.default, models.engines[0], good.loaded) == (good, good, True)
+    assert [models.state(engine) for engine in (broken, worse)] == [(State.FAILED, "No magic."), (State.FAILED, "No vocabulary.")]
+    state, detail = models.state(good)
+    assert (state, "No magic." in detail, "No vocabulary." in detail) == (State.LOADED, True, True)
+    assert "No magic." in caplog.text
+    with pytest.raises(Precondition, match="default model"):
+        await models.unload(good)
+
+
+async def test_when_none_can_be_loaded_the_service_does_not_start_and_tells_every_cause(make_models):
+    broken, worse = FakeEngine("best"), FakeEngine("better")
+    broken.failure, worse.failure = "No magic.", "No vocabulary."
+    with pytest.raises(StartError, match=r"No magic\..*No vocabulary\."):
+        await make_models(broken, worse).load_default((worse,))
 
 
 async def test_the_default_is_never_unloaded(models, default, other):

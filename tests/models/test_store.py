@@ -21,7 +21,11 @@ def test_fetched_models_and_those_that_a_person_put_there_are_listed(tmp_path, m
         (tmp_path / name).mkdir(parents=True)
     for name in ("whisper/org/big", "whisper/.tiny.c0ffee.part", "whisper/bad name", "other/one"):
         (tmp_path / name / "model.bin").write_bytes(b"")
-    assert store.folders(tmp_path, "whisper") == {"whisper/org/big": tmp_path / "whisper/org/big", "whisper/tiny": model}
+    assert store.folders(tmp_path, "whisper") == {
+        "whisper/bad-name": tmp_path / "whisper/bad name",
+        "whisper/org/big": tmp_path / "whisper/org/big",
+        "whisper/tiny": model,
+    }
     assert store.folders(tmp_path, "none") == {}
 
 
@@ -55,3 +59,30 @@ def test_damage_is_found_in_every_form(model):
     assert "6 bytes, not 7" in store.verify(model)[0]
     (model / "model.bin").unlink()
     assert "missing" in store.verify(model)[0]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("Mein Modell", "Mein-Modell"),
+        ("größe 2é", "groe-2e"),
+        ("  a  b ", "a-b"),
+        ("tiny.en", "tiny.en"),
+        ("Łódź (v2)", "odz-v2"),
+        ("-x", "x"),
+    ],
+)
+def test_a_folder_with_spaces_and_accents_is_a_model(tmp_path, folder, name):
+    (tmp_path / "whisper" / folder).mkdir(parents=True)
+    (tmp_path / "whisper" / folder / "config.json").touch()
+    assert store.folders(tmp_path, "whisper") == {f"whisper/{name}": tmp_path / "whisper" / folder}
+    assert store.folders(tmp_path / "none", "whisper", tmp_path / "whisper" / folder) == {f"whisper/{name}": tmp_path / "whisper" / folder}
+    assert store.is_name(f"whisper/{name}")
+
+
+def test_a_folder_without_latin_letters_is_a_model_by_a_name_that_stays(tmp_path):
+    (tmp_path / "whisper" / "模型").mkdir(parents=True)
+    (tmp_path / "whisper" / "模型" / "config.json").touch()
+    (name,) = store.folders(tmp_path, "whisper")
+    assert store.is_name(name)
+    assert list(store.folders(tmp_path, "whisper")) == [name]

@@ -1,10 +1,10 @@
 """Finds what of an interim hypothesis will stay: LocalAgreement of two runs (Liu et al. 2020, arXiv:2005.11185)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from .engine import Heard
+from .engine import Heard, Word
 
 OPEN_WORDS = 2
 """The last words of a run are still being said: with pocketsphinx two runs often agree on them and are wrong. When they may become stable
@@ -35,6 +35,25 @@ class Agreement:
             self._stable = shown[:agreed]
         self._last = shown
         return Agreed("".join(shown).strip(), "".join(self._stable).strip())
+
+    def final(self, heard: Heard) -> Heard:
+        """What the whole utterance says, with what was stable as it was shown; its words keep the times of those they replace."""
+        run = pieces(heard)
+        if run[: len(self._stable)] == self._stable:
+            return heard
+        end = _end_of(_keys(self._stable), _keys(run))
+        text = "".join((*self._stable, *run[end:])).strip()
+        words = (*_retimed(self._stable, heard.words[:end]), *heard.words[end:]) if heard.words else ()
+        return replace(heard, text=text, words=words)
+
+
+def _retimed(texts: Sequence[str], words: Sequence[Word]) -> tuple[Word, ...]:
+    """Words of these texts where other words were: one for one, or evenly over their time when there are more or fewer."""
+    if len(texts) == len(words):
+        return tuple(replace(word, text=text.strip()) for text, word in zip(texts, words, strict=True))
+    start, end = (words[0].start_seconds, words[-1].end_seconds) if words else (0.0, 0.0)
+    step = (end - start) / len(texts)
+    return tuple(Word(text.strip(), start + at * step, start + (at + 1) * step, None) for at, text in enumerate(texts))
 
 
 def pieces(heard: Heard) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     settings = Settings.read(env)
     registry = CollectorRegistry()
     background = Background(registry)
-    setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub)
+    options = {"threads": str(settings.threads)}
+    setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
     chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
     streams = settings.streams or STREAMS.get(chosen.default.engine.name, BATCHED_STREAMS)
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
@@ -100,7 +101,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     GoogleOperationsServicer(operations),
                     ModelServicer(models),
                 ),
-                load=models.load_default,
+                load=partial(models.load_default, chosen.others),
                 registry=registry,
                 background=background,
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from voicebox_sound.pcm import Frames
 
-from .engine import Passage, Reader, Samples
+from .engine import Notice, Noticing, Passage, Reader, Samples
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class ChannelReader:
     def speech_seconds(self) -> float:
         """How much of the sound was taken for speech, in all channels together."""
         return sum(reader.speech_seconds for reader in self._readers.values())
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the readers of all channels tell, in the order of its places."""
+        found = [notice for reader in self._readers.values() if isinstance(reader, Noticing) for notice in reader.notices]
+        return tuple(sorted(found, key=lambda notice: notice.start_seconds or 0.0))
 
     def hear(self, sound: Samples | Frames) -> Iterator[ChannelPassage | None]:
         """Take the next samples; yields as a Reader does."""

@@ -71,6 +71,11 @@ class Endpointer:
         """Whether an utterance is going on."""
         return self._begin is not None
 
+    @property
+    def speech_until(self) -> int:
+        """The frame after the last one of speech, in the running or the last utterance."""
+        return self._speech_until
+
     def push(self, is_speech: bool) -> Begin | End | None:
         """Take the next frame; says whether an utterance began or ended with it."""
         self.frames += 1

@@ -5,10 +5,10 @@
 - What `capabilities` does not name is an error that names the request's field. No sound, however strange, breaks what is heard next.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,8 @@ class Heard:
     language: str = ""
     language_probability: float | None = None
     scores: Scores = Scores()
+    resemblance: float | None = None
+    """How much the sounds of a word that comes again and again are alike, 0 to 1, see echoes; None where that was not looked at."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,27 @@ class Passage:
     heard: Heard = field(repr=False)
     start_seconds: float
     end_seconds: float
+
+
+class Reason(StrEnum):
+    """Why a reader of a result should be warned: stable words for programs."""
+
+    REPETITION = "REPETITION"
+    LOW_CONFIDENCE = "LOW_CONFIDENCE"
+    NOT_KEPT = "NOT_KEPT"
+    NOT_RECOGNISED = "NOT_RECOGNISED"
+    SHORT_SOUND = "SHORT_SOUND"
+    LANGUAGE_CHANGED = "LANGUAGE_CHANGED"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a reader of a result should know: a sentence for people, and its place in seconds from the start; None where it has none."""
+
+    reason: Reason
+    sentence: str
+    start_seconds: float | None = None
+    end_seconds: float | None = None
 
 
 class VoiceActivity(Protocol):
@@ -174,6 +197,17 @@ class Session(Protocol):
         """Free what the session holds. Called once, while nothing else runs."""
 
 
+@runtime_checkable
+class Foreseeing(Protocol):
+    """What a Session may offer besides: the final before it is known that the utterance ends."""
+
+    def foresee(self) -> Heard:
+        """What `end` would tell now. The utterance goes on: more may be fed."""
+
+    def accept(self, heard: Heard) -> None:
+        """End the utterance with what was foreseen: what was fed since is silence."""
+
+
 class Reader(Protocol):
     """One file's state. Used by one thread at a time. It holds a few stretches of sound at once, however long the file is."""
 
@@ -192,6 +226,15 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """As in Session."""
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """What a Reader may offer besides."""
+
+    @property
+    def notices(self) -> Sequence[Notice]:
+        """What the caller should know of the sound so far, besides its passages."""
 
 
 class Engine(Loadable, Protocol):

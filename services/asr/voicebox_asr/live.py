@@ -5,13 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .engine import SAMPLE_RATE_HZ, Heard, Samples, Session
+from .engine import SAMPLE_RATE_HZ, Foreseeing, Heard, Samples, Session
 from .interims import Interims
 from .reading import shifted
 from .segmentation import Began, Ended, Segment, Segmenter, Sound
 from .utterance import Utterance
 
 STEP_SAMPLES = SAMPLE_RATE_HZ // 2
+
+FORESEEN_SILENCE_SECONDS = 0.15
+"""After so much silence the final is made, before it is known whether the utterance ends: it is there sooner when it does."""
+
+MOST_FORESEEN_LAG_SECONDS = 0.5
+"""With more than this still to be heard no final is made that may turn out to be none."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,10 @@ class SpeechEnded:
 
 @dataclass(frozen=True)
 class Interim:
-    """What the running utterance sounds like so far. Later interims begin with `stable`, too. `lag_seconds` of sound wait to be heard."""
+    """What the running utterance sounds like so far. Later interims and the final begin with `stable`, too.
+
+    `lag_seconds` is how much sound has arrived since the newest that it has heard, when it is told.
+    """
 
     utterance: Utterance
     stable: str
@@ -41,10 +50,18 @@ class Interim:
 
 @dataclass(frozen=True)
 class Final:
-    """What an utterance said. `lag_seconds` of sound wait to be heard."""
+    """What an utterance said. `lag_seconds` is how much sound has arrived since the end of its speech, when it is told."""
 
     utterance: Utterance
     lag_seconds: float
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What the final will say if nothing more is said than what was up to `speech_until_seconds` of the stream."""
+
+    heard: Heard
+    speech_until_seconds: float
 
 
 Event = SpeechBegan | SpeechEnded | Interim | Final
@@ -76,6 +93,7 @@ class LiveRecognizer:
         self._index = 0
         self._preview: list[Samples] | None = []
         self._is_heard = False
+        self._foreseen: Foreseen | None = None
 
     def hear(self, samples: Samples) -> Iterator[Event]:
         """Take the next samples, shape (n,), 0.1 s or less for punctual interims; yields the events that they bring as they are known."""
@@ -110,14 +128,14 @@ class LiveRecognizer:
                     yield SpeechBegan(segment.speech_seconds, self._place.channel)
                 case Sound():
                     self._hear(segment.samples)
-                    yield from self._next_interim()
+                    yield from self._foresee() if self._is_foreseeable() else self._next_interim()
                 case Ended():
                     yield SpeechEnded(segment.speech_seconds, self._place.channel)
                     yield self._final(segment)
 
     def _begin_utterance(self, began: Began) -> None:
         self._began, self._index = began, self._place.next_index()
-        self._preview, self._is_heard = [], False
+        self._preview, self._is_heard, self._foreseen = [], False, None
         if self._interims:
             self._interims.begin()
 
@@ -154,15 +172,45 @@ class LiveRecognizer:
             self._session.feed(samples[start : start + STEP_SAMPLES])
 
     def _next_interim(self) -> Iterator[Interim]:
-        if self._interims and self._is_heard:
-            lag_seconds = self._place.lag_seconds()
-            if found := self._interims.next(self._session.interim, lag_seconds):
-                heard, stable = found
-                yield Interim(self._utterance(heard, self._segmenter.seconds), stable, lag_seconds)
+        if self._interims and self._is_heard and not self._is_foreseen:
+            yield from self._shown(self._interims.next(self._session.interim, self._place.lag_seconds()))
+
+    def _shown(self, found: tuple[Heard, str] | None) -> Iterator[Interim]:
+        if found:
+            heard, stable = found
+            yield Interim(self._utterance(heard, self._segmenter.seconds), stable, self._place.lag_seconds())
+
+    def _is_foreseeable(self) -> bool:
+        is_silent = self._segmenter.seconds - self._segmenter.speech_until_seconds >= FORESEEN_SILENCE_SECONDS
+        in_time = self._place.lag_seconds() <= MOST_FORESEEN_LAG_SECONDS
+        return isinstance(self._session, Foreseeing) and self._preview is None and is_silent and not self._is_foreseen and in_time
+
+    def _foresee(self) -> Iterator[Interim]:
+        """Make the final now, and show it as an interim."""
+        assert isinstance(self._session, Foreseeing)
+        heard = self._session.foresee()
+        self._foreseen = Foreseen(heard, self._segmenter.speech_until_seconds)
+        if self._interims:
+            yield from self._shown(self._interims.show(heard))
+
+    @property
+    def _is_foreseen(self) -> bool:
+        """Whether the final was made already and nothing was said since."""
+        return self._foreseen is not None and self._foreseen.speech_until_seconds == self._segmenter.speech_until_seconds
 
     def _final(self, ended: Ended) -> Final:
         self._settle()
-        return Final(self._utterance(self._session.end(), ended.speech_seconds), self._place.lag_seconds())
+        heard = self._end()
+        if self._interims:
+            heard = self._interims.final(heard)
+        silence_seconds = self._segmenter.seconds - ended.speech_seconds
+        return Final(self._utterance(heard, ended.speech_seconds), self._place.lag_seconds() + silence_seconds)
+
+    def _end(self) -> Heard:
+        if self._foreseen and self._is_foreseen and isinstance(self._session, Foreseeing):
+            self._session.accept(self._foreseen.heard)
+            return self._foreseen.heard
+        return self._session.end()
 
     def _utterance(self, heard: Heard, end_seconds: float) -> Utterance:
         placed = shifted(heard, self._began.sound_seconds)

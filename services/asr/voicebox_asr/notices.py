@@ -1,34 +1,17 @@
 """What a reader of a result should know."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
-from .engine import Decoding, Scores
+from .engine import Decoding, Notice, Reason, Scores
 from .utterance import Utterance
+
+__all__ = ["Doubts", "Notice", "Reason", "doubts", "is_doubtful"]
 
 COMPRESSION_RATIO, LOG_PROBABILITY = 2.4, -1.0
 """Whisper's own thresholds: above the one a text repeats itself, below the other it is unlikely."""
 
 DEFAULTS = Decoding()
-
-
-class Reason(StrEnum):
-    """Stable words for programs."""
-
-    REPETITION = "REPETITION"
-    LOW_CONFIDENCE = "LOW_CONFIDENCE"
-    NOT_KEPT = "NOT_KEPT"
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A sentence for people, and its place in seconds from the start; None where it has none."""
-
-    reason: Reason
-    sentence: str
-    start_seconds: float | None = None
-    end_seconds: float | None = None
 
 
 class Doubts:

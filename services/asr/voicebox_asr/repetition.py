@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from . import wording
+from .echoes import ALIKE, has_time
 from .notices import Notice, Reason, is_doubtful
 from .utterance import Utterance
 
@@ -29,10 +30,11 @@ class Token:
 
 @dataclass(frozen=True)
 class Loop:
-    """Its first round, and what came after that."""
+    """Its first round, and what came after the `kept` rounds that the sound supports."""
 
     first: Sequence[Token]
     excess: Sequence[Token]
+    kept: int = 1
 
 
 def without_loops(utterances: Sequence[Utterance]) -> tuple[tuple[Utterance, ...], tuple[Notice, ...]]:
@@ -44,7 +46,8 @@ def without_loops(utterances: Sequence[Utterance]) -> tuple[tuple[Utterance, ...
     kept = [utterance for utterance in utterances if utterance.heard.scores.compression_ratio is None]
     notices: list[Notice] = []
     for run in _runs(written_freely):
-        loops = _loops([token for owner, utterance in enumerate(run) for token in _tokens(owner, utterance.heard.text)])
+        found = _loops([token for owner, utterance in enumerate(run) for token in _tokens(owner, utterance.heard.text)])
+        loops = [loop for each in found if (loop := _unsupported(run, each)).excess]
         notices += [_notice(run, loop) for loop in loops]
         kept += _without(run, {token for loop in loops for token in loop.excess})
     return tuple(sorted(kept, key=lambda utterance: utterance.index)), tuple(notices)
@@ -88,6 +91,23 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
     return loops
 
 
+def _unsupported(run: Sequence[Utterance], loop: Loop) -> Loop:
+    """The loop without the rounds that were said: their words have time of their own, and sound alike."""
+    kept = 0
+    size = len(loop.first)
+    while kept < len(loop.excess) and all(_is_said(run, token) for token in loop.excess[kept : kept + size]):
+        kept += size
+    return Loop(loop.first, loop.excess[kept:], 1 + kept // size)
+
+
+def _is_said(run: Sequence[Utterance], token: Token) -> bool:
+    heard = run[token.owner].heard
+    if (heard.resemblance or 0.0) < ALIKE:
+        return False
+    placed = zip(heard.words, wording.places(heard.text, [word.text for word in heard.words]), strict=True)
+    return any(has_time(word) for word, (start, end) in placed if start <= token.start < end)
+
+
 def _repetitions(tokens: Sequence[Token], size: int, least: int) -> Iterator[tuple[int, int]]:
     """Where `size` words come at least `least` times; the last time may be cut short."""
     start = 0
@@ -124,8 +144,9 @@ def _notice(run: Sequence[Utterance], loop: Loop) -> Notice:
     text = run[opening.owner].heard.text
     said = text[opening.start : closing.end if closing.owner == opening.owner else len(text)]
     shown = said if len(said) <= SHOWN_CHARACTERS else said[: SHOWN_CHARACTERS - 1] + "…"
-    rounds = 1 + len(loop.excess) // len(loop.first)
-    sentence = f"{shown!r} came {rounds} times in a row; all but the first were cut out."
+    rounds = loop.kept + len(loop.excess) // len(loop.first)
+    left = "the first" if loop.kept == 1 else f"the first {loop.kept}"
+    sentence = f"{shown!r} came {rounds} times in a row; all but {left} were cut out."
     return Notice(Reason.REPETITION, sentence, _seconds(run, loop.excess[0]), _seconds(run, loop.excess[-1], at_end=True))
 
 

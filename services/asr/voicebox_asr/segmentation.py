@@ -51,6 +51,11 @@ class Segmenter:
         """How much sound there was."""
         return self._endpointer.frames * self._frame_seconds + self._rest.size / SAMPLE_RATE_HZ
 
+    @property
+    def speech_until_seconds(self) -> float:
+        """Where the last speech of the running or the last utterance ended, so far, in seconds from the stream's start."""
+        return self._endpointer.speech_until * self._frame_seconds
+
     def push(self, samples: Samples) -> Iterator[Segment]:
         """Take the next samples, shape (n,); yields what they bring."""
         size = self._activity.frame_samples

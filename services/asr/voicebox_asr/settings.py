@@ -23,6 +23,8 @@ class Settings:
     wish: Wish
     device: str
     compute_type: str
+    threads: int
+    """0 leaves it to the engine and the machine."""
     models_folder: Path
     hub: Hub
     model_limits: Limits
@@ -46,6 +48,7 @@ class Settings:
             ),
             device=variables.text(env, "ASR_DEVICE", AUTO),
             compute_type=variables.text(env, "ASR_COMPUTE_TYPE", AUTO),
+            threads=0 if variables.text(env, "ASR_THREADS", AUTO) == AUTO else variables.integer(env, "ASR_THREADS", 0, 0, 1024),
             models_folder=models_folder(env),
             hub=hub(env),
             model_limits=Limits(

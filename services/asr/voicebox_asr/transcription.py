@@ -81,7 +81,7 @@ async def transcribe(
         await hear(reader.finish())
         utterances, loops = await asyncio.to_thread(without_loops, _in_order(heard))
         utterances = tuple(replace(utterance, index=index) for index, utterance in enumerate(utterances))
-        notices = (*loops, *doubts(utterances, options.decoding))
+        notices = (*reader.notices, *loops, *doubts(utterances, options.decoding))
         if speakers:
             work = speakers.diarizer.finish(utterances, speakers.fewest, speakers.most)
             utterances = tuple([utterance async for utterance in recognizer.run(speakers.diarizer, work)])

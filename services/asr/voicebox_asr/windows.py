@@ -33,10 +33,14 @@ Frame = tuple[int, Samples, float]
 
 @dataclass(frozen=True)
 class Window:
-    """Speech of at most so many seconds, its silences left out. `frames` says which of the stream's frames it holds, shape (frames,)."""
+    """Speech of at most so many seconds, its silences left out. `frames` says which of the stream's frames it holds, shape (frames,).
+
+    `speech` says which of them hold speech, shape (frames,); it is empty where nobody told speech from silence.
+    """
 
     samples: Samples = field(repr=False)
     frames: NDArray[np.int64] = field(repr=False)
+    speech: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_), repr=False)
 
     @property
     def seconds(self) -> float:
@@ -83,7 +87,9 @@ class Packer:
             yield self._take(len(self._frames))
 
     def _take(self, count: int) -> Window:
-        window = Window(np.concatenate(self._sound[:count]), np.array(self._frames[:count]))
+        activity = np.array(self._activity[:count], np.float32)
+        speech = np.zeros(0, np.bool_) if self._pause is None else activity >= self._pause
+        window = Window(np.concatenate(self._sound[:count]), np.array(self._frames[:count]), speech)
         del self._sound[:count], self._frames[:count], self._activity[:count]
         return window
 

@@ -11,6 +11,7 @@ from voicebox_kit.errors import StartError
 
 from .engine import Family, Loadable, NotInstalled, Setup
 from .models import Default
+from .store import written
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class Chosen(Generic[E]):
-    """The families to serve, best first, and what is used when no model is named."""
+    """The families to serve, best first, and what is used when no model is named.
+
+    `others` take its place, in their order, when it cannot be loaded; nothing does when a person named the engine or the model.
+    """
 
     families: tuple[Family[E], ...]
     default: Default[E]
+    others: tuple[E, ...] = ()
 
 
 def choose(group: str, wish: Wish, setup: Setup, preferred: Sequence[str]) -> Chosen[Any]:
@@ -53,7 +58,8 @@ def choose(group: str, wish: Wish, setup: Setup, preferred: Sequence[str]) -> Ch
         families |= {name: _family(group, name, _free(setup)) for name in wish.more if name != wish.engine}
     default = _default(families, wish, setup)
     log.info("model %s is the default. %s", default.engine.model.name, default.reason)
-    return Chosen(tuple(families.values()), default)
+    others = _others(families, default) if wish.engine == AUTO and not wish.model else ()
+    return Chosen(tuple(families.values()), default, others)
 
 
 def installed(group: str, setup: Setup, preferred: Sequence[str] = ()) -> dict[str, Family[Any]]:
@@ -85,7 +91,7 @@ def _called(families: Mapping[str, Family[E]], model: str) -> E | None:
 
 def _default(families: Mapping[str, Family[E]], wish: Wish, setup: Setup) -> Default[E]:
     if wish.model:
-        engine = _called(families, setup.named_folder.name) if setup.named_folder else named(families, wish.model)
+        engine = _called(families, written(setup.named_folder.name)) if setup.named_folder else named(families, wish.model)
         if engine is None:
             raise StartError(f"No engine of {', '.join(families)} runs a model {wish.model!r}.")
         if not engine.present:
@@ -114,6 +120,12 @@ def _best(families: Mapping[str, Family[E]]) -> Default[E]:
     if last:
         return Default(last, f"It is used when no other is named, since no other is here: {'; '.join(passed_over)}.")
     raise StartError(f"No model of {', '.join(families)} is here: `make models` fetches one.")
+
+
+def _others(families: Mapping[str, Family[E]], default: Default[E]) -> tuple[E, ...]:
+    """All models that are here besides the default, those of engines that suit this machine first."""
+    suited = sorted(families.values(), key=lambda family: bool(family.drawback))
+    return tuple(engine for family in suited for engine in family.engines() if engine.present and engine is not default.engine)
 
 
 def _first_present(family: Family[E]) -> E | None:

@@ -28,6 +28,10 @@ class Known(Generic[E]):
         others = {engine.model.name: engine for engine in (*listed, *also) if engine is not self._default}
         return (self._default, *(others[name] for name in sorted(others)))
 
+    def put_first(self, engine: E) -> None:
+        """From now on this is the default."""
+        self._default = self._kept(engine)
+
     def find(self, name: str) -> E:
         """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when there can be none."""
         model = name.removeprefix("models/")

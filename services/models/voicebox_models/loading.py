@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Histogram
 from voicebox_kit.background import Background
-from voicebox_kit.errors import Precondition, StartError, Unavailable
+from voicebox_kit.errors import Precondition, StartError
 
 from . import residency
 from .engine import Loadable
@@ -51,6 +51,10 @@ class Loading(Generic[E]):
         self._changed = asyncio.Event()
         self._load_seconds = Histogram("voicebox_model_load_seconds", "Time to load a model.", buckets=BUCKETS_SECONDS, registry=registry)
 
+    def pin(self, engine: E) -> None:
+        """From now on this is the engine that stays."""
+        self._pinned = engine
+
     @asynccontextmanager
     async def use(self, engine: E) -> AsyncGenerator[None]:
         """Load an engine if it is not loaded, and keep it from being unloaded until the block ends. Raises as `load`."""
@@ -66,8 +70,8 @@ class Loading(Generic[E]):
     async def load(self, engine: E) -> None:
         """Load an engine if it is not loaded. A caller that leaves does not end it: others may wait, and the work is not lost.
 
-        Raises Exhausted("MODEL_MEMORY") when it does not fit beside what is in use, and Unavailable("MODEL_NOT_LOADED") when it
-        cannot be loaded.
+        Raises Exhausted("MODEL_MEMORY") when it does not fit beside what is in use, and Precondition("MODEL_NOT_LOADED") when it
+        cannot be loaded: its files or the device have to be changed first.
         """
         slot = self._slot(engine)
         if engine.loaded and not slot.lock.locked():
@@ -132,7 +136,8 @@ class Loading(Generic[E]):
                         await self._in_thread(slot.engine.load)
         except StartError as error:
             slot.failure = str(error)
-            raise Unavailable("MODEL_NOT_LOADED", f"models/{slot.name} cannot be loaded: {error}", retry_seconds=60.0) from error
+            subject = f"models/{slot.name}"
+            raise Precondition("MODEL_NOT_LOADED", subject, f"{subject} cannot be loaded: {error}") from error
         finally:
             slot.admitted = False
         slot.failure = ""

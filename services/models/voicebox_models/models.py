@@ -1,5 +1,6 @@
 """The models of one service: found, loaded, used, fetched, and what is said of them."""
 
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
@@ -19,6 +20,8 @@ from .loading import Loading
 from .memory_metrics import MemoryCollector
 from .progress import Progress
 from .residency import NO_LIMITS, Limits
+
+log = logging.getLogger(__name__)
 
 E = TypeVar("E", bound=Loadable)
 
@@ -81,7 +84,7 @@ class Models(Generic[E]):
         """Load an engine if it is not loaded; never downloads.
 
         Raises Precondition("MODEL_ABSENT") when its files are not here, Exhausted("MODEL_MEMORY") when it does not fit beside what
-        is in use, and Unavailable("MODEL_NOT_LOADED") when it cannot be loaded.
+        is in use, and Precondition("MODEL_NOT_LOADED") when it cannot be loaded.
         """
         self.require_files(engine)
         await self._loading.load(engine)
@@ -91,12 +94,20 @@ class Models(Generic[E]):
         if not engine.loaded and not engine.present:
             raise Precondition("MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}")
 
-    async def load_default(self) -> None:
-        """Load the default engine; StartError when it cannot be."""
-        try:
-            await self.load(self.default)
-        except VoiceboxError as error:
-            raise StartError(error.sentence) from error
+    async def load_default(self, others: Sequence[E] = ()) -> None:
+        """Load the default engine, or the first of the others that can be, which is the default from then on; StartError when none can."""
+        broken: list[str] = []
+        for engine in (self.default, *others):
+            try:
+                await self.load(engine)
+            except VoiceboxError as error:
+                log.error("%s", error.sentence)
+                broken.append(error.sentence)
+            else:
+                if broken:
+                    self._replace_default(engine, broken)
+                return
+        raise StartError(" ".join(broken))
 
     async def unload(self, engine: E) -> None:
         """Unload an engine; Precondition("MODEL_IS_DEFAULT") for the default one, Precondition("MODEL_IN_USE") while calls use it."""
@@ -135,6 +146,13 @@ class Models(Generic[E]):
         if failure := self._loading.failure(engine):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
+
+    def _replace_default(self, engine: E, broken: Sequence[str]) -> None:
+        self.default = engine
+        self._reason = f"It is used when no other is named. {' '.join(broken)}"
+        self._known.put_first(engine)
+        self._loading.pin(engine)
+        log.warning("model %s is the default. %s", engine.model.name, self._reason)
 
     def _absence(self, engine: E) -> str:
         if progress := self._downloads.progress(engine):

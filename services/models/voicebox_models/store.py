@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def is_name(name: str) -> bool:
     return bool(NAME.fullmatch(name))
 
 
+def written(folder_name: str) -> str:
+    """A folder's name as a part of a model's name: without accents, with `-` for spaces and whatever else a name may not have.
+
+    A name that has no Latin letter or digit becomes its hash.
+    """
+    plain = unicodedata.normalize("NFKD", folder_name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip(".-") or hashlib.sha256(folder_name.encode()).hexdigest()[:8]
+
+
 def folder(models_folder: Path, name: str) -> Path:
     """Where the model `{engine}/{model}` is kept, or would be; the name must be one that `is_name` accepts."""
     assert is_name(name)
@@ -46,12 +56,13 @@ def folder(models_folder: Path, name: str) -> Path:
 def folders(models_folder: Path, engine: str, named_folder: Path | None = None) -> dict[str, Path]:
     """The models of an engine that are here, by their names `{engine}/{model}`: what lies in the models folder, and Setup.named_folder.
 
-    A folder is a model when files lie in it. Hidden ones are downloads that are not done.
+    A folder is a model when files lie in it. Hidden ones are downloads that are not done. Names are made of the folders' names by
+    `written`; of two folders with the same, the first by its own name counts.
     """
-    found = {f"{engine}/{named_folder.name}": named_folder} if named_folder else {}
+    found = {f"{engine}/{written(named_folder.name)}": named_folder} if named_folder else {}
     for path in _visible(models_folder / engine):
         holders = [path] if _holds_files(path) else [below for below in _visible(path) if _holds_files(below)]
-        found = {str(holder.relative_to(models_folder)): holder for holder in holders} | found
+        found = {_name(holder.relative_to(models_folder)): holder for holder in reversed(holders)} | found
     return {name: path for name, path in sorted(found.items()) if is_name(name)}
 
 
@@ -106,6 +117,10 @@ def _damage(path: Path, file: StoredFile) -> str:
     if path.stat().st_size != file.size_bytes:
         return f"{path} has {path.stat().st_size} bytes, not {file.size_bytes}."
     return "" if sha256(path) == file.sha256 else f"{path} is not what was fetched: its SHA-256 differs."
+
+
+def _name(path: Path) -> str:
+    return "/".join(map(written, path.parts))
 
 
 def _visible(path: Path) -> list[Path]:

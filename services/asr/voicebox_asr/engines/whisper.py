@@ -32,7 +32,9 @@ def family(setup: Setup) -> "WhisperFamily":
     """Every Whisper model for CTranslate2; NotInstalled without its libraries, StartError without the device that the setup names."""
     if find_spec("faster_whisper") is None:
         raise NotInstalled("The engine whisper needs faster-whisper: install voicebox-asr[whisper].")
-    device: Device = import_module(".whisper_device", __package__).resolved(setup.device, setup.compute_type)
+    device: Device = import_module(".whisper_device", __package__).resolved(
+        setup.device, setup.compute_type, int(setup.options.get("threads", "0"))
+    )
     return WhisperFamily(setup, device)
 
 

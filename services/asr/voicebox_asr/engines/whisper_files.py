@@ -59,6 +59,9 @@ def _is_whisper(weights: Path) -> bool:
 
 def _vocabulary(folder: Path) -> frozenset[str]:
     listed, lines = (folder / name for name in VOCABULARIES)
-    if listed.is_file():
-        return frozenset(json.loads(listed.read_text("utf-8")))
-    return frozenset(lines.read_text("utf-8").removesuffix("\n").split("\n"))
+    try:
+        if listed.is_file():
+            return frozenset(json.loads(listed.read_text("utf-8")))
+        return frozenset(lines.read_text("utf-8").removesuffix("\n").split("\n"))
+    except (OSError, ValueError, TypeError):  # loading the model says what is wrong; listing it must not fail
+        return frozenset()

@@ -59,4 +59,4 @@ class LoadedWhisper:
     def _warm_up(self) -> None:
         """Decode one window: a device makes its kernels and buffers at the first."""
         options = Options(language="en", decoding=Decoding(beam_size=1, temperatures=(0.0,)))
-        self._decoder.decode([self._decoder.clip(np.zeros(SAMPLE_RATE_HZ, np.float32), options, "en", "", timestamps=False)])
+        self._decoder.decode([self._decoder.clip(np.zeros(SAMPLE_RATE_HZ, np.float32), options, "en", "")])

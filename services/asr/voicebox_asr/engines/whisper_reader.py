@@ -1,11 +1,16 @@
 """Reads a file of any length with Whisper, several windows at a time."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..engine import SAMPLE_RATE_HZ, Options, Passage, Samples
+from ..brief import is_sayable, is_short, short_sound
+from ..coverage import Span, without_words
+from ..echoes import of_repeated
+from ..engine import SAMPLE_RATE_HZ, Notice, Options, Passage, Reason, Samples
+from ..pauses import split_at_pauses
+from ..reading import shifted
 from ..windows import Window, Windows
 from .whisper_batch import Scheduler, outcome
 from .whisper_decode import Clip, Decoded, Decoder
@@ -19,6 +24,30 @@ PROMPT_CHARACTERS = 1000
 UNRELIABLE_TEMPERATURE = 0.5
 """Text that was written at a higher temperature is no prompt for what follows, as in Whisper."""
 
+LEAST_PROGRESS_SECONDS = 0.5
+"""A window is decoded again only from a place so far after the last beginning."""
+
+LEAST_CONFIDENCE = 0.4
+"""Text from a second decode that the model did not ask for itself counts when it is so sure of its words."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A window, or what is left of it from `start_seconds` on. `words` are where the words before it are.
+
+    `is_asked` says that the model itself broke off there, or that it is the whole window.
+    """
+
+    window: Window
+    start_seconds: float = 0.0
+    words: tuple[Span, ...] = ()
+    is_asked: bool = True
+
+    @property
+    def samples(self) -> Samples:
+        """Its sound, shape (n,)."""
+        return self.window.samples[round(self.start_seconds * SAMPLE_RATE_HZ) :]
+
 
 class WhisperReader:
     """One file. It holds a batch of windows at once, however long the file is."""
@@ -26,13 +55,15 @@ class WhisperReader:
     def __init__(self, decoder: Decoder, scheduler: Scheduler[Clip, Decoded], options: Options, windows: Windows) -> None:
         self._decoder = decoder
         self._scheduler = scheduler
-        self._options = options
+        self._options = replace(options, word_times=True)
+        """Utterances are placed by their words, and speech without words is found by them."""
         self._windows = windows
         self._language = options.language
         self._language_probability: float | None = None
         self._previous = ""
-        self._running: deque[tuple[Window, Future[Decoded]]] = deque()
+        self._running: deque[tuple[Part, Future[Decoded]]] = deque()
         self._interrupted = False
+        self.notices: list[Notice] = []
 
     @property
     def speech_seconds(self) -> float:
@@ -69,22 +100,45 @@ class WhisperReader:
     def _send(self, window: Window) -> Iterator[Passage | None]:
         while len(self._running) >= self._at_once:
             yield from self._receive()
-        previous = f"{self._options.prompt} {self._previous}"
-        clip = self._decoder.clip(window.samples, self._options, self._language, previous, timestamps=True)
-        self._running.append((window, self._scheduler.submit(clip, live=False)))
+        part = Part(window)
+        self._running.append((part, self._submit(part, self._language)))
         if self._interrupted:
             self.interrupt()
         yield None
 
+    def _submit(self, part: Part, language: str) -> Future[Decoded]:
+        previous = f"{self._options.prompt} {self._previous}"
+        return self._scheduler.submit(self._decoder.clip(part.samples, self._options, language, previous), live=False)
+
     def _receive(self) -> Iterator[Passage | None]:
-        """Wait for the oldest window."""
-        window, future = self._running.popleft()
+        """Wait for the oldest window; what is left of it comes next."""
+        part, future = self._running.popleft()
         decoded = outcome(future)
-        if decoded.passages:
+        passages = [_later(passage, part.start_seconds) for passage in decoded.passages if part.is_asked or _is_sure(passage)]
+        passages = self._plausible(passages, part.window)
+        if passages:
             self._learn(decoded)
-        for passage in decoded.passages:
-            yield self._placed(passage, window)
+        words = (*part.words, *_spans(passages))
+        rest = _rest(part, decoded, passages, words)
+        if rest:
+            self._running.appendleft((rest, self._submit(rest, decoded.language)))
+            if self._interrupted:
+                self.interrupt()
+        else:
+            self.notices += [_not_recognised(part.window, span) for span in without_words(part.window.speech, words)]
+        for passage in passages:
+            yield from split_at_pauses(self._placed(passage, part.window))
         yield None
+
+    def _plausible(self, passages: list[Passage], window: Window) -> list[Passage]:
+        """What can have been said in the window's time, with how much repeated words resemble each other."""
+        if is_short(window):
+            letters = sum(character.isalnum() for passage in passages for character in passage.heard.text)
+            self.notices.append(short_sound(window, letters))
+            return passages if is_sayable(window, letters) else []
+        words = [word for passage in passages for word in passage.heard.words]
+        alike = of_repeated(window.samples, words)
+        return [replace(passage, heard=replace(passage.heard, resemblance=alike)) for passage in passages]
 
     def _learn(self, decoded: Decoded) -> None:
         """What the next windows go by."""
@@ -107,3 +161,41 @@ class WhisperReader:
         start = words[0].start_seconds if words else window.at(passage.start_seconds)
         end = words[-1].end_seconds if words else window.until(passage.end_seconds)
         return Passage(heard, start, max(start, end))
+
+
+def _rest(part: Part, decoded: Decoded, passages: Sequence[Passage], words: Sequence[Span]) -> Part | None:
+    """What has to be decoded again: from where the model broke off, or after its last word when speech goes well beyond that."""
+    if decoded.continues_seconds is not None:
+        start, is_asked = part.start_seconds + decoded.continues_seconds, True
+    elif passages and any(start >= words[-1][1] for start, _ in without_words(part.window.speech, words)):
+        start, is_asked = words[-1][1], False
+    else:
+        return None
+    if start < part.start_seconds + LEAST_PROGRESS_SECONDS or start >= part.window.seconds:
+        return None
+    return Part(part.window, start, tuple(words), is_asked)
+
+
+def _later(passage: Passage, seconds: float) -> Passage:
+    """The same, with all times so much later."""
+    return Passage(shifted(passage.heard, seconds), passage.start_seconds + seconds, passage.end_seconds + seconds)
+
+
+def _spans(passages: Sequence[Passage]) -> list[Span]:
+    """Where the words are; passages that have none count as a whole."""
+    return [
+        span
+        for passage in passages
+        for span in [(word.start_seconds, word.end_seconds) for word in passage.heard.words]
+        or [(passage.start_seconds, passage.end_seconds)]
+    ]
+
+
+def _is_sure(passage: Passage) -> bool:
+    return (passage.heard.confidence or 0.0) >= LEAST_CONFIDENCE
+
+
+def _not_recognised(window: Window, span: Span) -> Notice:
+    start, end = span
+    sentence = f"No words were recognised in {end - start:.1f} s of what sounds like speech."
+    return Notice(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))

@@ -47,11 +47,17 @@ class WhisperSession:
         return replace(heard, words=tuple(Word(piece, 0.0, 0.0, None) for piece in pieces))
 
     def end(self) -> Heard:
-        heard = self._hear(self._options)
+        heard = self.foresee()
+        self.accept(heard)
+        return heard
+
+    def foresee(self) -> Heard:
+        return self._hear(self._options)
+
+    def accept(self, heard: Heard) -> None:
         if self._options.decoding.condition_on_previous_text:
             self._previous = heard.text
         self._sound = []
-        return heard
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -72,7 +78,7 @@ class WhisperSession:
 
     def _submit(self, window: Window, options: Options) -> Future[Decoded]:
         previous = f"{options.prompt} {self._previous}"
-        clip = self._decoder.clip(window.samples, options, options.language, previous, timestamps=False)
+        clip = self._decoder.clip(window.samples, options, options.language, previous)
         return self._scheduler.submit(clip, live=True)
 
 

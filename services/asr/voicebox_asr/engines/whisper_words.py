@@ -1,5 +1,6 @@
 """Places words in time, from the alignment of tokens and sound."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -11,6 +12,13 @@ LONGEST_MEDIAN_SECONDS = 0.7
 
 BEFORE_WORDS, AFTER_WORDS = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the next word, and to the one before."""
+
+SENTENCE_ENDS = ".!?…。！？؟।"
+CLOSING = "\"'”’)]}」』"
+"""What may follow the mark that ends a sentence."""
+
+ABBREVIATED = re.compile(r"(\w{1,2}|mrs|prof|gen|rev|hon|capt|col|vs|etc)\.|.*\w\.\w+\.", re.IGNORECASE)
+"""A full stop after such a word rarely ends a sentence. Two sentences that stay together are better than one torn apart."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,24 @@ def joined(pieces: Sequence[Aligned]) -> list[Aligned]:
         else:
             words.append(piece)
     return [*words, opening] if opening else words
+
+
+def sentence_lengths(pieces: Sequence[Aligned], ends: Sequence[int]) -> list[int]:
+    """How many tokens each sentence has, for pieces whose marks are joined to their words. Text ends at the tokens `ends`, too."""
+    lengths: list[int] = []
+    tokens = done = 0
+    for piece in pieces:
+        tokens += piece.tokens
+        if ends_sentence(piece.text) or tokens in ends:
+            lengths.append(tokens - done)
+            done = tokens
+    return [*lengths, ends[-1] - done] if ends[-1] > done else lengths
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether a sentence ends with this word."""
+    bare = text.strip().rstrip(CLOSING)
+    return bool(bare) and bare[-1] in SENTENCE_ENDS and not ABBREVIATED.fullmatch(bare.lstrip(CLOSING))
 
 
 def words(pieces: Sequence[Aligned], lengths: Sequence[int], seconds: float) -> Iterator[tuple[Word, ...]]:

