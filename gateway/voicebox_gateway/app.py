@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 
+from voicebox_kit.folders import scratch_folder
 from voicebox_kit.server import Endpoint, Serving
 
 from . import config, process, reflection
@@ -18,6 +19,12 @@ log = logging.getLogger(__name__)
 MOST_FOLDER_BYTES = 80
 
 
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What the gateway will listen on, by variable."""
+    settings = read(env)
+    return {"GATEWAY_ADDRESS": settings.address}
+
+
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """Run Envoy in front of the services, which may start before or after it, and drain it at the end.
@@ -26,9 +33,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """
     settings = read(env)
     described = as_file(files("voicebox") / "descriptors.binpb")
-    with TemporaryDirectory(prefix="voicebox-", dir=_short_folder()) as folder, described as descriptors:
-        admin, described_at = Admin(Path(folder, "admin.sock"), settings.admin_address), Path(folder, "grpc.sock")
-        path = config.write(Path(folder), config.render(settings, descriptors, admin.socket, described_at))
+    with scratch_folder("voicebox-gateway-", Path(_short_folder())) as folder, described as descriptors:
+        admin, described_at = Admin(folder / "admin.sock", settings.admin_address), folder / "grpc.sock"
+        path = config.write(folder, config.render(settings, descriptors, admin.socket, described_at))
         async with (
             reflection.serving(described_at, descriptors.read_bytes()),
             process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy,

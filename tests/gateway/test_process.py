@@ -49,7 +49,7 @@ async def test_nothing_is_left_behind(open_gateway):
 async def test_a_taken_port_is_an_error_that_says_so(open_gateway):
     async with open_gateway() as serving:
         address = serving.endpoints[0].address
-        with pytest.raises(StartError, match=re.escape(f"cannot listen on {address}")):
+        with pytest.raises(StartError, match=re.escape(f"Another program listens on {address}: stop it, or set GATEWAY_ADDRESS")):
             async with open_gateway(GATEWAY_ADDRESS=address):
                 pass
         assert len(envoys()) == 1

@@ -1,8 +1,11 @@
 """The life of a service: health, reflection, metrics, a taken port, and a drain that lets streams finish."""
 
 import asyncio
+import socket
+import subprocess
 import sys
 import urllib.request
+from types import ModuleType
 
 import grpc
 import pytest
@@ -13,6 +16,8 @@ from prometheus_client import CollectorRegistry
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
+from voicebox_kit.folders import scratch_folder
+from voicebox_kit.serve import serve as serve_all
 from voicebox_kit.server import serving
 
 from bench.launch import free_ports
@@ -105,16 +110,55 @@ async def test_metrics_count_calls_but_not_probes(serve):
 
 async def test_a_taken_port_is_a_start_error(serve, service):
     running, _ = await serve(Slow())
-    with pytest.raises(StartError, match="another server"):
+    with pytest.raises(StartError, match=r"Another program listens on .*: stop it, or set SECOND_ADDRESS"):
         async with serving("second", service(Slow(), address=running.endpoints[0].address), 0):
             pass
 
 
 async def test_a_taken_metrics_port_is_a_start_error(serve, service):
     running, _ = await serve(Slow())
-    with pytest.raises(StartError, match="Metrics cannot listen"):
+    with pytest.raises(StartError, match="set SECOND_METRICS_ADDRESS"):
         async with serving("second", service(Slow(), metrics_address=running.endpoints[1].address), 0):
             pass
+
+
+async def test_metrics_listen_on_ipv6(service):
+    async with serving("six", service(Slow(), metrics_address="[::1]:0"), 0) as running:
+        address = running.endpoints[1].address
+        assert address.startswith("[::1]:")
+        metrics = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://{address}/metrics").read().decode())
+    assert "voicebox_rpc_seconds" in metrics
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_a_taken_port_is_found_before_anything_is_opened(host):
+    opened = []
+
+    def open_service(env):
+        opened.append(env)
+
+    module = ModuleType("taken_service")
+    module.addresses = lambda env: {"SOME_ADDRESS": f"{host}:{env['PORT']}"}
+    open_service.__module__ = "taken_service"
+    sys.modules["taken_service"] = module
+    with socket.create_server((host.strip("[]"), 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(StartError, match=rf"Another program listens on .*:{port}: stop it, or set SOME_ADDRESS"):
+            asyncio.run(serve_all([open_service], {"PORT": port}, print))
+    del sys.modules["taken_service"]
+    assert not opened
+
+
+def test_the_scratch_folder_of_a_killed_process_is_swept(tmp_path):
+    code = "import os, sys, pathlib; from voicebox_kit.folders import scratch_folder\n"
+    code += "with scratch_folder('voicebox-x-', pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
+    [left] = tmp_path.iterdir()
+    with scratch_folder("voicebox-x-", tmp_path) as first, scratch_folder("voicebox-x-", tmp_path) as second:
+        assert not left.exists()
+        assert first.exists()
+        assert second.exists()
+    assert not list(tmp_path.iterdir())
 
 
 async def test_draining_lets_a_stream_finish_and_refuses_new_calls(service):

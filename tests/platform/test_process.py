@@ -32,7 +32,7 @@ def test_it_prints_a_line_for_each_port_and_three_commands(tmp_path):
 
 
 def test_a_second_platform_on_the_same_ports_says_so(running, tmp_path):
-    sentence = r"voicebox: catalog cannot listen on .*: is another server running there\?"
+    sentence = r"voicebox: Another program listens on .*: stop it, or set CATALOG_ADDRESS to another address\."
     with pytest.raises(PlatformFailed, match=sentence), platform(tmp_path, CATALOG_ADDRESS=running.catalog):
         pass
 

@@ -153,7 +153,7 @@ async def test_a_peer_that_goes_frees_the_stream(running, python, start):
 
 async def test_a_taken_port_is_an_error_that_says_so(running, python, bridge):
     host, port = bridge.address
-    with pytest.raises(StartError, match=f"{port}: is another server running there"):
+    with pytest.raises(StartError, match=f"Another program listens on {host}:{port}: stop it, or set WYOMING_ADDRESS"):
         async with bridge_to(running, python, WYOMING_ADDRESS=f"{host}:{port}"):
             pass
 

@@ -10,6 +10,12 @@ from .services import connected
 from .settings import read
 
 
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What web will listen on, by variable."""
+    settings = read(env)
+    return {"WEB_ADDRESS": settings.address}
+
+
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """Serve what the gateway sends here, as a client of tts, asr and catalog, which may start before or after it.

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
-from voicebox_kit.errors import StartError
+from voicebox_kit.ports import cannot_listen, family, host_and_port
 from voicebox_kit.server import Endpoint, Serving
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -28,7 +28,7 @@ async def serving(label: str, app: ASGIApp, address: str, grace_seconds: float) 
 
     Raises StartError when the address is taken.
     """
-    listening = _listen(label, address)
+    listening = _listen(address, f"{label.upper()}_ADDRESS")
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
@@ -54,10 +54,9 @@ async def serving(label: str, app: ASGIApp, address: str, grace_seconds: float) 
         listening.close()
 
 
-def _listen(label: str, address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listen(address: str, variable: str) -> socket.socket:
+    host, port = host_and_port(address)
     try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
+        return socket.create_server((host, port), family=family(host), backlog=1024)
     except OSError as error:
-        raise StartError(f"{label} cannot listen on {address}: {error.strerror}.") from error
+        raise cannot_listen(address, variable, error) from error

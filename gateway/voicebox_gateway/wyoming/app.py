@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import grpc
-from voicebox_kit.errors import Exhausted, StartError
+from voicebox_kit.errors import Exhausted
+from voicebox_kit.ports import cannot_listen, host_and_port
 from voicebox_kit.server import OPTIONS, Endpoint, Serving
 
 from . import events, failures, services
@@ -16,6 +17,12 @@ from .session import Session
 from .settings import Settings, read
 
 log = logging.getLogger(__name__)
+
+
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What the bridge will listen on, by variable."""
+    settings = read(env)
+    return {"WYOMING_ADDRESS": settings.address}
 
 
 @asynccontextmanager
@@ -73,11 +80,11 @@ class Sessions:
 
 
 async def _listen(sessions: Sessions, address: str) -> asyncio.Server:
-    host, _, port = address.rpartition(":")
+    host, port = host_and_port(address)
     try:
-        return await asyncio.start_server(sessions.accept, host.strip("[]"), int(port), limit=MAX_HEADER_BYTES)
+        return await asyncio.start_server(sessions.accept, host, port, limit=MAX_HEADER_BYTES)
     except OSError as error:
-        raise StartError(f"wyoming cannot listen on {address}: is another server running there?") from error
+        raise cannot_listen(address, "WYOMING_ADDRESS", error) from error
 
 
 def _host_and_port(server: asyncio.Server) -> str:

@@ -62,6 +62,12 @@ BATCHED_STREAMS = 16
 """The same for an engine that decodes its callers' sound together."""
 
 
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What asr will listen on, by variable."""
+    settings = Settings.read(env)
+    return {"ASR_ADDRESS": settings.address, "ASR_METRICS_ADDRESS": settings.metrics_address}
+
+
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The asr service, serving until the block ends."""

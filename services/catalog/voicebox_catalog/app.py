@@ -44,6 +44,12 @@ from .transcriptions import Transcriptions
 NAME = "voicebox.catalog.v1.CatalogService"
 
 
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What catalog will listen on, by variable."""
+    settings = Settings.read(env)
+    return {"CATALOG_ADDRESS": settings.address, "CATALOG_METRICS_ADDRESS": settings.metrics_address}
+
+
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The catalog service, serving until the block ends."""

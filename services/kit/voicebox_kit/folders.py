@@ -1,10 +1,16 @@
 """Folders that one process has to itself."""
 
 import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from .errors import StartError
+
+LOCK = "lock"
 
 
 def own_folder(folder: Path, label: str) -> IO[str]:
@@ -14,7 +20,7 @@ def own_folder(folder: Path, label: str) -> IO[str]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("w")
+        file = (folder / LOCK).open("w")
     except OSError as error:
         raise StartError(f"The folder {folder} of {label} cannot be used: {error.strerror}.") from error
     try:
@@ -23,3 +29,24 @@ def own_folder(folder: Path, label: str) -> IO[str]:
         file.close()
         raise StartError(f"Another {label} runs in {folder}.") from error
     return file
+
+
+@contextmanager
+def scratch_folder(prefix: str, parent: Path) -> Iterator[Path]:
+    """A new folder in `parent`, which goes with the block; those of processes that were killed, known by the prefix, go now."""
+    for left in parent.glob(f"{prefix}*"):
+        _remove_if_left(left)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        with (folder / LOCK).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Removes a folder whose owner's lock went with its process. One that has no lock yet is just being made."""
+    with suppress(OSError), (folder / LOCK).open("r") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from .errors import StartError
+from .ports import refuse_taken
 from .server import OpenService, Serving
 
 
@@ -14,6 +16,8 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
 
     Raises StartError when one cannot start, and when one stops by itself.
     """
+    for open_service in opens:
+        refuse_taken(_addresses(open_service, env))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -31,6 +35,12 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
         loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait for the drain
     if failed:
         raise StartError(f"{failed.name} stopped by itself; the log says why.")
+
+
+def _addresses(open_service: OpenService, env: Mapping[str, str]) -> Mapping[str, str]:
+    """What a service will listen on, by variable, as its module says: a port that is taken is found before models are loaded."""
+    addresses = getattr(sys.modules.get(open_service.__module__), "addresses", None)
+    return addresses(env) if addresses else {}
 
 
 def _lines(running: Sequence[Serving]) -> list[str]:

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from . import reflection, variables
 from .background import Background
-from .errors import StartError
 from .interceptor import RpcInterceptor
 from .metrics import metrics_server
+from .ports import cannot_listen
 
 HEALTH = "grpc.health.v1.Health"
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
     await _set_health(checks, service, health_pb2.HealthCheckResponse.NOT_SERVING)
     host = service.address.rpartition(":")[0]
     port = _listen(server, label, service.address)
-    with metrics_server(service.metrics_address, service.registry) as metrics_address:
+    with metrics_server(service.metrics_address, f"{label.upper()}_METRICS_ADDRESS", service.registry) as metrics_address:
         await server.start()
         background = service.background or Background(CollectorRegistry())
         try:
@@ -104,7 +104,7 @@ def _listen(server: grpc.aio.Server, label: str, address: str) -> int:
     try:
         port: int = server.add_insecure_port(address)
     except RuntimeError as error:
-        raise StartError(f"{label} cannot listen on {address}: is another server running there?") from error
+        raise cannot_listen(address, f"{label.upper()}_ADDRESS") from error
     return port
 
 

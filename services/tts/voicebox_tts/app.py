@@ -59,6 +59,12 @@ CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
 
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What tts will listen on, by variable."""
+    settings = Settings.read(env)
+    return {"TTS_ADDRESS": settings.address, "TTS_METRICS_ADDRESS": settings.metrics_address}
+
+
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The tts service, serving until the block ends."""
