@@ -183,8 +183,10 @@ class Qwen3Engine:
         if self._published is None:
             return None
         hub, repository, revision = self._setup.hub, self._published.repository, self._published.revision
-        cached = [hub.cached(repository, revision, file) for file in (*checkpoint.NEEDED, checkpoint.WEIGHTS)]
-        return cached[0] if all(cached) else None
+        folder = hub.cached(repository, revision, checkpoint.NEEDED[0])
+        # Where one file is missing no other is looked for: lists of models and voices ask for every model each time.
+        others = (*checkpoint.NEEDED[1:], checkpoint.WEIGHTS) if folder else ()
+        return folder if all(hub.cached(repository, revision, file) for file in others) else None
 
 
 def _speaks_as(known: Facts) -> str:
