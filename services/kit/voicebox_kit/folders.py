@@ -36,17 +36,18 @@ def scratch_folder(prefix: str, parent: Path) -> Iterator[Path]:
     """A new folder in `parent`, which goes with the block; those of processes that were killed, known by the prefix, go now."""
     for left in parent.glob(f"{prefix}*"):
         _remove_if_left(left)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    try:
-        with (folder / LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    unlocked = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=parent))
+    with (unlocked / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        folder = unlocked.rename(parent / unlocked.name.removeprefix("."))  # only now may another process find it
+        try:
             yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_if_left(folder: Path) -> None:
-    """Removes a folder whose owner's lock went with its process. One that has no lock yet is just being made."""
+    """Removes a folder whose lock went with the process that held it."""
     with suppress(OSError), (folder / LOCK).open("r") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
