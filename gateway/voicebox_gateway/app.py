@@ -16,7 +16,7 @@ from .settings import read
 
 log = logging.getLogger(__name__)
 
-MOST_FOLDER_BYTES = 80
+MOST_FOLDER_BYTES = 68
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
