@@ -134,6 +134,9 @@ class WhisperReader:
         """
         window, words = part.window, (*part.words, *_spans(passages))
         if part.is_gap:
+            self.notices += [
+                _other_language(each, decoded.language, self._language, window) for each in passages[:1] if self._speaks_other(decoded)
+            ]
             missed = [] if passages else without_words(window.speech, part.words)
             self.notices += [_not_recognised(window, gap) for gap in missed if part.start_seconds <= gap[0] < part.end_seconds]
             return ()
@@ -145,6 +148,9 @@ class WhisperReader:
             self.notices += [_not_recognised(window, gap) for gap in gaps]
             return ()
         return [Part(window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True) for start, end in reversed(gaps)]
+
+    def _speaks_other(self, decoded: Decoded) -> bool:
+        return not self._options.multilingual and self._language not in ("", decoded.language)
 
     def _plausible(self, passages: list[Passage], window: Window) -> list[Passage]:
         """What can have been said in the window's time, with how much repeated words resemble each other."""
@@ -202,3 +208,10 @@ def _not_recognised(window: Window, span: Span) -> Notice:
     start, end = span
     sentence = f"No words were recognised in {end - start:.1f} s of what sounds like speech."
     return Notice(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
+
+
+def _other_language(passage: Passage, language: str, usual: str, window: Window) -> Notice:
+    sentence = (
+        f"What is said here was recognised as {language}, the rest as {usual}: with `multilingual` each window has a language of its own."
+    )
+    return Notice(Reason.LANGUAGE_CHANGED, sentence, window.at(passage.start_seconds), window.until(passage.end_seconds))
