@@ -3,6 +3,7 @@ BIN := .venv/bin
 PACKAGES := $(wildcard protos/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
 SERVICES := catalog tts asr web gateway
 BUF := .tools/buf/node_modules/.bin/buf
+# For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: run run-apart pocket qwen3 models demo test check bench bench-gpu protos clean

@@ -63,3 +63,30 @@ def test_any_runs_begin_with_all_that_was_stable_before() -> None:
             assert agreed.text.startswith(agreed.stable)
             assert agreed.stable.startswith(before)
             before = agreed.stable
+
+
+@pytest.mark.parametrize(
+    ("final", "text"),
+    [
+        ("The cat sat on the mat today.", "the cat sat on the mat today."),
+        ("A cat sat on a mat today.", "the cat sat on a mat today."),
+        ("the cat sat on the mat", "the cat sat on the mat"),
+        ("cat", "the cat sat on"),
+        ("", "the cat sat on"),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_final_begins_with_what_was_stable_and_loses_nothing_after_it(final: str, text: str, told: bool) -> None:
+    agreement = Agreement()
+    for _ in range(2):
+        agreement.push(heard("the cat sat on the mat"))
+    found = agreement.final(heard(final, None if told else []))
+    assert found.text == text
+    assert [word.text for word in found.words] == (text.split() if told and final else [])
+
+
+def test_a_final_without_spaces_begins_with_what_was_stable() -> None:
+    agreement = Agreement()
+    for _ in range(2):
+        agreement.push(heard("今日は天気", list("今日は天気")))
+    assert agreement.final(heard("今日は天気がいい。", [])).text == "今日は天気がいい。"

@@ -139,7 +139,7 @@ async def test_utterances_and_words_of_a_minute_are_in_their_places(sides: Sides
     assert all(start < end for start, end in zip(starts, ends, strict=True))
     assert all(end.total_seconds() - start.total_seconds() < 25.0 for start, end in zip(starts, ends, strict=True))
     heard = [word for utterance in answer.utterances for word in utterance.words]
-    assert " ".join(word.word for word in heard).split() == answer.transcript.split()
+    assert "".join(word.word for word in heard) == "".join(answer.transcript.split())
     assert all(word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in heard)
 
 

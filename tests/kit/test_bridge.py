@@ -1,6 +1,7 @@
 """A blocking generator read from the event loop: in order, on demand, closed when the reader leaves."""
 
 import asyncio
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -105,3 +106,22 @@ async def test_a_reader_that_reads_to_the_end_interrupts_nothing(executor):
     interruptions = []
     assert [item async for item in in_thread((n for n in range(3)), executor, lambda: interruptions.append(1))] == [0, 1, 2]
     assert interruptions == []
+
+
+async def test_a_step_that_fails_after_its_reader_left_is_no_error_in_the_log(executor, caplog):
+    begun, left = threading.Event(), threading.Event()
+
+    def failing():
+        begun.set()
+        left.wait()
+        raise ConnectionError("interrupted")
+        yield
+
+    reading = asyncio.create_task(anext(in_thread(failing(), executor, left.set)))
+    await asyncio.to_thread(begun.wait)
+    reading.cancel()
+    await asyncio.wait([reading])
+    del reading
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not caplog.records

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from . import wording
 from .engine import Heard, Word
 
 OPEN_WORDS = 2
@@ -38,13 +39,19 @@ class Agreement:
 
     def final(self, heard: Heard) -> Heard:
         """What the whole utterance says, with what was stable as it was shown; its words keep the times of those they replace."""
-        run = pieces(heard)
+        run = pieces(heard) if heard.words else _unplaced(heard.text)
         if run[: len(self._stable)] == self._stable:
             return heard
         end = _end_of(_keys(self._stable), _keys(run))
         text = "".join((*self._stable, *run[end:])).strip()
         words = (*_retimed(self._stable, heard.words[:end]), *heard.words[end:]) if heard.words else ()
         return replace(heard, text=text, words=words)
+
+
+def _unplaced(text: str) -> tuple[str, ...]:
+    """The pieces of a text whose words the engine does not tell."""
+    starts = [start for start, _ in wording.spans(text)]
+    return tuple(text[start:end] for start, end in pairwise([0, *starts[1:], len(text)]))
 
 
 def _retimed(texts: Sequence[str], words: Sequence[Word]) -> tuple[Word, ...]:

@@ -21,7 +21,7 @@ SHORTEST_ROUND_SECONDS = 0.15
 
 LOWEST_HZ, HIGHEST_HZ = 100.0, 6000.0
 
-ALIKE = 0.42
+ALIKE = 0.35
 """What is said again and again has an autocorrelation above this; other speech and noise stay below."""
 
 

@@ -41,4 +41,6 @@ def _next(items: Generator[Any, Any, Any]) -> Any:
 async def _close(items: Generator[Any, Any, Any], step: asyncio.Future[Any] | None, executor: Executor) -> None:
     if step is not None:
         await asyncio.wait([step])
+        if not step.cancelled():
+            step.exception()  # whoever waited for it has left: asyncio must not log it as never retrieved
     await asyncio.get_running_loop().run_in_executor(executor, items.close)

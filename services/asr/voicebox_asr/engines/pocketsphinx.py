@@ -19,7 +19,7 @@ from voicebox_models.family import Only
 from voicebox_sound.pcm import to_s16le
 
 from ..engine import SAMPLE_RATE_HZ, Capabilities, Heard, Options, Samples, VoiceDetection, Word
-from ..level_gate import LevelGate
+from ..level_gate import DYNAMIC_DB, LevelGate, OwnLevel
 from ..reading import FILE_ENDPOINTING, AllSpeech, UtteranceReader
 from ..segmentation import Segmenter
 from . import pocketsphinx_grammar
@@ -209,6 +209,7 @@ class PocketsphinxVoiceActivity:
 
     def __init__(self) -> None:
         self._vad = Vad(Vad.STRICT, SAMPLE_RATE_HZ)
+        self._level = OwnLevel()
         self._gate = LevelGate()
 
     @property
@@ -216,8 +217,10 @@ class PocketsphinxVoiceActivity:
         return int(self._vad.frame_bytes) // 2
 
     def is_speech(self, frame: Samples) -> bool:
-        loud = self._gate.is_loud(frame)
-        return bool(self._vad.is_speech(to_s16le(frame))) and loud
+        raised = self._level.raised(frame)
+        loud = self._gate.is_loud(raised)
+        shown = raised if self._gate.over_background_db > DYNAMIC_DB else frame
+        return bool(self._vad.is_speech(to_s16le(shown))) and loud
 
 
 def _unknown(word: str) -> str:

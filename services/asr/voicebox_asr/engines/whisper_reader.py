@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from ..brief import is_sayable, is_short, short_sound
-from ..coverage import Span, without_words
+from ..coverage import MARGIN_SECONDS, Span, without_words
 from ..echoes import of_repeated
 from ..engine import SAMPLE_RATE_HZ, Notice, Options, Passage, Reason, Samples
 from ..pauses import split_at_pauses
@@ -33,20 +33,21 @@ LEAST_CONFIDENCE = 0.4
 
 @dataclass(frozen=True)
 class Part:
-    """A window, or what is left of it from `start_seconds` on. `words` are where the words before it are.
+    """A window from `start_seconds` to `end_seconds`. `words` are where the words before it are.
 
-    `is_asked` says that the model itself broke off there, or that it is the whole window.
+    `is_gap` says that speech without words is decoded once more there.
     """
 
     window: Window
-    start_seconds: float = 0.0
+    start_seconds: float
+    end_seconds: float
     words: tuple[Span, ...] = ()
-    is_asked: bool = True
+    is_gap: bool = False
 
     @property
     def samples(self) -> Samples:
         """Its sound, shape (n,)."""
-        return self.window.samples[round(self.start_seconds * SAMPLE_RATE_HZ) :]
+        return self.window.samples[round(self.start_seconds * SAMPLE_RATE_HZ) : round(self.end_seconds * SAMPLE_RATE_HZ)]
 
 
 class WhisperReader:
@@ -100,7 +101,7 @@ class WhisperReader:
     def _send(self, window: Window) -> Iterator[Passage | None]:
         while len(self._running) >= self._at_once:
             yield from self._receive()
-        part = Part(window)
+        part = Part(window, 0.0, window.seconds)
         self._running.append((part, self._submit(part, self._language)))
         if self._interrupted:
             self.interrupt()
@@ -114,21 +115,42 @@ class WhisperReader:
         """Wait for the oldest window; what is left of it comes next."""
         part, future = self._running.popleft()
         decoded = outcome(future)
-        passages = [_later(passage, part.start_seconds) for passage in decoded.passages if part.is_asked or _is_sure(passage)]
+        passages = [_later(passage, part.start_seconds) for passage in decoded.passages if _is_sure(passage) or not part.is_gap]
         passages = self._plausible(passages, part.window)
-        if passages:
+        if passages and not part.is_gap:
             self._learn(decoded)
-        words = (*part.words, *_spans(passages))
-        rest = _rest(part, decoded, passages, words)
-        if rest:
-            self._running.appendleft((rest, self._submit(rest, decoded.language)))
-            if self._interrupted:
-                self.interrupt()
-        else:
-            self.notices += [_not_recognised(part.window, span) for span in without_words(part.window.speech, words)]
+        for again in self._again(part, decoded, passages):
+            self._running.appendleft((again, self._submit(again, self._options.language if again.is_gap else decoded.language)))
+        if self._interrupted:
+            self.interrupt()
         for passage in passages:
             yield from split_at_pauses(self._placed(passage, part.window))
         yield None
+
+    def _again(self, part: Part, decoded: Decoded, passages: Sequence[Passage]) -> Sequence[Part]:
+        """What of a window has to be decoded again: from where the model broke off, or where there is speech and no word.
+
+        In a gap another language may be spoken: where the caller named none, it is detected anew.
+        """
+        window, words = part.window, (*part.words, *_spans(passages))
+        if part.is_gap:
+            self.notices += [
+                _other_language(each, decoded.language, self._language, window) for each in passages[:1] if self._speaks_other(decoded)
+            ]
+            missed = [] if passages else without_words(window.speech, part.words)
+            self.notices += [_not_recognised(window, gap) for gap in missed if part.start_seconds <= gap[0] < part.end_seconds]
+            return ()
+        start = part.start_seconds + (decoded.continues_seconds or 0.0)
+        if start >= part.start_seconds + LEAST_PROGRESS_SECONDS:
+            return (Part(window, start, part.end_seconds, words),)
+        gaps = without_words(window.speech, words)
+        if not words:
+            self.notices += [_not_recognised(window, gap) for gap in gaps]
+            return ()
+        return [Part(window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True) for start, end in reversed(gaps)]
+
+    def _speaks_other(self, decoded: Decoded) -> bool:
+        return not self._options.multilingual and self._language not in ("", decoded.language)
 
     def _plausible(self, passages: list[Passage], window: Window) -> list[Passage]:
         """What can have been said in the window's time, with how much repeated words resemble each other."""
@@ -163,19 +185,6 @@ class WhisperReader:
         return Passage(heard, start, max(start, end))
 
 
-def _rest(part: Part, decoded: Decoded, passages: Sequence[Passage], words: Sequence[Span]) -> Part | None:
-    """What has to be decoded again: from where the model broke off, or after its last word when speech goes well beyond that."""
-    if decoded.continues_seconds is not None:
-        start, is_asked = part.start_seconds + decoded.continues_seconds, True
-    elif passages and any(start >= words[-1][1] for start, _ in without_words(part.window.speech, words)):
-        start, is_asked = words[-1][1], False
-    else:
-        return None
-    if start < part.start_seconds + LEAST_PROGRESS_SECONDS or start >= part.window.seconds:
-        return None
-    return Part(part.window, start, tuple(words), is_asked)
-
-
 def _later(passage: Passage, seconds: float) -> Passage:
     """The same, with all times so much later."""
     return Passage(shifted(passage.heard, seconds), passage.start_seconds + seconds, passage.end_seconds + seconds)
@@ -199,3 +208,10 @@ def _not_recognised(window: Window, span: Span) -> Notice:
     start, end = span
     sentence = f"No words were recognised in {end - start:.1f} s of what sounds like speech."
     return Notice(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
+
+
+def _other_language(passage: Passage, language: str, usual: str, window: Window) -> Notice:
+    sentence = (
+        f"What is said here was recognised as {language}, the rest as {usual}: with `multilingual` each window has a language of its own."
+    )
+    return Notice(Reason.LANGUAGE_CHANGED, sentence, window.at(passage.start_seconds), window.until(passage.end_seconds))

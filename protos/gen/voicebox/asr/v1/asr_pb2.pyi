@@ -540,7 +540,10 @@ class RecognitionWarning(google.protobuf.message.Message):
     START_OFFSET_FIELD_NUMBER: builtins.int
     END_OFFSET_FIELD_NUMBER: builtins.int
     reason: builtins.str
-    """A stable word: REPETITION (a loop was cut out), LOW_CONFIDENCE (every temperature failed a threshold), NOT_KEPT (the catalog did not take it)."""
+    """A stable word: REPETITION (a loop was cut out), LOW_CONFIDENCE (every temperature failed a threshold), NOT_KEPT (the catalog did not take it),
+    NOT_RECOGNISED (speech in which no words were recognised), SHORT_SOUND (too little sound to be sure of), LANGUAGE_CHANGED (other speech
+    than in the language that was recognised).
+    """
     message: builtins.str
     """A sentence for people."""
     @property
@@ -873,8 +876,8 @@ class Hypothesis(google.protobuf.message.Message):
     speaker: builtins.str
     """Who speaks: `speaker-1`, `speaker-2` ... in the order of their first words; empty when that was not asked."""
     stable_transcript: builtins.str
-    """Interims only: the beginning of `transcript` that two runs in a row agreed on. Later interims of this utterance begin with it, too;
-    only the final, for which all of the utterance is searched once more, may still correct it.
+    """Interims only: the beginning of `transcript` that two runs in a row agreed on. Later interims of this utterance and its final begin
+    with it, too.
     """
     no_speech_probability: builtins.float
     """How probable it is that there is no speech, 0 to 1; unset where the engine does not tell."""
@@ -898,7 +901,7 @@ class Hypothesis(google.protobuf.message.Message):
 
     @property
     def lag(self) -> google.protobuf.duration_pb2.Duration:
-        """Live only: how much sound had arrived and was not yet heard when this was said."""
+        """Live only: how much sound had arrived, when this was said, since the newest that an interim has heard, or since a final's last speech."""
 
     def __init__(
         self,
