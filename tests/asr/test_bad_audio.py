@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 import grpc
 import numpy as np
 import pytest
+import soundfile
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
@@ -136,6 +137,31 @@ async def test_a_truncated_file_gives_what_is_there(stub, spoken) -> None:
     response = await stub.Recognize(asr_pb2.RecognizeRequest(audio=whole[: len(whole) // 2 + 1]))
     assert response.transcript
     assert response.audio_duration.ToTimedelta().total_seconds() == pytest.approx(spoken.size / 32_000, abs=0.05)
+    assert "CUT_SHORT" in [warning.reason for warning in response.warnings]
+    assert "CUT_SHORT" not in [warning.reason for warning in (await stub.Recognize(asr_pb2.RecognizeRequest(audio=whole))).warnings]
+
+
+async def test_a_stream_of_a_truncated_file_says_so(stub, spoken) -> None:
+    async def requests():
+        yield asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig())
+        yield asr_pb2.StreamingRecognizeRequest(audio=wav(spoken)[: spoken.size])
+
+    *_, last = [answer async for answer in stub.StreamingRecognize(requests())]
+    assert [warning.reason for warning in last.finished.warnings] == ["CUT_SHORT"]
+
+
+async def test_joined_files_are_recognised_to_the_end(stub, spoken) -> None:
+    once = await stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(spoken)))
+    twice = await stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(spoken) * 2))
+    assert twice.audio_duration.ToMilliseconds() == pytest.approx(2 * once.audio_duration.ToMilliseconds(), abs=5)
+    assert len(twice.transcript.split()) > 1.5 * len(once.transcript.split())
+
+
+async def test_channels_with_opposite_poles_are_recognised(stub, spoken) -> None:
+    stereo = np.stack([spoken, -spoken], axis=1)
+    file = io.BytesIO()
+    soundfile.write(file, stereo, 16_000, format="WAV")
+    assert (await stub.Recognize(asr_pb2.RecognizeRequest(audio=file.getvalue()))).transcript
 
 
 @pytest.mark.parametrize("method", ["RecognizeUpload", "Transcribe"])
@@ -222,7 +248,7 @@ async def test_headerless_audio_has_limits_too(limits: Limits, reason: str) -> N
             yield bytes(3200)
 
     with pytest.raises(InvalidField) as caught:
-        async for _ in source.samples(blocks(), source.Pcm(16_000, 1), None, limits):
+        async for _ in source.Sound(blocks(), source.Pcm(16_000, 1), None, limits):
             pass
     assert (caught.value.field, caught.value.reason) == ("audio", reason)
 
@@ -241,6 +267,6 @@ async def test_a_small_file_of_many_hours_is_refused_by_its_length(spoken) -> No
 
     async with open_decoder() as decoder:
         with pytest.raises(InvalidField) as caught:
-            async for _ in source.samples(blocks(), None, decoder, Limits(max_seconds=60)):
+            async for _ in source.Sound(blocks(), None, decoder, Limits(max_seconds=60)):
                 pass
     assert caught.value.reason == "AUDIO_TOO_LONG"

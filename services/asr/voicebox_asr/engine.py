@@ -148,6 +148,7 @@ class Reason(StrEnum):
     NOT_RECOGNISED = "NOT_RECOGNISED"
     SHORT_SOUND = "SHORT_SOUND"
     LANGUAGE_CHANGED = "LANGUAGE_CHANGED"
+    CUT_SHORT = "CUT_SHORT"
 
 
 @dataclass(frozen=True)

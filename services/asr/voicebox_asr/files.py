@@ -53,11 +53,12 @@ class FileRecognizer:
         file = Resumable(blocks)
         with self._keeping.keeper(recognition, config, context) as keeper:
             copied = keeper.copied(file)
-            sound = source.samples(copied, recognition.pcm, self._decoder, FILE_LIMITS, separate=recognition.separate_channels)
+            sound = source.Sound(copied, recognition.pcm, self._decoder, FILE_LIMITS, separate=recognition.separate_channels)
             async with aclosing(blocks), aclosing(file):
                 async with aclosing(sound):
                     heard = await transcribe(self._recognizer, engine, sound, recognition.options, speakers)
                 await keeper.copy_rest(file)
+            heard = replace(heard, notices=(*heard.notices, *sound.notices))
             result = Result(heard.utterances, heard.language, heard.audio_seconds, heard.recognition_seconds, heard.notices)
             kept = await keeper.keep(result, engine)
         return Answer(replace(heard, notices=(*heard.notices, *kept.notices)), kept.name)

@@ -7,13 +7,12 @@ from typing import TypeVar
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox_kit.errors import InvalidField, TooSlow
-from voicebox_sound.pcm import Frames
 
 from .backlog import Backlog, Control, Item
-from .engine import Samples
+from .source import Sound
 
 T = TypeVar("T")
-Decode = Callable[[AsyncIterator[bytes]], AsyncGenerator[Samples | Frames]]
+Decode = Callable[[AsyncIterator[bytes]], Sound]
 
 TAIL_BYTES = 64 * 1024
 """Tags may follow the sound in a file. What is longer is not a part of it."""

@@ -1,5 +1,6 @@
 """What a live stream brought, for those who ask at its end."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .engine import Decoding
@@ -31,6 +32,7 @@ class LiveResult:
             self._utterances.append(utterance)
         return replace(event, utterance=utterance)
 
-    def result(self, done: Done) -> Result:
+    def result(self, done: Done, of_the_sound: Sequence[Notice] = ()) -> Result:
         """All of it, after the last event."""
-        return Result(self._utterances, done.language, done.audio_seconds, notices=(*self._loops, *self._doubts.notices))
+        notices = (*self._loops, *self._doubts.notices, *of_the_sound)
+        return Result(self._utterances, done.language, done.audio_seconds, notices=notices)

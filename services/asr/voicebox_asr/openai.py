@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/audio/createTranscription
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import grpc
@@ -143,10 +144,11 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             engine = self._engine(asked)
             recognition = to_recognition(self._followed(asked, notes), engine, "config")
             blocks = upload.blocks()
-            sound = source.samples(blocks, None, self._decoder, FILE_LIMITS)
+            sound = source.Sound(blocks, None, self._decoder, FILE_LIMITS)
             async with aclosing(blocks), aclosing(sound):
                 tell = told.put_nowait if told else None
-                return await transcribe(self._recognizer, engine, sound, recognition.options, tell=tell)
+                heard = await transcribe(self._recognizer, engine, sound, recognition.options, tell=tell)
+                return replace(heard, notices=(*heard.notices, *sound.notices))
         finally:
             if told:
                 told.put_nowait(None)

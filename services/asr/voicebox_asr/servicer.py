@@ -12,12 +12,11 @@ from google.protobuf import json_format
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_kit.errors import InvalidField
 from voicebox_sound.decoder import Decoder
-from voicebox_sound.pcm import Frames
 
 from . import intake, messages, source
 from .backlog import Backlog
 from .documents import CONTENT_TYPES, Format, document
-from .engine import Engine, Samples
+from .engine import Engine
 from .files import FILE_LIMITS, FileRecognizer
 from .keeping import Keeping
 from .listening import Done, Listening, listen
@@ -96,10 +95,13 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
         listening = Listening(recognition.options, endpointing, config.interim_results, recognition.separate_channels)
         with self._keeping.keeper(recognition, config.recognition, context) as keeper:
             backlog = Backlog()
+            decoded: list[source.Sound] = []
 
-            def decode(blocks: AsyncIterator[bytes]) -> AsyncGenerator[Samples | Frames]:
+            def decode(blocks: AsyncIterator[bytes]) -> source.Sound:
                 copied = keeper.copied(blocks)
-                return source.samples(copied, recognition.pcm, self._decoder, LIVE_LIMITS, separate=recognition.separate_channels)
+                opened = source.Sound(copied, recognition.pcm, self._decoder, LIVE_LIMITS, separate=recognition.separate_channels)
+                decoded.append(opened)
+                return opened
 
             sound = intake.live(requests, decode, backlog)
             heard = LiveResult(recognition.options.decoding, keeps=keeper.keeps)
@@ -109,7 +111,7 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
                         done = event
                     else:
                         yield messages.event(heard.take(event), word_offsets=recognition.word_offsets)
-            result = heard.result(done)
+            result = heard.result(done, [notice for each in decoded for notice in each.notices])
             yield messages.finished(done, engine, result, await keeper.keep(result, engine))
 
     def _engine(self, config: asr_pb2.RecognitionConfig) -> Engine:

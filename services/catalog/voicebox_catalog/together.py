@@ -38,9 +38,11 @@ class Together(Generic[Item, Answer]):
             await self._running
 
     async def _drain(self) -> None:
-        while self._waiting:
-            await self._do([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))])
-        self._running = None
+        try:
+            while self._waiting:
+                await self._do([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))])
+        finally:
+            self._running = None
 
     async def _do(self, batch: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
         outcomes: Sequence[Answer | Exception]
@@ -52,6 +54,8 @@ class Together(Generic[Item, Answer]):
                     await self._do([one])
                 return
             outcomes = [error]
+        if len(outcomes) != len(batch):
+            outcomes = [AssertionError(f"{len(outcomes)} outcomes for {len(batch)} items")] * len(batch)
         for (_, answer), outcome in zip(batch, outcomes, strict=True):
             if answer.cancelled():
                 continue
