@@ -44,9 +44,10 @@ class Served:
 
 def measure(running: Platform) -> list[Figure]:
     """Throughput and gaps at capacity, then what callers see when there are too many of them."""
-    bare, served, at_capacity, overload = 0.0, 0.0, Served(), Served()
+    alone, bare, served, at_capacity, overload = 0.0, 0.0, 0.0, Served(), Served()
     cores = len(os.sched_getaffinity(0))
     for _ in range(ROUNDS):
+        alone += bare_seconds(1) / ROUNDS
         bare += bare_seconds(cores) / ROUNDS
         before = at_capacity.sound_seconds
         asyncio.run(callers(running.tts, AT_CAPACITY, at_capacity))
@@ -56,6 +57,9 @@ def measure(running: Platform) -> list[Figure]:
     refused = overload.refusals_seconds
     return [
         Figure(f"flite on {cores} cores, {AT_CAPACITY} callers, over the bare engine on as many", served / bare, "", at_least=0.9),
+        Figure(
+            f"flite on {cores} cores, {AT_CAPACITY} callers, over the bare engine on one core", served / alone, "", at_least=0.9 * cores
+        ),
         Figure(f"flite, {AT_CAPACITY} callers: sound per second", served / ROUND_SECONDS, "s"),
         Figure(f"flite, {AT_CAPACITY} callers: streams with a gap of {len(at_capacity.streams)}", at_capacity.gaps, "", 0),
         Figure(f"flite, {OVERLOADED} callers: streams with a gap of {len(overload.streams)}", overload.gaps, "", 0),

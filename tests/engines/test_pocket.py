@@ -94,7 +94,7 @@ def test_the_published_models_are_listed_and_pinned(tmp_path: Path) -> None:
     for engine in engines:
         assert len(engine.model.revision) == 40
         assert engine.model.licence == "CC-BY-4.0"
-        assert engine.capabilities == {Capability.CLONING, Capability.SEED}
+        assert engine.capabilities == {Capability.CLONING, Capability.SEED, Capability.TEXT_NORMALIZATION}
         assert engine.memory_bytes > 400_000_000
         assert engine.default_voice == engine.voices()[0].name
         assert not engine.present
@@ -306,7 +306,7 @@ def test_a_download_is_the_parts_that_the_package_names(tmp_path: Path) -> None:
 def test_gated_weights_are_replaced_by_those_that_do_not_clone(tmp_path: Path, human: Reference) -> None:
     engine, _ = downloaded(tmp_path, FakeHub(gated=True), "english")
     assert engine.model.revision == KNOWN["english"].revision
-    assert engine.capabilities == {Capability.SEED}
+    assert engine.capabilities == {Capability.SEED, Capability.TEXT_NORMALIZATION}
     assert {voice.name for voice in engine.voices()} == set(ENGLISH_VOICES)
     assert engine.default_voice == "alba"
     with pytest.raises(InvalidField) as caught:
@@ -625,7 +625,7 @@ def test_weights_that_do_not_clone_say_so(mine: tuple[PocketEngine, Path]) -> No
     engine, folder = mine
     assert Capability.CLONING in engine.capabilities
     change_weights(folder, flow_lm__speaker_proj_weight=torch.zeros(32, 8))
-    assert engine.capabilities == {Capability.SEED}
+    assert engine.capabilities == {Capability.SEED, Capability.TEXT_NORMALIZATION}
 
 
 # Unloading

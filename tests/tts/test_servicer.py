@@ -423,6 +423,26 @@ async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
     assert (await stream(tts))[-1].HasField("finished")
 
 
+@pytest.mark.parametrize(("patience", "deadline"), [("0.5", None), ("60", 0.5)])
+async def test_who_would_wait_too_long_is_refused_at_once(start, catalog, patience, deadline):
+    """By the service's patience, or by the caller's own deadline."""
+    running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_PATIENCE_SECONDS=patience)
+    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True))
+    await call.read()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        async for _ in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=TEXT), timeout=deadline):
+            pass
+    assert (refused.value.code().name, reason_of(refused.value)) == ("RESOURCE_EXHAUSTED", "WAIT_TOO_LONG")
+    status = status_pb2.Status.FromString(dict(refused.value.trailing_metadata())["grpc-status-details-bin"])
+    retry = error_details_pb2.RetryInfo()
+    assert status.details[1].Unpack(retry)
+    assert retry.retry_delay.ToMilliseconds() > 0
+    call.cancel()
+    await settled(running, "voicebox_streams_running", 0)
+    assert (await stream(tts))[-1].HasField("finished")
+
+
 async def test_the_models_are_listed_loaded_and_unloaded(running):
     models = models_pb2_grpc.ModelServiceStub(running.channel)
     listed = (await models.ListModels(models_pb2.ListModelsRequest())).models

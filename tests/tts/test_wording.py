@@ -58,6 +58,12 @@ ENGLISH = {
     "a <= b != c": "a is at most b is not equal to c",
     "2 * 3": "2 times 3",
     "snake_case": "snake case",
+    "the 1980s and the 20s": "the 1980s and the 20s",
+    "A$5, CA$2.50 and 50¢": "5 Australian dollars, 2.50 Canadian dollars and 50 cents",
+    "5\u201110 and 12 ㎡, № 5": "5-10 and 12 square meters, number 5",
+    "5 ft. 3 in. tall": "5 feet 3 inches tall",
+    "dr. smith and mr. jones": "Doctor smith and Mister jones",
+    "tea w/ milk, a.k.a. white": "tea with milk, also known as white",
     "6'2\" tall": "6 feet 2 inches tall",
     "© 2020 ™ §5": "copyright 2020 trademark section 5",
 }  # fmt: skip

@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from .errors import Exhausted
 
 RETRY_SECONDS = 1.0
-FIRST_HOLD_SECONDS = 2.0
+FIRST_HOLD_SECONDS = 1.0
 """How long a permit is taken to be held before any was given back."""
 MEMORY = 0.2
 """The share of the newest hold in the mean."""
-CAUTION = 1.5
+CAUTION = 2.0
 """Who is expected to wait for its patience divided by this is refused: holds differ, and a refusal at once is better than one late."""
 
 
@@ -57,7 +57,8 @@ class Permits:
         now, mean = self._clock(), self._mean_hold_seconds
         remaining = sorted(max(mean - (now - since), (now - since) / 2) for since in self._since.values())
         rounds, turn = divmod(self.waiting, max(len(remaining), 1))
-        return rounds * mean + (remaining[turn] if remaining else mean)
+        by_age = rounds * mean + (remaining[turn] if remaining else mean)
+        return max(by_age, mean * (self.waiting + 1) / self._most_running)  # those that began together do not end together
 
     async def idle(self) -> None:
         """Wait until nobody holds a permit, and let nobody have one any more."""

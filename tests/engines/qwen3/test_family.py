@@ -63,10 +63,10 @@ def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
 def test_what_a_well_known_model_can_is_known_without_its_files(setup: Setup) -> None:
     models = family(setup)
     can = {each.model.name.removeprefix("qwen3/"): each.capabilities for each in models.engines()}
-    assert can["1.7b-base"] == can["0.6b-base"] == {Capability.CLONING, Capability.SEED}
-    assert can["1.7b-custom-voice"] == {Capability.INSTRUCTIONS, Capability.SEED}
-    assert can["0.6b-custom-voice"] == {Capability.SEED}
-    assert can["1.7b-voice-design"] == {Capability.VOICE_DESIGN, Capability.SEED}
+    assert can["1.7b-base"] == can["0.6b-base"] == {Capability.CLONING, Capability.SEED, Capability.TEXT_NORMALIZATION}
+    assert can["1.7b-custom-voice"] == {Capability.INSTRUCTIONS, Capability.SEED, Capability.TEXT_NORMALIZATION}
+    assert can["0.6b-custom-voice"] == {Capability.SEED, Capability.TEXT_NORMALIZATION}
+    assert can["1.7b-voice-design"] == {Capability.VOICE_DESIGN, Capability.SEED, Capability.TEXT_NORMALIZATION}
     voices = engine(models, "qwen3/1.7b-custom-voice").voices()
     assert len(voices) == 9
     sohee = next(voice for voice in voices if voice.name == "sohee")
@@ -80,7 +80,7 @@ def test_a_folder_in_the_models_folder_is_a_model(setup: Setup, copied: Path) ->
     first = models.engines()[0]
     assert (first.model.name, first.present) == ("qwen3/mine", True)
     assert first.model.languages == ("zh", "en", "de", "ja", "fr")
-    assert first.capabilities == {Capability.CLONING, Capability.SEED}
+    assert first.capabilities == {Capability.CLONING, Capability.SEED, Capability.TEXT_NORMALIZATION}
     assert first.memory_bytes == sum(path.stat().st_size for path in copied.rglob("*.safetensors"))
     assert models.engine("qwen3/mine") is first
     assert models.engine("qwen3/yours") is None

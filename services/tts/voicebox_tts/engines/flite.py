@@ -60,7 +60,7 @@ def family(setup: Setup) -> Only["FliteEngine"]:
 
 
 class FliteEngine:
-    """libflite in processes of its own, as many at work as there are cores. Streams take turns at every second of sound, 10 to 20 ms."""
+    """libflite in processes of its own, one more at work than there are cores. Streams take turns at every second of sound, 10 to 20 ms."""
 
     name = "flite"
     model = Model("flite/cmu-us", "2.2", "MIT-Festival", ("en-US",))
@@ -72,7 +72,7 @@ class FliteEngine:
 
     def __init__(self, device: str = "auto", clock: Callable[[], float] = time.monotonic) -> None:
         self.device = cpu_only(self.name, device)
-        self._turns, self._clock = Turns(len(os.sched_getaffinity(0))), clock
+        self._turns, self._clock = Turns(len(os.sched_getaffinity(0)) + 1), clock  # one works while another hands its turn on
         self._server: FliteServer | None = None
         self._loading = threading.Lock()
 

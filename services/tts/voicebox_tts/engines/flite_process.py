@@ -26,6 +26,8 @@ from typing import NoReturn
 
 from .flite_library import Features, Flite, SpokenWord
 
+EARLY_CHUNKS, LATER_CHUNKS = 3, 2
+"""The first so many chunks of a piece are frames of their own; later ones are sent so many at a time, since each frame costs its reader."""
 TURN_CHUNKS = 10
 """Of 0.1 s of sound, which takes 1 to 2 ms: what a fork makes of its piece before others may go first. It fits into a socket's buffer."""
 MAX_REQUEST_BYTES = 8192
@@ -40,19 +42,28 @@ class _Piece:
     """Hands a piece on while it is made; it is a Listener."""
 
     def __init__(self, out: socket.socket) -> None:
-        self._out, self._chunks = out, 0
+        self._out, self._chunks, self._held = out, 0, bytearray()
 
     def begin(self, words: list[SpokenWord]) -> None:
         body = json.dumps([(word.text, word.start_seconds, word.end_seconds) for word in words]).encode()
         self._out.sendall(frame(b"W", body))
 
     def hear(self, samples: bytes) -> bool:
-        self._out.sendall(frame(b"A", samples))
         self._chunks += 1
-        if self._chunks % TURN_CHUNKS:
+        self._held += samples
+        is_turns_end = self._chunks % TURN_CHUNKS == 0
+        if is_turns_end or self._chunks <= EARLY_CHUNKS or len(self._held) >= LATER_CHUNKS * len(samples):
+            self.send()
+        if not is_turns_end:
             return True
         self._out.sendall(frame(b"Y"))
         return self.may_go_on()
+
+    def send(self) -> None:
+        """Send what is held."""
+        if self._held:
+            self._out.sendall(frame(b"A", bytes(self._held)))
+            self._held.clear()
 
     def may_go_on(self) -> bool:
         """Wait for the byte; False when nobody will send it."""
@@ -66,6 +77,7 @@ def _speak_and_exit(flite: Flite, request: dict[str, object], out: socket.socket
         if piece.may_go_on():
             voice, text, seed = str(request.pop("voice")), str(request.pop("text")), int(str(request.pop("seed")))
             flite.speak(voice, text.encode("ascii"), Features(**request), seed, piece)  # type: ignore[arg-type]
+            piece.send()
             out.sendall(frame(b"D"))
             status = 0
     except OSError:  # whoever asked has left

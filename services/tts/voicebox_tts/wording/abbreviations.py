@@ -10,6 +10,8 @@ _INITIAL = re.compile(r"\b([A-Z])\.(?=\s+[A-Z])")
 _STREETS = {"st.": "Street", "dr.": "Drive"}
 _BEFORE_STREET = re.compile(r"(?:\d+\w{0,2}|on|at|in|near|to|from|along|down|up|of|off|the)\s+(?:[A-Z][\w'’-]{0,30}\s+){1,3}$")
 _MERIDIEM = re.compile(r"(?<=\d)\s?([ap])\.?m\b\.?", re.IGNORECASE)
+_SMALL_TITLE = re.compile(r"\b(?:mr|mrs|ms|prof|dr)\.(?=\s+[a-z])")
+"""Written in small letters, before a name that is, too."""
 _LOOK_BACK = 120
 """Characters: a street's name and what stands before it."""
 
@@ -27,6 +29,7 @@ class Abbreviations:
         """The sentence, written out. A full stop that ends it stays."""
         if self._language.is_english:
             sentence = self._streets(_MERIDIEM.sub(_meridiem, sentence))
+            sentence = _SMALL_TITLE.sub(lambda match: self._language.titles[match[0]], sentence)
         if self._title:
             sentence = self._title.sub(lambda match: self._language.titles[_key(match[0])], sentence)
         if self._numbered:

@@ -10,6 +10,19 @@ MOST_NAMED = 20
 
 _SPOKEN_PUNCTUATION = frozenset("§¶†‡•‰‱※&@#%*\\/")
 _PICTURES = frozenset({"So", "Sk", "Co", "Cn", "Cs"})
+_OWN_FORMS = {
+    "‐": "-",
+    "‑": "-",
+    "㎟": "mm²",
+    "㎠": "cm²",
+    "㎡": "m²",
+    "㎢": "km²",
+    "㎣": "mm³",
+    "㎤": "cm³",
+    "㎥": "m³",
+    "㎦": "km³",
+    "№": "№",
+}
 _JOINERS = "\u200c\u200d"
 """They shape Arabic, Indic and emoji; elsewhere they are invisible."""
 _ALIKE = frozenset({"<wide>", "<narrow>", "<font>", "<circle>", "<square>", "<compat>", "<initial>", "<medial>", "<final>", "<isolated>"})
@@ -72,6 +85,8 @@ def _is_invisible(text: str, index: int, character: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _plain(character: str) -> str:
+    if character in _OWN_FORMS:
+        return _OWN_FORMS[character]
     tag, category = unicodedata.decomposition(character).partition(" ")[0], unicodedata.category(character)
     is_alike = tag in _ALIKE and (category[0] not in "PZ" or character in "％＆＠＃＊／＼")
     is_raised_letter = tag in ("<super>", "<sub>") and category in ("Lm", "Ll")

@@ -28,7 +28,7 @@ class Quantities:
 
     def __init__(self, language: Language) -> None:
         self._language = language
-        unit = _any(language.units)
+        unit = rf"(?!(?<=\d)s(?!\w))(?:{_any(language.units)})"  # "the 1980s" are no seconds
         currency = _any(language.currencies)
         magnitude = _any(language.magnitudes) if language.magnitudes else r"(?!)"
         words = "|".join(sorted(set(language.magnitudes.values()))) or "(?!)"
@@ -37,7 +37,7 @@ class Quantities:
         self._after = re.compile(rf"(?<![\w.,])(?P<number>{_NUMBER}){size}\s?(?P<currency>{currency})(?![\w$€£])")
         exponent = r"(?P<exponent>[²³]|\^[23])?"
         self._unit = re.compile(
-            rf"(?<![\w.,])(?P<number>{_NUMBER})[\s\u00a0]?(?P<unit>{unit}){exponent}(?:/(?P<per>{unit})(?P<per_exponent>[²³]|\^[23])?)?(?![\w²³^°])(?:(?<=[A-Za-z])\.(?=\s+[a-z]))?"
+            rf"(?<![\w.,])(?P<number>{_NUMBER})[\s\u00a0]?(?P<unit>{unit}){exponent}(?:/(?P<per>{unit})(?P<per_exponent>[²³]|\^[23])?)?(?![\w²³^°])(?:(?<=[A-Za-z])\.(?=\s+[a-z\d]))?"
         )
 
     def spoken(self, sentence: str) -> str:
