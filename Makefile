@@ -6,7 +6,7 @@ BUF := .tools/buf/node_modules/.bin/buf
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test check bench bench-gpu protos clean
+.PHONY: run run-apart pocket qwen3 models demo test check bench bench-quick bench-gpu protos clean
 
 run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -39,6 +39,9 @@ check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, im
 
 bench: .venv/dev.stamp  ## The figures of docs/benchmarks.md
 	@$(BIN)/python -m bench.run
+
+bench-quick: .venv/dev.stamp  ## The ratios of some of them, as CI prints them
+	@$(BIN)/python -m bench.run --ratios tts whisper
 
 bench-gpu: .venv/dev.stamp  ## Qwen3-TTS at its real sizes on this machine's GPU
 	@$(BIN)/python -m bench.qwen3_gpu

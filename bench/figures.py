@@ -16,6 +16,11 @@ class Figure:
     at_least: float | None = None
 
     @property
+    def is_ratio(self) -> bool:
+        """Whether it compares two things of the same run."""
+        return self.unit in ("", "x")
+
+    @property
     def line(self) -> str:
         """`name  value unit  (target: …)`, with a mark where the target is missed."""
         target, met = "", True

@@ -1,4 +1,7 @@
-"""Prints every figure of docs/benchmarks.md. `make bench`, or `python -m bench.run tts asr` for some."""
+"""Prints every figure of docs/benchmarks.md. `make bench`, or `python -m bench.run tts asr` for some.
+
+`--ratios` prints only what is compared within the run: absolute times say little on a machine that others use, too.
+"""
 
 import asyncio
 import os
@@ -11,6 +14,10 @@ from tempfile import TemporaryDirectory
 from bench import asr, catalog, gateway, live, load, openai, pocket, qwen3, tts, whisper, whisper_words
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
+
+
+RATIOS = "--ratios"
+THREADS = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
 
 
 def start(folder: Path) -> list[Figure]:
@@ -55,10 +62,13 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
 
 def main() -> None:
     print(f"{machine.system()} {machine.machine()}, {os.cpu_count()} cores, Python {machine.python_version()}")
-    for name in sys.argv[1:] or BENCHMARKS:
+    print(f"load {os.getloadavg()[0]:.1f} at the beginning; {THREADS}")
+    names = [name for name in sys.argv[1:] if name != RATIOS] or list(BENCHMARKS)
+    for name in names:
         with TemporaryDirectory() as folder:
             for figure in BENCHMARKS[name](Path(folder)):
-                print(figure.line, flush=True)
+                if figure.is_ratio or RATIOS not in sys.argv:
+                    print(figure.line, flush=True)
 
 
 if __name__ == "__main__":
