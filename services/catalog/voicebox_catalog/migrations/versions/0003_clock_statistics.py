@@ -1,4 +1,4 @@
-"""The time of the last sweep; an index that has all that statistics by profile add up.
+"""The time of the last sweep; indices that have all that statistics by profile and by engine add up.
 
 Running it also rebuilds the search index, whose tokens now include symbols, and letters without strokes.
 """
@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("seen_us", sa.BigInteger(), nullable=False),
         sa.Column("trusted_from_us", sa.BigInteger()),
     )
-    op.drop_index("generations_by_profile", "generations")
-    columns = ["owner", "profile", "key", "duration_us", "size_bytes", "synthesis_time_us", "status"]
-    op.create_index("generations_by_profile", "generations", columns)
+    for group in ("profile", "engine"):
+        op.drop_index(f"generations_by_{group}", "generations")
+        columns = ["owner", group, "key", "duration_us", "size_bytes", "synthesis_time_us", "status"]
+        op.create_index(f"generations_by_{group}", "generations", columns)
