@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.metadata import EntryPoints
 from pathlib import Path
 
@@ -23,13 +24,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what ru
 
 
 def pytest_configure() -> None:
-    """Engines that others installed beside ours are no part of these tests."""
+    """Engines that others installed beside ours are no part of these tests; those that tests install themselves come later."""
     every = plugins.entry_points
+    groups = [group for group in metadata.entry_points().groups if group.startswith("voicebox.")]
+    others = {each.dist.name for group in groups for each in every(group=group) if each.dist and not each.dist.name.startswith("voicebox-")}
 
     def ours(*, group: str) -> EntryPoints:
-        found = every(group=group)
-        is_ours = not group.startswith("voicebox.")  # a group that a test made
-        return EntryPoints(each for each in found if is_ours or each.dist is None or each.dist.name.startswith("voicebox-"))
+        return EntryPoints(each for each in every(group=group) if each.dist is None or each.dist.name not in others)
 
     plugins.entry_points = ours  # type: ignore[assignment]
 
