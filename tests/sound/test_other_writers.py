@@ -192,6 +192,11 @@ async def test_chunks_behind_the_sound_of_a_wav_are_no_sound(after: bytes, odd: 
     assert (await decoder.decode(data, None, LIMITS)).samples.size == len(body)
 
 
+async def test_zeros_behind_a_whole_wav_are_padding(decoder: Decoder, sine: Sine, riff: Riff) -> None:
+    whole = riff((sine(16_000, 1) * 32767).astype("<i2").tobytes())
+    assert (await decoder.decode(whole + bytes(100_000), None, LIMITS)).samples.size == 16_000
+
+
 @pytest.mark.parametrize(("bits", "stored", "dtype"), [(12, 16, "<i2"), (20, 32, "<i4"), (24, 32, "<i4")])
 async def test_samples_of_fewer_bits_than_they_are_stored_in(bits: int, stored: int, dtype: str, decoder: Decoder, sine: Sine) -> None:
     samples = sine(16_000, 1)

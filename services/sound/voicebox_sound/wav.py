@@ -50,7 +50,7 @@ class _Format:
 
 @dataclass(frozen=True)
 class _Extent:
-    """How many bytes of sound the header announces, None when it was written before that was known, and of chunks behind them."""
+    """How many bytes of sound the header announces, None when it was written before that was known, and how many behind them."""
 
     data_bytes: int | None
     later_bytes: int
@@ -170,7 +170,7 @@ def _sound_goes_on(intake: Intake, extent: _Extent) -> bool:
             return False
         size = int.from_bytes(header[4:8], "little")
         if not _is_chunk(header[:4], size, later_bytes):
-            return True
+            return bool(later_bytes) or any(header)  # zeros behind a file whose lengths agree are padding
         later_bytes -= 8 + size + size % 2
         intake.skip(padding + 8 + size + size % 2)
         padding = 0

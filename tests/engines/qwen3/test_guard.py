@@ -121,7 +121,7 @@ def test_nothing_to_say_is_no_piece(text: str) -> None:
 
 
 def test_pictures_and_directions_are_left_out() -> None:
-    assert pieces("Well done! 🎉 \u202eGo on\u202c.") == ["Well done!", "Go on ."]
+    assert pieces("Well done! 🎉 \u202eGo on\u202c.") == ["Well done!", "Go on."]
 
 
 @pytest.mark.parametrize("text", ["7" * 2000, "a" * 10_000, "word " * 900, "你好" * 900, "NASA, " * 300], ids=lambda text: text[:4])
