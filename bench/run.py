@@ -15,7 +15,6 @@ from bench import asr, catalog, gateway, live, load, openai, pocket, qwen3, tts,
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
-
 RATIOS = "--ratios"
 THREADS = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
 
