@@ -20,6 +20,7 @@ from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, M
 from .errors import cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
+from .options import takes
 from .pages import Page, PageRequest
 from .recognition_requests import DocumentOptions, RecognitionOptions, TranscriptFormat
 from .retry import NEVER, STANDARD, RetryPolicy
@@ -64,11 +65,13 @@ class AsyncClient:
         """Ends the connection and every call on it."""
         await self._channel.close(grace=None)
 
+    @takes(requests.SpeechOptions)
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
         """Speaks 1 to 10,000 characters: iterate over the events, or `.read()` or `.save(path)` the audio."""
         request = requests.say(text, **options)
         return AsyncSpeech(self._stream(self._tts.StreamSynthesize, request))
 
+    @takes(requests.SpeechOptions)
     def converse(
         self, pieces: "AsyncIterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]
     ) -> AsyncSpeech:
@@ -76,6 +79,7 @@ class AsyncClient:
         messages = _messages(requests.converse(**options), requests.converse_piece, pieces)
         return AsyncSpeech(self._live(self._tts.ConverseSynthesize, messages))
 
+    @takes(requests.DesignOptions)
     async def design_voice(self, description: str, text: str, **options: Unpack[requests.DesignOptions]) -> list[tts_pb2.DesignedVoice]:
         """Voices that fit a description, each speaking the text, in FLAC: one to choose becomes a profile's sample."""
         request = requests.design(description, text, **options)
@@ -87,17 +91,20 @@ class AsyncClient:
         request = tts_pb2.ListVoicesRequest(language=language, engine=engine)
         return list((await self._ask(self._tts.ListVoices, request)).voices)
 
+    @takes(RecognitionOptions)
     async def transcribe(self, audio: upload.Source, **options: Unpack[RecognitionOptions]) -> asr_pb2.RecognizeResponse:
         """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
         config = recognition_requests.recognition(**options)
         return await self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config))
 
+    @takes(DocumentOptions)
     async def transcribe_as(self, audio: upload.Source, form: TranscriptFormat, **options: Unpack[DocumentOptions]) -> str:
         """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
         first = recognition_requests.document_config(form, **options)
         answer = await self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first))
         return str(answer.body.data, "utf-8")
 
+    @takes(RecognitionOptions)
     async def listen(
         self,
         blocks: "AsyncIterable[bytes | asr_pb2.StreamControl.ValueType]",
@@ -113,6 +120,7 @@ class AsyncClient:
         if not event.HasField("finished"):
             raise cut_short("recognition")
 
+    @takes(profile_requests.ProfileDetails)
     async def create_profile(
         self, display_name: str, profile_id: str = "", **details: Unpack[profile_requests.ProfileDetails]
     ) -> catalog_pb2.Profile:
@@ -128,6 +136,7 @@ class AsyncClient:
         request = catalog_pb2.ListProfilesRequest(page_size=page_size, filter=filter, show_deleted=show_deleted)
         return (item async for page in self._pages(self._catalog.ListProfiles, request) for item in page.profiles)
 
+    @takes(profile_requests.ProfileChanges)
     async def update_profile(self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]) -> catalog_pb2.Profile:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
         return await self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
@@ -187,6 +196,7 @@ class AsyncClient:
         """One sample, `profiles/{profile}/samples/{sample}`."""
         return await self._ask(self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name)))
 
+    @takes(profile_requests.SampleChanges)
     async def update_sample(self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]) -> catalog_pb2.Sample:
         """Changes exactly the fields that are given; fails when `etag` is given and the sample changed since."""
         request = profile_requests.update_sample(name, etag, **changes)
@@ -229,6 +239,7 @@ class AsyncClient:
         """Deletes a generation and its audio."""
         await self._ask(self._catalog.DeleteGeneration, catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)))
 
+    @takes(GenerationChanges)
     async def update_generation(self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]) -> catalog_pb2.Generation:
         """Changes exactly the fields that are given; fails when `etag` is given and the generation changed since."""
         return await self._ask(self._catalog.UpdateGeneration, history_requests.update_generation(name, etag, **changes))
@@ -249,6 +260,7 @@ class AsyncClient:
         request = catalog_pb2.ExportGenerationsRequest(filter=filter, without_audio=without_audio)
         return (part.body.data async for part in self._stream(self._catalog.ExportGenerations, request))
 
+    @takes(requests.SpeechOptions)
     async def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
         """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
         request = history_requests.again(await self.get_generation(name), **options)
@@ -272,6 +284,7 @@ class AsyncClient:
         request = catalog_pb2.DownloadTranscriptionAudioRequest(name=requests.resource("transcriptions", name))
         return (part.body.data async for part in self._stream(self._catalog.DownloadTranscriptionAudio, request))
 
+    @takes(TranscriptionChanges)
     async def update_transcription(self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.Transcription:
         """Changes exactly the fields that are given; fails when `etag` is given and the transcription changed since."""
         return await self._ask(self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes))
