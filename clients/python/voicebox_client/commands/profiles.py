@@ -1,6 +1,5 @@
 """`voicebox profiles`: voices that are kept."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,13 +88,23 @@ def create(session: Session, /, display_name: str, profile_id: str, sample: Path
 
 
 def _add_first_sample(client: Client, profile: catalog_pb2.Profile, sample: Path, transcript: str) -> None:
-    """Adds a recording to a new profile, and takes the profile away when that fails: the command does all or nothing."""
+    """Adds a recording to a new profile. When that fails or is interrupted, the profile is deleted for good: its id is free again."""
     try:
         client.add_sample(profile.name, sample, transcript)
-    except (VoiceboxClientError, OSError):
-        with suppress(VoiceboxClientError):
-            client.delete_profile(profile.name)
+    except BaseException as error:
+        rest = _deleted_again(client, profile)
+        if isinstance(error, VoiceboxClientError):
+            raise click.ClickException(f"{sample}: {error.sentence} {rest}") from error
         raise
+
+
+def _deleted_again(client: Client, profile: catalog_pb2.Profile) -> str:
+    """Deletes a new profile, and says what is left of it."""
+    try:
+        client.delete_profile(profile.name, permanently=True)
+    except VoiceboxClientError as error:
+        return f"{profile.name} remains, without a recording, since it could not be deleted: {error.sentence}"
+    return "No profile was created."
 
 
 @command.command()
