@@ -24,7 +24,7 @@ VERBS = {
     "health": "Tell which services answer.",
 }
 PLUGINS = "voicebox.commands"
-SERVE_HELP = "Serve services in this process (comes with the platform, not with the client)."
+SERVE_HELP = "Serve services (comes with the platform, not with the client)."
 INTERRUPTED = 130
 
 
