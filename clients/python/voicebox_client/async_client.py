@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Literal, Self, TypeVar, Unpack, cast
@@ -14,10 +15,10 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import history_requests, profile_requests, recognition_requests, requests, upload
+from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
 from .aio_calls import AioAnswerStream, AioCalls
 from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, Metadata, ModelHost, channel_options, host_metadata
-from .errors import cut_short
+from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
 from .options import takes
@@ -67,9 +68,12 @@ class AsyncClient:
 
     @takes(requests.SpeechOptions)
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
-        """Speaks 1 to 10,000 characters: iterate over the events, or `.read()` or `.save(path)` the audio."""
-        request = requests.say(text, **options)
-        return AsyncSpeech(self._stream(self._tts.StreamSynthesize, request))
+        """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
+
+        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails, `.save` keeps the
+        parts that are whole, and the error names where the rest begins.
+        """
+        return self._speak(requests.say(text, **options))
 
     @takes(requests.SpeechOptions)
     def converse(
@@ -263,8 +267,7 @@ class AsyncClient:
     @takes(requests.SpeechOptions)
     async def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
         """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
-        request = history_requests.again(await self.get_generation(name), **options)
-        return AsyncSpeech(self._stream(self._tts.StreamSynthesize, request))
+        return self._speak(history_requests.again(await self.get_generation(name), **options))
 
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
@@ -365,6 +368,23 @@ class AsyncClient:
                 return
             request.page_token = page.next_page_token
 
+    def _speak(self, request: tts_pb2.StreamSynthesizeRequest) -> AsyncSpeech:
+        joined = long_text.Joined(long_text.requests(request))
+        return AsyncSpeech(self._spoken(joined), joined)
+
+    async def _spoken(self, joined: long_text.Joined) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
+        while joined.number < len(joined.requests):
+            part = joined.number
+            try:
+                async with aclosing(self._stream(self._tts.StreamSynthesize, joined.request)) as events:
+                    async for event in events:
+                        for one in joined.events(event):
+                            yield one
+            except VoiceboxClientError as error:
+                raise joined.failed(error) from error
+            if joined.number == part:
+                raise joined.failed(cut_short("speech"))
+
     async def _upload(
         self, method: Callable[..., Awaitable[Answer]], audio: upload.Source, messages: Callable[[Iterator[bytes]], Iterator[Message]]
     ) -> Answer:
@@ -372,10 +392,10 @@ class AsyncClient:
         policy = upload.policy_for(audio, self._retry)
         return await self._calls.unary(lambda left: method(messages(upload.pieces(audio)), timeout=left), self._work_seconds, policy)
 
-    def _stream(self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()) -> AsyncIterator[Answer]:
+    def _stream(self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry)
 
-    def _live(self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]) -> AsyncIterator[Answer]:
+    def _live(self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(messages, timeout=left), self._work_seconds, NEVER)
 
 

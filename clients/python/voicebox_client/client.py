@@ -14,10 +14,10 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import history_requests, profile_requests, recognition_requests, requests, upload
+from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
 from .calls import AnswerStream, Calls
 from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, Metadata, ModelHost, channel_options, host_metadata
-from .errors import cut_short
+from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
 from .options import takes
@@ -65,9 +65,12 @@ class Client:
 
     @takes(requests.SpeechOptions)
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> Speech:
-        """Speaks 1 to 10,000 characters: iterate over the events, or `.read()` or `.save(path)` the audio."""
-        request = requests.say(text, **options)
-        return Speech(self._stream(self._tts.StreamSynthesize, request))
+        """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
+
+        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails, `.save` keeps the
+        parts that are whole, and the error names where the rest begins.
+        """
+        return self._speak(requests.say(text, **options))
 
     @takes(requests.SpeechOptions)
     def converse(self, pieces: "Iterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]) -> Speech:
@@ -255,7 +258,7 @@ class Client:
     @takes(requests.SpeechOptions)
     def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> Speech:
         """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
-        return Speech(self._stream(self._tts.StreamSynthesize, history_requests.again(self.get_generation(name), **options)))
+        return self._speak(history_requests.again(self.get_generation(name), **options))
 
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
@@ -352,6 +355,21 @@ class Client:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def _speak(self, request: tts_pb2.StreamSynthesizeRequest) -> Speech:
+        joined = long_text.Joined(long_text.requests(request))
+        return Speech(self._spoken(joined), joined)
+
+    def _spoken(self, joined: long_text.Joined) -> Iterator[tts_pb2.StreamSynthesizeResponse]:
+        while joined.number < len(joined.requests):
+            part = joined.number
+            try:
+                for event in self._stream(self._tts.StreamSynthesize, joined.request):
+                    yield from joined.events(event)
+            except VoiceboxClientError as error:
+                raise joined.failed(error) from error
+            if joined.number == part:
+                raise joined.failed(cut_short("speech"))
 
     def _upload(
         self, method: Callable[..., Answer], audio: upload.Source, messages: Callable[[Iterator[bytes]], Iterator[Message]]
