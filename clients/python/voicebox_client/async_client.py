@@ -96,16 +96,23 @@ class AsyncClient:
         return list((await self._ask(self._tts.ListVoices, request)).voices)
 
     @takes(RecognitionOptions)
-    async def transcribe(self, audio: upload.Source, **options: Unpack[RecognitionOptions]) -> asr_pb2.RecognizeResponse:
-        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
+    async def transcribe(
+        self, audio: upload.Source, *, sent: Callable[[int], None] | None = None, **options: Unpack[RecognitionOptions]
+    ) -> asr_pb2.RecognizeResponse:
+        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read.
+
+        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it recognises them.
+        """
         config = recognition_requests.recognition(**options)
-        return await self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config))
+        return await self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent)
 
     @takes(DocumentOptions)
-    async def transcribe_as(self, audio: upload.Source, form: TranscriptFormat, **options: Unpack[DocumentOptions]) -> str:
+    async def transcribe_as(
+        self, audio: upload.Source, form: TranscriptFormat, *, sent: Callable[[int], None] | None = None, **options: Unpack[DocumentOptions]
+    ) -> str:
         """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
         first = recognition_requests.document_config(form, **options)
-        answer = await self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first))
+        answer = await self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first), sent)
         return str(answer.body.data, "utf-8")
 
     @takes(RecognitionOptions)
@@ -386,11 +393,15 @@ class AsyncClient:
                 raise joined.failed(cut_short("speech"))
 
     async def _upload(
-        self, method: Callable[..., Awaitable[Answer]], audio: upload.Source, messages: Callable[[Iterator[bytes]], Iterator[Message]]
+        self,
+        method: Callable[..., Awaitable[Answer]],
+        audio: upload.Source,
+        messages: Callable[[Iterator[bytes]], Iterator[Message]],
+        sent: Callable[[int], None] | None = None,
     ) -> Answer:
         upload.check(audio)
         policy = upload.policy_for(audio, self._retry)
-        return await self._calls.unary(lambda left: method(messages(upload.pieces(audio)), timeout=left), self._work_seconds, policy)
+        return await self._calls.unary(lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy)
 
     def _stream(self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry)

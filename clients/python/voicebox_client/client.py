@@ -91,16 +91,23 @@ class Client:
         return list(self._ask(self._tts.ListVoices, request).voices)
 
     @takes(RecognitionOptions)
-    def transcribe(self, audio: upload.Source, **options: Unpack[RecognitionOptions]) -> asr_pb2.RecognizeResponse:
-        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
+    def transcribe(
+        self, audio: upload.Source, *, sent: Callable[[int], None] | None = None, **options: Unpack[RecognitionOptions]
+    ) -> asr_pb2.RecognizeResponse:
+        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read.
+
+        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it recognises them.
+        """
         config = recognition_requests.recognition(**options)
-        return self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config))
+        return self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent)
 
     @takes(DocumentOptions)
-    def transcribe_as(self, audio: upload.Source, form: TranscriptFormat, **options: Unpack[DocumentOptions]) -> str:
+    def transcribe_as(
+        self, audio: upload.Source, form: TranscriptFormat, *, sent: Callable[[int], None] | None = None, **options: Unpack[DocumentOptions]
+    ) -> str:
         """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
         first = recognition_requests.document_config(form, **options)
-        answer = self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first))
+        answer = self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first), sent)
         return str(answer.body.data, "utf-8")
 
     @takes(RecognitionOptions)
@@ -372,11 +379,15 @@ class Client:
                 raise joined.failed(cut_short("speech"))
 
     def _upload(
-        self, method: Callable[..., Answer], audio: upload.Source, messages: Callable[[Iterator[bytes]], Iterator[Message]]
+        self,
+        method: Callable[..., Answer],
+        audio: upload.Source,
+        messages: Callable[[Iterator[bytes]], Iterator[Message]],
+        sent: Callable[[int], None] | None = None,
     ) -> Answer:
         upload.check(audio)
         policy = upload.policy_for(audio, self._retry)
-        return self._calls.unary(lambda left: method(messages(upload.pieces(audio)), timeout=left), self._work_seconds, policy)
+        return self._calls.unary(lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy)
 
     def _stream(self, method: Callable[..., AnswerStream[Answer]], request: object, metadata: Metadata = ()) -> Iterator[Answer]:
         return self._calls.stream(lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry)

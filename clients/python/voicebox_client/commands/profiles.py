@@ -12,7 +12,7 @@ from voicebox_client.commands.answers import print_answer, print_deleted
 from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.output import print_list, print_table, shortened
 from voicebox_client.profile_requests import ProfileChanges, ProfileDetails
-from voicebox_client.session import Session, pass_session
+from voicebox_client.session import Session, pass_session, working
 
 
 @click.group("profiles")
@@ -90,7 +90,8 @@ def create(session: Session, /, display_name: str, profile_id: str, sample: Path
 def _add_first_sample(client: Client, profile: catalog_pb2.Profile, sample: Path, transcript: str) -> None:
     """Adds a recording to a new profile. When that fails or is interrupted, the profile is deleted for good: its id is free again."""
     try:
-        client.add_sample(profile.name, sample, transcript)
+        with working(f"Adding {sample}"):
+            client.add_sample(profile.name, sample, transcript)
     except BaseException as error:
         rest = _deleted_again(client, profile)
         if isinstance(error, VoiceboxClientError):
@@ -150,7 +151,9 @@ def undelete(session: Session, profile: str) -> None:
 def duplicate(session: Session, profile: str, profile_id: str, display_name: str) -> None:
     """Copy a profile, with its picture and its samples."""
     with session.client() as client:
-        print_answer(session, client.duplicate_profile(profile, profile_id, display_name))
+        with working(f"Copying {profile}"):
+            copy = client.duplicate_profile(profile, profile_id, display_name)
+        print_answer(session, copy)
 
 
 def _given(options: dict[str, Any]) -> ProfileChanges:
