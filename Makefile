@@ -6,13 +6,13 @@ BUF := .tools/buf/node_modules/.bin/buf
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test check bench bench-quick bench-gpu protos clean
+.PHONY: run run-apart pocket qwen3 models demo test check bench bench-quick bench-gpu protos clean help
 
 run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
 
-run-apart: .venv/run.stamp  ## The same, one process for each service
-	@trap 'trap "" INT TERM; kill -TERM $$(jobs -p) 2>/dev/null; wait' INT TERM; for service in $(SERVICES); do $(BIN)/voicebox serve $$service & done; wait
+run-apart: .venv/run.stamp  ## The same, one process for each service; all end when one fails
+	@exec $(BIN)/voicebox serve --apart $(SERVICES)
 
 pocket qwen3: .venv/run.stamp  ## Installs a neural voice: pocket for a laptop, qwen3 for a GPU; `make models` then fetches its model
 	@./setup.sh engine $@
@@ -20,7 +20,7 @@ pocket qwen3: .venv/run.stamp  ## Installs a neural voice: pocket for a laptop, 
 models: .venv/run.stamp  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others
 	@$(BIN)/python -m voicebox_models.fetch voicebox.tts.engines,voicebox.asr.engines $(MODELS)
 
-demo: .venv/dev.stamp  ## A profile, speech in its voice, and what the recogniser hears
+demo: .venv/run.stamp  ## A profile, speech in its voice, and what the recogniser hears
 	@$(BIN)/python -m demo
 
 test: .venv/dev.stamp .tools/buf.stamp  ## Everything that needs no GPU and no download
@@ -49,17 +49,23 @@ bench-gpu: .venv/dev.stamp  ## Qwen3-TTS at its real sizes on this machine's GPU
 protos: .tools/protoc.stamp  ## Regenerate protos/gen
 	protos/generate.sh .tools/protoc/bin/python $(CURDIR)/protos/gen
 
+help:  ## This list
+	@sed -n 's/^\([a-z][a-z0-9 -]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name said; do printf 'make %-14s %s\n' "$$name" "$$said"; done
+
 clean:  ## Remove what these targets made, and keep var/, which holds your data
 	rm -rf .venv .tools out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/run.stamp: setup.sh constraints.txt $(PACKAGES)
 	@./setup.sh run
 
-.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
+.tools/packages.stamp: setup.sh
+	@./setup.sh packages
+
+.venv/dev.stamp: .tools/packages.stamp .venv/run.stamp requirements-dev.txt
 	@./setup.sh dev
 
 .tools/protoc.stamp: setup.sh
 	@./setup.sh protos
 
-.tools/buf.stamp: setup.sh
+.tools/buf.stamp: setup.sh .tools/packages.stamp
 	@./setup.sh buf

@@ -1,58 +1,120 @@
 #!/bin/sh
-# Makes the environment: system libraries, a virtual environment, our packages. Usage: setup.sh run|dev|protos|buf, or setup.sh engine NAME
+# Makes the environment: system libraries, a virtual environment, our packages.
+# Usage: setup.sh run|dev|protos|buf|packages, or setup.sh engine NAME
 # Every part is done once; a stamp in .venv or .tools says so.
 set -eu
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 venv=.venv
 
-# apt_install PURPOSE PACKAGE...: by apt where we may, else one clear line.
-apt_install() {
-    purpose=$1
-    shift
-    apt="apt-get install -y -qq --no-install-recommends $*"
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "Installing $* ($purpose)" >&2
-        { $apt || { apt-get update -qq && $apt; }; } >/dev/null 2>&1 && return
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        echo "Installing $* ($purpose)" >&2
-        { sudo $apt || { sudo apt-get update -qq && sudo $apt; }; } >/dev/null 2>&1 && return
-    fi
-    echo "Please install what $purpose needs, then run this again: sudo apt-get install $*" >&2
+say() { echo "$*" >&2; }
+
+fail() {
+    say "$*"
     exit 1
 }
 
-has_library() { ldconfig -p 2>/dev/null | grep -q "$1" || /sbin/ldconfig -p | grep -q "$1"; }
+# What is missing of the system: packages that are needed, those that add something, and what each of them adds.
+needed=
+useful=
+useful_for=
 
-make_venv() {
-    [ -x $venv/bin/uv ] && return
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "voicebox needs Python 3.11 or newer; set PYTHON to one." >&2; exit 1; }
-    "$python" -c 'import ensurepip' 2>/dev/null || apt_install "a virtual environment" python3-venv
-    "$python" -m venv $venv
-    $venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+has_library() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q "$1"; }
+
+look_for_run() {
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || fail "voicebox needs Python 3.11 or newer; set PYTHON to one, as in: make run PYTHON=python3.12"
+    [ -x $venv/bin/uv ] || "$python" -c 'import ensurepip' 2>/dev/null || needed="$needed $(basename "$python")-venv"
+    has_library libflite.so.1 || needed="$needed libflite1"
+    has_library libespeak-ng.so.1 || { useful="$useful libespeak-ng1 espeak-ng-data" && useful_for="$useful_for, the 130 languages of the engine espeak"; }
 }
 
-# Wheels that pip finds in a folder, uv finds there too: a CPU build of torch in it saves the dev environment 3 GB.
+look_for_dev() {
+    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { useful="$useful postgresql" && useful_for="$useful_for, the catalog's tests on PostgreSQL"; }
+    command -v npm >/dev/null || needed="$needed npm"
+}
+
+# apt_get PACKAGE...: whether they could be installed; what apt says is shown when it fails.
+apt_get() {
+    as_root=
+    [ "$(id -u)" = 0 ] || { sudo -n true 2>/dev/null && as_root=sudo; } || return 1
+    command -v apt-get >/dev/null || return 1
+    said=$(mktemp)
+    say "Installing$* with apt-get"
+    apt="$as_root apt-get install -y -qq --no-install-recommends $*"
+    if { $apt || { $as_root apt-get update -qq && $apt; }; } >"$said" 2>&1; then rm "$said"; else
+        tail -n 5 "$said" >&2
+        rm "$said"
+        return 1
+    fi
+}
+
+# Installs what is missing where we may; else one message names all of it, and only what is needed stops us.
+system_packages() {
+    if [ -n "$needed" ] && ! apt_get "$needed$useful"; then
+        say "Please install what is missing, then run this again:"
+        say "    sudo apt-get install$needed$useful"
+        [ -z "$useful" ] || say "You may leave out$useful; what they are for:${useful_for#,}."
+        exit 1
+    fi
+    if [ -z "$needed" ] && [ -n "$useful" ] && ! apt_get "$useful"; then
+        say "Left out:${useful_for#,}. To have that: sudo apt-get install$useful"
+    fi
+}
+
+# Behind a proxy that ends TLS, this machine's own certificates are the right ones. Wheels that pip finds in a folder, uv finds there
+# too: a CPU build of torch in it saves the dev environment 3 GB.
+[ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}"
-install() { $venv/bin/uv pip install --quiet --python $venv/bin/python --constraint constraints.txt "$@"; }
+
+uv_install() { $venv/bin/uv pip install --quiet --python $venv/bin/python --constraint constraints.txt "$@"; }
+
+install() {
+    uv_install "$@" || fail "The Python packages could not be installed; uv says why above. Behind a proxy with certificates of its own, set SSL_CERT_FILE to them."
+}
+
+make_venv() {
+    [ ! -x $venv/bin/uv ] || return 0
+    "$python" -m venv $venv
+    $venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv ||
+        fail "uv could not be installed; pip says why above. Behind a proxy with certificates of its own, set PIP_CERT to them."
+}
+
+# pocketsphinx has wheels for some versions of Python alone; without one it is built where there is a compiler, else left out.
+install_pocketsphinx() {
+    ! uv_install --only-binary pocketsphinx pocketsphinx 2>/dev/null || return 0
+    ! command -v cc >/dev/null || ! uv_install pocketsphinx 2>/dev/null || return 0
+    say "Left out: the recogniser pocketsphinx, which has no wheel for this Python and needs a C compiler. \`make models\` fetches a Whisper model."
+}
 
 case $1 in
 run)
-    has_library libflite.so.1 || apt_install "the speech engine flite" libflite1
-    has_library libespeak-ng.so.1 || apt_install "the speech engine espeak-ng" libespeak-ng1 espeak-ng-data
+    look_for_run
+    system_packages
+    say "Installing Python packages into $venv: about 250 MB are fetched, 0.9 GB on disk, a minute or two."
     make_venv
     install -e protos -e services/kit -e services/sound -e 'services/models[hub]' -e services/blobs -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
+    install_pocketsphinx
     install --no-deps Resemblyzer  # the weights that tell speakers apart; the rest of it, and torch, are not needed
     touch $venv/run.stamp
     ;;
+packages)
+    look_for_run
+    look_for_dev
+    system_packages
+    mkdir -p .tools
+    touch .tools/packages.stamp
+    ;;
 dev)
-    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || (apt_install "testing the catalog on PostgreSQL" postgresql) || true
+    say "Installing what the tests need into $venv: torch and others, about 1 to 4 GB on disk, some minutes."
     install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket]'
     install --no-deps qwen-tts  # the judge of our own Qwen3-TTS; it asks for torchaudio, sox and gradio, which are not needed
     touch $venv/dev.stamp
     ;;
 engine)
+    look_for_run
+    system_packages
     make_venv
+    say "Installing the engine $2 into $venv: torch and what else it needs, 1 to 5 GB on disk, some minutes."
     install -e "services/tts[$2]"
     ;;
 protos)
@@ -63,9 +125,10 @@ protos)
     touch .tools/protoc.stamp
     ;;
 buf)
-    command -v npm >/dev/null || apt_install "the proto checker" npm
     mkdir -p .tools/buf
-    npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .tools/buf @bufbuild/buf@1.75.0 >/dev/null
+    said=$(npm install --silent --no-save --no-package-lock --no-audit --no-fund --loglevel error --prefix .tools/buf @bufbuild/buf@1.75.0 2>&1) ||
+        fail "The proto checker buf could not be installed: $said"
     touch .tools/buf.stamp
     ;;
+*) fail "setup.sh makes one of run, dev, protos, buf and packages, or: setup.sh engine NAME" ;;
 esac

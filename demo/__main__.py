@@ -1,13 +1,11 @@
 """A profile from a real voice, speech in its likeness, and what the recogniser hears of both. Run by `make demo`."""
 
-import string
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import jiwer
-from voicebox.catalog.v1 import catalog_pb2
 from voicebox_client import Client, VoiceboxClientError
+from voicebox_client.word_errors import word_error_rate
 
 from bench.launch import PlatformFailed, platform
 
@@ -17,17 +15,11 @@ SAMPLE = Path(__file__).parent / "ann.wav"  # from LJ Speech, public domain: see
 TRANSCRIPT = "Printing, then, for our purpose, may be considered as the art of making books by means of movable types."
 
 
-def word_error_rate(said: str, heard: str) -> float:
-    """Wrong, missing and added words for each word that was said; case and punctuation do not count."""
-    plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(said.lower().translate(plain), heard.lower().translate(plain))
-
-
 def main() -> None:
     OUT.mkdir(exist_ok=True)
     with TemporaryDirectory() as data, platform(Path(data)) as running, Client(running.gateway) as client:
         print(f"The platform serves at {running.gateway}; it took {running.start_seconds:.1f} s.")
-        profile = client.create_profile("Demo", "demo", consent=catalog_pb2.Consent(statement="A recording in the public domain."))
+        profile = client.create_profile("Demo", "demo", consent_statement="A recording in the public domain.")
         client.add_sample(profile.name, SAMPLE, TRANSCRIPT)
         print(f"Created {profile.name} from {SAMPLE.name}.")
         speak(client, profile.name)

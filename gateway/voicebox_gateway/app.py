@@ -12,7 +12,7 @@ from voicebox_kit.server import Endpoint, Serving
 
 from . import config, process, reflection
 from .admin import Admin
-from .settings import read
+from .settings import DEFAULT_ADDRESS, read
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,13 @@ def _short_folder() -> str:
 
 
 def hints(address: str, *, is_tls: bool) -> tuple[str, ...]:
-    """Three commands to try: what serves, speech to a file, and the file back to text."""
+    """What to try: the page with every call, speech to the speakers, speech to a file, and the file back to text."""
     url = f"{'https' if is_tls else 'http'}://{address}"
+    server = "" if address == DEFAULT_ADDRESS else f"--server {address} "
+    say = () if is_tls else (f".venv/bin/voicebox {server}say --play 'Hello from voicebox.'",)
     return (
-        f"curl {url}/healthz",
+        f"{url}/docs",
+        *say,
         f"curl -G {url}/v1/speech:play --data-urlencode 'text=Hello from voicebox.' -o hello.wav",
         f"curl {url}/v1/speech:recognizeUpload --data-binary @hello.wav",
     )

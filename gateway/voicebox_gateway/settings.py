@@ -10,6 +10,9 @@ from voicebox_kit.errors import StartError
 
 MIB = 1024 * 1024
 
+DEFAULT_ADDRESS = "127.0.0.1:8080"
+"""Where the clients look for a gateway, too."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -39,7 +42,7 @@ def read(env: Mapping[str, str]) -> Settings:
     """The settings that `env` asks for. Raises StartError naming the variable that does not fit."""
     return Settings(
         tls=_tls(env),
-        address=_listen_address(env, "GATEWAY_ADDRESS", "127.0.0.1:8080"),
+        address=_listen_address(env, "GATEWAY_ADDRESS", DEFAULT_ADDRESS),
         admin_address=_admin_address(env),
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from voicebox_kit.errors import InvalidField, StartError, Unavailable
+from voicebox_kit.errors import InvalidField, Precondition, StartError, Unavailable
 from voicebox_tts.engine import Reference, Style, Voice
 from voicebox_tts.engines import espeak_pool
 from voicebox_tts.engines.espeak import EspeakEngine, EspeakSession
@@ -194,3 +194,12 @@ def test_overlapping_events_are_one_word_and_audio_waits_for_its_end() -> None:
 def test_language_tags_have_their_usual_case() -> None:
     tags = ["en-us", "zh-hant-tw", "en-GB-X-RP", "es-419", "chr-US-Qaaa-x-west"]
     assert list(map(canonical, tags)) == ["en-US", "zh-Hant-TW", "en-GB-x-rp", "es-419", "chr-US-Qaaa-x-west"]
+
+
+def test_without_the_library_it_is_not_here_and_says_what_it_needs(monkeypatch):
+    monkeypatch.setattr("voicebox_tts.engines.espeak.find_library", lambda name: None)
+    engine = EspeakEngine()
+    assert not engine.present
+    assert "libespeak-ng1" in engine.absence
+    with pytest.raises(Precondition, match="libespeak-ng1"):
+        engine.download(lambda *_steps: None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Protocol, TypeVar
 
 import grpc
@@ -46,7 +46,7 @@ class AioCalls:
 
     async def stream(
         self, start: Callable[[float], AioAnswerStream[Answer]], timeout_seconds: float, policy: RetryPolicy
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer]:
         """The answers as they come; tried again only until the first of them. Closing the iterator cancels the call."""
         attempts = Attempts(policy, timeout_seconds, self._clock)
         while True:

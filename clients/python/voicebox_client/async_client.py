@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Literal, Self, TypeVar, Unpack, cast
@@ -14,12 +15,13 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import history_requests, profile_requests, recognition_requests, requests, upload
+from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
 from .aio_calls import AioAnswerStream, AioCalls
 from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, Metadata, ModelHost, channel_options, host_metadata
-from .errors import cut_short
+from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
+from .options import takes
 from .pages import Page, PageRequest
 from .recognition_requests import DocumentOptions, RecognitionOptions, TranscriptFormat
 from .retry import NEVER, STANDARD, RetryPolicy
@@ -64,11 +66,16 @@ class AsyncClient:
         """Ends the connection and every call on it."""
         await self._channel.close(grace=None)
 
+    @takes(requests.SpeechOptions)
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
-        """Speaks 1 to 10,000 characters: iterate over the events, or `.read()` or `.save(path)` the audio."""
-        request = requests.say(text, **options)
-        return AsyncSpeech(self._stream(self._tts.StreamSynthesize, request))
+        """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
 
+        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails, `.save` keeps the
+        parts that are whole, and the error names where the rest begins.
+        """
+        return self._speak(requests.say(text, **options))
+
+    @takes(requests.SpeechOptions)
     def converse(
         self, pieces: "AsyncIterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]
     ) -> AsyncSpeech:
@@ -76,6 +83,7 @@ class AsyncClient:
         messages = _messages(requests.converse(**options), requests.converse_piece, pieces)
         return AsyncSpeech(self._live(self._tts.ConverseSynthesize, messages))
 
+    @takes(requests.DesignOptions)
     async def design_voice(self, description: str, text: str, **options: Unpack[requests.DesignOptions]) -> list[tts_pb2.DesignedVoice]:
         """Voices that fit a description, each speaking the text, in FLAC: one to choose becomes a profile's sample."""
         request = requests.design(description, text, **options)
@@ -87,17 +95,27 @@ class AsyncClient:
         request = tts_pb2.ListVoicesRequest(language=language, engine=engine)
         return list((await self._ask(self._tts.ListVoices, request)).voices)
 
-    async def transcribe(self, audio: upload.Source, **options: Unpack[RecognitionOptions]) -> asr_pb2.RecognizeResponse:
-        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
-        config = recognition_requests.recognition(**options)
-        return await self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config))
+    @takes(RecognitionOptions)
+    async def transcribe(
+        self, audio: upload.Source, *, sent: Callable[[int], None] | None = None, **options: Unpack[RecognitionOptions]
+    ) -> asr_pb2.RecognizeResponse:
+        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read.
 
-    async def transcribe_as(self, audio: upload.Source, form: TranscriptFormat, **options: Unpack[DocumentOptions]) -> str:
+        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it recognises them.
+        """
+        config = recognition_requests.recognition(**options)
+        return await self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent)
+
+    @takes(DocumentOptions)
+    async def transcribe_as(
+        self, audio: upload.Source, form: TranscriptFormat, *, sent: Callable[[int], None] | None = None, **options: Unpack[DocumentOptions]
+    ) -> str:
         """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
         first = recognition_requests.document_config(form, **options)
-        answer = await self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first))
+        answer = await self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first), sent)
         return str(answer.body.data, "utf-8")
 
+    @takes(RecognitionOptions)
     async def listen(
         self,
         blocks: "AsyncIterable[bytes | asr_pb2.StreamControl.ValueType]",
@@ -113,6 +131,7 @@ class AsyncClient:
         if not event.HasField("finished"):
             raise cut_short("recognition")
 
+    @takes(profile_requests.ProfileDetails)
     async def create_profile(
         self, display_name: str, profile_id: str = "", **details: Unpack[profile_requests.ProfileDetails]
     ) -> catalog_pb2.Profile:
@@ -128,6 +147,7 @@ class AsyncClient:
         request = catalog_pb2.ListProfilesRequest(page_size=page_size, filter=filter, show_deleted=show_deleted)
         return (item async for page in self._pages(self._catalog.ListProfiles, request) for item in page.profiles)
 
+    @takes(profile_requests.ProfileChanges)
     async def update_profile(self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]) -> catalog_pb2.Profile:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
         return await self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
@@ -187,6 +207,7 @@ class AsyncClient:
         """One sample, `profiles/{profile}/samples/{sample}`."""
         return await self._ask(self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name)))
 
+    @takes(profile_requests.SampleChanges)
     async def update_sample(self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]) -> catalog_pb2.Sample:
         """Changes exactly the fields that are given; fails when `etag` is given and the sample changed since."""
         request = profile_requests.update_sample(name, etag, **changes)
@@ -229,6 +250,7 @@ class AsyncClient:
         """Deletes a generation and its audio."""
         await self._ask(self._catalog.DeleteGeneration, catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)))
 
+    @takes(GenerationChanges)
     async def update_generation(self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]) -> catalog_pb2.Generation:
         """Changes exactly the fields that are given; fails when `etag` is given and the generation changed since."""
         return await self._ask(self._catalog.UpdateGeneration, history_requests.update_generation(name, etag, **changes))
@@ -249,10 +271,10 @@ class AsyncClient:
         request = catalog_pb2.ExportGenerationsRequest(filter=filter, without_audio=without_audio)
         return (part.body.data async for part in self._stream(self._catalog.ExportGenerations, request))
 
+    @takes(requests.SpeechOptions)
     async def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
         """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
-        request = history_requests.again(await self.get_generation(name), **options)
-        return AsyncSpeech(self._stream(self._tts.StreamSynthesize, request))
+        return self._speak(history_requests.again(await self.get_generation(name), **options))
 
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
@@ -272,6 +294,7 @@ class AsyncClient:
         request = catalog_pb2.DownloadTranscriptionAudioRequest(name=requests.resource("transcriptions", name))
         return (part.body.data async for part in self._stream(self._catalog.DownloadTranscriptionAudio, request))
 
+    @takes(TranscriptionChanges)
     async def update_transcription(self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.Transcription:
         """Changes exactly the fields that are given; fails when `etag` is given and the transcription changed since."""
         return await self._ask(self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes))
@@ -352,17 +375,38 @@ class AsyncClient:
                 return
             request.page_token = page.next_page_token
 
+    def _speak(self, request: tts_pb2.StreamSynthesizeRequest) -> AsyncSpeech:
+        joined = long_text.Joined(long_text.requests(request))
+        return AsyncSpeech(self._spoken(joined), joined)
+
+    async def _spoken(self, joined: long_text.Joined) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
+        while joined.number < len(joined.requests):
+            part = joined.number
+            try:
+                async with aclosing(self._stream(self._tts.StreamSynthesize, joined.request)) as events:
+                    async for event in events:
+                        for one in joined.events(event):
+                            yield one
+            except VoiceboxClientError as error:
+                raise joined.failed(error) from error
+            if joined.number == part:
+                raise joined.failed(cut_short("speech"))
+
     async def _upload(
-        self, method: Callable[..., Awaitable[Answer]], audio: upload.Source, messages: Callable[[Iterator[bytes]], Iterator[Message]]
+        self,
+        method: Callable[..., Awaitable[Answer]],
+        audio: upload.Source,
+        messages: Callable[[Iterator[bytes]], Iterator[Message]],
+        sent: Callable[[int], None] | None = None,
     ) -> Answer:
         upload.check(audio)
         policy = upload.policy_for(audio, self._retry)
-        return await self._calls.unary(lambda left: method(messages(upload.pieces(audio)), timeout=left), self._work_seconds, policy)
+        return await self._calls.unary(lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy)
 
-    def _stream(self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()) -> AsyncIterator[Answer]:
+    def _stream(self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry)
 
-    def _live(self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]) -> AsyncIterator[Answer]:
+    def _live(self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(messages, timeout=left), self._work_seconds, NEVER)
 
 

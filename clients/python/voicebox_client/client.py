@@ -14,12 +14,13 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import history_requests, profile_requests, recognition_requests, requests, upload
+from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
 from .calls import AnswerStream, Calls
 from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, Metadata, ModelHost, channel_options, host_metadata
-from .errors import cut_short
+from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
+from .options import takes
 from .pages import Page, PageRequest
 from .recognition_requests import DocumentOptions, RecognitionOptions, TranscriptFormat
 from .retry import NEVER, STANDARD, RetryPolicy
@@ -62,16 +63,22 @@ class Client:
         """Ends the connection and every call on it."""
         self._channel.close()
 
+    @takes(requests.SpeechOptions)
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> Speech:
-        """Speaks 1 to 10,000 characters: iterate over the events, or `.read()` or `.save(path)` the audio."""
-        request = requests.say(text, **options)
-        return Speech(self._stream(self._tts.StreamSynthesize, request))
+        """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
 
+        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails, `.save` keeps the
+        parts that are whole, and the error names where the rest begins.
+        """
+        return self._speak(requests.say(text, **options))
+
+    @takes(requests.SpeechOptions)
     def converse(self, pieces: "Iterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]) -> Speech:
         """Speaks text while it is still being written. `pieces` is read in a thread of gRPC's, and the call is never tried again."""
         messages = chain([requests.converse(**options)], map(requests.converse_piece, pieces))
         return Speech(self._live(self._tts.ConverseSynthesize, messages))
 
+    @takes(requests.DesignOptions)
     def design_voice(self, description: str, text: str, **options: Unpack[requests.DesignOptions]) -> list[tts_pb2.DesignedVoice]:
         """Voices that fit a description, each speaking the text, in FLAC: one to choose becomes a profile's sample."""
         request = requests.design(description, text, **options)
@@ -83,17 +90,27 @@ class Client:
         request = tts_pb2.ListVoicesRequest(language=language, engine=engine)
         return list(self._ask(self._tts.ListVoices, request).voices)
 
-    def transcribe(self, audio: upload.Source, **options: Unpack[RecognitionOptions]) -> asr_pb2.RecognizeResponse:
-        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
-        config = recognition_requests.recognition(**options)
-        return self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config))
+    @takes(RecognitionOptions)
+    def transcribe(
+        self, audio: upload.Source, *, sent: Callable[[int], None] | None = None, **options: Unpack[RecognitionOptions]
+    ) -> asr_pb2.RecognizeResponse:
+        """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read.
 
-    def transcribe_as(self, audio: upload.Source, form: TranscriptFormat, **options: Unpack[DocumentOptions]) -> str:
+        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it recognises them.
+        """
+        config = recognition_requests.recognition(**options)
+        return self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent)
+
+    @takes(DocumentOptions)
+    def transcribe_as(
+        self, audio: upload.Source, form: TranscriptFormat, *, sent: Callable[[int], None] | None = None, **options: Unpack[DocumentOptions]
+    ) -> str:
         """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
         first = recognition_requests.document_config(form, **options)
-        answer = self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first))
+        answer = self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first), sent)
         return str(answer.body.data, "utf-8")
 
+    @takes(RecognitionOptions)
     def listen(
         self,
         blocks: "Iterable[bytes | asr_pb2.StreamControl.ValueType]",
@@ -109,6 +126,7 @@ class Client:
         if not event.HasField("finished"):
             raise cut_short("recognition")
 
+    @takes(profile_requests.ProfileDetails)
     def create_profile(
         self, display_name: str, profile_id: str = "", **details: Unpack[profile_requests.ProfileDetails]
     ) -> catalog_pb2.Profile:
@@ -124,6 +142,7 @@ class Client:
         request = catalog_pb2.ListProfilesRequest(page_size=page_size, filter=filter, show_deleted=show_deleted)
         return (item for page in self._pages(self._catalog.ListProfiles, request) for item in page.profiles)
 
+    @takes(profile_requests.ProfileChanges)
     def update_profile(self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]) -> catalog_pb2.Profile:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
         return self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
@@ -183,6 +202,7 @@ class Client:
         """One sample, `profiles/{profile}/samples/{sample}`."""
         return self._ask(self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name)))
 
+    @takes(profile_requests.SampleChanges)
     def update_sample(self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]) -> catalog_pb2.Sample:
         """Changes exactly the fields that are given; fails when `etag` is given and the sample changed since."""
         request = profile_requests.update_sample(name, etag, **changes)
@@ -223,6 +243,7 @@ class Client:
         """Deletes a generation and its audio."""
         self._ask(self._catalog.DeleteGeneration, catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)))
 
+    @takes(GenerationChanges)
     def update_generation(self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]) -> catalog_pb2.Generation:
         """Changes exactly the fields that are given; fails when `etag` is given and the generation changed since."""
         return self._ask(self._catalog.UpdateGeneration, history_requests.update_generation(name, etag, **changes))
@@ -241,9 +262,10 @@ class Client:
         request = catalog_pb2.ExportGenerationsRequest(filter=filter, without_audio=without_audio)
         return (part.body.data for part in self._stream(self._catalog.ExportGenerations, request))
 
+    @takes(requests.SpeechOptions)
     def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> Speech:
         """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
-        return Speech(self._stream(self._tts.StreamSynthesize, history_requests.again(self.get_generation(name), **options)))
+        return self._speak(history_requests.again(self.get_generation(name), **options))
 
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
@@ -263,6 +285,7 @@ class Client:
         request = catalog_pb2.DownloadTranscriptionAudioRequest(name=requests.resource("transcriptions", name))
         return (part.body.data for part in self._stream(self._catalog.DownloadTranscriptionAudio, request))
 
+    @takes(TranscriptionChanges)
     def update_transcription(self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.Transcription:
         """Changes exactly the fields that are given; fails when `etag` is given and the transcription changed since."""
         return self._ask(self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes))
@@ -340,12 +363,31 @@ class Client:
                 return
             request.page_token = page.next_page_token
 
+    def _speak(self, request: tts_pb2.StreamSynthesizeRequest) -> Speech:
+        joined = long_text.Joined(long_text.requests(request))
+        return Speech(self._spoken(joined), joined)
+
+    def _spoken(self, joined: long_text.Joined) -> Iterator[tts_pb2.StreamSynthesizeResponse]:
+        while joined.number < len(joined.requests):
+            part = joined.number
+            try:
+                for event in self._stream(self._tts.StreamSynthesize, joined.request):
+                    yield from joined.events(event)
+            except VoiceboxClientError as error:
+                raise joined.failed(error) from error
+            if joined.number == part:
+                raise joined.failed(cut_short("speech"))
+
     def _upload(
-        self, method: Callable[..., Answer], audio: upload.Source, messages: Callable[[Iterator[bytes]], Iterator[Message]]
+        self,
+        method: Callable[..., Answer],
+        audio: upload.Source,
+        messages: Callable[[Iterator[bytes]], Iterator[Message]],
+        sent: Callable[[int], None] | None = None,
     ) -> Answer:
         upload.check(audio)
         policy = upload.policy_for(audio, self._retry)
-        return self._calls.unary(lambda left: method(messages(upload.pieces(audio)), timeout=left), self._work_seconds, policy)
+        return self._calls.unary(lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy)
 
     def _stream(self, method: Callable[..., AnswerStream[Answer]], request: object, metadata: Metadata = ()) -> Iterator[Answer]:
         return self._calls.stream(lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry)

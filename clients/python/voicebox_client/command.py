@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
+from . import suggestions
 from .connection import DEFAULT_TARGET
 from .errors import VoiceboxClientError
 from .session import Session, progress
@@ -24,8 +25,10 @@ VERBS = {
     "health": "Tell which services answer.",
 }
 PLUGINS = "voicebox.commands"
-SERVE_HELP = "Serve services in this process (comes with the platform, not with the client)."
+CATALOG_HELP = "Back up, verify, move and migrate what the catalog keeps (comes with the platform)."
+SERVE_HELP = "Serve services (comes with the platform, not with the client)."
 INTERRUPTED = 130
+ANYWHERE = ("--json", "--wide")
 
 
 class Verbs(click.Group):
@@ -50,10 +53,17 @@ class Verbs(click.Group):
             formatter.write_dl([*VERBS.items(), *sorted(({"serve": SERVE_HELP} | plugins).items())])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """`--json` may also stand after the verb."""
+        """`--json` and `--wide` may also stand after the verb."""
         options = args[: args.index("--")] if "--" in args else args
         rest = args[len(options) :]
-        return super().parse_args(ctx, ["--json"] * ("--json" in options) + [word for word in options if word != "--json"] + rest)
+        first = [word for word in ANYWHERE if word in options]
+        return super().parse_args(ctx, first + [word for word in options if word not in ANYWHERE] + rest)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest verb when there is none of that name."""
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"No such command {args[0]!r}.{suggestions.nearest(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a verb. What fails ends as one sentence and code 1, Ctrl-C as code 130; click itself is quiet about a broken pipe."""
@@ -74,7 +84,8 @@ def _command(found: object) -> click.Command:
 
 
 def _plugin_help(plugin: EntryPoint) -> str:
-    return SERVE_HELP if plugin.name == "serve" else f"From {plugin.dist.name if plugin.dist else plugin.value}."
+    known = {"serve": SERVE_HELP, "catalog": CATALOG_HELP}
+    return known.get(plugin.name) or f"From {plugin.dist.name if plugin.dist else plugin.value}."
 
 
 def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: Session) -> NoReturn:
@@ -85,7 +96,8 @@ def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: Session)
             raise click.ClickException(f"No voicebox answers at {session.server}; start one with `make run`.") from error
         case VoiceboxClientError():
             named = error.field and error.field not in error.sentence
-            raise click.ClickException(f"{error.field}: {error.sentence}" if named else error.sentence) from error
+            sentence = f"{error.field}: {error.sentence}" if named else error.sentence
+            raise click.ClickException(sentence + suggestions.meant(session, error)) from error
         case OSError():
             raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
         case _:
@@ -111,8 +123,9 @@ def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with the contract's names.")
 @click.option("--timeout", "timeout_seconds", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up after so long.")
+@click.option("--wide", is_flag=True, help="Leave tables whole, however wide the terminal is.")
 @click.version_option(package_name="voicebox-client", prog_name="voicebox")
 @click.pass_context
-def main(ctx: click.Context, server: str, as_json: bool, timeout_seconds: float | None) -> None:
+def main(ctx: click.Context, server: str, as_json: bool, timeout_seconds: float | None, wide: bool) -> None:
     """Speech on one address: speak, transcribe, keep voices and history."""
-    ctx.obj = Session(server, as_json, timeout_seconds)
+    ctx.obj = Session(server, as_json, timeout_seconds, wide=wide)

@@ -1,7 +1,7 @@
 """What is asked of the history, as protos: pure functions that the sync and the async client share."""
 
 from collections.abc import Mapping
-from typing import Literal, TypedDict, Unpack
+from typing import Annotated, Literal, TypedDict, Unpack
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from voicebox.catalog.v1 import catalog_pb2
@@ -22,14 +22,14 @@ GROUPS: Mapping[str, "catalog_pb2.StatisticsGroup.ValueType"] = {
 class TranscriptionChanges(TypedDict, total=False):
     """What can change in a transcription."""
 
-    favorite: bool
-    labels: Mapping[str, str]  # all of them
+    favorite: Annotated[bool, "True: rules of retention keep it"]
+    labels: Annotated[Mapping[str, str], "all labels, in place of those it has"]
 
 
 class GenerationChanges(TranscriptionChanges, total=False):
     """What can change in a generation."""
 
-    word_error_rate: float  # between its text and what a recogniser heard
+    word_error_rate: Annotated[float, "between its text and what a recogniser heard"]
 
 
 def update_generation(name: str, etag: str, **changes: Unpack[GenerationChanges]) -> catalog_pb2.UpdateGenerationRequest:

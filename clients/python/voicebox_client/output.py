@@ -1,6 +1,8 @@
 """How answers are printed: for people, or as JSON."""
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
@@ -10,6 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from .table import fitting, lines
 
 
 def as_json(message: Message) -> dict[str, Any]:
@@ -28,14 +32,23 @@ def print_list(name: str, messages: Iterable[Message]) -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns aligned, two spaces between them, nothing after the last; a line that says so when there are no rows."""
-    table = [header, *rows]
-    if len(table) == 1:
+    """Columns aligned, two spaces between them, nothing after the last; a line that says so when there are no rows.
+
+    On a terminal it fits, unless `--wide` was given; elsewhere everything is whole.
+    """
+    table = list(rows)
+    if not table:
         click.echo("None.")
         return
-    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-    for row in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in lines(header, table, _columns()):
+        click.echo(line)
+
+
+def _columns() -> int | None:
+    """The terminal's width; None where nothing is to be cut."""
+    context = click.get_current_context(silent=True)
+    is_wide = context is not None and getattr(context.find_root().obj, "wide", False)
+    return None if is_wide or not sys.stdout.isatty() else shutil.get_terminal_size().columns
 
 
 def print_fields(message: Message) -> None:
@@ -57,6 +70,5 @@ def local_time(timestamp: Timestamp) -> str:
 
 
 def shortened(text: str, characters: int) -> str:
-    """The beginning of a text, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= characters else f"{line[: characters - 1]}…"
+    """The beginning of a text, on one line of so many narrow characters."""
+    return fitting(" ".join(text.split()), characters)

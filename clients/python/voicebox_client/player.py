@@ -2,9 +2,11 @@
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -39,8 +41,15 @@ def find_file_player() -> list[str]:
 def play_file(path: Path) -> None:
     """Plays a file to its end. Raises click.ClickException when no player is installed, or it fails."""
     words = find_file_player()
-    if code := subprocess.run([*words, str(path)], check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
-        raise click.ClickException(f"The player {words[0]} failed with code {code}.")
+    done = subprocess.run([*words, str(path)], check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if done.returncode:
+        raise _failure(words[0], f"failed with code {done.returncode}", done.stderr)
+
+
+def _failure(name: str, how: str, said: bytes) -> click.ClickException:
+    """The error of a player, with the last line of what it said itself."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    return click.ClickException(f"The player {name} {how}{f': {lines[-1].strip()}' if lines else '.'}")
 
 
 def find_player() -> str:
@@ -58,7 +67,7 @@ def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]
     Raises click.ClickException when the player fails.
     """
     words = PLAYERS[name].format(rate=sample_rate_hz).split()
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0) as process:
+    with tempfile.TemporaryFile() as said, subprocess.Popen(words, stdin=subprocess.PIPE, stderr=said, bufsize=0) as process:
         assert process.stdin is not None
         speakers = process.stdin
 
@@ -66,15 +75,21 @@ def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]
             try:
                 speakers.write(samples)
             except BrokenPipeError as error:
-                raise click.ClickException(f"The player {name} ended too early, with code {process.wait()}.") from error
+                raise _failure(name, f"ended too early, with code {process.wait()}", _from_start(said)) from error
 
         try:
             yield play
         except BaseException:
             process.kill()
             raise
-    if process.returncode != 0:
-        raise click.ClickException(f"The player {name} failed with code {process.returncode}.")
+        speakers.close()
+        if code := process.wait():
+            raise _failure(name, f"failed with code {code}", _from_start(said))
+
+
+def _from_start(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 class SamplesOf:

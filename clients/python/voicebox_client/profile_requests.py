@@ -1,7 +1,7 @@
 """What is asked of profiles and samples, as protos."""
 
 from collections.abc import Iterator, Mapping
-from typing import TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack
 
 from google.api import httpbody_pb2
 from google.protobuf import duration_pb2, field_mask_pb2
@@ -9,43 +9,60 @@ from voicebox.catalog.v1 import catalog_pb2
 
 from .requests import request_id, resource
 
+CONSENT = ("statement", "speaker", "scope")
+
 
 class ProfileDetails(TypedDict, total=False):
     """What a profile may tell besides its name."""
 
-    language: str  # BCP 47, default en-US
-    description: str
-    labels: Mapping[str, str]
-    consent: catalog_pb2.Consent  # that the speaker agreed
-    default_voice_settings: catalog_pb2.VoiceSettings  # how it speaks when nobody says
+    language: Annotated[str, "BCP 47, default en-US"]
+    description: Annotated[str, "free text"]
+    labels: Annotated[Mapping[str, str], "keys and values of your own"]
+    consent_statement: Annotated[str, "what the speaker agreed to, in words"]
+    consent_speaker: Annotated[str, "who agreed"]
+    consent_scope: Annotated[str, "what for; default anything"]
+    consent: Annotated[catalog_pb2.Consent, "the same as one message, with its time; not together with `consent_...`"]
+    default_voice_settings: Annotated[catalog_pb2.VoiceSettings, "speed, pitch and seed where a request gives none"]
 
 
 class ProfileChanges(ProfileDetails, total=False):
     """The fields of a profile that can change."""
 
-    display_name: str
+    display_name: Annotated[str, "its name for people"]
 
 
 class SampleChanges(TypedDict, total=False):
     """The fields of a sample that can change."""
 
-    transcript: str
-    trim_start_seconds: float  # where the used part begins
-    trim_end_seconds: float | None  # where it ends; None is the end of the recording
-    excluded: bool  # True: not part of the profile's reference
-    transcript_word_error_rate: float | None  # of the transcript, by what a recogniser heard; None: not known
+    transcript: Annotated[str, "what is said in it"]
+    trim_start_seconds: Annotated[float, "where the used part begins"]
+    trim_end_seconds: Annotated[float | None, "where it ends; None is the end of the recording"]
+    excluded: Annotated[bool, "True: not part of the profile's reference"]
+    transcript_word_error_rate: Annotated[float | None, "of the transcript, by what a recogniser heard; None: not known"]
 
 
 def create_profile(display_name: str, profile_id: str, **details: Unpack[ProfileDetails]) -> catalog_pb2.CreateProfileRequest:
     """With a fresh request id."""
-    profile = catalog_pb2.Profile(display_name=display_name, **details)
+    profile = catalog_pb2.Profile(display_name=display_name, **_fields(details))
     return catalog_pb2.CreateProfileRequest(profile=profile, profile_id=profile_id, request_id=request_id())
 
 
 def update_profile(name: str, etag: str, **changes: Unpack[ProfileChanges]) -> catalog_pb2.UpdateProfileRequest:
     """Changes exactly the fields that are given, also to empty values."""
-    profile = catalog_pb2.Profile(name=resource("profiles", name), etag=etag, **changes)
-    return catalog_pb2.UpdateProfileRequest(profile=profile, update_mask=field_mask_pb2.FieldMask(paths=sorted(changes)))
+    fields = _fields(changes)
+    profile = catalog_pb2.Profile(name=resource("profiles", name), etag=etag, **fields)
+    return catalog_pb2.UpdateProfileRequest(profile=profile, update_mask=field_mask_pb2.FieldMask(paths=sorted(fields)))
+
+
+def _fields(details: ProfileDetails) -> dict[str, Any]:
+    """The fields of a profile, with what was agreed as one message. Raises ValueError when that is told twice or in part."""
+    fields: dict[str, Any] = dict(details)
+    told = {name: fields.pop(f"consent_{name}") for name in CONSENT if f"consent_{name}" in fields}
+    if told and "consent" in fields:
+        raise ValueError("Give consent or consent_statement, not both.")
+    if told and not told.get("statement"):
+        raise ValueError("Say with consent_statement what was agreed.")
+    return fields | ({"consent": catalog_pb2.Consent(**told)} if told else {})
 
 
 def add_sample(profile: str, transcript: str, id_: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.UploadSampleRequest]:

@@ -1,7 +1,7 @@
 """What is asked of the recogniser, as protos: pure functions that the sync and the async client share."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypedDict, Unpack, cast
+from typing import Annotated, Literal, TypedDict, Unpack, cast
 
 from google.api import httpbody_pb2
 from google.protobuf.duration_pb2 import Duration
@@ -29,36 +29,36 @@ FORMATS: Mapping[str, "asr_pb2.TranscriptFormat.ValueType"] = {
 class RecognitionOptions(TypedDict, total=False):
     """How something is heard; what is left out is the server's default. Not every engine can do everything: it says so."""
 
-    sample_rate_hz: int  # of headerless s16le samples; left out for files, which tell it themselves
-    channel_count: int  # of headerless samples, 1 to 8
-    language: str  # BCP 47
-    word_offsets: bool  # True: tell each word's time
-    model: str  # `whisper/small` or `models/whisper/small`
-    task: Task  # `translate` writes English, whatever is spoken
-    multilingual: bool  # True: the language may change within the audio
-    prompt: str  # text that could stand before this audio
-    hotwords: Sequence[str]  # words and phrases that are likely
-    grammar: str  # JSGF: what can be heard at all
-    phrases: Sequence[str]  # the same as a list; not together with `grammar`
-    separate_channels: bool  # True: each channel by itself
-    diarization: bool  # True: tell who speaks
-    max_speakers: int  # 1 to 20; asks for diarization
-    min_speakers: int  # asks for diarization
-    decoding: asr_pb2.Decoding  # how the model searches
-    voice_activity: asr_pb2.VoiceActivityConfig  # how speech is told from silence
-    keep: bool  # True: keep audio and text in the catalog
-    request_id: str  # a UUID4, the kept transcription's id; drawn when left out
-    labels: Mapping[str, str]  # of the kept transcription
+    sample_rate_hz: Annotated[int, "of headerless s16le samples; left out for files, which tell it themselves"]
+    channel_count: Annotated[int, "of headerless samples, 1 to 8"]
+    language: Annotated[str, "BCP 47"]
+    word_offsets: Annotated[bool, "True: tell each word's time"]
+    model: Annotated[str, "`whisper/small` or `models/whisper/small`"]
+    task: Annotated[Task, "`translate` writes English, whatever is spoken"]
+    multilingual: Annotated[bool, "True: the language may change within the audio"]
+    prompt: Annotated[str, "text that could stand before this audio"]
+    hotwords: Annotated[Sequence[str], "words and phrases that are likely"]
+    grammar: Annotated[str, "JSGF: what can be heard at all"]
+    phrases: Annotated[Sequence[str], "the same as a list; not together with `grammar`"]
+    separate_channels: Annotated[bool, "True: each channel by itself"]
+    diarization: Annotated[bool, "True: tell who speaks"]
+    max_speakers: Annotated[int, "1 to 20; asks for diarization"]
+    min_speakers: Annotated[int, "asks for diarization"]
+    decoding: Annotated[asr_pb2.Decoding, "how the model searches"]
+    voice_activity: Annotated[asr_pb2.VoiceActivityConfig, "how speech is told from silence"]
+    keep: Annotated[bool, "True: keep audio and text in the catalog"]
+    request_id: Annotated[str, "a UUID4, the kept transcription's id; drawn when left out"]
+    labels: Annotated[Mapping[str, str], "of the kept transcription"]
 
 
 class DocumentOptions(RecognitionOptions, total=False):
     """How subtitles are cut, besides."""
 
-    max_line_length: int  # characters, 10 to 200; default 42
-    max_line_count: int  # 1 to 10; default 2
-    max_words_per_cue: int  # 1 to 100
-    max_cue_seconds: float  # 0.5 to 60; default 7
-    highlight_words: bool  # WebVTT only: each word's time in the cue
+    max_line_length: Annotated[int, "characters, 10 to 200; default 42"]
+    max_line_count: Annotated[int, "1 to 10; default 2"]
+    max_words_per_cue: Annotated[int, "1 to 100"]
+    max_cue_seconds: Annotated[float, "0.5 to 60; default 7"]
+    highlight_words: Annotated[bool, "WebVTT only: each word's time in the cue"]
 
 
 def recognition(**options: Unpack[RecognitionOptions]) -> asr_pb2.RecognitionConfig:

@@ -1,6 +1,5 @@
 """What the commands of generations and of transcriptions share: how they are listed, labelled, written and played."""
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from .output import print_json
-from .player import find_file_player
-from .session import Session
+from .player import find_file_player, play_file
+from .session import Session, progress
 from .whole_file import whole_file
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -64,8 +63,12 @@ def save(session: Session, pieces: Iterable[bytes], output: str) -> None:
     if output == STDOUT:
         sys.stdout.buffer.writelines(pieces)
         return
+    size_bytes = 0
     with whole_file(output) as file:
-        file.writelines(pieces)
+        for piece in pieces:
+            size_bytes += file.write(piece)
+            progress(f"{size_bytes / 1e6:.1f} MB")
+    progress("")
     if session.json:
         print_json({"output": output})
     else:
@@ -79,11 +82,9 @@ def save_or_play(session: Session, pieces: Iterable[bytes], output: str | None, 
     if output:
         save(session, pieces, output)
         return
-    words = find_file_player()
+    find_file_player()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "audio")
         with path.open("wb") as file:
             file.writelines(pieces)
-        code = subprocess.run([*words, str(path)], stderr=subprocess.DEVNULL, check=False).returncode
-    if code:
-        raise click.ClickException(f"The player {words[0]} failed with code {code}.")
+        play_file(path)

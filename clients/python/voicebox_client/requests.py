@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 from voicebox.tts.v1 import tts_pb2
 
@@ -18,37 +18,40 @@ ENCODINGS: Mapping[str, "tts_pb2.AudioEncoding.ValueType"] = {
 }
 
 AS_FAST_AS_IT_CAN = 86_400.0
-"""For `ahead_seconds`: nobody listens while it is made."""
+"""For `ahead_seconds` of `converse`: nobody listens while it is made."""
 
 
 class SpeechOptions(TypedDict, total=False):
     """How something is said. At most one of profile, voice and reference; what is left out is the server's default."""
 
-    profile: str  # a stored profile: `ann` or `profiles/ann`
-    voice: str  # a built-in voice: `flite/slt`, or `slt` of the default engine
-    reference: bytes  # an audio file with one person's speech, at most 1 MiB and 60 s
-    reference_transcript: str  # what is said in it
-    encoding: Encoding  # default wav
-    sample_rate_hz: int  # 8000 to 48000
-    speed: float  # a factor, 0.25 to 4
-    pitch_semitones: float  # -12 to 12
-    language: str  # BCP 47
-    instructions: str  # in words, where the engine follows them
-    seed: int  # the same seed and request give the same samples
-    model: str  # `qwen3/1.7b-base`, or `models/qwen3/1.7b-base`
-    check: bool  # True: the speech is recognised, and the word error rate told
-    request_id: str  # a UUID4; drawn when left out
-    skip_history: bool  # True: no record is kept
-    ahead_seconds: float  # how far the server may run ahead of real time, 1 to 86400; AS_FAST_AS_IT_CAN fills a file; default its own, 15
+    profile: Annotated[str, "a stored profile: `ann` or `profiles/ann`"]
+    voice: Annotated[str, "a built-in voice: `flite/slt`, or `slt` of the default engine"]
+    reference: Annotated[bytes, "an audio file with one person's speech, at most 1 MiB and 60 s"]
+    reference_transcript: Annotated[str, "what is said in it"]
+    encoding: Annotated[Encoding, "the form of the audio; default wav"]
+    sample_rate_hz: Annotated[int, "8000 to 48000"]
+    speed: Annotated[float, "a factor, 0.25 to 4"]
+    pitch_semitones: Annotated[float, "-12 to 12"]
+    language: Annotated[str, "BCP 47"]
+    instructions: Annotated[str, "in words, where the engine follows them"]
+    seed: Annotated[int, "the same seed and request give the same samples"]
+    model: Annotated[str, "`qwen3/1.7b-base`, or `models/qwen3/1.7b-base`"]
+    check: Annotated[bool, "True: the speech is recognised, and the word error rate told"]
+    request_id: Annotated[str, "a UUID4; drawn when left out"]
+    skip_history: Annotated[bool, "True: no record is kept"]
+    ahead_seconds: Annotated[
+        float, "how far the server may run ahead of real time, 1 to 86400; default as fast as it can, in `converse` 15"
+    ]
+    verbatim: Annotated[bool, "True: the engine is given the text as it is written"]
 
 
 class DesignOptions(TypedDict, total=False):
     """Which voices are asked for; what is left out is the server's default."""
 
-    language: str  # BCP 47, of the text
-    count: int  # 1 to 8 voices, default 3
-    seed: int  # the first voice's; drawn when left out
-    model: str  # as of SpeechOptions
+    language: Annotated[str, "BCP 47, of the text"]
+    count: Annotated[int, "1 to 8 voices, default 3"]
+    seed: Annotated[int, "the first voice's; drawn when left out"]
+    model: Annotated[str, "as of SpeechOptions"]
 
 
 def request_id() -> str:
@@ -107,6 +110,7 @@ def _speech(options: SpeechOptions) -> dict[str, Any]:
         "seed": options.get("seed"),
         "model": _model(options.get("model", "")),
         "check": options.get("check", False),
+        "verbatim": options.get("verbatim", False),
         "request_id": options.get("request_id") or request_id(),
         "skip_history": options.get("skip_history", False),
         "ahead_seconds": options.get("ahead_seconds", 0.0),

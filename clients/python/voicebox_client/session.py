@@ -2,8 +2,10 @@
 
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """The global options. `timeout_seconds` of None leaves the client's own deadlines."""
+    """The global options. `timeout_seconds` of None leaves the client's own deadlines; `wide` leaves tables whole."""
 
     server: str
     json: bool
     timeout_seconds: float | None
     sleep: Callable[[float], None] = time.sleep
+    wide: bool = False
 
     def client(self) -> "Client":
         """A client of the chosen server; a timeout that was asked for holds for every call."""
@@ -32,6 +35,39 @@ class Session:
 
 
 pass_session = click.make_pass_decorator(Session)
+
+
+@dataclass
+class Working:
+    """Work of unknown length: `share` of it is done, where that can be told."""
+
+    label: str
+    share: float | None = None
+
+    def line(self, seconds: float) -> str:
+        """As it is shown after so long."""
+        done = "" if self.share is None else f" {self.share:.0%},"
+        return f"{self.label} …{done} {seconds:.0f} s"
+
+
+@contextmanager
+def working(label: str, tick_seconds: float = 1.0) -> Iterator[Working]:
+    """Shows on a terminal what is being done, and for how long; every second anew, until the block ends."""
+    work, ended, began = Working(label), threading.Event(), time.monotonic()
+
+    def show() -> None:
+        while not ended.wait(tick_seconds):
+            progress(work.line(time.monotonic() - began))
+
+    progress(f"{label} …")
+    ticker = threading.Thread(target=show, daemon=True)
+    ticker.start()
+    try:
+        yield work
+    finally:
+        ended.set()
+        ticker.join()
+        progress("")
 
 
 def progress(line: str) -> None:

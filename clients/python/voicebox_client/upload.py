@@ -1,7 +1,7 @@
 """Audio that is sent: from a path, from memory or from an open file, in pieces."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +30,25 @@ def policy_for(source: Source, policy: RetryPolicy) -> RetryPolicy:
     return policy if isinstance(source, str | Path | bytes) else NEVER
 
 
-def pieces(source: Source) -> Iterator[bytes]:
-    """The bytes from the start, PIECE_BYTES at a time."""
+def size_bytes(source: Source) -> int | None:
+    """How much there is to send; None where that is not known before."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return path.stat().st_size if path.is_file() else None
+    return len(source) if isinstance(source, bytes) else None
+
+
+def pieces(source: Source, sent: Callable[[int], None] | None = None) -> Iterator[bytes]:
+    """The bytes from the start, PIECE_BYTES at a time; `sent` is called with how many were taken so far."""
+    count = 0
+    for piece in _pieces(source):
+        yield piece
+        count += len(piece)
+        if sent:
+            sent(count)
+
+
+def _pieces(source: Source) -> Iterator[bytes]:
     if isinstance(source, str | Path):
         with Path(source).open("rb") as file:
             yield from _read(file)

@@ -1,11 +1,14 @@
 """Files that are written as they stream, and appear under their name only when they are whole."""
 
+import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from . import wav
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -25,5 +28,10 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             wav.write_sizes(file)
         part.replace(target)
+    except OSError as error:
+        if error.filename == str(part) or (error.filename is None and error.errno in _FULL):
+            raise OSError(error.errno, error.strerror, str(path)) from error  # as the caller named it
+        raise
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # as where the folder is none: it was said already
+            part.unlink()

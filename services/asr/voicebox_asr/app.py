@@ -80,7 +80,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     streams = settings.streams or STREAMS.get(chosen.default.engine.name, BATCHED_STREAMS)
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
     with ThreadPoolExecutor(streams + 2, thread_name_prefix="asr") as executor, ThreadPoolExecutor(4, "models") as model_executor:
-        models = Models("asr", chosen.families, chosen.default, model_executor, registry, settings.model_limits)
+        models = Models("asr", chosen.families, chosen.default, model_executor, registry, settings.model_limits, missing=chosen.missing)
         async with (
             models.running(background),
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,

@@ -30,13 +30,13 @@ def catalog() -> None:
     """Look after the catalog's database and audio. Stop the catalog before migrate, move and restore, not before verify and backup."""
 
 
-@catalog.command()
+@catalog.command(short_help="Bring the database to this program's tables.")
 def migrate() -> None:
     """Bring the database of CATALOG_DATABASE_URL to this program's tables, as a start of the catalog does too."""
     _run(_migrate(Settings.read(os.environ)))
 
 
-@catalog.command()
+@catalog.command(short_help="Copy everything into other stores.")
 @click.option("--from-database", metavar="URL", help="CATALOG_DATABASE_URL when left out.")
 @click.option("--from-blobs", metavar="URL", help="CATALOG_BLOB_URL when left out.")
 @click.option("--to-database", metavar="URL", required=True, help="An empty database: sqlite+aiosqlite:///... or postgresql+asyncpg://...")
@@ -51,13 +51,13 @@ def move(from_database: str | None, from_blobs: str | None, to_database: str, to
     _run(_move(settings, source, (to_database, to_blobs)))
 
 
-@catalog.command()
+@catalog.command(short_help="Read all that is kept, and name what is missing or damaged.")
 def verify() -> None:
     """Read everything that is kept, and name what is missing or damaged; then the exit status is 1."""
     _run(_verify(Settings.read(os.environ)))
 
 
-@catalog.command()
+@catalog.command(short_help="Copy the database and all audio to FOLDER.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def backup(folder: Path) -> None:
     """Copy the database and all audio to FOLDER while the catalog works. Into the same FOLDER again, only what is new is copied."""
@@ -70,7 +70,7 @@ def backup(folder: Path) -> None:
         sys.exit(1)
 
 
-@catalog.command()
+@catalog.command(short_help="Copy a backup from FOLDER to an empty place.")
 @click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path))
 def restore(folder: Path) -> None:
     """Copy a backup from FOLDER to where the catalog starts from, and where nothing is yet."""

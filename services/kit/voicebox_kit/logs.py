@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from . import request_id
 from .errors import StartError
 
+CHATTY = ("alembic", "uvicorn")
+"""Loggers of libraries that are heard from WARNING on, unless LOG_LEVEL is DEBUG."""
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, request_id, and the traceback where there is one."""
@@ -48,3 +51,5 @@ def configure(env: Mapping[str, str]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatters[form]())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)

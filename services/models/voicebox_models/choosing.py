@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -37,11 +37,13 @@ class Chosen(Generic[E]):
     """The families to serve, best first, and what is used when no model is named.
 
     `others` take its place, in their order, when it cannot be loaded; nothing does when a person named the engine or the model.
+    `missing` are the engines that are known and not served, by their names, with a sentence on each.
     """
 
     families: tuple[Family[E], ...]
     default: Default[E]
     others: tuple[E, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def choose(group: str, wish: Wish, setup: Setup, preferred: Sequence[str]) -> Chosen[Any]:
@@ -51,19 +53,22 @@ def choose(group: str, wish: Wish, setup: Setup, preferred: Sequence[str]) -> Ch
     Raises StartError when the wish cannot be granted.
     """
     setup = replace(setup, named_folder=_folder(wish.model))
+    missing: dict[str, str] = {}
     if wish.engine == AUTO:
-        families = installed(group, setup, preferred)
+        families = installed(group, setup, preferred, missing)
     else:
         families = {wish.engine: _family(group, wish.engine, setup)}
         families |= {name: _family(group, name, _free(setup)) for name in wish.more if name != wish.engine}
     default = _default(families, wish, setup)
     log.info("model %s is the default. %s", default.engine.model.name, default.reason)
     others = _others(families, default) if wish.engine == AUTO and not wish.model else ()
-    return Chosen(tuple(families.values()), default, others)
+    unserved = {name: f"The engine {name} is not served here: the settings name others." for name in plugins.names(group)}
+    missing = {name: sentence for name, sentence in (unserved | missing).items() if name not in families}
+    return Chosen(tuple(families.values()), default, others, missing)
 
 
-def installed(group: str, setup: Setup, preferred: Sequence[str] = ()) -> dict[str, Family[Any]]:
-    """The families of a group by name, the preferred ones first; what is not wholly installed is left out, and logged."""
+def installed(group: str, setup: Setup, preferred: Sequence[str] = (), missing: dict[str, str] | None = None) -> dict[str, Family[Any]]:
+    """The families of a group by name, the preferred ones first; what is not wholly installed is logged and put into `missing`."""
     known = plugins.names(group)
     families: dict[str, Family[Any]] = {}
     for name in (*(name for name in preferred if name in known), *(name for name in known if name not in preferred)):
@@ -71,6 +76,8 @@ def installed(group: str, setup: Setup, preferred: Sequence[str] = ()) -> dict[s
             families[name] = _family(group, name, _free(setup) if families else setup)
         except NotInstalled as error:
             log.info("%s", error)
+            if missing is not None:
+                missing[name] = str(error)
     if not families:
         raise StartError(f"No engine of {group} can be used; the log says why.")
     return families
@@ -119,6 +126,14 @@ def _best(families: Mapping[str, Family[E]]) -> Default[E]:
         last = last or engine
     if last:
         return Default(last, f"It is used when no other is named, since no other is here: {'; '.join(passed_over)}.")
+    return _absent(families)
+
+
+def _absent(families: Mapping[str, Family[E]]) -> Default[E]:
+    """The model to fetch for this machine, when none is here; StartError when there is none to fetch."""
+    for family in families.values():
+        if to_fetch := next(iter((*family.recommended(), *family.engines())), None):
+            return Default(to_fetch, "It is used when no other is named, once it is here: no model is, and `make models` fetches this one.")
     raise StartError(f"No model of {', '.join(families)} is here: `make models` fetches one.")
 
 

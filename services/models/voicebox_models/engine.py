@@ -28,7 +28,10 @@ class Model:
 
 
 class Loadable(Protocol):
-    """An engine, as far as its one model goes. Blocking and thread-safe."""
+    """An engine, as far as its one model goes. Blocking and thread-safe.
+
+    One whose model is never fetched may have an `absence: str` too, a sentence on how to get what it needs when it is not `present`.
+    """
 
     @property
     def name(self) -> str:

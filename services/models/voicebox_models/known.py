@@ -1,6 +1,6 @@
 """The engines of a service by the names of their models: those that families list, and those that somebody asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from voicebox_kit.errors import NotFound
@@ -17,8 +17,8 @@ MOST_STRANGERS = 64
 class Known(Generic[E]):
     """One engine for each model, the same one whenever it is asked for."""
 
-    def __init__(self, families: Sequence[Family[E]], default: E) -> None:
-        self._families, self._default = families, default
+    def __init__(self, families: Sequence[Family[E]], default: E, missing: Mapping[str, str]) -> None:
+        self._families, self._default, self.missing = families, default, missing
         self._engines = {default.model.name: default}
         self._strangers: list[str] = []
 
@@ -42,7 +42,7 @@ class Known(Generic[E]):
         for family in self._families:
             if engine := family.engine(model):
                 return self._met(engine)
-        raise NotFound("model", name)
+        raise NotFound("model", name, self.missing.get(model.partition("/")[0], ""))
 
     def _kept(self, engine: E) -> E:
         return self._engines.setdefault(engine.model.name, engine)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -56,10 +56,12 @@ class Models(Generic[E]):
         registry: CollectorRegistry,
         limits: Limits = NO_LIMITS,
         clock: Callable[[], float] = time.monotonic,
+        missing: Mapping[str, str] | None = None,
     ) -> None:
+        """`missing` are the engines that are known and not served, with a sentence on each."""
         self.default = default.engine
         self._service, self._reason = service, default.reason
-        self._known = Known(families, self.default)
+        self._known = Known(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
         self._downloads: Downloads[E] = Downloads(executor)
         registry.register(MemoryCollector(self._loading.memory))
@@ -72,6 +74,11 @@ class Models(Generic[E]):
     def find(self, name: str) -> E:
         """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when there can be none."""
         return self._known.find(name)
+
+    def hint(self, engine: str) -> str:
+        """Why an engine of that name has no model here, as far as it is known; empty otherwise."""
+        absent = (f"models/{each.model.name}: {self._absence(each)}" for each in self.engines if each.name == engine and not each.present)
+        return self._known.missing.get(engine) or next(absent, "")
 
     @asynccontextmanager
     async def use(self, engine: E) -> AsyncGenerator[None]:
@@ -95,7 +102,13 @@ class Models(Generic[E]):
             raise Precondition("MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}")
 
     async def load_default(self, others: Sequence[E] = ()) -> None:
-        """Load the default engine, or the first of the others that can be, which is the default from then on; StartError when none can."""
+        """Load the default engine, or the first of the others that can be, which is the default from then on; StartError when none can.
+
+        A default whose files are not here yet is left alone, with a warning: calls say so until it was fetched.
+        """
+        if not (self.default.loaded or self.default.present):
+            log.warning("No model is here, and calls are refused until one is: `make models` fetches models/%s.", self.default.model.name)
+            return
         broken: list[str] = []
         for engine in (self.default, *others):
             try:
@@ -157,4 +170,6 @@ class Models(Generic[E]):
     def _absence(self, engine: E) -> str:
         if progress := self._downloads.progress(engine):
             return f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so far."
+        if absence := getattr(engine, "absence", ""):
+            return str(absence)
         return f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches them."

@@ -79,7 +79,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         ThreadPoolExecutor(streams + 4, thread_name_prefix="tts") as executor,
         ThreadPoolExecutor(4, "models") as model_executor,
     ):
-        models = Models("tts", chosen.families, chosen.default, model_executor, registry, settings.model_limits)
+        models = Models("tts", chosen.families, chosen.default, model_executor, registry, settings.model_limits, missing=chosen.missing)
         spool, background = _open_spool(settings), Background(registry)
         async with (
             models.running(background),

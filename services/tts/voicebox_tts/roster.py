@@ -55,7 +55,7 @@ class Roster:
                     if language and not speaks(voice, language):
                         raise InvalidField("style.language", f"The voice {name} does not speak {language}.", "LANGUAGE_NOT_SPOKEN")
                     return engine, voice
-        raise NotFound("voice", name)
+        raise NotFound("voice", name, self._models.hint(family))
 
     def follower(self, model: str) -> tuple[Engine, Capability]:
         """Who follows a recording, and how well: the model that is named, else the default, else the best that is here.
@@ -86,7 +86,7 @@ class Roster:
         for engine in engines:
             try:
                 voices = await self.voices(engine)
-            except Unavailable:
+            except (Unavailable, Precondition):
                 if engine is self.default or model:
                     raise
                 continue

@@ -11,7 +11,7 @@ from google.api import httpbody_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import deadline, principal, request_id
 from voicebox_kit.durations import to_duration
-from voicebox_kit.errors import InvalidField, Unavailable
+from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 from voicebox_sound.encode import Encoding
 from voicebox_sound.headers import with_length
@@ -103,7 +103,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         offered = []
         for engine in self._roster.engines:
             if request.engine in ("", engine.name):
-                with suppress(Unavailable):  # an optional engine that is not installed has no voices; ListModels tells why
+                with suppress(Unavailable, Precondition):  # an engine that cannot be loaded has no voices; ListModels says why
                     offered.append((engine, tuple(await self._roster.voices(engine))))
         return self._lists.get(request.engine, request.language, tuple(offered))
 

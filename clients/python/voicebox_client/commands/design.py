@@ -8,7 +8,7 @@ from voicebox.tts.v1 import tts_pb2
 
 from voicebox_client.output import as_json, print_json, print_table, seconds
 from voicebox_client.requests import DesignOptions
-from voicebox_client.session import Session, pass_session
+from voicebox_client.session import Session, pass_session, working
 from voicebox_client.whole_file import whole_file
 
 
@@ -32,7 +32,7 @@ def command(session: Session, description: str, text: str, folder: Path, count: 
     if seed is not None:
         options["seed"] = seed
     folder.mkdir(parents=True, exist_ok=True)
-    with session.client() as client:
+    with session.client() as client, working(f"Making {count} voices"):
         voices = client.design_voice(description, text, **options)
     paths = [_write(folder, voice) for voice in voices]
     if session.json:

@@ -11,7 +11,7 @@ from voicebox_client.history_requests import Group
 from voicebox_client.output import as_json, local_time, print_fields, print_json, print_list, print_table, seconds, shortened
 from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save, save_or_play
 from voicebox_client.requests import AS_FAST_AS_IT_CAN, SpeechOptions
-from voicebox_client.session import Session, pass_session
+from voicebox_client.session import Session, pass_session, working
 
 
 @click.group("history")
@@ -104,7 +104,8 @@ def delete(session: Session, generation: str | None, filter_: str | None, force:
             if not force:
                 found = client.delete_generations(filter_)
                 click.confirm(f"Delete {found.count} generations with {found.size_bytes / 1e6:.1f} MB of audio?", abort=True, err=True)
-            count = client.delete_generations(filter_, force=True).count
+            with working("Deleting"):
+                count = client.delete_generations(filter_, force=True).count
     if session.json:
         print_json({"count": count} if filter_ is not None else {})
     else:

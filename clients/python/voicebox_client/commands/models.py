@@ -8,7 +8,7 @@ from voicebox.models.v1 import models_pb2
 from voicebox_client.client import Client
 from voicebox_client.connection import ModelHost
 from voicebox_client.output import as_json, print_fields, print_json, print_table
-from voicebox_client.session import Session, pass_session, progress
+from voicebox_client.session import Session, pass_session, progress, working
 
 HOSTS: tuple[ModelHost, ...] = get_args(ModelHost)
 ACTIONS = ("list", "load", "unload", "download")
@@ -90,7 +90,8 @@ def _change(session: Session, client: Client, host: ModelHost, action: str, name
     if action == "download":
         _download(session, client, host, name)
         return
-    model = client.load_model(host, name) if action == "load" else client.unload_model(host, name)
+    with working(f"{action.capitalize()}ing {name}"):
+        model = client.load_model(host, name) if action == "load" else client.unload_model(host, name)
     if session.json:
         print_json(as_json(model))
     else:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from voicebox_client.commands.answers import print_answer, print_written
-from voicebox_client.session import Session, pass_session, progress
+from voicebox_client.session import Session, pass_session, progress, working
 from voicebox_client.whole_file import whole_file
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -55,7 +55,9 @@ def export(session: Session, profile: str, output: Path | None) -> None:
 def import_(session: Session, file: Path, profile_id: str) -> None:
     """Bring a profile in from an exported zip file: all of it or nothing."""
     with session.client() as client:
-        print_answer(session, client.import_profile(file, profile_id))
+        with working(f"Importing {file}"):
+            profile = client.import_profile(file, profile_id)
+        print_answer(session, profile)
 
 
 COMMANDS = (avatar, export, import_)

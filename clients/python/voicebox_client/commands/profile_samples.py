@@ -11,7 +11,7 @@ from voicebox_client.commands.answers import print_answer, print_deleted, print_
 from voicebox_client.output import local_time, print_list, print_table, seconds, shortened
 from voicebox_client.player import play_file
 from voicebox_client.profile_requests import SampleChanges
-from voicebox_client.session import Session, pass_session, progress
+from voicebox_client.session import Session, pass_session, working
 from voicebox_client.whole_file import whole_file
 from voicebox_client.word_errors import word_error_rate
 
@@ -34,7 +34,8 @@ def add_sample(session: Session, profile: str, file: Path, transcript: str, tran
         raise click.UsageError("--verify needs a --transcript to check.")
     with session.client() as client:
         heard = _heard(client, profile, file) if transcribe or verify else ""
-        sample = client.add_sample(profile, file, heard if transcribe else transcript)
+        with working(f"Adding {file}"):
+            sample = client.add_sample(profile, file, heard if transcribe else transcript)
         if verify:
             sample = client.update_sample(sample.name, transcript_word_error_rate=word_error_rate(transcript, heard))
         print_answer(session, sample)
@@ -44,10 +45,8 @@ def add_sample(session: Session, profile: str, file: Path, transcript: str, tran
 def _heard(client: Client, profile: str, file: Path) -> str:
     """What the recogniser hears in a recording of the profile's language; before anything is stored, so that a failure leaves nothing."""
     language = client.get_profile(profile).language
-    progress(f"Listening to {file} …")
-    answer = client.transcribe(file, language=language)
-    progress("")
-    return answer.transcript
+    with working(f"Listening to {file}"):
+        return client.transcribe(file, language=language).transcript
 
 
 @click.command()
@@ -118,7 +117,9 @@ def trim(session: Session, sample: str, start: float | None, end: float | None, 
 def segment(session: Session, sample: str, min_seconds: float | None, max_seconds: float | None) -> None:
     """Cut a long recording at its pauses into utterances, which take its place."""
     with session.client() as client:
-        _print_samples(session, client.segment_sample(sample, min_seconds, max_seconds))
+        with working(f"Cutting {sample}"):
+            found = client.segment_sample(sample, min_seconds, max_seconds)
+        _print_samples(session, found)
 
 
 @click.command()

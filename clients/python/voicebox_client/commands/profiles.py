@@ -1,6 +1,5 @@
 """`voicebox profiles`: voices that are kept."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +12,7 @@ from voicebox_client.commands.answers import print_answer, print_deleted
 from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.output import print_list, print_table, shortened
 from voicebox_client.profile_requests import ProfileChanges, ProfileDetails
-from voicebox_client.session import Session, pass_session
+from voicebox_client.session import Session, pass_session, working
 
 
 @click.group("profiles")
@@ -89,13 +88,24 @@ def create(session: Session, /, display_name: str, profile_id: str, sample: Path
 
 
 def _add_first_sample(client: Client, profile: catalog_pb2.Profile, sample: Path, transcript: str) -> None:
-    """Adds a recording to a new profile, and takes the profile away when that fails: the command does all or nothing."""
+    """Adds a recording to a new profile. When that fails or is interrupted, the profile is deleted for good: its id is free again."""
     try:
-        client.add_sample(profile.name, sample, transcript)
-    except (VoiceboxClientError, OSError):
-        with suppress(VoiceboxClientError):
-            client.delete_profile(profile.name)
+        with working(f"Adding {sample}"):
+            client.add_sample(profile.name, sample, transcript)
+    except BaseException as error:
+        rest = _deleted_again(client, profile)
+        if isinstance(error, VoiceboxClientError):
+            raise click.ClickException(f"{sample}: {error.sentence} {rest}") from error
         raise
+
+
+def _deleted_again(client: Client, profile: catalog_pb2.Profile) -> str:
+    """Deletes a new profile, and says what is left of it."""
+    try:
+        client.delete_profile(profile.name, permanently=True)
+    except VoiceboxClientError as error:
+        return f"{profile.name} remains, without a recording, since it could not be deleted: {error.sentence}"
+    return "No profile was created."
 
 
 @command.command()
@@ -141,7 +151,9 @@ def undelete(session: Session, profile: str) -> None:
 def duplicate(session: Session, profile: str, profile_id: str, display_name: str) -> None:
     """Copy a profile, with its picture and its samples."""
     with session.client() as client:
-        print_answer(session, client.duplicate_profile(profile, profile_id, display_name))
+        with working(f"Copying {profile}"):
+            copy = client.duplicate_profile(profile, profile_id, display_name)
+        print_answer(session, copy)
 
 
 def _given(options: dict[str, Any]) -> ProfileChanges:

@@ -4,7 +4,7 @@ import click
 from voicebox.catalog.v1 import catalog_pb2
 
 from voicebox_client.output import as_json, print_json
-from voicebox_client.session import Session, pass_session
+from voicebox_client.session import Session, pass_session, working
 
 MEGABYTE = 1_000_000
 
@@ -41,7 +41,7 @@ def set_(session: Session, keep_days: int | None, keep_megabytes: float | None, 
 @pass_session
 def apply(session: Session, force: bool) -> None:
     """Delete what the rule no longer keeps. The catalog does so by itself, on a schedule."""
-    with session.client() as client:
+    with session.client() as client, working("Applying the rule"):
         done = client.apply_retention(force=force)
     if session.json:
         print_json(as_json(done))

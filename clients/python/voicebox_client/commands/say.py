@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast, get_args
+from typing import BinaryIO, cast, get_args
 
 import click
 from voicebox.tts.v1 import tts_pb2
 
+from voicebox_client.errors import VoiceboxClientError
+from voicebox_client.long_text import WholeParts
 from voicebox_client.output import as_json, print_json, seconds
 from voicebox_client.player import SamplesOf, find_player, playing
 from voicebox_client.requests import AS_FAST_AS_IT_CAN, Encoding, SpeechOptions
@@ -87,7 +90,12 @@ def command(
         given["reference"] = reference.read_bytes()
     with session.client() as client:
         how = cast("SpeechOptions", given)
-        speech = client.say(text, **how) if isinstance(text, str) else client.converse(text, **how)
+        try:
+            speech = client.say(text, **how) if isinstance(text, str) else client.converse(text, **how)
+        except UnicodeError:
+            raise
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
         deliver(session, speech, target)
 
 
@@ -136,26 +144,34 @@ def _stream(speech: Speech, target: Target) -> float:
     began = time.monotonic()
     first_audio_seconds = 0.0
     heard_seconds = 0.0
+    parts = speech.whole_parts()
     with ExitStack() as stack:
-        sinks = _sinks(stack, target)
-        for event in speech:
-            if event.HasField("started") and target.player:
-                play = stack.enter_context(playing(target.player, event.started.audio.sample_rate_hz))
-                sinks.append(SamplesOf(play).write if target.encoding == "wav" else play)
-            if event.HasField("chunk"):
-                first_audio_seconds = first_audio_seconds or time.monotonic() - began
-                heard_seconds += seconds(event.chunk.duration)
-                progress(f"{heard_seconds:.1f} s")
-                for sink in sinks:
-                    sink(event.chunk.audio)
+        file = stack.enter_context(whole_file(target.output)) if target.output not in {"", STDOUT} else None
+        sinks = _sinks(target, file, parts)
+        try:
+            for event in speech:
+                if event.HasField("started") and target.player:
+                    play = stack.enter_context(playing(target.player, event.started.audio.sample_rate_hz))
+                    sinks.append(SamplesOf(play).write if target.encoding == "wav" else play)
+                if event.HasField("chunk"):
+                    first_audio_seconds = first_audio_seconds or time.monotonic() - began
+                    heard_seconds += seconds(event.chunk.duration)
+                    progress(f"{heard_seconds:.1f} s")
+                    for sink in sinks:
+                        sink(event.chunk.audio)
+        except VoiceboxClientError as error:
+            if file is None:
+                raise
+            parts.keep(file, target.output, error)
         progress("")
+    parts.ended()
     return first_audio_seconds
 
 
-def _sinks(stack: ExitStack, target: Target) -> list[Callable[[bytes], object]]:
+def _sinks(target: Target, file: BinaryIO | None, parts: WholeParts) -> list[Callable[[bytes], object]]:
     if target.output == STDOUT:
         return [_to_stdout]
-    return [stack.enter_context(whole_file(target.output)).write] if target.output else []
+    return [partial(parts.write, file)] if file else []
 
 
 def _to_stdout(audio: bytes) -> None:

@@ -1,6 +1,6 @@
 """`voicebox transcribe`: recordings become text or subtitles, whole or while they play."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast, get_args
@@ -14,9 +14,9 @@ from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.output import as_json, print_json, print_table, seconds
 from voicebox_client.recognition_requests import DocumentOptions, RecognitionOptions, Task, TranscriptFormat
 from voicebox_client.records import STDOUT, labelled, save
-from voicebox_client.session import Session, pass_session, progress
+from voicebox_client.session import Session, pass_session, progress, working
 from voicebox_client.stdin import stdin
-from voicebox_client.upload import Source
+from voicebox_client.upload import Source, size_bytes
 
 STDIN = "-"
 SUFFIXES: dict[TranscriptFormat, str] = {"text": ".txt", "srt": ".srt", "vtt": ".vtt", "tsv": ".tsv", "json": ".json"}
@@ -97,14 +97,14 @@ def _target(file: str, form: TranscriptFormat, output: str) -> str:
 
 
 def _write(session: Session, client: Client, file: str, form: TranscriptFormat, output: str, options: DocumentOptions) -> None:
-    with _hearing(file):
-        document = client.transcribe_as(_source(file), form, **options)
+    with _hearing(file) as sent:
+        document = client.transcribe_as(_source(file), form, sent=sent, **options)
     save(session, [document.encode()], _target(file, form, output))
 
 
 def _transcribe(session: Session, client: Client, file: str, options: RecognitionOptions, *, is_one: bool) -> None:
-    with _hearing(file):
-        answer = client.transcribe(_source(file), **options)
+    with _hearing(file) as sent:
+        answer = client.transcribe(_source(file), sent=sent, **options)
     if session.json:
         print_json({"file": file} | as_json(answer), line=True)
         return
@@ -116,16 +116,20 @@ def _transcribe(session: Session, client: Client, file: str, options: Recognitio
 
 
 @contextmanager
-def _hearing(file: str) -> Iterator[None]:
-    """While a file is heard, it is named; also when it is no audio."""
-    progress(f"Listening to {file} …")
+def _hearing(file: str) -> Iterator[Callable[[int], None]]:
+    """While a file is heard, it is named, with how much of it the server took; also when it is no audio."""
+    total = None if file == STDIN else size_bytes(file)
     try:
-        yield
+        with working(f"Listening to {file}") as work:
+
+            def sent(count: int) -> None:
+                work.share = count / total if total else None
+
+            yield sent
     except VoiceboxClientError as error:
         if error.field.partition(".")[0] != "audio":
             raise
         raise click.ClickException(f"{file}: {error.sentence}") from error
-    progress("")
 
 
 def _source(file: str) -> Source:

@@ -4,11 +4,13 @@ import json
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from ctypes.util import find_library
+from functools import cached_property
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-from voicebox_kit.errors import InvalidField, NotFound, Unavailable
+from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report, Setup
 from voicebox_models.family import Only
@@ -72,9 +74,15 @@ class EspeakEngine:
         languages = sorted({voice.languages[0] for voice in self._voices})
         return Model("espeak/espeak-ng", self._version, "GPL-3.0-or-later", tuple(languages))
 
-    @property
+    @cached_property
     def present(self) -> bool:
-        return True
+        """Whether the library is there; it is looked for by its name and not loaded, since this is a program of another licence."""
+        return find_library("espeak-ng") is not None
+
+    @property
+    def absence(self) -> str:
+        """What to do when it is not."""
+        return "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
 
     @property
     def loaded(self) -> bool:
@@ -82,7 +90,9 @@ class EspeakEngine:
         return self._pool is not None
 
     def download(self, report: Report) -> None:
-        """The model comes with the library."""
+        """The model comes with the library; Precondition when that is not here."""
+        if not self.present:
+            raise Precondition("ENGINE_NOT_INSTALLED", f"models/{self.model.name}", self.absence)
 
     def load(self) -> None:
         """Start the first process, which tells the voices."""

@@ -33,7 +33,7 @@ UNDETERMINED = "und"
 def family(setup: Setup) -> "PocketFamily":
     """Every Pocket TTS model; NotInstalled without its libraries, StartError for a device or a compute type that it does not know."""
     if missing := [name for name in ("torch", "pocket_tts", "safetensors") if find_spec(name) is None]:
-        raise NotInstalled(f"The engine pocket needs {' and '.join(missing)}: install voicebox-tts[pocket].")
+        raise NotInstalled(f"The engine pocket is not installed: `make pocket` installs it, with {' and '.join(missing)}.")
     cpu_only(NAME, setup.device)
     if setup.compute_type not in ("auto", "float32"):
         raise StartError(f"cpu cannot run pocket with compute type {setup.compute_type!r}; it can with float32.")

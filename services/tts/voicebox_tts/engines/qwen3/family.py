@@ -22,7 +22,7 @@ LARGE_GPU_BYTES = 10 * 10**9
 def family(setup: Setup) -> "Qwen3Family":
     """Every Qwen3-TTS model of 12 Hz; NotInstalled without its libraries, StartError without the device that the setup names."""
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        raise NotInstalled(f"The engine qwen3 needs {', '.join(missing)}: install voicebox-tts[qwen3].")
+        raise NotInstalled(f"The engine qwen3 is not installed: `make qwen3` installs it, with {', '.join(missing)}.")
     Schedule.read(setup.options.get("chunk_frames", ""))
     return Qwen3Family(setup, resolved(setup.device, setup.compute_type))
 

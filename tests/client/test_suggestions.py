@@ -1,0 +1,50 @@
+"""What a person may have meant: verbs, options, voices, profiles and models."""
+
+import pytest
+from voicebox.catalog.v1 import catalog_pb2
+from voicebox_client.suggestions import nearest
+from voicebox_kit.errors import NotFound
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["sya", "Hello"], "'say'"),
+        (["transcibe", "a.wav"], "'transcribe'"),
+        (["profile", "list"], "'profiles'"),
+        (["profiles", "lst"], "'list'"),
+        (["history", "favourite", "g0"], "'favorite'"),
+        (["say", "--voise", "slt", "Hello"], "'--voice'"),
+        (["voices", "--langauge", "de"], "'--language'"),
+    ],
+)
+def test_the_nearest_verb_or_option_is_named(voicebox, words, meant):
+    result = voicebox(*words)
+    assert result.exit_code == 2
+    assert "Did you mean" in result.stderr
+    assert meant in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "meant"),
+    [("voice", "slx", "flite/slt"), ("voice", "flite/sllt", "flite/slt"), ("profile", "profiles/anm", "profiles/ann")],
+)
+def test_the_nearest_name_is_told(voicebox, platform, kind, name, meant):
+    platform.profiles["profiles/ann"] = catalog_pb2.Profile(name="profiles/ann")
+    platform.failures["StreamSynthesize"] = [NotFound(kind, name)]
+    assert voicebox("say", "Hello", "--voice", name).stderr == f"Error: There is no {kind} {name!r}. Did you mean {meant!r}?\n"
+
+
+def test_the_nearest_model_is_told(voicebox, platform):
+    platform.failures["LoadModel"] = [NotFound("model", "models/flite/2.3")]
+    assert "Did you mean 'models/flite/2.2'?" in voicebox("models", "tts", "load", "flite/2.3").stderr
+
+
+def test_what_resembles_nothing_gets_no_suggestion(voicebox, platform):
+    platform.failures["StreamSynthesize"] = [NotFound("voice", "qqqqqqqqqq")]
+    assert voicebox("say", "Hello", "--voice", "qqqqqqqqqq").stderr == "Error: There is no voice 'qqqqqqqqqq'.\n"
+
+
+@pytest.mark.parametrize(("name", "known", "said"), [("b", [], ""), ("slt", ["flite/slt"], " Did you mean 'flite/slt'?")])
+def test_nearest(name, known, said):
+    assert nearest(name, known) == said
