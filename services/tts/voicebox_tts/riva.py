@@ -12,6 +12,7 @@ from voicebox_kit.foreign import named_as
 
 from . import riva_answers, riva_request
 from .engine import Capability
+from .requests import spoken
 from .roster import Roster
 from .servicer import TextToSpeechServicer
 
@@ -77,7 +78,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
             if voice.WhichOneof("source") in ("profile", "reference"):
                 engine, _ = self._roster.follower("")
             else:
-                engine, _ = await self._roster.find(voice.voice, request.language_code)
+                engine, _ = await self._roster.find(voice.voice, spoken(request.language_code, "style.language"))
         except NotFound as error:
             raise NotFound("voice", request.voice_name[:100], await self._some_voices()) from error
         if request.enable_word_time_offsets and Capability.WORD_TIMINGS not in engine.capabilities:
