@@ -247,3 +247,31 @@ def test_a_document_that_cannot_be_is_refused(request_: TranscribeRequest, field
     with pytest.raises(InvalidField) as caught:
         to_wish(request_)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [
+        ("ger", "de"),
+        ("de_CH.UTF-8", "de"),
+        ("nob", "no"),
+        ("iw", "he"),
+        ("cmn-Hans-CN", "zh"),
+        ("fil", "tl"),
+        ("German", "de"),
+        ("zh-yue", "yue"),
+    ],
+)
+def test_a_language_comes_in_any_form(given: str, means: str) -> None:
+    assert languages.resolve(given, ("en", "de", "no", "he", "zh", "tl", "yue"), "language") == means
+
+
+@pytest.mark.parametrize("given", ["mul", "multi"])
+def test_several_languages_are_detected_anew_as_they_change(given: str) -> None:
+    options = recognition(RecognitionConfig(language=given)).options
+    assert (options.language, options.multilingual) == ("", True)
+
+
+def test_what_is_no_language_says_so() -> None:
+    with pytest.raises(InvalidField, match="'xx' is not a language tag such as en-US"):
+        recognition(RecognitionConfig(language="xx"))

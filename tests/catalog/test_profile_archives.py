@@ -231,7 +231,7 @@ def bad_archives(files):
     yield "manifest is deep", packed({"manifest.json": b"[" * 100_000}), "ARCHIVE_REFUSED"
     yield "manifest of another kind", packed(changed(files, format="x")), "ARCHIVE_REFUSED"
     yield "newer", packed(changed(files, version=2)), "ARCHIVE_VERSION"
-    yield "wrong language", packed(changed(files, profile={**manifest["profile"], "language": "_"})), "INVALID_FIELD"
+    yield "wrong language", packed(changed(files, profile={**manifest["profile"], "language": "_"})), "LANGUAGE_TAG_INVALID"
     yield "wrong type", packed(changed(files, profile={**manifest["profile"], "labels": 5})), "ARCHIVE_REFUSED"
     yield "samples named twice", packed(changed(files, samples=[sample, sample])), "ARCHIVE_REFUSED"
     twin = {**manifest["samples"][1], "sample": {**manifest["samples"][1]["sample"], "name": sample["sample"]["name"]}}

@@ -58,7 +58,7 @@ def test_a_resource_is_named_by_its_parameter():
 @pytest.mark.parametrize(
     ("given", "tag"),
     [
-        ("English", "en"), ("german", "de"), ("en_US", "en-US"), ("EN", "EN"), ("auto", ""), (" Auto ", ""), ("", ""), ("mandarin", "zh"),
+        ("English", "en"), ("german", "de"), ("en_US", "en-US"), ("EN", "en"), ("auto", ""), (" Auto ", ""), ("", ""), ("mandarin", "zh"),
         ("Cantonese", "yue"), ("zh-Hant-TW", "zh-Hant-TW"), ("none", ""), ("klingon", "klingon"),
     ],
 )  # fmt: skip

@@ -31,6 +31,25 @@ class Program:
     def synthesize(self, **given):
         return plain(self.speech.synthesize(**prompted(given)))
 
+    def synthesize_told(self, request):
+        """What the answer's trailing metadata says besides."""
+        answer, call = self.speech.stub.Synthesize.with_call(ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest()))
+        return {"answer": plain(answer), "told": ours(call)}
+
+    def speak_told(self, requests):
+        asked = (ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest()) for request in requests)
+        call = self.speech.stub.SynthesizeOnline(asked)
+        return {"answer": [plain(piece) for piece in call], "told": ours(call)}
+
+    def recognize_told(self, request):
+        answer, call = self.asr.stub.Recognize.with_call(ParseDict(request, riva_asr_pb2.RecognizeRequest()))
+        return {"answer": plain(answer), "told": ours(call)}
+
+    def stream_told(self, requests):
+        asked = (ParseDict(request, riva_asr_pb2.StreamingRecognizeRequest()) for request in requests)
+        call = self.asr.stub.StreamingRecognize(asked)
+        return {"answer": [plain(response) for response in call], "told": ours(call)}
+
     def synthesize_online(self, **given):
         began = time.monotonic()
         return [[time.monotonic() - began, plain(piece)] for piece in self.speech.synthesize_online(**prompted(given))]
@@ -115,6 +134,10 @@ class Program:
             responses = self.asr.streaming_response_generator(audio_chunks=chunks, streaming_config=given)
             riva.client.print_streaming(responses=responses, output_file=printed, show_intermediate=True)
         return printed.getvalue()
+
+
+def ours(call):
+    return {name: value for name, value in call.trailing_metadata() if name.startswith("x-voicebox")}
 
 
 def prompted(given):

@@ -14,7 +14,9 @@ PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "
         ({"text": ""}, "text"),
         ({"text": " ... "}, "text"),
         ({"text": "x" * 10_001}, "text"),
-        ({"text": "<speak>Hello.</speak>"}, "text"),
+        ({"text": "<speak>Hello."}, "text"),
+        ({"text": "<speak></speak>"}, "text"),
+        ({"text": "<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b 'c'>]><speak>&b;</speak>"}, "text"),
         ({"sample_rate_hz": 7_999}, "sample_rate_hz"),
         ({"sample_rate_hz": 48_001}, "sample_rate_hz"),
         ({"sample_rate_hz": -1}, "sample_rate_hz"),
@@ -27,13 +29,10 @@ PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "
         ({"language_code": "no language"}, "language_code"),
         ({"voice_name": "flite.slt", "language_code": "de"}, "language_code"),
         ({"voice_name": "profiles/No Body"}, "voice_name"),
-        ({"custom_dictionary": {"tomato": "təˈmɑːtəʊ"}}, "custom_dictionary"),
-        ({"custom_configuration": {"exaggeration_factor": "1.5"}}, "custom_configuration.exaggeration_factor"),
         ({"custom_configuration": {"speed": "fast"}}, "custom_configuration.speed"),
         ({"custom_configuration": {"speed": "9"}}, "custom_configuration.speed"),
         ({"custom_configuration": {"speed": "nan"}}, "custom_configuration.speed"),
         ({"custom_configuration": {"pitch_semitones": "40"}}, "custom_configuration.pitch_semitones"),
-        ({"custom_configuration": {"instructions": "Sadly."}}, "custom_configuration.instructions"),
     ],
 )
 def test_what_cannot_be_spoken_is_named(sdk, method, given, field):
@@ -43,7 +42,7 @@ def test_what_cannot_be_spoken_is_named(sdk, method, given, field):
 
 
 @pytest.mark.parametrize("method", ["synthesize", "synthesize_online"])
-@pytest.mark.parametrize("name", ["English-US.Female-1", "English-US-Female-1", "flite.nobody", "flite/slt/slt", "nobody"])
+@pytest.mark.parametrize("name", ["flite.nobody", "flite/slt/slt", "nobody", "Ann"])
 def test_an_unknown_voice_is_told_who_there_is(sdk, method, name):
     told = sdk.refused(method, text="Hello.", voice_name=name)
     assert told["code"] == "NOT_FOUND"
@@ -65,7 +64,6 @@ def test_an_unknown_profile_is_not_found(sdk):
         (bytes(2 << 20), {"audio_prompt_encoding": 1}, "zero_shot_data.audio_prompt"),
         (bytes(1000), {"audio_prompt_encoding": 3}, "zero_shot_data.encoding"),
         (bytes(1000), {"zero_shot_quality": 41}, "zero_shot_data.quality"),
-        (bytes(1000), {"voice_name": "flite.slt"}, "voice_name"),
         (bytes(1000), {"zero_shot_transcript": "x" * 2001}, "zero_shot_data.transcript"),
     ],
 )
@@ -92,50 +90,27 @@ def test_what_follows_in_a_stream_is_checked_too(sdk):
         ({"language_code": "de-DE"}, "config.language_code"),
         ({"language_code": "multi"}, "config.language_code"),
         ({"profanity_filter": True}, "config.profanity_filter"),
-        ({"speech_contexts": [{"phrases": ["market"], "boost": 4}]}, "config.speech_contexts"),
-        ({"speech_contexts": [{"phrases": ["market"], "boost": -4}]}, "config.speech_contexts"),
-        ({"speech_contexts": [{"phrases": [""]}]}, "config.speech_contexts"),
         ({"custom_configuration": {"task": "translate"}}, "config.custom_configuration.task"),
         ({"custom_configuration": {"task": "sing"}}, "config.custom_configuration.task"),
-        ({"custom_configuration": {"speed": "1"}}, "config.custom_configuration.speed"),
-        (
-            {"endpointing_config": {"start_history": 200}},
-            {False: "config.endpointing_config", True: "config.endpointing_config.start_history"},
-        ),
-        (
-            {"endpointing_config": {"stop_history": 10}},
-            {False: "config.endpointing_config", True: "config.endpointing_config.stop_history"},
-        ),
-        (
-            {"diarization_config": {"enable_speaker_diarization": True, "max_speaker_count": 21}},
-            "config.diarization_config.max_speaker_count",
-        ),
     ],
 )
 def test_what_cannot_be_recognised_is_named(sdk, said, streamed, given, field):
     config = {**PCM, **given}
     asked = {"chunks": in_chunks(said), "config": {"config": config}} if streamed else {"audio": in_base64(said), "config": config}
     told = sdk.refused("stream" if streamed else "recognize", **asked)
-    field = field[streamed] if isinstance(field, dict) else field
     assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", field)
     assert field in told["details"]
 
 
-def test_speakers_are_told_apart_in_files_alone(sdk, said):
-    config = {**PCM, "diarization_config": {"enable_speaker_diarization": True, "max_speaker_count": 2}}
-    told = sdk.refused("stream", chunks=in_chunks(said), config={"config": config})
-    assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", "config.diarization_config")
-
-
 @pytest.mark.parametrize("method", ["recognize", "stream"])
 def test_an_unknown_model_is_told_which_there_are(sdk, said, method):
-    config = {**PCM, "model": "parakeet-1.1b-en-US-asr-streaming"}
+    config = {**PCM, "model": "whisper/enormous"}
     asked = (
         {"chunks": in_chunks(said), "config": {"config": config}} if method == "stream" else {"audio": in_base64(said), "config": config}
     )
     told = sdk.refused(method, **asked)
     assert told["code"] == "NOT_FOUND"
-    assert "'parakeet-1.1b-en-US-asr-streaming'" in told["details"]
+    assert "'whisper/enormous'" in told["details"]
     assert "pocketsphinx/en-us" in told["details"]
 
 
@@ -158,9 +133,7 @@ def test_what_is_no_audio_is_refused(sdk, audio, config):
         ([{}], "streaming_config"),
         ([{"audio_content": in_base64(bytes(3200))}], "streaming_config"),
         ([{"streaming_config": {"config": PCM}}, {"streaming_config": {"config": PCM}}], "streaming_config"),
-        ([{"streaming_config": {"config": PCM}}, {"runtime_config": {"pause": "true"}}], "runtime_config.pause"),
         ([{"streaming_config": {"config": PCM}}, {"runtime_config": {"force_eou": "now"}}], "runtime_config.force_eou"),
-        ([{"streaming_config": {"config": PCM}, "runtime_config": {"pause": "true"}}], "runtime_config.pause"),
     ],
 )
 def test_a_stream_keeps_its_order(sdk, requests, field):

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from google.protobuf.message import Message
@@ -12,12 +13,15 @@ from voicebox.foreign.riva import riva_asr_pb2, riva_audio_pb2, riva_tts_pb2
 from voicebox_asr import riva_answers, riva_request, riva_sound, riva_stream
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
+from voicebox_kit.openai import Notes
 from voicebox_tts import riva_request as speech_request
 
+from tests.asr.conftest import CAPABILITIES, CountingEngine
 from tests.proto_strategies import messages
 
 Config = riva_asr_pb2.RecognitionConfig
 Request = riva_asr_pb2.StreamingRecognizeRequest
+ABLE = CountingEngine(capabilities=replace(CAPABILITIES, hotwords=True, translates=True, multilingual=True))
 WAV = b"RIFF\xff\xff\xff\xffWAVEfmt "
 
 
@@ -31,13 +35,13 @@ def refused_field(turn: Callable[..., object], asked: Message) -> str:
 
 
 def to_native(config: Config) -> None:
-    riva_request.to_endpointing(config)
-    riva_sound.set_format(riva_request.to_recognition(config), config, riva_sound.sound_of(config, b""))
+    riva_request.to_endpointing(config, Notes())
+    riva_sound.set_format(riva_request.to_recognition(config, ABLE, Notes()), config, riva_sound.sound_of(config, b""))
 
 
 @given(messages(riva_tts_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
 def test_any_speech_request_is_ours_or_refused_by_name(asked):
-    field = refused_field(speech_request.to_whole, asked)
+    field = refused_field(lambda each: speech_request.to_whole(each, Notes()), asked)
     assert field.partition(".")[0] in ("", *asked.DESCRIPTOR.fields_by_name)
 
 
@@ -51,14 +55,14 @@ def test_any_config_is_ours_or_refused_by_name(config):
 @given(st.integers(8_000, 48_000))
 def test_opus_is_asked_for_at_a_rate_that_loses_nothing(rate):
     asked = riva_tts_pb2.SynthesizeSpeechRequest(text="x", encoding=riva_audio_pb2.OGGOPUS, sample_rate_hz=rate)
-    found = speech_request.to_whole(asked).audio.sample_rate_hz
+    found = speech_request.to_whole(asked, Notes()).audio.sample_rate_hz
     assert found in speech_request.OPUS_RATES_HZ
     assert rate <= found < 2 * rate
 
 
 def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
     asked = riva_tts_pb2.SynthesizeSpeechRequest(text="x", voice_name="flite.slt", language_code="en-US", sample_rate_hz=16_000)
-    whole, streamed = speech_request.to_whole(asked), speech_request.to_streamed(asked)
+    whole, streamed = speech_request.to_whole(asked, Notes()), speech_request.to_streamed(asked, Notes())
     assert (whole.text, whole.voice, whole.audio, whole.style) == (streamed.text, streamed.voice, streamed.audio, streamed.style)
     assert whole.voice.voice == "flite/slt"
     assert streamed.ahead_seconds > 3600
@@ -88,13 +92,12 @@ def test_samples_are_told_from_files(config, start, is_file):
 def test_what_only_some_models_can_is_asked_of_them():
     config = Config(
         language_code="multi",
-        model="whisper/small",
         speech_contexts=[{"phrases": ["Aachen", "Köln"], "boost": 20}, {"phrases": ["Bonn"]}],
         custom_configuration={"task": "translate"},
         diarization_config={"enable_speaker_diarization": True},
     )
-    native = riva_request.to_recognition(config)
-    assert (native.language, native.multilingual, native.model) == ("", True, "models/whisper/small")
+    native = riva_request.to_recognition(config, ABLE, Notes())
+    assert (native.language, native.multilingual, native.model) == ("", True, "models/counting/1")
     assert list(native.hotwords) == ["Aachen", "Köln", "Bonn"]
     assert native.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
     assert (native.diarization.enabled, native.diarization.max_speakers) == (True, riva_request.MOST_SPEAKERS)
@@ -118,7 +121,8 @@ async def stream_of(requests):
 
 async def as_ours(config, *requests):
     asked = riva_asr_pb2.StreamingRecognitionConfig(config=config)
-    return [message async for message in riva_stream.to_stream(asked, stream_of(requests))]
+    ours = asr_pb2.StreamingConfig(recognition=riva_request.to_live_recognition(config, ABLE, Notes()))
+    return [message async for message in riva_stream.to_stream(asked, ours, stream_of(requests), Notes())]
 
 
 async def test_a_stream_becomes_a_config_and_its_sound_whatever_its_first_pieces():

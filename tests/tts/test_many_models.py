@@ -191,7 +191,7 @@ async def test_voices_of_a_description_are_files_to_choose_from(tts, engines):
         ({"text": "x" * 301}, "INVALID_ARGUMENT", "TEXT_TOO_LONG"),
         ({"count": 9}, "INVALID_ARGUMENT", "INVALID_FIELD"),
         ({"count": -1}, "INVALID_ARGUMENT", "INVALID_FIELD"),
-        ({"language": "not a language"}, "INVALID_ARGUMENT", "INVALID_FIELD"),
+        ({"language": "not a language"}, "INVALID_ARGUMENT", "LANGUAGE_TAG_INVALID"),
         ({"model": "models/many/spoken"}, "FAILED_PRECONDITION", "VOICE_DESIGN_UNAVAILABLE"),
         ({"text": "ab!"}, "INTERNAL", "INTERNAL"),
     ],

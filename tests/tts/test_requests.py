@@ -44,6 +44,14 @@ def test_what_is_asked_for_is_kept():
     assert job.request_id == "9b2d8f00-0000-4000-8000-000000000001"
 
 
+@pytest.mark.parametrize(
+    ("given", "tag"),
+    [("en_US", "en-US"), ("EN", "en"), ("ger", "de"), ("cmn-Hans-CN", "zh-Hans-CN"), ("English", "en"), ("und", ""), ("mul", "")],
+)
+def test_a_language_comes_in_any_form(given, tag):
+    assert job_of(style=tts_pb2.SpeakingStyle(language=given)).style.language == tag
+
+
 def test_a_whole_answer_is_not_paced():
     assert to_job(tts_pb2.SynthesizeRequest(), "local", 15.0).ahead_seconds == math.inf
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from voicebox.asr.v1 import asr_pb2
+from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
-from . import languages
 from .engine import Decoding, Engine, Jsgf, Options, Phrases, Task, VoiceDetection
+from .languages import resolve
 
 MAX_PROMPT_CHARACTERS = 1000
 MAX_HOTWORDS, MAX_HOTWORD_CHARACTERS = 100, 50
@@ -33,9 +34,11 @@ TASKS = {
 
 def to_options(config: asr_pb2.RecognitionConfig, engine: Engine, field: str, *, word_times: bool = False) -> Options:
     """What a RecognitionConfig at the path `field` asks of an engine; words get their times when it says so, or `word_times` does."""
+    asked = languages.tag(config.language, f"{field}.language")
+    multilingual = config.multilingual or asked == languages.MULTILINGUAL
     options = Options(
-        language=_language(config, engine, field),
-        multilingual=config.multilingual,
+        language=_language("" if asked == languages.MULTILINGUAL else asked, multilingual, engine, field),
+        multilingual=multilingual,
         task=_task(config.task, f"{field}.task"),
         prompt=_text(config.prompt, MAX_PROMPT_CHARACTERS, f"{field}.prompt"),
         hotwords=_texts(config.hotwords, MAX_HOTWORDS, MAX_HOTWORD_CHARACTERS, f"{field}.hotwords"),
@@ -70,13 +73,13 @@ def _first_set(decoding: asr_pb2.Decoding) -> str:
     return next((descriptor.name for descriptor, _ in decoding.ListFields()), "")
 
 
-def _language(config: asr_pb2.RecognitionConfig, engine: Engine, field: str) -> str:
+def _language(asked: str, multilingual: bool, engine: Engine, field: str) -> str:
     """The model's name for the language; empty where the model is to detect it."""
-    if config.language and config.multilingual:
+    if asked and multilingual:
         raise InvalidField(f"{field}.multilingual", "With multilingual, the language is detected: name none.")
-    if not config.language and engine.capabilities.detects_language:
+    if not asked and engine.capabilities.detects_language:
         return ""
-    return languages.resolve(config.language, engine.model.languages, f"{field}.language")
+    return resolve(asked, engine.model.languages, f"{field}.language")
 
 
 def _task(task: int, field: str) -> Task:

@@ -9,11 +9,13 @@ import grpc
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc
 from voicebox_kit.errors import InvalidField, NotFound
-from voicebox_kit.foreign import named_as
+from voicebox_kit.foreign import named_as, tell
+from voicebox_kit.openai import Notes
 from voicebox_models.models import Models
 
 from . import intake, riva_answers, riva_request, riva_sound, riva_stream
 from .engine import Engine
+from .foreign_hints import find_model, warn_of
 from .servicer import SpeechToTextServicer
 
 RIVA_SERVICE = "nvidia.riva.asr.RivaSpeechRecognition"
@@ -28,14 +30,18 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
         self._speech, self._models, self._idle_seconds = speech, models, idle_seconds
 
     async def Recognize(self, request: riva_asr_pb2.RecognizeRequest, context: Context) -> riva_asr_pb2.RecognizeResponse:
+        notes = Notes()
         with self._named(request.config.model):
-            riva_request.refuse_endpointing(request.config)
+            engine = find_model(self._models, request.config.model, "config.model", notes)
+            riva_request.ignore_endpointing(request.config, notes)
             sound = riva_sound.sound_of(request.config, request.audio)
-            config = riva_request.to_recognition(request.config)
+            config = riva_request.to_recognition(request.config, engine, notes)
             riva_sound.set_format(config, request.config, sound)
             audio = await asyncio.to_thread(sound.to_s16le, request.audio)
             native = asr_pb2.RecognizeRequest(config=config, audio=audio)
             heard = await self._speech.Recognize(native, context)
+        warn_of(heard, notes)
+        tell(context, notes)
         return riva_answers.transcript(heard, request.config, request.id if request.HasField("id") else None)
 
     async def StreamingRecognize(
@@ -45,14 +51,17 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
             first = await anext(requests, None)
             if first is None or not first.HasField("streaming_config"):
                 raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
-            riva_stream.forces_end(first.runtime_config)  # there is nothing to end yet
+            notes = Notes()
+            riva_stream.forces_end(first.runtime_config, notes)  # there is nothing to end yet
             config, request_id = first.streaming_config.config, first.id if first.HasField("id") else None
             with self._named(config.model):
-                stream = riva_stream.to_stream(first.streaming_config, requests)
+                stream = riva_stream.to_stream(first.streaming_config, self._live(first.streaming_config, notes), requests, notes)
                 async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
                     async for happened in events:
+                        warn_of(happened.finished, notes)
                         if event := riva_answers.event(happened, config, request_id):
                             yield event
+            tell(context, notes)
 
     async def GetRivaSpeechRecognitionConfig(
         self, request: riva_asr_pb2.RivaSpeechRecognitionConfigRequest, context: Context
@@ -63,6 +72,14 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
             raise NotFound("model", request.model_name[:100], self._hint())
         configs = [config for engine in asked for config in riva_answers.configs(engine)]
         return riva_asr_pb2.RivaSpeechRecognitionConfigResponse(model_config=configs)
+
+    def _live(self, asked: riva_asr_pb2.StreamingRecognitionConfig, notes: Notes) -> asr_pb2.StreamingConfig:
+        engine = find_model(self._models, asked.config.model, "config.model", notes)
+        return asr_pb2.StreamingConfig(
+            recognition=riva_request.to_live_recognition(asked.config, engine, notes),
+            interim_results=asked.interim_results,
+            endpointing=riva_request.to_endpointing(asked.config, notes),
+        )
 
     @contextmanager
     def _named(self, model: str) -> Iterator[None]:

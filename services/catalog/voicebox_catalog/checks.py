@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 DEFAULT_LANGUAGE = "en-US"
@@ -15,13 +16,6 @@ MAX_WARNINGS = 100
 _PROFILE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-# BCP 47, section 2.1: language, script, region, variants, extensions, private use; or private use alone.
-_LANGUAGE = re.compile(
-    r"""(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?
-        (?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*(?:-[0-9a-wyz](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?
-        |x(?:-[a-z0-9]{1,8})+""",
-    re.ASCII | re.IGNORECASE | re.VERBOSE,
-)
 
 
 def text(value: str, field: str, most: int) -> str:
@@ -44,10 +38,15 @@ def display_name(value: str, field: str) -> str:
 
 
 def language(value: str, field: str) -> str:
-    """A well-formed BCP 47 tag; empty is the default."""
-    if value and (len(value) > 64 or not _LANGUAGE.fullmatch(value)):
-        raise InvalidField(field, f"{field} must be a BCP 47 language such as en-US.")
-    return value or DEFAULT_LANGUAGE
+    """A language in any form, as its tag; empty is the default."""
+    return languages.tag(value, field) or DEFAULT_LANGUAGE
+
+
+def heard_language(value: str, field: str) -> str:
+    """The language of a record, as its tag where it is one."""
+    text(value, field, MAX_NAME)
+    found = languages.understood(value)
+    return value if found is None else found
 
 
 def labels(value: Mapping[str, str], field: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 MAX_CHARACTERS = 2000
@@ -130,7 +131,7 @@ def _value(field: Field, literal: str) -> str | int:
             return _time(plain)
     if not literal.startswith('"'):
         raise _wrong(f"needs quotes around the value of {field}")
-    return plain
+    return languages.tag(plain, "filter") if field is Field.LANGUAGE else plain
 
 
 def _unquoted(literal: str) -> str:

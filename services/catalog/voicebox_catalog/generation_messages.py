@@ -94,7 +94,7 @@ def from_generation(message: pb.Generation, owner: str) -> Generation:
         voice=checks.text(message.voice, "generation.voice", checks.MAX_NAME),
         engine=checks.text(message.engine, "generation.engine", checks.MAX_NAME),
         model=checks.text(message.model, "generation.model", checks.MAX_NAME),
-        language=checks.text(message.language, "generation.language", checks.MAX_NAME),
+        language=checks.heard_language(message.language, "generation.language"),
         seed=message.seed,
         speed=checks.finite(message.speed, "generation.speed"),
         pitch_semitones=checks.finite(message.pitch_semitones, "generation.pitch_semitones"),

@@ -1,10 +1,20 @@
-"""Names fields as other people's APIs do, in the errors that their callers see."""
+"""What other people's APIs share: their names of fields in errors, and what was not followed in the answer's trailing metadata."""
 
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+import grpc
+
+from . import request_id
 from .errors import InvalidField
+from .openai import Notes
+
+
+def tell(context: "grpc.aio.ServicerContext[Any, Any]", notes: Notes) -> None:
+    """Name what was ignored, and the warnings, in trailing metadata, under the names of the headers of the HTTP APIs."""
+    context.set_trailing_metadata(((request_id.HEADER, request_id.current.get()), *notes.metadata))
 
 
 @contextmanager

@@ -66,8 +66,9 @@ class Notes:
     headers: dict[str, str] = field(default_factory=dict)
 
     def warn(self, sentences: Iterable[str]) -> None:
-        """Say what was asked for and could not be done."""
-        self.warnings += sentences
+        """Say what was asked for and could not be done, each once."""
+        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self.warnings]
+        self.warnings += new[: MAX_IGNORED - len(self.warnings)]
 
     def ignore(self, name: str) -> None:
         """Name a parameter as the client gave it, once."""

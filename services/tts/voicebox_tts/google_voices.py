@@ -7,6 +7,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.errors import NotFound, Unavailable
 
 from .engine import Engine, Gender, Voice
+from .requests import spoken
 from .roster import Roster, speaks
 
 GENDERS = {Gender.FEMALE: google.FEMALE, Gender.MALE: google.MALE}
@@ -20,12 +21,13 @@ async def find_voice(roster: Roster, asked: google.VoiceSelectionParams) -> tts_
     """
     if asked.name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=asked.name)
+    language = spoken(asked.language_code, "style.language")
     try:
-        engine, voice = await roster.find(asked.name, asked.language_code)
+        engine, voice = await roster.find(asked.name, language)
     except NotFound as error:
         raise NotFound("voice", asked.name[:100], await _some(roster)) from error
     if not asked.name:
-        alike = [each for each in await roster.voices(engine) if speaks(each, asked.language_code or voice.languages[0])]
+        alike = [each for each in await roster.voices(engine) if speaks(each, language or voice.languages[0])]
         voice = preferred(voice, alike, asked.ssml_gender)
     return tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}")
 
@@ -37,13 +39,13 @@ def preferred(voice: Voice, others: Sequence[Voice], gender: int) -> Voice:
 
 async def listed(roster: Roster, language: str) -> list[google.Voice]:
     """All voices, or those that speak a language."""
-    found = []
+    found, wanted = [], spoken(language, "language_code")
     for engine in roster.engines:
         try:
             voices = await roster.voices(engine)
         except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
             continue
-        found += [_listed(engine, voice) for voice in voices if not language or speaks(voice, language)]
+        found += [_listed(engine, voice) for voice in voices if not wanted or speaks(voice, wanted)]
     return found
 
 

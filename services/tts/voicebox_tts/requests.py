@@ -6,6 +6,7 @@ import secrets
 import uuid
 
 from voicebox.tts.v1 import tts_pb2
+from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 from voicebox_sound.encode import Encoding, supported_rate
 
@@ -25,7 +26,6 @@ MAX_AHEAD_SECONDS = 86_400.0
 UNPACED_SECONDS = math.inf
 
 PROFILE_NAME = re.compile(r"profiles/[a-z0-9][a-z0-9-]{0,62}")
-LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 ENCODINGS = {
     tts_pb2.AUDIO_ENCODING_UNSPECIFIED: Encoding.WAV,
@@ -73,11 +73,16 @@ def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
         raise InvalidField("text", f"text may have {MAX_DESIGN_CHARACTERS} characters here, not {len(wish.text)}.", "TEXT_TOO_LONG")
     if not 0 <= wish.count <= MAX_DESIGNED_VOICES:
         raise InvalidField("count", f"count must be 1 to {MAX_DESIGNED_VOICES}, not {wish.count}.")
-    if wish.language and not LANGUAGE.fullmatch(wish.language):
-        raise InvalidField("language", f"{wish.language!r} is no BCP 47 language.")
+    language = spoken(wish.language, "language")
     first = wish.seed if wish.HasField("seed") else secrets.randbits(32)
     seeds = tuple((first + number) % 2**32 for number in range(wish.count or DESIGNED_VOICES))
-    return DesignWish(description, checked_text(wish.text), Style(language=wish.language), seeds, wish.model, wish.verbatim)
+    return DesignWish(description, checked_text(wish.text), Style(language=language), seeds, wish.model, wish.verbatim)
+
+
+def spoken(given: str, field: str) -> str:
+    """The language of a text as its tag; empty for the voice's own, or where it has several. Raises InvalidField(`field`)."""
+    language = languages.tag(given, field)
+    return "" if language == languages.MULTILINGUAL else language
 
 
 def _unset(wish: Wish) -> frozenset[str]:
@@ -137,11 +142,9 @@ def _style(style: tts_pb2.SpeakingStyle) -> Style:
         raise InvalidField("style.speed", f"style.speed must be 0.25 to 4, not {style.speed:g}.")
     if not -12.0 <= style.pitch_semitones <= 12.0:
         raise InvalidField("style.pitch_semitones", f"style.pitch_semitones must be -12 to 12, not {style.pitch_semitones:g}.")
-    if style.language and not LANGUAGE.fullmatch(style.language):
-        raise InvalidField("style.language", f"{style.language!r} is no BCP 47 language.")
     if len(style.instructions) > MAX_INSTRUCTION_CHARACTERS:
         raise InvalidField("style.instructions", f"style.instructions may have {MAX_INSTRUCTION_CHARACTERS} characters.")
-    return Style(style.speed or 1.0, style.pitch_semitones, style.language, style.instructions)
+    return Style(style.speed or 1.0, style.pitch_semitones, spoken(style.language, "style.language"), style.instructions)
 
 
 def _request_id(given: str) -> str:

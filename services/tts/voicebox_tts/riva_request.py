@@ -9,9 +9,11 @@ from typing import Any
 from voicebox.foreign.riva import riva_audio_pb2, riva_tts_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.errors import InvalidField
+from voicebox_kit.openai import Notes
 from voicebox_sound.encode import wav_header
 from voicebox_sound.sniff import sniff
 
+from . import ssml
 from .requests import MAX_AHEAD_SECONDS
 
 NAMES = {
@@ -38,31 +40,30 @@ PROMPT_RATES_HZ, PROMPT_RATE_HZ = (8_000, 48_000), 22_050
 MAX_QUALITY = 40
 
 
-def to_whole(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.SynthesizeRequest:
-    """The request for a whole utterance; InvalidField, by Riva's name, where it asks for what cannot be."""
-    return tts_pb2.SynthesizeRequest(**_fields(asked))
+def to_whole(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.SynthesizeRequest:
+    """The request for a whole utterance; InvalidField, by Riva's name, where that would be other speech; hints are noted."""
+    return tts_pb2.SynthesizeRequest(**_fields(asked, notes))
 
 
-def to_streamed(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.StreamSynthesizeRequest:
+def to_streamed(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.StreamSynthesizeRequest:
     """The same for a stream. Riva's clients write files from it, too: it is as fast as they read."""
-    return tts_pb2.StreamSynthesizeRequest(**_fields(asked), ahead_seconds=MAX_AHEAD_SECONDS)
+    return tts_pb2.StreamSynthesizeRequest(**_fields(asked, notes), ahead_seconds=MAX_AHEAD_SECONDS)
 
 
-def _fields(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> dict[str, Any]:
+def _fields(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> dict[str, Any]:
     if asked.custom_dictionary.strip():
-        sentence = "No engine here takes phonemes: write the words of custom_dictionary in text as they are to be said."
-        raise InvalidField("custom_dictionary", sentence, "UNSUPPORTED_BY_ENGINE")
-    if asked.text.lstrip().startswith("<speak"):
-        raise InvalidField("text", "SSML would be read out with its tags: send plain text.", "SSML_UNSUPPORTED")
-    return {"text": asked.text, "voice": _voice(asked), "audio": _audio(asked), "style": _style(asked)}
+        notes.ignore("custom_dictionary")
+        notes.warn(["No engine here takes phonemes: words of custom_dictionary are spoken as the voice reads them."])
+    text = ssml.plain(asked.text, "text", notes) if ssml.is_ssml(asked.text) else asked.text
+    return {"text": text, "voice": _voice(asked, notes), "audio": _audio(asked), "style": _style(asked, notes)}
 
 
-def _voice(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.VoiceSelection:
-    """Riva joins a voice's name of two parts by a point, as `flite.slt`."""
+def _voice(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.VoiceSelection:
+    """Riva joins a voice's name of two parts by a point, as `flite.slt`. A prompt is a voice by itself: one beside it is noted."""
     name = asked.voice_name
     if asked.HasField("zero_shot_data"):
         if name:
-            raise InvalidField("voice_name", "A prompt in zero_shot_data is a voice by itself: leave voice_name empty.")
+            notes.ignore("voice_name")
         return tts_pb2.VoiceSelection(reference=_reference(asked.zero_shot_data))
     if name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=name)
@@ -98,7 +99,7 @@ def _known() -> str:
     return ", ".join(riva_audio_pb2.AudioEncoding.Name(encoding) for encoding in ENCODINGS if encoding)  # type: ignore[arg-type]
 
 
-def _style(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.SpeakingStyle:
+def _style(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.SpeakingStyle:
     """Riva leaves it to the model which custom_configuration there is: ours are a style's fields."""
     style = tts_pb2.SpeakingStyle(language=asked.language_code)
     for key, value in sorted(asked.custom_configuration.items()):
@@ -110,8 +111,7 @@ def _style(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.SpeakingStyle
             case "instructions":
                 style.instructions = value
             case _:
-                field = f"custom_configuration.{key[:100]}"
-                raise InvalidField(field, f"There is no {field}; there are speed, pitch_semitones and instructions.", "UNKNOWN_PARAMETER")
+                notes.ignore(f"custom_configuration.{key}")
     return style
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_models.models import Models
 
 from .engine import Capability, Engine, Voice
-from .languages import covers
 
 CLONING = (Capability.CLONING, Capability.CLONING_APPROXIMATE)
 """The ways to follow a recording, the better one first."""
@@ -93,7 +93,7 @@ class Roster:
             if voices and not language:
                 return engine, voices[0]
             speakers = [voice for voice in voices if speaks(voice, language)]
-            exact = (voice for voice in speakers if language.lower() in map(str.lower, voice.languages))
+            exact = (voice for voice in speakers if any(languages.same(language, own) for own in voice.languages))
             if voice := next(exact, speakers[0] if speakers else None):
                 return engine, voice
         if model and not voices:
@@ -103,4 +103,4 @@ class Roster:
 
 def speaks(voice: Voice, language: str) -> bool:
     """Whether a voice will do for a language."""
-    return any(covers(language, own) for own in voice.languages)
+    return any(languages.covers(language, own) for own in voice.languages)

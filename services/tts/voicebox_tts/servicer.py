@@ -19,7 +19,7 @@ from voicebox_sound.headers import with_length
 from . import messages
 from .design import Designer
 from .listing import VoiceLists
-from .requests import checked_text, to_design, to_job
+from .requests import checked_text, spoken, to_design, to_job
 from .roster import Roster
 from .script import Script, WholeText, WrittenText
 from .settings import Settings
@@ -105,7 +105,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             if request.engine in ("", engine.name):
                 with suppress(Unavailable, Precondition):  # an engine that cannot be loaded has no voices; ListModels says why
                     offered.append((engine, tuple(await self._roster.voices(engine))))
-        return self._lists.get(request.engine, request.language, tuple(offered))
+        return self._lists.get(request.engine, spoken(request.language, "language"), tuple(offered))
 
     def _speak(
         self, request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest, context: Context

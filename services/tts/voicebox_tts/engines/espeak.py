@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.languages import covers, own
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report, Setup
 from voicebox_models.family import Only
 
 from ..engine import Capability, Description, Gender, Packed, Reference, Samples, Speech, Style, Voice, VoicePrompt
-from ..languages import canonical, covers, most_specific
+from ..languages import most_specific
 from ..likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
 from ..text import sentences
 from ..wording.characters import wants_sound
@@ -282,7 +283,7 @@ def _listed(told: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voic
         name = codes[0] if codes[0] not in identifiers else voice["identifier"].rpartition("/")[2].lower()
         identifiers[name] = voice["identifier"]
         ranks[name] = min((code.count("-"), priority) for priority, code in voice["languages"])  # "fr": fr-fr has 5, fr-be 8
-        voices.append(Voice(name, voice["name"], tuple(map(canonical, most_specific(codes))), rate_hz))
+        voices.append(Voice(name, voice["name"], tuple(most_specific(list(dict.fromkeys(map(own, codes))))), rate_hz))
     voices.sort(key=lambda voice: (voice.name != _DEFAULT_VOICE, ranks[voice.name], voice.name))
     female = Voice(_FEMALE_VOICE, f"{voices[0].display_name}, female", voices[0].languages, rate_hz, Gender.FEMALE)
     identifiers[_FEMALE_VOICE] = identifiers[_DEFAULT_VOICE] + _variant(_FEMALE_VOICE)
@@ -290,7 +291,7 @@ def _listed(told: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voic
 
 
 def _speaks(voice: Voice, language: str) -> bool:
-    return any(covers(language, own) for own in voice.languages)
+    return any(covers(language, each) for each in voice.languages)
 
 
 def _is_female(name: str) -> bool:

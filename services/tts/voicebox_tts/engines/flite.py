@@ -13,6 +13,7 @@ from queue import SimpleQueue
 
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound, Unavailable
+from voicebox_kit.languages import primary
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report, Setup
 from voicebox_models.family import Only
@@ -325,7 +326,7 @@ def _refuse(voice: Voice, style: Style) -> None:
     """InvalidField for what this voice cannot honour."""
     if style.instructions:
         raise InvalidField("style.instructions", "flite follows no instructions.", "UNSUPPORTED_BY_ENGINE")
-    if style.language and style.language.lower().partition("-")[0] != "en":
+    if style.language and primary(style.language) != "en":
         raise InvalidField("style.language", f"flite speaks English, not {style.language}.", "LANGUAGE_NOT_SPOKEN")
     if style.pitch_semitones and not _PITCH[voice.name].moves:
         raise InvalidField("style.pitch_semitones", f"The voice {voice.name} keeps its own pitch.", "UNSUPPORTED_BY_ENGINE")

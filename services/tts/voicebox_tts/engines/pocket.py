@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError, Unavailable
+from voicebox_kit.languages import covers
 from voicebox_models import store
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, NotInstalled, Report, Setup
 
 from ..engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
-from ..languages import covers
 from ..wording.characters import pictures
 from . import pocket_download, pocket_files
 from .pocket_models import GENDERS, KNOWN, LICENCE, Published

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from voicebox_kit import languages
+
 from .abbreviations import abbreviations
 from .addresses import with_spoken_addresses
 from .characters import pictures, plain, visible, with_few_marks
@@ -27,7 +29,7 @@ class Preparation:
     def prepare(self, sentence: str) -> str:
         """What the engine is given to say; empty when nothing of the sentence is said."""
         text = unmarked(plain(with_few_marks(visible(sentence))))
-        primary = self.language.lower().partition("-")[0]
+        primary = languages.primary(self.language)
         if primary not in CODES:
             return text
         return _with_named_pictures(text, language(primary)) if self.reads_itself else _in_words(text, language(primary), self._warn)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voicebox_kit.errors import StartError
+from voicebox_kit.languages import primary
 
 SAMPLE_RATE_HZ = 24_000
 FRAME_SAMPLES = 1920
@@ -138,8 +139,7 @@ class Config:
 
     def language(self, tag: str) -> str:
         """The model's own name for a BCP 47 language; empty, for the model to find out, when it is not among its own."""
-        primary = tag.partition("-")[0].lower()
-        return next((name for name in self.languages if BCP_47.get(name) == primary), "")
+        return next((name for name in self.languages if BCP_47.get(name) == primary(tag)), "")
 
 
 def read(folder: Path) -> Config:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError
+from voicebox_kit.languages import covers
 from voicebox_models import store
 from voicebox_models.engine import Model, Report, Setup
 
 from ...engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
-from ...languages import covers
 from ...wording.characters import pictures
 from . import checkpoint, facts, prompt
 from .config import Kind

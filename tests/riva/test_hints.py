@@ -1,0 +1,121 @@
+"""What only asks for better results, or names what other servers have, is ignored and named in the trailing metadata."""
+
+import pytest
+
+from tests.riva.conftest import TEXT, WER, in_base64, in_chunks, sound_of, text_of, word_error_rate
+
+PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "en-US"}
+IGNORED, WARNED = "x-voicebox-ignored", "x-voicebox-warnings"
+
+
+def recognized(sdk, said, config, *, streamed):
+    """The results, and what was ignored."""
+    if streamed:
+        chunks = [{"audio_content": chunk} for chunk in in_chunks(said)]
+        told = sdk.call("stream_told", requests=[{"streaming_config": {"config": {**PCM, **config}}}, *chunks])
+        return [result for each in told["answer"] for result in each["results"] if result["is_final"]], told["told"]
+    told = sdk.call("recognize_told", request={"config": {**PCM, **config}, "audio": in_base64(said)})
+    return told["answer"]["results"], told["told"]
+
+
+HINTS = [
+    ({"speech_contexts": [{"phrases": ["market"], "boost": 4}]}, "config.speech_contexts"),
+    ({"speech_contexts": [{"phrases": ["market"], "boost": -4}]}, "config.speech_contexts"),
+    ({"speech_contexts": [{"phrases": [f"word {number}" for number in range(200)]}]}, "config.speech_contexts"),
+    ({"custom_configuration": {"apply_partial_itn": "true"}}, "config.custom_configuration.apply_partial_itn"),
+    ({"max_alternatives": 5}, "config.max_alternatives"),
+    ({"model": "parakeet-1.1b-en-US-asr-streaming"}, "config.model"),
+    ({"model": "conformer-en-US-asr-offline-asr-bls-ensemble"}, "config.model"),
+]
+OF_STREAMS = [
+    ({"endpointing_config": {name: value}}, f"config.endpointing_config.{name}")
+    for name, value in {
+        "start_history": 200, "start_threshold": 0.5, "stop_history": 10, "stop_threshold": 0.98, "stop_history_eou": 240,
+        "stop_threshold_eou": 0.99,
+    }.items()
+] + [({"diarization_config": {"enable_speaker_diarization": True, "max_speaker_count": 2}}, "config.diarization_config")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "streamed"),
+    [
+        *[(config, field, streamed) for config, field in HINTS for streamed in (False, True)],
+        *[(config, field, True) for config, field in OF_STREAMS],
+        ({"endpointing_config": {"stop_history_eou": 240}}, "config.endpointing_config", False),
+    ],
+)
+def test_recognition_goes_on_and_names_what_it_ignores(sdk, said, config, field, streamed):
+    results, told = recognized(sdk, said, config, streamed=streamed)
+    assert told[IGNORED] == field
+    assert word_error_rate(text_of(results)) <= WER
+
+
+def test_what_is_followed_is_not_named(sdk, said):
+    config = {
+        "endpointing_config": {"stop_history": 800},
+        "enable_automatic_punctuation": True,
+        "custom_configuration": {"task": "transcribe"},
+    }
+    assert recognized(sdk, said, config, streamed=True)[1] == {}
+    assert recognized(sdk, said, {}, streamed=False)[1] == {}
+
+
+def test_pipecats_settings_are_taken(sdk, said):
+    """As its RivaSTTService sends them."""
+    config = {
+        "max_alternatives": 1, "audio_channel_count": 1, "enable_automatic_punctuation": False, "verbatim_transcripts": False,
+        "speech_contexts": [{"phrases": ["family"], "boost": 4.0}],
+        "endpointing_config": {
+            "start_history": 100, "start_threshold": 0.5, "stop_history": 500, "stop_history_eou": 500, "stop_threshold": 0.5,
+            "stop_threshold_eou": 0.5,
+        },
+        "custom_configuration": {"enable_vad_endpointing": "true", "neural_vad.onset": "0.65"},
+    }  # fmt: skip
+    results, told = recognized(sdk, said, config, streamed=True)
+    assert word_error_rate(text_of(results)) <= WER
+    assert "config.endpointing_config.stop_history_eou" in told[IGNORED].split(", ")
+    assert "config.endpointing_config.stop_history" not in told[IGNORED].split(", ")
+    assert "config.custom_configuration.neural_vad.onset" in told[IGNORED].split(", ")
+
+
+def test_what_is_asked_while_a_stream_runs_is_named_too(sdk, said):
+    chunks = [{"audio_content": chunk, "runtime_config": {"pause": "no"}} for chunk in in_chunks(said)]
+    told = sdk.call("stream_told", requests=[{"streaming_config": {"config": PCM}}, *chunks])
+    assert told["told"][IGNORED] == "runtime_config.pause"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"voice_name": "English-US.Female-1"}, "voice_name"),
+        ({"voice_name": "Magpie-Multilingual.EN-US.Aria"}, "voice_name"),
+        ({"voice_name": "en-US-Wavenet-D", "language_code": "en-US"}, "voice_name"),
+        ({"voice_name": "alloy"}, "voice_name"),
+        ({"custom_dictionary": "tomato  təˈmɑːtəʊ"}, "custom_dictionary"),
+        ({"custom_configuration": {"exaggeration_factor": "1.5"}}, "custom_configuration.exaggeration_factor"),
+        ({"custom_configuration": {"instructions": "Sadly."}}, "custom_configuration.instructions"),
+        ({"text": "<speak><prosody rate='slow'>Hello there.</prosody></speak>"}, "text.prosody"),
+    ],
+)
+def test_speech_goes_on_and_names_what_it_ignores(sdk, streamed, given, field):
+    request = {"text": "Hello there.", "sample_rate_hz": 16_000, **given}
+    told = sdk.call("speak_told", requests=[request]) if streamed else sdk.call("synthesize_told", request=request)
+    sound = b"".join(map(sound_of, told["answer"])) if streamed else sound_of(told["answer"])
+    assert len(sound) > 16_000
+    assert told["told"][IGNORED] == field
+
+
+def test_a_stand_in_is_named_and_always_the_same(sdk):
+    request = {"text": TEXT, "voice_name": "Magpie-Multilingual.EN-US.Mia"}
+    one, other = (sdk.call("synthesize_told", request=request) for _ in range(2))
+    assert one["told"][WARNED] == other["told"][WARNED]
+    assert "Magpie-Multilingual.EN-US.Mia" in one["told"][WARNED]
+    assert "flite/" in one["told"][WARNED]
+
+
+def test_a_prompt_is_the_voice_also_beside_a_voice(sdk, said):
+    prompt = {"audio_prompt": in_base64(said), "encoding": "LINEAR_PCM", "sample_rate_hz": 16_000, "quality": 20}
+    told = sdk.call("speak_told", requests=[{"text": "Hello there.", "voice_name": "English-US.Female-1", "zero_shot_data": prompt}])
+    assert told["told"][IGNORED] == "voice_name"
+    assert b"".join(map(sound_of, told["answer"]))
