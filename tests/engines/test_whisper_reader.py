@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from voicebox_asr.coverage import Span
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Heard, Options, Passage, Reason, Samples, Scores, Word
 from voicebox_asr.engines.whisper_batch import Scheduler
 from voicebox_asr.engines.whisper_decode import Decoded, continues_seconds
 from voicebox_asr.engines.whisper_reader import WhisperReader
+from voicebox_asr.engines.whisper_spoken import Spoken
 from voicebox_asr.windows import FRAME_SAMPLES, Speech, Windows
 
 TIMESTAMPS = 200
@@ -21,6 +23,7 @@ class Asked:
 
     samples: Samples = field(repr=False)
     language: str
+    spans: tuple[Span, ...] = ()
     key: str = ""
 
 
@@ -33,8 +36,8 @@ class Writer:
     asked: list[Asked] = field(default_factory=list)
     languages: list[str] = field(default_factory=list)
 
-    def clip(self, samples: Samples, options: Options, language: str, previous: str) -> Asked:
-        return Asked(samples, language)
+    def clip(self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()) -> Asked:
+        return Asked(samples, language, tuple(spans))
 
     def decode(self, clips: Sequence[Asked]) -> list[Decoded]:
         return [self._answer(clip) for clip in clips]
@@ -223,3 +226,108 @@ def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
 
     heard = read(Late([]), sound((0.0, 7.0), seconds=7.0))
     assert sorted(passage.heard.text for passage in heard.passages) == ["Guten Morgen", "and thirdly"]
+
+
+@dataclass
+class Polyglot(Writer):
+    """Hears a language in each second of a file, named by the loudness of its sound; a clip of several is not decoded."""
+
+    probability: float = 0.9
+
+    def _answer(self, clip: Asked) -> Decoded:
+        self.asked.append(clip)
+        loudness = [
+            float(np.abs(clip.samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)]).max()) for start, end in clip.spans
+        ]
+        spoken = [Spoken(*span, "de" if level > 0.6 else "en", 0.9) for span, level in zip(clip.spans, loudness, strict=True)]
+        if len({each.language for each in spoken}) > 1:
+            return Decoded((), "en", 0.6, stretches=tuple(spoken))
+        language = clip.language or ("de" if np.abs(clip.samples).max() > 0.6 else "en")
+        seconds = clip.samples.size / SAMPLE_RATE_HZ
+        heard = Heard(language, 0.9, (Word(language, 0.0, seconds, 0.9),), language, scores=Scores(0.0, -0.2, 1.2, 0.0))
+        return Decoded((Passage(heard, 0.0, seconds),), language, None if clip.language else self.probability)
+
+
+def in_german(samples: Samples, *spoken: tuple[float, float]) -> Samples:
+    """The same, louder from each time to the other."""
+    german = samples.copy()
+    for start, end in spoken:
+        german[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)] *= 1.8
+    return german
+
+
+@pytest.mark.parametrize(
+    ("german", "languages", "warned"),
+    [
+        ([(0.0, 6.0)], ["de", "en", "en"], 0.0),
+        ([(7.0, 13.0)], ["en", "de", "en"], 7.0),
+        ([(14.0, 20.0)], ["en", "en", "de"], 14.0),
+        ([(0.0, 6.0), (14.0, 20.0)], ["de", "en", "de"], 7.0),
+    ],
+)
+def test_each_stretch_of_a_window_is_decoded_in_its_own_language_and_the_rarer_is_warned_of(
+    read, german, languages: list[str], warned: float
+) -> None:
+    samples = sound((0.0, 6.0), (7.0, 13.0), (14.0, 20.0), seconds=20.0)
+    heard = read(Polyglot([]), in_german(samples, *german), Options())
+    assert [passage.heard.language for passage in heard.passages] == languages
+    assert [passage.start_seconds for passage in heard.passages] == [pytest.approx(at, abs=0.8) for at in (0.0, 7.0, 14.0)]
+    (notice,) = heard.notices
+    assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(warned, abs=0.8))
+
+
+def test_each_window_has_a_language_of_its_own_and_another_than_before_is_warned_of(read) -> None:
+    samples = in_german(sound((0.0, 8.0), (20.0, 28.0), (40.0, 48.0), seconds=50.0), (20.0, 28.0))
+    heard = read(Polyglot([]), samples, Options())
+    assert [passage.heard.language for passage in heard.passages] == ["en", "de", "en"]
+    (notice,) = heard.notices
+    assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(20.0, abs=0.8))
+    assert read(Polyglot([]), samples, Options(multilingual=True)).notices == []
+
+
+def test_a_window_whose_language_is_unsure_is_in_that_of_the_others(read) -> None:
+    samples = in_german(sound((0.0, 8.0), (20.0, 28.0), seconds=30.0), (20.0, 28.0))
+    heard = read(Polyglot([], probability=0.4), samples, Options())
+    assert ([passage.heard.language for passage in heard.passages], heard.notices) == (["en", "en"], [])
+
+
+@dataclass
+class Batches(Writer):
+    """Counts the windows of each batch."""
+
+    sizes: list[int] = field(default_factory=list)
+
+    def decode(self, clips: Sequence[Asked]) -> list[Decoded]:
+        self.sizes.append(len(clips))
+        return super().decode(clips)
+
+
+def test_the_windows_of_a_file_are_decoded_together_from_the_first_on(schedulers) -> None:
+    writer = Batches([])
+    schedulers.append(Scheduler(writer.decode, batch_size=3, queue_size=20))
+    reader = WhisperReader(writer, schedulers[-1], Options(), Windows(30.0, Speech(loud, 0.5, 0.35)), clock=lambda: 0.0)
+    list(reader.hear(sound(*((20.0 * index, 20.0 * index + 8.0) for index in range(7)), seconds=140.0)))
+    list(reader.finish())
+    assert writer.sizes == [3, 3, 1]
+
+
+def test_a_window_does_not_wait_for_sound_that_comes_slowly(schedulers) -> None:
+    writer, now = Batches([]), 0.0
+    schedulers.append(Scheduler(writer.decode, batch_size=3, queue_size=20))
+    reader = WhisperReader(writer, schedulers[-1], Options(), Windows(30.0, Speech(loud, 0.5, 0.35)), clock=lambda: now)
+    for second in range(70):
+        now = float(second)
+        list(reader.hear(sound((0.0, 1.0), seconds=1.0) if second % 20 < 8 else silence_of_a_second()))
+    list(reader.finish())
+    assert writer.sizes == [1] * 4
+
+
+def silence_of_a_second() -> Samples:
+    return np.zeros(SAMPLE_RATE_HZ, np.float32)
+
+
+def test_a_named_language_is_that_of_all_windows(read) -> None:
+    writer = Polyglot([])
+    heard = read(writer, in_german(sound((0.0, 6.0), (7.0, 13.0), seconds=14.0), (0.0, 6.0)), Options(language="en"))
+    assert ({passage.heard.language for passage in heard.passages}, heard.notices) == ({"en"}, [])
+    assert all(clip.spans == () for clip in writer.asked)

@@ -55,6 +55,11 @@ class Window:
         """The stream's time of the sound that ends so many seconds into the window."""
         return self._place((round(seconds * SAMPLE_RATE_HZ) - 1) // FRAME_SAMPLES, seconds)
 
+    def cut(self, start_seconds: float, end_seconds: float) -> "Window":
+        """The part between two times, which are rounded to frames."""
+        start, end = (round(seconds / FRAME_SECONDS) for seconds in (start_seconds, end_seconds))
+        return Window(self.samples[start * FRAME_SAMPLES : end * FRAME_SAMPLES], self.frames[start:end], self.speech[start:end])
+
     def _place(self, index: int, seconds: float) -> float:
         index = min(max(index, 0), self.frames.size - 1)
         return float(self.frames[index] - index) * FRAME_SECONDS + seconds

@@ -62,19 +62,23 @@ class Scheduler(Generic[W, R]):
         return self._batch_size
 
     def submit(self, window: W, *, live: bool) -> Future[R]:
-        """Have a window decoded. The future can be cancelled at any time; nobody waits for it then.
+        """Have a window decoded; as `submit_all`."""
+        return self.submit_all([window], live=live)[0]
+
+    def submit_all(self, windows: Sequence[W], *, live: bool) -> list[Future[R]]:
+        """Have windows decoded, together as far as they go together. A future can be cancelled at any time; nobody waits for it then.
 
         Raises Exhausted when too many wait, Unavailable when the scheduler is closed.
         """
         with self._changed:
             if self._closed:
                 raise _closed()
-            if len(self._live) + len(self._files) >= self._queue_size:
+            if len(self._live) + len(self._files) + len(windows) > self._queue_size:
                 raise Exhausted("RECOGNISER_BUSY", f"{self._queue_size} windows of sound wait to be recognised already.", 1.0)
-            waiting: _Waiting[W, R] = _Waiting(window)
-            (self._live if live else self._files).append(waiting)
+            waiting: list[_Waiting[W, R]] = [_Waiting(window) for window in windows]
+            (self._live if live else self._files).extend(waiting)
             self._changed.notify()
-        return waiting.future
+        return [each.future for each in waiting]
 
     def live_opened(self) -> None:
         """A live stream begins."""

@@ -9,20 +9,25 @@ from math import exp
 from typing import Any
 
 import numpy as np
-from ctranslate2 import StorageView
+from ctranslate2 import Device, StorageView
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
+from ..coverage import Span
 from ..engine import SAMPLE_RATE_HZ, Heard, Options, Passage, Samples, Scores, Word
 from . import whisper_words
 from .whisper_languages import BCP_47, CODES
 from .whisper_quality import Attempt, Quality, best, is_good, is_silence
+from .whisper_spoken import Likely, Spoken, likeliest, spoken
 
 FRAMES_A_SECOND = 100
 """Of the log-mel spectrogram."""
+
+ENCODED_A_SECOND = 50
+"""Frames of the encoder's output."""
 
 WINDOW_SECONDS = 30.0
 WINDOW_FRAMES = 30 * FRAMES_A_SECOND
@@ -52,6 +57,8 @@ class Clip:
     prompt: tuple[int, ...]
     quality: Quality
     word_times: bool
+    spans: tuple[Span, ...] = ()
+    """Stretches that may each be in a language of its own, without gaps, in seconds; none: it is in one."""
 
     @property
     def key(self) -> Hashable:
@@ -75,6 +82,8 @@ class Decoded:
     """Where the model broke off: what it wrote ends in a timestamp that stands twice, and more is said after it. None when it did not."""
     is_good: bool = True
     """Whether the text passes the thresholds, or is none."""
+    stretches: tuple[Spoken, ...] = ()
+    """Where it changes between languages: it was not decoded then. Languages are BCP 47."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +114,10 @@ class Decoder:
         """Symbols that nobody says, as Whisper does it."""
         self._on_cpu = model.model.device == "cpu"
 
-    def clip(self, samples: Samples, options: Options, language: str, previous: str) -> Clip:
+    def clip(self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()) -> Clip:
         """The clip of a window of at most 30 s. `previous` is what was said before it; the prompt's end counts when it is too long.
+
+        `spans` are as in Clip; they count where the language is to be detected.
 
         The model is asked for text without timestamps: with them it leaves out more words, even when what follows the last timestamp
         is decoded again (base, 1 min and 5 min of LibriVox: WER 0.048 and 0.053, without 0.024 and 0.021). Words are placed by alignment.
@@ -120,7 +131,7 @@ class Decoder:
         context = self._context(", ".join(options.hotwords), previous)
         prompt = (*context, *tokens.sot_sequence, tokens.no_timestamps)
         seconds = samples.size / SAMPLE_RATE_HZ
-        return Clip(features, seconds, code, prompt, Quality.of(options.decoding), options.word_times)
+        return Clip(features, seconds, code, prompt, Quality.of(options.decoding), options.word_times, () if code else tuple(spans))
 
     def decode(self, clips: Sequence[Clip]) -> list[Decoded]:
         """What is said in clips of the same key. Raises MemoryError when the device has too little memory for so many."""
@@ -148,8 +159,23 @@ class Decoder:
         return decoded
 
     def _decode(self, clips: Sequence[Clip]) -> list[Decoded]:
+        """What is said in clips of one language. Of those that change between languages only the stretches are told."""
         encoded = self._encode(clips)
         languages = self._languages(encoded, clips)
+        stretches = self._stretches(encoded, clips, languages)
+        alike = [index for index, each in enumerate(stretches) if not each]
+        written = (
+            self._written(self._part(encoded, clips, alike), [clips[i] for i in alike], [languages[i] for i in alike]) if alike else []
+        )
+        decoded = dict(zip(alike, written, strict=True))
+        return [
+            decoded.get(index) or _changing(likely, each) for index, (likely, each) in enumerate(zip(languages, stretches, strict=True))
+        ]
+
+    def _written(self, encoded: Any, clips: Sequence[Clip], likely: Sequence[Likely]) -> list[Decoded]:
+        languages = [
+            (code, None if clip.language else each[code]) for clip, each in zip(clips, likely, strict=True) if (code := likeliest(each))
+        ]
         attempts = self._attempts(encoded, clips, [self._prompt(clip, code) for clip, (code, _) in zip(clips, languages, strict=True)])
         segments = [
             ()
@@ -184,15 +210,35 @@ class Decoder:
             return self._encode([clips[index] for index in indices])
         return StorageView.from_array(np.asarray(encoded)[list(indices)])
 
-    def _languages(self, encoded: Any, clips: Sequence[Clip]) -> list[tuple[str, float | None]]:
-        """Whisper's code and probability for each clip."""
-        if all(clip.language for clip in clips):
-            return [(clip.language, None) for clip in clips]
-        detected = [ranked[0] for ranked in self._model.model.detect_language(encoded)]
-        return [
-            (clip.language, None) if clip.language else (token[2:-2], float(probability))
-            for clip, (token, probability) in zip(clips, detected, strict=True)
-        ]
+    def _languages(self, encoded: Any, clips: Sequence[Clip]) -> list[Likely]:
+        """How likely each language is, for each clip; the one that its caller named is certain."""
+        detected = [{}] * len(clips) if all(clip.language for clip in clips) else self._detected(encoded)
+        return [{clip.language: 1.0} if clip.language else each for clip, each in zip(clips, detected, strict=True)]
+
+    def _stretches(self, encoded: Any, clips: Sequence[Clip], languages: Sequence[Likely]) -> list[list[Spoken]]:
+        """Where each clip changes between languages; empty where it does not."""
+        if not any(len(clip.spans) > 1 for clip in clips):
+            return [[] for _ in clips]
+        sound = np.asarray(encoded if self._on_cpu else encoded.to_device(Device.cpu))
+        return [self._changes(clip, each, likely) for clip, each, likely in zip(clips, sound, languages, strict=True)]
+
+    def _changes(self, clip: Clip, sound: NDArray[Any], likely: Likely) -> list[Spoken]:
+        """`sound` is the encoder's output for the clip, shape (frames, width)."""
+
+        def within(span: Span) -> Likely:
+            start, end = (round(seconds * ENCODED_A_SECOND) for seconds in span)
+            return self._detected(StorageView.from_array(np.ascontiguousarray(sound[np.newaxis, start:end])))[0]
+
+        def alone(span: Span) -> Likely:
+            start, end = (round(seconds * FRAMES_A_SECOND) for seconds in span)
+            return self._detected(self._model.encode(pad_or_trim(clip.features[:, start:end], _padded_frames(end - start))))[0]
+
+        found = spoken(likely, clip.spans, within, alone)
+        return found if len(found) > 1 else []
+
+    def _detected(self, encoded: Any) -> list[Likely]:
+        """How likely each language is, by Whisper's codes."""
+        return [{token[2:-2]: float(probability) for token, probability in ranked} for ranked in self._model.model.detect_language(encoded)]
 
     def _prompt(self, clip: Clip, code: str) -> list[int]:
         """The clip's prompt with the token of its language, which comes after the start of the transcript."""
@@ -278,6 +324,12 @@ class Decoder:
 
     def _token(self, code: str) -> int:
         return int(self._model.hf_tokenizer.token_to_id(f"<|{code}|>"))
+
+
+def _changing(likely: Likely, stretches: Sequence[Spoken]) -> Decoded:
+    code = likeliest(likely)
+    tagged = tuple(replace(each, language=BCP_47.get(each.language, each.language)) for each in stretches)
+    return Decoded((), BCP_47.get(code, code), likely[code], stretches=tagged)
 
 
 def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[Segment, ...]:

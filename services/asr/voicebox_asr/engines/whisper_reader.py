@@ -1,7 +1,8 @@
 """Reads a file of any length with Whisper, several windows at a time."""
 
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -11,12 +12,18 @@ from ..echoes import of_repeated
 from ..engine import SAMPLE_RATE_HZ, Notice, Options, Passage, Reason, Samples
 from ..pauses import split_at_pauses
 from ..reading import shifted
+from ..stretches import stretches
+from ..tongues import Tongue, changes, usual
 from ..windows import Window, Windows
 from .whisper_batch import Scheduler, outcome
 from .whisper_decode import Clip, Decoded, Decoder
+from .whisper_spoken import SURE, Spoken
 
 STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
 """How much sound is looked at in one step: 15 ms of voice activity detection."""
+
+GATHER_SECONDS = 0.5
+"""So long a window waits for the next ones, to be decoded with them, while more sound is there at once."""
 
 PROMPT_CHARACTERS = 1000
 """So much of the text before a window is kept for its prompt, which has 223 tokens at most."""
@@ -43,6 +50,10 @@ class Part:
     end_seconds: float
     words: tuple[Span, ...] = ()
     is_gap: bool = False
+    language: str = ""
+    """BCP 47; empty: it is detected."""
+    probability: float | None = None
+    """Of its language, where that was detected before."""
 
     @property
     def samples(self) -> Samples:
@@ -51,17 +62,26 @@ class Part:
 
 
 class WhisperReader:
-    """One file. It holds a batch of windows at once, however long the file is."""
+    """One file. Its windows are decoded in batches, as far as their sound is there; it holds two batches at once, however long it is."""
 
-    def __init__(self, decoder: Decoder, scheduler: Scheduler[Clip, Decoded], options: Options, windows: Windows) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        scheduler: Scheduler[Clip, Decoded],
+        options: Options,
+        windows: Windows,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._decoder = decoder
         self._scheduler = scheduler
         self._options = replace(options, word_times=True)
         """Utterances are placed by their words, and speech without words is found by them."""
         self._windows = windows
-        self._language = options.language
-        self._language_probability: float | None = None
+        self._tongues: list[Tongue] = []
         self._previous = ""
+        self._clock = clock
+        self._gathered: list[Part] = []
+        self._gathered_since = 0.0
         self._running: deque[tuple[Part, Future[Decoded]]] = deque()
         self._interrupted = False
         self.notices: list[Notice] = []
@@ -76,13 +96,18 @@ class WhisperReader:
                 yield from self._send(window)
             while self._running and self._running[0][1].done():
                 yield from self._receive()
+            if not self._running and self._clock() - self._gathered_since >= GATHER_SECONDS:
+                self._flush()
             yield None
 
     def finish(self) -> Iterator[Passage | None]:
         for window in self._windows.finish():
             yield from self._send(window)
+        self._flush()
         while self._running:
             yield from self._receive()
+        if not self._options.multilingual:
+            self.notices += changes(self._tongues)
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -94,38 +119,70 @@ class WhisperReader:
 
     @property
     def _at_once(self) -> int:
-        """How many windows may run: one as long as the next depends on its language or on its text."""
-        detecting = not self._language and not self._options.multilingual
-        return 1 if detecting or self._options.decoding.condition_on_previous_text else self._scheduler.batch_size
+        """How many windows are decoded together: one where the next depends on its text."""
+        return 1 if self._options.decoding.condition_on_previous_text else self._scheduler.batch_size
 
     def _send(self, window: Window) -> Iterator[Passage | None]:
-        while len(self._running) >= self._at_once:
-            yield from self._receive()
-        part = Part(window, 0.0, window.seconds)
-        self._running.append((part, self._submit(part, self._language)))
-        if self._interrupted:
-            self.interrupt()
+        if not self._gathered:
+            self._gathered_since = self._clock()
+        self._gathered.append(Part(window, 0.0, window.seconds, language=self._options.language))
+        if len(self._gathered) >= self._at_once:
+            while self._running:
+                yield from self._receive()
+            self._flush()
         yield None
 
-    def _submit(self, part: Part, language: str) -> Future[Decoded]:
+    def _flush(self) -> None:
+        """Have what was gathered decoded."""
+        self._running.extend(self._submitted(self._gathered))
+        self._gathered = []
+        if self._interrupted:
+            self.interrupt()
+
+    def _next(self, parts: Sequence[Part]) -> None:
+        """Have parts decoded before what comes after them."""
+        self._running.extendleft(reversed(self._submitted(parts)))
+        if self._interrupted:
+            self.interrupt()
+
+    def _submitted(self, parts: Sequence[Part]) -> list[tuple[Part, Future[Decoded]]]:
+        futures = self._scheduler.submit_all([self._clip(part) for part in parts], live=False) if parts else []
+        return list(zip(parts, futures, strict=True))
+
+    def _clip(self, part: Part) -> Clip:
         previous = f"{self._options.prompt} {self._previous}"
-        return self._scheduler.submit(self._decoder.clip(part.samples, self._options, language, previous), live=False)
+        spans = () if part.language or part.is_gap else stretches(part.window.speech, part.window.seconds)
+        return self._decoder.clip(part.samples, self._options, part.language, previous, spans)
 
     def _receive(self) -> Iterator[Passage | None]:
         """Wait for the oldest window; what is left of it comes next."""
         part, future = self._running.popleft()
         decoded = outcome(future)
+        for passage in self._taken(part, decoded):
+            yield from split_at_pauses(self._placed(passage, part))
+        yield None
+
+    def _taken(self, part: Part, decoded: Decoded) -> Sequence[Passage]:
+        """What counts of a part's text; the rest is decoded again."""
+        if apart := self._apart(part, decoded):
+            self._next(apart)
+            return ()
         passages = [_later(passage, part.start_seconds) for passage in decoded.passages if _is_sure(passage) or not part.is_gap]
         passages = self._plausible(passages, part.window)
         if passages and not part.is_gap:
-            self._learn(decoded)
-        for again in self._again(part, decoded, passages):
-            self._running.appendleft((again, self._submit(again, self._options.language if again.is_gap else decoded.language)))
-        if self._interrupted:
-            self.interrupt()
-        for passage in passages:
-            yield from split_at_pauses(self._placed(passage, part.window))
-        yield None
+            self._learn(part, decoded)
+        self._next(self._again(part, decoded, passages))
+        return passages
+
+    def _apart(self, part: Part, decoded: Decoded) -> Sequence[Part]:
+        """A part that changes between languages as several; one whose own language is unsure in that of the rest; otherwise none."""
+        if decoded.stretches:
+            self.notices += [_unsure_language(part.window, each) for each in decoded.stretches if not each.is_sure]
+            return [_stretch(part.window, each) for each in decoded.stretches]
+        is_unsure = not part.language and not part.is_gap and (decoded.language_probability or 0.0) < SURE
+        if is_unsure and self._usual not in ("", decoded.language) and not self._options.multilingual:
+            return [replace(part, language=self._usual)]
+        return ()
 
     def _again(self, part: Part, decoded: Decoded, passages: Sequence[Passage]) -> Sequence[Part]:
         """What of a window has to be decoded again: from where the model broke off, or where there is speech and no word.
@@ -134,23 +191,27 @@ class WhisperReader:
         """
         window, words = part.window, (*part.words, *_spans(passages))
         if part.is_gap:
-            self.notices += [
-                _other_language(each, decoded.language, self._language, window) for each in passages[:1] if self._speaks_other(decoded)
-            ]
+            self._tongues += [_tongue(window, (each.start_seconds, each.end_seconds), decoded.language) for each in passages]
             missed = [] if passages else without_words(window.speech, part.words)
             self.notices += [_not_recognised(window, gap) for gap in missed if part.start_seconds <= gap[0] < part.end_seconds]
             return ()
         start = part.start_seconds + (decoded.continues_seconds or 0.0)
         if start >= part.start_seconds + LEAST_PROGRESS_SECONDS:
-            return (Part(window, start, part.end_seconds, words),)
+            return (replace(part, start_seconds=start, words=words, language=decoded.language, probability=decoded.language_probability),)
         gaps = without_words(window.speech, words)
         if not words:
             self.notices += [_not_recognised(window, gap) for gap in gaps]
             return ()
-        return [Part(window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True) for start, end in reversed(gaps)]
+        language = self._options.language
+        return [
+            Part(window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True, language=language)
+            for start, end in gaps
+        ]
 
-    def _speaks_other(self, decoded: Decoded) -> bool:
-        return not self._options.multilingual and self._language not in ("", decoded.language)
+    @property
+    def _usual(self) -> str:
+        """The language that most was said in so far; empty before anything was."""
+        return usual(self._tongues)
 
     def _plausible(self, passages: list[Passage], window: Window) -> list[Passage]:
         """What can have been said in the window's time, with how much repeated words resemble each other."""
@@ -162,23 +223,23 @@ class WhisperReader:
         alike = of_repeated(window.samples, words)
         return [replace(passage, heard=replace(passage.heard, resemblance=alike)) for passage in passages]
 
-    def _learn(self, decoded: Decoded) -> None:
+    def _learn(self, part: Part, decoded: Decoded) -> None:
         """What the next windows go by."""
-        if not self._language and not self._options.multilingual:
-            self._language, self._language_probability = decoded.language, decoded.language_probability
+        self._tongues.append(_tongue(part.window, (part.start_seconds, part.end_seconds), decoded.language))
         if self._options.decoding.condition_on_previous_text:
             text = " ".join(passage.heard.text for passage in decoded.passages)
             reliable = (decoded.passages[0].heard.scores.temperature or 0.0) <= UNRELIABLE_TEMPERATURE
             self._previous = f"{self._previous} {text}"[-PROMPT_CHARACTERS:] if reliable else ""
 
-    def _placed(self, passage: Passage, window: Window) -> Passage:
+    def _placed(self, passage: Passage, part: Part) -> Passage:
         """A window's passage in the file; a word is not torn apart where silence was left out within it."""
+        window = part.window
         words = []
         for word in passage.heard.words:
             middle = (word.start_seconds + word.end_seconds) / 2
             by = window.at(middle) - middle
             words.append(replace(word, start_seconds=word.start_seconds + by, end_seconds=word.end_seconds + by))
-        probability = passage.heard.language_probability or self._language_probability
+        probability = passage.heard.language_probability or part.probability
         heard = replace(passage.heard, words=tuple(words), language_probability=probability)
         start = words[0].start_seconds if words else window.at(passage.start_seconds)
         end = words[-1].end_seconds if words else window.until(passage.end_seconds)
@@ -210,8 +271,15 @@ def _not_recognised(window: Window, span: Span) -> Notice:
     return Notice(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
 
 
-def _other_language(passage: Passage, language: str, usual: str, window: Window) -> Notice:
-    sentence = (
-        f"What is said here was recognised as {language}, the rest as {usual}: with `multilingual` each window has a language of its own."
-    )
-    return Notice(Reason.LANGUAGE_CHANGED, sentence, window.at(passage.start_seconds), window.until(passage.end_seconds))
+def _stretch(window: Window, spoken: Spoken) -> Part:
+    cut = window.cut(spoken.start_seconds, spoken.end_seconds)
+    return Part(cut, 0.0, cut.seconds, language=spoken.language, probability=spoken.probability)
+
+
+def _tongue(window: Window, span: Span, language: str) -> Tongue:
+    return Tongue(language, window.at(span[0]), window.until(span[1]))
+
+
+def _unsure_language(window: Window, spoken: Spoken) -> Notice:
+    sentence = f"What is said here was recognised as {spoken.language}, and is probably in another language, which is not told reliably."
+    return Notice(Reason.LANGUAGE_CHANGED, sentence, window.at(spoken.start_seconds), window.until(spoken.end_seconds))

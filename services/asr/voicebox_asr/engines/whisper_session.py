@@ -70,16 +70,15 @@ class WhisperSession:
 
     def _hear(self, options: Options) -> Heard:
         windows = list(_windows(self._sound))
-        self._running = [self._submit(window, options) for window in windows]
+        self._running = self._scheduler.submit_all([self._clip(window, options) for window in windows], live=True)
         if self._interrupted:
             self.interrupt()
         decoded = [outcome(future) for future in self._running]
         return joined([_placed(passage, window) for each, window in zip(decoded, windows, strict=True) for passage in each.passages])
 
-    def _submit(self, window: Window, options: Options) -> Future[Decoded]:
+    def _clip(self, window: Window, options: Options) -> Clip:
         previous = f"{options.prompt} {self._previous}"
-        clip = self._decoder.clip(window.samples, options, options.language, previous)
-        return self._scheduler.submit(clip, live=True)
+        return self._decoder.clip(window.samples, options, options.language, previous)
 
 
 def joined(passages: Sequence[Heard]) -> Heard:
