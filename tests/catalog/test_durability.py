@@ -69,7 +69,7 @@ def audio_of(name):
 async def test_a_second_catalog_on_the_same_port_does_not_start(env, tmp_path):
     async with open_service(env) as serving:
         other = {"VOICEBOX_DATA": str(tmp_path / "other"), "CATALOG_ADDRESS": serving.endpoints[0].address}
-        with pytest.raises(StartError, match="cannot listen"):
+        with pytest.raises(StartError, match="Another program listens on"):
             async with open_service(env | other):
                 pass
 

@@ -146,6 +146,9 @@ class Batches:
         if not self.is_in_place():
             return [broken("its file was deleted or replaced")] * len(works)
         try:
+            if len(works) == 1:  # no other could be spoilt: a savepoint would cost two more switches between threads
+                async with AsyncSession(self._writers, expire_on_commit=False) as session, session.begin():
+                    return [await works[0](session)]
             async with self._writers.begin() as connection:
                 return [await _outcome(connection, work) for work in works]
         except Exception as error:
