@@ -35,6 +35,13 @@ class Program:
     def synthesize(self, request):
         return plain(self.speech.synthesize_speech(request=texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))))
 
+    def synthesize_told(self, request):
+        """What the answer's trailing metadata says besides."""
+        asked = texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))
+        method = self.speech.transport._stubs.get("synthesize_speech") or self.speech.transport.synthesize_speech
+        answer, call = method.with_call(texttospeech_v1.SynthesizeSpeechRequest.pb(asked))
+        return {"answer": plain(answer), "told": dict(pair for pair in call.trailing_metadata() if pair[0].startswith("x-voicebox"))}
+
     def stream_speech(self, requests):
         asked = (texttospeech_v1.StreamingSynthesizeRequest.from_json(json.dumps(request)) for request in requests)
         return [plain(response) for response in self.speech.streaming_synthesize(asked)]

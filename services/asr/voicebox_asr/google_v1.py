@@ -32,6 +32,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
     async def Recognize(self, request: google.RecognizeRequest, context: Context) -> google.RecognizeResponse:
         with self._call.named(google_v1_request.NAMES):
             asked = google_v1_request.to_asked(request.config)
+            self._call.follow(asked.config, context)
             heard = await self._call.recognize(asked, google_v1_request.content(request.audio), context)
         return google.RecognizeResponse(results=google_v1_answers.results(heard, asked.wishes))
 
@@ -40,6 +41,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
         with self._call.named(google_v1_request.NAMES):
             asked, audio = google_v1_request.to_asked(request.config), google_v1_request.content(request.audio)
             google_v1_request.refuse_output(request)
+            self._call.follow(asked.config, context)
             self._call.check(asked, audio)
 
         async def work() -> Message:
@@ -58,6 +60,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
                 raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
             with self._call.named(google_v1_request.STREAM_NAMES):
                 asked = google_v1_request.to_stream(first.streaming_config)
+                self._call.follow(asked.config.recognition, context)
                 stream = to_stream(asked, _audio(requests))
                 async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
                     async for happened in events:
