@@ -99,7 +99,6 @@ CONFIGS_V1 = [
     ({"enable_spoken_punctuation": True}, "enable_spoken_punctuation"),
     ({"enable_spoken_emojis": True}, "enable_spoken_emojis"),
     ({"transcript_normalization": {"entries": [{"search": "a", "replace": "b"}]}}, "transcript_normalization"),
-    ({"speech_contexts": [{"phrases": ["market"]}]}, "speech_contexts"),
     ({"speech_contexts": [{"phrases": ["market"], "boost": -1}]}, "speech_contexts"),
     ({"adaptation": {"phrase_sets": [{"phrases": [{"value": "market", "boost": -1}]}]}}, "adaptation.phrase_sets"),
     ({"adaptation": {"phrase_set_references": ["projects/a/locations/b/phraseSets/c"]}}, "adaptation.phrase_set_references"),
@@ -147,7 +146,6 @@ def test_a_long_recording_is_refused_before_it_begins(sdk, samples, given, name)
         ({"translation_config": {"target_language": "de"}}, "translation_config.target_language"),
         ({"translation_config": {"target_language": "en"}}, "translation_config"),
         ({"adaptation": {"phrase_sets": [{"phrase_set": "projects/a/locations/b/phraseSets/c"}]}}, "adaptation.phrase_sets"),
-        ({"adaptation": {"phrase_sets": [{"inline_phrase_set": {"phrases": [{"value": "market"}]}}]}}, "adaptation.phrase_sets"),
         ({"adaptation": {"custom_classes": [{"items": [{"value": "x"}]}]}}, "adaptation.custom_classes"),
     ],
 )

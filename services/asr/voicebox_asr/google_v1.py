@@ -19,6 +19,8 @@ from .operations import Operation, Operations
 from .servicer import SpeechToTextServicer
 
 GOOGLE_V1_SERVICE = "google.cloud.speech.v1.Speech"
+GOOGLE_BETA_SERVICE = "google.cloud.speech.v1p1beta1.Speech"
+"""Its messages are those of v1 on the wire."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

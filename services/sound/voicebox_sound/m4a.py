@@ -13,11 +13,11 @@ FRAME_SAMPLES = 1024
 
 
 def encode_m4a(samples: Samples, sample_rate_hz: int) -> bytes:
-    """A finished file, shape (n,) in, its index before its sound. ValueError for a rate that AAC does not know."""
+    """A finished file, shape (n,) in, its index after its sound. ValueError for a rate that AAC does not know."""
     if sample_rate_hz not in RATES_HZ:
         raise ValueError(f"m4a cannot be written at {sample_rate_hz} Hz")
     file = io.BytesIO()
-    with av.open(file, "w", format="ipod", options={"movflags": "faststart"}) as container:
+    with av.open(file, "w", format="ipod") as container:
         stream = container.add_stream("aac", rate=sample_rate_hz, layout="mono")
         stream.bit_rate = BITS_PER_SECOND
         for start in range(0, samples.size, FRAME_SAMPLES):

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+from google.protobuf.unknown_fields import UnknownFieldSet
 from voicebox.foreign.google import texttospeech_v1_pb2 as google
 from voicebox.foreign.google import texttospeech_v1_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
@@ -18,6 +19,11 @@ from .roster import Roster
 from .servicer import TextToSpeechServicer
 
 GOOGLE_SERVICE = "google.cloud.texttospeech.v1.TextToSpeech"
+GOOGLE_BETA_SERVICE = "google.cloud.texttospeech.v1beta1.TextToSpeech"
+"""Its messages are those of v1 on the wire, and have a few fields more."""
+
+BETA_FIELDS = {4: "enable_time_pointing"}
+"""Fields of a v1beta1 SynthesizeSpeechRequest that v1 has not, by their numbers."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -35,6 +41,9 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         notes = Notes()
         with named_as(google_request.NAMES):
             google_request.refuse_voice(request.voice, "voice", notes)
+            unknowns = UnknownFieldSet(request)
+            for unknown in map(unknowns.__getitem__, range(len(unknowns))):
+                notes.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
             voice = await google_voices.find_voice(self._roster, request.voice, "voice", notes)
             native = google_request.to_whole(request, voice, notes)
             await self._follow(native, notes)
