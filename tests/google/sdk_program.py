@@ -47,6 +47,11 @@ class Program:
     def recognize_beta(self, request):
         return plain(self.recognition_beta.recognize(request=speech_v1p1beta1.RecognizeRequest.from_json(json.dumps(request))))
 
+    def long_beta(self, request):
+        asked = speech_v1p1beta1.LongRunningRecognizeRequest.from_json(json.dumps(request))
+        operation = self.recognition_beta.long_running_recognize(request=asked)
+        return {"response": plain(operation.result(timeout=60)), "metadata": plain(operation.metadata)}
+
     def stream_beta(self, config, audio):
         streaming = speech_v1p1beta1.StreamingRecognitionConfig.from_json(json.dumps(config))
         chunks = (speech_v1p1beta1.StreamingRecognizeRequest.from_json(json.dumps({"audio_content": chunk})) for chunk in audio)

@@ -105,6 +105,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     OpenAiTranscriptionServicer(recognizer, decoder, space),
                     RivaRecognitionServicer(speech, models, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds),
+                    GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),
                     GoogleSpeechV2Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleOperationsServicer(operations),
                     ModelServicer(models),
@@ -122,6 +123,7 @@ def _register(
     openai: OpenAiTranscriptionServicer,
     riva: RivaRecognitionServicer,
     google_v1: GoogleSpeechV1Servicer,
+    google_beta: GoogleSpeechV1Servicer,
     google_v2: GoogleSpeechV2Servicer,
     google_operations: GoogleOperationsServicer,
     models: ModelServicer,
@@ -132,7 +134,7 @@ def _register(
     riva_asr_pb2_grpc.add_RivaSpeechRecognitionServicer_to_server(riva, server)
     speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_v1, server)
     beta = cast("grpc.aio.Server", Renamed(server, GOOGLE_BETA_SERVICE))
-    speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_v1, beta)
+    speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_beta, beta)
     speech_v2_pb2_grpc.add_SpeechServicer_to_server(google_v2, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(google_operations, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
