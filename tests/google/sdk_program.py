@@ -10,7 +10,7 @@ import threading
 from google.api_core import exceptions, operations_v1
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import speech_v1, speech_v2, texttospeech_v1
+from google.cloud import speech_v1, speech_v1p1beta1, speech_v2, texttospeech_v1, texttospeech_v1beta1
 from google.cloud.speech_v1.services.speech import SpeechClient as GeneratedClient
 from google.longrunning import operations_pb2
 from google.protobuf.json_format import MessageToDict
@@ -27,6 +27,8 @@ class Program:
         self.speech = texttospeech_v1.TextToSpeechClient(**options)
         self.v1 = speech_v1.SpeechClient(**options)
         self.v2 = speech_v2.SpeechClient(**options)
+        self.speech_beta = texttospeech_v1beta1.TextToSpeechClient(**options)
+        self.recognition_beta = speech_v1p1beta1.SpeechClient(**options)
         self.running = {}
 
     def list_voices(self, **given):
@@ -34,6 +36,33 @@ class Program:
 
     def synthesize(self, request):
         return plain(self.speech.synthesize_speech(request=texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))))
+
+    def list_voices_beta(self):
+        return plain(self.speech_beta.list_voices())
+
+    def synthesize_beta(self, request):
+        asked = texttospeech_v1beta1.SynthesizeSpeechRequest.from_json(json.dumps(request))
+        return plain(self.speech_beta.synthesize_speech(request=asked))
+
+    def recognize_beta(self, request):
+        return plain(self.recognition_beta.recognize(request=speech_v1p1beta1.RecognizeRequest.from_json(json.dumps(request))))
+
+    def long_beta(self, request):
+        asked = speech_v1p1beta1.LongRunningRecognizeRequest.from_json(json.dumps(request))
+        operation = self.recognition_beta.long_running_recognize(request=asked)
+        return {"response": plain(operation.result(timeout=60)), "metadata": plain(operation.metadata)}
+
+    def stream_beta(self, config, audio):
+        streaming = speech_v1p1beta1.StreamingRecognitionConfig.from_json(json.dumps(config))
+        chunks = (speech_v1p1beta1.StreamingRecognizeRequest.from_json(json.dumps({"audio_content": chunk})) for chunk in audio)
+        return [plain(response) for response in self.recognition_beta.streaming_recognize(streaming, chunks)]
+
+    def synthesize_told(self, request):
+        """What the answer's trailing metadata says besides."""
+        asked = texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))
+        method = self.speech.transport._stubs.get("synthesize_speech") or self.speech.transport.synthesize_speech
+        answer, call = method.with_call(texttospeech_v1.SynthesizeSpeechRequest.pb(asked))
+        return {"answer": plain(answer), "told": dict(pair for pair in call.trailing_metadata() if pair[0].startswith("x-voicebox"))}
 
     def stream_speech(self, requests):
         asked = (texttospeech_v1.StreamingSynthesizeRequest.from_json(json.dumps(request)) for request in requests)

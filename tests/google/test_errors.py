@@ -21,25 +21,17 @@ def is_refused(told, field):
         ({"input": {}}, "input.text"),
         ({"input": {"text": " ... "}}, "input.text"),
         ({"input": {"text": "x" * 10_001}}, "input.text"),
-        ({"input": {"ssml": "<speak>Hello.</speak>"}}, "input.ssml"),
-        ({"input": {"markup": "Hello [pause] there."}}, "input.markup"),
         ({"input": {"multi_speaker_markup": {"turns": [{"speaker": "R", "text": "Hello."}]}}}, "input.multi_speaker_markup"),
-        ({"input": {"text": "Hello.", "prompt": "Sadly."}}, "input.prompt"),
-        (
-            {"input": {"text": "Hello.", "custom_pronunciations": {"pronunciations": [{"phrase": "Hello", "pronunciation": "hɛˈloʊ"}]}}},
-            "input.custom_pronunciations",
-        ),
+        ({"input": {"ssml": "<speak>Hello."}}, "input.ssml"),
+        ({"input": {"ssml": "Hello."}}, "input.ssml"),
         ({"voice": {"language_code": "tlh"}}, "voice.language_code"),
         ({"voice": {"language_code": "no language"}}, "voice.language_code"),
         ({"voice": {"name": "flite/slt", "language_code": "de-DE"}}, "voice.language_code"),
         ({"voice": {"name": "profiles/No Body"}}, "voice.name"),
-        ({"voice": {**VOICE, "model_name": "gemini-2.5-flash-tts"}}, "voice.model_name"),
         ({"voice": {**VOICE, "voice_clone": {"voice_cloning_key": "x"}}}, "voice.voice_clone"),
         ({"voice": {**VOICE, "custom_voice": {"model": "x"}}}, "voice.custom_voice"),
         ({"voice": {**VOICE, "multi_speaker_voice_config": {}}}, "voice.multi_speaker_voice_config"),
         ({"audio_config": {}}, "audio_config.audio_encoding"),
-        ({"audio_config": {"audio_encoding": "MULAW"}}, "audio_config.audio_encoding"),
-        ({"audio_config": {"audio_encoding": "ALAW"}}, "audio_config.audio_encoding"),
         ({"audio_config": {"audio_encoding": 4}}, "audio_config.audio_encoding"),
         ({"audio_config": {**WAV, "sample_rate_hertz": 7_999}}, "audio_config.sample_rate_hertz"),
         ({"audio_config": {**WAV, "sample_rate_hertz": -1}}, "audio_config.sample_rate_hertz"),
@@ -47,8 +39,7 @@ def is_refused(told, field):
         ({"audio_config": {**WAV, "speaking_rate": 9}}, "audio_config.speaking_rate"),
         ({"audio_config": {**WAV, "speaking_rate": -1}}, "audio_config.speaking_rate"),
         ({"audio_config": {**WAV, "pitch": 20}}, "audio_config.pitch"),
-        ({"audio_config": {**WAV, "volume_gain_db": 6}}, "audio_config.volume_gain_db"),
-        ({"audio_config": {**WAV, "effects_profile_id": ["telephony-class-application"]}}, "audio_config.effects_profile_id"),
+        ({"audio_config": {**WAV, "volume_gain_db": 17}}, "audio_config.volume_gain_db"),
         ({"advanced_voice_options": {"enable_textnorm": False}}, "advanced_voice_options.enable_textnorm"),
     ],
 )
@@ -57,7 +48,7 @@ def test_what_cannot_be_spoken_is_named(sdk, given, field):
     is_refused(sdk.refused("synthesize", request=request), field)
 
 
-@pytest.mark.parametrize("name", ["en-US-Wavenet-D", "flite/nobody", "nobody"])
+@pytest.mark.parametrize("name", ["flite/nobody", "nobody"])
 def test_an_unknown_voice_is_told_who_there_is(sdk, name):
     request = {"input": {"text": "Hello."}, "voice": {"name": name, **VOICE}, "audio_config": WAV}
     told = sdk.refused("synthesize", request=request)
@@ -78,10 +69,7 @@ def test_an_unknown_profile_is_not_found(sdk):
         ([{"streaming_config": {"voice": VOICE}}, {"streaming_config": {"voice": VOICE}}], "streaming_config"),
         ([{"streaming_config": {"voice": VOICE}}], "input.text"),
         ([{"streaming_config": {"voice": VOICE}}, {"input": {"text": "..."}}], "input.text"),
-        ([{"streaming_config": {"voice": VOICE}}, {"input": {"markup": "Hello."}}], "input.markup"),
-        ([{"streaming_config": {"voice": VOICE}}, {"input": {"text": "Hello.", "prompt": "Sadly."}}], "input.prompt"),
         ([{"streaming_config": {"voice": {"language_code": "tlh"}}}], "streaming_config.voice.language_code"),
-        ([{"streaming_config": {"voice": {**VOICE, "model_name": "x"}}}], "streaming_config.voice.model_name"),
         (
             [{"streaming_config": {"voice": VOICE, "streaming_audio_config": {"audio_encoding": "MP3"}}}],
             "streaming_config.streaming_audio_config.audio_encoding",
@@ -111,7 +99,6 @@ CONFIGS_V1 = [
     ({"enable_spoken_punctuation": True}, "enable_spoken_punctuation"),
     ({"enable_spoken_emojis": True}, "enable_spoken_emojis"),
     ({"transcript_normalization": {"entries": [{"search": "a", "replace": "b"}]}}, "transcript_normalization"),
-    ({"speech_contexts": [{"phrases": ["market"]}]}, "speech_contexts"),
     ({"speech_contexts": [{"phrases": ["market"], "boost": -1}]}, "speech_contexts"),
     ({"adaptation": {"phrase_sets": [{"phrases": [{"value": "market", "boost": -1}]}]}}, "adaptation.phrase_sets"),
     ({"adaptation": {"phrase_set_references": ["projects/a/locations/b/phraseSets/c"]}}, "adaptation.phrase_set_references"),
@@ -159,7 +146,6 @@ def test_a_long_recording_is_refused_before_it_begins(sdk, samples, given, name)
         ({"translation_config": {"target_language": "de"}}, "translation_config.target_language"),
         ({"translation_config": {"target_language": "en"}}, "translation_config"),
         ({"adaptation": {"phrase_sets": [{"phrase_set": "projects/a/locations/b/phraseSets/c"}]}}, "adaptation.phrase_sets"),
-        ({"adaptation": {"phrase_sets": [{"inline_phrase_set": {"phrases": [{"value": "market"}]}}]}}, "adaptation.phrase_sets"),
         ({"adaptation": {"custom_classes": [{"items": [{"value": "x"}]}]}}, "adaptation.custom_classes"),
     ],
 )

@@ -23,6 +23,7 @@ from voicebox_asr.google_request import Asked, AskedStream, Wishes
 from voicebox_asr.google_sound import Format
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
+from voicebox_kit.openai import Notes
 from voicebox_tts import google_request as speech_request
 from voicebox_tts import google_voices
 from voicebox_tts.engine import Gender, Voice
@@ -56,7 +57,9 @@ def is_of(field: str, message: Message) -> bool:
 
 @given(messages(texttospeech_v1_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
 def test_any_speech_request_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda: (speech_request.refuse_voice(asked.voice, "voice"), speech_request.to_whole(asked, SLT)))
+    field = refused_field(
+        lambda: (speech_request.refuse_voice(asked.voice, "voice", Notes()), speech_request.to_whole(asked, SLT, Notes()))
+    )
     assert not field or is_of(field, asked)
 
 
@@ -92,7 +95,7 @@ def test_every_name_of_ours_is_a_name_of_googles():
 
 
 def test_a_conversation_is_as_fast_as_it_is_read():
-    config = speech_request.to_conversation(texttospeech_v1_pb2.StreamingSynthesizeConfig(), SLT)
+    config = speech_request.to_conversation(texttospeech_v1_pb2.StreamingSynthesizeConfig(), SLT, Notes())
     assert config.audio.encoding == tts_pb2.AUDIO_ENCODING_PCM_S16LE
     assert config.ahead_seconds > 3600
 

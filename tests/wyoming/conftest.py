@@ -91,6 +91,11 @@ async def bridge(running: Platform, python: Path) -> AsyncIterator[Bridge]:
 
 @asynccontextmanager
 async def bridge_to(running: Platform, python: Path, **env: str) -> AsyncIterator[Bridge]:
-    addresses = {"WYOMING_ADDRESS": "127.0.0.1:0", "TTS_ADDRESS": running.tts, "ASR_ADDRESS": running.asr}
+    addresses = {
+        "WYOMING_ADDRESS": "127.0.0.1:0",
+        "TTS_ADDRESS": running.tts,
+        "ASR_ADDRESS": running.asr,
+        "CATALOG_ADDRESS": running.catalog,
+    }
     async with open_service({**addresses, "VOICEBOX_GRACE_SECONDS": "5", **env}) as serving:
         yield Bridge(serving, python)

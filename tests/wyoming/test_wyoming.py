@@ -5,6 +5,7 @@ import base64
 import wave
 
 import pytest
+from voicebox_client import Client
 from voicebox_client.word_errors import word_error_rate
 from voicebox_gateway.wyoming import events
 from voicebox_gateway.wyoming.events import Event
@@ -85,6 +86,44 @@ async def test_real_speech_in_the_language_that_home_assistant_names(bridge, spe
     assert word_error_rate(speech_data.transcripts["LJ001-0004.wav"], heard.one("transcript")["text"]) <= 0.3
 
 
+NOTHING = ["", " ", "...", "\U0001f389", "\u200b", "?!", "\n\n"]
+
+
+@pytest.mark.parametrize("text", NOTHING)
+async def test_a_text_that_has_nothing_to_say_is_silence(bridge, text):
+    """Also as a stream."""
+    spoken = await bridge.ask(order("Synthesize", text=text), until="audio-stop")
+    assert spoken.types == ["audio-start", "audio-chunk", "audio-stop"]
+    assert not any(spoken.sound)
+    streamed = [order("SynthesizeStart"), order("SynthesizeChunk", text=text), order("SynthesizeStop")]
+    spoken = await bridge.ask(*streamed, until="synthesize-stopped")
+    assert spoken.types == ["audio-start", "audio-chunk", "audio-stop", "synthesize-stopped"]
+    assert not any(spoken.sound)
+
+
+async def test_pipers_voices_have_stand_ins(bridge):
+    spoken = await bridge.ask(order("Synthesize", text=TEXT, voice={"name": "en_US-lessac-medium"}), until="audio-stop")
+    assert spoken.sound
+    [warning] = spoken.one("audio-start")["x_voicebox_warnings"]
+    assert "en_US-lessac-medium" in warning
+
+
+async def test_profiles_are_voices(bridge, running, speech_data):
+    with Client(running.catalog) as client:
+        client.create_profile("Ann", "ann-of-wyoming", language="en_US")
+        client.add_sample("profiles/ann-of-wyoming", speech_data.path("LJ001-0004.wav"), speech_data.transcripts["LJ001-0004.wav"])
+    info = (await bridge.ask(order("Describe"), until="info")).one("info")
+    [ann] = [voice for voice in info["tts"][0]["voices"] if voice["name"] == "profiles/ann-of-wyoming"]
+    assert (ann["description"], ann["languages"], ann["installed"]) == ("Ann", ["en-US"], True)
+    assert (await bridge.ask(order("Synthesize", text=TEXT, voice={"name": ann["name"]}), until="audio-stop")).sound
+
+
+async def test_info_goes_on_without_the_catalog(running, python):
+    async with bridge_to(running, python, CATALOG_ADDRESS="127.0.0.1:1") as bridge:
+        info = (await bridge.ask(order("Describe"), until="info")).one("info")
+        assert {"flite/slt"} <= {voice["name"] for voice in info["tts"][0]["voices"]}
+
+
 async def test_silence_is_an_empty_transcript(bridge):
     heard = await bridge.ask(*audio(bytes(32_000)), until="transcript-stop")
     assert heard.types == ["transcript-start", "transcript", "transcript-stop"]
@@ -117,7 +156,6 @@ async def test_a_second_request_on_the_connection_is_answered_after_the_first(br
 
 
 BAD = {
-    "no text": ([order("Synthesize", text="")], "TEXT_EMPTY", "text"),
     "unknown voice": ([order("Synthesize", text="Hi.", voice={"name": "flite/nobody"})], "NOT_FOUND", "nobody"),
     "unknown voice of a stream": (
         [order("SynthesizeStart", voice={"name": "flite/nobody"}), *[order("SynthesizeChunk", text="Hi. ")] * 50],

@@ -27,7 +27,7 @@ def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
-    """Serve Wyoming as a client of tts and asr, which may start before or after it.
+    """Serve Wyoming as a client of tts, asr and the catalog, which may start before or after it.
 
     Raises StartError when a variable does not fit or the address is taken.
     """
@@ -35,8 +35,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     async with (
         grpc.aio.insecure_channel(settings.tts_address, options=OPTIONS) as tts,
         grpc.aio.insecure_channel(settings.asr_address, options=OPTIONS) as asr,
+        grpc.aio.insecure_channel(settings.catalog_address, options=OPTIONS) as catalog,
     ):
-        sessions = Sessions(services.over(tts, asr), settings)
+        sessions = Sessions(services.over(tts, asr, catalog), settings)
         server = await _listen(sessions, settings.address)
         try:
             address = _host_and_port(server)

@@ -19,7 +19,7 @@ def event(error: Exception) -> Event:
         case VoiceboxError():
             return _event(error.sentence, error.reason)
         case grpc.aio.AioRpcError():
-            return _event(error.details() or "The service does not answer.", _reason(error))
+            return _event(error.details() or "The service does not answer.", reason(error))
         case TimeoutError():
             return _event("The connection was idle, or the answer took, for longer than may be.", "TOO_SLOW")
         case _:
@@ -31,7 +31,7 @@ def _event(sentence: str, reason: str) -> Event:
     return Event("error", {"text": sentence, "code": reason})
 
 
-def _reason(error: grpc.aio.AioRpcError) -> str:
+def reason(error: grpc.aio.AioRpcError) -> str:
     """The reason that the service tells, or gRPC's code where it tells none."""
     metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
     packed = dict(metadata).get(DETAILS_HEADER, b"")

@@ -1,11 +1,13 @@
-"""What Home Assistant is told of the platform: voices and models, with their languages."""
+"""What Home Assistant is told of the platform: voices, stored profiles and models, with their languages."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import grpc
+from voicebox.catalog.v1 import catalog_pb2
 from voicebox.models.v1 import models_pb2
 from voicebox.tts.v1 import tts_pb2
 
@@ -15,6 +17,7 @@ from .services import Services
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 10.0
+MOST_PROFILES = 1000
 UNUSABLE = (models_pb2.MODEL_STATE_ABSENT, models_pb2.MODEL_STATE_FAILED)
 PROGRAM = {
     "name": "voicebox",
@@ -42,13 +45,26 @@ async def describe(services: Services) -> Event:
 
 
 async def _voices(services: Services) -> dict[str, Any]:
-    voices, models = await asyncio.gather(
+    voices, models, profiles = await asyncio.gather(
         services.tts.ListVoices(tts_pb2.ListVoicesRequest(), timeout=ASK_SECONDS),
         services.tts_models.ListModels(models_pb2.ListModelsRequest(), timeout=ASK_SECONDS),
+        _profiles(services),
     )
     by_engine = {model.engine: model for model in models.models}
     listed = [_voice(voice, by_engine.get(voice.engine, models_pb2.Model())) for voice in voices.voices]
-    return {**PROGRAM, "voices": listed, "supports_synthesize_streaming": True}
+    return {**PROGRAM, "voices": [*listed, *map(_profile, profiles)], "supports_synthesize_streaming": True}
+
+
+async def _profiles(services: Services) -> Sequence[catalog_pb2.Profile]:
+    """The stored profiles; none when the catalog is away, since built-in voices speak without it."""
+    try:
+        page = await services.catalog.ListProfiles(catalog_pb2.ListProfilesRequest(page_size=MOST_PROFILES), timeout=ASK_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        log.warning("info leaves profiles out: %s", error.details())
+        return ()
+    if page.next_page_token:
+        log.warning("info names the first %d profiles", MOST_PROFILES)
+    return page.profiles
 
 
 async def _models(services: Services) -> dict[str, Any]:
@@ -65,6 +81,18 @@ def _voice(voice: tts_pb2.Voice, model: models_pb2.Model) -> dict[str, Any]:
         "description": voice.display_name,
         "version": model.revision or None,
         "languages": list(voice.languages),
+        "speakers": None,
+    }
+
+
+def _profile(profile: catalog_pb2.Profile) -> dict[str, Any]:
+    return {
+        "name": profile.name,
+        "attribution": {"name": "profile", "url": ""},
+        "installed": True,
+        "description": profile.display_name,
+        "version": None,
+        "languages": [profile.language],
         "speakers": None,
     }
 

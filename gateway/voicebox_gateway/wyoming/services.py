@@ -7,18 +7,20 @@ from typing import Protocol, TypeVar, cast
 
 import grpc
 from voicebox.asr.v1 import asr_pb2_grpc
+from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 
 
 @dataclass(frozen=True)
 class Services:
-    """tts and asr, with the models of each. The stubs' types exist for type checkers alone."""
+    """tts and asr, with the models of each, and the catalog. The stubs' types exist for type checkers alone."""
 
     tts: "tts_pb2_grpc.TextToSpeechServiceAsyncStub"
     tts_models: "models_pb2_grpc.ModelServiceAsyncStub"
     asr: "asr_pb2_grpc.SpeechToTextServiceAsyncStub"
     asr_models: "models_pb2_grpc.ModelServiceAsyncStub"
+    catalog: "catalog_pb2_grpc.CatalogServiceAsyncStub"
 
 
 class Cancellable(Protocol):
@@ -44,11 +46,12 @@ def is_lost(error: grpc.aio.AioRpcError) -> bool:
     return error.details() == "Internal error from Core"
 
 
-def over(tts: grpc.aio.Channel, asr: grpc.aio.Channel) -> Services:
+def over(tts: grpc.aio.Channel, asr: grpc.aio.Channel, catalog: grpc.aio.Channel) -> Services:
     """The services behind these channels."""
     return Services(
         cast("tts_pb2_grpc.TextToSpeechServiceAsyncStub", tts_pb2_grpc.TextToSpeechServiceStub(tts)),
         cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(tts)),
         cast("asr_pb2_grpc.SpeechToTextServiceAsyncStub", asr_pb2_grpc.SpeechToTextServiceStub(asr)),
         cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(asr)),
+        cast("catalog_pb2_grpc.CatalogServiceAsyncStub", catalog_pb2_grpc.CatalogServiceStub(catalog)),
     )

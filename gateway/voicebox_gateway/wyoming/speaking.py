@@ -1,15 +1,20 @@
 """Text becomes sound: Wyoming's requests to tts, and its events back."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+import logging
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import grpc
 from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.errors import InvalidField, NotFound
 
-from . import fields
+from . import failures, fields
 from .events import Event
 from .fields import Data
 from .services import Services, freed, is_lost
+
+log = logging.getLogger(__name__)
 
 ASK_SECONDS = 10.0
 SAMPLE_BYTES = 2
@@ -17,27 +22,39 @@ AUDIO = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
 WHOLE_AHEAD_SECONDS = 3600.0
 """Home Assistant plays the answer to `synthesize` once all of it is here: as fast as it is made, not as fast as it is heard."""
 
+NOTHING_TO_SAY = ("TEXT_EMPTY", "NOTHING_TO_SAY")
+SILENCE_HZ, SILENCE_SECONDS = 22_050, 0.1
+"""The answer to a text that has nothing to say: Home Assistant waits for sound, and a smiley is no fault."""
+
+PIPER = re.compile(r"(?P<language>[a-z]{2,3}_[A-Z]{2})-\w+-(x_low|low|medium|high)", re.ASCII)
+"""Names of Piper's voices: who used it before has them in the settings of Home Assistant."""
+
+WARNINGS = "x_voicebox_warnings"
+"""Where an audio-start says what was not done as asked; clients leave alone what they do not know."""
+
 Answer = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse
 
 
 async def speak(data: Data, services: Services, seconds: float) -> AsyncGenerator[Event]:
     """Answers `synthesize` while the sound is made; at most `seconds`."""
     _check_format(data)
+    voice, warnings = await _voice(fields.nested(data, "voice"), services)
     request = tts_pb2.StreamSynthesizeRequest(
         text=fields.text(data, "text"),
-        voice=await _voice(fields.nested(data, "voice"), services),
+        voice=voice,
         audio=AUDIO,
         ahead_seconds=WHOLE_AHEAD_SECONDS,
     )
     with freed(services.tts.StreamSynthesize(request, timeout=seconds)) as call:
-        async for event in _told(call):
+        async for event in _or_silence(_told(call, warnings)):
             yield event
 
 
 async def converse(data: Data, texts: AsyncIterator[str], services: Services, seconds: float) -> AsyncGenerator[Event]:
     """Answers `synthesize-start` and the pieces of text that follow it, from the first sentence on; at most `seconds`."""
     _check_format(data)
-    config = tts_pb2.ConverseConfig(voice=await _voice(fields.nested(data, "voice"), services), audio=AUDIO)
+    voice, warnings = await _voice(fields.nested(data, "voice"), services)
+    config = tts_pb2.ConverseConfig(voice=voice, audio=AUDIO)
 
     async def requests() -> AsyncIterator[tts_pb2.ConverseSynthesizeRequest]:
         yield tts_pb2.ConverseSynthesizeRequest(config=config)
@@ -46,7 +63,7 @@ async def converse(data: Data, texts: AsyncIterator[str], services: Services, se
 
     try:
         with freed(services.tts.ConverseSynthesize(requests(), timeout=seconds)) as call:
-            async for event in _told(call):
+            async for event in _or_silence(_told(call, warnings)):
                 yield event
     except grpc.aio.AioRpcError as error:
         if is_lost(error):  # asked for one word in one message, tts can tell once more what it refuses
@@ -62,13 +79,33 @@ def piece(event: Event) -> str:
     return fields.text(event.data, "text")
 
 
-async def _told(answers: AsyncIterable[Answer]) -> AsyncIterator[Event]:
+async def _or_silence(told: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """The events; a moment of silence where there is nothing to say."""
+    types: list[str] = []
+    form: Mapping[str, Any] = {"rate": SILENCE_HZ, "width": SAMPLE_BYTES, "channels": 1, "timestamp": 0}
+    try:
+        async for event in told:
+            if event.type == "audio-start":
+                form = event.data
+            types.append(event.type)
+            yield event
+    except grpc.aio.AioRpcError as error:
+        if failures.reason(error) not in NOTHING_TO_SAY:
+            raise
+    if "audio-start" not in types:
+        yield Event("audio-start", form)
+    if "audio-stop" not in types:
+        yield Event("audio-chunk", form, bytes(round(form["rate"] * SILENCE_SECONDS) * SAMPLE_BYTES))
+        yield Event("audio-stop", {"timestamp": round(1000 * SILENCE_SECONDS)})
+
+
+async def _told(answers: AsyncIterable[Answer], warnings: Sequence[str]) -> AsyncIterator[Event]:
     form: dict[str, int] = {}
     async for answer in answers:
         match answer.WhichOneof("event"):
             case "started":
                 form = {"rate": answer.started.audio.sample_rate_hz, "width": SAMPLE_BYTES, "channels": 1}
-                yield Event("audio-start", {**form, "timestamp": 0})
+                yield Event("audio-start", {**form, "timestamp": 0, **({WARNINGS: list(warnings)} if warnings else {})})
             case "chunk" if answer.chunk.audio:
                 yield Event("audio-chunk", {**form, "timestamp": answer.chunk.offset.ToMilliseconds()}, answer.chunk.audio)
             case "finished":
@@ -81,18 +118,28 @@ def _check_format(data: Data) -> None:
         raise InvalidField("text_format", f"text_format must be text, not {text_format}: no markup is understood.")
 
 
-async def _voice(asked: Data, services: Services) -> tts_pb2.VoiceSelection | None:
-    """Whose voice `voice` asks for: by a name that info tells, by a stored profile's name, or the first that speaks its language."""
+async def _voice(asked: Data, services: Services) -> tuple[tts_pb2.VoiceSelection | None, Sequence[str]]:
+    """Whose voice `voice` asks for, and what is not as it asks.
+
+    By a name that info tells, by a stored profile's name, or the first that speaks its language, which also stands in for Piper's voices.
+    """
     name, language = fields.text(asked, "name"), fields.text(asked, "language")
     if fields.text(asked, "speaker"):
         raise InvalidField("voice.speaker", "voice.speaker must be left out: each voice is one speaker.")
     if name.startswith("profiles/"):
-        return tts_pb2.VoiceSelection(profile=name)
-    if name:
-        return tts_pb2.VoiceSelection(voice=name)
+        return tts_pb2.VoiceSelection(profile=name), ()
+    piper = PIPER.fullmatch(name)
+    if name and not piper:
+        return tts_pb2.VoiceSelection(voice=name), ()
+    language = piper["language"] if piper else language
     if not language:
-        return None
+        return None, ()
     listed = await services.tts.ListVoices(tts_pb2.ListVoicesRequest(language=language), timeout=ASK_SECONDS)
     if not listed.voices:
         raise NotFound("voice", language, "No voice speaks this language; info lists those that there are.")
-    return tts_pb2.VoiceSelection(voice=listed.voices[0].name)
+    chosen = tts_pb2.VoiceSelection(voice=listed.voices[0].name)
+    if not piper:
+        return chosen, ()
+    warning = f"There is no voice {name[:100]!r} here: {chosen.voice} speaks."
+    log.warning("%s", warning)
+    return chosen, (warning,)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import resources
+from typing import cast
 
 import grpc
 from google.longrunning import operations_pb2_grpc
@@ -18,6 +19,7 @@ from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
 from voicebox_kit.permits import Permits
+from voicebox_kit.renamed import Renamed
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
@@ -30,7 +32,7 @@ from .engine import Engine
 from .files import FileRecognizer
 from .google_call import GoogleCall
 from .google_operations import OPERATIONS_SERVICE, GoogleOperationsServicer
-from .google_v1 import GOOGLE_V1_SERVICE, GoogleSpeechV1Servicer
+from .google_v1 import GOOGLE_BETA_SERVICE, GOOGLE_V1_SERVICE, GoogleSpeechV1Servicer
 from .google_v2 import GOOGLE_V2_SERVICE, GoogleSpeechV2Servicer
 from .keeping import Keeping
 from .openai import OpenAiTranscriptionServicer
@@ -103,6 +105,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     OpenAiTranscriptionServicer(recognizer, decoder, space),
                     RivaRecognitionServicer(speech, models, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds),
+                    GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),
                     GoogleSpeechV2Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleOperationsServicer(operations),
                     ModelServicer(models),
@@ -120,6 +123,7 @@ def _register(
     openai: OpenAiTranscriptionServicer,
     riva: RivaRecognitionServicer,
     google_v1: GoogleSpeechV1Servicer,
+    google_beta: GoogleSpeechV1Servicer,
     google_v2: GoogleSpeechV2Servicer,
     google_operations: GoogleOperationsServicer,
     models: ModelServicer,
@@ -129,6 +133,8 @@ def _register(
     openai_pb2_grpc.add_OpenAiTranscriptionServiceServicer_to_server(openai, server)
     riva_asr_pb2_grpc.add_RivaSpeechRecognitionServicer_to_server(riva, server)
     speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_v1, server)
+    beta = cast("grpc.aio.Server", Renamed(server, GOOGLE_BETA_SERVICE))
+    speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_beta, beta)
     speech_v2_pb2_grpc.add_SpeechServicer_to_server(google_v2, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(google_operations, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)

@@ -8,11 +8,13 @@ from typing import Any
 import grpc
 from voicebox.asr.v1 import asr_pb2
 from voicebox_kit.errors import NotFound
-from voicebox_kit.foreign import named_as
+from voicebox_kit.foreign import named_as, tell
+from voicebox_kit.openai import Notes
 from voicebox_models.models import Models
 from voicebox_sound.sniff import SNIFF_BYTES
 
 from .engine import Engine
+from .foreign_hints import find_model
 from .google_request import Asked, to_native
 from .requests import to_recognition
 from .servicer import SpeechToTextServicer
@@ -28,6 +30,17 @@ class GoogleCall:
         """What is said. The call may have ended: its context is read for records alone, and none is kept."""
         native = await asyncio.to_thread(to_native, asked, audio)
         return await self._speech.Recognize(native, context)
+
+    def follow(self, config: asr_pb2.RecognitionConfig, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
+        """Leave out of a config what its model cannot honour and what only makes recognition better, and name it to the caller."""
+        notes = Notes()
+        engine = find_model(self._models, config.model, "config.model", notes)
+        config.model = f"models/{engine.model.name}"
+        if config.hotwords and not engine.capabilities.hotwords:
+            del config.hotwords[:]
+            notes.ignore("config.adaptation")
+            notes.warn([f"The model {engine.model.name} cannot make phrases likelier: they are ignored."])
+        tell(context, notes)
 
     def check(self, asked: Asked, audio: bytes) -> None:
         """InvalidField or NotFound("model"), as `recognize` would raise them for what is asked."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2
+from google.protobuf import any_pb2
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 from voicebox_kit import deadline, principal
 from voicebox_kit.errors import InvalidField, VoiceboxError
@@ -63,13 +65,21 @@ class GoogleOperationsServicer:
 def to_proto(operation: Operation) -> Any:
     """The google.longrunning.Operation: how far it is, and its response or error once it has ended."""
     told = operations_pb2.Operation(name=operation.name, done=operation.task.done())
-    told.metadata.Pack(operation.describe(operation))
+    _pack(told.metadata, operation.describe(operation))
     if operation.task.done():
         if error := _error(operation):
             told.error.CopyFrom(error)
         else:
-            told.response.Pack(operation.task.result())
+            _pack(told.response, operation.task.result())
     return told
+
+
+def _pack(place: Any, message: Message) -> None:
+    """Put a message into an Any; one that is packed already stays as it is."""
+    if isinstance(message, any_pb2.Any):
+        place.CopyFrom(message)
+    else:
+        place.Pack(message)
 
 
 def _error(operation: Operation) -> status_pb2.Status | None:

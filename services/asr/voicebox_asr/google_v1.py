@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from voicebox.foreign.google import speech_v1_pb2 as google
 from voicebox.foreign.google import speech_v1_pb2_grpc
@@ -19,6 +20,8 @@ from .operations import Operation, Operations
 from .servicer import SpeechToTextServicer
 
 GOOGLE_V1_SERVICE = "google.cloud.speech.v1.Speech"
+GOOGLE_BETA_SERVICE = "google.cloud.speech.v1p1beta1.Speech"
+"""Its messages are those of v1 on the wire."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -26,12 +29,17 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
     """The google.cloud.speech.v1.Speech, as of google-cloud-speech 2.41.0."""
 
-    def __init__(self, call: GoogleCall, speech: SpeechToTextServicer, operations: Operations, idle_seconds: float) -> None:
+    def __init__(
+        self, call: GoogleCall, speech: SpeechToTextServicer, operations: Operations, idle_seconds: float, *, is_beta: bool = False
+    ) -> None:
+        """`is_beta`: what an operation holds is named as of v1p1beta1."""
         self._call, self._speech, self._operations, self._idle_seconds = call, speech, operations, idle_seconds
+        self._named = _as_beta if is_beta else _as_it_is
 
     async def Recognize(self, request: google.RecognizeRequest, context: Context) -> google.RecognizeResponse:
         with self._call.named(google_v1_request.NAMES):
             asked = google_v1_request.to_asked(request.config)
+            self._call.follow(asked.config, context)
             heard = await self._call.recognize(asked, google_v1_request.content(request.audio), context)
         return google.RecognizeResponse(results=google_v1_answers.results(heard, asked.wishes))
 
@@ -40,14 +48,18 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
         with self._call.named(google_v1_request.NAMES):
             asked, audio = google_v1_request.to_asked(request.config), google_v1_request.content(request.audio)
             google_v1_request.refuse_output(request)
+            self._call.follow(asked.config, context)
             self._call.check(asked, audio)
 
         async def work() -> Message:
             with self._call.named(google_v1_request.NAMES):
                 heard = await self._call.recognize(asked, audio, context)
-            return google.LongRunningRecognizeResponse(results=google_v1_answers.results(heard, asked.wishes))
+            return self._named(google.LongRunningRecognizeResponse(results=google_v1_answers.results(heard, asked.wishes)))
 
-        return to_proto(self._operations.begin("", principal.owner(context), len(audio), _metadata, work))
+        def metadata(operation: Operation) -> Message:
+            return self._named(_metadata(operation))
+
+        return to_proto(self._operations.begin("", principal.owner(context), len(audio), metadata, work))
 
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[google.StreamingRecognizeRequest], context: Context
@@ -58,6 +70,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
                 raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
             with self._call.named(google_v1_request.STREAM_NAMES):
                 asked = google_v1_request.to_stream(first.streaming_config)
+                self._call.follow(asked.config.recognition, context)
                 stream = to_stream(asked, _audio(requests))
                 async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
                     async for happened in events:
@@ -80,3 +93,14 @@ def _metadata(operation: Operation) -> Message:
     told.start_time.FromMilliseconds(round(1000 * operation.began_at))
     told.last_update_time.FromMilliseconds(round(1000 * (operation.ended_at or operation.began_at)))
     return told
+
+
+def _as_it_is(message: Message) -> Message:
+    return message
+
+
+def _as_beta(message: Message) -> Message:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    packed.type_url = packed.type_url.replace("google.cloud.speech.v1.", "google.cloud.speech.v1p1beta1.")
+    return packed

@@ -36,6 +36,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
         google_v2_request.parent_of(request.recognizer)
         with self._call.named(google_v2_request.NAMES):
             asked = google_v2_request.to_asked(request.config, request.config_mask)
+            self._call.follow(asked.config, context)
             heard = await self._call.recognize(asked, google_v2_request.content(request), context)
         return google.RecognizeResponse(results=google_v2_answers.results(heard, asked.wishes))
 
@@ -46,6 +47,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
         with self._call.named(google_v2_request.FILE_NAMES):
             batch = await asyncio.to_thread(google_v2_request.to_batch, request)
             for asked, audio in batch.values():
+                self._call.follow(asked.config, context)
                 self._call.check(asked, audio)
 
         def metadata(operation: Operation) -> Message:
@@ -69,6 +71,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
             google_v2_request.parent_of(first.recognizer)
             with self._call.named(google_v2_request.STREAM_NAMES):
                 asked = google_v2_request.to_stream(first.streaming_config)
+                self._call.follow(asked.config.recognition, context)
                 stream = to_stream(asked, _audio(requests))
                 async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
                     async for happened in events:

@@ -20,6 +20,23 @@ def alaw_to_s16le(data: bytes) -> bytes:
     return _A_LAW[np.frombuffer(data, np.uint8)].tobytes()
 
 
+def s16le_to_mulaw(data: bytes) -> bytes:
+    """Little-endian signed 16-bit samples as mu-law bytes, each the nearest that there is."""
+    return _nearest(data, _MU_LAW)
+
+
+def s16le_to_alaw(data: bytes) -> bytes:
+    """Little-endian signed 16-bit samples as A-law bytes, each the nearest that there is."""
+    return _nearest(data, _A_LAW)
+
+
+def _nearest(data: bytes, values: NDArray[np.int16]) -> bytes:
+    order = np.argsort(values, kind="stable")
+    ordered = values[order].astype(np.int32)
+    bounds = (ordered[1:] + ordered[:-1]) / 2
+    return order.astype(np.uint8)[np.searchsorted(bounds, np.frombuffer(data, "<i2"))].tobytes()
+
+
 def _mu_law() -> NDArray[np.int16]:
     code = ~_CODES & 0xFF
     size = (((code & 0xF) << 3) + _MU_BIAS) << (code >> 4 & 7)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,7 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
+from voicebox_kit.renamed import Renamed
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
@@ -32,7 +34,7 @@ from .catalog import Catalog
 from .check import SpeechCheck
 from .design import Designer
 from .engine import Engine
-from .google import GOOGLE_SERVICE, GoogleSpeechServicer
+from .google import GOOGLE_BETA_SERVICE, GOOGLE_SERVICE, GoogleSpeechServicer
 from .history import History
 from .openai import OpenAiSpeechServicer
 from .prompt_folder import PromptFolder
@@ -154,4 +156,6 @@ def _register(
     openai_pb2_grpc.add_OpenAiSpeechServiceServicer_to_server(openai, server)
     riva_tts_pb2_grpc.add_RivaSpeechSynthesisServicer_to_server(riva, server)
     texttospeech_v1_pb2_grpc.add_TextToSpeechServicer_to_server(google, server)
+    beta = cast("grpc.aio.Server", Renamed(server, GOOGLE_BETA_SERVICE))
+    texttospeech_v1_pb2_grpc.add_TextToSpeechServicer_to_server(google, beta)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)

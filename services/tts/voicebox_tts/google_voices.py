@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from voicebox.foreign.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
 from voicebox_kit.errors import NotFound, Unavailable
+from voicebox_kit.openai import Notes
 
 from .engine import Engine, Gender, Voice
+from .foreign_voices import stand_in
 from .requests import spoken
 from .roster import Roster, speaks
 
@@ -14,10 +16,11 @@ GENDERS = {Gender.FEMALE: google.FEMALE, Gender.MALE: google.MALE}
 MOST_NAMED = 10
 
 
-async def find_voice(roster: Roster, asked: google.VoiceSelectionParams) -> tts_pb2.VoiceSelection:
+async def find_voice(roster: Roster, asked: google.VoiceSelectionParams, field: str, notes: Notes) -> tts_pb2.VoiceSelection:
     """Who is meant: by name, as `flite/slt` or `profiles/ann`; else one who speaks the language, of that gender if there is one.
 
-    A gender is a wish, as with Google. Raises NotFound("voice"), and InvalidField("style.language") when nobody speaks the language.
+    A gender is a wish, as with Google. Each of Google's own voices has a stand-in, which is noted.
+    Raises NotFound("voice"), and InvalidField("style.language") when nobody speaks the language.
     """
     if asked.name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=asked.name)
@@ -25,7 +28,10 @@ async def find_voice(roster: Roster, asked: google.VoiceSelectionParams) -> tts_
     try:
         engine, voice = await roster.find(asked.name, language)
     except NotFound as error:
-        raise NotFound("voice", asked.name[:100], await _some(roster)) from error
+        try:
+            return tts_pb2.VoiceSelection(voice=await stand_in(roster, asked.name, language, f"{field}.name", notes))
+        except NotFound:
+            raise NotFound("voice", asked.name[:100], await _some(roster)) from error
     if not asked.name:
         alike = [each for each in await roster.voices(engine) if speaks(each, language or voice.languages[0])]
         voice = preferred(voice, alike, asked.ssml_gender)

@@ -1,0 +1,36 @@
+"""The beta versions of Google's APIs, whose messages are those of v1 on the wire."""
+
+import base64
+
+import pytest
+
+from tests.google.conftest import TEXT, WER, finals, in_base64, in_chunks, text_of, word_error_rate
+
+VOICE = {"language_code": "en-US"}
+LINEAR16 = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code": "en-US"}
+
+
+def test_voices_and_speech(sdk):
+    assert sdk.call("list_voices_beta") == sdk.call("list_voices", language_code="")
+    request = {"input": {"text": TEXT}, "voice": VOICE, "audio_config": {"audio_encoding": "LINEAR16", "sample_rate_hertz": 16_000}}
+    beta, stable = sdk.call("synthesize_beta", request=request), sdk.call("synthesize", request=request)
+    assert len(beta["audio_content"]) == len(stable["audio_content"])
+
+
+@pytest.mark.parametrize("kind", ["whole", "streamed", "long"])
+def test_recognition(sdk, samples, kind):
+    if kind == "whole":
+        told = sdk.call("recognize_beta", request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
+        assert word_error_rate(text_of(told["results"])) <= WER
+    elif kind == "long":
+        told = sdk.call("long_beta", request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
+        assert word_error_rate(text_of(told["response"]["results"])) <= WER
+    else:
+        told = sdk.call("stream_beta", config={"config": LINEAR16}, audio=in_chunks(samples))
+        assert word_error_rate(text_of(finals(told))) <= WER
+
+
+def test_time_points_are_not_told_and_named(sdk):
+    request = {"input": {"ssml": "<speak>Hello <mark name='a'/> there.</speak>"}, "voice": VOICE, "audio_config": {"audio_encoding": "MP3"}}
+    told = sdk.call("synthesize_beta", request={**request, "enable_time_pointing": ["SSML_MARK"]})
+    assert base64.b64decode(told["audio_content"])
