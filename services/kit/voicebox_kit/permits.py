@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from .errors import Exhausted
 
 RETRY_SECONDS = 1.0
-FIRST_HOLD_SECONDS = 1.0
+FIRST_HOLD_SECONDS = 0.5
 """How long a permit is taken to be held before any was given back."""
 MEMORY = 0.2
 """The share of the newest hold in the mean."""
