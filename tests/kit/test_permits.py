@@ -148,7 +148,7 @@ async def test_places_that_are_held_for_long_count_before_any_comes_back():
     permits, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock), asyncio.Event()
     holder = asyncio.create_task(hold(permits, "a", [], leave))
     await settle()
-    assert permits.expected_wait_seconds == 1.0
+    assert permits.expected_wait_seconds == FIRST_HOLD_SECONDS
     clock.now += 30
     with pytest.raises(Exhausted) as refused:
         async with permits.take():

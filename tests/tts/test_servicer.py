@@ -139,7 +139,7 @@ REFUSALS = [
     ({"text": "你好，世界。"}, "INVALID_ARGUMENT", "NOTHING_TO_SAY", "text"),
     ({"voice": {"voice": "nobody"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
     ({"voice": {"voice": "noengine/slt"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
-    ({"style": {"language": "xx"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
+    ({"style": {"language": "ain"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
     ({"voice": {"voice": "slt"}, "style": {"language": "de"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
     ({"style": {"instructions": "softly"}}, "INVALID_ARGUMENT", "UNSUPPORTED_BY_ENGINE", "style.instructions"),
     ({"audio": {"encoding": 77}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.encoding"),
