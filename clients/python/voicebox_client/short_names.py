@@ -18,6 +18,9 @@ MOST_NAMES = 10_000
 _BEGINNING = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,27}")
 
 
+Callback = Callable[[click.Context, click.Parameter, str | None], str | None]
+
+
 class Named(Protocol):
     """What has a resource name."""
 
@@ -25,9 +28,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-def whole(
-    collection: str, listing: Callable[["Client"], Iterator[Named]]
-) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+def whole(collection: str, listing: Callable[["Client"], Iterator[Named]]) -> Callback:
     """The callback of an argument that names one of a collection, as in `generations`: gives the whole name."""
 
     def callback(ctx: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
@@ -44,5 +45,6 @@ def whole(
     return callback
 
 
-generation = click.argument("generation", callback=whole("generations", lambda client: client.list_generations(page_size=1000)))
+whole_generation = whole("generations", lambda client: client.list_generations(page_size=1000))
+generation = click.argument("generation", callback=whole_generation)
 transcription = click.argument("transcription", callback=whole("transcriptions", lambda client: client.list_transcriptions(page_size=1000)))

@@ -88,9 +88,7 @@ def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
 
 
 @command.command()
-@click.argument(
-    "generation", required=False, callback=short_names.whole("generations", lambda client: client.list_generations(page_size=1000))
-)
+@click.argument("generation", required=False, callback=short_names.whole_generation)
 @click.option("--filter", "filter_", help="All that meet these conditions, as in 'favorite = false'; '*' is everything.")
 @click.option("--force", is_flag=True, help="With --filter: do not ask.")
 @pass_session
