@@ -5,6 +5,7 @@ import os
 
 import click
 import pytest
+from voicebox.models.v1 import models_pb2
 from voicebox_client import player
 from voicebox_client.session import Working
 from voicebox_client.upload import PIECE_BYTES, pieces, size_bytes
@@ -86,3 +87,13 @@ def test_both_ways_to_transcribe_tell_what_was_sent(client, recording, how):
     told: list[int] = []
     (client.transcribe_as if how else client.transcribe)(recording, *how.values(), sent=told.append)
     assert told[-1] == recording.stat().st_size
+
+
+@pytest.mark.parametrize("state", [models_pb2.MODEL_STATE_ABSENT, models_pb2.MODEL_STATE_FAILED])
+def test_voices_names_the_engines_that_cannot_speak_here(voicebox, platform, state):
+    platform.model = models_pb2.Model(name="models/espeak/espeak-ng", engine="espeak", state=state, detail="It needs libespeak-ng1.")
+    result = voicebox("voices")
+    assert "flite/slt" in result.stdout
+    assert result.stderr == "espeak is not available: It needs libespeak-ng1.\n"
+    assert voicebox("voices", "--engine", "flite").stderr == ""
+    assert voicebox("voices", "--json").stderr == ""
