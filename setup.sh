@@ -29,8 +29,11 @@ look_for_run() {
 }
 
 look_for_dev() {
-    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { useful="$useful postgresql" && useful_for="$useful_for, the catalog's tests on PostgreSQL"; }
+    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || needed="$needed postgresql"
     command -v npm >/dev/null || needed="$needed npm"
+    needed="$needed$useful"  # no test is skipped
+    useful=
+    useful_for=
 }
 
 # apt_get PACKAGE...: whether they could be installed; what apt says is shown when it fails.
@@ -90,7 +93,7 @@ case $1 in
 run)
     look_for_run
     system_packages
-    say "Installing Python packages into $venv: about 250 MB are fetched, 0.9 GB on disk, a minute or two."
+    say "Installing Python packages into $venv: about 250 MB are fetched, 0.8 GB on disk, a minute or two."
     make_venv
     install -e protos -e services/kit -e services/sound -e 'services/models[hub]' -e services/blobs -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
     install_pocketsphinx

@@ -30,8 +30,7 @@ S3_KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 @pytest.fixture(scope="session")
 def postgres_server():
     """PostgreSQL with a database `migrated`, which a test finds empty. It does not fsync: nothing here pulls the plug."""
-    if postgres_programs() is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    assert postgres_programs() is not None, "PostgreSQL is not installed: apt-get install postgresql"
     with postgres(fsync=False) as server:
         server.query("postgres", "CREATE DATABASE migrated")
         asyncio.run(_migrate(server.url("migrated")))

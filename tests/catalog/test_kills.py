@@ -82,8 +82,7 @@ def durable(request, tmp_path, local_env):
     if request.param == "sqlite":
         yield local_env, None
         return
-    if not postgres_programs():
-        pytest.skip("PostgreSQL is not installed")
+    assert postgres_programs(), "PostgreSQL is not installed: apt-get install postgresql"
     with postgres(fsync=True) as server, server.database() as database:
         yield local_env | {"CATALOG_DATABASE_URL": server.url(database)}, server
 

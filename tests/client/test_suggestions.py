@@ -40,11 +40,20 @@ def test_the_nearest_model_is_told(voicebox, platform):
     assert "Did you mean 'models/flite/2.2'?" in voicebox("models", "tts", "load", "flite/2.3").stderr
 
 
+def test_an_error_that_says_what_to_do_gets_no_suggestion(voicebox, platform):
+    platform.failures["StreamSynthesize"] = [NotFound("voice", "flite/sltt", "The engine is not installed.")]
+    assert (
+        voicebox("say", "Hello", "--voice", "flite/sltt").stderr == "Error: There is no voice 'flite/sltt'. The engine is not installed.\n"
+    )
+
+
 def test_what_resembles_nothing_gets_no_suggestion(voicebox, platform):
     platform.failures["StreamSynthesize"] = [NotFound("voice", "qqqqqqqqqq")]
     assert voicebox("say", "Hello", "--voice", "qqqqqqqqqq").stderr == "Error: There is no voice 'qqqqqqqqqq'.\n"
 
 
-@pytest.mark.parametrize(("name", "known", "said"), [("b", [], ""), ("slt", ["flite/slt"], " Did you mean 'flite/slt'?")])
+@pytest.mark.parametrize(
+    ("name", "known", "said"), [("b", [], ""), ("slt", ["flite/slt"], " Did you mean 'flite/slt'?"), ("qwen3/base", ["whisper/base"], "")]
+)
 def test_nearest(name, known, said):
     assert nearest(name, known) == said

@@ -10,7 +10,7 @@ import pytest
 from bench.launch import VOICEBOX, PlatformFailed, free_ports, platform
 
 
-def test_it_prints_a_line_for_each_port_and_three_commands(tmp_path):
+def test_it_prints_a_line_for_each_port_and_what_to_try(tmp_path):
     ports = free_ports(8)
     names = ("GATEWAY", "TTS", "ASR", "CATALOG", "TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS", "GATEWAY_ADMIN")
     addresses = {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
@@ -20,12 +20,15 @@ def test_it_prints_a_line_for_each_port_and_three_commands(tmp_path):
         lines = [process.stdout.readline()]
         while lines[-1] and not lines[-1].startswith("Try:"):
             lines.append(process.stdout.readline())
-        hints = [process.stdout.readline() for _ in range(3)]
+        hints = [process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGINT)
         rest, log = process.communicate()
     printed = "".join(lines)
     assert all(addresses[f"{name}_ADDRESS"] in printed for name in names[:-1])
-    assert all(hint.strip() for hint in hints)
+    assert f"http://{addresses['GATEWAY_ADDRESS']}/docs" in hints[0]
+    assert f"voicebox --server {addresses['GATEWAY_ADDRESS']} say --play" in hints[1]
+    assert all("curl" in hint for hint in hints[2:])
+    assert "alembic" not in log
     assert rest == ""
     assert process.returncode == 0
     assert "Traceback" not in log

@@ -13,21 +13,22 @@ if TYPE_CHECKING:
     from .client import Client
 
 MOST_NAMES = 1000
+LEAST_LIKENESS = 0.65
+"""One wrong letter of three is still near."""
 
-_UNKNOWN = re.compile(r"There is no (\w+) '([^']*)'")
+_UNKNOWN = re.compile(r"There is no (\w+) '([^']*)'\.$")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A question to be put behind an error; empty when nothing is near."""
-    by_short = {short: full for full in known for short in (full, full.rpartition("/")[2])}
-    near = difflib.get_close_matches(name, by_short, n=1)
-    near = near or difflib.get_close_matches(name.rpartition("/")[2], by_short, n=1)
+    by_short = {short: full for full in known for short in (full, full.rpartition("/")[2]) if "/" not in name or short == full}
+    near = difflib.get_close_matches(name, by_short, n=1, cutoff=LEAST_LIKENESS)
     return f" Did you mean {by_short[near[0]]!r}?" if near else ""
 
 
 def meant(session: Session, error: VoiceboxClientError) -> str:
-    """The nearest voice, profile or model to the one that an error says there is not."""
-    found = _UNKNOWN.search(error.sentence)
+    """The nearest voice, profile or model to the one that an error says there is not, and no more than that."""
+    found = _UNKNOWN.fullmatch(error.sentence)
     if not found or found[1] not in _LISTS or not error.reason.endswith("_NOT_FOUND"):
         return ""
     try:

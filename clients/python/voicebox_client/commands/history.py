@@ -6,6 +6,7 @@ from typing import cast, get_args
 import click
 from voicebox.catalog.v1 import catalog_pb2
 
+from voicebox_client import short_names
 from voicebox_client.commands.say import DEFAULT_OUTPUT, deliver, target_of
 from voicebox_client.history_requests import Group
 from voicebox_client.output import as_json, local_time, print_fields, print_json, print_list, print_table, seconds, shortened
@@ -40,7 +41,7 @@ def _row(generation: catalog_pb2.Generation) -> tuple[str, ...]:
 
 
 @command.command()
-@click.argument("generation")
+@short_names.generation
 @pass_session
 def show(session: Session, generation: str) -> None:
     """Show all that is known of one generation."""
@@ -56,7 +57,7 @@ def _print(session: Session, generation: catalog_pb2.Generation) -> None:
 
 
 @command.command()
-@click.argument("generation")
+@short_names.generation
 @audio_options
 @pass_session
 def audio(session: Session, generation: str, output: str | None, play: bool) -> None:
@@ -66,7 +67,7 @@ def audio(session: Session, generation: str, output: str | None, play: bool) -> 
 
 
 @command.command()
-@click.argument("generation")
+@short_names.generation
 @click.option("--off", is_flag=True, help="It is none any more.")
 @pass_session
 def favorite(session: Session, generation: str, off: bool) -> None:
@@ -76,7 +77,7 @@ def favorite(session: Session, generation: str, off: bool) -> None:
 
 
 @command.command()
-@click.argument("generation")
+@short_names.generation
 @click.argument("changes", nargs=-1, required=True, metavar="KEY=[VALUE]...")
 @pass_session
 def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
@@ -87,7 +88,7 @@ def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
 
 
 @command.command()
-@click.argument("generation", required=False)
+@click.argument("generation", required=False, callback=short_names.whole_generation)
 @click.option("--filter", "filter_", help="All that meet these conditions, as in 'favorite = false'; '*' is everything.")
 @click.option("--force", is_flag=True, help="With --filter: do not ask.")
 @pass_session
@@ -152,7 +153,7 @@ def export(session: Session, output: str, filter_: str, without_audio: bool) -> 
 
 
 @command.command()
-@click.argument("generation")
+@short_names.generation
 @click.option("-o", "--output", metavar="FILE", help=f"WAV, MP3, Ogg, FLAC or PCM by its ending; - is stdout.  [default: {DEFAULT_OUTPUT}]")
 @click.option("--play", is_flag=True, help="Play it on the speakers.")
 @pass_session

@@ -5,6 +5,7 @@ from itertools import islice
 import click
 from voicebox.catalog.v1 import catalog_pb2
 
+from voicebox_client import short_names
 from voicebox_client.output import as_json, local_time, print_fields, print_json, print_list, print_table, seconds, shortened
 from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save_or_play
 from voicebox_client.session import Session, pass_session
@@ -46,7 +47,7 @@ def _row(one: catalog_pb2.Transcription) -> tuple[str, ...]:
 
 
 @command.command()
-@click.argument("transcription")
+@short_names.transcription
 @pass_session
 def show(session: Session, transcription: str) -> None:
     """Show all that is known of one transcription."""
@@ -62,7 +63,7 @@ def _print(session: Session, transcription: catalog_pb2.Transcription) -> None:
 
 
 @command.command()
-@click.argument("transcription")
+@short_names.transcription
 @audio_options
 @pass_session
 def save(session: Session, transcription: str, output: str | None, play: bool) -> None:
@@ -72,7 +73,7 @@ def save(session: Session, transcription: str, output: str | None, play: bool) -
 
 
 @command.command()
-@click.argument("transcription")
+@short_names.transcription
 @click.option("--off", is_flag=True, help="It is none any more.")
 @pass_session
 def favorite(session: Session, transcription: str, off: bool) -> None:
@@ -82,7 +83,7 @@ def favorite(session: Session, transcription: str, off: bool) -> None:
 
 
 @command.command()
-@click.argument("transcription")
+@short_names.transcription
 @click.argument("changes", nargs=-1, required=True, metavar="KEY=[VALUE]...")
 @pass_session
 def label(session: Session, transcription: str, changes: tuple[str, ...]) -> None:
@@ -93,7 +94,7 @@ def label(session: Session, transcription: str, changes: tuple[str, ...]) -> Non
 
 
 @command.command()
-@click.argument("transcription")
+@short_names.transcription
 @pass_session
 def delete(session: Session, transcription: str) -> None:
     """Delete one transcription and its audio."""
