@@ -15,6 +15,7 @@ from ..reading import shifted
 from ..stretches import stretches
 from ..tongues import Tongue, changes, usual
 from ..windows import Window, Windows
+from .heap import give_back_free
 from .whisper_batch import Scheduler, outcome
 from .whisper_decode import Clip, Decoded, Decoder
 from .whisper_spoken import SURE, Spoken
@@ -24,6 +25,9 @@ STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
 
 GATHER_SECONDS = 0.5
 """So long a window waits for the next ones, to be decoded with them, while more sound is there at once."""
+
+LONG_SECONDS = 60.0
+"""A file with more speech than this leaves 200 MB of free memory behind."""
 
 PROMPT_CHARACTERS = 1000
 """So much of the text before a window is kept for its prompt, which has 223 tokens at most."""
@@ -116,6 +120,8 @@ class WhisperReader:
 
     def close(self) -> None:
         self.interrupt()
+        if self.speech_seconds > LONG_SECONDS:
+            give_back_free()
 
     @property
     def _at_once(self) -> int:
