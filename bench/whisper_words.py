@@ -38,7 +38,13 @@ MODELS = {"tiny.en": 1.0, "base": 1.5}
 MINUTES = (1, 5, 20)
 PART = "WHISPER_WORDS"
 """The variable that asks for a part: models, the longest file in minutes, `files` to leave live streams out, as in `base 5 files`."""
-SPELLINGS = {"42": "forty two", "1455": "fourteen fifty five", "15th": "fifteenth", "woodcutters": "wood cutters"}
+SPELLINGS = {
+    "42": "forty two",
+    "1455": "fourteen fifty five",
+    "15th": "fifteenth",
+    "woodcutters": "wood cutters",
+    "letterpress": "letter press",
+}
 
 
 @dataclass(frozen=True)
