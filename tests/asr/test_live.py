@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import soxr
 from voicebox_asr.endpointing import Endpointing
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Samples, Session, VoiceActivity, VoiceDetection, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Reason, Samples, Session, VoiceActivity, VoiceDetection, Word
 from voicebox_asr.engines.pocketsphinx import PocketsphinxEngine
 from voicebox_asr.interims import Interims
 from voicebox_asr.live import Event, Final, Interim, LiveRecognizer, Place, SpeechBegan, SpeechEnded
@@ -223,3 +223,38 @@ def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:
     last = list(live.finish())[-1]
     assert isinstance(last, Final)
     assert last.utterance.index == 1
+
+
+@dataclass
+class Saying(CountingSession):
+    """Says the same whatever it hears."""
+
+    text: str = ""
+
+    def interim(self) -> Heard:
+        return Heard(self.text, None, ())
+
+    def end(self) -> Heard:
+        return Heard(self.text, None, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "said", "warned"),
+    [
+        ("Thank you very much.", 0.2, "", True),
+        ("Thanks for watching!", 0.3, "", True),
+        ("Yes.", 0.2, "Yes.", True),
+        ("", 0.2, "", False),
+        ("Thank you.", 0.8, "Thank you.", False),
+    ],
+)
+def test_in_very_short_speech_only_what_can_be_said_is_told_and_there_is_a_warning(
+    text: str, seconds: float, said: str, warned: bool
+) -> None:
+    session = Saying()
+    session.text = text
+    events = hear(recognizer(session), np.concatenate((silence(1), tone(seconds), silence(1))))
+    (final,) = (event for event in events if isinstance(event, Final))
+    assert final.utterance.heard.text == said
+    assert {event.utterance.heard.text for event in events if isinstance(event, Interim)} <= {"", said}
+    assert [notice.reason for notice in final.notices] == [Reason.SHORT_SOUND] * warned

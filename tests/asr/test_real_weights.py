@@ -21,7 +21,13 @@ from voicebox_tts.engines.espeak import EspeakEngine
 
 from .conftest import silence, wav, word_errors, words
 
-SPELLINGS = {"42": "forty two", "1455": "fourteen fifty five", "15th": "fifteenth", "woodcutters": "wood cutters"}
+SPELLINGS = {
+    "42": "forty two",
+    "1455": "fourteen fifty five",
+    "15th": "fifteenth",
+    "woodcutters": "wood cutters",
+    "letterpress": "letter press",
+}
 MOST_OVER_LIBRARY = 1.1
 LEAST_ERRORS = 2
 """So many errors more than the library's are chance: each side decides some words by a hair."""

@@ -1,6 +1,7 @@
 """What of a file's windows is decoded again, and what is warned of, with a decoder that writes what a test says."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -318,6 +319,7 @@ def test_a_window_does_not_wait_for_sound_that_comes_slowly(schedulers) -> None:
     for second in range(70):
         now = float(second)
         list(reader.hear(sound((0.0, 1.0), seconds=1.0) if second % 20 < 8 else silence_of_a_second()))
+        wait([future for _, future in reader._running])
     list(reader.finish())
     assert writer.sizes == [1] * 4
 

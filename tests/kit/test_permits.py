@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 from voicebox_kit.errors import Exhausted
-from voicebox_kit.permits import CAUTION, Permits
+from voicebox_kit.permits import CAUTION, FIRST_HOLD_SECONDS, Permits
 
 
 async def hold(permits: Permits, name: str, order: list[str], leave: asyncio.Event) -> None:
@@ -52,6 +52,30 @@ async def test_a_waiting_call_that_is_cancelled_leaves_no_trace():
     async with permits.take():
         assert permits.running == 1
     assert permits.running == 0
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+async def test_as_many_work_at_once_as_the_newest_limit_says(limit):
+    permits, leave, order = Permits(3, 10, CollectorRegistry()), asyncio.Event(), []
+    await permits.limit(limit)
+    holders = [asyncio.create_task(hold(permits, name, order, leave)) for name in "abcdef"]
+    await settle()
+    assert permits.running == limit
+    leave.set()
+    await asyncio.gather(*holders)
+
+
+async def test_a_lower_limit_waits_until_enough_permits_are_back():
+    permits, leave, order = Permits(2, 10, CollectorRegistry()), asyncio.Event(), []
+    holders = [asyncio.create_task(hold(permits, name, order, leave)) for name in "ab"]
+    await settle()
+    lower = asyncio.create_task(permits.limit(1))
+    await settle()
+    assert not lower.done()
+    leave.set()
+    await asyncio.gather(lower, *holders)
+    async with permits.take():
+        assert permits.running == 1
 
 
 async def test_a_holder_that_fails_gives_its_permit_back():

@@ -30,14 +30,14 @@ def engines():
 
 def test_the_default_comes_first_then_names(engines):
     one, two = engines
-    response = VoiceLists(one).get("", "", offered(two, one))
+    response = VoiceLists(lambda: one).get("", "", offered(two, one))
     assert names(response) == ["one/b", "one/a", "two/c"]
     assert [voice.is_default for voice in response.voices] == [True, False, False]
 
 
 def test_a_list_is_kept_until_voices_change(engines):
     one, two = engines
-    lists = VoiceLists(one)
+    lists = VoiceLists(lambda: one)
     first = lists.get("", "", offered(one, two))
     assert lists.get("", "", offered(one, two)) is first
     assert names(lists.get("", "", offered(one))) == ["one/b", "one/a"]
@@ -46,14 +46,14 @@ def test_a_list_is_kept_until_voices_change(engines):
 
 def test_languages_and_engines_do_not_share_a_list(engines):
     one, two = engines
-    lists = VoiceLists(one)
+    lists = VoiceLists(lambda: one)
     assert names(lists.get("", "de", offered(one, two))) == []
     assert names(lists.get("two", "", offered(two))) == ["two/c"]
     assert len(names(lists.get("", "", offered(one, two)))) == 3
 
 
 def test_strangers_cannot_fill_the_memory(engines):
-    lists = VoiceLists(engines[0])
+    lists = VoiceLists(lambda: engines[0])
     for number in range(2 * MOST_LISTS):
         lists.get("", f"x{number}", offered(*engines))
     lists.get("", "x" * 100_000, offered(*engines))

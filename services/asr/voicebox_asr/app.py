@@ -79,21 +79,28 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     options = {"threads": str(settings.threads)}
     setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
     chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
-    streams = settings.streams or STREAMS.get(chosen.default.engine.name, BATCHED_STREAMS)
+    streams = _streams(settings, chosen.default.engine)
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
-    with ThreadPoolExecutor(streams + 2, thread_name_prefix="asr") as executor, ThreadPoolExecutor(4, "models") as model_executor:
+    threads = max(_streams(settings, engine) for engine in (chosen.default.engine, *chosen.others))
+    with ThreadPoolExecutor(threads + 2, thread_name_prefix="asr") as executor, ThreadPoolExecutor(4, "models") as model_executor:
         models = Models("asr", chosen.families, chosen.default, model_executor, registry, settings.model_limits, missing=chosen.missing)
         async with (
             models.running(background),
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
             open_decoder() as decoder,
         ):
-            recognizer = Recognizer(models, executor, Permits(streams, settings.queue, registry), registry)
+            permits = Permits(streams, settings.queue, registry)
+            recognizer = Recognizer(models, executor, permits, registry)
             space = Space()
             keeping = Keeping(Catalog(channel), space)
             files = FileRecognizer(recognizer, decoder, speaker_engine, keeping)
             speech = SpeechToTextServicer(recognizer, decoder, files, keeping, settings.idle_seconds)
             call, operations = GoogleCall(speech, models), Operations(streams, time.time)
+
+            async def load() -> None:
+                await models.load_default(chosen.others)
+                await permits.limit(_streams(settings, models.default))
+
             service = Service(
                 names=NAMES,
                 contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
@@ -110,12 +117,17 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     GoogleOperationsServicer(operations),
                     ModelServicer(models),
                 ),
-                load=partial(models.load_default, chosen.others),
+                load=load,
                 registry=registry,
                 background=background,
             )
             async with operations.running(), serving("asr", service, settings.grace_seconds) as running:
                 yield running
+
+
+def _streams(settings: Settings, engine: Engine) -> int:
+    """How many calls are heard at once when an engine is the default."""
+    return settings.streams or STREAMS.get(engine.name, BATCHED_STREAMS)
 
 
 def _register(

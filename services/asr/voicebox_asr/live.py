@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .engine import SAMPLE_RATE_HZ, Foreseeing, Heard, Samples, Session
+from .brief import EDGES_SECONDS, is_sayable, is_short, short_sound
+from .engine import SAMPLE_RATE_HZ, Foreseeing, Heard, Notice, Samples, Session
 from .interims import Interims
 from .reading import shifted
 from .segmentation import Began, Ended, Segment, Segmenter, Sound
@@ -50,10 +51,14 @@ class Interim:
 
 @dataclass(frozen=True)
 class Final:
-    """What an utterance said. `lag_seconds` is how much sound has arrived since the end of its speech, when it is told."""
+    """What an utterance said. `lag_seconds` is how much sound has arrived since the end of its speech, when it is told.
+
+    `notices` are what its reader should know of it.
+    """
 
     utterance: Utterance
     lag_seconds: float
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,7 @@ class LiveRecognizer:
 
     def _next_interim(self) -> Iterator[Interim]:
         if self._interims and self._is_heard and not self._is_foreseen:
-            yield from self._shown(self._interims.next(self._session.interim, self._place.lag_seconds()))
+            yield from self._shown(self._interims.next(lambda: self._said(self._session.interim()), self._place.lag_seconds()))
 
     def _shown(self, found: tuple[Heard, str] | None) -> Iterator[Interim]:
         if found:
@@ -191,7 +196,7 @@ class LiveRecognizer:
         heard = self._session.foresee()
         self._foreseen = Foreseen(heard, self._segmenter.speech_until_seconds)
         if self._interims:
-            yield from self._shown(self._interims.show(heard))
+            yield from self._shown(self._interims.show(self._said(heard)))
 
     @property
     def _is_foreseen(self) -> bool:
@@ -200,11 +205,27 @@ class LiveRecognizer:
 
     def _final(self, ended: Ended) -> Final:
         self._settle()
-        heard = self._end()
+        whole = self._end()
+        heard = self._said(whole)
         if self._interims:
             heard = self._interims.final(heard)
         silence_seconds = self._segmenter.seconds - ended.speech_seconds
-        return Final(self._utterance(heard, ended.speech_seconds), self._place.lag_seconds() + silence_seconds)
+        lag_seconds = self._place.lag_seconds() + silence_seconds
+        return Final(self._utterance(heard, ended.speech_seconds), lag_seconds, self._notices(whole, ended.speech_seconds))
+
+    def _said(self, heard: Heard) -> Heard:
+        """What can have been said in the time that the utterance has lasted so far."""
+        seconds = self._speech_seconds(self._segmenter.speech_until_seconds)
+        return heard if not is_short(seconds) or is_sayable(heard.text, seconds) else Heard("", None, (), heard.language)
+
+    def _notices(self, heard: Heard, end_seconds: float) -> tuple[Notice, ...]:
+        seconds = self._speech_seconds(end_seconds)
+        if not heard.text or not is_short(seconds):
+            return ()
+        return (short_sound(heard.text, seconds, self._began.speech_seconds, end_seconds),)
+
+    def _speech_seconds(self, end_seconds: float) -> float:
+        return end_seconds - self._began.speech_seconds + EDGES_SECONDS
 
     def _end(self) -> Heard:
         if self._foreseen and self._is_foreseen and isinstance(self._session, Foreseeing):

@@ -18,7 +18,7 @@ class LiveResult:
     def __init__(self, decoding: Decoding, *, keeps: bool) -> None:
         self._keeps = keeps
         self._doubts = Doubts(decoding)
-        self._loops: list[Notice] = []
+        self._notices: list[Notice] = []
         self._utterances: list[Utterance] = []
 
     def take(self, event: Event) -> Event:
@@ -26,7 +26,7 @@ class LiveResult:
         if not isinstance(event, Final):
             return event
         (utterance,), loops = without_loops((event.utterance,))
-        self._loops += loops
+        self._notices += (*event.notices, *loops)
         self._doubts.add(utterance)
         if self._keeps and utterance.heard.text:
             self._utterances.append(utterance)
@@ -34,5 +34,5 @@ class LiveResult:
 
     def result(self, done: Done, of_the_sound: Sequence[Notice] = ()) -> Result:
         """All of it, after the last event."""
-        notices = (*self._loops, *self._doubts.notices, *of_the_sound)
+        notices = (*self._notices, *self._doubts.notices, *of_the_sound)
         return Result(self._utterances, done.language, done.audio_seconds, notices=notices)

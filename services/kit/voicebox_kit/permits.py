@@ -60,6 +60,15 @@ class Permits:
         by_age = rounds * mean + (remaining[turn] if remaining else mean)
         return max(by_age, mean * (self.waiting + 1) / self._most_running)  # those that began together do not end together
 
+    async def limit(self, running: int) -> None:
+        """Let so many calls hold a permit at once from now on; waits until enough gave theirs back, where it is fewer than before."""
+        more = running - self._most_running
+        self._most_running = running
+        for _ in range(more):
+            self._free.release()
+        for _ in range(-more):
+            await self._free.acquire()
+
     async def idle(self) -> None:
         """Wait until nobody holds a permit, and let nobody have one any more."""
         for _ in range(self._most_running):

@@ -75,10 +75,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     options = {"chunk_frames": settings.chunk_frames, "streams": str(settings.streams)}
     setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
     chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
-    streams = settings.streams or BATCHED_STREAMS.get(chosen.default.engine.name, STREAMS)
+    streams = _streams(settings, chosen.default.engine)
+    threads = max(_streams(settings, engine) for engine in (chosen.default.engine, *chosen.others))
     with (
         own_folder(settings.spool, "tts"),
-        ThreadPoolExecutor(streams + 4, thread_name_prefix="tts") as executor,
+        ThreadPoolExecutor(threads + 4, thread_name_prefix="tts") as executor,
         ThreadPoolExecutor(4, "models") as model_executor,
     ):
         models = Models("tts", chosen.families, chosen.default, model_executor, registry, settings.model_limits, missing=chosen.missing)
@@ -100,6 +101,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 Casting(models, roster, prompts), history, SpeechCheck(asr_channel), permits, executor, registry, settings.patience_seconds
             )
             speech = TextToSpeechServicer(synthesizer, Designer(models, roster, permits, executor), roster, settings)
+
+            async def load() -> None:
+                await models.load_default(chosen.others)
+                await permits.limit(_streams(settings, models.default))
+
             service = Service(
                 names=NAMES,
                 contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
@@ -113,7 +119,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     GoogleSpeechServicer(speech, roster),
                     ModelServicer(models),
                 ),
-                load=models.load_default,
+                load=load,
                 registry=registry,
                 background=background,
             )
@@ -121,6 +127,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 async with serving("tts", service, settings.grace_seconds) as running:
                     yield running
                 await permits.idle()  # streams that the grace cut short still keep their records
+
+
+def _streams(settings: Settings, engine: Engine) -> int:
+    """How many utterances are made at once when an engine is the default."""
+    return settings.streams or BATCHED_STREAMS.get(engine.name, STREAMS)
 
 
 def _open_spool(settings: Settings) -> Spool:

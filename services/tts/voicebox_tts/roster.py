@@ -17,7 +17,11 @@ class Roster:
 
     def __init__(self, models: Models[Engine]) -> None:
         self._models = models
-        self.default = models.default
+
+    @property
+    def default(self) -> Engine:
+        """Who speaks when no model is named: another than at first, when that cannot be loaded."""
+        return self._models.default
 
     @property
     def engines(self) -> list[Engine]:

@@ -37,7 +37,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: Roster, settings: Settings) -> None:
         self._synthesizer, self._designer, self._roster = synthesizer, designer, roster
-        self._lists = VoiceLists(roster.default)
+        self._lists = VoiceLists(lambda: roster.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:

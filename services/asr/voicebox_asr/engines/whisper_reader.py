@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from ..brief import is_sayable, is_short, short_sound
+from ..brief import is_sayable, is_short, short_sound, sound_seconds
 from ..coverage import MARGIN_SECONDS, Span, without_words
 from ..echoes import of_repeated
 from ..engine import SAMPLE_RATE_HZ, Notice, Options, Passage, Reason, Samples
@@ -15,6 +15,7 @@ from ..reading import shifted
 from ..stretches import stretches
 from ..tongues import Tongue, changes, usual
 from ..windows import Window, Windows
+from .heap import give_back_free
 from .whisper_batch import Scheduler, outcome
 from .whisper_decode import Clip, Decoded, Decoder
 from .whisper_spoken import SURE, Spoken
@@ -24,6 +25,9 @@ STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
 
 GATHER_SECONDS = 0.5
 """So long a window waits for the next ones, to be decoded with them, while more sound is there at once."""
+
+LONG_SECONDS = 60.0
+"""A file with more speech than this leaves 200 MB of free memory behind."""
 
 PROMPT_CHARACTERS = 1000
 """So much of the text before a window is kept for its prompt, which has 223 tokens at most."""
@@ -116,6 +120,8 @@ class WhisperReader:
 
     def close(self) -> None:
         self.interrupt()
+        if self.speech_seconds > LONG_SECONDS:
+            give_back_free()
 
     @property
     def _at_once(self) -> int:
@@ -215,10 +221,11 @@ class WhisperReader:
 
     def _plausible(self, passages: list[Passage], window: Window) -> list[Passage]:
         """What can have been said in the window's time, with how much repeated words resemble each other."""
-        if is_short(window):
-            letters = sum(character.isalnum() for passage in passages for character in passage.heard.text)
-            self.notices.append(short_sound(window, letters))
-            return passages if is_sayable(window, letters) else []
+        seconds = sound_seconds(window)
+        if is_short(seconds):
+            text = " ".join(passage.heard.text for passage in passages)
+            self.notices.append(short_sound(text, seconds, window.at(0.0), window.until(window.seconds)))
+            return passages if is_sayable(text, seconds) else []
         words = [word for passage in passages for word in passage.heard.words]
         alike = of_repeated(window.samples, words)
         return [replace(passage, heard=replace(passage.heard, resemblance=alike)) for passage in passages]
