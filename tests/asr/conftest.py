@@ -165,9 +165,9 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Engine
         module = ModuleType("installed_engine")
         module.family = lambda setup: Only(engine)
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        package = tmp_path / "packages" / "installed_engine-1.0.dist-info"
+        package = tmp_path / "packages" / "voicebox_installed_engine-1.0.dist-info"
         package.mkdir(parents=True)
-        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: installed-engine\nVersion: 1.0\n")
+        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: voicebox-installed-engine\nVersion: 1.0\n")
         (package / "entry_points.txt").write_text(f"[voicebox.asr.engines]\n{engine.name} = installed_engine:family\n")
         monkeypatch.syspath_prepend(str(package.parent))
 
