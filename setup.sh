@@ -93,7 +93,7 @@ case $1 in
 run)
     look_for_run
     system_packages
-    say "Installing Python packages into $venv: about 250 MB are fetched, 0.8 GB on disk, a minute or two."
+    say "Installing Python packages into $venv: a few hundred MB are fetched, 0.8 GB on disk, a minute or two."
     make_venv
     install -e protos -e services/kit -e services/sound -e 'services/models[hub]' -e services/blobs -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
     install_pocketsphinx
