@@ -92,7 +92,7 @@ async def test_a_film_without_sound_is_refused(decoder: Decoder, mux: Callable[.
         assert await _reason(decoder, mux(muxer, "aac", None, video=True)) is Reason.AUDIO_FORMAT_REFUSED
 
 
-@pytest.mark.parametrize(("muxer", "codec"), [("wav", "adpcm_yamaha"), ("matroska", "tta"), ("avi", "adpcm_yamaha")])
+@pytest.mark.parametrize(("muxer", "codec"), [("matroska", "tta"), ("avi", "adpcm_yamaha")])
 async def test_a_codec_that_is_not_read_is_refused_by_its_name(
     muxer: str, codec: str, decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
 ) -> None:
@@ -117,7 +117,7 @@ async def test_other_truncated_files_give_what_is_there(
     data = mux(muxer, codec, sine(48_000, 4))
     clip = await decoder.decode(data[: len(data) // 2], None, LIMITS)
     assert 0.5 < clip.source.duration_seconds < 3
-    assert clip.source.cut_short is (muxer in ("flac", "webm"))  # bare MP3 and Ogg do not say how long they are
+    assert clip.source.cut_short is (muxer != "mp3")  # which does not say how long it is
 
 
 async def test_a_truncated_mp4_has_lost_its_index(decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]) -> None:

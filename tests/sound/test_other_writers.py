@@ -258,3 +258,23 @@ async def test_joined_files_do_not_pass_the_limits(decoder: Decoder, sine: Sine)
     with pytest.raises(AudioError) as error:
         await decoder.decode(one * 10, 16_000, Limits(max_seconds=15))
     assert error.value.reason is Reason.AUDIO_TOO_LONG
+
+
+@pytest.mark.parametrize("kinds", [("wav", "flac"), ("wav", "aac"), ("wav", "opus"), ("mp4", "wav")])
+async def test_joined_files_of_different_kinds(kinds: tuple[str, str], decoder: Decoder, sine: Sine, mux: Mux, riff: Riff) -> None:
+    made = files(sine(48_000, 2), mux, riff, 48_000)
+    clip = await decoder.decode(made[kinds[0]] + made[kinds[1]], 16_000, LIMITS)
+    assert clip.samples.size / 16_000 == pytest.approx(4, abs=0.3)
+
+
+@pytest.mark.parametrize("kind", ["opus", "wav", "flac"])
+async def test_a_file_that_is_cut_says_so(kind: str, decoder: Decoder, sine: Sine, mux: Mux, riff: Riff) -> None:
+    whole = files(sine(48_000, 4), mux, riff, 48_000)[kind]
+    assert not (await decoder.decode(whole, None, LIMITS)).source.cut_short
+    assert (await decoder.decode(whole[: len(whole) // 2], None, LIMITS)).source.cut_short
+
+
+async def test_a_tag_that_ffmpeg_takes_for_another_codec_is_refused(decoder: Decoder, sine: Sine) -> None:
+    with pytest.raises(AudioError, match="0x0038") as error:
+        await decoder.decode(by_libsndfile(sine(8_000, 1), 8_000, "WAV", "NMS_ADPCM_16"), None, LIMITS)
+    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED

@@ -47,12 +47,13 @@ def back_up(source: Home, folder: Path, tell: Callable[[str], None]) -> Copied:
     target = Home(folder / DATABASE, folder / BLOBS)
     try:
         target.blobs.mkdir(parents=True, exist_ok=True)
-        new = _copy_blobs(source, target, _stored(source.blobs))
-        tell(f"{new} files copied")
+        before = set(_stored(target.blobs))
+        copied = _copy_blobs(source, target, _stored(source.blobs))
+        tell(f"{copied} files copied")
         for _ in range(ATTEMPTS):
             _copy_database(source.database, target.database)
             held = _held(target.database)
-            new += _copy_blobs(source, target, held)
+            _copy_blobs(source, target, held)
             missing = tuple(sorted(name for name in held if not (target.blobs / name).exists()))
             if not missing or _held(source.database).issuperset(missing):
                 break  # what the original still names, and does not have, no further attempt brings
@@ -60,7 +61,8 @@ def back_up(source: Home, folder: Path, tell: Callable[[str], None]) -> Copied:
         _sync_tree(folder)
     except (OSError, sqlite3.Error) as error:
         raise StartError(f"The backup failed: {error}.") from error
-    return Copied(len(held) - len(missing), new, missing)
+    kept = held.difference(missing)
+    return Copied(len(kept), len(kept - before), missing)
 
 
 def restore(folder: Path, target: Home, tell: Callable[[str], None]) -> Copied:

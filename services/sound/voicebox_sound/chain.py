@@ -5,6 +5,7 @@ MP3 and AAC need nothing of the kind: FFmpeg reads on by itself.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from voicebox_sound.errors import AudioError
 from voicebox_sound.flac import open_flac
@@ -19,7 +20,7 @@ from voicebox_sound.wav import open_wav
 _CHAINED: dict[str, Callable[[Intake], Reading]] = {
     "wav": open_wav,
     "flac": open_flac,
-    "ogg": lambda intake: _open_link(OggLink(intake), "ogg"),
+    "ogg": lambda intake: _open_ogg(OggLink(intake)),
     "mp4": lambda intake: _open_link(Mp4Link(intake), "mp4"),
     "webm": lambda intake: _open_link(WebmLink(intake), "webm"),
 }
@@ -37,14 +38,14 @@ class Chain:
         self._intake = intake
         container = find_audio(intake)
         self.cut_short = False
-        self.first = _CHAINED[container](intake) if container in _CHAINED else open_libav(intake, container)
+        self.first = _open(intake, container)
 
     def pieces(self) -> Iterator[Piece]:
         """The sound of all files. AudioError when nothing in the first one can be decoded."""
         yield from self._pieces_of(self.first)
-        while (container := sniff(self._intake.start(SNIFF_BYTES))) in _CHAINED:
+        while container := sniff(self._intake.start(SNIFF_BYTES)):
             try:
-                yield from self._pieces_of(_CHAINED[container](self._intake))
+                yield from self._pieces_of(_open(self._intake, container))
             except AudioError:
                 self.cut_short = True
                 return
@@ -54,8 +55,17 @@ class Chain:
         for piece in reading.pieces:
             seconds += len(piece.frames) / piece.sample_rate_hz
             yield piece
-        if reading.promised_seconds is not None and seconds < reading.promised_seconds - _SLACK_SECONDS:
+        promised = reading.promised_seconds
+        if not reading.ended_whole() or (promised is not None and seconds < promised - _SLACK_SECONDS):
             self.cut_short = True
+
+
+def _open(intake: Intake, container: str) -> Reading:
+    return _CHAINED[container](intake) if container in _CHAINED else open_libav(intake, container)
+
+
+def _open_ogg(link: OggLink) -> Reading:
+    return replace(_open_link(link, "ogg"), ended_whole=lambda: link.is_whole)
 
 
 def _open_link(link: Readable, container: str) -> Reading:

@@ -32,7 +32,7 @@ class Intake:
         """The first bytes, at most `count` and fewer only at the end of the file; they stay to be read."""
         while len(self._ahead) < count and (piece := self._next(count - len(self._ahead))):
             self._ahead += piece
-        return self._ahead
+        return self._ahead[:count]
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes, as soon as there are any; b"" at the end."""

@@ -4,7 +4,7 @@ from voicebox_sound.intake import Intake
 
 _PAGE = b"OggS"
 _PAGE_HEADER_BYTES = 27
-_BEGINS_STREAM = 0x02
+_BEGINS_STREAM, _ENDS_STREAM = 0x02, 0x04
 _BOX_HEADER_BYTES = 8
 _WIDE_HEADER_BYTES = 16
 _EBML = b"\x1a\x45\xdf\xa3"
@@ -22,6 +22,8 @@ class OggLink:
         self._intake = intake
         self._left = 0
         self._in_beginning = True
+        self.is_whole = False
+        """Whether the last page that was seen says that a stream ends with it."""
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes, as soon as there are any; b"" at the end of the link."""
@@ -43,6 +45,7 @@ class OggLink:
         if begins and not self._in_beginning:
             return 0
         self._in_beginning = begins
+        self.is_whole = bool(header[5] & _ENDS_STREAM)
         page = self._intake.start(_PAGE_HEADER_BYTES + header[26])
         return len(page) + sum(page[_PAGE_HEADER_BYTES:])
 

@@ -1,6 +1,6 @@
 """What the two readers, wav.py and libav.py, give: samples as they are decoded, and what is known of the file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from voicebox_sound.pcm import Frames
@@ -20,9 +20,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Reading:
-    """A file that is being decoded. `promised_seconds` is how long its header says that it lasts, None when it does not say."""
+    """A file that is being decoded. `promised_seconds` is how long its header says that it lasts, None when it does not say.
+
+    `ended_whole` says, once all pieces were read, whether the container's own mark of its end was there, where it has one.
+    """
 
     container: str
     codec: str
     promised_seconds: float | None
     pieces: Iterator[Piece]
+    ended_whole: Callable[[], bool] = lambda: True

@@ -29,6 +29,8 @@ _UNKNOWN_SIZE = 0xFFFFFFFF
 _BLOCK_BYTES = 65536
 _SAMPLE_TAGS = {1, 3, 6, 7}
 """PCM, float, A-law, mu-law."""
+_COMPRESSED_TAGS = {0x02, 0x11, 0x31, 0x50, 0x55, 0x160, 0x161, 0x162, 0x163, 0x2000}
+"""MS and IMA ADPCM, GSM 6.10, MPEG audio, the four of WMA, AC-3. FFmpeg takes some other tags for codecs that they are not."""
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _LATER_CHUNKS = set(
     b"LIST|list|id3 |ID3 |bext|cue |smpl|inst|fact|PEAK|iXML|axml|chna|cart|JUNK|junk|PAD |FLLR|DISP|plst|labl|note|ltxt|acid|strc|afsp|"
@@ -97,6 +99,8 @@ def _open_sound(intake: Intake, format_chunk: bytes, extent: _Extent) -> Reading
     tag = _tag(format_chunk)
     if tag in _SAMPLE_TAGS:
         return _reading(intake, _parse_format(tag, format_chunk), extent)
+    if tag not in _COMPRESSED_TAGS:
+        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} is not read.")
     intake.give_back(_plain_header(format_chunk, extent.data_bytes))
     return open_libav(intake, "wav")
 

@@ -225,7 +225,7 @@ def test_whose_voice_it_cannot_speak_with_is_told(base: Qwen3Engine, custom: Qwe
         (Style(pitch_semitones=1), "style.pitch_semitones"),
         (Style(language="nl"), "style.language"),
         (Style(language="yue"), "style.language"),
-        (Style(language="english"), "style.language"),
+        (Style(language="tlh"), "style.language"),
     ],
 )
 def test_what_it_cannot_honour_is_named(custom: Qwen3Engine, style: Style, field: str) -> None:
