@@ -25,7 +25,7 @@ from bench.asr import plain
 from bench.figures import Figure, quantile
 from bench.launch import Platform, cpu_seconds, memory_bytes, platform
 from bench.live import BLOCK_BYTES, BLOCK_SECONDS, PAUSE
-from bench.recordings import FOLDER, transcripts
+from bench.recordings import FOLDER, SPELLINGS, transcripts
 from bench.whisper import RATE_HZ, pcm
 
 Samples = NDArray[np.float32]
@@ -38,13 +38,6 @@ MODELS = {"tiny.en": 1.0, "base": 1.5}
 MINUTES = (1, 5, 20)
 PART = "WHISPER_WORDS"
 """The variable that asks for a part: models, the longest file in minutes, `files` to leave live streams out, as in `base 5 files`."""
-SPELLINGS = {
-    "42": "forty two",
-    "1455": "fourteen fifty five",
-    "15th": "fifteenth",
-    "woodcutters": "wood cutters",
-    "letterpress": "letter press",
-}
 
 
 @dataclass(frozen=True)

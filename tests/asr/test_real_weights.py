@@ -19,15 +19,10 @@ from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 from voicebox_tts.engine import Style
 from voicebox_tts.engines.espeak import EspeakEngine
 
+from bench.recordings import SPELLINGS
+
 from .conftest import silence, wav, word_errors, words
 
-SPELLINGS = {
-    "42": "forty two",
-    "1455": "fourteen fifty five",
-    "15th": "fifteenth",
-    "woodcutters": "wood cutters",
-    "letterpress": "letter press",
-}
 MOST_OVER_LIBRARY = 1.1
 LEAST_ERRORS = 2
 """So many errors more than the library's are chance: each side decides some words by a hair."""
