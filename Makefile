@@ -1,6 +1,6 @@
 # voicebox: every target is a few lines; setup.sh makes what they stand on.
 BIN := .venv/bin
-PACKAGES := $(wildcard protos/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
+PACKAGES := $(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
 SERVICES := catalog tts asr web gateway
 BUF := .tools/buf/node_modules/.bin/buf
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.

@@ -1,4 +1,5 @@
-"""Measures the catalog with a long history on SQLite and on PostgreSQL: pages, searches, statistics, records, uploads and downloads.
+"""Measures the catalog with a long history on SQLite and on PostgreSQL: pages, searches, statistics, records, uploads
+and downloads.
 
 `CATALOG_BENCH_ROWS` is how long: 1,000,000 by default, which takes some minutes; 10,000 is a quick look.
 """
@@ -20,11 +21,11 @@ from sqlalchemy import text as sql
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_catalog.app import open_service
-from voicebox_catalog.database import Database, open_database
-from voicebox_catalog.filters import GENERATION_FIELDS
-from voicebox_catalog.generation_store import GenerationStore, Group
-from voicebox_catalog.history_query import parse
-from voicebox_catalog.paging import Place
+from voicebox_catalog.store.database import Database, open_database
+from voicebox_catalog.store.filters import GENERATION_FIELDS
+from voicebox_catalog.store.generations import GenerationStore, Group
+from voicebox_catalog.store.history_query import parse
+from voicebox_catalog.store.paging import Place
 
 from bench.figures import Figure, quantile
 from bench.history_rows import fill, key_of
@@ -46,7 +47,9 @@ PIECE_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Ask:
-    """A page that is asked for, after the row of number `before`, counted from the oldest; None asks for the first one."""
+    """A page that is asked for, after the row of number `before`, counted from the oldest; None asks for the first
+    one.
+    """
 
     name: str
     at_most_ms: float | None
@@ -140,10 +143,16 @@ async def _database(label: str, few: str, many: str, count: int) -> list[Figure]
             figures += _percentiles(f"{label}, {ask.name}", times, ask.at_most_ms)
             if ask in GROWING:
                 growth = quantile(times, 0.5) / before[ask.name]
-                figures.append(Figure(f"{label}, {ask.name}, growth from {FEW_ROWS:,} to {count:,} rows", growth, "x", at_most=GROWTH))
+                figures.append(
+                    Figure(
+                        f"{label}, {ask.name}, growth from {FEW_ROWS:,} to {count:,} rows", growth, "x", at_most=GROWTH
+                    )
+                )
             if ask.name in NAIVE:
                 naive = await _naive(database, NAIVE[ask.name].format(offset=count - PAGE))
-                figures.append(Figure(f"{label}, {ask.name}, the naive way over ours", naive / quantile(times, 0.5), "x"))
+                figures.append(
+                    Figure(f"{label}, {ask.name}, the naive way over ours", naive / quantile(times, 0.5), "x")
+                )
         figures += await _statistics(label, store)
     return figures
 
@@ -186,15 +195,21 @@ def _percentiles(name: str, times: list[float], at_most_ms: float | None = None)
 async def _service(label: str, stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> list[Figure]:
     times = await _times(partial(stub.ListGenerations, pb.ListGenerationsRequest(page_size=PAGE)))
     figures = _percentiles(f"{label}, first page through gRPC", times, PAGE_MS)
-    figures.append(Figure(f"{label}, records of 200 kB, {CLIENTS} clients", await _records_per_second(stub), "1/s", at_least=300))
+    figures.append(
+        Figure(f"{label}, records of 200 kB, {CLIENTS} clients", await _records_per_second(stub), "1/s", at_least=300)
+    )
     before = _peak_mib(forget=True)
     began = time.perf_counter()
     name = await _record(stub, [bytes(PIECE_BYTES)] * (LARGE_BYTES // PIECE_BYTES))
-    figures.append(Figure(f"{label}, upload of 100 MB", LARGE_BYTES / 1e6 / (time.perf_counter() - began), "MB/s", at_least=200))
+    figures.append(
+        Figure(f"{label}, upload of 100 MB", LARGE_BYTES / 1e6 / (time.perf_counter() - began), "MB/s", at_least=200)
+    )
     began = time.perf_counter()
     async for _ in stub.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=name)):
         pass
-    figures.append(Figure(f"{label}, download of 100 MB", LARGE_BYTES / 1e6 / (time.perf_counter() - began), "MB/s", at_least=200))
+    figures.append(
+        Figure(f"{label}, download of 100 MB", LARGE_BYTES / 1e6 / (time.perf_counter() - began), "MB/s", at_least=200)
+    )
     return [*figures, Figure(f"{label}, memory that both took", _peak_mib() - before, "MiB", at_most=64)]
 
 
@@ -209,7 +224,10 @@ def _peak_mib(*, forget: bool = False) -> float:
 @asynccontextmanager
 async def _serve(env: Mapping[str, str]) -> AsyncIterator["catalog_pb2_grpc.CatalogServiceAsyncStub"]:
     addresses = {"CATALOG_ADDRESS": "127.0.0.1:0", "CATALOG_METRICS_ADDRESS": "127.0.0.1:0"}
-    async with open_service(dict(env) | addresses) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
+    async with (
+        open_service(dict(env) | addresses) as serving,
+        grpc.aio.insecure_channel(serving.endpoints[0].address) as channel,
+    ):
         stub: catalog_pb2_grpc.CatalogServiceAsyncStub = catalog_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[assignment]
         yield stub
 

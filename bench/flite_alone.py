@@ -3,8 +3,8 @@
 import sys
 import time
 
-from voicebox_tts.engines.flite_library import Features, Flite, SpokenWord
-from voicebox_tts.engines.flite_text import pieces
+from voicebox_tts.engines.flite.library import Features, Flite, SpokenWord
+from voicebox_tts.engines.flite.text import pieces
 
 from bench.tts import TEXT
 

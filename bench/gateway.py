@@ -1,4 +1,6 @@
-"""Envoy's share: what the gateway adds to a call and to first audio, 64 paced streams through it, and requests per second. flite."""
+"""Envoy's share: what the gateway adds to a call and to first audio, 64 paced streams through it, and requests per
+second. flite.
+"""
 
 import asyncio
 import os
@@ -24,7 +26,9 @@ AHEAD_SECONDS = 1.0
 """The least that a client may ask for: the sound comes as fast as it is heard, and a delay of one second is a gap."""
 
 BEGIN_SECONDS = 6.0
-"""Listeners begin evenly within the length of a sentence: at once, all would want their sentences made at the same moments for ever."""
+"""Listeners begin evenly within the length of a sentence: at once, all would want their sentences made at the same
+moments for ever.
+"""
 
 CONNECTIONS = 16
 CALLS = 4800
@@ -130,7 +134,12 @@ async def streams(running: Platform) -> list[Figure]:
 def gaps(way: str, heard: Sequence[Chunks], at_most: float | None) -> list[Figure]:
     reserves = [reserve for chunks in heard for reserve in reserves_seconds(chunks)]
     return [
-        Figure(f"gateway gaps longer than the audio, {STREAMS} paced streams {way}", sum(reserve < 0 for reserve in reserves), "", at_most),
+        Figure(
+            f"gateway gaps longer than the audio, {STREAMS} paced streams {way}",
+            sum(reserve < 0 for reserve in reserves),
+            "",
+            at_most,
+        ),
         Figure(f"gateway least sound in reserve when a chunk came, {way}", min(reserves), "s"),
     ]
 
@@ -167,7 +176,9 @@ def reserves_seconds(chunks: Chunks) -> list[float]:
 
 def child(pid: int, name: str) -> int:
     """The child process of this name."""
-    children = [each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
+    children = [
+        each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()
+    ]
     return next(int(each) for each in children if Path(f"/proc/{each}/comm").read_text().strip() == name)
 
 
@@ -178,7 +189,9 @@ def cpu_seconds(pid: int) -> float:
 
 
 async def rates(running: Platform) -> list[Figure]:
-    """Health and list calls as fast as 16 connections get their answers, over HTTP/1.1 that is written by hand: a cheap client."""
+    """Health and list calls as fast as 16 connections get their answers, over HTTP/1.1 that is written by hand: a cheap
+    client.
+    """
     figures = []
     for path in PATHS:
         began, ran = time.perf_counter(), time.process_time()

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import asyncpg
 from sqlalchemy import Table
 from sqlalchemy.engine import make_url
-from voicebox_catalog.keys import SLOTS, first_key
-from voicebox_catalog.search import is_word, relevance_class
-from voicebox_catalog.search_index import tokens_of_row
-from voicebox_catalog.tables import Generation
+from voicebox_catalog.store.keys import SLOTS, first_key
+from voicebox_catalog.store.search import is_word, relevance_class
+from voicebox_catalog.store.search_index import tokens_of_row
+from voicebox_catalog.store.tables import Generation
 
 FIRST_US = 1_767_225_600_000_000
 STEP_US = 1_000_000
@@ -28,7 +28,9 @@ INDEXES = [index.name for index in TABLE.indexes if index.name]
 
 
 def rows(count: int) -> Iterator[SimpleNamespace]:
-    """Texts of 1 to 36 words out of 5,000; every second one has the word `common`, every hundredth `some`, every ten-thousandth `rare`."""
+    """Texts of 1 to 36 words out of 5,000; every second one has the word `common`, every hundredth `some`, every
+    ten-thousandth `rare`.
+    """
     draw = random.Random(1)
     for number in range(count):
         words = draw.choices(WORDS, k=draw.randint(1, 36))
@@ -81,7 +83,11 @@ def _fill_sqlite(path: str, count: int) -> None:
     values = ", ".join(f":{name}" for name in NAMES)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
-        made = [sql for name in INDEXES for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,))]
+        made = [
+            sql
+            for name in INDEXES
+            for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,))
+        ]
         connection.execute("BEGIN")
         for name in INDEXES:
             connection.execute(f"DROP INDEX {name}")
@@ -101,14 +107,21 @@ async def _fill_postgres(url: str, count: int) -> None:
     try:
         await connection.execute("SET maintenance_work_mem = '512MB'; SET synchronous_commit = off")
         names = [*INDEXES, "generation_search_by_words", "generation_search_by_relevance"]
-        made = [await connection.fetchval("SELECT indexdef FROM pg_indexes WHERE indexname = $1", name) for name in names]
+        made = [
+            await connection.fetchval("SELECT indexdef FROM pg_indexes WHERE indexname = $1", name) for name in names
+        ]
         for name in names:
             await connection.execute(f"DROP INDEX {name}")
         for part in _parts(count):
             records = [tuple(map(_plain(row).__getitem__, NAMES)) for row in part]
             await connection.copy_records_to_table("generations", records=records, columns=NAMES)
-            lines = [f"{row.key}\t{-relevance_class(row.text)}\t{_quoted(tokens_of_row(Generation, row))}\n".encode() for row in part]
-            await connection.copy_to_table("generation_search", source=_source(lines), columns=["key", "relevance", "words"], format="text")
+            lines = [
+                f"{row.key}\t{-relevance_class(row.text)}\t{_quoted(tokens_of_row(Generation, row))}\n".encode()
+                for row in part
+            ]
+            await connection.copy_to_table(
+                "generation_search", source=_source(lines), columns=["key", "relevance", "words"], format="text"
+            )
         for sql in made:
             await connection.execute(sql)
         await connection.execute("VACUUM ANALYZE")  # as the server does by itself, some time after so many rows

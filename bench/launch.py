@@ -1,4 +1,6 @@
-"""Starts the platform as its users do, on free ports, and stops it: for the demo, the benchmarks and the platform tests."""
+"""Starts the platform as its users do, on free ports, and stops it: for the demo, the benchmarks and the platform
+tests.
+"""
 
 import contextlib
 import os
@@ -38,7 +40,8 @@ class Platform:
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now.
 
-    They are drawn from below the range from which the system gives ports to clients: one of those could be taken before it is used.
+    They are drawn from below the range from which the system gives ports to clients: one of those could be taken before
+    it is used.
     """
     with contextlib.ExitStack() as stack:
         found: list[int] = []
@@ -53,15 +56,32 @@ def free_ports(count: int) -> list[int]:
 @contextmanager
 def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Iterator[Platform]:
     """Serve `services` in one process with their data in `data`; raises PlatformFailed when they do not start."""
-    names = ("GATEWAY", "TTS", "ASR", "CATALOG", "TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS", "GATEWAY_ADMIN", "WEB")
-    addresses = {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)}
+    names = (
+        "GATEWAY",
+        "TTS",
+        "ASR",
+        "CATALOG",
+        "TTS_METRICS",
+        "ASR_METRICS",
+        "CATALOG_METRICS",
+        "GATEWAY_ADMIN",
+        "WEB",
+    )
+    addresses = {
+        f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
+    }
     environment = {**os.environ, **addresses, "VOICEBOX_DATA": str(data), "LOG_LEVEL": "WARNING", **variables}
     data.mkdir(parents=True, exist_ok=True)
     log = data / "log"
     began = time.monotonic()
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [VOICEBOX, "serve", *services], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            [VOICEBOX, "serve", *services],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
         )
     try:
         _wait_until_serving(process, log)
@@ -97,7 +117,8 @@ def _killed_after(seconds: float, process: subprocess.Popen[str]) -> Iterator[No
 def memory_bytes(pid: int, kind: str = "Pss") -> int:
     """The memory of a process and its children, shared pages counted once: the sum of their proportional set sizes.
 
-    With "Pss_Anon" files that are mapped, such as libraries, are left out: their share depends on who else runs on the machine.
+    With "Pss_Anon" files that are mapped, such as libraries, are left out: their share depends on who else runs on the
+    machine.
     """
     total = 0
     for each in (pid, *_descendants(pid)):
@@ -117,5 +138,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def _descendants(pid: int) -> list[int]:
-    children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    children = [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
     return [each for child in children for each in (child, *_descendants(child))]

@@ -1,4 +1,6 @@
-"""Live recognition: how long after the sound its text comes, at the pace of speech, and what a long stream costs in memory."""
+"""Live recognition: how long after the sound its text comes, at the pace of speech, and what a long stream costs in
+memory.
+"""
 
 import math
 import time
@@ -119,8 +121,12 @@ def spoken(sound: bytes, heard: Heard) -> Iterator[asr_pb2.StreamingRecognizeReq
 
 
 def config() -> asr_pb2.StreamingRecognizeRequest:
-    recognition = asr_pb2.RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, word_offsets=True)
-    return asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True))
+    recognition = asr_pb2.RecognitionConfig(
+        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, word_offsets=True
+    )
+    return asr_pb2.StreamingRecognizeRequest(
+        config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True)
+    )
 
 
 def hour(running: Platform, sentence: bytes) -> Figure:

@@ -22,12 +22,16 @@ ROUNDS, ROUND_SECONDS = 4, 3.0
 PCM = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
 PROMISE_SECONDS, REFUSED_SECONDS = 2.0, 0.05
 AT_CAPACITY, OVERLOADED = 8, 64
-"""Callers that ask again as soon as they are served: fewer than there are places, and more than can be served in time."""
+"""Callers that ask again as soon as they are served: fewer than there are places, and more than can be served in
+time.
+"""
 
 
 @dataclass
 class Served:
-    """What callers heard: of each stream its chunks as (second after the call, seconds of sound), and how long refusals took."""
+    """What callers heard: of each stream its chunks as (second after the call, seconds of sound), and how long refusals
+    took.
+    """
 
     streams: list[Sequence[tuple[float, float]]] = field(default_factory=list)
     refusals_seconds: list[float] = field(default_factory=list)
@@ -56,12 +60,22 @@ def measure(running: Platform) -> list[Figure]:
     firsts = [stream[0][0] for stream in overload.streams]
     refused = overload.refusals_seconds
     return [
-        Figure(f"flite on {cores} cores, {AT_CAPACITY} callers, over the bare engine on as many", served / bare, "", at_least=0.9),
         Figure(
-            f"flite on {cores} cores, {AT_CAPACITY} callers, over the bare engine on one core", served / alone, "", at_least=0.9 * cores
+            f"flite on {cores} cores, {AT_CAPACITY} callers, over the bare engine on as many",
+            served / bare,
+            "",
+            at_least=0.9,
+        ),
+        Figure(
+            f"flite on {cores} cores, {AT_CAPACITY} callers, over the bare engine on one core",
+            served / alone,
+            "",
+            at_least=0.9 * cores,
         ),
         Figure(f"flite, {AT_CAPACITY} callers: sound per second", served / ROUND_SECONDS, "s"),
-        Figure(f"flite, {AT_CAPACITY} callers: streams with a gap of {len(at_capacity.streams)}", at_capacity.gaps, "", 0),
+        Figure(
+            f"flite, {AT_CAPACITY} callers: streams with a gap of {len(at_capacity.streams)}", at_capacity.gaps, "", 0
+        ),
         Figure(f"flite, {OVERLOADED} callers: streams with a gap of {len(overload.streams)}", overload.gaps, "", 0),
         Figure(f"flite, {OVERLOADED} callers: first audio p99", quantile(firsts, 0.99), "s", PROMISE_SECONDS),
         Figure(

@@ -1,4 +1,6 @@
-"""OpenAI's speech path: what the facade adds to the first audio of the native call, both through Envoy. flite, 20 words."""
+"""OpenAI's speech path: what the facade adds to the first audio of the native call, both through Envoy. flite, 20
+words.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -33,13 +35,20 @@ def measure(running: Platform) -> list[Figure]:
     medians = {way: quantile(each, 0.5) for way, each in times.items()}
     return [
         *(Figure(f"openai first audio p50, {way} through Envoy", median, "ms") for way, median in medians.items()),
-        *(Figure(f"openai first audio p99, {way} through Envoy", quantile(each, 0.99), "ms") for way, each in times.items()),
+        *(
+            Figure(f"openai first audio p99, {way} through Envoy", quantile(each, 0.99), "ms")
+            for way, each in times.items()
+        ),
         Figure("openai first audio p50, facade over native gRPC", medians["OpenAI"] - medians["native gRPC"], "ms", 2),
         Figure("openai first audio p50, facade over native HTTP", medians["OpenAI"] - medians["native HTTP"], "ms", 2),
     ]
 
 
-NATIVE = {"text": TEXT, "audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sampleRateHz": RATE_HZ}, "aheadSeconds": 3600}
+NATIVE = {
+    "text": TEXT,
+    "audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sampleRateHz": RATE_HZ},
+    "aheadSeconds": 3600,
+}
 OPENAI = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "pcm"}
 
 

@@ -1,4 +1,6 @@
-"""Pocket TTS on this machine's processor: the published sizes with random weights, which cost the same as trained ones."""
+"""Pocket TTS on this machine's processor: the published sizes with random weights, which cost the same as trained
+ones.
+"""
 
 import tempfile
 import time
@@ -16,8 +18,8 @@ from pocket_tts.utils.config import CONFIGS_DIR, load_config
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from voicebox_tts.engine import Reference
-from voicebox_tts.engines.pocket_loaded import LoadedPocket
-from voicebox_tts.engines.pocket_prompt import PocketPrompt
+from voicebox_tts.engines.pocket.loaded import LoadedPocket
+from voicebox_tts.engines.pocket.prompt import PocketPrompt
 
 from bench.figures import Figure, quantile, seconds_of
 from bench.hum import RATE_HZ, hum
@@ -51,12 +53,18 @@ def make(folder: Path) -> None:
     letters = [chr(code) for code in range(32, 127)]
     words = [f"▁{one}{other}" for one in letters for other in letters]
     tokenizer = Tokenizer(
-        models.Unigram([("<unk>", 0.0), *((each, -1.0) for each in ["▁", *letters, *words][: table.n_bins - 1])], unk_id=0)
+        models.Unigram(
+            [("<unk>", 0.0), *((each, -1.0) for each in ["▁", *letters, *words][: table.n_bins - 1])], unk_id=0
+        )
     )
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
     tokenizer.save(table.tokenizer_path)
-    model = FlowLMModel.from_pydantic_config(config.flow_lm, config.mimi.quantizer.dimension, config.flow_lm.insert_bos_before_voice)
-    model.speaker_proj_weight = torch.nn.Parameter(torch.randn(config.flow_lm.transformer.d_model, config.mimi.inner_dim) / 32)
+    model = FlowLMModel.from_pydantic_config(
+        config.flow_lm, config.mimi.quantizer.dimension, config.flow_lm.insert_bos_before_voice
+    )
+    model.speaker_proj_weight = torch.nn.Parameter(
+        torch.randn(config.flow_lm.transformer.d_model, config.mimi.inner_dim) / 32
+    )
     torch.nn.init.constant_(model.out_eos.bias, NEVER)
     parts = {"flow_lm": model, "mimi": build_mimi(config.mimi)}
     weights = {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.state_dict().items()}
@@ -88,7 +96,14 @@ def two_streams(pocket: LoadedPocket, voice: PocketPrompt) -> list[Figure]:
     """Two at once: each one's real-time factor."""
     with ThreadPoolExecutor(2) as executor:
         runs = [run for _ in range(RUNS // 2) for run in executor.map(partial(spoken, pocket, voice), range(2))]
-    return [Figure("pocket real-time factor, each of 2 streams, 2 cores", quantile([run[1] for run in runs], 0.5), "", at_most=1.0)]
+    return [
+        Figure(
+            "pocket real-time factor, each of 2 streams, 2 cores",
+            quantile([run[1] for run in runs], 0.5),
+            "",
+            at_most=1.0,
+        )
+    ]
 
 
 def listening(pocket: LoadedPocket) -> list[Figure]:

@@ -1,4 +1,6 @@
-"""Qwen3-TTS: what the service and cloned voices cost, and what batching gains, on tiny models of random weights: all is overhead there."""
+"""Qwen3-TTS: what the service and cloned voices cost, and what batching gains, on tiny models of random weights: all is
+overhead there.
+"""
 
 import io
 import subprocess
@@ -25,14 +27,14 @@ from voicebox_models.engine import Setup
 from voicebox_tts.engine import Reference, Samples, Style, VoicePrompt
 from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import family
-from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt
+from voicebox_tts.engines.qwen3.voice_prompt import Qwen3Prompt
 
 from bench.figures import Figure, quantile, seconds_of
 from bench.launch import Platform, platform
 from bench.tts import TEXT
 from bench.whisper import RATE_HZ, pcm, recordings
 
-MAKE_MODELS = Path(__file__).parents[1] / "tests" / "tiny_qwen3.py"
+MAKE_MODELS = Path(__file__).parents[1] / "tests" / "support" / "tiny_qwen3.py"
 
 SHORT = "Good morning to you."
 VOICE_SECONDS = 10
@@ -44,7 +46,8 @@ Stub = tts_pb2_grpc.TextToSpeechServiceStub
 
 @dataclass(frozen=True)
 class Sides:
-    """The engine in this process and the service in another, each with a core, with the same endless model and recording.
+    """The engine in this process and the service in another, each with a core, with the same endless model and
+    recording.
 
     Its speech never ends by itself: a piece has as many frames as its text can need at most, always the same number.
     """
@@ -64,11 +67,19 @@ def measure(folder: Path) -> list[Figure]:
     recording = Reference(samples, RATE_HZ, TEXT)
     models = folder / "models"
     subprocess.run([sys.executable, MAKE_MODELS, models / "qwen3"], check=True, stdout=subprocess.DEVNULL)
-    settings = {"TTS_ENGINE": "qwen3", "TTS_MODEL": "qwen3/endless", "TTS_DEVICE": "cpu", "VOICEBOX_MODELS": str(models)}
+    settings = {
+        "TTS_ENGINE": "qwen3",
+        "TTS_MODEL": "qwen3/endless",
+        "TTS_DEVICE": "cpu",
+        "VOICEBOX_MODELS": str(models),
+    }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with platform(folder, ("catalog", "tts"), OMP_NUM_THREADS="1", **settings) as running, opened(models, running, recording) as sides:
+        with (
+            platform(folder, ("catalog", "tts"), OMP_NUM_THREADS="1", **settings) as running,
+            opened(models, running, recording) as sides,
+        ):
             profile = made_profile(running, sides.reference)
             return [
                 *service_over_engine(sides),
@@ -106,9 +117,13 @@ def made_profile(running: Platform, reference: tts_pb2.InlineReference) -> str:
     """A profile with the same recording."""
     with grpc.insecure_channel(running.catalog) as channel:
         catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
-        made = catalog.CreateProfile(catalog_pb2.CreateProfileRequest(profile=catalog_pb2.Profile(display_name="Bench")))
+        made = catalog.CreateProfile(
+            catalog_pb2.CreateProfileRequest(profile=catalog_pb2.Profile(display_name="Bench"))
+        )
         audio = httpbody_pb2.HttpBody(data=reference.audio)
-        sample = catalog_pb2.UploadSampleRequest(parent=made.name, transcript=reference.transcript, request_id=str(uuid4()), audio=audio)
+        sample = catalog_pb2.UploadSampleRequest(
+            parent=made.name, transcript=reference.transcript, request_id=str(uuid4()), audio=audio
+        )
         catalog.UploadSample(iter([sample]))
     return made.name
 
@@ -125,7 +140,12 @@ def service_over_engine(sides: Sides) -> list[Figure]:
         name = "one stream" if streams == 1 else f"{streams} streams at once"
         figures += [
             Figure(f"qwen3 real-time factor, {name}, engine alone", factors["engine"], ""),
-            Figure(f"qwen3 {name}, through gRPC over engine alone", factors["service"] / factors["engine"], "x", at_most=1.1),
+            Figure(
+                f"qwen3 {name}, through gRPC over engine alone",
+                factors["service"] / factors["engine"],
+                "x",
+                at_most=1.1,
+            ),
         ]
     return figures
 
@@ -164,7 +184,9 @@ def first_audio(sides: Sides) -> list[Figure]:
 
 
 def by_voice(sides: Sides, profile: str) -> list[Figure]:
-    """A cloned voice that the process knows against a built-in one: of two models that differ in nothing else that costs."""
+    """A cloned voice that the process knows against a built-in one: of two models that differ in nothing else that
+    costs.
+    """
     speaker = tts_pb2.VoiceSelection(voice="qwen3/ryan")
     asked = {
         "built-in voice": request(SHORT, "custom-voice", speaker),
@@ -193,7 +215,12 @@ def by_voice_without_service(models: Path, recording: Reference) -> list[Figure]
         engine.unload()
     return [
         Figure("qwen3 engine's first audio p50, built-in voice", 1000 * medians["custom-voice"], "ms"),
-        Figure("qwen3 engine's first audio p50, prompt over built-in voice", medians["base"] / medians["custom-voice"], "x", at_most=1.1),
+        Figure(
+            "qwen3 engine's first audio p50, prompt over built-in voice",
+            medians["base"] / medians["custom-voice"],
+            "x",
+            at_most=1.1,
+        ),
     ]
 
 
@@ -239,7 +266,9 @@ def by_service(sides: Sides, seed: int) -> float:
     """Seconds of sound."""
     asked = cloned(sides, TEXT)
     asked.seed = seed
-    return sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(asked, timeout=120)) / 1e6
+    return (
+        sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(asked, timeout=120)) / 1e6
+    )
 
 
 def cloned(sides: Sides, text: str) -> tts_pb2.StreamSynthesizeRequest:
@@ -251,7 +280,13 @@ def request(text: str, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.Str
     """Headerless samples, so that the first bytes are sound, as fast as they are made."""
     audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
     return tts_pb2.StreamSynthesizeRequest(
-        text=text, model=f"models/qwen3/{model}", voice=voice, audio=audio, ahead_seconds=3600, seed=1, skip_history=True
+        text=text,
+        model=f"models/qwen3/{model}",
+        voice=voice,
+        audio=audio,
+        ahead_seconds=3600,
+        seed=1,
+        skip_history=True,
     )
 
 

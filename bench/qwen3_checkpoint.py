@@ -1,4 +1,5 @@
-"""Writes Qwen3-TTS base models of random weights in the form of released ones, at their real dimensions, to measure speed.
+"""Writes Qwen3-TTS base models of random weights in the form of released ones, at their real dimensions, to measure
+speed.
 
     python -m bench.qwen3_checkpoint FOLDER 0.6B|1.7B|tiny
 
@@ -16,15 +17,16 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import pre_tokenizers
 from torch import Tensor
-from voicebox_tts.engines.qwen3 import checkpoint, sizes
-from voicebox_tts.engines.qwen3.codec import CodecDecoder
-from voicebox_tts.engines.qwen3.codec_config import CodecConfig
-from voicebox_tts.engines.qwen3.codec_encoder import CodecEncoder
-from voicebox_tts.engines.qwen3.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, Config, Kind, Stack
-from voicebox_tts.engines.qwen3.predictor import Predictor, embeddings
-from voicebox_tts.engines.qwen3.speaker import SpeakerEncoder
-from voicebox_tts.engines.qwen3.talker import Talker
-from voicebox_tts.engines.qwen3.weights import RandomWeights
+from voicebox_tts.engines.qwen3 import sizes
+from voicebox_tts.engines.qwen3.codec.config import CodecConfig
+from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder
+from voicebox_tts.engines.qwen3.codec.encoder import CodecEncoder
+from voicebox_tts.engines.qwen3.model import checkpoint
+from voicebox_tts.engines.qwen3.model.code_predictor import Predictor, embeddings
+from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, Config, Kind, Stack
+from voicebox_tts.engines.qwen3.model.speaker_encoder import SpeakerEncoder
+from voicebox_tts.engines.qwen3.model.talker import Talker
+from voicebox_tts.engines.qwen3.model.weights import RandomWeights
 
 TINY = "tiny"
 WORDS = ("assistant", "user")
@@ -98,8 +100,20 @@ def made(shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> dict[str,
 def documents(config: Config, codec: CodecConfig) -> dict[str, object]:
     """The JSON files, by their paths."""
     vocabulary, controls = tokens(config)
-    talking = {"do_sample": True, "temperature": 0.9, "top_p": 1.0, "top_k": 50, "repetition_penalty": 1.05, "max_new_tokens": 2048}
-    predicting = {"subtalker_dosample": True, "subtalker_temperature": 0.9, "subtalker_top_p": 1.0, "subtalker_top_k": 50}
+    talking = {
+        "do_sample": True,
+        "temperature": 0.9,
+        "top_p": 1.0,
+        "top_k": 50,
+        "repetition_penalty": 1.05,
+        "max_new_tokens": 2048,
+    }
+    predicting = {
+        "subtalker_dosample": True,
+        "subtalker_temperature": 0.9,
+        "subtalker_top_p": 1.0,
+        "subtalker_top_k": 50,
+    }
     features = {"feature_extractor_type": "EncodecFeatureExtractor", "feature_size": 1, "sampling_rate": SAMPLE_RATE_HZ}
     return {
         "config.json": model(config),
@@ -118,10 +132,21 @@ def tokens(config: Config) -> tuple[dict[str, int], dict[int, str]]:
     known = sorted(pre_tokenizers.ByteLevel.alphabet())
     known += dict.fromkeys(word[:end] for word in WORDS for end in range(2, len(word) + 1))
     first = config.text.message_start - 1
-    vocabulary = {token: number for number, token in enumerate([*known, *(f"unused {number}" for number in range(len(known), first))])}
+    vocabulary = {
+        token: number
+        for number, token in enumerate([*known, *(f"unused {number}" for number in range(len(known), first))])
+    }
     controls = {number: f"<|unused {number}|>" for number in range(first, config.text.end + 1)}
-    controls[first], controls[config.text.message_start], controls[config.text.message_end] = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-    controls[config.text.pad], controls[config.text.begin], controls[config.text.end] = "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>"
+    controls[first], controls[config.text.message_start], controls[config.text.message_end] = (
+        "<|endoftext|>",
+        "<|im_start|>",
+        "<|im_end|>",
+    )
+    controls[config.text.pad], controls[config.text.begin], controls[config.text.end] = (
+        "<tts_pad>",
+        "<tts_text_bos>",
+        "<tts_text_eod>",
+    )
     return vocabulary, controls
 
 
@@ -144,9 +169,14 @@ def model(config: Config) -> dict[str, object]:
     """config.json."""
     text, control = config.text, config.control
     predictor = dict(
-        **stack(config.predictor), model_type="qwen3_tts_talker_code_predictor", vocab_size=config.codes, num_code_groups=config.groups
+        **stack(config.predictor),
+        model_type="qwen3_tts_talker_code_predictor",
+        vocab_size=config.codes,
+        num_code_groups=config.groups,
     )
-    half = config.talker.head_size // 8  # positions have three dimensions, which share half a head's size as 2 : 1 : 1 or so
+    half = (
+        config.talker.head_size // 8
+    )  # positions have three dimensions, which share half a head's size as 2 : 1 : 1 or so
     talker = dict(
         **stack(config.talker),
         model_type="qwen3_tts_talker",
@@ -155,7 +185,12 @@ def model(config: Config) -> dict[str, object]:
         text_hidden_size=config.text_width,
         text_vocab_size=config.text_vocabulary,
         position_id_per_seconds=13,
-        rope_scaling={"rope_type": "default", "type": "default", "mrope_section": [2 * half, half, half], "interleaved": True},
+        rope_scaling={
+            "rope_type": "default",
+            "type": "default",
+            "mrope_section": [2 * half, half, half],
+            "interleaved": True,
+        },
         codec_pad_id=control.pad,
         codec_bos_id=control.begin,
         codec_eos_token_id=control.end,
@@ -258,8 +293,16 @@ def tiny() -> tuple[Config, CodecConfig]:
     config, codec = sizes.released("0.6B", Kind.BASE), sizes.released_codec()
     narrow = replace(config.talker, width=32, inner_width=64, layers=2, heads=4, key_value_heads=2, head_size=16)
     channels = [16, 16, 16, 16, 48]
-    speaker = {"enc_dim": 32, "enc_channels": channels, "enc_attention_channels": 8, "enc_res2net_scale": 2, "enc_se_channels": 8}
-    small = replace(codec.decoder.transformer, width=32, inner_width=64, layers=1, heads=2, key_value_heads=2, head_size=16)
+    speaker = {
+        "enc_dim": 32,
+        "enc_channels": channels,
+        "enc_attention_channels": 8,
+        "enc_res2net_scale": 2,
+        "enc_se_channels": 8,
+    }
+    small = replace(
+        codec.decoder.transformer, width=32, inner_width=64, layers=1, heads=2, key_value_heads=2, head_size=16
+    )
     return (
         replace(config, text_width=48, talker=narrow, predictor=replace(narrow, layers=1), speaker_encoder=speaker),
         CodecConfig(

@@ -1,6 +1,8 @@
-"""Qwen3-TTS at the released models' dimensions, on a GPU: `make bench-gpu`. With --cpu on the processor, with --tiny a small model.
+"""Qwen3-TTS at the released models' dimensions, on a GPU: `make bench-gpu`. With --cpu on the processor, with --tiny a
+small model.
 
-Weights are random: they measure speed honestly, since a multiplication takes as long whatever the numbers are, and say nothing.
+Weights are random: they measure speed honestly, since a multiplication takes as long whatever the numbers are, and say
+nothing.
 """
 
 import asyncio
@@ -17,8 +19,8 @@ import grpc
 import torch
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_tts.engines.qwen3 import device
-from voicebox_tts.engines.qwen3.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicebox_tts.engines.qwen3.device import Device
+from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
 
 from bench import qwen3_checkpoint, qwen3_steps
 from bench.figures import Figure, quantile
@@ -51,10 +53,14 @@ def main() -> None:
     options = set(sys.argv[1:])
     found = device.resolved("cpu" if "--cpu" in options else "auto", "auto")
     if found.kind == "cpu" and not options:
-        sys.exit("bench-gpu measures a GPU, and torch finds none here; `python -m bench.qwen3_gpu --cpu` takes half an hour without one.")
+        sys.exit(
+            "bench-gpu measures a GPU, and torch finds none here; `python -m bench.qwen3_gpu --cpu` takes half an hour without one."
+        )
     plan = SMALL if "--tiny" in options else FULL if found.kind == "cuda" else SLOW
     name = torch.cuda.get_device_name(found.index) if found.kind == "cuda" else "no GPU"
-    print(f"{name}, torch {torch.__version__}, {found.compute_type}. Random weights: they measure speed honestly, and say nothing.")
+    print(
+        f"{name}, torch {torch.__version__}, {found.compute_type}. Random weights: they measure speed honestly, and say nothing."
+    )
     for size in plan.sizes:
         with TemporaryDirectory() as folder:
             for figure in measure(Path(folder), size, plan, found):
@@ -102,7 +108,9 @@ def served(name: str, service: Service, plan: Plan, *, has_targets: bool) -> Ite
         yield from of_streams(f"{name}, {streams} at once", heard)
         if streams == 1:
             speed = 1 / quantile([each.factor for each in heard], 0.5)
-            yield Figure(f"{name} speed of one stream, over real time", speed, "x", at_least=10.0 if has_targets else None)
+            yield Figure(
+                f"{name} speed of one stream, over real time", speed, "x", at_least=10.0 if has_targets else None
+            )
     yield from listeners(name, service, plan, has_targets=has_targets)
     for (per_second, requests), target in zip(plan.rates, (25.0, 32.0, 70.0), strict=False):
         heard = asyncio.run(service.arriving(requests, per_second))
@@ -141,7 +149,9 @@ def listeners(name: str, service: Service, plan: Plan, *, has_targets: bool) -> 
 
 
 def official(name: str, model: Path, found: Device) -> Iterator[Figure]:
-    """The package's own generate on the same files, where it is installed: it gives whole waveforms, so the first sound is the last."""
+    """The package's own generate on the same files, where it is installed: it gives whole waveforms, so the first sound
+    is the last.
+    """
     if find_spec("qwen_tts") is None:
         print(f"{name}: the official package qwen-tts is not installed, and is not compared with.")
         return
@@ -154,7 +164,9 @@ def official(name: str, model: Path, found: Device) -> Iterator[Figure]:
 
 def run(module: str, *arguments: str) -> str:
     """What a script prints, in a process of its own, whose memory is free again afterwards."""
-    return subprocess.run([sys.executable, "-m", module, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
 
 
 if __name__ == "__main__":

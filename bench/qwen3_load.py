@@ -18,7 +18,9 @@ from bench.hum import RATE_HZ, hum
 from bench.tts import TEXT
 
 VOICE_SECONDS = 10
-TRANSCRIPT = "We hum a single note, and go on humming it for as long as anybody listens to us, and then a little longer."
+TRANSCRIPT = (
+    "We hum a single note, and go on humming it for as long as anybody listens to us, and then a little longer."
+)
 """As long to say as the recording is."""
 
 LISTENED_SECONDS = 5.0
@@ -66,7 +68,9 @@ class Service:
     reference: tts_pb2.InlineReference
 
     async def together(self, streams: int, rounds: int, ahead_seconds: float) -> list[Heard]:
-        """So many listeners at any time, each with `rounds` texts after one another; they begin at random within a text's length."""
+        """So many listeners at any time, each with `rounds` texts after one another; they begin at random within a
+        text's length.
+        """
         random = np.random.default_rng(SEED)
         async with grpc.aio.insecure_channel(self.address) as channel:
 
@@ -108,7 +112,13 @@ class Service:
         voice = tts_pb2.VoiceSelection(reference=self.reference)
         audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
         return tts_pb2.StreamSynthesizeRequest(
-            text=TEXT, model=self.model, voice=voice, audio=audio, ahead_seconds=ahead_seconds, seed=seed, skip_history=True
+            text=TEXT,
+            model=self.model,
+            voice=voice,
+            audio=audio,
+            ahead_seconds=ahead_seconds,
+            seed=seed,
+            skip_history=True,
         )
 
 

@@ -14,7 +14,7 @@ import torch
 from bench.hum import RATE_HZ, hum
 from bench.qwen3_load import TRANSCRIPT, VOICE_SECONDS
 from bench.tts import TEXT
-from tests import qwen_package
+from tests.support import qwen_package
 
 RUNS = 3
 

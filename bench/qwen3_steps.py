@@ -1,4 +1,5 @@
-"""What makes Qwen3-TTS fast, one step after the other: milliseconds of a frame without and with CUDA graphs, alone and in a batch.
+"""What makes Qwen3-TTS fast, one step after the other: milliseconds of a frame without and with CUDA graphs, alone and
+in a batch.
 
 All that is timed ends with numbers on the host, and so when the device is done.
 """
@@ -11,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from voicebox_tts.engine import Reference
-from voicebox_tts.engines.qwen3 import config
-from voicebox_tts.engines.qwen3.chunks import Schedule
-from voicebox_tts.engines.qwen3.codec import CodecDecoder, CodecRows
+from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder, CodecRows
+from voicebox_tts.engines.qwen3.cuda_graphs import Recorder
 from voicebox_tts.engines.qwen3.device import Device
-from voicebox_tts.engines.qwen3.frames import Frames
-from voicebox_tts.engines.qwen3.graphs import Recorder
-from voicebox_tts.engines.qwen3.layout import layout
 from voicebox_tts.engines.qwen3.loaded import LONGEST_TOKENS
-from voicebox_tts.engines.qwen3.model import LanguageModel
+from voicebox_tts.engines.qwen3.model import config
+from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
+from voicebox_tts.engines.qwen3.model.prompt_layout import layout
 from voicebox_tts.engines.qwen3.noise import Noise
-from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt
 from voicebox_tts.engines.qwen3.reference import Encoders
+from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import Schedule
+from voicebox_tts.engines.qwen3.scheduler.frame_generator import Frames
+from voicebox_tts.engines.qwen3.voice_prompt import Qwen3Prompt
 
 from bench.figures import Figure, quantile, seconds_of
 from bench.hum import RATE_HZ, hum

@@ -11,7 +11,9 @@ SPELLINGS = {
     "woodcutters": "wood cutters",
     "letterpress": "letter press",
 }
-"""How the words of the transcripts are spelled where recognisers write them otherwise: no error is counted for these."""
+"""How the words of the transcripts are spelled where recognisers write them otherwise: no error is counted for
+these.
+"""
 
 
 def transcripts() -> dict[str, str]:

@@ -20,7 +20,9 @@ THREADS = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
 
 
 def start(folder: Path) -> list[Figure]:
-    """From the command to SERVING, twice, since the first start fills the disk cache; and the memory of the idle services."""
+    """From the command to SERVING, twice, since the first start fills the disk cache; and the memory of the idle
+    services.
+    """
     with platform(folder):
         pass
     with platform(folder) as running:

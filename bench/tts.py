@@ -7,7 +7,7 @@ import grpc
 import httpx
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_tts.engine import Style
-from voicebox_tts.engines.flite import FliteEngine
+from voicebox_tts.engines.flite.engine import FliteEngine
 
 from bench.figures import Figure, quantile
 from bench.launch import Platform
@@ -17,8 +17,14 @@ WARM_UP, RUNS = 5, 60
 
 
 def measure(running: Platform) -> list[Figure]:
-    """First audio direct, through Envoy by gRPC, and by HTTP, interleaved so that noise falls on all alike; then throughput."""
-    with grpc.insecure_channel(running.tts) as direct, grpc.insecure_channel(running.gateway) as through, httpx.Client() as http:
+    """First audio direct, through Envoy by gRPC, and by HTTP, interleaved so that noise falls on all alike; then
+    throughput.
+    """
+    with (
+        grpc.insecure_channel(running.tts) as direct,
+        grpc.insecure_channel(running.gateway) as through,
+        httpx.Client() as http,
+    ):
         ways: dict[str, Callable[[], float]] = {
             "gRPC direct": lambda: first_audio_by_grpc(direct),
             "gRPC through Envoy": lambda: first_audio_by_grpc(through),

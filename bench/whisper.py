@@ -1,4 +1,6 @@
-"""Whisper: what the service costs over the library alone, on a model of random weights, so that nothing but overhead counts."""
+"""Whisper: what the service costs over the library alone, on a model of random weights, so that nothing but overhead
+counts.
+"""
 
 import io
 import subprocess
@@ -26,7 +28,7 @@ CLIENTS = STREAMS = 8
 STREAM_SECONDS = 8
 BLOCK_SECONDS = 0.1
 
-MAKE_MODEL = Path(__file__).parents[1] / "tests" / "tiny_whisper.py"
+MAKE_MODEL = Path(__file__).parents[1] / "tests" / "support" / "tiny_whisper.py"
 
 Stub = asr_pb2_grpc.SpeechToTextServiceStub
 CERTAIN = asr_pb2.Decoding(temperatures=[0.0])
@@ -47,7 +49,10 @@ def measure(folder: Path) -> list[Figure]:
     files = [files[index % len(files)] for index in range(FILES)]
     subprocess.run([sys.executable, MAKE_MODEL, folder / "made"], check=True)
     model = folder / "made" / "random"
-    with platform(folder, ("asr",), ASR_ENGINE="whisper", ASR_MODEL=str(model)) as running, grpc.insecure_channel(running.asr) as channel:
+    with (
+        platform(folder, ("asr",), ASR_ENGINE="whisper", ASR_MODEL=str(model)) as running,
+        grpc.insecure_channel(running.asr) as channel,
+    ):
         sides = Sides(WhisperModel(str(model), device="cpu", compute_type="int8"), Stub(channel))
         return [*one_by_one(sides, files), *at_once(sides, files), *live(sides.service, files)]
 
@@ -76,7 +81,9 @@ def at_once(sides: Sides, files: Sequence[bytes]) -> list[Figure]:
 
     def batched() -> None:
         for file in files:
-            segments, _ = pipeline.transcribe(io.BytesIO(file), language="en", temperature=0.0, without_timestamps=False, batch_size=8)
+            segments, _ = pipeline.transcribe(
+                io.BytesIO(file), language="en", temperature=0.0, without_timestamps=False, batch_size=8
+            )
             list(segments)
 
     def clients() -> None:
@@ -137,7 +144,9 @@ def messages(sound: bytes) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
     recognition = asr_pb2.RecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, language="en", decoding=CERTAIN
     )
-    yield asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True))
+    yield asr_pb2.StreamingRecognizeRequest(
+        config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True)
+    )
     size = 2 * round(BLOCK_SECONDS * RATE_HZ)
     for start in range(0, len(sound), size):
         yield asr_pb2.StreamingRecognizeRequest(audio=sound[start : start + size])

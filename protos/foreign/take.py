@@ -1,10 +1,12 @@
-"""Takes other people's contracts out of their own packages, as one descriptor set: `python take.py OUT GOOGLE_PROTOS...`.
+"""Takes other people's contracts out of their own packages, as one descriptor set: `python take.py OUT
+GOOGLE_PROTOS...`.
 
-Run where nvidia-riva-client 2.27.0 (MIT), grpcio-tools and googleapis-common-protos are installed. GOOGLE_PROTOS are folders that hold
-`google/cloud/...`: `build/protos` of the npm packages @google-cloud/text-to-speech 6.4.1 and @google-cloud/speech 7.5.0 (Apache-2.0).
+Run where nvidia-riva-client 2.27.0 (MIT), grpcio-tools and googleapis-common-protos are installed. GOOGLE_PROTOS are
+folders that hold `google/cloud/...`: `build/protos` of the npm packages @google-cloud/text-to-speech 6.4.1 and
+@google-cloud/speech 7.5.0 (Apache-2.0).
 
-Messages and services keep their full names, which are what goes over the wire. Files get names under voicebox/foreign/, since
-Python's modules are named after them and `riva` and `google.cloud` belong to others.
+Messages and services keep their full names, which are what goes over the wire. Files get names under voicebox/foreign/,
+since Python's modules are named after them and `riva` and `google.cloud` belong to others.
 """
 
 import sys
@@ -55,7 +57,9 @@ def _compiled(folders: list[str]) -> dict[str, FileDescriptorProto]:
         operations.parent.mkdir(parents=True)
         operations.write_bytes((Path(common) / "google/longrunning/operations_proto.proto").read_bytes())
         includes = [f"-I{each}" for each in (*folders, folder, common, str(resources.files("grpc_tools") / "_proto"))]
-        if protoc.main(["protoc", *includes, "--include_imports", "--include_source_info", f"--descriptor_set_out={path}", *wanted]):
+        if protoc.main(
+            ["protoc", *includes, "--include_imports", "--include_source_info", f"--descriptor_set_out={path}", *wanted]
+        ):
             raise SystemExit("protoc failed")
         return {file.name: file for file in FileDescriptorSet.FromString(path.read_bytes()).file}
 

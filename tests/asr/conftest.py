@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Engine, Heard, Options, Samples, VoiceDetection, Word
-from voicebox_asr.reading import FILE_ENDPOINTING, UtteranceReader
-from voicebox_asr.segmentation import Segmenter
+from voicebox_asr.segmentation.segmenter import Segmenter
+from voicebox_asr.segmentation.utterance_reader import FILE_ENDPOINTING, UtteranceReader
+from voicebox_audio.pcm import to_s16le
 from voicebox_models.engine import Model, Report
 from voicebox_models.family import Only
-from voicebox_sound.pcm import to_s16le
 
 SENTENCES = ("The weather is very nice today.", "Please open the window and close the door.")
 
@@ -60,7 +60,7 @@ def word_errors(said: list[str], heard: list[str]) -> int:
 def spoken() -> Samples:
     """Two sentences of synthetic speech with a second of silence before, between and after, 16 kHz."""
     from voicebox_tts.engine import Style
-    from voicebox_tts.engines.flite import FliteEngine
+    from voicebox_tts.engines.flite.engine import FliteEngine
 
     engine = FliteEngine()
     pieces = [silence(1.0)]
@@ -98,7 +98,11 @@ class CountingSession:
         self.log.append(("feed", samples.size))
 
     def interim(self) -> Heard:
-        return Heard(f"about {self.fed // 3200}", None, (Word("about", 0.0, 0.0, None), Word(str(self.fed // 3200), 0.0, 0.0, None)))
+        return Heard(
+            f"about {self.fed // 3200}",
+            None,
+            (Word("about", 0.0, 0.0, None), Word(str(self.fed // 3200), 0.0, 0.0, None)),
+        )
 
     def end(self) -> Heard:
         self.log.append(("end", self.fed))

@@ -1,8 +1,8 @@
 import random
 
 import pytest
-from voicebox_asr.agreement import Agreement, pieces
 from voicebox_asr.engine import Heard, Word
+from voicebox_asr.live.agreement import Agreement, pieces
 
 
 def heard(text: str, words: list[str] | None = None) -> Heard:

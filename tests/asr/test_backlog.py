@@ -2,8 +2,8 @@ import asyncio
 
 import numpy as np
 import pytest
-from voicebox_asr.backlog import JOINED_SAMPLES, LONGEST_SECONDS, MOST_PIECES, Backlog, Control
 from voicebox_asr.engine import SAMPLE_RATE_HZ
+from voicebox_asr.live.backlog import JOINED_SAMPLES, LONGEST_SECONDS, MOST_PIECES, Backlog, Control
 
 from .conftest import silence
 

@@ -25,10 +25,10 @@ from voicebox.asr.v1.asr_pb2 import (
     TranscribeRequest,
     VoiceActivityConfig,
 )
-from voicebox_asr import source
+from voicebox_asr.audio import source
+from voicebox_audio.decoding.limits import Limits
+from voicebox_audio.pcm import to_s16le
 from voicebox_kit.errors import InvalidField
-from voicebox_sound.limits import Limits
-from voicebox_sound.pcm import to_s16le
 
 from .conftest import silence, wav
 
@@ -76,7 +76,9 @@ async def streamed(stub, *requests: StreamingRecognizeRequest) -> list[asr_pb2.S
 
 CONFIG = StreamingRecognizeRequest(config=StreamingConfig())
 HEADERLESS = StreamingRecognizeRequest(
-    config=StreamingConfig(recognition=RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000))
+    config=StreamingConfig(
+        recognition=RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+    )
 )
 
 
@@ -108,7 +110,11 @@ async def test_what_is_no_audio_is_refused_on_every_path(stub, name: str) -> Non
     assert await refusal(upload(stub, FILES[name])) == (code, field, reason)
     assert await refusal(document(stub, FILES[name])) == (code, field, reason)
     if FILES[name]:
-        assert await refusal(streamed(stub, CONFIG, StreamingRecognizeRequest(audio=FILES[name]))) == (code, field, reason)
+        assert await refusal(streamed(stub, CONFIG, StreamingRecognizeRequest(audio=FILES[name]))) == (
+            code,
+            field,
+            reason,
+        )
 
 
 async def test_a_model_that_nobody_knows_is_not_found(stub, spoken) -> None:
@@ -138,7 +144,9 @@ async def test_a_truncated_file_gives_what_is_there(stub, spoken) -> None:
     assert response.transcript
     assert response.audio_duration.ToTimedelta().total_seconds() == pytest.approx(spoken.size / 32_000, abs=0.05)
     assert "CUT_SHORT" in [warning.reason for warning in response.warnings]
-    assert "CUT_SHORT" not in [warning.reason for warning in (await stub.Recognize(asr_pb2.RecognizeRequest(audio=whole))).warnings]
+    assert "CUT_SHORT" not in [
+        warning.reason for warning in (await stub.Recognize(asr_pb2.RecognizeRequest(audio=whole))).warnings
+    ]
 
 
 async def test_a_stream_of_a_truncated_file_says_so(stub, spoken) -> None:
@@ -193,7 +201,9 @@ async def test_an_upload_of_nothing(stub, method: str) -> None:
 )
 async def test_a_wrong_field_is_named_on_every_path(stub, config: dict, field: str) -> None:
     audio = wav(silence(1))
-    code, named, reason = await refusal(stub.Recognize(asr_pb2.RecognizeRequest(config=RecognitionConfig(**config), audio=audio)))
+    code, named, reason = await refusal(
+        stub.Recognize(asr_pb2.RecognizeRequest(config=RecognitionConfig(**config), audio=audio))
+    )
     assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
     assert await refusal(upload(stub, audio, **config)) == (code, named, reason)
     assert await refusal(document(stub, audio, config=RecognitionConfig(**config))) == (code, named, reason)
@@ -232,8 +242,14 @@ async def test_only_the_first_message_of_an_upload_says_how_and_it_need_not(stub
         ([CONFIG, StreamingRecognizeRequest(control=99)], "control"),
         ([CONFIG, StreamingRecognizeRequest()], "message"),
         ([HEADERLESS, StreamingRecognizeRequest(audio=to_s16le(silence(1))), CONFIG], "config"),
-        ([StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(language="xx")))], "config.recognition.language"),
-        ([StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(encoding=9)))], "config.recognition.encoding"),
+        (
+            [StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(language="xx")))],
+            "config.recognition.language",
+        ),
+        (
+            [StreamingRecognizeRequest(config=StreamingConfig(recognition=RecognitionConfig(encoding=9)))],
+            "config.recognition.encoding",
+        ),
     ],
 )
 async def test_a_stream_out_of_order_is_refused(stub, requests: list[StreamingRecognizeRequest], field: str) -> None:
@@ -241,7 +257,9 @@ async def test_a_stream_out_of_order_is_refused(stub, requests: list[StreamingRe
     assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 
-@pytest.mark.parametrize(("limits", "reason"), [(Limits(max_seconds=0.5), "AUDIO_TOO_LONG"), (Limits(max_bytes=1000), "AUDIO_TOO_LARGE")])
+@pytest.mark.parametrize(
+    ("limits", "reason"), [(Limits(max_seconds=0.5), "AUDIO_TOO_LONG"), (Limits(max_bytes=1000), "AUDIO_TOO_LARGE")]
+)
 async def test_headerless_audio_has_limits_too(limits: Limits, reason: str) -> None:
     async def blocks():
         for _ in range(20):
@@ -255,7 +273,7 @@ async def test_headerless_audio_has_limits_too(limits: Limits, reason: str) -> N
 
 async def test_a_small_file_of_many_hours_is_refused_by_its_length(spoken) -> None:
     import soundfile
-    from voicebox_sound.decoder import open_decoder
+    from voicebox_audio.decoding.decoder import open_decoder
 
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", 8000, 1, format="FLAC") as writer:

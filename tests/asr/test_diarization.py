@@ -12,15 +12,15 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
-from voicebox_asr.clustering import average_linkage, cluster
-from voicebox_asr.diarization import Diarizer
+from voicebox_asr.diarization.clustering import average_linkage, cluster
+from voicebox_asr.diarization.diarizer import Diarizer
+from voicebox_asr.diarization.speaker_encoder import Embeddings, SpeakerEngine, Windows
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Samples, Word
-from voicebox_asr.engines import ge2e
-from voicebox_asr.engines.ge2e_weights import read_tensors
-from voicebox_asr.speakers import Embeddings, SpeakerEngine, Windows
-from voicebox_asr.utterance import Utterance
+from voicebox_asr.engines.ge2e import encoder
+from voicebox_asr.engines.ge2e.weights import read_tensors
+from voicebox_asr.results.utterance import Utterance
+from voicebox_audio.resample import Resampler
 from voicebox_kit import plugins
-from voicebox_sound.resample import Resampler
 
 from .conftest import silence, wav
 
@@ -33,7 +33,9 @@ TEXT = (
 
 @dataclass
 class LevelSpeakers:
-    """Three voices, told by the level of their sound: 0.1, 0.2, 0.3. A window's embedding says how much of it is whose."""
+    """Three voices, told by the level of their sound: 0.1, 0.2, 0.3. A window's embedding says how much of it is
+    whose.
+    """
 
     name: str = "level"
     missing: str = ""
@@ -68,8 +70,15 @@ def heard(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) ->
     """What a perfect recogniser hears: words of 0.3 to 0.6 s, one utterance for each turn, or one for all of them."""
     spoken = []
     for turn in truth:
-        edges = np.linspace(turn.start_seconds, turn.end_seconds, max(2, int((turn.end_seconds - turn.start_seconds) / 0.4) + 1))
-        spoken.append([Word(f"{turn.speaker}{n}", start, end, None) for n, (start, end) in enumerate(itertools.pairwise(edges.tolist()))])
+        edges = np.linspace(
+            turn.start_seconds, turn.end_seconds, max(2, int((turn.end_seconds - turn.start_seconds) / 0.4) + 1)
+        )
+        spoken.append(
+            [
+                Word(f"{turn.speaker}{n}", start, end, None)
+                for n, (start, end) in enumerate(itertools.pairwise(edges.tolist()))
+            ]
+        )
     utterances = [list(itertools.chain(*spoken))] if in_one else spoken
     return [
         Utterance(
@@ -82,7 +91,9 @@ def heard(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) ->
     ]
 
 
-def diarize(engine: SpeakerEngine, sound: Samples, utterances: Sequence[Utterance], fewest: int = 1, most: int = 20) -> list[Utterance]:
+def diarize(
+    engine: SpeakerEngine, sound: Samples, utterances: Sequence[Utterance], fewest: int = 1, most: int = 20
+) -> list[Utterance]:
     diarizer = Diarizer(engine)
     for start in range(0, sound.size, 7_000):
         for _ in diarizer.hear(sound[start : start + 7_000]):
@@ -91,7 +102,9 @@ def diarize(engine: SpeakerEngine, sound: Samples, utterances: Sequence[Utteranc
 
 
 def error(truth: Sequence[Turn], labelled: Sequence[Utterance]) -> float:
-    """The share of the spoken time that is given to the wrong speaker, when labels are given to speakers as well as can be."""
+    """The share of the spoken time that is given to the wrong speaker, when labels are given to speakers as well as can
+    be.
+    """
     speakers, labels = sorted({turn.speaker for turn in truth}), sorted({utterance.speaker for utterance in labelled})
     seconds = np.zeros((len(speakers), max(len(labels), len(speakers))))
     for utterance, turn in itertools.product(labelled, truth):
@@ -135,7 +148,9 @@ def test_an_utterance_is_split_where_the_speaker_changes() -> None:
 def test_texts_without_spaces_are_split_too() -> None:
     sound, truth = talk(DIALOGUE[:2], 0.3)
     (whole,) = heard(truth, in_one=True)
-    joined = Utterance(0, Heard("".join(word.text for word in whole.heard.words), None, whole.heard.words), 0.0, whole.end_seconds)
+    joined = Utterance(
+        0, Heard("".join(word.text for word in whole.heard.words), None, whole.heard.words), 0.0, whole.end_seconds
+    )
     parts = diarize(LevelSpeakers(), sound, [joined])
     assert "".join(part.heard.text for part in parts) == joined.heard.text
 
@@ -227,7 +242,7 @@ def engine() -> SpeakerEngine:
 def synthetic() -> dict[str, Samples]:
     """Twenty seconds of each of flite's voices, equally loud."""
     from voicebox_tts.engine import Style
-    from voicebox_tts.engines.flite import FliteEngine
+    from voicebox_tts.engines.flite.engine import FliteEngine
 
     tts = FliteEngine()
     sounds = {}
@@ -286,7 +301,9 @@ def test_a_real_person_is_one_speaker(engine: SpeakerEngine, real: dict[str, Sam
         assert {each.speaker for each in diarize(engine, both, heard(truth))} == {"speaker-1"}
 
 
-def test_three_voices_become_two_speakers_when_two_are_asked(engine: SpeakerEngine, synthetic: dict[str, Samples]) -> None:
+def test_three_voices_become_two_speakers_when_two_are_asked(
+    engine: SpeakerEngine, synthetic: dict[str, Samples]
+) -> None:
     sound, truth = talk(alternating(synthetic, 4.0), 0.3)
     assert {each.speaker for each in diarize(engine, sound, heard(truth), most=2)} == {"speaker-1", "speaker-2"}
 
@@ -320,7 +337,7 @@ async def test_a_file_tells_its_speakers_over_grpc(
 async def test_without_the_engine_speakers_are_a_failed_precondition(
     stub: asr_pb2_grpc.SpeechToTextServiceStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ge2e, "_weights_file", lambda: None)
+    monkeypatch.setattr(encoder, "_weights_file", lambda: None)
     config = asr_pb2.RecognitionConfig(diarization=asr_pb2.Diarization(enabled=True))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=wav(silence(1.0))))

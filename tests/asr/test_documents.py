@@ -58,7 +58,9 @@ async def test_a_table_and_json_tell_the_same(stub, spoken) -> None:
     answer = json_format.Parse(body.data, asr_pb2.RecognizeResponse())
     rows = [row.split("\t") for row in table.data.decode().splitlines()[1:]]
     assert [row[2] for row in rows] == [each.transcript for each in answer.utterances]
-    assert [int(row[0]) for row in rows] == [round(each.start_offset.ToMicroseconds() / 1000) for each in answer.utterances]
+    assert [int(row[0]) for row in rows] == [
+        round(each.start_offset.ToMicroseconds() / 1000) for each in answer.utterances
+    ]
     assert answer.utterances[0].words
     assert "recognitionTime" in json.loads(body.data)
 
@@ -114,7 +116,9 @@ async def test_real_speech_with_whisper_is_a_document_in_every_format(start, tin
         asr_pb2.TRANSCRIPT_FORMAT_TSV,
     ):
         assert (await transcribe(stub, audio, format=number)).data
-    config = RecognitionConfig(word_offsets=True, decoding=asr_pb2.Decoding(temperatures=[0.0], beam_size=1, log_probability_threshold=0.0))
+    config = RecognitionConfig(
+        word_offsets=True, decoding=asr_pb2.Decoding(temperatures=[0.0], beam_size=1, log_probability_threshold=0.0)
+    )
     body = await transcribe(stub, audio, format=asr_pb2.TRANSCRIPT_FORMAT_JSON, config=config)
     answer = json_format.Parse(body.data, asr_pb2.RecognizeResponse())
     assert answer.engine == "whisper"
@@ -123,5 +127,7 @@ async def test_real_speech_with_whisper_is_a_document_in_every_format(start, tin
     heard = answer.utterances[0]
     assert heard.words
     assert heard.HasField("no_speech_probability")
-    (warning,) = (warning for warning in answer.warnings if warning.reason == "LOW_CONFIDENCE")  # no text is as likely as that
+    (warning,) = (
+        warning for warning in answer.warnings if warning.reason == "LOW_CONFIDENCE"
+    )  # no text is as likely as that
     assert warning.start_offset.ToMicroseconds() == heard.start_offset.ToMicroseconds()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import soundfile
-from voicebox_asr.echoes import ALIKE, of_repeated, resemblance
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples, Word
+from voicebox_asr.results.echoes import ALIKE, of_repeated, resemblance
 from voicebox_tts.engine import Style
-from voicebox_tts.engines.flite import FliteEngine
+from voicebox_tts.engines.flite.engine import FliteEngine
 
 from .conftest import silence, tone
 
@@ -39,7 +39,8 @@ def test_other_speech_does_not(speech_data, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sound", [silence(4.0), tone(4.0), np.random.default_rng(0).standard_normal(64000).astype(np.float32) / 10, silence(0.01)]
+    "sound",
+    [silence(4.0), tone(4.0), np.random.default_rng(0).standard_normal(64000).astype(np.float32) / 10, silence(0.01)],
 )
 def test_silence_tones_and_noise_do_not(sound: Samples) -> None:
     assert resemblance(sound, whole(sound)) < ALIKE

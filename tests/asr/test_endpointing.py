@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from voicebox_asr.endpointing import Begin, End, Endpointer, Endpointing
+from voicebox_asr.segmentation.endpointing import Begin, End, Endpointer, Endpointing
 
 FRAME = 0.03
 DEFAULT = Endpointing()
@@ -71,7 +71,9 @@ def test_any_pattern_gives_alternating_utterances_that_do_not_overlap() -> None:
     chance = random.Random(1)
     for _ in range(50):
         pattern = "".join(("#" if chance.random() < 0.5 else ".") * chance.randrange(1, 60) for _ in range(40))
-        found = endpoints(pattern, Endpointing(end_silence_seconds=chance.uniform(0.2, 1), max_utterance_seconds=chance.uniform(1, 5)))
+        found = endpoints(
+            pattern, Endpointing(end_silence_seconds=chance.uniform(0.2, 1), max_utterance_seconds=chance.uniform(1, 5))
+        )
         position = 0
         for index, boundary in enumerate(found):
             assert isinstance(boundary, Begin if index % 2 == 0 else End)

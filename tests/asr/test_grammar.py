@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Jsgf, Options, Passage, Phrases, Samples
-from voicebox_asr.engines.pocketsphinx import PocketsphinxEngine
-from voicebox_asr.engines.pocketsphinx_grammar import searched
+from voicebox_asr.engines.pocketsphinx.engine import PocketsphinxEngine
+from voicebox_asr.engines.pocketsphinx.grammar import searched
 from voicebox_kit.errors import InvalidField
 
 from .conftest import wav
 
 HEAD = "#JSGF V1.0;\ngrammar commands;\n"
 COMMANDS = Jsgf(
-    HEAD + "public <command> = (turn | switch) (on | off) the <thing> | open the window;\n<thing> = light | radio | heating; // things\n"
+    HEAD
+    + "public <command> = (turn | switch) (on | off) the <thing> | open the window;\n<thing> = light | radio | heating; // things\n"
 )
 
 Say = Callable[..., Samples]
@@ -29,7 +30,7 @@ Say = Callable[..., Samples]
 def say() -> Say:
     """say(text, voice="slt"): synthetic speech at 16 kHz between silences of 0.5 s."""
     from voicebox_tts.engine import Style
-    from voicebox_tts.engines.flite import FliteEngine
+    from voicebox_tts.engines.flite.engine import FliteEngine
 
     tts = FliteEngine()
     pause = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
@@ -69,7 +70,9 @@ def test_it_is_told_that_grammars_can_be_had(engine: PocketsphinxEngine) -> None
 
 @pytest.mark.parametrize("voice", ["slt", "rms", "kal16"])
 @pytest.mark.parametrize("command", ["turn on the light", "switch off the heating", "open the window"])
-def test_commands_are_heard_to_the_word_with_their_times(engine: PocketsphinxEngine, say: Say, voice: str, command: str) -> None:
+def test_commands_are_heard_to_the_word_with_their_times(
+    engine: PocketsphinxEngine, say: Say, voice: str, command: str
+) -> None:
     speech = say(command, voice)
     heard = hear(engine, COMMANDS, speech)
     assert heard.text == command
@@ -81,8 +84,12 @@ def test_commands_are_heard_to_the_word_with_their_times(engine: PocketsphinxEng
 
 
 @pytest.mark.parametrize("voice", ["slt", "kal16"])
-@pytest.mark.parametrize("sentence", ["The weather is very nice today.", "Please call my mother.", "Open the door.", "Yes."])
-def test_what_is_not_in_the_grammar_is_not_heard(engine: PocketsphinxEngine, say: Say, voice: str, sentence: str) -> None:
+@pytest.mark.parametrize(
+    "sentence", ["The weather is very nice today.", "Please call my mother.", "Open the door.", "Yes."]
+)
+def test_what_is_not_in_the_grammar_is_not_heard(
+    engine: PocketsphinxEngine, say: Say, voice: str, sentence: str
+) -> None:
     assert hear(engine, COMMANDS, say(sentence, voice)) == Heard("", None, (), "en-US")
 
 
@@ -92,9 +99,18 @@ def test_half_a_command_is_none(engine: PocketsphinxEngine, say: Say) -> None:
 
 def test_whatever_is_said_all_that_is_heard_is_in_the_grammar(engine: PocketsphinxEngine, say: Say) -> None:
     sentences = {
-        f"{verb} {way} the {thing}" for verb in ("turn", "switch") for way in ("on", "off") for thing in ("light", "radio", "heating")
+        f"{verb} {way} the {thing}"
+        for verb in ("turn", "switch")
+        for way in ("on", "off")
+        for thing in ("light", "radio", "heating")
     }
-    for said in ("turn on the oven", "switch on the lamp", "turn off the kettle", "close the window", "what a beautiful morning it is"):
+    for said in (
+        "turn on the oven",
+        "switch on the lamp",
+        "turn off the kettle",
+        "close the window",
+        "what a beautiful morning it is",
+    ):
         assert hear(engine, COMMANDS, say(said)).text in {*sentences, "open the window", ""}
 
 
@@ -118,7 +134,9 @@ def test_interims_hold_nothing_but_the_grammar(engine: PocketsphinxEngine, say: 
         session.begin(speech)
         for start in range(0, speech.size, 1600):
             session.feed(speech[start : start + 1600])
-            assert set(session.interim().text.split()) <= set("turn switch on off the light radio heating open window".split())
+            assert set(session.interim().text.split()) <= set(
+                "turn switch on off the light radio heating open window".split()
+            )
         session.end()
         session.close()
 
@@ -127,7 +145,12 @@ def test_a_file_is_heard_command_by_command(engine: PocketsphinxEngine, say: Say
     said = ("turn on the radio", "how are you today", "open the window")
     pause = np.zeros(SAMPLE_RATE_HZ, np.float32)
     reader = engine.read(Options(grammar=COMMANDS))
-    passages = [found for text in said for found in reader.hear(np.concatenate([say(text), pause])) if isinstance(found, Passage)]
+    passages = [
+        found
+        for text in said
+        for found in reader.hear(np.concatenate([say(text), pause]))
+        if isinstance(found, Passage)
+    ]
     passages += [found for found in reader.finish() if found]
     reader.close()
     assert [passage.heard.text for passage in passages] == [said[0], said[2]]
@@ -161,7 +184,9 @@ def test_a_grammar_is_one_sessions_own(engine: PocketsphinxEngine, say: Say) -> 
         (Jsgf(HEAD + "import <other.rule>;\npublic <a> = open;"), "config.grammar.jsgf", "cannot import"),
     ],
 )
-def test_what_is_wrong_with_a_grammar_is_told(engine: PocketsphinxEngine, grammar: Jsgf | Phrases, field: str, said: str) -> None:
+def test_what_is_wrong_with_a_grammar_is_told(
+    engine: PocketsphinxEngine, grammar: Jsgf | Phrases, field: str, said: str
+) -> None:
     with pytest.raises(InvalidField) as caught:
         engine.open(Options(grammar=grammar))
     assert caught.value.field == field
@@ -183,7 +208,9 @@ def test_a_grammar_that_grows_without_end_is_refused(engine: PocketsphinxEngine,
     assert hear(engine, COMMANDS, say("open the window")).text == "open the window"
 
 
-def test_an_import_that_hides_itself_opens_no_file(engine: PocketsphinxEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_that_hides_itself_opens_no_file(
+    engine: PocketsphinxEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "secret.gram").write_text("#JSGF V1.0;\ngrammar secret;\npublic <word> = close;")
     monkeypatch.setenv("JSGF_PATH", str(tmp_path))
     fresh = PocketsphinxEngine()
@@ -249,7 +276,9 @@ async def test_commands_in_a_stream(stub: asr_pb2_grpc.SpeechToTextServiceStub, 
     config = asr_pb2.RecognitionConfig(grammar=asr_pb2.Grammar(jsgf=COMMANDS.text))
     messages = [
         asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig(recognition=config)),
-        asr_pb2.StreamingRecognizeRequest(audio=wav(np.concatenate([say("turn off the radio"), np.zeros(SAMPLE_RATE_HZ, np.float32)]))),
+        asr_pb2.StreamingRecognizeRequest(
+            audio=wav(np.concatenate([say("turn off the radio"), np.zeros(SAMPLE_RATE_HZ, np.float32)]))
+        ),
     ]
     events = [event async for event in stub.StreamingRecognize(iter(messages))]
     assert [event.final.transcript for event in events if event.HasField("final")] == ["turn off the radio"]
@@ -263,5 +292,7 @@ async def test_a_broken_grammar_is_an_invalid_argument(stub: asr_pb2_grpc.Speech
 
 
 def test_every_public_rule_may_be_said() -> None:
-    jsgf = searched(Jsgf(HEAD + "public <a> = open; // public <no> = x;\n/* public <never> = y; */ <b> = z; public <c> = close;"))
+    jsgf = searched(
+        Jsgf(HEAD + "public <a> = open; // public <no> = x;\n/* public <never> = y; */ <b> = z; public <c> = close;")
+    )
     assert "(<a> | <c>)" in jsgf

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from voicebox_asr.engine import Heard
-from voicebox_asr.interims import Interims
+from voicebox_asr.live.interims import Interims
 
 
 @dataclass

@@ -14,17 +14,17 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.asr.v1.asr_pb2 import Keeping, RecognitionConfig, StreamingConfig, StreamingRecognizeRequest
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_asr import app
-from voicebox_asr import keeping as keepers
-from voicebox_asr.audio_copy import audio_copy
+from voicebox_asr.api.requests import to_recognition
+from voicebox_asr.audio.resumable import Resumable
+from voicebox_asr.audio.source import Pcm
 from voicebox_asr.engine import SAMPLE_RATE_HZ
-from voicebox_asr.notices import Reason
-from voicebox_asr.record import Result
-from voicebox_asr.requests import to_recognition
-from voicebox_asr.resumable import Resumable
-from voicebox_asr.source import Pcm
-from voicebox_asr.space import Space
+from voicebox_asr.records import recorder as keepers
+from voicebox_asr.records.audio_copy import audio_copy
+from voicebox_asr.records.disk_quota import Space
+from voicebox_asr.records.record import Result
+from voicebox_asr.results.warnings import Reason
+from voicebox_audio.pcm import to_s16le
 from voicebox_catalog.app import open_service as open_catalog
-from voicebox_sound.pcm import to_s16le
 
 from .conftest import SENTENCES, CountingEngine, wav, word_errors, words
 
@@ -53,7 +53,9 @@ async def kept(catalog, name: str) -> tuple[catalog_pb2.Transcription, bytes]:
 
 async def test_a_file_is_kept_as_it_was_sent(stub, catalog, spoken) -> None:
     request_id = str(uuid.uuid4())
-    config = RecognitionConfig(language="en", keeping=Keeping(enabled=True, request_id=request_id, labels={"team": "games"}))
+    config = RecognitionConfig(
+        language="en", keeping=Keeping(enabled=True, request_id=request_id, labels={"team": "games"})
+    )
     audio = wav(spoken)
 
     async def requests():
@@ -77,7 +79,9 @@ async def test_what_follows_the_sound_in_a_file_is_kept_too(stub, catalog, spoke
     sound, tag = wav(spoken[: 2 * SAMPLE_RATE_HZ]), b"LIST" + (500_000).to_bytes(4, "little") + bytes(500_000)
 
     async def requests():
-        yield asr_pb2.RecognizeUploadRequest(config=RecognitionConfig(keeping=Keeping(enabled=True)), audio=HttpBody(data=sound))
+        yield asr_pb2.RecognizeUploadRequest(
+            config=RecognitionConfig(keeping=Keeping(enabled=True)), audio=HttpBody(data=sound)
+        )
         for start in range(0, len(tag), 50_000):
             yield asr_pb2.RecognizeUploadRequest(audio=HttpBody(data=tag[start : start + 50_000]))
 
@@ -118,7 +122,9 @@ async def test_the_same_request_id_is_kept_once(stub, catalog, spoken) -> None:
 
 
 async def test_a_live_stream_is_kept_as_flac_of_the_very_samples(stub, catalog, spoken) -> None:
-    recognition = RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=SAMPLE_RATE_HZ, keeping=Keeping(enabled=True))
+    recognition = RecognitionConfig(
+        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=SAMPLE_RATE_HZ, keeping=Keeping(enabled=True)
+    )
     sent = to_s16le(spoken)
 
     async def requests():
@@ -192,7 +198,10 @@ async def test_copies_share_the_disk_and_give_it_back() -> None:
         yield bytes(100_000)
 
     recognition = to_recognition(config, engine, "config")
-    with keeping.keeper(recognition, config, NoDeadline()) as first, keeping.keeper(recognition, config, NoDeadline()) as second:
+    with (
+        keeping.keeper(recognition, config, NoDeadline()) as first,
+        keeping.keeper(recognition, config, NoDeadline()) as second,
+    ):
         for keeper in (first, second):
             assert sum([len(block) async for block in keeper.copied(file())]) == 100_000
         assert not (await first.keep(result, engine)).notices

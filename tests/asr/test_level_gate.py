@@ -3,8 +3,8 @@ import pytest
 import soundfile
 import soxr
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
-from voicebox_asr.engines.pocketsphinx import PocketsphinxVoiceActivity
-from voicebox_asr.level_gate import LevelGate
+from voicebox_asr.engines.pocketsphinx.engine import PocketsphinxVoiceActivity
+from voicebox_asr.segmentation.level_gate import LevelGate
 
 RANDOM = np.random.default_rng(1)
 
@@ -38,7 +38,8 @@ def test_quiet_clean_speech_is_as_much_speech_as_loud_speech(speech_data, name: 
 def share_of_speech(sound: Samples) -> float:
     activity = PocketsphinxVoiceActivity()
     frames = [
-        sound[start : start + activity.frame_samples] for start in range(0, sound.size - activity.frame_samples, activity.frame_samples)
+        sound[start : start + activity.frame_samples]
+        for start in range(0, sound.size - activity.frame_samples, activity.frame_samples)
     ]
     return sum(activity.is_speech(frame) for frame in frames) / len(frames)
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
-from voicebox_asr.backlog import Backlog, Control
-from voicebox_asr.endpointing import Endpointing
 from voicebox_asr.engine import Heard, Options
-from voicebox_asr.listening import Done, Listening, listen
-from voicebox_asr.live import Final, Interim
-from voicebox_asr.recognition import Recognizer
+from voicebox_asr.live.backlog import Backlog, Control
+from voicebox_asr.live.recognizer import Final, Interim
+from voicebox_asr.live.stream import Done, Listening, listen
+from voicebox_asr.recognition.recognizer import Recognizer
+from voicebox_asr.segmentation.endpointing import Endpointing
 from voicebox_kit.permits import Permits
 from voicebox_models.family import Only
 from voicebox_models.models import Default, Models

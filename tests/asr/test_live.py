@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from voicebox_asr.endpointing import Endpointing
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Reason, Samples, Session, VoiceActivity, VoiceDetection, Word
-from voicebox_asr.engines.pocketsphinx import PocketsphinxEngine
-from voicebox_asr.interims import Interims
-from voicebox_asr.live import Event, Final, Interim, LiveRecognizer, Place, SpeechBegan, SpeechEnded
-from voicebox_asr.segmentation import Segmenter
+from voicebox_asr.engine import (
+    SAMPLE_RATE_HZ,
+    Heard,
+    Options,
+    Reason,
+    Samples,
+    Session,
+    VoiceActivity,
+    VoiceDetection,
+    Word,
+)
+from voicebox_asr.engines.pocketsphinx.engine import PocketsphinxEngine
+from voicebox_asr.live.interims import Interims
+from voicebox_asr.live.recognizer import Event, Final, Interim, LiveRecognizer, Place, SpeechBegan, SpeechEnded
+from voicebox_asr.segmentation.endpointing import Endpointing
+from voicebox_asr.segmentation.segmenter import Segmenter
 
 from .conftest import CountingSession, LoudActivity, silence, tone
 
@@ -124,8 +134,16 @@ def test_an_utterance_shorter_than_the_preview_is_heard_whole_too() -> None:
 
 def test_interims_come_only_when_asked_for_and_when_the_text_changed() -> None:
     stream = np.concatenate((tone(4), silence(1)))
-    assert not [event for event in hear(recognizer(CountingSession(), interim_results=False), stream) if isinstance(event, Interim)]
-    interims = [event.utterance.heard.text for event in hear(recognizer(CountingSession()), stream) if isinstance(event, Interim)]
+    assert not [
+        event
+        for event in hear(recognizer(CountingSession(), interim_results=False), stream)
+        if isinstance(event, Interim)
+    ]
+    interims = [
+        event.utterance.heard.text
+        for event in hear(recognizer(CountingSession()), stream)
+        if isinstance(event, Interim)
+    ]
     assert len(interims) > 5
     assert len(set(interims)) == len(interims)
 
@@ -157,7 +175,9 @@ class ChangingSession(WaveringSession):
 
     def end(self) -> Heard:
         words = [f"word-{number}" for number in range(self.fed // 3200)]
-        return Heard(" ".join(words), 0.5, tuple(Word(word, at * 0.2, at * 0.2 + 0.2, 0.5) for at, word in enumerate(words)))
+        return Heard(
+            " ".join(words), 0.5, tuple(Word(word, at * 0.2, at * 0.2 + 0.2, 0.5) for at, word in enumerate(words))
+        )
 
 
 def test_the_final_begins_with_what_was_stable_and_its_words_are_those_of_its_text() -> None:

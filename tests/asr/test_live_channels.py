@@ -2,10 +2,10 @@ from itertools import count
 
 import numpy as np
 import pytest
-from voicebox_asr.endpointing import Endpointing
-from voicebox_asr.live import Event, Final, LiveRecognizer, Place, SpeechBegan, SpeechEnded
-from voicebox_asr.live_channels import LiveChannels
-from voicebox_asr.segmentation import Segmenter
+from voicebox_asr.live.channels import LiveChannels
+from voicebox_asr.live.recognizer import Event, Final, LiveRecognizer, Place, SpeechBegan, SpeechEnded
+from voicebox_asr.segmentation.endpointing import Endpointing
+from voicebox_asr.segmentation.segmenter import Segmenter
 
 from .conftest import CountingSession, LoudActivity, silence, tone
 

@@ -1,17 +1,20 @@
 """Where an engine is not sure is told, once for neighbours, by the caller's own thresholds."""
 
 from voicebox_asr.engine import Decoding, Heard, Options, Scores
-from voicebox_asr.listening import Done
-from voicebox_asr.live import Final, SpeechBegan
-from voicebox_asr.live_result import LiveResult
-from voicebox_asr.notices import Reason, doubts
-from voicebox_asr.utterance import Utterance
+from voicebox_asr.live.recognizer import Final, SpeechBegan
+from voicebox_asr.live.result import LiveResult
+from voicebox_asr.live.stream import Done
+from voicebox_asr.results.utterance import Utterance
+from voicebox_asr.results.warnings import Reason, doubts
 
 SURE, UNLIKELY, REPETITIVE = Scores(None, -0.3, 1.2), Scores(None, -1.5, 1.2), Scores(None, -0.3, 3.0)
 
 
 def utterances(*scores: Scores) -> list[Utterance]:
-    return [Utterance(at, Heard(f"text {at}", None, (), "en", scores=score), float(at), at + 0.9) for at, score in enumerate(scores)]
+    return [
+        Utterance(at, Heard(f"text {at}", None, (), "en", scores=score), float(at), at + 0.9)
+        for at, score in enumerate(scores)
+    ]
 
 
 def test_neighbours_are_told_once() -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from voicebox_asr.endpointing import Endpointing
 from voicebox_asr.engine import SAMPLE_RATE_HZ
-from voicebox_asr.reading import UtteranceReader
-from voicebox_asr.segmentation import Segmenter
+from voicebox_asr.segmentation.endpointing import Endpointing
+from voicebox_asr.segmentation.segmenter import Segmenter
+from voicebox_asr.segmentation.utterance_reader import UtteranceReader
 
 from .conftest import CountingSession, LoudActivity, silence, tone
 

@@ -17,7 +17,7 @@ from voicebox.asr.v1.asr_pb2 import StreamingConfig, StreamingRecognizeRequest
 from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 from voicebox_tts.engine import Style
-from voicebox_tts.engines.espeak import EspeakEngine
+from voicebox_tts.engines.espeak.engine import EspeakEngine
 
 from bench.recordings import SPELLINGS
 
@@ -64,7 +64,9 @@ class Sides:
 @pytest.fixture(scope="module")
 def recordings(speech_data) -> Mapping[str, Recording]:
     """The 13 recordings."""
-    return {name: Recording(_read(speech_data.path(name)), text) for name, text in sorted(speech_data.transcripts.items())}
+    return {
+        name: Recording(_read(speech_data.path(name)), text) for name, text in sorted(speech_data.transcripts.items())
+    }
 
 
 @pytest.fixture
@@ -115,7 +117,9 @@ async def errors(sides: Sides, recordings: Sequence[Recording]) -> tuple[int, in
 
 
 @pytest.mark.parametrize("sides", ["base", "tiny.en"], indirect=True)
-async def test_no_recording_loses_its_last_word_and_the_service_hears_as_well_as_the_library(sides: Sides, recordings) -> None:
+async def test_no_recording_loses_its_last_word_and_the_service_hears_as_well_as_the_library(
+    sides: Sides, recordings
+) -> None:
     wrong, theirs = 0, 0
     for recording in recordings.values():
         answer = await sides.by_service(recording)
@@ -126,7 +130,9 @@ async def test_no_recording_loses_its_last_word_and_the_service_hears_as_well_as
     assert wrong <= MOST_OVER_LIBRARY * theirs + LEAST_ERRORS
 
 
-@pytest.mark.parametrize(("change", "pause_seconds"), [(as_it_is, 0.0), (as_it_is, 1.0), (noisy, 1.0), (quiet, 0.0), (narrow, 1.0)])
+@pytest.mark.parametrize(
+    ("change", "pause_seconds"), [(as_it_is, 0.0), (as_it_is, 1.0), (noisy, 1.0), (quiet, 0.0), (narrow, 1.0)]
+)
 async def test_a_minute_is_heard_as_well_as_by_the_library(
     sides: Sides, recordings, change: Callable[[Samples], Samples], pause_seconds: float
 ) -> None:
@@ -148,7 +154,9 @@ async def test_utterances_and_words_of_a_minute_are_in_their_places(sides: Sides
     assert all(word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in heard)
 
 
-async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_what_was_stable(sides: Sides, recordings) -> None:
+async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_what_was_stable(
+    sides: Sides, recordings
+) -> None:
     wrong, total = 0, 0
     for recording in list(recordings.values())[:6]:
         stable: dict[int, str] = {}
@@ -184,13 +192,17 @@ def speaker() -> Iterator[EspeakEngine]:
 
 @pytest.mark.parametrize("sides", ["base"], indirect=True)
 @pytest.mark.parametrize("voices", [("de", "en-us"), ("en-us", "es"), ("en-us", "it", "en-us"), ("de", "es")])
-async def test_each_language_of_a_file_is_written_as_such_and_warned_of(sides: Sides, speaker: EspeakEngine, voices: Sequence[str]) -> None:
+async def test_each_language_of_a_file_is_written_as_such_and_warned_of(
+    sides: Sides, speaker: EspeakEngine, voices: Sequence[str]
+) -> None:
     sound = np.concatenate([piece for voice in voices for piece in (_spoken(speaker, voice), silence(0.5))])
     answer = await sides.stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(sound), config=asr_pb2.RecognitionConfig()))
     languages = [language for language, _ in groupby(utterance.language for utterance in answer.utterances)]
     assert languages == [voice[:2] for voice in voices]
     assert all(WORDS[language] in answer.transcript for language in languages)
-    assert [warning.reason for warning in answer.warnings if warning.reason == "LANGUAGE_CHANGED"] == ["LANGUAGE_CHANGED"]
+    assert [warning.reason for warning in answer.warnings if warning.reason == "LANGUAGE_CHANGED"] == [
+        "LANGUAGE_CHANGED"
+    ]
 
 
 def _spoken(speaker: EspeakEngine, voice: str) -> Samples:

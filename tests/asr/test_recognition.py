@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from voicebox_asr.engine import Options
-from voicebox_asr.recognition import Recognizer
-from voicebox_asr.transcription import transcribe
+from voicebox_asr.recognition.recognizer import Recognizer
+from voicebox_asr.recognition.transcription import transcribe
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.permits import Permits
 from voicebox_models.family import Only

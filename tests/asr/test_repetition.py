@@ -2,14 +2,16 @@
 
 import pytest
 from voicebox_asr.engine import Heard, Scores, Word
-from voicebox_asr.notices import Reason
-from voicebox_asr.repetition import without_loops
-from voicebox_asr.utterance import Utterance
+from voicebox_asr.results.repetition import without_loops
+from voicebox_asr.results.utterance import Utterance
+from voicebox_asr.results.warnings import Reason
 
 WRITTEN = Scores(compression_ratio=1.5, average_log_probability=-0.3)
 
 
-def utterance(text: str, index: int = 0, start: float = 0.0, end: float = 10.0, scores: Scores = WRITTEN, channel: int = 0) -> Utterance:
+def utterance(
+    text: str, index: int = 0, start: float = 0.0, end: float = 10.0, scores: Scores = WRITTEN, channel: int = 0
+) -> Utterance:
     words = text.split()
     step = (end - start) / max(1, len(words))
     timed = tuple(Word(word, start + at * step, start + (at + 1) * step, 0.9) for at, word in enumerate(words))
@@ -69,7 +71,10 @@ def test_the_same_passage_again_and_again() -> None:
 def test_a_person_who_repeats_a_command_is_heard_each_time() -> None:
     commands = [utterance("Turn on the light.", index, 5.0 * index, 5.0 * index + 2.0) for index in range(12)]
     assert without_loops(commands) == (tuple(commands), ())
-    unsure = [utterance("Turn on the light.", index, 5.0 * index, 5.0 * index + 2.0, Scores(-1, -2.0, 1.0)) for index in range(12)]
+    unsure = [
+        utterance("Turn on the light.", index, 5.0 * index, 5.0 * index + 2.0, Scores(-1, -2.0, 1.0))
+        for index in range(12)
+    ]
     assert len(without_loops(unsure)[0]) == 1
 
 
@@ -84,7 +89,10 @@ def test_an_engine_that_tells_no_ratio_hears_and_does_not_write() -> None:
 
 
 def test_a_long_file_is_looked_through_quickly() -> None:
-    passages = [utterance(f"this is sentence {index} of many and {index * 7} more", index, index, index + 1) for index in range(5000)]
+    passages = [
+        utterance(f"this is sentence {index} of many and {index * 7} more", index, index, index + 1)
+        for index in range(5000)
+    ]
     assert without_loops(passages) == (tuple(passages), ())
 
 

@@ -19,12 +19,19 @@ from voicebox.asr.v1.asr_pb2 import (
     TranscribeRequest,
     VoiceActivityConfig,
 )
-from voicebox_asr import languages
-from voicebox_asr.documents import Format
+from voicebox_asr.api.requests import (
+    Recognition,
+    Speakers,
+    to_endpointing,
+    to_live_recognition,
+    to_recognition,
+    to_wish,
+)
+from voicebox_asr.audio.source import Pcm
+from voicebox_asr.documents.subtitles import Layout
+from voicebox_asr.documents.writers import Format
 from voicebox_asr.engine import Jsgf, Options, Phrases, Task, VoiceDetection
-from voicebox_asr.requests import Recognition, Speakers, to_endpointing, to_live_recognition, to_recognition, to_wish
-from voicebox_asr.source import Pcm
-from voicebox_asr.subtitles import Layout
+from voicebox_asr.recognition import languages
 from voicebox_kit.errors import InvalidField
 from voicebox_models.engine import Model
 
@@ -83,7 +90,10 @@ def test_everything_that_is_asked_arrives() -> None:
 
 def test_words_get_times_when_something_needs_them() -> None:
     assert not recognition(RecognitionConfig()).options.word_times
-    for config in (RecognitionConfig(diarization=Diarization(enabled=True)), RecognitionConfig(keeping=Keeping(enabled=True))):
+    for config in (
+        RecognitionConfig(diarization=Diarization(enabled=True)),
+        RecognitionConfig(keeping=Keeping(enabled=True)),
+    ):
         asked = recognition(config)
         assert (asked.options.word_times, asked.word_offsets) == (True, False)
     assert to_recognition(RecognitionConfig(), ABLE, "config", word_times=True).options.word_times
@@ -118,12 +128,18 @@ def test_grammars() -> None:
         (RecognitionConfig(grammar=Grammar(jsgf="x" * 20_001)), "grammar.jsgf"),
         (RecognitionConfig(grammar=Grammar(phrases=PhraseList())), "grammar.phrases.phrases"),
         (RecognitionConfig(grammar=Grammar(phrases=PhraseList(phrases=["x"] * 501))), "grammar.phrases.phrases"),
-        (RecognitionConfig(grammar=Grammar(phrases=PhraseList(phrases=["a", "x" * 101]))), "grammar.phrases.phrases[1]"),
+        (
+            RecognitionConfig(grammar=Grammar(phrases=PhraseList(phrases=["a", "x" * 101]))),
+            "grammar.phrases.phrases[1]",
+        ),
         (RecognitionConfig(separate_channels=True, diarization=Diarization(enabled=True)), "diarization.enabled"),
         (RecognitionConfig(diarization=Diarization(max_speakers=2)), "diarization.enabled"),
         (RecognitionConfig(diarization=Diarization(enabled=True, max_speakers=21)), "diarization.max_speakers"),
         (RecognitionConfig(diarization=Diarization(enabled=True, max_speakers=-1)), "diarization.max_speakers"),
-        (RecognitionConfig(diarization=Diarization(enabled=True, max_speakers=2, min_speakers=3)), "diarization.min_speakers"),
+        (
+            RecognitionConfig(diarization=Diarization(enabled=True, max_speakers=2, min_speakers=3)),
+            "diarization.min_speakers",
+        ),
         (RecognitionConfig(decoding=Decoding(beam_size=0)), "decoding.beam_size"),
         (RecognitionConfig(decoding=Decoding(beam_size=11)), "decoding.beam_size"),
         (RecognitionConfig(decoding=Decoding(temperatures=[1.1])), "decoding.temperatures"),
@@ -132,13 +148,19 @@ def test_grammars() -> None:
         (RecognitionConfig(decoding=Decoding(temperatures=[0.0] * 9)), "decoding.temperatures"),
         (RecognitionConfig(decoding=Decoding(compression_ratio_threshold=0.5)), "decoding.compression_ratio_threshold"),
         (RecognitionConfig(decoding=Decoding(log_probability_threshold=0.1)), "decoding.log_probability_threshold"),
-        (RecognitionConfig(decoding=Decoding(log_probability_threshold=-math.inf)), "decoding.log_probability_threshold"),
+        (
+            RecognitionConfig(decoding=Decoding(log_probability_threshold=-math.inf)),
+            "decoding.log_probability_threshold",
+        ),
         (RecognitionConfig(decoding=Decoding(no_speech_threshold=math.nan)), "decoding.no_speech_threshold"),
         (RecognitionConfig(voice_activity=VoiceActivityConfig(threshold=0.0)), "voice_activity.threshold"),
         (RecognitionConfig(keeping=Keeping(enabled=True, request_id="yes")), "keeping.request_id"),
         (RecognitionConfig(keeping=Keeping(enabled=True, labels={"": "x"})), "keeping.labels"),
         (RecognitionConfig(keeping=Keeping(enabled=True, labels={"x": "x" * 256})), "keeping.labels"),
-        (RecognitionConfig(keeping=Keeping(enabled=True, labels={str(key): "" for key in range(65)})), "keeping.labels"),
+        (
+            RecognitionConfig(keeping=Keeping(enabled=True, labels={str(key): "" for key in range(65)})),
+            "keeping.labels",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(config: RecognitionConfig, field: str) -> None:
@@ -186,7 +208,8 @@ def test_speakers_and_keeping() -> None:
     given = str(uuid.uuid4()).upper()
     asked = recognition(
         RecognitionConfig(
-            diarization=Diarization(enabled=True, max_speakers=2), keeping=Keeping(enabled=True, request_id=given, labels={"team": "games"})
+            diarization=Diarization(enabled=True, max_speakers=2),
+            keeping=Keeping(enabled=True, request_id=given, labels={"team": "games"}),
         )
     )
     assert asked.speakers == Speakers(1, 2)
@@ -197,7 +220,9 @@ def test_speakers_and_keeping() -> None:
     assert uuid.UUID(drawn.request_id).version == 4
 
 
-@pytest.mark.parametrize(("asked", "means"), [("", "en-US"), ("en", "en-US"), ("EN-us", "en-US"), ("en_US", "en-US"), ("de", "de-DE")])
+@pytest.mark.parametrize(
+    ("asked", "means"), [("", "en-US"), ("en", "en-US"), ("EN-us", "en-US"), ("en_US", "en-US"), ("de", "de-DE")]
+)
 def test_languages_of_a_model_with_regions(asked: str, means: str) -> None:
     assert languages.resolve(asked, ("en-US", "de-DE"), "language") == means
 
@@ -214,7 +239,9 @@ def test_another_region_of_a_language_is_another_language() -> None:
 
 def test_endpointing_has_defaults_and_bounds() -> None:
     assert to_endpointing(Endpointing(), SIMPLE, "e").end_silence_seconds == 0.5
-    assert to_endpointing(Endpointing(end_silence=Duration(nanos=200_000_000)), SIMPLE, "e").end_silence_seconds == pytest.approx(0.2)
+    assert to_endpointing(
+        Endpointing(end_silence=Duration(nanos=200_000_000)), SIMPLE, "e"
+    ).end_silence_seconds == pytest.approx(0.2)
     for wrong in (Duration(), Duration(seconds=6), Duration(seconds=-1), Duration(seconds=10**11)):
         with pytest.raises(InvalidField, match="end_silence"):
             to_endpointing(Endpointing(end_silence=wrong), SIMPLE, "e")
@@ -229,7 +256,9 @@ def test_documents_have_defaults_and_bounds() -> None:
     assert to_wish(TranscribeRequest()).format is Format.TEXT
     assert to_wish(TranscribeRequest()).layout == Layout()
     layout = SubtitleLayout(max_line_length=30, max_words_per_cue=2, max_cue_duration=Duration(seconds=3))
-    assert to_wish(TranscribeRequest(subtitles=layout)).layout == Layout(max_line_length=30, max_words_per_cue=2, max_cue_seconds=3.0)
+    assert to_wish(TranscribeRequest(subtitles=layout)).layout == Layout(
+        max_line_length=30, max_words_per_cue=2, max_cue_seconds=3.0
+    )
 
 
 @pytest.mark.parametrize(

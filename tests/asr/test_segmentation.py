@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
-from voicebox_asr.endpointing import Endpointing
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
-from voicebox_asr.segmentation import Began, Ended, Segment, Segmenter, Sound
+from voicebox_asr.segmentation.endpointing import Endpointing
+from voicebox_asr.segmentation.segmenter import Began, Ended, Segment, Segmenter, Sound
 
 from .conftest import LoudActivity, silence, tone
 
 
 def segments(samples: Samples, piece: int) -> list[Segment]:
     segmenter = Segmenter(LoudActivity(), Endpointing())
-    found = [segment for start in range(0, samples.size, piece) for segment in segmenter.push(samples[start : start + piece])]
+    found = [
+        segment for start in range(0, samples.size, piece) for segment in segmenter.push(samples[start : start + piece])
+    ]
     found += segmenter.finish()
     assert segmenter.seconds == pytest.approx(samples.size / SAMPLE_RATE_HZ)
     return found

@@ -15,7 +15,7 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.asr.v1.asr_pb2 import RecognitionConfig, StreamingConfig, StreamingRecognizeRequest
 from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ
-from voicebox_sound.pcm import to_s16le
+from voicebox_audio.pcm import to_s16le
 
 from .conftest import SENTENCES, silence, wav, word_errors, words
 
@@ -104,7 +104,9 @@ async def test_the_config_of_an_upload_counts_in_its_first_message(stub, spoken)
 async def test_each_channel_of_a_call_is_heard_by_itself(stub, spoken, headerless: bool) -> None:
     half = spoken.size // 2
     first, second = spoken[:half], spoken[half:]
-    both = np.stack((np.concatenate((first, silence(0.5))), np.concatenate((silence(0.5), second))[: half + 8000]), axis=1)
+    both = np.stack(
+        (np.concatenate((first, silence(0.5))), np.concatenate((silence(0.5), second))[: half + 8000]), axis=1
+    )
     config = RecognitionConfig(separate_channels=True)
     if headerless:
         config.MergeFrom(PCM)
@@ -115,7 +117,10 @@ async def test_each_channel_of_a_call_is_heard_by_itself(stub, spoken, headerles
         soundfile.write(file, both, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
         audio = file.getvalue()
     response = await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=audio))
-    by_channel = {channel: " ".join(each.transcript for each in response.utterances if each.channel == channel) for channel in (0, 1, 2)}
+    by_channel = {
+        channel: " ".join(each.transcript for each in response.utterances if each.channel == channel)
+        for channel in (0, 1, 2)
+    }
     assert by_channel[0] == ""
     assert word_errors(words(SENTENCES[0]), words(by_channel[1])) <= 2
     assert word_errors(words(SENTENCES[1]), words(by_channel[2])) <= 3
@@ -152,7 +157,11 @@ async def test_a_final_comes_while_the_stream_is_open(stub, spoken) -> None:
 async def test_interims_share_their_finals_index_and_are_off_by_default(stub, spoken) -> None:
     data = to_s16le(spoken)
     responses = await stream(stub, StreamingConfig(recognition=PCM, interim_results=True), *pieces(data, 3200))
-    indices = [getattr(r, r.WhichOneof("event")).utterance_index for r in responses if r.WhichOneof("event") in ("interim", "final")]
+    indices = [
+        getattr(r, r.WhichOneof("event")).utterance_index
+        for r in responses
+        if r.WhichOneof("event") in ("interim", "final")
+    ]
     assert indices == sorted(indices)
     assert len(indices) > 4
     quiet = await stream(stub, StreamingConfig(recognition=PCM), data)
@@ -167,7 +176,9 @@ async def test_a_stream_in_a_container(stub, spoken) -> None:
 async def test_a_control_ends_the_utterance(stub, spoken) -> None:
     data = to_s16le(spoken)
     middle = 2 * round(2.0 * SAMPLE_RATE_HZ)  # 1 s into the first sentence
-    first = await stream(stub, StreamingConfig(recognition=PCM), data[:middle], asr_pb2.STREAM_CONTROL_END_UTTERANCE, data[middle:])
+    first = await stream(
+        stub, StreamingConfig(recognition=PCM), data[:middle], asr_pb2.STREAM_CONTROL_END_UTTERANCE, data[middle:]
+    )
     found = finals(first)
     assert len(found) == 3
     assert seconds(found[0].end_offset) == pytest.approx(2.0, abs=0.05)

@@ -15,7 +15,12 @@ from voicebox_models.residency import NO_LIMITS, Limits
 
 def test_defaults() -> None:
     settings = Settings.read({})
-    assert (settings.address, settings.wish, settings.device, settings.compute_type) == ("127.0.0.1:50052", Wish(), "auto", "auto")
+    assert (settings.address, settings.wish, settings.device, settings.compute_type) == (
+        "127.0.0.1:50052",
+        Wish(),
+        "auto",
+        "auto",
+    )
     assert (settings.streams, settings.queue, settings.model_limits) == (0, 16, NO_LIMITS)
     assert (settings.models_folder, settings.hub.offline) == (Path("var/models"), False)
 
@@ -62,11 +67,19 @@ async def test_what_cannot_be_is_a_start_error(env: dict[str, str], tmp_path: Pa
 async def test_without_a_whisper_model_pocketsphinx_is_chosen_and_the_list_says_why(start) -> None:
     running = await start(open_service)
     listed = (await models_pb2_grpc.ModelServiceStub(running.channel).ListModels(models_pb2.ListModelsRequest())).models
-    assert (listed[0].name, listed[0].is_default, listed[0].state) == ("models/pocketsphinx/en-us", True, models_pb2.MODEL_STATE_LOADED)
-    assert re.fullmatch(r"It is used when no other is named: (no model of whisper is here|it is the best one here)\.", listed[0].detail)
+    assert (listed[0].name, listed[0].is_default, listed[0].state) == (
+        "models/pocketsphinx/en-us",
+        True,
+        models_pb2.MODEL_STATE_LOADED,
+    )
+    assert re.fullmatch(
+        r"It is used when no other is named: (no model of whisper is here|it is the best one here)\.", listed[0].detail
+    )
 
 
-async def test_a_whisper_model_that_is_here_is_chosen_and_the_other_engine_served_beside_it(start, whisper_models, tmp_path) -> None:
+async def test_a_whisper_model_that_is_here_is_chosen_and_the_other_engine_served_beside_it(
+    start, whisper_models, tmp_path
+) -> None:
     shutil.copytree(whisper_models / "random", tmp_path / "models" / "whisper" / "random")
     running = await start(open_service)
     service = models_pb2_grpc.ModelServiceStub(running.channel)
@@ -82,5 +95,7 @@ async def test_a_request_for_a_model_that_is_not_here_names_the_command(start) -
         model="models/whisper/tiny", encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000, language="en"
     )
     with pytest.raises(grpc.aio.AioRpcError, match="`voicebox models asr download models/whisper/tiny`") as refused:
-        await asr_pb2_grpc.SpeechToTextServiceStub(running.channel).Recognize(asr_pb2.RecognizeRequest(config=config, audio=bytes(32_000)))
+        await asr_pb2_grpc.SpeechToTextServiceStub(running.channel).Recognize(
+            asr_pb2.RecognizeRequest(config=config, audio=bytes(32_000))
+        )
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION

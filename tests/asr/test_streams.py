@@ -14,10 +14,10 @@ from google.rpc import error_details_pb2, status_pb2
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.asr.v1.asr_pb2 import RecognitionConfig, StreamingConfig, StreamingRecognizeRequest
 from voicebox_asr.app import open_service
-from voicebox_asr.backlog import LONGEST_SECONDS
+from voicebox_asr.audio.source import PIECE_BYTES
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, Samples, VoiceDetection
-from voicebox_asr.source import PIECE_BYTES
-from voicebox_sound.pcm import to_s16le
+from voicebox_asr.live.backlog import LONGEST_SECONDS
+from voicebox_audio.pcm import to_s16le
 
 from .conftest import CountingEngine, CountingSession, LoudActivity, silence, tone, wav
 
@@ -109,7 +109,9 @@ def message(sent: StreamingConfig | bytes | int) -> StreamingRecognizeRequest:
             return StreamingRecognizeRequest(control=sent)
 
 
-async def stream(stub, config: StreamingConfig, *sent: StreamingConfig | bytes | int) -> list[asr_pb2.StreamingRecognizeResponse]:
+async def stream(
+    stub, config: StreamingConfig, *sent: StreamingConfig | bytes | int
+) -> list[asr_pb2.StreamingRecognizeResponse]:
     return [response async for response in stub.StreamingRecognize(map_async([config, *sent]))]
 
 
@@ -147,7 +149,9 @@ async def refusal(call) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     info = error_details_pb2.ErrorInfo()
-    status_pb2.Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"]).details[0].Unpack(info)
+    status_pb2.Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"]).details[0].Unpack(
+        info
+    )
     return caught.value.code(), info.reason
 
 
@@ -184,7 +188,10 @@ async def test_half_a_sample_waits_for_its_other_half(stub, engine) -> None:
 
 async def test_a_second_file_in_a_stream_is_refused(stub) -> None:
     file = wav(tone(1))
-    assert await refusal(stream(stub, StreamingConfig(), file, wav(tone(1), 8000))) == (grpc.StatusCode.INVALID_ARGUMENT, "AUDIO_CHANGED")
+    assert await refusal(stream(stub, StreamingConfig(), file, wav(tone(1), 8000))) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "AUDIO_CHANGED",
+    )
 
 
 async def test_after_the_end_of_a_file_controls_and_the_end_are_seen_and_other_sound_is_not(stub) -> None:
@@ -198,7 +205,10 @@ async def test_after_the_end_of_a_file_controls_and_the_end_are_seen_and_other_s
     await call.done_writing()
     assert (await call.read()).finished.utterance_count == 1
     more = [bytes(1 << 20)] * 4  # the decoder takes some of it in before it has seen the file's end
-    assert await refusal(stream(stub, StreamingConfig(), file, *more)) == (grpc.StatusCode.INVALID_ARGUMENT, "AUDIO_AFTER_END")
+    assert await refusal(stream(stub, StreamingConfig(), file, *more)) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "AUDIO_AFTER_END",
+    )
 
 
 async def test_controls_keep_their_places_in_headerless_sound(stub) -> None:
@@ -299,7 +309,9 @@ async def test_whisper_hears_several_streams_at_once(start, tiny_whisper, spoken
     running = await start(open_service, ASR_ENGINE="whisper", ASR_MODEL=str(tiny_whisper), ASR_STREAMS="3")
     stub = asr_pb2_grpc.SpeechToTextServiceStub(running.channel)
     data = to_s16le(spoken)
-    heard = await asyncio.gather(*(stream(stub, LIVE, *[data[at : at + 6400] for at in range(0, len(data), 6400)]) for _ in range(3)))
+    heard = await asyncio.gather(
+        *(stream(stub, LIVE, *[data[at : at + 6400] for at in range(0, len(data), 6400)]) for _ in range(3))
+    )
     for responses in heard:
         assert [final.utterance_index for final in finals(responses)] == [0, 1]
         assert all(final.language for final in finals(responses))

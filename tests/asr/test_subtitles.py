@@ -6,11 +6,12 @@ from itertools import pairwise
 
 import pytest
 import webvtt
-from voicebox_asr import documents, wording
+from voicebox_asr.documents import writers
+from voicebox_asr.documents.subtitles import Cue, Layout, cues
 from voicebox_asr.engine import Heard, Word
-from voicebox_asr.notices import Notice, Reason
-from voicebox_asr.subtitles import Cue, Layout, cues
-from voicebox_asr.utterance import Utterance
+from voicebox_asr.results import words as wording
+from voicebox_asr.results.utterance import Utterance
+from voicebox_asr.results.warnings import Notice, Reason
 
 ENGLISH = (
     "Printing, in the only sense with which we are at present concerned, differs from most if not from all the arts and crafts "
@@ -30,7 +31,9 @@ LAYOUTS = [
 ]
 
 
-def utterance(text: str, start: float = 0.0, end: float = 20.0, *, timed: bool = True, speaker: str = "", channel: int = 0) -> Utterance:
+def utterance(
+    text: str, start: float = 0.0, end: float = 20.0, *, timed: bool = True, speaker: str = "", channel: int = 0
+) -> Utterance:
     pieces = text.split() if timed else []
     step = (end - start) / max(1, len(pieces))
     words = tuple(Word(word, start + at * step, start + (at + 1) * step, 0.9) for at, word in enumerate(pieces))
@@ -38,7 +41,9 @@ def utterance(text: str, start: float = 0.0, end: float = 20.0, *, timed: bool =
 
 
 def shown(cue: Cue) -> list[str]:
-    return ["".join(word.text if at == 0 else word.space + word.text for at, word in enumerate(line)) for line in cue.lines]
+    return [
+        "".join(word.text if at == 0 else word.space + word.text for at, word in enumerate(line)) for line in cue.lines
+    ]
 
 
 def written(found: tuple[Cue, ...]) -> str:
@@ -85,7 +90,9 @@ def test_no_cue_lasts_over_a_silence() -> None:
 def test_people_who_speak_at_once_are_shown_one_after_the_other() -> None:
     generator = random.Random(7)
     starts = sorted(generator.uniform(0, 20) for _ in range(60))
-    found = cues([utterance("so they said", at, at + 2.0, channel=index % 2 + 1) for index, at in enumerate(starts)], Layout())
+    found = cues(
+        [utterance("so they said", at, at + 2.0, channel=index % 2 + 1) for index, at in enumerate(starts)], Layout()
+    )
     assert len(found) == 60
     assert all(before.start_ms < before.end_ms < after.start_ms for before, after in pairwise(found))
 
@@ -107,7 +114,7 @@ NASTY = "if a<b & c>d --> <i>then</i>\nnew\tline &amp; 00:00:01.000 --> 00:00:02
 @pytest.mark.parametrize("speaker", ["", "speaker-1"])
 def test_srt_is_read_back(speaker: str) -> None:
     utterances = [utterance(ENGLISH, speaker=speaker), utterance(NASTY, 20.0, 30.0), utterance(ARABIC, 3600.0, 3610.0)]
-    read = webvtt.from_buffer(io.StringIO(documents.srt(utterances, Layout())), format="srt")
+    read = webvtt.from_buffer(io.StringIO(writers.srt(utterances, Layout())), format="srt")
     prefix = f"{speaker}: " if speaker else ""
     first = [cue.text.removeprefix(prefix) for cue in read if cue.start < "00:00:20"]
     assert " ".join(" ".join(first).split()) == ENGLISH
@@ -121,7 +128,7 @@ def test_srt_is_read_back(speaker: str) -> None:
 
 def test_vtt_is_read_back_with_its_voices() -> None:
     utterances = [utterance(ENGLISH, speaker="speaker-2"), utterance(NASTY, 20.0, 30.0)]
-    document = documents.vtt(utterances, Layout())
+    document = writers.vtt(utterances, Layout())
     read = webvtt.from_buffer(io.StringIO(document))
     assert all(cue.voice == "speaker-2" for cue in read if cue.start < "00:00:20")
     assert " ".join(" ".join(cue.text.split()) for cue in read if cue.start < "00:00:20") == ENGLISH
@@ -131,30 +138,33 @@ def test_vtt_is_read_back_with_its_voices() -> None:
 
 
 def test_vtt_tells_each_words_time() -> None:
-    document = documents.vtt([utterance("one two three four", end=4.0)], Layout(highlight_words=True))
+    document = writers.vtt([utterance("one two three four", end=4.0)], Layout(highlight_words=True))
     assert "one<00:00:01.000> two<00:00:02.000> three<00:00:03.000> four" in document
     assert webvtt.from_buffer(io.StringIO(document))[0].text == "one two three four"
 
 
 def test_vtt_tells_its_notices_in_comments() -> None:
-    notices = [Notice(Reason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0), Notice(Reason.NOT_KEPT, "It was not kept.")]
-    document = documents.vtt([utterance(ENGLISH)], Layout(), notices)
+    notices = [
+        Notice(Reason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0),
+        Notice(Reason.NOT_KEPT, "It was not kept."),
+    ]
+    document = writers.vtt([utterance(ENGLISH)], Layout(), notices)
     assert "\n\nNOTE REPETITION at 00:01:01.500: 'a -> b c' came 9 times in a row.\n\n" in document
     assert "\n\nNOTE NOT_KEPT: It was not kept.\n\n" in document
     assert [cue.text for cue in webvtt.from_buffer(io.StringIO(document))] == [
-        cue.text for cue in webvtt.from_buffer(io.StringIO(documents.vtt([utterance(ENGLISH)], Layout())))
+        cue.text for cue in webvtt.from_buffer(io.StringIO(writers.vtt([utterance(ENGLISH)], Layout())))
     ]
 
 
 def test_nothing_heard_is_an_empty_document() -> None:
-    assert documents.srt([], Layout()) == ""
-    assert len(webvtt.from_buffer(io.StringIO(documents.vtt([], Layout())))) == 0
-    assert documents.text([]) == ""
-    assert documents.tsv([]) == "start\tend\ttext\n"
+    assert writers.srt([], Layout()) == ""
+    assert len(webvtt.from_buffer(io.StringIO(writers.vtt([], Layout())))) == 0
+    assert writers.text([]) == ""
+    assert writers.tsv([]) == "start\tend\ttext\n"
 
 
 def test_a_table_has_three_columns_in_every_row() -> None:
-    table = documents.tsv([utterance(NASTY, 1.2345, 2.0, speaker="speaker-1"), utterance("b", 2.0, 3.0, channel=2)])
+    table = writers.tsv([utterance(NASTY, 1.2345, 2.0, speaker="speaker-1"), utterance("b", 2.0, 3.0, channel=2)])
     rows = [line.split("\t") for line in table.splitlines()]
     assert rows[0] == ["start", "end", "text"]
     assert [row[:2] for row in rows[1:]] == [["1234", "2000"], ["2000", "3000"]]
@@ -162,4 +172,4 @@ def test_a_table_has_three_columns_in_every_row() -> None:
 
 
 def test_text_has_a_line_for_each_utterance() -> None:
-    assert documents.text([utterance("a\nb"), utterance("c", speaker="speaker-2")]) == "a b\nspeaker-2: c\n"
+    assert writers.text([utterance("a\nb"), utterance("c", speaker="speaker-2")]) == "a b\nspeaker-2: c\n"

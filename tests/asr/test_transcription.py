@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Passage, Samples
-from voicebox_asr.recognition import Recognizer
-from voicebox_asr.transcription import transcribe
+from voicebox_asr.recognition.recognizer import Recognizer
+from voicebox_asr.recognition.transcription import transcribe
 from voicebox_kit.permits import Permits
 from voicebox_models.family import Only
 from voicebox_models.models import Default, Models
@@ -40,7 +40,11 @@ class ScriptedReader:
                 yield Passage(heard, at_seconds, at_seconds + 1.0)
 
     def finish(self) -> Iterator[Passage | None]:
-        yield Passage(Heard("the end", None, (), "en", 1.0), self.heard_samples / SAMPLE_RATE_HZ, self.heard_samples / SAMPLE_RATE_HZ)
+        yield Passage(
+            Heard("the end", None, (), "en", 1.0),
+            self.heard_samples / SAMPLE_RATE_HZ,
+            self.heard_samples / SAMPLE_RATE_HZ,
+        )
 
     def interrupt(self) -> None: ...
 
@@ -69,7 +73,12 @@ def engine() -> ScriptedEngine:
 def recognizer(engine: ScriptedEngine) -> Iterator[Recognizer]:
     registry = CollectorRegistry()
     with ThreadPoolExecutor(2) as executor:
-        yield Recognizer(Models("asr", [Only(engine)], Default(engine), executor, registry), executor, Permits(1, 0, registry), registry)
+        yield Recognizer(
+            Models("asr", [Only(engine)], Default(engine), executor, registry),
+            executor,
+            Permits(1, 0, registry),
+            registry,
+        )
 
 
 async def sounds(*pieces):
@@ -83,7 +92,10 @@ def loud(loudness: float, seconds: float = 1.0) -> Samples:
 
 async def test_passages_become_utterances_in_their_places(recognizer, engine) -> None:
     found = await transcribe(recognizer, engine, sounds(silence(1), loud(0.5), silence(1)), Options())
-    assert [(each.index, each.heard.text, each.start_seconds) for each in found.utterances] == [(0, "de at 1", 1.0), (1, "the end", 3.0)]
+    assert [(each.index, each.heard.text, each.start_seconds) for each in found.utterances] == [
+        (0, "de at 1", 1.0),
+        (1, "the end", 3.0),
+    ]
     assert (found.audio_seconds, found.speech_seconds) == (3.0, 1.0)
     assert found.recognition_seconds > 0
     assert engine.readers[0].closed

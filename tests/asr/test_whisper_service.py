@@ -1,4 +1,6 @@
-"""The engine whisper behind gRPC: its words are nonsense, since its weights are random; all that is around them is real."""
+"""The engine whisper behind gRPC: its words are nonsense, since its weights are random; all that is around them is
+real.
+"""
 
 import asyncio
 import json
@@ -23,7 +25,7 @@ from voicebox.asr.v1.asr_pb2 import (
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ
-from voicebox_sound.pcm import to_s16le
+from voicebox_audio.pcm import to_s16le
 
 from .conftest import silence, wav
 from .test_bad_audio import refusal
@@ -75,7 +77,12 @@ async def test_a_file_tells_words_and_how_sure_the_model_is(stub, speech, spoken
     assert (found.engine, found.model) == ("whisper", "whisper/random")
     assert found.transcript == " ".join(utterance.transcript for utterance in found.utterances)
     assert 0 < found.language_probability <= 1
-    assert 0 < seconds(found.speech_duration) < seconds(found.audio_duration) == pytest.approx(spoken.size / SAMPLE_RATE_HZ, abs=0.01)
+    assert (
+        0
+        < seconds(found.speech_duration)
+        < seconds(found.audio_duration)
+        == pytest.approx(spoken.size / SAMPLE_RATE_HZ, abs=0.01)
+    )
     for utterance in found.utterances:
         assert utterance.language == found.language
         assert utterance.HasField("average_log_probability")
@@ -96,7 +103,9 @@ async def test_what_is_left_out_as_silence_is_up_to_the_caller(stub, speech) -> 
     found = await heard(stub, wav(silence(5)), voice_activity=VoiceActivityConfig(off=True))
     assert seconds(found.speech_duration) == seconds(found.audio_duration) == 5.0
     whole = await heard(stub, speech, voice_activity=VoiceActivityConfig(off=True), word_offsets=True)
-    ends = [word.end_offset for utterance in whole.utterances for word in utterance.words] + [each.end_offset for each in whole.utterances]
+    ends = [word.end_offset for utterance in whole.utterances for word in utterance.words] + [
+        each.end_offset for each in whole.utterances
+    ]
     assert max(map(seconds, ends)) <= seconds(whole.audio_duration)
 
 
@@ -138,7 +147,9 @@ async def test_models_side_by_side_by_their_names(stub, models, speech) -> None:
 async def test_a_model_is_unloaded_and_loads_again_when_it_is_asked(stub, models, speech) -> None:
     name = "models/whisper/random.en"
     before = await heard(stub, speech, model=name)
-    assert (await models.UnloadModel(models_pb2.UnloadModelRequest(name=name))).state == models_pb2.MODEL_STATE_AVAILABLE
+    assert (
+        await models.UnloadModel(models_pb2.UnloadModelRequest(name=name))
+    ).state == models_pb2.MODEL_STATE_AVAILABLE
     assert (await heard(stub, speech, model=name)).transcript == before.transcript
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await models.UnloadModel(models_pb2.UnloadModelRequest(name="models/whisper/random"))
@@ -177,7 +188,10 @@ async def test_every_form_of_document(stub, speech, form: str) -> None:
         ({"model": "models/pocketsphinx/en-us", "multilingual": True}, "config.multilingual"),
         ({"model": "models/pocketsphinx/en-us", "task": asr_pb2.RECOGNITION_TASK_TRANSLATE}, "config.task"),
         ({"model": "models/pocketsphinx/en-us", "decoding": Decoding(beam_size=2)}, "config.decoding.beam_size"),
-        ({"model": "models/pocketsphinx/en-us", "voice_activity": VoiceActivityConfig(threshold=0.5)}, "config.voice_activity.threshold"),
+        (
+            {"model": "models/pocketsphinx/en-us", "voice_activity": VoiceActivityConfig(threshold=0.5)},
+            "config.voice_activity.threshold",
+        ),
     ],
 )
 async def test_what_a_model_cannot_honour_is_refused_by_its_path(stub, speech, config: dict, field: str) -> None:

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
-from voicebox_asr.windows import FRAME_SAMPLES, FRAME_SECONDS, LONGEST_GAP_SECONDS, PADDING_FRAMES, Speech, Window, Windows, last_pause
+from voicebox_asr.segmentation.windows import (
+    FRAME_SAMPLES,
+    FRAME_SECONDS,
+    LONGEST_GAP_SECONDS,
+    PADDING_FRAMES,
+    Speech,
+    Window,
+    Windows,
+    last_pause,
+)
 
 LONGEST_SECONDS = 3.0
 

@@ -1,4 +1,6 @@
-"""Without pocketsphinx and without a Whisper model, asr starts, lists what it could fetch, and says so to every caller."""
+"""Without pocketsphinx and without a Whisper model, asr starts, lists what it could fetch, and says so to every
+caller.
+"""
 
 import sys
 
@@ -17,7 +19,7 @@ from .conftest import tone, wav
 @pytest.fixture
 async def channel(start, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)  # as where it could not be installed
-    monkeypatch.delitem(sys.modules, "voicebox_asr.engines.pocketsphinx", raising=False)
+    monkeypatch.delitem(sys.modules, "voicebox_asr.engines.pocketsphinx.engine", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     return (await start(open_service)).channel
 
@@ -36,7 +38,9 @@ def recognize(channel):
 
 def riva(channel):
     config = riva_asr_pb2.RecognitionConfig(language_code="en-US")
-    return riva_asr_pb2_grpc.RivaSpeechRecognitionStub(channel).Recognize(riva_asr_pb2.RecognizeRequest(config=config, audio=SOUND))
+    return riva_asr_pb2_grpc.RivaSpeechRecognitionStub(channel).Recognize(
+        riva_asr_pb2.RecognizeRequest(config=config, audio=SOUND)
+    )
 
 
 def google(channel):

@@ -1,5 +1,5 @@
 import pytest
-from voicebox_blobs.blob_stores import open_blobs
+from voicebox_blobs.stores import open_blobs
 
 from bench.launch import free_ports
 from tests.catalog.stores import object_store

@@ -6,10 +6,10 @@ import os
 from contextlib import aclosing
 
 import pytest
-from voicebox_blobs.blob_stores import open_blobs
 from voicebox_blobs.blobs import READ_BYTES, sha256_of
-from voicebox_blobs.local_blobs import WRITE_BYTES, open_local_blobs
-from voicebox_blobs.s3_blobs import PART_BYTES
+from voicebox_blobs.local import WRITE_BYTES, open_local_blobs
+from voicebox_blobs.s3 import PART_BYTES
+from voicebox_blobs.stores import open_blobs
 from voicebox_kit.errors import Exhausted, InvalidField, StartError, Unavailable
 
 SIZES = (0, 1, WRITE_BYTES, WRITE_BYTES + 1, 2 * WRITE_BYTES + READ_BYTES, PART_BYTES, 2 * PART_BYTES + 7)
@@ -51,7 +51,9 @@ async def test_what_is_put_is_read_listed_and_deleted(blobs, size_bytes):
         await blobs.size_bytes(kept.name)
 
 
-@pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 0), (5, 5), (3, 700_000), (READ_BYTES - 1, READ_BYTES + 1), (999_999, None)])
+@pytest.mark.parametrize(
+    ("start", "end"), [(0, 1), (0, 0), (5, 5), (3, 700_000), (READ_BYTES - 1, READ_BYTES + 1), (999_999, None)]
+)
 async def test_a_range(blobs, start, end):
     data = os.urandom(1_000_000)
     kept = await blobs.put("samples", in_blocks(data), len(data))
@@ -169,10 +171,17 @@ def test_a_store_that_cannot_be_used_is_a_start_error(url, tmp_path):
 
 
 async def test_an_object_store_that_does_not_answer_is_unavailable(tmp_path, free_port, monkeypatch):
-    monkeypatch.setattr("voicebox_blobs.s3_blobs.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("voicebox_blobs.s3.RETRY_SECONDS", 0.0)
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    with open_blobs(f"s3://bucket?endpoint=http://127.0.0.1:{free_port}&region=us-east-1", keys, tmp_path, "SOME_BLOB_URL") as blobs:
-        for call in (blobs.put("samples", blocks(b"abc"), 3), joined(blobs.read("x")), names(blobs), blobs.size_bytes("x")):
+    with open_blobs(
+        f"s3://bucket?endpoint=http://127.0.0.1:{free_port}&region=us-east-1", keys, tmp_path, "SOME_BLOB_URL"
+    ) as blobs:
+        for call in (
+            blobs.put("samples", blocks(b"abc"), 3),
+            joined(blobs.read("x")),
+            names(blobs),
+            blobs.size_bytes("x"),
+        ):
             with pytest.raises(Unavailable) as caught:
                 await call
             assert caught.value.reason == "BLOBS_UNAVAILABLE"

@@ -15,21 +15,24 @@ from grpc_status import rpc_status
 from PIL import Image
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
-from voicebox_blobs.blob_stores import open_blobs
+from voicebox_blobs.stores import open_blobs
 from voicebox_catalog.app import open_service
-from voicebox_catalog.database import open_database
-from voicebox_catalog.generation_store import GenerationStore
-from voicebox_catalog.profile_store import ProfileStore
+from voicebox_catalog.store.database import open_database
+from voicebox_catalog.store.generations import GenerationStore
+from voicebox_catalog.store.profiles import ProfileStore
 
 from bench.launch import free_ports
-from tests.catalog.stores import object_store, postgres, postgres_programs
+
+from .stores import object_store, postgres, postgres_programs
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    """PostgreSQL with a database `migrated`, which a test finds empty. It does not fsync: nothing here pulls the plug."""
+    """PostgreSQL with a database `migrated`, which a test finds empty. It does not fsync: nothing here pulls the
+    plug.
+    """
     assert postgres_programs() is not None, "PostgreSQL is not installed: apt-get install postgresql"
     with postgres(fsync=False) as server:
         server.query("postgres", "CREATE DATABASE migrated")
@@ -182,7 +185,11 @@ class Refused:
         self.reason = self.field = self.resource = None
         status = rpc_status.from_call(error)
         for detail in status.details if status else ():
-            info, bad, resource = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.ResourceInfo()
+            info, bad, resource = (
+                error_details_pb2.ErrorInfo(),
+                error_details_pb2.BadRequest(),
+                error_details_pb2.ResourceInfo(),
+            )
             if detail.Unpack(info):
                 self.reason = info.reason
             if detail.Unpack(bad):
@@ -271,7 +278,9 @@ def tone():
     return _tone
 
 
-def _voice(seconds, *, sample_rate_hz=16_000, hertz=140.0, level=0.1, noise=1e-4, channels=1, container="WAV", subtype="PCM_16"):
+def _voice(
+    seconds, *, sample_rate_hz=16_000, hertz=140.0, level=0.1, noise=1e-4, channels=1, container="WAV", subtype="PCM_16"
+):
     times = np.arange(int(seconds * sample_rate_hz)) / sample_rate_hz
     harmonics = range(1, int(0.45 * sample_rate_hz / hertz))
     buzz = sum(np.sin(2 * np.pi * hertz * number * times) / number for number in harmonics)
@@ -284,7 +293,9 @@ def _voice(seconds, *, sample_rate_hz=16_000, hertz=140.0, level=0.1, noise=1e-4
 
 @pytest.fixture
 def voice():
-    """Makes an audio file that is judged to be good speech: a buzz in syllables, a pause of 0.4 s before each 1.6 s, a little noise."""
+    """Makes an audio file that is judged to be good speech: a buzz in syllables, a pause of 0.4 s before each 1.6 s, a
+    little noise.
+    """
     return _voice
 
 

@@ -1,7 +1,7 @@
 """Judges what clients saw of a store that was killed again and again: pure, and told everything.
 
-Every key is written once, with a value of its own. An operation is acknowledged when its answer came, unknown when the store was gone
-before that, refused when the store said no.
+Every key is written once, with a value of its own. An operation is acknowledged when its answer came, unknown when the
+store was gone before that, refused when the store said no.
 """
 
 from collections import defaultdict
@@ -24,7 +24,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Operation:
-    """What one client did with a key, between two moments. `value` is what it wrote, or what it read, None for nothing."""
+    """What one client did with a key, between two moments. `value` is what it wrote, or what it read, None for
+    nothing.
+    """
 
     kind: Kind
     key: str
@@ -35,7 +37,9 @@ class Operation:
 
 
 def violations(operations: Iterable[Operation], final: Mapping[str, str]) -> list[str]:
-    """What no correct store could have shown, as sentences. `final` is all that is there in the end: values by their keys."""
+    """What no correct store could have shown, as sentences. `final` is all that is there in the end: values by their
+    keys.
+    """
     by_key: defaultdict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
         by_key[operation.key].append(operation)
@@ -66,7 +70,9 @@ def _of_reads(history: list[Operation]) -> Iterable[str]:
         if read.outcome is not Outcome.ACKNOWLEDGED:
             continue
         if read.value is None:
-            deleted = any(delete.invoked < read.completed and delete.outcome is not Outcome.REFUSED for delete in deletes)
+            deleted = any(
+                delete.invoked < read.completed and delete.outcome is not Outcome.REFUSED for delete in deletes
+            )
             if write and write.outcome is Outcome.ACKNOWLEDGED and write.completed < read.invoked and not deleted:
                 yield "a read after its write was acknowledged found nothing"
         elif write is None or write.invoked > read.completed or read.value != write.value:

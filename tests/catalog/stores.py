@@ -125,13 +125,17 @@ class ObjectStore:
 
     def forget(self) -> None:
         """Drops all buckets."""
-        urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/moto-api/reset", method="POST"), timeout=START_SECONDS).close()
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.endpoint}/moto-api/reset", method="POST"), timeout=START_SECONDS
+        ).close()
 
 
 @contextmanager
 def object_store() -> Iterator[ObjectStore]:
     port = free_ports(1)[0]
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         _wait(server, port)
         yield ObjectStore(f"http://127.0.0.1:{port}")

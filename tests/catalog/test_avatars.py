@@ -35,10 +35,21 @@ async def send(catalog, data, name=ANN):
 
 
 async def fetched(catalog, bytes_of):
-    return Image.open(io.BytesIO(await bytes_of(catalog.DownloadProfileAvatar(pb.DownloadProfileAvatarRequest(name=ANN)))))
+    return Image.open(
+        io.BytesIO(await bytes_of(catalog.DownloadProfileAvatar(pb.DownloadProfileAvatarRequest(name=ANN))))
+    )
 
 
-KINDS = [("RGB", "PNG"), ("P", "PNG"), ("I;16", "PNG"), ("LA", "PNG"), ("1", "PNG"), ("CMYK", "JPEG"), ("L", "JPEG"), ("RGBA", "WEBP")]
+KINDS = [
+    ("RGB", "PNG"),
+    ("P", "PNG"),
+    ("I;16", "PNG"),
+    ("LA", "PNG"),
+    ("1", "PNG"),
+    ("CMYK", "JPEG"),
+    ("L", "JPEG"),
+    ("RGBA", "WEBP"),
+]
 
 
 async def test_every_kind_becomes_a_square_webp(catalog, ann, bytes_of):
@@ -93,7 +104,9 @@ def png_that_claims(width, height):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 BAD = {

@@ -10,11 +10,11 @@ import pytest
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_catalog.app import open_service
-from voicebox_catalog.backup import Home, back_up, restore
+from voicebox_catalog.upkeep.backup import Home, back_up, restore
 from voicebox_kit.errors import StartError
 
-from tests.catalog.folders import check_folder
-from tests.catalog.whole_catalog import command, told
+from .folders import check_folder
+from .whole_catalog import command, told
 
 
 @pytest.fixture(params=["sqlite"])
@@ -53,7 +53,9 @@ async def test_a_backup_is_restored_and_serves_the_same(open_at, local_env, gene
     assert (code, "already" in err) == (1, True)
 
 
-async def test_a_backup_under_writes_and_deletes_has_every_file_of_every_row(local_env, generation, record, home, tmp_path):
+async def test_a_backup_under_writes_and_deletes_has_every_file_of_every_row(
+    local_env, generation, record, home, tmp_path
+):
     async with open_service(local_env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
         catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
         for _ in range(20):

@@ -1,11 +1,13 @@
-"""The clock of the machine goes backwards while the catalog works: nothing is lost, hidden, told twice or thrown away early."""
+"""The clock of the machine goes backwards while the catalog works: nothing is lost, hidden, told twice or thrown away
+early.
+"""
 
 import pytest
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_catalog import app
-from voicebox_catalog.clock import now_us
-from voicebox_catalog.clock_check import ClockCheck
 from voicebox_catalog.settings import Settings
+from voicebox_catalog.store.clock import now_us
+from voicebox_catalog.upkeep.clock_check import ClockCheck
 
 HOUR_US = 3_600_000_000
 
@@ -49,10 +51,14 @@ async def test_each_generation_is_listed_once_in_the_order_of_its_time(catalog, 
 
 
 async def test_a_change_is_kept_and_told(catalog, clock):
-    made = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"))
+    made = await catalog.CreateProfile(
+        pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann")
+    )
     clock.offset_us -= HOUR_US
     changed = pb.Profile(name=made.name, display_name="Anna", etag=made.etag)
-    kept = await catalog.UpdateProfile(pb.UpdateProfileRequest(profile=changed, update_mask={"paths": ["display_name"]}))
+    kept = await catalog.UpdateProfile(
+        pb.UpdateProfileRequest(profile=changed, update_mask={"paths": ["display_name"]})
+    )
     assert kept.display_name == "Anna"
     assert kept.etag != made.etag
     assert kept.create_time == made.create_time
@@ -61,7 +67,9 @@ async def test_a_change_is_kept_and_told(catalog, clock):
 
 
 async def test_what_was_deleted_comes_back(catalog, clock):
-    made = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"))
+    made = await catalog.CreateProfile(
+        pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann")
+    )
     await catalog.DeleteProfile(pb.DeleteProfileRequest(name=made.name))
     clock.offset_us -= HOUR_US
     await catalog.UndeleteProfile(pb.UndeleteProfileRequest(name=made.name))
@@ -75,7 +83,14 @@ async def test_a_sweep_after_a_far_jump_of_the_clock_waits_a_day(database):
     offset_us = [0]
     check = ClockCheck(database, "sweep", 3600, lambda: 1_767_225_600_000_000 + offset_us[0])
     far = 400 * DAY_US
-    steps = [(0, True), (HOUR_US, True), (far, False), (far + HOUR_US, False), (far + 23 * HOUR_US, False), (far + 25 * HOUR_US, True)]
+    steps = [
+        (0, True),
+        (HOUR_US, True),
+        (far, False),
+        (far + HOUR_US, False),
+        (far + 23 * HOUR_US, False),
+        (far + 25 * HOUR_US, True),
+    ]
     for offset_us[0], trusted in steps:
         assert await check.trusted() is trusted
 
@@ -89,9 +104,13 @@ async def test_a_clock_that_is_set_back_is_believed_at_once(database):
 
 async def test_a_jump_of_the_clock_deletes_nothing(catalog, clock, env, database, blobs):
     """The sweep of the running catalog has seen the right time at its start."""
-    made = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"))
+    made = await catalog.CreateProfile(
+        pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann")
+    )
     await catalog.DeleteProfile(pb.DeleteProfileRequest(name=made.name))
     clock.offset_us += 400 * DAY_US
     sweep = app._sweep(Settings.read(env), blobs, database)
     assert not await sweep.run()
-    assert [each.name for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles] == [made.name]
+    assert [each.name for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles] == [
+        made.name
+    ]

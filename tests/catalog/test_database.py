@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
-from voicebox_catalog import database_errors
-from voicebox_catalog.database import Pool, open_database
-from voicebox_catalog.profile_store import ProfileStore
-from voicebox_catalog.tables import Lease, Profile
+from voicebox_catalog.store import database_errors
+from voicebox_catalog.store.database import Pool, open_database
+from voicebox_catalog.store.profiles import ProfileStore
+from voicebox_catalog.store.tables import Lease, Profile
 from voicebox_kit.errors import AlreadyExists, Exhausted, TooSlow, Unavailable
 
-from tests.catalog.stores import postgres
+from .stores import postgres
 
 CLIENTS = 64
 
@@ -160,7 +160,9 @@ async def test_cancelled_callers_leave_whole_transactions(database):
         write.cancel()
     await asyncio.gather(*writes, return_exceptions=True)
     kept = await names(database)
-    assert {name for name in kept if name.endswith("too")} == {f"{name}-too" for name in kept if not name.endswith("too")}
+    assert {name for name in kept if name.endswith("too")} == {
+        f"{name}-too" for name in kept if not name.endswith("too")
+    }
     assert len(kept) >= 20
 
 
@@ -175,8 +177,11 @@ async def test_a_statement_that_takes_too_long(postgres_server):
 
 
 async def test_no_connection_is_free(postgres_server, monkeypatch):
-    monkeypatch.setattr("voicebox_catalog.postgres.POOL_SECONDS", 0.1)
-    async with open_database(postgres_server.url("migrated"), Pool(connections=1)) as database, database.reading() as session:
+    monkeypatch.setattr("voicebox_catalog.store.postgres.POOL_SECONDS", 0.1)
+    async with (
+        open_database(postgres_server.url("migrated"), Pool(connections=1)) as database,
+        database.reading() as session,
+    ):
         await session.connection()
         with pytest.raises(Unavailable) as caught:
             await database.write(adding("a"))
@@ -208,7 +213,11 @@ async def test_a_server_that_stops_and_comes_back():
         async with open_database(server.url("catalog"), Pool(connections=4)) as database:
             await database.write(adding("before"))
             server.stop("immediate")
-            for call in (database.write(adding("lost")), names(database), *(database.write(adding("lost")) for _ in range(8))):
+            for call in (
+                database.write(adding("lost")),
+                names(database),
+                *(database.write(adding("lost")) for _ in range(8)),
+            ):
                 with pytest.raises(Unavailable) as caught:
                     await call
                 assert caught.value.reason == "DATABASE_UNAVAILABLE"

@@ -15,11 +15,12 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
-from voicebox_catalog import blob_rows, orphans, storage_check
 from voicebox_catalog.app import NAME, open_service
+from voicebox_catalog.store import blob_rows
+from voicebox_catalog.upkeep import orphans, storage_check
 from voicebox_kit.errors import StartError
 
-from tests.catalog.folders import check_folder
+from .folders import check_folder
 
 SERVE = """
 import asyncio, os, resource
@@ -45,7 +46,9 @@ class Process:
 
 @asynccontextmanager
 async def running(env):
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVE, env=os.environ | env, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVE, env=os.environ | env, stdout=asyncio.subprocess.PIPE
+    )
     try:
         line = await asyncio.wait_for(process.stdout.readline(), 60)
         assert line, "the catalog did not start"
@@ -121,11 +124,17 @@ async def test_a_file_that_the_system_refuses_is_storage_full(local_env, generat
         kept = await record(catalog, generation(), b"small")
         listed = await catalog.ListGenerations(pb.ListGenerationsRequest())
         assert [generation.name for generation in listed.generations] == [kept.name]
-        assert await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=kept.name))) == b"small"
+        assert (
+            await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=kept.name)))
+            == b"small"
+        )
 
 
 async def test_a_full_disk(small_disk, local_env, generation, record, refused, upload, tone, bytes_of):
-    async with open_service(local_env | {"VOICEBOX_DATA": str(small_disk)}) as serving, connect(serving.endpoints[0].address) as catalog:
+    async with (
+        open_service(local_env | {"VOICEBOX_DATA": str(small_disk)}) as serving,
+        connect(serving.endpoints[0].address) as catalog,
+    ):
         profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann")))
         kept = await record(catalog, generation(), b"small")
         for call in (
@@ -140,14 +149,20 @@ async def test_a_full_disk(small_disk, local_env, generation, record, refused, u
             while True:
                 names.append((await record(catalog, generation(text="x" * 90_000))).name)
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=kept.name))) == b"small"
+        assert (
+            await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=kept.name)))
+            == b"small"
+        )
         for name in names:
             await catalog.GetGeneration(pb.GetGenerationRequest(name=name))
     check_folder(small_disk / "catalog")
 
 
 async def test_a_full_disk_still_deletes(small_disk, local_env, generation, record):
-    async with open_service(local_env | {"VOICEBOX_DATA": str(small_disk)}) as serving, connect(serving.endpoints[0].address) as catalog:
+    async with (
+        open_service(local_env | {"VOICEBOX_DATA": str(small_disk)}) as serving,
+        connect(serving.endpoints[0].address) as catalog,
+    ):
         profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann")))
         names = []
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -168,7 +183,9 @@ def watched_closely(monkeypatch):
 
 
 @pytest.mark.usefixtures("watched_closely")
-async def test_nothing_is_acknowledged_into_a_database_that_was_taken_away(local_env, generation, record, refused, tmp_path):
+async def test_nothing_is_acknowledged_into_a_database_that_was_taken_away(
+    local_env, generation, record, refused, tmp_path
+):
     file = Path(local_env["VOICEBOX_DATA"]) / "catalog" / "catalog.sqlite"
     async with open_service(local_env) as serving, connect(serving.endpoints[0].address) as catalog:
         await record(catalog, generation(), b"kept")
@@ -223,9 +240,13 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-1])
 
 
-@pytest.mark.parametrize("damage", [flipped, cut, lambda path: path.write_bytes(b"")], ids=["flipped", "cut", "emptied"])
+@pytest.mark.parametrize(
+    "damage", [flipped, cut, lambda path: path.write_bytes(b"")], ids=["flipped", "cut", "emptied"]
+)
 @pytest.mark.parametrize("size_bytes", [1_000, 9_000_000])
-async def test_a_damaged_file_is_never_given_as_good(damage, size_bytes, local_env, generation, record, refused, bytes_of):
+async def test_a_damaged_file_is_never_given_as_good(
+    damage, size_bytes, local_env, generation, record, refused, bytes_of
+):
     async with open_service(local_env) as serving, connect(serving.endpoints[0].address) as catalog:
         whole = await record(catalog, generation(), *[b"whole" * 100_000] * 2)
         kept = await record(catalog, generation(), *[os.urandom(size_bytes // 10)] * 10)
@@ -236,7 +257,10 @@ async def test_a_damaged_file_is_never_given_as_good(damage, size_bytes, local_e
             catalog.ExportGenerations(pb.ExportGenerationsRequest()),
         ):
             assert (await refused(bytes_of(call))).code == grpc.StatusCode.DATA_LOSS
-        assert len(await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=whole.name)))) == 1_000_000
+        assert (
+            len(await bytes_of(catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=whole.name))))
+            == 1_000_000
+        )
 
 
 async def blocks(*data):
@@ -245,7 +269,7 @@ async def blocks(*data):
 
 
 async def test_blobs_without_a_row_are_swept_when_they_are_old(blobs, database, generation_store, generation):
-    from voicebox_catalog.generation_messages import from_generation
+    from voicebox_catalog.api.generation_messages import from_generation
 
     held, _ = [await blobs.put("generations", blocks(b"abc"), 6) for _ in range(2)]
     row = from_generation(generation(name=f"generations/{uuid.uuid4()}"), "local")

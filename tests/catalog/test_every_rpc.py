@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from voicebox.catalog.v1 import catalog_pb2 as pb
 
-from tests.proto_strategies import messages
+from tests.support.proto_strategies import messages
 
 SERVICE = pb.DESCRIPTOR.services_by_name["CatalogService"]
 DOCUMENTED = {

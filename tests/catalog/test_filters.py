@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_catalog.filters import PROFILE_FIELDS, TRANSCRIPTION_FIELDS, Condition, Field, Operator, parse
+from voicebox_catalog.store.filters import PROFILE_FIELDS, TRANSCRIPTION_FIELDS, Condition, Field, Operator, parse
 from voicebox_kit.errors import InvalidField
 
 

@@ -5,11 +5,11 @@ import uuid
 
 import pytest
 from sqlalchemy import text as sql
-from voicebox_catalog import search
-from voicebox_catalog.filters import GENERATION_FIELDS
-from voicebox_catalog.history_query import Order, parse
-from voicebox_catalog.paging import Place
-from voicebox_catalog.tables import Generation
+from voicebox_catalog.store import search
+from voicebox_catalog.store.filters import GENERATION_FIELDS
+from voicebox_catalog.store.history_query import Order, parse
+from voicebox_catalog.store.paging import Place
+from voicebox_catalog.store.tables import Generation
 from voicebox_kit.errors import NotFound
 
 T0 = 1_767_225_600_000_000
@@ -68,12 +68,16 @@ ORDERS = {
 
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("filter", ["", 'engine = "flite"', 'engine = "flite" AND labels.odd = "1"'])
-@pytest.mark.parametrize(("words", "order"), [(words, order) for order in Order for words in ("", "word") if words or order != "relevance"])
-async def test_pages_follow_each_other_without_gap_or_overlap(generation_store, monkeypatch, many, filter, words, order):
+@pytest.mark.parametrize(
+    ("words", "order"), [(words, order) for order in Order for words in ("", "word") if words or order != "relevance"]
+)
+async def test_pages_follow_each_other_without_gap_or_overlap(
+    generation_store, monkeypatch, many, filter, words, order
+):
     if many:
-        monkeypatch.setattr("voicebox_catalog.history_pages.FEW", 3)
-        monkeypatch.setattr("voicebox_catalog.history_pages.NEAR", 3)
-        monkeypatch.setattr("voicebox_catalog.history_pages.FURTHER", 7)
+        monkeypatch.setattr("voicebox_catalog.store.history_pages.FEW", 3)
+        monkeypatch.setattr("voicebox_catalog.store.history_pages.NEAR", 3)
+        monkeypatch.setattr("voicebox_catalog.store.history_pages.FURTHER", 7)
     kept = []
     for number in range(25):  # five in each microsecond, of three durations
         sent = row("word " * (number % 4 + 1) + f"{number}", duration_us=number % 3, labels={"odd": f"{number % 2}"})
@@ -82,12 +86,14 @@ async def test_pages_follow_each_other_without_gap_or_overlap(generation_store, 
     while page := await generation_store.page("local", query, place, 4):
         seen += [row.text for row in page]
         place = generation_store.place(query, page[-1])
-    expected = [row.text for row in sorted(kept, key=ORDERS[order]) if "labels" not in filter or row.labels["odd"] == "1"]
+    expected = [
+        row.text for row in sorted(kept, key=ORDERS[order]) if "labels" not in filter or row.labels["odd"] == "1"
+    ]
     assert seen == expected
 
 
 async def test_thousands_in_one_microsecond_all_find_a_key(generation_store):
-    from voicebox_catalog.keys import SLOTS, first_key, time_us_of
+    from voicebox_catalog.store.keys import SLOTS, first_key, time_us_of
 
     async def fill(session):
         rows = [row(f"{slot}", key=first_key(T0) + slot) for slot in range(SLOTS)]
@@ -108,7 +114,9 @@ async def test_a_row_is_kept_once(generation_store):
 
 async def test_two_at_once_make_one_row(generation_store):
     identity = str(uuid.uuid4())
-    kept = await asyncio.gather(*(generation_store.keep(row(f"{number}", id=identity, blob=f"{number}"), T0) for number in range(8)))
+    kept = await asyncio.gather(
+        *(generation_store.keep(row(f"{number}", id=identity, blob=f"{number}"), T0) for number in range(8))
+    )
     assert len({row.blob for row in kept}) == 1
     assert len(await found(generation_store)) == 1
 
@@ -197,7 +205,9 @@ async def test_words_that_are_not_there_are_not_found(generation_store, words):
     assert await found(generation_store, words=words) == []
 
 
-@pytest.mark.parametrize("words", ['"fox', "' OR 1=1", "fox*", "fox NOT quick", "words:fox", "^fox", "NEAR(fox quick)", "{fox}"])
+@pytest.mark.parametrize(
+    "words", ['"fox', "' OR 1=1", "fox*", "fox NOT quick", "words:fox", "^fox", "NEAR(fox quick)", "{fox}"]
+)
 async def test_no_search_is_a_syntax_error(generation_store, words):
     await generation_store.keep(row(TEXTS[0]), T0)
     await found(generation_store, words=words)
@@ -218,7 +228,11 @@ async def test_a_deleted_generation_is_found_no_more(generation_store):
 
 async def test_another_owner_sees_nothing(generation_store):
     kept = await generation_store.keep(row("hello"), T0)
-    assert await found(generation_store, owner="other") == await found(generation_store, words="hello", owner="other") == []
+    assert (
+        await found(generation_store, owner="other")
+        == await found(generation_store, words="hello", owner="other")
+        == []
+    )
     for denied in (generation_store.get, generation_store.delete):
         with pytest.raises(NotFound):
             await denied("other", kept.id)
@@ -247,8 +261,12 @@ async def test_no_page_is_sorted_and_every_filter_has_its_index(generation_store
                 return  # PostgreSQL chooses by its statistics
             query = parse(GENERATION_FIELDS, filter, words, order)
             statement = generation_store.found.statement(session.sync_session, "local", query, Place(5, 5), 50)
-            compiled = str(statement.compile(dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True}))
-            plan = " | ".join(step.detail for step in await session.execute(sql("EXPLAIN QUERY PLAN " + compiled.replace(":", "\\:"))))
+            compiled = str(
+                statement.compile(dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True})
+            )
+            plan = " | ".join(
+                step.detail for step in await session.execute(sql("EXPLAIN QUERY PLAN " + compiled.replace(":", "\\:")))
+            )
         assert "TEMP B-TREE" not in plan, (filter, words, order)
         assert "USING INDEX generations_by_" in plan or "VIRTUAL TABLE INDEX" in plan
 

@@ -57,9 +57,17 @@ async def test_a_generation_comes_back_as_it_was_recorded(catalog, generation, r
 
 @pytest.mark.parametrize(
     ("container", "content_type"),
-    [("wav", "audio/wav"), ("flac", "audio/flac"), ("ogg", "audio/ogg"), ("mp3", "audio/mpeg"), ("", "application/octet-stream")],
+    [
+        ("wav", "audio/wav"),
+        ("flac", "audio/flac"),
+        ("ogg", "audio/ogg"),
+        ("mp3", "audio/mpeg"),
+        ("", "application/octet-stream"),
+    ],
 )
-async def test_the_first_message_of_a_download_sets_the_content_type(catalog, generation, record, container, content_type):
+async def test_the_first_message_of_a_download_sets_the_content_type(
+    catalog, generation, record, container, content_type
+):
     kept = await record(catalog, generation(container=container), b"x" * 1_000_000)
     answers = [answer.body async for answer in download(catalog, kept.name)]
     assert [body.content_type for body in answers] == [content_type] + [""] * (len(answers) - 1)
@@ -87,7 +95,9 @@ async def test_a_repeat_answers_what_was_kept_even_after_a_restart(opened, gener
 
 async def test_repeats_at_once_make_one_row_and_leave_one_blob(catalog, generation, record, bytes_of, together, blobs):
     name = f"generations/{uuid.uuid4()}"
-    kept = await together(*(record(catalog, generation(name=name, text=f"{number}"), f"{number}".encode()) for number in range(8)))
+    kept = await together(
+        *(record(catalog, generation(name=name, text=f"{number}"), f"{number}".encode()) for number in range(8))
+    )
     assert len({generation.text for generation in kept}) == 1
     assert await bytes_of(download(catalog, name)) == kept[0].text.encode()
     assert await count(blobs) == 1
@@ -205,19 +215,33 @@ async def test_an_update_changes_what_its_mask_names(catalog, generation, record
 
     async def update(*paths, **fields):
         sent = pb.Generation(name=kept.name, **fields)
-        return await catalog.UpdateGeneration(pb.UpdateGenerationRequest(generation=sent, update_mask=FieldMask(paths=paths)))
+        return await catalog.UpdateGeneration(
+            pb.UpdateGenerationRequest(generation=sent, update_mask=FieldMask(paths=paths))
+        )
 
     async def found(filter):
         return len((await catalog.ListGenerations(pb.ListGenerationsRequest(filter=filter))).generations)
 
     changed = await update(favorite=True, labels={"team": "games"}, word_error_rate=0.5)
-    assert (changed.favorite, dict(changed.labels), changed.word_error_rate, changed.text) == (True, {"team": "games"}, 0.5, "hello")
+    assert (changed.favorite, dict(changed.labels), changed.word_error_rate, changed.text) == (
+        True,
+        {"team": "games"},
+        0.5,
+        "hello",
+    )
     assert changed.etag != kept.etag
     assert await catalog.GetGeneration(pb.GetGenerationRequest(name=kept.name)) == changed
-    assert [await found(filter) for filter in ("favorite = true", 'labels.team = "games"', 'labels.a = "1"')] == [1, 1, 0]
+    assert [await found(filter) for filter in ("favorite = true", 'labels.team = "games"', 'labels.a = "1"')] == [
+        1,
+        1,
+        0,
+    ]
     changed = await update("favorite", labels={"x": "y"})
     assert (changed.favorite, dict(changed.labels)) == (False, {"team": "games"})
-    assert [await found(filter) for filter in ("favorite = true", 'favorite = false AND labels.team = "games"')] == [0, 1]
+    assert [await found(filter) for filter in ("favorite = true", 'favorite = false AND labels.team = "games"')] == [
+        0,
+        1,
+    ]
     changed = await update("*", etag=changed.etag)
     assert (dict(changed.labels), changed.HasField("word_error_rate")) == ({}, False)
     assert (await refused(update("favorite", etag=kept.etag))).reason == "ETAG_MISMATCH"
@@ -227,7 +251,7 @@ async def test_an_update_changes_what_its_mask_names(catalog, generation, record
 
 
 async def test_deletes_by_filter_only_when_forced(catalog, generation, record, refused, bytes_of, blobs, monkeypatch):
-    monkeypatch.setattr("voicebox_catalog.history.DELETED_AT_ONCE", 2)
+    monkeypatch.setattr("voicebox_catalog.api.history.DELETED_AT_ONCE", 2)
     for number in range(7):  # by three transactions
         await record(catalog, generation(engine=("flite", "espeak")[number % 2], favorite=number == 2), b"12345")
 
@@ -276,7 +300,13 @@ async def test_statistics_add_up_what_the_filter_meets(catalog, generation, reco
         return answer.total, [(row.key, row.count, row.duration.seconds) for row in answer.groups]
 
     total, groups = await statistics()
-    assert (total.key, total.count, total.duration.seconds, total.size_bytes, total.incomplete_count) == ("", 6, 15, 12, 1)
+    assert (total.key, total.count, total.duration.seconds, total.size_bytes, total.incomplete_count) == (
+        "",
+        6,
+        15,
+        12,
+        1,
+    )
     assert (total.synthesis_time.seconds, groups) == (3, [])
     assert (await statistics(group=pb.STATISTICS_GROUP_ENGINE))[1] == [("flite", 4, 12), ("espeak", 2, 3)]
     assert (await statistics(group=pb.STATISTICS_GROUP_PROFILE))[1] == [("profiles/p0", 3, 6), ("profiles/p1", 3, 9)]
@@ -299,7 +329,7 @@ async def exported(catalog, **fields):
 
 
 async def test_the_history_is_exported_as_lines_and_audio(catalog, generation, record, monkeypatch):
-    monkeypatch.setattr("voicebox_catalog.history_archive.ROWS", 3)
+    monkeypatch.setattr("voicebox_catalog.api.history_archive.ROWS", 3)
     kept = [await record(catalog, generation(text=f"Grüße {number}"), bytes([number]) * 300_000) for number in range(7)]
     kept.append(await record(catalog, generation(container="../../x"), b"odd"))
     kept.append(await record(catalog, generation(engine="espeak")))
@@ -317,7 +347,7 @@ async def test_the_history_is_exported_as_lines_and_audio(catalog, generation, r
 
 
 async def test_audio_that_is_deleted_during_an_export_is_left_out(catalog, generation, record, monkeypatch):
-    from voicebox_catalog.history_archive import HistoryArchive
+    from voicebox_catalog.api.history_archive import HistoryArchive
 
     gone = await record(catalog, generation(), b"gone")
     kept = await record(catalog, generation(), b"kept")
@@ -346,7 +376,9 @@ async def test_delete(catalog, generation, record, refused, blobs):
     assert await count(blobs) == 0
 
 
-@pytest.mark.parametrize("name", ["", "generations/", "generations/a/b", "profiles/a", "generations/a\n", "generations/" + "a" * 64])
+@pytest.mark.parametrize(
+    "name", ["", "generations/", "generations/a/b", "profiles/a", "generations/a\n", "generations/" + "a" * 64]
+)
 async def test_a_malformed_name(catalog, refused, name):
     error = await refused(catalog.GetGeneration(pb.GetGenerationRequest(name=name)))
     assert (error.code, error.field) == (grpc.StatusCode.INVALID_ARGUMENT, "name")
@@ -363,4 +395,6 @@ async def test_owners_do_not_see_each_other(catalog, generation, record, refused
         download(catalog, kept.name),
     ):
         assert (await refused(hidden)).code == grpc.StatusCode.NOT_FOUND
-    assert len((await catalog.ListGenerations(pb.ListGenerationsRequest(search="hello"), metadata=ANN)).generations) == 1
+    assert (
+        len((await catalog.ListGenerations(pb.ListGenerationsRequest(search="hello"), metadata=ANN)).generations) == 1
+    )

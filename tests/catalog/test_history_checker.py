@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.catalog.history_checker import Kind, Operation, Outcome, violations
+from .history_checker import Kind, Operation, Outcome, violations
 
 ACKNOWLEDGED, UNKNOWN, REFUSED = Outcome.ACKNOWLEDGED, Outcome.UNKNOWN, Outcome.REFUSED
 

@@ -20,9 +20,9 @@ from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_kit.errors import Unavailable
 from voicebox_kit.uploads import answer_of
 
-from tests.catalog.folders import check_folder
-from tests.catalog.history_checker import Kind, Operation, Outcome, violations
-from tests.catalog.stores import postgres, postgres_programs
+from .folders import check_folder
+from .history_checker import Kind, Operation, Outcome, violations
+from .stores import postgres, postgres_programs
 
 KILLS = int(os.environ.get("KILLS", "20"))
 """On each of the two databases; CI kills a hundred times, which takes five minutes more."""
@@ -33,7 +33,9 @@ POSTGRES_KILLS = 5
 CLIENTS = 4
 GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
 BROKEN_WHILE_IT_WROTE = "Internal error from Core"
-"""grpc.aio's own sentence, with the code INTERNAL, when the connection ends while the client sends: once in some hundred kills."""
+"""grpc.aio's own sentence, with the code INTERNAL, when the connection ends while the client sends: once in some
+hundred kills.
+"""
 
 # A catalog takes 1.5 s to import and 0.2 s to open: it is imported once, and forked.
 NURSERY = """
@@ -69,7 +71,9 @@ class Nursery:
 @pytest.fixture
 async def nursery():
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", NURSERY, stdin=pipe, stdout=pipe, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", NURSERY, stdin=pipe, stdout=pipe, start_new_session=True
+    )
     yield Nursery(process)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -116,7 +120,9 @@ class Client:
                 parent="profiles/ann", transcript=request_id, request_id=request_id, audio=HttpBody(data=self.wave)
             )
 
-        return await self.write(request_id, digest(request_id, self.wave), self.catalog.UploadSample(messages()), keep=False)
+        return await self.write(
+            request_id, digest(request_id, self.wave), self.catalog.UploadSample(messages()), keep=False
+        )
 
     async def bring_in(self):
         identity = f"p{uuid.uuid4().hex[:20]}"
@@ -176,7 +182,12 @@ async def value_of(catalog, name):
     """What a generation is, by its text and its audio; None when there is none."""
     try:
         text = (await catalog.GetGeneration(pb.GetGenerationRequest(name=name))).text
-        audio = b"".join([each.body.data async for each in catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=name))])
+        audio = b"".join(
+            [
+                each.body.data
+                async for each in catalog.DownloadGenerationAudio(pb.DownloadGenerationAudioRequest(name=name))
+            ]
+        )
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
             return None
@@ -199,8 +210,12 @@ async def everything(catalog):
     found = {}
     async for each in pages(catalog.ListGenerations, pb.ListGenerationsRequest(page_size=1000), "generations"):
         found[each.name] = await value_of(catalog, each.name)
-    async for each in pages(catalog.ListSamples, pb.ListSamplesRequest(parent="profiles/ann", page_size=1000), "samples"):
-        audio = [part.body.data async for part in catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=each.name))]
+    async for each in pages(
+        catalog.ListSamples, pb.ListSamplesRequest(parent="profiles/ann", page_size=1000), "samples"
+    ):
+        audio = [
+            part.body.data async for part in catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=each.name))
+        ]
         found[each.transcript] = digest(each.transcript, b"".join(audio))
     async for each in pages(catalog.ListProfiles, pb.ListProfilesRequest(page_size=1000), "profiles"):
         if each.name != "profiles/ann":
@@ -214,7 +229,9 @@ async def an_archive(catalog, wave, upload):
     await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Two"), profile_id="two"))
     for _ in range(2):
         await upload(catalog, "profiles/two", wave)
-    archive = b"".join([part.body.data async for part in catalog.ExportProfile(pb.ExportProfileRequest(name="profiles/two"))])
+    archive = b"".join(
+        [part.body.data async for part in catalog.ExportProfile(pb.ExportProfileRequest(name="profiles/two"))]
+    )
     await catalog.DeleteProfile(pb.DeleteProfileRequest(name="profiles/two"))
     return archive
 
@@ -232,7 +249,9 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_there_by_half(durable
     for kill in range(KILLS):
         pid, address = await nursery.start(env)
         async with grpc.aio.insecure_channel(address) as channel:
-            clients = [Client(catalog_pb2_grpc.CatalogServiceStub(channel), operations, archive, wave) for _ in range(CLIENTS)]
+            clients = [
+                Client(catalog_pb2_grpc.CatalogServiceStub(channel), operations, archive, wave) for _ in range(CLIENTS)
+            ]
             for client, names in zip(clients, kept, strict=True):
                 client.kept = names
             working = [asyncio.create_task(client.work()) for client in clients]

@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from voicebox_catalog.leases import Leases
+from voicebox_catalog.store.leases import Leases
 
 MINUTE_US = 60_000_000
 
@@ -62,7 +62,9 @@ async def test_a_lease_of_a_clock_that_was_far_ahead_is_taken(database):
 
 
 async def test_a_clock_that_goes_backwards_makes_no_second_holder(database):
-    """Whoever takes it holds it until it is over by every clock, or lies too far ahead for any, or until they learn that they lost it."""
+    """Whoever takes it holds it until it is over by every clock, or lies too far ahead for any, or until they learn
+    that they lost it.
+    """
     draw = random.Random(5)
     time = Time()
     leases = two(database, time)

@@ -1,4 +1,6 @@
-"""Migrations: every earlier revision's database, with data in it, becomes today's; one process does it, and readers go on."""
+"""Migrations: every earlier revision's database, with data in it, becomes today's; one process does it, and readers go
+on.
+"""
 
 import asyncio
 
@@ -7,9 +9,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
-from voicebox_catalog import history_query, migrations, search_index
-from voicebox_catalog.database import Pool, connected, open_database
-from voicebox_catalog.generation_store import GenerationStore
+from voicebox_catalog.store import history_query, migrations, search_index
+from voicebox_catalog.store.database import Pool, connected, open_database
+from voicebox_catalog.store.generations import GenerationStore
 from voicebox_kit.errors import StartError
 
 REVISIONS = migrations.revisions()
@@ -23,9 +25,14 @@ async def make(url, revision):
         await migrations.upgrade(writers, revision)
         async with writers.begin() as connection:
             tables = await connection.run_sync(reflected)
-            await connection.execute(tables["profiles"].insert(), filled(tables["profiles"], 1, labels={"tone": "warm"}))
+            await connection.execute(
+                tables["profiles"].insert(), filled(tables["profiles"], 1, labels={"tone": "warm"})
+            )
             await connection.execute(tables["samples"].insert(), filled(tables["samples"], 1, profile_key=1))
-            rows = [filled(tables["generations"], key, text=f"word{key} common", warnings=["late"]) for key in range(1, ROWS + 1)]
+            rows = [
+                filled(tables["generations"], key, text=f"word{key} common", warnings=["late"])
+                for key in range(1, ROWS + 1)
+            ]
             await connection.execute(tables["generations"].insert(), rows)
             if revision == "0001":
                 await connection.execute(sa.text("DROP TABLE alembic_version"))  # it was made without Alembic
@@ -57,7 +64,10 @@ def filled(table, key, **given):
 async def rows_of(url):
     async with connected(url, Pool()) as (_, writers), writers.begin() as connection:
         tables = await connection.run_sync(reflected)
-        return {name: (await connection.execute(sa.select(table).order_by("key"))).mappings().all() for name, table in tables.items()}
+        return {
+            name: (await connection.execute(sa.select(table).order_by("key"))).mappings().all()
+            for name, table in tables.items()
+        }
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

@@ -5,14 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import sqlalchemy as sa
-from voicebox_blobs.blob_stores import open_blobs
-from voicebox_catalog import migrations, moving, table_rows
-from voicebox_catalog.database import Pool, connected
-from voicebox_catalog.moving import Stores
-from voicebox_catalog.tables import Generation
+from voicebox_blobs.stores import open_blobs
+from voicebox_catalog.store import migrations, table_rows
+from voicebox_catalog.store.database import Pool, connected
+from voicebox_catalog.store.tables import Generation
+from voicebox_catalog.upkeep import store_copy
+from voicebox_catalog.upkeep.store_copy import Stores
 from voicebox_kit.errors import StartError
 
-from tests.catalog.whole_catalog import GENERATIONS, command, fill, told
+from .whole_catalog import GENERATIONS, command, fill, told
 
 
 @pytest.fixture
@@ -31,7 +32,11 @@ async def test_everything_is_moved_and_served(opened, open_at, env, target, gene
     assert code == 0, err
     assert "1 profiles" in out
     assert f"{GENERATIONS} generations" in out
-    moved = env | {"CATALOG_DATABASE_URL": target[0], "CATALOG_BLOB_URL": target[1], "VOICEBOX_DATA": env["VOICEBOX_DATA"] + "2"}
+    moved = env | {
+        "CATALOG_DATABASE_URL": target[0],
+        "CATALOG_BLOB_URL": target[1],
+        "VOICEBOX_DATA": env["VOICEBOX_DATA"] + "2",
+    }
     async with open_at(moved) as catalog:
         assert await told(catalog) == before
     code, _, err = await command(env, "move", "--to-database", target[0], "--to-blobs", target[1])
@@ -68,9 +73,15 @@ async def sides(database_url, blob_url, target, env, tmp_path, monkeypatch):
     monkeypatch.setattr(table_rows, "ROWS", 20)
     async with at(database_url, blob_url, env, tmp_path) as source, at(*target, env, tmp_path) as empty:
         names = [(await source.blobs.put("generations", blocks(b"%d" % number), 9)).name for number in range(5)]
-        row = {column.name: 0 if isinstance(column.type, sa.Integer | sa.Float) else "" for column in Generation.__table__.columns}
+        row = {
+            column.name: 0 if isinstance(column.type, sa.Integer | sa.Float) else ""
+            for column in Generation.__table__.columns
+        }
         row |= {"owner": "local", "warnings": [], "parameters": {}, "labels": {}, "favorite": False}
-        rows = [row | {"key": key, "id": str(uuid.uuid4()), "blob": names[key % 5]} for key in range(1, 2 * table_rows.ROWS + 8)]
+        rows = [
+            row | {"key": key, "id": str(uuid.uuid4()), "blob": names[key % 5]}
+            for key in range(1, 2 * table_rows.ROWS + 8)
+        ]
 
         async def work(session):
             await session.execute(sa.insert(Generation), rows)
@@ -86,7 +97,7 @@ async def blocks(*data):
 
 async def test_a_move_that_is_interrupted_goes_on(sides, monkeypatch):
     source, target = sides
-    copied = moving._copy_blob
+    copied = store_copy._copy_blob
     count = 0
 
     async def failing(*arguments):
@@ -97,15 +108,15 @@ async def test_a_move_that_is_interrupted_goes_on(sides, monkeypatch):
         await copied(*arguments)
 
     with monkeypatch.context() as patched, pytest.raises(LookupError):
-        patched.setattr(moving, "_copy_blob", failing)
-        await moving.move(source, target, "here", [].append)
+        patched.setattr(store_copy, "_copy_blob", failing)
+        await store_copy.move(source, target, "here", [].append)
     with pytest.raises(StartError, match="unfinished"):
-        await moving.refuse_unfinished(target.database)
+        await store_copy.refuse_unfinished(target.database)
     with pytest.raises(StartError, match="not empty"):
-        await moving.move(source, target, "elsewhere", [].append)
-    moved = await moving.move(source, target, "here", [].append)
+        await store_copy.move(source, target, "elsewhere", [].append)
+    moved = await store_copy.move(source, target, "here", [].append)
     assert (moved.rows["generations"], moved.blobs) == (2 * table_rows.ROWS + 7, 2 * table_rows.ROWS + 7)
-    await moving.refuse_unfinished(target.database)
+    await store_copy.refuse_unfinished(target.database)
 
 
 async def test_a_blob_that_changed_on_its_way_is_found(sides, monkeypatch):
@@ -117,24 +128,26 @@ async def test_a_blob_that_changed_on_its_way_is_found(sides, monkeypatch):
 
     monkeypatch.setattr(target.blobs, "put_as", changing)
     with pytest.raises(StartError, match="differs"):
-        await moving.move(source, target, "here", [].append)
+        await store_copy.move(source, target, "here", [].append)
 
 
 async def test_a_row_that_changed_on_its_way_is_found(sides, monkeypatch):
     source, target = sides
-    copied = moving._copy
+    copied = store_copy._copy
 
     async def changing(session, table, blobs, target):
         await copied(session, table, blobs, target)
 
         async def work(session):
-            await session.execute(sa.update(Generation).where(Generation.key == table_rows.ROWS + 3).values(text="other"))
+            await session.execute(
+                sa.update(Generation).where(Generation.key == table_rows.ROWS + 3).values(text="other")
+            )
 
         await target.database.write(work)
 
-    monkeypatch.setattr(moving, "_copy", changing)
+    monkeypatch.setattr(store_copy, "_copy", changing)
     with pytest.raises(StartError, match=f"differ after {table_rows.ROWS}"):
-        await moving.move(source, target, "here", [].append)
+        await store_copy.move(source, target, "here", [].append)
 
 
 async def test_a_blob_that_is_missing_is_told(sides):
@@ -142,4 +155,4 @@ async def test_a_blob_that_is_missing_is_told(sides):
     name, *_ = [file.name async for files in source.blobs.stored() for file in files]
     await source.blobs.delete(name)
     with pytest.raises(StartError, match=name):
-        await moving.move(source, target, "here", [].append)
+        await store_copy.move(source, target, "here", [].append)

@@ -16,7 +16,9 @@ REST = {
     "UpdateProfile": lambda name: pb.UpdateProfileRequest(profile=pb.Profile(name=name, description="mine now")),
     "UpdateSample": lambda name: pb.UpdateSampleRequest(sample=pb.Sample(name=name, transcript="mine now")),
     "UpdateGeneration": lambda name: pb.UpdateGenerationRequest(generation=pb.Generation(name=name, favorite=True)),
-    "UpdateTranscription": lambda name: pb.UpdateTranscriptionRequest(transcription=pb.Transcription(name=name, favorite=True)),
+    "UpdateTranscription": lambda name: pb.UpdateTranscriptionRequest(
+        transcription=pb.Transcription(name=name, favorite=True)
+    ),
     "SetProfileAvatar": lambda name: pb.SetProfileAvatarRequest(name=name, image=HttpBody(data=b"picture")),
     "UploadSample": lambda name: pb.UploadSampleRequest(parent=name, audio=HttpBody(data=b"sound")),
     "GetReference": lambda name: pb.GetReferenceRequest(profile=name),
@@ -51,7 +53,9 @@ async def once(request):
 @pytest.fixture
 async def hers(catalog, generation, record, upload, tone):
     """Ann's things, by their kinds."""
-    created = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"), metadata=ANN)
+    created = await catalog.CreateProfile(
+        pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"), metadata=ANN
+    )
     sample = await upload(catalog, created.name, tone(1.0), metadata=ANN)
     spoken = await record(catalog, generation(), b"audio", metadata=ANN)
     heard = pb.Transcription(name=f"transcriptions/{uuid.uuid4()}", text="heard")
@@ -72,6 +76,9 @@ async def test_what_another_owner_has_is_not_found_by_any_rpc(catalog, hers, ref
     assert not (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles
     assert (await catalog.DeleteGenerations(pb.DeleteGenerationsRequest(filter="*", force=True))).count == 0
     assert (await catalog.GetGenerationStatistics(pb.GetGenerationStatisticsRequest())).total.count == 0
-    assert await catalog.GetGeneration(pb.GetGenerationRequest(name=hers["Generation"].name), metadata=ANN) == hers["Generation"]
+    assert (
+        await catalog.GetGeneration(pb.GetGenerationRequest(name=hers["Generation"].name), metadata=ANN)
+        == hers["Generation"]
+    )
     kept = await catalog.GetTranscription(pb.GetTranscriptionRequest(name=hers["Transcription"].name), metadata=ANN)
     assert kept == hers["Transcription"]

@@ -50,7 +50,9 @@ async def archive(catalog, upload, voice, image, bytes_of):
     await catalog.SetProfileAvatar(image("PNG", name=ANN))
     first = await upload(catalog, ANN, voice(6), transcript="One.")
     await upload(catalog, ANN, voice(4, container="OGG", subtype="OPUS", sample_rate_hz=48_000), transcript="Two.")
-    trimmed = pb.Sample(name=first.name, trim_start=Duration(seconds=1), trim_end=Duration(seconds=5), transcript_word_error_rate=0.25)
+    trimmed = pb.Sample(
+        name=first.name, trim_start=Duration(seconds=1), trim_end=Duration(seconds=5), transcript_word_error_rate=0.25
+    )
     await catalog.UpdateSample(pb.UpdateSampleRequest(sample=trimmed))
     return await take_out(catalog, bytes_of)
 
@@ -90,14 +92,33 @@ async def test_what_is_taken_out_deleted_and_brought_in_speaks_the_same(catalog,
     heard = await reference(catalog)
     await catalog.DeleteProfile(pb.DeleteProfileRequest(name=ANN))
     after = await bring_in(catalog, archive, "ann-again")
-    for field in ("display_name", "language", "description", "labels", "consent", "default_voice_settings", "sample_count"):
+    for field in (
+        "display_name",
+        "language",
+        "description",
+        "labels",
+        "consent",
+        "default_voice_settings",
+        "sample_count",
+    ):
         assert getattr(after, field) == getattr(before, field)
     assert after.avatar_etag
     again = await reference(catalog, after.name)
     assert again[0].header.etag == heard[0].header.etag
     assert again[1:] == heard[1:]
-    for one, other in zip(samples, (await catalog.ListSamples(pb.ListSamplesRequest(parent=after.name))).samples, strict=True):
-        for field in ("transcript", "sha256", "trim_start", "trim_end", "transcript_word_error_rate", "quality", "duration", "excluded"):
+    for one, other in zip(
+        samples, (await catalog.ListSamples(pb.ListSamplesRequest(parent=after.name))).samples, strict=True
+    ):
+        for field in (
+            "transcript",
+            "sha256",
+            "trim_start",
+            "trim_end",
+            "transcript_word_error_rate",
+            "quality",
+            "duration",
+            "excluded",
+        ):
             assert getattr(one, field) == getattr(other, field)
 
 
@@ -231,14 +252,22 @@ def bad_archives(files):
     yield "manifest is deep", packed({"manifest.json": b"[" * 100_000}), "ARCHIVE_REFUSED"
     yield "manifest of another kind", packed(changed(files, format="x")), "ARCHIVE_REFUSED"
     yield "newer", packed(changed(files, version=2)), "ARCHIVE_VERSION"
-    yield "wrong language", packed(changed(files, profile={**manifest["profile"], "language": "_"})), "LANGUAGE_TAG_INVALID"
+    yield (
+        "wrong language",
+        packed(changed(files, profile={**manifest["profile"], "language": "_"})),
+        "LANGUAGE_TAG_INVALID",
+    )
     yield "wrong type", packed(changed(files, profile={**manifest["profile"], "labels": 5})), "ARCHIVE_REFUSED"
     yield "samples named twice", packed(changed(files, samples=[sample, sample])), "ARCHIVE_REFUSED"
     twin = {**manifest["samples"][1], "sample": {**manifest["samples"][1]["sample"], "name": sample["sample"]["name"]}}
     yield "samples of one id", packed(changed(files, samples=[sample, twin])), "ARCHIVE_REFUSED"
     yield "wrong checksum", packed(changed(files, samples=[other, manifest["samples"][1]])), "ARCHIVE_CHECKSUM"
     yield "wrong picture", packed({**files, "avatar.webp": files["avatar.webp"] + b"x"}), "ARCHIVE_CHECKSUM"
-    yield "a file is missing", packed({name: data for name, data in files.items() if name != "samples/0002.ogg"}), "ARCHIVE_REFUSED"
+    yield (
+        "a file is missing",
+        packed({name: data for name, data in files.items() if name != "samples/0002.ogg"}),
+        "ARCHIVE_REFUSED",
+    )
     yield "a file too many", packed({**files, "extra.txt": b"x"}), "ARCHIVE_REFUSED"
     yield "no audio", slipping(files, "samples/0001.wav"), "ARCHIVE_CHECKSUM"
     yield "slips", slipping(files, "../../../tmp/slipped.wav"), "ARCHIVE_CHECKSUM"
@@ -259,7 +288,12 @@ async def test_what_is_no_archive_is_refused_and_leaves_nothing(catalog, archive
     doubled = packed([*files.items(), ("manifest.json", files["manifest.json"])])
     for kind, data, reason in (*bad_archives(files), ("two of one name", doubled, "ARCHIVE_REFUSED")):
         error = await refused(bring_in(catalog, data, "copy"))
-        assert (kind, error.code, error.field, error.reason) == (kind, grpc.StatusCode.INVALID_ARGUMENT, "archive", reason)
+        assert (kind, error.code, error.field, error.reason) == (
+            kind,
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "archive",
+            reason,
+        )
         assert await stored() == kept, kind
     assert len((await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles) == 1
 
@@ -287,5 +321,7 @@ async def test_a_taken_name_and_bad_fields(catalog, archive, refused, stored):
     nameless = packed(changed(files, profile={**json.loads(files["manifest.json"])["profile"], "name": "../../etc"}))
     assert (await refused(bring_in(catalog, nameless))).field == "archive"
     assert (await refused(bring_in(catalog, archive, "copy", "x"))).field == "request_id"
-    assert (await refused(catalog.ExportProfile(pb.ExportProfileRequest(name="profiles/nobody")))).code == grpc.StatusCode.NOT_FOUND
+    assert (
+        await refused(catalog.ExportProfile(pb.ExportProfileRequest(name="profiles/nobody")))
+    ).code == grpc.StatusCode.NOT_FOUND
     assert await stored() == kept

@@ -6,8 +6,8 @@ import uuid
 import grpc
 import pytest
 from voicebox.catalog.v1 import catalog_pb2 as pb
-from voicebox_catalog import profiles
-from voicebox_catalog.profile_store import MICROSECONDS_PER_DAY
+from voicebox_catalog.api import profiles
+from voicebox_catalog.store.profiles import MICROSECONDS_PER_DAY
 
 ANN = "profiles/ann"
 
@@ -75,7 +75,9 @@ async def test_the_name_of_a_deleted_profile_is_free_and_the_deleted_one_can_sti
     back = await undelete(catalog, f"profiles/{name}")
     assert back.description == "third"
     deleted = [
-        each for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles if each.HasField("delete_time")
+        each
+        for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles
+        if each.HasField("delete_time")
     ]
     assert {each.description for each in deleted} == {"first", "second"}
     for each in deleted:
@@ -95,7 +97,11 @@ async def test_what_is_purged_is_gone_with_its_blobs(catalog, upload, voice, ref
     await create(catalog, "bob")
     await upload(catalog, ANN, voice(3))
     await delete(catalog)
-    (shown,) = [each for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles if each.name == ANN]
+    (shown,) = [
+        each
+        for each in (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles
+        if each.name == ANN
+    ]
     due_us = shown.purge_time.ToMicroseconds()
     assert await profiles.purge(profile_store, blobs, due_us - 1) == 0
     assert len(await stored()) == 2

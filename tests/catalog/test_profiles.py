@@ -14,7 +14,9 @@ ANN = (("x-voicebox-principal", "ann"),)
 
 
 async def create(catalog, display_name="Ann", metadata=None, profile_id="", request_id="", **fields):
-    request = pb.CreateProfileRequest(profile=pb.Profile(display_name=display_name, **fields), profile_id=profile_id, request_id=request_id)
+    request = pb.CreateProfileRequest(
+        profile=pb.Profile(display_name=display_name, **fields), profile_id=profile_id, request_id=request_id
+    )
     return await catalog.CreateProfile(request, metadata=metadata)
 
 
@@ -28,7 +30,12 @@ async def test_a_profile_comes_back_as_it_was_created(catalog):
         consent=pb.Consent(statement="Yes."),
     )
     assert made == await catalog.GetProfile(pb.GetProfileRequest(name="profiles/ann"))
-    assert (made.name, made.display_name, made.language, made.description) == ("profiles/ann", "Ann", "de-CH-1996", "Line 1\nLine 2")
+    assert (made.name, made.display_name, made.language, made.description) == (
+        "profiles/ann",
+        "Ann",
+        "de-CH-1996",
+        "Line 1\nLine 2",
+    )
     assert (dict(made.labels), made.sample_count, made.owner) == ({"a": "1", "é": ""}, 0, "local")
     assert (made.consent.statement, made.consent.time) == ("Yes.", made.create_time)
     assert not made.HasField("default_voice_settings")
@@ -46,7 +53,11 @@ async def test_defaults(catalog):
 async def test_a_taken_name(catalog, refused):
     await create(catalog, profile_id="ann")
     error = await refused(create(catalog, profile_id="ann"))
-    assert (error.code, error.reason, error.resource) == (grpc.StatusCode.ALREADY_EXISTS, "PROFILE_EXISTS", "profiles/ann")
+    assert (error.code, error.reason, error.resource) == (
+        grpc.StatusCode.ALREADY_EXISTS,
+        "PROFILE_EXISTS",
+        "profiles/ann",
+    )
 
 
 async def test_the_same_request_twice_makes_one_profile_even_after_a_restart(opened, refused):
@@ -63,7 +74,9 @@ async def test_the_same_request_twice_makes_one_profile_even_after_a_restart(ope
 
 async def test_a_repeated_request_for_a_named_profile_is_no_conflict(catalog):
     request_id = str(uuid.uuid4())
-    assert await create(catalog, profile_id="ann", request_id=request_id) == await create(catalog, profile_id="ann", request_id=request_id)
+    assert await create(catalog, profile_id="ann", request_id=request_id) == await create(
+        catalog, profile_id="ann", request_id=request_id
+    )
 
 
 BAD = [
@@ -86,7 +99,10 @@ BAD = [
     ({"consent": pb.Consent(statement="Yes.", time=Timestamp(seconds=-1))}, "profile.consent.time"),
     ({"default_voice_settings": pb.VoiceSettings(speed=0.4)}, "profile.default_voice_settings.speed"),
     ({"default_voice_settings": pb.VoiceSettings(speed=float("nan"))}, "profile.default_voice_settings.speed"),
-    ({"default_voice_settings": pb.VoiceSettings(pitch_semitones=12.5)}, "profile.default_voice_settings.pitch_semitones"),
+    (
+        {"default_voice_settings": pb.VoiceSettings(pitch_semitones=12.5)},
+        "profile.default_voice_settings.pitch_semitones",
+    ),
     ({"labels": {str(number): "" for number in range(65)}}, "profile.labels"),
     ({"labels": {"": "x"}}, "profile.labels"),
     ({"labels": {"k" * 64: "x"}}, "profile.labels"),
@@ -181,7 +197,10 @@ async def test_pages_newest_first(catalog, refused):
             break
     assert seen == made[::-1]
     page = await catalog.ListProfiles(pb.ListProfilesRequest(page_size=3))
-    for request in (pb.ListProfilesRequest(page_token=page.next_page_token + "x"), pb.ListProfilesRequest(page_token="nonsense")):
+    for request in (
+        pb.ListProfilesRequest(page_token=page.next_page_token + "x"),
+        pb.ListProfilesRequest(page_token="nonsense"),
+    ):
         assert (await refused(catalog.ListProfiles(request))).field == "page_token"
     foreign = catalog.ListGenerations(pb.ListGenerationsRequest(page_token=page.next_page_token))
     assert (await refused(foreign)).field == "page_token"
@@ -204,7 +223,9 @@ async def test_owners_do_not_see_each_other(catalog, refused):
     ):
         assert (await refused(hidden)).code == grpc.StatusCode.NOT_FOUND
     await create(catalog, profile_id="mine")  # a name is free unless its owner took it: else names would tell of others
-    assert [profile.name for profile in (await catalog.ListProfiles(pb.ListProfilesRequest(), metadata=ANN)).profiles] == [made.name]
+    assert [
+        profile.name for profile in (await catalog.ListProfiles(pb.ListProfilesRequest(), metadata=ANN)).profiles
+    ] == [made.name]
 
 
 async def test_consent_and_settings_come_back_and_can_be_taken_away(catalog):
@@ -244,7 +265,9 @@ async def test_filters(catalog, refused):
         page = await catalog.ListProfiles(pb.ListProfilesRequest(filter=filter))
         assert {profile.name.removeprefix("profiles/") for profile in page.profiles} == expected, filter
     first = await catalog.ListProfiles(pb.ListProfilesRequest(filter='labels.team = "games"', page_size=1))
-    rest = await catalog.ListProfiles(pb.ListProfilesRequest(filter='labels.team = "games"', page_token=first.next_page_token))
+    rest = await catalog.ListProfiles(
+        pb.ListProfilesRequest(filter='labels.team = "games"', page_token=first.next_page_token)
+    )
     assert [profile.display_name for profile in (*first.profiles, *rest.profiles)] == ["B", "A"]
     for wrong in ('engine = "flite"', 'labels = "x"', 'language > "a"', 'language = "xx"', "sample_count = x"):
         assert (await refused(catalog.ListProfiles(pb.ListProfilesRequest(filter=wrong)))).field == "filter"

@@ -8,11 +8,11 @@ import pytest
 import scipy.signal
 import soundfile
 import soxr
-from voicebox_catalog.k_weighting import KWeighting
-from voicebox_catalog.loudness import SILENCE_LUFS, LoudnessMeter
-from voicebox_catalog.quality import ClippingMeter, FrameMeter, Limit, Limits, Verdict, judge
-from voicebox_catalog.utterances import utterances
-from voicebox_catalog.voice_activity import FRAME_SECONDS, runs, speech_frames
+from voicebox_catalog.samples.k_weighting import KWeighting
+from voicebox_catalog.samples.loudness import SILENCE_LUFS, LoudnessMeter
+from voicebox_catalog.samples.quality import ClippingMeter, FrameMeter, Limit, Limits, Verdict, judge
+from voicebox_catalog.samples.utterances import utterances
+from voicebox_catalog.samples.voice_activity import FRAME_SECONDS, runs, speech_frames
 
 RATE_HZ = 24_000
 RNG = np.random.default_rng(7)
@@ -69,7 +69,9 @@ def test_a_known_clipping_ratio_is_found(clipped):
 
 def test_a_hard_clipped_sine_is_clipped():
     sine = np.clip(2 * np.sin(2 * np.pi * 200 * np.arange(RATE_HZ) / RATE_HZ), -1, 1).astype(np.float32)
-    assert measured(sine).clipping_ratio == pytest.approx(2 / 3, abs=0.02)  # |sin| is above one half for two thirds of the time
+    assert measured(sine).clipping_ratio == pytest.approx(
+        2 / 3, abs=0.02
+    )  # |sin| is above one half for two thirds of the time
 
 
 def test_loudness_of_the_recommendations_own_sine():
@@ -145,7 +147,9 @@ def test_findings():
 
 def test_limits_say_where_a_warning_ends_and_a_refusal_begins():
     found = measured(bursts() + noise(bursts(), 0.02))
-    verdicts = [judge(found, Limits(snr_db=Limit(warn, reject))).verdict for warn, reject in ((1, 0), (90, 0), (90, 80))]
+    verdicts = [
+        judge(found, Limits(snr_db=Limit(warn, reject))).verdict for warn, reject in ((1, 0), (90, 0), (90, 80))
+    ]
     assert verdicts == [Verdict.OK, Verdict.WARN, Verdict.REJECT]
     assert judge(None, Limits()).verdict is Verdict.UNKNOWN
 

@@ -38,7 +38,12 @@ async def test_it_joins_the_samples_with_a_gap(catalog, profile, upload, voice):
         await upload(catalog, profile, voice(6, hertz=180), transcript="Two."),
     ]
     header, samples = await reference(catalog, profile)
-    assert (header.language, header.sample_rate_hz, header.transcript, header.unchanged) == ("de", RATE_HZ, "One. Two.", False)
+    assert (header.language, header.sample_rate_hz, header.transcript, header.unchanged) == (
+        "de",
+        RATE_HZ,
+        "One. Two.",
+        False,
+    )
     assert list(header.samples) == [sample.name for sample in kept]
     assert header.default_voice_settings.speed == 1.5
     assert samples.size == pytest.approx(10.25 * RATE_HZ, abs=4)

@@ -21,12 +21,17 @@ def stores():
 async def replicas(env, open_at, tmp_path):
     """Two replicas: their stubs."""
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(open_at(env | {"VOICEBOX_DATA": str(tmp_path / name)})) for name in ("one", "other")]
+        yield [
+            await stack.enter_async_context(open_at(env | {"VOICEBOX_DATA": str(tmp_path / name)}))
+            for name in ("one", "other")
+        ]
 
 
 async def create(catalog, profile_id, request_id=""):
     profile = pb.Profile(display_name="Ann")
-    return await catalog.CreateProfile(pb.CreateProfileRequest(profile=profile, profile_id=profile_id, request_id=request_id))
+    return await catalog.CreateProfile(
+        pb.CreateProfileRequest(profile=profile, profile_id=profile_id, request_id=request_id)
+    )
 
 
 async def test_one_of_many_gets_the_name(replicas, together):
@@ -67,7 +72,9 @@ async def test_the_slower_of_two_changes_is_told(replicas, together):
 
     async def rename(replica, name):
         changed = pb.Profile(name=profile.name, display_name=name, etag=profile.etag)
-        return await replica.UpdateProfile(pb.UpdateProfileRequest(profile=changed, update_mask={"paths": ["display_name"]}))
+        return await replica.UpdateProfile(
+            pb.UpdateProfileRequest(profile=changed, update_mask={"paths": ["display_name"]})
+        )
 
     answers = await together(rename(replicas[0], "Ann"), rename(replicas[1], "Bea"), return_exceptions=True)
     [kept] = [answer for answer in answers if isinstance(answer, pb.Profile)]

@@ -9,15 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from prometheus_client import CollectorRegistry
 from sqlmodel import select
 from voicebox.catalog.v1 import catalog_pb2 as pb
-from voicebox_catalog.clock import now_us
-from voicebox_catalog.generation_store import GenerationStore
-from voicebox_catalog.leases import Leases
-from voicebox_catalog.profile_store import ProfileStore
-from voicebox_catalog.retention import Retention
-from voicebox_catalog.retention_store import RetentionStore
-from voicebox_catalog.sweep import LEASE, Sweep, sweeping
-from voicebox_catalog.tables import Lease, RetentionRule
-from voicebox_catalog.transcription_store import TranscriptionStore
+from voicebox_catalog.api.retention import Retention
+from voicebox_catalog.store.clock import now_us
+from voicebox_catalog.store.generations import GenerationStore
+from voicebox_catalog.store.leases import Leases
+from voicebox_catalog.store.profiles import ProfileStore
+from voicebox_catalog.store.retention import RetentionStore
+from voicebox_catalog.store.tables import Lease, RetentionRule
+from voicebox_catalog.store.transcriptions import TranscriptionStore
+from voicebox_catalog.upkeep.sweep import LEASE, Sweep, sweeping
 from voicebox_kit.background import STEADY_SECONDS, Background
 
 ANN = (("x-voicebox-principal", "ann"),)
@@ -30,7 +30,9 @@ def ago(days):
 
 async def transcribe(catalog, *audio, **fields):
     async def messages():
-        yield pb.RecordTranscriptionRequest(transcription=pb.Transcription(name=f"transcriptions/{uuid.uuid4()}", **fields))
+        yield pb.RecordTranscriptionRequest(
+            transcription=pb.Transcription(name=f"transcriptions/{uuid.uuid4()}", **fields)
+        )
         for block in audio:
             yield pb.RecordTranscriptionRequest(audio=block)
 
@@ -39,13 +41,17 @@ async def transcribe(catalog, *audio, **fields):
 
 async def left(catalog, metadata=None):
     generations = (await catalog.ListGenerations(pb.ListGenerationsRequest(), metadata=metadata)).generations
-    transcriptions = (await catalog.ListTranscriptions(pb.ListTranscriptionsRequest(), metadata=metadata)).transcriptions
+    transcriptions = (
+        await catalog.ListTranscriptions(pb.ListTranscriptionsRequest(), metadata=metadata)
+    ).transcriptions
     return "".join(one.text for one in (*generations, *transcriptions))
 
 
 @pytest.fixture
 async def filled(catalog, generation, record):
-    """Generations a to e and transcriptions F and G of 10 bytes, 1 to 5 and 2.5 and 4.5 days old; c is a favourite. Ann has one, too."""
+    """Generations a to e and transcriptions F and G of 10 bytes, 1 to 5 and 2.5 and 4.5 days old; c is a favourite. Ann
+    has one, too.
+    """
     for age, text in enumerate("abcde", 1):
         await record(catalog, generation(text=text, create_time=ago(age), favorite=text == "c"), b"0123456789")
     for age, text in ((2.5, "F"), (4.5, "G")):
@@ -70,7 +76,11 @@ async def test_a_rule_is_kept_and_replaced(catalog, refused):
     assert await catalog.GetRetentionRule(pb.GetRetentionRuleRequest()) == kept
     assert not (await rule(catalog, keep_bytes=5)).HasField("keep_days")
     assert await catalog.GetRetentionRule(pb.GetRetentionRuleRequest(), metadata=ANN) == pb.RetentionRule()
-    for bad, field in (({"keep_days": 0}, "keep_days"), ({"keep_days": 36_501}, "keep_days"), ({"keep_bytes": -1}, "keep_bytes")):
+    for bad, field in (
+        ({"keep_days": 0}, "keep_days"),
+        ({"keep_days": 36_501}, "keep_days"),
+        ({"keep_bytes": -1}, "keep_bytes"),
+    ):
         assert (await refused(rule(catalog, **bad))).field == f"rule.{field}"
 
 
@@ -104,7 +114,9 @@ async def test_without_a_rule_nothing_is_deleted(filled):
 
 
 def sweep_of(database, blobs, holder, clock=now_us):
-    retention = Retention(RetentionStore(database), GenerationStore(database), TranscriptionStore(database), blobs, clock)
+    retention = Retention(
+        RetentionStore(database), GenerationStore(database), TranscriptionStore(database), blobs, clock
+    )
     return Sweep(Leases(database, holder, 60, clock), retention, ProfileStore(database), blobs, database, 7.0, clock)
 
 

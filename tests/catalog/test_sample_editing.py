@@ -103,7 +103,10 @@ async def test_a_bad_change_is_named_and_changes_nothing(catalog, profile, uploa
     assert await catalog.GetSample(pb.GetSampleRequest(name=kept.name)) == kept
     assert len(await stored()) == 2
     assert (await refused(update(catalog, "nonsense", excluded=True))).field == "sample.name"
-    for call in (update(catalog, f"{profile}/samples/nobody", trim_start=seconds(1)), segment(catalog, f"{profile}/samples/nobody")):
+    for call in (
+        update(catalog, f"{profile}/samples/nobody", trim_start=seconds(1)),
+        segment(catalog, f"{profile}/samples/nobody"),
+    ):
         assert (await refused(call)).code == grpc.StatusCode.NOT_FOUND
 
 

@@ -17,7 +17,9 @@ RATE_HZ = 24_000
 
 @pytest.fixture
 async def profile(catalog):
-    return (await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann", language="de")))).name
+    return (
+        await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann", language="de")))
+    ).name
 
 
 def download(catalog, name, form=pb.SAMPLE_FORM_UNSPECIFIED):
@@ -28,8 +30,12 @@ def dbfs(samples):
     return 10 * np.log10(np.mean(np.square(samples)))
 
 
-@pytest.mark.parametrize(("container", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
-async def test_the_original_is_kept_byte_for_byte_and_a_copy_beside_it(catalog, profile, upload, tone, bytes_of, container, subtype):
+@pytest.mark.parametrize(
+    ("container", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
+)
+async def test_the_original_is_kept_byte_for_byte_and_a_copy_beside_it(
+    catalog, profile, upload, tone, bytes_of, container, subtype
+):
     data = tone(1.5, sample_rate_hz=48_000, channels=2, container=container, subtype=subtype)
     kept = await upload(catalog, profile, data, transcript="La la.")
     assert kept.name.startswith(f"{profile}/samples/")
@@ -48,7 +54,9 @@ async def test_the_copy_has_one_loudness(catalog, profile, upload, tone, bytes_o
     for level in (0.02, 0.05, 0.9):
         kept = await upload(catalog, profile, tone(2, level=level, hertz=997))
         assert kept.level_dbfs == pytest.approx(20 * np.log10(level / np.sqrt(2)), abs=0.3)
-        copy, rate_hz = soundfile.read(io.BytesIO(await bytes_of(download(catalog, kept.name, pb.SAMPLE_FORM_NORMALIZED))))
+        copy, rate_hz = soundfile.read(
+            io.BytesIO(await bytes_of(download(catalog, kept.name, pb.SAMPLE_FORM_NORMALIZED)))
+        )
         assert pyloudnorm.Meter(rate_hz, "DeMan").integrated_loudness(copy) == pytest.approx(-23.0, abs=0.1)
 
 
@@ -92,7 +100,10 @@ BAD = [
     (b"", "AUDIO_EMPTY"),
     (b"hello, this is a text file\n" * 50, "AUDIO_FORMAT_REFUSED"),
     (b"PK\x03\x04" + bytes(1000), "AUDIO_FORMAT_REFUSED"),
-    (b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nm=audio 5004 RTP/AVP 0\r\n", "AUDIO_FORMAT_REFUSED"),
+    (
+        b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nm=audio 5004 RTP/AVP 0\r\n",
+        "AUDIO_FORMAT_REFUSED",
+    ),
     (b"ffconcat version 1.0\nfile /etc/passwd\n", "AUDIO_FORMAT_REFUSED"),
 ]
 
@@ -153,7 +164,9 @@ async def test_a_profile_that_is_not_there(catalog, upload, refused, tone):
 
 async def test_the_same_request_adds_one_sample(catalog, profile, upload, tone, stored):
     request_id = str(uuid.uuid4())
-    kept = await asyncio.gather(*(upload(catalog, profile, tone(0.2 + number / 10), request_id=request_id) for number in range(3)))
+    kept = await asyncio.gather(
+        *(upload(catalog, profile, tone(0.2 + number / 10), request_id=request_id) for number in range(3))
+    )
     assert kept[0] == kept[1] == kept[2]
     assert await upload(catalog, profile, b"anything", request_id=request_id) == kept[0]
     assert len(await stored()) == 2
@@ -170,7 +183,9 @@ async def test_the_profile_follows_its_samples(catalog, profile, upload, tone, r
         kept.append(await upload(catalog, profile, tone(0.2, hertz=200 + number)))
         etags.append(await etag())
     page = await catalog.ListSamples(pb.ListSamplesRequest(parent=profile, page_size=2))
-    rest = await catalog.ListSamples(pb.ListSamplesRequest(parent=profile, page_size=2, page_token=page.next_page_token))
+    rest = await catalog.ListSamples(
+        pb.ListSamplesRequest(parent=profile, page_size=2, page_token=page.next_page_token)
+    )
     assert [*page.samples, *rest.samples] == kept
     assert not rest.next_page_token
     await catalog.DeleteSample(pb.DeleteSampleRequest(name=kept[0].name))
@@ -183,7 +198,9 @@ async def test_the_profile_follows_its_samples(catalog, profile, upload, tone, r
     assert (await refused(catalog.GetSample(pb.GetSampleRequest(name=kept[1].name)))).code == grpc.StatusCode.NOT_FOUND
 
 
-async def test_audio_that_is_deleted_while_it_is_asked_for_is_not_found(catalog, profile, upload, voice, stored, blobs, refused):
+async def test_audio_that_is_deleted_while_it_is_asked_for_is_not_found(
+    catalog, profile, upload, voice, stored, blobs, refused
+):
     kept = await upload(catalog, profile, voice(3))
     await blobs.delete(*await stored())
     error = await refused(download(catalog, kept.name))
@@ -201,7 +218,10 @@ async def test_a_file_that_ends_early_is_taken_and_told(catalog, profile, upload
 
 
 async def test_joined_files_are_one_sample(catalog, profile, upload, voice):
-    parts = [voice(4, container="OGG", subtype="OPUS", sample_rate_hz=48_000), voice(5, container="OGG", subtype="VORBIS")]
+    parts = [
+        voice(4, container="OGG", subtype="OPUS", sample_rate_hz=48_000),
+        voice(5, container="OGG", subtype="VORBIS"),
+    ]
     kept = await upload(catalog, profile, b"".join(parts))
     assert kept.duration.ToMilliseconds() == pytest.approx(9_000, abs=100)
 

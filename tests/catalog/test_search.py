@@ -5,7 +5,15 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_catalog.search import MAX_TERMS, MOST_BYTES, is_word, relevance_class, scope_token, terms_of, tokens_of
+from voicebox_catalog.store.search import (
+    MAX_TERMS,
+    MOST_BYTES,
+    is_word,
+    relevance_class,
+    scope_token,
+    terms_of,
+    tokens_of,
+)
 from voicebox_kit.errors import InvalidField
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
@@ -69,7 +77,12 @@ def test_no_word_is_a_token_of_ours():
 def test_parts_of_a_scope_are_told_apart():
     assert (
         len(
-            {scope_token("labels", "a", "b"), scope_token("labels", "ab", ""), scope_token("labels", "", "ab"), scope_token("labelsa", "b")}
+            {
+                scope_token("labels", "a", "b"),
+                scope_token("labels", "ab", ""),
+                scope_token("labels", "", "ab"),
+                scope_token("labelsa", "b"),
+            }
         )
         == 4
     )

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from voicebox_catalog.together import MOST, Together
+from voicebox_catalog.store.batcher import MOST, Together
 
 
 class Work:

@@ -15,10 +15,17 @@ ANN = (("x-voicebox-principal", "ann"),)
 
 def transcription(**fields):
     words = [
-        pb.TranscriptionWord(text="good", start_offset=Duration(nanos=100_000_000), end_offset=Duration(nanos=400_000_000), confidence=0.0),
+        pb.TranscriptionWord(
+            text="good",
+            start_offset=Duration(nanos=100_000_000),
+            end_offset=Duration(nanos=400_000_000),
+            confidence=0.0,
+        ),
         pb.TranscriptionWord(text="morning", end_offset=Duration(seconds=1), speaker="speaker-1"),
     ]
-    utterance = pb.TranscriptionUtterance(text="good morning", end_offset=Duration(seconds=1), speaker="speaker-1", channel=1, words=words)
+    utterance = pb.TranscriptionUtterance(
+        text="good morning", end_offset=Duration(seconds=1), speaker="speaker-1", channel=1, words=words
+    )
     chosen = {
         "name": f"transcriptions/{uuid.uuid4()}",
         "text": "good morning",
@@ -127,7 +134,7 @@ async def test_a_page_of_long_texts_ends_early(catalog):
 
 
 async def test_audio_over_the_limit_keeps_nothing(refused, monkeypatch, opened):
-    monkeypatch.setattr("voicebox_catalog.transcriptions.MOST_BYTES", 1000)
+    monkeypatch.setattr("voicebox_catalog.api.transcriptions.MOST_BYTES", 1000)
     async with opened() as catalog:
         error = await refused(record(catalog, transcription(), b"x" * 600, b"x" * 600))
         assert (error.field, error.reason) == ("audio", "AUDIO_TOO_LARGE")
@@ -147,7 +154,12 @@ async def test_a_recorder_that_vanishes_keeps_nothing(catalog):
 async def test_list_filters_searches_orders_and_pages(catalog, refused):
     for number in range(9):
         create_time = Timestamp(seconds=1_767_225_600 + number)
-        sent = transcription(text=f"word {number}", model=f"m{number % 2}", duration=Duration(seconds=number % 3), create_time=create_time)
+        sent = transcription(
+            text=f"word {number}",
+            model=f"m{number % 2}",
+            duration=Duration(seconds=number % 3),
+            create_time=create_time,
+        )
         await record(catalog, sent)
 
     async def texts(**query):
@@ -179,7 +191,9 @@ async def test_an_update_changes_labels_and_favorite(catalog, refused):
 
     async def update(*paths, **fields):
         sent = pb.Transcription(name=kept.name, **fields)
-        return await catalog.UpdateTranscription(pb.UpdateTranscriptionRequest(transcription=sent, update_mask=FieldMask(paths=paths)))
+        return await catalog.UpdateTranscription(
+            pb.UpdateTranscriptionRequest(transcription=sent, update_mask=FieldMask(paths=paths))
+        )
 
     changed = await update(favorite=True, labels={"a": "b"})
     assert (changed.favorite, dict(changed.labels), changed.utterances) == (True, {"a": "b"}, kept.utterances)

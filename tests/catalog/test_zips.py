@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicebox_catalog.zips import PIECE_BYTES, Entry, zipped
+from voicebox_catalog.archives.zip_writer import PIECE_BYTES, Entry, zipped
 
 NOON = datetime(2026, 1, 2, 12, 30, 8, tzinfo=UTC)
 
@@ -29,7 +29,9 @@ async def test_an_archive_without_files_is_an_archive():
 @settings(max_examples=30, deadline=None)
 @given(
     st.dictionaries(
-        st.text("abü/", min_size=1, max_size=9), st.tuples(st.lists(st.binary(max_size=999), max_size=4), st.booleans()), max_size=6
+        st.text("abü/", min_size=1, max_size=9),
+        st.tuples(st.lists(st.binary(max_size=999), max_size=4), st.booleans()),
+        max_size=6,
     )
 )
 async def test_what_goes_in_comes_out(files):

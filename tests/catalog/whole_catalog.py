@@ -12,7 +12,9 @@ GENERATIONS = 40
 async def fill(opened, generation, record, upload, tone):
     """A profile with a sample, and a history; answers what the service tells of them."""
     async with opened() as catalog:
-        profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Änn", labels={"a": "b"})))
+        profile = await catalog.CreateProfile(
+            pb.CreateProfileRequest(profile=pb.Profile(display_name="Änn", labels={"a": "b"}))
+        )
         await upload(catalog, profile.name, tone(3), transcript="hello")
         for number in range(GENERATIONS):
             await record(catalog, generation(text=f"common word{number}"), *([os.urandom(50_000)] * (number % 3)))

@@ -58,9 +58,13 @@ class Platform:
         self.profiles: dict[str, catalog_pb2.Profile] = {}
         self.samples: dict[str, catalog_pb2.Sample] = {}
         self.generations = [generation(index) for index in range(5)]
-        self.transcriptions = [catalog_pb2.Transcription(name=f"transcriptions/t{index}", text=f"Heard {index}.") for index in range(3)]
+        self.transcriptions = [
+            catalog_pb2.Transcription(name=f"transcriptions/t{index}", text=f"Heard {index}.") for index in range(3)
+        ]
         self.retention_rule = catalog_pb2.RetentionRule()
-        self.recognised = asr_pb2.RecognizeResponse(transcript="hello world", utterances=[hypothesis("hello world")], engine="pocketsphinx")
+        self.recognised = asr_pb2.RecognizeResponse(
+            transcript="hello world", utterances=[hypothesis("hello world")], engine="pocketsphinx"
+        )
         self.model: models_pb2.Model | None = None
         self.uploaded = b""
         self.cut_speech = False
@@ -121,13 +125,19 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     def ListVoices(self, request, context):
         self._platform.enter("ListVoices", request, context)
-        voice = tts_pb2.Voice(name="flite/slt", languages=["en-US"], sample_rate_hz=RATE_HZ, capabilities=[6, 8], is_default=True)
+        voice = tts_pb2.Voice(
+            name="flite/slt", languages=["en-US"], sample_rate_hz=RATE_HZ, capabilities=[6, 8], is_default=True
+        )
         return tts_pb2.ListVoicesResponse(voices=[voice])
 
     def _events(self, request):
         spec = tts_pb2.AudioSpec(encoding=request.audio.encoding, sample_rate_hz=RATE_HZ)
         profile = request.voice.profile
-        yield tts_pb2.SynthesisStarted(engine="flite", voice="flite/slt", profile=profile, audio=spec, seed=7), None, None
+        yield (
+            tts_pb2.SynthesisStarted(engine="flite", voice="flite/slt", profile=profile, audio=spec, seed=7),
+            None,
+            None,
+        )
         head = WAV_HEADER if request.audio.encoding == tts_pb2.AUDIO_ENCODING_WAV else b""
         for sequence, audio in enumerate((head + SAMPLES[:1000], SAMPLES[1000:])):
             yield None, tts_pb2.AudioChunk(sequence=sequence, audio=audio, duration=seconds(0.1)), None
@@ -135,7 +145,13 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
             name = f"generations/{request.request_id}"
             heard = 0.25 if request.check else None
             warnings = ["It was a fake."]
-            yield None, None, tts_pb2.SynthesisFinished(duration=seconds(0.2), generation=name, warnings=warnings, word_error_rate=heard)
+            yield (
+                None,
+                None,
+                tts_pb2.SynthesisFinished(
+                    duration=seconds(0.2), generation=name, warnings=warnings, word_error_rate=heard
+                ),
+            )
 
 
 class FakeSpeechToText(asr_pb2_grpc.SpeechToTextServiceServicer):
@@ -261,7 +277,10 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
 
     def SegmentSample(self, request, context):
         self._platform.enter("SegmentSample", request, context)
-        parts = [catalog_pb2.Sample(name=f"profiles/ann/samples/p{number}", container="flac", source=request.name) for number in range(2)]
+        parts = [
+            catalog_pb2.Sample(name=f"profiles/ann/samples/p{number}", container="flac", source=request.name)
+            for number in range(2)
+        ]
         return catalog_pb2.SegmentSampleResponse(samples=parts)
 
     def UploadSample(self, request_iterator, context):
@@ -270,7 +289,9 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self._platform.enter("UploadSample", requests[0], context)
         profile = self._found(requests[0].parent, context)
         profile.sample_count += 1
-        sample = catalog_pb2.Sample(name=f"{profile.name}/samples/s1", transcript=requests[0].transcript, container="wav")
+        sample = catalog_pb2.Sample(
+            name=f"{profile.name}/samples/s1", transcript=requests[0].transcript, container="wav"
+        )
         self._platform.samples[sample.name] = sample
         return sample
 
@@ -326,7 +347,9 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
     def GetGenerationStatistics(self, request, context):
         self._platform.enter("GetGenerationStatistics", request, context)
         rows = [catalog_pb2.StatisticsRow(key=key, count=2, duration=seconds(1.5)) for key in ("flite", "")]
-        return catalog_pb2.GenerationStatistics(total=catalog_pb2.StatisticsRow(count=4), groups=rows if request.group_by else ())
+        return catalog_pb2.GenerationStatistics(
+            total=catalog_pb2.StatisticsRow(count=4), groups=rows if request.group_by else ()
+        )
 
     def ExportGenerations(self, request, context):
         self._platform.enter("ExportGenerations", request, context)
@@ -421,7 +444,9 @@ class FakeModels(models_pb2_grpc.ModelServiceServicer):
             yield models_pb2.DownloadModelResponse(model=model, bytes_done=5, bytes_total=10, done=done)
 
     def _model(self, state):
-        usual = models_pb2.Model(name="models/flite/2.2", engine="flite", state=state, licence="BSD-3-Clause", is_default=True)
+        usual = models_pb2.Model(
+            name="models/flite/2.2", engine="flite", state=state, licence="BSD-3-Clause", is_default=True
+        )
         return self._platform.model or usual
 
 

@@ -97,7 +97,9 @@ def test_listening_without_its_end_is_an_error(client, platform):
 
 
 def test_a_profile_lives(client, platform, recording):
-    profile = client.create_profile("Ann", "ann", language="en-GB", labels={"a": "b"}, consent=catalog_pb2.Consent(statement="She agreed."))
+    profile = client.create_profile(
+        "Ann", "ann", language="en-GB", labels={"a": "b"}, consent=catalog_pb2.Consent(statement="She agreed.")
+    )
     assert (profile.name, profile.labels["a"]) == ("profiles/ann", "b")
     assert client.get_profile("ann") == client.get_profile("profiles/ann") == profile
     assert client.update_profile("ann", etag="1", description="A voice.").description == "A voice."
@@ -119,7 +121,9 @@ def test_lists_go_on_across_pages(client, platform):
     assert len(list(client.list_generations("words", 'engine = "flite"', page_size=2))) == 5
     asked = platform.asked["ListGenerations"]
     assert [request.page_token for request in asked] == ["", "2", "4"]
-    assert {(request.search, request.filter, request.page_size) for request in asked} == {("words", 'engine = "flite"', 2)}
+    assert {(request.search, request.filter, request.page_size) for request in asked} == {
+        ("words", 'engine = "flite"', 2)
+    }
 
 
 def test_a_page_is_asked_for_only_when_it_is_reached(client, platform):

@@ -24,7 +24,9 @@ def in_tmp_path(tmp_path, monkeypatch):
 @pytest.fixture
 def kept(voicebox, recording):
     """A profile with a sample."""
-    result = voicebox("profiles", "create", "Ann", "--id", "ann", "--sample", str(recording), "--transcript", "Some words.")
+    result = voicebox(
+        "profiles", "create", "Ann", "--id", "ann", "--sample", str(recording), "--transcript", "Some words."
+    )
     assert result.exit_code == 0, result.output
     return result
 
@@ -60,7 +62,9 @@ def test_say_writes_a_normal_wav_file(voicebox, platform):
 
 
 def test_say_passes_every_option_on(voicebox, platform, recording):
-    options = "-o out.mp3 --rate 22050 --speed 1.5 --pitch -2 --language de-DE --instructions slowly --seed 0 --no-history"
+    options = (
+        "-o out.mp3 --rate 22050 --speed 1.5 --pitch -2 --language de-DE --instructions slowly --seed 0 --no-history"
+    )
     reference = ("--reference", str(recording), "--reference-transcript", "words")
     assert voicebox("say", "Hallo", *options.split(), *reference).exit_code == 0
     asked = platform.asked["StreamSynthesize"][0]
@@ -235,7 +239,9 @@ def test_say_plays_and_writes(voicebox, platform, speakers):
         assert read.readframes(read.getnframes()) == platform.spoken
 
 
-@pytest.mark.parametrize(("script", "said"), [("exec /bin/cat >&-", "aplay "), ("/bin/cat > /dev/null; exit 3", "failed with code 3")])
+@pytest.mark.parametrize(
+    ("script", "said"), [("exec /bin/cat >&-", "aplay "), ("/bin/cat > /dev/null; exit 3", "failed with code 3")]
+)
 def test_a_player_that_fails_is_told_and_no_file_is_left(voicebox, speakers, script, said):
     (speakers.parent / "bin" / "aplay").write_text(f"#!/bin/sh\n{script}\n")
     assert said in refused(voicebox("say", "Hello", "--play", "-o", "out.wav"))
@@ -246,7 +252,10 @@ def test_a_player_that_ends_too_early_is_told(tmp_path, monkeypatch):
     (tmp_path / "aplay").write_text("#!/bin/sh\nexit 0\n")
     (tmp_path / "aplay").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(click.ClickException, match="ended too early, with code 0"), player.playing("aplay", 16000) as play:
+    with (
+        pytest.raises(click.ClickException, match="ended too early, with code 0"),
+        player.playing("aplay", 16000) as play,
+    ):
         while True:
             play(bytes(4096))
 
@@ -293,7 +302,12 @@ def test_transcribe_reads_stdin(voicebox, platform):
 
 def test_transcribe_tells_the_words(voicebox, recording):
     lines = voicebox("transcribe", "--words", str(recording)).stdout.splitlines()
-    assert lines == ["hello world", "START  END   CONFIDENCE  WORD", "0.00   0.50  0.90        hello", "1.00   1.50  0.90        world"]
+    assert lines == [
+        "hello world",
+        "START  END   CONFIDENCE  WORD",
+        "0.00   0.50  0.90        hello",
+        "1.00   1.50  0.90        world",
+    ]
 
 
 def test_transcribe_in_json_is_a_line_per_file(voicebox, recording):
@@ -306,12 +320,17 @@ def test_transcribe_in_json_is_a_line_per_file(voicebox, recording):
 
 def test_the_file_that_is_no_audio_is_named(voicebox, platform, recording):
     platform.failures["RecognizeUpload"] = [InvalidField("audio", "The audio is empty.")]
-    assert refused(voicebox("transcribe", str(recording), str(recording))) == f"Error: {recording}: The audio is empty.\n"
+    assert (
+        refused(voicebox("transcribe", str(recording), str(recording))) == f"Error: {recording}: The audio is empty.\n"
+    )
 
 
 def test_transcribe_live_prints_finals(voicebox, platform, recording):
     result = voicebox("transcribe", "--live", str(recording))
-    assert result.stdout == "hello world\nSTART  END   CONFIDENCE  WORD\n0.00   0.50  0.90        hello\n1.00   1.50  0.90        world\n"
+    assert (
+        result.stdout
+        == "hello world\nSTART  END   CONFIDENCE  WORD\n0.00   0.50  0.90        hello\n1.00   1.50  0.90        world\n"
+    )
     with wave.open(str(recording)) as read:
         assert platform.uploaded == read.readframes(read.getnframes())
     config = platform.asked["StreamingRecognize"][0].config.recognition
@@ -356,7 +375,9 @@ def test_profiles_show_and_list(voicebox, kept):
 
 def test_profiles_in_json(voicebox, kept):
     assert answered(voicebox("--json", "profiles", "show", "ann"))["displayName"] == "Ann"
-    assert [profile["name"] for profile in answered(voicebox("--json", "profiles", "list"))["profiles"]] == ["profiles/ann"]
+    assert [profile["name"] for profile in answered(voicebox("--json", "profiles", "list"))["profiles"]] == [
+        "profiles/ann"
+    ]
     assert answered(voicebox("--json", "profiles", "samples", "ann"))["samples"][0]["container"] == "wav"
     assert answered(voicebox("--json", "profiles", "delete", "ann")) == {}
 
@@ -371,7 +392,9 @@ def test_profiles_update(voicebox, platform, kept):
 def test_profiles_samples_come_and_go(voicebox, platform, kept, recording):
     assert voicebox("profiles", "add-sample", "ann", str(recording), "--transcript", "More.").exit_code == 0
     assert "profiles/ann/samples/s1" in voicebox("profiles", "samples", "ann").stdout
-    assert voicebox("profiles", "delete-sample", "profiles/ann/samples/s1").stdout == "Deleted profiles/ann/samples/s1.\n"
+    assert (
+        voicebox("profiles", "delete-sample", "profiles/ann/samples/s1").stdout == "Deleted profiles/ann/samples/s1.\n"
+    )
     assert platform.samples == {}
     assert voicebox("profiles", "samples", "ann").stdout == "None.\n"
 
@@ -382,10 +405,14 @@ def test_profiles_delete(voicebox, platform, kept):
 
 
 def test_history_list_stops_at_the_limit(voicebox, platform):
-    lines = voicebox("history", "list", "--limit", "3", "--search", "words", "--filter", 'engine = "flite"').stdout.splitlines()
+    lines = voicebox(
+        "history", "list", "--limit", "3", "--search", "words", "--filter", 'engine = "flite"'
+    ).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["NAME", "generations/g0", "generations/g1", "generations/g2"]
     asked = platform.asked["ListGenerations"]
-    assert [(request.search, request.filter, request.page_size) for request in asked] == [("words", 'engine = "flite"', 3)] * 2
+    assert [(request.search, request.filter, request.page_size) for request in asked] == [
+        ("words", 'engine = "flite"', 3)
+    ] * 2
 
 
 def test_history_in_json(voicebox):
@@ -414,14 +441,35 @@ def test_history_delete(voicebox, platform):
 def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platform, tmp_path):
     folder = tmp_path / "to choose"
     result = voicebox(
-        "design", "a calm old man", "--text", "It's me.", "-o", str(folder), "--count", "2", "--seed", "7", "--model", "dreams/1"
+        "design",
+        "a calm old man",
+        "--text",
+        "It's me.",
+        "-o",
+        str(folder),
+        "--count",
+        "2",
+        "--seed",
+        "7",
+        "--model",
+        "dreams/1",
     )
     assert [path.name for path in sorted(folder.iterdir())] == ["voice-7.flac", "voice-8.flac"]
-    assert f"voicebox profiles create NAME --sample '{folder}/voice-7.flac' --transcript 'It'\"'\"'s me.'" in result.stdout
+    assert (
+        f"voicebox profiles create NAME --sample '{folder}/voice-7.flac' --transcript 'It'\"'\"'s me.'" in result.stdout
+    )
     assert result.stderr.count("Warning: It was a fake.") == 2
     asked = platform.asked["DesignVoice"][0]
-    assert (asked.description, asked.text, asked.count, asked.seed, asked.model) == ("a calm old man", "It's me.", 2, 7, "models/dreams/1")
-    voices = answered(voicebox("--json", "design", "a girl", "--text", "Hello.", "--seed", "1", "-o", str(folder)))["voices"]
+    assert (asked.description, asked.text, asked.count, asked.seed, asked.model) == (
+        "a calm old man",
+        "It's me.",
+        2,
+        7,
+        "models/dreams/1",
+    )
+    voices = answered(voicebox("--json", "design", "a girl", "--text", "Hello.", "--seed", "1", "-o", str(folder)))[
+        "voices"
+    ]
     assert [set(voice) for voice in voices] == [{"output", "seed", "duration", "model", "warnings"}] * 3
 
 
@@ -442,7 +490,10 @@ def test_voices(voicebox, platform):
 
 def test_models_of_both_services_are_listed(voicebox, platform):
     lines = voicebox("models").stdout.splitlines()
-    assert [line.split()[:3] for line in lines[1:]] == [["tts", "models/flite/2.2", "available"], ["asr", "models/flite/2.2", "available"]]
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["tts", "models/flite/2.2", "available"],
+        ["asr", "models/flite/2.2", "available"],
+    ]
     assert platform.hosts == ["tts", "asr"]
     assert list(answered(voicebox("--json", "models", "asr", "list"))) == ["asr"]
 
@@ -506,6 +557,8 @@ class FakeEntryPoint:
 
 
 def test_other_packages_bring_verbs(monkeypatch):
-    monkeypatch.setattr(command, "entry_points", lambda group, name="greet": (FakeEntryPoint,) if name == "greet" else ())
+    monkeypatch.setattr(
+        command, "entry_points", lambda group, name="greet": (FakeEntryPoint,) if name == "greet" else ()
+    )
     assert CliRunner().invoke(main, ["greet"]).stdout == "Good day.\n"
     assert "From greeting:greet." in CliRunner().invoke(main, ["--help"]).stdout

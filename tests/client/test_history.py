@@ -37,7 +37,11 @@ def test_many_are_counted_or_deleted(client, platform):
 def test_statistics_and_export(client, platform):
     assert [row.key for row in client.generation_statistics("status = FAILED", "engine", 5).groups] == ["flite", ""]
     asked = platform.asked["GetGenerationStatistics"][0]
-    assert (asked.filter, asked.group_by, asked.page_size) == ("status = FAILED", catalog_pb2.STATISTICS_GROUP_ENGINE, 5)
+    assert (asked.filter, asked.group_by, asked.page_size) == (
+        "status = FAILED",
+        catalog_pb2.STATISTICS_GROUP_ENGINE,
+        5,
+    )
     with pytest.raises(ValueError, match="no group 'voice'"):
         client.generation_statistics(by="voice")
     assert b"".join(client.export_generations(without_audio=True)) == b"PKzip"
@@ -47,7 +51,9 @@ def test_statistics_and_export(client, platform):
 def test_a_generation_is_spoken_again_as_it_was(client, platform):
     kept = platform.generations[2]
     kept.MergeFrom(
-        catalog_pb2.Generation(seed=7, speed=1.5, pitch_semitones=-2, language="de", model="flite/2", parameters={"instructions": "slowly"})
+        catalog_pb2.Generation(
+            seed=7, speed=1.5, pitch_semitones=-2, language="de", model="flite/2", parameters={"instructions": "slowly"}
+        )
     )
     client.say_again("g2").read()
     kept.profile = "profiles/ann"
@@ -106,7 +112,10 @@ async def test_the_async_client_does_the_same(platform):
 def test_history_favorite_and_label(voicebox, platform):
     assert answered(voicebox("--json", "history", "favorite", "g1"))["favorite"]
     assert "favorite" not in answered(voicebox("--json", "history", "favorite", "g1", "--off"))
-    assert answered(voicebox("--json", "history", "label", "g1", "team=games", "a=b=c"))["labels"] == {"team": "games", "a": "b=c"}
+    assert answered(voicebox("--json", "history", "label", "g1", "team=games", "a=b=c"))["labels"] == {
+        "team": "games",
+        "a": "b=c",
+    }
     assert answered(voicebox("--json", "history", "label", "g1", "team="))["labels"] == {"a": "b=c"}
     assert voicebox("history", "label", "g1", "team").exit_code == 2
 
@@ -170,8 +179,16 @@ def test_without_a_player_a_file_is_advised(voicebox, tmp_path, monkeypatch):
 
 def test_transcriptions_verb(voicebox, platform):
     lines = voicebox("transcriptions", "list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["NAME", "transcriptions/t0", "transcriptions/t1", "transcriptions/t2"]
-    assert len(answered(voicebox("--json", "transcriptions", "search", "some", "words", "--limit", "2"))["transcriptions"]) == 2
+    assert [line.split()[0] for line in lines] == [
+        "NAME",
+        "transcriptions/t0",
+        "transcriptions/t1",
+        "transcriptions/t2",
+    ]
+    assert (
+        len(answered(voicebox("--json", "transcriptions", "search", "some", "words", "--limit", "2"))["transcriptions"])
+        == 2
+    )
     asked = platform.asked["ListTranscriptions"][-1]
     assert (asked.search, asked.order_by) == ("some words", "relevance")
     assert "Heard 1." in voicebox("transcriptions", "show", "t1").stdout

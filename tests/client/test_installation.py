@@ -30,7 +30,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     isolated = f"import sys; sys.path.append({str(site)!r}); sys.argv[0] = 'voicebox'\n"
-    return subprocess.run([sys.executable, "-I", "-S", "-c", isolated + words[0], *words[1:]], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", isolated + words[0], *words[1:]], capture_output=True, text=True, check=False
+    )
 
 
 def test_the_readme_names_the_packages_that_it_needs() -> None:

@@ -58,19 +58,25 @@ def test_every_method_with_options_documents_each_of_them(kind):
         lines = pydoc.render_doc(method, renderer=pydoc.plaintext).splitlines()
         assert options
         for option in options:
-            assert any(line.split(maxsplit=1)[0] == option.name and len(line.split()) > 1 for line in lines if line.strip()), option.name
+            assert any(
+                line.split(maxsplit=1)[0] == option.name and len(line.split()) > 1 for line in lines if line.strip()
+            ), option.name
 
 
 def test_both_clients_have_the_same_methods_with_the_same_options():
     def options(kind):
         members = inspect.getmembers(kind, inspect.isfunction)
-        return {name: list(inspect.signature(member).parameters) for name, member in members if not name.startswith("_")}
+        return {
+            name: list(inspect.signature(member).parameters) for name, member in members if not name.startswith("_")
+        }
 
     assert options(Client) == options(AsyncClient)
 
 
 def test_consent_is_told_in_words():
-    profile = create_profile("Ann", "ann", consent_statement="Ann agreed.", consent_speaker="Ann", consent_scope="demos").profile
+    profile = create_profile(
+        "Ann", "ann", consent_statement="Ann agreed.", consent_speaker="Ann", consent_scope="demos"
+    ).profile
     assert profile.consent == catalog_pb2.Consent(statement="Ann agreed.", speaker="Ann", scope="demos")
     assert list(update_profile("ann", "", consent_statement="No more.").update_mask.paths) == ["consent"]
     assert create_profile("Ann", "", consent=profile.consent).profile.consent == profile.consent

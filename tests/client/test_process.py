@@ -121,7 +121,9 @@ def test_help_imports_neither_grpc_nor_protobuf():
 def test_a_verb_imports_no_server():
     imported = imported_by("--server", "127.0.0.1:1", "--timeout", "1", "voices")
     assert "grpc" in imported
-    assert not {name for name in imported if name.startswith(("voicebox_kit", "voicebox_tts", "voicebox_sound", "numpy"))}
+    assert not {
+        name for name in imported if name.startswith(("voicebox_kit", "voicebox_tts", "voicebox_audio", "numpy"))
+    }
 
 
 def test_the_package_offers_its_names_lazily():

@@ -17,7 +17,9 @@ SAMPLE = "profiles/ann/samples/s1"
 @pytest.fixture
 def ann(voicebox, recording):
     """A profile with a sample."""
-    return voicebox("profiles", "create", "Ann", "--id", "ann", "--sample", str(recording), "--transcript", "Some words.")
+    return voicebox(
+        "profiles", "create", "Ann", "--id", "ann", "--sample", str(recording), "--transcript", "Some words."
+    )
 
 
 def done(result):
@@ -26,7 +28,19 @@ def done(result):
 
 
 def test_consent_settings_and_labels(voicebox, platform):
-    words = ["profiles", "create", "Ann", "--id", "ann", "--consent", "I agree.", "--consent-by", "Ann", "--consent-scope", "demos"]
+    words = [
+        "profiles",
+        "create",
+        "Ann",
+        "--id",
+        "ann",
+        "--consent",
+        "I agree.",
+        "--consent-by",
+        "Ann",
+        "--consent-scope",
+        "demos",
+    ]
     done(voicebox(*words, "--speed", "1.5", "--seed", "0", "--label", "team=games", "--label", "x="))
     kept = platform.profiles["profiles/ann"]
     assert kept.consent == catalog_pb2.Consent(statement="I agree.", speaker="Ann", scope="demos")
@@ -174,7 +188,9 @@ def test_word_error_rate(reference, heard, rate):
 
 
 @pytest.mark.parametrize("words", [["--id", "ann"], []])
-def test_a_profile_whose_recording_is_refused_is_not_created_and_its_id_is_free_again(voicebox, platform, recording, words):
+def test_a_profile_whose_recording_is_refused_is_not_created_and_its_id_is_free_again(
+    voicebox, platform, recording, words
+):
     platform.failures["UploadSample"] = [InvalidField("audio", "That is no audio file.")]
     command = ["profiles", "create", "Ann", *words, "--sample", str(recording)]
     result = voicebox(*command)
@@ -186,7 +202,9 @@ def test_a_profile_whose_recording_is_refused_is_not_created_and_its_id_is_free_
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), PermissionError(13, "Permission denied", "ann.wav")])
-def test_a_profile_is_not_left_behind_either_when_this_side_ends_its_upload(voicebox, platform, recording, monkeypatch, error):
+def test_a_profile_is_not_left_behind_either_when_this_side_ends_its_upload(
+    voicebox, platform, recording, monkeypatch, error
+):
     def add_sample(*_words):
         raise error
 
@@ -199,7 +217,9 @@ def test_a_profile_that_cannot_be_deleted_again_is_named(voicebox, platform, rec
     platform.failures["UploadSample"] = [InvalidField("audio", "That is no audio file.")]
     platform.failures["DeleteProfile"] = [Exhausted("STORAGE_FULL", "The disk is full.")]
     result = voicebox("profiles", "create", "Ann", "--id", "ann", "--sample", str(recording))
-    assert "profiles/ann remains, without a recording, since it could not be deleted: The disk is full." in result.stderr
+    assert (
+        "profiles/ann remains, without a recording, since it could not be deleted: The disk is full." in result.stderr
+    )
 
 
 def test_a_profile_that_was_there_before_stays(voicebox, platform, recording, ann):

@@ -81,7 +81,9 @@ def test_only_the_first_message_tells_what_a_document_looks_like():
     begins, goes_on = recognition_requests.document(iter([b"one", b"two"]), first)
     assert begins.config.language == "de"
     assert begins.format == asr_pb2.TRANSCRIPT_FORMAT_SRT
-    assert begins.subtitles == asr_pb2.SubtitleLayout(max_line_length=30, max_cue_duration=Duration(seconds=2, nanos=500_000_000))
+    assert begins.subtitles == asr_pb2.SubtitleLayout(
+        max_line_length=30, max_cue_duration=Duration(seconds=2, nanos=500_000_000)
+    )
     assert begins.audio.data == b"one"
     assert goes_on == asr_pb2.TranscribeRequest(audio=goes_on.audio)
     assert goes_on.audio.data == b"two"

@@ -38,13 +38,19 @@ def test_every_option_arrives():
     )
     assert request.voice.reference == tts_pb2.InlineReference(audio=b"sound", transcript="words")
     assert request.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
-    assert request.style == tts_pb2.SpeakingStyle(speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly")
+    assert request.style == tts_pb2.SpeakingStyle(
+        speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly"
+    )
     assert (request.request_id, request.skip_history) == ("r", True)
 
 
 def test_a_conversation_takes_the_same_options():
     config = requests.converse(voice="flite/slt", encoding="flac", speed=2.0, request_id="r").config
-    assert (config.voice.voice, config.audio.encoding, config.style.speed) == ("flite/slt", tts_pb2.AUDIO_ENCODING_FLAC, 2.0)
+    assert (config.voice.voice, config.audio.encoding, config.style.speed) == (
+        "flite/slt",
+        tts_pb2.AUDIO_ENCODING_FLAC,
+        2.0,
+    )
     assert config.request_id == "r"
 
 

@@ -53,7 +53,10 @@ def test_the_deadline_is_shared_by_all_attempts(pauses):
 
 
 def test_a_unary_call_is_tried_again_with_the_same_request_id(platform, client, pauses):
-    platform.failures["CreateProfile"] = [Unavailable("LOADING", "Loading.", 2.0), Unavailable("LOADING", "Loading.", 3.0)]
+    platform.failures["CreateProfile"] = [
+        Unavailable("LOADING", "Loading.", 2.0),
+        Unavailable("LOADING", "Loading.", 3.0),
+    ]
     assert client.create_profile("Ann").display_name == "Ann"
     assert pauses.slept == [2.0, 3.0]
     (id_,) = {request.request_id for request in platform.asked["CreateProfile"]}
@@ -97,7 +100,10 @@ def test_an_open_file_is_sent_once(platform, client, pauses):
 
 
 def test_a_server_that_is_away_is_asked_four_times(pauses):
-    with Client("127.0.0.1:1", clock=pauses.clock, sleep=pauses.sleep) as client, pytest.raises(VoiceboxClientError) as raised:
+    with (
+        Client("127.0.0.1:1", clock=pauses.clock, sleep=pauses.sleep) as client,
+        pytest.raises(VoiceboxClientError) as raised,
+    ):
         client.list_voices()
     assert raised.value.reason == "NO_ANSWER"
     assert len(pauses.slept) == 3

@@ -9,7 +9,9 @@ FIRST, SECOND = "3f2a8c1e-0000-4000-8000-000000000001", "3f2a8c1e-9999-4000-8000
 @pytest.fixture(autouse=True)
 def kept(platform):
     platform.generations = [catalog_pb2.Generation(name=f"generations/{one}", text="Hi.") for one in (FIRST, SECOND)]
-    platform.transcriptions = [catalog_pb2.Transcription(name=f"transcriptions/{one}", text="Hi.") for one in (FIRST, SECOND)]
+    platform.transcriptions = [
+        catalog_pb2.Transcription(name=f"transcriptions/{one}", text="Hi.") for one in (FIRST, SECOND)
+    ]
 
 
 @pytest.mark.parametrize("collection", ["generations", "transcriptions"])

@@ -21,7 +21,9 @@ EVERY_KIND = [
 ]
 
 
-@pytest.mark.parametrize(("error", "code", "reason"), EVERY_KIND, ids=lambda value: value if isinstance(value, str) else None)
+@pytest.mark.parametrize(
+    ("error", "code", "reason"), EVERY_KIND, ids=lambda value: value if isinstance(value, str) else None
+)
 def test_every_error_of_the_services_is_told_whole(platform, error, code, reason):
     platform.failures["GetProfile"] = [error]
     with Client(platform.address, retry=NEVER) as client, pytest.raises(VoiceboxClientError) as raised:
@@ -61,7 +63,8 @@ def test_an_error_without_any_words_gets_those_of_its_code():
 
 
 @pytest.mark.parametrize(
-    "details", ["failed to connect to all addresses; last error: ...", "errors resolving x:80: [...]", "DNS resolution failed"]
+    "details",
+    ["failed to connect to all addresses; last error: ...", "errors resolving x:80: [...]", "DNS resolution failed"],
 )
 def test_what_grpc_itself_says_of_a_missing_server_is_no_answer(details):
     assert from_rpc_error(Failed(None, details)).reason == "NO_ANSWER"

@@ -32,7 +32,10 @@ def test_the_nearest_verb_or_option_is_named(voicebox, words, meant):
 def test_the_nearest_name_is_told(voicebox, platform, kind, name, meant):
     platform.profiles["profiles/ann"] = catalog_pb2.Profile(name="profiles/ann")
     platform.failures["StreamSynthesize"] = [NotFound(kind, name)]
-    assert voicebox("say", "Hello", "--voice", name).stderr == f"Error: There is no {kind} {name!r}. Did you mean {meant!r}?\n"
+    assert (
+        voicebox("say", "Hello", "--voice", name).stderr
+        == f"Error: There is no {kind} {name!r}. Did you mean {meant!r}?\n"
+    )
 
 
 def test_the_nearest_model_is_told(voicebox, platform):
@@ -43,7 +46,8 @@ def test_the_nearest_model_is_told(voicebox, platform):
 def test_an_error_that_says_what_to_do_gets_no_suggestion(voicebox, platform):
     platform.failures["StreamSynthesize"] = [NotFound("voice", "flite/sltt", "The engine is not installed.")]
     assert (
-        voicebox("say", "Hello", "--voice", "flite/sltt").stderr == "Error: There is no voice 'flite/sltt'. The engine is not installed.\n"
+        voicebox("say", "Hello", "--voice", "flite/sltt").stderr
+        == "Error: There is no voice 'flite/sltt'. The engine is not installed.\n"
     )
 
 
@@ -53,7 +57,8 @@ def test_what_resembles_nothing_gets_no_suggestion(voicebox, platform):
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "said"), [("b", [], ""), ("slt", ["flite/slt"], " Did you mean 'flite/slt'?"), ("qwen3/base", ["whisper/base"], "")]
+    ("name", "known", "said"),
+    [("b", [], ""), ("slt", ["flite/slt"], " Did you mean 'flite/slt'?"), ("qwen3/base", ["whisper/base"], "")],
 )
 def test_nearest(name, known, said):
     assert nearest(name, known) == said

@@ -12,7 +12,8 @@ HEADER = ("NAME", "VOICE", "TEXT")
 
 
 @pytest.mark.parametrize(
-    ("text", "columns"), [("abc", 3), ("你好", 4), ("e\u0301", 1), ("👍", 2), ("a\u200bb", 2), ("ﾊﾟ", 2), ("", 0), ("ﬁ", 1), ("한글", 4)]
+    ("text", "columns"),
+    [("abc", 3), ("你好", 4), ("e\u0301", 1), ("👍", 2), ("a\u200bb", 2), ("ﾊﾟ", 2), ("", 0), ("ﬁ", 1), ("한글", 4)],
 )
 def test_a_text_is_measured_as_a_terminal_shows_it(text, columns):
     assert wide(text) == columns
@@ -27,9 +28,14 @@ def test_what_is_cut_fits(text, columns):
 WORDS = st.text(alphabet="abc 你好e\u0301👍", max_size=60)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["flite/slt", "espeak/cmn"]), WORDS, WORDS), min_size=1, max_size=5), st.integers(40, 200))
+@given(
+    st.lists(st.tuples(st.sampled_from(["flite/slt", "espeak/cmn"]), WORDS, WORDS), min_size=1, max_size=5),
+    st.integers(40, 200),
+)
 def test_every_line_fits_the_terminal_and_columns_begin_at_one_place(rows, columns):
-    shown = list(lines(HEADER, [(name, voice.strip() or "-", text.strip() or "-") for name, voice, text in rows], columns))
+    shown = list(
+        lines(HEADER, [(name, voice.strip() or "-", text.strip() or "-") for name, voice, text in rows], columns)
+    )
     assert all(wide(line) <= columns for line in shown)
     assert len(shown) == len(rows) + 1
 
@@ -53,4 +59,6 @@ def test_where_there_is_room_nothing_is_cut(columns):
 
 
 def test_names_that_are_no_ids_are_never_cut():
-    assert list(lines(HEADER, [("espeak/roa/an-very-long-name", "v" * 40, "t" * 40)], 40))[1].startswith("espeak/roa/an-very-long-name ")
+    assert list(lines(HEADER, [("espeak/roa/an-very-long-name", "v" * 40, "t" * 40)], 40))[1].startswith(
+        "espeak/roa/an-very-long-name "
+    )

@@ -14,8 +14,29 @@ def asked(platform, method="RecognizeUpload"):
 
 def test_options_reach_the_recogniser(voicebox, platform, recording):
     result = voicebox(
-        *("transcribe", str(recording), "--model", "whisper/small", "--task", "translate", "--multilingual", "--prompt", "Ann said"),
-        *("--hotword", "voicebox", "--hotword", "flite", "--channels", "--max-speakers", "3", "--keep", "--label", "team=games"),
+        *(
+            "transcribe",
+            str(recording),
+            "--model",
+            "whisper/small",
+            "--task",
+            "translate",
+            "--multilingual",
+            "--prompt",
+            "Ann said",
+        ),
+        *(
+            "--hotword",
+            "voicebox",
+            "--hotword",
+            "flite",
+            "--channels",
+            "--max-speakers",
+            "3",
+            "--keep",
+            "--label",
+            "team=games",
+        ),
     )
     assert result.exit_code == 0, result.output
     config = asked(platform).config
@@ -100,7 +121,9 @@ def test_speakers_and_channels_have_lines_of_their_own(voicebox, platform, recor
 
 
 def test_warnings_and_the_kept_name_do_not_mix_with_the_text(voicebox, platform, recording):
-    platform.recognised.warnings.add(reason="REPETITION", message="'so' came 20 times.", start_offset=seconds(1), end_offset=seconds(2))
+    platform.recognised.warnings.add(
+        reason="REPETITION", message="'so' came 20 times.", start_offset=seconds(1), end_offset=seconds(2)
+    )
     platform.recognised.warnings.add(reason="NOT_KEPT", message="The catalog does not answer.")
     platform.recognised.transcription = "transcriptions/1"
     result = voicebox("transcribe", str(recording))
@@ -113,7 +136,9 @@ def test_warnings_and_the_kept_name_do_not_mix_with_the_text(voicebox, platform,
 
 
 def test_what_the_engine_cannot_do_is_named(voicebox, platform, recording):
-    platform.failures["RecognizeUpload"] = [InvalidField("config.prompt", "This model takes no prompt.", "UNSUPPORTED_BY_ENGINE")]
+    platform.failures["RecognizeUpload"] = [
+        InvalidField("config.prompt", "This model takes no prompt.", "UNSUPPORTED_BY_ENGINE")
+    ]
     result = voicebox("transcribe", str(recording), "--prompt", "Ann")
     assert (result.exit_code, result.stderr) == (1, "Error: config.prompt: This model takes no prompt.\n")
 

@@ -25,7 +25,9 @@ def programs(tmp_path, monkeypatch):
     return program
 
 
-@pytest.mark.parametrize("does", ["echo 'warning: x' >&2; echo 'no such device' >&2; exit 3", "echo no such device >&2; exit 3"])
+@pytest.mark.parametrize(
+    "does", ["echo 'warning: x' >&2; echo 'no such device' >&2; exit 3", "echo no such device >&2; exit 3"]
+)
 def test_a_players_own_reason_is_passed_on(programs, does):
     programs("aplay", does)
     with (
@@ -48,7 +50,9 @@ def test_a_silent_player_has_no_reason(programs, tmp_path):
         player.play_file(tmp_path / "x.wav")
 
 
-@pytest.mark.parametrize("verb", [["say", "Hello", "-o"], ["history", "audio", "g1", "-o"], ["profiles", "export", "ann", "-o"]])
+@pytest.mark.parametrize(
+    "verb", [["say", "Hello", "-o"], ["history", "audio", "g1", "-o"], ["profiles", "export", "ann", "-o"]]
+)
 def test_an_error_names_the_file_as_it_was_given(voicebox, tmp_path, monkeypatch, verb):
     monkeypatch.chdir(tmp_path)
     assert voicebox(*verb, "none/out.wav").stderr == "Error: none/out.wav: No such file or directory\n"
@@ -91,7 +95,9 @@ def test_both_ways_to_transcribe_tell_what_was_sent(client, recording, how):
 
 @pytest.mark.parametrize("state", [models_pb2.MODEL_STATE_ABSENT, models_pb2.MODEL_STATE_FAILED])
 def test_voices_names_the_engines_that_cannot_speak_here(voicebox, platform, state):
-    platform.model = models_pb2.Model(name="models/espeak/espeak-ng", engine="espeak", state=state, detail="It needs libespeak-ng1.")
+    platform.model = models_pb2.Model(
+        name="models/espeak/espeak-ng", engine="espeak", state=state, detail="It needs libespeak-ng1."
+    )
     result = voicebox("voices")
     assert "flite/slt" in result.stdout
     assert result.stderr == "espeak is not available: It needs libespeak-ng1.\n"

@@ -28,7 +28,9 @@ def test_a_chunk_before_the_samples_is_passed_over(platform, tmp_path):
         assert read.readframes(read.getnframes()) == platform.spoken
 
 
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"OggS" + bytes(100), b"ID3" + bytes(5000), b"RIFF\0\0\0\0WAVEfmt \xff\xff\xff\x7f"])
+@pytest.mark.parametrize(
+    "content", [b"", b"RIFF", b"OggS" + bytes(100), b"ID3" + bytes(5000), b"RIFF\0\0\0\0WAVEfmt \xff\xff\xff\x7f"]
+)
 def test_anything_else_stays_as_it_is(tmp_path, content):
     path = tmp_path / "speech"
     with whole_file(path) as file:

@@ -35,7 +35,11 @@ def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
 @pytest.fixture
 def workloads(manifests: list[Manifest]) -> dict[str, Manifest]:
     """The Deployments and StatefulSets by their names."""
-    return {manifest["metadata"]["name"]: manifest for manifest in manifests if manifest["kind"] in ("Deployment", "StatefulSet")}
+    return {
+        manifest["metadata"]["name"]: manifest
+        for manifest in manifests
+        if manifest["kind"] in ("Deployment", "StatefulSet")
+    }
 
 
 @pytest.fixture
@@ -48,7 +52,9 @@ def variables(manifests: list[Manifest], workloads: dict[str, Manifest]) -> dict
 def _render(folder: str) -> list[Manifest]:
     rendered = subprocess.run([ROOT / "deploy/render.sh", folder], capture_output=True, text=True, check=False)
     if rendered.returncode:
-        pytest.fail(f"{rendered.stderr}\ndeploy/fetch-tools.sh fetches a kustomize that renders these manifests.", pytrace=False)
+        pytest.fail(
+            f"{rendered.stderr}\ndeploy/fetch-tools.sh fetches a kustomize that renders these manifests.", pytrace=False
+        )
     return list(yaml.safe_load_all(rendered.stdout))
 
 

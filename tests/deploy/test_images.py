@@ -18,10 +18,11 @@ from .conftest import ROOT, Manifest
 SERVICES = {"catalog": "services/catalog", "tts": "services/tts", "asr": "services/asr", "gateway": "gateway"}
 PACKAGES = {
     "voicebox-protos": "protos",
-    "voicebox-kit": "services/kit",
-    "voicebox-blobs": "services/blobs",
-    "voicebox-sound": "services/sound",
-    "voicebox-models": "services/models",
+    "voicebox-kit": "libs/kit",
+    "voicebox-blobs": "libs/blobs",
+    "voicebox-audio": "libs/audio",
+    "voicebox-models": "libs/models",
+    "voicebox-compat": "libs/compat",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
 }
 
@@ -62,11 +63,16 @@ def test_every_source_exists_and_is_in_the_build_context(image: Image, root: Pat
     sources = [source for copy in image.all("COPY") if not copy.startswith("--from") for source in copy.split()[:-1]]
     for source in sources:
         assert (root / source).exists(), source
-        assert any(path == source or Path(source) in Path(path).parents or Path(path) in Path(source).parents for path in allowed), source
+        assert any(
+            path == source or Path(source) in Path(path).parents or Path(path) in Path(source).parents
+            for path in allowed
+        ), source
 
 
 def test_it_installs_the_service_and_the_packages_it_stands_on(image: Image) -> None:
-    install = next(shlex.split(re.sub(r"\$\{[^}]*\}", "", run)) for run in image.all("RUN") if " pip " in run)  # extras are arguments
+    install = next(
+        shlex.split(re.sub(r"\$\{[^}]*\}", "", run)) for run in image.all("RUN") if " pip " in run
+    )  # extras are arguments
     assert {word.removeprefix("./").partition("[")[0] for word in install if word.startswith("./")} == {
         PACKAGES[name] for name in _closure(f"voicebox-{image.name}")
     }
@@ -74,7 +80,11 @@ def test_it_installs_the_service_and_the_packages_it_stands_on(image: Image) -> 
 
 
 def test_it_runs_as_the_manifests_user(image: Image, render: Callable[[str], list[Manifest]]) -> None:
-    contexts = [m["spec"]["template"]["spec"]["securityContext"] for m in render("base") if m["kind"] in ("Deployment", "StatefulSet")]
+    contexts = [
+        m["spec"]["template"]["spec"]["securityContext"]
+        for m in render("base")
+        if m["kind"] in ("Deployment", "StatefulSet")
+    ]
     assert {f"{context['runAsUser']}:{context['runAsGroup']}" for context in contexts} == set(image.all("USER"))
 
 
@@ -91,7 +101,7 @@ def test_it_exposes_the_ports_of_the_manifests(image: Image, render: Callable[[s
 def test_it_starts_a_command_and_services_that_exist(image: Image, root: Path) -> None:
     (entry_point,) = image.all("ENTRYPOINT")
     command, *services = json.loads(entry_point)
-    assert command in _project(root / "services/kit").get("scripts", {})
+    assert command in _project(root / "libs/kit").get("scripts", {})
     assert image.name in services
     assert set(services) <= image.project["entry-points"]["voicebox.services"].keys()
 

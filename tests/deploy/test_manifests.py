@@ -33,7 +33,9 @@ def test_the_check_itself_finds_a_wrong_field(manifests: list[Manifest]) -> None
         kubernetes_validate.validate({**wrong, "spec": {**wrong["spec"], "replica": 1}}, "1.37", strict=True)
 
 
-def test_every_workload_is_there_and_in_the_namespace(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
+def test_every_workload_is_there_and_in_the_namespace(
+    manifests: list[Manifest], workloads: dict[str, Manifest]
+) -> None:
     assert set(workloads) == set(PACKAGES)
     assert {manifest["metadata"].get("namespace", "voicebox") for manifest in manifests} == {"voicebox"}
 
@@ -76,10 +78,15 @@ def test_a_model_may_load_for_half_an_hour_before_liveness_counts(workloads: dic
 
 def test_the_gateway_stays_ready_when_a_service_behind_it_is_not(workloads: dict[str, Manifest]) -> None:
     container = _container(workloads["gateway"])
-    assert all(container[probe].keys() & {"tcpSocket", "httpGet"} == {"tcpSocket"} for probe in ("readinessProbe", "livenessProbe"))
+    assert all(
+        container[probe].keys() & {"tcpSocket", "httpGet"} == {"tcpSocket"}
+        for probe in ("readinessProbe", "livenessProbe")
+    )
 
 
-def test_the_drain_is_longer_than_the_longest_stream(workloads: dict[str, Manifest], variables: dict[str, dict[str, str]]) -> None:
+def test_the_drain_is_longer_than_the_longest_stream(
+    workloads: dict[str, Manifest], variables: dict[str, dict[str, str]]
+) -> None:
     for name, workload in workloads.items():
         grace = float(variables[name]["VOICEBOX_GRACE_SECONDS"])
         sleep = _container(workload)["lifecycle"]["preStop"]["sleep"]["seconds"]
@@ -88,7 +95,7 @@ def test_the_drain_is_longer_than_the_longest_stream(workloads: dict[str, Manife
 
 
 def test_every_variable_is_one_that_the_service_reads(variables: dict[str, dict[str, str]], root: Path) -> None:
-    shared = _strings(root / "services/kit/voicebox_kit") | _strings(root / "services/models/voicebox_models")
+    shared = _strings(root / "libs/kit/voicebox_kit") | _strings(root / "libs/models/voicebox_models")
     for name, environment in variables.items():
         assert set(environment) <= _strings(root / PACKAGES[name]) | shared, name
 
@@ -96,7 +103,9 @@ def test_every_variable_is_one_that_the_service_reads(variables: dict[str, dict[
 def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
     manifests: list[Manifest], workloads: dict[str, Manifest], variables: dict[str, dict[str, str]], root: Path
 ) -> None:
-    services = {manifest["metadata"]["name"]: manifest["spec"] for manifest in manifests if manifest["kind"] == "Service"}
+    services = {
+        manifest["metadata"]["name"]: manifest["spec"] for manifest in manifests if manifest["kind"] == "Service"
+    }
     for name, environment in variables.items():
         own = name.upper()
         container = _container(workloads[name])
@@ -104,7 +113,9 @@ def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
             if not variable.endswith("_ADDRESS"):
                 continue
             host, _, port = address.partition(":")
-            assert f"127.0.0.1:{port}" in _strings(root / PACKAGES[name]), f"{variable} of {name}: {port} is not the default port"
+            assert f"127.0.0.1:{port}" in _strings(root / PACKAGES[name]), (
+                f"{variable} of {name}: {port} is not the default port"
+            )
             if variable.startswith(f"{own}_"):
                 assert host == "0.0.0.0"
                 assert int(port) in [entry["containerPort"] for entry in container["ports"]]
@@ -113,7 +124,9 @@ def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
                 assert int(port) in [entry["port"] for entry in services[host]["ports"]]
 
 
-def test_services_select_their_pods_and_name_their_ports(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
+def test_services_select_their_pods_and_name_their_ports(
+    manifests: list[Manifest], workloads: dict[str, Manifest]
+) -> None:
     for manifest in manifests:
         if manifest["kind"] == "Service":
             template = workloads[manifest["metadata"]["name"]]["spec"]["template"]
@@ -130,7 +143,9 @@ def test_prometheus_finds_the_metrics(workloads: dict[str, Manifest]) -> None:
         assert int(annotations["prometheus.io/port"]) == _port(_container(workloads[name]), "metrics")
 
 
-def test_budgets_select_their_pods_and_never_block_a_drain(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
+def test_budgets_select_their_pods_and_never_block_a_drain(
+    manifests: list[Manifest], workloads: dict[str, Manifest]
+) -> None:
     budgets = [manifest for manifest in manifests if manifest["kind"] == "PodDisruptionBudget"]
     shared = {"catalog"} if _has_shared_stores(workloads["catalog"]) else set()
     assert {budget["metadata"]["name"] for budget in budgets} == {"tts", "asr", "gateway"} | shared
@@ -142,7 +157,9 @@ def test_budgets_select_their_pods_and_never_block_a_drain(manifests: list[Manif
 def test_what_is_kept_outlives_the_pod_and_has_one_writer(workloads: dict[str, Manifest], root: Path) -> None:
     assert workloads["catalog"]["spec"]["replicas"] == (2 if _has_shared_stores(workloads["catalog"]) else 1)
     for name, workload in workloads.items():
-        claims = {claim["metadata"]["name"]: claim["spec"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
+        claims = {
+            claim["metadata"]["name"]: claim["spec"] for claim in workload["spec"].get("volumeClaimTemplates", [])
+        }
         mounts = {mount["mountPath"]: mount["name"] for mount in _container(workload)["volumeMounts"]}
         assert "/tmp" in mounts
         keeps = "VOICEBOX_DATA" in _strings(root / PACKAGES[name])
@@ -164,7 +181,9 @@ def test_each_gpu_pod_has_one_device_for_itself(render: Callable[[str], list[Man
         workload = manifests[kind, name]
         assert len(_pod(workload)["containers"]) == 1
         assert _container(workload)["resources"]["limits"]["nvidia.com/gpu"] == "1"
-        terms = _pod(workload)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        terms = _pod(workload)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+            "nodeSelectorTerms"
+        ]
         unshared = {"key": "nvidia.com/gpu.sharing-strategy", "operator": "NotIn", "values": ["time-slicing", "mps"]}
         assert all(unshared in term["matchExpressions"] for term in terms)
     assert manifests["Deployment", "asr"]["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
@@ -179,8 +198,12 @@ def test_devices_are_named_where_there_is_a_gpu_and_only_there(
         assert named == ({DEVICE[name]: "cuda:0"} if has_gpu else {})
 
 
-def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_first(render: Callable[[str], list[Manifest]]) -> None:
-    manifests = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in render("overlays/production")}
+def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_first(
+    render: Callable[[str], list[Manifest]],
+) -> None:
+    manifests = {
+        (manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in render("overlays/production")
+    }
     assert {"secretRef": {"name": "catalog-stores"}} in _container(manifests["StatefulSet", "catalog"])["envFrom"]
     asr = _pod(manifests["Deployment", "asr"])
     [fetch] = asr["initContainers"]
@@ -213,4 +236,9 @@ def _port(container: Manifest, name: str) -> int:
 def _strings(package: Path) -> set[str]:
     """Every string constant in a package's code: variables and their defaults are among them."""
     trees = [ast.parse(path.read_text()) for path in package.rglob("*.py")]
-    return {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }

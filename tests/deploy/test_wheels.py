@@ -11,16 +11,17 @@ import pytest
 
 PACKAGES = {
     "protos": "gen/voicebox",
-    "services/kit": "voicebox_kit",
-    "services/blobs": "voicebox_blobs",
-    "services/sound": "voicebox_sound",
-    "services/models": "voicebox_models",
+    "libs/kit": "voicebox_kit",
+    "libs/blobs": "voicebox_blobs",
+    "libs/audio": "voicebox_audio",
+    "libs/models": "voicebox_models",
+    "libs/compat": "voicebox_compat",
     "services/tts": "voicebox_tts",
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",
     "gateway": "voicebox_gateway",
 }
-DATA = {"protos": "voicebox/descriptors.binpb", "gateway": "voicebox_gateway/envoy.yaml"}
+DATA = {"protos": "voicebox/descriptors.binpb", "gateway": "voicebox_gateway/envoy/envoy.yaml"}
 
 WHERE_SERVICES_ARE = """
 import json, sys
@@ -48,7 +49,11 @@ def installed(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_wheel_holds_every_file_of_its_package(package: str, wheels: dict[str, Path], root: Path) -> None:
     source = root / package / PACKAGES[package]
-    files = {path.relative_to(source.parent).as_posix() for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    files = {
+        path.relative_to(source.parent).as_posix()
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
     packed = {name for name in ZipFile(wheels[package]).namelist() if ".dist-info/" not in name}
     assert packed == files
     assert DATA.get(package, f"{PACKAGES[package]}/py.typed") in packed
@@ -71,7 +76,9 @@ def _build(package: Path, out: Path) -> Path:
 
 
 def _uv(command: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "uv", command, *arguments], check=True, env={**os.environ, "UV_PYTHON": sys.executable})
+    subprocess.run(
+        [sys.executable, "-m", "uv", command, *arguments], check=True, env={**os.environ, "UV_PYTHON": sys.executable}
+    )
 
 
 def _python(installed: Path, *arguments: str) -> str:

@@ -12,7 +12,7 @@ SILENCE = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
 def speech() -> Samples:
     """A sentence about the weather, with half a second of silence before and after, 16 kHz."""
     from voicebox_tts.engine import Style
-    from voicebox_tts.engines.flite import FliteEngine
+    from voicebox_tts.engines.flite.engine import FliteEngine
 
     session = FliteEngine().open("slt", Style(), 1)
     pieces = [piece.samples for piece in session.speak(SENTENCE)]

@@ -7,7 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Engine, Heard, Options, Passage, Reader, Samples, Session, Task, VoiceDetection
+from voicebox_asr.engine import (
+    SAMPLE_RATE_HZ,
+    Decoding,
+    Engine,
+    Heard,
+    Options,
+    Passage,
+    Reader,
+    Samples,
+    Session,
+    Task,
+    VoiceDetection,
+)
 from voicebox_kit import plugins
 from voicebox_kit.errors import StartError, VoiceboxError
 from voicebox_models.engine import Family, Setup
@@ -22,7 +34,9 @@ CERTAIN = Decoding(temperatures=(0.0,))
 
 @dataclass(frozen=True)
 class Case:
-    """An engine under test, and what it writes for the sentence about the weather; anything for an engine of random weights."""
+    """An engine under test, and what it writes for the sentence about the weather; anything for an engine of random
+    weights.
+    """
 
     engine: Engine
     family: Family[Engine]
@@ -63,7 +77,9 @@ def hear(session: Session, samples: Samples, step: int = SAMPLE_RATE_HZ // 2) ->
 
 
 def read(reader: Reader, samples: Samples, step: int) -> list[Passage]:
-    passages = [found for start in range(0, samples.size, step) for found in reader.hear(samples[start : start + step]) if found]
+    passages = [
+        found for start in range(0, samples.size, step) for found in reader.hear(samples[start : start + step]) if found
+    ]
     passages += [found for found in reader.finish() if found]
     reader.close()
     return passages

@@ -14,10 +14,10 @@ import pytest
 from voicebox_kit.errors import InvalidField, Precondition, StartError, Unavailable
 from voicebox_kit.languages import covers, own
 from voicebox_tts.engine import Reference, Style, Voice
-from voicebox_tts.engines import espeak_pool
-from voicebox_tts.engines.espeak import EspeakEngine, EspeakSession
-from voicebox_tts.engines.espeak_words import WordTimeline
-from voicebox_tts.likeness import profile
+from voicebox_tts.engines.espeak import pool
+from voicebox_tts.engines.espeak.engine import EspeakEngine, EspeakSession
+from voicebox_tts.engines.espeak.words import WordTimeline
+from voicebox_tts.engines.likeness import profile
 
 LONG = "The birch canoe slid on the smooth planks. " * 8
 
@@ -97,7 +97,9 @@ def test_pitch_moves_by_semitones_as_far_as_it_goes(engine: EspeakEngine) -> Non
 
 def test_words_are_those_of_the_text(engine: EspeakEngine) -> None:
     with closing(engine.open("en-us", Style(), 1)) as session:
-        words = [w.text for speech in session.speak("There are 42 well-known e-mail rules, e.g. дом.") for w in speech.words]
+        words = [
+            w.text for speech in session.speak("There are 42 well-known e-mail rules, e.g. дом.") for w in speech.words
+        ]
     assert words == ["There", "are", "42", "well-known", "e-mail", "rules", "e.g", "дом"]
 
 
@@ -118,22 +120,26 @@ def test_a_process_that_dies_while_it_speaks_fails_its_stream_only(
     engine: EspeakEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dying = tmp_path / "dying.py"
-    dying.write_text(espeak_pool.SCRIPT.read_text().replace('write_frame(self._out, b"D")', "os._exit(1)"))
+    dying.write_text(pool.SCRIPT.read_text().replace('write_frame(self._out, b"D")', "os._exit(1)"))
     kill(children())
     with monkeypatch.context() as patch:
-        patch.setattr(espeak_pool, "SCRIPT", dying)
+        patch.setattr(pool, "SCRIPT", dying)
         with pytest.raises(Unavailable):
             speak(engine.open("en-us", Style(), 1), "Hello.")
     assert len(speak(engine.open("en-us", Style(), 1), "Hello."))
 
 
-def test_text_that_breaks_the_library_breaks_nothing_else(engine: EspeakEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_that_breaks_the_library_breaks_nothing_else(
+    engine: EspeakEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text(
-        espeak_pool.SCRIPT.read_text().replace("raw = text.encode()", "os.abort() if 'crash' in text else None; raw = text.encode()")
+        pool.SCRIPT.read_text().replace(
+            "raw = text.encode()", "os.abort() if 'crash' in text else None; raw = text.encode()"
+        )
     )
     kill(children())
-    monkeypatch.setattr(espeak_pool, "SCRIPT", broken)
+    monkeypatch.setattr(pool, "SCRIPT", broken)
     assert len(speak(engine.open("en-us", Style(), 1), "Hello."))
     process = children()
     with pytest.raises(InvalidField) as caught:
@@ -146,7 +152,7 @@ def test_text_that_breaks_the_library_breaks_nothing_else(engine: EspeakEngine, 
 
 def test_a_stuck_process_is_killed(engine: EspeakEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     speak(engine.open("en-us", Style(), 1), "Hello.")
-    monkeypatch.setattr(espeak_pool, "STEP_SECONDS", 0.05)
+    monkeypatch.setattr(pool, "STEP_SECONDS", 0.05)
     for child in children():
         os.kill(child, signal.SIGSTOP)
     with pytest.raises(Unavailable, match="stuck"):
@@ -158,7 +164,7 @@ def test_a_stuck_process_is_killed(engine: EspeakEngine, monkeypatch: pytest.Mon
 
 
 def test_the_script_stands_alone_and_ends_with_its_input() -> None:
-    script = espeak_pool.SCRIPT
+    script = pool.SCRIPT
     ended = subprocess.run([sys.executable, "-I", "-S", script], input=b"", capture_output=True, timeout=60, check=True)
     assert ended.stdout[:1] == b"H"
     assert not ended.stderr
@@ -166,8 +172,8 @@ def test_the_script_stands_alone_and_ends_with_its_input() -> None:
 
 def test_a_script_without_its_library_is_a_start_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken.py"
-    broken.write_text(espeak_pool.SCRIPT.read_text().replace("libespeak-ng.so.1", "libespeak-nowhere.so.1"))
-    monkeypatch.setattr(espeak_pool, "SCRIPT", broken)
+    broken.write_text(pool.SCRIPT.read_text().replace("libespeak-ng.so.1", "libespeak-nowhere.so.1"))
+    monkeypatch.setattr(pool, "SCRIPT", broken)
     with pytest.raises(StartError, match="libespeak-ng1"):
         EspeakEngine().load()
 
@@ -177,7 +183,9 @@ def test_overlapping_events_are_one_word_and_audio_waits_for_its_end() -> None:
     timeline.tell([("word", "", 0, 0, 2)])
     timeline.hear(np.zeros(300, np.float32))
     assert timeline.ready() is None
-    timeline.tell([("word", "", 400, 1, 2), ("word", "", 500, 3, 1), ("phoneme", "iː", 500, 0, 0), ("phoneme", "(en)", 500, 0, 0)])
+    timeline.tell(
+        [("word", "", 400, 1, 2), ("word", "", 500, 3, 1), ("phoneme", "iː", 500, 0, 0), ("phoneme", "(en)", 500, 0, 0)]
+    )
     timeline.hear(np.zeros(300, np.float32))
     first, last = timeline.ready(), timeline.finish()
     assert first is not None
@@ -194,7 +202,7 @@ def test_language_tags_have_their_usual_case() -> None:
 
 
 def test_without_the_library_it_is_not_here_and_says_what_it_needs(monkeypatch):
-    monkeypatch.setattr("voicebox_tts.engines.espeak.find_library", lambda name: None)
+    monkeypatch.setattr("voicebox_tts.engines.espeak.engine.find_library", lambda name: None)
     engine = EspeakEngine()
     assert not engine.present
     assert "libespeak-ng1" in engine.absence

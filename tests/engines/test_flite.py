@@ -12,13 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_tts.engine import Style
-from voicebox_tts.engines import flite, flite_forks
-from voicebox_tts.engines.flite import FliteEngine, FliteSession, _Lead
-from voicebox_tts.engines.flite_text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
-from voicebox_tts.engines.turns import Place, Turns
-from voicebox_tts.likeness import profile
+from voicebox_tts.engines.flite import engine as flite
+from voicebox_tts.engines.flite import forks
+from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession, _Lead
+from voicebox_tts.engines.flite.text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
+from voicebox_tts.engines.flite.turns import Place, Turns
+from voicebox_tts.engines.likeness import profile
 
-LONG = "The birch canoe slid on the smooth planks while we glued the sheet to the dark blue background of the old house. " * 2
+LONG = (
+    "The birch canoe slid on the smooth planks while we glued the sheet to the dark blue background of the old house. "
+    * 2
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,9 @@ def test_a_process_that_died_is_started_again(engine: FliteEngine) -> None:
     np.testing.assert_array_equal(samples(session, "Hello."), expected)
 
 
-def test_a_fork_that_breaks_is_an_error_and_not_the_end_of_a_text(engine: FliteEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_that_breaks_is_an_error_and_not_the_end_of_a_text(
+    engine: FliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(flite, "pieces", lambda text, *, eager: [Piece("schön", ends_inside=False)])
     with pytest.raises(Unavailable, match="not spoken to its end"):
         samples(engine.open("slt", Style(), 1), "Hello.")
@@ -95,7 +101,12 @@ def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -
             lead.add(int(16_000 * made_seconds))
         return lead
 
-    dry, new, newer, enough = stream(made_seconds=1.0), stream(asked=100.1), stream(asked=100.2), stream(made_seconds=15.0)
+    dry, new, newer, enough = (
+        stream(made_seconds=1.0),
+        stream(asked=100.1),
+        stream(asked=100.2),
+        stream(made_seconds=15.0),
+    )
     now[0] = 100.3
     assert sorted([enough, newer, dry, new], key=_Lead.urgency) == [dry, new, newer, enough]
     now[0] = 114.0  # the one that had enough has 1 s left; the other's listener stands still
@@ -169,9 +180,9 @@ def test_english_of_any_country_is_spoken(engine: FliteEngine) -> None:
 
 def test_a_missing_library_is_a_start_error_that_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = (
-        "import sys; from voicebox_tts.engines import flite_library, flite_process; flite_library._PREFIX = 'none'; flite_process.main()"
+        "import sys; from voicebox_tts.engines.flite import library, process; library._PREFIX = 'none'; process.main()"
     )
-    monkeypatch.setattr(flite_forks, "COMMAND", (sys.executable, "-I", "-c", missing))
+    monkeypatch.setattr(forks, "COMMAND", (sys.executable, "-I", "-c", missing))
     engine = FliteEngine()
     with pytest.raises(StartError, match="libflite1"):
         engine.load()
@@ -180,20 +191,28 @@ def test_a_missing_library_is_a_start_error_that_names_the_package(monkeypatch: 
 
 def test_the_first_piece_is_short_and_the_rest_of_the_sentence_follows() -> None:
     cut = list(pieces("This is a sentence of about twenty words, which was written for the test.", eager=True))
-    assert [piece.text for piece in cut] == ["This is a sentence", "of about twenty words, which was written for the test."]
+    assert [piece.text for piece in cut] == [
+        "This is a sentence",
+        "of about twenty words, which was written for the test.",
+    ]
     assert [piece.ends_inside for piece in cut] == [True, False]
 
 
 def test_text_becomes_printable_ascii() -> None:
     assert clean("Ça coûte 5\u00a0€ – “naïve” straße…") == 'Ca coute 5 euros - "naive" strasse...'
     assert clean("你好 мир 😀") == "mir"
-    assert clean("α and Ω, Σωκράτης, Щука, wor\u00adld, e" + "\u0301" * 9_999) == "alpha and omega, Sokratis, Shchuka, world, e"
+    assert (
+        clean("α and Ω, Σωκράτης, Щука, wor\u00adld, e" + "\u0301" * 9_999)
+        == "alpha and omega, Sokratis, Shchuka, world, e"
+    )
 
 
 @given(st.text())
 def test_no_piece_is_more_than_bounded_work_and_nothing_is_lost(text: str) -> None:
     cut = list(pieces(text, eager=True))
-    assert all(len(piece.text) <= MOST_WORK and sum(map(str.isdigit, piece.text)) <= MOST_WORK / DIGIT_WORK for piece in cut)
+    assert all(
+        len(piece.text) <= MOST_WORK and sum(map(str.isdigit, piece.text)) <= MOST_WORK / DIGIT_WORK for piece in cut
+    )
     assert all(len(word) <= 40 for piece in cut for word in piece.text.split())
     letters = [c for c in clean(text) if c.isalnum()]
     assert [c for piece in cut for c in piece.text if c.isalnum()] == letters

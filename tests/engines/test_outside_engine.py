@@ -39,7 +39,12 @@ def run(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProc
     environment = {**os.environ, "PYTHONPATH": str(installed)} | {"PYTEST_XDIST_WORKER": "", "PYTEST_ADDOPTS": ""}
     del environment["PYTEST_XDIST_WORKER"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", "-q", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -54,19 +59,35 @@ def test_the_suite_finds_what_is_wrong(installed: Path, tmp_path: Path) -> None:
     source = (installed / "beep_for_voicebox.py").read_text()
     (tmp_path / "beep_for_voicebox.py").write_text(source.replace("raise NotFound", "return BeepSession()  #"))
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{installed}"}
-    command = [sys.executable, "-m", "pytest", "-q", "--engine", "beep", "-k", "unknown_voice", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--engine",
+        "beep",
+        "-k",
+        "unknown_voice",
+        "-p",
+        "no:cacheprovider",
+    ]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 1, ran.stdout
 
 
 def test_our_own_suite_does_not_see_it(installed: Path) -> None:
-    ran = run(installed, ROOT, "tests/engines/test_tts_contract.py", "-k", "every_engine_is_tested", "-p", "no:cacheprovider")
+    ran = run(
+        installed, ROOT, "tests/engines/test_tts_contract.py", "-k", "every_engine_is_tested", "-p", "no:cacheprovider"
+    )
     assert ran.returncode == 0, ran.stdout
 
 
 def test_it_is_served(installed: Path, tmp_path: Path) -> None:
     path = os.pathsep.join([str(installed), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with platform(tmp_path, ("catalog", "tts"), PYTHONPATH=path) as running, grpc.insecure_channel(running.tts) as channel:
+    with (
+        platform(tmp_path, ("catalog", "tts"), PYTHONPATH=path) as running,
+        grpc.insecure_channel(running.tts) as channel,
+    ):
         request = tts_pb2.SynthesizeRequest(text="Beep.", voice=tts_pb2.VoiceSelection(voice="beep/sine"))
         answer = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(request)
     assert (answer.started.engine, answer.finished.sample_count) == ("beep", 4 * 800)

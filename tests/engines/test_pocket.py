@@ -25,9 +25,9 @@ from voicebox_models.engine import Progress, Setup
 from voicebox_models.hub import Hub
 from voicebox_models.store import Manifest, StoredFile
 from voicebox_tts.engine import Capability, Packed, Reference, Samples, Speech, Style
-from voicebox_tts.engines import pocket_files
-from voicebox_tts.engines.pocket import PocketEngine, PocketFamily, family
-from voicebox_tts.engines.pocket_models import CLONING_REPOSITORY, ENGLISH_VOICES, KNOWN, REPOSITORY, VOICES_REVISION
+from voicebox_tts.engines.pocket import model_files
+from voicebox_tts.engines.pocket.engine import PocketEngine, PocketFamily, family
+from voicebox_tts.engines.pocket.published import CLONING_REPOSITORY, ENGLISH_VOICES, KNOWN, REPOSITORY, VOICES_REVISION
 
 PLAIN = Style()
 SENTENCE = "Four hours of steady work faced us, and then we went home."
@@ -90,7 +90,15 @@ def human(speech_data) -> Reference:
 def test_the_published_models_are_listed_and_pinned(tmp_path: Path) -> None:
     engines = family(Setup("auto", "auto", tmp_path)).engines()
     assert [engine.model.name.removeprefix("pocket/") for engine in engines] == list(KNOWN)
-    assert [engine.model.languages for engine in engines] == [("en",), ("fr",), ("de",), ("it",), ("pt",), ("es",), ("nl",)]
+    assert [engine.model.languages for engine in engines] == [
+        ("en",),
+        ("fr",),
+        ("de",),
+        ("it",),
+        ("pt",),
+        ("es",),
+        ("nl",),
+    ]
     for engine in engines:
         assert len(engine.model.revision) == 40
         assert engine.model.licence == "CC-BY-4.0"
@@ -109,22 +117,29 @@ def test_what_is_pinned_is_what_the_package_names() -> None:
     for name, published in KNOWN.items():
         config = load_config(CONFIGS_DIR / f"{name}.yaml")
         folder = f"languages/{name}"
-        assert config.weights_path == f"hf://{CLONING_REPOSITORY}/{folder}/model.safetensors@{published.cloning_revision}"
-        assert config.weights_path_without_voice_cloning == f"hf://{REPOSITORY}/{folder}/model.safetensors@{published.revision}"
+        assert (
+            config.weights_path == f"hf://{CLONING_REPOSITORY}/{folder}/model.safetensors@{published.cloning_revision}"
+        )
+        assert (
+            config.weights_path_without_voice_cloning
+            == f"hf://{REPOSITORY}/{folder}/model.safetensors@{published.revision}"
+        )
         tokenizer = config.flow_lm.lookup_table.tokenizer_path
         assert tokenizer == f"hf://{REPOSITORY}/{folder}/tokenizer.json@{published.tokenizer_revision}"
         assert get_default_voice_for_language(name) == published.voices[0]
         for voice in published.voices:
             path = f"{folder}/embeddings/{voice}.safetensors"
             assert get_predefined_voice(name, voice) == f"hf://{REPOSITORY}/{path}@{VOICES_REVISION}"
-    forbidden = {voice for voice, origin in _ORIGINS_OF_PREDEFINED_VOICES.items() if "/expresso/" in origin or "/ears/" in origin}
+    forbidden = {
+        voice for voice, origin in _ORIGINS_OF_PREDEFINED_VOICES.items() if "/expresso/" in origin or "/ears/" in origin
+    }
     others = {KNOWN[name].voices[0] for name in KNOWN if name != "english"}
     assert set(ENGLISH_VOICES) == set(_ORIGINS_OF_PREDEFINED_VOICES) - forbidden - others
 
 
 def test_nothing_of_torch_is_imported_before_a_model_is_loaded(setup: Setup) -> None:
     script = (
-        "import sys; from pathlib import Path; from voicebox_models.engine import Setup; from voicebox_tts.engines.pocket import family\n"
+        "import sys; from pathlib import Path; from voicebox_models.engine import Setup; from voicebox_tts.engines.pocket.engine import family\n"
         f"engine = family(Setup('auto', 'auto', Path({str(setup.models_folder)!r}))).engines()[0]\n"
         "assert engine.present and engine.voices() and engine.capabilities and engine.model.revision and engine.memory_bytes\n"
         "assert not {'torch', 'pocket_tts', 'huggingface_hub'} & set(sys.modules)"
@@ -132,7 +147,9 @@ def test_nothing_of_torch_is_imported_before_a_model_is_loaded(setup: Setup) -> 
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_english_is_recommended_without_a_gpu_and_nothing_with_one(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_english_is_recommended_without_a_gpu_and_nothing_with_one(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models = family(setup)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert models.recommended() == (models.engine("pocket/english"),)
@@ -140,11 +157,17 @@ def test_english_is_recommended_without_a_gpu_and_nothing_with_one(setup: Setup,
     assert models.recommended() == ()
 
 
-def test_a_folder_is_a_model_and_comes_before_those_that_are_not_here(setup: Setup, mine: tuple[PocketEngine, Path]) -> None:
+def test_a_folder_is_a_model_and_comes_before_those_that_are_not_here(
+    setup: Setup, mine: tuple[PocketEngine, Path]
+) -> None:
     engine, folder = mine
     models = family(Setup("cpu", "auto", folder.parent.parent, named_folder=setup.models_folder / "pocket" / "french"))
     assert [each.model.name for each in models.engines()][:3] == ["pocket/french", "pocket/mine", "pocket/english"]
-    assert (engine.model.revision[:6], engine.model.languages, engine.model.licence) == ("local-", ("und",), "LicenseRef-unknown")
+    assert (engine.model.revision[:6], engine.model.languages, engine.model.licence) == (
+        "local-",
+        ("und",),
+        "LicenseRef-unknown",
+    )
     assert [voice.name for voice in engine.voices()] == ["alba", "javert", "marius"]
     assert models.engine("pocket/yours") is models.engine("qwen3/mine") is None
 
@@ -180,7 +203,9 @@ def damage(folder: Path, name: str, content: bytes | None) -> None:
         ("embeddings/alba.safetensors", b"half", "alba.safetensors is no safetensors file"),
     ],
 )
-def test_a_damaged_folder_is_a_sentence(mine: tuple[PocketEngine, Path], name: str, content: bytes | None, sentence: str) -> None:
+def test_a_damaged_folder_is_a_sentence(
+    mine: tuple[PocketEngine, Path], name: str, content: bytes | None, sentence: str
+) -> None:
     engine, folder = mine
     damage(folder, name, content)
     before = threading.active_count()
@@ -223,7 +248,7 @@ def test_the_weights_of_another_size_are_a_sentence(mine: tuple[PocketEngine, Pa
 def test_a_published_name_needs_no_configuration(tiny_pocket: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_pocket / "pocket" / "english", tmp_path / "english"))
     (folder / "config.yaml").unlink()
-    assert pocket_files.problem(folder) is None
+    assert model_files.problem(folder) is None
     with pytest.raises(StartError, match="cannot be loaded"):  # the small weights are not those of the published sizes
         found(Setup("cpu", "auto", tmp_path, named_folder=folder)).load()
 
@@ -233,10 +258,14 @@ def test_a_model_that_is_not_here_is_not_fetched_by_loading_it(tmp_path: Path) -
         found(Setup("auto", "auto", tmp_path, hub=Hub(offline=True))).load()
 
 
-def test_what_a_configuration_names_elsewhere_is_never_fetched(mine: tuple[PocketEngine, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_configuration_names_elsewhere_is_never_fetched(
+    mine: tuple[PocketEngine, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, folder = mine
     document = yaml.safe_load((folder / "config.yaml").read_text())
-    document["weights_path"] = document["flow_lm"]["weights_path"] = document["mimi"]["weights_path"] = "hf://kyutai/pocket-tts/a@b"
+    document["weights_path"] = document["flow_lm"]["weights_path"] = document["mimi"]["weights_path"] = (
+        "hf://kyutai/pocket-tts/a@b"
+    )
     document["flow_lm"]["lookup_table"]["tokenizer_path"] = "https://localhost:1/tokenizer.model"
     (folder / "config.yaml").write_text(yaml.safe_dump(document))
 
@@ -261,7 +290,14 @@ class FakeHub:
     fetched: list[tuple[str, str]] = field(default_factory=list)
 
     def fetch(
-        self, repository: str, revision: str, patterns: Sequence[str], target: Path, report: Callable[..., None], *, required: Sequence[str]
+        self,
+        repository: str,
+        revision: str,
+        patterns: Sequence[str],
+        target: Path,
+        report: Callable[..., None],
+        *,
+        required: Sequence[str],
     ) -> None:
         if self.gated and repository == CLONING_REPOSITORY:
             raise Precondition("MODEL_GATED", repository, "Its terms were not accepted.")
@@ -273,7 +309,9 @@ class FakeHub:
             self.fetched.append((f"{repository}@{revision}", name))
         report(Progress(5, 10))
         report(Progress(10, 10))
-        files = tuple(StoredFile(name, (target / name).stat().st_size, store.sha256(target / name)) for name in required)
+        files = tuple(
+            StoredFile(name, (target / name).stat().st_size, store.sha256(target / name)) for name in required
+        )
         store.write_manifest(target, Manifest(repository, revision, "2026-01-01", files))
 
 
@@ -325,7 +363,9 @@ def test_a_download_that_was_cut_off_goes_on_from_the_part_that_it_had(tmp_path:
     with pytest.raises(InterruptedError):
         engine.download(give_up)
     assert not engine.present
-    shutil.rmtree(next((tmp_path / "pocket" / ".dutch.parts").glob("*-tokenizer")))  # Hub.fetch would leave no such folder
+    shutil.rmtree(
+        next((tmp_path / "pocket" / ".dutch.parts").glob("*-tokenizer"))
+    )  # Hub.fetch would leave no such folder
     engine.download(lambda progress: None)
     assert engine.present
     assert [name for _, name in hub.fetched].count("languages/dutch/model.safetensors") == 1
@@ -346,7 +386,9 @@ def official(tiny_pocket: Path, tmp_path_factory: pytest.TempPathFactory):
     from pocket_tts import TTSModel
 
     folder, config = tiny_pocket / "pocket" / "english", tmp_path_factory.mktemp("official") / "tiny.yaml"
-    document = yaml.safe_load((folder / "config.yaml").read_text()) | {"weights_path": str(folder / "model.safetensors")}
+    document = yaml.safe_load((folder / "config.yaml").read_text()) | {
+        "weights_path": str(folder / "model.safetensors")
+    }
     document["flow_lm"]["lookup_table"]["tokenizer_path"] = str(folder / "tokenizer.model")
     config.write_text(yaml.safe_dump(document))
     return TTSModel.load_model(config=config)
@@ -374,7 +416,9 @@ def test_it_speaks_what_the_package_speaks_with_the_same_noise(
 
     monkeypatch.setattr(torch.nn.init, "normal_", given)
     monkeypatch.setattr(official, "_run_flow_lm_and_increment_step", counted)
-    state = official.get_state_for_audio_prompt(setup.models_folder / "pocket" / "english" / "embeddings" / "javert.safetensors")
+    state = official.get_state_for_audio_prompt(
+        setup.models_folder / "pocket" / "english" / "embeddings" / "javert.safetensors"
+    )
     expected = official.generate_audio(state, text).numpy()
     spoken = said(pocket, text, seed=7, voice="javert")
     np.testing.assert_allclose(sound(spoken), expected.clip(-1, 1), atol=1e-4)
@@ -385,7 +429,9 @@ def test_a_prompt_is_what_the_package_remembers(pocket: PocketEngine, official, 
     import soxr
 
     prompt = pocket.prompt(human)
-    state = official.get_state_for_audio_prompt(torch.from_numpy(soxr.resample(human.samples, human.sample_rate_hz, 24_000))[None])
+    state = official.get_state_for_audio_prompt(
+        torch.from_numpy(soxr.resample(human.samples, human.sample_rate_hz, 24_000))[None]
+    )
     expected = [layer["cache"][:, 0].numpy() for layer in state.values()]
     for ours, theirs in zip(prompt.memories, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -435,7 +481,9 @@ def test_a_seed_gives_the_same_samples_alone_and_beside_others(pocket: PocketEng
             np.testing.assert_array_equal(one, other)
 
 
-def test_several_workers_make_what_one_makes(setup: Setup, pocket: PocketEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_workers_make_what_one_makes(
+    setup: Setup, pocket: PocketEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = sound(said(pocket, SENTENCE, seed=3))
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     engine = found(setup)
@@ -462,12 +510,14 @@ def test_nothing_of_torch_that_others_share_is_changed(setup: Setup, human: Refe
 def test_importing_the_package_leaves_the_number_of_threads_alone(setup: Setup) -> None:
     script = (
         "import torch; torch.set_num_threads(2); from pathlib import Path; from threading import Thread\n"
-        "from voicebox_models.engine import Setup; from voicebox_tts.engines.pocket import family\n"
+        "from voicebox_models.engine import Setup; from voicebox_tts.engines.pocket.engine import family\n"
         f"engine = family(Setup('auto', 'auto', Path({str(setup.models_folder)!r}))).engines()[0]\n"
         "engine.load(); print(torch.get_num_threads(), flush=True)\n"
         "thread = Thread(target=lambda: print(torch.get_num_threads())); thread.start(); thread.join(); engine.unload()\n"
     )
-    assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split() == ["2", "2"]
+    assert subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    ).stdout.split() == ["2", "2"]
 
 
 def test_a_voice_that_does_not_end_is_cut_off_with_a_warning(mine: tuple[PocketEngine, Path]) -> None:
@@ -553,7 +603,10 @@ def test_a_voice_of_another_model_is_said_to_be_one(mine: tuple[PocketEngine, Pa
     engine, folder = mine
     path = folder / "embeddings" / "marius.safetensors"
     stored = load_file(path)
-    save_file({name: tensor[..., :3].contiguous() if name.endswith("cache") else tensor for name, tensor in stored.items()}, path)
+    save_file(
+        {name: tensor[..., :3].contiguous() if name.endswith("cache") else tensor for name, tensor in stored.items()},
+        path,
+    )
     engine.load()
     with pytest.raises(Unavailable, match="another model"):
         engine.open("marius", PLAIN, 1)
@@ -595,7 +648,14 @@ def test_what_is_no_prompt_of_this_model_is_refused(pocket: PocketEngine, setup:
         Packed(arrays | {"more": memory}, packed.facts),
         *(
             Packed(arrays | {name: other}, packed.facts)
-            for other in (memory[:1], memory[:, :1], memory[..., :1], memory * np.nan, memory.astype(np.float64), np.zeros(3, np.float32))
+            for other in (
+                memory[:1],
+                memory[:, :1],
+                memory[..., :1],
+                memory * np.nan,
+                memory.astype(np.float64),
+                np.zeros(3, np.float32),
+            )
         ),
         Packed(dict.fromkeys(arrays, memory[:, :0]), packed.facts),
     ]
@@ -639,7 +699,9 @@ def test_unloading_frees_the_weights_and_ends_the_threads(setup: Setup) -> None:
     assert loaded is not None
     weights = weakref.ref(next(loaded.network._model.parameters()))
     del loaded
-    assert engine.memory_bytes == pytest.approx(pocket_files.size_bytes(setup.models_folder / "pocket" / "english"), rel=0.1)
+    assert engine.memory_bytes == pytest.approx(
+        model_files.size_bytes(setup.models_folder / "pocket" / "english"), rel=0.1
+    )
     engine.unload()
     gc.collect()
     assert weights() is None
@@ -657,7 +719,9 @@ def test_a_stream_that_is_open_when_it_is_unloaded_fails_with_a_sentence(setup: 
 
 def test_the_manifest_is_json(tmp_path: Path) -> None:
     downloaded(tmp_path, FakeHub())
-    assert json.loads((tmp_path / "pocket" / "french" / "voicebox.json").read_text())["repository"] == CLONING_REPOSITORY
+    assert (
+        json.loads((tmp_path / "pocket" / "french" / "voicebox.json").read_text())["repository"] == CLONING_REPOSITORY
+    )
 
 
 def test_the_family_gives_the_same_engines_at_each_call(setup: Setup) -> None:

@@ -5,7 +5,7 @@ import pytest
 from faster_whisper.vad import get_vad_model
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 from voicebox_asr.engines.silero import Silero, SileroVoiceActivity, SpeechProbability
-from voicebox_asr.windows import FRAME_SAMPLES
+from voicebox_asr.segmentation.windows import FRAME_SAMPLES
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,9 @@ from voicebox_tts.testing.suite import GROUP
 
 @dataclass(frozen=True)
 class Case:
-    """An engine of an entry point: the named model, or the first. `models_fixture` gives its models folder, or a folder in it."""
+    """An engine of an entry point: the named model, or the first. `models_fixture` gives its models folder, or a folder
+    in it.
+    """
 
     entry: str
     model: str = ""

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 import soxr
 from voicebox_tts.engine import Engine, Reference, Samples, Style, VoicePrompt
-from voicebox_tts.engines.espeak import EspeakEngine
-from voicebox_tts.engines.flite import FliteEngine
-from voicebox_tts.likeness import profile
+from voicebox_tts.engines.espeak.engine import EspeakEngine
+from voicebox_tts.engines.flite.engine import FliteEngine
+from voicebox_tts.engines.likeness import profile
 
 SENTENCES = (
     "The source of the huge river is the clear spring.",
@@ -40,7 +40,9 @@ def reference(request: pytest.FixtureRequest) -> Reference:
     if request.param in SYNTHETIC:
         samples = speak(FliteEngine(), request.param, SENTENCES, SYNTHETIC[request.param])
         return Reference(samples, 16_000)
-    samples, rate_hz = soundfile.read(request.getfixturevalue("speech_data").path(request.param), dtype="float32", always_2d=True)
+    samples, rate_hz = soundfile.read(
+        request.getfixturevalue("speech_data").path(request.param), dtype="float32", always_2d=True
+    )
     return Reference(samples.mean(axis=1), rate_hz)
 
 
@@ -50,7 +52,9 @@ def recognise() -> Callable[[Samples, int], str]:
 
     def recognise(samples: Samples, rate_hz: int) -> str:
         decoder.start_utt()
-        decoder.process_raw((soxr.resample(samples, rate_hz, 16_000) * 32_767).astype(np.int16).tobytes(), full_utt=True)
+        decoder.process_raw(
+            (soxr.resample(samples, rate_hz, 16_000) * 32_767).astype(np.int16).tobytes(), full_utt=True
+        )
         decoder.end_utt()
         return decoder.hyp().hypstr if decoder.hyp() else ""
 
@@ -71,7 +75,10 @@ def test_pitch_and_colour_follow_the_recording(engine: Engine, reference: Refere
     assert heard
     assert base
     before, after = (float(np.sqrt(np.mean((wanted.colour_db - one.colour_db) ** 2))) for one in (base, heard))
-    print(f"{engine.name} {prompt.base_voice}: {wanted.pitch_hz:.0f} Hz, heard {base.pitch_hz:.0f} -> {heard.pitch_hz:.0f} Hz; ", end="")
+    print(
+        f"{engine.name} {prompt.base_voice}: {wanted.pitch_hz:.0f} Hz, heard {base.pitch_hz:.0f} -> {heard.pitch_hz:.0f} Hz; ",
+        end="",
+    )
     print(f"{before:.1f} -> {after:.1f} dB")
     assert heard.pitch_hz == pytest.approx(wanted.pitch_hz, rel=0.05)
     assert after < 5.0

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from voicebox_asr.engine import Options, Samples
-from voicebox_asr.engines.whisper import WhisperEngine, WhisperFamily, family
-from voicebox_asr.engines.whisper_models import KNOWN
+from voicebox_asr.engines.whisper.engine import WhisperEngine, WhisperFamily, family
+from voicebox_asr.engines.whisper.published import KNOWN
 from voicebox_kit.errors import StartError, Unavailable
 from voicebox_models.engine import Setup
 from voicebox_models.hub import Hub
@@ -150,7 +150,9 @@ def test_a_broken_model_is_a_start_error_that_says_what_is_wrong(setup: Setup, c
     assert not whisper.loaded
 
 
-def test_models_are_loaded_side_by_side_and_unloaded_one_by_one(setup: Setup, copied: Path, whisper_models: Path, speech: Samples) -> None:
+def test_models_are_loaded_side_by_side_and_unloaded_one_by_one(
+    setup: Setup, copied: Path, whisper_models: Path, speech: Samples
+) -> None:
     models = family(replace(setup, named_folder=whisper_models / "random.en"))
     english, mine = engine(models, "whisper/random.en"), engine(models, "whisper/mine")
     english.load()
@@ -169,7 +171,7 @@ def test_models_are_loaded_side_by_side_and_unloaded_one_by_one(setup: Setup, co
 
 
 def test_unloading_frees_the_memory(setup: Setup, copied: Path) -> None:
-    from voicebox_asr.engines.whisper_loaded import LoadedWhisper
+    from voicebox_asr.engines.whisper.loaded import LoadedWhisper
 
     whisper = engine(family(setup), "whisper/mine")
     whisper.load()
@@ -178,7 +180,9 @@ def test_unloading_frees_the_memory(setup: Setup, copied: Path) -> None:
     assert not [each for each in gc.get_objects() if type(each) is LoadedWhisper]
 
 
-def test_an_english_model_hears_english_whatever_it_is_asked(setup: Setup, whisper_models: Path, speech: Samples) -> None:
+def test_an_english_model_hears_english_whatever_it_is_asked(
+    setup: Setup, whisper_models: Path, speech: Samples
+) -> None:
     whisper = family(replace(setup, named_folder=whisper_models / "random.en")).engines()[0]
     session = whisper.open(Options(language="de", multilingual=True))
     session.feed(speech)
@@ -190,6 +194,11 @@ def test_an_english_model_hears_english_whatever_it_is_asked(setup: Setup, whisp
 
 
 def test_the_manifest_of_a_download_tells_the_revision(setup: Setup, copied: Path) -> None:
-    manifest = {"repository": "someone/mine", "revision": "f" * 40, "fetched_at": "2026-01-01T00:00:00+00:00", "files": []}
+    manifest = {
+        "repository": "someone/mine",
+        "revision": "f" * 40,
+        "fetched_at": "2026-01-01T00:00:00+00:00",
+        "files": [],
+    }
     (copied / "voicebox.json").write_text(json.dumps(manifest))
     assert engine(family(setup), "whisper/mine").model.revision == "f" * 40

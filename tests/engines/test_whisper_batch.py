@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from voicebox_asr.engines.whisper_batch import LIVE_BATCHES_IN_A_ROW, Scheduler, outcome
+from voicebox_asr.engines.whisper.batcher import LIVE_BATCHES_IN_A_ROW, Scheduler, outcome
 from voicebox_kit.errors import Exhausted, Unavailable
 
 DEADLINE_SECONDS = 20
@@ -84,7 +84,10 @@ def test_live_windows_go_first(scheduler: Scheduler[Any, str], decode: Decode) -
 
 def test_files_never_starve(scheduler: Scheduler[Any, str], decode: Decode) -> None:
     busy(scheduler, decode)
-    live = [scheduler.submit(window(f"live {index}", key=str(index)), live=True) for index in range(LIVE_BATCHES_IN_A_ROW + 3)]
+    live = [
+        scheduler.submit(window(f"live {index}", key=str(index)), live=True)
+        for index in range(LIVE_BATCHES_IN_A_ROW + 3)
+    ]
     file = scheduler.submit(window("file"), live=False)
     decode.let_go.set()
     results([*live, file])
@@ -131,7 +134,9 @@ def test_a_failure_hits_its_batch_only(scheduler: Scheduler[Any, str], decode: D
         outcome(bad)
 
 
-def test_a_batch_that_is_too_large_for_the_memory_is_halved_and_stays_so(scheduler: Scheduler[Any, str], decode: Decode) -> None:
+def test_a_batch_that_is_too_large_for_the_memory_is_halved_and_stays_so(
+    scheduler: Scheduler[Any, str], decode: Decode
+) -> None:
     decode.fails = lambda windows: MemoryError() if len(windows) > 1 else None
     busy(scheduler, decode)
     futures = [scheduler.submit(window(name), live=False) for name in "abcd"]

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Options, Passage, Samples, Task, VoiceDetection
 from voicebox_asr.engines.silero import Silero
-from voicebox_asr.engines.whisper_decode import Clip, Decoded, Decoder, segmented
-from voicebox_asr.engines.whisper_device import resolved
-from voicebox_asr.engines.whisper_loaded import LoadedWhisper
+from voicebox_asr.engines.whisper.decoder import Clip, Decoded, Decoder, segmented
+from voicebox_asr.engines.whisper.device import resolved
+from voicebox_asr.engines.whisper.loaded import LoadedWhisper
 
 CERTAIN = Decoding(temperatures=(0.0,))
 OPTIONS = Options(decoding=CERTAIN)
@@ -63,7 +63,9 @@ def read(whisper: Counted, options: Options, sound: Samples) -> list[Passage]:
     return passages
 
 
-@pytest.mark.parametrize("options", [OPTIONS, replace(OPTIONS, word_times=True), replace(OPTIONS, prompt="Dear Sir", hotwords=("gRPC",))])
+@pytest.mark.parametrize(
+    "options", [OPTIONS, replace(OPTIONS, word_times=True), replace(OPTIONS, prompt="Dear Sir", hotwords=("gRPC",))]
+)
 def test_a_window_says_the_same_alone_and_in_a_batch(whisper: Counted, sounds: list[Samples], options: Options) -> None:
     together = whisper.decoder.decode(clips(whisper, sounds, options))
     assert [whisper.decoder.decode([clip])[0] for clip in clips(whisper, sounds, options)] == together
@@ -121,7 +123,12 @@ def test_the_language_is_detected_or_given_or_of_each_window(whisper: Counted, s
 
 def test_task_prompt_and_hotwords_change_what_is_written(whisper: Counted, sounds: list[Samples]) -> None:
     base = replace(OPTIONS, language="de")
-    asked = (base, replace(base, task=Task.TRANSLATE), replace(base, prompt="Dear Sir"), replace(base, hotwords=("gRPC", "Qwen")))
+    asked = (
+        base,
+        replace(base, task=Task.TRANSLATE),
+        replace(base, prompt="Dear Sir"),
+        replace(base, hotwords=("gRPC", "Qwen")),
+    )
     written = [tuple(texts(whisper.decoder.decode(clips(whisper, sounds, options)))) for options in asked]
     assert len(set(written)) == 4
 
@@ -136,7 +143,9 @@ def test_text_that_fails_is_decoded_again_at_the_next_temperature(whisper: Count
     strict = Decoding(temperatures=(0.0, 0.4), log_probability_threshold=-1e-9)
     for decoded in whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, decoding=strict))):
         assert decoded.passages[0].heard.scores.temperature == 0.4
-    for decoded in whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, decoding=Decoding(temperatures=(0.0, 0.4))))):
+    for decoded in whisper.decoder.decode(
+        clips(whisper, sounds, replace(OPTIONS, decoding=Decoding(temperatures=(0.0, 0.4))))
+    ):
         assert decoded.passages[0].heard.scores.temperature == 0.0
 
 
@@ -146,7 +155,9 @@ def test_silence_by_the_models_own_word_says_nothing(whisper: Counted, sounds: l
 
 
 def test_words_are_in_order_and_within_their_passages(whisper: Counted, sounds: list[Samples]) -> None:
-    for sound, decoded in zip(sounds, whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, word_times=True))), strict=True):
+    for sound, decoded in zip(
+        sounds, whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, word_times=True))), strict=True
+    ):
         words = [word for passage in decoded.passages for word in passage.heard.words]
         assert words
         assert all(0 <= word.start_seconds <= word.end_seconds <= sound.size / SAMPLE_RATE_HZ for word in words)
@@ -157,7 +168,9 @@ def test_words_are_in_order_and_within_their_passages(whisper: Counted, sounds: 
 def test_a_file_may_be_conditioned_on_its_own_text(whisper: Counted, speech: Samples) -> None:
     sound = np.concatenate([speech] * 40)
     whisper.batches.clear()
-    conditioned = read(whisper, replace(OPTIONS, language="en", decoding=replace(CERTAIN, condition_on_previous_text=True)), sound)
+    conditioned = read(
+        whisper, replace(OPTIONS, language="en", decoding=replace(CERTAIN, condition_on_previous_text=True)), sound
+    )
     assert set(whisper.batches) == {1}
     plain = read(whisper, replace(OPTIONS, language="en"), sound)
     assert [passage.heard.text for passage in conditioned] != [passage.heard.text for passage in plain]
@@ -176,7 +189,9 @@ def test_an_utterance_longer_than_a_window_is_heard_to_its_end(whisper: Counted,
 
 def test_timestamps_cut_the_text_into_segments_and_lose_none_of_it() -> None:
     def spans(*tokens: int) -> list[tuple[tuple[int, ...], float, float]]:
-        return [(each.tokens, each.start_seconds, each.end_seconds) for each in segmented(tokens, END, TIMESTAMPS, 10.0)]
+        return [
+            (each.tokens, each.start_seconds, each.end_seconds) for each in segmented(tokens, END, TIMESTAMPS, 10.0)
+        ]
 
     assert spans(200, 1, 2, 250, 250, 3, 300) == [((1, 2), 0.0, 1.0), ((3,), 1.0, 2.0)]
     assert spans(200, 1, 250, 260, 3, 4) == [((1,), 0.0, 1.0), ((3, 4), 1.2, 10.0)]

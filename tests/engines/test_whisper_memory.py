@@ -1,4 +1,6 @@
-"""How much memory a long file takes, on a model of random weights: no more than a shorter one, and nothing once it is heard."""
+"""How much memory a long file takes, on a model of random weights: no more than a shorter one, and nothing once it is
+heard.
+"""
 
 import json
 import subprocess
@@ -13,7 +15,8 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from voicebox_asr.engine import Decoding, Options
-from voicebox_asr.engines import silero, whisper_device, whisper_loaded
+from voicebox_asr.engines import silero
+from voicebox_asr.engines.whisper import device as whisper_device, loaded as whisper_loaded
 
 def memory():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
@@ -43,7 +46,12 @@ whisper.close()
 
 def test_a_long_file_takes_no_more_memory_than_a_shorter_one(tiny_whisper: Path, speech, tmp_path: Path) -> None:
     np.save(tmp_path / "speech.npy", speech)
-    done = subprocess.run([sys.executable, "-c", SCRIPT, tiny_whisper, tmp_path / "speech.npy"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, tiny_whisper, tmp_path / "speech.npy"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     loaded, after_5, after_20, heard = json.loads(done.stdout)
     assert after_20 <= after_5 * 1.15 + 10.0
     assert heard == pytest.approx(loaded, abs=30.0)

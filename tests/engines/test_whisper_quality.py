@@ -2,13 +2,15 @@
 
 import pytest
 from voicebox_asr.engine import Decoding
-from voicebox_asr.engines.whisper_quality import Attempt, Quality, best, is_good, is_silence
+from voicebox_asr.engines.whisper.quality import Attempt, Quality, best, is_good, is_silence
 
 QUALITY = Quality()
 TEXT = "the weather is very nice today"
 
 
-def attempt(text: str = TEXT, log_probability: float = -0.3, no_speech: float = 0.1, temperature: float = 0.0) -> Attempt:
+def attempt(
+    text: str = TEXT, log_probability: float = -0.3, no_speech: float = 0.1, temperature: float = 0.0
+) -> Attempt:
     return Attempt((1, 2), text, log_probability, no_speech, temperature)
 
 
@@ -37,10 +39,17 @@ def test_the_last_attempt_counts_when_it_is_good() -> None:
 
 
 def test_otherwise_the_likeliest_that_does_not_repeat_itself_and_it_tells_that_all_failed() -> None:
-    tried = [attempt("la " * 99, -0.1), attempt("sober", -2.0, temperature=0.2), attempt("soberer", -1.5, temperature=0.4)]
+    tried = [
+        attempt("la " * 99, -0.1),
+        attempt("sober", -2.0, temperature=0.2),
+        attempt("soberer", -1.5, temperature=0.4),
+    ]
     chosen = best([*tried, attempt("la " * 99, -0.2, temperature=0.6)], QUALITY)
     assert (chosen.text, chosen.temperature) == ("soberer", 0.6)
-    assert best([attempt("la " * 99, -0.1), attempt("la " * 99, -0.2, temperature=0.2)], QUALITY).average_log_probability == -0.1
+    assert (
+        best([attempt("la " * 99, -0.1), attempt("la " * 99, -0.2, temperature=0.2)], QUALITY).average_log_probability
+        == -0.1
+    )
 
 
 def test_callers_change_what_they_name_and_nothing_else() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from voicebox_asr.coverage import Span
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Heard, Options, Passage, Reason, Samples, Scores, Word
-from voicebox_asr.engines.whisper_batch import Scheduler
-from voicebox_asr.engines.whisper_decode import Decoded, continues_seconds
-from voicebox_asr.engines.whisper_reader import WhisperReader
-from voicebox_asr.engines.whisper_spoken import Spoken
-from voicebox_asr.windows import FRAME_SAMPLES, Speech, Windows
+from voicebox_asr.engines.whisper.batcher import Scheduler
+from voicebox_asr.engines.whisper.decoder import Decoded, continues_seconds
+from voicebox_asr.engines.whisper.file_reader import WhisperReader
+from voicebox_asr.engines.whisper.spoken_languages import Spoken
+from voicebox_asr.segmentation.coverage import Span
+from voicebox_asr.segmentation.windows import FRAME_SAMPLES, Speech, Windows
 
 TIMESTAMPS = 200
 
@@ -30,14 +30,18 @@ class Asked:
 
 @dataclass
 class Writer:
-    """A decoder that writes one answer after the other; an answer is words with their times, and where it breaks off."""
+    """A decoder that writes one answer after the other; an answer is words with their times, and where it breaks
+    off.
+    """
 
     answers: list[tuple[str, float, float | None]]
     confidence: float = 0.9
     asked: list[Asked] = field(default_factory=list)
     languages: list[str] = field(default_factory=list)
 
-    def clip(self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()) -> Asked:
+    def clip(
+        self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()
+    ) -> Asked:
         return Asked(samples, language, tuple(spans))
 
     def decode(self, clips: Sequence[Asked]) -> list[Decoded]:
@@ -140,7 +144,9 @@ def test_windows_stay_in_their_order_when_one_is_decoded_again(read) -> None:
     class BySize(Writer):
         def _answer(self, clip: Asked) -> Decoded:
             seconds = clip.samples.size / SAMPLE_RATE_HZ
-            self.answers = [("one", 10.0, 10.0) if seconds > 24 else ("three", 20.0, None) if seconds > 18 else ("two", 15.0, None)]
+            self.answers = [
+                ("one", 10.0, 10.0) if seconds > 24 else ("three", 20.0, None) if seconds > 18 else ("two", 15.0, None)
+            ]
             return super()._answer(clip)
 
     writer = BySize([])
@@ -187,9 +193,13 @@ def test_utterances_end_at_long_pauses_also_where_silence_was_left_out(read) -> 
     assert heard.passages[1].start_seconds > 5.0
 
 
-@pytest.mark.parametrize(("text", "kept"), [("Thank you.", ""), ("Thanks for watching", ""), ("Yes.", "Yes."), ("", "")])
+@pytest.mark.parametrize(
+    ("text", "kept"), [("Thank you.", ""), ("Thanks for watching", ""), ("Yes.", "Yes."), ("", "")]
+)
 @pytest.mark.parametrize("seconds", [0.2, 0.3])
-def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warning(read, text: str, kept: str, seconds: float) -> None:
+def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warning(
+    read, text: str, kept: str, seconds: float
+) -> None:
     heard = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
     assert heard.text == kept
     assert [notice.reason for notice in heard.notices] == [Reason.SHORT_SOUND]
@@ -200,7 +210,9 @@ def test_short_words_in_longer_sound_are_no_matter_for_a_warning(read) -> None:
 
 
 def test_another_language_within_a_window_is_heard_as_such_and_warned_of(read) -> None:
-    writer = Writer([("Printing for our purpose", 4.0, None), ("Guten Morgen zusammen", 3.0, None)], languages=["en", "de"])
+    writer = Writer(
+        [("Printing for our purpose", 4.0, None), ("Guten Morgen zusammen", 3.0, None)], languages=["en", "de"]
+    )
     heard = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options())
     assert [passage.heard.language for passage in heard.passages] == ["en", "de"]
     assert [clip.language for clip in writer.asked] == ["", ""]
@@ -222,7 +234,9 @@ def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
             if len(self.asked) > 1:
                 return decoded
             passage = decoded.passages[0]
-            late = tuple(Word(word.text, word.start_seconds + 5.0, word.end_seconds + 5.0, 0.9) for word in passage.heard.words)
+            late = tuple(
+                Word(word.text, word.start_seconds + 5.0, word.end_seconds + 5.0, 0.9) for word in passage.heard.words
+            )
             return Decoded((Passage(replace(passage.heard, words=late), 5.0, 7.0),), "en", None)
 
     heard = read(Late([]), sound((0.0, 7.0), seconds=7.0))
@@ -231,16 +245,21 @@ def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
 
 @dataclass
 class Polyglot(Writer):
-    """Hears a language in each second of a file, named by the loudness of its sound; a clip of several is not decoded."""
+    """Hears a language in each second of a file, named by the loudness of its sound; a clip of several is not
+    decoded.
+    """
 
     probability: float = 0.9
 
     def _answer(self, clip: Asked) -> Decoded:
         self.asked.append(clip)
         loudness = [
-            float(np.abs(clip.samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)]).max()) for start, end in clip.spans
+            float(np.abs(clip.samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)]).max())
+            for start, end in clip.spans
         ]
-        spoken = [Spoken(*span, "de" if level > 0.6 else "en", 0.9) for span, level in zip(clip.spans, loudness, strict=True)]
+        spoken = [
+            Spoken(*span, "de" if level > 0.6 else "en", 0.9) for span, level in zip(clip.spans, loudness, strict=True)
+        ]
         if len({each.language for each in spoken}) > 1:
             return Decoded((), "en", 0.6, stretches=tuple(spoken))
         language = clip.language or ("de" if np.abs(clip.samples).max() > 0.6 else "en")
@@ -272,7 +291,9 @@ def test_each_stretch_of_a_window_is_decoded_in_its_own_language_and_the_rarer_i
     samples = sound((0.0, 6.0), (7.0, 13.0), (14.0, 20.0), seconds=20.0)
     heard = read(Polyglot([]), in_german(samples, *german), Options())
     assert [passage.heard.language for passage in heard.passages] == languages
-    assert [passage.start_seconds for passage in heard.passages] == [pytest.approx(at, abs=0.8) for at in (0.0, 7.0, 14.0)]
+    assert [passage.start_seconds for passage in heard.passages] == [
+        pytest.approx(at, abs=0.8) for at in (0.0, 7.0, 14.0)
+    ]
     (notice,) = heard.notices
     assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(warned, abs=0.8))
 

@@ -4,16 +4,18 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from voicebox_asr.engines.whisper_spoken import Likely, spoken
-from voicebox_asr.stretches import SHORTEST_SECONDS, stretches
-from voicebox_asr.windows import FRAME_SECONDS
+from voicebox_asr.engines.whisper.spoken_languages import Likely, spoken
+from voicebox_asr.segmentation.spans import SHORTEST_SECONDS, stretches
+from voicebox_asr.segmentation.windows import FRAME_SECONDS
 
 SPANS = [(0.0, 5.0), (5.0, 10.0), (10.0, 15.0)]
 ENGLISH, GERMAN, FRENCH = {"en": 0.95, "de": 0.02}, {"de": 0.9, "en": 0.03}, {"fr": 0.85, "en": 0.02}
 UNSURE = {"th": 0.4, "de": 0.2, "en": 0.05}
 
 
-def found(window: Likely, alone: list[Likely], within: list[Likely] | None = None) -> tuple[list[tuple[float, float, str, bool]], int]:
+def found(
+    window: Likely, alone: list[Likely], within: list[Likely] | None = None
+) -> tuple[list[tuple[float, float, str, bool]], int]:
     """The stretches, and how many of them were looked at by themselves."""
     asked = []
 
@@ -32,7 +34,11 @@ def test_one_language_is_looked_at_once() -> None:
 @pytest.mark.parametrize("other", [GERMAN, FRENCH])
 def test_another_language_is_told_with_its_place(other: Likely) -> None:
     language = max(other, key=lambda code: other[code])
-    assert found(ENGLISH, [ENGLISH, other, ENGLISH])[0] == [(0.0, 5.0, "en", True), (5.0, 10.0, language, True), (10.0, 15.0, "en", True)]
+    assert found(ENGLISH, [ENGLISH, other, ENGLISH])[0] == [
+        (0.0, 5.0, "en", True),
+        (5.0, 10.0, language, True),
+        (10.0, 15.0, "en", True),
+    ]
     assert found(ENGLISH, [other, ENGLISH, ENGLISH])[0] == [(0.0, 5.0, language, True), (5.0, 15.0, "en", True)]
     assert found(ENGLISH, [other, other, ENGLISH])[0] == [(0.0, 10.0, language, True), (10.0, 15.0, "en", True)]
 
@@ -53,12 +59,18 @@ def test_where_the_window_is_unsure_all_stretches_are_looked_at() -> None:
 
 def test_a_stretch_that_no_language_fits_takes_one_that_was_heard_or_is_unsure() -> None:
     assert [each[2:] for each in found(ENGLISH, [GERMAN, UNSURE, ENGLISH])[0]] == [("de", True), ("en", True)]
-    assert [each[2:] for each in found(ENGLISH, [ENGLISH, UNSURE, ENGLISH])[0]] == [("en", True), ("en", False), ("en", True)]
+    assert [each[2:] for each in found(ENGLISH, [ENGLISH, UNSURE, ENGLISH])[0]] == [
+        ("en", True),
+        ("en", False),
+        ("en", True),
+    ]
 
 
 @pytest.mark.parametrize("pause_seconds", [0.0, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("sentence_seconds", [0.5, 2.0, 6.0])
-def test_stretches_are_without_gaps_cut_at_pauses_and_long_enough(sentence_seconds: float, pause_seconds: float) -> None:
+def test_stretches_are_without_gaps_cut_at_pauses_and_long_enough(
+    sentence_seconds: float, pause_seconds: float
+) -> None:
     frames = [round(seconds / FRAME_SECONDS) for seconds in (sentence_seconds, pause_seconds)]
     speech = np.resize(np.repeat([True, False], frames), round(30.0 / FRAME_SECONDS))
     cut = stretches(speech, 30.0)

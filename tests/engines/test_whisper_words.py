@@ -1,6 +1,6 @@
 """Words in time, from an alignment."""
 
-from voicebox_asr.engines.whisper_words import LONGEST_MEDIAN_SECONDS, Aligned, joined, words
+from voicebox_asr.engines.whisper.alignment import LONGEST_MEDIAN_SECONDS, Aligned, joined, words
 
 
 def piece(text: str, start: float = 0.0, end: float = 0.3, tokens: int = 1) -> Aligned:
@@ -27,7 +27,9 @@ def test_each_segment_has_its_own_words() -> None:
 
 
 def test_silence_at_the_edges_of_a_segment_is_not_a_word() -> None:
-    (found,) = words([piece(" a", 0.0, 5.0), piece(" b", 5.0, 5.2), piece(" c", 5.2, 5.4), piece(" d", 5.4, 9.0)], [4], 10.0)
+    (found,) = words(
+        [piece(" a", 0.0, 5.0), piece(" b", 5.0, 5.2), piece(" c", 5.2, 5.4), piece(" d", 5.4, 9.0)], [4], 10.0
+    )
     assert 5.0 - 2 * LONGEST_MEDIAN_SECONDS <= found[0].start_seconds < found[0].end_seconds == 5.0
     assert 5.4 == found[-1].start_seconds < found[-1].end_seconds <= 5.4 + 2 * LONGEST_MEDIAN_SECONDS
 

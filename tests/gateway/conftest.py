@@ -19,7 +19,7 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
-from voicebox_gateway.app import open_service
+from voicebox_gateway.envoy.app import open_service
 from voicebox_kit.errors import NotFound, Unavailable
 from voicebox_kit.interceptor import RpcInterceptor
 from voicebox_kit.server import OPTIONS, Serving
@@ -70,7 +70,9 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def Synthesize(self, request: Any, context: Any) -> Any:
         self.seen.note(request, context)
         finished = tts_pb2.SynthesisFinished(sample_count=2**53 + 1)
-        return tts_pb2.SynthesizeResponse(audio=b"".join([block async for block in self._blocks(request.text)]), finished=finished)
+        return tts_pb2.SynthesizeResponse(
+            audio=b"".join([block async for block in self._blocks(request.text)]), finished=finished
+        )
 
     async def StreamSynthesize(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self.seen.note(request, context)
@@ -118,11 +120,15 @@ class FakeAsr(asr_pb2_grpc.SpeechToTextServiceServicer):
         pieces = [request async for request in requests]
         self.seen.note(pieces[0], context)
         document = f"1\n00:00:00,000 --> 00:00:01,000\n{sum(len(piece.audio.data) for piece in pieces)} bytes\n"
-        return asr_pb2.TranscribeResponse(body=httpbody_pb2.HttpBody(content_type="application/x-subrip", data=document.encode()))
+        return asr_pb2.TranscribeResponse(
+            body=httpbody_pb2.HttpBody(content_type="application/x-subrip", data=document.encode())
+        )
 
     async def StreamingRecognize(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         async for request in requests:
-            yield asr_pb2.StreamingRecognizeResponse(interim=asr_pb2.Hypothesis(transcript=f"{len(request.audio)} bytes"))
+            yield asr_pb2.StreamingRecognizeResponse(
+                interim=asr_pb2.Hypothesis(transcript=f"{len(request.audio)} bytes")
+            )
 
 
 class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
@@ -149,7 +155,9 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
     async def UploadSample(self, requests: Any, context: Any) -> Any:
         pieces = [request async for request in requests]
         self.seen.note(pieces[0], context)
-        return catalog_pb2.Sample(name=f"{pieces[0].parent}/samples/1", size_bytes=sum(len(piece.audio.data) for piece in pieces))
+        return catalog_pb2.Sample(
+            name=f"{pieces[0].parent}/samples/1", size_bytes=sum(len(piece.audio.data) for piece in pieces)
+        )
 
     async def DownloadSampleAudio(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self.seen.note(request, context)
@@ -158,7 +166,9 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
 
 
 async def _part_of_block(context: Any) -> bytes:
-    """BLOCK, or the part of it that the metadata `range` asks for, with the headers that the catalog sends before it."""
+    """BLOCK, or the part of it that the metadata `range` asks for, with the headers that the catalog sends before
+    it.
+    """
     asked = dict(context.invocation_metadata()).get("range", "bytes=0-4095")
     first, last = map(int, asked.removeprefix("bytes=").split("-"))
     part = BLOCK[first : last + 1]
@@ -215,7 +225,11 @@ class Fakes:
     @property
     def env(self) -> dict[str, str]:
         """What a gateway in front of them is started with."""
-        addresses = {"TTS_ADDRESS": self.tts.address, "ASR_ADDRESS": self.asr.address, "CATALOG_ADDRESS": self.catalog.address}
+        addresses = {
+            "TTS_ADDRESS": self.tts.address,
+            "ASR_ADDRESS": self.asr.address,
+            "CATALOG_ADDRESS": self.catalog.address,
+        }
         return {"GATEWAY_ADDRESS": "127.0.0.1:0", "VOICEBOX_GRACE_SECONDS": "5", **addresses}
 
 

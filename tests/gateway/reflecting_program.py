@@ -1,4 +1,6 @@
-"""A program that uses grpc-requests as its users do: it knows an address and nothing else. Its last line is JSON for the test."""
+"""A program that uses grpc-requests as its users do: it knows an address and nothing else. Its last line is JSON for
+the test.
+"""
 
 import json
 import sys
@@ -9,5 +11,10 @@ client = Client.get_by_endpoint(sys.argv[1])
 voices = client.request("voicebox.tts.v1.TextToSpeechService", "ListVoices", {})
 events = client.request("voicebox.tts.v1.TextToSpeechService", "StreamSynthesize", {"text": "hello"})
 heard = client.request("voicebox.asr.v1.SpeechToTextService", "Recognize", {"audio": "AAAA"})
-told = {"services": list(client.service_names), "voices": voices, "events": [list(event) for event in events], "heard": heard}
+told = {
+    "services": list(client.service_names),
+    "voices": voices,
+    "events": [list(event) for event in events],
+    "heard": heard,
+}
 print(json.dumps(told))

@@ -6,11 +6,17 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
-from tests.npm import npm_folder, run_node
-from tests.sdk import sdk_environment
+from tests.support.npm import npm_folder, run_node
+from tests.support.sdk import sdk_environment
 
 GRPC_REQUESTS = "grpc-requests==0.1.21"
-PACKAGES = ("@connectrpc/connect@2.3.0", "@connectrpc/connect-web@2.3.0", "@bufbuild/protobuf@2.17.0", "grpc-web@2.1.1", "xhr2@0.2.1")
+PACKAGES = (
+    "@connectrpc/connect@2.3.0",
+    "@connectrpc/connect-web@2.3.0",
+    "@bufbuild/protobuf@2.17.0",
+    "grpc-web@2.1.1",
+    "xhr2@0.2.1",
+)
 DESCRIPTORS = str(files("voicebox") / "descriptors.binpb")
 
 

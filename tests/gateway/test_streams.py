@@ -27,11 +27,21 @@ async def test_audio_plays_while_it_is_made(gateway, fakes):
 
 
 async def test_play_by_get_takes_everything_from_the_query(gateway, fakes):
-    query = {"text": "two words", "voice.voice": "slt", "audio.encoding": "AUDIO_ENCODING_FLAC", "style.speed": "1.5", "seed": "7"}
+    query = {
+        "text": "two words",
+        "voice.voice": "slt",
+        "audio.encoding": "AUDIO_ENCODING_FLAC",
+        "style.speed": "1.5",
+        "seed": "7",
+    }
     answer = await gateway.http.get("/v1/speech:play", params=query)
     assert (answer.status_code, len(answer.content)) == (200, 8192)
     request = fakes.seen.request
-    assert (request.text, request.voice.voice, request.audio.encoding) == ("two words", "slt", tts_pb2.AUDIO_ENCODING_FLAC)
+    assert (request.text, request.voice.voice, request.audio.encoding) == (
+        "two words",
+        "slt",
+        tts_pb2.AUDIO_ENCODING_FLAC,
+    )
     assert (request.style.speed, request.seed) == (1.5, 7)
 
 
@@ -39,7 +49,9 @@ async def test_play_by_get_takes_the_longest_text(gateway, fakes):
     """Percent-encoded it is 90 kB; httpx would refuse to send it."""
     host, port = gateway.address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET /v1/speech:play?text={quote('語' * 10_000)} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+    writer.write(
+        f"GET /v1/speech:play?text={quote('語' * 10_000)} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode()
+    )
     answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -55,7 +67,9 @@ async def test_events_are_one_json_object_per_line(gateway, fakes):
         assert [list(json.loads(line)) async for line in lines] == [["chunk"], ["finished"]]
 
 
-@pytest.mark.parametrize("path", ["/v1/speech:recognizeUpload?config.language=de", "/v1/profiles/ann/samples?transcript=hello+you"])
+@pytest.mark.parametrize(
+    "path", ["/v1/speech:recognizeUpload?config.language=de", "/v1/profiles/ann/samples?transcript=hello+you"]
+)
 async def test_an_upload_has_no_limit_here(gateway, fakes, path):
     async def pieces():
         for _ in range(20):
@@ -79,13 +93,23 @@ async def test_a_recording_becomes_subtitles(gateway, fakes):
         "?format=TRANSCRIPT_FORMAT_SRT&subtitles.max_line_length=30&subtitles.max_cue_duration=2.5s&config.word_offsets=true"
         "&config.hotwords=one&config.hotwords=two&config.diarization.enabled=true&config.grammar.jsgf=x&config.decoding.beam_size=2"
     )
-    answer = await gateway.http.post("/v1/speech:transcribe" + asked, content=pieces(), headers={"content-type": "audio/wav"})
+    answer = await gateway.http.post(
+        "/v1/speech:transcribe" + asked, content=pieces(), headers={"content-type": "audio/wav"}
+    )
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-subrip")
     assert answer.text == "1\n00:00:00,000 --> 00:00:01,000\n3000000 bytes\n"
     request = fakes.seen.request
-    assert (request.format, request.subtitles.max_line_length, request.subtitles.max_cue_duration.nanos) == (2, 30, 500_000_000)
+    assert (request.format, request.subtitles.max_line_length, request.subtitles.max_cue_duration.nanos) == (
+        2,
+        30,
+        500_000_000,
+    )
     assert (list(request.config.hotwords), request.config.decoding.beam_size) == (["one", "two"], 2)
-    assert (request.config.word_offsets, request.config.diarization.enabled, request.config.grammar.jsgf) == (True, True, "x")
+    assert (request.config.word_offsets, request.config.diarization.enabled, request.config.grammar.jsgf) == (
+        True,
+        True,
+        "x",
+    )
     assert request.audio.content_type == "audio/wav"
 
 
@@ -112,7 +136,9 @@ async def test_a_stream_may_last_longer_than_any_unary_call(open_gateway, fakes)
 
 async def test_a_stream_in_which_nothing_moves_ends(open_gateway, fakes):
     async with open_gateway(GATEWAY_STREAM_IDLE_SECONDS="0.2") as serving, httpx.AsyncClient() as http:
-        async with http.stream("POST", f"http://{serving.endpoints[0].address}/v1/speech:play", json={"text": "waits"}) as answer:
+        async with http.stream(
+            "POST", f"http://{serving.endpoints[0].address}/v1/speech:play", json={"text": "waits"}
+        ) as answer:
             with pytest.raises(httpx.HTTPError):
                 await answer.aread()
         async with asyncio.timeout(EVENT_SECONDS):
@@ -135,7 +161,9 @@ async def test_a_service_that_dies_in_the_middle_is_no_clean_end(open_gateway, f
 
 @asynccontextmanager
 async def wire(address):
-    """An address that leads to `address`, and a function that cuts every connection in between, as a killed process does."""
+    """An address that leads to `address`, and a function that cuts every connection in between, as a killed process
+    does.
+    """
     writers = []
 
     async def pump(reader, writer):
@@ -160,7 +188,10 @@ async def wire(address):
 async def test_a_silent_session_outlives_the_idle_limit_of_streams(open_gateway):
     async with open_gateway(GATEWAY_STREAM_IDLE_SECONDS="0.2") as serving:
         address = serving.endpoints[0].address
-        async with grpc.aio.insecure_channel(address) as channel, httpx.AsyncClient(base_url=f"http://{address}") as http:
+        async with (
+            grpc.aio.insecure_channel(address) as channel,
+            httpx.AsyncClient(base_url=f"http://{address}") as http,
+        ):
             call = tts_pb2_grpc.TextToSpeechServiceStub(channel).ConverseSynthesize()
             await call.write(tts_pb2.ConverseSynthesizeRequest(text="one"))
             assert (await call.read()).chunk.audio == b"one"
@@ -179,7 +210,9 @@ async def test_an_http_client_that_leaves_is_felt_by_the_service(gateway, fakes,
 
 
 async def test_a_grpc_client_that_cancels_is_felt_by_the_service(gateway, fakes):
-    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="waits"))
+    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(text="waits")
+    )
     await call.read()
     call.cancel()
     async with asyncio.timeout(1):
@@ -187,7 +220,9 @@ async def test_a_grpc_client_that_cancels_is_felt_by_the_service(gateway, fakes)
 
 
 async def test_a_client_that_stops_reading_stops_the_service(gateway, fakes):
-    """Without limits Envoy and the kernel would take 4 MB, more than a minute of audio that nobody hears; it is 0.3 MB."""
+    """Without limits Envoy and the kernel would take 4 MB, more than a minute of audio that nobody hears; it is 0.3
+    MB.
+    """
     host, port = gateway.address.split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(f"GET /v1/speech:play?text=endless HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())

@@ -35,7 +35,9 @@ async def test_http_and_grpc_over_tls(open_gateway, variables, authority):
             assert (await http.get("/healthz")).status_code == 200
             assert (await http.get("/v1/voices")).json()["voices"][0]["name"] == "flite/slt"
         async with grpc.aio.secure_channel(address, credentials) as channel:
-            voices = await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(tts_pb2.ListVoicesRequest(), timeout=10)
+            voices = await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(
+                tts_pb2.ListVoicesRequest(), timeout=10
+            )
             assert voices.voices[0].name == "flite/slt"
 
 

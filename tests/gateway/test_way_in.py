@@ -4,12 +4,22 @@ import asyncio
 import re
 
 import pytest
-from voicebox_gateway import app, config
+from voicebox_gateway.envoy import app, config
 
 from .test_json import error_info
 
-JARGON = re.compile(r"envoy|transcode|direct_response|upstream|cluster|route_not_found|google\.protobuf|<class|Traceback", re.IGNORECASE)
-GETS = ["/v1/voices", "/v1/speech:play?text=hello", "/v1/profiles/ann/samples/1:audio", "/v1/tts/models", "/healthz", "/health", "/"]
+JARGON = re.compile(
+    r"envoy|transcode|direct_response|upstream|cluster|route_not_found|google\.protobuf|<class|Traceback", re.IGNORECASE
+)
+GETS = [
+    "/v1/voices",
+    "/v1/speech:play?text=hello",
+    "/v1/profiles/ann/samples/1:audio",
+    "/v1/tts/models",
+    "/healthz",
+    "/health",
+    "/",
+]
 
 
 async def raw(gateway, request):
@@ -60,7 +70,8 @@ async def test_head_finds_nothing_where_get_does_not(gateway, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/voices/", "/v1/profiles/ann/", "/v1/asr/models/", "/healthz/", "/v1/voices//", "/v1/voices/?language=de"]
+    "path",
+    ["/v1/voices/", "/v1/profiles/ann/", "/v1/asr/models/", "/healthz/", "/v1/voices//", "/v1/voices/?language=de"],
 )
 async def test_a_slash_at_the_end_means_nothing(gateway, path):
     clean = re.sub(r"/+($|\?)", r"\1", path)
@@ -76,14 +87,20 @@ async def test_uploads_behind_a_slash_have_no_limit_and_others_keep_theirs(gatew
 
 async def test_the_root_welcomes_programs_and_sends_browsers_to_the_page(gateway):
     answer = await gateway.http.get("/")
-    assert (answer.status_code, answer.headers["content-type"], answer.json()["docs"]) == (200, "application/json", "/docs")
+    assert (answer.status_code, answer.headers["content-type"], answer.json()["docs"]) == (
+        200,
+        "application/json",
+        "/docs",
+    )
     browser = await gateway.http.get("/", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert browser.status_code == 302
     assert browser.headers["location"].endswith("/docs")
 
 
 @pytest.mark.parametrize("text", ["%ff", "%C3%28", "%ED%A0%80", "a%80b", "%C0%AF", "%F5%80%80%80", "%E2%82", "%c3"])
-@pytest.mark.parametrize("path", ["/v1/speech:play?text={}", "/v1/profiles/{}", "/v1/generations?filter={}", "/v1/models/{}"])
+@pytest.mark.parametrize(
+    "path", ["/v1/speech:play?text={}", "/v1/profiles/{}", "/v1/generations?filter={}", "/v1/models/{}"]
+)
 async def test_escapes_that_are_no_utf_8_are_a_400_with_a_sentence(gateway, path, text):
     answer = await raw(gateway, f"GET {path.format(text)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -91,7 +108,9 @@ async def test_escapes_that_are_no_utf_8_are_a_400_with_a_sentence(gateway, path
     assert not JARGON.search(answer.decode())
 
 
-@pytest.mark.parametrize("text", ["\u00e4\u20ac\U0001f600", "\ud7ff\ue000\ufffd", "50% off", "%", "a%2", "\x7f", "a\u0080b"])
+@pytest.mark.parametrize(
+    "text", ["\u00e4\u20ac\U0001f600", "\ud7ff\ue000\ufffd", "50% off", "%", "a%2", "\x7f", "a\u0080b"]
+)
 async def test_every_other_text_goes_through(gateway, fakes, text):
     answer = await gateway.http.get("/v1/speech:play", params={"text": text})
     assert answer.status_code == 200
@@ -99,7 +118,16 @@ async def test_every_other_text_goes_through(gateway, fakes, text):
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/v1/nothing", "/v1/voices/none/none", "/v2/voices", "/v1/audio/songs", "/favicon.ico", "/v1/profiles/a/b/c"]
+    "path",
+    [
+        "/nothing",
+        "/v1/nothing",
+        "/v1/voices/none/none",
+        "/v2/voices",
+        "/v1/audio/songs",
+        "/favicon.ico",
+        "/v1/profiles/a/b/c",
+    ],
 )
 async def test_a_404_is_free_of_jargon(gateway, path):
     answer = await gateway.http.get(path)
@@ -139,8 +167,15 @@ def test_the_pattern_of_escapes_is_that_of_utf_8():
         bytes([first, second]) for first in range(128, 256) for second in range(0, 256, 3)
     ]
     edges = (0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0)
-    samples += [bytes([first, second, third]) for first in (0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF) for second in edges for third in edges]
-    samples += [bytes([first, second, 0x80, 0x80]) for first in (0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5) for second in edges]
+    samples += [
+        bytes([first, second, third])
+        for first in (0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF)
+        for second in edges
+        for third in edges
+    ]
+    samples += [
+        bytes([first, second, 0x80, 0x80]) for first in (0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5) for second in edges
+    ]
     for sample in samples:
         escaped = "/a?b=" + "".join(f"%{byte:02X}" for byte in sample)
         assert bool(re.fullmatch(config.UTF8_ESCAPES, escaped)) == _is_utf_8(sample), sample

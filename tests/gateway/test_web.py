@@ -54,7 +54,9 @@ async def test_grpc_web_streaming(gateway):
 
 async def test_grpc_web_as_text(gateway):
     headers = {"content-type": "application/grpc-web-text", "accept": "application/grpc-web-text"}
-    answer = await gateway.http.post(f"{TTS}/ListVoices", content=base64.b64encode(frame(tts_pb2.ListVoicesRequest())), headers=headers)
+    answer = await gateway.http.post(
+        f"{TTS}/ListVoices", content=base64.b64encode(frame(tts_pb2.ListVoicesRequest())), headers=headers
+    )
     assert b"flite/slt" in base64.b64decode(answer.content[:40] + b"=" * (-len(answer.content[:40]) % 4))
 
 
@@ -68,12 +70,18 @@ async def test_grpc_web_errors(gateway, fakes):
 
 @pytest.mark.parametrize("path", [f"{TTS}/ListVoices", "/v1/speech:play", "/v1/profiles/ann"])
 async def test_a_preflight_request_of_an_allowed_origin(gateway, path):
-    headers = {"origin": HOME, "access-control-request-method": "POST", "access-control-request-headers": "content-type,x-grpc-web"}
+    headers = {
+        "origin": HOME,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type,x-grpc-web",
+    }
     answer = await gateway.http.options(path, headers=headers)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == HOME
     assert "POST" in answer.headers["access-control-allow-methods"]
-    assert {"x-grpc-web", "authorization", "x-stainless-lang"} <= set(answer.headers["access-control-allow-headers"].split(", "))
+    assert {"x-grpc-web", "authorization", "x-stainless-lang"} <= set(
+        answer.headers["access-control-allow-headers"].split(", ")
+    )
 
 
 async def test_a_foreign_page_gets_no_permission(gateway):
@@ -84,7 +92,9 @@ async def test_a_foreign_page_gets_no_permission(gateway):
     assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize("origin", [FOREIGN, "null", "http://localhost.evil.example", "http://localhost:80@evil.example"])
+@pytest.mark.parametrize(
+    "origin", [FOREIGN, "null", "http://localhost.evil.example", "http://localhost:80@evil.example"]
+)
 async def test_a_foreign_page_cannot_write(gateway, fakes, origin):
     """A browser sends such a POST without asking first; only the answer would be kept from the page."""
     answer = await gateway.http.post(
@@ -95,10 +105,14 @@ async def test_a_foreign_page_cannot_write(gateway, fakes, origin):
     assert fakes.seen.request is None
 
 
-@pytest.mark.parametrize(("site", "status"), [("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("none", 403)])
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("none", 403)]
+)
 async def test_our_own_page_can_write_under_any_name(gateway, site, status):
     headers = {"origin": "https://voice.example", "sec-fetch-site": site}
-    assert (await gateway.http.post("/v1/speech:synthesize", json={"text": "hello"}, headers=headers)).status_code == status
+    assert (
+        await gateway.http.post("/v1/speech:synthesize", json={"text": "hello"}, headers=headers)
+    ).status_code == status
 
 
 async def test_allowed_pages_can_write(gateway):
@@ -107,7 +121,10 @@ async def test_allowed_pages_can_write(gateway):
 
 
 async def test_the_setting_names_who_may_call(open_gateway):
-    async with open_gateway(GATEWAY_CORS_ORIGINS="https://app.example, https://*.team.example") as serving, httpx.AsyncClient() as http:
+    async with (
+        open_gateway(GATEWAY_CORS_ORIGINS="https://app.example, https://*.team.example") as serving,
+        httpx.AsyncClient() as http,
+    ):
         for origin, allowed in [("https://app.example", True), ("https://a.team.example", True), (HOME, False)]:
             answer = await http.get(f"http://{serving.endpoints[0].address}/v1/voices", headers={"origin": origin})
             assert ("access-control-allow-origin" in answer.headers) is allowed
@@ -115,5 +132,7 @@ async def test_the_setting_names_who_may_call(open_gateway):
 
 async def test_none_allows_no_page(open_gateway):
     async with open_gateway(GATEWAY_CORS_ORIGINS="none") as serving, httpx.AsyncClient() as http:
-        answer = await http.post(f"http://{serving.endpoints[0].address}/v1/speech:synthesize", json={}, headers={"origin": HOME})
+        answer = await http.post(
+            f"http://{serving.endpoints[0].address}/v1/speech:synthesize", json={}, headers={"origin": HOME}
+        )
         assert answer.status_code == 403

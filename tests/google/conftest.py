@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from bench.launch import Platform, platform
-from tests.sdk import sdk_environment
+from tests.support.sdk import sdk_environment
 
 SDKS = ("google-cloud-texttospeech==2.38.0", "google-cloud-speech==2.41.0")
 TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."

@@ -35,7 +35,11 @@ class Program:
         return plain(self.speech.list_voices(**given))
 
     def synthesize(self, request):
-        return plain(self.speech.synthesize_speech(request=texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))))
+        return plain(
+            self.speech.synthesize_speech(
+                request=texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))
+            )
+        )
 
     def list_voices_beta(self):
         return plain(self.speech_beta.list_voices())
@@ -45,7 +49,9 @@ class Program:
         return plain(self.speech_beta.synthesize_speech(request=asked))
 
     def recognize_beta(self, request):
-        return plain(self.recognition_beta.recognize(request=speech_v1p1beta1.RecognizeRequest.from_json(json.dumps(request))))
+        return plain(
+            self.recognition_beta.recognize(request=speech_v1p1beta1.RecognizeRequest.from_json(json.dumps(request)))
+        )
 
     def long_beta(self, request):
         asked = speech_v1p1beta1.LongRunningRecognizeRequest.from_json(json.dumps(request))
@@ -54,7 +60,10 @@ class Program:
 
     def stream_beta(self, config, audio):
         streaming = speech_v1p1beta1.StreamingRecognitionConfig.from_json(json.dumps(config))
-        chunks = (speech_v1p1beta1.StreamingRecognizeRequest.from_json(json.dumps({"audio_content": chunk})) for chunk in audio)
+        chunks = (
+            speech_v1p1beta1.StreamingRecognizeRequest.from_json(json.dumps({"audio_content": chunk}))
+            for chunk in audio
+        )
         return [plain(response) for response in self.recognition_beta.streaming_recognize(streaming, chunks)]
 
     def synthesize_told(self, request):
@@ -62,7 +71,10 @@ class Program:
         asked = texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))
         method = self.speech.transport._stubs.get("synthesize_speech") or self.speech.transport.synthesize_speech
         answer, call = method.with_call(texttospeech_v1.SynthesizeSpeechRequest.pb(asked))
-        return {"answer": plain(answer), "told": dict(pair for pair in call.trailing_metadata() if pair[0].startswith("x-voicebox"))}
+        return {
+            "answer": plain(answer),
+            "told": dict(pair for pair in call.trailing_metadata() if pair[0].startswith("x-voicebox")),
+        }
 
     def stream_speech(self, requests):
         asked = (texttospeech_v1.StreamingSynthesizeRequest.from_json(json.dumps(request)) for request in requests)
@@ -92,7 +104,9 @@ class Program:
     def stream_v1(self, config, audio):
         """By the helper that Google's samples use."""
         streaming = speech_v1.StreamingRecognitionConfig.from_json(json.dumps(config))
-        chunks = (speech_v1.StreamingRecognizeRequest.from_json(json.dumps({"audio_content": chunk})) for chunk in audio)
+        chunks = (
+            speech_v1.StreamingRecognizeRequest.from_json(json.dumps({"audio_content": chunk})) for chunk in audio
+        )
         return [plain(response) for response in self.v1.streaming_recognize(streaming, chunks)]
 
     def stream_v1_open(self, config, audio):
@@ -120,16 +134,28 @@ class Program:
 
     def long_v1(self, request):
         """Waits as Google's samples do."""
-        operation = self.v1.long_running_recognize(request=speech_v1.LongRunningRecognizeRequest.from_json(json.dumps(request)))
-        return {"name": operation.operation.name, "response": plain(operation.result(timeout=60)), "metadata": plain(operation.metadata)}
+        operation = self.v1.long_running_recognize(
+            request=speech_v1.LongRunningRecognizeRequest.from_json(json.dumps(request))
+        )
+        return {
+            "name": operation.operation.name,
+            "response": plain(operation.result(timeout=60)),
+            "metadata": plain(operation.metadata),
+        }
 
     def begin_v1(self, request):
-        operation = self.v1.long_running_recognize(request=speech_v1.LongRunningRecognizeRequest.from_json(json.dumps(request)))
+        operation = self.v1.long_running_recognize(
+            request=speech_v1.LongRunningRecognizeRequest.from_json(json.dumps(request))
+        )
         return plain(operation.operation)
 
     def batch_v2(self, request):
         operation = self.v2.batch_recognize(request=speech_v2.BatchRecognizeRequest.from_json(json.dumps(request)))
-        return {"name": operation.operation.name, "response": plain(operation.result(timeout=60)), "metadata": plain(operation.metadata)}
+        return {
+            "name": operation.operation.name,
+            "response": plain(operation.result(timeout=60)),
+            "metadata": plain(operation.metadata),
+        }
 
     def operations(self, method, version, **given):
         """A method of the operations client that both SDKs carry."""
@@ -161,8 +187,18 @@ class Program:
 
 
 def told(error):
-    fields = [violation.field for detail in error.details if hasattr(detail, "field_violations") for violation in detail.field_violations]
-    return {"class": type(error).__name__, "message": error.message, "field": fields[0] if fields else "", "reason": error.reason or ""}
+    fields = [
+        violation.field
+        for detail in error.details
+        if hasattr(detail, "field_violations")
+        for violation in detail.field_violations
+    ]
+    return {
+        "class": type(error).__name__,
+        "message": error.message,
+        "field": fields[0] if fields else "",
+        "reason": error.reason or "",
+    }
 
 
 def main():

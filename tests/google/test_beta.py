@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.google.conftest import TEXT, WER, finals, in_base64, in_chunks, text_of, word_error_rate
+from .conftest import TEXT, WER, finals, in_base64, in_chunks, text_of, word_error_rate
 
 VOICE = {"language_code": "en-US"}
 LINEAR16 = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code": "en-US"}
@@ -12,7 +12,11 @@ LINEAR16 = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code"
 
 def test_voices_and_speech(sdk):
     assert sdk.call("list_voices_beta") == sdk.call("list_voices", language_code="")
-    request = {"input": {"text": TEXT}, "voice": VOICE, "audio_config": {"audio_encoding": "LINEAR16", "sample_rate_hertz": 16_000}}
+    request = {
+        "input": {"text": TEXT},
+        "voice": VOICE,
+        "audio_config": {"audio_encoding": "LINEAR16", "sample_rate_hertz": 16_000},
+    }
     beta, stable = sdk.call("synthesize_beta", request=request), sdk.call("synthesize", request=request)
     assert len(beta["audio_content"]) == len(stable["audio_content"])
 
@@ -31,6 +35,10 @@ def test_recognition(sdk, samples, kind):
 
 
 def test_time_points_are_not_told_and_named(sdk):
-    request = {"input": {"ssml": "<speak>Hello <mark name='a'/> there.</speak>"}, "voice": VOICE, "audio_config": {"audio_encoding": "MP3"}}
+    request = {
+        "input": {"ssml": "<speak>Hello <mark name='a'/> there.</speak>"},
+        "voice": VOICE,
+        "audio_config": {"audio_encoding": "MP3"},
+    }
     told = sdk.call("synthesize_beta", request={**request, "enable_time_pointing": ["SSML_MARK"]})
     assert base64.b64decode(told["audio_content"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.google.conftest import ENGLISH, EXPLICIT, LINEAR16, RECOGNIZER, in_base64, in_chunks
+from .conftest import ENGLISH, EXPLICIT, LINEAR16, RECOGNIZER, in_base64, in_chunks
 
 VOICE = {"language_code": "en-US"}
 WAV = {"audio_encoding": "LINEAR16"}
@@ -21,7 +21,10 @@ def is_refused(told, field):
         ({"input": {}}, "input.text"),
         ({"input": {"text": " ... "}}, "input.text"),
         ({"input": {"text": "x" * 10_001}}, "input.text"),
-        ({"input": {"multi_speaker_markup": {"turns": [{"speaker": "R", "text": "Hello."}]}}}, "input.multi_speaker_markup"),
+        (
+            {"input": {"multi_speaker_markup": {"turns": [{"speaker": "R", "text": "Hello."}]}}},
+            "input.multi_speaker_markup",
+        ),
         ({"input": {"ssml": "<speak>Hello."}}, "input.ssml"),
         ({"input": {"ssml": "Hello."}}, "input.ssml"),
         ({"voice": {"language_code": "tlh"}}, "voice.language_code"),
@@ -35,7 +38,10 @@ def is_refused(told, field):
         ({"audio_config": {"audio_encoding": 4}}, "audio_config.audio_encoding"),
         ({"audio_config": {**WAV, "sample_rate_hertz": 7_999}}, "audio_config.sample_rate_hertz"),
         ({"audio_config": {**WAV, "sample_rate_hertz": -1}}, "audio_config.sample_rate_hertz"),
-        ({"audio_config": {"audio_encoding": "OGG_OPUS", "sample_rate_hertz": 44_100}}, "audio_config.sample_rate_hertz"),
+        (
+            {"audio_config": {"audio_encoding": "OGG_OPUS", "sample_rate_hertz": 44_100}},
+            "audio_config.sample_rate_hertz",
+        ),
         ({"audio_config": {**WAV, "speaking_rate": 9}}, "audio_config.speaking_rate"),
         ({"audio_config": {**WAV, "speaking_rate": -1}}, "audio_config.speaking_rate"),
         ({"audio_config": {**WAV, "pitch": 20}}, "audio_config.pitch"),
@@ -75,7 +81,14 @@ def test_an_unknown_profile_is_not_found(sdk):
             "streaming_config.streaming_audio_config.audio_encoding",
         ),
         (
-            [{"streaming_config": {"voice": VOICE, "streaming_audio_config": {"audio_encoding": "PCM", "speaking_rate": 9}}}],
+            [
+                {
+                    "streaming_config": {
+                        "voice": VOICE,
+                        "streaming_audio_config": {"audio_encoding": "PCM", "speaking_rate": 9},
+                    }
+                }
+            ],
             "streaming_config.streaming_audio_config.speaking_rate",
         ),
     ],
@@ -101,7 +114,10 @@ CONFIGS_V1 = [
     ({"transcript_normalization": {"entries": [{"search": "a", "replace": "b"}]}}, "transcript_normalization"),
     ({"speech_contexts": [{"phrases": ["market"], "boost": -1}]}, "speech_contexts"),
     ({"adaptation": {"phrase_sets": [{"phrases": [{"value": "market", "boost": -1}]}]}}, "adaptation.phrase_sets"),
-    ({"adaptation": {"phrase_set_references": ["projects/a/locations/b/phraseSets/c"]}}, "adaptation.phrase_set_references"),
+    (
+        {"adaptation": {"phrase_set_references": ["projects/a/locations/b/phraseSets/c"]}},
+        "adaptation.phrase_set_references",
+    ),
     ({"adaptation": {"custom_classes": [{"custom_class_id": "c"}]}}, "adaptation.custom_classes"),
     ({"adaptation": {"abnf_grammar": {"abnf_strings": ["#ABNF 1.0"]}}}, "adaptation.abnf_grammar"),
     (
@@ -118,7 +134,9 @@ def test_what_v1_cannot_recognise_is_named(sdk, samples, streamed, given, name):
     if streamed:
         told = sdk.refused("stream_v1", config={"config": config}, audio=in_chunks(samples[:32_000]))
     else:
-        told = sdk.refused("recognize_v1", request={"config": config, "audio": {"content": in_base64(samples[:32_000])}})
+        told = sdk.refused(
+            "recognize_v1", request={"config": config, "audio": {"content": in_base64(samples[:32_000])}}
+        )
     is_refused(told, f"streaming_config.config.{name}" if streamed else f"config.{name}")
 
 
@@ -140,24 +158,38 @@ def test_a_long_recording_is_refused_before_it_begins(sdk, samples, given, name)
         ({"features": {"enable_spoken_punctuation": True}}, "features.enable_spoken_punctuation"),
         ({"features": {"enable_spoken_emojis": True}}, "features.enable_spoken_emojis"),
         ({"features": {"max_alternatives": 31}}, "features.max_alternatives"),
-        ({"features": {"custom_prompt_config": {"custom_prompt": "A story."}}}, "features.custom_prompt_config.custom_prompt"),
+        (
+            {"features": {"custom_prompt_config": {"custom_prompt": "A story."}}},
+            "features.custom_prompt_config.custom_prompt",
+        ),
         ({"transcript_normalization": {"entries": [{"search": "a"}]}}, "transcript_normalization"),
         ({"denoiser_config": {"denoise_audio": True}}, "denoiser_config"),
         ({"translation_config": {"target_language": "de"}}, "translation_config.target_language"),
         ({"translation_config": {"target_language": "en"}}, "translation_config"),
-        ({"adaptation": {"phrase_sets": [{"phrase_set": "projects/a/locations/b/phraseSets/c"}]}}, "adaptation.phrase_sets"),
+        (
+            {"adaptation": {"phrase_sets": [{"phrase_set": "projects/a/locations/b/phraseSets/c"}]}},
+            "adaptation.phrase_sets",
+        ),
         ({"adaptation": {"custom_classes": [{"items": [{"value": "x"}]}]}}, "adaptation.custom_classes"),
     ],
 )
 def test_what_v2_cannot_recognise_is_named(sdk, samples, given, name):
     config, audio = {**EXPLICIT, "language_codes": ["en-US"], **given}, in_base64(samples[:32_000])
-    is_refused(sdk.refused("recognize_v2", request={"recognizer": RECOGNIZER, "config": config, "content": audio}), f"config.{name}")
+    is_refused(
+        sdk.refused("recognize_v2", request={"recognizer": RECOGNIZER, "config": config, "content": audio}),
+        f"config.{name}",
+    )
     streaming = {"recognizer": RECOGNIZER, "streaming_config": {"config": config}}
     is_refused(sdk.refused("stream_v2", requests=[streaming, {"audio": audio}]), f"streaming_config.config.{name}")
 
 
 def test_a_mask_of_fields_that_there_are_not_is_named(sdk):
-    request = {"recognizer": RECOGNIZER, "config": ENGLISH, "config_mask": "nonsense", "content": in_base64(bytes(3200))}
+    request = {
+        "recognizer": RECOGNIZER,
+        "config": ENGLISH,
+        "config_mask": "nonsense",
+        "content": in_base64(bytes(3200)),
+    }
     is_refused(sdk.refused("recognize_v2", request=request), "config_mask")
 
 
@@ -200,7 +232,9 @@ def test_a_stream_of_v2_keeps_its_order(sdk, requests):
 
 @pytest.mark.parametrize("audio", [b"", b"nonsense" * 500, b"RIFF\0\0\0\0WAVE", b"fLaC" + bytes(500)])
 def test_what_is_no_audio_is_refused(sdk, audio):
-    is_refused(sdk.refused("recognize_v1", request={"config": {}, "audio": {"content": in_base64(audio)}}), "audio.content")
+    is_refused(
+        sdk.refused("recognize_v1", request={"config": {}, "audio": {"content": in_base64(audio)}}), "audio.content"
+    )
     is_refused(sdk.refused("recognize_v2", request={"recognizer": RECOGNIZER, "content": in_base64(audio)}), "content")
 
 
@@ -215,7 +249,10 @@ def test_nothing_is_fetched_and_nothing_put_elsewhere(sdk, said):
     is_refused(told, "files.uri")
     assert "data:audio/wav;base64," in told["message"]
     audio, output = {"content": in_base64(said)}, {"gcs_uri": "gs://bucket/text.json"}
-    is_refused(sdk.refused("begin_v1", request={"config": LINEAR16, "audio": audio, "output_config": output}), "output_config.gcs_uri")
+    is_refused(
+        sdk.refused("begin_v1", request={"config": LINEAR16, "audio": audio, "output_config": output}),
+        "output_config.gcs_uri",
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,8 +261,14 @@ def test_nothing_is_fetched_and_nothing_put_elsewhere(sdk, said):
         ({"files": []}, "files"),
         ({"files": [{"uri": "data:audio/wav;base64,!"}]}, "files.uri"),
         ({"files": [{"uri": "data:audio/wav;base64,AAAA"}] * 16}, "files"),
-        ({"recognition_output_config": {"gcs_output_config": {"uri": "gs://b"}}}, "recognition_output_config.gcs_output_config"),
-        ({"recognition_output_config": {"output_format_config": {"srt": {}}}}, "recognition_output_config.output_format_config.srt"),
+        (
+            {"recognition_output_config": {"gcs_output_config": {"uri": "gs://b"}}},
+            "recognition_output_config.gcs_output_config",
+        ),
+        (
+            {"recognition_output_config": {"output_format_config": {"srt": {}}}},
+            "recognition_output_config.output_format_config.srt",
+        ),
         ({"config": {"language_codes": ["tlh"]}}, "config.language_codes"),
         (
             {"files": [{"uri": "data:;base64,AAAA", "config": {"features": {"profanity_filter": True}}}]},
@@ -240,7 +283,8 @@ def test_what_is_no_batch_is_named(sdk, given, field):
 
 def test_an_unknown_model_is_told_which_there_are(sdk, said):
     told = sdk.refused(
-        "recognize_v1", request={"config": {**LINEAR16, "model": "medical_dictation"}, "audio": {"content": in_base64(said)}}
+        "recognize_v1",
+        request={"config": {**LINEAR16, "model": "medical_dictation"}, "audio": {"content": in_base64(said)}},
     )
     assert told["class"] == "NotFound"
     assert "'medical_dictation'" in told["message"]
@@ -249,7 +293,9 @@ def test_an_unknown_model_is_told_which_there_are(sdk, said):
 
 @pytest.mark.parametrize("recognizer", ["projects/a/locations/b/recognizers/mine", "recognizers/_", ""])
 def test_there_is_one_recognizer(sdk, recognizer):
-    told = sdk.refused("recognize_v2", request={"recognizer": recognizer, "config": ENGLISH, "content": in_base64(bytes(3200))})
+    told = sdk.refused(
+        "recognize_v2", request={"recognizer": recognizer, "config": ENGLISH, "content": in_base64(bytes(3200))}
+    )
     assert told["class"] == "NotFound"
     assert "recognizers/_" in told["message"]
 

@@ -1,4 +1,6 @@
-"""What only asks for better results, or names what Google has, is ignored and named in the trailing metadata; loudness and encodings."""
+"""What only asks for better results, or names what Google has, is ignored and named in the trailing metadata; loudness
+and encodings.
+"""
 
 import base64
 import io
@@ -6,11 +8,11 @@ import wave
 
 import numpy as np
 import pytest
-from voicebox_sound.decoder import open_decoder
-from voicebox_sound.g711 import alaw_to_s16le, mulaw_to_s16le
-from voicebox_sound.limits import Limits
+from voicebox_audio.decoding.decoder import open_decoder
+from voicebox_audio.decoding.limits import Limits
+from voicebox_audio.g711 import alaw_to_s16le, mulaw_to_s16le
 
-from tests.google.conftest import TEXT, in_base64
+from .conftest import TEXT, in_base64
 
 VOICE = {"language_code": "en-US"}
 WAV = {"audio_encoding": "LINEAR16", "sample_rate_hertz": 16_000}
@@ -29,9 +31,17 @@ def asked(**given):
         ({"voice": {**VOICE, "name": "en-US-Chirp3-HD-Charon"}}, "voice.name"),
         ({"voice": {**VOICE, "name": "Kore"}}, "voice.name"),
         ({"input": {"text": "Hello.", "prompt": "Sadly."}}, "input.prompt"),
-        ({"audio_config": {**WAV, "effects_profile_id": ["telephony-class-application"]}}, "audio_config.effects_profile_id"),
         (
-            {"input": {"text": "Hello.", "custom_pronunciations": {"pronunciations": [{"phrase": "Hello", "pronunciation": "hɛˈloʊ"}]}}},
+            {"audio_config": {**WAV, "effects_profile_id": ["telephony-class-application"]}},
+            "audio_config.effects_profile_id",
+        ),
+        (
+            {
+                "input": {
+                    "text": "Hello.",
+                    "custom_pronunciations": {"pronunciations": [{"phrase": "Hello", "pronunciation": "hɛˈloʊ"}]},
+                }
+            },
             "input.custom_pronunciations",
         ),
         ({"input": {"ssml": "<speak>Hello <emphasis>there</emphasis>.</speak>"}}, "input.ssml.emphasis"),
@@ -47,7 +57,9 @@ def test_speech_goes_on_and_names_what_it_ignores(sdk, given, field):
     "source",
     [
         {"ssml": f"<speak>{TEXT}</speak>"},
-        {"ssml": f'<?xml version="1.0"?><speak version="1.1" xmlns="http://www.w3.org/2001/10/synthesis">{TEXT}</speak>'},
+        {
+            "ssml": f'<?xml version="1.0"?><speak version="1.1" xmlns="http://www.w3.org/2001/10/synthesis">{TEXT}</speak>'
+        },
     ],
 )
 def test_ssml_says_the_same_as_its_text(sdk, source):
@@ -99,15 +111,25 @@ async def test_m4a_is_an_mp4_file(sdk, rate):
 
 @pytest.mark.parametrize("name", ["MULAW", "ALAW"])
 def test_telephone_sound_is_streamed_without_a_header(sdk, name):
-    config = {"voice": {**VOICE, "model_name": "x"}, "streaming_audio_config": {"audio_encoding": name, "sample_rate_hertz": 8_000}}
-    pieces = sdk.call("stream_speech", requests=[{"streaming_config": config}, {"input": {"markup": f"{TEXT} [pause] {TEXT}"}}])
+    config = {
+        "voice": {**VOICE, "model_name": "x"},
+        "streaming_audio_config": {"audio_encoding": name, "sample_rate_hertz": 8_000},
+    }
+    pieces = sdk.call(
+        "stream_speech", requests=[{"streaming_config": config}, {"input": {"markup": f"{TEXT} [pause] {TEXT}"}}]
+    )
     sound = b"".join(base64.b64decode(piece["audio_content"]) for piece in pieces if "audio_content" in piece)
     assert sound[:4] != b"RIFF"
     assert len(sound) > 40_000
 
 
 @pytest.mark.parametrize(
-    "config", [{"model": "whisper-large-v3"}, {"speech_contexts": [{"phrases": ["market"], "boost": 4}]}, {"max_alternatives": 5}]
+    "config",
+    [
+        {"model": "whisper-large-v3"},
+        {"speech_contexts": [{"phrases": ["market"], "boost": 4}]},
+        {"max_alternatives": 5},
+    ],
 )
 def test_recognition_goes_on(sdk, samples, config):
     linear = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code": "en-US"}

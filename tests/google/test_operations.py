@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from voicebox_asr.operations import Operations
+from voicebox_asr.compat.google.operation_store import Operations
 from voicebox_kit.errors import Exhausted, NotFound
 
-from tests.google.conftest import ENGLISH, LINEAR16, RECOGNIZER, WER, in_base64, text_of, word_error_rate
+from .conftest import ENGLISH, LINEAR16, RECOGNIZER, WER, in_base64, text_of, word_error_rate
 
 PARENT = RECOGNIZER.removesuffix("/recognizers/_")
 
@@ -40,7 +40,9 @@ def test_a_batch_tells_of_each_file(sdk, said):
     assert results[bad]["error"]["code"] == 3
     assert "inline_result" not in results[bad]
     assert told["metadata"]["resource"] == RECOGNIZER
-    assert told["name"] in [each["name"] for each in sdk.call("operations", version=2, method="list_operations", name=PARENT, filter_="")]
+    assert told["name"] in [
+        each["name"] for each in sdk.call("operations", version=2, method="list_operations", name=PARENT, filter_="")
+    ]
 
 
 def test_a_file_of_a_batch_has_a_config_of_its_own(sdk, said):
@@ -57,7 +59,9 @@ def test_what_runs_is_waited_for_listed_and_forgotten(sdk, said):
     assert name in [each["name"] for each in listed]
     first = sdk.call("page", page_size=1)
     second = sdk.call("page", page_size=1, page_token=first["next_page_token"])
-    assert [each["name"] for page in (first, second) for each in page["operations"]] == [each["name"] for each in listed[:2]]
+    assert [each["name"] for page in (first, second) for each in page["operations"]] == [
+        each["name"] for each in listed[:2]
+    ]
     assert sdk.call("operations", version=1, method="delete_operation", name=name) is None
     told = sdk.refused("operations", version=1, method="get_operation", name=name)
     assert (told["class"], name in told["message"]) == ("NotFound", True)
@@ -84,7 +88,10 @@ def test_an_unknown_operation_is_not_found(sdk, method):
 
 
 def test_what_cannot_be_listed_is_named(sdk):
-    assert sdk.refused("operations", version=1, method="list_operations", name="", filter_="done=true")["field"] == "filter"
+    assert (
+        sdk.refused("operations", version=1, method="list_operations", name="", filter_="done=true")["field"]
+        == "filter"
+    )
     assert sdk.refused("page", page_size=1, page_token="7")["field"] == "page_token"
 
 

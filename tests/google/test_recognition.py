@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.google.conftest import (
+from .conftest import (
     ENGLISH,
     EXPLICIT,
     LINEAR16,
@@ -28,7 +28,9 @@ def kinds_of(responses):
 
 
 def v1(sdk, audio, **config):
-    return sdk.call("recognize_v1", request={"config": {**LINEAR16, **config}, "audio": {"content": in_base64(audio)}})["results"]
+    return sdk.call("recognize_v1", request={"config": {**LINEAR16, **config}, "audio": {"content": in_base64(audio)}})[
+        "results"
+    ]
 
 
 def v2(sdk, audio, config=ENGLISH, **request):
@@ -55,7 +57,10 @@ def test_a_wav_file_needs_no_encoding(sdk, said):
 @pytest.mark.parametrize("encoding", ["MULAW", "ALAW"])
 def test_telephone_sound_is_recognised(sdk, samples, encoding):
     codes = telephone(samples, encoding)
-    assert word_error_rate(text_of(v1(sdk, codes, encoding="MULAW") if encoding == "MULAW" else v2(sdk, codes, alaw()))) <= WER
+    assert (
+        word_error_rate(text_of(v1(sdk, codes, encoding="MULAW") if encoding == "MULAW" else v2(sdk, codes, alaw())))
+        <= WER
+    )
 
 
 def alaw():
@@ -66,7 +71,7 @@ def alaw():
 def telephone(samples, encoding):
     """G.711 by a table of our decoder turned round: the code whose value is nearest."""
     import numpy as np
-    from voicebox_sound.g711 import alaw_to_s16le, mulaw_to_s16le
+    from voicebox_audio.g711 import alaw_to_s16le, mulaw_to_s16le
 
     decode = {"MULAW": mulaw_to_s16le, "ALAW": alaw_to_s16le}[encoding]
     values = np.frombuffer(decode(bytes(range(256))), "<i2").astype(int)
@@ -76,13 +81,17 @@ def telephone(samples, encoding):
 
 
 def test_words_tell_what_is_asked_of_them(sdk, said):
-    words = [word for result in v1(sdk, said, enable_word_time_offsets=True) for word in result["alternatives"][0]["words"]]
+    words = [
+        word for result in v1(sdk, said, enable_word_time_offsets=True) for word in result["alternatives"][0]["words"]
+    ]
     assert word_error_rate(" ".join(word["word"] for word in words)) <= WER
     starts = [seconds(word.get("start_time", "0s")) for word in words]
     assert starts == sorted(starts)
     assert 2 < starts[-1] < seconds(words[-1]["end_time"]) < len(said) / 32_000
     assert not any("confidence" in word for word in words)
-    confident = [word for result in v1(sdk, said, enable_word_confidence=True) for word in result["alternatives"][0]["words"]]
+    confident = [
+        word for result in v1(sdk, said, enable_word_confidence=True) for word in result["alternatives"][0]["words"]
+    ]
     assert any(0 < word["confidence"] <= 1 for word in confident)
     assert not any("end_time" in word for word in confident)
 
@@ -93,7 +102,11 @@ def test_the_last_result_tells_who_said_each_word(sdk, said):
     assert word_error_rate(" ".join(word["word"] for word in last)) <= WER
     assert {(word["speaker_tag"], word["speaker_label"]) for word in last} <= {(1, "1"), (2, "2")}
     features = {"diarization_config": {"min_speaker_count": 1, "max_speaker_count": 2}}
-    words = [word for result in v2(sdk, said, {**ENGLISH, "features": features}) for word in result["alternatives"][0]["words"]]
+    words = [
+        word
+        for result in v2(sdk, said, {**ENGLISH, "features": features})
+        for word in result["alternatives"][0]["words"]
+    ]
     assert {word["speaker_label"] for word in words} <= {"1", "2"}
 
 
@@ -113,7 +126,9 @@ def test_googles_models_mean_ours(sdk, said, model):
     assert v1(sdk, said, model=model, use_enhanced=True, enable_automatic_punctuation=True, max_alternatives=3)
 
 
-@pytest.mark.parametrize("config", [ENGLISH, {**EXPLICIT, "language_codes": ["en-US"], "model": "chirp_2"}, {"language_codes": ["auto"]}])
+@pytest.mark.parametrize(
+    "config", [ENGLISH, {**EXPLICIT, "language_codes": ["en-US"], "model": "chirp_2"}, {"language_codes": ["auto"]}]
+)
 def test_v2_recognises_recordings(sdk, said, config):
     results = v2(sdk, said, config)
     assert word_error_rate(text_of(results)) <= WER
@@ -127,12 +142,18 @@ def test_v2_heeds_a_mask(sdk, said):
 
 
 def test_v1_streams(sdk, samples):
-    streaming = {"config": {**LINEAR16, "enable_word_time_offsets": True}, "interim_results": True, "enable_voice_activity_events": True}
+    streaming = {
+        "config": {**LINEAR16, "enable_word_time_offsets": True},
+        "interim_results": True,
+        "enable_voice_activity_events": True,
+    }
     responses = sdk.call("stream_v1", config=streaming, audio=in_chunks(samples))
     told = finals(responses)
     assert word_error_rate(text_of(told)) <= WER
     assert all(result["alternatives"][0]["words"] for result in told)
-    interims = [result for response in responses for result in response.get("results", ()) if not result.get("is_final")]
+    interims = [
+        result for response in responses for result in response.get("results", ()) if not result.get("is_final")
+    ]
     assert interims
     assert all(0 < result["stability"] < 1 for result in interims)
     assert kinds_of(responses)[0] == "SPEECH_ACTIVITY_BEGIN"
@@ -155,7 +176,11 @@ def test_a_single_utterance_ends_the_stream(sdk, samples):
 
 @pytest.mark.parametrize(("config", "name"), [(EXPLICIT, "samples"), ({"auto_decoding_config": {}}, "said")])
 def test_v2_streams(sdk, config, name, request):
-    features = {"interim_results": True, "enable_voice_activity_events": True, "endpointing_sensitivity": "ENDPOINTING_SENSITIVITY_SHORT"}
+    features = {
+        "interim_results": True,
+        "enable_voice_activity_events": True,
+        "endpointing_sensitivity": "ENDPOINTING_SENSITIVITY_SHORT",
+    }
     streaming = {"config": {**config, "language_codes": ["en-US"]}, "streaming_features": features}
     chunks = [{"audio": chunk} for chunk in in_chunks(request.getfixturevalue(name))]
     responses = sdk.call("stream_v2", requests=[{"recognizer": RECOGNIZER, "streaming_config": streaming}, *chunks])
@@ -166,7 +191,9 @@ def test_v2_streams(sdk, config, name, request):
 
 def test_people_are_understood(sdk, speech_data):
     spoken = {
-        name: text for name, text in speech_data.transcripts.items() if name in ("LJ001-0002.wav", "LJ001-0004.wav", "LJ001-0008.wav")
+        name: text
+        for name, text in speech_data.transcripts.items()
+        if name in ("LJ001-0002.wav", "LJ001-0004.wav", "LJ001-0008.wav")
     }
     heard = " ".join(text_of(v2(sdk, speech_data.path(name).read_bytes())) for name in spoken)
     assert word_error_rate(heard, " ".join(spoken.values())) <= WER

@@ -10,25 +10,18 @@ from hypothesis import given
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
 from voicebox.tts.v1 import tts_pb2
-from voicebox_asr import (
-    google_request,
-    google_sound,
-    google_stream,
-    google_v1_answers,
-    google_v1_request,
-    google_v2_answers,
-    google_v2_request,
-)
-from voicebox_asr.google_request import Asked, AskedStream, Wishes
-from voicebox_asr.google_sound import Format
+from voicebox_asr.compat.google import audio, shared_request, v1_request, v1_responses, v2_request, v2_responses
+from voicebox_asr.compat.google import stream as google_stream
+from voicebox_asr.compat.google.audio import Format
+from voicebox_asr.compat.google.shared_request import Asked, AskedStream, Wishes
+from voicebox_compat.openai import Notes
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
-from voicebox_kit.openai import Notes
-from voicebox_tts import google_request as speech_request
-from voicebox_tts import google_voices
+from voicebox_tts.compat.google import request as speech_request
+from voicebox_tts.compat.google import voices as google_voices
 from voicebox_tts.engine import Gender, Voice
 
-from tests.proto_strategies import messages
+from tests.support.proto_strategies import messages
 
 V1, V2 = speech_v1_pb2.RecognitionConfig, speech_v2_pb2.RecognitionConfig
 WAV = b"RIFF\xff\xff\xff\xffWAVEfmt "
@@ -58,26 +51,29 @@ def is_of(field: str, message: Message) -> bool:
 @given(messages(texttospeech_v1_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
 def test_any_speech_request_is_ours_or_refused_by_name(asked):
     field = refused_field(
-        lambda: (speech_request.refuse_voice(asked.voice, "voice", Notes()), speech_request.to_whole(asked, SLT, Notes()))
+        lambda: (
+            speech_request.refuse_voice(asked.voice, "voice", Notes()),
+            speech_request.to_whole(asked, SLT, Notes()),
+        )
     )
     assert not field or is_of(field, asked)
 
 
 @given(messages(speech_v1_pb2.StreamingRecognitionConfig.DESCRIPTOR))
 def test_any_config_of_v1_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda: google_v1_request.to_stream(asked))
+    field = refused_field(lambda: v1_request.to_stream(asked))
     assert not field or is_of(field, speech_v1_pb2.StreamingRecognizeRequest())
 
 
 @given(messages(speech_v2_pb2.StreamingRecognitionConfig.DESCRIPTOR))
 def test_any_config_of_v2_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda: google_v2_request.to_stream(asked))
+    field = refused_field(lambda: v2_request.to_stream(asked))
     assert not field or is_of(field, speech_v2_pb2.StreamingRecognizeRequest())
 
 
 @given(messages(speech_v2_pb2.BatchRecognizeRequest.DESCRIPTOR))
 def test_any_batch_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda: google_v2_request.to_batch(asked))
+    field = refused_field(lambda: v2_request.to_batch(asked))
     assert not field or is_of(field, asked)
 
 
@@ -85,11 +81,11 @@ def test_every_name_of_ours_is_a_name_of_googles():
     for names, message in (
         (speech_request.NAMES, texttospeech_v1_pb2.SynthesizeSpeechRequest()),
         (speech_request.STREAM_NAMES, texttospeech_v1_pb2.StreamingSynthesizeRequest()),
-        (google_v1_request.NAMES, speech_v1_pb2.RecognizeRequest()),
-        (google_v1_request.STREAM_NAMES, speech_v1_pb2.StreamingRecognizeRequest()),
-        (google_v2_request.NAMES, speech_v2_pb2.RecognizeRequest()),
-        (google_v2_request.FILE_NAMES, speech_v2_pb2.BatchRecognizeRequest()),
-        (google_v2_request.STREAM_NAMES, speech_v2_pb2.StreamingRecognizeRequest()),
+        (v1_request.NAMES, speech_v1_pb2.RecognizeRequest()),
+        (v1_request.STREAM_NAMES, speech_v1_pb2.StreamingRecognizeRequest()),
+        (v2_request.NAMES, speech_v2_pb2.RecognizeRequest()),
+        (v2_request.FILE_NAMES, speech_v2_pb2.BatchRecognizeRequest()),
+        (v2_request.STREAM_NAMES, speech_v2_pb2.StreamingRecognizeRequest()),
     ):
         assert [name for name in names.values() if not is_of(name, message)] == []
 
@@ -102,7 +98,12 @@ def test_a_conversation_is_as_fast_as_it_is_read():
 
 @pytest.mark.parametrize(
     ("gender", "name"),
-    [(texttospeech_v1_pb2.MALE, "bob"), (texttospeech_v1_pb2.FEMALE, "ann"), (texttospeech_v1_pb2.NEUTRAL, "any"), (0, "any")],
+    [
+        (texttospeech_v1_pb2.MALE, "bob"),
+        (texttospeech_v1_pb2.FEMALE, "ann"),
+        (texttospeech_v1_pb2.NEUTRAL, "any"),
+        (0, "any"),
+    ],
 )
 def test_a_gender_is_a_wish(gender, name):
     voices = [
@@ -123,10 +124,14 @@ def test_v1_asks_for_what_only_some_models_can():
         diarization_config={"enable_speaker_diarization": True, "min_speaker_count": 7},
         audio_channel_count=2,
     )
-    native = google_v1_request.to_asked(config).config
+    native = v1_request.to_asked(config).config
     assert (native.language, native.model) == ("de-DE", "models/whisper/small")
     assert list(native.hotwords) == ["Aachen", "Köln", "Bonn"]
-    assert (native.diarization.enabled, native.diarization.min_speakers, native.diarization.max_speakers) == (True, 7, 7)
+    assert (native.diarization.enabled, native.diarization.min_speakers, native.diarization.max_speakers) == (
+        True,
+        7,
+        7,
+    )
     assert native.word_offsets
 
 
@@ -137,7 +142,7 @@ def test_v2_asks_for_what_only_some_models_can():
         adaptation={"phrase_sets": [{"inline_phrase_set": {"phrases": [{"value": "Bonn", "boost": 5}]}}]},
         translation_config={"target_language": "en-US"},
     )
-    native = google_v2_request.to_asked(config, FieldMask()).config
+    native = v2_request.to_asked(config, FieldMask()).config
     assert (native.language, native.prompt, list(native.hotwords)) == ("", "Names of towns.", ["Bonn"])
     assert native.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
     assert native.word_offsets
@@ -145,16 +150,18 @@ def test_v2_asks_for_what_only_some_models_can():
 
 @pytest.mark.parametrize("paths", [[], ["*"], ["model", "language_codes"]])
 def test_a_mask_leaves_what_it_names(paths):
-    config = V2(language_codes=["en-US"], model="whisper/small", features={"profanity_filter": True} if len(paths) > 1 else None)
-    native = google_v2_request.to_asked(config, FieldMask(paths=paths)).config
+    config = V2(
+        language_codes=["en-US"], model="whisper/small", features={"profanity_filter": True} if len(paths) > 1 else None
+    )
+    native = v2_request.to_asked(config, FieldMask(paths=paths)).config
     assert (native.language, native.model) == ("en-US", "models/whisper/small")
 
 
 @pytest.mark.parametrize(
     ("encoding", "start", "is_file"),
     [
-        (google_sound.AUTO, b"", True),
-        (google_sound.AUTO, b"\1" * 12, True),
+        (audio.AUTO, b"", True),
+        (audio.AUTO, b"\1" * 12, True),
         ("LINEAR16", b"\1" * 12, False),
         ("LINEAR16", b"\xff\xfb\x90\0" * 3, False),
         ("LINEAR16", WAV, True),
@@ -164,7 +171,7 @@ def test_a_mask_leaves_what_it_names(paths):
     ],
 )
 def test_samples_are_told_from_files(encoding, start, is_file):
-    assert (google_sound.to_samples(Format(encoding, 8_000, 1), start) is None) is is_file
+    assert (audio.to_samples(Format(encoding, 8_000, 1), start) is None) is is_file
 
 
 async def blocks_of(*pieces):
@@ -196,7 +203,15 @@ def heard(*texts):
     utterances = [
         asr_pb2.Hypothesis(
             transcript=text,
-            words=[asr_pb2.Word(word=text, start_offset=to_duration(1), end_offset=to_duration(2), speaker="speaker-2", confidence=0.5)],
+            words=[
+                asr_pb2.Word(
+                    word=text,
+                    start_offset=to_duration(1),
+                    end_offset=to_duration(2),
+                    speaker="speaker-2",
+                    confidence=0.5,
+                )
+            ],
             end_offset=to_duration(2),
             utterance_index=index,
         )
@@ -206,35 +221,41 @@ def heard(*texts):
 
 
 def test_results_are_joined_as_they_are():
-    for answers in (google_v1_answers, google_v2_answers):
+    for answers in (v1_responses, v2_responses):
         told = answers.results(heard("one", "two", "three"), Wishes())
         assert "".join(result.alternatives[0].transcript for result in told) == "one two three"
         assert not any(result.alternatives[0].words for result in told)
 
 
 def test_the_last_result_of_v1_has_the_words_of_all():
-    told = google_v1_answers.results(heard("one", "two", "three"), Wishes(speakers=True))
-    assert [[word.word for word in result.alternatives[0].words] for result in told] == [["one"], ["two"], ["one", "two", "three"]]
+    told = v1_responses.results(heard("one", "two", "three"), Wishes(speakers=True))
+    assert [[word.word for word in result.alternatives[0].words] for result in told] == [
+        ["one"],
+        ["two"],
+        ["one", "two", "three"],
+    ]
     assert {(word.speaker_tag, word.speaker_label) for word in told[-1].alternatives[0].words} == {(2, "2")}
-    assert google_v1_answers.results(heard(), Wishes(speakers=True)) == []
+    assert v1_responses.results(heard(), Wishes(speakers=True)) == []
 
 
 def test_of_words_only_what_is_asked_is_told():
     for wishes in (Wishes(times=True), Wishes(confidence=True), Wishes(times=True, confidence=True)):
-        (word,) = google_v2_answers.results(heard("one"), wishes)[0].alternatives[0].words
+        (word,) = v2_responses.results(heard("one"), wishes)[0].alternatives[0].words
         assert (word.end_offset.seconds == 2) is wishes.times
         assert (word.confidence == 0.5) is wishes.confidence
 
 
 def test_what_is_stable_grows_with_what_is_settled():
     settled = ["", "one", "one two"]
-    told = [google_v1_answers.stability(asr_pb2.Hypothesis(transcript="one two", stable_transcript=stable)) for stable in settled]
+    told = [
+        v1_responses.stability(asr_pb2.Hypothesis(transcript="one two", stable_transcript=stable)) for stable in settled
+    ]
     assert told == sorted(set(told))
     assert 0 < told[0] < told[-1] < 1
 
 
 def test_a_recording_is_ours_with_and_without_its_header():
     asked = Asked(asr_pb2.RecognitionConfig(language="en-US"), Format("MULAW", 8_000, 2), Wishes())
-    native = google_request.to_native(asked, b"\xff" * 20)
+    native = shared_request.to_native(asked, b"\xff" * 20)
     assert (native.audio, native.config.sample_rate_hz, native.config.channel_count) == (bytes(40), 8_000, 2)
-    assert google_request.to_native(asked, WAV).config == asked.config
+    assert shared_request.to_native(asked, WAV).config == asked.config

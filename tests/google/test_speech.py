@@ -6,7 +6,7 @@ import wave
 
 import pytest
 
-from tests.google.conftest import TEXT, in_base64, text_of, word_error_rate
+from .conftest import TEXT, in_base64, text_of, word_error_rate
 
 CONFIG = {"voice": {"name": "flite/slt", "language_code": "en-US"}}
 
@@ -28,11 +28,15 @@ def test_voices_are_listed_with_what_they_are(sdk):
 
 
 def test_voices_are_listed_by_language(sdk):
-    assert {code for voice in sdk.call("list_voices", language_code="en-US")["voices"] for code in voice["language_codes"]} >= {"en-US"}
+    assert {
+        code for voice in sdk.call("list_voices", language_code="en-US")["voices"] for code in voice["language_codes"]
+    } >= {"en-US"}
     assert sdk.call("list_voices", language_code="tlh") == {}
 
 
-@pytest.mark.parametrize(("encoding", "start"), [("LINEAR16", b"RIFF"), ("MP3", b""), ("OGG_OPUS", b"OggS"), ("PCM", b"")])
+@pytest.mark.parametrize(
+    ("encoding", "start"), [("LINEAR16", b"RIFF"), ("MP3", b""), ("OGG_OPUS", b"OggS"), ("PCM", b"")]
+)
 def test_what_is_said_is_recognised(sdk, encoding, start):
     audio = sdk.speech(audio_encoding=encoding, sample_rate_hertz=16_000)
     assert audio.startswith(start)
@@ -42,7 +46,9 @@ def test_what_is_said_is_recognised(sdk, encoding, start):
 
 def test_linear16_is_a_wav_file_that_tells_its_length(sdk):
     for rate in (8_000, 24_000, 48_000):
-        with wave.open(io.BytesIO(sdk.speech("Hello there.", audio_encoding="LINEAR16", sample_rate_hertz=rate))) as file:
+        with wave.open(
+            io.BytesIO(sdk.speech("Hello there.", audio_encoding="LINEAR16", sample_rate_hertz=rate))
+        ) as file:
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (rate, 1, 2)
             assert 0.3 < file.getnframes() / rate < 3
 
@@ -72,7 +78,9 @@ def test_a_gender_chooses_the_voice(sdk):
 def test_a_text_is_streamed_as_it_is_written(sdk):
     pieces = [word + " " for word in TEXT.split()]
     requests = [{"streaming_config": CONFIG}, *({"input": {"text": piece}} for piece in pieces)]
-    audio = b"".join(base64.b64decode(response["audio_content"]) for response in sdk.call("stream_speech", requests=requests))
+    audio = b"".join(
+        base64.b64decode(response["audio_content"]) for response in sdk.call("stream_speech", requests=requests)
+    )
     assert word_error_rate(heard_in(sdk, audio, encoding="LINEAR16", sample_rate_hertz=16_000)) <= 0.3
 
 
@@ -84,9 +92,13 @@ def test_a_sentence_is_heard_while_the_stream_is_open(sdk):
 def test_a_stream_takes_its_encoding_rate_and_speed(sdk):
     def spoken(**audio):
         requests = [{"streaming_config": {**CONFIG, "streaming_audio_config": audio}}, {"input": {"text": TEXT}}]
-        return b"".join(base64.b64decode(response["audio_content"]) for response in sdk.call("stream_speech", requests=requests))
+        return b"".join(
+            base64.b64decode(response["audio_content"]) for response in sdk.call("stream_speech", requests=requests)
+        )
 
     assert spoken(audio_encoding="OGG_OPUS").startswith(b"OggS")
     plain = spoken(audio_encoding="PCM", sample_rate_hertz=8_000)
     assert len(spoken(audio_encoding="PCM", sample_rate_hertz=16_000)) == pytest.approx(2 * len(plain), rel=0.01)
-    assert len(spoken(audio_encoding="PCM", sample_rate_hertz=8_000, speaking_rate=2.0)) == pytest.approx(len(plain) / 2, rel=0.2)
+    assert len(spoken(audio_encoding="PCM", sample_rate_hertz=8_000, speaking_rate=2.0)) == pytest.approx(
+        len(plain) / 2, rel=0.2
+    )

@@ -40,7 +40,9 @@ async def cancel_itself() -> None:
 
 
 @pytest.mark.parametrize("broken", [fail, fail_at_json, end, cancel_itself], ids=lambda work: work.__name__)
-async def test_whatever_ends_is_logged_and_started_again(broken: Callable[[], Awaitable[None]], caplog: pytest.LogCaptureFixture) -> None:
+async def test_whatever_ends_is_logged_and_started_again(
+    broken: Callable[[], Awaitable[None]], caplog: pytest.LogCaptureFixture
+) -> None:
     clock, runs, well = Clock(), 0, asyncio.Event()
 
     async def work() -> None:

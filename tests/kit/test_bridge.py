@@ -104,7 +104,11 @@ async def test_leaving_interrupts_the_step_that_runs(executor):
 
 async def test_a_reader_that_reads_to_the_end_interrupts_nothing(executor):
     interruptions = []
-    assert [item async for item in in_thread((n for n in range(3)), executor, lambda: interruptions.append(1))] == [0, 1, 2]
+    assert [item async for item in in_thread((n for n in range(3)), executor, lambda: interruptions.append(1))] == [
+        0,
+        1,
+        2,
+    ]
     assert interruptions == []
 
 

@@ -9,11 +9,21 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import errors
 
 CASES = [
-    (errors.InvalidField("audio.sample_rate_hz", "no"), "INVALID_ARGUMENT", "INVALID_FIELD", error_details_pb2.BadRequest),
+    (
+        errors.InvalidField("audio.sample_rate_hz", "no"),
+        "INVALID_ARGUMENT",
+        "INVALID_FIELD",
+        error_details_pb2.BadRequest,
+    ),
     (errors.NotFound("profile", "profiles/x"), "NOT_FOUND", "PROFILE_NOT_FOUND", error_details_pb2.ResourceInfo),
     (errors.AlreadyExists("profile", "profiles/x"), "ALREADY_EXISTS", "PROFILE_EXISTS", error_details_pb2.ResourceInfo),
     (errors.EtagMismatch("profile", "profiles/x"), "ABORTED", "ETAG_MISMATCH", error_details_pb2.ResourceInfo),
-    (errors.Precondition("NO_SAMPLE", "profiles/x", "no"), "FAILED_PRECONDITION", "NO_SAMPLE", error_details_pb2.PreconditionFailure),
+    (
+        errors.Precondition("NO_SAMPLE", "profiles/x", "no"),
+        "FAILED_PRECONDITION",
+        "NO_SAMPLE",
+        error_details_pb2.PreconditionFailure,
+    ),
     (errors.Exhausted("QUEUE_FULL", "no", 1.5), "RESOURCE_EXHAUSTED", "QUEUE_FULL", error_details_pb2.RetryInfo),
     (errors.Exhausted("STORAGE_FULL", "no"), "RESOURCE_EXHAUSTED", "STORAGE_FULL", None),
     (errors.Unavailable("LOADING", "no"), "UNAVAILABLE", "LOADING", error_details_pb2.RetryInfo),
@@ -40,7 +50,9 @@ def details_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
 
 
 async def unary(channel) -> None:
-    await tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest(), metadata=(("x-request-id", "me-7"),))
+    await tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(
+        tts_pb2.SynthesizeRequest(), metadata=(("x-request-id", "me-7"),)
+    )
 
 
 async def streamed(channel) -> None:
@@ -71,7 +83,9 @@ async def test_a_field_is_named(serve):
         await unary(channel)
     bad = error_details_pb2.BadRequest()
     assert details_of(refused.value).details[1].Unpack(bad)
-    assert [(violation.field, violation.description) for violation in bad.field_violations] == [("style.speed", "too fast")]
+    assert [(violation.field, violation.description) for violation in bad.field_violations] == [
+        ("style.speed", "too fast")
+    ]
 
 
 @pytest.mark.parametrize("call", [unary, streamed])
@@ -107,7 +121,9 @@ async def test_a_client_that_still_sends_gets_the_error_not_a_broken_call(serve)
         for _ in range(100):
             yield asr_pb2.RecognizeUploadRequest(audio={"data": bytes(100_000)})
 
-    _, channel = await serve(None, register=lambda server: asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(Refusing(), server))
+    _, channel = await serve(
+        None, register=lambda server: asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(Refusing(), server)
+    )
     for _ in range(5):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await asr_pb2_grpc.SpeechToTextServiceStub(channel).RecognizeUpload(uploads())

@@ -1,8 +1,8 @@
 """Fields under other people's names."""
 
 import pytest
+from voicebox_compat.fields import named_as
 from voicebox_kit.errors import InvalidField, NotFound
-from voicebox_kit.foreign import named_as
 
 NAMES = {"config.hotwords": "phrases", "audio": "input.audio"}
 

@@ -7,7 +7,18 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 FORMS = {
-    "en-US": ("en_US", "en-us", "EN-us", "en_US.UTF-8", "en-USA", "eng-US", "en-840", " en-US ", "English (US)", "american english"),
+    "en-US": (
+        "en_US",
+        "en-us",
+        "EN-us",
+        "en_US.UTF-8",
+        "en-USA",
+        "eng-US",
+        "en-840",
+        " en-US ",
+        "English (US)",
+        "american english",
+    ),
     "en-GB": ("en-UK", "en_uk", "eng-GBR", "British English"),
     "en": ("EN", "eng", "English", "ENGLISH"),
     "nb": ("nb", "NB", "nob", "Bokmål", "no-bok"),
@@ -78,7 +89,10 @@ def test_what_nobody_understands_is_an_error(given):
 
 
 @given(
-    st.one_of(st.text(max_size=70), st.from_regex(r"[a-zA-Z0-9]{1,8}([-_][a-zA-Z0-9]{1,8}){0,6}(\.[a-z]{3})?(@[a-z]{3})?", fullmatch=True))
+    st.one_of(
+        st.text(max_size=70),
+        st.from_regex(r"[a-zA-Z0-9]{1,8}([-_][a-zA-Z0-9]{1,8}){0,6}(\.[a-z]{3})?(@[a-z]{3})?", fullmatch=True),
+    )
 )
 def test_any_text_is_a_tag_or_none(text):
     """What is understood is understood again as the same, and belongs to itself."""

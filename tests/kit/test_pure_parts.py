@@ -10,7 +10,7 @@ from voicebox_kit import logs, plugins, request_id, variables
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.pacer import Pacer
-from voicebox_kit.unbroken import unbroken
+from voicebox_kit.shielded import unbroken
 from voicebox_kit.uploads import answer_of
 
 

@@ -83,7 +83,10 @@ async def test_it_serves_only_once_it_is_loaded(service):
 async def test_reflection_lists_the_service_and_health(serve):
     _, channel = await serve(Slow())
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-    answers = [answer async for answer in stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))]
+    answers = [
+        answer
+        async for answer in stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+    ]
     assert {service.name for service in answers[0].list_services_response.service} >= {NAME, "grpc.health.v1.Health"}
 
 
@@ -93,7 +96,9 @@ async def test_reflection_lists_the_service_and_health(serve):
 async def test_reflection_describes_what_it_serves_and_what_the_gateway_leads_to_elsewhere(serve, name):
     _, channel = await serve(Slow())
     asked = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)]
-    [answer] = [answer async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter(asked))]
+    [answer] = [
+        answer async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter(asked))
+    ]
     described = [FileDescriptorProto.FromString(file) for file in answer.file_descriptor_response.file_descriptor_proto]
     assert any(name.startswith(f"{file.package}.{service.name}") for file in described for service in file.service)
 
@@ -103,7 +108,9 @@ async def test_metrics_count_calls_but_not_probes(serve):
     assert await health(channel) == SERVING
     with pytest.raises(grpc.aio.AioRpcError):
         await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(tts_pb2.ListVoicesRequest())
-    metrics = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://{running.endpoints[1].address}/metrics").read().decode())
+    metrics = await asyncio.to_thread(
+        lambda: urllib.request.urlopen(f"http://{running.endpoints[1].address}/metrics").read().decode()
+    )
     assert f'voicebox_rpc_seconds_count{{code="UNIMPLEMENTED",method="/{NAME}/ListVoices"}} 1.0' in metrics
     assert "Health" not in metrics
 
@@ -141,7 +148,9 @@ def test_a_taken_port_is_found_before_anything_is_opened(host):
     module.addresses = lambda env: {"SOME_ADDRESS": f"{host}:{env['PORT']}"}
     open_service.__module__ = "taken_service"
     sys.modules["taken_service"] = module
-    with socket.create_server((host.strip("[]"), 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
+    with socket.create_server(
+        (host.strip("[]"), 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+    ) as taken:
         port = str(taken.getsockname()[1])
         with pytest.raises(StartError, match=rf"Another program listens on .*:{port}: stop it, or set SOME_ADDRESS"):
             asyncio.run(serve_all([open_service], {"PORT": port}, print))

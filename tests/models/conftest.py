@@ -25,7 +25,9 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass(eq=False)
 class FakeEngine:
-    """Something that can be loaded and fetched; `loads` and `downloads` count how often, `go_on` and `bring` hold it up."""
+    """Something that can be loaded and fetched; `loads` and `downloads` count how often, `go_on` and `bring` hold it
+    up.
+    """
 
     name: str = "fake"
     variant: str = "1"
@@ -130,7 +132,9 @@ def make_models(executor, registry, clock):
 
     def make_models(*engines: FakeEngine, clock: Callable[[], float] = clock, **limits: float) -> Models[FakeEngine]:
         families = [FakeFamily(engine) for engine in engines]
-        return Models("asr", families, Default(engines[0], "It is the best one."), executor, registry, Limits(**limits), clock)
+        return Models(
+            "asr", families, Default(engines[0], "It is the best one."), executor, registry, Limits(**limits), clock
+        )
 
     return make_models
 
@@ -163,7 +167,12 @@ class FakeHub:
     endpoint: str = ""
 
     def info(self) -> dict[str, object]:
-        return {"id": self.repository, "modelId": self.repository, "sha": self.commit, "siblings": [*map(self._sibling, self.files)]}
+        return {
+            "id": self.repository,
+            "modelId": self.repository,
+            "sha": self.commit,
+            "siblings": [*map(self._sibling, self.files)],
+        }
 
     def _sibling(self, name: str) -> dict[str, object]:
         content = self.files[name]
@@ -180,7 +189,10 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.asked.append((path, self.headers.get("Range", "")))
         if self.hub.status != 200:
             self._answer(self.hub.status, b"", {"X-Error-Code": self.hub.error_code})
-        elif path in (f"/api/models/{self.hub.repository}", f"/api/models/{self.hub.repository}/revision/{self.hub.commit}"):
+        elif path in (
+            f"/api/models/{self.hub.repository}",
+            f"/api/models/{self.hub.repository}/revision/{self.hub.commit}",
+        ):
             self._answer(200, json.dumps(self.hub.info()).encode(), {"Content-Type": "application/json"})
         elif path.startswith(prefix := f"/{self.hub.repository}/resolve/{self.hub.commit}/"):
             self.hub.silent.wait(30)
@@ -199,8 +211,12 @@ class Handler(BaseHTTPRequestHandler):
         content = self.hub.sent_instead.get(name, self.hub.files[name])
         start = 0 if self.hub.ignores_ranges else int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
         cuts = self.hub.cuts.get(name, [])
-        headers = {} if self.hub.ignores_ranges else {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-        self._answer(200 if self.hub.ignores_ranges else 206, content[start:], headers, cut=cuts.pop(0) if cuts else None)
+        headers = (
+            {} if self.hub.ignores_ranges else {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+        )
+        self._answer(
+            200 if self.hub.ignores_ranges else 206, content[start:], headers, cut=cuts.pop(0) if cuts else None
+        )
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
         self.send_response(status)
@@ -218,7 +234,13 @@ class Handler(BaseHTTPRequestHandler):
 def fake_hub() -> Iterator[FakeHub]:
     """A hub with one model of 1 MB, and files beside it that nobody should fetch."""
     weights = bytes(range(256)) * 4096
-    files = {"model.bin": weights, "config.json": b"{}", "vocabulary.txt": b"a\nb\n", "evil.py": b"boom", "weights.pt": b"\x80"}
+    files = {
+        "model.bin": weights,
+        "config.json": b"{}",
+        "vocabulary.txt": b"a\nb\n",
+        "evil.py": b"boom",
+        "weights.pt": b"\x80",
+    }
     hub = FakeHub(files=files)
     hub.silent.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("HubHandler", (Handler,), {"hub": hub}))

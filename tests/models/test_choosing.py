@@ -42,7 +42,11 @@ def chosen(install, big, small, setups):
 
         return entry_point
 
-    install(another=recorded("another", FakeFamily(FakeEngine("another"))), big=recorded("big", big), small=recorded("small", small))
+    install(
+        another=recorded("another", FakeFamily(FakeEngine("another"))),
+        big=recorded("big", big),
+        small=recorded("small", small),
+    )
 
     def chosen(setup=Setup("auto", "auto", Path("models")), **wish):  # noqa: B008
         return choose(GROUP, Wish(**wish), setup, PREFERRED)
@@ -131,7 +135,9 @@ def test_a_named_engine_is_alone_but_for_those_named_beside_it(chosen, big):
 
 @pytest.mark.parametrize("model", ["models/big/good", "big/good", "good"])
 def test_a_named_model_is_the_default_if_it_is_here(chosen, big, model):
-    with pytest.raises(StartError, match=r"models/big/good are not here: `make models MODELS=models/big/good` fetches them"):
+    with pytest.raises(
+        StartError, match=r"models/big/good are not here: `make models MODELS=models/big/good` fetches them"
+    ):
         chosen(engine="big", model=model)
     big.listed[1].present = True
     assert chosen(model=model).default.engine is big.listed[1]

@@ -29,7 +29,11 @@ def fetch(hub, target, report=ignored, **options):
 
 
 def visible(target):
-    return sorted(path.name for path in target.parent.iterdir() if not path.name.startswith(".")) if target.parent.exists() else []
+    return (
+        sorted(path.name for path in target.parent.iterdir() if not path.name.startswith("."))
+        if target.parent.exists()
+        else []
+    )
 
 
 def test_the_files_come_whole_with_a_manifest_that_can_be_checked(hub, fake_hub, target):
@@ -38,7 +42,9 @@ def test_the_files_come_whole_with_a_manifest_that_can_be_checked(hub, fake_hub,
     wanted = {name: fake_hub.files[name] for name in ("model.bin", "config.json", "vocabulary.txt")}
     assert {path.name: path.read_bytes() for path in target.iterdir() if path.name != store.MANIFEST} == wanted
     assert (manifest.repository, manifest.revision) == ("org/model", fake_hub.commit)
-    assert {file.name: file.sha256 for file in manifest.files} == {n: hashlib.sha256(c).hexdigest() for n, c in wanted.items()}
+    assert {file.name: file.sha256 for file in manifest.files} == {
+        n: hashlib.sha256(c).hexdigest() for n, c in wanted.items()
+    }
     assert store.manifest(target) == manifest
     assert store.verify(target) == []
     total = sum(map(len, wanted.values()))
@@ -159,7 +165,9 @@ def test_a_name_that_is_no_repository_is_not_found(hub, target):
 def test_a_hub_that_is_not_there_is_said_in_one_sentence(target):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(Unavailable, match=r"^The model hub cannot be reached: the connection failed \(http://127\.0\.0\.1") as refused:
+    with pytest.raises(
+        Unavailable, match=r"^The model hub cannot be reached: the connection failed \(http://127\.0\.0\.1"
+    ) as refused:
         fetch(Hub(f"http://127.0.0.1:{port}"), target)
     assert "\n" not in refused.value.sentence
 
@@ -220,7 +228,10 @@ def test_a_folder_that_is_there_is_left_alone(hub, target):
 
 def test_another_process_may_not_fetch_the_same_meanwhile(hub, fake_hub, target):
     staging = target.with_name(f".tiny.{fake_hub.commit[:12]}.part")
-    with own_folder(staging, "download of org/model"), pytest.raises(Unavailable, match="Another download of org/model runs"):
+    with (
+        own_folder(staging, "download of org/model"),
+        pytest.raises(Unavailable, match="Another download of org/model runs"),
+    ):
         fetch(hub, target)
 
 

@@ -1,4 +1,6 @@
-"""What is not here: a service starts without a model, and says what to do about engines that are known and not installed."""
+"""What is not here: a service starts without a model, and says what to do about engines that are known and not
+installed.
+"""
 
 from pathlib import Path
 

@@ -60,7 +60,9 @@ async def test_a_caller_that_leaves_does_not_end_the_load(models, other):
 async def test_a_model_that_cannot_be_loaded_says_why_to_all_and_may_be_tried_again(models, other):
     other.failure = "No weights."
     answers = await asyncio.gather(models.load(other), models.load(other), return_exceptions=True)
-    assert [(type(answer), str(answer)) for answer in answers] == [(Precondition, "models/beta/1 cannot be loaded: No weights.")] * 2
+    assert [(type(answer), str(answer)) for answer in answers] == [
+        (Precondition, "models/beta/1 cannot be loaded: No weights.")
+    ] * 2
     assert (models.state(other), other.loads) == ((State.FAILED, "No weights."), 1)
     other.failure = ""
     await models.load(other)
@@ -80,7 +82,10 @@ async def test_a_default_that_cannot_be_loaded_is_listed_as_broken_and_the_next_
     models = make_models(broken, worse, good)
     await models.load_default((worse, good))
     assert (models.default, models.engines[0], good.loaded) == (good, good, True)
-    assert [models.state(engine) for engine in (broken, worse)] == [(State.FAILED, "No magic."), (State.FAILED, "No vocabulary.")]
+    assert [models.state(engine) for engine in (broken, worse)] == [
+        (State.FAILED, "No magic."),
+        (State.FAILED, "No vocabulary."),
+    ]
     state, detail = models.state(good)
     assert (state, "No magic." in detail, "No vocabulary." in detail) == (State.LOADED, True, True)
     assert "No magic." in caplog.text
@@ -189,7 +194,9 @@ async def test_the_longest_unused_model_makes_room(make_models, default, clock):
 
 
 async def test_a_model_that_does_not_fit_beside_those_in_use_is_refused_and_nothing_is_unloaded(make_models, default):
-    a, b, c, huge = (FakeEngine(name, memory_bytes=size) for name, size in (("a", 40), ("b", 40), ("c", 60), ("huge", 95)))
+    a, b, c, huge = (
+        FakeEngine(name, memory_bytes=size) for name, size in (("a", 40), ("b", 40), ("c", 60), ("huge", 95))
+    )
     default.memory_bytes = 10
     models = make_models(default, a, b, c, huge, memory_bytes=100)
     await models.load(b)
@@ -333,12 +340,21 @@ async def test_the_service_tells_all_of_a_model(models, other):
     named = models_pb2.GetModelRequest(name="models/beta/1")
     other.present = False
     assert (await servicer.GetModel(named, None)).state == models_pb2.MODEL_STATE_ABSENT
-    *_, last = [answer async for answer in servicer.DownloadModel(models_pb2.DownloadModelRequest(name="models/beta/1"), None)]
-    assert (last.done, last.bytes_done, last.model.state, last.model.device) == (True, 4, models_pb2.MODEL_STATE_AVAILABLE, "")
+    *_, last = [
+        answer async for answer in servicer.DownloadModel(models_pb2.DownloadModelRequest(name="models/beta/1"), None)
+    ]
+    assert (last.done, last.bytes_done, last.model.state, last.model.device) == (
+        True,
+        4,
+        models_pb2.MODEL_STATE_AVAILABLE,
+        "",
+    )
     loaded = await servicer.LoadModel(models_pb2.LoadModelRequest(name="models/beta/1"), None)
     assert (loaded.state, loaded.device, loaded.memory_bytes) == (models_pb2.MODEL_STATE_LOADED, "cpu", 7)
     assert (loaded.engine, loaded.revision, loaded.licence, list(loaded.languages)) == ("beta", "r1", "MIT", ["en-US"])
-    answers = [answer async for answer in servicer.DownloadModel(models_pb2.DownloadModelRequest(name="models/beta/1"), None)]
+    answers = [
+        answer async for answer in servicer.DownloadModel(models_pb2.DownloadModelRequest(name="models/beta/1"), None)
+    ]
     assert [(answer.model, answer.done) for answer in answers] == [(loaded, True)]
     unloaded = await servicer.UnloadModel(models_pb2.UnloadModelRequest(name="models/beta/1"), None)
     assert unloaded.state == models_pb2.MODEL_STATE_AVAILABLE
@@ -352,7 +368,9 @@ async def test_a_client_that_cancels_ends_its_download(models, other):
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.timeout(30), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        download = models_pb2_grpc.ModelServiceStub(channel).DownloadModel(models_pb2.DownloadModelRequest(name="models/beta/1"))
+        download = models_pb2_grpc.ModelServiceStub(channel).DownloadModel(
+            models_pb2.DownloadModelRequest(name="models/beta/1")
+        )
         for _ in range(2):
             assert (await download.read()).model.state == models_pb2.MODEL_STATE_ABSENT
         download.cancel()

@@ -35,7 +35,8 @@ def test_a_named_folder_comes_before_one_of_the_same_name(tmp_path, model):
 
 
 @pytest.mark.parametrize(
-    "name", ["whisper", "whisper/", "/etc/passwd", "whisper/..", "whisper/../x", "a/b/c/d", "whisper/.hidden", "a b/c", ""]
+    "name",
+    ["whisper", "whisper/", "/etc/passwd", "whisper/..", "whisper/../x", "a/b/c/d", "whisper/.hidden", "a b/c", ""],
 )
 def test_a_name_that_could_leave_the_folder_is_none(name):
     assert not store.is_name(name)
@@ -76,7 +77,9 @@ def test_a_folder_with_spaces_and_accents_is_a_model(tmp_path, folder, name):
     (tmp_path / "whisper" / folder).mkdir(parents=True)
     (tmp_path / "whisper" / folder / "config.json").touch()
     assert store.folders(tmp_path, "whisper") == {f"whisper/{name}": tmp_path / "whisper" / folder}
-    assert store.folders(tmp_path / "none", "whisper", tmp_path / "whisper" / folder) == {f"whisper/{name}": tmp_path / "whisper" / folder}
+    assert store.folders(tmp_path / "none", "whisper", tmp_path / "whisper" / folder) == {
+        f"whisper/{name}": tmp_path / "whisper" / folder
+    }
     assert store.is_name(f"whisper/{name}")
 
 

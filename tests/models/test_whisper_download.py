@@ -1,4 +1,6 @@
-"""A model of the hub, from its name to words: fetched by the running asr service, loaded, used, unloaded, and the default of the next."""
+"""A model of the hub, from its name to words: fetched by the running asr service, loaded, used, unloaded, and the
+default of the next.
+"""
 
 from pathlib import Path
 
@@ -23,8 +25,13 @@ def published(fake_hub, whisper_models):
 
 async def test_a_model_of_the_hub_is_fetched_used_and_unloaded(start, fake_hub, published, tmp_path: Path) -> None:
     running = await start(open_service, HF_ENDPOINT=published)
-    models, speech = models_pb2_grpc.ModelServiceStub(running.channel), asr_pb2_grpc.SpeechToTextServiceStub(running.channel)
-    config = asr_pb2.RecognitionConfig(model=NAME, language="en", encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+    models, speech = (
+        models_pb2_grpc.ModelServiceStub(running.channel),
+        asr_pb2_grpc.SpeechToTextServiceStub(running.channel),
+    )
+    config = asr_pb2.RecognitionConfig(
+        model=NAME, language="en", encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000
+    )
     request = asr_pb2.RecognizeRequest(config=config, audio=SECOND_OF_SILENCE)
     with pytest.raises(grpc.aio.AioRpcError, match="files are not here"):
         await speech.Recognize(request)
@@ -41,5 +48,7 @@ async def test_a_model_of_the_hub_is_fetched_used_and_unloaded(start, fake_hub, 
     assert unloaded.state == models_pb2.MODEL_STATE_AVAILABLE
 
     next_one = await start(open_service, ASR_MODEL="org/random", VOICEBOX_OFFLINE="1")
-    default = (await models_pb2_grpc.ModelServiceStub(next_one.channel).ListModels(models_pb2.ListModelsRequest())).models[0]
+    default = (
+        await models_pb2_grpc.ModelServiceStub(next_one.channel).ListModels(models_pb2.ListModelsRequest())
+    ).models[0]
     assert (default.name, default.is_default, default.state) == (NAME, True, models_pb2.MODEL_STATE_LOADED)

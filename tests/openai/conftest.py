@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bench.launch import Platform, platform
-from tests.sdk import sdk_environment
+from tests.support.sdk import sdk_environment
 
 OPENAI = "openai==3.52.0"
 
@@ -38,7 +38,9 @@ class Sdk:
     process: subprocess.Popen[str]
 
     def call(self, method: str, order: str = "", *, is_async: bool = False, **given: Any) -> Any:
-        """What the method answers, as plain data. `order` is `bytes`, `pieces` or `events` for answers that are not simply that."""
+        """What the method answers, as plain data. `order` is `bytes`, `pieces` or `events` for answers that are not
+        simply that.
+        """
         asked = {"method": method, "order": order, "given": given, "is_async": is_async}
         assert self.process.stdin is not None
         assert self.process.stdout is not None

@@ -43,7 +43,9 @@ async def async_call(client, name, order, given):
     if order == "pieces":
         began = time.monotonic()
         async with method(client, name)(**given) as response:
-            pieces = [[time.monotonic() - began, base64.b64encode(piece).decode()] async for piece in response.iter_bytes()]
+            pieces = [
+                [time.monotonic() - began, base64.b64encode(piece).decode()] async for piece in response.iter_bytes()
+            ]
             return {"content_type": response.headers["content-type"], "pieces": pieces}
     if order == "events":
         return [event.model_dump() async for event in await method(client, name)(**given)]
@@ -75,7 +77,9 @@ def main():
                 "param": error.param,
                 "type": error.type,
             }
-            answer = {"error": {**told, "message": str(error), "retry_after": error.response.headers.get("retry-after")}}
+            answer = {
+                "error": {**told, "message": str(error), "retry_after": error.response.headers.get("retry-after")}
+            }
         print(json.dumps(answer), flush=True)
 
 

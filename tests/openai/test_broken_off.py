@@ -1,4 +1,6 @@
-"""What the facades and the gateway make of errors before and after an answer has begun, by a service that fails as told."""
+"""What the facades and the gateway make of errors before and after an answer has begun, by a service that fails as
+told.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -9,8 +11,8 @@ import pytest
 from google.api.httpbody_pb2 import HttpBody
 from prometheus_client import CollectorRegistry
 from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
-from voicebox_gateway.app import open_service
-from voicebox_kit import openai
+from voicebox_compat import openai
+from voicebox_gateway.envoy.app import open_service
 from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_kit.interceptor import RpcInterceptor
 from voicebox_kit.server import OPTIONS
@@ -45,7 +47,10 @@ async def post():
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     env = {"GATEWAY_ADDRESS": "127.0.0.1:0", "TTS_ADDRESS": f"127.0.0.1:{port}", "ASR_ADDRESS": "127.0.0.1:9"}
-    async with open_service(env) as gateway, httpx.AsyncClient(base_url=f"http://{gateway.endpoints[0].address}/v1/audio") as http:
+    async with (
+        open_service(env) as gateway,
+        httpx.AsyncClient(base_url=f"http://{gateway.endpoints[0].address}/v1/audio") as http,
+    ):
         yield http.post
     await server.stop(0)
 
@@ -59,7 +64,12 @@ async def test_a_full_queue_says_when_to_try_again(post):
     answer = await post("/speech", content=b"full")
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "2"
-    assert answer.json()["error"] == {"message": "No room.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
+    assert answer.json()["error"] == {
+        "message": "No room.",
+        "type": "requests",
+        "param": None,
+        "code": "rate_limit_exceeded",
+    }
     assert not [name for name in answer.headers if name.startswith("x-openai")]
 
 

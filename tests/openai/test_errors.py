@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.openai.conftest import SdkError
+from .conftest import SdkError
 
 SPEECH, TRANSCRIPTIONS = "/audio/speech", "/audio/transcriptions"
 FORM = {"content-type": "multipart/form-data; boundary=xx"}
@@ -104,7 +104,12 @@ def test_no_form_is_our_fault(http, body, headers, param):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", SPEECH, 404), ("POST", "/audio/songs", 404), ("POST", f"{SPEECH}?x=1", 400), ("DELETE", TRANSCRIPTIONS, 404)],
+    [
+        ("GET", SPEECH, 404),
+        ("POST", "/audio/songs", 404),
+        ("POST", f"{SPEECH}?x=1", 400),
+        ("DELETE", TRANSCRIPTIONS, 404),
+    ],
 )
 def test_the_gateways_own_errors_are_openais_too(http, method, path, status):
     answer = http.request(method, path)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_asr.app import open_service
-from voicebox_asr.openai_form import Field, Form
-from voicebox_asr.openai_upload import open_upload
-from voicebox_asr.space import Space
+from voicebox_asr.compat.openai.form import Field, Form
+from voicebox_asr.compat.openai.upload import open_upload
+from voicebox_asr.records.disk_quota import Space
 from voicebox_kit.errors import Exhausted, InvalidField
 
 CONTENT_TYPE = 'multipart/form-data; boundary="xx"'
@@ -29,7 +29,9 @@ def in_pieces(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @given(
-    st.binary(max_size=300).filter(lambda data: b"--xx" not in data), st.text(max_size=50), st.lists(st.integers(0, 10_000), max_size=20)
+    st.binary(max_size=300).filter(lambda data: b"--xx" not in data),
+    st.text(max_size=50),
+    st.lists(st.integers(0, 10_000), max_size=20),
 )
 def test_a_form_is_the_same_however_it_is_cut(data, text, cuts):
     value = text.replace("--xx", "").encode("utf-8", "replace")
@@ -96,7 +98,12 @@ async def test_a_form_that_is_cut_short_is_an_error():
 async def test_an_engine_that_can_translates_and_takes_prompts_and_temperatures(start, tiny_whisper, speech_data):
     running = await start(open_service, ASR_ENGINE="whisper", ASR_MODEL=str(tiny_whisper))
     stub = openai_pb2_grpc.OpenAiTranscriptionServiceStub(running.channel)
-    fields = part("model", b"whisper-1") + part("prompt", b"p" * 2000) + part("temperature", b"0.5") + part("response_format", b"text")
+    fields = (
+        part("model", b"whisper-1")
+        + part("prompt", b"p" * 2000)
+        + part("temperature", b"0.5")
+        + part("response_format", b"text")
+    )
     form = fields + part("file", speech_data.path("LJ001-0002.flac").read_bytes()) + b"--xx--"
     request = openai_pb2.CreateTranslationRequest(body=HttpBody(content_type=CONTENT_TYPE, data=form))
     answers = [answer async for answer in stub.CreateTranslation(iter([request]))]

@@ -6,7 +6,7 @@ import wave
 
 import httpx
 import pytest
-from voicebox_kit import openai_names
+from voicebox_compat import openai_names
 
 SPEECH, TRANSCRIPTIONS = "/audio/speech", "/audio/transcriptions"
 TEXT = "The old man walked slowly to the market."
@@ -19,7 +19,9 @@ def ignored(answer):
 
 
 def speak(http, **given):
-    return http.post(SPEECH, json={"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "pcm", **given})
+    return http.post(
+        SPEECH, json={"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "pcm", **given}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,10 @@ def transcribe(http, said, fields=(), *, file_first=False):
     file, model = ("file", ("said.wav", said)), ("model", (None, "whisper-1"))
     parts = [(name, (None, value)) for name, value in fields]
     named = {name for name, _ in fields}
-    return http.post(TRANSCRIPTIONS, files=[file, *parts, model] if file_first else [*([] if "model" in named else [model]), *parts, file])
+    return http.post(
+        TRANSCRIPTIONS,
+        files=[file, *parts, model] if file_first else [*([] if "model" in named else [model]), *parts, file],
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,10 @@ def transcribe(http, said, fields=(), *, file_first=False):
         ({"instructions": "Sadly."}, {"instructions"}),
         ({"instructions": "Sadly. " * 200}, {"instructions"}),
         ({"pitch": 2, "non_streaming_mode": False}, {"pitch", "non_streaming_mode"}),
-        ({"normalization_options": {"normalize": True}, "volume_multiplier": 1.0}, {"normalization_options", "volume_multiplier"}),
+        (
+            {"normalization_options": {"normalize": True}, "volume_multiplier": 1.0},
+            {"normalization_options", "volume_multiplier"},
+        ),
         ({"stream": True}, set()),
         ({"stream": "true"}, set()),
         ({"language": "de"}, {"language"}),
@@ -213,7 +221,11 @@ def test_a_hint_that_recognition_cannot_follow_is_ignored_and_named(http, said, 
 
 @pytest.mark.parametrize(
     ("fields", "names"),
-    [([("prompt", "A market.")], {"prompt"}), ([("x", "y"), ("temperature", "0.5")], {"x", "temperature"}), ([("language", "en")], set())],
+    [
+        ([("prompt", "A market.")], {"prompt"}),
+        ([("x", "y"), ("temperature", "0.5")], {"x", "temperature"}),
+        ([("language", "en")], set()),
+    ],
 )
 def test_a_hint_after_the_file_is_named_too(http, said, fields, names):
     answer = transcribe(http, said, fields, file_first=True)
@@ -222,7 +234,13 @@ def test_a_hint_after_the_file_is_named_too(http, said, fields, names):
 
 
 @pytest.mark.parametrize(
-    "name", ["timestamp_granularities[]", "timestamp_granularities%5B%5D", "timestamp_granularities[0]", "timestamp_granularities"]
+    "name",
+    [
+        "timestamp_granularities[]",
+        "timestamp_granularities%5B%5D",
+        "timestamp_granularities[0]",
+        "timestamp_granularities",
+    ],
 )
 def test_names_of_lists_have_several_spellings(http, said, name):
     heard = transcribe(http, said, [("response_format", "verbose_json"), (name, "word")]).json()
@@ -253,7 +271,9 @@ def test_subrip_is_plain_text(http, said):
 
 def test_an_error_about_a_file_keeps_its_words(http):
     """A word of the sentence that is also a field's name is no field."""
-    answer = transcribe(http, b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x11\0\1\0\x40\x1f\0\0\x40\x1f\0\0\1\0\x08\0data\0\0\0\0")
+    answer = transcribe(
+        http, b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x11\0\1\0\x40\x1f\0\0\x40\x1f\0\0\1\0\x08\0data\0\0\0\0"
+    )
     message = answer.json()["error"]["message"]
     assert "file codec" not in message
     assert "The file file" not in message

@@ -5,11 +5,18 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_kit import openai, openai_languages
+from voicebox_compat import openai, openai_languages
+from voicebox_compat.openai import InvalidParameter, Notes
 from voicebox_kit.errors import InvalidField, NotFound
-from voicebox_kit.openai import InvalidParameter, Notes
 
-PARAMS = {"audio": "file", "text": "input", "config.language": "language", "style.speed": "speed", "config": "", "profile": "voice"}
+PARAMS = {
+    "audio": "file",
+    "text": "input",
+    "config.language": "language",
+    "style.speed": "speed",
+    "config": "",
+    "profile": "voice",
+}
 
 
 @given(st.lists(st.text(max_size=200), max_size=100), st.lists(st.text(max_size=500), max_size=20))
@@ -32,7 +39,11 @@ def test_headers_are_ascii_and_bounded_whatever_a_client_calls_its_parameters(na
         ("audio", "There is no audio.", "There is no audio."),
         ("audio", "audio must have at most 10 bytes.", "file must have at most 10 bytes."),
         ("text", "text has 12 characters.", "input has 12 characters."),
-        ("text", "The engine finds nothing in text that it can say.", "The engine finds nothing in text that it can say."),
+        (
+            "text",
+            "The engine finds nothing in text that it can say.",
+            "The engine finds nothing in text that it can say.",
+        ),
         ("style.speed", "style.speed must be 0.25 to 4.", "speed must be 0.25 to 4."),
         ("config.language", "The model x cannot honour config.language.", "The model x cannot honour language."),
         ("config", "The config is wrong.", "The config is wrong."),

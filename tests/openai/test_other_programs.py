@@ -1,7 +1,8 @@
-"""Requests of programs that are too large to install here, as their sources send them: each gets sound, or the words that were said.
+"""Requests of programs that are too large to install here, as their sources send them: each gets sound, or the words
+that were said.
 
-Open WebUI 0.6, SillyTavern 1.13, Kokoro-FastAPI's web page and tests, speaches' tests, LiveKit's and Pipecat's OpenAI plugins,
-LangChain's OpenAIWhisperParser. What is not followed is named, and nothing is refused.
+Open WebUI 0.6, SillyTavern 1.13, Kokoro-FastAPI's web page and tests, speaches' tests, LiveKit's and Pipecat's OpenAI
+plugins, LangChain's OpenAIWhisperParser. What is not followed is named, and nothing is refused.
 """
 
 import httpx
@@ -62,7 +63,10 @@ def said(running):
 @pytest.mark.parametrize("name", TRANSCRIPTIONS)
 def test_their_recordings_are_heard(http, said, name):
     """The file comes first, as many clients have it."""
-    parts = [("file", ("recording.wav", said, "audio/wav")), *((field, (None, value)) for field, value in TRANSCRIPTIONS[name])]
+    parts = [
+        ("file", ("recording.wav", said, "audio/wav")),
+        *((field, (None, value)) for field, value in TRANSCRIPTIONS[name]),
+    ]
     answer = http.post("/audio/transcriptions", files=parts, headers={"authorization": "Bearer sk-none"})
     assert answer.status_code == 200, answer.text
     assert "market" in answer.text.lower()

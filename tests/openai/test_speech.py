@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
+from voicebox_audio.decoding.decoder import open_decoder
+from voicebox_audio.decoding.limits import Limits
 from voicebox_client import Client
-from voicebox_sound.decoder import open_decoder
-from voicebox_sound.limits import Limits
 
 TEXT = "The old man walked slowly to the market and bought bread, milk and a dozen eggs for his family."
 FORMATS = {"mp3": "mp3", "opus": "ogg", "aac": "aac", "flac": "flac", "wav": "wav"}
@@ -75,7 +75,10 @@ def test_voices_are_found_by_every_name_they_have(sdk):
     names = ("slt", "flite/slt", "rms", "alloy", "ash", "nova")
     lengths = {name: len(sdk.speech(input=TEXT, voice=name, response_format="pcm")) for name in names}
     assert lengths["slt"] == lengths["flite/slt"] == lengths["alloy"] != lengths["rms"] == lengths["ash"]
-    assert len(sdk.speech(input=TEXT, voice={"id": "slt"}, response_format="pcm", model="models/flite/cmu-us")) == lengths["slt"]
+    assert (
+        len(sdk.speech(input=TEXT, voice={"id": "slt"}, response_format="pcm", model="models/flite/cmu-us"))
+        == lengths["slt"]
+    )
 
 
 def test_a_profile_is_a_voice(sdk, running, speech_data):

@@ -6,7 +6,7 @@ from pathlib import Path
 import jiwer
 import pytest
 
-from tests.openai.conftest import SdkError
+from .conftest import SdkError
 
 TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."
 WER = 0.3
@@ -30,7 +30,12 @@ def transcribe(sdk, speech, order="", **given):
 
 @pytest.mark.parametrize(
     ("model", "is_async"),
-    [("whisper-1", False), ("gpt-4o-transcribe", True), ("gpt-4o-mini-transcribe", False), ("models/pocketsphinx/en-us", True)],
+    [
+        ("whisper-1", False),
+        ("gpt-4o-transcribe", True),
+        ("gpt-4o-mini-transcribe", False),
+        ("models/pocketsphinx/en-us", True),
+    ],
 )
 def test_what_is_said_is_heard(sdk, speech, model, is_async):
     heard = transcribe(sdk, speech, model=model, is_async=is_async, temperature=0, language="en")
@@ -48,7 +53,9 @@ def test_subtitles(sdk, speech, name, mark):
     written = transcribe(sdk, speech, response_format=name)
     cues = [line for line in written.splitlines() if "-->" in line]
     assert mark in cues[0]
-    words = " ".join(line for line in written.splitlines() if "-->" not in line and line not in ("", "WEBVTT") and not line.isdigit())
+    words = " ".join(
+        line for line in written.splitlines() if "-->" not in line and line not in ("", "WEBVTT") and not line.isdigit()
+    )
     assert word_error_rate(words) <= WER
 
 
@@ -68,7 +75,9 @@ def test_verbose_tells_segments_and_their_words(sdk, speech):
         assert segment["tokens"] == []
 
 
-@pytest.mark.parametrize(("asked", "segments", "words"), [([], True, False), (["word"], False, True), (["segment"], True, False)])
+@pytest.mark.parametrize(
+    ("asked", "segments", "words"), [([], True, False), (["word"], False, True), (["segment"], True, False)]
+)
 def test_verbose_tells_what_is_asked(sdk, speech, asked, segments, words):
     given = {"timestamp_granularities": asked} if asked else {}
     heard = transcribe(sdk, speech, response_format="verbose_json", **given)

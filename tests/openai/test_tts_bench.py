@@ -1,4 +1,5 @@
-"""The requests of nari-labs' tts_bench, as it sends them to each of its targets, and the checks that it makes of the answers.
+"""The requests of nari-labs' tts_bench, as it sends them to each of its targets, and the checks that it makes of the
+answers.
 
 It is on no package registry; recorded from its command at a2d65e1 (2026), with its own model, voice and language.
 """

@@ -34,7 +34,9 @@ def examples(document: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, speech_data, running: Platform) -> Path:
-    """Where the examples run: recordings, our command under `.venv/bin`, a grpcurl, and a curl that fails on HTTP errors."""
+    """Where the examples run: recordings, our command under `.venv/bin`, a grpcurl, and a curl that fails on HTTP
+    errors.
+    """
     with Client(running.gateway) as client, suppress(VoiceboxClientError):  # of the document before
         client.delete_profile("ann", permanently=True)
     (tmp_path / ".venv").mkdir()
@@ -64,7 +66,14 @@ def test_the_examples_run(document: str, folder: Path, running: Platform) -> Non
         "VOICEBOX_SERVER": running.gateway,
     }
     done = subprocess.run(
-        ["sh", "-eux"], input=script, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        ["sh", "-eux"],
+        input=script,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stderr[-3000:]}\n{done.stdout[-2000:]}"
     assert "+ " in done.stderr, "there is no example"
@@ -72,7 +81,13 @@ def test_the_examples_run(document: str, folder: Path, running: Platform) -> Non
 
 def test_the_readme_speaks_a_file_that_players_take(folder: Path, running: Platform) -> None:
     first = examples("README.md").splitlines()[0].replace("localhost:8080", running.gateway)
-    subprocess.run(["sh", "-eu", "-c", first], cwd=folder, env={**os.environ, "CURL_HOME": str(folder)}, check=True, timeout=SECONDS)
+    subprocess.run(
+        ["sh", "-eu", "-c", first],
+        cwd=folder,
+        env={**os.environ, "CURL_HOME": str(folder)},
+        check=True,
+        timeout=SECONDS,
+    )
     with wave.open(str(folder / "hello.wav")) as spoken:
         assert spoken.getframerate() >= 16_000
 

@@ -16,7 +16,9 @@ def test_it_prints_a_line_for_each_port_and_what_to_try(tmp_path):
     addresses = {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
     environment = {**os.environ, **addresses, "VOICEBOX_DATA": str(tmp_path)}
     command = [VOICEBOX, "serve", "catalog", "tts", "asr", "gateway"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         lines = [process.stdout.readline()]
         while lines[-1] and not lines[-1].startswith("Try:"):
             lines.append(process.stdout.readline())
@@ -44,8 +46,14 @@ def test_a_second_platform_on_the_same_ports_says_so(running, tmp_path):
     ("variables", "sentence"),
     [
         ({"TTS_ENGINE": "nobody"}, "voicebox: 'nobody' is not installed"),
-        ({"TTS_ENGINE": "flite", "TTS_DEVICE": "cuda:7"}, "voicebox: flite runs on cpu, there is no device 'cuda:7' for it."),
-        ({"ASR_ENGINE": "pocketsphinx", "ASR_DEVICE": "cuda:7"}, "voicebox: pocketsphinx runs on cpu, there is no device 'cuda:7' for it."),
+        (
+            {"TTS_ENGINE": "flite", "TTS_DEVICE": "cuda:7"},
+            "voicebox: flite runs on cpu, there is no device 'cuda:7' for it.",
+        ),
+        (
+            {"ASR_ENGINE": "pocketsphinx", "ASR_DEVICE": "cuda:7"},
+            "voicebox: pocketsphinx runs on cpu, there is no device 'cuda:7' for it.",
+        ),
         ({"TTS_STREAMS": "many"}, "voicebox: TTS_STREAMS must be a whole number"),
         ({"TTS_ADDRESS": "here"}, "voicebox: TTS_ADDRESS must be host:port"),
     ],
@@ -58,7 +66,10 @@ def test_a_wrong_variable_is_one_sentence(tmp_path, variables, sentence):
 
 
 def test_each_service_can_have_a_process_of_its_own(tmp_path):
-    with platform(tmp_path, ("catalog",)) as catalog, platform(tmp_path, ("tts",), CATALOG_ADDRESS=catalog.catalog) as tts:
+    with (
+        platform(tmp_path, ("catalog",)) as catalog,
+        platform(tmp_path, ("tts",), CATALOG_ADDRESS=catalog.catalog) as tts,
+    ):
         from voicebox_client import Client
 
         with Client(tts.tts) as speech, Client(catalog.catalog) as history:

@@ -1,4 +1,6 @@
-"""What is said is heard: through the gateway, in every way in, by a built-in voice and by a profile; and all of it is kept."""
+"""What is said is heard: through the gateway, in every way in, by a built-in voice and by a profile; and all of it is
+kept.
+"""
 
 import base64
 import json
@@ -36,12 +38,16 @@ def test_by_curl_speech_streams_while_it_is_made_and_is_recognised(http):
         assert response.headers["content-type"] == "audio/wav"
         pieces.extend(response.iter_raw())
     assert len(pieces) > 3
-    heard = http.post("/v1/speech:recognizeUpload", content=b"".join(pieces), headers={"content-type": "audio/wav"}).json()
+    heard = http.post(
+        "/v1/speech:recognizeUpload", content=b"".join(pieces), headers={"content-type": "audio/wav"}
+    ).json()
     assert word_error_rate(TEXT, heard["transcript"]) <= WER
 
 
 def test_by_json_a_whole_answer_is_recognised(http):
-    spoken = http.post("/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}).json()
+    spoken = http.post(
+        "/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}
+    ).json()
     assert spoken["started"]["engine"] == "flite"
     heard = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
     assert word_error_rate(TEXT, heard["transcript"]) <= WER
@@ -123,8 +129,12 @@ def test_health_and_both_model_lists(http):
 def test_what_was_spoken_is_checked_and_the_history_keeps_the_word_error_rate(http, client):
     spoken = http.post("/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "check": True}).json()
     assert 0 <= spoken["finished"]["wordErrorRate"] <= WER
-    assert client.get_generation(spoken["finished"]["generation"]).word_error_rate == pytest.approx(spoken["finished"]["wordErrorRate"])
-    unkept = http.post("/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "check": True, "skipHistory": True}).json()["finished"]
+    assert client.get_generation(spoken["finished"]["generation"]).word_error_rate == pytest.approx(
+        spoken["finished"]["wordErrorRate"]
+    )
+    unkept = http.post(
+        "/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "check": True, "skipHistory": True}
+    ).json()["finished"]
     assert unkept["wordErrorRate"] == spoken["finished"]["wordErrorRate"]
     assert "generation" not in unkept
 

@@ -44,7 +44,9 @@ class Machine:
 
     def setup(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = ["sh", "setup.sh", *words]
-        return subprocess.run(command, cwd=self.folder, env={"PATH": str(self.programs)}, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.folder, env={"PATH": str(self.programs)}, capture_output=True, text=True, check=False
+        )
 
 
 @pytest.fixture

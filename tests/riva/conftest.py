@@ -15,7 +15,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from bench.launch import Platform, platform
-from tests.sdk import sdk_environment
+from tests.support.sdk import sdk_environment
 
 RIVA = "nvidia-riva-client==2.27.0"
 TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."

@@ -1,4 +1,5 @@
-"""A program that uses the unmodified nvidia-riva-client as its users do, on orders: a line of JSON in, a line of JSON out.
+"""A program that uses the unmodified nvidia-riva-client as its users do, on orders: a line of JSON in, a line of JSON
+out.
 
 Runs in the SDK's own environment: it knows nothing of voicebox.
 """
@@ -99,7 +100,9 @@ class Program:
         return [plain(response) for response in self.asr.streaming_response_generator(sound, given)]
 
     def stream_until_final(self, chunks, config, force_end=False):
-        """Sends all, keeps the stream open, and tells what came up to the first final: it must come while the stream is open."""
+        """Sends all, keeps the stream open, and tells what came up to the first final: it must come while the stream is
+        open.
+        """
         given = ParseDict(config, riva.client.StreamingRecognitionConfig())
         answered = threading.Event()
 

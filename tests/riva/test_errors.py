@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.riva.conftest import TEXT, in_base64, in_chunks
+from .conftest import TEXT, in_base64, in_chunks
 
 PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "en-US"}
 
@@ -96,7 +96,11 @@ def test_what_follows_in_a_stream_is_checked_too(sdk):
 )
 def test_what_cannot_be_recognised_is_named(sdk, said, streamed, given, field):
     config = {**PCM, **given}
-    asked = {"chunks": in_chunks(said), "config": {"config": config}} if streamed else {"audio": in_base64(said), "config": config}
+    asked = (
+        {"chunks": in_chunks(said), "config": {"config": config}}
+        if streamed
+        else {"audio": in_base64(said), "config": config}
+    )
     told = sdk.refused("stream" if streamed else "recognize", **asked)
     assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", field)
     assert field in told["details"]
@@ -106,7 +110,9 @@ def test_what_cannot_be_recognised_is_named(sdk, said, streamed, given, field):
 def test_an_unknown_model_is_told_which_there_are(sdk, said, method):
     config = {**PCM, "model": "whisper/enormous"}
     asked = (
-        {"chunks": in_chunks(said), "config": {"config": config}} if method == "stream" else {"audio": in_base64(said), "config": config}
+        {"chunks": in_chunks(said), "config": {"config": config}}
+        if method == "stream"
+        else {"audio": in_base64(said), "config": config}
     )
     told = sdk.refused(method, **asked)
     assert told["code"] == "NOT_FOUND"
@@ -119,7 +125,9 @@ def test_the_config_of_an_unknown_model_is_not_found(sdk, method):
     assert sdk.refused(method, model="tacotron")["code"] == "NOT_FOUND"
 
 
-@pytest.mark.parametrize("audio", [b"", b"nonsense" * 500, b"RIFF\0\0\0\0WAVE", b"fLaC" + bytes(500), b"OggS" + bytes(500)])
+@pytest.mark.parametrize(
+    "audio", [b"", b"nonsense" * 500, b"RIFF\0\0\0\0WAVE", b"fLaC" + bytes(500), b"OggS" + bytes(500)]
+)
 @pytest.mark.parametrize("config", [{}, {"encoding": "FLAC"}, {"encoding": "OGGOPUS", "sample_rate_hertz": 16_000}])
 def test_what_is_no_audio_is_refused(sdk, audio, config):
     told = sdk.refused("recognize", audio=in_base64(audio), config=config)

@@ -10,7 +10,7 @@ from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc, riva_tts_pb2,
 from voicebox_asr import app as asr
 from voicebox_tts import app as tts
 
-from tests.proto_strategies import messages
+from tests.support.proto_strategies import messages
 
 SPEECH = riva_tts_pb2.DESCRIPTOR.services_by_name["RivaSpeechSynthesis"]
 RECOGNITION = riva_asr_pb2.DESCRIPTOR.services_by_name["RivaSpeechRecognition"]
@@ -20,7 +20,8 @@ DOCUMENTED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusC
 def call(stub, method, requests):
     """The status in which a call ends, and its sentence.
 
-    With threads, as Riva's clients: grpc.aio's streams sometimes say INTERNAL when the server ends one that is still being written.
+    With threads, as Riva's clients: grpc.aio's streams sometimes say INTERNAL when the server ends one that is still
+    being written.
     """
     arguments = iter(requests) if method.client_streaming else requests[0]
     try:
@@ -35,9 +36,15 @@ def call(stub, method, requests):
 @pytest.mark.parametrize("method", [*SPEECH.methods, *RECOGNITION.methods], ids=lambda method: method.name)
 async def test_it_is_ok_or_a_documented_status(method, start):
     if method.containing_service is SPEECH:
-        running, make_stub = await start(tts.open_service, TTS_MORE_ENGINES="none"), riva_tts_pb2_grpc.RivaSpeechSynthesisStub
+        running, make_stub = (
+            await start(tts.open_service, TTS_MORE_ENGINES="none"),
+            riva_tts_pb2_grpc.RivaSpeechSynthesisStub,
+        )
     else:
-        running, make_stub = await start(asr.open_service, ASR_ENGINE="pocketsphinx"), riva_asr_pb2_grpc.RivaSpeechRecognitionStub
+        running, make_stub = (
+            await start(asr.open_service, ASR_ENGINE="pocketsphinx"),
+            riva_asr_pb2_grpc.RivaSpeechRecognitionStub,
+        )
 
     @settings(
         max_examples=40,

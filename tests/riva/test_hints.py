@@ -1,8 +1,10 @@
-"""What only asks for better results, or names what other servers have, is ignored and named in the trailing metadata."""
+"""What only asks for better results, or names what other servers have, is ignored and named in the trailing
+metadata.
+"""
 
 import pytest
 
-from tests.riva.conftest import TEXT, WER, in_base64, in_chunks, sound_of, text_of, word_error_rate
+from .conftest import TEXT, WER, in_base64, in_chunks, sound_of, text_of, word_error_rate
 
 PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "en-US"}
 IGNORED, WARNED = "x-voicebox-ignored", "x-voicebox-warnings"
@@ -116,6 +118,8 @@ def test_a_stand_in_is_named_and_always_the_same(sdk):
 
 def test_a_prompt_is_the_voice_also_beside_a_voice(sdk, said):
     prompt = {"audio_prompt": in_base64(said), "encoding": "LINEAR_PCM", "sample_rate_hz": 16_000, "quality": 20}
-    told = sdk.call("speak_told", requests=[{"text": "Hello there.", "voice_name": "English-US.Female-1", "zero_shot_data": prompt}])
+    told = sdk.call(
+        "speak_told", requests=[{"text": "Hello there.", "voice_name": "English-US.Female-1", "zero_shot_data": prompt}]
+    )
     assert told["told"][IGNORED] == "voice_name"
     assert b"".join(map(sound_of, told["answer"]))

@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from voicebox_asr.engines.ge2e import Ge2e
-from voicebox_sound.encode import wav_header
+from voicebox_asr.engines.ge2e.encoder import Ge2e
+from voicebox_audio.encoding.encoder import wav_header
 
-from tests.riva.conftest import TEXT, WER, in_base64, in_chunks, text_of, word_error_rate
+from .conftest import TEXT, WER, in_base64, in_chunks, text_of, word_error_rate
 
 RATE_HZ = 16_000
 SILENCE = bytes(2 * RATE_HZ * 2)
@@ -170,7 +170,10 @@ def test_nvidias_script_prints_what_was_said(sdk, said, tmp_path):
     """transcribe_file.py sends the file with its header, and names no encoding and no rate."""
     path = tmp_path / "said.wav"
     path.write_bytes(wav_header(RATE_HZ, len(said) // 2) + said)
-    config = {"config": {"language_code": "en-US", "max_alternatives": 1, "verbatim_transcripts": True}, "interim_results": True}
+    config = {
+        "config": {"language_code": "en-US", "max_alternatives": 1, "verbatim_transcripts": True},
+        "interim_results": True,
+    }
     printed = sdk.call("transcribe_file", path=str(path), config=config).splitlines()
     finals = [line.removeprefix("##") for line in printed if line.startswith("##")]
     assert any(line.startswith(">>") for line in printed)
@@ -187,4 +190,7 @@ def test_models_are_listed_as_nvidias_scripts_read_them(sdk):
 
 @pytest.mark.parametrize("name", ["pocketsphinx/en-us", "models/pocketsphinx/en-us"])
 def test_a_model_is_found_by_its_name(sdk, said, name):
-    assert word_error_rate(text_of(sdk.call("recognize", audio=in_base64(said), config={**PCM, "model": name})["results"])) <= WER
+    assert (
+        word_error_rate(text_of(sdk.call("recognize", audio=in_base64(said), config={**PCM, "model": name})["results"]))
+        <= WER
+    )

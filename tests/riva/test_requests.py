@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.riva import riva_asr_pb2, riva_audio_pb2, riva_tts_pb2
-from voicebox_asr import riva_answers, riva_request, riva_sound, riva_stream
+from voicebox_asr.compat.riva import audio, responses, stream
+from voicebox_asr.compat.riva import request as riva_request
+from voicebox_compat.openai import Notes
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
-from voicebox_kit.openai import Notes
-from voicebox_tts import riva_request as speech_request
+from voicebox_tts.compat.riva import request as speech_request
 
 from tests.asr.conftest import CAPABILITIES, CountingEngine
-from tests.proto_strategies import messages
+from tests.support.proto_strategies import messages
 
 Config = riva_asr_pb2.RecognitionConfig
 Request = riva_asr_pb2.StreamingRecognizeRequest
@@ -36,7 +37,7 @@ def refused_field(turn: Callable[..., object], asked: Message) -> str:
 
 def to_native(config: Config) -> None:
     riva_request.to_endpointing(config, Notes())
-    riva_sound.set_format(riva_request.to_recognition(config, ABLE, Notes()), config, riva_sound.sound_of(config, b""))
+    audio.set_format(riva_request.to_recognition(config, ABLE, Notes()), config, audio.sound_of(config, b""))
 
 
 @given(messages(riva_tts_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
@@ -61,9 +62,16 @@ def test_opus_is_asked_for_at_a_rate_that_loses_nothing(rate):
 
 
 def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
-    asked = riva_tts_pb2.SynthesizeSpeechRequest(text="x", voice_name="flite.slt", language_code="en-US", sample_rate_hz=16_000)
+    asked = riva_tts_pb2.SynthesizeSpeechRequest(
+        text="x", voice_name="flite.slt", language_code="en-US", sample_rate_hz=16_000
+    )
     whole, streamed = speech_request.to_whole(asked, Notes()), speech_request.to_streamed(asked, Notes())
-    assert (whole.text, whole.voice, whole.audio, whole.style) == (streamed.text, streamed.voice, streamed.audio, streamed.style)
+    assert (whole.text, whole.voice, whole.audio, whole.style) == (
+        streamed.text,
+        streamed.voice,
+        streamed.audio,
+        streamed.style,
+    )
     assert whole.voice.voice == "flite/slt"
     assert streamed.ahead_seconds > 3600
 
@@ -76,7 +84,11 @@ def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
         (Config(sample_rate_hertz=16_000), b"\1" * 12, False),
         (Config(sample_rate_hertz=16_000), WAV, True),
         (Config(sample_rate_hertz=16_000), b"fLaC" + bytes(8), True),
-        (Config(sample_rate_hertz=16_000), b"\xff\xfb\x90\0" * 3, False),  # an MP3 frame, or silence with a little noise
+        (
+            Config(sample_rate_hertz=16_000),
+            b"\xff\xfb\x90\0" * 3,
+            False,
+        ),  # an MP3 frame, or silence with a little noise
         (Config(encoding=riva_audio_pb2.LINEAR_PCM), b"\1" * 12, False),
         (Config(encoding=riva_audio_pb2.LINEAR_PCM), WAV, True),
         (Config(encoding=riva_audio_pb2.MULAW), b"OggS" * 3, False),
@@ -86,7 +98,7 @@ def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
     ],
 )
 def test_samples_are_told_from_files(config, start, is_file):
-    assert riva_sound.sound_of(config, start).is_file is is_file
+    assert audio.sound_of(config, start).is_file is is_file
 
 
 def test_what_only_some_models_can_is_asked_of_them():
@@ -105,10 +117,14 @@ def test_what_only_some_models_can_is_asked_of_them():
 
 
 def test_speakers_are_numbered_and_times_told_only_when_asked():
-    word = asr_pb2.Word(word="yes", start_offset=to_duration(1), end_offset=to_duration(2), speaker="speaker-2", confidence=0.5)
-    heard = asr_pb2.RecognizeResponse(utterances=[asr_pb2.Hypothesis(transcript="yes", words=[word], end_offset=to_duration(2))])
+    word = asr_pb2.Word(
+        word="yes", start_offset=to_duration(1), end_offset=to_duration(2), speaker="speaker-2", confidence=0.5
+    )
+    heard = asr_pb2.RecognizeResponse(
+        utterances=[asr_pb2.Hypothesis(transcript="yes", words=[word], end_offset=to_duration(2))]
+    )
     for times in (False, True):
-        response = riva_answers.transcript(heard, Config(enable_word_time_offsets=times), None)
+        response = responses.transcript(heard, Config(enable_word_time_offsets=times), None)
         (told,) = response.results[0].alternatives[0].words
         assert (told.word, told.speaker_tag, told.confidence) == ("yes", 2, 0.5)
         assert (told.start_time, told.end_time) == ((1000, 2000) if times else (0, 0))
@@ -122,7 +138,7 @@ async def stream_of(requests):
 async def as_ours(config, *requests):
     asked = riva_asr_pb2.StreamingRecognitionConfig(config=config)
     ours = asr_pb2.StreamingConfig(recognition=riva_request.to_live_recognition(config, ABLE, Notes()))
-    return [message async for message in riva_stream.to_stream(asked, ours, stream_of(requests), Notes())]
+    return [message async for message in stream.to_stream(asked, ours, stream_of(requests), Notes())]
 
 
 async def test_a_stream_becomes_a_config_and_its_sound_whatever_its_first_pieces():

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from voicebox_audio.decoding.decoder import open_decoder
+from voicebox_audio.decoding.limits import Limits
 from voicebox_client import Client
-from voicebox_sound.decoder import open_decoder
-from voicebox_sound.limits import Limits
-from voicebox_tts.likeness import profile
+from voicebox_tts.engines.likeness import profile
 
-from tests.riva.conftest import RATE_HZ, TEXT, sound_of
+from .conftest import RATE_HZ, TEXT, sound_of
 
 LINEAR_PCM, FLAC, OGGOPUS = 1, 2, 4
 
@@ -95,7 +95,9 @@ def test_words_are_not_told_unasked(sdk):
 
 def test_voices_are_found_by_every_name_they_have(sdk):
     """Each speaks at its own pace."""
-    lengths = {name: len(sdk.speech(text=TEXT, voice_name=name)) for name in ("slt", "flite/slt", "flite.slt", "flite.rms")}
+    lengths = {
+        name: len(sdk.speech(text=TEXT, voice_name=name)) for name in ("slt", "flite/slt", "flite.slt", "flite.rms")
+    }
     assert lengths["slt"] == lengths["flite/slt"] == lengths["flite.slt"] != lengths["flite.rms"]
 
 
@@ -106,13 +108,19 @@ def test_the_voices_that_are_listed_speak(sdk):
     for config in configs[:3]:
         parameters = config["parameters"]
         names = [f"{parameters['voice_name']}.{voice.split(':')[0]}" for voice in parameters["subvoices"].split(",")]
-        assert loudness(sdk.speech(text="Hello.", voice_name=names[-1], language_code=parameters["language_code"])) > 1000
+        assert (
+            loudness(sdk.speech(text="Hello.", voice_name=names[-1], language_code=parameters["language_code"])) > 1000
+        )
     only = sdk.call("voices", model=configs[0]["model_name"])["model_config"]
     assert {config["model_name"] for config in only} == {configs[0]["model_name"]}
 
 
 def test_a_language_finds_its_voice(sdk):
-    german = {c["parameters"]["language_code"] for c in sdk.call("voices")["model_config"] if c["parameters"]["voice_name"] == "espeak"}
+    german = {
+        c["parameters"]["language_code"]
+        for c in sdk.call("voices")["model_config"]
+        if c["parameters"]["voice_name"] == "espeak"
+    }
     if "de" not in german:
         pytest.skip("espeak-ng is not installed")
     assert loudness(sdk.speech(text="Guten Tag.", language_code="de")) > 1000

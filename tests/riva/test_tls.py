@@ -3,7 +3,8 @@
 import trustme
 
 from bench.launch import platform
-from tests.riva.conftest import sdk_of
+
+from .conftest import sdk_of
 
 
 def test_the_sdk_speaks_and_hears_by_tls(tmp_path):

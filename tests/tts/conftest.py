@@ -53,7 +53,9 @@ class ToneEngine:
 
     name: str = "tone"
     model: Model = field(default_factory=lambda: Model("tone/1", "1", "Apache-2.0", ("en-US",)))
-    capabilities: frozenset[Capability] = frozenset({Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SEED})
+    capabilities: frozenset[Capability] = frozenset(
+        {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SEED}
+    )
     default_voice: str = "low"
     loaded: bool = True
     device: str = "cpu"
@@ -128,7 +130,11 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.references += 1
         unchanged = request.known_etag == self.etag
         header = catalog_pb2.ReferenceHeader(
-            language="en-US", etag=self.etag, unchanged=unchanged, sample_rate_hz=24_000, default_voice_settings=self.settings
+            language="en-US",
+            etag=self.etag,
+            unchanged=unchanged,
+            sample_rate_hz=24_000,
+            default_voice_settings=self.settings,
         )
         yield catalog_pb2.GetReferenceResponse(header=header)
         if not unchanged:

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_kit.errors import Precondition
 from voicebox_kit.interceptor import RpcInterceptor
-from voicebox_tts.catalog import Catalog
+from voicebox_tts.peers.catalog import Catalog
 
 
 class Refuses(catalog_pb2_grpc.CatalogServiceServicer):
@@ -23,5 +23,8 @@ async def test_that_consent_is_required_reaches_the_caller():
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         with pytest.raises(Precondition) as refused:
             await Catalog(channel).reference("profiles/ann", "", "local", 10)
-    assert (refused.value.reason, refused.value.sentence) == ("CONSENT_REQUIRED", "Nobody says that the speaker agreed.")
+    assert (refused.value.reason, refused.value.sentence) == (
+        "CONSENT_REQUIRED",
+        "Nobody says that the speaker agreed.",
+    )
     await server.stop(0)

@@ -5,7 +5,7 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.errors import StartError
 from voicebox_tts.app import open_service
-from voicebox_tts.engines.flite import FliteEngine
+from voicebox_tts.engines.flite.engine import FliteEngine
 
 SENTENCE = "The library of flite is broken."
 
@@ -17,7 +17,9 @@ async def running(start, tmp_path, monkeypatch):
 
     monkeypatch.setattr(FliteEngine, "load", load)
     monkeypatch.setattr("voicebox_tts.app.PREFERRED", ("flite", "espeak"))
-    return await start(open_service, VOICEBOX_MODELS=str(tmp_path / "none"), CATALOG_ADDRESS="127.0.0.1:1", ASR_ADDRESS="127.0.0.1:1")
+    return await start(
+        open_service, VOICEBOX_MODELS=str(tmp_path / "none"), CATALOG_ADDRESS="127.0.0.1:1", ASR_ADDRESS="127.0.0.1:1"
+    )
 
 
 async def test_the_next_engine_speaks_when_no_voice_is_named(running) -> None:
@@ -30,7 +32,9 @@ async def test_the_next_engine_speaks_when_no_voice_is_named(running) -> None:
 
 async def test_the_broken_engine_is_listed_with_its_cause(running) -> None:
     stub = models_pb2_grpc.ModelServiceStub(running.channel)
-    listed = {model.name.split("/")[1]: model for model in (await stub.ListModels(models_pb2.ListModelsRequest())).models}
+    listed = {
+        model.name.split("/")[1]: model for model in (await stub.ListModels(models_pb2.ListModelsRequest())).models
+    }
     assert listed["flite"].state == models_pb2.MODEL_STATE_FAILED
     assert SENTENCE in listed["flite"].detail
     assert SENTENCE in listed["espeak"].detail

@@ -11,10 +11,10 @@ import soundfile
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_kit.background import Background
-from voicebox_tts import history as histories
-from voicebox_tts.catalog import Catalog
-from voicebox_tts.history import Answer, History
-from voicebox_tts.spool import Spool
+from voicebox_tts.history import recorder as histories
+from voicebox_tts.history.recorder import Answer, History
+from voicebox_tts.history.spool import Spool
+from voicebox_tts.peers.catalog import Catalog
 
 TONE = np.sin(np.arange(8000) / 10).astype(np.float32)
 
@@ -45,7 +45,9 @@ async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history
     assert not list(tmp_path.glob("*.json"))
 
 
-async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_after_a_restart(open_history, catalog, tmp_path):
+async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_after_a_restart(
+    open_history, catalog, tmp_path
+):
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     async with open_history() as history:
         assert await keep(history, "generations/1") is Answer.LATER
@@ -122,7 +124,9 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
     assert "cannot be read" in caplog.text
 
 
-@pytest.mark.parametrize("code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED])
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED]
+)
 async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(open_history, catalog, tmp_path, code):
     catalog.failure = code
     async with open_history() as history, history.delivering(Background(CollectorRegistry())):
@@ -162,7 +166,9 @@ async def test_whatever_a_record_holds_those_behind_it_are_delivered(open_histor
     assert (tmp_path / "rejected" / broken.name).exists()
 
 
-async def test_a_folder_that_cannot_be_written_for_a_while_ends_nothing(open_history, catalog, tmp_path, monkeypatch, caplog):
+async def test_a_folder_that_cannot_be_written_for_a_while_ends_nothing(
+    open_history, catalog, tmp_path, monkeypatch, caplog
+):
     monkeypatch.setattr(histories, "RETRY_SECONDS", 0.01)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     failures, original = asyncio.Queue(), Spool.remove

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.signal import freqz, lfilter
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.engine import Reference
-from voicebox_tts.likeness import (
+from voicebox_tts.engines.likeness import (
     ANALYSIS_RATE_HZ,
     BANDS_HZ,
     LIMIT_DB,
@@ -50,7 +50,8 @@ def test_silence_and_noise_have_no_pitch() -> None:
 
 def test_a_profile_does_not_hang_on_level_or_rate() -> None:
     loud, quiet, fast = (
-        profile(x.astype(np.float32), r) for x, r in ((voice(120), 16_000), (voice(120) / 10, 16_000), (voice(120, 1, 44_100), 44_100))
+        profile(x.astype(np.float32), r)
+        for x, r in ((voice(120), 16_000), (voice(120) / 10, 16_000), (voice(120, 1, 44_100), 44_100))
     )
     assert loud
     assert quiet
@@ -109,7 +110,9 @@ def test_the_nearest_voice_is_moved_to_the_reference() -> None:
 
 def test_a_reference_without_speech_is_refused() -> None:
     with pytest.raises(InvalidField) as caught:
-        approximate(Reference(np.zeros(48_000, np.float32), 24_000), {"one": 100.0}, 16_000, lambda *_: np.zeros(1, np.float32))
+        approximate(
+            Reference(np.zeros(48_000, np.float32), 24_000), {"one": 100.0}, 16_000, lambda *_: np.zeros(1, np.float32)
+        )
     assert (caught.value.field, caught.value.reason) == ("reference", "REFERENCE_TOO_LITTLE_SPEECH")
 
 

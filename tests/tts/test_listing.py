@@ -1,8 +1,8 @@
 """The list of voices is made once, and again when it would be another."""
 
 import pytest
+from voicebox_tts.api.voice_list import MOST_LISTS, VoiceLists
 from voicebox_tts.engine import Voice
-from voicebox_tts.listing import MOST_LISTS, VoiceLists
 
 
 class Fake:

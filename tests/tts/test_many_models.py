@@ -1,4 +1,6 @@
-"""Several models in one service: each does what it can, the one that is named is the one that is used, and it stays while it is used."""
+"""Several models in one service: each does what it can, the one that is named is the one that is used, and it stays
+while it is used.
+"""
 
 import io
 from collections.abc import Sequence
@@ -88,10 +90,16 @@ def engines() -> dict[str, ManyEngine]:
 async def running(start, catalog, engines, monkeypatch):
     load = plugins.load
     monkeypatch.setattr(
-        plugins, "load", lambda group, name: (lambda setup: Family(list(engines.values()))) if name == "many" else load(group, name)
+        plugins,
+        "load",
+        lambda group, name: (lambda setup: Family(list(engines.values()))) if name == "many" else load(group, name),
     )
     return await start(
-        open_service, CATALOG_ADDRESS=catalog.address, TTS_ENGINE="many", TTS_MORE_ENGINES="flite", ASR_ADDRESS="127.0.0.1:1"
+        open_service,
+        CATALOG_ADDRESS=catalog.address,
+        TTS_ENGINE="many",
+        TTS_MORE_ENGINES="flite",
+        ASR_ADDRESS="127.0.0.1:1",
     )
 
 
@@ -138,8 +146,16 @@ async def test_the_model_that_is_named_speaks(tts):
         ({"model": "models/many/absent", "voice": PROFILE}, "FAILED_PRECONDITION", "MODEL_ABSENT"),
         ({"model": "models/many/cloned"}, "INVALID_ARGUMENT", "MODEL_WITHOUT_VOICES"),
         ({"model": "models/many/spoken", "voice": PROFILE}, "INVALID_ARGUMENT", "CLONING_UNSUPPORTED"),
-        ({"model": "models/many/spoken", "voice": tts_pb2.VoiceSelection(voice="shrill")}, "NOT_FOUND", "VOICE_NOT_FOUND"),
-        ({"model": "models/many/spoken", "voice": tts_pb2.VoiceSelection(voice="flite/slt")}, "NOT_FOUND", "VOICE_NOT_FOUND"),
+        (
+            {"model": "models/many/spoken", "voice": tts_pb2.VoiceSelection(voice="shrill")},
+            "NOT_FOUND",
+            "VOICE_NOT_FOUND",
+        ),
+        (
+            {"model": "models/many/spoken", "voice": tts_pb2.VoiceSelection(voice="flite/slt")},
+            "NOT_FOUND",
+            "VOICE_NOT_FOUND",
+        ),
     ],
 )
 async def test_a_model_that_cannot_is_refused(tts, fields, code, reason):
@@ -171,7 +187,9 @@ async def test_a_model_that_speaks_is_not_unloaded(tts, running, engines):
 
 
 async def test_voices_of_a_description_are_files_to_choose_from(tts, engines):
-    answer = await tts.DesignVoice(tts_pb2.DesignVoiceRequest(description="A deep voice.", text="abc", seed=2**32 - 1, count=2))
+    answer = await tts.DesignVoice(
+        tts_pb2.DesignVoiceRequest(description="A deep voice.", text="abc", seed=2**32 - 1, count=2)
+    )
     assert [voice.seed for voice in answer.voices] == [2**32 - 1, 0]
     assert {voice.model for voice in answer.voices} == {"many/dreamt"}
     assert engines["dreamt"].opened == [Description("A deep voice.")] * 2
@@ -211,14 +229,21 @@ async def test_openai_clients_name_a_model_for_a_voice_and_for_a_profile(running
         request.body.data = body
         return b"".join([answer.body.data async for answer in stub.CreateSpeech(iter([request]))])
 
-    assert len(await spoken(b'{"input": "ab", "model": "many/louder", "voice": "shrill", "response_format": "wav"}')) > 1000
-    assert len(await spoken(b'{"input": "ab", "model": "many/cloned", "voice": "ann", "response_format": "wav"}')) > 1000
+    assert (
+        len(await spoken(b'{"input": "ab", "model": "many/louder", "voice": "shrill", "response_format": "wav"}'))
+        > 1000
+    )
+    assert (
+        len(await spoken(b'{"input": "ab", "model": "many/cloned", "voice": "ann", "response_format": "wav"}')) > 1000
+    )
     assert len(await spoken(b'{"input": "ab", "model": "tts-1", "voice": "nova", "response_format": "wav"}')) > 1000
 
 
 async def test_a_check_that_nobody_answers_is_a_warning(tts, catalog):
     finished = (await said(tts, check=True)).finished
     assert not finished.HasField("word_error_rate")
-    assert any(warning.startswith("What was spoken is not checked: asr answered UNAVAILABLE") for warning in finished.warnings)
+    assert any(
+        warning.startswith("What was spoken is not checked: asr answered UNAVAILABLE") for warning in finished.warnings
+    )
     [(generation, _)] = catalog.records.values()
     assert not generation.HasField("word_error_rate")

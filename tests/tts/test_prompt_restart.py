@@ -1,4 +1,6 @@
-"""A profile's prompt is computed once, whatever restarts: by services as they are started, with flite and a person's voice."""
+"""A profile's prompt is computed once, whatever restarts: by services as they are started, with flite and a person's
+voice.
+"""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -9,10 +11,10 @@ import pytest
 import soundfile
 import soxr
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_audio.pcm import to_s16le
 from voicebox_kit.errors import StartError
-from voicebox_sound.pcm import to_s16le
 from voicebox_tts.app import open_service
-from voicebox_tts.engines.flite import FliteEngine
+from voicebox_tts.engines.flite.engine import FliteEngine
 
 
 @pytest.fixture
@@ -50,7 +52,10 @@ def started(ann, tmp_path):
             "CATALOG_ADDRESS": ann.address,
             "TTS_ENGINE": "flite",
         }
-        async with open_service(free | fixed | env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
+        async with (
+            open_service(free | fixed | env) as serving,
+            grpc.aio.insecure_channel(serving.endpoints[0].address) as channel,
+        ):
             yield tts_pb2_grpc.TextToSpeechServiceStub(channel)
 
     return start

@@ -1,4 +1,6 @@
-"""Prompts outlive the process, are what was packed or are made anew, and are shared by replicas when their store is there."""
+"""Prompts outlive the process, are what was packed or are made anew, and are shared by replicas when their store is
+there.
+"""
 
 import asyncio
 import logging
@@ -13,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from voicebox_blobs.blob_stores import open_blobs
+from voicebox_blobs.stores import open_blobs
 from voicebox_kit.errors import Unavailable
 from voicebox_models.engine import Model
 from voicebox_tts.engine import Packed, Reference
-from voicebox_tts.prompt_file import content_key, file_name, from_bytes, to_bytes
-from voicebox_tts.prompt_folder import PromptFolder
-from voicebox_tts.prompt_store import Origin, PromptStore
-from voicebox_tts.shared_prompts import AWAY_SECONDS, MOST_WRITES, SharedPrompts
+from voicebox_tts.prompts.file import content_key, file_name, from_bytes, to_bytes
+from voicebox_tts.prompts.folder import PromptFolder
+from voicebox_tts.prompts.shared import AWAY_SECONDS, MOST_WRITES, SharedPrompts
+from voicebox_tts.prompts.store import Origin, PromptStore
 
 from tests.catalog.stores import object_store
 
@@ -54,7 +56,8 @@ def files(folder):
 
 @given(
     packed=st.dictionaries(
-        st.text(max_size=8), st.sampled_from(KINDS).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=0, min_side=0)))
+        st.text(max_size=8),
+        st.sampled_from(KINDS).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=0, min_side=0))),
     ),
     facts=st.dictionaries(st.text(), st.text()),
 )
@@ -69,7 +72,9 @@ def test_what_is_packed_is_read(packed, facts):
 
 def test_arrays_are_kept_whatever_their_order_in_memory():
     turned = np.arange(12).reshape(3, 4).T[::2]
-    np.testing.assert_array_equal(from_bytes(KEY, to_bytes(KEY, Packed({"x": turned}, {}))).arrays["x"], turned, strict=True)
+    np.testing.assert_array_equal(
+        from_bytes(KEY, to_bytes(KEY, Packed({"x": turned}, {}))).arrays["x"], turned, strict=True
+    )
 
 
 @given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
@@ -193,7 +198,9 @@ async def test_what_is_computed_for_a_caller_who_left_is_kept(folder, engine, mo
             await call
         go_on.set()
     with ThreadPoolExecutor(2) as executor:
-        assert (await PromptStore(PromptFolder(folder, 100_000), None, executor).prompt(engine, NOISE))[1] is Origin.DISK
+        assert (await PromptStore(PromptFolder(folder, 100_000), None, executor).prompt(engine, NOISE))[
+            1
+        ] is Origin.DISK
 
 
 # The folder
@@ -248,7 +255,8 @@ async def test_a_folder_that_cannot_be_made_is_a_line_in_the_log(store, engine, 
 def test_processes_that_share_a_folder_read_whole_files_or_none(folder, caplog):
     """Each its own PromptFolder, on so little room that they remove each other's files all the time."""
     packed = {
-        key: to_bytes(key, Packed({"x": np.full(500, number)}, {})) for number, key in enumerate(("aa", "ab", "ba", "bb", "cc", "ca"))
+        key: to_bytes(key, Packed({"x": np.full(500, number)}, {}))
+        for number, key in enumerate(("aa", "ab", "ba", "bb", "cc", "ca"))
     }
     room = 3 * len(packed["aa"])
 
@@ -334,7 +342,9 @@ class Away:
                 pass
 
 
-@pytest.mark.parametrize("failure", [Unavailable("BLOBS_UNAVAILABLE", "It does not answer."), OSError(5, "Input/output error"), None])
+@pytest.mark.parametrize(
+    "failure", [Unavailable("BLOBS_UNAVAILABLE", "It does not answer."), OSError(5, "Input/output error"), None]
+)
 async def test_a_store_that_is_away_is_left_alone_for_a_while(store, engine, failure, caplog):
     now = 100.0
     away = Away(failure)
@@ -360,7 +370,9 @@ async def test_a_question_that_is_given_up_is_called_off(caplog):
     assert not caplog.text
 
 
-@pytest.mark.parametrize("failure", [Unavailable("BLOBS_UNAVAILABLE", "It does not answer."), OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    "failure", [Unavailable("BLOBS_UNAVAILABLE", "It does not answer."), OSError(28, "No space left on device")]
+)
 async def test_a_write_that_fails_is_a_line_in_the_log(failure, caplog):
     away = Away(failure)
     shared = SharedPrompts(away)
@@ -371,7 +383,7 @@ async def test_a_write_that_fails_is_a_line_in_the_log(failure, caplog):
 
 
 async def test_a_write_that_hangs_ends(monkeypatch, caplog):
-    monkeypatch.setattr("voicebox_tts.shared_prompts.WRITE_SECONDS", 0.01)
+    monkeypatch.setattr("voicebox_tts.prompts.shared.WRITE_SECONDS", 0.01)
     shared = SharedPrompts(Away())
     shared.write(KEY, WHOLE)
     await shared.written()

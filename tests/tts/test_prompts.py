@@ -7,14 +7,14 @@ import grpc
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
+from voicebox_audio.decoding.decoder import open_decoder
+from voicebox_audio.encoding.encoder import Encoding, open_encoder
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
-from voicebox_sound.decoder import open_decoder
-from voicebox_sound.encode import Encoding, open_encoder
-from voicebox_tts.catalog import Catalog
 from voicebox_tts.job import Defaults, Profile, Recording
-from voicebox_tts.prompt_folder import PromptFolder
-from voicebox_tts.prompt_store import PromptStore
-from voicebox_tts.prompts import Prompts
+from voicebox_tts.peers.catalog import Catalog
+from voicebox_tts.prompts.folder import PromptFolder
+from voicebox_tts.prompts.resolver import Prompts
+from voicebox_tts.prompts.store import PromptStore
 
 from .conftest import ToneEngine
 
@@ -200,7 +200,8 @@ async def test_where_prompts_came_from_is_counted(open_prompts, engine, catalog)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     await prompts.of_profile(ANN, engine, "local", 10)
     found = {
-        where: registry.get_sample_value("voicebox_tts_prompts_found_total", {"where": where}) for where in ("memory", "disk", "shared")
+        where: registry.get_sample_value("voicebox_tts_prompts_found_total", {"where": where})
+        for where in ("memory", "disk", "shared")
     }
     assert registry.get_sample_value("voicebox_tts_prompts_computed_total") == 1
     assert found == {"memory": 3, "disk": 1, "shared": None}

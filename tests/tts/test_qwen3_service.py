@@ -1,4 +1,6 @@
-"""Qwen3-TTS through the service, with random weights: cloned, built-in and described voices, streamed and written as they come."""
+"""Qwen3-TTS through the service, with random weights: cloned, built-in and described voices, streamed and written as
+they come.
+"""
 
 import io
 import urllib.request
@@ -34,7 +36,12 @@ BASE, CUSTOM, DESIGN, ENDLESS = (f"models/qwen3/{name}" for name in ("base", "cu
 
 @pytest.fixture
 async def running(start, catalog, tiny_qwen3):
-    settings = {"VOICEBOX_MODELS": str(tiny_qwen3.parent), "TTS_ENGINE": "qwen3", "TTS_MORE_ENGINES": "flite", "TTS_DEVICE": "cpu"}
+    settings = {
+        "VOICEBOX_MODELS": str(tiny_qwen3.parent),
+        "TTS_ENGINE": "qwen3",
+        "TTS_MORE_ENGINES": "flite",
+        "TTS_DEVICE": "cpu",
+    }
     return await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_MODEL="qwen3/custom-voice", **settings)
 
 
@@ -107,7 +114,9 @@ async def test_a_recording_is_followed_by_the_model_that_clones_and_encoded_once
     assert computed(running) == before <= 1
 
 
-async def test_a_profile_of_several_samples_is_one_prompt_also_after_a_restart_until_it_changes(start, tiny_qwen3, speech_data, tmp_path):
+async def test_a_profile_of_several_samples_is_one_prompt_also_after_a_restart_until_it_changes(
+    start, tiny_qwen3, speech_data, tmp_path
+):
     catalog = await start(open_catalog)
     stub = catalog_pb2_grpc.CatalogServiceStub(catalog.channel)
     await stub.CreateProfile(catalog_pb2.CreateProfileRequest(profile_id="ann", profile={"display_name": "Ann"}))
@@ -123,7 +132,14 @@ async def test_a_profile_of_several_samples_is_one_prompt_also_after_a_restart_u
 
     folders = {"VOICEBOX_MODELS": str(tiny_qwen3.parent), "VOICEBOX_DATA": str(tmp_path / "tts")}
     addresses = {"TTS_ADDRESS": "127.0.0.1:0", "TTS_METRICS_ADDRESS": "127.0.0.1:0", "CATALOG_ADDRESS": catalog.address}
-    env = {**folders, **addresses, "TTS_ENGINE": "qwen3", "TTS_MODEL": "qwen3/base", "TTS_DEVICE": "cpu", "VOICEBOX_GRACE_SECONDS": "0"}
+    env = {
+        **folders,
+        **addresses,
+        "TTS_ENGINE": "qwen3",
+        "TTS_MODEL": "qwen3/base",
+        "TTS_DEVICE": "cpu",
+        "VOICEBOX_GRACE_SECONDS": "0",
+    }
 
     @asynccontextmanager
     async def speaking():
@@ -166,12 +182,16 @@ async def test_models_are_switched_without_a_restart_and_what_is_not_used_is_unl
 async def test_voices_are_made_of_a_description_and_differ(tts):
     request = tts_pb2.DesignVoiceRequest(description="A calm old man.", text="It is late.", seed=1, count=3)
     answer = await tts.DesignVoice(request)
-    assert [(voice.seed, voice.model) for voice in answer.voices] == [(seed, "qwen3/voice-design") for seed in (1, 2, 3)]
+    assert [(voice.seed, voice.model) for voice in answer.voices] == [
+        (seed, "qwen3/voice-design") for seed in (1, 2, 3)
+    ]
     sounds = [soundfile.read(io.BytesIO(voice.audio))[0] for voice in answer.voices]
     assert all(np.abs(sound).max() > 0.01 for sound in sounds)
     assert len({sound.tobytes() for sound in sounds}) == 3
     again = (await tts.DesignVoice(request)).voices
-    for sound, voice in zip(sounds, again, strict=True):  # the codec's sums differ in their last bits with what is beside them
+    for sound, voice in zip(
+        sounds, again, strict=True
+    ):  # the codec's sums differ in their last bits with what is beside them
         np.testing.assert_allclose(soundfile.read(io.BytesIO(voice.audio))[0], sound, rtol=0, atol=2 / 32768)
 
 
@@ -193,7 +213,9 @@ async def test_a_conversation_speaks_while_it_is_written(tts):
 async def test_what_runs_away_is_cut_and_told_also_in_the_history(tts, catalog, voice):
     finished = (await said(tts, text="Hello.", voice=voice, model=ENDLESS)).finished
     assert finished.duration.ToMilliseconds() < 20_000
-    assert any("longer than the text can need" in warning or "repeated itself" in warning for warning in finished.warnings)
+    assert any(
+        "longer than the text can need" in warning or "repeated itself" in warning for warning in finished.warnings
+    )
     [(generation, _)] = catalog.records.values()
     assert list(generation.warnings) == list(finished.warnings)
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox.tts.v1 import tts_pb2
+from voicebox_audio.encoding.encoder import Encoding
 from voicebox_kit.errors import InvalidField
-from voicebox_sound.encode import Encoding
+from voicebox_tts.api.requests import checked_text, to_job
 from voicebox_tts.engine import Style
 from voicebox_tts.job import BuiltIn, Defaults, Profile
-from voicebox_tts.requests import checked_text, to_job
-from voicebox_tts.text import clean, has_something_to_say
+from voicebox_tts.text.sentences import clean, has_something_to_say
 
 Request = tts_pb2.StreamSynthesizeRequest
 
@@ -46,7 +46,15 @@ def test_what_is_asked_for_is_kept():
 
 @pytest.mark.parametrize(
     ("given", "tag"),
-    [("en_US", "en-US"), ("EN", "en"), ("ger", "de"), ("cmn-Hans-CN", "zh-Hans-CN"), ("English", "en"), ("und", ""), ("mul", "")],
+    [
+        ("en_US", "en-US"),
+        ("EN", "en"),
+        ("ger", "de"),
+        ("cmn-Hans-CN", "zh-Hans-CN"),
+        ("English", "en"),
+        ("und", ""),
+        ("mul", ""),
+    ],
 )
 def test_a_language_comes_in_any_form(given, tag):
     assert job_of(style=tts_pb2.SpeakingStyle(language=given)).style.language == tag

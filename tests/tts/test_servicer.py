@@ -96,7 +96,9 @@ async def test_the_whole_and_the_streamed_answer_are_the_same_sound(tts):
 
 
 async def test_play_speech_is_the_files_bytes_with_its_content_type(tts):
-    request = tts_pb2.PlaySpeechRequest(text=TEXT, seed=3, audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_FLAC))
+    request = tts_pb2.PlaySpeechRequest(
+        text=TEXT, seed=3, audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_FLAC)
+    )
     bodies = [response.body async for response in tts.PlaySpeech(request)]
     assert bodies[0].content_type == "audio/flac"
     assert soundfile.SoundFile(io.BytesIO(b"".join(body.data for body in bodies))).samplerate == 16_000
@@ -140,7 +142,12 @@ REFUSALS = [
     ({"voice": {"voice": "nobody"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
     ({"voice": {"voice": "noengine/slt"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
     ({"style": {"language": "ain"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
-    ({"voice": {"voice": "slt"}, "style": {"language": "de"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
+    (
+        {"voice": {"voice": "slt"}, "style": {"language": "de"}},
+        "INVALID_ARGUMENT",
+        "LANGUAGE_NOT_SPOKEN",
+        "style.language",
+    ),
     ({"style": {"instructions": "softly"}}, "INVALID_ARGUMENT", "UNSUPPORTED_BY_ENGINE", "style.instructions"),
     ({"audio": {"encoding": 77}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.encoding"),
     ({"audio": {"sample_rate_hz": 7}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.sample_rate_hz"),
@@ -159,7 +166,9 @@ async def test_what_cannot_be_done_is_refused_before_any_audio(tts, fields, code
 
 
 async def test_a_language_finds_an_engine_that_speaks_it(tts):
-    started = (await stream(tts, text="Guten Tag.", style=tts_pb2.SpeakingStyle(language="de"), skip_history=True))[0].started
+    started = (await stream(tts, text="Guten Tag.", style=tts_pb2.SpeakingStyle(language="de"), skip_history=True))[
+        0
+    ].started
     assert (started.engine, started.language) == ("espeak", "de")
 
 
@@ -170,7 +179,9 @@ async def test_voices_are_listed_default_first(tts):
     assert sum(voice.is_default for voice in voices) == 1
     german = (await tts.ListVoices(tts_pb2.ListVoicesRequest(language="de"))).voices
     assert {voice.engine for voice in german} == {"espeak"}
-    assert {voice.engine for voice in (await tts.ListVoices(tts_pb2.ListVoicesRequest(engine="flite"))).voices} == {"flite"}
+    assert {voice.engine for voice in (await tts.ListVoices(tts_pb2.ListVoicesRequest(engine="flite"))).voices} == {
+        "flite"
+    }
 
 
 def conversation(*messages):
@@ -230,7 +241,9 @@ INTERRUPT = tts_pb2.CONVERSE_CONTROL_INTERRUPT
 async def test_an_interruption_ends_the_sound_at_once_and_what_follows_is_spoken(tts, catalog):
     """The stream is 1 s ahead at most, and waits for its pace, when it is interrupted."""
     call = tts.ConverseSynthesize()
-    await call.write(tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5, audio={"encoding": 1}, ahead_seconds=1)))
+    await call.write(
+        tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5, audio={"encoding": 1}, ahead_seconds=1))
+    )
     await call.write(tts_pb2.ConverseSynthesizeRequest(text=LONG))
     sent, events = 0.0, []
     while sent < 1.0:
@@ -364,7 +377,9 @@ async def test_a_download_takes_as_long_as_it_is_made_not_as_it_is_heard(tts, wa
 
 
 async def test_a_deadline_that_passes_frees_the_place(running, tts):
-    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1), timeout=0.5)
+    call = tts.StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1), timeout=0.5
+    )
     with pytest.raises(grpc.aio.AioRpcError) as ended:
         async for _ in call:
             pass
@@ -386,7 +401,9 @@ async def test_a_retry_after_a_cut_stream_is_kept_whole(tts, catalog):
 
 
 async def test_a_conversation_that_says_nothing_takes_no_place_and_ends(start, catalog):
-    running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0", TTS_IDLE_SECONDS="1")
+    running = await start(
+        open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0", TTS_IDLE_SECONDS="1"
+    )
     tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
     call = tts.ConverseSynthesize()
     await call.write(tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig()))
@@ -413,7 +430,9 @@ async def test_streams_that_a_stop_cuts_short_are_kept(tmp_path):
 async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
     running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0")
     tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
-    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True))
+    call = tts.StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True)
+    )
     await call.read()
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stream(tts)
@@ -428,7 +447,9 @@ async def test_who_would_wait_too_long_is_refused_at_once(start, catalog, patien
     """By the service's patience, or by the caller's own deadline."""
     running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_PATIENCE_SECONDS=patience)
     tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
-    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True))
+    call = tts.StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True)
+    )
     await call.read()
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         async for _ in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=TEXT), timeout=deadline):
@@ -452,8 +473,12 @@ async def test_the_models_are_listed_loaded_and_unloaded(running):
     ]
     assert (listed[0].state, listed[0].device) == (models_pb2.MODEL_STATE_LOADED, "cpu")
     assert listed[1].state == models_pb2.MODEL_STATE_AVAILABLE
-    assert (await models.LoadModel(models_pb2.LoadModelRequest(name=listed[1].name))).state == models_pb2.MODEL_STATE_LOADED
-    assert (await models.UnloadModel(models_pb2.UnloadModelRequest(name=listed[1].name))).state == models_pb2.MODEL_STATE_AVAILABLE
+    assert (
+        await models.LoadModel(models_pb2.LoadModelRequest(name=listed[1].name))
+    ).state == models_pb2.MODEL_STATE_LOADED
+    assert (
+        await models.UnloadModel(models_pb2.UnloadModelRequest(name=listed[1].name))
+    ).state == models_pb2.MODEL_STATE_AVAILABLE
     progress = [answer async for answer in models.DownloadModel(models_pb2.DownloadModelRequest(name=listed[0].name))]
     assert [answer.done for answer in progress] == [True]
     for call, request in [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from voicebox_kit.errors import Exhausted
-from voicebox_tts.spool import Spool
+from voicebox_tts.history.spool import Spool
 
 TONE = np.sin(np.arange(8000) / 10).astype(np.float32)
 

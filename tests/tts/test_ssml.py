@@ -5,9 +5,9 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from voicebox_compat.openai import Notes
 from voicebox_kit.errors import InvalidField
-from voicebox_kit.openai import Notes
-from voicebox_tts import ssml
+from voicebox_tts.text import ssml
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,11 @@ from voicebox_tts import ssml
         ("<speak><phoneme alphabet='ipa' ph='t&#x259;'>tomato</phoneme></speak>", "tomato", ["phoneme"]),
         ("<speak><audio src='http://a/b'><desc>a bell</desc>ding</audio></speak>", "ding", ["audio", "desc"]),
         ("<speak>a &lt; b &amp; c</speak>", "a < b & c", []),
-        ("<?xml version='1.0'?><speak xmlns='http://www.w3.org/2001/10/synthesis'>Hi.<!-- not this --></speak>", "Hi.", []),
+        (
+            "<?xml version='1.0'?><speak xmlns='http://www.w3.org/2001/10/synthesis'>Hi.<!-- not this --></speak>",
+            "Hi.",
+            [],
+        ),
         ("<speak><sub alias='one'>x<s>y</s></sub><mark name='m'/>two</speak>", "onetwo", ["mark"]),
     ],
 )
@@ -41,7 +45,15 @@ def test_what_is_said(document, text, dropped):
 
 @pytest.mark.parametrize(
     "document",
-    ["<speak>", "hello", "<p>x</p>", "<speak>a</p></speak>", "<!DOCTYPE a [<!ENTITY b 'c'>]><speak>&b;</speak>", "<speak>&b;</speak>", ""],
+    [
+        "<speak>",
+        "hello",
+        "<p>x</p>",
+        "<speak>a</p></speak>",
+        "<!DOCTYPE a [<!ENTITY b 'c'>]><speak>&b;</speak>",
+        "<speak>&b;</speak>",
+        "",
+    ],
 )
 def test_what_is_no_ssml_is_refused(document):
     with pytest.raises(InvalidField):

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_tts.text import LONGEST_SENTENCE, SentenceFeed, clean, has_something_to_say, sentences
+from voicebox_tts.text.sentences import LONGEST_SENTENCE, SentenceFeed, clean, has_something_to_say, sentences
 
 PIECES = st.sampled_from(
     [
@@ -46,7 +46,12 @@ def test_chinese_and_japanese_need_no_spaces() -> None:
 
 def test_an_empty_line_and_a_list_end_sentences_and_a_hard_wrap_does_not() -> None:
     wrapped = "The sea was calm, and no ship had been seen from the tower since\nthe storm of the first week:"
-    assert sentences(f"A title\r\n\r\n{wrapped}\n- one\n- two") == ["A title", wrapped.replace("\n", " "), "- one", "- two"]
+    assert sentences(f"A title\r\n\r\n{wrapped}\n- one\n- two") == [
+        "A title",
+        wrapped.replace("\n", " "),
+        "- one",
+        "- two",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,8 @@ def test_a_line_break_ends_a_sentence(text: str, cut: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "hidden", ["\u00ad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u202e", "\u2066", "\u200d", "\u034f", "\ufe0f", "\U000e0061"]
+    "hidden",
+    ["\u00ad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u202e", "\u2066", "\u200d", "\u034f", "\ufe0f", "\U000e0061"],
 )
 def test_what_is_invisible_splits_no_word(hidden: str) -> None:
     assert sentences(f"wor{hidden}ld, {hidden}two") == ["world, two"]
@@ -75,7 +81,9 @@ def test_what_is_invisible_splits_no_word(hidden: str) -> None:
 
 
 def test_what_shapes_a_script_stays() -> None:
-    assert sentences("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645") == ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"]
+    assert sentences("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645") == [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    ]
 
 
 def test_runs_of_marks_are_bounded() -> None:
@@ -117,7 +125,10 @@ def test_an_eager_feed_begins_with_a_clause(text: str, expected: list[str]) -> N
 
 def test_an_eager_feed_need_not_see_the_end_of_a_sentence() -> None:
     feed = SentenceFeed(eager=True)
-    told = [feed.push(piece) for piece in ("The truth", " of it is,", " we", " never knew. An", "d, as everybody knows,", " nobody")]
+    told = [
+        feed.push(piece)
+        for piece in ("The truth", " of it is,", " we", " never knew. An", "d, as everybody knows,", " nobody")
+    ]
     assert told == [[], [], ["The truth of it is,"], ["we never knew."], [], []]
 
 
@@ -148,6 +159,8 @@ def test_clean_text_has_no_controls_and_is_composed(text: str) -> None:
     assert clean(cleaned) == cleaned
 
 
-@pytest.mark.parametrize(("text", "expected"), [("", False), ("?! …", False), ("😀", False), ("½ 7", True), ("дом", True), ("語", True)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", False), ("?! …", False), ("😀", False), ("½ 7", True), ("дом", True), ("語", True)]
+)
 def test_something_to_say_is_a_letter_or_digit_of_any_script(text: str, expected: bool) -> None:
     assert has_something_to_say(text) is expected

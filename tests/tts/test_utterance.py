@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from voicebox_sound.encode import Encoding, open_encoder
-from voicebox_sound.pcm import from_s16le
+from voicebox_audio.encoding.encoder import Encoding, open_encoder
+from voicebox_audio.pcm import from_s16le
 from voicebox_tts.engine import Style
-from voicebox_tts.utterance import CHUNK_SECONDS, Utterance
+from voicebox_tts.synthesis.utterance import CHUNK_SECONDS, Utterance
 
 
 class Copy:

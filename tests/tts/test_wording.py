@@ -5,8 +5,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_tts.wording.language import CODES, language
-from voicebox_tts.wording.preparation import Preparation
+from voicebox_tts.normalization.language import CODES, language
+from voicebox_tts.normalization.preparation import Preparation
 
 ENGLISH = {
     "Dr. Smith is here.": "Doctor Smith is here.",
@@ -69,7 +69,11 @@ ENGLISH = {
 }  # fmt: skip
 
 OTHERS = [
-    ("de", "z. B. 20 %, −5 °C, 20 €, Dr. Müller, Nr. 5", "zum Beispiel 20 Prozent, minus 5 Grad Celsius, 20 Euro, Doktor Müller, Nummer 5"),
+    (
+        "de",
+        "z. B. 20 %, −5 °C, 20 €, Dr. Müller, Nr. 5",
+        "zum Beispiel 20 Prozent, minus 5 Grad Celsius, 20 Euro, Doktor Müller, Nummer 5",
+    ),
     ("de-AT", "3×4 = 12, 5 µg", "3 mal 4 gleich 12, 5 Mikrogramm"),
     ("fr", "M. Dupont, 20 €, 1 kg et 2 kg", "Monsieur Dupont, 20 euros, 1 kilogramme et 2 kilogrammes"),
     ("es", "la Sra. López, 5 km/h", "la señora López, 5 kilómetros por hora"),
@@ -135,11 +139,15 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=60).map("".join) | st.text(max_size=300), st.sampled_from(["en", "de", "ja"]))
 def test_any_text_can_be_prepared_and_letters_stay(text: str, tag: str) -> None:
-    """Words may be added; a letter of the text itself is lost only with an address, a tag, a link's target or an abbreviation."""
+    """Words may be added; a letter of the text itself is lost only with an address, a tag, a link's target or an
+    abbreviation.
+    """
     said = Preparation(tag).prepare(text)
     assert said == " ".join(said.split())
     if re.fullmatch(r"[^\W\d_ ]{0,1}(?:[^\W\d_]| (?! ))*", text) and text.isascii() and text.strip():
-        assert said.replace(" ", "").lower() == text.replace(" ", "").lower() or re.search(r"\b[a-z]{1,4}\b", text, re.IGNORECASE)
+        assert said.replace(" ", "").lower() == text.replace(" ", "").lower() or re.search(
+            r"\b[a-z]{1,4}\b", text, re.IGNORECASE
+        )
 
 
 ADVERSE = [
@@ -181,4 +189,6 @@ def test_no_sentence_takes_long(unit: str, processor_seconds) -> None:
     preparation = Preparation("en")
     short, long = unit * (400 // len(unit)), unit * (6_400 // len(unit))
     preparation.prepare(short)
-    assert processor_seconds(lambda: preparation.prepare(long)) < 100 * max(processor_seconds(lambda: preparation.prepare(short)), 1e-3)
+    assert processor_seconds(lambda: preparation.prepare(long)) < 100 * max(
+        processor_seconds(lambda: preparation.prepare(short)), 1e-3
+    )

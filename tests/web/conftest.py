@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bench.launch import Platform, free_ports, platform
-from tests.sdk import sdk_environment
+from tests.support.sdk import sdk_environment
 
 OPENAI = "openai[realtime]==3.52.0"
 SERVICES = ("catalog", "tts", "asr", "web", "gateway")
@@ -30,7 +30,11 @@ def metrics() -> list[str]:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory, metrics: list[str]) -> Iterator[Platform]:
     [port] = free_ports(1)
-    addresses = {"WEB_ADDRESS": f"127.0.0.1:{port}", "TTS_METRICS_ADDRESS": metrics[0], "ASR_METRICS_ADDRESS": metrics[1]}
+    addresses = {
+        "WEB_ADDRESS": f"127.0.0.1:{port}",
+        "TTS_METRICS_ADDRESS": metrics[0],
+        "ASR_METRICS_ADDRESS": metrics[1],
+    }
     with platform(tmp_path_factory.mktemp("web"), SERVICES, WEB_MAX_SESSIONS=str(MAX_SESSIONS), **addresses) as running:
         yield running
 

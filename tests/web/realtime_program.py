@@ -1,7 +1,8 @@
-"""A program that uses the unmodified OpenAI SDK's Realtime client as its users do, on orders: a line of JSON in, a line of JSON out.
+"""A program that uses the unmodified OpenAI SDK's Realtime client as its users do, on orders: a line of JSON in, a line
+of JSON out.
 
-Runs in the SDK's own environment: it knows nothing of voicebox. An order has `steps`: a `call` of a method, a `raw` frame,
-or the type of the event `until` which events are read.
+Runs in the SDK's own environment: it knows nothing of voicebox. An order has `steps`: a `call` of a method, a `raw`
+frame, or the type of the event `until` which events are read.
 """
 
 import asyncio
@@ -72,9 +73,22 @@ def main():
         try:
             answer = {"answer": asyncio.run(obey(settings, json.loads(line)))}
         except openai.APIStatusError as error:
-            answer = {"error": {"class": type(error).__name__, "status": error.status_code, "code": error.code, "message": str(error)}}
+            answer = {
+                "error": {
+                    "class": type(error).__name__,
+                    "status": error.status_code,
+                    "code": error.code,
+                    "message": str(error),
+                }
+            }
         except websockets.InvalidStatus as error:
-            answer = {"error": {"class": "InvalidStatus", "status": error.response.status_code, "body": error.response.body.decode()}}
+            answer = {
+                "error": {
+                    "class": "InvalidStatus",
+                    "status": error.response.status_code,
+                    "body": error.response.body.decode(),
+                }
+            }
         except websockets.ConnectionClosed as error:
             answer = {"error": {"class": type(error).__name__, "message": str(error)}}
         signal.alarm(0)

@@ -9,9 +9,10 @@ import httpx
 import jsonschema
 import pytest
 from voicebox_client import Client
-from voicebox_gateway.web import openapi_examples, scalar
+from voicebox_gateway.docs import examples as openapi_examples
+from voicebox_gateway.docs import scalar
 
-from tests.web.test_openapi import operations
+from .test_openapi import operations
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -31,7 +32,11 @@ def turn(verb, path):
     """When a line's turn comes: what makes something first, and what deletes it last, the parts before the whole."""
     if path.endswith(":undelete"):
         return 4, 0
-    return (0, 0) if f"{verb} {path}" == FIRST else ({"delete": 3, "patch": 2}.get(verb, 1), -len(path) if verb == "delete" else 0)
+    return (
+        (0, 0)
+        if f"{verb} {path}" == FIRST
+        else ({"delete": 3, "patch": 2}.get(verb, 1), -len(path) if verb == "delete" else 0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +67,9 @@ def test_every_example_fits_its_schema(document):
 def test_every_field_of_an_example_is_known(document):
     """proto JSON drops a field that it does not know: an example must not hold one."""
     for where, schema, example in examples(document):
-        properties = schema.get("properties") or document["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {}).get(
-            "properties"
-        )
+        properties = schema.get("properties") or document["components"]["schemas"].get(
+            schema.get("$ref", "").rpartition("/")[2], {}
+        ).get("properties")
         if properties is not None and isinstance(example, dict):
             assert example.keys() <= properties.keys(), where
 
@@ -104,7 +109,12 @@ def test_every_curl_line_works(document, running, tmp_path):
             line = operation["x-codeSamples"][0]["source"].replace(openapi_examples.BASE, base)
             line = line.replace(openapi_examples.UUID, _resource(client, path, ids))
             done = subprocess.run(
-                ["bash", "-c", f"{line} -w '\n%{{http_code}}'"], cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False
+                ["bash", "-c", f"{line} -w '\n%{{http_code}}'"],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
             )
             status = done.stdout.rsplit("\n", 1)[-1]
             expected = ("101",) if operation["operationId"] == "Realtime" else ("200", "206")

@@ -55,7 +55,11 @@ async def test_words_are_acknowledged_and_spoken(running):
         while isinstance(message := await websocket.recv(), bytes):
             chunks.append(message)
         done = json.loads(message)
-        assert (done["type"], done["request_id"], done["stop_reason"]) == ("response.done", started["request_id"], "stop")
+        assert (done["type"], done["request_id"], done["stop_reason"]) == (
+            "response.done",
+            started["request_id"],
+            "stop",
+        )
         assert done["audio_chunks"] == len(chunks) > 0
         assert len(b"".join(chunks)) > 48_000
         with pytest.raises(ConnectionClosed) as closed:
@@ -95,5 +99,7 @@ async def test_another_protocol_and_no_upgrade_are_refused(running, http):
 
 async def test_a_foreign_page_is_refused(running):
     with pytest.raises(InvalidStatus) as raised:
-        await connect(f"ws://{running.gateway}/v1/audio/speech/ws", subprotocols=[PROTOCOL], origin="https://foreign.example")
+        await connect(
+            f"ws://{running.gateway}/v1/audio/speech/ws", subprotocols=[PROTOCOL], origin="https://foreign.example"
+        )
     assert raised.value.response.status_code == 403

@@ -3,7 +3,7 @@
 import pytest
 from voicebox_client import Client
 
-from tests.web.conftest import SdkError
+from .conftest import SdkError
 
 
 def test_own_models_and_openais_names_are_listed(sdk):
@@ -35,7 +35,8 @@ def test_a_path_that_is_not_there_is_openais_error(http):
 
 
 @pytest.mark.parametrize(
-    "model", ["gpt-4o-transcribe-diarize", "gpt-transcribe", "gpt-4o-mini-tts-2025-12-15", "gpt-realtime-2.1", "tts-1-1106"]
+    "model",
+    ["gpt-4o-transcribe-diarize", "gpt-transcribe", "gpt-4o-mini-tts-2025-12-15", "gpt-realtime-2.1", "tts-1-1106"],
 )
 def test_a_name_that_openai_may_have_given_is_told_of(sdk, model):
     assert sdk.ask(method="models.retrieve", given={"model": model})["owned_by"] == "openai"

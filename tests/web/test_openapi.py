@@ -10,7 +10,7 @@ from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
 from openapi_spec_validator import validate
 
-from tests.sdk import sdk_environment
+from tests.support.sdk import sdk_environment
 
 SCHEMATHESIS = "schemathesis==4.32.5"
 EXAMPLES = "3"
@@ -79,7 +79,24 @@ def test_the_plain_page_names_every_operation_and_loads_nothing(document, http):
 
 def test_a_generated_request_never_meets_a_server_error(running, tmp_path):
     python = sdk_environment("schemathesis", SCHEMATHESIS)
-    command = [python.with_name("st"), "run", f"http://{running.gateway}/openapi.json", "--checks", "not_a_server_error"]
-    bounds = ["--max-examples", EXAMPLES, "--seed", "1", "--phases", "fuzzing", "--generation-database", "none", "--request-timeout", "60"]
+    command = [
+        python.with_name("st"),
+        "run",
+        f"http://{running.gateway}/openapi.json",
+        "--checks",
+        "not_a_server_error",
+    ]
+    bounds = [
+        "--max-examples",
+        EXAMPLES,
+        "--seed",
+        "1",
+        "--phases",
+        "fuzzing",
+        "--generation-database",
+        "none",
+        "--request-timeout",
+        "60",
+    ]
     done = subprocess.run([*command, *bounds, "--no-color"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

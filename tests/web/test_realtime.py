@@ -6,7 +6,7 @@ import string
 import jiwer
 import pytest
 
-from tests.web.conftest import RATE_HZ, SdkError, appended, call, of_type, read_pcm, spoken, until
+from .conftest import RATE_HZ, SdkError, appended, call, of_type, read_pcm, spoken, until
 
 TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."
 SILENCE = bytes(2 * RATE_HZ)  # one second
@@ -44,7 +44,11 @@ def test_a_text_is_spoken_and_heard(sdk, is_async):
     said = sdk.talk(until("session.created"), *say(TEXT), until("response.done"), is_async=is_async)
     kinds = [event["type"] for event in said]
     assert kinds[0] == "session.created"
-    assert kinds.index("response.created") < kinds.index("response.output_audio.delta") < kinds.index("response.output_audio.done")
+    assert (
+        kinds.index("response.created")
+        < kinds.index("response.output_audio.delta")
+        < kinds.index("response.output_audio.done")
+    )
     assert kinds[-1] == "response.done"
     assert said[-1]["response"]["status"] == "completed"
     assert of_type(said, "response.output_audio_transcript.done")[0]["transcript"] == TEXT
@@ -73,7 +77,11 @@ def test_turns_are_found(sdk, speech):
     first, second = of_type(heard, COMPLETED)
     assert first["item_id"] != second["item_id"]
     for completed in (first, second):
-        kinds = [event["type"] for event in heard if completed["item_id"] in (event.get("item_id"), (event.get("item") or {}).get("id"))]
+        kinds = [
+            event["type"]
+            for event in heard
+            if completed["item_id"] in (event.get("item_id"), (event.get("item") or {}).get("id"))
+        ]
         assert [kind for kind in kinds if kind != DELTA] == [
             "input_audio_buffer.speech_started",
             "input_audio_buffer.speech_stopped",
@@ -92,12 +100,16 @@ def test_turns_are_found(sdk, speech):
 
 def test_real_speech_is_heard(sdk, speech_data):
     pcm = read_pcm(speech_data.path(REAL_SPEECH))
-    heard = sdk.transcribe(session(turn_detection=None), *appended(pcm), call("input_audio_buffer.commit"), until(COMPLETED))
+    heard = sdk.transcribe(
+        session(turn_detection=None), *appended(pcm), call("input_audio_buffer.commit"), until(COMPLETED)
+    )
     assert word_error_rate(of_type(heard, COMPLETED)[0]["transcript"], speech_data.transcripts[REAL_SPEECH]) <= WER
 
 
 def test_who_begins_to_speak_ends_the_answer(sdk, speech):
-    said = sdk.talk(*say(f"{TEXT} " * 40), until("response.output_audio.delta"), *appended(speech), until("response.done"))
+    said = sdk.talk(
+        *say(f"{TEXT} " * 40), until("response.output_audio.delta"), *appended(speech), until("response.done")
+    )
     assert said[-1]["response"]["status"] == "cancelled"
     assert said[-1]["response"]["status_details"]["reason"] == "turn_detected"
     assert of_type(said, "input_audio_buffer.speech_started")
@@ -106,10 +118,18 @@ def test_who_begins_to_speak_ends_the_answer(sdk, speech):
 def test_an_answer_is_cancelled_at_any_time(sdk):
     for wait in ([until("response.output_audio.delta")], [until("response.created")], []):
         said = sdk.talk(
-            *say(f"{TEXT} " * 40), *wait, call("response.cancel"), until("response.done"), *say("Yes."), until("response.done", more=True)
+            *say(f"{TEXT} " * 40),
+            *wait,
+            call("response.cancel"),
+            until("response.done"),
+            *say("Yes."),
+            until("response.done", more=True),
         )
         first, second = of_type(said, "response.done")
-        assert (first["response"]["status"], first["response"]["status_details"]["reason"]) == ("cancelled", "client_cancelled")
+        assert (first["response"]["status"], first["response"]["status_details"]["reason"]) == (
+            "cancelled",
+            "client_cancelled",
+        )
         assert second["response"]["status"] == "completed"
 
 
@@ -162,14 +182,23 @@ UPDATES = [
     ({"type": "realtime", "tools": [{"type": "function", "name": "f"}]}, "session.tools"),
     ({"type": "realtime", "output_modalities": ["text"]}, "session.output_modalities"),
     ({"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcmu"}}}}, "session.audio.input.format"),
-    ({"type": "realtime", "audio": {"input": {"transcription": {"language": "\ud800"}}}}, "session.audio.input.transcription.language"),
-    ({"type": "realtime", "audio": {"input": {"turn_detection": {"type": "x"}}}}, "session.audio.input.turn_detection.type"),
+    (
+        {"type": "realtime", "audio": {"input": {"transcription": {"language": "\ud800"}}}},
+        "session.audio.input.transcription.language",
+    ),
+    (
+        {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "x"}}}},
+        "session.audio.input.turn_detection.type",
+    ),
     (
         {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": True}}}},
         "session.audio.input.turn_detection.create_response",
     ),
     (
-        {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 10**400}}}},
+        {
+            "type": "realtime",
+            "audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 10**400}}},
+        },
         "session.audio.input.turn_detection.silence_duration_ms",
     ),
     ({"type": "realtime", "audio": {"output": {"speed": 9}}}, "session.audio.output.speed"),
@@ -217,7 +246,10 @@ BAD_EVENTS = [
     {"type": "input_audio_buffer.commit"},
     {"type": "conversation.item.create"},
     {"type": "conversation.item.create", "item": {"type": "function_call"}},
-    {"type": "conversation.item.create", "item": {"type": "message", "content": [{"type": "input_audio", "audio": ""}]}},
+    {
+        "type": "conversation.item.create",
+        "item": {"type": "message", "content": [{"type": "input_audio", "audio": ""}]},
+    },
     {"type": "conversation.item.create", "item": message("\ud800")},
     {"type": "conversation.item.create", "item": message("x" * 10_001)},
     {"type": "response.create"},
@@ -268,5 +300,9 @@ def test_a_plain_request_is_told_to_upgrade(http):
 
 def test_the_sdk_raises_when_the_path_is_wrong(sdk):
     with pytest.raises(SdkError) as raised:
-        sdk.talk(until("session.created"), websocket_connection_options={"origin": "https://foreign.example"}, model="gpt-realtime")
+        sdk.talk(
+            until("session.created"),
+            websocket_connection_options={"origin": "https://foreign.example"},
+            model="gpt-realtime",
+        )
     assert raised.value.told["status"] == 403

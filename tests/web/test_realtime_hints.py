@@ -6,13 +6,13 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_gateway.web import beta, client_secrets
-from voicebox_gateway.web.transcribing import continued
+from voicebox_gateway.openai import beta_session, client_secrets
+from voicebox_gateway.openai.transcribing import continued
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.web.conftest import appended, call, of_type, spoken, until
-from tests.web.test_realtime import COMPLETED, DELTA, TEXT, message, say
+from .conftest import appended, call, of_type, spoken, until
+from .test_realtime import COMPLETED, DELTA, TEXT, message, say
 
 IGNORED = "x_voicebox_ignored"
 
@@ -36,12 +36,22 @@ def update(**session):
             ["session.max_output_tokens", "session.reasoning", "session.turn"],
         ),
         ({"tools": [], "tool_choice": "auto", "tracing": None, "prompt": None}, []),
-        ({"audio": {"input": {"transcription": {"model": "gpt-transcribe", "language": "en-GB", "prompt": "A market."}}}}, None),
+        (
+            {
+                "audio": {
+                    "input": {"transcription": {"model": "gpt-transcribe", "language": "en-GB", "prompt": "A market."}}
+                }
+            },
+            None,
+        ),
         (
             {"audio": {"input": {"transcription": {"model": "Systran/faster-whisper-large-v3"}}}},
             ["session.audio.input.transcription.model"],
         ),
-        ({"modalities": ["text", "audio"], "voice": "ash", "input_audio_format": "pcm16", "temperature": 0.8}, ["session.temperature"]),
+        (
+            {"modalities": ["text", "audio"], "voice": "ash", "input_audio_format": "pcm16", "temperature": 0.8},
+            ["session.temperature"],
+        ),
         (
             {"input_audio_noise_reduction": {"type": "near_field"}, "turn_detection": {"type": "semantic_vad"}},
             ["session.audio.input.noise_reduction"],
@@ -88,7 +98,10 @@ def test_items_are_retrieved_truncated_and_deleted(sdk):
         call("response.create"),
         until("error", more=True),
     )
-    assert [error["error"]["code"] for error in of_type(told, "error")] == ["item_not_found", "missing_required_parameter"]
+    assert [error["error"]["code"] for error in of_type(told, "error")] == [
+        "item_not_found",
+        "missing_required_parameter",
+    ]
 
 
 async def talk(address, *steps):
@@ -106,7 +119,12 @@ async def talk(address, *steps):
 
 
 def spoken_item(last):
-    return {"type": "conversation.item.truncate", "item_id": last["response"]["output"][0]["id"], "content_index": 0, "audio_end_ms": 100}
+    return {
+        "type": "conversation.item.truncate",
+        "item_id": last["response"]["output"][0]["id"],
+        "content_index": 0,
+        "audio_end_ms": 100,
+    }
 
 
 async def test_what_was_spoken_is_truncated(running):
@@ -155,11 +173,14 @@ async def test_a_client_secret_opens_the_session_that_was_asked_for(running, htt
 
 def test_the_betas_paths_make_sessions_too(http):
     made = http.post(
-        "/v1/realtime/sessions", json={"model": "gpt-4o-realtime-preview", "voice": "verse", "modalities": ["audio", "text"]}
+        "/v1/realtime/sessions",
+        json={"model": "gpt-4o-realtime-preview", "voice": "verse", "modalities": ["audio", "text"]},
     ).json()
     assert made["client_secret"]["value"].startswith("ek_")
     assert made["audio"]["output"]["voice"] == "verse"
-    made = http.post("/v1/realtime/transcription_sessions", json={"input_audio_transcription": {"model": "gpt-4o-transcribe"}}).json()
+    made = http.post(
+        "/v1/realtime/transcription_sessions", json={"input_audio_transcription": {"model": "gpt-4o-transcribe"}}
+    ).json()
     assert made["type"] == "transcription"
 
 
@@ -187,7 +208,9 @@ async def test_an_expired_secret_opens_nothing(running):
 
 @pytest.mark.parametrize("key", ["none", "ek_", "ek_x", "ek_" + "A" * 5000, "sk-abc", ""])
 async def test_any_other_key_is_taken(running, key):
-    async with connect(f"ws://{running.gateway}/v1/realtime", additional_headers={"authorization": f"Bearer {key}"}) as websocket:
+    async with connect(
+        f"ws://{running.gateway}/v1/realtime", additional_headers={"authorization": f"Bearer {key}"}
+    ) as websocket:
         assert json.loads(await websocket.recv())["type"] == "session.created"
 
 
@@ -207,7 +230,9 @@ async def test_a_transcription_session_of_the_beta(running):
 
 def test_deltas_are_what_is_completed(sdk):
     speech = spoken(sdk.talk(*say(TEXT), until("response.done")))
-    heard = sdk.transcribe(*appended(speech + bytes(96_000) + speech + bytes(96_000)), until(COMPLETED), until(COMPLETED, more=True))
+    heard = sdk.transcribe(
+        *appended(speech + bytes(96_000) + speech + bytes(96_000)), until(COMPLETED), until(COMPLETED, more=True)
+    )
     for completed in of_type(heard, COMPLETED):
         deltas = [event["delta"] for event in of_type(heard, DELTA) if event["item_id"] == completed["item_id"]]
         assert "".join(deltas) == completed["transcript"]
@@ -236,4 +261,4 @@ def test_what_was_corrected_is_not_said_twice(sent, final, whole):
 
 def test_a_present_session_is_not_changed():
     session = {"type": "realtime", "audio": {"input": {"turn_detection": None}}, "output_modalities": ["audio"]}
-    assert beta.current(session) is session
+    assert beta_session.current(session) is session

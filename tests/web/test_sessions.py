@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.web.conftest import MAX_SESSIONS, RATE_HZ
+from .conftest import MAX_SESSIONS, RATE_HZ
 
 LONGEST_SECONDS = 60
 TEXT = "The old man walked slowly to the market. He bought bread and milk for his family. " * 20
@@ -85,7 +85,9 @@ async def test_two_sessions_do_not_hear_each_other(opened):
 
 
 async def test_a_browser_offers_its_subprotocol(running):
-    async with connect(f"ws://{running.gateway}/v1/realtime", subprotocols=["realtime", "openai-insecure-api-key.x"]) as session:
+    async with connect(
+        f"ws://{running.gateway}/v1/realtime", subprotocols=["realtime", "openai-insecure-api-key.x"]
+    ) as session:
         assert session.subprotocol == "realtime"
         assert json.loads(await session.recv())["type"] == "session.created"
 

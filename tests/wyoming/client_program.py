@@ -1,4 +1,5 @@
-"""A program that uses the unmodified `wyoming` client as Home Assistant does: one order of JSON in, the events that were read out.
+"""A program that uses the unmodified `wyoming` client as Home Assistant does: one order of JSON in, the events that
+were read out.
 
 Runs in the library's own environment: it knows nothing of voicebox.
 """
@@ -16,7 +17,18 @@ from wyoming.info import Describe, Info
 from wyoming.ping import Ping, Pong
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped, SynthesizeVoice
 
-SENT = (Describe, Ping, Synthesize, SynthesizeStart, SynthesizeChunk, SynthesizeStop, Transcribe, AudioStart, AudioChunk, AudioStop)
+SENT = (
+    Describe,
+    Ping,
+    Synthesize,
+    SynthesizeStart,
+    SynthesizeChunk,
+    SynthesizeStop,
+    Transcribe,
+    AudioStart,
+    AudioChunk,
+    AudioStop,
+)
 READ = (
     Info,
     Pong,

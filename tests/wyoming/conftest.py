@@ -15,7 +15,7 @@ from voicebox_gateway.wyoming.app import open_service
 from voicebox_kit.server import Serving
 
 from bench.launch import Platform, platform
-from tests.sdk import sdk_environment
+from tests.support.sdk import sdk_environment
 
 WYOMING = "wyoming==1.10.0"
 CLIENT_SECONDS = 60
@@ -62,7 +62,9 @@ class Bridge:
         return host, int(port)
 
     async def ask(self, *orders: dict[str, Any], until: str) -> Heard:
-        """Send the events of the client's own classes, and read until an event of the type `until`, an error or the end."""
+        """Send the events of the client's own classes, and read until an event of the type `until`, an error or the
+        end.
+        """
         host, port = self.address
         process = await asyncio.create_subprocess_exec(
             self.python,

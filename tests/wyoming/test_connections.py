@@ -11,7 +11,9 @@ from voicebox_tts import app as tts_app
 
 from .conftest import bridge_to
 
-BEGUN = events.write(Event("synthesize-start")) + events.write(Event("synthesize-chunk", {"text": "The ships came home. And"}))
+BEGUN = events.write(Event("synthesize-start")) + events.write(
+    Event("synthesize-chunk", {"text": "The ships came home. And"})
+)
 """A conversation whose first sentence is spoken while its second is still being written."""
 
 HEADERS = {
@@ -49,7 +51,9 @@ async def test_what_is_no_event_is_told_and_ends_the_connection(bridge, sent):
     writer.close()
 
 
-@pytest.mark.parametrize("event", [Event("ping"), Event("ping", {"text": "é"}), Event("audio-chunk", {"rate": 1}, b"\n\x00")])
+@pytest.mark.parametrize(
+    "event", [Event("ping"), Event("ping", {"text": "é"}), Event("audio-chunk", {"rate": 1}, b"\n\x00")]
+)
 async def test_events_come_back_as_they_were_written(event):
     assert await read(events.write(event)) == event
 

@@ -47,7 +47,10 @@ async def test_what_is_said_is_recognised(bridge, voice):
     heard = await bridge.ask(order("Transcribe"), *audio(spoken.sound, form["rate"]), until="transcript-stop")
     transcript = heard.one("transcript")
     assert heard.types == ["transcript-start", "transcript-chunk", "transcript", "transcript-stop"]
-    assert "".join(each["data"]["text"] for each in heard.events if each["type"] == "transcript-chunk") == transcript["text"]
+    assert (
+        "".join(each["data"]["text"] for each in heard.events if each["type"] == "transcript-chunk")
+        == transcript["text"]
+    )
     assert transcript["language"] == "en-US"
     assert word_error_rate(TEXT, transcript["text"]) <= 0.3
 
@@ -62,11 +65,15 @@ async def test_the_chosen_voice_speaks(bridge):
 
 
 async def test_streamed_text_is_spoken_once_though_the_whole_follows(bridge):
-    """Home Assistant sends `synthesize` with all of the text before `synthesize-stop`, for servers that know no streams."""
+    """Home Assistant sends `synthesize` with all of the text before `synthesize-stop`, for servers that know no
+    streams.
+    """
     pieces = [TEXT[at : at + 7] for at in range(0, len(TEXT), 7)]
     chunks = [order("SynthesizeChunk", text=piece) for piece in pieces]
     whole = order("Synthesize", text=TEXT)
-    spoken = await bridge.ask(order("SynthesizeStart"), *chunks, whole, order("SynthesizeStop"), until="synthesize-stopped")
+    spoken = await bridge.ask(
+        order("SynthesizeStart"), *chunks, whole, order("SynthesizeStop"), until="synthesize-stopped"
+    )
     assert spoken.types == ["audio-start", "audio-chunk", "audio-stop", "synthesize-stopped"]
     once = await bridge.ask(whole, until="audio-stop")
     assert len(spoken.sound) == pytest.approx(len(once.sound), rel=0.1)
@@ -111,7 +118,9 @@ async def test_pipers_voices_have_stand_ins(bridge):
 async def test_profiles_are_voices(bridge, running, speech_data):
     with Client(running.catalog) as client:
         client.create_profile("Ann", "ann-of-wyoming", language="en_US")
-        client.add_sample("profiles/ann-of-wyoming", speech_data.path("LJ001-0004.wav"), speech_data.transcripts["LJ001-0004.wav"])
+        client.add_sample(
+            "profiles/ann-of-wyoming", speech_data.path("LJ001-0004.wav"), speech_data.transcripts["LJ001-0004.wav"]
+        )
     info = (await bridge.ask(order("Describe"), until="info")).one("info")
     [ann] = [voice for voice in info["tts"][0]["voices"] if voice["name"] == "profiles/ann-of-wyoming"]
     assert (ann["description"], ann["languages"], ann["installed"]) == ("Ann", ["en-US"], True)
@@ -162,13 +171,25 @@ BAD = {
         "NOT_FOUND",
         "nobody",
     ),
-    "a language that nobody speaks": ([order("Synthesize", text="Hi.", voice={"language": "tlh"})], "VOICE_NOT_FOUND", "tlh"),
-    "speaker": ([order("Synthesize", text="Hi.", voice={"name": "flite/slt", "speaker": "2"})], "INVALID_FIELD", "speaker"),
+    "a language that nobody speaks": (
+        [order("Synthesize", text="Hi.", voice={"language": "tlh"})],
+        "VOICE_NOT_FOUND",
+        "tlh",
+    ),
+    "speaker": (
+        [order("Synthesize", text="Hi.", voice={"name": "flite/slt", "speaker": "2"})],
+        "INVALID_FIELD",
+        "speaker",
+    ),
     "markup": ([order("Synthesize", text="<speak/>", text_format="ssml")], "INVALID_FIELD", "text_format"),
     "24 bits": (audio(bytes(4800), width=3), "INVALID_FIELD", "width"),
     "44 Hz": (audio(bytes(4800), rate=44), "INVALID_FIELD", "rate"),
     "nine channels": (audio(bytes(4800), channels=9), "INVALID_FIELD", "channels"),
-    "another rate within": ([order("AudioStart", rate=8000, width=2, channels=1), *audio(bytes(320))[1:]], "INVALID_FIELD", "audio-start"),
+    "another rate within": (
+        [order("AudioStart", rate=8000, width=2, channels=1), *audio(bytes(320))[1:]],
+        "INVALID_FIELD",
+        "audio-start",
+    ),
     "unknown model": ([order("Transcribe", name="models/nobody/none"), *audio(bytes(320_000))], "NOT_FOUND", "nobody"),
     "sound before its start": (audio(bytes(320))[1:], "OUT_OF_ORDER", "after audio-start"),
     "text before its start": ([order("SynthesizeChunk", text="Hi.")], "OUT_OF_ORDER", "after synthesize-start"),

@@ -25,11 +25,15 @@ class AioAnswerStream(Protocol[Answer_co]):
 class AioCalls:
     """Starts calls. `start` is given the seconds that are left, and makes the gRPC call anew for every attempt."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._clock = clock
         self._sleep = sleep
 
-    async def unary(self, start: Callable[[float], Awaitable[Answer]], timeout_seconds: float, policy: RetryPolicy) -> Answer:
+    async def unary(
+        self, start: Callable[[float], Awaitable[Answer]], timeout_seconds: float, policy: RetryPolicy
+    ) -> Answer:
         """The one answer. Raises VoiceboxClientError."""
         attempts = Attempts(policy, timeout_seconds, self._clock)
         while True:

@@ -17,7 +17,15 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
 from .aio_calls import AioAnswerStream, AioCalls
-from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, Metadata, ModelHost, channel_options, host_metadata
+from .connection import (
+    DEFAULT_TARGET,
+    TIMEOUT_SECONDS,
+    WORK_TIMEOUT_SECONDS,
+    Metadata,
+    ModelHost,
+    channel_options,
+    host_metadata,
+)
 from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
@@ -35,9 +43,9 @@ Request = TypeVar("Request", bound=Message)
 class AsyncClient:
     """Everything that the platform does, over one connection to `target`, `host:port` of the gateway.
 
-    Every call has a deadline: `timeout_seconds` for questions, `work_timeout_seconds` for speech, recognition, uploads, downloads
-    and the loading of models. Every call raises VoiceboxClientError. Names of profiles, generations and transcriptions may leave out their
-    collection: `ann` is `profiles/ann`. Answers are the contract's own messages.
+    Every call has a deadline: `timeout_seconds` for questions, `work_timeout_seconds` for speech, recognition, uploads,
+    downloads and the loading of models. Every call raises VoiceboxClientError. Names of profiles, generations and
+    transcriptions may leave out their collection: `ann` is `profiles/ann`. Answers are the contract's own messages.
     """
 
     def __init__(
@@ -59,7 +67,9 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -70,21 +80,27 @@ class AsyncClient:
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
         """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
 
-        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails, `.save` keeps the
-        parts that are whole, and the error names where the rest begins.
+        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails,
+        `.save` keeps the parts that are whole, and the error names where the rest begins.
         """
         return self._speak(requests.say(text, **options))
 
     @takes(requests.SpeechOptions)
     def converse(
-        self, pieces: "AsyncIterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]
+        self,
+        pieces: "AsyncIterable[str | tts_pb2.ConverseControl.ValueType]",
+        **options: Unpack[requests.SpeechOptions],
     ) -> AsyncSpeech:
-        """Speaks text while it is still being written. `pieces` is read as the call goes on, which is never tried again."""
+        """Speaks text while it is still being written. `pieces` is read as the call goes on, which is never tried
+        again.
+        """
         messages = _messages(requests.converse(**options), requests.converse_piece, pieces)
         return AsyncSpeech(self._live(self._tts.ConverseSynthesize, messages))
 
     @takes(requests.DesignOptions)
-    async def design_voice(self, description: str, text: str, **options: Unpack[requests.DesignOptions]) -> list[tts_pb2.DesignedVoice]:
+    async def design_voice(
+        self, description: str, text: str, **options: Unpack[requests.DesignOptions]
+    ) -> list[tts_pb2.DesignedVoice]:
         """Voices that fit a description, each speaking the text, in FLAC: one to choose becomes a profile's sample."""
         request = requests.design(description, text, **options)
         answer = await self._ask(self._tts.DesignVoice, request, timeout_seconds=self._work_seconds)
@@ -101,18 +117,30 @@ class AsyncClient:
     ) -> asr_pb2.RecognizeResponse:
         """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read.
 
-        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it recognises them.
+        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it
+        recognises them.
         """
         config = recognition_requests.recognition(**options)
-        return await self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent)
+        return await self._upload(
+            self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent
+        )
 
     @takes(DocumentOptions)
     async def transcribe_as(
-        self, audio: upload.Source, form: TranscriptFormat, *, sent: Callable[[int], None] | None = None, **options: Unpack[DocumentOptions]
+        self,
+        audio: upload.Source,
+        form: TranscriptFormat,
+        *,
+        sent: Callable[[int], None] | None = None,
+        **options: Unpack[DocumentOptions],
     ) -> str:
-        """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
+        """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe`
+        does.
+        """
         first = recognition_requests.document_config(form, **options)
-        answer = await self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first), sent)
+        answer = await self._upload(
+            self._asr.Transcribe, audio, partial(recognition_requests.document, first=first), sent
+        )
         return str(answer.body.data, "utf-8")
 
     @takes(RecognitionOptions)
@@ -124,7 +152,9 @@ class AsyncClient:
         **options: Unpack[RecognitionOptions],
     ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
         """What is said, while it is said. `blocks` is read as the call goes on, which is never tried again."""
-        messages = _messages(recognition_requests.listen(interim_results, **options), recognition_requests.listen_piece, blocks)
+        messages = _messages(
+            recognition_requests.listen(interim_results, **options), recognition_requests.listen_piece, blocks
+        )
         event = asr_pb2.StreamingRecognizeResponse()
         async for event in self._live(self._asr.StreamingRecognize, messages):
             yield event
@@ -136,32 +166,46 @@ class AsyncClient:
         self, display_name: str, profile_id: str = "", **details: Unpack[profile_requests.ProfileDetails]
     ) -> catalog_pb2.Profile:
         """A new profile; the server draws its id when none is given."""
-        return await self._ask(self._catalog.CreateProfile, profile_requests.create_profile(display_name, profile_id, **details))
+        return await self._ask(
+            self._catalog.CreateProfile, profile_requests.create_profile(display_name, profile_id, **details)
+        )
 
     async def get_profile(self, name: str) -> catalog_pb2.Profile:
         """One profile."""
-        return await self._ask(self._catalog.GetProfile, catalog_pb2.GetProfileRequest(name=requests.resource("profiles", name)))
+        return await self._ask(
+            self._catalog.GetProfile, catalog_pb2.GetProfileRequest(name=requests.resource("profiles", name))
+        )
 
-    def list_profiles(self, page_size: int = 0, filter: str = "", show_deleted: bool = False) -> AsyncIterator[catalog_pb2.Profile]:
+    def list_profiles(
+        self, page_size: int = 0, filter: str = "", show_deleted: bool = False
+    ) -> AsyncIterator[catalog_pb2.Profile]:
         """All profiles, newest first, a page at a time; `filter` as the contract tells, deleted ones too when asked."""
         request = catalog_pb2.ListProfilesRequest(page_size=page_size, filter=filter, show_deleted=show_deleted)
         return (item async for page in self._pages(self._catalog.ListProfiles, request) for item in page.profiles)
 
     @takes(profile_requests.ProfileChanges)
-    async def update_profile(self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]) -> catalog_pb2.Profile:
+    async def update_profile(
+        self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]
+    ) -> catalog_pb2.Profile:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
         return await self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
 
     async def delete_profile(self, name: str, etag: str = "", permanently: bool = False) -> None:
-        """Deletes a profile with its samples; it can be undeleted until its purge time, unless it is deleted `permanently`."""
+        """Deletes a profile with its samples; it can be undeleted until its purge time, unless it is deleted
+        `permanently`.
+        """
         await self._ask(
             self._catalog.DeleteProfile,
-            catalog_pb2.DeleteProfileRequest(name=requests.resource("profiles", name), etag=etag, permanently=permanently),
+            catalog_pb2.DeleteProfileRequest(
+                name=requests.resource("profiles", name), etag=etag, permanently=permanently
+            ),
         )
 
     async def undelete_profile(self, name: str) -> catalog_pb2.Profile:
         """Brings a deleted profile back, with its samples."""
-        return await self._ask(self._catalog.UndeleteProfile, catalog_pb2.UndeleteProfileRequest(name=requests.resource("profiles", name)))
+        return await self._ask(
+            self._catalog.UndeleteProfile, catalog_pb2.UndeleteProfileRequest(name=requests.resource("profiles", name))
+        )
 
     async def duplicate_profile(self, name: str, profile_id: str = "", display_name: str = "") -> catalog_pb2.Profile:
         """A copy of a profile, with its picture and samples."""
@@ -195,7 +239,9 @@ class AsyncClient:
     async def add_sample(self, profile: str, audio: upload.Source, transcript: str = "") -> catalog_pb2.Sample:
         """Adds a recording: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
         return await self._upload(
-            self._catalog.UploadSample, audio, partial(profile_requests.add_sample, profile, transcript, requests.request_id())
+            self._catalog.UploadSample,
+            audio,
+            partial(profile_requests.add_sample, profile, transcript, requests.request_id()),
         )
 
     def list_samples(self, profile: str, page_size: int = 0) -> AsyncIterator[catalog_pb2.Sample]:
@@ -205,10 +251,14 @@ class AsyncClient:
 
     async def get_sample(self, name: str) -> catalog_pb2.Sample:
         """One sample, `profiles/{profile}/samples/{sample}`."""
-        return await self._ask(self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name)))
+        return await self._ask(
+            self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name))
+        )
 
     @takes(profile_requests.SampleChanges)
-    async def update_sample(self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]) -> catalog_pb2.Sample:
+    async def update_sample(
+        self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]
+    ) -> catalog_pb2.Sample:
         """Changes exactly the fields that are given; fails when `etag` is given and the sample changed since."""
         request = profile_requests.update_sample(name, etag, **changes)
         return await self._ask(self._catalog.UpdateSample, request, timeout_seconds=self._work_seconds)
@@ -222,9 +272,13 @@ class AsyncClient:
 
     async def delete_sample(self, name: str) -> None:
         """Deletes `profiles/{profile}/samples/{sample}` and its audio."""
-        await self._ask(self._catalog.DeleteSample, catalog_pb2.DeleteSampleRequest(name=requests.resource("profiles", name)))
+        await self._ask(
+            self._catalog.DeleteSample, catalog_pb2.DeleteSampleRequest(name=requests.resource("profiles", name))
+        )
 
-    def sample_audio(self, name: str, form: "catalog_pb2.SampleForm.ValueType" = catalog_pb2.SAMPLE_FORM_ORIGINAL) -> AsyncIterator[bytes]:
+    def sample_audio(
+        self, name: str, form: "catalog_pb2.SampleForm.ValueType" = catalog_pb2.SAMPLE_FORM_ORIGINAL
+    ) -> AsyncIterator[bytes]:
         """A sample's audio in pieces: the original or the normalised copy."""
         request = catalog_pb2.DownloadSampleAudioRequest(name=requests.resource("profiles", name), form=form)
         return (part.body.data async for part in self._stream(self._catalog.DownloadSampleAudio, request))
@@ -232,14 +286,20 @@ class AsyncClient:
     def list_generations(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
     ) -> AsyncIterator[catalog_pb2.Generation]:
-        """What was spoken, newest first unless `order_by` says otherwise; `search`, `filter` and `order_by` as the contract tells."""
-        request = catalog_pb2.ListGenerationsRequest(search=search, filter=filter, page_size=page_size, order_by=order_by)
+        """What was spoken, newest first unless `order_by` says otherwise; `search`, `filter` and `order_by` as the
+        contract tells.
+        """
+        request = catalog_pb2.ListGenerationsRequest(
+            search=search, filter=filter, page_size=page_size, order_by=order_by
+        )
         pages = self._pages(self._catalog.ListGenerations, request)
         return (item async for page in pages for item in page.generations)
 
     async def get_generation(self, name: str) -> catalog_pb2.Generation:
         """One generation."""
-        return await self._ask(self._catalog.GetGeneration, catalog_pb2.GetGenerationRequest(name=requests.resource("generations", name)))
+        return await self._ask(
+            self._catalog.GetGeneration, catalog_pb2.GetGenerationRequest(name=requests.resource("generations", name))
+        )
 
     def generation_audio(self, name: str) -> AsyncIterator[bytes]:
         """A generation's audio file in pieces."""
@@ -248,15 +308,24 @@ class AsyncClient:
 
     async def delete_generation(self, name: str) -> None:
         """Deletes a generation and its audio."""
-        await self._ask(self._catalog.DeleteGeneration, catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)))
+        await self._ask(
+            self._catalog.DeleteGeneration,
+            catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)),
+        )
 
     @takes(GenerationChanges)
-    async def update_generation(self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]) -> catalog_pb2.Generation:
+    async def update_generation(
+        self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]
+    ) -> catalog_pb2.Generation:
         """Changes exactly the fields that are given; fails when `etag` is given and the generation changed since."""
-        return await self._ask(self._catalog.UpdateGeneration, history_requests.update_generation(name, etag, **changes))
+        return await self._ask(
+            self._catalog.UpdateGeneration, history_requests.update_generation(name, etag, **changes)
+        )
 
     async def delete_generations(self, filter: str, *, force: bool = False) -> catalog_pb2.DeleteGenerationsResponse:
-        """Counts all generations that the filter meets, `*` for all of them; with `force` they are deleted, with their audio."""
+        """Counts all generations that the filter meets, `*` for all of them; with `force` they are deleted, with their
+        audio.
+        """
         request = catalog_pb2.DeleteGenerationsRequest(filter=filter, force=force)
         return await self._ask(self._catalog.DeleteGenerations, request, timeout_seconds=self._work_seconds)
 
@@ -280,7 +349,9 @@ class AsyncClient:
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
     ) -> AsyncIterator[catalog_pb2.Transcription]:
         """What was heard and kept, as `list_generations`, without its utterances."""
-        request = catalog_pb2.ListTranscriptionsRequest(search=search, filter=filter, page_size=page_size, order_by=order_by)
+        request = catalog_pb2.ListTranscriptionsRequest(
+            search=search, filter=filter, page_size=page_size, order_by=order_by
+        )
         pages = self._pages(self._catalog.ListTranscriptions, request)
         return (item async for page in pages for item in page.transcriptions)
 
@@ -295,9 +366,13 @@ class AsyncClient:
         return (part.body.data async for part in self._stream(self._catalog.DownloadTranscriptionAudio, request))
 
     @takes(TranscriptionChanges)
-    async def update_transcription(self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.Transcription:
+    async def update_transcription(
+        self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]
+    ) -> catalog_pb2.Transcription:
         """Changes exactly the fields that are given; fails when `etag` is given and the transcription changed since."""
-        return await self._ask(self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes))
+        return await self._ask(
+            self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes)
+        )
 
     async def delete_transcription(self, name: str) -> None:
         """Deletes a transcription and its audio."""
@@ -308,9 +383,13 @@ class AsyncClient:
         """How long the history is kept; unset limits keep everything."""
         return await self._ask(self._catalog.GetRetentionRule, catalog_pb2.GetRetentionRuleRequest())
 
-    async def set_retention_rule(self, keep_days: int | None = None, keep_bytes: int | None = None) -> catalog_pb2.RetentionRule:
+    async def set_retention_rule(
+        self, keep_days: int | None = None, keep_bytes: int | None = None
+    ) -> catalog_pb2.RetentionRule:
         """Sets how long the history is kept; None keeps everything."""
-        return await self._ask(self._catalog.UpdateRetentionRule, history_requests.retention_rule(keep_days, keep_bytes))
+        return await self._ask(
+            self._catalog.UpdateRetentionRule, history_requests.retention_rule(keep_days, keep_bytes)
+        )
 
     async def apply_retention(self, *, force: bool = False) -> catalog_pb2.ApplyRetentionResponse:
         """Counts what the rule no longer keeps; with `force` it is deleted."""
@@ -319,7 +398,9 @@ class AsyncClient:
 
     async def list_models(self, host: ModelHost) -> list[models_pb2.Model]:
         """The models of tts or asr, the default first."""
-        return list((await self._ask(self._models.ListModels, models_pb2.ListModelsRequest(), host_metadata(host))).models)
+        return list(
+            (await self._ask(self._models.ListModels, models_pb2.ListModelsRequest(), host_metadata(host))).models
+        )
 
     async def load_model(self, host: ModelHost, name: str) -> models_pb2.Model:
         """Loads a model and answers when it is ready."""
@@ -362,10 +443,16 @@ class AsyncClient:
         return cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(self._channel))
 
     async def _ask(
-        self, method: Callable[..., Awaitable[Answer]], request: object, metadata: Metadata = (), timeout_seconds: float | None = None
+        self,
+        method: Callable[..., Awaitable[Answer]],
+        request: object,
+        metadata: Metadata = (),
+        timeout_seconds: float | None = None,
     ) -> Answer:
         seconds = timeout_seconds or self._timeout_seconds
-        return await self._calls.unary(lambda left: method(request, timeout=left, metadata=metadata), seconds, self._retry)
+        return await self._calls.unary(
+            lambda left: method(request, timeout=left, metadata=metadata), seconds, self._retry
+        )
 
     async def _pages(self, method: Callable[..., Awaitable[Page]], request: PageRequest) -> AsyncIterator[Page]:
         while True:
@@ -401,16 +488,26 @@ class AsyncClient:
     ) -> Answer:
         upload.check(audio)
         policy = upload.policy_for(audio, self._retry)
-        return await self._calls.unary(lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy)
+        return await self._calls.unary(
+            lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy
+        )
 
-    def _stream(self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()) -> AsyncGenerator[Answer]:
-        return self._calls.stream(lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry)
+    def _stream(
+        self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()
+    ) -> AsyncGenerator[Answer]:
+        return self._calls.stream(
+            lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry
+        )
 
-    def _live(self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]) -> AsyncGenerator[Answer]:
+    def _live(
+        self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]
+    ) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(messages, timeout=left), self._work_seconds, NEVER)
 
 
-async def _messages(first: Request, convert: Callable[[Piece], Request], pieces: AsyncIterable[Piece]) -> AsyncIterator[Request]:
+async def _messages(
+    first: Request, convert: Callable[[Piece], Request], pieces: AsyncIterable[Piece]
+) -> AsyncIterator[Request]:
     yield first
     async for piece in pieces:
         yield convert(piece)

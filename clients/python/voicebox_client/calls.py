@@ -23,7 +23,9 @@ class AnswerStream(Protocol[Answer_co]):
 class Calls:
     """Starts calls. `start` is given the seconds that are left, and makes the gRPC call anew for every attempt."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._clock = clock
         self._sleep = sleep
 
@@ -37,7 +39,9 @@ class Calls:
                 pause_seconds = attempts.pause_seconds(from_rpc_error(error))
             self._sleep(pause_seconds)
 
-    def stream(self, start: Callable[[float], AnswerStream[Answer]], timeout_seconds: float, policy: RetryPolicy) -> Iterator[Answer]:
+    def stream(
+        self, start: Callable[[float], AnswerStream[Answer]], timeout_seconds: float, policy: RetryPolicy
+    ) -> Iterator[Answer]:
         """The answers as they come; tried again only until the first of them. Leaving the iterator cancels the call."""
         attempts = Attempts(policy, timeout_seconds, self._clock)
         while True:

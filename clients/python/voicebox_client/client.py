@@ -16,7 +16,15 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
 from .calls import AnswerStream, Calls
-from .connection import DEFAULT_TARGET, TIMEOUT_SECONDS, WORK_TIMEOUT_SECONDS, Metadata, ModelHost, channel_options, host_metadata
+from .connection import (
+    DEFAULT_TARGET,
+    TIMEOUT_SECONDS,
+    WORK_TIMEOUT_SECONDS,
+    Metadata,
+    ModelHost,
+    channel_options,
+    host_metadata,
+)
 from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
@@ -32,9 +40,9 @@ Answer = TypeVar("Answer")
 class Client:
     """Everything that the platform does, over one connection to `target`, `host:port` of the gateway.
 
-    Every call has a deadline: `timeout_seconds` for questions, `work_timeout_seconds` for speech, recognition, uploads, downloads
-    and the loading of models. Every call raises VoiceboxClientError. Names of profiles, generations and transcriptions may leave out their
-    collection: `ann` is `profiles/ann`. Answers are the contract's own messages.
+    Every call has a deadline: `timeout_seconds` for questions, `work_timeout_seconds` for speech, recognition, uploads,
+    downloads and the loading of models. Every call raises VoiceboxClientError. Names of profiles, generations and
+    transcriptions may leave out their collection: `ann` is `profiles/ann`. Answers are the contract's own messages.
     """
 
     def __init__(
@@ -56,7 +64,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -67,19 +77,25 @@ class Client:
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> Speech:
         """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
 
-        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails, `.save` keeps the
-        parts that are whole, and the error names where the rest begins.
+        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails,
+        `.save` keeps the parts that are whole, and the error names where the rest begins.
         """
         return self._speak(requests.say(text, **options))
 
     @takes(requests.SpeechOptions)
-    def converse(self, pieces: "Iterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]) -> Speech:
-        """Speaks text while it is still being written. `pieces` is read in a thread of gRPC's, and the call is never tried again."""
+    def converse(
+        self, pieces: "Iterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]
+    ) -> Speech:
+        """Speaks text while it is still being written. `pieces` is read in a thread of gRPC's, and the call is never
+        tried again.
+        """
         messages = chain([requests.converse(**options)], map(requests.converse_piece, pieces))
         return Speech(self._live(self._tts.ConverseSynthesize, messages))
 
     @takes(requests.DesignOptions)
-    def design_voice(self, description: str, text: str, **options: Unpack[requests.DesignOptions]) -> list[tts_pb2.DesignedVoice]:
+    def design_voice(
+        self, description: str, text: str, **options: Unpack[requests.DesignOptions]
+    ) -> list[tts_pb2.DesignedVoice]:
         """Voices that fit a description, each speaking the text, in FLAC: one to choose becomes a profile's sample."""
         request = requests.design(description, text, **options)
         answer = self._ask(self._tts.DesignVoice, request, timeout_seconds=self._work_seconds)
@@ -96,16 +112,26 @@ class Client:
     ) -> asr_pb2.RecognizeResponse:
         """What is said in a file: a path, bytes or an open file. Raises OSError for a path that cannot be read.
 
-        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it recognises them.
+        `sent` is called with the count of bytes that the server took so far; it takes them about as fast as it
+        recognises them.
         """
         config = recognition_requests.recognition(**options)
-        return self._upload(self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent)
+        return self._upload(
+            self._asr.RecognizeUpload, audio, partial(recognition_requests.transcribe, config=config), sent
+        )
 
     @takes(DocumentOptions)
     def transcribe_as(
-        self, audio: upload.Source, form: TranscriptFormat, *, sent: Callable[[int], None] | None = None, **options: Unpack[DocumentOptions]
+        self,
+        audio: upload.Source,
+        form: TranscriptFormat,
+        *,
+        sent: Callable[[int], None] | None = None,
+        **options: Unpack[DocumentOptions],
     ) -> str:
-        """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe` does."""
+        """What is said in a file, written as a document: plain text, subtitles, a table or JSON. Raises as `transcribe`
+        does.
+        """
         first = recognition_requests.document_config(form, **options)
         answer = self._upload(self._asr.Transcribe, audio, partial(recognition_requests.document, first=first), sent)
         return str(answer.body.data, "utf-8")
@@ -119,7 +145,9 @@ class Client:
         **options: Unpack[RecognitionOptions],
     ) -> Iterator[asr_pb2.StreamingRecognizeResponse]:
         """What is said, while it is said. `blocks` is read in a thread of gRPC's, and the call is never tried again."""
-        messages = chain([recognition_requests.listen(interim_results, **options)], map(recognition_requests.listen_piece, blocks))
+        messages = chain(
+            [recognition_requests.listen(interim_results, **options)], map(recognition_requests.listen_piece, blocks)
+        )
         event = asr_pb2.StreamingRecognizeResponse()
         for event in self._live(self._asr.StreamingRecognize, messages):
             yield event
@@ -131,32 +159,46 @@ class Client:
         self, display_name: str, profile_id: str = "", **details: Unpack[profile_requests.ProfileDetails]
     ) -> catalog_pb2.Profile:
         """A new profile; the server draws its id when none is given."""
-        return self._ask(self._catalog.CreateProfile, profile_requests.create_profile(display_name, profile_id, **details))
+        return self._ask(
+            self._catalog.CreateProfile, profile_requests.create_profile(display_name, profile_id, **details)
+        )
 
     def get_profile(self, name: str) -> catalog_pb2.Profile:
         """One profile."""
-        return self._ask(self._catalog.GetProfile, catalog_pb2.GetProfileRequest(name=requests.resource("profiles", name)))
+        return self._ask(
+            self._catalog.GetProfile, catalog_pb2.GetProfileRequest(name=requests.resource("profiles", name))
+        )
 
-    def list_profiles(self, page_size: int = 0, filter: str = "", show_deleted: bool = False) -> Iterator[catalog_pb2.Profile]:
+    def list_profiles(
+        self, page_size: int = 0, filter: str = "", show_deleted: bool = False
+    ) -> Iterator[catalog_pb2.Profile]:
         """All profiles, newest first, a page at a time; `filter` as the contract tells, deleted ones too when asked."""
         request = catalog_pb2.ListProfilesRequest(page_size=page_size, filter=filter, show_deleted=show_deleted)
         return (item for page in self._pages(self._catalog.ListProfiles, request) for item in page.profiles)
 
     @takes(profile_requests.ProfileChanges)
-    def update_profile(self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]) -> catalog_pb2.Profile:
+    def update_profile(
+        self, name: str, etag: str = "", **changes: Unpack[profile_requests.ProfileChanges]
+    ) -> catalog_pb2.Profile:
         """Changes exactly the fields that are given; fails when `etag` is given and the profile changed since."""
         return self._ask(self._catalog.UpdateProfile, profile_requests.update_profile(name, etag, **changes))
 
     def delete_profile(self, name: str, etag: str = "", permanently: bool = False) -> None:
-        """Deletes a profile with its samples; it can be undeleted until its purge time, unless it is deleted `permanently`."""
+        """Deletes a profile with its samples; it can be undeleted until its purge time, unless it is deleted
+        `permanently`.
+        """
         self._ask(
             self._catalog.DeleteProfile,
-            catalog_pb2.DeleteProfileRequest(name=requests.resource("profiles", name), etag=etag, permanently=permanently),
+            catalog_pb2.DeleteProfileRequest(
+                name=requests.resource("profiles", name), etag=etag, permanently=permanently
+            ),
         )
 
     def undelete_profile(self, name: str) -> catalog_pb2.Profile:
         """Brings a deleted profile back, with its samples."""
-        return self._ask(self._catalog.UndeleteProfile, catalog_pb2.UndeleteProfileRequest(name=requests.resource("profiles", name)))
+        return self._ask(
+            self._catalog.UndeleteProfile, catalog_pb2.UndeleteProfileRequest(name=requests.resource("profiles", name))
+        )
 
     def duplicate_profile(self, name: str, profile_id: str = "", display_name: str = "") -> catalog_pb2.Profile:
         """A copy of a profile, with its picture and samples."""
@@ -190,7 +232,9 @@ class Client:
     def add_sample(self, profile: str, audio: upload.Source, transcript: str = "") -> catalog_pb2.Sample:
         """Adds a recording: a path, bytes or an open file. Raises OSError for a path that cannot be read."""
         return self._upload(
-            self._catalog.UploadSample, audio, partial(profile_requests.add_sample, profile, transcript, requests.request_id())
+            self._catalog.UploadSample,
+            audio,
+            partial(profile_requests.add_sample, profile, transcript, requests.request_id()),
         )
 
     def list_samples(self, profile: str, page_size: int = 0) -> Iterator[catalog_pb2.Sample]:
@@ -200,15 +244,21 @@ class Client:
 
     def get_sample(self, name: str) -> catalog_pb2.Sample:
         """One sample, `profiles/{profile}/samples/{sample}`."""
-        return self._ask(self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name)))
+        return self._ask(
+            self._catalog.GetSample, catalog_pb2.GetSampleRequest(name=requests.resource("profiles", name))
+        )
 
     @takes(profile_requests.SampleChanges)
-    def update_sample(self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]) -> catalog_pb2.Sample:
+    def update_sample(
+        self, name: str, etag: str = "", **changes: Unpack[profile_requests.SampleChanges]
+    ) -> catalog_pb2.Sample:
         """Changes exactly the fields that are given; fails when `etag` is given and the sample changed since."""
         request = profile_requests.update_sample(name, etag, **changes)
         return self._ask(self._catalog.UpdateSample, request, timeout_seconds=self._work_seconds)
 
-    def segment_sample(self, name: str, min_seconds: float | None = None, max_seconds: float | None = None) -> list[catalog_pb2.Sample]:
+    def segment_sample(
+        self, name: str, min_seconds: float | None = None, max_seconds: float | None = None
+    ) -> list[catalog_pb2.Sample]:
         """Cuts a long recording at its pauses; the utterances in order."""
         request = profile_requests.segment_sample(name, min_seconds, max_seconds)
         return list(self._ask(self._catalog.SegmentSample, request, timeout_seconds=self._work_seconds).samples)
@@ -217,7 +267,9 @@ class Client:
         """Deletes `profiles/{profile}/samples/{sample}` and its audio."""
         self._ask(self._catalog.DeleteSample, catalog_pb2.DeleteSampleRequest(name=requests.resource("profiles", name)))
 
-    def sample_audio(self, name: str, form: "catalog_pb2.SampleForm.ValueType" = catalog_pb2.SAMPLE_FORM_ORIGINAL) -> Iterator[bytes]:
+    def sample_audio(
+        self, name: str, form: "catalog_pb2.SampleForm.ValueType" = catalog_pb2.SAMPLE_FORM_ORIGINAL
+    ) -> Iterator[bytes]:
         """A sample's audio in pieces: the original or the normalised copy."""
         request = catalog_pb2.DownloadSampleAudioRequest(name=requests.resource("profiles", name), form=form)
         return (part.body.data for part in self._stream(self._catalog.DownloadSampleAudio, request))
@@ -225,14 +277,20 @@ class Client:
     def list_generations(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
     ) -> Iterator[catalog_pb2.Generation]:
-        """What was spoken, newest first unless `order_by` says otherwise; `search`, `filter` and `order_by` as the contract tells."""
-        request = catalog_pb2.ListGenerationsRequest(search=search, filter=filter, page_size=page_size, order_by=order_by)
+        """What was spoken, newest first unless `order_by` says otherwise; `search`, `filter` and `order_by` as the
+        contract tells.
+        """
+        request = catalog_pb2.ListGenerationsRequest(
+            search=search, filter=filter, page_size=page_size, order_by=order_by
+        )
         pages = self._pages(self._catalog.ListGenerations, request)
         return (item for page in pages for item in page.generations)
 
     def get_generation(self, name: str) -> catalog_pb2.Generation:
         """One generation."""
-        return self._ask(self._catalog.GetGeneration, catalog_pb2.GetGenerationRequest(name=requests.resource("generations", name)))
+        return self._ask(
+            self._catalog.GetGeneration, catalog_pb2.GetGenerationRequest(name=requests.resource("generations", name))
+        )
 
     def generation_audio(self, name: str) -> Iterator[bytes]:
         """A generation's audio file in pieces."""
@@ -241,19 +299,28 @@ class Client:
 
     def delete_generation(self, name: str) -> None:
         """Deletes a generation and its audio."""
-        self._ask(self._catalog.DeleteGeneration, catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)))
+        self._ask(
+            self._catalog.DeleteGeneration,
+            catalog_pb2.DeleteGenerationRequest(name=requests.resource("generations", name)),
+        )
 
     @takes(GenerationChanges)
-    def update_generation(self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]) -> catalog_pb2.Generation:
+    def update_generation(
+        self, name: str, etag: str = "", **changes: Unpack[GenerationChanges]
+    ) -> catalog_pb2.Generation:
         """Changes exactly the fields that are given; fails when `etag` is given and the generation changed since."""
         return self._ask(self._catalog.UpdateGeneration, history_requests.update_generation(name, etag, **changes))
 
     def delete_generations(self, filter: str, *, force: bool = False) -> catalog_pb2.DeleteGenerationsResponse:
-        """Counts all generations that the filter meets, `*` for all of them; with `force` they are deleted, with their audio."""
+        """Counts all generations that the filter meets, `*` for all of them; with `force` they are deleted, with their
+        audio.
+        """
         request = catalog_pb2.DeleteGenerationsRequest(filter=filter, force=force)
         return self._ask(self._catalog.DeleteGenerations, request, timeout_seconds=self._work_seconds)
 
-    def generation_statistics(self, filter: str = "", by: Group | Literal[""] = "", limit: int = 0) -> catalog_pb2.GenerationStatistics:
+    def generation_statistics(
+        self, filter: str = "", by: Group | Literal[""] = "", limit: int = 0
+    ) -> catalog_pb2.GenerationStatistics:
         """How much was spoken: in all, and by profile, engine or day."""
         return self._ask(self._catalog.GetGenerationStatistics, history_requests.statistics(filter, by, limit))
 
@@ -271,7 +338,9 @@ class Client:
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
     ) -> Iterator[catalog_pb2.Transcription]:
         """What was heard and kept, as `list_generations`, without its utterances."""
-        request = catalog_pb2.ListTranscriptionsRequest(search=search, filter=filter, page_size=page_size, order_by=order_by)
+        request = catalog_pb2.ListTranscriptionsRequest(
+            search=search, filter=filter, page_size=page_size, order_by=order_by
+        )
         pages = self._pages(self._catalog.ListTranscriptions, request)
         return (item for page in pages for item in page.transcriptions)
 
@@ -286,9 +355,13 @@ class Client:
         return (part.body.data for part in self._stream(self._catalog.DownloadTranscriptionAudio, request))
 
     @takes(TranscriptionChanges)
-    def update_transcription(self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.Transcription:
+    def update_transcription(
+        self, name: str, etag: str = "", **changes: Unpack[TranscriptionChanges]
+    ) -> catalog_pb2.Transcription:
         """Changes exactly the fields that are given; fails when `etag` is given and the transcription changed since."""
-        return self._ask(self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes))
+        return self._ask(
+            self._catalog.UpdateTranscription, history_requests.update_transcription(name, etag, **changes)
+        )
 
     def delete_transcription(self, name: str) -> None:
         """Deletes a transcription and its audio."""
@@ -299,7 +372,9 @@ class Client:
         """How long the history is kept; unset limits keep everything."""
         return self._ask(self._catalog.GetRetentionRule, catalog_pb2.GetRetentionRuleRequest())
 
-    def set_retention_rule(self, keep_days: int | None = None, keep_bytes: int | None = None) -> catalog_pb2.RetentionRule:
+    def set_retention_rule(
+        self, keep_days: int | None = None, keep_bytes: int | None = None
+    ) -> catalog_pb2.RetentionRule:
         """Sets how long the history is kept; None keeps everything."""
         return self._ask(self._catalog.UpdateRetentionRule, history_requests.retention_rule(keep_days, keep_bytes))
 
@@ -351,7 +426,13 @@ class Client:
     def _models(self) -> models_pb2_grpc.ModelServiceStub:
         return models_pb2_grpc.ModelServiceStub(self._channel)
 
-    def _ask(self, method: Callable[..., Answer], request: object, metadata: Metadata = (), timeout_seconds: float | None = None) -> Answer:
+    def _ask(
+        self,
+        method: Callable[..., Answer],
+        request: object,
+        metadata: Metadata = (),
+        timeout_seconds: float | None = None,
+    ) -> Answer:
         seconds = timeout_seconds or self._timeout_seconds
         return self._calls.unary(lambda left: method(request, timeout=left, metadata=metadata), seconds, self._retry)
 
@@ -387,10 +468,16 @@ class Client:
     ) -> Answer:
         upload.check(audio)
         policy = upload.policy_for(audio, self._retry)
-        return self._calls.unary(lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy)
+        return self._calls.unary(
+            lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy
+        )
 
-    def _stream(self, method: Callable[..., AnswerStream[Answer]], request: object, metadata: Metadata = ()) -> Iterator[Answer]:
-        return self._calls.stream(lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry)
+    def _stream(
+        self, method: Callable[..., AnswerStream[Answer]], request: object, metadata: Metadata = ()
+    ) -> Iterator[Answer]:
+        return self._calls.stream(
+            lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry
+        )
 
     def _live(self, method: Callable[..., AnswerStream[Answer]], messages: Iterator[Message]) -> Iterator[Answer]:
         return self._calls.stream(lambda left: method(messages, timeout=left), self._work_seconds, NEVER)

@@ -44,7 +44,9 @@ class Verbs(click.Group):
         if plugin is not None:
             return _command(plugin.load())
         if cmd_name == "serve":
-            raise click.ClickException("This is a client-only installation: `voicebox serve` comes with the package voicebox-kit.")
+            raise click.ClickException(
+                "This is a client-only installation: `voicebox serve` comes with the package voicebox-kit."
+            )
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -59,14 +61,18 @@ class Verbs(click.Group):
         first = [word for word in ANYWHERE if word in options]
         return super().parse_args(ctx, first + [word for word in options if word not in ANYWHERE] + rest)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest verb when there is none of that name."""
         if args and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"No such command {args[0]!r}.{suggestions.nearest(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a verb. What fails ends as one sentence and code 1, Ctrl-C as code 130; click itself is quiet about a broken pipe."""
+        """Runs a verb. What fails ends as one sentence and code 1, Ctrl-C as code 130; click itself is quiet about a
+        broken pipe.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -93,13 +99,17 @@ def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: Session)
         case BrokenPipeError():
             raise error
         case VoiceboxClientError(reason="NO_ANSWER"):
-            raise click.ClickException(f"No voicebox answers at {session.server}; start one with `make run`.") from error
+            raise click.ClickException(
+                f"No voicebox answers at {session.server}; start one with `make run`."
+            ) from error
         case VoiceboxClientError():
             named = error.field and error.field not in error.sentence
             sentence = f"{error.field}: {error.sentence}" if named else error.sentence
             raise click.ClickException(sentence + suggestions.meant(session, error)) from error
         case OSError():
-            raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+            raise click.ClickException(
+                f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            ) from error
         case _:
             raise click.ClickException("That is not valid UTF-8 text.") from error
 
@@ -122,7 +132,13 @@ def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
     help="The gateway's address.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with the contract's names.")
-@click.option("--timeout", "timeout_seconds", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up after so long.")
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give up after so long.",
+)
 @click.option("--wide", is_flag=True, help="Leave tables whole, however wide the terminal is.")
 @click.version_option(package_name="voicebox-client", prog_name="voicebox")
 @click.pass_context

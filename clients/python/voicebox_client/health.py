@@ -13,7 +13,9 @@ from .errors import VoiceboxClientError
 
 @dataclass(frozen=True)
 class Health:
-    """`services` maps each service's short name to its state, such as SERVING; `serving` is true when all of them are."""
+    """`services` maps each service's short name to its state, such as SERVING; `serving` is true when all of them
+    are.
+    """
 
     serving: bool
     services: Mapping[str, str]
@@ -36,4 +38,6 @@ def _parsed(body: bytes, serving: bool) -> Health:
     try:
         return Health(serving, dict(json.loads(body)["services"]))
     except (ValueError, TypeError, KeyError) as error:
-        raise VoiceboxClientError("UNKNOWN", "NOT_A_GATEWAY", "What answers there is not a voicebox gateway.") from error
+        raise VoiceboxClientError(
+            "UNKNOWN", "NOT_A_GATEWAY", "What answers there is not a voicebox gateway."
+        ) from error

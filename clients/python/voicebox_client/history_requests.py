@@ -32,16 +32,22 @@ class GenerationChanges(TranscriptionChanges, total=False):
     word_error_rate: Annotated[float, "between its text and what a recogniser heard"]
 
 
-def update_generation(name: str, etag: str, **changes: Unpack[GenerationChanges]) -> catalog_pb2.UpdateGenerationRequest:
+def update_generation(
+    name: str, etag: str, **changes: Unpack[GenerationChanges]
+) -> catalog_pb2.UpdateGenerationRequest:
     """Changes exactly the fields that are given, also to empty values."""
     generation = catalog_pb2.Generation(name=resource("generations", name), etag=etag, **changes)
     return catalog_pb2.UpdateGenerationRequest(generation=generation, update_mask=FieldMask(paths=sorted(changes)))
 
 
-def update_transcription(name: str, etag: str, **changes: Unpack[TranscriptionChanges]) -> catalog_pb2.UpdateTranscriptionRequest:
+def update_transcription(
+    name: str, etag: str, **changes: Unpack[TranscriptionChanges]
+) -> catalog_pb2.UpdateTranscriptionRequest:
     """Changes exactly the fields that are given, also to empty values."""
     transcription = catalog_pb2.Transcription(name=resource("transcriptions", name), etag=etag, **changes)
-    return catalog_pb2.UpdateTranscriptionRequest(transcription=transcription, update_mask=FieldMask(paths=sorted(changes)))
+    return catalog_pb2.UpdateTranscriptionRequest(
+        transcription=transcription, update_mask=FieldMask(paths=sorted(changes))
+    )
 
 
 def statistics(filter: str, by: Group | Literal[""], page_size: int) -> catalog_pb2.GetGenerationStatisticsRequest:
@@ -53,14 +59,21 @@ def statistics(filter: str, by: Group | Literal[""], page_size: int) -> catalog_
 
 def retention_rule(keep_days: int | None, keep_bytes: int | None) -> catalog_pb2.UpdateRetentionRuleRequest:
     """None keeps everything."""
-    return catalog_pb2.UpdateRetentionRuleRequest(rule=catalog_pb2.RetentionRule(keep_days=keep_days, keep_bytes=keep_bytes))
+    return catalog_pb2.UpdateRetentionRuleRequest(
+        rule=catalog_pb2.RetentionRule(keep_days=keep_days, keep_bytes=keep_bytes)
+    )
 
 
 def again(kept: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
-    """The same text, voice, model, seed and parameters as of a generation; `options` come before what it had, and another voice may
-    be of another model.
+    """The same text, voice, model, seed and parameters as of a generation; `options` come before what it had, and
+    another voice may be of another model.
     """
-    had: SpeechOptions = {"seed": kept.seed, "language": kept.language, "speed": kept.speed, "pitch_semitones": kept.pitch_semitones}
+    had: SpeechOptions = {
+        "seed": kept.seed,
+        "language": kept.language,
+        "speed": kept.speed,
+        "pitch_semitones": kept.pitch_semitones,
+    }
     if kept.parameters.get("instructions"):
         had["instructions"] = kept.parameters["instructions"]
     if not options.keys() & {"profile", "voice", "reference"}:

@@ -32,17 +32,23 @@ def samples(file: Readable) -> Spoken:
 
 
 def recording(path: Path, sample_rate_hz: int | None, sleep: Callable[[float], None]) -> Spoken:
-    """A file of headerless samples when their rate is given, else a 16-bit WAV file. Raises click.ClickException, OSError."""
+    """A file of headerless samples when their rate is given, else a 16-bit WAV file. Raises click.ClickException,
+    OSError.
+    """
     if sample_rate_hz is not None:
         frames, rate_hz, channel_count = path.read_bytes(), sample_rate_hz, 1
     else:
         frames, rate_hz, channel_count = _wav_frames(path)
     block_bytes = int(BLOCK_SECONDS * rate_hz) * BYTES_PER_SAMPLE * channel_count
     blocks = (frames[at : at + block_bytes] for at in range(0, len(frames), block_bytes))
-    return Spoken(paced(blocks, BLOCK_SECONDS, time.monotonic, sleep), {"sample_rate_hz": rate_hz, "channel_count": channel_count})
+    return Spoken(
+        paced(blocks, BLOCK_SECONDS, time.monotonic, sleep), {"sample_rate_hz": rate_hz, "channel_count": channel_count}
+    )
 
 
-def paced(blocks: Iterator[bytes], block_seconds: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[bytes]:
+def paced(
+    blocks: Iterator[bytes], block_seconds: float, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> Iterator[bytes]:
     """Gives each block when its sound would have ended, counted from the start, so that errors do not add up."""
     began = clock()
     for index, block in enumerate(blocks, start=1):

@@ -1,4 +1,6 @@
-"""Texts that are longer than one call speaks: cut at sentences, spoken one after the other, and joined to one stream."""
+"""Texts that are longer than one call speaks: cut at sentences, spoken one after the other, and joined to one
+stream.
+"""
 
 import hashlib
 import re
@@ -17,14 +19,18 @@ from .errors import VoiceboxClientError
 MOST_CHARACTERS = 10_000
 """Of one call; so much is made again at most when a call fails."""
 
-# Where a text may be cut, best first: after a paragraph, a line, a sentence (of Chinese, Japanese, Hindi and Arabic too), a clause, a word.
+# Where a text may be cut, best first: after a paragraph, a line, a sentence (of Chinese, Japanese, Hindi and Arabic
+# too), a clause, a word.
 _ENDS = tuple(
-    re.compile(pattern) for pattern in (r"\n\s*\n", r"\n", r"[.!?…][\"'”’)\]»]*\s|[。！？।؟۔][」』”’）]*", r"[,;:–—]\s|[，、；：،]", r"\s")
+    re.compile(pattern)
+    for pattern in (r"\n\s*\n", r"\n", r"[.!?…][\"'”’)\]»]*\s|[。！？।؟۔][」』”’）]*", r"[,;:–—]\s|[，、；：،]", r"\s")
 )
 
 
 def parts(text: str, most: int = MOST_CHARACTERS) -> list[str]:
-    """The text in pieces of at most `most` characters, which joined are the text; a piece without anything but space is no piece."""
+    """The text in pieces of at most `most` characters, which joined are the text; a piece without anything but space is
+    no piece.
+    """
     found = []
     rest = text
     while len(rest) > most:
@@ -35,13 +41,17 @@ def parts(text: str, most: int = MOST_CHARACTERS) -> list[str]:
 
 
 def _cut(text: str, most: int) -> int:
-    """How much of a text to take: the latest of the best ends in its second half; without any, as much as goes without cutting a letter."""
+    """How much of a text to take: the latest of the best ends in its second half; without any, as much as goes without
+    cutting a letter.
+    """
     for end in _ENDS:
         at = max((match.end() for match in end.finditer(text, 0, most)), default=0)
         if at > most // 2:
             return at
     at = most
-    while at > most // 2 and (unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"):
+    while at > most // 2 and (
+        unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"
+    ):
         at -= 1
     return at
 
@@ -50,7 +60,9 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
     """A request for each part of the text. Raises ValueError for a form of audio whose files cannot be joined."""
     texts = parts(first.text)
     if len(texts) > 1 and first.audio.encoding == tts_pb2.AUDIO_ENCODING_FLAC:
-        raise ValueError(f"A text of more than {MOST_CHARACTERS} characters is made in parts, which FLAC cannot join: choose another.")
+        raise ValueError(
+            f"A text of more than {MOST_CHARACTERS} characters is made in parts, which FLAC cannot join: choose another."
+        )
     found = []
     for number, text in enumerate(texts):
         request = tts_pb2.StreamSynthesizeRequest()
@@ -68,7 +80,9 @@ def _derived(request_id: str, number: int) -> str:
 
 @dataclass
 class Joined:
-    """The events of several calls as those of one: `started` once, times that go on, one header, `finished` at the end."""
+    """The events of several calls as those of one: `started` once, times that go on, one header, `finished` at the
+    end.
+    """
 
     requests: Sequence[tts_pb2.StreamSynthesizeRequest]
     number: int = 0
@@ -101,12 +115,16 @@ class Joined:
                 yield tts_pb2.StreamSynthesizeResponse(finished=self._whole())
 
     def failed(self, error: VoiceboxClientError) -> VoiceboxClientError:
-        """The error of a later part, with what was spoken before: its characters, and the words with which the rest begins."""
+        """The error of a later part, with what was spoken before: its characters, and the words with which the rest
+        begins.
+        """
         if self.number == 0:
             return error
         spoken = sum(len(request.text) for request in self.requests[: self.number])
         rest = " ".join(self.requests[self.number].text.split()[:6])
-        sentence = f"{error.sentence} The text was spoken up to “{rest} …” ({self.number} of {len(self.requests)} parts)."
+        sentence = (
+            f"{error.sentence} The text was spoken up to “{rest} …” ({self.number} of {len(self.requests)} parts)."
+        )
         metadata = {**error.metadata, "spoken_characters": str(spoken), "spoken_parts": str(self.number)}
         return VoiceboxClientError(
             error.code, error.reason, sentence, field=error.field, metadata=metadata, retry_seconds=error.retry_seconds
@@ -136,7 +154,9 @@ class Joined:
         del whole.warnings[:]
         whole.warnings.extend(dict.fromkeys(warning for part in self.finished for warning in part.warnings))
         if len(self.finished) > 1:
-            whole.warnings.append(f"The text was spoken in {len(self.finished)} parts, each with a record of its own in the history.")
+            whole.warnings.append(
+                f"The text was spoken in {len(self.finished)} parts, each with a record of its own in the history."
+            )
             if whole.HasField("word_error_rate"):
                 whole.word_error_rate = self._word_error_rate()
         return whole
@@ -162,14 +182,21 @@ class WholeParts:
         file.write(audio)
 
     def keep(self, file: BinaryIO, name: str, error: VoiceboxClientError) -> None:
-        """Cut the file to its whole parts, so that it can be closed as if it were whole. Raises the error when there are none."""
+        """Cut the file to its whole parts, so that it can be closed as if it were whole. Raises the error when there
+        are none.
+        """
         self._note(file)
         if not self._size_bytes:
             raise error
         file.truncate(self._size_bytes)
         sentence = f"{error.sentence} What was spoken is in {name}."
         self._error = VoiceboxClientError(
-            error.code, error.reason, sentence, field=error.field, metadata=error.metadata, retry_seconds=error.retry_seconds
+            error.code,
+            error.reason,
+            sentence,
+            field=error.field,
+            metadata=error.metadata,
+            retry_seconds=error.retry_seconds,
         )
 
     def ended(self) -> None:

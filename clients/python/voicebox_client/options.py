@@ -21,7 +21,8 @@ class _LeftOut:
 def takes(options: type) -> Callable[[Method], Method]:
     """For a method whose `**options` are this TypedDict.
 
-    Each option becomes a parameter of the signature, with its sentence in the documentation. A call with another name raises TypeError.
+    Each option becomes a parameter of the signature, with its sentence in the documentation. A call with another name
+    raises TypeError.
     """
 
     def decorate(method: Method) -> Method:
@@ -36,7 +37,9 @@ def takes(options: type) -> Callable[[Method], Method]:
                 raise TypeError(unknown_option(method.__name__, name, known - {"self"}))
             return method(*values, **given)
 
-        added = [inspect.Parameter(name, KEYWORD, default=_LeftOut(), annotation=_type(hint)) for name, hint in hints.items()]
+        added = [
+            inspect.Parameter(name, KEYWORD, default=_LeftOut(), annotation=_type(hint)) for name, hint in hints.items()
+        ]
         checked.__signature__ = own.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
         checked.__doc__ = f"{inspect.getdoc(method)}\n\n{_described(hints)}"
         return cast("Method", checked)

@@ -31,10 +31,14 @@ FILE_PLAYERS: Mapping[str, str] = {
 
 
 def find_file_player() -> list[str]:
-    """The words before the path of a file to be played. Raises click.ClickException when no such player is installed."""
+    """The words before the path of a file to be played. Raises click.ClickException when no such player is
+    installed.
+    """
     name = next((name for name in FILE_PLAYERS if shutil.which(name)), None)
     if name is None:
-        raise click.ClickException(f"No player is installed: install one of {', '.join(FILE_PLAYERS)}, or write to a file with -o.")
+        raise click.ClickException(
+            f"No player is installed: install one of {', '.join(FILE_PLAYERS)}, or write to a file with -o."
+        )
     return FILE_PLAYERS[name].split()
 
 
@@ -56,18 +60,24 @@ def find_player() -> str:
     """The name of the first player that is installed. Raises click.ClickException when there is none."""
     name = next((name for name in PLAYERS if shutil.which(name)), None)
     if name is None:
-        raise click.ClickException(f"No player is installed: install one of {', '.join(PLAYERS)}, or write to a file with -o.")
+        raise click.ClickException(
+            f"No player is installed: install one of {', '.join(PLAYERS)}, or write to a file with -o."
+        )
     return name
 
 
 @contextmanager
 def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]:
-    """Gives a function that plays samples; leaving waits until everything was heard, or stops the player when the body failed.
+    """Gives a function that plays samples; leaving waits until everything was heard, or stops the player when the body
+    failed.
 
     Raises click.ClickException when the player fails.
     """
     words = PLAYERS[name].format(rate=sample_rate_hz).split()
-    with tempfile.TemporaryFile() as said, subprocess.Popen(words, stdin=subprocess.PIPE, stderr=said, bufsize=0) as process:
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(words, stdin=subprocess.PIPE, stderr=said, bufsize=0) as process,
+    ):
         assert process.stdin is not None
         speakers = process.stdin
 

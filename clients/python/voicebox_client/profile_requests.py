@@ -38,10 +38,14 @@ class SampleChanges(TypedDict, total=False):
     trim_start_seconds: Annotated[float, "where the used part begins"]
     trim_end_seconds: Annotated[float | None, "where it ends; None is the end of the recording"]
     excluded: Annotated[bool, "True: not part of the profile's reference"]
-    transcript_word_error_rate: Annotated[float | None, "of the transcript, by what a recogniser heard; None: not known"]
+    transcript_word_error_rate: Annotated[
+        float | None, "of the transcript, by what a recogniser heard; None: not known"
+    ]
 
 
-def create_profile(display_name: str, profile_id: str, **details: Unpack[ProfileDetails]) -> catalog_pb2.CreateProfileRequest:
+def create_profile(
+    display_name: str, profile_id: str, **details: Unpack[ProfileDetails]
+) -> catalog_pb2.CreateProfileRequest:
     """With a fresh request id."""
     profile = catalog_pb2.Profile(display_name=display_name, **_fields(details))
     return catalog_pb2.CreateProfileRequest(profile=profile, profile_id=profile_id, request_id=request_id())
@@ -55,7 +59,9 @@ def update_profile(name: str, etag: str, **changes: Unpack[ProfileChanges]) -> c
 
 
 def _fields(details: ProfileDetails) -> dict[str, Any]:
-    """The fields of a profile, with what was agreed as one message. Raises ValueError when that is told twice or in part."""
+    """The fields of a profile, with what was agreed as one message. Raises ValueError when that is told twice or in
+    part.
+    """
     fields: dict[str, Any] = dict(details)
     told = {name: fields.pop(f"consent_{name}") for name in CONSENT if f"consent_{name}" in fields}
     if told and "consent" in fields:
@@ -65,10 +71,14 @@ def _fields(details: ProfileDetails) -> dict[str, Any]:
     return fields | ({"consent": catalog_pb2.Consent(**told)} if told else {})
 
 
-def add_sample(profile: str, transcript: str, id_: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.UploadSampleRequest]:
+def add_sample(
+    profile: str, transcript: str, id_: str, pieces: Iterator[bytes]
+) -> Iterator[catalog_pb2.UploadSampleRequest]:
     """The messages of an upload; the first one names the profile."""
     first = httpbody_pb2.HttpBody(data=next(pieces, b""))
-    yield catalog_pb2.UploadSampleRequest(parent=resource("profiles", profile), transcript=transcript, request_id=id_, audio=first)
+    yield catalog_pb2.UploadSampleRequest(
+        parent=resource("profiles", profile), transcript=transcript, request_id=id_, audio=first
+    )
     for piece in pieces:
         yield catalog_pb2.UploadSampleRequest(audio=httpbody_pb2.HttpBody(data=piece))
 
@@ -91,7 +101,9 @@ def update_sample(name: str, etag: str, **changes: Unpack[SampleChanges]) -> cat
 def segment_sample(name: str, min_seconds: float | None, max_seconds: float | None) -> catalog_pb2.SegmentSampleRequest:
     """With a fresh request id."""
     least, most = duration(min_seconds), duration(max_seconds)
-    return catalog_pb2.SegmentSampleRequest(name=resource("profiles", name), min_duration=least, max_duration=most, request_id=request_id())
+    return catalog_pb2.SegmentSampleRequest(
+        name=resource("profiles", name), min_duration=least, max_duration=most, request_id=request_id()
+    )
 
 
 def duplicate_profile(name: str, profile_id: str, display_name: str) -> catalog_pb2.DuplicateProfileRequest:

@@ -27,7 +27,9 @@ FORMATS: Mapping[str, "asr_pb2.TranscriptFormat.ValueType"] = {
 
 
 class RecognitionOptions(TypedDict, total=False):
-    """How something is heard; what is left out is the server's default. Not every engine can do everything: it says so."""
+    """How something is heard; what is left out is the server's default. Not every engine can do everything: it says
+    so.
+    """
 
     sample_rate_hz: Annotated[int, "of headerless s16le samples; left out for files, which tell it themselves"]
     channel_count: Annotated[int, "of headerless samples, 1 to 8"]
@@ -96,7 +98,9 @@ def transcribe(pieces: Iterator[bytes], config: asr_pb2.RecognitionConfig) -> It
 
 def document(pieces: Iterator[bytes], first: asr_pb2.TranscribeRequest) -> Iterator[asr_pb2.TranscribeRequest]:
     """The messages of an upload; `first` is what the first one carries besides audio."""
-    yield asr_pb2.TranscribeRequest(config=first.config, format=first.format, subtitles=first.subtitles, audio=_body(next(pieces, b"")))
+    yield asr_pb2.TranscribeRequest(
+        config=first.config, format=first.format, subtitles=first.subtitles, audio=_body(next(pieces, b""))
+    )
     for piece in pieces:
         yield asr_pb2.TranscribeRequest(audio=_body(piece))
 
@@ -112,7 +116,9 @@ def document_config(form: TranscriptFormat, **options: Unpack[DocumentOptions]) 
         max_cue_duration=_duration(options["max_cue_seconds"]) if "max_cue_seconds" in options else None,
         highlight_words=options.get("highlight_words", False),
     )
-    return asr_pb2.TranscribeRequest(config=recognition(**cast("RecognitionOptions", options)), format=FORMATS[form], subtitles=layout)
+    return asr_pb2.TranscribeRequest(
+        config=recognition(**cast("RecognitionOptions", options)), format=FORMATS[form], subtitles=layout
+    )
 
 
 def listen(interim_results: bool, **options: Unpack[RecognitionOptions]) -> asr_pb2.StreamingRecognizeRequest:
@@ -157,7 +163,9 @@ def _keeping(options: RecognitionOptions) -> asr_pb2.Keeping | None:
     """The id is drawn here, once per call: all attempts of a call are one request to the server."""
     if not options.get("keep"):
         return None
-    return asr_pb2.Keeping(enabled=True, request_id=options.get("request_id") or request_id(), labels=options.get("labels"))
+    return asr_pb2.Keeping(
+        enabled=True, request_id=options.get("request_id") or request_id(), labels=options.get("labels")
+    )
 
 
 def _body(piece: bytes) -> httpbody_pb2.HttpBody:

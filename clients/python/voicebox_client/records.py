@@ -23,8 +23,12 @@ def listing_options(function: Function) -> Function:
     """--search, --filter, --order-by and --limit."""
     options = (
         click.option("--search", default="", metavar="WORDS", help="Only texts with all these words."),
-        click.option("--filter", "filter_", default="", help="Conditions, as in 'favorite = true AND duration_seconds > 5'."),
-        click.option("--order-by", default="", metavar="ORDER", help="create_time or duration, each also with desc; relevance."),
+        click.option(
+            "--filter", "filter_", default="", help="Conditions, as in 'favorite = true AND duration_seconds > 5'."
+        ),
+        click.option(
+            "--order-by", default="", metavar="ORDER", help="create_time or duration, each also with desc; relevance."
+        ),
         click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."),
     )
     return _with(options, function)
@@ -76,7 +80,9 @@ def save(session: Session, pieces: Iterable[bytes], output: str) -> None:
 
 
 def save_or_play(session: Session, pieces: Iterable[bytes], output: str | None, *, play: bool) -> None:
-    """Write an audio file, or play it. Raises click.UsageError for neither or both, ClickException when the player fails."""
+    """Write an audio file, or play it. Raises click.UsageError for neither or both, ClickException when the player
+    fails.
+    """
     if play == bool(output):
         raise click.UsageError("Give -o FILE, or --play.")
     if output:

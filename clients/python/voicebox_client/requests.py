@@ -129,6 +129,8 @@ def _voice(options: SpeechOptions) -> tts_pb2.VoiceSelection | None:
     if "voice" in options:
         return tts_pb2.VoiceSelection(voice=options["voice"])
     if "reference" in options:
-        reference = tts_pb2.InlineReference(audio=options["reference"], transcript=options.get("reference_transcript", ""))
+        reference = tts_pb2.InlineReference(
+            audio=options["reference"], transcript=options.get("reference_transcript", "")
+        )
         return tts_pb2.VoiceSelection(reference=reference)
     return None

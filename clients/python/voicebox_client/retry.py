@@ -9,7 +9,9 @@ from .errors import VoiceboxClientError
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """At most so many attempts, with pauses that double. `jitter` draws from [0, 1), so that clients do not return all at once."""
+    """At most so many attempts, with pauses that double. `jitter` draws from [0, 1), so that clients do not return all
+    at once.
+    """
 
     attempts: int = 4
     first_pause_seconds: float = 0.1
@@ -35,7 +37,9 @@ class Attempts:
         return max(0.0, self._deadline - self._clock())
 
     def pause_seconds(self, error: VoiceboxClientError) -> float:
-        """How long to wait before the next attempt. Raises `error` when another would not help, or would come too late."""
+        """How long to wait before the next attempt. Raises `error` when another would not help, or would come too
+        late.
+        """
         self._failed += 1
         pause = max(self._backoff_seconds(), error.retry_seconds or 0.0)
         if not _passing(error) or self._failed >= self._policy.attempts or pause >= self.remaining_seconds():

@@ -31,7 +31,9 @@ class Session:
         """A client of the chosen server; a timeout that was asked for holds for every call."""
         if self.timeout_seconds is None:
             return voicebox_client.Client(self.server)
-        return voicebox_client.Client(self.server, timeout_seconds=self.timeout_seconds, work_timeout_seconds=self.timeout_seconds)
+        return voicebox_client.Client(
+            self.server, timeout_seconds=self.timeout_seconds, work_timeout_seconds=self.timeout_seconds
+        )
 
 
 pass_session = click.make_pass_decorator(Session)
@@ -71,7 +73,9 @@ def working(label: str, tick_seconds: float = 1.0) -> Iterator[Working]:
 
 
 def progress(line: str) -> None:
-    """Shows how far the work is, in place; only on a terminal, and only as much of the end as fits. An empty line takes it away."""
+    """Shows how far the work is, in place; only on a terminal, and only as much of the end as fits. An empty line takes
+    it away.
+    """
     if sys.stderr.isatty():
         columns = shutil.get_terminal_size().columns
         click.echo(f"\r\033[K{line[-columns + 1 :]}", err=True, nl=False)

@@ -47,4 +47,6 @@ def whole(collection: str, listing: Callable[["Client"], Iterator[Named]]) -> Ca
 
 whole_generation = whole("generations", lambda client: client.list_generations(page_size=1000))
 generation = click.argument("generation", callback=whole_generation)
-transcription = click.argument("transcription", callback=whole("transcriptions", lambda client: client.list_transcriptions(page_size=1000)))
+transcription = click.argument(
+    "transcription", callback=whole("transcriptions", lambda client: client.list_transcriptions(page_size=1000))
+)

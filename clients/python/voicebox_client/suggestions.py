@@ -21,7 +21,9 @@ _UNKNOWN = re.compile(r"There is no (\w+) '([^']*)'\.$")
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A question to be put behind an error; empty when nothing is near."""
-    by_short = {short: full for full in known for short in (full, full.rpartition("/")[2]) if "/" not in name or short == full}
+    by_short = {
+        short: full for full in known for short in (full, full.rpartition("/")[2]) if "/" not in name or short == full
+    }
     near = difflib.get_close_matches(name, by_short, n=1, cutoff=LEAST_LIKENESS)
     return f" Did you mean {by_short[near[0]]!r}?" if near else ""
 

@@ -69,7 +69,9 @@ def _width(table: Sequence[Sequence[str]]) -> int:
 
 
 def _cut(table: list[list[str]], columns: int) -> None:
-    """Take from the widest columns, but the first, which has the names that commands are given, until the table fits."""
+    """Take from the widest columns, but the first, which has the names that commands are given, until the table
+    fits.
+    """
     widths = _widths(table)
     room = columns - len(GAP) * (len(widths) - 1)
     while sum(widths) > room:

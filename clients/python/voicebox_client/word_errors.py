@@ -18,7 +18,10 @@ def word_error_rate(reference: str, heard: str) -> float:
     for row, word in enumerate(expected, 1):
         diagonal, costs[0] = costs[0], row
         for column, other in enumerate(found, 1):
-            diagonal, costs[column] = costs[column], min(costs[column] + 1, costs[column - 1] + 1, diagonal + (word != other))
+            diagonal, costs[column] = (
+                costs[column],
+                min(costs[column] + 1, costs[column - 1] + 1, diagonal + (word != other)),
+            )
     return costs[-1] / len(expected)
 
 

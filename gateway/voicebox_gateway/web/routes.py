@@ -10,8 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import client_secrets, documents, live_speech, models, realtime, scalar, voices
-from .refusals import Refusal
+from voicebox_gateway.docs import documents, scalar
+from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, voices
+from voicebox_gateway.openai.errors import Refusal
+
 from .services import Services
 
 

@@ -41,7 +41,10 @@ async def connected(tts_address: str, asr_address: str, catalog_address: str) ->
             cast("asr_pb2_grpc.SpeechToTextServiceAsyncStub", asr_pb2_grpc.SpeechToTextServiceStub(asr)),
             cast("tts_pb2_grpc.TextToSpeechServiceAsyncStub", tts_pb2_grpc.TextToSpeechServiceStub(tts)),
             cast("catalog_pb2_grpc.CatalogServiceAsyncStub", catalog_pb2_grpc.CatalogServiceStub(catalog)),
-            tuple(cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(channel)) for channel in (tts, asr)),
+            tuple(
+                cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(channel))
+                for channel in (tts, asr)
+            ),
         )
 
 

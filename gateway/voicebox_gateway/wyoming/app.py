@@ -60,7 +60,9 @@ class Sessions:
         """Begin a session, or tell the peer that there is no room."""
         most = self._settings.max_connections
         if len(self._running) >= most:
-            writer.write(events.write(failures.event(Exhausted("TOO_MANY_CONNECTIONS", f"All {most} connections are taken."))))
+            writer.write(
+                events.write(failures.event(Exhausted("TOO_MANY_CONNECTIONS", f"All {most} connections are taken.")))
+            )
             writer.close()
             return
         session = Session(reader, writer, self._services, self._settings)

@@ -1,6 +1,7 @@
 """Wyoming's events on the wire: a line of JSON, then as many bytes of further data and of payload as the line says.
 
-https://github.com/OHF-Voice/wyoming#format. The package `wyoming` reads any length that a peer names; here each has a limit.
+https://github.com/OHF-Voice/wyoming#format. The package `wyoming` reads any length that a peer names; here each has a
+limit.
 """
 
 import asyncio
@@ -68,7 +69,9 @@ def _object(text: bytes, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise InvalidField(name, f"An event's {name} is a JSON object, as https://github.com/OHF-Voice/wyoming says.", "BAD_EVENT")
+        raise InvalidField(
+            name, f"An event's {name} is a JSON object, as https://github.com/OHF-Voice/wyoming says.", "BAD_EVENT"
+        )
     return value
 
 
@@ -78,5 +81,7 @@ def _length(header: Mapping[str, Any], name: str, maximum: int) -> int:
     if type(length) is not int or length < 0:
         raise InvalidField(name, f"{name} must be a whole number of bytes.", "BAD_EVENT")
     if length > maximum:
-        raise InvalidField(name, f"{name} may be {maximum} bytes, not {length}: send more and smaller events.", "EVENT_TOO_LARGE")
+        raise InvalidField(
+            name, f"{name} may be {maximum} bytes, not {length}: send more and smaller events.", "EVENT_TOO_LARGE"
+        )
     return length

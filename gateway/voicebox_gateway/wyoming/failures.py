@@ -14,7 +14,9 @@ log = logging.getLogger(__name__)
 
 
 def event(error: Exception) -> Event:
-    """The error event. What is no error of the peer, of a service or of time is a bug: the log tells of it, the event does not."""
+    """The error event. What is no error of the peer, of a service or of time is a bug: the log tells of it, the event
+    does not.
+    """
     match error:
         case VoiceboxError():
             return _event(error.sentence, error.reason)

@@ -37,7 +37,9 @@ def samples(sound: Form, event: Event) -> bytes:
     return event.payload
 
 
-async def hear(asked: Data, sound: Form, blocks: AsyncIterator[bytes], services: Services, seconds: float) -> AsyncGenerator[Event]:
+async def hear(
+    asked: Data, sound: Form, blocks: AsyncIterator[bytes], services: Services, seconds: float
+) -> AsyncGenerator[Event]:
     """Answers `transcribe` and the audio that follows it, an utterance at a time; at most `seconds`."""
     config = asr_pb2.RecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE,

@@ -58,7 +58,9 @@ async def _voices(services: Services) -> dict[str, Any]:
 async def _profiles(services: Services) -> Sequence[catalog_pb2.Profile]:
     """The stored profiles; none when the catalog is away, since built-in voices speak without it."""
     try:
-        page = await services.catalog.ListProfiles(catalog_pb2.ListProfilesRequest(page_size=MOST_PROFILES), timeout=ASK_SECONDS)
+        page = await services.catalog.ListProfiles(
+            catalog_pb2.ListProfilesRequest(page_size=MOST_PROFILES), timeout=ASK_SECONDS
+        )
     except grpc.aio.AioRpcError as error:
         log.warning("info leaves profiles out: %s", error.details())
         return ()
@@ -69,7 +71,8 @@ async def _profiles(services: Services) -> Sequence[catalog_pb2.Profile]:
 
 async def _models(services: Services) -> dict[str, Any]:
     models = await services.asr_models.ListModels(models_pb2.ListModelsRequest(), timeout=ASK_SECONDS)
-    # Utterances are told apart, but what ends a command is the client's to know: the stream goes on until its audio-stop.
+    # Utterances are told apart, but what ends a command is the client's to know: the stream goes on until its
+    # audio-stop.
     return {**PROGRAM, "models": [_model(model) for model in models.models], "supports_transcript_streaming": True}
 
 

@@ -1,7 +1,7 @@
 """One peer's connection: requests in, one answer at a time, events out.
 
-Every error is told by an error event and ends the connection: Home Assistant knows no error events and would wait for sound or a transcript
-that never comes. It opens a connection for each request.
+Every error is told by an error event and ends the connection: Home Assistant knows no error events and would wait for
+sound or a transcript that never comes. It opens a connection for each request.
 """
 
 import asyncio
@@ -42,7 +42,9 @@ class Intake:
 class Session:
     """Heeds a peer until it leaves, errs or is idle for too long."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, services: Services, settings: Settings) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, services: Services, settings: Settings
+    ) -> None:
         self._reader, self._writer = reader, writer
         self._services, self._settings = services, settings
         self._task: asyncio.Task[None] | None = None

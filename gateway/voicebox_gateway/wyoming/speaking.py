@@ -20,7 +20,9 @@ ASK_SECONDS = 10.0
 SAMPLE_BYTES = 2
 AUDIO = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
 WHOLE_AHEAD_SECONDS = 3600.0
-"""Home Assistant plays the answer to `synthesize` once all of it is here: as fast as it is made, not as fast as it is heard."""
+"""Home Assistant plays the answer to `synthesize` once all of it is here: as fast as it is made, not as fast as it is
+heard.
+"""
 
 NOTHING_TO_SAY = ("TEXT_EMPTY", "NOTHING_TO_SAY")
 SILENCE_HZ, SILENCE_SECONDS = 22_050, 0.1
@@ -51,7 +53,9 @@ async def speak(data: Data, services: Services, seconds: float) -> AsyncGenerato
 
 
 async def converse(data: Data, texts: AsyncIterator[str], services: Services, seconds: float) -> AsyncGenerator[Event]:
-    """Answers `synthesize-start` and the pieces of text that follow it, from the first sentence on; at most `seconds`."""
+    """Answers `synthesize-start` and the pieces of text that follow it, from the first sentence on; at most
+    `seconds`.
+    """
     _check_format(data)
     voice, warnings = await _voice(fields.nested(data, "voice"), services)
     config = tts_pb2.ConverseConfig(voice=voice, audio=AUDIO)
@@ -107,7 +111,9 @@ async def _told(answers: AsyncIterable[Answer], warnings: Sequence[str]) -> Asyn
                 form = {"rate": answer.started.audio.sample_rate_hz, "width": SAMPLE_BYTES, "channels": 1}
                 yield Event("audio-start", {**form, "timestamp": 0, **({WARNINGS: list(warnings)} if warnings else {})})
             case "chunk" if answer.chunk.audio:
-                yield Event("audio-chunk", {**form, "timestamp": answer.chunk.offset.ToMilliseconds()}, answer.chunk.audio)
+                yield Event(
+                    "audio-chunk", {**form, "timestamp": answer.chunk.offset.ToMilliseconds()}, answer.chunk.audio
+                )
             case "finished":
                 yield Event("audio-stop", {"timestamp": answer.finished.duration.ToMilliseconds()})
 
@@ -121,7 +127,8 @@ def _check_format(data: Data) -> None:
 async def _voice(asked: Data, services: Services) -> tuple[tts_pb2.VoiceSelection | None, Sequence[str]]:
     """Whose voice `voice` asks for, and what is not as it asks.
 
-    By a name that info tells, by a stored profile's name, or the first that speaks its language, which also stands in for Piper's voices.
+    By a name that info tells, by a stored profile's name, or the first that speaks its language, which also stands in
+    for Piper's voices.
     """
     name, language = fields.text(asked, "name"), fields.text(asked, "language")
     if fields.text(asked, "speaker"):

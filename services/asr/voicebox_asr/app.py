@@ -16,33 +16,33 @@ from voicebox.foreign.google import speech_v1_pb2_grpc, speech_v2_pb2_grpc
 from voicebox.foreign.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
+from voicebox_audio.decoding.decoder import open_decoder
+from voicebox_compat.service_alias import Renamed
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
 from voicebox_kit.permits import Permits
-from voicebox_kit.renamed import Renamed
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
-from voicebox_sound.decoder import open_decoder
 
-from .catalog import Catalog
+from .api.servicer import SpeechToTextServicer
+from .compat.google.call import GoogleCall
+from .compat.google.operation_store import Operations
+from .compat.google.operations import OPERATIONS_SERVICE, GoogleOperationsServicer
+from .compat.google.v1 import GOOGLE_BETA_SERVICE, GOOGLE_V1_SERVICE, GoogleSpeechV1Servicer
+from .compat.google.v2 import GOOGLE_V2_SERVICE, GoogleSpeechV2Servicer
+from .compat.openai.servicer import OpenAiTranscriptionServicer
+from .compat.riva.servicer import RIVA_SERVICE, RivaRecognitionServicer
+from .diarization.speaker_encoder import SpeakerEngine
 from .engine import Engine
-from .files import FileRecognizer
-from .google_call import GoogleCall
-from .google_operations import OPERATIONS_SERVICE, GoogleOperationsServicer
-from .google_v1 import GOOGLE_BETA_SERVICE, GOOGLE_V1_SERVICE, GoogleSpeechV1Servicer
-from .google_v2 import GOOGLE_V2_SERVICE, GoogleSpeechV2Servicer
-from .keeping import Keeping
-from .openai import OpenAiTranscriptionServicer
-from .operations import Operations
-from .recognition import Recognizer
-from .riva import RIVA_SERVICE, RivaRecognitionServicer
-from .servicer import SpeechToTextServicer
+from .peers.catalog import Catalog
+from .recognition.files import FileRecognizer
+from .recognition.recognizer import Recognizer
+from .records.disk_quota import Space
+from .records.recorder import Keeping
 from .settings import Settings
-from .space import Space
-from .speakers import SpeakerEngine
 
 ENGINES = "voicebox.asr.engines"
 SPEAKERS = "voicebox.asr.speakers"
@@ -82,8 +82,19 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     streams = _streams(settings, chosen.default.engine)
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
     threads = max(_streams(settings, engine) for engine in (chosen.default.engine, *chosen.others))
-    with ThreadPoolExecutor(threads + 2, thread_name_prefix="asr") as executor, ThreadPoolExecutor(4, "models") as model_executor:
-        models = Models("asr", chosen.families, chosen.default, model_executor, registry, settings.model_limits, missing=chosen.missing)
+    with (
+        ThreadPoolExecutor(threads + 2, thread_name_prefix="asr") as executor,
+        ThreadPoolExecutor(4, "models") as model_executor,
+    ):
+        models = Models(
+            "asr",
+            chosen.families,
+            chosen.default,
+            model_executor,
+            registry,
+            settings.model_limits,
+            missing=chosen.missing,
+        )
         async with (
             models.running(background),
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,

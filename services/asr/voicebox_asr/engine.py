@@ -1,8 +1,10 @@
 """What a speech-to-text engine is, and the rules that `tests/engines/test_asr_contract.py` checks.
 
 - An engine's name is its entry point's; nothing is loaded before `load`, and after `unload` it can be loaded again.
-- What is heard does not depend on how the sound is cut into pieces, and streams that are heard at the same time hear what each would alone.
-- What `capabilities` does not name is an error that names the request's field. No sound, however strange, breaks what is heard next.
+- What is heard does not depend on how the sound is cut into pieces, and streams that are heard at the same time hear
+  what each would alone.
+- What `capabilities` does not name is an error that names the request's field. No sound, however strange, breaks what
+  is heard next.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +46,9 @@ class Phrases:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the model searches; None and () are the engine's own defaults. Thresholds as in the paper on Whisper, section 4.5."""
+    """How the model searches; None and () are the engine's own defaults. Thresholds as in the paper on Whisper, section
+    4.5.
+    """
 
     beam_size: int | None = None
     temperatures: tuple[float, ...] = ()
@@ -56,7 +60,9 @@ class Decoding:
 
 @dataclass(frozen=True)
 class VoiceDetection:
-    """How speech is told from silence: `off` leaves nothing out of a file; `threshold` is a probability, None for the detector's own."""
+    """How speech is told from silence: `off` leaves nothing out of a file; `threshold` is a probability, None for the
+    detector's own.
+    """
 
     off: bool = False
     threshold: float | None = None
@@ -82,7 +88,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can honour of Options, how long an utterance it can hear, and how much of one it adapts to before it hears it."""
+    """What an engine can honour of Options, how long an utterance it can hear, and how much of one it adapts to before
+    it hears it.
+    """
 
     detects_language: bool
     multilingual: bool
@@ -127,12 +135,16 @@ class Heard:
     language_probability: float | None = None
     scores: Scores = Scores()
     resemblance: float | None = None
-    """How much the sounds of a word that comes again and again are alike, 0 to 1, see echoes; None where that was not looked at."""
+    """How much the sounds of a word that comes again and again are alike, 0 to 1, see echoes; None where that was not
+    looked at.
+    """
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of a file in which something was said. Its times and its words' times are seconds from the file's first sample."""
+    """A stretch of a file in which something was said. Its times and its words' times are seconds from the file's first
+    sample.
+    """
 
     heard: Heard = field(repr=False)
     start_seconds: float
@@ -153,7 +165,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """What a reader of a result should know: a sentence for people, and its place in seconds from the start; None where it has none."""
+    """What a reader of a result should know: a sentence for people, and its place in seconds from the start; None where
+    it has none.
+    """
 
     reason: Reason
     sentence: str
@@ -176,14 +190,17 @@ class Session(Protocol):
     """One live stream's state: utterances one after the other. Used by one thread at a time."""
 
     def begin(self, preview: Samples) -> None:
-        """Begin an utterance. `preview` is what is known of its sound so far: `preview_seconds` of it, or all, or less for a quick interim.
+        """Begin an utterance. `preview` is what is known of its sound so far: `preview_seconds` of it, or all, or less
+        for a quick interim.
 
-        It serves to adapt to speaker and channel and is not heard by this: feed it too.
-        May be called again before `end`, when more is known: what was fed is forgotten then.
+        It serves to adapt to speaker and channel and is not heard by this: feed it too. May be called again before
+        `end`, when more is known: what was fed is forgotten then.
         """
 
     def feed(self, samples: Samples) -> None:
-        """Hear more of it, and return when that is done. Callers feed half a second at most, so that they can stop in between."""
+        """Hear more of it, and return when that is done. Callers feed half a second at most, so that they can stop in
+        between.
+        """
 
     def interim(self) -> Heard:
         """What it sounds like so far; words may come without times that mean anything."""
@@ -192,7 +209,9 @@ class Session(Protocol):
         """End it and tell what it said."""
 
     def interrupt(self) -> None:
-        """Make the step that runs end soon, whatever it then raises; called from another thread when nobody waits for it any more."""
+        """Make the step that runs end soon, whatever it then raises; called from another thread when nobody waits for
+        it any more.
+        """
 
     def close(self) -> None:
         """Free what the session holds. Called once, while nothing else runs."""
@@ -210,10 +229,14 @@ class Foreseeing(Protocol):
 
 
 class Reader(Protocol):
-    """One file's state. Used by one thread at a time. It holds a few stretches of sound at once, however long the file is."""
+    """One file's state. Used by one thread at a time. It holds a few stretches of sound at once, however long the file
+    is.
+    """
 
     def hear(self, samples: Samples) -> Iterator[Passage | None]:
-        """Take the next samples; yields the passages that are done, in order, and None after each step of work, where a caller can stop."""
+        """Take the next samples; yields the passages that are done, in order, and None after each step of work, where a
+        caller can stop.
+        """
 
     def finish(self) -> Iterator[Passage | None]:
         """The file ends; yields as `hear` does."""
@@ -241,7 +264,8 @@ class Noticing(Protocol):
 class Engine(Loadable, Protocol):
     """A recogniser of one model. Blocking, thread-safe, and knows nothing of gRPC or asyncio.
 
-    Found through the families of the entry points `voicebox.asr.engines`, which are called with a voicebox_models.engine.Setup.
+    Found through the families of the entry points `voicebox.asr.engines`, which are called with a
+    voicebox_models.engine.Setup.
     """
 
     @property

@@ -48,14 +48,18 @@ class Settings:
             ),
             device=variables.text(env, "ASR_DEVICE", AUTO),
             compute_type=variables.text(env, "ASR_COMPUTE_TYPE", AUTO),
-            threads=0 if variables.text(env, "ASR_THREADS", AUTO) == AUTO else variables.integer(env, "ASR_THREADS", 0, 0, 1024),
+            threads=0
+            if variables.text(env, "ASR_THREADS", AUTO) == AUTO
+            else variables.integer(env, "ASR_THREADS", 0, 0, 1024),
             models_folder=models_folder(env),
             hub=hub(env),
             model_limits=Limits(
                 variables.integer(env, "ASR_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
                 variables.seconds(env, "ASR_MODEL_TTL_SECONDS", 0.0),
             ),
-            streams=0 if variables.text(env, "ASR_STREAMS", AUTO) == AUTO else variables.integer(env, "ASR_STREAMS", 0, 0, 1024),
+            streams=0
+            if variables.text(env, "ASR_STREAMS", AUTO) == AUTO
+            else variables.integer(env, "ASR_STREAMS", 0, 0, 1024),
             queue=variables.integer(env, "ASR_QUEUE", 16, 0, 100_000),
             idle_seconds=variables.seconds(env, "ASR_IDLE_SECONDS", 300.0, 0.1),
             speaker_engine=variables.text(env, "ASR_SPEAKER_ENGINE", "ge2e"),

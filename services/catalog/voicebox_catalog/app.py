@@ -8,38 +8,38 @@ from importlib import resources
 
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2_grpc
-from voicebox_blobs.blob_stores import is_local, open_blobs
+from voicebox_audio.decoding.decoder import Decoder, open_decoder
+from voicebox_audio.errors import DecoderUnavailable
 from voicebox_blobs.blobs import Blobs
+from voicebox_blobs.stores import is_local, open_blobs
 from voicebox_blobs.verified import VerifiedBlobs
 from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
-from voicebox_sound.decoder import Decoder, open_decoder
-from voicebox_sound.errors import DecoderUnavailable
 
-from . import moving
-from .clock import now_us
-from .database import Database, open_database
-from .generation_store import GenerationStore
-from .generations import Generations
-from .leases import Leases
-from .pictures import Pictures
-from .profile_archives import ProfileArchives
-from .profile_reference import References
-from .profile_store import ProfileStore
-from .profiles import Profiles
-from .recordings import Recordings
-from .retention import Retention
-from .retention_store import RetentionStore
-from .sample_store import SampleStore
-from .samples import ProfileSamples
-from .servicer import CatalogServicer
+from .api.generations import Generations
+from .api.profile_archives import ProfileArchives
+from .api.profile_reference import References
+from .api.profiles import Profiles
+from .api.retention import Retention
+from .api.samples import ProfileSamples
+from .api.servicer import CatalogServicer
+from .api.transcriptions import Transcriptions
+from .profiles.pictures import Pictures
+from .samples.recordings import Recordings
 from .settings import BLOB_URL, Settings
-from .storage_check import watch_storage
-from .sweep import Sweep, sweeping
-from .transcription_store import TranscriptionStore
-from .transcriptions import Transcriptions
+from .store.clock import now_us
+from .store.database import Database, open_database
+from .store.generations import GenerationStore
+from .store.leases import Leases
+from .store.profiles import ProfileStore
+from .store.retention import RetentionStore
+from .store.samples import SampleStore
+from .store.transcriptions import TranscriptionStore
+from .upkeep import store_copy
+from .upkeep.storage_check import watch_storage
+from .upkeep.sweep import Sweep, sweeping
 
 NAME = "voicebox.catalog.v1.CatalogService"
 
@@ -57,7 +57,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL) as stored:
         blobs = VerifiedBlobs(stored)
         async with open_database(settings.database_url, settings.pool) as database, _open_decoder() as decoder:
-            await moving.refuse_unfinished(database)
+            await store_copy.refuse_unfinished(database)
             registry = CollectorRegistry()
             background = Background(registry)
             service = _service(settings, blobs, database, decoder, registry, background)
@@ -71,7 +71,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 
 
 def _folder(settings: Settings) -> AbstractContextManager[object]:
-    """The folder of the database and the blobs, which is then ours alone; or only of scratch files, beside other replicas."""
+    """The folder of the database and the blobs, which is then ours alone; or only of scratch files, beside other
+    replicas.
+    """
     if is_local(settings.blob_url) or settings.database_url.startswith("sqlite"):
         return own_folder(settings.folder, "catalog")
     settings.folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +81,12 @@ def _folder(settings: Settings) -> AbstractContextManager[object]:
 
 
 def _service(
-    settings: Settings, blobs: Blobs, database: Database, decoder: Decoder, registry: CollectorRegistry, background: Background
+    settings: Settings,
+    blobs: Blobs,
+    database: Database,
+    decoder: Decoder,
+    registry: CollectorRegistry,
+    background: Background,
 ) -> Service:
     profiles, generations = ProfileStore(database), GenerationStore(database)
     recordings = Recordings(decoder, blobs, settings.folder, settings.decoders)
@@ -121,7 +128,9 @@ def _retention(blobs: Blobs, database: Database) -> Retention:
 def _sweep(settings: Settings, blobs: Blobs, database: Database) -> Sweep:
     """A replica that goes away without a word is followed by another after one more round."""
     leases = Leases(database, str(uuid.uuid4()), 2 * settings.sweep_seconds, now_us)
-    return Sweep(leases, _retention(blobs, database), ProfileStore(database), blobs, database, settings.sweep_seconds, now_us)
+    return Sweep(
+        leases, _retention(blobs, database), ProfileStore(database), blobs, database, settings.sweep_seconds, now_us
+    )
 
 
 async def _nothing() -> None:

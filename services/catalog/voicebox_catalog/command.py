@@ -11,23 +11,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from voicebox_blobs.blob_stores import is_local, local_folder, open_blobs
+from voicebox_blobs.stores import is_local, local_folder, open_blobs
 from voicebox_kit import logs
 from voicebox_kit.errors import StartError, VoiceboxError
 from voicebox_kit.folders import own_folder
 
-from . import backup as backing
-from . import migrations, moving, verification
-from .database import connected, database_url, refuse_absent
-from .moving import Stores
 from .settings import BLOB_URL, Settings
+from .store import migrations
+from .store.database import connected, database_url, refuse_absent
+from .upkeep import backup as backing
+from .upkeep import store_copy, verification
+from .upkeep.store_copy import Stores
 
 T = TypeVar("T")
 
 
 @click.group()
 def catalog() -> None:
-    """Look after the catalog's database and audio. Stop the catalog before migrate, move and restore, not before verify and backup."""
+    """Look after the catalog's database and audio. Stop the catalog before migrate, move and restore, not before verify
+    and backup.
+    """
 
 
 @catalog.command(short_help="Bring the database to this program's tables.")
@@ -39,7 +42,12 @@ def migrate() -> None:
 @catalog.command(short_help="Copy everything into other stores.")
 @click.option("--from-database", metavar="URL", help="CATALOG_DATABASE_URL when left out.")
 @click.option("--from-blobs", metavar="URL", help="CATALOG_BLOB_URL when left out.")
-@click.option("--to-database", metavar="URL", required=True, help="An empty database: sqlite+aiosqlite:///... or postgresql+asyncpg://...")
+@click.option(
+    "--to-database",
+    metavar="URL",
+    required=True,
+    help="An empty database: sqlite+aiosqlite:///... or postgresql+asyncpg://...",
+)
 @click.option("--to-blobs", metavar="URL", required=True, help="A folder, or s3://bucket/prefix.")
 def move(from_database: str | None, from_blobs: str | None, to_database: str, to_blobs: str) -> None:
     """Copy everything into other stores, and verify counts and checksums. The source stays as it is.
@@ -60,12 +68,15 @@ def verify() -> None:
 @catalog.command(short_help="Copy the database and all audio to FOLDER.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def backup(folder: Path) -> None:
-    """Copy the database and all audio to FOLDER while the catalog works. Into the same FOLDER again, only what is new is copied."""
+    """Copy the database and all audio to FOLDER while the catalog works. Into the same FOLDER again, only what is new
+    is copied.
+    """
     copied = _told(lambda: backing.back_up(_home(Settings.read(os.environ)), folder, _tell))
     click.echo(f"Backed up {copied.blobs} files, {copied.new_blobs} of them new.")
     if copied.missing:
         click.echo(
-            f"voicebox: {len(copied.missing)} files are named by a row, and are not there: {copied.missing[0]} among them.", err=True
+            f"voicebox: {len(copied.missing)} files are named by a row, and are not there: {copied.missing[0]} among them.",
+            err=True,
         )
         sys.exit(1)
 
@@ -87,7 +98,9 @@ def _home(settings: Settings) -> backing.Home:
     """Where SQLite and the folder are. StartError for other stores, which have means of their own."""
     database = database_url(settings.database_url)
     if database.get_backend_name() != "sqlite" or not database.database or not is_local(settings.blob_url):
-        raise StartError("backup and restore are for SQLite and a folder: use pg_dump for PostgreSQL, and versions or replication for S3.")
+        raise StartError(
+            "backup and restore are for SQLite and a folder: use pg_dump for PostgreSQL, and versions or replication for S3."
+        )
     return backing.Home(Path(database.database), local_folder(settings.blob_url, BLOB_URL))
 
 
@@ -124,7 +137,7 @@ async def _move(settings: Settings, source: tuple[str, str], target: tuple[str, 
                 click.echo("The source was brought to this program's tables.", err=True)
             await migrations.upgrade(new.writers)
             name = hashlib.sha256("\n".join(source).encode()).hexdigest()
-            moved = await moving.move(old, new, name, _tell)
+            moved = await store_copy.move(old, new, name, _tell)
     rows = ", ".join(f"{count} {table}" for table, count in moved.rows.items())
     click.echo(f"Moved and verified: {rows}; {moved.blobs} files of {moved.size_bytes} bytes.")
 
@@ -134,7 +147,9 @@ async def _verify(settings: Settings) -> None:
     async with _stores(settings, settings.database_url, settings.blob_url, settings.folder) as stores:
         found = await verification.verify(stores.database, stores.blobs, _tell)
     rows = ", ".join(f"{count} {table}" for table, count in found.rows.items())
-    click.echo(f"Read {rows}; {found.blobs} files of {found.size_bytes} bytes; {found.without_row} files without a row.")
+    click.echo(
+        f"Read {rows}; {found.blobs} files of {found.size_bytes} bytes; {found.without_row} files without a row."
+    )
     faults = [f"missing: {name}" for name in found.missing] + [f"damaged: {name}" for name in found.damaged]
     for line in ([f"the database: {found.database}"] if found.database else []) + faults[: verification.LISTED]:
         click.echo(line)

@@ -9,8 +9,8 @@ from voicebox_kit import variables
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 
-from .database import Pool
-from .quality import Limit, Limits
+from .samples.quality import Limit, Limits
+from .store.database import Pool
 
 BLOB_URL = "CATALOG_BLOB_URL"
 
@@ -43,7 +43,9 @@ class Settings:
             metrics_address=variables.address(env, "CATALOG_METRICS_ADDRESS", "127.0.0.1:9093"),
             grace_seconds=grace_seconds(env),
             folder=folder,
-            database_url=variables.text(env, "CATALOG_DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'catalog.sqlite'}"),
+            database_url=variables.text(
+                env, "CATALOG_DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'catalog.sqlite'}"
+            ),
             pool=Pool(
                 connections=variables.integer(env, "CATALOG_DATABASE_CONNECTIONS", 10, 1, 1000),
                 statement_seconds=variables.seconds(env, "CATALOG_DATABASE_STATEMENT_SECONDS", 30.0, 0.1),
@@ -56,7 +58,9 @@ class Settings:
             sweep_seconds=variables.seconds(env, "CATALOG_SWEEP_SECONDS", 3600.0, 1.0),
             undelete_days=variables.integer(env, "CATALOG_UNDELETE_DAYS", 30, 0, 36_500),
             requires_consent=variables.boolean(env, "CATALOG_REQUIRE_CONSENT", False),
-            sample_limits=Limits(**{name: _limit(env, f"CATALOG_SAMPLE_{name.upper()}", default) for name, default in _limits()}),
+            sample_limits=Limits(
+                **{name: _limit(env, f"CATALOG_SAMPLE_{name.upper()}", default) for name, default in _limits()}
+            ),
         )
 
 

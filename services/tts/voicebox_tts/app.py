@@ -16,45 +16,55 @@ from voicebox.foreign.riva import riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
-from voicebox_blobs.blob_stores import open_blobs
+from voicebox_audio.decoding.decoder import open_decoder
+from voicebox_blobs.stores import open_blobs
+from voicebox_compat.service_alias import Renamed
 from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
-from voicebox_kit.renamed import Renamed
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
-from voicebox_sound.decoder import open_decoder
 
-from .casting import Casting
-from .catalog import Catalog
-from .check import SpeechCheck
-from .design import Designer
+from .api.servicer import TextToSpeechServicer
+from .compat.google.servicer import GOOGLE_BETA_SERVICE, GOOGLE_SERVICE, GoogleSpeechServicer
+from .compat.openai.servicer import OpenAiSpeechServicer
+from .compat.riva.servicer import RIVA_SERVICE, RivaSpeechServicer
 from .engine import Engine
-from .google import GOOGLE_BETA_SERVICE, GOOGLE_SERVICE, GoogleSpeechServicer
-from .history import History
-from .openai import OpenAiSpeechServicer
-from .prompt_folder import PromptFolder
-from .prompt_store import PromptStore
-from .prompts import Prompts
-from .riva import RIVA_SERVICE, RivaSpeechServicer
-from .roster import Roster
-from .servicer import TextToSpeechServicer
+from .history.recorder import History
+from .history.spool import Spool
+from .peers.asr import SpeechCheck
+from .peers.catalog import Catalog
+from .prompts.folder import PromptFolder
+from .prompts.resolver import Prompts
+from .prompts.shared import SharedPrompts
+from .prompts.store import PromptStore
 from .settings import PROMPT_STORE, Settings
-from .shared_prompts import SharedPrompts
-from .spool import Spool
-from .synthesis import Synthesizer
+from .synthesis.design import Designer
+from .synthesis.synthesizer import Synthesizer
+from .voices.registry import Roster
+from .voices.resolver import Casting
 
 ENGINES = "voicebox.tts.engines"
-NAMES = ("voicebox.tts.v1.TextToSpeechService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiSpeechService", RIVA_SERVICE, GOOGLE_SERVICE)
+NAMES = (
+    "voicebox.tts.v1.TextToSpeechService",
+    MODEL_SERVICE,
+    "voicebox.openai.v1.OpenAiSpeechService",
+    RIVA_SERVICE,
+    GOOGLE_SERVICE,
+)
 PREFERRED = ("qwen3", "pocket", "flite", "espeak")
-"""The engines that TTS_ENGINE=auto tries first: the first one that has a model here and suits the machine is the default."""
+"""The engines that TTS_ENGINE=auto tries first: the first one that has a model here and suits the machine is the
+default.
+"""
 
 BATCHED_STREAMS = {"qwen3": 64}
-"""Utterances that are made at once, when TTS_STREAMS leaves it open, by an engine that makes them together; STREAMS by the others."""
+"""Utterances that are made at once, when TTS_STREAMS leaves it open, by an engine that makes them together; STREAMS by
+the others.
+"""
 STREAMS = 16
 
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
@@ -82,7 +92,15 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         ThreadPoolExecutor(threads + 4, thread_name_prefix="tts") as executor,
         ThreadPoolExecutor(4, "models") as model_executor,
     ):
-        models = Models("tts", chosen.families, chosen.default, model_executor, registry, settings.model_limits, missing=chosen.missing)
+        models = Models(
+            "tts",
+            chosen.families,
+            chosen.default,
+            model_executor,
+            registry,
+            settings.model_limits,
+            missing=chosen.missing,
+        )
         spool, background = _open_spool(settings), Background(registry)
         async with (
             models.running(background),
@@ -98,7 +116,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             history = History(spool, catalog, executor, registry)
             permits = Permits(streams, settings.queue, registry)
             synthesizer = Synthesizer(
-                Casting(models, roster, prompts), history, SpeechCheck(asr_channel), permits, executor, registry, settings.patience_seconds
+                Casting(models, roster, prompts),
+                history,
+                SpeechCheck(asr_channel),
+                permits,
+                executor,
+                registry,
+                settings.patience_seconds,
             )
             speech = TextToSpeechServicer(synthesizer, Designer(models, roster, permits, executor), roster, settings)
 

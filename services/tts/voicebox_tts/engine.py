@@ -1,16 +1,22 @@
 """What a text-to-speech engine is, and the rules that `pytest --engine NAME` checks.
 
-- The same voice, style, seed and sentences give the same samples, also while others speak, in another thread or process, and draw
+- The same voice, style, seed and sentences give the same samples, also while others speak, in another thread or
+  process, and draw
   random numbers. A batch or a GPU may round: a difference of -114 dB is the same.
 - A session whose `speak` is not read, or is closed in the middle, stops no other and leaves no thread behind.
 - Nothing is loaded before `load`; after `unload` the engine can be loaded again; `load` twice is `load` once.
 - Sound begins within 0.15 s of a stream's first sample, and comes in pieces, of which the first is short.
-- A sentence without a letter or digit is no audio and no error. No text, however long or strange, breaks the engine or what it says next.
-- Whatever `capabilities` does not name is an InvalidField with the request's path, such as `style.speed`; an unknown voice is
+- A sentence without a letter or digit is no audio and no error. No text, however long or strange, breaks the engine or
+  what it says next.
+- Whatever `capabilities` does not name is an InvalidField with the request's path, such as `style.speed`; an unknown
+  voice is
   NotFound("voice"), also for "" and for names that look like paths.
-- With WORD_TIMINGS every word of the text is told once, in order, with or before the sound that it begins in; words do not overlap.
-- A prompt equals another of the same recording, survives `pack` and `unpack`, and a damaged one is a ValueError. An engine that follows
-  no recording refuses with InvalidField("reference", reason "CLONING_UNSUPPORTED"), and a recording with too little speech is
+- With WORD_TIMINGS every word of the text is told once, in order, with or before the sound that it begins in; words do
+  not overlap.
+- A prompt equals another of the same recording, survives `pack` and `unpack`, and a damaged one is a ValueError. An
+  engine that follows
+  no recording refuses with InvalidField("reference", reason "CLONING_UNSUPPORTED"), and a recording with too little
+  speech is
   InvalidField("reference", reason "REFERENCE_TOO_LITTLE_SPEECH").
 """
 
@@ -51,7 +57,9 @@ class Gender(StrEnum):
 
 @dataclass(frozen=True)
 class Voice:
-    """A built-in voice. `name` is unique within its engine; `languages` are BCP 47; `gender` is None when it is not known."""
+    """A built-in voice. `name` is unique within its engine; `languages` are BCP 47; `gender` is None when it is not
+    known.
+    """
 
     name: str
     display_name: str
@@ -101,7 +109,9 @@ class Speech:
 
 
 LONGEST_REFERENCE_SECONDS = 30
-"""More tells no engine more about a voice. Of a longer recording they follow a part, without its transcript, which would not fit it."""
+"""More tells no engine more about a voice. Of a longer recording they follow a part, without its transcript, which
+would not fit it.
+"""
 
 
 @dataclass(frozen=True)
@@ -175,7 +185,9 @@ class Engine(Loadable, Protocol):
         """
 
     def prompt(self, reference: Reference) -> VoicePrompt:
-        """Compute a voice prompt from a recording: seconds of work. InvalidField("reference") when it holds too little speech."""
+        """Compute a voice prompt from a recording: seconds of work. InvalidField("reference") when it holds too little
+        speech.
+        """
 
     def pack(self, prompt: VoicePrompt) -> Packed:
         """One of its prompts, to be stored."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from voicebox_sound.encode import Encoding
+from voicebox_audio.encoding.encoder import Encoding
 
 from .engine import Style
 
@@ -45,9 +45,9 @@ NO_DEFAULTS = Defaults()
 class Job:
     """One utterance to make. `sample_rate_hz` 0 is the engine's own; `keep` asks for a record in the history.
 
-    `model` is `models/{engine}/{model}`, or empty; `check` asks for the word error rate of what is heard; `verbatim` gives
-    the engine the text as it is written. `unset` names what the caller
-    left open of speed, pitch_semitones and seed: a profile's defaults may fill it.
+    `model` is `models/{engine}/{model}`, or empty; `check` asks for the word error rate of what is heard; `verbatim`
+    gives the engine the text as it is written. `unset` names what the caller left open of speed, pitch_semitones and
+    seed: a profile's defaults may fill it.
     """
 
     source: BuiltIn | Profile | Recording
@@ -73,7 +73,9 @@ class Job:
 
 @dataclass(frozen=True)
 class DesignWish:
-    """Voices that fit a description, one for each seed: what is asked for, checked. `model` is `models/{engine}/{model}`, or empty."""
+    """Voices that fit a description, one for each seed: what is asked for, checked. `model` is
+    `models/{engine}/{model}`, or empty.
+    """
 
     description: str
     text: str

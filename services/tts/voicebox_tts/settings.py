@@ -69,7 +69,9 @@ class Settings:
                 variables.seconds(env, "TTS_MODEL_TTL_SECONDS", 0.0),
             ),
             chunk_frames=variables.text(env, "TTS_CHUNK_FRAMES", "1,2,4,8"),
-            streams=0 if variables.text(env, "TTS_STREAMS", AUTO) == AUTO else variables.integer(env, "TTS_STREAMS", 0, 0, 1024),
+            streams=0
+            if variables.text(env, "TTS_STREAMS", AUTO) == AUTO
+            else variables.integer(env, "TTS_STREAMS", 0, 0, 1024),
             queue=variables.integer(env, "TTS_QUEUE", 64, 0, 100_000),
             patience_seconds=variables.seconds(env, "TTS_PATIENCE_SECONDS", 2.0, 0.0),
             idle_seconds=variables.seconds(env, "TTS_IDLE_SECONDS", 300.0, 0.1),

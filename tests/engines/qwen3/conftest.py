@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from voicebox_tts.engines.qwen3 import config
-from voicebox_tts.engines.qwen3.model import LanguageModel
+from voicebox_tts.engines.qwen3.model import config
+from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 
-from tests.qwen3_cases import REFERENCE_TEXT, Case
+from tests.support.qwen3_cases import REFERENCE_TEXT, Case
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from voicebox_kit.errors import Exhausted, Unavailable
-from voicebox_tts.engines.qwen3 import batching
-from voicebox_tts.engines.qwen3 import stream as stream_module
-from voicebox_tts.engines.qwen3.admission import Admission
-from voicebox_tts.engines.qwen3.batching import Batching, Speaking
-from voicebox_tts.engines.qwen3.chunks import Schedule
-from voicebox_tts.engines.qwen3.stream import MOST_CHUNKS, Chunk, Stream
+from voicebox_tts.engines.qwen3.scheduler import batcher as batching
+from voicebox_tts.engines.qwen3.scheduler import stream as stream_module
+from voicebox_tts.engines.qwen3.scheduler.admission import Admission
+from voicebox_tts.engines.qwen3.scheduler.batcher import Batching, Speaking
+from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import Schedule
+from voicebox_tts.engines.qwen3.scheduler.stream import MOST_CHUNKS, Chunk, Stream
 
 SAMPLES = 4
 """Of a frame, here."""
@@ -89,7 +89,9 @@ class Sound:
 
 @dataclass
 class Bench:
-    """A batching over fakes: the first stream is held where it joins until `go`, so that others gather; `joining` tells that it is."""
+    """A batching over fakes: the first stream is held where it joins until `go`, so that others gather; `joining` tells
+    that it is.
+    """
 
     frames: Frames
     sound: Sound
@@ -108,7 +110,9 @@ class Bench:
 def bench() -> Iterator[Bench]:
     frames, sound, gate, joining = Frames(), Sound(), threading.Event(), threading.Event()
     admission = Admission(8, lambda: 0.0)
-    held = Batching(frames, sound, admission, Schedule((1, 2, 4)), lambda: 0.0, lambda error: isinstance(error, OutOfMemory))
+    held = Batching(
+        frames, sound, admission, Schedule((1, 2, 4)), lambda: 0.0, lambda error: isinstance(error, OutOfMemory)
+    )
     bench = Bench(frames, sound, held, gate, joining)
 
     def wait(text: Text) -> None:
@@ -217,7 +221,9 @@ def test_a_stream_that_is_closed_while_it_waits_never_begins(bench: Bench) -> No
     assert all(9 not in names for names in bench.frames.steps)
 
 
-def test_too_many_that_wait_are_refused_and_those_that_left_do_not_count(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_that_wait_are_refused_and_those_that_left_do_not_count(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batching, "MOST_WAITING", 2)
     bench.submit(Text(0, frames=1))
     assert bench.joining.wait(DEADLINE_SECONDS)
@@ -317,7 +323,9 @@ def test_closing_ends_what_is_made_and_what_waits(bench: Bench) -> None:
 
 
 def test_streams_that_are_ahead_are_made_in_step(bench: Bench) -> None:
-    """What one reader needs is made of all streams that have room for it: each on its own would cost as many frames again."""
+    """What one reader needs is made of all streams that have room for it: each on its own would cost as many frames
+    again.
+    """
     streams = [bench.submit(Text(name)) for name in range(8)]
     bench.go()
     reader = iter(streams[0])

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from voicebox_kit.errors import StartError
-from voicebox_tts.engines.qwen3 import checkpoint, config
-from voicebox_tts.engines.qwen3.config import Kind, Speaker
-from voicebox_tts.engines.qwen3.model import LanguageModel
+from voicebox_tts.engines.qwen3.model import checkpoint, config
+from voicebox_tts.engines.qwen3.model.config import Kind, Speaker
+from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 
 
 @pytest.fixture
@@ -50,7 +50,9 @@ def load(folder: Path) -> LanguageModel:
         ("voice-design", Kind.VOICE_DESIGN, (), True),
     ],
 )
-def test_a_whole_checkpoint_tells_what_it_is(tiny_qwen3: Path, name: str, kind: Kind, speakers: tuple[str, ...], instructed: bool) -> None:
+def test_a_whole_checkpoint_tells_what_it_is(
+    tiny_qwen3: Path, name: str, kind: Kind, speakers: tuple[str, ...], instructed: bool
+) -> None:
     folder = tiny_qwen3 / name
 
     assert checkpoint.problem(folder) is None
@@ -69,7 +71,9 @@ def test_the_small_custom_voice_model_follows_no_instructions(tiny_qwen3: Path, 
     assert not config.read(folder).follows_instructions
 
 
-@pytest.mark.parametrize(("tag", "name"), [("en", "english"), ("de-CH", "german"), ("ZH-hant", "chinese"), ("tlh", ""), ("it", "")])
+@pytest.mark.parametrize(
+    ("tag", "name"), [("en", "english"), ("de-CH", "german"), ("ZH-hant", "chinese"), ("tlh", ""), ("it", "")]
+)
 def test_languages_have_the_model_s_names(tiny_qwen3: Path, tag: str, name: str) -> None:
     assert config.read(tiny_qwen3 / "base").language(tag) == name
 
@@ -134,12 +138,21 @@ def test_weights_that_are_no_safetensors_are_told(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "index",
-    ["", "[]", "{}", '{"weight_map": {}}', '{"weight_map": {"a": "../elsewhere.safetensors"}}', '{"weight_map": {"a": "model.bin"}}'],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"weight_map": {}}',
+        '{"weight_map": {"a": "../elsewhere.safetensors"}}',
+        '{"weight_map": {"a": "model.bin"}}',
+    ],
 )
 def test_an_index_that_names_no_parts_is_told(folder: Path, index: str) -> None:
     (folder / "model.safetensors.index.json").write_text(index)
 
-    assert checkpoint.problem(folder) == f"{folder / 'model.safetensors.index.json'} does not name the parts of a model."
+    assert (
+        checkpoint.problem(folder) == f"{folder / 'model.safetensors.index.json'} does not name the parts of a model."
+    )
     assert checkpoint.size_bytes(folder) == 0
 
 
@@ -147,16 +160,24 @@ def test_an_index_that_names_no_parts_is_told(folder: Path, index: str) -> None:
     ("change", "says"),
     [
         (lambda document: document.update(model_type="whisper"), "is not that of a Qwen3-TTS model of 12 Hz"),
-        (lambda document: document.update(tokenizer_type="qwen3_tts_tokenizer_25hz"), "is not that of a Qwen3-TTS model of 12 Hz"),
+        (
+            lambda document: document.update(tokenizer_type="qwen3_tts_tokenizer_25hz"),
+            "is not that of a Qwen3-TTS model of 12 Hz",
+        ),
         (lambda document: document.update(tts_model_type="singing"), "is not that of a complete Qwen3-TTS model"),
         (lambda document: document.pop("talker_config"), "is not that of a complete Qwen3-TTS model"),
         (lambda document: document.update(talker_config=[]), "is not that of a complete Qwen3-TTS model"),
         (lambda document: document["talker_config"].pop("hidden_size"), "is not that of a complete Qwen3-TTS model"),
         (lambda document: document["talker_config"].update(use_sliding_window=True), "that no released model has"),
-        (lambda document: document["talker_config"].update(rope_scaling={"rope_type": "yarn"}), "which no released model has"),
+        (
+            lambda document: document["talker_config"].update(rope_scaling={"rope_type": "yarn"}),
+            "which no released model has",
+        ),
     ],
 )
-def test_a_configuration_of_something_else_is_told(folder: Path, change: Callable[[dict[str, Any]], object], says: str) -> None:
+def test_a_configuration_of_something_else_is_told(
+    folder: Path, change: Callable[[dict[str, Any]], object], says: str
+) -> None:
     rewrite(folder / "config.json", change)
 
     sentence = checkpoint.problem(folder)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from voicebox_kit.errors import StartError
-from voicebox_tts.engines.qwen3 import codec_config, sizes
-from voicebox_tts.engines.qwen3.codec import CodecDecoder, CodecRows, CodecState, warm
-from voicebox_tts.engines.qwen3.graphs import Recorded
+from voicebox_tts.engines.qwen3 import sizes
+from voicebox_tts.engines.qwen3.codec import config
+from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder, CodecRows, CodecState, warm
+from voicebox_tts.engines.qwen3.cuda_graphs import Recorded
 
 CPU = torch.device("cpu")
 EXACT = 1e-6
@@ -30,7 +31,9 @@ def codes(official: Mapping[str, NDArray]) -> NDArray[np.int64]:
     return official["codec/codes"]
 
 
-def spoken(decoder: CodecDecoder, codes: NDArray[np.int64], chunks: Sequence[int], state: CodecState | None = None) -> NDArray[np.float32]:
+def spoken(
+    decoder: CodecDecoder, codes: NDArray[np.int64], chunks: Sequence[int], state: CodecState | None = None
+) -> NDArray[np.float32]:
     rows = CodecRows(decoder, 1)
     rows.begin(0, state)
     parts = np.split(codes, np.cumsum(chunks)[:-1])
@@ -76,7 +79,9 @@ def test_streams_that_join_pause_and_leave_are_as_each_is_alone(decoder, codes) 
     step(8, {2: 0})
     step(12, {1: 1})
     for stream in range(3):
-        np.testing.assert_allclose(np.concatenate(heard[stream]), alone[stream][: said[stream] * 1920], rtol=0, atol=EXACT)
+        np.testing.assert_allclose(
+            np.concatenate(heard[stream]), alone[stream][: said[stream] * 1920], rtol=0, atol=EXACT
+        )
     assert said == [24, 24, 24]
 
 
@@ -86,7 +91,9 @@ def test_a_voice_s_state_goes_on_where_its_recording_ended_and_is_never_changed(
     assert state.frames == 80
     assert state.size_bytes == 4 * decoder.kept
     for _ in range(2):
-        np.testing.assert_allclose(spoken(decoder, codes[80:], [1, 19], state), official["codec/samples"][80 * 1920 :], rtol=0, atol=EXACT)
+        np.testing.assert_allclose(
+            spoken(decoder, codes[80:], [1, 19], state), official["codec/samples"][80 * 1920 :], rtol=0, atol=EXACT
+        )
     assert torch.equal(state.kept, before)
     assert not np.allclose(spoken(decoder, codes[80:], [20]), official["codec/samples"][80 * 1920 :], atol=1e-3)
 
@@ -123,7 +130,14 @@ def test_graphs_make_the_samples_of_the_plain_path(tiny_qwen3: Path, codes) -> N
     state = warm(decoder, codes[:40])
     for rows in (plain, graphed):
         rows.begin(5, state)
-    for frames, places in ((1, [5]), (2, [5, 0]), (4, [1, 0, 5]), (8, list(range(8))), (3, [2, 5]), (8, [7, 5, 3, 1, 0])):
+    for frames, places in (
+        (1, [5]),
+        (2, [5, 0]),
+        (4, [1, 0, 5]),
+        (8, list(range(8))),
+        (3, [2, 5]),
+        (8, [7, 5, 3, 1, 0]),
+    ):
         parts = np.stack([codes[5 * place : 5 * place + frames] for place in places])
         np.testing.assert_allclose(graphed.decode(places, parts), plain.decode(places, parts), rtol=0, atol=1e-3)
 
@@ -138,21 +152,23 @@ def test_graphs_make_the_samples_of_the_plain_path(tiny_qwen3: Path, codes) -> N
         ({"encoder_config": {"use_causal_conv": False}}, "causal"),
     ],
 )
-def test_a_codec_that_is_another_is_told_in_a_sentence(change: dict, told: str, tiny_qwen3: Path, tmp_path: Path) -> None:
+def test_a_codec_that_is_another_is_told_in_a_sentence(
+    change: dict, told: str, tiny_qwen3: Path, tmp_path: Path
+) -> None:
     document = json.loads((tiny_qwen3 / "base/speech_tokenizer/config.json").read_text())
     (tmp_path / "speech_tokenizer").mkdir()
     (tmp_path / "speech_tokenizer/config.json").write_text(json.dumps(document | change))
     with pytest.raises(StartError, match=told):
-        codec_config.read(tmp_path)
+        config.read(tmp_path)
 
 
 def test_where_the_file_is_silent_the_encoder_is_mimi_s(tiny_qwen3: Path) -> None:
     document = json.loads((tiny_qwen3 / "base/speech_tokenizer/config.json").read_text())
     released = sizes.released_codec()
-    assert codec_config.parsed(document | {"encoder_config": {}}).encoder == released.encoder
+    assert config.parsed(document | {"encoder_config": {}}).encoder == released.encoder
     assert math.prod((*released.decoder.ratios, *released.decoder.rates)) == 1920
 
 
 def test_a_codec_without_a_readable_configuration_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="is not that of a speech tokenizer"):
-        codec_config.read(tmp_path)
+        config.read(tmp_path)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from voicebox_tts.engines.qwen3.codec_encoder import CodecEncoder
+from voicebox_tts.engines.qwen3.codec.encoder import CodecEncoder
 
-from tests.qwen3_cases import NOISES
+from tests.support.qwen3_cases import NOISES
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Qwen3-TTS through the public path, with random weights: streams, voices, prompts, and what happens when things go wrong."""
+"""Qwen3-TTS through the public path, with random weights: streams, voices, prompts, and what happens when things go
+wrong.
+"""
 
 import gc
 import subprocess
@@ -20,11 +22,11 @@ from voicebox_kit.errors import Exhausted, InvalidField, NotFound, StartError, U
 from voicebox_models.engine import Setup
 from voicebox_tts.engine import Description, Reference, Samples, Speech, Style
 from voicebox_tts.engines.qwen3 import memory
-from voicebox_tts.engines.qwen3.codec_states import CodecStates
+from voicebox_tts.engines.qwen3.codec.states import CodecStates
 from voicebox_tts.engines.qwen3.device import resolved
 from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import family
-from voicebox_tts.engines.qwen3.frames import Frames
+from voicebox_tts.engines.qwen3.scheduler.frame_generator import Frames
 
 PLAIN = Style()
 SENTENCE = "Four hours of steady work faced us, and then we went home."
@@ -118,7 +120,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
-def test_a_stream_that_is_closed_stops_within_one_frame(tiny_qwen3: Path, steps: list[int], reference: Reference) -> None:
+def test_a_stream_that_is_closed_stops_within_one_frame(
+    tiny_qwen3: Path, steps: list[int], reference: Reference
+) -> None:
     endless = opened(tiny_qwen3, "endless", chunk_frames="1")
     prompt = endless.prompt(reference)
     closed, other = (endless.open(prompt, PLAIN, seed).speak(SENTENCE) for seed in (1, 2))
@@ -252,9 +256,9 @@ def test_text_that_looks_like_a_control_token_is_text(custom: Qwen3Engine) -> No
 
 
 def test_models_are_switched_and_their_memory_is_freed(tiny_qwen3: Path) -> None:
-    from voicebox_tts.engines.qwen3.codec import CodecDecoder, CodecRows
+    from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder, CodecRows
     from voicebox_tts.engines.qwen3.loaded import LoadedQwen3
-    from voicebox_tts.engines.qwen3.model import LanguageModel
+    from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 
     models = family(Setup("cpu", "auto", tiny_qwen3.parent))
     kinds = (LoadedQwen3, LanguageModel, Frames, CodecDecoder, CodecRows)
@@ -372,7 +376,9 @@ next(engine.open("ryan", Style(), 1).speak("Hello there."))
 
 def test_want_of_memory_is_told_from_other_failures() -> None:
     assert memory.is_want(torch.OutOfMemoryError("CUDA out of memory"))
-    assert memory.is_want(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to allocate"))
+    assert memory.is_want(
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to allocate")
+    )
     assert not memory.is_want(RuntimeError("CUDA error: device-side assert triggered"))
 
 

@@ -1,4 +1,6 @@
-"""Which Qwen3-TTS models there are, what is known of them before they are loaded, and what is wrong with damaged ones."""
+"""Which Qwen3-TTS models there are, what is known of them before they are loaded, and what is wrong with damaged
+ones.
+"""
 
 import json
 import os
@@ -109,7 +111,12 @@ def test_the_revision_of_a_folder_changes_with_its_files(setup: Setup, copied: P
 
 
 def test_the_manifest_of_a_download_tells_the_revision(setup: Setup, copied: Path) -> None:
-    manifest = {"repository": "someone/mine", "revision": "f" * 40, "fetched_at": "2026-01-01T00:00:00+00:00", "files": []}
+    manifest = {
+        "repository": "someone/mine",
+        "revision": "f" * 40,
+        "fetched_at": "2026-01-01T00:00:00+00:00",
+        "files": [],
+    }
     (copied / "voicebox.json").write_text(json.dumps(manifest))
     assert engine(family(setup), "qwen3/mine").model.revision == "f" * 40
 
@@ -176,7 +183,9 @@ def test_options_that_mean_nothing_are_an_error_at_the_start(setup: Setup) -> No
         family(replace(setup, compute_type="int8"))
 
 
-def test_without_a_gpu_it_says_what_is_against_it_and_recommends_nothing(setup: Setup, gpus: Callable[..., None]) -> None:
+def test_without_a_gpu_it_says_what_is_against_it_and_recommends_nothing(
+    setup: Setup, gpus: Callable[..., None]
+) -> None:
     gpus()
     models = family(replace(setup, device="auto"))
     assert models.drawback == "there is no GPU for it"
@@ -196,7 +205,9 @@ def test_with_a_gpu_its_memory_decides(setup: Setup, gpus: Callable[..., None], 
 def test_numbers_are_those_that_the_device_counts_with_best(gpus: Callable[..., None]) -> None:
     gpus(Gpu(80 * GB, True), Gpu(16 * GB, False))
     chosen = {
-        (name, type_): device.resolved(name, type_).compute_type for name in ("cpu", "auto", "cuda:1") for type_ in ("auto", "float16")
+        (name, type_): device.resolved(name, type_).compute_type
+        for name in ("cpu", "auto", "cuda:1")
+        for type_ in ("auto", "float16")
     }
     assert [chosen[name, "auto"] for name in ("cpu", "auto", "cuda:1")] == ["float32", "bfloat16", "float32"]
     assert {chosen[name, "float16"] for name in ("cpu", "auto", "cuda:1")} == {"float16"}
@@ -248,7 +259,10 @@ BROKEN = {
     "no codec": (remove("speech_tokenizer/model.safetensors"), "has no speech_tokenizer/model.safetensors"),
     "no tokenizer": (remove("vocab.json"), "has no vocab.json"),
     "a configuration that is none": (written("config.json", b"{"), "cannot be read"),
-    "another model's configuration": (written("config.json", b'{"model_type": "llama"}'), "not that of a Qwen3-TTS model"),
+    "another model's configuration": (
+        written("config.json", b'{"model_type": "llama"}'),
+        "not that of a Qwen3-TTS model",
+    ),
     "a tokenizer that is none": (written("merges.txt", b"one two\n"), "tokenizer"),
 }
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from voicebox_tts.engines.qwen3 import config
-from voicebox_tts.engines.qwen3.config import Sampling
-from voicebox_tts.engines.qwen3.frames import Frames
-from voicebox_tts.engines.qwen3.layout import Layout, layout
-from voicebox_tts.engines.qwen3.model import LanguageModel
+from voicebox_tts.engines.qwen3.model import config
+from voicebox_tts.engines.qwen3.model.config import Sampling
+from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
+from voicebox_tts.engines.qwen3.model.prompt_layout import Layout, layout
 from voicebox_tts.engines.qwen3.noise import Noise
+from voicebox_tts.engines.qwen3.scheduler.frame_generator import Frames
 
-from tests.qwen3_cases import CASES, MOST_FRAMES, SEED, Case
+from tests.support.qwen3_cases import CASES, MOST_FRAMES, SEED, Case
 
 GROUPS = 16
 LONGEST = 256
@@ -28,7 +28,9 @@ def vector() -> SimpleNamespace:
 
 def unsampled(model: LanguageModel) -> LanguageModel:
     """The same model, which always chooses the likeliest code."""
-    made = replace(model.config, choosing=replace(model.config.choosing, sampled=False), predicting=Sampling(sampled=False))
+    made = replace(
+        model.config, choosing=replace(model.config.choosing, sampled=False), predicting=Sampling(sampled=False)
+    )
     return replace(model, config=made)
 
 
@@ -96,7 +98,9 @@ def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_mod
 
     assert len(ended) > 2
     for number, prompt in enumerate(prompts):
-        np.testing.assert_array_equal(np.array(said[number]).reshape(-1, GROUPS), alone(model, prompt, number, len(said[number])))
+        np.testing.assert_array_equal(
+            np.array(said[number]).reshape(-1, GROUPS), alone(model, prompt, number, len(said[number]))
+        )
 
 
 def test_a_row_that_does_not_advance_stays_as_it_is(language_model, prompts) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from voicebox_tts.engines.qwen3.edges import AFTER_SECONDS, BEFORE_SECONDS, FADE_SECONDS, Edges
-from voicebox_tts.engines.qwen3.guard import Guard, Runaway, most_frames, usual_seconds
-from voicebox_tts.engines.qwen3.wording import MOST_SECONDS, pieces
+from voicebox_tts.engines.qwen3.runaway import Guard, Runaway, most_frames, usual_seconds
+from voicebox_tts.engines.qwen3.silence import AFTER_SECONDS, BEFORE_SECONDS, FADE_SECONDS, Edges
+from voicebox_tts.engines.qwen3.text import MOST_SECONDS, pieces
 
 RATE_HZ = 24_000
 FRAME = 1920
@@ -47,7 +47,9 @@ def sound(seconds: float, level: float = 0.1) -> np.ndarray:
 def test_speech_is_let_pass() -> None:
     guard, random = Guard(RATE_HZ), np.random.default_rng(1)
     for _ in range(300):
-        assert guard.heard(codes(*random.integers(0, 2048, 2)), np.concatenate((sound(0.1), sound(0.06, 0.001)))) is None
+        assert (
+            guard.heard(codes(*random.integers(0, 2048, 2)), np.concatenate((sound(0.1), sound(0.06, 0.001)))) is None
+        )
 
 
 @pytest.mark.parametrize("period", [1, 2, 7, 25])
@@ -124,7 +126,9 @@ def test_pictures_and_directions_are_left_out() -> None:
     assert pieces("Well done! 🎉 \u202eGo on\u202c.") == ["Well done!", "Go on."]
 
 
-@pytest.mark.parametrize("text", ["7" * 2000, "a" * 10_000, "word " * 900, "你好" * 900, "NASA, " * 300], ids=lambda text: text[:4])
+@pytest.mark.parametrize(
+    "text", ["7" * 2000, "a" * 10_000, "word " * 900, "你好" * 900, "NASA, " * 300], ids=lambda text: text[:4]
+)
 def test_no_piece_takes_too_long_and_nothing_is_lost(text: str) -> None:
     made = pieces(text)
     assert max(map(usual_seconds, made)) <= MOST_SECONDS

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from voicebox_tts.engines.qwen3.layout import layout
+from voicebox_tts.engines.qwen3.model.prompt_layout import layout
 
-from tests.qwen3_cases import CASES, Case
+from tests.support.qwen3_cases import CASES, Case
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -37,4 +37,9 @@ def test_the_numbers_are_uniform() -> None:
 
 def test_the_numbers_stay_what_they_are() -> None:
     """A request with a seed is answered with the same speech by every release."""
-    assert Noise(7, 4).frame(100).tolist() == [0.0686194896697998, 0.9184802174568176, 0.9121995568275452, 0.8861070275306702]
+    assert Noise(7, 4).frame(100).tolist() == [
+        0.0686194896697998,
+        0.9184802174568176,
+        0.9121995568275452,
+        0.8861070275306702,
+    ]

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from voicebox_tts.engine import Packed
-from voicebox_tts.engines.qwen3 import config
-from voicebox_tts.engines.qwen3.config import Config
-from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt, pack, unpack
+from voicebox_tts.engines.qwen3.model import config
+from voicebox_tts.engines.qwen3.model.config import Config
+from voicebox_tts.engines.qwen3.voice_prompt import Qwen3Prompt, pack, unpack
 
 
 @pytest.fixture
@@ -55,7 +55,10 @@ BAD = {
     "a code too high": lambda p: ({"codes": np.full_like(p.codes, 64), "speaker": p.speaker}, {"transcript": "a"}),
     "a code below 0": lambda p: ({"codes": np.full_like(p.codes, -1), "speaker": p.speaker}, {"transcript": "a"}),
     "another width": lambda p: ({"codes": p.codes, "speaker": p.speaker[:-1]}, {"transcript": "a"}),
-    "a speaker of doubles": lambda p: ({"codes": p.codes, "speaker": p.speaker.astype(np.float64)}, {"transcript": "a"}),
+    "a speaker of doubles": lambda p: (
+        {"codes": p.codes, "speaker": p.speaker.astype(np.float64)},
+        {"transcript": "a"},
+    ),
     "no number": lambda p: ({"codes": p.codes, "speaker": np.full_like(p.speaker, np.nan)}, {"transcript": "a"}),
     "frames without words": lambda p: ({"codes": p.codes, "speaker": p.speaker}, {"transcript": ""}),
     "words without frames": lambda p: ({"codes": p.codes[:0], "speaker": p.speaker}, {"transcript": "a"}),

@@ -1,4 +1,6 @@
-"""A recording becomes the official package's prompt, and what no voice can be taken from is refused for its own reason."""
+"""A recording becomes the official package's prompt, and what no voice can be taken from is refused for its own
+reason.
+"""
 
 from pathlib import Path
 
@@ -9,9 +11,9 @@ import soxr
 import torch
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.engine import Reference
-from voicebox_tts.engines.qwen3 import config
-from voicebox_tts.engines.qwen3.prompt import Qwen3Prompt
+from voicebox_tts.engines.qwen3.model import config
 from voicebox_tts.engines.qwen3.reference import Encoders, check_transcript, prepared, shortened
+from voicebox_tts.engines.qwen3.voice_prompt import Qwen3Prompt
 
 RATE_HZ = 24_000
 CPU = torch.device("cpu")

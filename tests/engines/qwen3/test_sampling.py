@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_tts.engines.qwen3.config import Sampling
-from voicebox_tts.engines.qwen3.sampling import choose, penalised
+from voicebox_tts.engines.qwen3.model.config import Sampling
+from voicebox_tts.engines.qwen3.model.sampling import choose, penalised
 
 CODES = 40
 
@@ -30,7 +30,9 @@ def test_codes_are_chosen_as_often_as_they_are_likely(temperature: float, top_k:
     if top_k:
         expected[np.argsort(-expected)[top_k:]] = 0.0
 
-    np.testing.assert_allclose(shares(row, Sampling(temperature=temperature, top_k=top_k)), expected / expected.sum(), atol=1e-4)
+    np.testing.assert_allclose(
+        shares(row, Sampling(temperature=temperature, top_k=top_k)), expected / expected.sum(), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9])
@@ -40,10 +42,17 @@ def test_the_fewest_codes_that_reach_top_p_are_chosen_among(top_p: float) -> Non
     order = np.argsort(-expected)
     expected[order[np.searchsorted(expected[order].cumsum(), top_p) + 1 :]] = 0.0
 
-    np.testing.assert_allclose(shares(row, Sampling(temperature=1.0, top_k=0, top_p=top_p)), expected / expected.sum(), atol=1e-4)
+    np.testing.assert_allclose(
+        shares(row, Sampling(temperature=1.0, top_k=0, top_p=top_p)), expected / expected.sum(), atol=1e-4
+    )
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.floats(0, 1, exclude_max=True, width=32), st.sampled_from([1.0, 0.7]))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 9),
+    st.floats(0, 1, exclude_max=True, width=32),
+    st.sampled_from([1.0, 0.7]),
+)
 def test_a_row_s_code_does_not_depend_on_its_neighbours(seed: int, rows: int, number: float, top_p: float) -> None:
     sampling = Sampling(top_k=12, top_p=top_p)
     table, noise = logits(seed, rows), torch.full((rows,), number)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from voicebox_tts.engine import Speech
+from voicebox_tts.engines.qwen3.scheduler.stream import Chunk
 from voicebox_tts.engines.qwen3.session import Qwen3Session
-from voicebox_tts.engines.qwen3.stream import Chunk
 
 RATE_HZ = 24_000
 CODES = itertools.count(100)
@@ -113,7 +113,9 @@ def test_after_the_second_time_without_a_sound_it_says_so() -> None:
         ([chunk(8), *[chunk(8, first=3) for _ in range(20)]], "repeated itself", 8 * 0.08 + 7 * 0.64),
     ],
 )
-def test_what_was_heard_already_is_cut_off_and_the_reason_told(runs_away: Sequence[Chunk], says: str, most_seconds: float) -> None:
+def test_what_was_heard_already_is_cut_off_and_the_reason_told(
+    runs_away: Sequence[Chunk], says: str, most_seconds: float
+) -> None:
     model = Model([runs_away])
     speech = speak(model, "Hello.")
     assert 8 * 0.08 <= seconds(speech) <= most_seconds

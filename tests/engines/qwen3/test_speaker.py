@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from voicebox_kit.errors import StartError
-from voicebox_tts.engines.qwen3 import config, mel
-from voicebox_tts.engines.qwen3.speaker import FEWEST_SECONDS, SpeakerEncoder
+from voicebox_tts.engines.qwen3.model import config, mel
+from voicebox_tts.engines.qwen3.model.speaker_encoder import FEWEST_SECONDS, SpeakerEncoder
 
-from tests.qwen3_cases import NOISES
+from tests.support.qwen3_cases import NOISES
 
 CPU = torch.device("cpu")
 LONG = [samples for samples in NOISES if samples > 6000]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_kit.errors import StartError
-from voicebox_tts.engines.qwen3 import config, tokens
-from voicebox_tts.engines.qwen3.config import TextControls
-from voicebox_tts.engines.qwen3.tokens import Tokens
+from voicebox_tts.engines.qwen3.model import config, tokenizer
+from voicebox_tts.engines.qwen3.model.config import TextControls
+from voicebox_tts.engines.qwen3.model.tokenizer import Tokens
 
-from tests.qwen3_cases import TEXTS
+from tests.support.qwen3_cases import TEXTS
 
 CONTROLS = TextControls(message_start=1001, message_end=1002, pad=1003, begin=1004, end=1005)
 
@@ -19,7 +19,7 @@ CONTROLS = TextControls(message_start=1001, message_end=1002, pad=1003, begin=10
 @pytest.fixture(scope="module")
 def known(tiny_qwen3) -> Tokens:
     folder = tiny_qwen3 / "base"
-    return tokens.load(folder, config.read(folder).text)
+    return tokenizer.load(folder, config.read(folder).text)
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))
@@ -27,7 +27,9 @@ def test_the_ids_are_the_official_package_s(number: int, known: Tokens, official
     np.testing.assert_array_equal(known.text(TEXTS[number]), official[f"tokens/{number}"])
 
 
-@pytest.mark.parametrize("control", ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>"])
+@pytest.mark.parametrize(
+    "control", ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>"]
+)
 def test_text_that_looks_like_a_control_token_is_spelled_out(control: str, known: Tokens, tiny_qwen3) -> None:
     settings = json.loads((tiny_qwen3 / "base" / "tokenizer_config.json").read_text())
     ids = {token["content"]: int(index) for index, token in settings["added_tokens_decoder"].items()}
@@ -40,21 +42,22 @@ def test_text_that_looks_like_a_control_token_is_spelled_out(control: str, known
 
 @given(st.text())
 def test_any_text_has_ids(text: str) -> None:
-    spelled = tokens.spelled(CONTROLS)
+    spelled = tokenizer.spelled(CONTROLS)
 
     assert all(0 <= index < 256 for index in spelled.text(text))
     assert bool(spelled.text(text)) == bool(text)
 
 
 def test_a_message_stands_within_the_chat_layout() -> None:
-    spelled = tokens.spelled(CONTROLS)
+    spelled = tokenizer.spelled(CONTROLS)
 
     assert spelled.speaking == (1001, *spelled.text("assistant\n"))
     assert spelled.instructions("Softly.") == [1001, *spelled.text("user\nSoftly."), 1002, *spelled.text("\n")]
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("vocab.json", "["), ("vocab.json", "{}"), ("merges.txt", "#version: 0.2\na b c\n"), ("merges.txt", None)]
+    ("name", "content"),
+    [("vocab.json", "["), ("vocab.json", "{}"), ("merges.txt", "#version: 0.2\na b c\n"), ("merges.txt", None)],
 )
 def test_files_that_are_no_tokenizer_are_told(name: str, content: str | None, tiny_qwen3, tmp_path) -> None:
     for file in ("vocab.json", "merges.txt"):
@@ -64,4 +67,4 @@ def test_files_that_are_no_tokenizer_are_told(name: str, content: str | None, ti
         (tmp_path / name).write_text(content)
 
     with pytest.raises(StartError, match="cannot be read"):
-        tokens.load(tmp_path, CONTROLS)
+        tokenizer.load(tmp_path, CONTROLS)

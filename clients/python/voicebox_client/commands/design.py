@@ -16,14 +16,23 @@ from voicebox_client.whole_file import whole_file
 @click.argument("description")
 @click.option("--text", required=True, help="What the voices say, 1 to 300 characters; some 10 seconds are best.")
 @click.option(
-    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where the files go.  [default: .]"
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where the files go.  [default: .]",
 )
 @click.option("--count", type=click.IntRange(1, 8), default=3, show_default=True, help="How many voices.")
 @click.option("--language", default="", help="BCP 47 language of the text.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="The first voice's seed; the others have the ones after it.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="The first voice's seed; the others have the ones after it."
+)
 @click.option("--model", default="", help="The model, as `voicebox models tts list` names it.")
 @pass_session
-def command(session: Session, description: str, text: str, folder: Path, count: int, language: str, seed: int | None, model: str) -> None:
+def command(
+    session: Session, description: str, text: str, folder: Path, count: int, language: str, seed: int | None, model: str
+) -> None:
     """Make voices of a description.
 
     DESCRIPTION is such as "a calm old man with a deep, husky voice". One file is written for each voice.
@@ -36,10 +45,18 @@ def command(session: Session, description: str, text: str, folder: Path, count: 
         voices = client.design_voice(description, text, **options)
     paths = [_write(folder, voice) for voice in voices]
     if session.json:
-        print_json({"voices": [{"output": str(path)} | _without_audio(voice) for path, voice in zip(paths, voices, strict=True)]})
+        print_json(
+            {
+                "voices": [
+                    {"output": str(path)} | _without_audio(voice) for path, voice in zip(paths, voices, strict=True)
+                ]
+            }
+        )
     else:
         print_table(("FILE", "SEED", "SECONDS", "MODEL"), map(_row, paths, voices))
-        click.echo(f"To keep one: voicebox profiles create NAME --sample {shlex.quote(str(paths[0]))} --transcript {shlex.quote(text)}")
+        click.echo(
+            f"To keep one: voicebox profiles create NAME --sample {shlex.quote(str(paths[0]))} --transcript {shlex.quote(text)}"
+        )
     for warning in (warning for voice in voices for warning in voice.warnings):
         click.echo(f"Warning: {warning}", err=True)
 

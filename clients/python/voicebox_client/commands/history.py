@@ -9,7 +9,16 @@ from voicebox.catalog.v1 import catalog_pb2
 from voicebox_client import short_names
 from voicebox_client.commands.say import DEFAULT_OUTPUT, deliver, target_of
 from voicebox_client.history_requests import Group
-from voicebox_client.output import as_json, local_time, print_fields, print_json, print_list, print_table, seconds, shortened
+from voicebox_client.output import (
+    as_json,
+    local_time,
+    print_fields,
+    print_json,
+    print_list,
+    print_table,
+    seconds,
+    shortened,
+)
 from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save, save_or_play
 from voicebox_client.requests import AS_FAST_AS_IT_CAN, SpeechOptions
 from voicebox_client.session import Session, pass_session, working
@@ -89,7 +98,9 @@ def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
 
 @command.command()
 @click.argument("generation", required=False, callback=short_names.whole_generation)
-@click.option("--filter", "filter_", help="All that meet these conditions, as in 'favorite = false'; '*' is everything.")
+@click.option(
+    "--filter", "filter_", help="All that meet these conditions, as in 'favorite = false'; '*' is everything."
+)
 @click.option("--force", is_flag=True, help="With --filter: do not ask.")
 @pass_session
 def delete(session: Session, generation: str | None, filter_: str | None, force: bool) -> None:
@@ -104,7 +115,11 @@ def delete(session: Session, generation: str | None, filter_: str | None, force:
             filter_ = filter_ or ""
             if not force:
                 found = client.delete_generations(filter_)
-                click.confirm(f"Delete {found.count} generations with {found.size_bytes / 1e6:.1f} MB of audio?", abort=True, err=True)
+                click.confirm(
+                    f"Delete {found.count} generations with {found.size_bytes / 1e6:.1f} MB of audio?",
+                    abort=True,
+                    err=True,
+                )
             with working("Deleting"):
                 count = client.delete_generations(filter_, force=True).count
     if session.json:
@@ -116,7 +131,9 @@ def delete(session: Session, generation: str | None, filter_: str | None, force:
 @command.command()
 @click.option("--by", type=click.Choice(get_args(Group)), help="How to group.")
 @click.option("--filter", "filter_", default="", help="Only those that meet these conditions.")
-@click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), default=100, show_default=True, help="At most so many groups.")
+@click.option(
+    "--limit", type=click.IntRange(1, LARGEST_PAGE), default=100, show_default=True, help="At most so many groups."
+)
 @pass_session
 def stats(session: Session, by: str | None, filter_: str, limit: int) -> None:
     """Count what was spoken."""
@@ -154,7 +171,12 @@ def export(session: Session, output: str, filter_: str, without_audio: bool) -> 
 
 @command.command()
 @short_names.generation
-@click.option("-o", "--output", metavar="FILE", help=f"WAV, MP3, Ogg, FLAC or PCM by its ending; - is stdout.  [default: {DEFAULT_OUTPUT}]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help=f"WAV, MP3, Ogg, FLAC or PCM by its ending; - is stdout.  [default: {DEFAULT_OUTPUT}]",
+)
 @click.option("--play", is_flag=True, help="Play it on the speakers.")
 @pass_session
 def again(session: Session, generation: str, output: str | None, play: bool) -> None:

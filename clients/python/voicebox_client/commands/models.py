@@ -58,7 +58,16 @@ def _list(session: Session, client: Client, hosts: tuple[ModelHost, ...]) -> Non
 
 def _row(host: str, model: models_pb2.Model) -> tuple[str, ...]:
     default = "default" if model.is_default else ""
-    return host, model.name, _state(model), model.device, _size(model.memory_bytes), model.licence, _languages(model), default
+    return (
+        host,
+        model.name,
+        _state(model),
+        model.device,
+        _size(model.memory_bytes),
+        model.licence,
+        _languages(model),
+        default,
+    )
 
 
 def _languages(model: models_pb2.Model) -> str:

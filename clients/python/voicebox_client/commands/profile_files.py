@@ -14,7 +14,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("profile")
 @click.argument("file", type=FILE, required=False)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the picture there, a WebP file.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the picture there, a WebP file."
+)
 @click.option("--remove", is_flag=True, help="Remove the picture.")
 @pass_session
 def avatar(session: Session, profile: str, file: Path | None, output: Path | None, remove: bool) -> None:
@@ -34,7 +36,9 @@ def avatar(session: Session, profile: str, file: Path | None, output: Path | Non
 
 @click.command()
 @click.argument("profile")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The zip file; PROFILE.zip when left out.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The zip file; PROFILE.zip when left out."
+)
 @pass_session
 def export(session: Session, profile: str, output: Path | None) -> None:
     """Take a profile out as one zip file: recordings, transcripts, picture."""
@@ -50,7 +54,9 @@ def export(session: Session, profile: str, output: Path | None) -> None:
 
 @click.command("import")
 @click.argument("file", type=FILE)
-@click.option("--id", "profile_id", default="", help="The last part of the new resource name; the one in the file when left out.")
+@click.option(
+    "--id", "profile_id", default="", help="The last part of the new resource name; the one in the file when left out."
+)
 @pass_session
 def import_(session: Session, file: Path, profile_id: str) -> None:
     """Bring a profile in from an exported zip file: all of it or nothing."""

@@ -43,7 +43,9 @@ def add_sample(session: Session, profile: str, file: Path, transcript: str, tran
 
 
 def _heard(client: Client, profile: str, file: Path) -> str:
-    """What the recogniser hears in a recording of the profile's language; before anything is stored, so that a failure leaves nothing."""
+    """What the recogniser hears in a recording of the profile's language; before anything is stored, so that a failure
+    leaves nothing.
+    """
     language = client.get_profile(profile).language
     with working(f"Listening to {file}"):
         return client.transcribe(file, language=language).transcript

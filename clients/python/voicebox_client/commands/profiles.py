@@ -34,8 +34,16 @@ def _details(function: Any) -> Any:
         click.option("--consent-by", metavar="NAME", help="Who agreed."),
         click.option("--consent-scope", metavar="TEXT", help="What for."),
         click.option("--speed", type=float, metavar="X", help="How fast it speaks by default, 0.5 to 2."),
-        click.option("--pitch", "pitch_semitones", type=float, metavar="SEMITONES", help="How high it speaks by default, -12 to 12."),
-        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="A seed that makes it speak the same each time."),
+        click.option(
+            "--pitch",
+            "pitch_semitones",
+            type=float,
+            metavar="SEMITONES",
+            help="How high it speaks by default, -12 to 12.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**32 - 1), help="A seed that makes it speak the same each time."
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -43,7 +51,9 @@ def _details(function: Any) -> Any:
 
 
 @command.command("list")
-@click.option("--filter", default="", metavar="CONDITIONS", help='Such as: language = "en-US" AND labels.team = "games".')
+@click.option(
+    "--filter", default="", metavar="CONDITIONS", help='Such as: language = "en-US" AND labels.team = "games".'
+)
 @click.option("--deleted", "show_deleted", is_flag=True, help="Deleted ones too.")
 @pass_session
 def list_(session: Session, filter: str, show_deleted: bool) -> None:
@@ -72,12 +82,16 @@ def show(session: Session, profile: str) -> None:
 
 @command.command()
 @click.argument("display_name", metavar="NAME")
-@click.option("--id", "profile_id", default="", help="The last part of its resource name; drawn by the server when left out.")
+@click.option(
+    "--id", "profile_id", default="", help="The last part of its resource name; drawn by the server when left out."
+)
 @_details
 @click.option("--sample", type=profile_samples.RECORDING, help="Add this recording to it.")
 @click.option("--transcript", default="", metavar="TEXT", help="What is said in the recording.")
 @pass_session
-def create(session: Session, /, display_name: str, profile_id: str, sample: Path | None, transcript: str, **details: Any) -> None:
+def create(
+    session: Session, /, display_name: str, profile_id: str, sample: Path | None, transcript: str, **details: Any
+) -> None:
     """Create a profile, with its first recording if you like."""
     with session.client() as client:
         profile = client.create_profile(display_name, profile_id, **cast("ProfileDetails", _given(details)))
@@ -88,7 +102,9 @@ def create(session: Session, /, display_name: str, profile_id: str, sample: Path
 
 
 def _add_first_sample(client: Client, profile: catalog_pb2.Profile, sample: Path, transcript: str) -> None:
-    """Adds a recording to a new profile. When that fails or is interrupted, the profile is deleted for good: its id is free again."""
+    """Adds a recording to a new profile. When that fails or is interrupted, the profile is deleted for good: its id is
+    free again.
+    """
     try:
         with working(f"Adding {sample}"):
             client.add_sample(profile.name, sample, transcript)

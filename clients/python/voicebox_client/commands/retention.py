@@ -48,7 +48,9 @@ def apply(session: Session, force: bool) -> None:
         return
     verb = "Deleted" if force else "Would delete"
     megabytes = done.size_bytes / MEGABYTE
-    click.echo(f"{verb} {done.generation_count} generations and {done.transcription_count} transcriptions, {megabytes:.1f} MB.")
+    click.echo(
+        f"{verb} {done.generation_count} generations and {done.transcription_count} transcriptions, {megabytes:.1f} MB."
+    )
 
 
 def _print(session: Session, rule: catalog_pb2.RetentionRule) -> None:

@@ -47,14 +47,23 @@ class Target:
 
 @click.command("say")
 @click.argument("words", nargs=-1, metavar="[TEXT...|-]")
-@click.option("-f", "--file", "text_path", type=click.Path(dir_okay=False, path_type=Path), help="Speak this text file.")
+@click.option(
+    "-f", "--file", "text_path", type=click.Path(dir_okay=False, path_type=Path), help="Speak this text file."
+)
 @click.option("--live", "is_live", is_flag=True, help="Speak stdin while it is still being written.")
-@click.option("-o", "--output", metavar="FILE", help=f"WAV, MP3, Ogg, FLAC or PCM by its ending; - is stdout.  [default: {DEFAULT_OUTPUT}]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help=f"WAV, MP3, Ogg, FLAC or PCM by its ending; - is stdout.  [default: {DEFAULT_OUTPUT}]",
+)
 @click.option("--format", "encoding", type=click.Choice(get_args(Encoding)), help="How to write, whatever the ending.")
 @click.option("--play", is_flag=True, help="Play it on the speakers.")
 @click.option("--profile", help="Speak as this stored profile.")
 @click.option("--voice", help="Speak with this built-in voice.")
-@click.option("--reference", type=click.Path(dir_okay=False, path_type=Path), help="Speak as in this recording, stored nowhere.")
+@click.option(
+    "--reference", type=click.Path(dir_okay=False, path_type=Path), help="Speak as in this recording, stored nowhere."
+)
 @click.option("--reference-transcript", metavar="TEXT", help="What is said in that recording.")
 @click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="Samples per second, 8000 to 48000.")
 @click.option("--speed", type=float, metavar="X", help="Speed as a factor, 0.25 to 4.")
@@ -63,7 +72,9 @@ class Target:
 @click.option("--instructions", metavar="TEXT", help="How to speak, in words, where the engine follows them.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="The same seed gives the same samples.")
 @click.option("--model", help="The model that speaks, as `voicebox models tts list` names it.")
-@click.option("--check", is_flag=True, help="Have it recognised afterwards, and tell how many words were not understood.")
+@click.option(
+    "--check", is_flag=True, help="Have it recognised afterwards, and tell how many words were not understood."
+)
 @click.option("--no-history", "skip_history", is_flag=True, help="Keep no record of it.")
 @pass_session
 def command(
@@ -199,10 +210,16 @@ def _report(session: Session, speech: Speech, target: Target, first_audio_second
         click.echo(_sentence(speech.started, speech.finished, target, first_audio_seconds), err=to_stderr)
 
 
-def _sentence(started: tts_pb2.SynthesisStarted, finished: tts_pb2.SynthesisFinished, target: Target, first_audio_seconds: float) -> str:
+def _sentence(
+    started: tts_pb2.SynthesisStarted, finished: tts_pb2.SynthesisFinished, target: Target, first_audio_seconds: float
+) -> str:
     done = f"Wrote {target.output}" if target.output not in {"", STDOUT} else "Spoke"
     voice = started.voice or started.model  # a cloned voice has no built-in one in it
     who = f"{started.profile} on {voice}" if started.profile else voice
     kept = f", kept as {finished.generation}" if finished.generation else ""
-    checked = f", {100 * finished.word_error_rate:.0f} % of the words misheard" if finished.HasField("word_error_rate") else ""
+    checked = (
+        f", {100 * finished.word_error_rate:.0f} % of the words misheard"
+        if finished.HasField("word_error_rate")
+        else ""
+    )
     return f"{done}: {seconds(finished.duration):.2f} s by {who}, first audio after {first_audio_seconds * 1000:.0f} ms{checked}{kept}."

@@ -25,33 +25,69 @@ LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys_
 
 @click.command("transcribe")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
-@click.option("--live", "is_live", is_flag=True, help="Send it at the speed of speech, and show what is heard meanwhile.")
+@click.option(
+    "--live", "is_live", is_flag=True, help="Send it at the speed of speech, and show what is heard meanwhile."
+)
 @click.option("--words", "word_offsets", is_flag=True, default=None, help="Tell each word's time and confidence.")
-@click.option("--model", metavar="ENGINE/MODEL", help="The model, such as whisper/small; `voicebox models asr` lists them.")
+@click.option(
+    "--model", metavar="ENGINE/MODEL", help="The model, such as whisper/small; `voicebox models asr` lists them."
+)
 @click.option("--language", help="BCP 47 language.")
 @click.option("--multilingual", is_flag=True, default=None, help="The language may change within the audio.")
 @click.option("--task", type=click.Choice(get_args(Task)), help="translate: write English, whatever is spoken.")
-@click.option("--prompt", metavar="TEXT", help="Text that could stand before this audio: its spelling and names carry over.")
-@click.option("--hotword", "hotwords", multiple=True, metavar="WORDS", help="Words that are likely; may be given again.")
-@click.option("--grammar", type=click.Path(dir_okay=False, path_type=Path), help="A file with the JSGF grammar of what can be heard.")
-@click.option("--phrase", "phrases", multiple=True, metavar="WORDS", help="What can be heard at all; may be given again.")
+@click.option(
+    "--prompt", metavar="TEXT", help="Text that could stand before this audio: its spelling and names carry over."
+)
+@click.option(
+    "--hotword", "hotwords", multiple=True, metavar="WORDS", help="Words that are likely; may be given again."
+)
+@click.option(
+    "--grammar",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file with the JSGF grammar of what can be heard.",
+)
+@click.option(
+    "--phrase", "phrases", multiple=True, metavar="WORDS", help="What can be heard at all; may be given again."
+)
 @click.option("--channels", "separate_channels", is_flag=True, default=None, help="Hear each channel by itself.")
 @click.option("--speakers", "diarization", is_flag=True, default=None, help="Tell who speaks.")
-@click.option("--max-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at most so many people.")
-@click.option("--min-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at least so many people.")
+@click.option(
+    "--max-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at most so many people."
+)
+@click.option(
+    "--min-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at least so many people."
+)
 @click.option("--keep", is_flag=True, default=None, help="Keep the audio and the text in the catalog.")
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of what is kept; may be given again.")
-@click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="The input is headerless 16-bit mono samples, so many per second.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of what is kept; may be given again."
+)
+@click.option(
+    "--rate",
+    "sample_rate_hz",
+    type=int,
+    metavar="HZ",
+    help="The input is headerless 16-bit mono samples, so many per second.",
+)
 @click.option("--format", "form", type=click.Choice(get_args(TranscriptFormat)), help="Write a document of this form.")
-@click.option("-o", "--output", metavar="FILE|FOLDER", help="Where the document goes, or all of them.  [default: stdout]")
+@click.option(
+    "-o", "--output", metavar="FILE|FOLDER", help="Where the document goes, or all of them.  [default: stdout]"
+)
 @click.option("--max-line-length", type=int, metavar="N", help="Subtitles: characters in a line.")
 @click.option("--max-line-count", type=int, metavar="N", help="Subtitles: lines that are shown at once.")
-@click.option("--max-words", "max_words_per_cue", type=int, metavar="N", help="Subtitles: words that are shown at once.")
+@click.option(
+    "--max-words", "max_words_per_cue", type=int, metavar="N", help="Subtitles: words that are shown at once."
+)
 @click.option("--max-cue-seconds", type=float, metavar="S", help="Subtitles: how long they are shown.")
 @click.option("--highlight-words", is_flag=True, default=None, help="Subtitles (vtt): each word's time.")
 @pass_session
 def command(
-    session: Session, /, files: tuple[str, ...], is_live: bool, form: TranscriptFormat | None, output: str | None, **given: object
+    session: Session,
+    /,
+    files: tuple[str, ...],
+    is_live: bool,
+    form: TranscriptFormat | None,
+    output: str | None,
+    **given: object,
 ) -> None:
     """Tell what is said in recordings."""
     options = _options({name: value for name, value in given.items() if value not in (None, ())})
@@ -79,7 +115,9 @@ def _options(given: dict[str, object]) -> DocumentOptions:
     return options
 
 
-def _check(files: Sequence[str], is_live: bool, form: TranscriptFormat | None, output: str | None, options: DocumentOptions) -> None:
+def _check(
+    files: Sequence[str], is_live: bool, form: TranscriptFormat | None, output: str | None, options: DocumentOptions
+) -> None:
     if is_live and form:
         raise click.UsageError("--format is for recordings that are heard whole, not --live.")
     if not form and (output or options.keys() & LAYOUT):
@@ -96,7 +134,9 @@ def _target(file: str, form: TranscriptFormat, output: str) -> str:
     return str(Path(output, name + SUFFIXES[form]))
 
 
-def _write(session: Session, client: Client, file: str, form: TranscriptFormat, output: str, options: DocumentOptions) -> None:
+def _write(
+    session: Session, client: Client, file: str, form: TranscriptFormat, output: str, options: DocumentOptions
+) -> None:
     with _hearing(file) as sent:
         document = client.transcribe_as(_source(file), form, sent=sent, **options)
     save(session, [document.encode()], _target(file, form, output))
@@ -153,7 +193,11 @@ def _who(utterance: asr_pb2.Hypothesis) -> str:
 
 
 def _listen(session: Session, client: Client, file: str, options: RecognitionOptions) -> None:
-    spoken = live.samples(stdin()) if file == STDIN else live.recording(Path(file), options.get("sample_rate_hz"), session.sleep)
+    spoken = (
+        live.samples(stdin())
+        if file == STDIN
+        else live.recording(Path(file), options.get("sample_rate_hz"), session.sleep)
+    )
     options = {"sample_rate_hz": live.DEFAULT_RATE_HZ} | options | spoken.options
     for event in client.listen(spoken.blocks, **options):
         if session.json:
@@ -170,7 +214,11 @@ def _listen(session: Session, client: Client, file: str, options: RecognitionOpt
 
 def _print_notes(warnings: Iterable[asr_pb2.RecognitionWarning], transcription: str) -> None:
     for warning in warnings:
-        place = f" ({seconds(warning.start_offset):.2f} to {seconds(warning.end_offset):.2f} s)" if warning.HasField("start_offset") else ""
+        place = (
+            f" ({seconds(warning.start_offset):.2f} to {seconds(warning.end_offset):.2f} s)"
+            if warning.HasField("start_offset")
+            else ""
+        )
         click.echo(f"Warning: {warning.message}{place}", err=True)
     if transcription:
         click.echo(f"Kept as {transcription}.", err=True)

@@ -6,7 +6,16 @@ import click
 from voicebox.catalog.v1 import catalog_pb2
 
 from voicebox_client import short_names
-from voicebox_client.output import as_json, local_time, print_fields, print_json, print_list, print_table, seconds, shortened
+from voicebox_client.output import (
+    as_json,
+    local_time,
+    print_fields,
+    print_json,
+    print_list,
+    print_table,
+    seconds,
+    shortened,
+)
 from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save_or_play
 from voicebox_client.session import Session, pass_session
 
@@ -43,7 +52,14 @@ def _list(session: Session, words: str, filter_: str, order_by: str, limit: int)
 
 
 def _row(one: catalog_pb2.Transcription) -> tuple[str, ...]:
-    return one.name, local_time(one.create_time), f"{seconds(one.duration):.1f}", one.language, one.engine, shortened(one.text, 60)
+    return (
+        one.name,
+        local_time(one.create_time),
+        f"{seconds(one.duration):.1f}",
+        one.language,
+        one.engine,
+        shortened(one.text, 60),
+    )
 
 
 @command.command()

@@ -37,9 +37,19 @@ def _absent(client: Client, engine: str) -> dict[str, str]:
     except VoiceboxClientError:
         return {}
     here = {model.engine for model in models if model.state not in ABSENT}
-    return {model.engine: model.detail for model in reversed(models) if model.engine not in here and engine in {"", model.engine}}
+    return {
+        model.engine: model.detail
+        for model in reversed(models)
+        if model.engine not in here and engine in {"", model.engine}
+    }
 
 
 def _row(voice: tts_pb2.Voice) -> tuple[str, ...]:
     can = (tts_pb2.Capability.Name(capability).removeprefix("CAPABILITY_").lower() for capability in voice.capabilities)
-    return voice.name, ", ".join(voice.languages), f"{voice.sample_rate_hz} Hz", ", ".join(can), "default" if voice.is_default else ""
+    return (
+        voice.name,
+        ", ".join(voice.languages),
+        f"{voice.sample_rate_hz} Hz",
+        ", ".join(can),
+        "default" if voice.is_default else "",
+    )

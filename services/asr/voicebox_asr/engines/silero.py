@@ -8,8 +8,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from voicebox_kit.errors import StartError
 
-from ..engine import Samples
-from ..windows import FRAME_SAMPLES
+from voicebox_asr.engine import Samples
+from voicebox_asr.segmentation.windows import FRAME_SAMPLES
 
 CONTEXT_SAMPLES = 64
 """The model sees so much of the frame before, too."""
@@ -59,7 +59,9 @@ class SpeechProbability:
         """The probability of speech in each frame, shape (frames,), of the next frames, shape (frames * 512,)."""
         frames = samples.reshape(-1, FRAME_SAMPLES)
         contexts = np.vstack((self._context, frames[:-1, -CONTEXT_SAMPLES:]))
-        probabilities, self._hidden, self._cell = self._model.run(np.hstack((contexts, frames)), self._hidden, self._cell)
+        probabilities, self._hidden, self._cell = self._model.run(
+            np.hstack((contexts, frames)), self._hidden, self._cell
+        )
         self._context = frames[-1, -CONTEXT_SAMPLES:].copy()
         return probabilities
 

@@ -12,7 +12,11 @@ SUITE = Path(__file__).with_name("suite.py")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --engine."""
     parser.addoption(
-        "--engine", action="append", default=[], metavar="NAME", help="run voicebox's suite on this text-to-speech engine; may be repeated"
+        "--engine",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run voicebox's suite on this text-to-speech engine; may be repeated",
     )
 
 

@@ -16,13 +16,27 @@ from voicebox_kit import plugins
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_models.engine import Setup
 
-from voicebox_tts.engine import Capability, Description, Engine, Packed, Phoneme, Reference, Samples, Session, Style, VoicePrompt, Word
+from voicebox_tts.engine import (
+    Capability,
+    Description,
+    Engine,
+    Packed,
+    Phoneme,
+    Reference,
+    Samples,
+    Session,
+    Style,
+    VoicePrompt,
+    Word,
+)
 
 GROUP = "voicebox.tts.engines"
 PLAIN = Style()
 SENTENCE = "Four hours of steady work faced us, and then we went home."
 FIRST_SEED = 10
-"""Of streams that are compared alone and together: with seed 0 or so a tiny random model comes to a tie, which rounding decides."""
+"""Of streams that are compared alone and together: with seed 0 or so a tiny random model comes to a tie, which rounding
+decides.
+"""
 HOSTILE = {
     "one word": "a" * 10_000,
     "digits": "7" * 2_000,
@@ -58,8 +72,12 @@ def speak(session: Session, *sentences: str) -> Spoken:
 
 @pytest.fixture(scope="module")
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The engine that `pytest --engine` names: the first one of its family. A suite of several models has a fixture of its own."""
-    with opened(plugins.load(GROUP, request.param)(Setup("auto", "auto", Path("models"))).engines()[0], request.param) as engine:
+    """The engine that `pytest --engine` names: the first one of its family. A suite of several models has a fixture of
+    its own.
+    """
+    with opened(
+        plugins.load(GROUP, request.param)(Setup("auto", "auto", Path("models"))).engines()[0], request.param
+    ) as engine:
         yield engine
 
 
@@ -163,7 +181,9 @@ def test_the_same_seed_gives_the_same_samples(voices: list[str | VoicePrompt], s
         assert first.words == second.words
 
 
-def test_streams_at_the_same_time_are_what_each_is_alone(voices: list[str | VoicePrompt], say: Callable[..., Spoken]) -> None:
+def test_streams_at_the_same_time_are_what_each_is_alone(
+    voices: list[str | VoicePrompt], say: Callable[..., Spoken]
+) -> None:
     voices = (voices * 6)[:6]
     alone = [say(SENTENCE, "And again.", voice=voice, seed=FIRST_SEED + number) for number, voice in enumerate(voices)]
     start = threading.Barrier(len(voices))
@@ -178,7 +198,9 @@ def test_streams_at_the_same_time_are_what_each_is_alone(voices: list[str | Voic
             assert one.words == other.words
 
 
-def test_a_listener_who_stops_reading_stops_nobody_else(engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]) -> None:
+def test_a_listener_who_stops_reading_stops_nobody_else(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]
+) -> None:
     slow = [engine.open(voice, PLAIN, seed).speak(SENTENCE * 3) for seed in range(8)]
     for speech in slow:
         next(speech)
@@ -195,7 +217,9 @@ def test_words_follow_each_other_within_the_audio(engine: Engine, say: Callable[
     with closing(engine.open(engine.default_voice, PLAIN, 1)) as session:
         for sentence in (SENTENCE, "The sky, of course, is blue. And green."):
             for speech in session.speak(sentence):
-                assert all(word.start_seconds >= made / session.sample_rate_hz - 1e-6 for word in speech.words), "told before its sound"
+                assert all(word.start_seconds >= made / session.sample_rate_hz - 1e-6 for word in speech.words), (
+                    "told before its sound"
+                )
                 words.extend(speech.words)
                 made += len(speech.samples)
     said = " ".join(word.text.lower() for word in words)
@@ -206,14 +230,40 @@ def test_words_follow_each_other_within_the_audio(engine: Engine, say: Callable[
 
 
 PUNCTUATION = st.sampled_from(
-    [" ", ", ", "—", " — ", " – ", "… ", "; ", ": ", " (", ") ", "? ", "! ", ". ", "/ ", " -- ", "' ", ' "', "”, “", " ¿", "» ", " • "]
+    [
+        " ",
+        ", ",
+        "—",
+        " — ",
+        " – ",
+        "… ",
+        "; ",
+        ": ",
+        " (",
+        ") ",
+        "? ",
+        "! ",
+        ". ",
+        "/ ",
+        " -- ",
+        "' ",
+        ' "',
+        "”, “",
+        " ¿",
+        "» ",
+        " • ",
+    ]
 )
-PLAIN_WORDS = st.sampled_from("yes there are seven of the old ships in harbour towns and I see a man who would not go home".split())
+PLAIN_WORDS = st.sampled_from(
+    "yes there are seven of the old ships in harbour towns and I see a man who would not go home".split()
+)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spoken=st.lists(PLAIN_WORDS, min_size=1, max_size=12), between=st.lists(PUNCTUATION, min_size=13, max_size=13))
-def test_every_word_has_a_time_once_and_in_order(engine: Engine, say: Callable[..., Spoken], spoken: list[str], between: list[str]) -> None:
+def test_every_word_has_a_time_once_and_in_order(
+    engine: Engine, say: Callable[..., Spoken], spoken: list[str], between: list[str]
+) -> None:
     if Capability.WORD_TIMINGS not in engine.capabilities:
         return
     text = "".join(word + mark for word, mark in zip(spoken, between, strict=False))
@@ -225,7 +275,9 @@ def test_every_word_has_a_time_once_and_in_order(engine: Engine, say: Callable[.
     assert all(one.end_seconds <= other.start_seconds + 1e-6 for one, other in pairwise(heard.words))
 
 
-def test_phonemes_increase_within_the_audio(engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]) -> None:
+def test_phonemes_increase_within_the_audio(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]
+) -> None:
     spoken = say(SENTENCE, "And again.")
     starts = [phoneme.start_seconds for phoneme in spoken.phonemes]
     if Capability.PHONEME_TIMINGS not in engine.capabilities:
@@ -260,7 +312,9 @@ def test_what_it_cannot_do_is_an_error_that_names_the_field(engine: Engine, voic
         except InvalidField as error:
             assert error.field == field  # noqa: PT017
         else:
-            assert field not in ("style.language", "style.instructions") or Capability.INSTRUCTIONS in engine.capabilities
+            assert (
+                field not in ("style.language", "style.instructions") or Capability.INSTRUCTIONS in engine.capabilities
+            )
             session.close()
 
 
@@ -271,7 +325,9 @@ def test_an_unknown_voice_is_not_found(engine: Engine) -> None:
         assert caught.value.kind == "voice"
 
 
-def test_closing_in_the_middle_frees_everything(engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]) -> None:
+def test_closing_in_the_middle_frees_everything(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]
+) -> None:
     expected, threads = say(SENTENCE, seed=3), threading.active_count()
     for _ in range(20):
         with closing(engine.open(voice, PLAIN, 1)) as session:

@@ -8,7 +8,9 @@ from pathlib import Path
 from voicebox_kit.errors import StartError
 
 DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
-"""One of these is there where a GPU's driver is. Where none is, torch need not be imported to know, which takes 2 s and 200 MB."""
+"""One of these is there where a GPU's driver is. Where none is, torch need not be imported to know, which takes 2 s and
+200 MB.
+"""
 
 COMPUTE_TYPES = ("float32", "bfloat16", "float16")
 """By torch's names. The codec counts in float32 in any case: it is the smaller part of the work, and what is heard."""

@@ -12,15 +12,18 @@ from voicebox_kit.languages import covers
 from voicebox_models import store
 from voicebox_models.engine import Model, Report, Setup
 
-from ...engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
-from ...wording.characters import pictures
-from . import checkpoint, facts, prompt
-from .config import Kind
+from voicebox_tts.engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
+from voicebox_tts.normalization.characters import pictures
+
+from . import model_info
+from . import voice_prompt as prompt
 from .device import Device
-from .facts import Facts
-from .prompt import Qwen3Prompt
+from .model import checkpoint
+from .model.config import Kind
+from .model_info import Facts
 from .published import Published
 from .session import Qwen3Session
+from .voice_prompt import Qwen3Prompt
 
 if TYPE_CHECKING:  # imported when it is needed: it imports torch
     from .loaded import LoadedQwen3
@@ -84,7 +87,9 @@ class Qwen3Engine:
         if self.present:
             return
         if self._published is None:
-            raise Precondition("MODEL_NOT_ON_HUB", f"models/{self._name}", f"{self._name} was a folder on this machine, and is gone.")
+            raise Precondition(
+                "MODEL_NOT_ON_HUB", f"models/{self._name}", f"{self._name} was a folder on this machine, and is gone."
+            )
         target = store.folder(self._setup.models_folder, self._name)
         repository, revision = self._published.repository, self._published.revision
         self._setup.hub.fetch(repository, revision, checkpoint.FILES, target, report, required=checkpoint.NEEDED)
@@ -98,7 +103,9 @@ class Qwen3Engine:
 
     def prompt(self, reference: Reference) -> Qwen3Prompt:
         if Capability.CLONING not in self.capabilities:
-            raise InvalidField("reference", f"models/{self._name} follows no recording; the base models do.", "CLONING_UNSUPPORTED")
+            raise InvalidField(
+                "reference", f"models/{self._name} follows no recording; the base models do.", "CLONING_UNSUPPORTED"
+            )
         return self._load().prompt(reference)
 
     def pack(self, voice: VoicePrompt) -> Packed:
@@ -116,13 +123,17 @@ class Qwen3Engine:
         return pictures(text)
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> Qwen3Session:
-        """Begin a stream: by a speaker's name in a custom-voice model, with a prompt in a base model, described in a voice-design one."""
+        """Begin a stream: by a speaker's name in a custom-voice model, with a prompt in a base model, described in a
+        voice-design one.
+        """
         known = self._facts()
         self._refuse(style, known)
         source, instructions = self._source(voice, style, known)
         return Qwen3Session(partial(self._load().begin, source, style.language, instructions), seed)
 
-    def _source(self, voice: str | VoicePrompt | Description, style: Style, known: Facts) -> tuple[str | Qwen3Prompt | None, str]:
+    def _source(
+        self, voice: str | VoicePrompt | Description, style: Style, known: Facts
+    ) -> tuple[str | Qwen3Prompt | None, str]:
         """Whose voice it is, as the prompt's layout takes it, and the instructions."""
         if isinstance(voice, str):
             if voice not in {each.name for each in known.voices}:
@@ -159,8 +170,10 @@ class Qwen3Engine:
                 folder = self._folder()
                 if folder is None:
                     raise StartError(f"The model {self._name} is not here: download it first.")
-                known = facts.of_folder(checkpoint.checked(folder), self._published)
-                self._loaded = import_module(".loaded", __package__).LoadedQwen3(folder, self._device, self._setup.options)
+                known = model_info.of_folder(checkpoint.checked(folder), self._published)
+                self._loaded = import_module(".loaded", __package__).LoadedQwen3(
+                    folder, self._device, self._setup.options
+                )
                 self._of_loaded = known
             return self._loaded
 
@@ -174,7 +187,7 @@ class Qwen3Engine:
         if known := self._of_loaded:
             return known
         folder = self._folder()
-        return facts.of_folder(folder, self._published) if folder else facts.of_published(self._published)
+        return model_info.of_folder(folder, self._published) if folder else model_info.of_published(self._published)
 
     def _folder(self) -> Path | None:
         """Where the files are: in the models folder, or in the hub library's cache."""

@@ -8,19 +8,23 @@ from pathlib import Path
 from voicebox_models import store
 from voicebox_models.engine import NotInstalled, Setup
 
-from .chunks import Schedule
 from .device import Device, resolved
 from .engine import NAME, Qwen3Engine
 from .published import KNOWN, Published
+from .scheduler.chunk_sizes import Schedule
 
 PACKAGES = ("torch", "safetensors", "tokenizers")
 
 LARGE_GPU_BYTES = 10 * 10**9
-"""The models of 1.7 billion weights take 4.5 GB, and 20 streams 3 GB more; smaller GPUs are for those of 0.6 billion."""
+"""The models of 1.7 billion weights take 4.5 GB, and 20 streams 3 GB more; smaller GPUs are for those of 0.6
+billion.
+"""
 
 
 def family(setup: Setup) -> "Qwen3Family":
-    """Every Qwen3-TTS model of 12 Hz; NotInstalled without its libraries, StartError without the device that the setup names."""
+    """Every Qwen3-TTS model of 12 Hz; NotInstalled without its libraries, StartError without the device that the setup
+    names.
+    """
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise NotInstalled(f"The engine qwen3 is not installed: `make qwen3` installs it, with {', '.join(missing)}.")
     Schedule.read(setup.options.get("chunk_frames", ""))
@@ -28,7 +32,9 @@ def family(setup: Setup) -> "Qwen3Family":
 
 
 class Qwen3Family:
-    """The models in the models folder and in the hub's cache, those that everybody knows, and any other of the hub by its name."""
+    """The models in the models folder and in the hub's cache, those that everybody knows, and any other of the hub by
+    its name.
+    """
 
     def __init__(self, setup: Setup, device: Device) -> None:
         self._setup, self._device = setup, device
@@ -61,7 +67,9 @@ class Qwen3Family:
         return self._made(model) if rest in KNOWN or "/" in rest or model in self._folders() else None
 
     def recommended(self) -> Sequence[Qwen3Engine]:
-        """The best that the GPU has memory for, which follows recordings, and its sister with voices of its own; none without a GPU."""
+        """The best that the GPU has memory for, which follows recordings, and its sister with voices of its own; none
+        without a GPU.
+        """
         if self._device.kind == "cpu":
             return ()
         size = "1.7b" if self._device.memory_bytes >= LARGE_GPU_BYTES else "0.6b"

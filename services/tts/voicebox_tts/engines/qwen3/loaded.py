@@ -14,27 +14,31 @@ import numpy as np
 import torch
 from voicebox_kit.errors import InvalidField, StartError, Unavailable
 
-from ...engine import Reference
-from . import config, guard, memory
-from .admission import Admission
-from .batching import Batching, Speaking, exhausted
-from .chunks import Schedule
-from .codec import CodecDecoder, CodecRows, warm
-from .codec_states import CodecStates
-from .config import Config, Kind
+from voicebox_tts.engine import Reference
+
+from . import memory, runaway
+from .codec.decoder import CodecDecoder, CodecRows, warm
+from .codec.states import CodecStates
 from .device import Device
-from .frames import Frames
-from .layout import layout
-from .model import LanguageModel
+from .model import config
+from .model.config import Config, Kind
+from .model.language_model import LanguageModel
+from .model.prompt_layout import layout
 from .noise import Noise
-from .prompt import Qwen3Prompt
 from .reference import Encoders
-from .stream import Stream
+from .scheduler.admission import Admission
+from .scheduler.batcher import Batching, Speaking, exhausted
+from .scheduler.chunk_sizes import Schedule
+from .scheduler.frame_generator import Frames
+from .scheduler.stream import Stream
+from .voice_prompt import Qwen3Prompt
 
 log = logging.getLogger(__name__)
 
 LONGEST_TOKENS = 1280
-"""Of a stream's prompt and frames together: a recording of 30 s, 381 frames, and 806 of the longest piece, spoken as slowly as can be."""
+"""Of a stream's prompt and frames together: a recording of 30 s, 381 frames, and 806 of the longest piece, spoken as
+slowly as can be.
+"""
 
 MOST_STREAMS = {"cpu": 8, "cuda": 64}
 
@@ -85,7 +89,8 @@ class LoadedQwen3:
         return parts is not None and parts.batching.usable
 
     def begin(self, voice: str | Qwen3Prompt | None, language: str, instructions: str, text: str, seed: int) -> Stream:
-        """Begin to make a text. `voice` is None when the instructions describe it; `language` is BCP 47, or empty to find out.
+        """Begin to make a text. `voice` is None when the instructions describe it; `language` is BCP 47, or empty to
+        find out.
 
         Raises InvalidField when too much goes before the text, Exhausted and Unavailable as Batching.submit.
         """
@@ -97,12 +102,16 @@ class LoadedQwen3:
         room = LONGEST_TOKENS - len(prompt.embeds)
         if room < max(FEWEST_FRAMES, len(prompt.text)):
             field = "style.instructions" if instructions and voice else "voice"
-            raise InvalidField(field, "The recording or the instructions leave no room for the text.", "PROMPT_TOO_LONG")
-        most_frames = min(guard.most_frames(text), room)
+            raise InvalidField(
+                field, "The recording or the instructions leave no room for the text.", "PROMPT_TOO_LONG"
+            )
+        most_frames = min(runaway.most_frames(text), room)
         return parts.batching.submit(Speaking(prompt, Noise(seed, self._config.groups), state, most_frames))
 
     def prompt(self, reference: Reference) -> Qwen3Prompt:
-        """Of a recording; InvalidField("reference") when it holds too little speech, Exhausted when there is no memory for it."""
+        """Of a recording; InvalidField("reference") when it holds too little speech, Exhausted when there is no memory
+        for it.
+        """
         encoders = self._opened().encoders
         assert encoders is not None
         with _memory():
@@ -136,11 +145,15 @@ class LoadedQwen3:
         frames.warm_up()
         sound = CodecRows(codec, rows, self._schedule.frames)
         admission = Admission(rows, time.monotonic)
-        batching = Batching(frames, sound, admission, self._schedule, time.monotonic, memory.is_want, self._choose_device)
+        batching = Batching(
+            frames, sound, admission, self._schedule, time.monotonic, memory.is_want, self._choose_device
+        )
         return _Parts(model, encoders, CodecStates(partial(warm, codec)), batching)
 
     def _rows(self, streams: int) -> int:
-        """How many streams are made at once: as many as asked for, or as the kind of device can, within a GPU's free memory."""
+        """How many streams are made at once: as many as asked for, or as the kind of device can, within a GPU's free
+        memory.
+        """
         wanted = streams or MOST_STREAMS[self._device.kind]
         if self._device.kind == "cpu":
             return wanted
@@ -160,10 +173,15 @@ class LoadedQwen3:
         """Speak a word: a device makes its kernels and buffers at the first."""
         voice: str | Qwen3Prompt | None = next(iter(self._config.speakers), None)
         if self._config.kind is Kind.BASE:
-            codes, speaker = np.zeros((0, self._config.groups), np.int64), np.zeros(self._config.talker.width, np.float32)
+            codes, speaker = (
+                np.zeros((0, self._config.groups), np.int64),
+                np.zeros(self._config.talker.width, np.float32),
+            )
             voice = Qwen3Prompt("", codes, speaker)
         prompt = layout(parts.model, "Hello", voice, "", "A calm voice." if voice is None else "")
-        stream = parts.batching.submit(Speaking(prompt, Noise(0, self._config.groups), None, sum(self._schedule.frames)))
+        stream = parts.batching.submit(
+            Speaking(prompt, Noise(0, self._config.groups), None, sum(self._schedule.frames))
+        )
         deque(stream, maxlen=0)
 
 

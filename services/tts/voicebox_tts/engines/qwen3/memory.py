@@ -10,7 +10,9 @@ PACKAGE = __name__.rpartition(".")[0]
 
 
 def reserved_bytes(device: Device) -> int:
-    """What torch holds of a GPU's memory after giving back what nothing lies in; 0 on the processor, where it cannot tell."""
+    """What torch holds of a GPU's memory after giving back what nothing lies in; 0 on the processor, where it cannot
+    tell.
+    """
     if device.kind == "cpu":
         return 0
     gc.collect()
@@ -26,7 +28,9 @@ def free_bytes(device: Device) -> int:
 
 
 def tensor_bytes(root: object) -> int:
-    """What the tensors take that an object of this package holds, in whatever objects, sequences and mappings; each one once."""
+    """What the tensors take that an object of this package holds, in whatever objects, sequences and mappings; each one
+    once.
+    """
     met: set[int] = set()
     storages: dict[int, int] = {}
     waiting = [root]
@@ -47,7 +51,9 @@ def tensor_bytes(root: object) -> int:
 
 
 def is_want(error: Exception) -> bool:
-    """Whether a failure says that a device has no memory left. On the processor torch has no class of its own for that."""
+    """Whether a failure says that a device has no memory left. On the processor torch has no class of its own for
+    that.
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and ("not enough memory" in str(error) or "ALLOC_FAILED" in str(error))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .config import BCP_47, Kind
+from .model.config import BCP_47, Kind
 from .speakers import RELEASED
 
 UNKNOWN_LICENCE = "LicenseRef-unknown"
@@ -25,10 +25,21 @@ class Published:
     size_bytes: int = 0
 
 
-def _released(name: str, revision: str, kind: Kind, size_bytes: int, *, follows_instructions: bool = False) -> Published:
+def _released(
+    name: str, revision: str, kind: Kind, size_bytes: int, *, follows_instructions: bool = False
+) -> Published:
     speakers = tuple(RELEASED) if kind is Kind.CUSTOM_VOICE else ()
     languages = tuple(BCP_47.values())
-    return Published(f"Qwen/Qwen3-TTS-12Hz-{name}", revision, "Apache-2.0", kind, follows_instructions, languages, speakers, size_bytes)
+    return Published(
+        f"Qwen/Qwen3-TTS-12Hz-{name}",
+        revision,
+        "Apache-2.0",
+        kind,
+        follows_instructions,
+        languages,
+        speakers,
+        size_bytes,
+    )
 
 
 MB = 10**6
@@ -36,12 +47,22 @@ MB = 10**6
 KNOWN = {
     "1.7b-base": _released("1.7B-Base", "fd4b254389122332181a7c3db7f27e918eec64e3", Kind.BASE, 4544 * MB),
     "1.7b-custom-voice": _released(
-        "1.7B-CustomVoice", "0c0e3051f131929182e2c023b9537f8b1c68adfe", Kind.CUSTOM_VOICE, 4520 * MB, follows_instructions=True
+        "1.7B-CustomVoice",
+        "0c0e3051f131929182e2c023b9537f8b1c68adfe",
+        Kind.CUSTOM_VOICE,
+        4520 * MB,
+        follows_instructions=True,
     ),
     "1.7b-voice-design": _released(
-        "1.7B-VoiceDesign", "5ecdb67327fd37bb2e042aab12ff7391903235d3", Kind.VOICE_DESIGN, 4520 * MB, follows_instructions=True
+        "1.7B-VoiceDesign",
+        "5ecdb67327fd37bb2e042aab12ff7391903235d3",
+        Kind.VOICE_DESIGN,
+        4520 * MB,
+        follows_instructions=True,
     ),
     "0.6b-base": _released("0.6B-Base", "5d83992436eae1d760afd27aff78a71d676296fc", Kind.BASE, 2516 * MB),
-    "0.6b-custom-voice": _released("0.6B-CustomVoice", "85e237c12c027371202489a0ec509ded67b5e4b5", Kind.CUSTOM_VOICE, 2498 * MB),
+    "0.6b-custom-voice": _released(
+        "0.6B-CustomVoice", "85e237c12c027371202489a0ec509ded67b5e4b5", Kind.CUSTOM_VOICE, 2498 * MB
+    ),
 }
 """Best first: the first that is present is the default."""

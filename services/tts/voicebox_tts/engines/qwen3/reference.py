@@ -9,13 +9,14 @@ import torch
 from numpy.typing import NDArray
 from voicebox_kit.errors import InvalidField
 
-from ...engine import LONGEST_REFERENCE_SECONDS, Reference, Samples
-from ...likeness import profile
-from .codec_encoder import CodecEncoder
-from .config import SAMPLE_RATE_HZ, Config
-from .guard import LEAST_SECONDS, usual_seconds
-from .prompt import Qwen3Prompt
-from .speaker import SpeakerEncoder
+from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Reference, Samples
+from voicebox_tts.engines.likeness import profile
+
+from .codec.encoder import CodecEncoder
+from .model.config import SAMPLE_RATE_HZ, Config
+from .model.speaker_encoder import SpeakerEncoder
+from .runaway import LEAST_SECONDS, usual_seconds
+from .voice_prompt import Qwen3Prompt
 
 CUT_AFTER_SECONDS = 20.0
 """What is too long ends at the quietest moment between this and LONGEST_REFERENCE_SECONDS."""
@@ -47,8 +48,9 @@ class Encoders:
     def prompt(self, reference: Reference) -> Qwen3Prompt:
         """The prompt of a recording: with a transcript in context, else of the speaker's vector alone.
 
-        So is that of a recording of more than 30 s, which is cut: nobody knows how much of the transcript belongs to what is left.
-        Raises InvalidField("reference") for too little speech, and for a transcript that nobody could speak in that time.
+        So is that of a recording of more than 30 s, which is cut: nobody knows how much of the transcript belongs to
+        what is left. Raises InvalidField("reference") for too little speech, and for a transcript that nobody could
+        speak in that time.
         """
         transcript = " ".join(reference.transcript.split())
         samples = prepared(reference.samples, reference.sample_rate_hz)
@@ -63,7 +65,9 @@ class Encoders:
 def prepared(samples: Samples, rate_hz: int) -> Samples:
     """At most 30 s at 24 kHz; InvalidField("reference") when they hold too little speech."""
     samples = shortened(samples, rate_hz)
-    if not len(samples) or profile(samples - samples.mean(), rate_hz) is None:  # a constant would be taken for a voiced sound
+    if (
+        not len(samples) or profile(samples - samples.mean(), rate_hz) is None
+    ):  # a constant would be taken for a voiced sound
         sentence = "The recording holds less than a third of a second of voiced speech."
         raise InvalidField("reference", sentence, "REFERENCE_TOO_LITTLE_SPEECH")
     resampled: Samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
@@ -71,7 +75,9 @@ def prepared(samples: Samples, rate_hz: int) -> Samples:
 
 
 def check_transcript(transcript: str, samples: Samples, rate_hz: int) -> None:
-    """InvalidField("reference") when the words cannot be those of the recording; that they are others of the same length is not seen."""
+    """InvalidField("reference") when the words cannot be those of the recording; that they are others of the same
+    length is not seen.
+    """
     if not transcript:
         return
     seconds, usual = float(sounding(samples, rate_hz).sum()) * MOMENT_SECONDS, usual_seconds(transcript)

@@ -5,12 +5,13 @@ import zlib
 from collections.abc import Callable, Generator
 from contextlib import closing
 
-from ...engine import Speech
-from .config import SAMPLE_RATE_HZ
-from .edges import NOTHING, Edges
-from .guard import Guard, Runaway
-from .stream import Chunk, Stream
-from .wording import pieces
+from voicebox_tts.engine import Speech
+
+from .model.config import SAMPLE_RATE_HZ
+from .runaway import Guard, Runaway
+from .scheduler.stream import Chunk, Stream
+from .silence import NOTHING, Edges
+from .text import pieces
 
 ATTEMPTS = 2
 """So often a piece is made, as long as nothing was heard of it."""
@@ -31,7 +32,8 @@ class Qwen3Session:
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a text of any length; nothing comes of one without letters or digits.
 
-        Raises Exhausted when the model is busy or its device's memory does not do, Unavailable when it fails or was unloaded.
+        Raises Exhausted when the model is busy or its device's memory does not do, Unavailable when it fails or was
+        unloaded.
         """
         for piece in pieces(sentence):
             self._pieces += 1
@@ -54,12 +56,16 @@ class Qwen3Session:
 
 
 def _hear(stream: Stream) -> Generator[Speech, None, bool]:
-    """What is made, without the silence around it; whether anything was heard. Where the model runs away, it is cut off."""
+    """What is made, without the silence around it; whether anything was heard. Where the model runs away, it is cut
+    off.
+    """
     edges, guard = Edges(SAMPLE_RATE_HZ), Guard(SAMPLE_RATE_HZ)
     for chunk in stream:
         runaway = _runaway(guard, chunk)
         if runaway and edges.has_sounded:
-            yield Speech(edges.cut(chunk.samples), warnings=(f"The model {runaway}: a part of the text was cut off there.",))
+            yield Speech(
+                edges.cut(chunk.samples), warnings=(f"The model {runaway}: a part of the text was cut off there.",)
+            )
         if runaway:
             break
         if (samples := edges.push(chunk.samples)).size:

@@ -2,18 +2,30 @@
 
 from dataclasses import replace
 
-from .codec_config import CodecConfig, DecoderConfig, EncoderConfig
-from .config import CodeControls, Config, Kind, Sampling, Speaker, Stack, TextControls
+from .codec.config import CodecConfig, DecoderConfig, EncoderConfig
+from .model.config import CodeControls, Config, Kind, Sampling, Speaker, Stack, TextControls
 
 _PREDICTOR = Stack(
-    width=1024, inner_width=3072, layers=5, heads=16, key_value_heads=8, head_size=128, rope_theta=1_000_000.0, norm_epsilon=1e-6
+    width=1024,
+    inner_width=3072,
+    layers=5,
+    heads=16,
+    key_value_heads=8,
+    head_size=128,
+    rope_theta=1_000_000.0,
+    norm_epsilon=1e-6,
 )
-_TALKERS = {"0.6B": replace(_PREDICTOR, layers=28), "1.7B": replace(_PREDICTOR, layers=28, width=2048, inner_width=6144)}
+_TALKERS = {
+    "0.6B": replace(_PREDICTOR, layers=28),
+    "1.7B": replace(_PREDICTOR, layers=28, width=2048, inner_width=6144),
+}
 _SIZES = {"0.6B": "0b6", "1.7B": "1b7"}
 
 
 def released(size: str, kind: Kind) -> Config:
-    """The configuration of a model of `size`, "0.6B" or "1.7B", with one language and, of a custom-voice model, one speaker."""
+    """The configuration of a model of `size`, "0.6B" or "1.7B", with one language and, of a custom-voice model, one
+    speaker.
+    """
     return Config(
         kind=kind,
         size=_SIZES[size],
@@ -25,7 +37,9 @@ def released(size: str, kind: Kind) -> Config:
         talker=_TALKERS[size],
         predictor=_PREDICTOR,
         text=TextControls(message_start=151_644, message_end=151_645, pad=151_671, begin=151_672, end=151_673),
-        control=CodeControls(pad=2148, begin=2149, end=2150, think=2154, no_think=2155, think_begin=2156, think_end=2157),
+        control=CodeControls(
+            pad=2148, begin=2149, end=2150, think=2154, no_think=2155, think_begin=2156, think_end=2157
+        ),
         languages={"english": 2050},
         speakers={"vivian": Speaker(3065, "")} if kind is Kind.CUSTOM_VOICE else {},
         choosing=Sampling(repetition_penalty=1.05),
@@ -38,7 +52,14 @@ def released(size: str, kind: Kind) -> Config:
 def released_codec() -> CodecConfig:
     """The codec's, which all models share."""
     decoding = Stack(
-        width=512, inner_width=1024, layers=8, heads=16, key_value_heads=16, head_size=64, rope_theta=10_000.0, norm_epsilon=1e-5
+        width=512,
+        inner_width=1024,
+        layers=8,
+        heads=16,
+        key_value_heads=16,
+        head_size=64,
+        rope_theta=10_000.0,
+        norm_epsilon=1e-5,
     )
     decoder = DecoderConfig(
         groups=16,

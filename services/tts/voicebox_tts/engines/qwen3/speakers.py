@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...engine import Gender, Voice
+from voicebox_tts.engine import Gender, Voice
 
 SAMPLE_RATE_HZ = 24_000
 """Of all 12 Hz models."""
@@ -33,7 +33,9 @@ RELEASED = {
 
 
 def voices(names: Iterable[str], languages: tuple[str, ...]) -> tuple[Voice, ...]:
-    """The voices of a model with these speakers, in their native language first; strangers, of a model of somebody's own, come last."""
+    """The voices of a model with these speakers, in their native language first; strangers, of a model of somebody's
+    own, come last.
+    """
     own = list(names)
     ordered = [name for name in RELEASED if name in own] + [name for name in own if name not in RELEASED]
     return tuple(_voice(name, languages) for name in ordered)

@@ -1,0 +1,67 @@
+"""Puts the gateway together."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import gettempdir
+
+from voicebox_kit.folders import scratch_folder
+from voicebox_kit.server import Endpoint, Serving
+
+from . import config, process, reflection
+from .admin import Admin
+from .settings import DEFAULT_ADDRESS, read
+
+log = logging.getLogger(__name__)
+
+MOST_FOLDER_BYTES = 68
+
+
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What the gateway will listen on, by variable."""
+    settings = read(env)
+    return {"GATEWAY_ADDRESS": settings.address}
+
+
+@asynccontextmanager
+async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
+    """Run Envoy in front of the services, which may start before or after it, and drain it at the end.
+
+    Raises StartError when a variable does not fit or the address is taken.
+    """
+    settings = read(env)
+    described = as_file(files("voicebox") / "descriptors.binpb")
+    with scratch_folder("voicebox-gateway-", Path(_short_folder())) as folder, described as descriptors:
+        admin, described_at = Admin(folder / "admin.sock", settings.admin_address), folder / "grpc.sock"
+        path = config.write(folder, config.render(settings, descriptors, admin.socket, described_at))
+        async with (
+            reflection.serving(described_at, descriptors.read_bytes()),
+            process.running(path, admin, settings.worker_threads, settings.grace_seconds) as envoy,
+        ):
+            address = await admin.listen_address()
+            log.info("gateway serves on %s", address)
+            yield Serving(
+                "gateway", (Endpoint("gateway", address),), hints(address, is_tls=settings.tls is not None), envoy.ended
+            )
+        log.info("gateway stopped")
+
+
+def _short_folder() -> str:
+    """Where temporary folders go, unless the path of a Unix socket, at most 107 bytes, could not hold its name."""
+    usual = gettempdir()
+    return usual if len(usual.encode()) <= MOST_FOLDER_BYTES else "/tmp"  # noqa: S108  # a folder of our own is made in it
+
+
+def hints(address: str, *, is_tls: bool) -> tuple[str, ...]:
+    """What to try: the page with every call, speech to the speakers, speech to a file, and the file back to text."""
+    url = f"{'https' if is_tls else 'http'}://{address}"
+    server = "" if address == DEFAULT_ADDRESS else f"--server {address} "
+    say = () if is_tls else (f".venv/bin/voicebox {server}say --play 'Hello from voicebox.'",)
+    return (
+        f"{url}/docs",
+        *say,
+        f"curl -G {url}/v1/speech:play --data-urlencode 'text=Hello from voicebox.' -o hello.wav",
+        f"curl {url}/v1/speech:recognizeUpload --data-binary @hello.wav",
+    )

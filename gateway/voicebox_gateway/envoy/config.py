@@ -1,0 +1,101 @@
+"""Settings become Envoy's configuration."""
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from . import local_replies
+from .settings import Settings
+
+_REST = "%[89ABab][0-9A-Fa-f]"
+UTF8_ESCAPES = (
+    "([^%]|%[0-7]?([^0-9A-Fa-f89]|$)|%[0-7][0-9A-Fa-f]"
+    f"|%[Cc][2-9A-Fa-f]{_REST}|%[Dd][0-9A-Fa-f]{_REST}"
+    f"|%[Ee]([1-9A-Ca-cE-Fe-f]{_REST}|0%[ABab][0-9A-Fa-f]|[Dd]%[89][0-9A-Fa-f]){_REST}"
+    f"|%[Ff]([1-3]{_REST}|0%(9|[ABab])[0-9A-Fa-f]|4%8[0-9A-Fa-f]){_REST}{_REST})*"
+)
+"""A URL in RE2 whose escaped bytes are UTF-8 (RFC 3629, 4)."""
+
+
+def render(
+    settings: Settings, descriptors: Path, admin_socket: Path, reflection_socket: Path = Path("grpc.sock")
+) -> str:
+    """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no
+    admin address is set.
+
+    At `reflection_socket` the gateway itself tells which services there are.
+    """
+    admin = (
+        socket_address(settings.admin_address)
+        if settings.admin_address
+        else {"pipe": {"path": str(admin_socket), "mode": 0o600}}
+    )
+    values = {
+        "admin": admin,
+        "address": socket_address(settings.address),
+        "tts": socket_address(settings.tts_address),
+        "asr": socket_address(settings.asr_address),
+        "catalog": socket_address(settings.catalog_address),
+        "reflection": {"pipe": {"path": str(reflection_socket)}},
+        "web": socket_address(settings.web_address),
+        "descriptors": str(descriptors),
+        "cors_origins": origins_regex(settings.cors_origins),
+        "local_replies": local_replies.local_reply_config(settings.max_request_bytes),
+        "max_request_bytes": settings.max_request_bytes,
+        "max_response_bytes": settings.max_response_bytes,
+        "max_connections": settings.max_connections,
+        "max_streams": settings.max_streams,
+        "utf8_escapes": UTF8_ESCAPES,
+        "welcome": local_replies.WELCOME,
+        "health_ms": round(1000 * settings.health_seconds),
+    }
+    durations = {
+        "unary": settings.unary_seconds,
+        "stream_idle": settings.stream_idle_seconds,
+        "session_idle": settings.session_idle_seconds,
+    }
+    template = Template((files(__package__) / "envoy.yaml").read_text(encoding="utf-8"))
+    # JSON is YAML: what json.dumps writes cannot break out of its place.
+    return template.substitute(
+        {name: json.dumps(value) for name, value in values.items()},
+        **{name: f"{seconds:.3f}s" for name, seconds in durations.items()},
+        tls=f"transport_socket: {json.dumps(_tls(*settings.tls))}" if settings.tls else "",
+    )
+
+
+def _tls(certificate: Path, key: Path) -> dict[str, Any]:
+    """Envoy's transport socket for TLS 1.2 and newer, speaking HTTP/2 with who can."""
+    context = {
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "tls_certificates": [
+            {"certificate_chain": {"filename": str(certificate)}, "private_key": {"filename": str(key)}}
+        ],
+    }
+    kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+    return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": kind, "common_tls_context": context}}
+
+
+def write(folder: Path, text: str) -> Path:
+    """Put the configuration where Envoy will read it."""
+    path = folder / "envoy.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def socket_address(address: str) -> dict[str, Any]:
+    """`host:port` or `[ipv6]:port` as Envoy writes it. The host may be a name where Envoy connects, not where it
+    listens.
+    """
+    host, _, port = address.rpartition(":")
+    return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
+
+
+def origins_regex(origins: tuple[str, ...]) -> str:
+    """One RE2 pattern for all of them. In an origin `*` stands for any port or any part of a name; alone, for every
+    origin.
+    """
+    return "|".join(".*" if origin == "*" else re.escape(origin).replace(r"\*", "[A-Za-z0-9.-]*") for origin in origins)

@@ -1,0 +1,106 @@
+"""Every variable that the gateway reads, with its default."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicebox_kit import server, variables
+from voicebox_kit.errors import StartError
+
+MIB = 1024 * 1024
+
+DEFAULT_ADDRESS = "127.0.0.1:8080"
+"""Where the clients look for a gateway, too."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the gateway listens, whom it asks, and its limits. Addresses are `host:port`."""
+
+    address: str
+    tls: tuple[Path, Path] | None  # PEM files: the certificate with its chain, and its key
+    admin_address: str  # empty: a Unix socket in a private folder, which no web page and no other user can reach
+    tts_address: str
+    asr_address: str
+    catalog_address: str
+    web_address: str
+    cors_origins: tuple[str, ...]  # whose pages may call; `none` fits no page, `*` in a pattern fits anything
+    worker_threads: int
+    unary_seconds: float
+    stream_idle_seconds: float
+    session_idle_seconds: float
+    health_seconds: float
+    max_request_bytes: int
+    max_response_bytes: int
+    max_connections: int
+    max_streams: int
+    grace_seconds: float
+
+
+def read(env: Mapping[str, str]) -> Settings:
+    """The settings that `env` asks for. Raises StartError naming the variable that does not fit."""
+    return Settings(
+        tls=_tls(env),
+        address=_listen_address(env, "GATEWAY_ADDRESS", DEFAULT_ADDRESS),
+        admin_address=_admin_address(env),
+        tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
+        asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+        catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        web_address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
+        cors_origins=_origins(env),
+        worker_threads=variables.integer(env, "GATEWAY_THREADS", 2, 1, 256),
+        unary_seconds=variables.seconds(env, "GATEWAY_UNARY_SECONDS", 120.0, 0.001),
+        stream_idle_seconds=variables.seconds(env, "GATEWAY_STREAM_IDLE_SECONDS", 300.0, 0.001),
+        session_idle_seconds=variables.seconds(env, "GATEWAY_SESSION_IDLE_SECONDS", 3600.0, 0.001),
+        health_seconds=variables.seconds(env, "GATEWAY_HEALTH_SECONDS", 1.0, 0.001),
+        max_request_bytes=variables.integer(env, "GATEWAY_MAX_REQUEST_BYTES", 4 * MIB, 1024, 1024 * MIB),
+        max_response_bytes=variables.integer(env, "GATEWAY_MAX_RESPONSE_BYTES", 32 * MIB, 1024, 1024 * MIB),
+        max_connections=variables.integer(env, "GATEWAY_MAX_CONNECTIONS", 10_000, 1, 10_000_000),
+        max_streams=variables.integer(env, "GATEWAY_MAX_STREAMS", 4096, 1, 10_000_000),
+        grace_seconds=server.grace_seconds(env),
+    )
+
+
+def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+    text = variables.text(
+        env, "GATEWAY_CORS_ORIGINS", "http://localhost,http://localhost:*,http://127.0.0.1,http://127.0.0.1:*"
+    )
+    origins = tuple(origin.strip() for origin in text.split(","))
+    for origin in origins:
+        if origin not in ("*", "none") and "://" not in origin:
+            raise StartError(
+                f"GATEWAY_CORS_ORIGINS must be none, * or origins such as https://example.org, not {origin!r}."
+            )
+    return origins
+
+
+def _tls(env: Mapping[str, str]) -> tuple[Path, Path] | None:
+    certificate, key = env.get("GATEWAY_TLS_CERTIFICATE"), env.get("GATEWAY_TLS_KEY")
+    if not certificate and not key:
+        return None
+    if not certificate or not key:
+        raise StartError("GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY must both be set, or neither.")
+    for name, path in (("GATEWAY_TLS_CERTIFICATE", certificate), ("GATEWAY_TLS_KEY", key)):
+        if not Path(path).is_file():
+            raise StartError(f"{name} names no file: {path}.")
+    return Path(certificate), Path(key)
+
+
+def _admin_address(env: Mapping[str, str]) -> str:
+    if not env.get("GATEWAY_ADMIN_ADDRESS"):
+        return ""
+    address = _listen_address(env, "GATEWAY_ADMIN_ADDRESS", "127.0.0.1:9901")
+    if address.endswith(":0"):
+        raise StartError("GATEWAY_ADMIN_ADDRESS must name its port: only GATEWAY_ADDRESS may be any free one.")
+    return address
+
+
+def _listen_address(env: Mapping[str, str], name: str, default: str) -> str:
+    address = variables.address(env, name, default)
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise StartError(f"{name} must be an IP address and a port, such as {default}, not {address!r}.") from None
+    return address

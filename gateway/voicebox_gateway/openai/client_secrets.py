@@ -1,0 +1,128 @@
+"""Short-lived keys for pages: a server of the page's owner asks for one, with a session's settings, and the page
+connects with it.
+
+Nothing is kept here, so that any replica knows every key: the settings are in the key. It is no protection, since there
+is no authentication yet; what it promises is that the session is set up as its maker asked, and that it is refused once
+it has expired. https://platform.openai.com/docs/api-reference/realtime-sessions
+"""
+
+import base64
+import binascii
+import json
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import InvalidField
+
+from . import session
+from .errors import of_field
+from .values import as_object, number
+
+PREFIX = "ek_"
+SUBPROTOCOL_PREFIX = "openai-insecure-api-key."
+LIFE_SECONDS = (10, 7200)
+USUAL_LIFE_SECONDS = 600
+MOST_BODY_BYTES = 64 * 1024
+MOST_KEY_CHARACTERS = 16 * 1024
+"""It travels in a header."""
+
+Settings = Mapping[str, Any]
+
+
+class Expired(Exception):
+    """A key whose time is over."""
+
+
+async def create(request: Request) -> Response:
+    """POST /v1/realtime/client_secrets."""
+    return await _answer(request, is_beta=False)
+
+
+async def create_beta(request: Request) -> Response:
+    """POST /v1/realtime/sessions and /v1/realtime/transcription_sessions, which are the session's settings
+    themselves.
+    """
+    return await _answer(request, is_beta=True)
+
+
+async def _answer(request: Request, *, is_beta: bool) -> Response:
+    notes = Notes()
+    try:
+        given = as_object(await _body(request), "body")
+        asked = given if is_beta else as_object(given.get("session") or {}, "session")
+        if request.url.path.rstrip("/").endswith("transcription_sessions"):
+            asked = {**asked, "type": "transcription"}
+        after = as_object(given.get("expires_after") or {}, "expires_after")
+        expires_at = int(time.time() + number(after, "seconds", "expires_after", *LIFE_SECONDS, USUAL_LIFE_SECONDS))
+        made = opened(asked, "", notes)
+        key = _written(asked, expires_at)
+    except InvalidField as error:
+        return of_field(error).response()
+    secret = {"value": key, "expires_at": expires_at}
+    body = {**made, "client_secret": secret} if is_beta else {**secret, "session": made}
+    return JSONResponse({**body, **notes.fields}, headers=dict(notes.metadata))
+
+
+def opened(settings: Settings, model: str, notes: Notes) -> session.Session:
+    """A new session with these settings; InvalidField where that cannot be."""
+    kind = "transcription" if settings.get("type") == "transcription" else "realtime"
+    return session.updated(session.new(kind, model or str(settings.get("model") or "gpt-realtime")), settings, notes)
+
+
+def find(headers: Mapping[str, str], subprotocols: Iterable[str]) -> Settings:
+    """The settings in the key that a client connects with, none where the key is none of ours; Expired when its time is
+    over.
+    """
+    keys = [headers.get("authorization", "").removeprefix("Bearer ").strip()]
+    keys += [each.removeprefix(SUBPROTOCOL_PREFIX) for each in subprotocols if each.startswith(SUBPROTOCOL_PREFIX)]
+    for key in keys:
+        if key.startswith(PREFIX) and (found := _read(key)) is not None:
+            if found["expires_at"] < time.time():
+                raise Expired
+            return as_object(found["session"], "session")
+    return {}
+
+
+async def _body(request: Request) -> object:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BODY_BYTES:
+            raise InvalidField("body", f"The body may have {MOST_BODY_BYTES} bytes.", "REQUEST_TOO_LARGE")
+    try:
+        return json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise InvalidField("body", "The body of the request must be a JSON object.", "INVALID_JSON") from None
+
+
+def _written(settings: Settings, expires_at: int) -> str:
+    packed = zlib.compress(json.dumps({"expires_at": expires_at, "session": settings}).encode())
+    key = PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    if len(key) > MOST_KEY_CHARACTERS:
+        raise InvalidField(
+            "session",
+            "The session's settings are too long for a key: send them by session.update.",
+            "SETTINGS_TOO_LONG",
+        )
+    return key
+
+
+def _read(key: str) -> Mapping[str, Any] | None:
+    """None for a key that was not made here."""
+    packed = key.removeprefix(PREFIX)
+    try:
+        text = zlib.decompressobj().decompress(
+            base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)), MOST_BODY_BYTES
+        )
+        found = json.loads(text)
+    except (binascii.Error, zlib.error, ValueError, RecursionError):
+        return None
+    is_ours = (
+        isinstance(found, dict) and isinstance(found.get("expires_at"), int) and isinstance(found.get("session"), dict)
+    )
+    return found if is_ours else None

@@ -1,0 +1,81 @@
+"""OpenAI's list of models: ours, and OpenAI's own names, for which our default models stand in.
+
+https://platform.openai.com/docs/api-reference/models
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import grpc
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from voicebox.models.v1 import models_pb2
+from voicebox_compat import openai_names
+
+from voicebox_gateway.web.services import Metadata, Services, metadata
+
+from .errors import Refusal, of_rpc
+
+OWNER, ALIAS_OWNER = "voicebox", "openai"
+LIST_SECONDS = 10.0
+
+Entry = Mapping[str, str | int]
+
+
+def own_name(model: str) -> str:
+    """The `{engine}/{model}` that a client names; empty, which is the default model, for OpenAI's names."""
+    return "" if openai_names.is_openai(model) else model.removeprefix("models/")
+
+
+async def list_models(request: Request) -> JSONResponse:
+    """GET /v1/models."""
+    try:
+        entries = await _entries(request.app.state.services, metadata(request.headers))
+    except grpc.aio.AioRpcError as error:
+        return of_rpc(error).response()
+    return JSONResponse({"object": "list", "data": entries})
+
+
+async def list_audio_models(request: Request) -> JSONResponse:
+    """GET /v1/audio/models, as Open WebUI and others ask: the same, also under `models`."""
+    try:
+        entries = await _entries(request.app.state.services, metadata(request.headers))
+    except grpc.aio.AioRpcError as error:
+        return of_rpc(error).response()
+    return JSONResponse(
+        {"object": "list", "data": entries, "models": [{**entry, "name": entry["id"]} for entry in entries]}
+    )
+
+
+async def get_model(request: Request) -> JSONResponse:
+    """GET /v1/models/{id}; the id holds a slash."""
+    asked = request.path_params["model"].removeprefix("models/")
+    try:
+        entries = await _entries(request.app.state.services, metadata(request.headers))
+    except grpc.aio.AioRpcError as error:
+        return of_rpc(error).response()
+    for entry in entries:
+        if entry["id"] == asked:
+            return JSONResponse(entry)
+    if openai_names.is_openai(asked):
+        return JSONResponse(_entry(asked, ALIAS_OWNER))
+    return Refusal(404, f"The model {asked[:100]!r} does not exist.", "model_not_found", "model").response()
+
+
+async def _entries(services: Services, caller: Metadata) -> list[Entry]:
+    asks = [
+        stub.ListModels(models_pb2.ListModelsRequest(), timeout=LIST_SECONDS, metadata=caller)
+        for stub in services.models
+    ]
+    lists = await asyncio.gather(*asks)
+    own = [_entry(model.name.removeprefix("models/"), OWNER) for each in lists for model in each.models]
+    return own + [_entry(alias, ALIAS_OWNER) for alias in openai_names.ALIASES]
+
+
+def _entry(name: str, owner: str) -> Entry:
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": owner,
+    }  # a model's files do not tell when they were made

@@ -1,0 +1,251 @@
+"""What a Realtime client may set: OpenAI's session object, and what it means here."""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from voicebox.asr.v1 import asr_pb2
+from voicebox_compat import openai_languages
+from voicebox_compat.openai import Notes
+from voicebox_kit.durations import to_duration
+from voicebox_kit.errors import InvalidField
+
+from . import beta_session
+from .events import new_id
+from .models import own_name
+from .values import as_object, number, text
+
+RATE_HZ = 24_000
+PCM = {"type": "audio/pcm", "rate": RATE_HZ}
+LONGEST_SESSION_SECONDS = 3600
+"""OpenAI's own limit."""
+
+LONGEST_SILENCE_SECONDS = 5.0
+"""What asr takes at most. Where the client itself says when a turn ends, shorter pauses cut no turn in two."""
+
+SERVER_VAD = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "silence_duration_ms": 500,
+    "create_response": False,
+    "interrupt_response": True,
+}
+EAGERNESS_SECONDS = {"low": 2.0, "medium": 1.0, "auto": 1.0, "high": 0.5}
+"""How long `semantic_vad` waits. We listen for silence, whatever was said before it."""
+
+FIXED = frozenset({"type", "id", "object", "expires_at"})
+IDLE: tuple[object, ...] = (None, [], False, "auto", "none", "inf")
+"""Values with which a field asks for nothing."""
+
+INPUT = frozenset({"format", "noise_reduction", "transcription", "turn_detection"})
+OUTPUT = frozenset({"format", "voice", "speed"})
+TRANSCRIPTION = frozenset({"model", "language", "prompt"})
+DETECTION = frozenset(
+    {
+        "type",
+        "threshold",
+        "prefix_padding_ms",
+        "silence_duration_ms",
+        "eagerness",
+        "create_response",
+        "interrupt_response",
+        "idle_timeout_ms",
+    }
+)
+
+REFUSED = ("tools",)
+"""What asks a language model, of which there is none here, for other answers; its other settings are ignored."""
+
+Session = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How what is said becomes text. Without `detects_turns` the client says when a turn ends; with `interrupts` a turn
+    ends an answer.
+    """
+
+    config: asr_pb2.StreamingConfig
+    transcribes: bool
+    detects_turns: bool
+    interrupts: bool
+
+
+def new(kind: str, model: str) -> Session:
+    """A session of the kind `transcription` or `realtime`."""
+    heard = {
+        "format": PCM,
+        "noise_reduction": None,
+        "transcription": {"model": "whisper-1"},
+        "turn_detection": SERVER_VAD,
+    }
+    common = {"type": kind, "id": new_id("sess"), "expires_at": int(time.time()) + LONGEST_SESSION_SECONDS}
+    if kind == "transcription":
+        return {**common, "object": "realtime.transcription_session", "audio": {"input": heard}}
+    said = {"format": PCM, "voice": "alloy", "speed": 1.0}
+    talks = {
+        "model": model,
+        "instructions": "",
+        "output_modalities": ["audio"],
+        "audio": {"input": heard, "output": said},
+    }
+    return {**common, "object": "realtime.session", **talks}
+
+
+def updated(session: Session, change: object, notes: Notes) -> Session:
+    """The session with what a client changes; InvalidField where that cannot be. What is ignored is noted by its
+    path.
+    """
+    fields = beta_session.current(as_object(change, "session"))
+    if fields.get("type", session["type"]) != session["type"]:
+        raise InvalidField(
+            "session.type", f"This is a {session['type']} session: connect anew for another.", "INVALID_VALUE"
+        )
+    check_modelless(fields, session.keys() | FIXED, "session", notes)
+    change_of_audio = as_object(fields.get("audio") or {}, "session.audio")
+    audio = _merged(session["audio"], change_of_audio, notes)
+    result = {
+        **session,
+        **{name: value for name, value in fields.items() if name in session.keys() - FIXED},
+        "audio": audio,
+    }
+    hearing(result)
+    if (change_of_audio.get("input") or {}).get("noise_reduction"):
+        notes.ignore("session.audio.input.noise_reduction")
+    if "output" in audio:
+        text(result, "instructions", "session")
+        speech(result, {}, "session")
+    return result
+
+
+def hearing(session: Session) -> Hearing:
+    """What the session means for asr; InvalidField where asr cannot do it."""
+    path = "session.audio.input"
+    given = session["audio"]["input"]
+    _check_format(given.get("format"), f"{path}.format")
+    wanted = as_object(given.get("transcription") or {}, f"{path}.transcription")
+    turns = as_object(given.get("turn_detection") or {}, f"{path}.turn_detection")
+    detects = given.get("turn_detection") is not None
+    config = asr_pb2.StreamingConfig(
+        recognition=_recognition(wanted, turns, path),
+        interim_results=detects,
+        endpointing=asr_pb2.Endpointing(
+            end_silence=to_duration(
+                _silence_seconds(turns, f"{path}.turn_detection") if detects else LONGEST_SILENCE_SECONDS
+            )
+        ),
+    )
+    return Hearing(
+        config, given.get("transcription") is not None, detects, turns.get("interrupt_response", True) is not False
+    )
+
+
+def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """How an answer sounds: the fields of OpenAI's speech request but its input.
+
+    `response` changes them for one answer; `path` is what the client calls it. The session's instructions are for a
+    language model.
+    """
+    change = as_object(
+        as_object(response.get("audio") or {}, f"{path}.audio").get("output") or {}, f"{path}.audio.output"
+    )
+    output = {**session["audio"]["output"], **change}
+    _check_format(output.get("format"), f"{path}.audio.output.format")
+    if (response.get("output_modalities") or session["output_modalities"]) != ["audio"]:
+        raise InvalidField(
+            f"{path}.output_modalities", 'output_modalities may be ["audio"] alone.', "UNSUPPORTED_VALUE"
+        )
+    speed = number(output, "speed", f"{path}.audio.output", 0.25, 4.0, 1.0)
+    voice = output.get("voice")
+    return {
+        "model": own_name(text({**session}, "model", path)),
+        "voice": text(voice, "id", f"{path}.audio.output.voice")
+        if isinstance(voice, dict)
+        else text(output, "voice", f"{path}.audio.output"),
+        "instructions": text(response, "instructions", path),
+        "response_format": "pcm",
+        **({} if speed == 1.0 else {"speed": speed}),
+    }
+
+
+def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> None:
+    """InvalidField when something is asked of a language model that would change its answers; other unknown settings
+    are noted.
+    """
+    for name in given:
+        if name in known or given[name] in IDLE:
+            continue
+        if name in REFUSED:
+            raise InvalidField(
+                f"{path}.{name}", f"There is no language model here that could use {name}.", "UNSUPPORTED_PARAMETER"
+            )
+        notes.ignore(f"{path}.{name}")
+
+
+def _merged(audio: Mapping[str, Any], change: Mapping[str, Any], notes: Notes) -> Mapping[str, Any]:
+    """`audio` with what changes in it; what nobody knows is noted and left out."""
+    _known(change, audio.keys(), "session.audio", notes)
+    sides = {}
+    for side, values in audio.items():
+        path = f"session.audio.{side}"
+        kept = _known(as_object(change.get(side) or {}, path), INPUT if side == "input" else OUTPUT, path, notes)
+        for name, names in (("transcription", TRANSCRIPTION), ("turn_detection", DETECTION)):
+            if kept.get(name):
+                kept[name] = _known(as_object(kept[name], f"{path}.{name}"), names, f"{path}.{name}", notes)
+        sides[side] = {**values, **kept}
+    return sides
+
+
+def _known(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> dict[str, Any]:
+    for name, value in given.items():
+        if name not in known and value is not None:
+            notes.ignore(f"{path}.{name}")
+    return {name: value for name, value in given.items() if name in known}
+
+
+def _recognition(wanted: Mapping[str, Any], turns: Mapping[str, Any], path: str) -> asr_pb2.RecognitionConfig:
+    model = own_name(text(wanted, "model", f"{path}.transcription"))
+    threshold = number(turns, "threshold", f"{path}.turn_detection", 0.0, 1.0, 0.5)
+    return asr_pb2.RecognitionConfig(
+        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE,
+        sample_rate_hz=RATE_HZ,
+        model=f"models/{model}" if model else "",
+        language=openai_languages.tag(text(wanted, "language", f"{path}.transcription")).partition("-")[0],
+        prompt=text(wanted, "prompt", f"{path}.transcription"),
+        # 0.5 is what every client sends unasked, also where a detector knows no threshold.
+        voice_activity=None if threshold == 0.5 else asr_pb2.VoiceActivityConfig(threshold=threshold),
+    )
+
+
+def _silence_seconds(turns: Mapping[str, Any], path: str) -> float:
+    if turns.get("create_response"):
+        raise InvalidField(
+            f"{path}.create_response",
+            "There is no language model here that could answer by itself.",
+            "UNSUPPORTED_VALUE",
+        )
+    if turns.get("idle_timeout_ms"):
+        raise InvalidField(
+            f"{path}.idle_timeout_ms",
+            "There is no language model here that could break a silence.",
+            "UNSUPPORTED_VALUE",
+        )
+    kind = text(turns, "type", path) or "server_vad"
+    if kind == "semantic_vad":
+        eagerness = text(turns, "eagerness", path) or "auto"
+        if eagerness not in EAGERNESS_SECONDS:
+            raise InvalidField(
+                f"{path}.eagerness", f"eagerness must be one of {', '.join(EAGERNESS_SECONDS)}.", "INVALID_VALUE"
+            )
+        return EAGERNESS_SECONDS[eagerness]
+    if kind != "server_vad":
+        raise InvalidField(f"{path}.type", "turn_detection must be server_vad, semantic_vad or null.", "INVALID_VALUE")
+    return number(turns, "silence_duration_ms", path, 200, 1000 * LONGEST_SILENCE_SECONDS, 500) / 1000
+
+
+def _check_format(given: object, path: str) -> None:
+    if given is not None and given not in (PCM, {"type": "audio/pcm"}):
+        raise InvalidField(
+            path, "The audio is audio/pcm of 24000 Hz: 16 bits, little-endian, mono.", "UNSUPPORTED_VALUE"
+        )

@@ -1,0 +1,36 @@
+"""What a process that reads strangers' files may do: compute, and talk to the sockets that it has."""
+
+import ctypes
+import os
+import resource
+from pathlib import Path
+
+from .limits import Limits
+
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+def confine_for_ever() -> None:
+    """For the zygote, and so for all its children: no new privileges by exec, no file grows, no core is dumped."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def confine_to(limits: Limits, own_bytes: int) -> None:
+    """For a child: bounded memory and processor time, no new process or thread, and not one file or socket more than it
+    has.
+
+    `own_bytes` is the address space that it started with. At the soft limit of time SIGXCPU comes, a second later
+    SIGKILL.
+    """
+    memory = own_bytes + limits.memory_bytes + limits.max_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def address_space_bytes() -> int:
+    """The address space of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,243 @@
+"""The one safe decoder: a stranger's audio file becomes samples, in a process that can do no harm.
+
+    async with open_decoder() as decoder:
+        clip = await decoder.decode(data, sample_rate_hz=16000, limits=Limits())
+
+Each file is decoded by a child of its own (worker.py), forked from a warm process (zygote.py), with bounded memory and
+time (confine.py). The formats that it reads stand in the README; all else is refused. Files that were joined into one
+are read to the end of the last. A file that ends too early gives what is there, and `Source.cut_short` is True.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.pcm import Frames, Samples
+
+from . import messages
+from .fork_server import Nursery
+from .limits import Limits
+from .worker_process import Child, ChildDied
+
+_MOST_RATE_HZ = 192_000
+_SLACK_SECONDS = 0.1
+"""How much longer than allowed the sound may be by our own count: resampling rounds up, once at every change of the
+file's rate.
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file was before it was decoded.
+
+    `container` is one of those that sniff.py knows, or mpegts, ac3 or eac3; `codec` is FFmpeg's name, such as pcm_s16le
+    or opus. Rate and channel count are those of its first sound. `cut_short` says that its header promised more than
+    was there, or that a file joined to it cannot be read; a header that was written before the length was known
+    promises nothing.
+    """
+
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channel_count: int
+    duration_seconds: float = 0.0
+    cut_short: bool = False
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when asked
+    `separate`.
+    """
+
+    samples: Samples | Frames = field(repr=False)
+    sample_rate_hz: int
+    source: Source
+
+
+class Decoder:
+    """Decodes files, each in its own process. Any number at a time: how many are wise is for the caller to say."""
+
+    def __init__(self, nursery: Nursery) -> None:
+        self._nursery = nursery
+
+    async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> Clip:
+        """Decodes a whole file to the asked rate, None for its own; its channels' mean, or each by itself when
+        `separate`.
+
+        AudioError says what is wrong with it.
+        """
+        blocks = _once(data)
+        stream = self.stream(blocks, sample_rate_hz, limits, separate=separate)
+        try:
+            async with asyncio.timeout(limits.wall_seconds), contextlib.aclosing(blocks), contextlib.aclosing(stream):
+                samples = np.concatenate([piece async for piece in stream])
+        except TimeoutError as error:
+            raise AudioError(
+                Reason.AUDIO_TOO_SLOW, f"Decoding the audio takes longer than {limits.wall_seconds:g} s."
+            ) from error
+        assert stream.source is not None
+        return Clip(samples, sample_rate_hz or stream.source.sample_rate_hz, stream.source)
+
+    def stream(
+        self, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
+    ) -> "DecodedStream":
+        """Decodes a file that is still arriving: sound comes out as bytes go in, and bytes are taken as sound is read.
+
+        Close it (`contextlib.aclosing`) when it is not read to its end; that ends its process at once.
+        What `blocks` raises is raised to the reader.
+        """
+        if sample_rate_hz is not None and not 1 <= sample_rate_hz <= _MOST_RATE_HZ:
+            raise ValueError(f"sound cannot be resampled to {sample_rate_hz} Hz")
+        return DecodedStream(self._nursery, blocks, sample_rate_hz, limits, separate=separate)
+
+
+@contextlib.asynccontextmanager
+async def open_decoder() -> AsyncIterator[Decoder]:
+    """A decoder whose process is warm. DecoderUnavailable when that cannot be started."""
+    nursery = Nursery()
+    try:
+        await nursery.start()
+        yield Decoder(nursery)
+    finally:
+        nursery.close()
+
+
+async def _once(data: bytes) -> AsyncGenerator[bytes]:
+    yield data
+
+
+class DecodedStream:
+    """Mono float32 arrays, shape (n,), n <= 16,384, as they are decoded. AudioError comes from reading it.
+
+    When `separate`, they have shape (n, channels) and n * channels <= 16,384; a file whose number of channels changes
+    is refused.
+
+    `source` is None before the first array; its `duration_seconds` and `cut_short` are told after the last.
+    """
+
+    def __init__(
+        self,
+        nursery: Nursery,
+        blocks: AsyncIterator[bytes],
+        sample_rate_hz: int | None,
+        limits: Limits,
+        *,
+        separate: bool = False,
+    ) -> None:
+        self.source: Source | None = None
+        self._nursery = nursery
+        self._blocks = blocks
+        self._asked_rate_hz = sample_rate_hz
+        self._limits = limits
+        self._separate = separate
+        self._pieces = self._decode()
+
+    @property
+    def sample_rate_hz(self) -> int | None:
+        """The rate of the arrays: as asked, or the file's own, which is None before the first array."""
+        return self._asked_rate_hz or (self.source.sample_rate_hz if self.source else None)
+
+    def __aiter__(self) -> "DecodedStream":
+        return self
+
+    async def __anext__(self) -> Samples | Frames:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """Stops decoding and ends the process at once."""
+        await self._pieces.aclose()
+
+    async def _decode(self) -> AsyncGenerator[Samples | Frames]:
+        child = await self._nursery.child()
+        feeding = asyncio.create_task(self._feed(child))
+        try:
+            async with contextlib.aclosing(self._hear(child)) as pieces:
+                async for samples in pieces:
+                    yield samples
+        except ChildDied as death:
+            if feeding.done() and (cause := feeding.exception()):
+                raise cause from None
+            raise AudioError(
+                Reason.AUDIO_UNREADABLE,
+                "Decoding the audio broke off: it is damaged, or takes more memory or time than is allowed.",
+            ) from death
+        finally:
+            child.kill()
+            feeding.cancel()
+            try:
+                await asyncio.gather(feeding, return_exceptions=True)
+            finally:
+                child.close()
+
+    async def _feed(self, child: Child) -> None:
+        """Sends the job and the bytes. When the bytes' source fails, the child is killed, which the reader hears of."""
+        job = {"sample_rate_hz": self._asked_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
+        try:
+            alive = await child.send(messages.frame(messages.JOB, json.dumps(job).encode()))
+            while alive and (block := await anext(self._blocks, None)) is not None:
+                alive = await child.send(block)
+            child.send_end()
+        except BaseException:
+            child.kill()
+            raise
+
+    async def _hear(self, child: Child) -> AsyncGenerator[Samples | Frames]:
+        """The sound that the child sends. It is counted here too, since a child that a file took over counts
+        nothing.
+        """
+        left_seconds = self._limits.max_seconds + _SLACK_SECONDS
+        while True:
+            kind, payload = await child.frame()
+            if kind == messages.AUDIO and self.source is not None and len(payload) % (4 * self._channel_count) == 0:
+                samples = np.frombuffer(payload, "<f4")
+                if self._separate:
+                    samples = samples.reshape(-1, self._channel_count)
+                left_seconds -= len(samples) / (self._asked_rate_hz or self.source.sample_rate_hz)
+                if left_seconds < 0:
+                    raise ChildDied
+                yield samples
+            elif self._heed(kind, payload):
+                return
+
+    @property
+    def _channel_count(self) -> int:
+        """How many channels the arrays have."""
+        return self.source.channel_count if self._separate and self.source else 1
+
+    def _heed(self, kind: bytes, payload: bytearray) -> bool:
+        """Takes what is said about the sound; True when that was the last. AudioError when it is an error."""
+        try:
+            said = json.loads(payload)
+            if kind == messages.ERROR:
+                error = AudioError(Reason(said["reason"]), str(said["sentence"]))
+            elif kind == messages.SOURCE and self.source is None:
+                self.source = _source(said)
+                if not 1 <= self.source.channel_count <= self._limits.max_channels:
+                    raise ChildDied
+                return False
+            elif kind == messages.END and self.source is not None:
+                self.source = replace(
+                    self.source, duration_seconds=float(said["duration_seconds"]), cut_short=bool(said["cut_short"])
+                )
+                return True
+            else:
+                raise ChildDied
+        except (ValueError, TypeError, KeyError) as confused:
+            raise ChildDied from confused
+        raise error
+
+
+def _source(said: dict[str, Any]) -> Source:
+    return Source(
+        container=str(said["container"]),
+        codec=str(said["codec"]),
+        sample_rate_hz=max(int(said["sample_rate_hz"]), 1),
+        channel_count=int(said["channel_count"]),
+    )

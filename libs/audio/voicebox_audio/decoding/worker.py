@@ -1,0 +1,81 @@
+"""The child: decodes one file that comes by a socket, and sends its sound back."""
+
+import json
+import signal
+import socket
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.formats.chain import Chain
+from voicebox_audio.formats.input import Intake
+
+from . import messages
+from .confinement import confine_to
+from .limits import Limits
+from .output import Outlet, send
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of a child: at which rate it sends the sound, None for the file's own, and whether all channels or
+    their mean.
+    """
+
+    sample_rate_hz: int | None
+    separate: bool
+    limits: Limits
+
+
+def work(channel: socket.socket, own_bytes: int) -> None:
+    """Does the job that the socket brings. Whatever goes wrong ends in an ERROR frame, if there is still someone to
+    read it.
+    """
+    channel.sendall(messages.frame(messages.HELLO))
+    try:
+        job = _receive_job(channel)
+        signal.signal(signal.SIGXCPU, _out_of_time)
+        confine_to(job.limits, own_bytes)
+        _decode(channel, job)
+    except AudioError as error:
+        send(channel, messages.ERROR, reason=error.reason, sentence=error.sentence)
+    except MemoryError:
+        send(
+            channel,
+            messages.ERROR,
+            reason=Reason.AUDIO_TOO_LARGE,
+            sentence="Decoding the audio needs more memory than is allowed.",
+        )
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the decoder wants no more
+    except Exception:  # broken files show themselves in many ways, none of which may look like the decoder's fault
+        send(channel, messages.ERROR, reason=Reason.AUDIO_UNREADABLE, sentence="The audio cannot be decoded.")
+
+
+def _receive_job(channel: socket.socket) -> Job:
+    kind, length = messages.HEADER.unpack(channel.recv(messages.HEADER.size, socket.MSG_WAITALL))
+    assert kind == messages.JOB
+    asked = json.loads(channel.recv(length, socket.MSG_WAITALL))
+    return Job(asked["sample_rate_hz"], asked["separate"], Limits(**asked["limits"]))
+
+
+def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise AudioError(Reason.AUDIO_TOO_SLOW, "Decoding the audio takes more processor time than is allowed.")
+
+
+def _decode(channel: socket.socket, job: Job) -> None:
+    outlet = Outlet(channel, job.sample_rate_hz, job.limits, separate=job.separate)
+
+    def receive(count: int) -> bytes:
+        try:
+            return channel.recv(count, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            outlet.flush()  # nobody should wait for sound that is decoded because more bytes are not there yet
+            return channel.recv(count)
+
+    intake = Intake(receive, job.limits.max_bytes)
+    chain = Chain(intake)
+    for piece in chain.pieces():
+        outlet.push(chain.first, piece)
+    outlet.finish(cut_short=chain.cut_short)

@@ -1,0 +1,76 @@
+"""The decoder's side of one child: what is sent to it, what it says, and its end."""
+
+import asyncio
+import contextlib
+import os
+import socket
+
+from . import messages
+
+_HELLO_SECONDS = 20.0
+"""How long a child may take to be forked: a thousand times what it takes on an idle machine."""
+
+
+class ChildDied(Exception):
+    """The process ended, or said what no right child says, before its job was done."""
+
+
+class Child:
+    """A process that decodes one file: our ends of its socket and of its leash."""
+
+    def __init__(self, channel: socket.socket, leash: int) -> None:
+        self._channel = channel
+        self._leash: int | None = leash
+
+    async def says_hello(self) -> bool:
+        """Whether it lives. It does not where the zygote died, or could not fork."""
+        with contextlib.suppress(ChildDied, TimeoutError):
+            async with asyncio.timeout(_HELLO_SECONDS):
+                return await self._exactly(messages.HEADER.size) == messages.frame(messages.HELLO)
+        return False
+
+    async def send(self, data: bytes) -> bool:
+        """Sends bytes as fast as it takes them; False when it takes no more, since it has ended or knows enough."""
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._channel, data)
+        except ConnectionError:
+            return False
+        return True
+
+    def send_end(self) -> None:
+        """Tells it that no more bytes come."""
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_WR)
+
+    async def frame(self) -> tuple[bytes, bytearray]:
+        """The next thing that it says, kind and payload. ChildDied when it says nothing more, which only END and ERROR
+        may precede.
+        """
+        kind, length = messages.HEADER.unpack(await self._exactly(messages.HEADER.size))
+        if length > messages.MOST_PAYLOAD_BYTES:
+            raise ChildDied
+        return kind, await self._exactly(length)
+
+    async def _exactly(self, count: int) -> bytearray:
+        data = bytearray(count)
+        rest = memoryview(data)
+        while rest:
+            try:
+                received = await asyncio.get_running_loop().sock_recv_into(self._channel, rest)
+            except ConnectionError as error:
+                raise ChildDied from error
+            if not received:
+                raise ChildDied
+            rest = rest[received:]
+        return data
+
+    def kill(self) -> None:
+        """Ends the process at once, if it still runs. May be called twice."""
+        if self._leash is not None:
+            os.close(self._leash)
+            self._leash = None
+
+    def close(self) -> None:
+        """Ends the process, and closes our end of its socket, which nobody may be waiting for."""
+        self.kill()
+        self._channel.close()

@@ -1,0 +1,142 @@
+"""Writes samples as audio files, piece by piece as they are made or whole."""
+
+import importlib
+import io
+import struct
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from voicebox_audio.pcm import Samples, to_s16le
+
+_UNKNOWN_BYTES = 0xFFFFFFFF
+"""What a WAV header says when its length is not known yet. Players and decoders then read to the end."""
+_WAV_HEADER = struct.Struct("<4sI8sIHHIIHH4sI")
+
+
+class Encoding(StrEnum):
+    """How sound is written. All are mono; all but Opus, MP3 and AAC are 16-bit and lossless."""
+
+    PCM_S16LE = "pcm_s16le"
+    """Headerless little-endian signed samples."""
+    WAV = "wav"
+    FLAC = "flac"
+    OGG_OPUS = "ogg_opus"
+    """Opus in Ogg. It always decodes at 48 kHz, whatever went in."""
+    MP3 = "mp3"
+    AAC = "aac"
+    """AAC-LC in ADTS, which needs no container."""
+
+    @property
+    def content_type(self) -> str:
+        """The media type for HTTP."""
+        return _CONTENT_TYPES[self]
+
+    @property
+    def suffix(self) -> str:
+        """The file name's ending, with its dot."""
+        return _SUFFIXES[self]
+
+
+_CONTENT_TYPES = {
+    Encoding.PCM_S16LE: "audio/pcm",
+    Encoding.WAV: "audio/wav",
+    Encoding.FLAC: "audio/flac",
+    Encoding.OGG_OPUS: "audio/ogg; codecs=opus",
+    Encoding.MP3: "audio/mpeg",
+    Encoding.AAC: "audio/aac",
+}
+_SUFFIXES = {
+    Encoding.PCM_S16LE: ".pcm",
+    Encoding.WAV: ".wav",
+    Encoding.FLAC: ".flac",
+    Encoding.OGG_OPUS: ".ogg",
+    Encoding.MP3: ".mp3",
+    Encoding.AAC: ".aac",
+}
+_ANY_RATE = range(8_000, 192_001)
+_RATES = {
+    Encoding.OGG_OPUS: (8_000, 12_000, 16_000, 24_000, 48_000),
+    Encoding.MP3: (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+    Encoding.AAC: (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000),
+}
+
+
+def supported_rate(encoding: Encoding, sample_rate_hz: int) -> bool:
+    """Whether sound at this rate can be written so: 8 to 192 kHz, for Opus, MP3 and AAC only the rates that they
+    know.
+    """
+    return sample_rate_hz in _RATES.get(encoding, _ANY_RATE)
+
+
+class Encoder(Protocol):
+    """Writes one stream. All that `push` and `finish` return, joined, is one file."""
+
+    def push(self, samples: Samples) -> bytes:
+        """Takes samples, shape (n,); returns the bytes that are ready, maybe none."""
+
+    def finish(self) -> bytes:
+        """Returns the rest. Nothing may be pushed afterwards."""
+
+
+def open_encoder(encoding: Encoding, sample_rate_hz: int) -> Encoder:
+    """An encoder for a stream of unknown length. ValueError when it cannot be written at this rate.
+
+    PCM and WAV give bytes at every push; FLAC after 70 to 110 ms of sound, MP3 after 50 to 140 ms, AAC after 20 to 130
+    ms, Opus every 200 ms.
+    """
+    _check_rate(encoding, sample_rate_hz)
+    if encoding is Encoding.PCM_S16LE:
+        return _Pcm(b"")
+    if encoding is Encoding.WAV:
+        return _Pcm(wav_header(sample_rate_hz, None))
+    # FFmpeg takes 16 MB and 0.2 s to load: only for those who need it.
+    encoder: Encoder = importlib.import_module("voicebox_audio.encoding.ffmpeg_encoder").LibavEncoder(
+        encoding, sample_rate_hz
+    )
+    return encoder
+
+
+def encode_whole(encoding: Encoding, samples: Samples, sample_rate_hz: int) -> bytes:
+    """A finished file, shape (n,) in. WAV and FLAC then tell their length in their header. ValueError as for
+    `open_encoder`.
+    """
+    _check_rate(encoding, sample_rate_hz)
+    if encoding is Encoding.WAV:
+        return wav_header(sample_rate_hz, samples.size) + to_s16le(samples)
+    if encoding is Encoding.FLAC and samples.size:
+        file = io.BytesIO()
+        pcm = np.frombuffer(to_s16le(samples), "<i2")
+        importlib.import_module("soundfile").write(file, pcm, sample_rate_hz, format="FLAC", subtype="PCM_16")
+        return file.getvalue()
+    encoder = open_encoder(encoding, sample_rate_hz)
+    return encoder.push(samples) + encoder.finish()
+
+
+def wav_header(sample_rate_hz: int, sample_count: int | None) -> bytes:
+    """The 44 bytes before 16-bit mono samples. None: the length is not known yet."""
+    size = _UNKNOWN_BYTES if sample_count is None else 2 * sample_count
+    riff_size = min(size + _WAV_HEADER.size - 8, _UNKNOWN_BYTES)
+    return _WAV_HEADER.pack(
+        b"RIFF", riff_size, b"WAVEfmt ", 16, 1, 1, sample_rate_hz, 2 * sample_rate_hz, 2, 16, b"data", size
+    )
+
+
+def _check_rate(encoding: Encoding, sample_rate_hz: int) -> None:
+    if not supported_rate(encoding, sample_rate_hz):
+        raise ValueError(f"{encoding} cannot be written at {sample_rate_hz} Hz")
+
+
+class _Pcm:
+    """16-bit samples, behind a header or none."""
+
+    def __init__(self, header: bytes) -> None:
+        self._header = header
+
+    def push(self, samples: Samples) -> bytes:
+        return self.finish() + to_s16le(samples)
+
+    def finish(self) -> bytes:
+        header, self._header = self._header, b""
+        return header

@@ -1,0 +1,81 @@
+"""Reads files that were written one after the other into one, as `cat` joins them, as if they were one recording.
+
+Ogg calls this chaining (RFC 3533, 4). Browsers, radio stations and recorders that start anew make such WAV, FLAC, MP4
+and WebM files. MP3 and AAC need nothing of the kind: FFmpeg reads on by itself.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from voicebox_audio.errors import AudioError
+
+from .ffmpeg import open_libav
+from .flac import open_flac
+from .input import Intake, Readable
+from .links import Mp4Link, OggLink, WebmLink
+from .preamble import find_audio
+from .reading import Piece, Reading
+from .sniff import SNIFF_BYTES, sniff
+from .wav import open_wav
+
+_CHAINED: dict[str, Callable[[Intake], Reading]] = {
+    "wav": open_wav,
+    "flac": open_flac,
+    "ogg": lambda intake: _open_ogg(OggLink(intake)),
+    "mp4": lambda intake: _open_link(Mp4Link(intake), "mp4"),
+    "webm": lambda intake: _open_link(WebmLink(intake), "webm"),
+}
+_SLACK_SECONDS = 1e-6
+
+
+class Chain:
+    """The file that an intake holds, and those that follow it.
+
+    Opening it raises AudioError when the first cannot be read. `cut_short` is True once one of them ended before its
+    header says, or a later one cannot be read.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        container = find_audio(intake)
+        self.cut_short = False
+        self.first = _open(intake, container)
+
+    def pieces(self) -> Iterator[Piece]:
+        """The sound of all files. AudioError when nothing in the first one can be decoded."""
+        yield from self._pieces_of(self.first)
+        while container := sniff(self._intake.start(SNIFF_BYTES)):
+            try:
+                yield from self._pieces_of(_open(self._intake, container))
+            except AudioError:
+                self.cut_short = True
+                return
+
+    def _pieces_of(self, reading: Reading) -> Iterator[Piece]:
+        seconds = 0.0
+        for piece in reading.pieces:
+            seconds += len(piece.frames) / piece.sample_rate_hz
+            yield piece
+        promised = reading.promised_seconds
+        if not reading.ended_whole() or (promised is not None and seconds < promised - _SLACK_SECONDS):
+            self.cut_short = True
+
+
+def _open(intake: Intake, container: str) -> Reading:
+    return _CHAINED[container](intake) if container in _CHAINED else open_libav(intake, container)
+
+
+def _open_ogg(link: OggLink) -> Reading:
+    return replace(_open_link(link, "ogg"), ended_whole=lambda: link.is_whole)
+
+
+def _open_link(link: Readable, container: str) -> Reading:
+    reading = open_libav(link, container)
+    return Reading(reading.container, reading.codec, reading.promised_seconds, _to_the_end(reading, link))
+
+
+def _to_the_end(reading: Reading, link: Readable) -> Iterator[Piece]:
+    """A file's sound; then what FFmpeg did not want of its bytes is passed over."""
+    yield from reading.pieces
+    while link.read(65_536):
+        pass

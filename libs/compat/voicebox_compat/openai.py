@@ -1,0 +1,197 @@
+"""What OpenAI's HTTP API says besides its results: error bodies, names of what was ignored, and server-sent events.
+
+OpenAI's clients want `{"error": {"message", "type", "code", "param"}}` with an HTTP status, which gRPC has no place
+for: an error leaves in two headers, and the gateway (envoy.yaml) makes the answer of them. Whoever calls by gRPC gets
+our usual status. https://platform.openai.com/docs/guides/error-codes
+"""
+
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import grpc
+from google.api import httpbody_pb2
+from voicebox_kit import request_id
+from voicebox_kit.errors import Code, Exhausted, InvalidField, ResourceError, Unavailable, VoiceboxError
+
+STATUS_HEADER, ERROR_HEADER, RETRY_HEADER = "x-openai-status", "x-openai-error", "retry-after"
+
+IGNORED_HEADER, IGNORED_FIELD = "x-voicebox-ignored", "x_voicebox_ignored"
+"""Where an answer names the parameters that it does not follow: a header, separated by commas, and a list in the last
+event of a stream.
+"""
+
+WARNINGS_HEADER, WARNINGS_FIELD = "x-voicebox-warnings", "x_voicebox_warnings"
+"""Where an answer says what was asked for and could not be done: sentences, in the same places."""
+
+QUERY_HEADER = "x-voicebox-query"
+"""In which the gateway hands over a request's query; OpenAI's audio paths know no parameter of it."""
+
+MAX_IGNORED, MAX_NAME_CHARACTERS, MAX_WARNING_CHARACTERS = 64, 100, 2000
+
+STATUSES = {
+    Code.INVALID_ARGUMENT: 400,
+    Code.FAILED_PRECONDITION: 400,
+    Code.NOT_FOUND: 404,
+    Code.DEADLINE_EXCEEDED: 408,
+    Code.ALREADY_EXISTS: 409,
+    Code.ABORTED: 409,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.UNIMPLEMENTED: 501,
+    Code.UNAVAILABLE: 503,
+}
+TOO_LARGE = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
+CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
+"""OpenAI's words for some of our reasons; the others are told as they are, in lower case."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class InvalidParameter(InvalidField):
+    """A parameter is wrong. `field` is its name as the client gave it, and the sentence says so, too."""
+
+
+@dataclass
+class Notes:
+    """What an answer tells besides its body: headers, the names of parameters that it does not follow, and warnings.
+
+    Ignored is what asks for another quality only; what would change the meaning of the answer is refused.
+    """
+
+    ignored: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Say what was asked for and could not be done, each once."""
+        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self.warnings]
+        self.warnings += new[: MAX_IGNORED - len(self.warnings)]
+
+    def ignore(self, name: str) -> None:
+        """Name a parameter as the client gave it, once."""
+        shown = name[:MAX_NAME_CHARACTERS]
+        if shown not in self.ignored and len(self.ignored) < MAX_IGNORED:
+            self.ignored.append(shown)
+
+    def ignore_query(self, context: Context) -> None:
+        """Name the parameters of the request's query."""
+        query = dict(context.invocation_metadata() or ()).get(QUERY_HEADER, "")
+        for name, _ in parse_qsl(str(query), keep_blank_values=True):
+            self.ignore(name)
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The headers, in ASCII; empty when there is nothing to tell."""
+        named = {IGNORED_HEADER: ", ".join(map(_ascii, self.ignored))} if self.ignored else {}
+        warned = {WARNINGS_HEADER: _sentences(self.warnings)} if self.warnings else {}
+        return tuple({**self.headers, **named, **warned}.items())
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The same for an event."""
+        told = {IGNORED_FIELD: list(self.ignored), WARNINGS_FIELD: list(self.warnings)}
+        return {name: value for name, value in told.items() if value}
+
+
+def _sentences(warnings: Iterable[str]) -> str:
+    """For a header, whose marks are printable ASCII."""
+    joined = " ".join(warnings)[:MAX_WARNING_CHARACTERS]
+    return "".join(mark if mark.isascii() and mark.isprintable() else "?" for mark in joined)
+
+
+def _ascii(name: str) -> str:
+    """A header holds printable ASCII; a comma in a name would be read as two names."""
+    return "".join(mark if mark.isascii() and mark.isprintable() and mark not in ", " else "?" for mark in name)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An error as OpenAI's clients want it. `retry_seconds` is when to try again, None when that is not known."""
+
+    status: int
+    body: str
+    retry_seconds: float | None = None
+
+
+def told(error: Exception, params: Mapping[str, str]) -> Told:
+    """An error in OpenAI's words; `params` are its names for the fields, or kinds of resources, of ours."""
+    if not isinstance(error, VoiceboxError):
+        return Told(
+            500, _body(f"internal error (request {request_id.current.get()})", "server_error", "internal_error", None)
+        )
+    status = 413 if error.reason in TOO_LARGE else STATUSES[error.code]
+    kind = "requests" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
+    own = error.field if isinstance(error, InvalidField) else error.kind if isinstance(error, ResourceError) else ""
+    param = (own if isinstance(error, InvalidParameter) else params.get(own, own)) or None
+    sentence = _renamed(error.sentence, own, param) if param and isinstance(error, InvalidField) else error.sentence
+    retry_seconds = error.retry_seconds if isinstance(error, Unavailable | Exhausted) else None
+    return Told(status, _body(sentence, kind, CODES.get(error.reason, error.reason.lower()), param), retry_seconds)
+
+
+def _renamed(sentence: str, own: str, param: str) -> str:
+    """The sentence with the client's name for a field where it names the field, as in "text is empty", and not where it
+    uses a word.
+    """
+    return re.sub(rf"{'' if '.' in own else '^'}{re.escape(own)}\b", lambda _: param, sentence)
+
+
+async def answered(
+    bodies: AsyncGenerator[httpbody_pb2.HttpBody],
+    context: Context,
+    params: Mapping[str, str],
+    notes: Notes | None = None,
+) -> AsyncGenerator[httpbody_pb2.HttpBody]:
+    """The pieces of an answer, and before the first one its headers. What goes wrong before it is told as OpenAI tells
+    it.
+
+    `notes` are complete when the first piece comes.
+    """
+    begun = False
+    try:
+        async with aclosing(bodies):
+            async for body in bodies:
+                if not begun and notes and notes.metadata:
+                    await context.send_initial_metadata(notes.metadata)
+                begun = True
+                yield body
+    except Exception as error:
+        if not begun:
+            await context.send_initial_metadata(_headers(told(error, params)))
+        raise
+
+
+async def whole(pieces: AsyncIterator[bytes], most_bytes: int) -> bytes:
+    """A request's body; InvalidField("body") when it is larger than `most_bytes`."""
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > most_bytes:
+            raise InvalidField("body", f"The request's body is larger than {most_bytes} bytes.", "REQUEST_TOO_LARGE")
+    return bytes(body)
+
+
+def event(**fields: object) -> httpbody_pb2.HttpBody:
+    """A server-sent event."""
+    return httpbody_pb2.HttpBody(
+        content_type="text/event-stream", data=b"data: " + json.dumps(fields).encode() + b"\n\n"
+    )
+
+
+def text_tokens(text: str) -> int:
+    """About how many tokens OpenAI would count in a text: one for four characters, its own rule of thumb. Nothing is
+    billed by it.
+    """
+    return -(-len(text) // 4)
+
+
+def _body(message: str, kind: str, code: str, param: str | None) -> str:
+    return json.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
+
+
+def _headers(error: Told) -> tuple[tuple[str, str], ...]:
+    headers = ((STATUS_HEADER, str(error.status)), (ERROR_HEADER, error.body))
+    return headers if error.retry_seconds is None else (*headers, (RETRY_HEADER, f"{error.retry_seconds:.0f}"))

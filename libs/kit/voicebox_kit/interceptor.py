@@ -1,0 +1,178 @@
+"""The one server interceptor: carries the request id, times every RPC, and maps errors to statuses."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.rpc import status_pb2
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+from . import request_id
+from .drain import drained
+from .errors import Unavailable, Unsupported, VoiceboxError
+from .status import DETAILS_HEADER, internal, to_status
+
+log = logging.getLogger(__name__)
+
+UNCOUNTED = ("/grpc.health.", "/grpc.reflection.")
+"""Methods left out of the metrics: probes would drown the rest."""
+
+HTTP_HEADER = "x-envoy-original-path"
+"""Only the gateway sends it, and only with calls that it made of HTTP requests."""
+
+BREAK = (("x-broken-off", "1"),) * 101
+"""Trailers that Envoy refuses, since it takes 100 at most: it then resets the stream, and the client sees it break off.
+With a proper status in the trailers an HTTP answer would end as if all were well, because HTTP clients do not read
+trailers.
+"""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_HANDLERS = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+@dataclass
+class Answer:
+    """How far the answer of a call is."""
+
+    begun: bool = False
+
+
+class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+    """Surrounds every RPC of one server; metrics go to that service's registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+        self._seconds = Histogram(
+            "voicebox_rpc_seconds", "Duration of an RPC.", ["method", "code"], registry=registry, buckets=buckets
+        )
+        self._running = Gauge("voicebox_rpcs_running", "RPCs that run now.", ["method"], registry=registry)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        method = handler_call_details.method
+        behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        if handler.response_streaming:
+            surround = self._surround_stream
+        else:
+            surround = self._surround_upload if handler.request_streaming else self._surround_unary
+        return _HANDLERS[handler.request_streaming, handler.response_streaming](
+            surround(method, behaviour),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _surround_unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
+        async def call(request: Any, context: Context) -> Any:
+            async with self._guard(method, context, Answer()):
+                return await behaviour(request, context)
+
+        return call
+
+    def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
+        async def call(requests: Any, context: Context) -> Any:
+            async with self._guard(method, context, Answer()), drained(requests):
+                return await behaviour(requests, context)
+
+        return call
+
+    def _surround_stream(self, method: str, behaviour: Callable[[Any, Context], Any]) -> Callable[..., Any]:
+        # A coroutine that writes, not a generator: when the call is cancelled while it writes, the `async with` closes
+        # the servicer's generator at once, where an outer generator would wait for the garbage collector.
+        async def call(request: Any, context: Context) -> None:
+            answer = Answer()
+            async with self._guard(method, context, answer):
+                responses = behaviour(request, context)
+                if not hasattr(responses, "__aiter__"):  # grpc's own health and reflection write by themselves
+                    await responses
+                    return
+                async with aclosing(responses):
+                    async for response in responses:
+                        await _write(context, response)
+                        answer.begun = True
+
+        return call
+
+    def _guard(self, method: str, context: Context, answer: Answer) -> AbstractAsyncContextManager[None]:
+        return _mapped(context, answer) if method.startswith(UNCOUNTED) else self._counted(method, context, answer)
+
+    @asynccontextmanager
+    async def _counted(self, method: str, context: Context, answer: Answer) -> AsyncIterator[None]:
+        began = time.perf_counter()
+        code = "OK"
+        running = self._running.labels(method)
+        running.inc()
+        try:
+            async with _mapped(context, answer):
+                yield
+        except BaseException as error:
+            code = _code_name(error, context)
+            raise
+        finally:
+            running.dec()
+            self._seconds.labels(method, code).observe(time.perf_counter() - began)
+
+
+async def _write(context: Context, response: Any) -> None:
+    """Send a message. A client that has left meanwhile is a cancelled call, as if it had left between two messages."""
+    try:
+        await context.write(response)
+    except grpc.aio.BaseError as error:  # grpc knows why it cannot send, and tells nobody
+        log.info("the client left while it was written to")
+        raise asyncio.CancelledError from error
+
+
+@asynccontextmanager
+async def _mapped(context: Context, answer: Answer) -> AsyncIterator[None]:
+    """Runs an RPC under its request id, and aborts it with the status that its exception means.
+
+    An HTTP answer that has begun breaks off.
+    """
+    asked = context.invocation_metadata() or ()
+    identity = request_id.from_metadata(asked)
+    request_id.current.set(identity)
+    context.set_trailing_metadata(((request_id.HEADER, identity),))
+    try:
+        yield
+    except (grpc.aio.AbortError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        status = _status_of(error, identity)
+        metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
+        broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in asked) else ()
+        await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
+
+
+def _status_of(error: Exception, identity: str) -> status_pb2.Status:
+    if isinstance(error, VoiceboxError):
+        return to_status(error, identity)
+    if isinstance(error, grpc.aio.AioRpcError):
+        log.warning("a service that is needed failed: %s %s", error.code().name, error.details())
+        return to_status(Unavailable("UPSTREAM", "A service that this one needs does not answer."), identity)
+    if isinstance(error, NotImplementedError):  # what generated servicers raise for a method that nobody wrote
+        return to_status(Unsupported("METHOD_NOT_SERVED", "This server does not serve this method."), identity)
+    log.error("bug", exc_info=error)
+    return internal(identity)
+
+
+def _code_name(error: BaseException, context: Context) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "CANCELLED"
+    code = context.code()
+    return code.name if isinstance(code, grpc.StatusCode) else _CODES.get(code, grpc.StatusCode.UNKNOWN).name

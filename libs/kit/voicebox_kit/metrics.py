@@ -1,0 +1,45 @@
+"""Prometheus metrics on a port of their own, one registry per service."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from .ports import cannot_listen, family, host_and_port
+
+POLL_SECONDS = 0.1
+"""How long closing waits at most; prometheus_client's own server takes up to half a second."""
+
+
+class _Ipv6Server(ThreadingWSGIServer):
+    address_family = socket.AF_INET6
+
+
+class _SilentHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Scrapes are not worth a line of log."""
+
+
+@contextmanager
+def metrics_server(address: str, variable: str, registry: CollectorRegistry) -> Iterator[str]:
+    """Serve `registry` at `address` (`host:port`, port 0 for any free one), which `variable` sets; yields the real
+    address.
+    """
+    host, port = host_and_port(address)
+    server_class = _Ipv6Server if family(host) is socket.AF_INET6 else ThreadingWSGIServer
+    try:
+        server = make_server(host, port, make_wsgi_app(registry), server_class, _SilentHandler)
+    except OSError as error:
+        raise cannot_listen(address, variable, error) from error
+    thread = Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="metrics", daemon=True)
+    thread.start()
+    try:
+        yield f"{address.rpartition(':')[0]}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,136 @@
+"""One gRPC service's life: NOT_SERVING, loaded, SERVING, drained, closed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from prometheus_client import CollectorRegistry
+
+from . import reflection, variables
+from .background import Background
+from .interceptor import RpcInterceptor
+from .metrics import metrics_server
+from .ports import cannot_listen
+
+HEALTH = "grpc.health.v1.Health"
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+OPTIONS = [
+    (
+        "grpc.so_reuseport",
+        0,
+    ),  # on by default, and then a second server on a taken port silently steals half of the calls
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A gRPC service, put together and not yet started.
+
+    `names` are the full proto names that it serves, the first its own; `contract` is the descriptor set that it is part
+    of. Health has a name for each task of `background`, too, as in `tts/history`: speech goes on while one of them
+    fails that is not vital.
+    """
+
+    names: tuple[str, ...]
+    contract: bytes
+    address: str
+    metrics_address: str
+    register: Callable[[grpc.aio.Server], None]
+    load: Callable[[], Awaitable[None]]
+    registry: CollectorRegistry
+    background: Background | None = None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where something listens: what it is, as in `tts gRPC`, and `host:port`."""
+
+    label: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A service that serves. `ended` is set if it stops by itself; `hints` are commands that a person may try."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    hints: tuple[str, ...] = ()
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+OpenService = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Serving]]
+"""What an entry point of the group `voicebox.services` is: builds a service, serves it until the block ends, and closes
+it.
+"""
+
+
+def grace_seconds(env: Mapping[str, str]) -> float:
+    """VOICEBOX_GRACE_SECONDS: how long running streams may go on after SIGTERM."""
+    return variables.seconds(env, "VOICEBOX_GRACE_SECONDS", 10.0)
+
+
+@asynccontextmanager
+async def serving(label: str, service: Service, grace: float) -> AsyncIterator[Serving]:
+    """Serve `service` until the block ends: healthy once loaded, then drained for at most `grace` seconds."""
+    server = grpc.aio.server(interceptors=[RpcInterceptor(service.registry)], options=OPTIONS)
+    service.register(server)
+    reflection.enable(server, (*service.names, HEALTH), service.contract)
+    checks = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    await _set_health(checks, service, health_pb2.HealthCheckResponse.NOT_SERVING)
+    host = service.address.rpartition(":")[0]
+    port = _listen(server, label, service.address)
+    with metrics_server(
+        service.metrics_address, f"{label.upper()}_METRICS_ADDRESS", service.registry
+    ) as metrics_address:
+        await server.start()
+        background = service.background or Background(CollectorRegistry())
+        try:
+            await service.load()
+            await _set_health(checks, service, health_pb2.HealthCheckResponse.SERVING)
+            log.info("%s serves on %s:%s", label, host, port)
+            async with background.reporting(partial(_set_task_health, checks, label, service, background)):
+                yield Serving(
+                    label, (Endpoint(f"{label} gRPC", f"{host}:{port}"), Endpoint(f"{label} metrics", metrics_address))
+                )
+        finally:
+            await checks.enter_graceful_shutdown()
+            await server.stop(grace)
+            log.info("%s stopped", label)
+
+
+def _listen(server: grpc.aio.Server, label: str, address: str) -> int:
+    try:
+        port: int = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise cannot_listen(address, f"{label.upper()}_ADDRESS") from error
+    return port
+
+
+async def _set_health(
+    checks: HealthServicer, service: Service, status: health_pb2.HealthCheckResponse.ServingStatus
+) -> None:
+    for name in ("", *service.names):
+        await checks.set(name, status)
+
+
+async def _set_task_health(
+    checks: HealthServicer, label: str, service: Service, background: Background, task: str, is_well: bool
+) -> None:
+    await checks.set(f"{label}/{task}", _status(is_well))
+    await _set_health(checks, service, _status(background.is_vital_well))
+
+
+def _status(is_well: bool) -> health_pb2.HealthCheckResponse.ServingStatus:
+    return health_pb2.HealthCheckResponse.SERVING if is_well else health_pb2.HealthCheckResponse.NOT_SERVING

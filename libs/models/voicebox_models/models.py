@@ -1,0 +1,197 @@
+"""The models of one service: found, loaded, used, fetched, and what is said of them."""
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry
+from voicebox_kit.background import Background
+from voicebox_kit.errors import Precondition, StartError, VoiceboxError
+
+from .downloads import Downloads
+from .engine import Family, Loadable
+from .known import Known
+from .loading import Loading
+from .memory_metrics import MemoryCollector
+from .progress import Progress
+from .residency import NO_LIMITS, Limits
+
+log = logging.getLogger(__name__)
+
+E = TypeVar("E", bound=Loadable)
+
+
+class State(StrEnum):
+    """What a model is doing."""
+
+    ABSENT = "ABSENT"
+    AVAILABLE = "AVAILABLE"
+    LOADING = "LOADING"
+    LOADED = "LOADED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Default(Generic[E]):
+    """The engine that is used when none is named, and a sentence on why it is."""
+
+    engine: E
+    reason: str = "It is used when no other is named."
+
+
+class Models(Generic[E]):
+    """The models of `service`, as in `asr`. Loading, unloading and downloading run in `executor`, which is closed after
+    `running` ended.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        families: Sequence[Family[E]],
+        default: Default[E],
+        executor: Executor,
+        registry: CollectorRegistry,
+        limits: Limits = NO_LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+        missing: Mapping[str, str] | None = None,
+    ) -> None:
+        """`missing` are the engines that are known and not served, with a sentence on each."""
+        self.default = default.engine
+        self._service, self._reason = service, default.reason
+        self._known = Known(families, self.default, missing or {})
+        self._loading = Loading(self.default, executor, registry, limits, clock)
+        self._downloads: Downloads[E] = Downloads(executor)
+        registry.register(MemoryCollector(self._loading.memory))
+
+    @property
+    def engines(self) -> tuple[E, ...]:
+        """One for each model that is known, or is being fetched: the default first, then by name."""
+        return self._known.engines(self._downloads.engines())
+
+    def find(self, name: str) -> E:
+        """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when
+        there can be none.
+        """
+        return self._known.find(name)
+
+    def hint(self, engine: str) -> str:
+        """Why an engine of that name has no model here, as far as it is known; empty otherwise."""
+        absent = (
+            f"models/{each.model.name}: {self._absence(each)}"
+            for each in self.engines
+            if each.name == engine and not each.present
+        )
+        return self._known.missing.get(engine) or next(absent, "")
+
+    @asynccontextmanager
+    async def use(self, engine: E) -> AsyncGenerator[None]:
+        """Load an engine if it is not loaded, and keep it from being unloaded until the block ends. Raises as
+        `load`.
+        """
+        self.require_files(engine)
+        async with self._loading.use(engine):
+            yield
+
+    async def load(self, engine: E) -> None:
+        """Load an engine if it is not loaded; never downloads.
+
+        Raises Precondition("MODEL_ABSENT") when its files are not here, Exhausted("MODEL_MEMORY") when it does not fit
+        beside what is in use, and Precondition("MODEL_NOT_LOADED") when it cannot be loaded.
+        """
+        self.require_files(engine)
+        await self._loading.load(engine)
+
+    def require_files(self, engine: E) -> None:
+        """Precondition("MODEL_ABSENT") when an engine's files are not here."""
+        if not engine.loaded and not engine.present:
+            raise Precondition(
+                "MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}"
+            )
+
+    async def load_default(self, others: Sequence[E] = ()) -> None:
+        """Load the default engine, or the first of the others that can be, which is the default from then on;
+        StartError when none can.
+
+        A default whose files are not here yet is left alone, with a warning: calls say so until it was fetched.
+        """
+        if not (self.default.loaded or self.default.present):
+            log.warning(
+                "No model is here, and calls are refused until one is: `make models` fetches models/%s.",
+                self.default.model.name,
+            )
+            return
+        broken: list[str] = []
+        for engine in (self.default, *others):
+            try:
+                await self.load(engine)
+            except VoiceboxError as error:
+                log.error("%s", error.sentence)
+                broken.append(error.sentence)
+            else:
+                if broken:
+                    self._replace_default(engine, broken)
+                return
+        raise StartError(" ".join(broken))
+
+    async def unload(self, engine: E) -> None:
+        """Unload an engine; Precondition("MODEL_IS_DEFAULT") for the default one, Precondition("MODEL_IN_USE") while
+        calls use it.
+        """
+        if engine is self.default:
+            raise Precondition(
+                "MODEL_IS_DEFAULT", f"models/{engine.model.name}", "The default model cannot be unloaded."
+            )
+        await self._loading.unload(engine)
+
+    async def download(self, engine: E) -> AsyncGenerator[Progress]:
+        """Fetch an engine's files if they are not here, and tell how far that is. Raises as Downloads.watch."""
+        if not engine.present:
+            async with aclosing(self._downloads.watch(engine)) as steps:
+                async for progress in steps:
+                    yield progress
+
+    async def unload_idle(self) -> float | None:
+        """Unload what is idle for too long; returns the seconds until the next model will be, None when there is
+        none.
+        """
+        return await self._loading.unload_idle()
+
+    @asynccontextmanager
+    async def running(self, background: Background) -> AsyncGenerator[None]:
+        """Unload what is idle for too long until the block ends; then end the downloads and unload everything."""
+        async with self._loading.running(background):
+            try:
+                yield
+            finally:
+                await self._downloads.close()
+
+    def state(self, engine: E) -> tuple[State, str]:
+        """What the engine's model is doing, and a sentence on it."""
+        if self._loading.is_loading(engine):
+            return State.LOADING, "It is being loaded."
+        if engine.loaded:
+            return State.LOADED, self._reason if engine is self.default else "It is ready."
+        if not engine.present:
+            return State.ABSENT, self._absence(engine)
+        if failure := self._loading.failure(engine):
+            return State.FAILED, failure
+        return State.AVAILABLE, "It is loaded when it is first used."
+
+    def _replace_default(self, engine: E, broken: Sequence[str]) -> None:
+        self.default = engine
+        self._reason = f"It is used when no other is named. {' '.join(broken)}"
+        self._known.put_first(engine)
+        self._loading.pin(engine)
+        log.warning("model %s is the default. %s", engine.model.name, self._reason)
+
+    def _absence(self, engine: E) -> str:
+        if progress := self._downloads.progress(engine):
+            return f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so far."
+        if absence := getattr(engine, "absence", ""):
+            return str(absence)
+        return f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches them."

@@ -1,0 +1,79 @@
+"""Speaks gRPC for the models of a service."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from voicebox.models.v1 import models_pb2, models_pb2_grpc
+
+from .engine import Loadable
+from .models import Models, State
+from .progress import Progress
+
+MODEL_SERVICE = "voicebox.models.v1.ModelService"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+STATES = {
+    State.ABSENT: models_pb2.MODEL_STATE_ABSENT,
+    State.AVAILABLE: models_pb2.MODEL_STATE_AVAILABLE,
+    State.LOADING: models_pb2.MODEL_STATE_LOADING,
+    State.LOADED: models_pb2.MODEL_STATE_LOADED,
+    State.FAILED: models_pb2.MODEL_STATE_FAILED,
+}
+
+
+class ModelServicer(models_pb2_grpc.ModelServiceServicer):
+    """The voicebox.models.v1.ModelService of the service whose models they are."""
+
+    def __init__(self, models: Models[Any]) -> None:
+        self._models = models
+
+    async def ListModels(
+        self, request: models_pb2.ListModelsRequest, context: Context
+    ) -> models_pb2.ListModelsResponse:
+        return models_pb2.ListModelsResponse(models=[self._message(engine) for engine in self._models.engines])
+
+    async def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.Model:
+        return self._message(self._models.find(request.name))
+
+    async def LoadModel(self, request: models_pb2.LoadModelRequest, context: Context) -> models_pb2.Model:
+        engine = self._models.find(request.name)
+        await self._models.load(engine)
+        return self._message(engine)
+
+    async def UnloadModel(self, request: models_pb2.UnloadModelRequest, context: Context) -> models_pb2.Model:
+        engine = self._models.find(request.name)
+        await self._models.unload(engine)
+        return self._message(engine)
+
+    async def DownloadModel(
+        self, request: models_pb2.DownloadModelRequest, context: Context
+    ) -> AsyncGenerator[models_pb2.DownloadModelResponse]:
+        engine = self._models.find(request.name)
+        progress = Progress(0, 0)
+        async with aclosing(self._models.download(engine)) as steps:
+            async for progress in steps:
+                yield self._step(engine, progress)
+        yield self._step(engine, progress, done=True)
+
+    def _step(self, engine: Loadable, progress: Progress, *, done: bool = False) -> models_pb2.DownloadModelResponse:
+        return models_pb2.DownloadModelResponse(
+            model=self._message(engine), bytes_done=progress.bytes_done, bytes_total=progress.bytes_total, done=done
+        )
+
+    def _message(self, engine: Loadable) -> models_pb2.Model:
+        state, detail = self._models.state(engine)
+        return models_pb2.Model(
+            name=f"models/{engine.model.name}",
+            engine=engine.name,
+            state=STATES[state],
+            detail=detail,
+            device=engine.device if engine.loaded else "",
+            memory_bytes=engine.memory_bytes,
+            revision=engine.model.revision,
+            licence=engine.model.licence,
+            languages=engine.model.languages,
+            is_default=engine is self._models.default,
+        )

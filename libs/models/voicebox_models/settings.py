@@ -1,0 +1,24 @@
+"""The variables that every service with models reads."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from voicebox_kit import variables
+
+from .hub import Hub
+
+
+def models_folder(env: Mapping[str, str]) -> Path:
+    """VOICEBOX_MODELS: where models are kept; otherwise `models` in VOICEBOX_DATA."""
+    return Path(
+        variables.text(env, "VOICEBOX_MODELS", str(Path(variables.text(env, "VOICEBOX_DATA", "var")) / "models"))
+    )
+
+
+def hub(env: Mapping[str, str]) -> Hub:
+    """HF_ENDPOINT: the model hub, otherwise the public one. VOICEBOX_OFFLINE: nothing is fetched. Its library reads
+    HF_TOKEN itself.
+    """
+    return Hub(
+        variables.text(env, "HF_ENDPOINT", "") or None, offline=variables.boolean(env, "VOICEBOX_OFFLINE", False)
+    )

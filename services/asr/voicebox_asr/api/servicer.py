@@ -1,0 +1,152 @@
+"""Speaks gRPC: every method checks its request, runs the one recogniser, and answers in its own form."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import grpc
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf import json_format
+from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+from voicebox_audio.decoding.decoder import Decoder
+from voicebox_kit.errors import InvalidField
+
+from voicebox_asr.audio import source
+from voicebox_asr.documents.writers import CONTENT_TYPES, Format, document
+from voicebox_asr.engine import Engine
+from voicebox_asr.live.backlog import Backlog
+from voicebox_asr.live.result import LiveResult
+from voicebox_asr.live.stream import Done, Listening, listen
+from voicebox_asr.recognition.files import FILE_LIMITS, FileRecognizer
+from voicebox_asr.recognition.recognizer import Recognizer
+from voicebox_asr.records.recorder import Keeping
+
+from . import messages, request_stream
+from .requests import to_endpointing, to_live_recognition, to_recognition, to_wish
+
+LIVE_LIMITS = replace(FILE_LIMITS, max_bytes=1 << 40, max_seconds=24 * 3600, cpu_seconds=3600)
+"""A live stream may last a day; what it may not do is stand still."""
+
+UPLOAD_STALL_SECONDS = 30.0
+"""An upload holds a permit, and a person's pause is no reason to stop sending a file."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+T = TypeVar("T")
+
+
+class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
+    """The voicebox.asr.v1.SpeechToTextService."""
+
+    def __init__(
+        self, recognizer: Recognizer, decoder: Decoder, files: FileRecognizer, keeping: Keeping, idle_seconds: float
+    ) -> None:
+        self._recognizer, self._decoder, self._files, self._keeping = recognizer, decoder, files, keeping
+        self._idle_seconds = idle_seconds
+
+    async def Recognize(self, request: asr_pb2.RecognizeRequest, context: Context) -> asr_pb2.RecognizeResponse:
+        engine = self._engine(request.config)
+        recognition = to_recognition(request.config, engine, "config")
+        answer = await self._files.recognize(_whole(request.audio), engine, recognition, request.config, context)
+        return messages.transcript(answer, engine, word_offsets=recognition.word_offsets)
+
+    async def RecognizeUpload(
+        self, request_iterator: AsyncIterator[asr_pb2.RecognizeUploadRequest], context: Context
+    ) -> asr_pb2.RecognizeResponse:
+        async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
+            first = await _first(requests)
+            engine = self._engine(first.config)
+            recognition = to_recognition(first.config, engine, "config")
+            blocks = request_stream.uploaded(first.audio.data, requests)
+            answer = await self._files.recognize(blocks, engine, recognition, first.config, context)
+        return messages.transcript(answer, engine, word_offsets=recognition.word_offsets)
+
+    async def Transcribe(
+        self, request_iterator: AsyncIterator[asr_pb2.TranscribeRequest], context: Context
+    ) -> asr_pb2.TranscribeResponse:
+        async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
+            first = await _first(requests)
+            wish, engine = to_wish(first), self._engine(first.config)
+            recognition = to_recognition(first.config, engine, "config", word_times=wish.needs_words)
+            blocks = request_stream.uploaded(first.audio.data, requests)
+            answer = await self._files.recognize(blocks, engine, recognition, first.config, context)
+        if wish.format is Format.JSON:
+            message = messages.transcript(answer, engine, word_offsets=recognition.word_offsets)
+            written = json_format.MessageToJson(message, ensure_ascii=False)
+        else:
+            written = await asyncio.to_thread(document, answer.heard.utterances, wish, answer.heard.notices)
+        return asr_pb2.TranscribeResponse(body=HttpBody(content_type=CONTENT_TYPES[wish.format], data=written.encode()))
+
+    async def StreamingRecognize(
+        self, request_iterator: AsyncIterator[asr_pb2.StreamingRecognizeRequest], context: Context
+    ) -> AsyncGenerator[asr_pb2.StreamingRecognizeResponse]:
+        async with aclosing(request_stream.patient(aiter(request_iterator), self._idle_seconds)) as requests:
+            first = await anext(requests, None)
+            if first is None or not first.HasField("config"):
+                raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
+            try:
+                async with aclosing(self._listen(first.config, requests, context)) as events:
+                    async for event in events:
+                        yield event
+            except InvalidField as error:
+                raise _in_stream(error) from error
+
+    async def _listen(
+        self,
+        config: asr_pb2.StreamingConfig,
+        requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest],
+        context: Context,
+    ) -> AsyncGenerator[asr_pb2.StreamingRecognizeResponse]:
+        engine = self._engine(config.recognition)
+        recognition = to_live_recognition(config.recognition, engine, "config.recognition")
+        endpointing = to_endpointing(config.endpointing, engine, "config.endpointing")
+        listening = Listening(recognition.options, endpointing, config.interim_results, recognition.separate_channels)
+        with self._keeping.keeper(recognition, config.recognition, context) as keeper:
+            backlog = Backlog()
+            decoded: list[source.Sound] = []
+
+            def decode(blocks: AsyncIterator[bytes]) -> source.Sound:
+                copied = keeper.copied(blocks)
+                opened = source.Sound(
+                    copied, recognition.pcm, self._decoder, LIVE_LIMITS, separate=recognition.separate_channels
+                )
+                decoded.append(opened)
+                return opened
+
+            sound = request_stream.live(requests, decode, backlog)
+            heard = LiveResult(recognition.options.decoding, keeps=keeper.keeps)
+            async with aclosing(sound), aclosing(listen(self._recognizer, engine, sound, backlog, listening)) as events:
+                async for event in events:
+                    if isinstance(event, Done):
+                        done = event
+                    else:
+                        yield messages.event(heard.take(event), word_offsets=recognition.word_offsets)
+            result = heard.result(done, [notice for each in decoded for notice in each.notices])
+            yield messages.finished(done, engine, result, await keeper.keep(result, engine))
+
+    def _engine(self, config: asr_pb2.RecognitionConfig) -> Engine:
+        models = self._recognizer.models
+        return models.find(config.model) if config.model else models.default
+
+    @property
+    def _stall_seconds(self) -> float:
+        return min(UPLOAD_STALL_SECONDS, self._idle_seconds)
+
+
+async def _first(requests: AsyncIterator[T]) -> T:
+    first = await anext(requests, None)
+    if first is None:
+        raise InvalidField("audio", "There is no audio.", "AUDIO_EMPTY")
+    return first
+
+
+async def _whole(audio: bytes) -> AsyncGenerator[bytes]:
+    yield audio
+
+
+def _in_stream(error: InvalidField) -> InvalidField:
+    """The same, by its path in a stream: an engine names a grammar as it is in the config of a file."""
+    if not error.field.startswith("config.grammar"):
+        return error
+    return InvalidField(error.field.replace("config.", "config.recognition.", 1), error.sentence, error.reason)

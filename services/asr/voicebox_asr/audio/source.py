@@ -1,0 +1,110 @@
+"""Turns the bytes that a caller sends into the samples that engines hear."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from voicebox_audio.decoding.decoder import DecodedStream, Decoder
+from voicebox_audio.decoding.limits import Limits
+from voicebox_audio.downmix import Downmixer
+from voicebox_audio.errors import AudioError, DecoderUnavailable
+from voicebox_audio.errors import Reason as AudioReason
+from voicebox_audio.pcm import Frames, SampleJoiner, from_s16le
+from voicebox_audio.resample import Resampler
+from voicebox_kit.errors import InvalidField, Unavailable
+
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Notice, Reason, Samples
+
+PIECE_BYTES = 256 * 1024
+"""Headerless audio is converted in pieces of at most this, 2 ms of work: the event loop serves others in between."""
+
+
+@dataclass(frozen=True)
+class Pcm:
+    """Headerless little-endian signed 16-bit samples, channels interleaved."""
+
+    sample_rate_hz: int
+    channel_count: int
+
+
+class Sound:
+    """Mono samples at the engines' rate, as the bytes come; `pcm` is None for files in a container. When `separate`,
+    all channels: Frames.
+
+    Reading it raises InvalidField("audio") with the decoder's reason for audio that is not taken, and what `blocks`
+    raises.
+    """
+
+    def __init__(
+        self, blocks: AsyncIterator[bytes], pcm: Pcm | None, decoder: Decoder, limits: Limits, *, separate: bool = False
+    ) -> None:
+        self._decoded = decoder.stream(blocks, SAMPLE_RATE_HZ, limits, separate=separate) if pcm is None else None
+        self._pieces = _told(
+            self._decoded or _converted(blocks, pcm or Pcm(SAMPLE_RATE_HZ, 1), limits, separate=separate)
+        )
+
+    def __aiter__(self) -> AsyncIterator[Samples | Frames]:
+        return self._pieces
+
+    async def __anext__(self) -> Samples | Frames:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """Stops reading, and ends the decoder's process."""
+        await self._pieces.aclose()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What a reader of the result should know of the file; complete once the sound has ended."""
+        if self._decoded is None or self._decoded.source is None or not self._decoded.source.cut_short:
+            return ()
+        sentence = (
+            "The file ends before its header says, or a file joined to it cannot be read: what is there was recognised."
+        )
+        return (Notice(Reason.CUT_SHORT, sentence),)
+
+
+async def _told(pieces: DecodedStream | AsyncGenerator[Samples | Frames]) -> AsyncGenerator[Samples | Frames]:
+    """The pieces; errors of the audio become errors of the request."""
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+    except DecoderUnavailable as error:
+        raise Unavailable(error.reason, error.sentence) from error
+    except AudioError as error:
+        raise InvalidField("audio", error.sentence, error.reason) from error
+
+
+async def _converted(
+    blocks: AsyncIterator[bytes], pcm: Pcm, limits: Limits, *, separate: bool
+) -> AsyncGenerator[Samples | Frames]:
+    """Headerless audio is no file format, so no decoder is needed. A frame that is cut short at the very end is left
+    out.
+    """
+    frame_bytes = 2 * pcm.channel_count
+    joiner = SampleJoiner(frame_bytes)
+    resampler = Resampler(pcm.sample_rate_hz, SAMPLE_RATE_HZ, pcm.channel_count if separate else None)
+    downmixer = Downmixer()
+    frames = 0
+    async for block in blocks:
+        for start in range(0, len(block), PIECE_BYTES):
+            piece = joiner.push(block[start : start + PIECE_BYTES])
+            frames += len(piece) // frame_bytes
+            _check_length(frames, pcm, limits)
+            sound = from_s16le(piece).reshape(-1, pcm.channel_count)
+            yield resampler.push(sound if separate else downmixer.push(sound))
+    if not frames:
+        raise AudioError(AudioReason.AUDIO_EMPTY, "There is no audio.")
+    yield resampler.finish()
+
+
+def _check_length(frames: int, pcm: Pcm, limits: Limits) -> None:
+    if frames * 2 * pcm.channel_count > limits.max_bytes:
+        raise AudioError(
+            AudioReason.AUDIO_TOO_LARGE, f"The audio has more than the {limits.max_bytes} bytes that are allowed."
+        )
+    if frames > limits.max_seconds * pcm.sample_rate_hz:
+        raise AudioError(
+            AudioReason.AUDIO_TOO_LONG, f"The audio is longer than the {limits.max_seconds:g} s that are allowed."
+        )

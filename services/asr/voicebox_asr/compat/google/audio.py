@@ -1,0 +1,48 @@
+"""Tells what the bytes are that Google's clients send, and turns telephone sound into ours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voicebox.asr.v1 import asr_pb2
+from voicebox_audio.formats.sniff import sniff
+from voicebox_audio.g711 import alaw_to_s16le, mulaw_to_s16le
+from voicebox_kit.errors import InvalidField
+
+AUTO = ""
+"""The encoding of those who leave it to the file to say."""
+
+SAMPLES: dict[str, Callable[[bytes], bytes]] = {"LINEAR16": bytes, "MULAW": mulaw_to_s16le, "ALAW": alaw_to_s16le}
+"""The headerless encodings, and how each becomes little-endian signed 16-bit samples."""
+
+FILES = ("FLAC", "OGG_OPUS", "MP3", "WEBM_OPUS", "MP4_AAC", "M4A_AAC", "MOV_AAC")
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a caller says of its sound: Google's name of the encoding, and, for samples, their rate and channels."""
+
+    encoding: str
+    sample_rate_hz: int = 0
+    channel_count: int = 0
+
+
+def checked(form: Format, field: str) -> Format:
+    """The format; InvalidField, under the path `field`, for an encoding that cannot be heard."""
+    if form.encoding not in (AUTO, *SAMPLES, *FILES):
+        raise InvalidField(
+            field, f"{field} must be one of {', '.join((*SAMPLES, *FILES))}, not {form.encoding}.", "ENCODING_UNKNOWN"
+        )
+    return form
+
+
+def to_samples(form: Format, start: bytes) -> Callable[[bytes], bytes] | None:
+    """How the bytes become samples; None for a file. WAV files come as LINEAR16, too, with their header in the first
+    SNIFF_BYTES.
+    """
+    return None if sniff(start) == "wav" else SAMPLES.get(form.encoding)
+
+
+def set_format(native: asr_pb2.RecognitionConfig, form: Format) -> None:
+    """Tell the recogniser that samples come. Files say their rate and channels themselves."""
+    native.encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE
+    native.sample_rate_hz, native.channel_count = form.sample_rate_hz, form.channel_count

@@ -1,0 +1,70 @@
+"""One call of a client of Google's, in its words."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from voicebox.asr.v1 import asr_pb2
+from voicebox_audio.formats.sniff import SNIFF_BYTES
+from voicebox_compat.fields import named_as, tell
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import NotFound
+from voicebox_models.models import Models
+
+from voicebox_asr.api.requests import to_recognition
+from voicebox_asr.api.servicer import SpeechToTextServicer
+from voicebox_asr.compat.hints import find_model
+from voicebox_asr.engine import Engine
+
+from .shared_request import Asked, to_native
+
+
+class GoogleCall:
+    """What both versions of the API do with a call."""
+
+    def __init__(self, speech: SpeechToTextServicer, models: Models[Engine]) -> None:
+        self._speech, self._models = speech, models
+
+    async def recognize(
+        self, asked: Asked, audio: bytes, context: "grpc.aio.ServicerContext[Any, Any]"
+    ) -> asr_pb2.RecognizeResponse:
+        """What is said. The call may have ended: its context is read for records alone, and none is kept."""
+        native = await asyncio.to_thread(to_native, asked, audio)
+        return await self._speech.Recognize(native, context)
+
+    def follow(self, config: asr_pb2.RecognitionConfig, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
+        """Leave out of a config what its model cannot honour and what only makes recognition better, and name it to the
+        caller.
+        """
+        notes = Notes()
+        engine = find_model(self._models, config.model, "config.model", notes)
+        config.model = f"models/{engine.model.name}"
+        if config.hotwords and not engine.capabilities.hotwords:
+            del config.hotwords[:]
+            notes.ignore("config.adaptation")
+            notes.warn([f"The model {engine.model.name} cannot make phrases likelier: they are ignored."])
+        tell(context, notes)
+
+    def check(self, asked: Asked, audio: bytes) -> None:
+        """InvalidField or NotFound("model"), as `recognize` would raise them for what is asked."""
+        model = asked.config.model
+        native = to_native(asked, audio[:SNIFF_BYTES]).config
+        to_recognition(native, self._models.find(model) if model else self._models.default, "config")
+
+    @contextmanager
+    def named(self, names: Mapping[str, str]) -> Iterator[None]:
+        """Errors leave the block in Google's words: fields under `names`, and a model that there is not with those that
+        there are.
+        """
+        try:
+            with named_as(names):
+                yield
+        except NotFound as error:
+            if error.kind != "model":
+                raise
+            known = ", ".join(engine.model.name for engine in self._models.engines if engine.present)
+            raise NotFound(
+                "model", error.name.removeprefix("models/")[:100], f"There are default and {known}."
+            ) from error

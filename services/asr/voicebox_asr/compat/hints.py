@@ -1,0 +1,76 @@
+"""What other people's APIs ask for that only makes recognition better: followed where the model can, else named and
+left out.
+"""
+
+from collections.abc import Iterable
+
+from voicebox.asr.v1 import asr_pb2
+from voicebox_compat import openai_names
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import NotFound
+from voicebox_models.models import Models
+
+from voicebox_asr.api.options import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS
+from voicebox_asr.api.requests import MAX_SPEAKERS
+from voicebox_asr.engine import Engine
+
+OWN_ENGINES = ("whisper", "pocketsphinx")
+"""A name `{engine}/{model}` of one of these is ours, also where it is not here."""
+
+
+def find_model(models: Models[Engine], name: str, field: str, notes: Notes) -> Engine:
+    """The model of that name, with `models/` before it or not; the default one without a name, and, named, for another
+    server's.
+
+    Raises NotFound("model").
+    """
+    plain = name.removeprefix("models/")
+    if not plain:
+        return models.default
+    try:
+        return models.find(f"models/{plain}")
+    except NotFound:
+        if plain.partition("/")[0] in OWN_ENGINES or not openai_names.OTHER_TRANSCRIPTION.fullmatch(plain):
+            raise
+    notes.ignore(field)
+    notes.warn([f"There is no model {plain[:100]!r} here: {models.default.model.name} listens."])
+    return models.default
+
+
+def set_hotwords(
+    native: asr_pb2.RecognitionConfig, phrases: Iterable[tuple[str, float]], engine: Engine, field: str, notes: Notes
+) -> None:
+    """Phrases with their boosts, as hotwords: they are made likelier, always in the same measure."""
+    given = [(phrase.strip(), boost) for phrase, boost in phrases]
+    likelier = list(dict.fromkeys(phrase for phrase, boost in given if phrase and boost >= 0))
+    fitting = [phrase for phrase in likelier if len(phrase) <= MAX_HOTWORD_CHARACTERS][:MAX_HOTWORDS]
+    if fitting and not engine.capabilities.hotwords:
+        notes.ignore(field)
+        notes.warn([f"The model {engine.model.name} cannot make phrases likelier: {field} is ignored."])
+        return
+    native.hotwords.extend(fitting)
+    if any(boost < 0 for _, boost in given):
+        notes.ignore(field)
+        notes.warn(
+            [f"Phrases of {field} can be made likelier, not less likely: those with a negative boost are ignored."]
+        )
+    if left_out := len(likelier) - len(fitting):
+        notes.ignore(field)
+        notes.warn(
+            [
+                f"{left_out} phrases of {field} are ignored: {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters are used at most."
+            ]
+        )
+
+
+def speakers_at_most(count: int, default: int, field: str, notes: Notes) -> int:
+    """How many speakers to tell apart at most."""
+    if count > MAX_SPEAKERS:
+        notes.ignore(field)
+        notes.warn([f"{field} is at most {MAX_SPEAKERS} here, not {count}."])
+    return min(count, MAX_SPEAKERS) if count > 0 else default
+
+
+def warn_of(heard: asr_pb2.RecognizeResponse | asr_pb2.StreamFinished, notes: Notes) -> None:
+    """Hand on the warnings of an answer."""
+    notes.warn(warning.message for warning in heard.warnings)

@@ -1,0 +1,134 @@
+"""Takes a multipart form apart as it comes: its fields, and the bytes of its one file.
+
+RFC 7578. The parser is python-multipart's, which is pushed and holds nothing back.
+"""
+
+from dataclasses import dataclass, field
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from voicebox_compat.openai import InvalidParameter
+from voicebox_kit.errors import InvalidField
+
+FILE = "file"
+MAX_FIELDS = 64
+MAX_FIELD_BYTES = 16 * 1024
+"""A prompt of 1000 characters has at most 4 kB."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the form, complete."""
+
+    name: str
+    value: str
+
+
+@dataclass
+class _Part:
+    """The part of the form that is just being read."""
+
+    header: bytearray = field(default_factory=bytearray)
+    header_value: bytearray = field(default_factory=bytearray)
+    name: str = ""
+    value: bytearray = field(default_factory=bytearray)
+
+
+class Form:
+    """A form while it comes. `has_file` says whether the file's part has begun, `is_whole` whether the form's end was
+    there.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        """InvalidField when that is no form's content type."""
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not boundary:
+            sentence = "The request must be a form: content-type multipart/form-data, with a boundary."
+            raise InvalidField("content-type", sentence, "UNSUPPORTED_CONTENT_TYPE")
+        self.has_file = self.is_whole = False
+        self._part = _Part()
+        self._found: list[Field | bytes] = []
+        self._fields = 0
+        try:
+            self._parser = MultipartParser(boundary, {
+                "on_part_begin": self._begin,
+                "on_header_field": self._header,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_part_data": self._data,
+                "on_part_end": self._end,
+                "on_end": self._whole,
+            })  # fmt: skip
+        except FormParserError as error:
+            raise InvalidField(
+                "content-type", f"The form's boundary cannot be used: {error}.", "INVALID_FORM"
+            ) from error
+
+    def push(self, piece: bytes) -> list[Field | bytes]:
+        """What the next bytes bring: whole fields, and pieces of the file. InvalidField where it is no form, or too
+        much of one.
+        """
+        try:
+            self._parser.write(piece)
+        except FormParserError as error:
+            raise InvalidField("body", f"The form is broken: {error}.", "INVALID_FORM") from error
+        found, self._found = self._found, []
+        return found
+
+    def finish(self) -> None:
+        """The body has ended: InvalidField when the form has not."""
+        if not self.is_whole:
+            raise InvalidField("body", "The form is cut short: its last boundary is missing.", "INVALID_FORM")
+
+    def _begin(self) -> None:
+        self._part = _Part()
+
+    def _header(self, data: bytes, start: int, end: int) -> None:
+        self._part.header += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._part.header_value += data[start:end]
+
+    def _header_end(self) -> None:
+        part = self._part
+        if part.header.lower() == b"content-disposition":
+            _, options = parse_options_header(bytes(part.header_value))
+            part.name = options.get(b"name", b"").decode(errors="replace")
+        part.header, part.header_value = bytearray(), bytearray()
+
+    def _headers_finished(self) -> None:
+        if not self._part.name:
+            raise InvalidField("body", "A part of the form has no name.", "INVALID_FORM")
+        if self._part.name == FILE:
+            if self.has_file:
+                raise InvalidField(FILE, "The form holds two files; it may hold one.", "TOO_MANY_FILES")
+            self.has_file = True
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._part.name == FILE:
+            self._found.append(data[start:end])
+            return
+        self._part.value += data[start:end]
+        if len(self._part.value) > MAX_FIELD_BYTES:
+            name = self._part.name[:100]
+            raise InvalidParameter(
+                name,
+                f"{name} is larger than the {MAX_FIELD_BYTES} bytes that a field may have.",
+                "STRING_ABOVE_MAX_LENGTH",
+            )
+
+    def _end(self) -> None:
+        if self._part.name == FILE:
+            return
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise InvalidField("body", f"The form has more than {MAX_FIELDS} fields.", "INVALID_FORM")
+        try:
+            self._found.append(Field(self._part.name, self._part.value.decode()))
+        except UnicodeDecodeError:
+            raise InvalidParameter(self._part.name[:100], f"{self._part.name[:100]} is not written in UTF-8.") from None
+
+    def _whole(self) -> None:
+        self.is_whole = True

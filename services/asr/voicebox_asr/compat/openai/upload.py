@@ -1,0 +1,114 @@
+"""Keeps a form's file on disk while it comes, so that it can be heard at once, and again if a later field says how.
+
+curl sends the file first, SDKs send it last. With the file kept, neither has to wait for the other.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import IO
+
+from voicebox_kit.errors import Exhausted, InvalidField
+
+from voicebox_asr.records.disk_quota import Space
+
+from .form import FILE, Field, Form
+
+IN_MEMORY_BYTES = 1024 * 1024
+"""Files up to here are not written to disk."""
+
+BLOCK_BYTES = 64 * 1024
+
+
+class Upload:
+    """A form that is being read. `fields` are those that have come so far, `size` how much of the file."""
+
+    def __init__(self, form: Form, file: IO[bytes], space: Space, most_bytes: int) -> None:
+        self._form, self._file, self._space, self._most_bytes = form, file, space, most_bytes
+        self.fields: dict[str, list[str]] = {}
+        self.size = 0
+        self._has_ended = False
+        self._failure: Exception | None = None
+        self._news = asyncio.Event()
+
+    async def begun(self) -> None:
+        """Wait until the file begins; the fields before it are there then. InvalidField("file") when there is none."""
+        while not self._form.has_file:
+            if self._has_ended:
+                raise InvalidField(FILE, "The form holds no file.", "MISSING_REQUIRED_PARAMETER")
+            await self._more()
+
+    async def whole(self) -> None:
+        """Wait until the form has ended; all fields are there then."""
+        while not self._has_ended:
+            await self._more()
+
+    async def blocks(self) -> AsyncGenerator[bytes]:
+        """The file from its beginning, as far as it has come and then as it comes."""
+        at = 0
+        while at < self.size or not self._has_ended:
+            if at < self.size:
+                self._file.seek(at)
+                block = self._file.read(BLOCK_BYTES)
+                at += len(block)
+                yield block
+            else:
+                await self._more()
+
+    async def read(self, pieces: AsyncIterator[bytes]) -> None:
+        """Take the form's bytes to their end; what goes wrong is raised to those who wait."""
+        try:
+            async for piece in pieces:
+                for found in self._form.push(piece):
+                    self._take(found)
+                self._news.set()
+            self._form.finish()
+        except Exception as error:
+            self._failure = error
+        self._has_ended = True
+        self._news.set()
+
+    def _take(self, found: Field | bytes) -> None:
+        if isinstance(found, Field):
+            self.fields.setdefault(found.name, []).append(found.value)
+            return
+        if self.size + len(found) > self._most_bytes:
+            raise InvalidField(
+                FILE, f"The file has more than the {self._most_bytes} bytes that are allowed.", "AUDIO_TOO_LARGE"
+            )
+        self._space.take(len(found))
+        try:
+            self._file.seek(self.size)
+            self._file.write(found)
+        except OSError as error:
+            self._space.give_back(len(found))
+            raise Exhausted(
+                "UPLOADS_FULL", f"The file cannot be kept while it is heard: {error.strerror}.", 1.0
+            ) from error
+        self.size += len(found)
+
+    async def _more(self) -> None:
+        """Wait until something has come."""
+        self._news.clear()
+        if not self._has_ended:
+            await self._news.wait()
+        if self._failure:
+            raise self._failure
+
+
+@asynccontextmanager
+async def open_upload(
+    content_type: str, pieces: AsyncIterator[bytes], space: Space, most_bytes: int
+) -> AsyncIterator[Upload]:
+    """The form in `pieces`, read until the block ends; InvalidField when its content type is no form's."""
+    form = Form(content_type)
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
+        upload = Upload(form, file, space, most_bytes)
+        reading = asyncio.create_task(upload.read(pieces))
+        try:
+            yield upload
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            space.give_back(upload.size)

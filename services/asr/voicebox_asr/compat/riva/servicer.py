@@ -1,0 +1,107 @@
+"""NVIDIA Riva's speech recognition over the one servicer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+import grpc
+from voicebox.asr.v1 import asr_pb2
+from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc
+from voicebox_compat.fields import named_as, tell
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_models.models import Models
+
+from voicebox_asr.api import request_stream
+from voicebox_asr.api.servicer import SpeechToTextServicer
+from voicebox_asr.compat.hints import find_model, warn_of
+from voicebox_asr.engine import Engine
+
+from . import audio as riva_sound
+from . import request as riva_request
+from . import responses
+from . import stream as riva_stream
+
+RIVA_SERVICE = "nvidia.riva.asr.RivaSpeechRecognition"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
+    """The nvidia.riva.asr.RivaSpeechRecognition, as of nvidia-riva-client 2.27.0."""
+
+    def __init__(self, speech: SpeechToTextServicer, models: Models[Engine], idle_seconds: float) -> None:
+        self._speech, self._models, self._idle_seconds = speech, models, idle_seconds
+
+    async def Recognize(
+        self, request: riva_asr_pb2.RecognizeRequest, context: Context
+    ) -> riva_asr_pb2.RecognizeResponse:
+        notes = Notes()
+        with self._named(request.config.model):
+            engine = find_model(self._models, request.config.model, "config.model", notes)
+            riva_request.ignore_endpointing(request.config, notes)
+            sound = riva_sound.sound_of(request.config, request.audio)
+            config = riva_request.to_recognition(request.config, engine, notes)
+            riva_sound.set_format(config, request.config, sound)
+            audio = await asyncio.to_thread(sound.to_s16le, request.audio)
+            native = asr_pb2.RecognizeRequest(config=config, audio=audio)
+            heard = await self._speech.Recognize(native, context)
+        warn_of(heard, notes)
+        tell(context, notes)
+        return responses.transcript(heard, request.config, request.id if request.HasField("id") else None)
+
+    async def StreamingRecognize(
+        self, request_iterator: AsyncIterator[riva_asr_pb2.StreamingRecognizeRequest], context: Context
+    ) -> AsyncGenerator[riva_asr_pb2.StreamingRecognizeResponse]:
+        async with aclosing(request_stream.patient(aiter(request_iterator), self._idle_seconds)) as requests:
+            first = await anext(requests, None)
+            if first is None or not first.HasField("streaming_config"):
+                raise InvalidField(
+                    "streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST"
+                )
+            notes = Notes()
+            riva_stream.forces_end(first.runtime_config, notes)  # there is nothing to end yet
+            config, request_id = first.streaming_config.config, first.id if first.HasField("id") else None
+            with self._named(config.model):
+                stream = riva_stream.to_stream(
+                    first.streaming_config, self._live(first.streaming_config, notes), requests, notes
+                )
+                async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
+                    async for happened in events:
+                        warn_of(happened.finished, notes)
+                        if event := responses.event(happened, config, request_id):
+                            yield event
+            tell(context, notes)
+
+    async def GetRivaSpeechRecognitionConfig(
+        self, request: riva_asr_pb2.RivaSpeechRecognitionConfigRequest, context: Context
+    ) -> riva_asr_pb2.RivaSpeechRecognitionConfigResponse:
+        present = [engine for engine in self._models.engines if engine.present]
+        asked = [engine for engine in present if request.model_name in ("", engine.model.name)]
+        if not asked:
+            raise NotFound("model", request.model_name[:100], self._hint())
+        configs = [config for engine in asked for config in responses.configs(engine)]
+        return riva_asr_pb2.RivaSpeechRecognitionConfigResponse(model_config=configs)
+
+    def _live(self, asked: riva_asr_pb2.StreamingRecognitionConfig, notes: Notes) -> asr_pb2.StreamingConfig:
+        engine = find_model(self._models, asked.config.model, "config.model", notes)
+        return asr_pb2.StreamingConfig(
+            recognition=riva_request.to_live_recognition(asked.config, engine, notes),
+            interim_results=asked.interim_results,
+            endpointing=riva_request.to_endpointing(asked.config, notes),
+        )
+
+    @contextmanager
+    def _named(self, model: str) -> Iterator[None]:
+        """Errors leave the block in Riva's words."""
+        try:
+            with named_as(riva_request.NAMES):
+                yield
+        except NotFound as error:
+            if error.kind != "model":
+                raise
+            raise NotFound("model", model[:100], self._hint()) from error
+
+    def _hint(self) -> str:
+        return f"There are {', '.join(engine.model.name for engine in self._models.engines if engine.present)}."

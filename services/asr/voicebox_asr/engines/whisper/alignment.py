@@ -1,0 +1,114 @@
+"""Places words in time, from the alignment of tokens and sound."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from voicebox_asr.engine import Word
+
+LONGEST_MEDIAN_SECONDS = 0.7
+"""Where half of the words are longer than this, the alignment is to blame, not the speaker."""
+
+BEFORE_WORDS, AFTER_WORDS = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+"""Punctuation that belongs to the next word, and to the one before."""
+
+SENTENCE_ENDS = ".!?…。！？؟।"
+CLOSING = "\"'”’)]}」』"
+"""What may follow the mark that ends a sentence."""
+
+ABBREVIATED = re.compile(r"(\w{1,2}|mrs|prof|gen|rev|hon|capt|col|vs|etc)\.|.*\w\.\w+\.", re.IGNORECASE)
+"""A full stop after such a word rarely ends a sentence. Two sentences that stay together are better than one torn
+apart.
+"""
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A piece of text as the alignment gives it, with its space: a word or a mark. `tokens` is how many it has."""
+
+    text: str
+    tokens: int
+    start_seconds: float
+    end_seconds: float
+    probability: float
+
+
+def joined(pieces: Sequence[Aligned]) -> list[Aligned]:
+    """The same with each mark joined to its word, whose times are kept."""
+    words: list[Aligned] = []
+    opening: Aligned | None = None
+    for piece in pieces:
+        if piece.text.startswith(" ") and piece.text.strip() in BEFORE_WORDS:
+            opening = _join(opening, piece, piece) if opening else piece
+        elif opening:
+            words.append(_join(opening, piece, piece))
+            opening = None
+        elif words and piece.text in AFTER_WORDS:
+            words[-1] = _join(words[-1], piece, words[-1])
+        else:
+            words.append(piece)
+    return [*words, opening] if opening else words
+
+
+def sentence_lengths(pieces: Sequence[Aligned], ends: Sequence[int]) -> list[int]:
+    """How many tokens each sentence has, for pieces whose marks are joined to their words. Text ends at the tokens
+    `ends`, too.
+    """
+    lengths: list[int] = []
+    tokens = done = 0
+    for piece in pieces:
+        tokens += piece.tokens
+        if ends_sentence(piece.text) or tokens in ends:
+            lengths.append(tokens - done)
+            done = tokens
+    return [*lengths, ends[-1] - done] if ends[-1] > done else lengths
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether a sentence ends with this word."""
+    bare = text.strip().rstrip(CLOSING)
+    return bool(bare) and bare[-1] in SENTENCE_ENDS and not ABBREVIATED.fullmatch(bare.lstrip(CLOSING))
+
+
+def words(pieces: Sequence[Aligned], lengths: Sequence[int], seconds: float) -> Iterator[tuple[Word, ...]]:
+    """For each segment, that has so many tokens, its words; their times are within `seconds` and in order."""
+    rest = joined(pieces)
+    longest = 2.0 * _usual(rest)
+    for length in lengths:
+        count, tokens = 0, 0
+        while count < len(rest) and tokens < length:
+            tokens += rest[count].tokens
+            count += 1
+        yield tuple(_bounded(_shortened(rest[:count], longest), seconds))
+        rest = rest[count:]
+
+
+def _join(first: Aligned, second: Aligned, timed: Aligned) -> Aligned:
+    return replace(timed, text=first.text + second.text, tokens=first.tokens + second.tokens)
+
+
+def _usual(pieces: Sequence[Aligned]) -> float:
+    """The median length of a word in seconds."""
+    lengths = [piece.end_seconds - piece.start_seconds for piece in pieces if piece.end_seconds > piece.start_seconds]
+    return min(LONGEST_MEDIAN_SECONDS, median(lengths)) if lengths else LONGEST_MEDIAN_SECONDS
+
+
+def _shortened(pieces: Sequence[Aligned], longest: float) -> list[Aligned]:
+    """The alignment counts silence at a segment's edges to its first and its last word: no word there is so much longer
+    than usual.
+    """
+    pieces = list(pieces)
+    if pieces:
+        first = pieces[0]
+        pieces[0] = replace(first, start_seconds=max(first.start_seconds, first.end_seconds - longest))
+        last = pieces[-1]
+        pieces[-1] = replace(last, end_seconds=min(last.end_seconds, last.start_seconds + longest))
+    return pieces
+
+
+def _bounded(pieces: Sequence[Aligned], seconds: float) -> Iterator[Word]:
+    for piece in pieces:
+        if text := piece.text.strip():
+            start, end = min(piece.start_seconds, seconds), min(piece.end_seconds, seconds)
+            yield Word(text, start, max(start, end), piece.probability)

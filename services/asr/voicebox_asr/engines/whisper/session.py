@@ -1,0 +1,113 @@
+"""Hears a live stream's utterances with Whisper, together with all other streams."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+
+from voicebox_asr.engine import Decoding, Heard, Options, Passage, Samples, Word
+from voicebox_asr.segmentation.utterance_reader import shifted
+from voicebox_asr.segmentation.windows import FRAME_SAMPLES, Window, Windows, levels
+
+from .batcher import Scheduler, outcome
+from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
+from .languages import UNSPACED
+
+SILENCE_DB = -60.0
+"""In a sound of which no frame is louder, Whisper would only invent words."""
+
+NOTHING = Heard("", None, ())
+
+
+class WhisperSession:
+    """One live stream. It holds one utterance of sound."""
+
+    def __init__(self, decoder: Decoder, scheduler: Scheduler[Clip, Decoded], options: Options) -> None:
+        self._decoder = decoder
+        self._scheduler = scheduler
+        self._options = options
+        self._quick = replace(options, decoding=Decoding(beam_size=1, temperatures=(0.0,)), word_times=False)
+        self._previous = ""
+        self._sound: list[Samples] = []
+        self._running: Sequence[Future[Decoded]] = ()
+        self._interrupted = False
+        scheduler.live_opened()
+
+    def begin(self, preview: Samples) -> None:
+        """Whisper adapts to what it hears at once: a preview does not help it."""
+        self._sound = []
+
+    def feed(self, samples: Samples) -> None:
+        self._sound.append(samples)
+
+    def interim(self) -> Heard:
+        """With the likeliest next word at each step: the end is what is searched for thoroughly."""
+        heard = self._hear(self._quick)
+        pieces = list(heard.text) if heard.language in UNSPACED else heard.text.split()
+        return replace(heard, words=tuple(Word(piece, 0.0, 0.0, None) for piece in pieces))
+
+    def end(self) -> Heard:
+        heard = self.foresee()
+        self.accept(heard)
+        return heard
+
+    def foresee(self) -> Heard:
+        return self._hear(self._options)
+
+    def accept(self, heard: Heard) -> None:
+        if self._options.decoding.condition_on_previous_text:
+            self._previous = heard.text
+        self._sound = []
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        for future in self._running:
+            future.cancel()
+
+    def close(self) -> None:
+        self.interrupt()
+        self._scheduler.live_closed()
+
+    def _hear(self, options: Options) -> Heard:
+        windows = list(_windows(self._sound))
+        self._running = self._scheduler.submit_all([self._clip(window, options) for window in windows], live=True)
+        if self._interrupted:
+            self.interrupt()
+        decoded = [outcome(future) for future in self._running]
+        return joined(
+            [
+                _placed(passage, window)
+                for each, window in zip(decoded, windows, strict=True)
+                for passage in each.passages
+            ]
+        )
+
+    def _clip(self, window: Window, options: Options) -> Clip:
+        previous = f"{options.prompt} {self._previous}"
+        return self._decoder.clip(window.samples, options, options.language, previous)
+
+
+def joined(passages: Sequence[Heard]) -> Heard:
+    """What several stretches of an utterance said, as one; scores and language are the first one's."""
+    if not passages:
+        return NOTHING
+    first = passages[0]
+    space = "" if first.language in UNSPACED else " "
+    words = tuple(word for passage in passages for word in passage.words)
+    confidence = sum(passage.confidence or 0.0 for passage in passages) / len(passages)
+    return replace(first, text=space.join(passage.text for passage in passages), words=words, confidence=confidence)
+
+
+def _windows(sound: Sequence[Samples]) -> Sequence[Window]:
+    """One window, or more for an utterance that is too long for one; none for silence."""
+    whole = np.concatenate([*sound, np.zeros(0, np.float32)])
+    frames = whole[: whole.size - whole.size % FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    if not frames.size or levels(frames).max() < SILENCE_DB:
+        return ()
+    windows = Windows(WINDOW_SECONDS)
+    return [*windows.push(whole), *windows.finish()]
+
+
+def _placed(passage: Passage, window: Window) -> Heard:
+    return shifted(passage.heard, window.at(0.0))

@@ -1,0 +1,81 @@
+"""Which languages are spoken in a window, stretch by stretch."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from voicebox_asr.segmentation.coverage import Span
+
+DOUBT = 0.25
+"""Where the window's language is less likely than this within the window, or unsure in all of it, a stretch is looked
+at by itself.
+"""
+
+SURE = 0.7
+"""Another language than that of the rest is believed from this probability on; base hears Thai in synthetic French with
+0.68.
+"""
+
+UNLIKELY = 0.1
+"""A language that is less likely than this is not the one that is spoken."""
+
+Likely = Mapping[str, float]
+"""How likely each language is, by Whisper's codes."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A stretch of a window in one language, in seconds; Whisper's code and how likely it is.
+
+    `is_sure` is False where it is unlikely to be that language, and no other is likely.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    language: str
+    probability: float
+    is_sure: bool = True
+
+
+def spoken(
+    window: Likely, spans: Sequence[Span], within: Callable[[Span], Likely], alone: Callable[[Span], Likely]
+) -> list[Spoken]:
+    """The languages of a window's stretches; neighbours with the same are one.
+
+    `within` tells the languages of a stretch by what is known of the whole window, which costs little and is often
+    wrong; `alone` tells them as if nothing else had been said, which costs more.
+    """
+    usual = likeliest(window)
+    least = DOUBT if window[usual] >= SURE else 1.0
+    found = [{} if len(spans) == 1 or within(span).get(usual, 0.0) >= least else alone(span) for span in spans]
+    others = {likeliest(each) for each in found if each and _is_other(each, usual)}
+    return list(
+        _merged([_spoken(span, each, window, {usual, *others}) for span, each in zip(spans, found, strict=True)])
+    )
+
+
+def likeliest(likely: Likely) -> str:
+    """The likeliest language."""
+    return max(likely, key=likely.__getitem__)
+
+
+def _is_other(likely: Likely, usual: str) -> bool:
+    return likely[likeliest(likely)] >= SURE and likely.get(usual, 0.0) <= UNLIKELY
+
+
+def _spoken(span: Span, likely: Likely, window: Likely, candidates: set[str]) -> Spoken:
+    usual = likeliest(window)
+    if not likely:
+        return Spoken(*span, usual, window[usual])
+    language = max(candidates, key=lambda code: (likely.get(code, 0.0), code == usual))
+    return Spoken(*span, language, likely.get(language, 0.0), likely.get(language, 0.0) > UNLIKELY)
+
+
+def _merged(stretches: Sequence[Spoken]) -> Iterator[Spoken]:
+    for (language, is_sure), group in groupby(stretches, key=lambda each: (each.language, each.is_sure)):
+        same = list(group)
+        seconds = [each.end_seconds - each.start_seconds for each in same]
+        probability = sum(each.probability * length for each, length in zip(same, seconds, strict=True)) / max(
+            sum(seconds), 1e-9
+        )
+        yield Spoken(same[0].start_seconds, same[-1].end_seconds, language, probability, is_sure)

@@ -1,0 +1,104 @@
+"""Cuts a stream of samples into utterances."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples, VoiceActivity
+
+from .endpointing import Begin, End, Endpointer, Endpointing
+
+
+@dataclass(frozen=True)
+class Began:
+    """An utterance begins: where its speech and its sound begin, in seconds from the stream's start."""
+
+    speech_seconds: float
+    sound_seconds: float
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The next samples of the utterance."""
+
+    samples: Samples = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The utterance ends: where its speech and its sound end, in seconds from the stream's start. Some silence after
+    that was told too.
+    """
+
+    speech_seconds: float
+    sound_seconds: float
+
+
+Segment = Began | Sound | Ended
+
+
+class Segmenter:
+    """One stream's utterances, found as the sound comes in."""
+
+    def __init__(self, activity: VoiceActivity, endpointing: Endpointing) -> None:
+        self._activity = activity
+        self._frame_seconds = activity.frame_samples / SAMPLE_RATE_HZ
+        self._endpointer = Endpointer(endpointing, self._frame_seconds)
+        self._past: deque[Samples] = deque(maxlen=self._endpointer.lookback_frames)
+        self._rest: Samples = np.zeros(0, np.float32)
+
+    @property
+    def seconds(self) -> float:
+        """How much sound there was."""
+        return self._endpointer.frames * self._frame_seconds + self._rest.size / SAMPLE_RATE_HZ
+
+    @property
+    def speech_until_seconds(self) -> float:
+        """Where the last speech of the running or the last utterance ended, so far, in seconds from the stream's
+        start.
+        """
+        return self._endpointer.speech_until * self._frame_seconds
+
+    def push(self, samples: Samples) -> Iterator[Segment]:
+        """Take the next samples, shape (n,); yields what they bring."""
+        size = self._activity.frame_samples
+        joined = np.concatenate((self._rest, samples))
+        whole = joined.size - joined.size % size
+        self._rest = joined[whole:]
+        running: list[Samples] = []
+        for start in range(0, whole, size):
+            frame = joined[start : start + size]
+            running.append(frame)
+            match self._boundary(frame):
+                case Begin() as begin:
+                    yield self._began(begin)
+                    running = list(self._past)[begin.sound_from - self._endpointer.frames :]
+                case End() as end:
+                    yield Sound(np.concatenate(running))
+                    yield self._ended(end)
+                    running = []
+        if self._endpointer.in_speech and running:
+            yield Sound(np.concatenate(running))
+
+    def end_utterance(self) -> Iterator[Segment]:
+        """End the running utterance here, if there is one."""
+        if end := self._endpointer.force_end():
+            yield self._ended(end)
+
+    def finish(self) -> Iterator[Segment]:
+        """The stream ends. Nothing may be pushed afterwards."""
+        if self._endpointer.in_speech and self._rest.size:
+            yield Sound(self._rest)
+        yield from self.end_utterance()
+
+    def _boundary(self, frame: Samples) -> Begin | End | None:
+        self._past.append(frame)
+        return self._endpointer.push(self._activity.is_speech(frame))
+
+    def _began(self, begin: Begin) -> Began:
+        return Began(begin.speech_from * self._frame_seconds, begin.sound_from * self._frame_seconds)
+
+    def _ended(self, end: End) -> Ended:
+        return Ended(end.speech_until * self._frame_seconds, min(self.seconds, end.sound_until * self._frame_seconds))

@@ -1,0 +1,70 @@
+"""Chooses what a profile's reference recording is made of."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from voicebox_catalog.api.sample_messages import report_of
+from voicebox_catalog.samples.quality import Limits, Verdict
+from voicebox_catalog.samples.recordings import SAMPLE_RATE_HZ
+from voicebox_catalog.store.tables import Sample
+
+GAP_SAMPLES = SAMPLE_RATE_HZ // 4
+_RANKS = {Verdict.OK: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The samples that are joined, oldest first, a quarter of a second of silence between them, and at most
+    `most_samples` of the whole.
+
+    `transcript` is empty when any of theirs is unknown; `etag` changes exactly when the audio or the transcripts do.
+    """
+
+    samples: tuple[Sample, ...]
+    transcript: str
+    etag: str
+    most_samples: int
+
+
+def choose(samples: Sequence[Sample], limits: Limits, most_samples: int) -> Reference | None:
+    """The best samples that fit as a whole: a cut one would not match its transcript. None when no sample is usable.
+
+    Best is what is judged OK, then what has a transcript, then the greater signal-to-noise ratio, then the older one.
+    When not even one fits, the best is cut, and no transcript is told.
+    """
+    ranked = sorted((sample for sample in samples if usable(sample, limits)), key=lambda sample: _rank(sample, limits))
+    chosen: list[Sample] = []
+    used = 0
+    for sample in ranked:
+        length = sample.normalized_sample_count + (GAP_SAMPLES if chosen else 0)
+        if used + length <= most_samples:
+            chosen.append(sample)
+            used += length
+    if not ranked:
+        return None
+    if not chosen:
+        return Reference((ranked[0],), "", _etag(ranked[:1], [""], most_samples), most_samples)
+    chosen.sort(key=lambda sample: sample.key)
+    transcripts = [sample.transcript.strip() for sample in chosen]
+    joined = " ".join(transcripts) if all(transcripts) else ""
+    return Reference(tuple(chosen), joined, _etag(chosen, transcripts if joined else [""] * len(chosen)), most_samples)
+
+
+def usable(sample: Sample, limits: Limits) -> bool:
+    """Whether a reference may be made of it."""
+    return not sample.excluded and report_of(sample, limits).verdict is not Verdict.REJECT
+
+
+def _rank(sample: Sample, limits: Limits) -> tuple[int, bool, float, int]:
+    report = report_of(sample, limits)
+    snr_db = report.measures.snr_db if report.measures else 0.0
+    return _RANKS[report.verdict], not sample.transcript.strip(), -snr_db, sample.key
+
+
+def _etag(samples: Sequence[Sample], transcripts: Sequence[str], most_samples: int = 0) -> str:
+    """Of the content alone: `most_samples` counts where it cuts."""
+    digest = hashlib.sha256(f"{SAMPLE_RATE_HZ} {most_samples} {GAP_SAMPLES}".encode())
+    for sample, transcript in zip(samples, transcripts, strict=True):
+        digest.update(hashlib.sha256(sample.normalized_sha256.encode() + transcript.encode()).digest())
+    return digest.hexdigest()[:32]

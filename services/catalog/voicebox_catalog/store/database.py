@@ -1,0 +1,210 @@
+"""Opens the database and runs transactions in it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
+from voicebox_kit.errors import Exhausted, StartError, Unavailable, VoiceboxError
+from voicebox_kit.shielded import unbroken
+
+from . import migrations, postgres, sqlite
+from .database_errors import BROKEN, broken, connecting, is_conflict, translated
+from .reserve import Reserve, no_space_to_delete
+from .tables import Lease
+
+T = TypeVar("T")
+
+Work = Callable[[AsyncSession], Awaitable[T]]
+"""What happens in one transaction. It may be run again from its beginning, when another transaction came between."""
+
+ATTEMPTS = 8
+"""Of one work, while others come between: two that create the same name need two."""
+PAUSE_SECONDS = 0.01
+
+
+class Commits(Protocol):
+    """Runs a work and commits it; on an error nothing of it is kept."""
+
+    async def run(self, work: Work[Any]) -> Any: ...
+
+    def is_in_place(self) -> bool:
+        """Whether the database that is open is still the one at its address."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pool:
+    """How PostgreSQL is used. SQLite has connections of its own number, and waits for nobody."""
+
+    connections: int = 10
+    statement_seconds: float = 30.0
+    """The longest that one statement may take."""
+    connect_seconds: float = 30.0
+    """How long a database that does not answer is waited for at start."""
+
+
+class Reads(Protocol):
+    """Runs a work that only reads, all from one moment."""
+
+    async def run(self, work: Callable[[Session], T]) -> T: ...
+
+
+class Database:
+    """Transactions: many read at a time; those that write are committed in groups by SQLite, side by side by
+    PostgreSQL.
+    """
+
+    def __init__(self, readers: AsyncEngine, reads: Reads, commits: Commits, reserve: Reserve | None = None) -> None:
+        self._readers = readers
+        self._reads = reads
+        self._commits = commits
+        self._reserve = reserve
+        self._broken: Unavailable | None = None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads, all from one moment. Raises Unavailable when the database does not answer."""
+        try:
+            async with AsyncSession(self._readers, expire_on_commit=False) as session:
+                with connecting():
+                    await session.connection()
+                yield session
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """What a work that only reads returns; it runs in a thread where the database does, and so must not wait for
+        anything else.
+
+        For many short statements this is faster than `reading`. Raises Unavailable when the database does not answer.
+        """
+        try:
+            return await self._reads.run(work)
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def check(self) -> None:
+        """Raises Unavailable("STORAGE_BROKEN") when the database was taken away, or was found damaged since it was
+        opened.
+
+        A server that does not answer for a while is none of these.
+        """
+        if not self._commits.is_in_place():
+            raise broken("its file was deleted or replaced")
+        with suppress(VoiceboxError):
+            async with self.reading() as session:
+                await session.execute(select(func.count()).select_from(Lease))
+        if self._broken:
+            raise self._broken
+
+    def _translated(self, error: Exception) -> Exception:
+        told = translated(error)
+        if isinstance(told, Unavailable) and told.reason == BROKEN:
+            self._broken = told
+        return told
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` and commit; on an error nothing of it is kept. It ends even if the caller is cancelled.
+
+        A work that meets another's row (a unique value, a deadlock) is run again, and then sees that row.
+        Raises Exhausted("STORAGE_FULL") when the disk is full, Unavailable when the database does not answer: then the
+        work may have been committed or not.
+        """
+        return await unbroken(self._write(work))
+
+    async def write_to_free(self, work: Work[T]) -> T:
+        """As `write`, for a work that deletes: when the disk is full, space that was reserved for this is given up."""
+        return await unbroken(self._write_to_free(work))
+
+    async def reserve_space(self) -> None:
+        """Reserves space for deleting on a full disk again, once there is plenty."""
+        if self._reserve is not None:
+            await asyncio.to_thread(self._reserve.fill)
+
+    async def _write_to_free(self, work: Work[T]) -> T:
+        try:
+            answer = await self._write(work)
+        except Exhausted as error:
+            if self._reserve is None or not await asyncio.to_thread(self._reserve.give_up):
+                raise no_space_to_delete() from error
+            try:
+                answer = await self._write(work)
+            except Exhausted as still_full:
+                raise no_space_to_delete() from still_full
+        return answer
+
+    async def _write(self, work: Work[T]) -> T:
+        for attempt in range(ATTEMPTS):
+            try:
+                answer: T = await self._commits.run(work)
+            except Exception as error:
+                if not is_conflict(error) or attempt == ATTEMPTS - 1:
+                    raise self._translated(error) from error
+                await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - so that two do not meet again
+            else:
+                return answer
+        raise AssertionError("unreachable")
+
+
+@asynccontextmanager
+async def open_database(url: str, pool: Pool | None = None) -> AsyncIterator[Database]:
+    """The database at a SQLAlchemy URL, brought to today's tables. Raises StartError when it cannot be used."""
+    async with connected(url, pool or Pool()) as (database, writers):
+        await migrations.upgrade(writers)
+        yield database
+
+
+@asynccontextmanager
+async def connected(url: str, pool: Pool) -> AsyncIterator[tuple[Database, AsyncEngine]]:
+    """The database as it is, and the engine of its writers."""
+    parsed = database_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        async with (
+            sqlite.engines(parsed) as (readers, writers),
+            sqlite.committing(writers, parsed.database) as commits,
+            sqlite.reading(parsed) as reads,
+        ):
+            yield Database(readers, reads, commits, sqlite.reserve(parsed)), writers
+    else:
+        async with postgres.engines(parsed, pool.connections, pool.statement_seconds, pool.connect_seconds) as (
+            readers,
+            writers,
+        ):
+            yield Database(readers, postgres.Reads(readers), postgres.Transactions(writers)), writers
+
+
+def refuse_absent(url: str) -> None:
+    """Raises StartError when SQLite would make a new file: a command given in the wrong folder must not make a catalog
+    there.
+    """
+    parsed = database_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        raise StartError(
+            f"There is no catalog at {parsed.database}: VOICEBOX_DATA or CATALOG_DATABASE_URL says where it is."
+        )
+
+
+def database_url(url: str) -> URL:
+    """The URL with the driver that is used for it. Raises StartError for another database."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StartError("CATALOG_DATABASE_URL is not a database URL.") from error
+    match parsed.drivername:
+        case "sqlite" | "sqlite+aiosqlite":
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgres" | "postgresql" | "postgresql+asyncpg":
+            return parsed.set(drivername="postgresql+asyncpg")
+        case other:
+            raise StartError(
+                f"CATALOG_DATABASE_URL must begin with sqlite+aiosqlite:// or postgresql+asyncpg://, not {other}://."
+            )

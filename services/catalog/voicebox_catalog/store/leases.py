@@ -1,0 +1,58 @@
+"""Leases: what only one process of several may do belongs to the one whose name is in a row, until the time that stands
+beside it.
+"""
+
+from sqlalchemy import CursorResult, delete, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from .clock import Clock
+from .database import Database
+from .tables import Lease
+
+
+class Leases:
+    """The leases of one process, `holder`, each for `seconds` from when it was last taken.
+
+    Clocks can go backwards, and those of two machines differ: so nobody concludes from a clock of their own that they
+    still hold a lease. Before each step of the work they take it again, which fails once another has it.
+    """
+
+    def __init__(self, database: Database, holder: str, seconds: float, clock: Clock) -> None:
+        self._database = database
+        self._holder = holder
+        self._seconds = seconds
+        self._clock = clock
+
+    async def take(self, name: str) -> bool:
+        """Whether the lease is ours now: it was, it was nobody's, or the time of another's is over.
+
+        One that lasts for more than twice our time from now was taken by a clock that was wrong, and is over, too.
+        """
+        now_us = self._clock()
+        length_us = round(self._seconds * 1_000_000)
+        until_us = now_us + length_us
+
+        async def work(session: AsyncSession) -> bool:
+            over = (col(Lease.until_us) <= now_us) | (col(Lease.until_us) > now_us + 2 * length_us)
+            ours = (col(Lease.holder) == self._holder) | over
+            change = update(Lease).where(col(Lease.name) == name, ours).values(holder=self._holder, until_us=until_us)
+            changed = await session.execute(change)
+            assert isinstance(changed, CursorResult)
+            if changed.rowcount:
+                return True
+            if await session.get(Lease, name):
+                return False
+            session.add(Lease(name=name, holder=self._holder, until_us=until_us))  # of two who add it, one is run again
+            await session.flush()
+            return True
+
+        return await self._database.write(work)
+
+    async def give_back(self, name: str) -> None:
+        """Let another take it at once."""
+
+        async def work(session: AsyncSession) -> None:
+            await session.execute(delete(Lease).where(col(Lease.name) == name, col(Lease.holder) == self._holder))
+
+        await self._database.write(work)

@@ -1,0 +1,71 @@
+"""Keyset pages: a page token is the place of the last row that was seen, bound to the query that it belongs to."""
+
+import base64
+import binascii
+import hashlib
+import struct
+from dataclasses import dataclass
+
+from voicebox_kit.errors import InvalidField
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 1000
+
+_TOKEN = struct.Struct(">BqQ8s")
+_VERSION = 2
+"""Of tokens: those of another version are refused, since their places would mean something else."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands in its list: by `rank`, 0 where the list has only the order of time, then by its creation
+    key.
+    """
+
+    key: int
+    rank: int = 0
+
+
+def page_size(asked: int, default: int = DEFAULT_PAGE_SIZE) -> int:
+    """How many rows a page has: 0 is the default, more than the maximum is the maximum. InvalidField when negative."""
+    if asked < 0:
+        raise InvalidField("page_size", "page_size must not be negative.")
+    return min(asked or default, MAX_PAGE_SIZE)
+
+
+def to_token(key: int, *query: str, rank: int = 0) -> str:
+    """The token for the page after the row at this place of the query that these strings make up."""
+    raw = _TOKEN.pack(_VERSION, rank, key, _digest(Place(key, rank), query))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def from_token(token: str, *query: str) -> int | None:
+    """As `place_from_token`, for lists that have only the order of time: the key."""
+    place = place_from_token(token, *query)
+    return place.key if place else None
+
+
+def place_from_token(token: str, *query: str) -> Place | None:
+    """The place after which the page begins, None for the first page. InvalidField for a token of another query or
+    version.
+    """
+    if not token:
+        return None
+    try:
+        raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), b"-_", validate=True)
+        version, rank, key, digest = _TOKEN.unpack(raw)
+    except (binascii.Error, UnicodeEncodeError, struct.error):
+        raise _foreign() from None
+    place = Place(key, rank)
+    if version != _VERSION or digest != _digest(place, query) or key >= 1 << 63:
+        raise _foreign()
+    return place
+
+
+def _digest(place: Place, query: tuple[str, ...]) -> bytes:
+    parts = [f"{place.rank} {place.key}".encode(), *(part.encode() for part in query)]
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()[:8]
+
+
+def _foreign() -> InvalidField:
+    return InvalidField("page_token", "page_token is not from a page of this same query.")

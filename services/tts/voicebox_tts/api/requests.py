@@ -1,0 +1,187 @@
+"""Turns requests into jobs, refusing what is wrong by the field's path."""
+
+import math
+import re
+import secrets
+import uuid
+
+from voicebox.tts.v1 import tts_pb2
+from voicebox_audio.encoding.encoder import Encoding, supported_rate
+from voicebox_kit import languages
+from voicebox_kit.errors import InvalidField
+
+from voicebox_tts.engine import Style
+from voicebox_tts.job import BuiltIn, DesignWish, Job, Profile, Recording
+from voicebox_tts.text import sentences as texts
+
+MAX_TEXT_CHARACTERS = 10_000
+MAX_REFERENCE_BYTES = 1024 * 1024
+MAX_INSTRUCTION_CHARACTERS = 500
+MAX_TRANSCRIPT_CHARACTERS = 2_000
+MAX_DESCRIPTION_CHARACTERS = 500
+MAX_DESIGN_CHARACTERS = 300
+"""One piece for every engine, so that it is one voice."""
+DESIGNED_VOICES, MAX_DESIGNED_VOICES = 3, 8
+MAX_AHEAD_SECONDS = 86_400.0
+UNPACED_SECONDS = math.inf
+
+PROFILE_NAME = re.compile(r"profiles/[a-z0-9][a-z0-9-]{0,62}")
+
+ENCODINGS = {
+    tts_pb2.AUDIO_ENCODING_UNSPECIFIED: Encoding.WAV,
+    tts_pb2.AUDIO_ENCODING_PCM_S16LE: Encoding.PCM_S16LE,
+    tts_pb2.AUDIO_ENCODING_WAV: Encoding.WAV,
+    tts_pb2.AUDIO_ENCODING_FLAC: Encoding.FLAC,
+    tts_pb2.AUDIO_ENCODING_OGG_OPUS: Encoding.OGG_OPUS,
+    tts_pb2.AUDIO_ENCODING_MP3: Encoding.MP3,
+    tts_pb2.AUDIO_ENCODING_AAC: Encoding.AAC,
+}
+
+Wish = tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest | tts_pb2.ConverseConfig
+
+
+def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
+    """The job that a request, less its text, asks for; InvalidField where it is wrong.
+
+    A conversation, which its listener may interrupt, runs so far ahead of real time by default. Others are as fast as
+    the client takes their audio.
+    """
+    return Job(
+        source=_source(wish.voice),
+        encoding=_encoding(wish.audio.encoding),
+        sample_rate_hz=_sample_rate(wish.audio),
+        style=_style(wish.style),
+        seed=wish.seed if wish.HasField("seed") else secrets.randbits(32),
+        request_id=_request_id(wish.request_id),
+        keep=not wish.skip_history,
+        ahead_seconds=_ahead(wish, default_ahead_seconds),
+        owner=owner,
+        model=wish.model,
+        check=wish.check,
+        verbatim=wish.verbatim,
+        unset=_unset(wish),
+    )
+
+
+def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
+    """The voices that a request asks for; InvalidField where it is wrong."""
+    description = texts.clean(wish.description)
+    if not texts.has_something_to_say(description) or len(description) > MAX_DESCRIPTION_CHARACTERS:
+        sentence = f"description must say in 1 to {MAX_DESCRIPTION_CHARACTERS} characters how the voice sounds."
+        raise InvalidField("description", sentence)
+    if len(wish.text) > MAX_DESIGN_CHARACTERS:
+        raise InvalidField(
+            "text", f"text may have {MAX_DESIGN_CHARACTERS} characters here, not {len(wish.text)}.", "TEXT_TOO_LONG"
+        )
+    if not 0 <= wish.count <= MAX_DESIGNED_VOICES:
+        raise InvalidField("count", f"count must be 1 to {MAX_DESIGNED_VOICES}, not {wish.count}.")
+    language = spoken(wish.language, "language")
+    first = wish.seed if wish.HasField("seed") else secrets.randbits(32)
+    seeds = tuple((first + number) % 2**32 for number in range(wish.count or DESIGNED_VOICES))
+    return DesignWish(description, checked_text(wish.text), Style(language=language), seeds, wish.model, wish.verbatim)
+
+
+def spoken(given: str, field: str) -> str:
+    """The language of a text as its tag; empty for the voice's own, or where it has several. Raises
+    InvalidField(`field`).
+    """
+    language = languages.tag(given, field)
+    return "" if language == languages.MULTILINGUAL else language
+
+
+def _unset(wish: Wish) -> frozenset[str]:
+    given = {"speed": wish.style.speed, "pitch_semitones": wish.style.pitch_semitones, "seed": wish.HasField("seed")}
+    return frozenset(name for name, value in given.items() if not value)
+
+
+def checked_text(text: str) -> str:
+    """The text, cleaned of what cannot be spoken; InvalidField when nothing is left or it is too long."""
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise InvalidField(
+            "text",
+            f"text has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} are spoken in one call.",
+            "TEXT_TOO_LONG",
+        )
+    cleaned = texts.clean(text)
+    if not texts.has_something_to_say(cleaned):
+        raise InvalidField("text", "text holds no letter or digit: there is nothing to say.", "TEXT_EMPTY")
+    return cleaned
+
+
+def _source(selection: tts_pb2.VoiceSelection) -> BuiltIn | Profile | Recording:
+    match selection.WhichOneof("source"):
+        case "profile":
+            if not PROFILE_NAME.fullmatch(selection.profile):
+                raise InvalidField("voice.profile", "voice.profile must be profiles/ and 1 to 63 of a-z, 0-9 and -.")
+            return Profile(selection.profile)
+        case "reference":
+            return _recording(selection.reference)
+        case _:
+            return BuiltIn(selection.voice)
+
+
+def _recording(reference: tts_pb2.InlineReference) -> Recording:
+    if not 0 < len(reference.audio) <= MAX_REFERENCE_BYTES:
+        raise InvalidField(
+            "voice.reference.audio", f"voice.reference.audio must have 1 to {MAX_REFERENCE_BYTES} bytes."
+        )
+    if len(reference.transcript) > MAX_TRANSCRIPT_CHARACTERS:
+        raise InvalidField(
+            "voice.reference.transcript", f"A transcript may have {MAX_TRANSCRIPT_CHARACTERS} characters."
+        )
+    return Recording(reference.audio, reference.transcript)
+
+
+def _encoding(encoding: int) -> Encoding:
+    if encoding not in ENCODINGS:
+        raise InvalidField("audio.encoding", f"There is no audio encoding {encoding}.")
+    return ENCODINGS[encoding]  # type: ignore[index]  # any number may arrive
+
+
+def _sample_rate(audio: tts_pb2.AudioSpec) -> int:
+    rate = audio.sample_rate_hz
+    if rate and not 8_000 <= rate <= 48_000:
+        raise InvalidField("audio.sample_rate_hz", f"audio.sample_rate_hz must be 8000 to 48000, not {rate}.")
+    if rate and not supported_rate(_encoding(audio.encoding), rate):
+        raise InvalidField("audio.sample_rate_hz", f"{_encoding(audio.encoding)} cannot be written at {rate} Hz.")
+    return rate
+
+
+def _style(style: tts_pb2.SpeakingStyle) -> Style:
+    if style.speed and not 0.25 <= style.speed <= 4.0:
+        raise InvalidField("style.speed", f"style.speed must be 0.25 to 4, not {style.speed:g}.")
+    if not -12.0 <= style.pitch_semitones <= 12.0:
+        raise InvalidField(
+            "style.pitch_semitones", f"style.pitch_semitones must be -12 to 12, not {style.pitch_semitones:g}."
+        )
+    if len(style.instructions) > MAX_INSTRUCTION_CHARACTERS:
+        raise InvalidField(
+            "style.instructions", f"style.instructions may have {MAX_INSTRUCTION_CHARACTERS} characters."
+        )
+    return Style(
+        style.speed or 1.0, style.pitch_semitones, spoken(style.language, "style.language"), style.instructions
+    )
+
+
+def _request_id(given: str) -> str:
+    if not given:
+        return str(uuid.uuid4())
+    try:
+        parsed = uuid.UUID(given)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.version != 4:
+        raise InvalidField("request_id", f"request_id must be a UUID4, not {given!r}.")
+    return str(parsed)
+
+
+def _ahead(wish: Wish, default_seconds: float) -> float:
+    if isinstance(wish, tts_pb2.SynthesizeRequest):
+        return UNPACED_SECONDS
+    if not wish.ahead_seconds:
+        return default_seconds if isinstance(wish, tts_pb2.ConverseConfig) else UNPACED_SECONDS
+    if not 1.0 <= wish.ahead_seconds <= MAX_AHEAD_SECONDS:
+        raise InvalidField(
+            "ahead_seconds", f"ahead_seconds must be 1 to {MAX_AHEAD_SECONDS:g}, not {wish.ahead_seconds:g}."
+        )
+    return wish.ahead_seconds

@@ -1,0 +1,162 @@
+"""Speaks gRPC: every method checks its request, runs the one synthesizer, and answers in its own form."""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from typing import Any
+
+import grpc
+from google.api import httpbody_pb2
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_audio.encoding.encoder import Encoding
+from voicebox_audio.encoding.headers import with_length
+from voicebox_kit import deadline, principal, request_id
+from voicebox_kit.durations import to_duration
+from voicebox_kit.errors import InvalidField, Precondition, Unavailable
+from voicebox_kit.server import MAX_MESSAGE_BYTES
+
+from voicebox_tts.settings import Settings
+from voicebox_tts.synthesis.design import Designer
+from voicebox_tts.synthesis.script import Script, WholeText, WrittenText
+from voicebox_tts.synthesis.synthesizer import Event, Finished, Interrupted, Started, Synthesizer
+from voicebox_tts.synthesis.utterance import Chunk
+from voicebox_tts.voices.registry import Roster
+
+from . import messages
+from .requests import checked_text, spoken, to_design, to_job
+from .voice_list import VoiceLists
+
+MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
+"""What fits into one answer, with room for its other fields."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
+    """The voicebox.tts.v1.TextToSpeechService."""
+
+    def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: Roster, settings: Settings) -> None:
+        self._synthesizer, self._designer, self._roster = synthesizer, designer, roster
+        self._lists = VoiceLists(lambda: roster.default)
+        self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
+
+    async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
+        response, audio, encoding = tts_pb2.SynthesizeResponse(), bytearray(), Encoding.WAV
+        async with aclosing(self._speak(request, context)) as events:
+            async for event in events:
+                match event:
+                    case Started():
+                        encoding = event.job.encoding
+                        response.started.CopyFrom(messages.started(event))
+                    case Chunk():
+                        audio += event.audio
+                        response.words.extend(messages.words(event.words))
+                    case Finished():
+                        response.finished.CopyFrom(messages.finished(event))
+                if len(audio) > MAX_UNARY_BYTES:
+                    raise InvalidField("text", "The audio does not fit into one answer: stream it.", "ANSWER_TOO_LARGE")
+        response.audio = with_length(encoding, bytes(audio), response.finished.sample_count)
+        return response
+
+    async def StreamSynthesize(
+        self, request: tts_pb2.StreamSynthesizeRequest, context: Context
+    ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
+        async with aclosing(self._speak(request, context)) as events:
+            async for event in events:
+                yield tts_pb2.StreamSynthesizeResponse(**_field(event))
+
+    async def PlaySpeech(
+        self, request: tts_pb2.PlaySpeechRequest, context: Context
+    ) -> AsyncIterator[tts_pb2.PlaySpeechResponse]:
+        kind = ""
+        async with aclosing(self._speak(request, context)) as events:
+            async for event in events:
+                if isinstance(event, Started):
+                    kind = messages.content_type(event.job.encoding, event.sample_rate_hz)
+                elif isinstance(event, Finished):
+                    context.set_trailing_metadata(
+                        ((request_id.HEADER, request_id.current.get()), *messages.warning_trailers(event))
+                    )
+                elif isinstance(event, Chunk) and event.audio:
+                    yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
+
+    async def ConverseSynthesize(
+        self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context
+    ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeResponse]:
+        first = await anext(aiter(request_iterator), None)
+        if first is None or not first.HasField("config"):
+            raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
+        job = to_job(first.config, principal.owner(context), self._ahead_seconds)
+        script = WrittenText(self._idle_seconds)
+        writer = asyncio.create_task(_write(request_iterator, script))
+        try:
+            async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
+                async for event in events:
+                    yield tts_pb2.ConverseSynthesizeResponse(**_field(event))
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def DesignVoice(self, request: tts_pb2.DesignVoiceRequest, context: Context) -> tts_pb2.DesignVoiceResponse:
+        voices = await self._designer.design(to_design(request))
+        if sum(len(voice.audio) for voice in voices) > MAX_UNARY_BYTES:
+            raise InvalidField(
+                "count", "The voices do not fit into one answer: ask for fewer, or for less text.", "ANSWER_TOO_LARGE"
+            )
+        return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
+
+    async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
+        offered = []
+        for engine in self._roster.engines:
+            if request.engine in ("", engine.name):
+                with suppress(
+                    Unavailable, Precondition
+                ):  # an engine that cannot be loaded has no voices; ListModels says why
+                    offered.append((engine, tuple(await self._roster.voices(engine))))
+        return self._lists.get(request.engine, spoken(request.language, "language"), tuple(offered))
+
+    def _speak(
+        self,
+        request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest,
+        context: Context,
+    ) -> Any:
+        script: Script = WholeText(checked_text(request.text))
+        job = to_job(request, principal.owner(context), self._ahead_seconds)
+        return self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))
+
+
+def _field(event: Event) -> dict[str, Any]:
+    match event:
+        case Started():
+            return {"started": messages.started(event)}
+        case Chunk():
+            return {"chunk": messages.chunk(event)}
+        case Interrupted():
+            return {"interrupted": tts_pb2.SpeechInterrupted(offset=to_duration(event.offset_seconds))}
+        case Finished():
+            return {"finished": messages.finished(event)}
+
+
+async def _write(requests: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], script: WrittenText) -> None:
+    """Hand the client's text on until it closes its side; what is wrong with it ends the script."""
+    try:
+        async for request in requests:
+            _heed(request, script)
+        script.end()
+    except Exception as error:  # whatever it is, the reader must not wait for text that never comes
+        script.end(error)
+
+
+def _heed(request: tts_pb2.ConverseSynthesizeRequest, script: WrittenText) -> None:
+    match request.WhichOneof("message"):
+        case "text":
+            script.write(request.text)
+        case "control" if request.control == tts_pb2.CONVERSE_CONTROL_FLUSH:
+            script.flush()
+        case "control" if request.control == tts_pb2.CONVERSE_CONTROL_INTERRUPT:
+            script.interrupt()
+        case "control":
+            raise InvalidField("control", f"There is no control {request.control}.")
+        case _:
+            raise InvalidField("config", "Only the first message may be the config.", "CONFIG_TWICE")

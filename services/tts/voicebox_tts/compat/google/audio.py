@@ -1,0 +1,74 @@
+"""The sound of an answer as Google's clients ask for it, where that is none of our encodings, or louder or softer."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+import numpy as np
+from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.tts.v1 import tts_pb2
+from voicebox_audio.encoding.encoder import Encoding, encode_whole
+from voicebox_audio.encoding.headers import g711_wav
+from voicebox_audio.g711 import s16le_to_alaw, s16le_to_mulaw
+from voicebox_audio.pcm import to_s16le
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import InvalidField
+
+GAINS_DB = (-96.0, 16.0)
+TELEPHONE_HZ = 8_000
+"""The rate of mu-law and A-law where none is asked for."""
+
+G711: Mapping[int, tuple[Callable[[bytes], bytes], int]] = {
+    google.MULAW: (s16le_to_mulaw, 7),
+    google.ALAW: (s16le_to_alaw, 6),
+}
+"""How samples become G.711, and the code of its two laws in a WAV file."""
+
+ENCODINGS = {
+    google.LINEAR16: Encoding.WAV,
+    google.MP3: Encoding.MP3,
+    google.OGG_OPUS: Encoding.OGG_OPUS,
+    google.PCM: Encoding.PCM_S16LE,
+}
+
+
+def is_plain(asked: google.AudioConfig) -> bool:
+    """Whether the platform's own answer is what is asked for."""
+    return asked.audio_encoding in ENCODINGS and not asked.volume_gain_db
+
+
+def check_gain(decibels: float, field: str) -> None:
+    """InvalidField where no program could mean it."""
+    low, high = GAINS_DB
+    if not low <= decibels <= high:
+        raise InvalidField(field, f"{field} must be {low:g} to {high:g}, not {decibels:g}.")
+
+
+async def rewritten(made: tts_pb2.SynthesizeResponse, asked: google.AudioConfig, notes: Notes) -> bytes:
+    """The samples of an answer in the encoding and at the loudness that is asked for. G.711 comes in a WAV file, as
+    Google's.
+    """
+    return await asyncio.to_thread(_rewritten, made.audio, made.started.audio.sample_rate_hz, asked, notes)
+
+
+def _rewritten(audio: bytes, rate_hz: int, asked: google.AudioConfig, notes: Notes) -> bytes:
+    samples = (
+        np.frombuffer(audio, "<i2").astype(np.float32)
+        / np.float32(32768)
+        * np.float32(10 ** (asked.volume_gain_db / 20))
+    )
+    if samples.size and np.abs(samples).max() > 1.0:
+        notes.warn(
+            [f"At {asked.volume_gain_db:g} dB the loudest samples are beyond full scale: they are cut off there."]
+        )
+        samples = np.clip(samples, -1.0, 1.0)
+    try:
+        if asked.audio_encoding in G711:
+            law, code = G711[asked.audio_encoding]
+            return g711_wav(law(to_s16le(samples)), code, rate_hz)
+        if asked.audio_encoding == google.M4A:
+            written: bytes = import_module("voicebox_audio.encoding.m4a").encode_m4a(samples, rate_hz)  # loads FFmpeg
+            return written
+        return encode_whole(ENCODINGS[asked.audio_encoding], samples, rate_hz)
+    except ValueError as error:
+        raise InvalidField("audio.sample_rate_hz", f"audio.sample_rate_hz: {error}.") from error

@@ -1,0 +1,184 @@
+"""Turns Google's speech requests into our own, refusing what is wrong by Google's name for it.
+
+What Google's fields mean: https://cloud.google.com/text-to-speech/docs/reference/rpc/google.cloud.texttospeech.v1
+"""
+
+import re
+from collections.abc import Mapping
+
+from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.tts.v1 import tts_pb2
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import InvalidField
+
+from voicebox_tts.api.requests import MAX_AHEAD_SECONDS
+from voicebox_tts.text import ssml
+
+from . import audio as google_audio
+
+NAMES = {
+    "text": "input.text",
+    "voice.profile": "voice.name",
+    "audio.encoding": "audio_config.audio_encoding",
+    "audio.sample_rate_hz": "audio_config.sample_rate_hertz",
+    "style.language": "voice.language_code",
+    "style.speed": "audio_config.speaking_rate",
+    "style.pitch_semitones": "audio_config.pitch",
+    "style.instructions": "input.prompt",
+}
+"""Google's names for our fields, in SynthesizeSpeech."""
+
+STREAM_NAMES = {
+    "text": "input.text",
+    "voice.profile": "streaming_config.voice.name",
+    "audio.encoding": "streaming_config.streaming_audio_config.audio_encoding",
+    "audio.sample_rate_hz": "streaming_config.streaming_audio_config.sample_rate_hertz",
+    "style.language": "streaming_config.voice.language_code",
+    "style.speed": "streaming_config.streaming_audio_config.speaking_rate",
+}
+"""The same in StreamingSynthesize."""
+
+PAUSE = re.compile(r"\[pause(?: short| long)?\]")
+
+ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
+    google.LINEAR16: tts_pb2.AUDIO_ENCODING_WAV,
+    google.MP3: tts_pb2.AUDIO_ENCODING_MP3,
+    google.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
+    google.PCM: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.MULAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.M4A: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+}
+"""What the platform is asked for; google_audio makes telephone sound and M4A of samples."""
+
+STREAM_ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
+    google.AUDIO_ENCODING_UNSPECIFIED: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.PCM: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.MULAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
+}
+"""Google streams no files that would tell their length at their beginning; without a streaming_audio_config it sends
+samples.
+"""
+
+
+def to_whole(
+    asked: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, notes: Notes
+) -> tts_pb2.SynthesizeRequest:
+    """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it asks for
+    what cannot be.
+    """
+    _refuse_options(asked.advanced_voice_options, "advanced_voice_options")
+    audio = asked.audio_config
+    google_audio.check_gain(audio.volume_gain_db, "audio_config.volume_gain_db")
+    if audio.effects_profile_id:
+        notes.ignore("audio_config.effects_profile_id")
+    spec = _audio(audio, ENCODINGS, "audio_config.audio_encoding")
+    if not google_audio.is_plain(audio):
+        spec.encoding = tts_pb2.AUDIO_ENCODING_PCM_S16LE
+    return tts_pb2.SynthesizeRequest(
+        text=_text(asked.input, notes),
+        voice=voice,
+        audio=spec,
+        style=tts_pb2.SpeakingStyle(
+            speed=audio.speaking_rate,
+            pitch_semitones=audio.pitch,
+            language=asked.voice.language_code,
+            instructions=asked.input.prompt,
+        ),
+    )
+
+
+def to_conversation(
+    asked: google.StreamingSynthesizeConfig, voice: tts_pb2.VoiceSelection, notes: Notes
+) -> tts_pb2.ConverseConfig:
+    """The same for a stream: it is as fast as it is read, since Google's clients write files from it, too."""
+    _refuse_options(asked.advanced_voice_options, "streaming_config.advanced_voice_options")
+    if asked.custom_pronunciations.pronunciations:
+        notes.ignore("streaming_config.custom_pronunciations")
+    audio = asked.streaming_audio_config
+    return tts_pb2.ConverseConfig(
+        voice=voice,
+        audio=_audio(audio, STREAM_ENCODINGS, "streaming_config.streaming_audio_config.audio_encoding"),
+        style=tts_pb2.SpeakingStyle(speed=audio.speaking_rate, language=asked.voice.language_code),
+        ahead_seconds=MAX_AHEAD_SECONDS,
+    )
+
+
+def to_piece(asked: google.StreamingSynthesizeRequest, notes: Notes) -> str:
+    """The text of a message of a stream, after its config."""
+    if not asked.HasField("input"):
+        raise InvalidField(
+            "streaming_config",
+            "Only the first message may be the streaming_config; the others are input.",
+            "CONFIG_TWICE",
+        )
+    kind = asked.input.WhichOneof("input_source")
+    if kind == "markup":
+        return _unmarked(asked.input.markup)
+    if kind not in (None, "text"):
+        raise _unsupported(f"input.{kind}", f"input.{kind} is not understood here: send plain text as input.text.")
+    if asked.input.prompt:
+        notes.ignore("input.prompt")
+    return asked.input.text
+
+
+def refuse_voice(asked: google.VoiceSelectionParams, field: str, notes: Notes) -> None:
+    """InvalidField, under the path `field`, where a voice is asked for that is none of ours. Google's models are
+    noted.
+    """
+    for name in ("custom_voice", "voice_clone", "multi_speaker_voice_config"):
+        if asked.HasField(name):
+            raise _unsupported(
+                f"{field}.{name}", f"{field}.{name} is not known here: name a voice, or a profile as profiles/..."
+            )
+    if asked.model_name:
+        notes.ignore(f"{field}.model_name")
+        notes.warn([f"There is no model {asked.model_name[:100]!r} here: a voice's own model speaks."])
+
+
+def _text(asked: google.SynthesisInput, notes: Notes) -> str:
+    if asked.custom_pronunciations.pronunciations:
+        notes.ignore("input.custom_pronunciations")
+        notes.warn(["No engine here takes phonemes: words are spoken as the voice reads them."])
+    match asked.WhichOneof("input_source"):
+        case "text" | None:
+            return asked.text
+        case "ssml":
+            return ssml.plain(asked.ssml, "input.ssml", notes)
+        case "markup":
+            return _unmarked(asked.markup)
+        case other:
+            raise _unsupported(
+                f"input.{other}", f"input.{other} is not understood here: send plain text as input.text."
+            )
+
+
+def _unmarked(markup: str) -> str:
+    """The text of Google's markup: a line's end for each pause, whose length is the voice's own."""
+    return PAUSE.sub("\n", markup)
+
+
+def _audio(
+    asked: google.AudioConfig | google.StreamingAudioConfig,
+    encodings: Mapping[int, tts_pb2.AudioEncoding.ValueType],
+    field: str,
+) -> tts_pb2.AudioSpec:
+    if asked.audio_encoding not in encodings:
+        known = ", ".join(google.AudioEncoding.Name(number) for number in encodings if number)  # type: ignore[arg-type]
+        raise InvalidField(field, f"{field} must be one of {known}.", "ENCODING_UNKNOWN")
+    telephone_hz = google_audio.TELEPHONE_HZ if asked.audio_encoding in google_audio.G711 else 0
+    return tts_pb2.AudioSpec(
+        encoding=encodings[asked.audio_encoding], sample_rate_hz=asked.sample_rate_hertz or telephone_hz
+    )
+
+
+def _refuse_options(asked: google.AdvancedVoiceOptions, field: str) -> None:
+    """What is left in them is about Google's servers: latency and safety filters."""
+    if asked.HasField("enable_textnorm") and not asked.enable_textnorm:
+        raise _unsupported(f"{field}.enable_textnorm", "Numbers and abbreviations are always read as words.")
+
+
+def _unsupported(field: str, sentence: str) -> InvalidField:
+    return InvalidField(field, sentence if field in sentence else f"{field}: {sentence}", "UNSUPPORTED")

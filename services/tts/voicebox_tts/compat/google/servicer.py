@@ -1,0 +1,104 @@
+"""Google Cloud's text-to-speech over the one servicer."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from google.protobuf.unknown_fields import UnknownFieldSet
+from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.foreign.google import texttospeech_v1_pb2_grpc
+from voicebox.tts.v1 import tts_pb2
+from voicebox_compat.fields import named_as, tell
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import InvalidField
+
+from voicebox_tts.api.servicer import TextToSpeechServicer
+from voicebox_tts.engine import Capability
+from voicebox_tts.voices.registry import Roster
+
+from . import audio as google_audio
+from . import request as google_request
+from . import voices
+
+GOOGLE_SERVICE = "google.cloud.texttospeech.v1.TextToSpeech"
+GOOGLE_BETA_SERVICE = "google.cloud.texttospeech.v1beta1.TextToSpeech"
+"""Its messages are those of v1 on the wire, and have a few fields more."""
+
+BETA_FIELDS = {4: "enable_time_pointing"}
+"""Fields of a v1beta1 SynthesizeSpeechRequest that v1 has not, by their numbers."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
+    """The google.cloud.texttospeech.v1.TextToSpeech, as of google-cloud-texttospeech 2.38.0."""
+
+    def __init__(self, speech: TextToSpeechServicer, roster: Roster) -> None:
+        self._speech, self._roster = speech, roster
+
+    async def ListVoices(self, request: google.ListVoicesRequest, context: Context) -> google.ListVoicesResponse:
+        return google.ListVoicesResponse(voices=await voices.listed(self._roster, request.language_code))
+
+    async def SynthesizeSpeech(
+        self, request: google.SynthesizeSpeechRequest, context: Context
+    ) -> google.SynthesizeSpeechResponse:
+        notes = Notes()
+        with named_as(google_request.NAMES):
+            google_request.refuse_voice(request.voice, "voice", notes)
+            unknowns = UnknownFieldSet(request)
+            for unknown in map(unknowns.__getitem__, range(len(unknowns))):
+                notes.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
+            voice = await voices.find_voice(self._roster, request.voice, "voice", notes)
+            native = google_request.to_whole(request, voice, notes)
+            await self._follow(native, notes)
+            made = await self._speech.Synthesize(native, context)
+            plain = google_audio.is_plain(request.audio_config)
+            audio = made.audio if plain else await google_audio.rewritten(made, request.audio_config, notes)
+        notes.warn(made.finished.warnings)
+        tell(context, notes)
+        return google.SynthesizeSpeechResponse(audio_content=audio)
+
+    async def StreamingSynthesize(
+        self, request_iterator: AsyncIterator[google.StreamingSynthesizeRequest], context: Context
+    ) -> AsyncGenerator[google.StreamingSynthesizeResponse]:
+        notes, codecs = Notes(), list[Callable[[bytes], bytes]]()
+        with named_as(google_request.STREAM_NAMES):
+            pieces = self._pieces(request_iterator, notes, codecs)
+            async with aclosing(pieces), aclosing(self._speech.ConverseSynthesize(pieces, context)) as events:
+                async for event in events:
+                    notes.warn(event.finished.warnings)
+                    if audio := event.chunk.audio:
+                        yield google.StreamingSynthesizeResponse(audio_content=codecs[0](audio) if codecs else audio)
+        tell(context, notes)
+
+    async def _pieces(
+        self,
+        requests: AsyncIterator[google.StreamingSynthesizeRequest],
+        notes: Notes,
+        codecs: list[Callable[[bytes], bytes]],
+    ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeRequest]:
+        """Our config, then texts. `codecs` gets what makes telephone sound of samples, if that is asked for."""
+        first = await anext(aiter(requests), None)
+        if first is None or not first.HasField("streaming_config"):
+            raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
+        asked = first.streaming_config
+        google_request.refuse_voice(asked.voice, "streaming_config.voice", notes)
+        voice = await voices.find_voice(self._roster, asked.voice, "streaming_config.voice", notes)
+        if asked.streaming_audio_config.audio_encoding in google_audio.G711:
+            codecs.append(google_audio.G711[asked.streaming_audio_config.audio_encoding][0])
+        yield tts_pb2.ConverseSynthesizeRequest(config=google_request.to_conversation(asked, voice, notes))
+        async for request in requests:
+            yield tts_pb2.ConverseSynthesizeRequest(text=google_request.to_piece(request, notes))
+
+    async def _follow(self, native: tts_pb2.SynthesizeRequest, notes: Notes) -> None:
+        """A prompt that the voice's engine cannot follow is noted."""
+        if not native.style.instructions:
+            return
+        if native.voice.WhichOneof("source") == "profile":
+            engine = self._roster.follower("")[0]
+        else:
+            engine = (await self._roster.find(native.voice.voice, ""))[0]
+        if Capability.INSTRUCTIONS not in engine.capabilities:
+            native.style.ClearField("instructions")
+            notes.ignore("input.prompt")

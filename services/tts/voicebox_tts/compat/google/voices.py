@@ -1,0 +1,74 @@
+"""Finds the voices that Google's clients ask for, and lists ours as theirs."""
+
+from collections.abc import Sequence
+
+from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.tts.v1 import tts_pb2
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import NotFound, Unavailable
+
+from voicebox_tts.api.requests import spoken
+from voicebox_tts.compat.voices import stand_in
+from voicebox_tts.engine import Engine, Gender, Voice
+from voicebox_tts.voices.registry import Roster, speaks
+
+GENDERS = {Gender.FEMALE: google.FEMALE, Gender.MALE: google.MALE}
+MOST_NAMED = 10
+
+
+async def find_voice(
+    roster: Roster, asked: google.VoiceSelectionParams, field: str, notes: Notes
+) -> tts_pb2.VoiceSelection:
+    """Who is meant: by name, as `flite/slt` or `profiles/ann`; else one who speaks the language, of that gender if
+    there is one.
+
+    A gender is a wish, as with Google. Each of Google's own voices has a stand-in, which is noted. Raises
+    NotFound("voice"), and InvalidField("style.language") when nobody speaks the language.
+    """
+    if asked.name.startswith("profiles/"):
+        return tts_pb2.VoiceSelection(profile=asked.name)
+    language = spoken(asked.language_code, "style.language")
+    try:
+        engine, voice = await roster.find(asked.name, language)
+    except NotFound as error:
+        try:
+            return tts_pb2.VoiceSelection(voice=await stand_in(roster, asked.name, language, f"{field}.name", notes))
+        except NotFound:
+            raise NotFound("voice", asked.name[:100], await _some(roster)) from error
+    if not asked.name:
+        alike = [each for each in await roster.voices(engine) if speaks(each, language or voice.languages[0])]
+        voice = preferred(voice, alike, asked.ssml_gender)
+    return tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}")
+
+
+def preferred(voice: Voice, others: Sequence[Voice], gender: int) -> Voice:
+    """The first of that gender, beginning with `voice`; `voice` when there is none."""
+    return next((each for each in (voice, *others) if each.gender and GENDERS[each.gender] == gender), voice)
+
+
+async def listed(roster: Roster, language: str) -> list[google.Voice]:
+    """All voices, or those that speak a language."""
+    found, wanted = [], spoken(language, "language_code")
+    for engine in roster.engines:
+        try:
+            voices = await roster.voices(engine)
+        except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
+            continue
+        found += [_listed(engine, voice) for voice in voices if not wanted or speaks(voice, wanted)]
+    return found
+
+
+def _listed(engine: Engine, voice: Voice) -> google.Voice:
+    return google.Voice(
+        language_codes=voice.languages,
+        name=f"{engine.name}/{voice.name}",
+        ssml_gender=GENDERS[voice.gender] if voice.gender else google.SSML_VOICE_GENDER_UNSPECIFIED,
+        natural_sample_rate_hertz=voice.sample_rate_hz,
+    )
+
+
+async def _some(roster: Roster) -> str:
+    engine, _ = await roster.find("", "")
+    voices = await roster.voices(engine)
+    names = ", ".join(f"{engine.name}/{voice.name}" for voice in voices[:MOST_NAMED])
+    return f"There are {names}; ListVoices lists them all, and a profile is named profiles/..."

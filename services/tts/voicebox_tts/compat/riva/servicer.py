@@ -1,0 +1,126 @@
+"""NVIDIA Riva's speech synthesis over the one servicer."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from voicebox.foreign.riva import riva_tts_pb2, riva_tts_pb2_grpc
+from voicebox.tts.v1 import tts_pb2
+from voicebox_compat.fields import named_as, tell
+from voicebox_compat.openai import Notes
+from voicebox_kit.errors import InvalidField, NotFound, Unavailable
+
+from voicebox_tts.api.requests import spoken
+from voicebox_tts.api.servicer import TextToSpeechServicer
+from voicebox_tts.compat.voices import stand_in
+from voicebox_tts.engine import Capability, Engine
+from voicebox_tts.voices.registry import Roster
+
+from . import request as riva_request
+from . import responses
+
+RIVA_SERVICE = "nvidia.riva.tts.RivaSpeechSynthesis"
+MOST_NAMED = 10
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
+    """The nvidia.riva.tts.RivaSpeechSynthesis, as of nvidia-riva-client 2.27.0."""
+
+    def __init__(self, speech: TextToSpeechServicer, roster: Roster) -> None:
+        self._speech, self._roster = speech, roster
+
+    async def Synthesize(
+        self, request: riva_tts_pb2.SynthesizeSpeechRequest, context: Context
+    ) -> riva_tts_pb2.SynthesizeSpeechResponse:
+        notes = Notes()
+        with named_as(riva_request.NAMES):
+            native = riva_request.to_whole(request, notes)
+            await self._check(request, native, notes)
+            made = await self._speech.Synthesize(native, context)
+        notes.warn(made.finished.warnings)
+        tell(context, notes)
+        return responses.whole(request, made)
+
+    async def SynthesizeOnline(
+        self, request_iterator: AsyncIterator[riva_tts_pb2.SynthesizeSpeechRequest], context: Context
+    ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
+        """Speaks each request as it comes, one after the other.
+
+        Clients from before 2026-03 know this as a method of one request and many answers, which on the wire is a stream
+        of one request.
+        """
+        notes = Notes()
+        async for request in request_iterator:
+            with named_as(riva_request.NAMES):
+                async with aclosing(self._speak(request, notes, context)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+        tell(context, notes)
+
+    async def GetRivaSynthesisConfig(
+        self, request: riva_tts_pb2.RivaSynthesisConfigRequest, context: Context
+    ) -> riva_tts_pb2.RivaSynthesisConfigResponse:
+        response = riva_tts_pb2.RivaSynthesisConfigResponse()
+        for engine in self._roster.engines:
+            if request.model_name not in ("", engine.model.name):
+                continue
+            try:
+                response.model_config.extend(responses.configs(engine, await self._roster.voices(engine)))
+            except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
+                continue
+        if request.model_name and not response.model_config:
+            raise NotFound("model", request.model_name[:100])
+        return response
+
+    async def _speak(
+        self, request: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes, context: Context
+    ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
+        native = riva_request.to_streamed(request, notes)
+        await self._check(request, native, notes)
+        async with aclosing(self._speech.StreamSynthesize(native, context)) as events:
+            async for event in events:
+                notes.warn(event.finished.warnings)
+                if piece := responses.piece(request, event):
+                    yield piece
+
+    async def _check(
+        self,
+        request: riva_tts_pb2.SynthesizeSpeechRequest,
+        native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest,
+        notes: Notes,
+    ) -> None:
+        """That the voice, or who speaks for a prompt or profile, is there and can tell its words' times if it is to.
+
+        A voice of ours is chosen for another server's. Instructions that an engine cannot follow are noted.
+        """
+        try:
+            engine = await self._speaker(request.voice_name, native, notes)
+        except NotFound as error:
+            raise NotFound("voice", request.voice_name[:100], await self._some_voices()) from error
+        if native.style.instructions and Capability.INSTRUCTIONS not in engine.capabilities:
+            native.style.ClearField("instructions")
+            notes.ignore("custom_configuration.instructions")
+        if request.enable_word_time_offsets and Capability.WORD_TIMINGS not in engine.capabilities:
+            sentence = f"The engine {engine.name} cannot honour enable_word_time_offsets."
+            raise InvalidField("enable_word_time_offsets", sentence, "UNSUPPORTED_BY_ENGINE")
+
+    async def _speaker(
+        self, name: str, native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest, notes: Notes
+    ) -> Engine:
+        if native.voice.WhichOneof("source") in ("profile", "reference"):
+            return self._roster.follower("")[0]
+        language = spoken(native.style.language, "style.language")
+        try:
+            return (await self._roster.find(native.voice.voice, language))[0]
+        except NotFound:
+            native.voice.voice = await stand_in(self._roster, name, language, "voice_name", notes)
+            return (await self._roster.find(native.voice.voice, ""))[0]
+
+    async def _some_voices(self) -> str:
+        engine, _ = await self._roster.find("", "")
+        voices = await self._roster.voices(engine)
+        names = ", ".join(f"{engine.name}.{voice.name}" for voice in voices[:MOST_NAMED])
+        return f"There are {names}; GetRivaSynthesisConfig lists them all, and a profile is named profiles/..."

@@ -1,0 +1,51 @@
+"""Voices of other servers that their clients name: one of ours stands in for each, and the answer says so."""
+
+import re
+import zlib
+
+from voicebox_compat.openai import Notes
+from voicebox_kit import languages
+from voicebox_kit.errors import InvalidField, NotFound
+
+from voicebox_tts.voices.registry import Roster, speaks
+
+from .openai.other_servers import is_other_servers
+from .openai.voices import OPENAI_VOICES
+
+NVIDIA = re.compile(
+    r"(magpie|chatterbox|english|spanish|mandarin|german|italian|french|portuguese|vietnamese|hindi|japanese)[-.].+",
+    re.IGNORECASE,
+)
+"""Riva's: `English-US.Female-1`, `Magpie-Multilingual.EN-US.Aria`."""
+
+REGION = re.compile(r"(?:^|[-._])([a-z]{2,3}[-_][a-z]{2})(?=[-._]|$)", re.IGNORECASE)
+
+
+async def stand_in(roster: Roster, name: str, language: str, field: str, notes: Notes) -> str:
+    """A voice of ours, `{engine}/{voice}`, that speaks the language: always the same one for the same name.
+
+    Without a language it is the one in the name, where there is such a voice. Raises NotFound("voice") for a name that
+    is no other server's, and as Roster.find.
+    """
+    if not (is_other_servers(name) or NVIDIA.fullmatch(name) or name.lower() in OPENAI_VOICES):
+        raise NotFound("voice", name[:100])
+    wanted = language or await _language_of(roster, name)
+    engine, voice = await roster.find("", wanted)
+    alike = [each for each in await roster.voices(engine) if speaks(each, wanted or voice.languages[0])]
+    chosen = f"{engine.name}/{alike[zlib.crc32(name.lower().encode()) % len(alike)].name}"
+    notes.ignore(field)
+    notes.warn([f"There is no voice {name[:100]!r} here: {chosen} speaks."])
+    return chosen
+
+
+async def _language_of(roster: Roster, name: str) -> str:
+    """The language in a voice's name; empty where it names none that somebody here speaks."""
+    match = REGION.search(name)
+    language = languages.understood(match[1]) if match else None
+    if not language:
+        return ""
+    try:
+        await roster.find("", language)
+    except InvalidField:
+        return ""
+    return language

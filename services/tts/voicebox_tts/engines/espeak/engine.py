@@ -1,0 +1,355 @@
+"""espeak-ng: formant voices in 130 languages, in processes of its own."""
+
+import json
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from ctypes.util import find_library
+from functools import cached_property
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.languages import covers, own
+from voicebox_models.devices import cpu_only
+from voicebox_models.engine import Model, Report, Setup
+from voicebox_models.family import Only
+
+from voicebox_tts.engine import (
+    Capability,
+    Description,
+    Gender,
+    Packed,
+    Reference,
+    Samples,
+    Speech,
+    Style,
+    Voice,
+    VoicePrompt,
+)
+from voicebox_tts.engines.likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
+from voicebox_tts.normalization.characters import wants_sound
+from voicebox_tts.text.sentences import sentences
+
+from .languages import most_specific
+from .pool import STOP_SECONDS, EspeakPool, EspeakProcess
+from .words import WordTimeline
+
+WORDS_PER_MINUTE = 175
+LEAST_SPEED = 0.46
+"""80 words a minute is espeak-ng's least."""
+LOWEST_SEMITONES, HIGHEST_SEMITONES = -8.0, 9.0
+"""What its pitch parameter reaches."""
+
+_SHARE_OF_PITCH, _SHARE_OF_RANGE = 0.66, 0.135
+"""How much of the median pitch that is heard moves with each parameter (pitch by octaves of 50, range in proportion);
+the rest stays. Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
+"""
+
+MOST_SIGNS = 4096
+"""Of which it is known whether they have a sound, which takes 2 ms to find out."""
+
+_DEFAULT_VOICE, _FEMALE_VOICE = "en-us", "en-us+f2"
+_LIKENESS_VOICES_HZ = {_DEFAULT_VOICE: 102.0, _FEMALE_VOICE: 197.0}
+
+
+def family(setup: Setup) -> Only["EspeakEngine"]:
+    """espeak, on the processor."""
+    return Only(EspeakEngine(setup.device))
+
+
+class EspeakEngine:
+    """espeak-ng over pipes. Each process speaks one sentence at a time, for whichever stream asks first."""
+
+    name = "espeak"
+    default_voice = _DEFAULT_VOICE
+    capabilities = frozenset(
+        {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS}
+        | {Capability.SPEED, Capability.PITCH, Capability.SEED}
+    )
+
+    memory_bytes = 0
+    """Its processes' memory, 20 MB each, is not ours to tell."""
+
+    def __init__(self, device: str = "auto", processes: int = 4) -> None:
+        self.device = cpu_only(self.name, device)
+        self._most = processes
+        self._pool: EspeakPool | None = None
+        self._version = ""
+        self._voices: tuple[Voice, ...] = ()
+        self._identifiers: Mapping[str, str] = {}
+        self._loading = threading.Lock()
+        self._sounds = dict[str, bool]()
+
+    @property
+    def model(self) -> Model:
+        """What it runs; the revision and languages are known once it was loaded."""
+        languages = sorted({voice.languages[0] for voice in self._voices})
+        return Model("espeak/espeak-ng", self._version, "GPL-3.0-or-later", tuple(languages))
+
+    @cached_property
+    def present(self) -> bool:
+        """Whether the library is there; it is looked for by its name and not loaded, since this is a program of another
+        licence.
+        """
+        return find_library("espeak-ng") is not None
+
+    @property
+    def absence(self) -> str:
+        """What to do when it is not."""
+        return "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a process is there."""
+        return self._pool is not None
+
+    def download(self, report: Report) -> None:
+        """The model comes with the library; Precondition when that is not here."""
+        if not self.present:
+            raise Precondition("ENGINE_NOT_INSTALLED", f"models/{self.model.name}", self.absence)
+
+    def load(self) -> None:
+        """Start the first process, which tells the voices."""
+        self._loaded_pool()
+
+    def unload(self) -> None:
+        """End the processes; the busy ones end with their sentence."""
+        with self._loading:
+            pool, self._pool = self._pool, None
+        if pool:
+            pool.close()
+
+    def voices(self) -> Sequence[Voice] | None:
+        """Default first, then those that are best for their language; the library tells them when it is loaded."""
+        return self._voices or None
+
+    def prompt(self, reference: Reference) -> LikenessPrompt:
+        """An approximate likeness, in a fifth of a second; InvalidField("reference") when it holds too little
+        speech.
+        """
+        self._loaded_pool()
+        return approximate(reference, _LIKENESS_VOICES_HZ, self._voices[0].sample_rate_hz, self._render)
+
+    def pack(self, prompt: VoicePrompt) -> Packed:
+        """A likeness, to be stored."""
+        assert isinstance(prompt, LikenessPrompt)
+        return pack_likeness(prompt)
+
+    def unpack(self, packed: Packed) -> LikenessPrompt:
+        """What was packed; ValueError when it is no likeness."""
+        return unpack_likeness(packed)
+
+    def unspoken(self, text: str) -> str:
+        """Signs and pictures that make no phoneme when they are spoken alone. Letters without a sound are spelled."""
+        return "".join(
+            dict.fromkeys(
+                each for each in text if wants_sound(each) and not each.isalnum() and not self._has_sound(each)
+            )
+        )
+
+    def _has_sound(self, character: str) -> bool:
+        if character not in self._sounds and len(self._sounds) < MOST_SIGNS:
+            with closing(self.open(self.default_voice, Style(), seed=0).speak(character)) as spoken:
+                self._sounds[character] = any(speech.phonemes for speech in spoken)
+        return self._sounds.get(character, True)
+
+    def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "EspeakSession":
+        """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what espeak-ng cannot do."""
+        pool = self._loaded_pool()
+        prompt = voice if isinstance(voice, LikenessPrompt) else None
+        chosen = self._prompt_voice(prompt, style.language) if prompt else self._named_voice(str(voice), style.language)
+        _refuse(style)
+        shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
+        identifier = self._identifiers[chosen.name]
+        if prompt and _is_female(prompt.base_voice) and not _is_female(chosen.name):
+            identifier += _variant(prompt.base_voice)
+        request = {"voice": identifier, "seed": seed & 0xFFFFFFFF} | _parameters(style.speed, shift)
+        return EspeakSession(pool, request, chosen.sample_rate_hz, Colour(prompt.taps) if prompt else None)
+
+    def _named_voice(self, name: str, language: str) -> Voice:
+        voice = next((voice for voice in self._voices if voice.name == name), None)
+        if voice is None:
+            raise NotFound("voice", f"espeak/{name}")
+        if language and not _speaks(voice, language):
+            raise InvalidField("style.language", f"The voice {name} does not speak {language}.", "LANGUAGE_NOT_SPOKEN")
+        return voice
+
+    def _prompt_voice(self, prompt: LikenessPrompt, language: str) -> Voice:
+        """A likeness speaks every language: its shift and colour are laid on that language's voice."""
+        base = self._named_voice(prompt.base_voice, "")
+        for voice in (base, *self._voices):
+            if not language or _speaks(voice, language):
+                return voice
+        raise InvalidField("style.language", f"espeak-ng does not speak {language}.", "LANGUAGE_NOT_SPOKEN")
+
+    def _render(self, voice: str, shift: Shift, text: str) -> Samples:
+        session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
+        return np.concatenate([speech.samples for speech in session.speak(text)])
+
+    def _loaded_pool(self) -> EspeakPool:
+        with self._loading:
+            if self._pool is None:
+                first = EspeakProcess()
+                self._version = first.hello.version
+                self._voices, self._identifiers = _listed(first.hello.voices, first.hello.sample_rate_hz)
+                self._pool = EspeakPool(self._most, first)
+            return self._pool
+
+
+class EspeakSession:
+    """One stream; it holds a process only while it speaks a sentence."""
+
+    def __init__(
+        self, pool: EspeakPool, request: Mapping[str, Any], sample_rate_hz: int, colour: Colour | None
+    ) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self._pool, self._request, self._colour = pool, request, colour
+        self._samples = 0
+
+    def speak(self, sentence: str) -> Generator[Speech, None, None]:
+        """Speak a sentence, in parts where it is very long."""
+        for part in sentences(sentence):
+            if any(map(wants_sound, part)):
+                yield from self._speak_part(part)
+
+    def close(self) -> None:
+        """Nothing is held between sentences."""
+
+    def _speak_part(self, text: str) -> Generator[Speech, None, None]:
+        timeline = WordTimeline(text, self._samples, self.sample_rate_hz)
+        with closing(_Making(self._pool, {**self._request, "text": text}).heard()) as heard:
+            for item in heard:
+                if isinstance(item, np.ndarray):
+                    timeline.hear(item)
+                else:
+                    timeline.tell(item)
+                if speech := timeline.ready():
+                    yield self._painted(speech)
+        if speech := timeline.finish():
+            yield self._painted(speech)
+
+    def _painted(self, speech: Speech) -> Speech:
+        self._samples += len(speech.samples)
+        return Speech(self._colour.paint(speech.samples), speech.words, speech.phonemes) if self._colour else speech
+
+
+class _Making:
+    """One text while a process speaks it; a thread reads it to its end, so that a slow listener never keeps a process
+    from others.
+    """
+
+    def __init__(self, pool: EspeakPool, request: Mapping[str, Any]) -> None:
+        self._pool, self._request = pool, dict(request)
+        self._made: SimpleQueue[list[Any] | Samples | Exception | None] = SimpleQueue()
+        self._lock, self._is_read = threading.Lock(), False
+
+    def heard(self) -> Generator[list[Any] | Samples, None, None]:
+        """Events and samples as they are made. Closing it stops the process's text and ends the thread."""
+        process = self._pool.take()
+        reader = threading.Thread(target=self._read, args=(process,), name="espeak", daemon=True)
+        reader.start()
+        try:
+            while (item := self._made.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self._stop(process, reader)
+
+    def _stop(self, process: EspeakProcess, reader: threading.Thread) -> None:
+        with self._lock:  # once it was read to its end, the process may already be another's
+            if not self._is_read:
+                process.stop()
+        reader.join(STOP_SECONDS)
+        if reader.is_alive():
+            process.kill()
+            reader.join()
+
+    def _read(self, process: EspeakProcess) -> None:
+        try:
+            process.ask(self._request)
+            self._frames(process)
+        except (EOFError, TimeoutError) as error:
+            self._end(process, is_sound=False)
+            self._made.put(Unavailable("ENGINE_FAILED", f"{error}: it will be started again."))
+        else:
+            self._end(process, is_sound=True)
+        self._made.put(None)
+
+    def _frames(self, process: EspeakProcess) -> None:
+        while True:
+            letter, body = process.read()
+            if letter == b"A":
+                self._made.put(np.frombuffer(body, np.int16).astype(np.float32) / np.float32(32768))
+            elif letter == b"E":
+                self._made.put(json.loads(body))
+            elif letter == b"F":
+                self._made.put(InvalidField("text", f"{body.decode()}.", "TEXT_NOT_SPEAKABLE"))
+                return
+            else:
+                return
+
+    def _end(self, process: EspeakProcess, *, is_sound: bool) -> None:
+        with self._lock:
+            self._is_read = True
+        if is_sound:
+            self._pool.give_back(process)
+        else:
+            self._pool.discard(process)
+
+
+def _listed(told: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voice, ...], Mapping[str, str]]:
+    """The voices, and the identifier of each by name. A code that espeak-ng lists twice is named by its identifier the
+    second time.
+    """
+    voices, identifiers, ranks = list[Voice](), dict[str, str](), dict[str, tuple[int, int]]()
+    for voice in told:
+        codes = [code for _, code in voice["languages"]]
+        name = codes[0] if codes[0] not in identifiers else voice["identifier"].rpartition("/")[2].lower()
+        identifiers[name] = voice["identifier"]
+        ranks[name] = min(
+            (code.count("-"), priority) for priority, code in voice["languages"]
+        )  # "fr": fr-fr has 5, fr-be 8
+        voices.append(Voice(name, voice["name"], tuple(most_specific(list(dict.fromkeys(map(own, codes))))), rate_hz))
+    voices.sort(key=lambda voice: (voice.name != _DEFAULT_VOICE, ranks[voice.name], voice.name))
+    female = Voice(_FEMALE_VOICE, f"{voices[0].display_name}, female", voices[0].languages, rate_hz, Gender.FEMALE)
+    identifiers[_FEMALE_VOICE] = identifiers[_DEFAULT_VOICE] + _variant(_FEMALE_VOICE)
+    return (voices[0], female, *voices[1:]), identifiers
+
+
+def _speaks(voice: Voice, language: str) -> bool:
+    return any(covers(language, each) for each in voice.languages)
+
+
+def _is_female(name: str) -> bool:
+    return name == _FEMALE_VOICE
+
+
+def _variant(name: str) -> str:
+    """The end of a voice's name that says which variant it is, as espeak-ng writes it."""
+    return name[name.index("+") :]
+
+
+def _refuse(style: Style) -> None:
+    """InvalidField for what espeak-ng cannot honour."""
+    if style.instructions:
+        raise InvalidField("style.instructions", "espeak-ng follows no instructions.", "UNSUPPORTED_BY_ENGINE")
+    if style.speed < LEAST_SPEED:
+        raise InvalidField("style.speed", f"espeak-ng speaks no slower than {LEAST_SPEED}.", "UNSUPPORTED_BY_ENGINE")
+    if not LOWEST_SEMITONES <= style.pitch_semitones <= HIGHEST_SEMITONES:
+        sentence = f"espeak-ng moves its pitch by {LOWEST_SEMITONES:g} to {HIGHEST_SEMITONES:g} semitones."
+        raise InvalidField("style.pitch_semitones", sentence, "UNSUPPORTED_BY_ENGINE")
+
+
+def _parameters(speed: float, shift: Shift) -> dict[str, int]:
+    """espeak-ng's own parameters, 50 where nothing is changed; a likeness that reaches beyond them stops there."""
+    pitch_range = min(shift.pitch * shift.spread, 99 / 50)
+    octaves = (shift.pitch - _SHARE_OF_RANGE * pitch_range - (1 - _SHARE_OF_PITCH - _SHARE_OF_RANGE)) / _SHARE_OF_PITCH
+    pitch = 50 + 50 * np.log2(max(octaves, 0.5))
+    return {
+        "words_per_minute": round(WORDS_PER_MINUTE * speed),
+        "pitch": min(round(float(pitch)), 99),
+        "pitch_range": round(50 * pitch_range),
+    }

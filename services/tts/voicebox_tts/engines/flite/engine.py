@@ -1,0 +1,384 @@
+"""flite, the default engine: English voices of Carnegie Mellon University, 70 to 2,000 times faster than real time."""
+
+import json
+import os
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from queue import SimpleQueue
+
+import numpy as np
+from voicebox_kit.errors import InvalidField, NotFound, Unavailable
+from voicebox_kit.languages import primary
+from voicebox_models.devices import cpu_only
+from voicebox_models.engine import Model, Report, Setup
+from voicebox_models.family import Only
+
+from voicebox_tts.engine import (
+    Capability,
+    Description,
+    Gender,
+    Packed,
+    Reference,
+    Samples,
+    Speech,
+    Style,
+    Voice,
+    VoicePrompt,
+    Word,
+)
+from voicebox_tts.engines.likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
+
+from .forks import FliteServer, Fork
+from .library import Features, SpokenWord
+from .text import Piece, pieces, unspoken
+from .turns import Place, Turns, Urgency
+
+MARGIN_SECONDS = 0.03
+"""Silence kept where a piece begins the stream or continues a sentence; the voices themselves begin with up to 0.26
+s.
+"""
+
+
+SAFE_SECONDS = 2.0
+"""A stream with less sound to play goes before one that begins, so that it has no gap: the next piece may take some
+tenths of a second.
+"""
+
+
+@dataclass(frozen=True)
+class _Pitch:
+    """The spread of a voice's pitch, from its database, and whether the engine can move its pitch at all."""
+
+    spread_hz: float
+    moves: bool = True
+
+
+_RATE_HZ = 16_000
+_VOICES = (
+    Voice("slt", "SLT (female, US)", ("en-US",), _RATE_HZ, Gender.FEMALE),
+    Voice("rms", "RMS (male, US)", ("en-US",), _RATE_HZ, Gender.MALE),
+    Voice("awb", "AWB (male, Scottish)", ("en-US",), _RATE_HZ, Gender.MALE),
+    Voice("kal16", "Kal, 16 kHz (male, US)", ("en-US",), _RATE_HZ, Gender.MALE),
+    Voice("kal", "Kal, 8 kHz (male, US)", ("en-US",), 8_000, Gender.MALE),
+)
+_PITCH = {
+    "slt": _Pitch(27.0),
+    "rms": _Pitch(24.0, moves=False),
+    "awb": _Pitch(25.0),
+    "kal16": _Pitch(11.0),
+    "kal": _Pitch(11.0),
+}
+"""rms takes its pitch from a model of accents (SPAM) after the place where the others take these values."""
+_LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
+"""The statistical voices whose pitch moves, with the median pitch that is heard of them."""
+
+
+def family(setup: Setup) -> Only["FliteEngine"]:
+    """flite, on the processor."""
+    return Only(FliteEngine(setup.device))
+
+
+class FliteEngine:
+    """libflite in processes of its own, one more at work than there are cores. Streams take turns at every second of
+    sound, 10 to 20 ms.
+    """
+
+    name = "flite"
+    model = Model("flite/cmu-us", "2.2", "MIT-Festival", ("en-US",))
+    default_voice = _VOICES[0].name
+    capabilities = frozenset(
+        {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SPEED, Capability.PITCH, Capability.SEED}
+    )
+
+    memory_bytes = 0
+    """Its tables are mapped from the libraries' files, and its process's memory, 20 MB, is not ours to tell."""
+
+    def __init__(self, device: str = "auto", clock: Callable[[], float] = time.monotonic) -> None:
+        self.device = cpu_only(self.name, device)
+        self._turns, self._clock = (
+            Turns(len(os.sched_getaffinity(0)) + 1),
+            clock,
+        )  # one works while another hands its turn on
+        self._server: FliteServer | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def present(self) -> bool:
+        return True
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the process with the library and its voices is there."""
+        return self._server is not None
+
+    def download(self, report: Report) -> None:
+        """The model comes with the library."""
+
+    def load(self) -> None:
+        """Start the process and speak a word, so that the first caller does not wait for the disk."""
+        with self._loading:
+            if self._server is not None:
+                return
+            self._server = FliteServer()
+        with closing(self.open(self.default_voice, Style(), seed=0)) as session:
+            list(session.speak("Hello."))
+
+    def unload(self) -> None:
+        """End the process; what is being made is made to its end."""
+        with self._loading:
+            server, self._server = self._server, None
+        if server:
+            server.close()
+
+    def voices(self) -> Sequence[Voice]:
+        """The five voices of Debian's libflite1, default first."""
+        return _VOICES
+
+    def prompt(self, reference: Reference) -> LikenessPrompt:
+        """An approximate likeness, in half a second; InvalidField("reference") when it holds too little speech."""
+        return approximate(reference, _LIKENESS_VOICES_HZ, _RATE_HZ, self._render)
+
+    def pack(self, prompt: VoicePrompt) -> Packed:
+        """A likeness, to be stored."""
+        assert isinstance(prompt, LikenessPrompt)
+        return pack_likeness(prompt)
+
+    def unpack(self, packed: Packed) -> LikenessPrompt:
+        """What was packed; ValueError when it is no likeness."""
+        return unpack_likeness(packed)
+
+    def unspoken(self, text: str) -> str:
+        """The characters that are no part of its alphabet, and that nothing in it stands for."""
+        return unspoken(text)
+
+    def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "FliteSession":
+        """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what flite cannot do."""
+        prompt = voice if isinstance(voice, LikenessPrompt) else None
+        chosen = _voice(prompt.base_voice if prompt else str(voice))
+        _refuse(chosen, style)
+        shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
+        server = self._loaded_server()
+        colour = Colour(prompt.taps) if prompt else None
+        workshop = _Workshop(server, self._turns, self._clock)
+        return FliteSession(workshop, chosen, _features(chosen, style.speed, shift), seed, colour)
+
+    def _loaded_server(self) -> FliteServer:
+        if self._server is None:
+            self.load()
+        if (server := self._server) is None:
+            raise Unavailable("ENGINE_NOT_LOADED", "The flite engine was unloaded.")
+        return server
+
+    def _render(self, voice: str, shift: Shift, text: str) -> Samples:
+        session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
+        return np.concatenate([speech.samples for speech in session.speak(text)])
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """What all streams share: the process, whose turn it is, and the clock in seconds."""
+
+    server: FliteServer
+    turns: Turns
+    clock: Callable[[], float]
+
+
+class FliteSession:
+    """One stream: what was said so far, and the colour of its voice."""
+
+    def __init__(self, workshop: _Workshop, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
+        self.sample_rate_hz = voice.sample_rate_hz
+        self._workshop, self._voice, self._features, self._seed, self._colour = (
+            workshop,
+            voice.name,
+            features,
+            seed,
+            colour,
+        )
+        self._samples = 0
+        self._pieces = 0
+        self._pause_before = False
+        self._lead = _Lead(workshop.clock, voice.sample_rate_hz)
+
+    def speak(self, sentence: str) -> Generator[Speech, None, None]:
+        """Speak a sentence; the first one of the stream begins with a short piece. Nothing comes of text that flite
+        cannot read.
+        """
+        for piece in pieces(sentence, eager=self._samples == 0):
+            yield from self._speak_piece(piece)
+            self._pause_before = not piece.ends_inside
+
+    def close(self) -> None:
+        """Nothing is held between sentences."""
+
+    def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
+        request = {"voice": self._voice, "text": piece.text, "seed": self._next_seed(), **asdict(self._features)}
+        making = _Making(self._workshop, request, self._lead)
+        with closing(making.heard()) as heard:
+            words = next(heard, [])
+            assert isinstance(words, list)
+            trim = _Trim.of(words, self.sample_rate_hz, begin=not self._pause_before, end=piece.ends_inside)
+            told = tuple(self._placed(word, trim.begin) for word in words)
+            for samples in heard:
+                assert isinstance(samples, np.ndarray)
+                if len(kept := trim.keep(samples)):
+                    self._samples += len(kept)
+                    yield Speech(self._colour.paint(kept) if self._colour else kept, told)
+                    told = ()
+
+    def _placed(self, word: SpokenWord, cut_samples: int) -> Word:
+        """A word's times in the stream, where so many samples of its piece are cut off."""
+        shift = (self._samples - cut_samples) / self.sample_rate_hz
+        return Word(word.text, word.start_seconds + shift, word.end_seconds + shift)
+
+    def _next_seed(self) -> int:
+        self._pieces += 1
+        return zlib.crc32(struct.pack("<II", self._seed & 0xFFFFFFFF, self._pieces))
+
+
+class _Lead:
+    """Until when a stream's sound lasts, in seconds of the clock, for a listener who hears it from its first sample
+    on.
+    """
+
+    def __init__(self, clock: Callable[[], float], rate_hz: int) -> None:
+        self._clock, self._rate = clock, rate_hz
+        self._until = self._asked = self._opened = clock()
+        self._is_heard = False
+
+    def begin(self) -> None:
+        """More is asked for. Who has nothing left to hear waits for a first sound again."""
+        self._is_heard = self._is_heard and self._until > self._clock()
+        self._asked = self._clock()
+
+    def add(self, samples: int) -> None:
+        """So much more was made."""
+        if not self._is_heard:
+            self._until, self._is_heard = self._clock(), True
+        self._until += samples / self._rate
+
+    def urgency(self) -> Urgency:
+        """A stream that is heard and will soon be dry comes first, then one that begins, then, of those that have
+        enough, the oldest.
+        """
+        if not self._is_heard:
+            return 1, self._asked
+        return (0, self._until) if self._until < self._clock() + SAFE_SECONDS else (2, self._opened)
+
+
+class _Trim:
+    """Cuts what lies outside of [begin, end) samples off a piece, while it passes."""
+
+    def __init__(self, begin: int, end: float) -> None:
+        self.begin, self._end, self._at = begin, end, 0
+
+    @classmethod
+    def of(cls, words: Sequence[SpokenWord], rate_hz: int, *, begin: bool, end: bool) -> "_Trim":
+        first = max(0, int((words[0].start_seconds - MARGIN_SECONDS) * rate_hz)) if words and begin else 0
+        return cls(first, int((words[-1].end_seconds + MARGIN_SECONDS) * rate_hz) if words and end else float("inf"))
+
+    def keep(self, samples: Samples) -> Samples:
+        low, high = max(self.begin - self._at, 0), max(min(self._end - self._at, len(samples)), 0)
+        self._at += len(samples)
+        return samples[low : int(high)]
+
+
+class _Making:
+    """One piece while a fork makes it. A thread reads it to its end, so that a slow listener never keeps a turn from
+    others.
+    """
+
+    def __init__(self, workshop: _Workshop, request: Mapping[str, object], lead: _Lead) -> None:
+        self._turns, self._lead, self._place = workshop.turns, lead, Place(lead.urgency)
+        self._server, self._request = workshop.server, request
+        self._fork = self._server.fork(request)
+        self._has_begun = False
+        # Holds one piece at most, 20 s of sound or so.
+        self._made: SimpleQueue[list[SpokenWord] | Samples | Exception | None] = SimpleQueue()
+
+    def heard(self) -> Generator[list[SpokenWord] | Samples, None, None]:
+        """The words, then the samples as they are made. Closing it ends the fork and the thread."""
+        self._lead.begin()
+        worker = threading.Thread(target=self._run, name="flite", daemon=True)
+        worker.start()
+        try:
+            while (item := self._made.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self._turns.call_off(self._place)
+            self._fork.stop()
+            worker.join()
+            self._fork.close()
+
+    def _run(self) -> None:
+        try:
+            self._work_or_begin_again()
+        except (EOFError, OSError) as error:
+            self._made.put(Unavailable("ENGINE_FAILED", f"{error}: this text was not spoken to its end."))
+        except Exception as error:
+            self._made.put(error)
+        finally:
+            self._turns.pass_on(self._place)
+            self._made.put(None)
+
+    def _work_or_begin_again(self) -> None:
+        """Work; once again when the process ended before it had forked."""
+        try:
+            self._work()
+        except (EOFError, OSError):
+            if self._has_begun or self._place.left:
+                raise
+            self._fork.close()
+            self._fork = self._server.fork(self._request)
+            self._work()
+
+    def _work(self) -> None:
+        while (self._place.has_turn or self._turns.take(self._place)) and self._turn(self._fork):
+            self._turns.pass_on(self._place)
+
+    def _turn(self, fork: Fork) -> bool:
+        """Let the fork work, and hand on what it makes; False when it is done."""
+        fork.go_on()
+        while True:
+            letter, body = fork.read()
+            self._has_begun = True
+            if letter == b"A":
+                samples = np.frombuffer(body, np.int16).astype(np.float32) / np.float32(32768)
+                self._lead.add(len(samples))
+                self._made.put(samples)
+            elif letter == b"W":
+                self._made.put([SpokenWord(*word) for word in json.loads(body)])
+            else:
+                return letter == b"Y"
+
+
+def _voice(name: str) -> Voice:
+    for voice in _VOICES:
+        if voice.name == name:
+            return voice
+    raise NotFound("voice", f"flite/{name}")
+
+
+def _refuse(voice: Voice, style: Style) -> None:
+    """InvalidField for what this voice cannot honour."""
+    if style.instructions:
+        raise InvalidField("style.instructions", "flite follows no instructions.", "UNSUPPORTED_BY_ENGINE")
+    if style.language and primary(style.language) != "en":
+        raise InvalidField("style.language", f"flite speaks English, not {style.language}.", "LANGUAGE_NOT_SPOKEN")
+    if style.pitch_semitones and not _PITCH[voice.name].moves:
+        raise InvalidField(
+            "style.pitch_semitones", f"The voice {voice.name} keeps its own pitch.", "UNSUPPORTED_BY_ENGINE"
+        )
+
+
+def _features(voice: Voice, speed: float, shift: Shift) -> Features:
+    if shift == Shift():
+        return Features(speed)
+    return Features(speed, shift.pitch, _PITCH[voice.name].spread_hz * shift.pitch * shift.spread)

@@ -1,0 +1,109 @@
+"""Fetches a published Pocket TTS model: its parts lie in two repositories, at three commits."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from voicebox_kit.errors import Precondition
+from voicebox_models import store
+from voicebox_models.hub import Hub
+from voicebox_models.progress import Progress, Report
+from voicebox_models.store import Manifest
+
+from .model_files import TOKENIZERS, VOICES, WEIGHTS
+from .published import CLONING_REPOSITORY, REPOSITORY, VOICES_REVISION, Published
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files of one commit, by their paths in the model's folder."""
+
+    repository: str
+    revision: str
+    names: tuple[str, ...]
+
+
+def fetch(published: Published, hub: Hub, target: Path, report: Report) -> None:
+    """Fetch a model into `target`, all of it or nothing, as Hub.fetch does and with its errors; what was fetched of it
+    before is kept.
+
+    Where the hub does not give the weights that follow recordings, since they are gated, the others take their place.
+    """
+    if target.exists():
+        raise Precondition(
+            "MODEL_FOLDER_TAKEN", str(target), f"The folder {target} is there already: move it away first."
+        )
+    gathered = target.with_name(f".{target.name}.parts")
+    names = tuple(f"{VOICES}/{voice}.safetensors" for voice in published.voices)
+    others = (Part(REPOSITORY, published.tokenizer_revision, TOKENIZERS[:1]), Part(REPOSITORY, VOICES_REVISION, names))
+    told = _Told(report)
+    weights = _fetch_weights(published, hub, gathered, told)
+    parts = [weights, *(_fetch_part(published, part, hub, gathered, told) for part in others)]
+    _assemble(published, parts, gathered, target)
+
+
+class _Told:
+    """Adds up the parts' progress: a part's size is known when it begins."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._before = self._now = Progress(0, 0)
+
+    def next_part(self) -> None:
+        self._before = self._now
+
+    def __call__(self, progress: Progress) -> None:
+        self._now = Progress(
+            self._before.bytes_done + progress.bytes_done, self._before.bytes_total + progress.bytes_total
+        )
+        self._report(self._now)
+
+
+def _fetch_weights(published: Published, hub: Hub, gathered: Path, told: _Told) -> Path:
+    try:
+        return _fetch_part(
+            published, Part(CLONING_REPOSITORY, published.cloning_revision, (WEIGHTS,)), hub, gathered, told
+        )
+    except Precondition as error:
+        if error.reason != "MODEL_GATED":
+            raise
+        log.warning("pocket/%s is fetched without voice cloning: %s", published.name, error.sentence)
+        return _fetch_part(published, Part(REPOSITORY, published.revision, (WEIGHTS,)), hub, gathered, told)
+
+
+def _fetch_part(published: Published, part: Part, hub: Hub, gathered: Path, told: _Told) -> Path:
+    """Fetch a part into a folder of its own, unless it lies there already."""
+    told.next_part()
+    folder = gathered / f"{part.revision[:12]}-{PurePosixPath(part.names[0]).stem}"
+    if store.manifest(folder) is None:
+        names = [f"languages/{published.name}/{name}" for name in part.names]
+        hub.fetch(part.repository, part.revision, names, folder, told, required=names)
+    return folder
+
+
+def _assemble(published: Published, parts: Sequence[Path], gathered: Path, target: Path) -> None:
+    """Make one model of the parts. Its manifest names the weights' repository, by which one knows whether they
+    clone.
+    """
+    manifests = [manifest for part in parts if (manifest := store.manifest(part))]
+    prefix = f"languages/{published.name}/"
+    files = tuple(
+        replace(file, name=file.name.removeprefix(prefix)) for manifest in manifests for file in manifest.files
+    )
+    whole = gathered / "whole"
+    shutil.rmtree(whole, ignore_errors=True)
+    for part in parts:
+        shutil.copytree(part / prefix, whole, dirs_exist_ok=True, copy_function=_link)
+    store.write_manifest(
+        whole, Manifest(manifests[0].repository, manifests[0].revision, manifests[0].fetched_at, files)
+    )
+    whole.rename(target)
+    shutil.rmtree(gathered)
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).hardlink_to(source)

@@ -1,0 +1,69 @@
+"""What is known of a model before it is loaded: from its files, or, where they are not here, from what was
+published.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicebox_kit.errors import StartError
+from voicebox_models import store
+
+from voicebox_tts.engine import Capability, Voice
+
+from . import speakers
+from .model import checkpoint, config
+from .model.config import Config, Kind
+from .published import UNKNOWN_LICENCE, Published
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A model. `kind` is None when nothing tells it, or its files are damaged: then it can do nothing. `config` is its
+    files'.
+    """
+
+    revision: str
+    licence: str
+    kind: Kind | None
+    follows_instructions: bool
+    languages: tuple[str, ...]
+    voices: tuple[Voice, ...]
+    size_bytes: int
+    config: Config | None = None
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """A described voice is itself an instruction: it takes no other."""
+        every = frozenset({Capability.SEED, Capability.TEXT_NORMALIZATION})
+        match self.kind:
+            case Kind.BASE:
+                return every | {Capability.CLONING}
+            case Kind.CUSTOM_VOICE:
+                return every | {Capability.INSTRUCTIONS} if self.follows_instructions else every
+            case Kind.VOICE_DESIGN:
+                return every | {Capability.VOICE_DESIGN}
+            case None:
+                return frozenset()
+
+
+def of_published(published: Published | None) -> Facts:
+    """Of a model whose files are not here; None for one that was a folder and is gone."""
+    known = published or Published("")
+    voices = speakers.voices(known.speakers, known.languages)
+    return Facts(
+        known.revision, known.licence, known.kind, known.follows_instructions, known.languages, voices, known.size_bytes
+    )
+
+
+def of_folder(folder: Path, published: Published | None) -> Facts:
+    """Of a model whose files are here, whatever they are worth."""
+    licence = published.licence if published else UNKNOWN_LICENCE
+    size_bytes = checkpoint.size_bytes(folder)
+    try:
+        told = config.read(folder)
+    except StartError:  # loading it says what is wrong
+        return Facts(store.revision(folder), licence, None, False, (), (), size_bytes)
+    voices = speakers.voices(told.speakers, told.spoken)
+    return Facts(
+        store.revision(folder), licence, told.kind, told.follows_instructions, told.spoken, voices, size_bytes, told
+    )

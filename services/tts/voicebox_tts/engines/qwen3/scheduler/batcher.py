@@ -1,0 +1,325 @@
+"""Makes the frames of all streams of one model together: streams join and leave between any two frames."""
+
+import atexit
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from voicebox_kit.errors import Exhausted, Unavailable, VoiceboxError
+
+from voicebox_tts.engines.qwen3.noise import Noise
+
+from .admission import FRAME_SECONDS, Admission
+from .chunk_sizes import Schedule
+from .stream import Chunk, Codes, Stream
+
+if TYPE_CHECKING:  # they import torch
+    from voicebox_tts.engines.qwen3.codec.decoder import CodecState
+    from voicebox_tts.engines.qwen3.model.prompt_layout import Layout
+
+log = logging.getLogger(__name__)
+
+JOINING_SECONDS = FRAME_SECONDS / 4
+"""After so long of reading the texts of streams that join, the others have their frame."""
+
+MOST_WAITING = 256
+
+FAILURES = 3
+"""After so many failures without a frame between them the model is given up."""
+
+
+class Step(Protocol):
+    """One frame of several rows: codes of shape (rows, groups); `ended` tells of each row that its end came instead of
+    a frame.
+    """
+
+    @property
+    def codes(self) -> Codes: ...
+
+    @property
+    def ended(self) -> NDArray[np.bool_]: ...
+
+
+class FrameRows(Protocol):
+    """What makes codes, as frames.Frames. Rows in use are 0 to n-1. A step that fails for want of memory can be made
+    again.
+    """
+
+    def begin(self, row: int, layout: "Layout", noise: Noise) -> None: ...
+
+    def step(self, count: int, advancing: NDArray[np.bool_]) -> Step: ...
+
+    def move(self, source: int, target: int) -> None: ...
+
+
+class SoundRows(Protocol):
+    """What makes sound of codes, as codec.CodecRows."""
+
+    def begin(self, row: int, state: "CodecState | None") -> None: ...
+
+    def decode(self, rows: Sequence[int], codes: NDArray[np.int64]) -> NDArray[np.float32]: ...
+
+    def move(self, source: int, target: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """What a stream says: the prompt's layout, its noise, the codec as it is after the voice's own recording, and the
+    most frames.
+    """
+
+    layout: "Layout"
+    noise: Noise
+    codec_state: "CodecState | None"
+    most_frames: int
+
+
+@dataclass(eq=False)
+class _Row:
+    """A stream that is made, or waits to be: what the batching thread alone knows of it. `number` counts those that
+    joined.
+    """
+
+    speaking: Speaking
+    stream: Stream
+    number: int = 0
+    pending: list[NDArray[np.int64]] = field(default_factory=list)
+    frames: int = 0
+    chunks: int = 0
+    ended: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no frame follows."""
+        return self.ended or self.frames >= self.speaking.most_frames
+
+
+class Batching:
+    """One thread that makes the frames of all streams of a model. It sleeps while nobody wants any."""
+
+    def __init__(
+        self,
+        frames: FrameRows,
+        sound: SoundRows,
+        admission: Admission,
+        schedule: Schedule,
+        clock: Callable[[], float],
+        is_out_of_memory: Callable[[Exception], bool],
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`prepare` is called first of all in the thread."""
+        self._frames, self._sound, self._admission, self._schedule = frames, sound, admission, schedule
+        self._clock, self._is_out_of_memory, self._prepare = clock, is_out_of_memory, prepare
+        self._lock = (
+            threading.RLock()
+        )  # a stream may be closed by the garbage collection, which runs in whatever thread
+        self._changed = threading.Condition(self._lock)
+        self._rows: list[_Row] = []  # as they lie in `frames` and `sound`
+        self._waiting: deque[_Row] = deque()
+        self._joined = 0
+        self._failures = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="qwen3", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)  # torch aborts a process that ends while a thread that used it lives
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has not failed again and again."""
+        return self._failures < FAILURES
+
+    def submit(self, speaking: Speaking) -> Stream:
+        """Begin a stream when its turn comes. Raises Exhausted when too many wait, Unavailable when the model is
+        unloaded or given up.
+        """
+        with self._changed:
+            if self._closed:
+                raise _unloaded()
+            if not self.usable:
+                raise _failed()
+            self._forget_closed()
+            if len(self._waiting) >= MOST_WAITING:
+                raise Exhausted("MODEL_BUSY", f"{MOST_WAITING} texts wait to be spoken already.", 1.0)
+            stream = Stream(self._changed)
+            self._waiting.append(_Row(speaking, stream))
+            self._changed.notify_all()
+        return stream
+
+    def close(self) -> None:
+        """End all streams with Unavailable, and return when the frame that runs is done."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+        atexit.unregister(self.close)
+
+    def _run(self) -> None:
+        self._prepare()
+        while self._wait_for_work():
+            try:
+                self._frame()
+            except Exception:  # a device fails with what it likes: nobody is to wait for ever
+                log.exception("the model failed: its streams end")
+                self._failures += 1
+                self._end_all(_failed)
+        self._end_all(_unloaded)
+
+    def _wait_for_work(self) -> bool:
+        """Wait until there is a frame to make or a stream to drop; False once the batching is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has_work())
+            return not self._closed
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) or any(row.stream.is_wanted for row in self._rows)
+
+    def _frame(self) -> None:
+        """One frame of all streams but those of slow readers, who must not keep others out: while others wait, theirs
+        go on as well.
+
+        What is made ahead of them is at most a piece of text each, 6 MB of sound.
+        """
+        self._drop([row for row in self._rows if row.stream.closed])
+        self._join()
+        with self._lock:
+            self._forget_closed()
+            advancing = np.array([bool(self._waiting) or not row.stream.is_full for row in self._rows], np.bool_)
+        if not advancing.any():
+            return
+        count, started = len(self._rows), self._clock()
+        if self._step(advancing):
+            while not self._decode_what_is_due():
+                pass
+            self._admission.measured(count, self._clock() - started)
+            self._failures = 0
+
+    def _join(self) -> None:
+        """Have those that wait join, in their order: as many as there is room and time for."""
+        until = self._clock() + JOINING_SECONDS
+        while self._admission.admits(len(self._rows)) and (row := self._next_waiting()):
+            self._begin(row)
+            if self._clock() >= until:
+                return
+
+    def _next_waiting(self) -> _Row | None:
+        with self._lock:
+            self._forget_closed()
+            return self._waiting.popleft() if self._waiting else None
+
+    def _forget_closed(self) -> None:
+        """Those that nobody waits for any more; the lock is held."""
+        self._waiting = deque(row for row in self._waiting if not row.stream.closed)
+
+    def _begin(self, row: _Row) -> None:
+        """Have a stream join. When it cannot, it ends, and no other has anything to do with it."""
+        place = len(self._rows)
+        try:
+            self._frames.begin(place, row.speaking.layout, row.speaking.noise)
+            self._sound.begin(place, row.speaking.codec_state)
+        except Exception as error:
+            self._refuse(row.stream, error)
+            return
+        self._joined += 1
+        row.number = self._joined
+        self._rows.append(row)
+
+    def _refuse(self, stream: Stream, error: Exception) -> None:
+        out_of_memory = self._is_out_of_memory(error)
+        log.warning("a stream could not join", exc_info=None if out_of_memory else error)
+        self._failures += not out_of_memory
+        stream.end(exhausted() if out_of_memory else _failed())
+
+    def _step(self, advancing: NDArray[np.bool_]) -> bool:
+        """Make a frame of the rows that advance; False when there was no memory for it."""
+        try:
+            step = self._frames.step(len(self._rows), advancing)
+        except Exception as error:
+            self._make_room(error)
+            return False
+        for row, codes, ended, advanced in zip(self._rows, step.codes, step.ended, advancing, strict=True):
+            if advanced and ended:
+                row.ended = True
+            elif advanced:
+                row.pending.append(codes)
+                row.frames += 1
+        return True
+
+    def _decode_what_is_due(self) -> bool:
+        """Decode all rows that have a chunk, those with chunks of one size together; False when there was no memory for
+        it.
+        """
+        due: dict[int, list[int]] = {}
+        for number, row in enumerate(self._rows):
+            if row.pending and (row.is_done or len(row.pending) >= self._schedule.size(row.chunks)):
+                due.setdefault(len(row.pending), []).append(number)
+        for numbers in due.values():
+            try:
+                self._decode(numbers)
+            except Exception as error:
+                self._make_room(error)
+                return False
+        done = [row for row in self._rows if row.is_done]
+        for row in done:
+            row.stream.end()
+        self._drop(done)
+        return True
+
+    def _decode(self, numbers: Sequence[int]) -> None:
+        """A chunk of each of these rows, which are of one size."""
+        rows = [self._rows[number] for number in numbers]
+        codes = np.stack([np.stack(row.pending) for row in rows])
+        sound = self._sound.decode(numbers, codes)
+        for row, own, samples in zip(rows, codes, sound, strict=True):
+            row.pending = []
+            row.chunks += 1
+            row.stream.put(Chunk(own, samples, cut=row.is_done and not row.ended))
+        # A reader that wakes on this thread's core has its turn now: else it waits for the kernel's time slice of 3 ms.
+        os.sched_yield()
+
+    def _make_room(self, error: Exception) -> None:
+        """Out of memory, the newest stream gives way to the others; any other error is raised again."""
+        if not self._is_out_of_memory(error):
+            raise error
+        log.warning("the device has no memory left for %d streams: the youngest ends", len(self._rows))
+        youngest = max(self._rows, key=lambda row: row.number)
+        youngest.stream.end(exhausted())
+        self._drop([youngest])
+
+    def _drop(self, rows: Sequence[_Row]) -> None:
+        """Take streams out; the last row takes the place of each, so that rows in use are 0 to n-1."""
+        for row in rows:
+            number, last = self._rows.index(row), len(self._rows) - 1
+            if number != last:
+                self._frames.move(last, number)
+                self._sound.move(last, number)
+            self._rows[number] = self._rows[last]
+            self._rows.pop()
+
+    def _end_all(self, failure: Callable[[], VoiceboxError]) -> None:
+        """End what is made and what waits."""
+        with self._lock:
+            for row in (*self._rows, *self._waiting):
+                row.stream.end(failure())
+            self._rows.clear()
+            self._waiting.clear()
+
+
+def exhausted() -> Exhausted:
+    """What is told where a device has no memory left."""
+    return Exhausted(
+        "GPU_MEMORY", "The model's device has no memory left for this: try again when less is spoken.", 5.0
+    )
+
+
+def _failed() -> Unavailable:
+    return Unavailable("MODEL_FAILED", "The model failed while it spoke; the server's log says why.", 5.0)
+
+
+def _unloaded() -> Unavailable:
+    return Unavailable("MODEL_UNLOADED", "The model was unloaded.")

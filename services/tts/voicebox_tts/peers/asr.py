@@ -1,0 +1,48 @@
+"""Asks asr what is heard of an utterance."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+from google.api import httpbody_pb2
+from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+from voicebox_kit import principal, request_id
+from voicebox_kit.errors import Unavailable
+from voicebox_kit.uploads import answer_of
+
+from voicebox_tts.text.word_errors import word_error_rate
+
+BLOCK_BYTES = 64 * 1024
+LEAST_SECONDS = 30.0
+SLOWEST_RECOGNITION = 2.0
+"""Seconds that recognition may take for each of sound."""
+
+
+class SpeechCheck:
+    """A channel to the asr service, made in the event loop that uses it."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: asr_pb2_grpc.SpeechToTextServiceAsyncStub = asr_pb2_grpc.SpeechToTextServiceStub(channel)  # type: ignore[assignment]
+
+    async def word_error_rate(
+        self, audio: Path, text: str, language: str, duration_seconds: float, owner: str
+    ) -> float:
+        """The word error rate of a FLAC file against its text; Unavailable("CHECK_FAILED") when asr does not tell."""
+        timeout_seconds = LEAST_SECONDS + SLOWEST_RECOGNITION * duration_seconds
+        metadata = ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
+        with audio.open("rb") as file:
+
+            async def messages() -> AsyncIterator[asr_pb2.RecognizeUploadRequest]:
+                yield asr_pb2.RecognizeUploadRequest(config=asr_pb2.RecognitionConfig(language=language))
+                while block := file.read(BLOCK_BYTES):
+                    yield asr_pb2.RecognizeUploadRequest(
+                        audio=httpbody_pb2.HttpBody(content_type="audio/flac", data=block)
+                    )
+
+            try:
+                answer = await answer_of(
+                    self._stub.RecognizeUpload(messages(), timeout=timeout_seconds, metadata=metadata)
+                )
+            except grpc.aio.AioRpcError as error:
+                raise Unavailable("CHECK_FAILED", f"asr answered {error.code().name}: {error.details()}") from error
+        return word_error_rate(text, answer.transcript)

@@ -1,0 +1,110 @@
+"""What tts asks of the catalog: a profile's reference recording, and to keep a generation."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from voicebox_audio.pcm import from_s16le
+from voicebox_kit import principal, request_id
+from voicebox_kit.durations import to_duration
+from voicebox_kit.errors import NotFound, Precondition, Unavailable
+from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.uploads import answer_of
+
+from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Reference
+from voicebox_tts.job import Defaults
+
+BLOCK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class StoredReference:
+    """A profile's reference, None when the caller's etag is still right, and how the profile speaks by default."""
+
+    etag: str
+    reference: Reference | None
+    defaults: Defaults
+
+
+class Catalog:
+    """A channel to the catalog service, made in the event loop that uses it."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: catalog_pb2_grpc.CatalogServiceAsyncStub = catalog_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[assignment]
+
+    async def reference(self, profile: str, known_etag: str, owner: str, timeout_seconds: float) -> StoredReference:
+        """A profile's reference. NotFound, Precondition without a usable sample, Unavailable when the catalog does not
+        answer.
+        """
+        longest = to_duration(LONGEST_REFERENCE_SECONDS)
+        request = catalog_pb2.GetReferenceRequest(profile=profile, known_etag=known_etag, max_duration=longest)
+        header, blocks = catalog_pb2.ReferenceHeader(), []
+        try:
+            async for answer in self._stub.GetReference(request, timeout=timeout_seconds, metadata=_metadata(owner)):
+                if answer.HasField("header"):
+                    header = answer.header
+                else:
+                    blocks.append(answer.pcm_s16le)
+        except grpc.aio.AioRpcError as error:
+            raise _as_ours(error, profile) from error
+        if header.unchanged:
+            return StoredReference(header.etag, None, _defaults(header.default_voice_settings))
+        reference = Reference(from_s16le(b"".join(blocks)), header.sample_rate_hz, header.transcript)
+        return StoredReference(header.etag, reference, _defaults(header.default_voice_settings))
+
+    async def record(self, generation: catalog_pb2.Generation, audio: Path, timeout_seconds: float) -> None:
+        """Keep a generation with its audio; grpc.aio.AioRpcError as the catalog answers, Unavailable when it goes away
+        meanwhile.
+        """
+
+        # Opened here: what is raised inside of `messages` only cancels the call, which looks as if we were cancelled.
+        with audio.open("rb") as file:
+
+            async def messages() -> AsyncIterator[catalog_pb2.RecordGenerationRequest]:
+                yield catalog_pb2.RecordGenerationRequest(generation=generation)
+                while block := file.read(BLOCK_BYTES):
+                    yield catalog_pb2.RecordGenerationRequest(audio=block)
+
+            await answer_of(
+                self._stub.RecordGeneration(messages(), timeout=timeout_seconds, metadata=_metadata(generation.owner))
+            )
+
+
+def _defaults(settings: catalog_pb2.VoiceSettings) -> Defaults:
+    """The settings that are set."""
+    return Defaults(**{field.name: value for field, value in settings.ListFields()})
+
+
+def _metadata(owner: str) -> tuple[tuple[str, str], ...]:
+    return ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
+
+
+def _as_ours(error: grpc.aio.AioRpcError, profile: str) -> Exception:
+    match error.code():
+        case grpc.StatusCode.NOT_FOUND:
+            return NotFound("profile", profile)
+        case grpc.StatusCode.FAILED_PRECONDITION:
+            return Precondition(
+                _reason(error) or "PROFILE_NOT_USABLE", profile, error.details() or "The profile has no usable sample."
+            )
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED:
+            return Unavailable(
+                "CATALOG_UNREACHABLE", "The catalog does not answer, and this profile's voice is not cached here."
+            )
+        case _:
+            return error
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    """The catalog's own word for it, such as CONSENT_REQUIRED; empty when it tells none."""
+    metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
+    packed = dict(metadata).get(DETAILS_HEADER, b"")
+    info = error_details_pb2.ErrorInfo()
+    for detail in status_pb2.Status.FromString(packed).details:
+        if detail.Unpack(info):
+            return str(info.reason)
+    return ""

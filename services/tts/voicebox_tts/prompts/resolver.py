@@ -1,0 +1,159 @@
+"""From a profile or a recording to an engine's voice prompt: in memory while it is fresh, bounded in bytes, and else
+from the store.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
+
+from prometheus_client import CollectorRegistry, Counter
+from voicebox_audio.decoding.decoder import Decoder
+from voicebox_audio.decoding.limits import Limits
+from voicebox_audio.errors import AudioError, DecoderUnavailable
+from voicebox_kit.errors import InvalidField, Precondition, Unavailable
+
+from voicebox_tts.api.requests import MAX_REFERENCE_BYTES
+from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Engine, Reference, VoicePrompt
+from voicebox_tts.job import NO_DEFAULTS, Defaults, Profile, Recording
+from voicebox_tts.peers.catalog import Catalog
+
+from .store import Origin, PromptStore
+
+CATALOG_SECONDS = 5.0
+RECORDING_LIMITS = Limits(max_bytes=MAX_REFERENCE_BYTES, max_seconds=60.0)
+REFERENCE_RATE_HZ = 24_000
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A prompt, with the etag of the profile that it was made from, how that profile speaks by default, and what is to
+    be told with it.
+    """
+
+    prompt: VoicePrompt
+    etag: str = ""
+    defaults: Defaults = NO_DEFAULTS
+    warnings: tuple[str, ...] = ()
+
+
+Make = Callable[[Cached | None], Awaitable[Cached]]
+
+
+class Prompts:
+    """Voice prompts of one process, least recently used thrown out first. Each model has its own of the same profile.
+
+    A profile's etag tells whether what is in memory is fresh. After a start nothing is: the profile's audio is fetched
+    once, and its content is the name of its prompt in the store.
+    """
+
+    def __init__(
+        self, catalog: Catalog, decoder: Decoder, store: PromptStore, max_bytes: int, registry: CollectorRegistry
+    ) -> None:
+        self._catalog, self._decoder, self._store = catalog, decoder, store
+        self._max_bytes, self._held_bytes = max_bytes, 0
+        self._cached: OrderedDict[tuple[str, ...], Cached] = OrderedDict()
+        self._making: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+        self._computed = Counter(
+            "voicebox_tts_prompts_computed", "Voice prompts computed by an engine.", registry=registry
+        )
+        self._found = Counter(
+            "voicebox_tts_prompts_found", "Voice prompts that were there, by where.", ["where"], registry=registry
+        )
+
+    async def of_profile(self, profile: Profile, engine: Engine, owner: str, timeout_seconds: float) -> Cached:
+        """A profile's prompt, with a warning when it may be out of date because the catalog does not answer."""
+        key = (engine.model.name, engine.model.revision, owner, profile.name)
+        known = self._cached.get(key)
+        try:  # outside of the key's lock: callers wait for a catalog that hangs side by side, not one after the other
+            stored = await self._catalog.reference(
+                profile.name, known.etag if known else "", owner, min(timeout_seconds, CATALOG_SECONDS)
+            )
+        except Unavailable:
+            if known:
+                self._count(Origin.MEMORY)
+                return replace(
+                    known, warnings=("The catalog does not answer: the profile's voice is as it was last known.",)
+                )
+            raise
+        if stored.reference is None and known:
+            current = replace(known, defaults=stored.defaults)
+            if key in self._cached:
+                self._cached[key] = current
+                self._cached.move_to_end(key)
+            self._count(Origin.MEMORY)
+            return current
+        if stored.reference is None:
+            raise Unavailable("CATALOG_UNREACHABLE", "The catalog sent no reference for the profile.")
+        reference = stored.reference
+
+        async def make(known: Cached | None) -> Cached:
+            if known and known.etag == stored.etag:
+                self._count(Origin.MEMORY)
+                return known
+            try:
+                return Cached(await self._stored(engine, reference), stored.etag, stored.defaults)
+            except InvalidField as error:
+                raise Precondition(
+                    error.reason, profile.name, f"{profile.name} cannot be spoken with: {error.sentence}"
+                ) from error
+
+        return await self._through_cache(key, make)
+
+    async def of_recording(self, recording: Recording, engine: Engine) -> Cached:
+        """The prompt of a recording that came with a request; InvalidField("voice.reference.audio") when it cannot be
+        used.
+        """
+        digest = hashlib.sha256(recording.transcript.encode() + b"\0" + recording.audio).hexdigest()
+
+        async def make(known: Cached | None) -> Cached:
+            if known:
+                self._count(Origin.MEMORY)
+                return known
+            try:
+                clip = await self._decoder.decode(recording.audio, REFERENCE_RATE_HZ, RECORDING_LIMITS)
+                prompt = await self._stored(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript))
+                return Cached(prompt, warnings=_too_long(len(clip.samples) / clip.sample_rate_hz))
+            except DecoderUnavailable as error:
+                raise Unavailable(error.reason, str(error)) from error
+            except (AudioError, InvalidField) as error:
+                raise InvalidField("voice.reference.audio", str(error), error.reason) from error
+
+        return await self._through_cache((engine.model.name, engine.model.revision, digest), make)
+
+    async def _stored(self, engine: Engine, reference: Reference) -> VoicePrompt:
+        prompt, origin = await self._store.prompt(engine, reference)
+        self._count(origin)
+        return prompt
+
+    def _count(self, origin: Origin) -> None:
+        if origin is Origin.COMPUTED:
+            self._computed.inc()
+        else:
+            self._found.labels(origin).inc()
+
+    async def _through_cache(self, key: tuple[str, ...], make: Make) -> Cached:
+        """What `make` gives, which is told what is cached; one at a time for each key, so that nothing is computed
+        twice.
+        """
+        lock = self._making.setdefault(key, asyncio.Lock())
+        async with lock:
+            cached = await make(self._cached.get(key))
+            before = self._cached.pop(key, None)
+            self._cached[key] = cached
+            self._held_bytes += cached.prompt.size_bytes - (before.prompt.size_bytes if before else 0)
+            while len(self._cached) > 1 and self._held_bytes > self._max_bytes:
+                _, oldest = self._cached.popitem(last=False)
+                self._held_bytes -= oldest.prompt.size_bytes
+        return cached
+
+
+def _too_long(seconds: float) -> tuple[str, ...]:
+    """What is to be told of a recording that is followed only in part."""
+    if seconds <= LONGEST_REFERENCE_SECONDS:
+        return ()
+    return (
+        f"The recording is {seconds:.0f} s long: {LONGEST_REFERENCE_SECONDS} s of it at most are followed, without a transcript.",
+    )

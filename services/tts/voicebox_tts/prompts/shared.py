@@ -1,0 +1,103 @@
+"""Voice prompts that replicas share by a blob store, which is not asked for a while when it does not answer soon."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
+
+from voicebox_blobs.blobs import Blobs
+from voicebox_kit.errors import VoiceboxError
+
+from .file import MOST_BYTES, file_name
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 2.0
+AWAY_SECONDS = 30.0
+WRITE_SECONDS = 10.0
+"""A write, which nobody waits for but the end of the process, may take so long: 36 MB are the largest prompt."""
+MOST_WRITES = 4
+"""Written at the same time; what is computed meanwhile is kept on this disk only."""
+
+
+class SharedPrompts:
+    """The files of a blob store. A store that is away costs `timeout_seconds` once in AWAY_SECONDS, and no request."""
+
+    def __init__(
+        self, blobs: Blobs, clock: Callable[[], float] = time.monotonic, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
+        self._blobs, self._clock, self._timeout_seconds = blobs, clock, timeout_seconds
+        self._ask_again = -float("inf")
+        self._abandoned: set[asyncio.Task[Any]] = set()
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def read(self, key: str) -> bytes | None:
+        """The file's content, not verified; None when the store has none, or is away."""
+        return await self._answer(lambda: self._read(file_name(key)))
+
+    def write(self, key: str, data: bytes) -> None:
+        """Begin to keep a file for all, if the store is there."""
+        if self._clock() >= self._ask_again and len(self._writes) < MOST_WRITES:
+            task = asyncio.create_task(self._write(file_name(key), data))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
+
+    async def written(self) -> None:
+        """Wait until what is being written is, or failed."""
+        await asyncio.gather(*self._writes)
+
+    async def _write(self, name: str, data: bytes) -> None:
+        async def blocks() -> AsyncIterator[bytes]:
+            yield data
+
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._blobs.put_as(name, blocks())
+        except TimeoutError:
+            self._is_away(f"nothing was written in {WRITE_SECONDS:g} s")
+        except (OSError, VoiceboxError) as error:
+            self._is_away(str(error))
+
+    async def _read(self, name: str) -> bytes | None:
+        data = bytearray()
+        try:
+            async for block in self._blobs.read(name, 0, MOST_BYTES):
+                data += block
+        except FileNotFoundError:
+            return None
+        return bytes(data)
+
+    async def _answer(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """What the store answers; None when it fails, takes too long, or did so a moment ago."""
+        if self._clock() < self._ask_again:
+            return None
+        task = asyncio.create_task(ask())
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._timeout_seconds)
+            if done:
+                return task.result()
+            self._is_away(f"no answer in {self._timeout_seconds:g} s")
+        except (OSError, VoiceboxError) as error:
+            self._is_away(str(error))
+        finally:
+            self._abandon(task)
+        return None
+
+    def _is_away(self, why: str) -> None:
+        self._ask_again = self._clock() + AWAY_SECONDS
+        log.warning("the store of shared voice prompts is not asked for %g s: %s", AWAY_SECONDS, why)
+
+    def _abandon(self, task: asyncio.Task[Any]) -> None:
+        """Call a task off, and do not wait for it: a folder on a network that hangs does not let go."""
+        if not task.done():
+            task.cancel()
+            self._abandoned.add(task)
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio complains that nobody did

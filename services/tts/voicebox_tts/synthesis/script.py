@@ -1,0 +1,126 @@
+"""What an utterance says, sentence by sentence: a whole text, or one that is still being written."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from voicebox_kit.errors import InvalidField, TooSlow
+
+from voicebox_tts.api.requests import MAX_TEXT_CHARACTERS
+from voicebox_tts.text import sentences as texts
+
+MAX_INTERRUPTIONS = 1000
+"""Of one conversation: what waits is bounded, also when nothing but interruptions comes."""
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """What was said before this is not spoken on."""
+
+
+class Script(Protocol):
+    """Sentences to speak; `text` is what they are, for the history.
+
+    `interrupted` is set from when the listener interrupts until the speaker has come to the Interruption.
+    """
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def interrupted(self) -> asyncio.Event: ...
+
+    def sentences(self) -> AsyncGenerator[str | Interruption, None]: ...
+
+
+class WholeText:
+    """A text that is complete."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.interrupted = asyncio.Event()
+
+    async def sentences(self) -> AsyncGenerator[str | Interruption, None]:
+        for sentence in texts.sentences(self.text):
+            yield sentence
+
+
+class WrittenText:
+    """A text that is still being written: `write`, `flush` and `interrupt` on one side, `sentences` on the other.
+
+    The writer never waits, so that it can always interrupt; what waits to be spoken is MAX_TEXT_CHARACTERS at most. A
+    writer that lets the speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
+    """
+
+    def __init__(self, idle_seconds: float) -> None:
+        self.interrupted = asyncio.Event()
+        self._written = ""
+        self._begun: list[str] = []
+        self._interruptions = 0
+        self._idle_seconds = idle_seconds
+        self._feed = texts.SentenceFeed(eager=True)
+        self._queue: asyncio.Queue[str | Interruption | Exception | None] = asyncio.Queue()
+
+    @property
+    def text(self) -> str:
+        """What was written; once interrupted, the sentences that were begun."""
+        return " ".join(self._begun) if self._interruptions else self._written
+
+    def write(self, piece: str) -> None:
+        """Add text; InvalidField when it is more than one call may speak."""
+        if len(self._written) + len(piece) > MAX_TEXT_CHARACTERS:
+            raise InvalidField(
+                "text", f"A conversation may have {MAX_TEXT_CHARACTERS} characters in all.", "TEXT_TOO_LONG"
+            )
+        self._written += piece
+        self._put(self._feed.push(piece))
+
+    def flush(self) -> None:
+        """Speak what is there, complete sentence or not."""
+        self._put(self._feed.finish())
+        self._feed = texts.SentenceFeed(eager=True)
+
+    def interrupt(self) -> None:
+        """Forget what is not spoken yet; InvalidField when it comes too often."""
+        if self._interruptions == MAX_INTERRUPTIONS:
+            raise InvalidField(
+                "control", f"A conversation may be interrupted {MAX_INTERRUPTIONS} times.", "TOO_MANY_INTERRUPTIONS"
+            )
+        self._interruptions += 1
+        self._feed = texts.SentenceFeed(eager=True)
+        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        for item in (*waiting, Interruption()):
+            if isinstance(item, Interruption):  # each is answered
+                self._queue.put_nowait(item)
+        self.interrupted.set()
+
+    def end(self, failure: Exception | None = None) -> None:
+        """Nothing more comes; a failure is raised where the sentences are read."""
+        if failure is None:
+            self.flush()
+        self._queue.put_nowait(failure)
+
+    async def sentences(self) -> AsyncGenerator[str | Interruption, None]:
+        while (sentence := await self._next()) is not None:
+            if isinstance(sentence, Interruption):
+                self.interrupted.clear()
+            else:
+                self._begun.append(sentence)
+            yield sentence
+
+    async def _next(self) -> str | Interruption | None:
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                sentence = await self._queue.get()
+        except TimeoutError as error:
+            raise TooSlow(
+                "STREAM_IDLE", f"No sentence came for {self._idle_seconds:g} s, and the stream was not closed."
+            ) from error
+        if isinstance(sentence, Exception):
+            raise sentence
+        return sentence
+
+    def _put(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            self._queue.put_nowait(sentence)

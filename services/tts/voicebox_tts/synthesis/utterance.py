@@ -1,0 +1,133 @@
+"""One utterance while it is made: the engine's audio, resampled, encoded and cut into chunks. Pure of gRPC and
+asyncio.
+"""
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from voicebox_audio.encoding.encoder import Encoder
+from voicebox_audio.resample import Resampler
+
+from voicebox_tts.engine import Phoneme, Samples, Session, Speech, Word
+
+SMALLEST_CHUNKS_SECONDS = (0.02, 0.04, 0.08, 0.16)
+"""The first chunks leave as soon as there is anything worth sending; later ones are bigger, since each costs about 0.2
+ms.
+"""
+CHUNK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of the encoded file, and the sound that it added."""
+
+    sequence: int
+    audio: bytes
+    offset_seconds: float
+    duration_seconds: float
+    words: tuple[Word, ...] = ()
+    phonemes: tuple[Phoneme, ...] = ()
+
+
+class Keeper(Protocol):
+    """Takes a copy of every sample that is made."""
+
+    def write(self, samples: Samples) -> None: ...
+
+
+class Utterance:
+    """One stream of audio out of any number of sentences. Used by one thread at a time."""
+
+    def __init__(self, session: Session, encoder: Encoder, sample_rate_hz: int, keeper: Keeper | None) -> None:
+        self._session, self._encoder, self._keeper = session, encoder, keeper
+        self._resampler = (
+            Resampler(session.sample_rate_hz, sample_rate_hz) if session.sample_rate_hz != sample_rate_hz else None
+        )
+        self._rate = sample_rate_hz
+        self._sequence = 0
+        self._held: list[Samples] = []
+        self._held_samples = 0
+        self._words: list[Word] = []
+        self._phonemes: list[Phoneme] = []
+        self._lost_seconds = 0.0  # what the engine made and nobody hears: its times run ahead by so much
+        self.sample_count = 0
+        self.warnings: list[str] = []
+
+    def speak(self, sentence: str) -> Generator[Chunk, None, None]:
+        """Speak one sentence after the others, chunk by chunk, as it is made."""
+        with closing(self._session.speak(sentence)) as speech:
+            for piece in speech:
+                self._hold(piece)
+                yield from self._ready()
+        yield from self._ready(everything=True)
+
+    def drop(self) -> float:
+        """Forget what is made and not sent; the seconds of sound that were sent."""
+        self._lost_seconds += self._held_samples / self._rate
+        self._held, self._held_samples = [], 0
+        self._words.clear()
+        self._phonemes.clear()
+        return self.sample_count / self._rate
+
+    def finish(self) -> Generator[Chunk, None, None]:
+        """What the resampler and the encoder still hold."""
+        if self._resampler:
+            self._add(self._resampler.finish())
+        yield from self._ready(everything=True)
+        tail = self._encoder.finish()
+        if tail and self.sample_count:
+            yield self._chunk(tail, 0)
+
+    def close(self) -> None:
+        """Free the engine's session."""
+        self._session.close()
+
+    def _hold(self, piece: Speech) -> None:
+        lost = self._lost_seconds
+        self.warnings.extend(piece.warnings)
+        self._words.extend(Word(word.text, word.start_seconds - lost, word.end_seconds - lost) for word in piece.words)
+        self._phonemes.extend(Phoneme(phoneme.ipa, phoneme.start_seconds - lost) for phoneme in piece.phonemes)
+        self._add(self._resampler.push(piece.samples) if self._resampler else piece.samples)
+
+    def _add(self, samples: Samples) -> None:
+        if len(samples):
+            self._held.append(samples)
+            self._held_samples += len(samples)
+
+    def _ready(self, *, everything: bool = False) -> Generator[Chunk, None, None]:
+        """Chunks of what is held: as soon as there is enough for one, none over CHUNK_SECONDS."""
+        while self._held_samples >= self._enough() or (everything and self._held_samples):
+            samples = self._take(int(CHUNK_SECONDS * self._rate))
+            if self._keeper:
+                self._keeper.write(samples)
+            yield self._chunk(self._encoder.push(samples), len(samples))
+
+    def _enough(self) -> int:
+        seconds = (
+            SMALLEST_CHUNKS_SECONDS[self._sequence] if self._sequence < len(SMALLEST_CHUNKS_SECONDS) else CHUNK_SECONDS
+        )
+        return int(seconds * self._rate)
+
+    def _take(self, most: int) -> Samples:
+        held = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
+        taken, rest = held[:most], held[most:]
+        self._held, self._held_samples = ([rest] if len(rest) else []), len(rest)
+        return taken
+
+    def _chunk(self, audio: bytes, samples: int) -> Chunk:
+        chunk = Chunk(
+            self._sequence,
+            audio,
+            self.sample_count / self._rate,
+            samples / self._rate,
+            tuple(self._words),
+            tuple(self._phonemes),
+        )
+        self._sequence += 1
+        self.sample_count += samples
+        self._words.clear()
+        self._phonemes.clear()
+        return chunk

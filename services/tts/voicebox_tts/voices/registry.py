@@ -1,0 +1,124 @@
+"""The voices of this server's models: whose is whose, who speaks a language, and who follows a recording."""
+
+from collections.abc import Iterable, Sequence
+
+from voicebox_kit import languages
+from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_models.models import Models
+
+from voicebox_tts.engine import Capability, Engine, Voice
+
+CLONING = (Capability.CLONING, Capability.CLONING_APPROXIMATE)
+"""The ways to follow a recording, the better one first."""
+
+
+class Roster:
+    """All models' voices. A model is loaded when its voices are first asked for, if it does not know them before."""
+
+    def __init__(self, models: Models[Engine]) -> None:
+        self._models = models
+
+    @property
+    def default(self) -> Engine:
+        """Who speaks when no model is named: another than at first, when that cannot be loaded."""
+        return self._models.default
+
+    @property
+    def engines(self) -> list[Engine]:
+        """Those whose files are here, the default first, then by name."""
+        return [engine for engine in self._models.engines if engine.loaded or engine.present]
+
+    def named(self, model: str) -> Engine:
+        """The engine of `models/{engine}/{model}`; NotFound("model") when there can be none, Precondition when its
+        files are not here.
+        """
+        engine = self._models.find(model)
+        self._models.require_files(engine)
+        return engine
+
+    async def voices(self, engine: Engine) -> Sequence[Voice]:
+        """An engine's voices, default first; raises as Models.load when it must be loaded to know them."""
+        known = engine.voices()
+        if known is None:
+            await self._models.load(engine)
+            known = engine.voices()
+        return known or ()
+
+    async def find(self, name: str, language: str, model: str = "") -> tuple[Engine, Voice]:
+        """The voice of that name, `{engine}/{voice}` or `{voice}` of the default engine; without a name, one that
+        speaks the language.
+
+        Only voices of `model`, when one is named. Raises NotFound("voice") for an unknown name,
+        InvalidField("style.language") when nobody, or not that voice, speaks the language, InvalidField("model") when
+        the model has no voice of its own, and as `named`.
+        """
+        engines = [self.named(model)] if model else self.engines
+        if not name:
+            return await self._speaker_of(language, engines, model)
+        engine_name, slash, voice_name = name.rpartition("/")
+        family = engine_name if slash else (engines[0] if model else self.default).name
+        for engine in engines:
+            for voice in await self.voices(engine) if engine.name == family else ():
+                if voice.name == voice_name:
+                    if language and not speaks(voice, language):
+                        raise InvalidField(
+                            "style.language", f"The voice {name} does not speak {language}.", "LANGUAGE_NOT_SPOKEN"
+                        )
+                    return engine, voice
+        raise NotFound("voice", name, self._models.hint(family))
+
+    def follower(self, model: str) -> tuple[Engine, Capability]:
+        """Who follows a recording, and how well: the model that is named, else the default, else the best that is here.
+
+        Raises InvalidField("voice", reason CLONING_UNSUPPORTED) when it cannot, and as `named`.
+        """
+        for engine in [self.named(model)] if model else self._followers():
+            if cloning := next((way for way in CLONING if way in engine.capabilities), None):
+                return engine, cloning
+        who = f"models/{model.removeprefix('models/')}" if model else f"The engine {self.default.name}"
+        raise InvalidField("voice", f"{who} cannot follow a recording.", "CLONING_UNSUPPORTED")
+
+    def designer(self, model: str) -> Engine:
+        """Who makes a voice of a description; as `named`, and Precondition("VOICE_DESIGN_UNAVAILABLE") when nobody here
+        can.
+        """
+        for engine in [self.named(model)] if model else self.engines:
+            if Capability.VOICE_DESIGN in engine.capabilities:
+                return engine
+        sentence = "No model here makes a voice of a description; models/qwen3/1.7b-voice-design does, on a GPU."
+        raise Precondition("VOICE_DESIGN_UNAVAILABLE", model or "models", sentence)
+
+    def _followers(self) -> list[Engine]:
+        """The default, then those that clone, its own family first, then the others."""
+        others = [engine for engine in self.engines if engine is not self.default]
+        others.sort(
+            key=lambda engine: (Capability.CLONING not in engine.capabilities, engine.name != self.default.name)
+        )
+        return [self.default, *others]
+
+    async def _speaker_of(self, language: str, engines: Iterable[Engine], model: str) -> tuple[Engine, Voice]:
+        for engine in engines:
+            try:
+                voices = await self.voices(engine)
+            except (Unavailable, Precondition):
+                if engine is self.default or model:
+                    raise
+                continue
+            if voices and not language:
+                return engine, voices[0]
+            speakers = [voice for voice in voices if speaks(voice, language)]
+            exact = (voice for voice in speakers if any(languages.same(language, own) for own in voice.languages))
+            if voice := next(exact, speakers[0] if speakers else None):
+                return engine, voice
+        if model and not voices:
+            raise InvalidField(
+                "model",
+                f"{model} has no voice of its own: name a profile, or give a reference.",
+                "MODEL_WITHOUT_VOICES",
+            )
+        raise InvalidField("style.language", f"No engine here speaks {language}.", "LANGUAGE_NOT_SPOKEN")
+
+
+def speaks(voice: Voice, language: str) -> bool:
+    """Whether a voice will do for a language."""
+    return any(languages.covers(language, own) for own in voice.languages)

@@ -1,0 +1,45 @@
+import io
+
+import pytest
+from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.formats.input import Intake, KeptIntake
+
+
+def _intake(data: bytes, piece: int = 3, max_bytes: int = 100) -> Intake:
+    file = io.BytesIO(data)
+    return Intake(lambda count: file.read(min(count, piece)), max_bytes)
+
+
+def test_the_start_stays_to_be_read() -> None:
+    intake = _intake(b"0123456789")
+    assert intake.start(4) == b"0123"
+    assert intake.exactly(6) == b"012345"
+    intake.skip(2)
+    assert intake.exactly(100) == b"89"
+    assert intake.read(1) == b""
+
+
+def test_one_byte_too_many_is_refused() -> None:
+    assert _intake(bytes(100)).exactly(1000) == bytes(100)
+    with pytest.raises(AudioError) as error:
+        _intake(bytes(101)).exactly(1000)
+    assert error.value.reason is Reason.AUDIO_TOO_LARGE
+
+
+def test_a_kept_intake_can_go_back_and_to_the_end() -> None:
+    kept = KeptIntake(_intake(b"0123456789"))
+    assert kept.read(2) == b"01"
+    assert kept.seek(-2, io.SEEK_END) == 8
+    assert kept.read(10) == b"89"
+    assert kept.read(10) == b""
+    assert kept.seek(1) == kept.tell() == 1
+    assert kept.seek(2, io.SEEK_CUR) == 3
+    assert kept.read(1) == b"3"
+
+
+def test_seeking_ahead_keeps_what_is_passed() -> None:
+    kept = KeptIntake(_intake(b"0123456789"))
+    kept.seek(8)
+    assert kept.read(1) == b"8"
+    kept.seek(0)
+    assert kept.read(3) == b"012"
