@@ -23,6 +23,7 @@ PACKAGES = {
     "voicebox-audio": "libs/audio",
     "voicebox-models": "libs/models",
     "voicebox-compat": "libs/compat",
+    "voicebox-outbox": "libs/outbox",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
 }
 

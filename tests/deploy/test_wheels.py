@@ -16,6 +16,7 @@ PACKAGES = {
     "libs/audio": "voicebox_audio",
     "libs/models": "voicebox_models",
     "libs/compat": "voicebox_compat",
+    "libs/outbox": "voicebox_outbox",
     "services/tts": "voicebox_tts",
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",

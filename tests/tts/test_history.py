@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -11,12 +13,19 @@ import soundfile
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_kit.background import Background
-from voicebox_tts.history import recorder as histories
-from voicebox_tts.history.recorder import Answer, History
-from voicebox_tts.history.spool import Spool
+from voicebox_outbox import outbox as outboxes
+from voicebox_outbox.outbox import Outbox, Outcome
+from voicebox_outbox.spool import Spool
+from voicebox_tts.history.recorder import History
 from voicebox_tts.peers.catalog import Catalog
 
 TONE = np.sin(np.arange(8000) / 10).astype(np.float32)
+
+
+def opened(folder: Path, catalog: Catalog, executor: Executor) -> History:
+    spool = Spool(folder, 1 << 20)
+    outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, CollectorRegistry())
+    return History(outbox, executor)
 
 
 @pytest.fixture
@@ -24,12 +33,12 @@ async def open_history(catalog, tmp_path, executor):
     @asynccontextmanager
     async def open_history():
         async with grpc.aio.insecure_channel(catalog.address) as channel:
-            yield History(Spool(tmp_path, 1 << 20), Catalog(channel), executor, CollectorRegistry())
+            yield opened(tmp_path, Catalog(channel), executor)
 
     return open_history
 
 
-async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> Answer:
+async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> Outcome:
     draft = history.draft(8000)
     draft.write(TONE)
     return await history.keep(draft, catalog_pb2.Generation(name=name, text="hello", owner="ann"), promptly=promptly)
@@ -37,7 +46,7 @@ async def keep(history: History, name: str = "generations/1", *, promptly: bool 
 
 async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history, catalog, tmp_path):
     async with open_history() as history:
-        assert await keep(history) is Answer.KEPT
+        assert await keep(history) is Outcome.DELIVERED
     [(generation, audio)] = catalog.records.values()
     assert generation.text == "hello"
     (tmp_path / "copy.flac").write_bytes(audio)
@@ -50,11 +59,11 @@ async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_
 ):
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     async with open_history() as history:
-        assert await keep(history, "generations/1") is Answer.LATER
-        assert await keep(history, "generations/2") is Answer.LATER
+        assert await keep(history, "generations/1") is Outcome.PENDING
+        assert await keep(history, "generations/2") is Outcome.PENDING
     assert len(list(tmp_path.glob("*.json"))) == 2
     catalog.failure = None
-    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
+    async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
         while len(catalog.records) < 2:
             catalog.arrived.clear()
             await asyncio.wait_for(catalog.arrived.wait(), 30)
@@ -62,10 +71,10 @@ async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_
 
 
 async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_history, catalog, monkeypatch):
-    monkeypatch.setattr(histories, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outboxes, "RETRY_SECONDS", 0.01)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
-    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
-        assert await keep(history) is Answer.LATER
+    async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
+        assert await keep(history) is Outcome.PENDING
         catalog.failure = None
         await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
@@ -82,9 +91,9 @@ async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalo
     async with grpc.aio.insecure_channel(catalog.address) as channel:
         dead = Catalog(channel)
         dead._stub.RecordGeneration = dying
-        assert await keep(History(Spool(tmp_path, 1 << 20), dead, executor, CollectorRegistry())) is Answer.LATER
-        history = History(Spool(tmp_path, 1 << 20), Catalog(channel), executor, CollectorRegistry())
-        async with history.delivering(Background(CollectorRegistry())):
+        assert await keep(opened(tmp_path, dead, executor)) is Outcome.PENDING
+        history = opened(tmp_path, Catalog(channel), executor)
+        async with history._outbox.delivering(Background(CollectorRegistry())):
             await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
 
@@ -93,14 +102,14 @@ async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_histo
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     async with open_history() as history:
         with caplog.at_level(logging.ERROR):
-            assert await keep(history) is Answer.REFUSED
+            assert await keep(history) is Outcome.REJECTED
     assert "is set aside" in caplog.text
     assert len(list((tmp_path / "rejected").iterdir())) == 2
 
 
 async def test_a_record_that_is_not_urgent_is_delivered_in_the_background(open_history, catalog):
-    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
-        assert await keep(history, promptly=False) is Answer.LATER
+    async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
+        assert await keep(history, promptly=False) is Outcome.PENDING
         await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
 
@@ -114,7 +123,7 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
         await keep(history, "generations/2")
         catalog.failure = None
         with caplog.at_level(logging.ERROR):
-            async with history.delivering(Background(CollectorRegistry())):
+            async with history._outbox.delivering(Background(CollectorRegistry())):
                 await asyncio.wait_for(catalog.arrived.wait(), 30)
                 async with asyncio.timeout(30):
                     while list(tmp_path.glob("*.json")):
@@ -129,8 +138,8 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
 )
 async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(open_history, catalog, tmp_path, code):
     catalog.failure = code
-    async with open_history() as history, history.delivering(Background(CollectorRegistry())):
-        assert await keep(history) is Answer.LATER
+    async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
+        assert await keep(history) is Outcome.PENDING
         await asyncio.sleep(0.05)
     assert len(list(tmp_path.glob("*.json"))) == 1
     assert not list((tmp_path / "rejected").iterdir())
@@ -158,7 +167,7 @@ async def test_whatever_a_record_holds_those_behind_it_are_delivered(open_histor
         await keep(history, "generations/2")
         catalog.failure = None
         background = Background(CollectorRegistry())
-        async with history.delivering(background), asyncio.timeout(30):
+        async with history._outbox.delivering(background), asyncio.timeout(30):
             while list(tmp_path.glob("*.json")):
                 await asyncio.sleep(0.001)
             assert background.tasks == {"history": True}
@@ -169,7 +178,7 @@ async def test_whatever_a_record_holds_those_behind_it_are_delivered(open_histor
 async def test_a_folder_that_cannot_be_written_for_a_while_ends_nothing(
     open_history, catalog, tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(histories, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outboxes, "RETRY_SECONDS", 0.01)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     failures, original = asyncio.Queue(), Spool.remove
 
@@ -181,7 +190,7 @@ async def test_a_folder_that_cannot_be_written_for_a_while_ends_nothing(
         await keep(history, "generations/1")
         catalog.failure = None
         monkeypatch.setattr(Spool, "remove", read_only)
-        async with history.delivering(Background(CollectorRegistry())), asyncio.timeout(30):
+        async with history._outbox.delivering(Background(CollectorRegistry())), asyncio.timeout(30):
             for _ in range(3):
                 await failures.get()
             monkeypatch.setattr(Spool, "remove", original)
@@ -209,7 +218,7 @@ async def test_a_delivery_that_breaks_is_started_again(open_history, catalog, tm
         async def no_time(_seconds):
             await asyncio.sleep(0)
 
-        async with history.delivering(Background(CollectorRegistry(), no_time)), asyncio.timeout(30):
+        async with history._outbox.delivering(Background(CollectorRegistry(), no_time)), asyncio.timeout(30):
             while list(tmp_path.glob("*.json")):
                 await asyncio.sleep(0.001)
     assert list(catalog.records) == ["generations/1"]
@@ -235,8 +244,8 @@ async def test_records_are_delivered_some_at_a_time(open_history, catalog, monke
             await keep(history, f"generations/{number}", promptly=False)
         catalog.failure = None
         monkeypatch.setattr(type(catalog), "RecordGeneration", counted)
-        async with history.delivering(Background(CollectorRegistry())), asyncio.timeout(30):
+        async with history._outbox.delivering(Background(CollectorRegistry())), asyncio.timeout(30):
             while len(catalog.records) < 20:
                 await asyncio.sleep(0.001)
     assert len(catalog.records) == 20
-    assert most <= histories.AT_ONCE
+    assert most <= outboxes.CONCURRENT_DELIVERIES

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import soundfile
 from voicebox_kit.errors import Exhausted
-from voicebox_tts.history.spool import Spool
+from voicebox_outbox.spool import Spool
+from voicebox_tts.history.draft import Draft
 
 TONE = np.sin(np.arange(8000) / 10).astype(np.float32)
 
 
 def kept(spool: Spool, metadata: str = "{}"):
-    draft = spool.draft(8000)
+    draft = Draft(spool.reserve(), 8000)
     draft.write(TONE)
-    return spool.commit(draft, metadata)
+    draft.close()
+    spool.commit(draft.path, metadata)
+    return draft.path
 
 
 def test_a_committed_generation_survives_a_restart_with_its_audio(tmp_path):
@@ -28,11 +31,11 @@ def test_a_committed_generation_survives_a_restart_with_its_audio(tmp_path):
 
 
 def test_a_draft_that_a_crash_left_is_swept(tmp_path):
-    draft = Spool(tmp_path, 1 << 20).draft(8000)
+    draft = Draft(Spool(tmp_path, 1 << 20).reserve(), 8000)
     draft.write(TONE)
-    assert list(tmp_path.glob("*.flac"))
+    assert list(tmp_path.glob("*.data"))
     assert Spool(tmp_path, 1 << 20).waiting() == []
-    assert not list(tmp_path.glob("*.flac"))
+    assert not list(tmp_path.glob("*.data"))
     draft.discard()
 
 
@@ -51,19 +54,19 @@ def test_a_rejected_generation_is_set_aside_not_lost(tmp_path):
     audio = kept(spool, "1")
     spool.reject(audio)
     assert spool.waiting() == []
-    assert sorted(path.suffix for path in (tmp_path / "rejected").iterdir()) == [".flac", ".json"]
+    assert sorted(path.suffix for path in (tmp_path / "rejected").iterdir()) == [".data", ".json"]
 
 
 def test_a_full_spool_refuses(tmp_path):
     spool = Spool(tmp_path, 100)
     kept(spool)
     with pytest.raises(Exhausted, match="spool is full"):
-        spool.draft(8000)
+        Draft(spool.reserve(), 8000)
 
 
 def test_a_disk_that_fills_up_fails_the_commit_not_the_writing(tmp_path, monkeypatch):
     spool = Spool(tmp_path, 1 << 20)
-    draft = spool.draft(8000)
+    draft = Draft(spool.reserve(), 8000)
 
     def full(samples):
         raise OSError("No space left on device")
@@ -72,9 +75,10 @@ def test_a_disk_that_fills_up_fails_the_commit_not_the_writing(tmp_path, monkeyp
     draft.write(TONE)
     draft.write(TONE)
     with pytest.raises(OSError, match="No space left"):
-        spool.commit(draft, "{}")
+        draft.close()
+        spool.commit(draft.path, "{}")
     draft.discard()
-    assert list(tmp_path.glob("*.flac")) == []
+    assert list(tmp_path.glob("*.data")) == []
 
 
 def test_what_is_set_aside_is_bounded_and_the_newest_stays(tmp_path):
@@ -98,27 +102,28 @@ def test_the_spools_size_is_counted_not_looked_up(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.glob", refuse)
     monkeypatch.setattr("os.listdir", refuse)
     monkeypatch.setattr("os.scandir", refuse)
-    spool.draft(8000).discard()
+    Draft(spool.reserve(), 8000).discard()
     assert (spool.waiting(), len(spool)) == ([first], 1)
     full = Spool.__new__(Spool)
     full.__dict__ |= spool.__dict__ | {"_max_bytes": first.stat().st_size}
     with pytest.raises(Exhausted):
-        full.draft(8000)
+        Draft(full.reserve(), 8000)
     full.remove(first)
-    full.draft(8000).discard()
+    Draft(full.reserve(), 8000).discard()
 
 
 def test_a_full_disk_says_so(small_disk):
     spool = Spool(small_disk, 1 << 30)
     (small_disk / "filler").write_bytes(bytes(3 << 20))
-    draft = spool.draft(48_000)
+    draft = Draft(spool.reserve(), 48_000)
     noise = np.random.default_rng(1).uniform(-1, 1, 48_000).astype(np.float32)
     for _ in range(40):
         draft.write(noise)
     with pytest.raises(OSError, match="The disk is full"):
-        spool.commit(draft, "{}")
+        draft.close()
+        spool.commit(draft.path, "{}")
     draft.discard()
-    assert not list(small_disk.glob("*.flac"))
+    assert not list(small_disk.glob("*.data"))
     assert spool.waiting() == []
     with (small_disk / "rest").open("wb", buffering=0) as rest, contextlib.suppress(OSError):
         while rest.write(bytes(4096)):

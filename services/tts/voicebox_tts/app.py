@@ -11,6 +11,7 @@ from typing import cast
 
 import grpc
 from prometheus_client import CollectorRegistry
+from voicebox.catalog.v1 import catalog_pb2
 from voicebox.foreign.google import texttospeech_v1_pb2_grpc
 from voicebox.foreign.riva import riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
@@ -20,7 +21,6 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import open_blobs
 from voicebox_compat.service_alias import Renamed
 from voicebox_kit.background import Background
-from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
@@ -28,6 +28,8 @@ from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
+from voicebox_outbox.outbox import Outbox
+from voicebox_outbox.spool import open_spool
 
 from .api.servicer import TextToSpeechServicer
 from .compat.google.servicer import GOOGLE_BETA_SERVICE, GOOGLE_SERVICE, GoogleSpeechServicer
@@ -35,7 +37,6 @@ from .compat.openai.servicer import OpenAiSpeechServicer
 from .compat.riva.servicer import RIVA_SERVICE, RivaSpeechServicer
 from .engine import Engine
 from .history.recorder import History
-from .history.spool import Spool
 from .peers.asr import SpeechCheck
 from .peers.catalog import Catalog
 from .prompts.folder import PromptFolder
@@ -101,7 +102,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             settings.model_limits,
             missing=chosen.missing,
         )
-        spool, background = _open_spool(settings), Background(registry)
+        spool, background = open_spool(settings.spool, settings.spool_bytes), Background(registry)
         async with (
             models.running(background),
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
@@ -113,7 +114,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             roster = Roster(models)
             store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
             prompts = Prompts(catalog, decoder, store, settings.prompt_cache_bytes, registry)
-            history = History(spool, catalog, executor, registry)
+            outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)
+            history = History(outbox, executor)
             permits = Permits(streams, settings.queue, registry)
             synthesizer = Synthesizer(
                 Casting(models, roster, prompts),
@@ -147,7 +149,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry=registry,
                 background=background,
             )
-            async with history.delivering(background):
+            async with outbox.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:
                     yield running
                 await permits.idle()  # streams that the grace cut short still keep their records
@@ -156,13 +158,6 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 def _streams(settings: Settings, engine: Engine) -> int:
     """How many utterances are made at once when an engine is the default."""
     return settings.streams or BATCHED_STREAMS.get(engine.name, STREAMS)
-
-
-def _open_spool(settings: Settings) -> Spool:
-    try:
-        return Spool(settings.spool, settings.spool_bytes)
-    except OSError as error:
-        raise StartError(f"The spool folder {settings.spool} cannot be used: {error.strerror}.") from error
 
 
 @asynccontextmanager

@@ -6,6 +6,9 @@ from voicebox_audio.encoding.encoder import Encoding
 
 from .engine import Style
 
+MAX_TEXT_CHARACTERS = 10_000
+MAX_REFERENCE_BYTES = 1024 * 1024
+
 
 @dataclass(frozen=True)
 class BuiltIn:

@@ -2,7 +2,8 @@
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
 
-from voicebox_catalog.samples.quality import Limits, Measures, Report, judge
+from voicebox_catalog.samples.quality import Limits, Report
+from voicebox_catalog.samples.rows import report_of
 from voicebox_catalog.store.keys import time_us_of
 from voicebox_catalog.store.tables import Sample
 
@@ -30,11 +31,6 @@ def to_sample(profile: str, row: Sample, limits: Limits) -> pb.Sample:
         source=f"profiles/{profile}/samples/{row.source}" if row.source else "",
         etag=row.etag,
     )
-
-
-def report_of(row: Sample, limits: Limits) -> Report:
-    """What a sample's measures mean by these limits: other limits judge it anew, without measuring."""
-    return judge(Measures.from_json(row.quality), limits, row.transcript_word_error_rate)
 
 
 def _to_quality(report: Report) -> pb.QualityReport | None:

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from voicebox_catalog.api.sample_messages import report_of
 from voicebox_catalog.samples.quality import Limits, Verdict
 from voicebox_catalog.samples.recordings import SAMPLE_RATE_HZ
+from voicebox_catalog.samples.rows import report_of
 from voicebox_catalog.store.tables import Sample
 
 GAP_SAMPLES = SAMPLE_RATE_HZ // 4

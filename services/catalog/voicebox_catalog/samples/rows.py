@@ -1,4 +1,4 @@
-"""A recording becomes a sample's row."""
+"""Samples as rows: made of a recording, and judged."""
 
 import uuid
 from typing import Any
@@ -7,6 +7,7 @@ from voicebox_blobs.blobs import Blob
 
 from voicebox_catalog.store.tables import Sample
 
+from .quality import Limits, Measures, Report, judge
 from .recordings import WHOLE, Recording, Trim
 
 
@@ -49,3 +50,8 @@ def used_columns(recording: Recording, trim: Trim) -> dict[str, Any]:
 def trim_of(row: Sample) -> Trim:
     """Which part of the recording is used."""
     return Trim(row.trim_start_us, row.trim_end_us)
+
+
+def report_of(row: Sample, limits: Limits) -> Report:
+    """What a sample's measures mean by these limits: other limits judge it anew, without measuring."""
+    return judge(Measures.from_json(row.quality), limits, row.transcript_word_error_rate)

@@ -11,11 +11,9 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
-from voicebox_tts.job import BuiltIn, DesignWish, Job, Profile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignWish, Job, Profile, Recording
 from voicebox_tts.text import sentences as texts
 
-MAX_TEXT_CHARACTERS = 10_000
-MAX_REFERENCE_BYTES = 1024 * 1024
 MAX_INSTRUCTION_CHARACTERS = 500
 MAX_TRANSCRIPT_CHARACTERS = 2_000
 MAX_DESCRIPTION_CHARACTERS = 500

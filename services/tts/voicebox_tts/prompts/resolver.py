@@ -15,9 +15,8 @@ from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.errors import AudioError, DecoderUnavailable
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 
-from voicebox_tts.api.requests import MAX_REFERENCE_BYTES
 from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Engine, Reference, VoicePrompt
-from voicebox_tts.job import NO_DEFAULTS, Defaults, Profile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, NO_DEFAULTS, Defaults, Profile, Recording
 from voicebox_tts.peers.catalog import Catalog
 
 from .store import Origin, PromptStore

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from voicebox_kit.errors import InvalidField, TooSlow
 
-from voicebox_tts.api.requests import MAX_TEXT_CHARACTERS
+from voicebox_tts.job import MAX_TEXT_CHARACTERS
 from voicebox_tts.text import sentences as texts
 
 MAX_INTERRUPTIONS = 1000

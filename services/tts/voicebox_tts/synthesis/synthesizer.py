@@ -15,12 +15,14 @@ from voicebox_kit.errors import Exhausted, InvalidField, Unavailable
 from voicebox_kit.pacer import Pacer
 from voicebox_kit.permits import Permits
 from voicebox_kit.shielded import unbroken
+from voicebox_outbox.outbox import Outcome
+from voicebox_outbox.spool import cause
 
 from voicebox_tts.engine import Session
 from voicebox_tts.history import record
+from voicebox_tts.history.draft import Draft
 from voicebox_tts.history.record import Ending
-from voicebox_tts.history.recorder import Answer, History
-from voicebox_tts.history.spool import Draft, cause
+from voicebox_tts.history.recorder import History
 from voicebox_tts.job import Job
 from voicebox_tts.peers.asr import SpeechCheck
 from voicebox_tts.voices.resolver import Casting, Speaker
@@ -278,15 +280,15 @@ class Synthesizer:
             word_error_rate=course.word_error_rate,
         )
         try:
-            answer = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
+            outcome = await self._history.keep(draft, generation, promptly=course.ending is Ending.COMPLETED)
         except OSError as error:
             draft.discard()
             course.warnings.append(f"The history does not keep this: {cause(error)}")
             return ""
-        if answer is Answer.REFUSED:
+        if outcome is Outcome.REJECTED:
             course.warnings.append("The catalog refused this generation: the server has set it aside.")
             return ""
-        if answer is Answer.LATER:
+        if outcome is Outcome.PENDING:
             course.warnings.append("The catalog has not taken this generation yet: the history shows it later.")
         return generation.name
 
