@@ -1,0 +1,27 @@
+"""What the documents say of files is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *ROOT.glob("docs/**/*.md"),
+    *ROOT.glob("*/*/README.md"),
+    *ROOT.glob("*/README.md"),
+]
+FILES = re.compile(
+    r"(?<![\w/.-])(?:(?:libs|services|gateway|clients|protos|tests|bench|demo|deploy|docs|examples)/)[\w./-]*[\w-]\.(?:py|ya?ml|md|toml|proto|sh|lua|wav)"
+)
+LINKS = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_and_link_in_a_document_exists(document: Path) -> None:
+    text = document.read_text()
+    missing = [name for name in FILES.findall(text) if not (ROOT / name).exists()]
+    missing += [link for link in LINKS.findall(text) if not (document.parent / link).exists()]
+    assert not missing
