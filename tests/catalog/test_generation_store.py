@@ -66,13 +66,15 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("many", [False, True])
-@pytest.mark.parametrize("filter", ["", 'engine = "flite"', 'engine = "flite" AND labels.odd = "1"'])
+@pytest.mark.parametrize(("many", "limit"), [(False, 4), (True, 4), (True, 2)])
+@pytest.mark.parametrize(
+    "filter", ["", 'engine = "flite"', 'labels.odd = "1"', 'engine = "flite" AND labels.odd = "1"']
+)
 @pytest.mark.parametrize(
     ("words", "order"), [(words, order) for order in Order for words in ("", "word") if words or order != "relevance"]
 )
 async def test_pages_follow_each_other_without_gap_or_overlap(
-    generation_store, monkeypatch, many, filter, words, order
+    generation_store, monkeypatch, many, limit, filter, words, order
 ):
     if many:
         monkeypatch.setattr("voicebox_catalog.store.history_pages.FEW", 3)
@@ -83,7 +85,7 @@ async def test_pages_follow_each_other_without_gap_or_overlap(
         sent = row("word " * (number % 4 + 1) + f"{number}", duration_us=number % 3, labels={"odd": f"{number % 2}"})
         kept.append(await generation_store.keep(sent, T0 + number // 5))
     query, seen, place = parse(GENERATION_FIELDS, filter, words, order), [], None
-    while page := await generation_store.page("local", query, place, 4):
+    while page := await generation_store.page("local", query, place, limit):
         seen += [row.text for row in page]
         place = generation_store.place(query, page[-1])
     expected = [

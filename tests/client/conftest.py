@@ -1,8 +1,10 @@
 """A platform of fakes on a real gRPC server, and what the tests of the client share."""
 
+import io
 import json
 import threading
 import wave
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ import grpc
 import pytest
 from click.testing import CliRunner, Result
 from google.api.httpbody_pb2 import HttpBody
+from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
@@ -263,7 +266,21 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         requests = list(request_iterator)
         self._platform.uploaded = b"".join(request.archive.data for request in requests)
         self._platform.enter("ImportProfile", requests[0], context)
-        return catalog_pb2.Profile(name=f"profiles/{requests[0].profile_id or 'brought'}")
+        name = f"profiles/{requests[0].profile_id or 'brought'}"
+        if not zipfile.is_zipfile(io.BytesIO(self._platform.uploaded)):
+            return catalog_pb2.Profile(name=name)
+        return self._brought_in(name)
+
+    def _brought_in(self, name):
+        with zipfile.ZipFile(io.BytesIO(self._platform.uploaded)) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+            profile = json_format.ParseDict(manifest["profile"], catalog_pb2.Profile())
+            profile.name, profile.etag = name, "1"
+            self._platform.profiles[name] = profile
+            for each in manifest["samples"]:
+                self._platform.uploaded = archive.read(each["file"])
+                self._keep(profile, each["sample"].get("transcript", ""))
+        return profile
 
     def GetSample(self, request, context):
         self._platform.enter("GetSample", request, context)
@@ -287,11 +304,11 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         requests = list(request_iterator)
         self._platform.uploaded = b"".join(request.audio.data for request in requests)
         self._platform.enter("UploadSample", requests[0], context)
-        profile = self._found(requests[0].parent, context)
+        return self._keep(self._found(requests[0].parent, context), requests[0].transcript)
+
+    def _keep(self, profile, transcript):
         profile.sample_count += 1
-        sample = catalog_pb2.Sample(
-            name=f"{profile.name}/samples/s1", transcript=requests[0].transcript, container="wav"
-        )
+        sample = catalog_pb2.Sample(name=f"{profile.name}/samples/s1", transcript=transcript, container="wav")
         self._platform.samples[sample.name] = sample
         return sample
 

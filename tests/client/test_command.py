@@ -150,7 +150,7 @@ def test_wrong_usage_ends_with_code_2(voicebox, words, said):
 
 def test_an_error_is_one_sentence_with_the_field(voicebox, platform):
     platform.failures["StreamSynthesize"] = [InvalidField("audio.sample_rate_hz", "Choose 8000 to 48000.")]
-    assert refused(voicebox("say", "Hello", "--rate", "7")) == "Error: audio.sample_rate_hz: Choose 8000 to 48000.\n"
+    assert refused(voicebox("say", "Hello", "--rate", "7")) == "Error: --rate: Choose 8000 to 48000.\n"
 
 
 def test_a_field_that_the_sentence_names_is_not_named_twice(voicebox, platform):
@@ -359,7 +359,7 @@ def test_profiles_create_adds_the_first_sample(kept, platform, recording):
 
 
 def test_profiles_create_does_all_or_nothing(voicebox, platform, recording):
-    platform.failures["UploadSample"] = [InvalidField("audio", "That is no audio.")]
+    platform.failures["ImportProfile"] = [InvalidField("archive", "samples/0001.wav: That is no audio.")]
     assert "That is no audio" in refused(voicebox("profiles", "create", "Ann", "--sample", str(recording)))
     assert platform.profiles == {}
 

@@ -7,9 +7,9 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_client.async_client import AsyncClient
-from voicebox_client.client import Client
+from voicebox_client.commands import profiles
 from voicebox_client.word_errors import word_error_rate
-from voicebox_kit.errors import Exhausted, InvalidField
+from voicebox_kit.errors import InvalidField
 
 SAMPLE = "profiles/ann/samples/s1"
 
@@ -188,41 +188,48 @@ def test_word_error_rate(reference, heard, rate):
 
 
 @pytest.mark.parametrize("words", [["--id", "ann"], []])
-def test_a_profile_whose_recording_is_refused_is_not_created_and_its_id_is_free_again(
-    voicebox, platform, recording, words
-):
-    platform.failures["UploadSample"] = [InvalidField("audio", "That is no audio file.")]
+@pytest.mark.parametrize("inside", ["samples/0001.wav: ", "manifest.json: ", ""])
+def test_a_profile_whose_recording_is_refused_is_never_created(voicebox, platform, recording, words, inside):
+    platform.failures["ImportProfile"] = [InvalidField("archive", f"{inside}That is no audio file.")]
     command = ["profiles", "create", "Ann", *words, "--sample", str(recording)]
     result = voicebox(*command)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: {recording}: That is no audio file. No profile was created.\n"
+    named = f"{recording}: " if "samples" in inside else ""
+    assert result.stderr == f"Error: {named}That is no audio file. No profile was created.\n"
     assert platform.profiles == {}
-    assert platform.asked["DeleteProfile"][0].permanently
+    assert not platform.asked["CreateProfile"]
     done(voicebox(*command))
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), PermissionError(13, "Permission denied", "ann.wav")])
-def test_a_profile_is_not_left_behind_either_when_this_side_ends_its_upload(
-    voicebox, platform, recording, monkeypatch, error
-):
-    def add_sample(*_words):
-        raise error
-
-    monkeypatch.setattr(Client, "add_sample", add_sample)
-    assert voicebox("profiles", "create", "Ann", "--sample", str(recording)).exit_code in {1, 130}
-    assert platform.profiles == {}
-
-
-def test_a_profile_that_cannot_be_deleted_again_is_named(voicebox, platform, recording):
-    platform.failures["UploadSample"] = [InvalidField("audio", "That is no audio file.")]
-    platform.failures["DeleteProfile"] = [Exhausted("STORAGE_FULL", "The disk is full.")]
-    result = voicebox("profiles", "create", "Ann", "--id", "ann", "--sample", str(recording))
-    assert (
-        "profiles/ann remains, without a recording, since it could not be deleted: The disk is full." in result.stderr
+    assert platform.asked["ImportProfile"][1].profile_id == (
+        words[-1] if words else platform.asked["ImportProfile"][1].profile_id
     )
 
 
+def test_a_recording_that_cannot_be_read_asks_the_server_for_nothing(voicebox, platform, recording, monkeypatch):
+    def unreadable(*_given):
+        raise PermissionError(13, "Permission denied", "ann.wav")
+
+    monkeypatch.setattr(profiles, "write_archive", unreadable)
+    assert voicebox("profiles", "create", "Ann", "--sample", str(recording)).exit_code == 1
+    assert not platform.asked
+
+
+def test_all_that_is_said_of_a_profile_comes_with_its_recording(voicebox, platform, recording):
+    said = ["--language", "de", "--consent", "Yes.", "--label", "a=b", "--speed", "1.5", "--description", "Words."]
+    done(
+        voicebox("profiles", "create", "Ann", "--id", "ann", *said, "--sample", str(recording), "--transcript", "More.")
+    )
+    made = platform.profiles["profiles/ann"]
+    assert (made.display_name, made.language, made.consent.statement, dict(made.labels)) == (
+        "Ann",
+        "de",
+        "Yes.",
+        {"a": "b"},
+    )
+    assert (made.default_voice_settings.speed, made.description, made.sample_count) == (1.5, "Words.", 1)
+    assert platform.samples["profiles/ann/samples/s1"].transcript == "More."
+
+
 def test_a_profile_that_was_there_before_stays(voicebox, platform, recording, ann):
-    platform.failures["CreateProfile"] = [InvalidField("profile_id", "There is one.")]
+    platform.failures["ImportProfile"] = [InvalidField("profile_id", "There is one.")]
     assert voicebox("profiles", "create", "Ann", "--id", "ann", "--sample", str(recording)).exit_code == 1
     assert set(platform.profiles) == {"profiles/ann"}

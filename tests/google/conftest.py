@@ -6,6 +6,7 @@ import os
 import string
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,25 @@ class Sdk:
 @pytest.fixture(scope="session")
 def sdk(secured: Secured) -> Iterator[Sdk]:
     python = sdk_environment("google", *SDKS)
-    command = [python, Path(__file__).with_name("sdk_program.py"), secured.platform.gateway]
-    trust = {**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(secured.authority)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=trust) as process:
+    with _program(python, secured, "grpc") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rest(secured: Secured) -> Iterator[Sdk]:
+    """The same with `transport="rest"`."""
+    python = sdk_environment("google", *SDKS)
+    with _program(python, secured, "rest") as running:
+        yield running
+
+
+@contextmanager
+def _program(python: Path, secured: Secured, transport: str) -> Iterator[Sdk]:
+    command = [python, Path(__file__).with_name("sdk_program.py"), secured.platform.gateway, transport]
+    trust = {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(secured.authority), "REQUESTS_CA_BUNDLE": str(secured.authority)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **trust}
+    ) as process:
         yield Sdk(process)
         assert process.stdin is not None
         process.stdin.close()

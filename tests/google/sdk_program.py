@@ -22,8 +22,12 @@ def plain(message):
 
 
 class Program:
-    def __init__(self, endpoint):
-        options = {"client_options": ClientOptions(api_endpoint=endpoint), "credentials": AnonymousCredentials()}
+    def __init__(self, endpoint, transport):
+        options = {
+            "client_options": ClientOptions(api_endpoint=endpoint),
+            "credentials": AnonymousCredentials(),
+            "transport": transport,
+        }
         self.speech = texttospeech_v1.TextToSpeechClient(**options)
         self.v1 = speech_v1.SpeechClient(**options)
         self.v2 = speech_v2.SpeechClient(**options)
@@ -160,7 +164,7 @@ class Program:
     def operations(self, method, version, **given):
         """A method of the operations client that both SDKs carry."""
         client = {1: self.v1, 2: self.v2}[version].transport.operations_client
-        assert isinstance(client, operations_v1.OperationsClient)
+        assert isinstance(client, operations_v1.OperationsClient | operations_v1.AbstractOperationsClient)
         answer = getattr(client, method)(**given)
         if method == "list_operations":
             return [plain(operation) for operation in answer]
@@ -193,6 +197,8 @@ def told(error):
         if hasattr(detail, "field_violations")
         for violation in detail.field_violations
     ]
+    plain = [detail for detail in error.details if isinstance(detail, dict)]  # over REST
+    fields += [violation["field"] for detail in plain for violation in detail.get("fieldViolations", ())]
     return {
         "class": type(error).__name__,
         "message": error.message,
@@ -202,7 +208,7 @@ def told(error):
 
 
 def main():
-    program = Program(sys.argv[1])
+    program = Program(*sys.argv[1:])
     for line in sys.stdin:
         asked = json.loads(line)
         try:

@@ -115,6 +115,12 @@ def test_any_text_is_a_tag_or_none(text):
         ("en_US", "en"),
         ("tl", "fil"),
         ("sh", "sr"),
+        ("en-x-foo", "en-US"),
+        ("en-US-x-foo-bar", "en"),
+        ("en_us_x_twain", "en-US"),
+        ("de-DE-u-co-phonebk", "de-DE"),
+        ("ja-u-ca-japanese-x-mine", "ja-JP"),
+        ("zh-Hant-x-foo", "zh"),
     ],
 )
 def test_a_language_covers_what_it_narrows_or_widens(asked, spoken):
@@ -133,6 +139,10 @@ def test_a_language_covers_what_it_narrows_or_widens(asked, spoken):
         ("", "en"),
         ("nonsense", "no"),
         ("en", "nonsense"),
+        ("en-GB-x-rp", "en-GB-x-gbclan"),
+        ("en-x-foo", "de"),
+        ("en-GB-x-foo", "en-US"),
+        ("x-py", "x-qu"),
     ],
 )
 def test_others_are_others(asked, spoken):
@@ -149,6 +159,9 @@ def test_others_are_others(asked, spoken):
         ("cmn-Hans-CN", ("yue", "zh"), "zh"),
         ("fil", ("tl",), "tl"),
         ("en-GB", ("en-US",), None),
+        ("en-x-foo", ("de", "en-US", "en-GB"), "en-US"),
+        ("en-GB-x-rp", ("en-GB-x-gbclan", "en-GB", "en-GB-x-rp"), "en-GB-x-rp"),
+        ("de-AT-x-wien", ("en-US", "de-DE"), None),
     ],
 )
 def test_the_best_of_those_that_there_are(asked, known, meant):

@@ -105,10 +105,10 @@ def test_no_form_is_our_fault(http, body, headers, param):
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", SPEECH, 404),
+        ("GET", SPEECH, 405),
         ("POST", "/audio/songs", 404),
         ("POST", f"{SPEECH}?x=1", 400),
-        ("DELETE", TRANSCRIPTIONS, 404),
+        ("DELETE", TRANSCRIPTIONS, 405),
     ],
 )
 def test_the_gateways_own_errors_are_openais_too(http, method, path, status):

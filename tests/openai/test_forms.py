@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -41,6 +42,39 @@ def test_a_form_is_the_same_however_it_is_cut(data, text, cuts):
     form.finish()
     assert [each for each in found if isinstance(each, Field)] == [Field("prompt", value.decode()), Field("model", "m")]
     assert b"".join(each for each in found if isinstance(each, bytes)) == data
+
+
+@pytest.mark.parametrize("name", ["file", "file[]", "file[0]", "file%5B%5D", "file%5b0%5d"])
+def test_the_file_has_every_spelling_of_a_list(name):
+    form = Form(CONTENT_TYPE)
+    found = form.push(part("model", b"m") + file_part(name, b"sound") + b"--xx--")
+    assert (found, form.has_file) == ([Field("model", "m"), b"sound"], True)
+
+
+def file_part(name: str, data: bytes) -> bytes:
+    head = f'--xx\r\nContent-Disposition: form-data; name="{name}"; filename="a.wav"\r\n\r\n'
+    return head.encode() + data + b"\r\n"
+
+
+@pytest.mark.parametrize("name", ["audio", "audio_file", "files", "data[]", "File"])
+async def test_a_file_under_another_name_is_told_which_one_is_expected(name):
+    pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+    pieces.put_nowait(part("model", b"m") + file_part(name, b"\xff" * 100_000) + b"--xx--")
+    pieces.put_nowait(None)
+    async with open_upload(CONTENT_TYPE, fed(pieces), Space(100), 100) as upload:
+        with pytest.raises(InvalidField, match=f"expected as 'file', not as '{re.escape(name)}'") as refused:
+            await upload.begun()
+    assert (refused.value.field, refused.value.reason) == (name, "MISSING_REQUIRED_PARAMETER")
+
+
+async def test_beside_the_file_another_one_is_a_field_that_nobody_knows():
+    pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+    pieces.put_nowait(file_part("mask", b"\xff" * 100_000) + file_part("file", b"one") + b"--xx--")
+    pieces.put_nowait(None)
+    async with open_upload(CONTENT_TYPE, fed(pieces), Space(100), 100) as upload:
+        await upload.whole()
+        assert upload.fields == {"mask": [""]}
+        assert b"".join([block async for block in upload.blocks()]) == b"one"
 
 
 @given(st.lists(st.binary(max_size=40), max_size=10))

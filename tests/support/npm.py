@@ -7,9 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from .sdk import FOLDER
+from .sdk import FOLDER, RegistryAway
 
 REGISTRY_AWAY = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "network request", "ERR_SOCKET_TIMEOUT")
 LONGEST_SECONDS = 300
@@ -17,7 +15,7 @@ LONGEST_SECONDS = 300
 
 
 def npm_folder(name: str, *packages: str) -> Path:
-    """A folder with these packages, made once and kept; the test is skipped where no registry answers.
+    """A folder with these packages, made once and kept. Raises RegistryAway where no registry answers.
 
     Workers that want the same one at the same time wait for the first of them.
     """
@@ -42,7 +40,7 @@ def npm_folder(name: str, *packages: str) -> Path:
             ]
             done = subprocess.run(command, cwd=home, check=False, capture_output=True, text=True)
             if done.returncode and any(sign in done.stderr for sign in REGISTRY_AWAY):
-                pytest.skip(f"no registry answers: {done.stderr.strip().splitlines()[-1]}")
+                raise RegistryAway(done.stderr.strip().splitlines()[-1])
             assert done.returncode == 0, done.stderr
             stamp.write_text(wanted)
     return home

@@ -8,15 +8,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 FOLDER = Path(__file__).parents[2] / ".tools" / "sdk"
 UV = Path(sys.executable).with_name("uv")
 REGISTRY_AWAY = ("Failed to fetch", "error sending request", "dns error", "Could not connect", "operation timed out")
 
 
+class RegistryAway(Exception):
+    """A package of somebody else is neither here nor to be had: the test says nothing, and does not pass."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"No package registry answers, and the package is not in {FOLDER}: {said}")
+
+
 def sdk_environment(name: str, *requirements: str) -> Path:
-    """The Python of an environment with these requirements, made once and kept; the test is skipped where no registry
+    """The Python of an environment with these requirements, made once and kept. Raises RegistryAway where no registry
     answers.
 
     Workers that want the same one at the same time wait for the first of them.
@@ -38,5 +43,5 @@ def sdk_environment(name: str, *requirements: str) -> Path:
 def _uv(*arguments: str) -> None:
     done = subprocess.run([UV, *arguments], check=False, capture_output=True, text=True)
     if done.returncode and any(sign in done.stderr for sign in REGISTRY_AWAY):
-        pytest.skip(f"no registry answers: {done.stderr.strip().splitlines()[-1]}")
+        raise RegistryAway(done.stderr.strip().splitlines()[-1])
     assert done.returncode == 0, done.stderr

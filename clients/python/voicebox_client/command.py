@@ -9,7 +9,9 @@ import click
 from . import suggestions
 from .connection import DEFAULT_TARGET
 from .errors import VoiceboxClientError
-from .session import Session, progress
+from .option_names import in_options
+from .ranges import real
+from .session import Session, given_parameters, progress
 
 # Shown by `voicebox --help` without importing the verbs, since gRPC alone takes longer to import than the help to show.
 VERBS = {
@@ -103,8 +105,7 @@ def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: Session)
                 f"No voicebox answers at {session.server}; start one with `make run`."
             ) from error
         case VoiceboxClientError():
-            named = error.field and error.field not in error.sentence
-            sentence = f"{error.field}: {error.sentence}" if named else error.sentence
+            sentence = in_options(error.sentence, error.field, given_parameters())
             raise click.ClickException(sentence + suggestions.meant(session, error)) from error
         case OSError():
             raise click.ClickException(
@@ -132,13 +133,7 @@ def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
     help="The gateway's address.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with the contract's names.")
-@click.option(
-    "--timeout",
-    "timeout_seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Give up after so long.",
-)
+@click.option("--timeout", "timeout_seconds", type=real(above=0), metavar="SECONDS", help="Give up after so long.")
 @click.option("--wide", is_flag=True, help="Leave tables whole, however wide the terminal is.")
 @click.version_option(package_name="voicebox-client", prog_name="voicebox")
 @click.pass_context

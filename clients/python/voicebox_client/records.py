@@ -10,6 +10,7 @@ import click
 
 from .output import print_json
 from .player import find_file_player, play_file
+from .ranges import whole
 from .session import Session, progress
 from .whole_file import whole_file
 
@@ -29,7 +30,7 @@ def listing_options(function: Function) -> Function:
         click.option(
             "--order-by", default="", metavar="ORDER", help="create_time or duration, each also with desc; relevance."
         ),
-        click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."),
+        click.option("--limit", type=whole(1), default=20, show_default=True, help="At most so many."),
     )
     return _with(options, function)
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -15,6 +16,9 @@ import voicebox_client
 
 if TYPE_CHECKING:
     from .client import Client
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,27 @@ class Session:
         )
 
 
-pass_session = click.make_pass_decorator(Session)
+PARAMETERS = "voicebox_client.parameters"
+
+
+def pass_session(function: "Callable[Concatenate[Session, P], R]") -> "Callable[P, R]":
+    """Gives a command's function the session, and lets errors know the command's options."""
+
+    @click.pass_context
+    @wraps(function)
+    def with_session(ctx: click.Context, /, *given: P.args, **named: P.kwargs) -> R:
+        ctx.meta[PARAMETERS] = tuple(ctx.command.params)
+        session = ctx.find_object(Session)
+        assert session is not None
+        return ctx.invoke(function, session, *given, **named)
+
+    return with_session
+
+
+def given_parameters() -> tuple[click.Parameter, ...]:
+    """The options and arguments of the command that runs."""
+    parameters: tuple[click.Parameter, ...] = click.get_current_context().meta.get(PARAMETERS, ())
+    return parameters
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Settings become Envoy's configuration."""
 
+import base64
 import json
 import re
 from importlib.resources import files
@@ -7,7 +8,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from . import local_replies
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from . import google_rest, local_replies, native_paths
 from .settings import Settings
 
 _REST = "%[89ABab][0-9A-Fa-f]"
@@ -18,6 +21,10 @@ UTF8_ESCAPES = (
     f"|%[Ff]([1-3]{_REST}|0%(9|[ABab])[0-9A-Fa-f]|4%8[0-9A-Fa-f]){_REST}{_REST})*"
 )
 """A URL in RE2 whose escaped bytes are UTF-8 (RFC 3629, 4)."""
+
+
+GOOGLE_REQUEST_BYTES = 14 * 1024 * 1024
+"""Of a request to Google's REST paths: 10 MB of sound, their limit, in base64."""
 
 
 def render(
@@ -42,6 +49,10 @@ def render(
         "reflection": {"pipe": {"path": str(reflection_socket)}},
         "web": socket_address(settings.web_address),
         "descriptors": str(descriptors),
+        "google_descriptors": base64.b64encode(google_rest.descriptors().SerializeToString()).decode(),
+        "google_services": google_rest.service_names(),
+        "google_request_bytes": max(settings.max_request_bytes, GOOGLE_REQUEST_BYTES),
+        "native": native_paths.tables(FileDescriptorSet.FromString(descriptors.read_bytes())) + _part("native.lua"),
         "cors_origins": origins_regex(settings.cors_origins),
         "local_replies": local_replies.local_reply_config(settings.max_request_bytes),
         "max_request_bytes": settings.max_request_bytes,
@@ -57,13 +68,17 @@ def render(
         "stream_idle": settings.stream_idle_seconds,
         "session_idle": settings.session_idle_seconds,
     }
-    template = Template((files(__package__) / "envoy.yaml").read_text(encoding="utf-8"))
+    template = Template(_part("envoy.yaml"))
     # JSON is YAML: what json.dumps writes cannot break out of its place.
     return template.substitute(
         {name: json.dumps(value) for name, value in values.items()},
         **{name: f"{seconds:.3f}s" for name, seconds in durations.items()},
         tls=f"transport_socket: {json.dumps(_tls(*settings.tls))}" if settings.tls else "",
     )
+
+
+def _part(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
 
 
 def _tls(certificate: Path, key: Path) -> dict[str, Any]:

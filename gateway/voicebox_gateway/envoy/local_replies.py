@@ -19,6 +19,7 @@ TYPE_PREFIX = "type.googleapis.com/google.rpc."
 METADATA = {"request_id": "%REQ(X-REQUEST-ID):128%", "service": "%UPSTREAM_CLUSTER%"}
 WELCOME = '{"name":"voicebox","docs":"/docs","openapi":"/openapi.json","health":"/healthz","openai":"/v1"}\n'
 """What `/` says to programs; browsers are sent to `/docs`."""
+UNFIT = "A value of the request does not fit its field."
 OPENAI_PATHS = "/v1/(audio|models|realtime)([/?].*)?"
 AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
 
@@ -76,8 +77,18 @@ def local_reply_config(max_request_bytes: int) -> dict[str, Any]:
                 "filter": _header(":path", safe_regex={"regex": "/(healthz?/?)?([?].*)?"}),
                 "body_format_override": {**AS_IT_IS, "content_type": "application/json"},
             },
+            # native.lua has written the whole answer.
+            {
+                "filter": _is_told("voicebox.native", "refused"),
+                "body_format_override": {**AS_IT_IS, "content_type": "application/json"},
+            },
             *(_grpc_mapper(reply) for reply in replies),
             {"filter": _is_grpc(), "body_format_override": AS_IT_IS},
+            # What native.lua let pass and the transcoder still refuses, in words about its own types.
+            {
+                "filter": {"and_filter": {"filters": [_is_told("voicebox.native", "checked"), _has_status(400)]}},
+                "body_format_override": _json(Reply(400, code_pb2.INVALID_ARGUMENT, "BAD_REQUEST", UNFIT)),
+            },
             *(_openai_mapper(reply) for reply in (*replies, internal, refused)),
             *({"filter": _has_status(reply.http_status), "body_format_override": _json(reply)} for reply in replies),
             {"filter": _has_status(500, "GE"), "body_format_override": _json(internal)},
@@ -157,6 +168,12 @@ def _is_grpc() -> dict[str, Any]:
     content = _header("content-type", prefix="application/grpc")
     transcoded = {"header_filter": {"header": {"name": "x-envoy-original-path", "present_match": False}}}
     return {"and_filter": {"filters": [content, transcoded]}}
+
+
+def _is_told(namespace: str, key: str) -> dict[str, Any]:
+    """A filter has said so in the request's dynamic metadata."""
+    matcher = {"filter": namespace, "path": [{"key": key}], "value": {"bool_match": True}}
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
 
 
 def _header(name: str, **matcher: Any) -> dict[str, Any]:

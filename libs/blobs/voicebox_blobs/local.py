@@ -18,6 +18,7 @@ from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.shielded import unbroken
 
 from .blobs import READ_BYTES, Blob, Meter, Stored, fresh_name, pieces, storage_errors
+from .durable import give_name, sync_file, sync_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -122,12 +123,11 @@ class LocalBlobs:
         if path.parent not in self._safe_folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             for folder in (path.parent, *path.parent.parents):
-                _sync(folder)
+                sync_folder(folder)
                 if folder == self._folder:
                     break
             self._safe_folders.add(path.parent)
-        staged.path.rename(path)
-        _sync(path.parent)
+        give_name(staged.path, path)
 
     def _files(self) -> Iterator[Stored]:
         for parent, folders, names in os.walk(self._folder):
@@ -173,7 +173,7 @@ class _Staged:
         """Bring what was written to the disk, and close it."""
         if self._file:
             self._file.flush()
-            os.fdatasync(self._file.fileno())
+            sync_file(self._file.fileno())
             self._file.close()
 
     def discard(self) -> None:
@@ -181,12 +181,3 @@ class _Staged:
             with suppress(OSError):  # what is buffered has no place on a full disk
                 self._file.close()
             self.path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

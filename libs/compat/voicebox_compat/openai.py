@@ -5,9 +5,10 @@ for: an error leaves in two headers, and the gateway (envoy.yaml) makes the answ
 our usual status. https://platform.openai.com/docs/guides/error-codes
 """
 
+import difflib
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,9 @@ WARNINGS_HEADER, WARNINGS_FIELD = "x-voicebox-warnings", "x_voicebox_warnings"
 
 QUERY_HEADER = "x-voicebox-query"
 """In which the gateway hands over a request's query; OpenAI's audio paths know no parameter of it."""
+
+LEAST_LIKENESS = 0.85
+"""Of a parameter's name to one that there is, from 0 to 1: two letters swapped in a word of eight are 0.87."""
 
 MAX_IGNORED, MAX_NAME_CHARACTERS, MAX_WARNING_CHARACTERS = 64, 100, 2000
 
@@ -77,6 +81,12 @@ class Notes:
         if shown not in self.ignored and len(self.ignored) < MAX_IGNORED:
             self.ignored.append(shown)
 
+    def ignore_unknown(self, name: str, known: Collection[str]) -> None:
+        """As `ignore`, for what nobody knows; when it is nearly the name of a parameter, a warning says so."""
+        self.ignore(name)
+        if near := _near(name, known):
+            self.warn([f"{name[:MAX_NAME_CHARACTERS]} is ignored. Did you mean {near}?"])
+
     def ignore_query(self, context: Context) -> None:
         """Name the parameters of the request's query."""
         query = dict(context.invocation_metadata() or ()).get(QUERY_HEADER, "")
@@ -95,6 +105,16 @@ class Notes:
         """The same for an event."""
         told = {IGNORED_FIELD: list(self.ignored), WARNINGS_FIELD: list(self.warnings)}
         return {name: value for name, value in told.items() if value}
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    """The parameter that differs only by its spelling, as `responseFormat` does, or by one or two letters."""
+    plain = {re.sub(r"[^a-z0-9]", "", each.lower()): each for each in known}
+    written = re.sub(r"[^a-z0-9]", "", name[:MAX_NAME_CHARACTERS].lower())
+    if written.removesuffix("s") in plain and written not in plain:
+        return ""  # `languages` is a parameter of others
+    near = difflib.get_close_matches(written, plain, n=1, cutoff=LEAST_LIKENESS)
+    return plain[near[0]] if near else ""
 
 
 def _sentences(warnings: Iterable[str]) -> str:
@@ -128,6 +148,10 @@ def told(error: Exception, params: Mapping[str, str]) -> Told:
     own = error.field if isinstance(error, InvalidField) else error.kind if isinstance(error, ResourceError) else ""
     param = (own if isinstance(error, InvalidParameter) else params.get(own, own)) or None
     sentence = _renamed(error.sentence, own, param) if param and isinstance(error, InvalidField) else error.sentence
+    if isinstance(error, ResourceError) and error.kind == "model":
+        sentence = sentence.replace(
+            f"'{error.name}'", f"'{error.name.removeprefix('models/')}'"
+        )  # OpenAI's names have no prefix
     retry_seconds = error.retry_seconds if isinstance(error, Unavailable | Exhausted) else None
     return Told(status, _body(sentence, kind, CODES.get(error.reason, error.reason.lower()), param), retry_seconds)
 

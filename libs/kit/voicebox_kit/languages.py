@@ -101,10 +101,11 @@ def covers(asked: str, spoken: str) -> bool:
     """Whether a voice or model for one language will do for another: "en" covers "en-US", and a voice for "en" speaks
     "en-US".
 
-    Scripts count where both name one.
+    Scripts and private use, as in `en-x-foo`, count where both name one; extensions, as `u-ca-buddhist`, are not about
+    speech.
     """
-    (script, one), (other_script, other) = _parts(asked), _parts(spoken)
-    if script and other_script and script != other_script:
+    (script, private, one), (other_script, other_private, other) = _parts(asked), _parts(spoken)
+    if (script and other_script and script != other_script) or (private and other_private and private != other_private):
         return False
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
@@ -127,15 +128,20 @@ def primary(given: str) -> str:
 
 
 @lru_cache(MOST_KEPT)
-def _split(known: str) -> tuple[str, tuple[str, ...]]:
-    subtags = known.split("-")
+def _split(known: str) -> tuple[str, str, tuple[str, ...]]:
+    public, _, private = known.partition("-x-")
+    subtags = public.split("-")
+    extensions = next((place for place, subtag in enumerate(subtags) if place and len(subtag) == 1), len(subtags))
+    subtags = subtags[: max(extensions, 2 if subtags[0] == "x" else 1)]
     script = next((subtag for subtag in subtags[1:2] if len(subtag) == 4 and subtag.isalpha()), "")
     rest = subtags[2:] if script else subtags[1:]
-    return script, (MACROLANGUAGES.get(subtags[0], subtags[0]), *(subtag.lower() for subtag in rest))
+    return script, private.lower(), (MACROLANGUAGES.get(subtags[0], subtags[0]), *(subtag.lower() for subtag in rest))
 
 
-def _parts(given: str) -> tuple[str, tuple[str, ...]]:
-    """The script, and the language with all that narrows it; a language of its own for what cannot be understood."""
+def _parts(given: str) -> tuple[str, str, tuple[str, ...]]:
+    """The script, private use, and the language with all that narrows it; a language of its own for what cannot be
+    understood.
+    """
     return _split(understood(given) or given[:MOST_CHARACTERS])
 
 

@@ -1,5 +1,6 @@
 """Finds what installed packages offer, without importing what is not asked for."""
 
+import difflib
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -16,7 +17,12 @@ def load(group: str, name: str) -> Any:
     try:
         found = entry_points(group=group)[name]
     except KeyError:
-        raise StartError(
-            f"{name!r} is not installed in {group}; installed: {', '.join(names(group)) or 'nothing'}."
-        ) from None
+        raise StartError(_missing(group, name)) from None
     return found.load()
+
+
+def _missing(group: str, name: str) -> str:
+    kind, known = group.rpartition(".")[2].removesuffix("s"), names(group)
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"There is no {kind} {name!r}.{meant} Installed: {', '.join(known) or 'none'}."

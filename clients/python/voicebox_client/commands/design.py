@@ -7,6 +7,7 @@ import click
 from voicebox.tts.v1 import tts_pb2
 
 from voicebox_client.output import as_json, print_json, print_table, seconds
+from voicebox_client.ranges import whole
 from voicebox_client.requests import DesignOptions
 from voicebox_client.session import Session, pass_session, working
 from voicebox_client.whole_file import whole_file
@@ -23,11 +24,9 @@ from voicebox_client.whole_file import whole_file
     default=Path(),
     help="Where the files go.  [default: .]",
 )
-@click.option("--count", type=click.IntRange(1, 8), default=3, show_default=True, help="How many voices.")
+@click.option("--count", type=whole(1, 8), default=3, show_default=True, help="How many voices.")
 @click.option("--language", default="", help="BCP 47 language of the text.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), help="The first voice's seed; the others have the ones after it."
-)
+@click.option("--seed", type=whole(0, 2**32 - 1), help="The first voice's seed; the others have the ones after it.")
 @click.option("--model", default="", help="The model, as `voicebox models tts list` names it.")
 @pass_session
 def command(

@@ -19,6 +19,7 @@ from voicebox_client.output import (
     seconds,
     shortened,
 )
+from voicebox_client.ranges import whole
 from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save, save_or_play
 from voicebox_client.requests import AS_FAST_AS_IT_CAN, SpeechOptions
 from voicebox_client.session import Session, pass_session, working
@@ -131,9 +132,7 @@ def delete(session: Session, generation: str | None, filter_: str | None, force:
 @command.command()
 @click.option("--by", type=click.Choice(get_args(Group)), help="How to group.")
 @click.option("--filter", "filter_", default="", help="Only those that meet these conditions.")
-@click.option(
-    "--limit", type=click.IntRange(1, LARGEST_PAGE), default=100, show_default=True, help="At most so many groups."
-)
+@click.option("--limit", type=whole(1, LARGEST_PAGE), default=100, show_default=True, help="At most so many groups.")
 @pass_session
 def stats(session: Session, by: str | None, filter_: str, limit: int) -> None:
     """Count what was spoken."""

@@ -11,12 +11,13 @@ from voicebox_client.commands.answers import print_answer, print_deleted, print_
 from voicebox_client.output import local_time, print_list, print_table, seconds, shortened
 from voicebox_client.player import play_file
 from voicebox_client.profile_requests import SampleChanges
+from voicebox_client.ranges import real
 from voicebox_client.session import Session, pass_session, working
 from voicebox_client.whole_file import whole_file
 from voicebox_client.word_errors import word_error_rate
 
 RECORDING = click.Path(exists=True, dir_okay=False, path_type=Path)
-SECONDS = click.FloatRange(min=0)
+SECONDS = real(0)
 
 
 @click.command("add-sample")

@@ -1,5 +1,7 @@
 """`voicebox profiles`: voices that are kept."""
 
+import tempfile
+import uuid
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,9 +12,13 @@ from voicebox_client.client import Client
 from voicebox_client.commands import profile_files, profile_samples
 from voicebox_client.commands.answers import print_answer, print_deleted
 from voicebox_client.errors import VoiceboxClientError
+from voicebox_client.option_names import in_options
 from voicebox_client.output import print_list, print_table, shortened
-from voicebox_client.profile_requests import ProfileChanges, ProfileDetails
-from voicebox_client.session import Session, pass_session, working
+from voicebox_client.profile_archive import MANIFEST, write_archive
+from voicebox_client.profile_requests import ProfileChanges, ProfileDetails, create_profile
+from voicebox_client.ranges import whole
+from voicebox_client.requests import resource
+from voicebox_client.session import Session, given_parameters, pass_session, working
 
 
 @click.group("profiles")
@@ -41,9 +47,7 @@ def _details(function: Any) -> Any:
             metavar="SEMITONES",
             help="How high it speaks by default, -12 to 12.",
         ),
-        click.option(
-            "--seed", type=click.IntRange(0, 2**32 - 1), help="A seed that makes it speak the same each time."
-        ),
+        click.option("--seed", type=whole(0, 2**32 - 1), help="A seed that makes it speak the same each time."),
     )
     for option in reversed(options):
         function = option(function)
@@ -93,35 +97,32 @@ def create(
     session: Session, /, display_name: str, profile_id: str, sample: Path | None, transcript: str, **details: Any
 ) -> None:
     """Create a profile, with its first recording if you like."""
+    given = cast("ProfileDetails", _given(details))
     with session.client() as client:
-        profile = client.create_profile(display_name, profile_id, **cast("ProfileDetails", _given(details)))
-        if sample is not None:
-            _add_first_sample(client, profile, sample, transcript)
-            profile = client.get_profile(profile.name)
+        if sample is None:
+            profile = client.create_profile(display_name, profile_id, **given)
+        else:
+            request = create_profile(display_name, profile_id or str(uuid.uuid4()), **given)
+            profile = _created_with(client, request, sample, transcript)
         print_answer(session, profile)
 
 
-def _add_first_sample(client: Client, profile: catalog_pb2.Profile, sample: Path, transcript: str) -> None:
-    """Adds a recording to a new profile. When that fails or is interrupted, the profile is deleted for good: its id is
-    free again.
-    """
-    try:
-        with working(f"Adding {sample}"):
-            client.add_sample(profile.name, sample, transcript)
-    except BaseException as error:
-        rest = _deleted_again(client, profile)
-        if isinstance(error, VoiceboxClientError):
-            raise click.ClickException(f"{sample}: {error.sentence} {rest}") from error
-        raise
-
-
-def _deleted_again(client: Client, profile: catalog_pb2.Profile) -> str:
-    """Deletes a new profile, and says what is left of it."""
-    try:
-        client.delete_profile(profile.name, permanently=True)
-    except VoiceboxClientError as error:
-        return f"{profile.name} remains, without a recording, since it could not be deleted: {error.sentence}"
-    return "No profile was created."
+def _created_with(
+    client: Client, request: catalog_pb2.CreateProfileRequest, sample: Path, transcript: str
+) -> catalog_pb2.Profile:
+    """A new profile with its first recording: both or neither, however it ends."""
+    request.profile.name = resource("profiles", request.profile_id)
+    with tempfile.TemporaryDirectory(prefix="voicebox-") as folder, working(f"Adding {sample}"):
+        archive = Path(folder, "profile.zip")
+        file = write_archive(archive, request.profile, sample, transcript)
+        try:
+            return client.import_profile(archive, request.profile_id)
+        except VoiceboxClientError as error:
+            told = error.sentence.removeprefix(f"{MANIFEST}: ").replace(f"{file}: ", f"{sample}: ", 1)
+            field = "" if error.field == "archive" else error.field
+            raise click.ClickException(
+                f"{in_options(told, field, given_parameters())} No profile was created."
+            ) from error
 
 
 @command.command()

@@ -4,6 +4,7 @@ import click
 from voicebox.catalog.v1 import catalog_pb2
 
 from voicebox_client.output import as_json, print_json
+from voicebox_client.ranges import real, whole
 from voicebox_client.session import Session, pass_session, working
 
 MEGABYTE = 1_000_000
@@ -23,8 +24,8 @@ def show(session: Session) -> None:
 
 
 @command.command("set")
-@click.option("--keep-days", type=click.IntRange(1, 36_500), help="Delete what is older.")
-@click.option("--keep-megabytes", type=click.FloatRange(min=0), help="Delete the oldest while there is more audio.")
+@click.option("--keep-days", type=whole(1, 36_500), help="Delete what is older.")
+@click.option("--keep-megabytes", type=real(0), help="Delete the oldest while there is more audio.")
 @click.option("--keep-everything", is_flag=True, help="Delete nothing.")
 @pass_session
 def set_(session: Session, keep_days: int | None, keep_megabytes: float | None, keep_everything: bool) -> None:

@@ -16,6 +16,7 @@ from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.long_text import WholeParts
 from voicebox_client.output import as_json, print_json, seconds
 from voicebox_client.player import SamplesOf, find_player, playing
+from voicebox_client.ranges import whole
 from voicebox_client.requests import AS_FAST_AS_IT_CAN, Encoding, SpeechOptions
 from voicebox_client.session import Session, pass_session, progress
 from voicebox_client.speech import Speech
@@ -70,7 +71,7 @@ class Target:
 @click.option("--pitch", "pitch_semitones", type=float, metavar="SEMITONES", help="Pitch shift, -12 to 12.")
 @click.option("--language", help="BCP 47 language of the text.")
 @click.option("--instructions", metavar="TEXT", help="How to speak, in words, where the engine follows them.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="The same seed gives the same samples.")
+@click.option("--seed", type=whole(0, 2**32 - 1), help="The same seed gives the same samples.")
 @click.option("--model", help="The model that speaks, as `voicebox models tts list` names it.")
 @click.option(
     "--check", is_flag=True, help="Have it recognised afterwards, and tell how many words were not understood."

@@ -12,6 +12,7 @@ from voicebox_client import live
 from voicebox_client.client import Client
 from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.output import as_json, print_json, print_table, seconds
+from voicebox_client.ranges import whole
 from voicebox_client.recognition_requests import DocumentOptions, RecognitionOptions, Task, TranscriptFormat
 from voicebox_client.records import STDOUT, labelled, save
 from voicebox_client.session import Session, pass_session, progress, working
@@ -51,12 +52,8 @@ LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys_
 )
 @click.option("--channels", "separate_channels", is_flag=True, default=None, help="Hear each channel by itself.")
 @click.option("--speakers", "diarization", is_flag=True, default=None, help="Tell who speaks.")
-@click.option(
-    "--max-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at most so many people."
-)
-@click.option(
-    "--min-speakers", type=click.IntRange(1, 20), metavar="N", help="Tell who speaks: at least so many people."
-)
+@click.option("--max-speakers", type=whole(1, 20), metavar="N", help="Tell who speaks: at most so many people.")
+@click.option("--min-speakers", type=whole(1, 20), metavar="N", help="Tell who speaks: at least so many people.")
 @click.option("--keep", is_flag=True, default=None, help="Keep the audio and the text in the catalog.")
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of what is kept; may be given again."

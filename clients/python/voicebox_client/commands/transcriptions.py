@@ -16,6 +16,7 @@ from voicebox_client.output import (
     seconds,
     shortened,
 )
+from voicebox_client.ranges import whole
 from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save_or_play
 from voicebox_client.session import Session, pass_session
 
@@ -35,7 +36,7 @@ def list_(session: Session, search: str, filter_: str, order_by: str, limit: int
 
 @command.command()
 @click.argument("words", nargs=-1, required=True)
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=whole(1), default=20, show_default=True, help="At most so many.")
 @pass_session
 def search(session: Session, words: tuple[str, ...], limit: int) -> None:
     """Find texts with all these words, those first of which they are the most."""

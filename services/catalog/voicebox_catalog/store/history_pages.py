@@ -1,6 +1,7 @@
 """How generations and transcriptions are found in the database: by filter, search and order, a page at a time."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
@@ -24,7 +25,7 @@ from .history_query import Order, Query
 from .keys import first_key
 from .paging import Place
 from .search import RELEVANCE_CLASSES, relevance_class, relevance_token
-from .search_index import COMPLETIONS, Fts5, SearchIndex, Tsvector, condition_token, index_of, owner_token
+from .search_index import COMPLETIONS, Fts5, SearchIndex, Tsvector, condition_token, index_of, owner_token, row_by_row
 from .tables import Generation, Transcription
 
 Row = TypeVar("Row", Generation, Transcription)
@@ -80,8 +81,7 @@ class HistoryPages(Generic[Row]):
         self, session: Session, owner: str, query: Query, after: Place | None, limit: int, scope: Sequence[str] = ()
     ) -> Sequence[Row]:
         """As `page`, for the orders that columns have, of the rows that also have the tokens `scope`."""
-        statement = self.statement(session, owner, query, after, limit, scope)
-        return self._rows(session, statement)
+        return self._rows(session, self.statement(session, owner, query, after, limit, scope))
 
     def _near(
         self, session: Session, owner: str, query: Query, after: Place | None, limit: int
@@ -97,7 +97,9 @@ class HistoryPages(Generic[Row]):
             if count == FURTHER and len(keys) * FURTHER < limit * NEAR:
                 return None
             near, matching = self._next(session, owner, query, after, count)
-            keys = session.scalars(matching.limit(limit)).all()
+            # What few rows have is found at once by its index; of what these promise, it would fetch all first.
+            with row_by_row(session) if count == FURTHER else nullcontext():
+                keys = session.scalars(matching.limit(limit)).all()
             if len(keys) == limit or (session.scalar(select(func.count()).select_from(near)) or 0) < count:
                 key, duration = col(self.table.key), col(self.table.duration_us)
                 return self._rows(session, _ordered(self._pages().where(key.in_(keys)), query, duration, key, None))
@@ -164,12 +166,11 @@ class HistoryPages(Generic[Row]):
         """
         index = self.index(session)
         if isinstance(index, Tsvector):
-            near = self._relevant_keys(session, index, owner, query, after, limit, near=True)
-            keys = (
-                near
-                if len(near) == limit
-                else self._relevant_keys(session, index, owner, query, after, limit, near=False)
-            )
+            keys = self._relevant_keys(session, index, owner, query, after, limit, near=True)
+            if len(keys) < limit and self._is_common(session, owner, query, limit):
+                keys = self._keys_by_class(session, index, owner, query, after, limit)
+            elif len(keys) < limit:
+                keys = self._relevant_keys(session, index, owner, query, after, limit, near=False)
             rows = self._rows(session, self._pages().where(col(self.table.key).in_(keys)))
             return sorted(rows, key=lambda row: (relevance_class(row.text), -row.key))
         found: list[Row] = []
@@ -177,6 +178,30 @@ class HistoryPages(Generic[Row]):
         for number in RELEVANCE_CLASSES[after.rank - 1 if after else 0 :]:
             begin = after if after and after.rank == number else None
             found += self._page(session, owner, newest, begin, limit - len(found), (relevance_token(number),))
+            if len(found) == limit:
+                break
+        return found
+
+    def _is_common(self, session: Session, owner: str, query: Query, limit: int) -> bool:
+        """Whether a page full of the newest rows matches."""
+        _, matching = self._next(session, owner, replace(query, order=Order.NEWEST), None, NEAR)
+        with row_by_row(session):
+            return len(session.scalars(matching.limit(limit)).all()) == limit
+
+    def _keys_by_class(
+        self, session: Session, index: Tsvector, owner: str, query: Query, after: Place | None, limit: int
+    ) -> Sequence[int]:
+        """The keys of a page by relevance, of what many rows have: nearly every class has enough among its first
+        rows.
+        """
+        found: list[int] = []
+        for number in RELEVANCE_CLASSES[after.rank - 1 if after else 0 :]:
+            begin = after if after and after.rank == number else None
+            wanted = limit - len(found)
+            keys = self._relevant_keys(session, index, owner, query, begin, wanted, near=True, number=number)
+            if len(keys) < wanted:
+                keys = self._relevant_keys(session, index, owner, query, begin, wanted, near=False, number=number)
+            found += keys
             if len(found) == limit:
                 break
         return found
@@ -191,17 +216,23 @@ class HistoryPages(Generic[Row]):
         limit: int,
         *,
         near: bool,
+        number: int | None = None,
     ) -> Sequence[int]:
-        """The keys of a page by relevance: among the NEAR texts that come next in that order, or among all."""
+        """The keys of a page by relevance: among the NEAR texts that come next in that order, or among all; of one
+        class, or of all.
+        """
         source: TableClause | Subquery = index.source
         place = tuple_(-after.rank, after.key) if after else None
         if near:
             texts = select(index.source).where(
                 tuple_(index.relevance, index.key) < place if place is not None else true()
             )
+            if number is not None:
+                texts = texts.where(index.relevance == -number)
             source = texts.order_by(index.relevance.desc(), index.key.desc()).limit(NEAR).subquery()
         key, relevance = source.c.key, source.c.relevance
-        tokens = (owner_token(owner), *map(condition_token, query.equalities))
+        classes: tuple[str, ...] = () if number is None else (relevance_token(number),)
+        tokens = (owner_token(owner), *classes, *map(condition_token, query.equalities))
         statement = select(key).join(self.table, col(self.table.key) == key)
         statement = statement.where(index.matches(tokens, query.terms, source=source), *self._bounds(query, key))
         if place is not None:

@@ -6,7 +6,8 @@ index.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
+from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 from sqlmodel import col
 
@@ -194,6 +196,16 @@ class Fts5:
         whole = [f" {token} " for token in (*scope, *terms[:-1])]
         begun = [f" {token}" for token in terms[-1:]]
         return sa.and_(*(func.instr(self._stored.c.c0, part) > 0 for part in (*whole, *begun)))
+
+
+@contextmanager
+def row_by_row(session: Session) -> Iterator[None]:
+    """In this block PostgreSQL reads an index in its order, and never fetches all matches of a search first: for what
+    stops early.
+    """
+    session.execute(sa.text("SET LOCAL enable_bitmapscan = off"))
+    yield
+    session.execute(sa.text("SET LOCAL enable_bitmapscan = on"))
 
 
 class Tsvector:

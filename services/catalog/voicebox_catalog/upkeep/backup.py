@@ -10,11 +10,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from voicebox_blobs.blobs import sha256_of
+from voicebox_blobs.durable import sync_folder, write_aside
 from voicebox_blobs.local import STAGED
 from voicebox_kit.errors import StartError
 
@@ -99,15 +101,16 @@ def _copy_database(source: Path, target: Path) -> None:
     """By SQLite's own means, which copies one moment of a database that others write to; whole or not at all."""
     staged = target.with_suffix(".new")
     staged.unlink(missing_ok=True)
-    with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as original,
-        closing(sqlite3.connect(staged)) as copy,
-    ):
-        original.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")
-    with staged.open("rb") as file:
-        os.fsync(file.fileno())
-    staged.rename(target)
+
+    def copy(path: Path) -> None:
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as original,
+            closing(sqlite3.connect(path)) as made,
+        ):
+            original.backup(made)
+            made.execute("PRAGMA journal_mode = DELETE")
+
+    write_aside(target, staged, copy)
 
 
 def _held(database: Path) -> set[str]:
@@ -134,14 +137,9 @@ def _copy_blobs(source: Home, target: Home, names: Iterator[str] | set[str]) -> 
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         staged = path.with_name(f"{path.name}.new")
-        try:
-            shutil.copyfile(source.blobs / name, staged)
-        except FileNotFoundError:  # deleted meanwhile
-            continue
-        with staged.open("rb") as file:
-            os.fsync(file.fileno())
-        staged.rename(path)
-        count += 1
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            write_aside(path, staged, partial(shutil.copyfile, source.blobs / name))
+            count += 1
     return count
 
 
@@ -164,8 +162,4 @@ def _prune(blobs: Path, held: set[str]) -> None:
 def _sync_tree(folder: Path) -> None:
     """Makes the names in a folder survive a power failure."""
     for parent, _, _ in os.walk(folder):
-        descriptor = os.open(parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(Path(parent))

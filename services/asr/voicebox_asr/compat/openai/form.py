@@ -3,7 +3,9 @@
 RFC 7578. The parser is python-multipart's, which is pushed and holds nothing back.
 """
 
+import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -11,6 +13,7 @@ from voicebox_compat.openai import InvalidParameter
 from voicebox_kit.errors import InvalidField
 
 FILE = "file"
+INDEX = re.compile(r"\[\d*\]$")
 MAX_FIELDS = 64
 MAX_FIELD_BYTES = 16 * 1024
 """A prompt of 1000 characters has at most 4 kB."""
@@ -24,6 +27,11 @@ class Field:
     value: str
 
 
+def plain_name(name: str) -> str:
+    """`timestamp_granularities` for `timestamp_granularities[]`, `...[0]` and `...%5B%5D`; `file` for `file[]`."""
+    return INDEX.sub("", unquote(name).strip())
+
+
 @dataclass
 class _Part:
     """The part of the form that is just being read."""
@@ -31,12 +39,16 @@ class _Part:
     header: bytearray = field(default_factory=bytearray)
     header_value: bytearray = field(default_factory=bytearray)
     name: str = ""
+    is_file: bool = False
+    is_other_file: bool = False
     value: bytearray = field(default_factory=bytearray)
 
 
 class Form:
     """A form while it comes. `has_file` says whether the file's part has begun, `is_whole` whether the form's end was
     there.
+
+    `other_files` are the names of files that came under another name; they are not kept.
     """
 
     def __init__(self, content_type: str) -> None:
@@ -47,6 +59,7 @@ class Form:
             sentence = "The request must be a form: content-type multipart/form-data, with a boundary."
             raise InvalidField("content-type", sentence, "UNSUPPORTED_CONTENT_TYPE")
         self.has_file = self.is_whole = False
+        self.other_files: list[str] = []
         self._part = _Part()
         self._found: list[Field | bytes] = []
         self._fields = 0
@@ -96,31 +109,35 @@ class Form:
         if part.header.lower() == b"content-disposition":
             _, options = parse_options_header(bytes(part.header_value))
             part.name = options.get(b"name", b"").decode(errors="replace")
+            part.is_file = plain_name(part.name) == FILE
+            part.is_other_file = b"filename" in options and not part.is_file
         part.header, part.header_value = bytearray(), bytearray()
 
     def _headers_finished(self) -> None:
         if not self._part.name:
             raise InvalidField("body", "A part of the form has no name.", "INVALID_FORM")
-        if self._part.name == FILE:
+        if self._part.is_other_file:
+            self.other_files.append(self._part.name[:100])
+        if self._part.is_file:
             if self.has_file:
                 raise InvalidField(FILE, "The form holds two files; it may hold one.", "TOO_MANY_FILES")
             self.has_file = True
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._part.name == FILE:
+        if self._part.is_file:
             self._found.append(data[start:end])
+            return
+        if self._part.is_other_file:
             return
         self._part.value += data[start:end]
         if len(self._part.value) > MAX_FIELD_BYTES:
             name = self._part.name[:100]
-            raise InvalidParameter(
-                name,
-                f"{name} is larger than the {MAX_FIELD_BYTES} bytes that a field may have.",
-                "STRING_ABOVE_MAX_LENGTH",
-            )
+            sentence = f"{name} is larger than the {MAX_FIELD_BYTES} bytes that a field may have."
+            hint = "" if self.has_file else f" A file is expected as {FILE!r}, with a file name."
+            raise InvalidParameter(name, sentence + hint, "STRING_ABOVE_MAX_LENGTH")
 
     def _end(self) -> None:
-        if self._part.name == FILE:
+        if self._part.is_file:
             return
         self._fields += 1
         if self._fields > MAX_FIELDS:

@@ -4,11 +4,9 @@ Names and values are taken in the spellings that clients have for them. Fields t
 ask only for better quality, are ignored and noted where they cannot be followed.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai_languages, openai_names
@@ -17,6 +15,7 @@ from voicebox_compat.openai import InvalidParameter, Notes
 from voicebox_asr.api.options import MAX_PROMPT_CHARACTERS
 
 from . import values
+from .form import plain_name
 
 LISTS = ("timestamp_granularities", "include")
 TRANSLATION = frozenset({"model", "prompt", "response_format", "temperature"})
@@ -28,7 +27,6 @@ TRANSCRIPTION = TRANSLATION | {
     "chunking_strategy[threshold]",
     *LISTS,
 }
-INDEX = re.compile(r"\[\d*\]$")
 OWN_ENGINES = ("whisper", "pocketsphinx")
 """A name `{engine}/{model}` of one of these is ours, also where it is not installed."""
 
@@ -73,11 +71,11 @@ def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool)
     known = TRANSLATION if translate else TRANSCRIPTION
     fields: dict[str, list[str]] = {}
     for name, texts in given.items():
-        plain = _plain(name)
+        plain = plain_name(name)
         if plain in known:
             fields.setdefault(plain, []).extend(texts)
         else:
-            notes.ignore(name)
+            notes.ignore_unknown(name, known)
     if any(fields.get("include", ())):
         notes.ignore("include")
     single = {name: _only(name, texts) for name, texts in fields.items() if name not in LISTS}
@@ -91,12 +89,6 @@ def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool)
     words = answer in (ResponseFormat.SRT, ResponseFormat.VTT) or "word" in granularities
     config = _config(single, notes, models, translate=translate, words=words)
     return TranscriptionRequest(config, answer, granularities, stream and answer in STREAMED)
-
-
-def _plain(name: str) -> str:
-    """`timestamp_granularities` for `timestamp_granularities[]`, `...[0]` and `...%5B%5D`."""
-    decoded = unquote(name).strip()
-    return INDEX.sub("", decoded)
 
 
 def _config(

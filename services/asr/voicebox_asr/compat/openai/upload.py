@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import IO
 
+from voicebox_compat.openai import InvalidParameter
 from voicebox_kit.errors import Exhausted, InvalidField
 
 from voicebox_asr.records.disk_quota import Space
@@ -36,8 +37,20 @@ class Upload:
         """Wait until the file begins; the fields before it are there then. InvalidField("file") when there is none."""
         while not self._form.has_file:
             if self._has_ended:
-                raise InvalidField(FILE, "The form holds no file.", "MISSING_REQUIRED_PARAMETER")
+                raise self._without_file()
             await self._more()
+
+    def _without_file(self) -> InvalidField:
+        if not self._form.other_files:
+            return InvalidField(
+                FILE,
+                f"The form holds no file: it is expected as {FILE!r}, with a file name.",
+                "MISSING_REQUIRED_PARAMETER",
+            )
+        name = self._form.other_files[0]
+        return InvalidParameter(
+            name, f"The file is expected as {FILE!r}, not as {name!r}.", "MISSING_REQUIRED_PARAMETER"
+        )
 
     async def whole(self) -> None:
         """Wait until the form has ended; all fields are there then."""

@@ -88,7 +88,7 @@ def read(body: bytes, notes: Notes) -> SpeechRequest:
     fields = _fields(body)
     for name in fields:
         if name not in FIELDS:
-            notes.ignore(name)
+            notes.ignore_unknown(name, FIELDS)
     if "input" not in fields:
         raise InvalidParameter("input", "The parameter input is missing.", "MISSING_REQUIRED_PARAMETER")
     encoding = ENCODINGS[_choice(fields, "response_format", ENCODINGS, SPELLINGS)]
