@@ -68,3 +68,30 @@ def test_an_error_without_any_words_gets_those_of_its_code():
 )
 def test_what_grpc_itself_says_of_a_missing_server_is_no_answer(details):
     assert from_rpc_error(Failed(None, details)).reason == "NO_ANSWER"
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "Stream removed",
+        "Socket closed",
+        "recvmsg:Connection reset by peer",
+        "GOAWAY received; Error code: 0",
+        "Received RST_STREAM with error code 2",
+        "Internal error from Core",
+        "Broken pipe",
+        "Endpoint closing",
+    ],
+)
+@pytest.mark.parametrize(("received", "words"), [(True, "not complete"), (False, "not known")])
+def test_a_connection_that_breaks_off_is_told_in_plain_words(details, received, words):
+    told = from_rpc_error(Failed(None, details), received=received)
+    assert (told.code, told.reason) == ("UNAVAILABLE", "CONNECTION_LOST")
+    assert told.sentence.startswith("The connection to the service was lost")
+    assert words in told.sentence
+
+
+def test_a_service_that_says_what_was_wrong_is_believed(platform):
+    platform.failures["GetProfile"] = [errors.Unavailable("UPSTREAM", "The other service's connection reset.")]
+    with Client(platform.address, retry=NEVER) as client, pytest.raises(VoiceboxClientError, match="other service"):
+        client.get_profile("x")

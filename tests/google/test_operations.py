@@ -173,3 +173,20 @@ async def test_only_so_many_run_at_once_and_the_end_stops_all():
         assert len(begun) == 2
     assert all(each.task.cancelled() for each in running)
     assert all(each.ended_at is not None for each in running)
+
+
+@pytest.mark.parametrize(("first", "then"), [(1, 3), (4, 2), (2, 2)])
+async def test_as_many_run_at_once_as_the_default_model_has_streams(first, then):
+    begun = []
+
+    async def work():
+        begun.append(1)
+        return await for_ever()
+
+    operations = Operations(first, lambda: 0.0)
+    await operations.limit(then)
+    async with operations.running():
+        running = [operations.begin("", "ann", 1, described, work) for _ in range(6)]
+        for _ in range(4):
+            await asyncio.wait({each.task for each in running}, timeout=0)
+        assert len(begun) == then

@@ -7,6 +7,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import errors
+from voicebox_kit.unreadable import UNDECODED, checked
 
 CASES = [
     (
@@ -128,3 +129,45 @@ async def test_a_client_that_still_sends_gets_the_error_not_a_broken_call(serve)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await asr_pb2_grpc.SpeechToTextServiceStub(channel).RecognizeUpload(uploads())
         assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "no audio")
+
+
+GARBAGE = [b"\xff", b"\x0a\xff", b"not a message at all", b"\x0a\x02\xc3\x28"]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("method", ["Synthesize", "StreamSynthesize", "ConverseSynthesize"])
+async def test_bytes_that_are_no_message_are_refused_in_plain_words(serve, method, garbage):
+    class Reading(Failing):
+        async def ConverseSynthesize(self, request_iterator, context):
+            async for _ in request_iterator:
+                yield tts_pb2.ConverseSynthesizeResponse()
+
+    async def requests():
+        yield garbage
+
+    _, channel = await serve(Reading(ZeroDivisionError()))
+    path = f"/voicebox.tts.v1.TextToSpeechService/{method}"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        match method:
+            case "Synthesize":
+                await channel.unary_unary(path)(garbage)
+            case "StreamSynthesize":
+                [_ async for _ in channel.unary_stream(path)(garbage)]
+            case _:
+                [_ async for _ in channel.stream_stream(path)(requests())]
+    assert refused.value.code().name == "INVALID_ARGUMENT"
+    assert "class" not in refused.value.details()
+    info = error_details_pb2.ErrorInfo()
+    assert details_of(refused.value).details[0].Unpack(info)
+    assert info.reason == "MESSAGE_UNREADABLE"
+
+
+async def test_an_upload_that_is_no_message_is_refused_in_plain_words():
+    async def requests():
+        for item in (b"", UNDECODED):
+            yield item
+
+    read = checked(requests(), "/a/B")
+    assert await anext(read) == b""
+    with pytest.raises(errors.Unreadable, match="/a/B"):
+        await anext(read)

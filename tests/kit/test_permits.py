@@ -1,6 +1,7 @@
 """Admission: bounded, first come first served, never leaking."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -108,17 +109,19 @@ class Clock:
         return self.now
 
 
-async def held(permits: Permits, clock: Clock, seconds: float) -> None:
-    """Hold a permit for so long, again and again, until the mean follows."""
+async def held(permits: Permits, clock: Clock, seconds: float, at_once: int) -> None:
+    """Hold so many permits at once for so long, again and again, until the mean follows."""
     for _ in range(40):
-        async with permits.take():
+        async with AsyncExitStack() as holds:
+            for _ in range(at_once):
+                await holds.enter_async_context(permits.take())
             clock.now += seconds
 
 
 async def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_again():
     clock = Clock()
-    permits = Permits(2, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock)
-    await held(permits, clock, 0.9)
+    permits = Permits(2, 100, CollectorRegistry(), patience_seconds=3.0, clock=clock)
+    await held(permits, clock, 0.9, at_once=2)
     leave, tasks = asyncio.Event(), []
     for name in "abcd":  # two hold, two wait for 0.9 s: the next would wait for 1.8 s
         tasks.append(asyncio.create_task(hold(permits, name, [], leave)))
@@ -139,7 +142,7 @@ async def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_
 async def test_as_many_wait_as_are_served_within_their_patience(hold_seconds, places):
     clock = Clock()
     permits = Permits(places, 1000, CollectorRegistry(), patience_seconds=2.0, clock=clock)
-    await held(permits, clock, hold_seconds)
+    await held(permits, clock, hold_seconds, at_once=places)
     leave, order, tasks = asyncio.Event(), [], []
     for number in range(200):
         tasks.append(asyncio.create_task(hold(permits, str(number), order, leave)))
@@ -153,7 +156,7 @@ async def test_as_many_wait_as_are_served_within_their_patience(hold_seconds, pl
 async def test_a_caller_with_less_patience_is_refused_first():
     clock = Clock()
     permits = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock)
-    await held(permits, clock, 0.5)
+    await held(permits, clock, 0.5, at_once=1)
     leave = asyncio.Event()
     holder = asyncio.create_task(hold(permits, "a", [], leave))
     await settle()
@@ -196,3 +199,32 @@ async def test_who_waited_for_all_its_patience_is_refused_and_leaves_no_trace():
     assert (permits.running, permits.waiting) == (1, 0)
     leave.set()
     await holder
+
+
+@pytest.mark.parametrize(
+    ("at_once", "hold_seconds", "expected"), [(1, 0.1, 1.6), (2, 0.1, 0.8), (4, 0.5, 2.0), (16, 1.0, 1.0)]
+)
+async def test_a_hold_beside_few_others_is_expected_to_take_longer_beside_many(at_once, hold_seconds, expected):
+    clock = Clock()
+    permits, leave = Permits(16, 100, CollectorRegistry(), clock=clock), asyncio.Event()
+    await held(permits, clock, hold_seconds, at_once)
+    tasks = [asyncio.create_task(hold(permits, str(number), [], leave)) for number in range(16)]
+    await settle()
+    assert permits.expected_wait_seconds == pytest.approx(expected)
+    leave.set()
+    await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("places", [1, 4, 16])
+async def test_a_burst_after_single_calls_is_refused_where_it_will_not_be_served_in_time(places):
+    clock = Clock()
+    permits, leave = Permits(places, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock), asyncio.Event()
+    await held(permits, clock, 0.7, at_once=1)  # alone it is in time, beside others of its kind it is not
+    tasks = [asyncio.create_task(hold(permits, str(number), [], leave)) for number in range(64)]
+    await settle()
+    assert (permits.running, permits.waiting) == (places, 0)
+    refused = [task.exception() for task in tasks if task.done()]
+    assert len(refused) == 64 - places
+    assert {error.reason for error in refused} == {"WAIT_TOO_LONG"}
+    leave.set()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -136,6 +136,13 @@ def test_a_text_without_anything_to_say_is_a_short_silence(http, text, form):
             assert not any(file.readframes(file.getnframes()))
 
 
+@pytest.mark.parametrize("sign", "♥∞°→§")
+def test_a_sign_that_has_a_word_is_spoken(http, sign):
+    answer = speak(http, input=sign, response_format="pcm")
+    assert ignored(answer) == set()
+    assert any(answer.content)
+
+
 def test_the_rates_of_lossless_formats_agree_and_are_told(http):
     rates = {}
     for form in ("pcm", "wav"):

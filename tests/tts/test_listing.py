@@ -1,8 +1,11 @@
 """The list of voices is made once, and again when it would be another."""
 
 import pytest
+from voicebox_models.models import State
+from voicebox_models.servicer import STATES
 from voicebox_tts.api.voice_list import MOST_LISTS, VoiceLists
 from voicebox_tts.engine import Voice
+from voicebox_tts.voices.registry import Offer
 
 
 class Fake:
@@ -16,7 +19,7 @@ class Fake:
 
 
 def offered(*engines):
-    return tuple((engine, engine.voices) for engine in engines)
+    return tuple(Offer(engine, engine.voices) for engine in engines)
 
 
 def names(response):
@@ -59,3 +62,18 @@ def test_strangers_cannot_fill_the_memory(engines):
     lists.get("", "x" * 100_000, offered(*engines))
     assert len(lists._made) <= MOST_LISTS
     assert all(len(language) < 100 for _, language in lists._made)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_voice_says_what_its_model_is_doing(engines, state):
+    one, two = engines
+    lists = VoiceLists(lambda: one)
+    lists.get("", "", offered(one, two))
+    response = lists.get("", "", (Offer(one, one.voices), Offer(two, two.voices, state)))
+    assert [voice.model_state for voice in response.voices if voice.engine == "two"] == [STATES[state]]
+
+
+def test_a_model_whose_voices_cannot_be_known_is_a_warning(engines):
+    one, two = engines
+    response = VoiceLists(lambda: one).get("", "", (*offered(one), Offer(two, (), State.FAILED, "It is broken.")))
+    assert (names(response), list(response.warnings)) == (["one/b", "one/a"], ["It is broken."])

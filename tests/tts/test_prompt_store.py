@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from obstore.exceptions import GenericError
 from voicebox_blobs.stores import open_blobs
 from voicebox_kit.errors import Unavailable
 from voicebox_models.engine import Model
@@ -413,3 +414,31 @@ async def test_a_caller_who_leaves_calls_the_question_off():
     with pytest.raises(asyncio.CancelledError):
         await call
     await away.is_left()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(28, "No space left on device"),
+        PermissionError(13, "Permission denied"),
+        GenericError("S3 says no"),
+        ValueError("strange"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_cannot_be_shared_is_told_and_does_no_harm(failure, caplog):
+    shared = SharedPrompts(Away(failure))
+    shared.write(KEY, WHOLE)
+    await shared.written()
+    assert "kept on this machine only" in caplog.text
+    assert type(failure).__name__ in caplog.text
+    assert await SharedPrompts(Away(failure)).read(KEY) is None
+
+
+async def test_what_is_not_even_tried_is_told(caplog):
+    shared = SharedPrompts(Away(OSError(28, "No space left on device")))
+    shared.write(KEY, WHOLE)
+    await shared.written()
+    caplog.clear()
+    shared.write(KEY, WHOLE)
+    assert "kept on this machine only" in caplog.text

@@ -55,6 +55,19 @@ async def test_what_an_engine_cannot_say_is_a_warning_in_every_way(tts, catalog,
     assert {tuple(generation.warnings) for generation, _ in catalog.records.values()} == {(warning,), ()}
 
 
+@pytest.mark.parametrize("text", ["p\u0430ypal", "Москва is a city.", "the word λόγος", "ΑΒΓ"])
+@pytest.mark.parametrize("way", [whole, streamed, played, conversed])
+async def test_letters_of_another_script_that_are_spoken_by_latin_ones_are_a_warning(tts, way, text):
+    [warning] = await way(tts, text, "flite/slt")
+    assert "by Latin letters" in warning
+    assert all(f"{letter} (U+" in warning for letter in text if ord(letter) > 0x36F)
+
+
+@pytest.mark.parametrize("text", ["café naïve Łódź", "5 µg", "an α particle", "ﬁne"])
+async def test_accents_and_lone_greek_letters_are_read_as_they_are_meant(tts, text):
+    assert await whole(tts, text, "flite/slt") == []
+
+
 async def test_a_text_of_which_nothing_can_be_said_is_refused_by_name(tts):
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await whole(tts, "你好", "flite/slt")

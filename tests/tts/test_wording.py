@@ -60,13 +60,70 @@ ENGLISH = {
     "snake_case": "snake case",
     "the 1980s and the 20s": "the 1980s and the 20s",
     "A$5, CA$2.50 and 50¢": "5 Australian dollars, 2.50 Canadian dollars and 50 cents",
-    "5\u201110 and 12 ㎡, № 5": "5-10 and 12 square meters, number 5",
+    "5\u201110 and 12 ㎡, № 5": "5 to 10 and 12 square meters, number 5",
     "5 ft. 3 in. tall": "5 feet 3 inches tall",
     "dr. smith and mr. jones": "Doctor smith and Mister jones",
     "tea w/ milk, a.k.a. white": "tea with milk, also known as white",
     "6'2\" tall": "6 feet 2 inches tall",
     "© 2020 ™ §5": "copyright 2020 trademark section 5",
 }  # fmt: skip
+
+KINDS = {
+    "5 000 people, 12 345 678 and 1 000 000": "5000 people, 12345678 and 1000000",
+    "5\u2009000, 5\u202f000 and 7\u00a0250": "5000, 5000 and 7250",
+    "rooms 101 102 and 103": "rooms 101 102 and 103",
+    "9-5, pages 3-7, 1990-2000": "9 to 5, pages 3 to 7, 1990 to 2000",
+    "$5-10, €1.50-€2.50 and 5-10 kg": "5 to 10 dollars, 1.50 to 2 euros and 50 cents and 5 to 10 kilograms",
+    "$5-10 million": "5 to 10 million dollars",
+    "10:00-11:30 or 9am-5pm": "10:00 to 11:30 or 9 A M to 5 P M",
+    "10%-20%, 5 °C-10 °C, 3 km-5 km": "10 percent to 20 percent, 5 degrees Celsius to 10 degrees Celsius, 3 kilometers to 5 kilometers",
+    "$-5, -$5 and $ -5": "minus 5 dollars, minus 5 dollars and minus 5 dollars",
+    "3-2=1 and 10 - 3": "3 minus 2 equals 1 and 10 minus 3",
+    "COVID-19, F-16, a 5-year-old, 12-34-56": "COVID-19, F-16, a 5-year-old, 12-34-56",
+    "open 24/7, 3/4, 7/12 and 99/100": "open 24 7, three quarters, 7 over 12 and 99 over 100",
+    "2026-11-30, 2026/11/30 and 30.11.2026": "November 30, 2026, November 30, 2026 and November 30, 2026",
+    "11/30/2026": "November 30, 2026",
+    "at 2026-11-30T10:15": "at November 30, 2026 10:15",
+    "100 Mbit/s, 56 kbit/s": "100 megabits per second, 56 kilobits per second",
+    "300 bps, 5 GB/s": "300 bits per second, 5 gigabytes per second",
+    "1 tbsp, 2 tbsp. sugar, 3 tsp": "1 tablespoon, 2 tablespoons sugar, 3 teaspoons",
+    "5㎏, 3㎞, 100 km/h, 20 kWh": "5 kilograms, 3 kilometers, 100 kilometers per hour, 20 kilowatt hours",
+    "5 l/100 km": "5 liters per 100 kilometers",
+    "6″, 6′, 5′10″ and 5'10\"": "6 inches, 6 feet, 5 feet 10 inches and 5 feet 10 inches",
+    "a 6\" pipe": "a 6 inches pipe",
+    "48°51′24″ N": "48 degrees 51 minutes 24 seconds N",
+    "call +1 (555) 123-4567": "call plus 1, 5 5 5, 1 2 3, 4 5 6 7",
+    "555-123-4567 or (555) 123-4567": "5 5 5, 1 2 3, 4 5 6 7 or 5 5 5, 1 2 3, 4 5 6 7",
+    "030 1234567 and +49 30 1234567": "0 3 0, 1 2 3 4 5 6 7 and plus 4 9, 3 0, 1 2 3 4 5 6 7",
+    "&#65;&#x42;C, caf&eacute; &amp; bar, wor&shy;ld": "ABC, café and bar, world",
+    "a note[^1], another.[^long-name]": "a note, another.",
+    "[^1]: The note": "The note",
+    "1. one": "1, one",
+    "2) two": "2, two",
+    "(a) apples": "a, apples",
+    "one<br>two, <span class=\"x\">three</span>": "one, two, three",
+    "<td>a</td><td>b</td>": "a, b",
+    "<my-tag x=1>so</my-tag>": "so",
+    "a<b and c>d": "a is less than b and c is greater than d",
+}  # fmt: skip
+"""Several of each kind."""
+
+RANGES = [("en", "5 to 10"), ("de", "5 bis 10"), ("fr", "5 à 10"), ("es", "5 a 10"), ("it", "5 a 10"), ("pt", "5 a 10")]
+DATES = [
+    ("en-GB", "March 4, 20 26"),
+    ("de", "4. März 2026"),
+    ("fr", "4 mars 2026"),
+    ("es", "4 de marzo de 2026"),
+    ("it", "4 marzo 2026"),
+    ("pt", "4 de março de 2026"),
+]
+RATES = [
+    ("de", "5 Megabit pro Sekunde, 20 Kilowattstunden, 3 Esslöffel"),
+    ("fr", "5 mégabits par seconde, 20 kilowattheures, 3 cuillères à soupe"),
+    ("es", "5 megabits por segundo, 20 kilovatios hora, 3 cucharadas"),
+    ("it", "5 megabit al secondo, 20 chilowattora, 3 cucchiai"),
+    ("pt", "5 megabits por segundo, 20 quilowatts-hora, 3 colheres de sopa"),
+]
 
 OTHERS = [
     (
@@ -86,6 +143,60 @@ OTHERS = [
 @pytest.mark.parametrize(("written", "said"), ENGLISH.items())
 def test_english(written: str, said: str) -> None:
     assert Preparation("en-US").prepare(written) == said
+
+
+@pytest.mark.parametrize(("written", "said"), KINDS.items())
+def test_numbers_of_several_parts_and_pages(written: str, said: str) -> None:
+    assert Preparation("en").prepare(written) == said
+
+
+@pytest.mark.parametrize(("tag", "said"), RANGES)
+def test_ranges_in_every_language(tag: str, said: str) -> None:
+    assert Preparation(tag).prepare("5-10") == said
+    assert Preparation(tag).prepare("5-10 km").startswith(said)
+    assert Preparation(tag).prepare("€5-10").startswith(said)
+
+
+@pytest.mark.parametrize(("tag", "said"), DATES)
+def test_dates_in_every_language(tag: str, said: str) -> None:
+    assert {Preparation(tag).prepare(written) for written in ("2026-03-04", "4/3/2026", "04.03.2026")} == {said}
+
+
+@pytest.mark.parametrize(("tag", "said"), RATES)
+def test_units_in_every_language(tag: str, said: str) -> None:
+    assert Preparation(tag).prepare("5 Mbit/s, 20 kWh, 3 tbsp") == said
+
+
+@pytest.mark.parametrize("tag", sorted(CODES))
+@pytest.mark.parametrize(
+    "written", ["5 000", "030 1234567", "6″", "&#65;", "x[^1]", "24/7", "5/6", "<i>x</i>", "5′ 10″", "12 345 678"]
+)
+def test_no_sign_of_a_number_is_left_in_any_language(tag: str, written: str) -> None:
+    said = Preparation(tag).prepare(written)
+    assert re.fullmatch(r"[\w ,]+", said)
+    assert re.search(r"\d{3} \d{3}", said) is None
+
+
+@pytest.mark.parametrize("sign", "♥∞°→←↑↓§¶±×÷=≠≈≤≥<√∑&@%‰©®™№★☆✓+−")
+@pytest.mark.parametrize("tag", sorted(CODES))
+def test_a_sign_that_stands_alone_has_a_word(tag: str, sign: str) -> None:
+    assert re.search(r"\w", Preparation(tag).prepare(sign))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said", "name"),
+    [
+        (["Hi <script>let a = 1;", "b < c", "</script> you"], ["Hi", "", "you"], "script"),
+        (["<style>p {", "x }</style>"], ["", ""], "style"),
+        (["a <!-- b", "c --> d"], ["a", "d"], "comment"),
+    ],
+)
+def test_what_a_page_hides_is_not_read_over_several_sentences_and_that_is_said(
+    lines: list[str], said: list[str], name: str
+) -> None:
+    preparation = Preparation("en")
+    assert [preparation.prepare(line) for line in lines] == said
+    assert [name in warning for warning in preparation.warnings] == [True]
 
 
 @pytest.mark.parametrize(("tag", "written", "said"), OTHERS)

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import grpc
 
-from .errors import peer_lost
+from .errors import connection_lost, peer_lost
 from .retry import Attempts, RetryPolicy
 from .status import from_rpc_error
 
@@ -42,8 +42,7 @@ class AioCalls:
             except grpc.RpcError as error:
                 pause_seconds = attempts.pause_seconds(from_rpc_error(error))
             except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
+                if _is_cancelled():
                     raise
                 pause_seconds = attempts.pause_seconds(peer_lost())  # grpc.aio may tell it as if we were cancelled
             await self._sleep(pause_seconds)
@@ -61,10 +60,22 @@ class AioCalls:
                     yield answer
             except grpc.RpcError as error:
                 if begun:
-                    raise from_rpc_error(error) from error
+                    raise from_rpc_error(error, received=True) from error
                 pause_seconds = attempts.pause_seconds(from_rpc_error(error))
+            except asyncio.CancelledError as error:
+                if _is_cancelled():
+                    raise
+                if begun:
+                    raise connection_lost(received=True) from error
+                pause_seconds = attempts.pause_seconds(peer_lost())
             else:
                 return
             finally:
                 call.cancel()
             await self._sleep(pause_seconds)
+
+
+def _is_cancelled() -> bool:
+    """Whether it is we who are cancelled, and not a call of ours."""
+    task = asyncio.current_task()
+    return task is None or bool(task.cancelling())

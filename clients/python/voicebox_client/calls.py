@@ -52,7 +52,7 @@ class Calls:
                     yield answer
             except grpc.RpcError as error:
                 if begun:
-                    raise from_rpc_error(error) from error
+                    raise from_rpc_error(error, received=True) from error
                 pause_seconds = attempts.pause_seconds(from_rpc_error(error))
             else:
                 return

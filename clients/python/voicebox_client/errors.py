@@ -11,6 +11,7 @@ class VoiceboxClientError(Exception):
 
     code           the gRPC status, as in `NOT_FOUND`
     reason         a stable UPPER_CASE word, as in `PROFILE_NOT_FOUND`; `NO_ANSWER` when no server was reached,
+                   `CONNECTION_LOST` when it was lost during the call,
                    `STREAM_CUT_SHORT` when a stream ended too early, else the code when the server gave no reason
     sentence       what happened, for people
     field          the path of the request field at fault, as in `audio.sample_rate_hz`; empty when none is named
@@ -46,3 +47,9 @@ def cut_short(what: str) -> VoiceboxClientError:
 def peer_lost() -> VoiceboxClientError:
     """The error of a call whose server went away while it was written to."""
     return VoiceboxClientError("UNAVAILABLE", "NO_ANSWER", "The server went away while it was written to.")
+
+
+def connection_lost(*, received: bool) -> VoiceboxClientError:
+    """The error of a call whose connection broke off, after some of its answer was `received` or before."""
+    rest = "what was received so far is not complete" if received else "whether it did what was asked is not known"
+    return VoiceboxClientError("UNAVAILABLE", "CONNECTION_LOST", f"The connection to the service was lost: {rest}.")

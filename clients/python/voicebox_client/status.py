@@ -7,11 +7,25 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
-from .errors import VoiceboxClientError
+from .errors import VoiceboxClientError, connection_lost
 
 DETAILS_KEY = "grpc-status-details-bin"
 # What gRPC itself says when it reached nobody; an answer from a server or a gateway reads otherwise.
 UNREACHED = ("failed to connect to all addresses", "dns resolution failed", "errors resolving")
+LOST_CODES = ("UNKNOWN", "UNAVAILABLE", "INTERNAL")
+# What gRPC itself says when a connection breaks off during a call.
+LOST = (
+    "stream removed",
+    "socket closed",
+    "connection reset",
+    "broken pipe",
+    "goaway",
+    "rst_stream",
+    "internal error from core",
+    "endpoint closing",
+    "transport closed",
+    "reset reason: connection termination",
+)
 
 Detail = TypeVar("Detail", bound=Message)
 
@@ -24,11 +38,15 @@ class _FailedCall(Protocol):
     def trailing_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
 
 
-def from_rpc_error(error: grpc.RpcError) -> VoiceboxClientError:
-    """Reads the status, and the google.rpc details where the server sent any."""
+def from_rpc_error(error: grpc.RpcError, *, received: bool = False) -> VoiceboxClientError:
+    """Reads the status, and the google.rpc details where the server sent any. `received` says that some of the answer
+    had come.
+    """
     call = cast("_FailedCall", error)
     code, sentence = call.code().name, (call.details() or "").strip()
     status = _status(call.trailing_metadata() or ())
+    if code in LOST_CODES and not status.details and any(words in sentence.lower() for words in LOST):
+        return connection_lost(received=received)
     info = _detail(status, error_details_pb2.ErrorInfo)
     violations = _detail(status, error_details_pb2.BadRequest).field_violations
     retry = _detail(status, error_details_pb2.RetryInfo)

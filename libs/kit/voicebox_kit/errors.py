@@ -1,12 +1,13 @@
 """The platform's errors: what can go wrong for a caller, and what is told about it.
 
 VoiceboxError                   code, reason, sentence ├── InvalidField                INVALID_ARGUMENT      names the
-request field ├── NotFound                    NOT_FOUND             names the resource ├── AlreadyExists
-ALREADY_EXISTS        names the resource ├── EtagMismatch                ABORTED               names the resource ├──
-Precondition                FAILED_PRECONDITION   says what must be true first ├── Exhausted
-RESOURCE_EXHAUSTED    may say when to try again ├── Unavailable                 UNAVAILABLE           says when to try
-again ├── Unsupported                 UNIMPLEMENTED ├── Damaged                     DATA_LOSS             names the
-resource └── TooSlow                     DEADLINE_EXCEEDED
+request field ├── Unreadable                  INVALID_ARGUMENT      the bytes are no message of the method ├── NotFound
+NOT_FOUND             names the resource ├── AlreadyExists               ALREADY_EXISTS        names the resource ├──
+EtagMismatch                ABORTED               names the resource ├── Precondition                FAILED_PRECONDITION
+says what must be true first ├── Exhausted                   RESOURCE_EXHAUSTED    may say when to try again ├──
+Unavailable                 UNAVAILABLE           says when to try again ├── Unsupported                 UNIMPLEMENTED
+├── Damaged                     DATA_LOSS             names the resource └── TooSlow
+DEADLINE_EXCEEDED
 
 Anything below a servicer may raise these; only the interceptor turns them into a status (status.py says how). An
 exception of any other class is a bug and becomes INTERNAL. This module knows no gRPC, so that engines and stores may
@@ -52,6 +53,17 @@ class InvalidField(VoiceboxError):
     def __init__(self, field: str, sentence: str, reason: str = "INVALID_FIELD") -> None:
         super().__init__(reason, sentence)
         self.field = field
+
+
+class Unreadable(VoiceboxError):
+    """What came is no message of the kind that the method takes: the client was made for another contract, or the bytes
+    were changed.
+    """
+
+    code = Code.INVALID_ARGUMENT
+
+    def __init__(self, method: str) -> None:
+        super().__init__("MESSAGE_UNREADABLE", f"What was sent is no message of {method}: its bytes cannot be decoded.")
 
 
 class ResourceError(VoiceboxError):

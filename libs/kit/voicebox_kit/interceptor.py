@@ -16,6 +16,7 @@ from . import request_id
 from .drain import drained
 from .errors import Unavailable, Unsupported, VoiceboxError
 from .status import DETAILS_HEADER, internal, to_status
+from .unreadable import checked, decoding
 
 log = logging.getLogger(__name__)
 
@@ -74,21 +75,21 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             surround = self._surround_upload if handler.request_streaming else self._surround_unary
         return _HANDLERS[handler.request_streaming, handler.response_streaming](
             surround(method, behaviour),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=decoding(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
     def _surround_unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(request: Any, context: Context) -> Any:
             async with self._guard(method, context, Answer()):
-                return await behaviour(request, context)
+                return await behaviour(checked(request, method), context)
 
         return call
 
     def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(requests: Any, context: Context) -> Any:
             async with self._guard(method, context, Answer()), drained(requests):
-                return await behaviour(requests, context)
+                return await behaviour(checked(requests, method), context)
 
         return call
 
@@ -98,7 +99,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         async def call(request: Any, context: Context) -> None:
             answer = Answer()
             async with self._guard(method, context, answer):
-                responses = behaviour(request, context)
+                responses = behaviour(checked(request, method), context)
                 if not hasattr(responses, "__aiter__"):  # grpc's own health and reflection write by themselves
                     await responses
                     return

@@ -5,28 +5,57 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from .errors import Exhausted
 
 RETRY_SECONDS = 1.0
-FIRST_HOLD_SECONDS = 0.5
-"""How long a permit is taken to be held before any was given back."""
+FIRST_HOLD_SECONDS = 1.0
+"""How long a permit is taken to be held, with all permits taken, before any was given back."""
 MEMORY = 0.2
-"""The share of the newest hold in the mean."""
-CAUTION = 2.0
+"""The weight of the newest hold in the mean."""
+CAUTION = 3.0
 """Who is expected to wait for its patience divided by this is refused: holds differ, and a refusal at once is better
 than one late.
 """
+
+
+@dataclass
+class _Hold:
+    """A permit that is held: since when, and with how many others at most, itself included."""
+
+    since: float
+    running: int = 0
+
+
+class _HoldTimes:
+    """How long permits are held, by how many are held at once: calls that share the cores take longer, the more of them
+    there are.
+    """
+
+    def __init__(self) -> None:
+        self._shares = dict[int, float]()  # seconds of a hold for each call that ran, by the bits of their number
+
+    def note(self, seconds: float, running: int) -> None:
+        """A permit was held for so long, while so many were held at most."""
+        share = seconds / running
+        mean = self._shares.setdefault(running.bit_length(), share)
+        self._shares[running.bit_length()] = mean + MEMORY * (share - mean)
+
+    def expected_seconds(self, running: int) -> float:
+        """The mean with so many held at once; where it was never seen, the mean of fewer, in proportion."""
+        known = [bits for bits in self._shares if bits <= running.bit_length()]
+        return self._shares[max(known)] * running if known else FIRST_HOLD_SECONDS
 
 
 class Permits:
     """`running` calls hold a permit at once and `waiting` more wait for one, first come first served.
 
     Nobody waits for longer than `patience_seconds`, or than the caller's own patience. Who is expected to is refused at
-    once: a permit is expected back when it was held as long as the last ones in the mean, or, where it is overdue,
-    after half of its age.
+    once: a permit is expected back when it was held as long as the last ones in the mean that ran beside as many
+    others, or, where it is overdue, after half of its age.
     """
 
     def __init__(
@@ -40,8 +69,8 @@ class Permits:
         self._free = asyncio.Semaphore(running)
         self._most_running, self._most_waiting = running, waiting
         self._patience_seconds, self._clock = patience_seconds, clock
-        self._mean_hold_seconds = FIRST_HOLD_SECONDS
-        self._since = dict[object, float]()
+        self._hold_times = _HoldTimes()
+        self._held: list[_Hold] = []
         self.waiting = 0
         self._refused = Counter(
             "voicebox_refused", "Calls refused because the queue was full or too slow.", registry=registry
@@ -56,15 +85,15 @@ class Permits:
     @property
     def running(self) -> int:
         """How many hold a permit."""
-        return len(self._since)
+        return len(self._held)
 
     @property
     def expected_wait_seconds(self) -> float:
         """How long the next caller will wait for a permit."""
         if not self._free.locked():
             return 0.0
-        now, mean = self._clock(), self._mean_hold_seconds
-        remaining = sorted(max(mean - (now - since), (now - since) / 2) for since in self._since.values())
+        now, mean = self._clock(), self._hold_times.expected_seconds(self._most_running)
+        remaining = sorted(max(mean - (now - hold.since), (now - hold.since) / 2) for hold in self._held)
         rounds, turn = divmod(self.waiting, max(len(remaining), 1))
         by_age = rounds * mean + (remaining[turn] if remaining else mean)
         return max(
@@ -95,12 +124,15 @@ class Permits:
         patience_seconds = min(patience_seconds, self._patience_seconds)
         self._refuse_at_once(patience_seconds)
         await self._wait(patience_seconds)
-        place = object()
-        self._since[place] = self._clock()
+        hold = _Hold(self._clock())
+        self._held.append(hold)
+        for each in self._held:
+            each.running = max(each.running, self.running)
         try:
             yield
         finally:
-            self._note(self._clock() - self._since.pop(place))
+            self._held = [each for each in self._held if each is not hold]
+            self._hold_times.note(self._clock() - hold.since, hold.running)
             self._free.release()
 
     def _refuse_at_once(self, patience_seconds: float) -> None:
@@ -128,6 +160,3 @@ class Permits:
         self._refused.inc()
         sentence = f"A place is expected to be free in {expected_seconds:.1f} s; the caller waits for {patience_seconds:.1f} s."
         return Exhausted("WAIT_TOO_LONG", sentence, max(expected_seconds, 0.1))
-
-    def _note(self, hold_seconds: float) -> None:
-        self._mean_hold_seconds += MEMORY * (hold_seconds - self._mean_hold_seconds)

@@ -16,6 +16,7 @@ from voicebox_kit.errors import Precondition, StartError, VoiceboxError
 from .downloads import Downloads
 from .engine import Family, Loadable
 from .known import Known
+from .listing import Listing
 from .loading import Loading
 from .memory_metrics import MemoryCollector
 from .progress import Progress
@@ -66,12 +67,20 @@ class Models(Generic[E]):
         self._known = Known(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
         self._downloads: Downloads[E] = Downloads(executor)
+        self._here: Listing[tuple[E, ...]] = Listing(self._find_here, clock)
         registry.register(MemoryCollector(self._loading.memory))
 
     @property
     def engines(self) -> tuple[E, ...]:
         """One for each model that is known, or is being fetched: the default first, then by name."""
         return self._known.engines(self._downloads.engines())
+
+    @property
+    def here(self) -> tuple[E, ...]:
+        """Those of `engines` whose files are here. Looked up again after half a second, and after what this service
+        changed itself.
+        """
+        return self._here.get()
 
     def find(self, name: str) -> E:
         """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when
@@ -104,7 +113,10 @@ class Models(Generic[E]):
         beside what is in use, and Precondition("MODEL_NOT_LOADED") when it cannot be loaded.
         """
         self.require_files(engine)
-        await self._loading.load(engine)
+        try:
+            await self._loading.load(engine)
+        finally:
+            self._here.forget()
 
     def require_files(self, engine: E) -> None:
         """Precondition("MODEL_ABSENT") when an engine's files are not here."""
@@ -147,6 +159,7 @@ class Models(Generic[E]):
                 "MODEL_IS_DEFAULT", f"models/{engine.model.name}", "The default model cannot be unloaded."
             )
         await self._loading.unload(engine)
+        self._here.forget()
 
     async def download(self, engine: E) -> AsyncGenerator[Progress]:
         """Fetch an engine's files if they are not here, and tell how far that is. Raises as Downloads.watch."""
@@ -154,6 +167,7 @@ class Models(Generic[E]):
             async with aclosing(self._downloads.watch(engine)) as steps:
                 async for progress in steps:
                     yield progress
+            self._here.forget()
 
     async def unload_idle(self) -> float | None:
         """Unload what is idle for too long; returns the seconds until the next model will be, None when there is
@@ -182,10 +196,14 @@ class Models(Generic[E]):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
 
+    def _find_here(self) -> tuple[E, ...]:
+        return tuple(engine for engine in self.engines if engine.loaded or engine.present)
+
     def _replace_default(self, engine: E, broken: Sequence[str]) -> None:
         self.default = engine
         self._reason = f"It is used when no other is named. {' '.join(broken)}"
         self._known.put_first(engine)
+        self._here.forget()
         self._loading.pin(engine)
         log.warning("model %s is the default. %s", engine.model.name, self._reason)
 

@@ -65,15 +65,16 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
 
     def _message(self, engine: Loadable) -> models_pb2.Model:
         state, detail = self._models.state(engine)
+        model = engine.model  # read from the disk each time
         return models_pb2.Model(
-            name=f"models/{engine.model.name}",
+            name=f"models/{model.name}",
             engine=engine.name,
             state=STATES[state],
             detail=detail,
             device=engine.device if engine.loaded else "",
             memory_bytes=engine.memory_bytes,
-            revision=engine.model.revision,
-            licence=engine.model.licence,
-            languages=engine.model.languages,
+            revision=model.revision,
+            licence=model.licence,
+            languages=model.languages,
             is_default=engine is self._models.default,
         )

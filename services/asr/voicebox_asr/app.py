@@ -1,5 +1,6 @@
 """Puts the asr service together: the only place where its parts meet."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -110,7 +111,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 
             async def load() -> None:
                 await models.load_default(chosen.others)
-                await permits.limit(_streams(settings, models.default))
+                running = _streams(settings, models.default)
+                await asyncio.gather(permits.limit(running), operations.limit(running))
 
             service = Service(
                 names=NAMES,

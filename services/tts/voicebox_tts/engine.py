@@ -203,6 +203,14 @@ class Engine(Loadable, Protocol):
 
 
 @runtime_checkable
+class Transliterates(Protocol):
+    """An engine that speaks letters of another script by letters of its own, which is not how they are read."""
+
+    def transliterated(self, text: str) -> str:
+        """Such letters of a text: each once, in their order."""
+
+
+@runtime_checkable
 class HasAlphabet(Protocol):
     """An engine that knows which characters it has no sound for; others are taken to say everything."""
 

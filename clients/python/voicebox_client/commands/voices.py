@@ -24,7 +24,7 @@ def command(session: Session, language: str, engine: str) -> None:
     if session.json:
         print_list("voices", voices)
     else:
-        print_table(("NAME", "LANGUAGES", "RATE", "CAN", "DEFAULT"), map(_row, voices))
+        print_table(("NAME", "LANGUAGES", "RATE", "CAN", "MODEL", "DEFAULT"), map(_row, voices))
 
     for name, detail in absent.items():
         click.echo(f"{name} is not available: {detail}", err=True)
@@ -46,10 +46,8 @@ def _absent(client: Client, engine: str) -> dict[str, str]:
 
 def _row(voice: tts_pb2.Voice) -> tuple[str, ...]:
     can = (tts_pb2.Capability.Name(capability).removeprefix("CAPABILITY_").lower() for capability in voice.capabilities)
-    return (
-        voice.name,
-        ", ".join(voice.languages),
-        f"{voice.sample_rate_hz} Hz",
-        ", ".join(can),
-        "default" if voice.is_default else "",
+    state = (
+        models_pb2.ModelState.Name(voice.model_state).removeprefix("MODEL_STATE_").lower() if voice.model_state else ""
     )
+    default = "default" if voice.is_default else ""
+    return voice.name, ", ".join(voice.languages), f"{voice.sample_rate_hz} Hz", ", ".join(can), state, default

@@ -8,6 +8,8 @@ from functools import lru_cache
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import Encoding
 from voicebox_kit.durations import to_duration
+from voicebox_models.models import State
+from voicebox_models.servicer import STATES
 
 from voicebox_tts.engine import Capability, Engine, Phoneme, Voice, Word
 from voicebox_tts.job import Profile
@@ -93,12 +95,14 @@ def _phonemes(spoken: Sequence[Phoneme]) -> list[tts_pb2.PhonemeTiming]:
     ]
 
 
-def voice(engine: Engine, own: Voice, *, is_default: bool) -> tts_pb2.Voice:
-    return _voice(engine.name, engine.capabilities, own, is_default)
+def voice(engine: Engine, own: Voice, state: State, *, is_default: bool) -> tts_pb2.Voice:
+    return _voice(engine.name, engine.capabilities, own, state, is_default)
 
 
 @lru_cache(maxsize=1024)
-def _voice(engine: str, capabilities: frozenset[Capability], own: Voice, is_default: bool) -> tts_pb2.Voice:
+def _voice(
+    engine: str, capabilities: frozenset[Capability], own: Voice, state: State, is_default: bool
+) -> tts_pb2.Voice:
     """Made once for each voice: a list of 137 would take 1.5 ms every time. Not to be changed."""
     return tts_pb2.Voice(
         name=f"{engine}/{own.name}",
@@ -108,6 +112,7 @@ def _voice(engine: str, capabilities: frozenset[Capability], own: Voice, is_defa
         sample_rate_hz=own.sample_rate_hz,
         capabilities=[capability(each) for each in sorted(capabilities)],
         is_default=is_default,
+        model_state=STATES[state],
     )
 
 

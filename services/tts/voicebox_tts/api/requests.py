@@ -93,7 +93,7 @@ def _unset(wish: Wish) -> frozenset[str]:
 
 
 def checked_text(text: str) -> str:
-    """The text, cleaned of what cannot be spoken; InvalidField when nothing is left or it is too long."""
+    """The text, cleaned of controls and of what is invisible; InvalidField when nothing is left or it is too long."""
     if len(text) > MAX_TEXT_CHARACTERS:
         raise InvalidField(
             "text",
@@ -101,8 +101,8 @@ def checked_text(text: str) -> str:
             "TEXT_TOO_LONG",
         )
     cleaned = texts.clean(text)
-    if not texts.has_something_to_say(cleaned):
-        raise InvalidField("text", "text holds no letter or digit: there is nothing to say.", "TEXT_EMPTY")
+    if not cleaned:
+        raise InvalidField("text", "text is empty: there is nothing to say.", "TEXT_EMPTY")
     return cleaned
 
 

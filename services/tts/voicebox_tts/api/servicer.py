@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -13,7 +13,7 @@ from voicebox_audio.encoding.encoder import Encoding
 from voicebox_audio.encoding.headers import with_length
 from voicebox_kit import deadline, principal, request_id
 from voicebox_kit.durations import to_duration
-from voicebox_kit.errors import InvalidField, Precondition, Unavailable
+from voicebox_kit.errors import InvalidField
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 
 from voicebox_tts.settings import Settings
@@ -107,13 +107,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
-        offered = []
-        for engine in self._roster.engines:
-            if request.engine in ("", engine.name):
-                with suppress(
-                    Unavailable, Precondition
-                ):  # an engine that cannot be loaded has no voices; ListModels says why
-                    offered.append((engine, tuple(await self._roster.voices(engine))))
+        offered = [offer for offer in await self._roster.offers() if request.engine in ("", offer.engine.name)]
         return self._lists.get(request.engine, spoken(request.language, "language"), tuple(offered))
 
     def _speak(

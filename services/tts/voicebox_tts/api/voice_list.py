@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from voicebox.tts.v1 import tts_pb2
 
 from voicebox_tts.engine import Engine, Voice
-from voicebox_tts.voices.registry import speaks
+from voicebox_tts.voices.registry import Offer, speaks
 
 from . import messages
 
 MOST_LISTS, MOST_CHARACTERS = 256, 64
 """One for each engine and language that is asked for; what is longer is no name of either, and not kept."""
 
-Offered = tuple[tuple[Engine, tuple[Voice, ...]], ...]
-"""Who is here, and with which voices."""
+
+Offered = tuple[Offer, ...]
 
 
 class VoiceLists:
@@ -39,12 +39,14 @@ class VoiceLists:
 
     def _listed(self, language: str, offered: Offered) -> tts_pb2.ListVoicesResponse:
         found: dict[str, tts_pb2.Voice] = {}
-        for engine, voices in offered:
-            for voice in voices:
-                name = f"{engine.name}/{voice.name}"  # two models of an engine may have the same voices
+        for offer in offered:
+            for voice in offer.voices:
+                name = f"{offer.engine.name}/{voice.name}"  # two models of an engine may have the same voices
                 if name not in found and (not language or speaks(voice, language)):
-                    found[name] = messages.voice(engine, voice, is_default=self._is_default(engine, voice))
-        return tts_pb2.ListVoicesResponse(voices=_sorted(list(found.values())))
+                    is_default = self._is_default(offer.engine, voice)
+                    found[name] = messages.voice(offer.engine, voice, offer.state, is_default=is_default)
+        warnings = [offer.warning for offer in offered if offer.warning]
+        return tts_pb2.ListVoicesResponse(voices=_sorted(list(found.values())), warnings=warnings)
 
     def _is_default(self, engine: Engine, voice: Voice) -> bool:
         return engine is self._default() and voice.name == engine.default_voice

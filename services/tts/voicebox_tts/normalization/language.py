@@ -1,7 +1,7 @@
 """What a language calls signs, units and currencies, and what its abbreviations stand for."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -30,6 +30,11 @@ class Language:
     cubed: str
     point: str
     to: str
+    over: str
+    """Between the numbers of a fraction that has no name."""
+    date: str
+    """How a date is said, with {day}, {month} and {year}."""
+    months: Sequence[str]
     half: str
     """Between a whole number and a fraction."""
     signs: Mapping[str, str]

@@ -8,8 +8,10 @@ from voicebox_kit import languages
 from .abbreviations import abbreviations
 from .addresses import with_spoken_addresses
 from .characters import pictures, plain, visible, with_few_marks
+from .figures import figures
+from .hidden import HiddenParts
 from .language import CODES, Language, language
-from .markup import unmarked
+from .markup import enumerated, unmarked
 from .quantities import quantities
 from .signs import english_forms, with_spoken_signs
 
@@ -25,22 +27,32 @@ class Preparation:
     language: str
     reads_itself: bool = False
     warnings: list[str] = field(default_factory=list)
+    _hidden: HiddenParts = field(default_factory=HiddenParts, init=False)
 
     def prepare(self, sentence: str) -> str:
         """What the engine is given to say; empty when nothing of the sentence is said."""
-        text = unmarked(plain(with_few_marks(visible(sentence))))
         primary = languages.primary(self.language)
+        shown = self._hidden.without(sentence)
+        for name in self._hidden.names:
+            self._warn(f"What a {name} of the page holds is not read.")
+        text = plain(with_few_marks(visible(unmarked(plain(with_few_marks(visible(shown)))))))
+        text = enumerated(text, is_ordinal=primary == "de")
         if primary not in CODES:
             return text
-        return (
-            _with_named_pictures(text, language(primary))
-            if self.reads_itself
-            else _in_words(text, language(primary), self._warn)
-        )
+        if self.reads_itself and any(map(str.isalnum, text)):  # signs alone it may pass over
+            return _with_named_pictures(text, language(primary))
+        return _in_words(text, language(primary), self._warn, is_day_first=not _is_american(self.language))
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self.warnings:
             self.warnings.append(sentence)
+
+
+def _is_american(tag: str) -> bool:
+    """Whether a date begins with the month: in English of the United States, which English of no region is taken
+    for.
+    """
+    return tag.lower() in ("en", "en-us")
 
 
 def _with_named_pictures(text: str, own: Language) -> str:
@@ -51,8 +63,8 @@ def _with_named_pictures(text: str, own: Language) -> str:
     return " ".join(text.split()) if named else text
 
 
-def _in_words(text: str, own: Language, warn: Callable[[str], None]) -> str:
-    text = with_spoken_addresses(text, own.addresses, warn)
+def _in_words(text: str, own: Language, warn: Callable[[str], None], *, is_day_first: bool) -> str:
+    text = figures(own, is_day_first=is_day_first).spoken(with_spoken_addresses(text, own.addresses, warn))
     if own.is_english:
         text = english_forms(text)
     return with_spoken_signs(abbreviations(own).spoken(quantities(own).spoken(text)), own)

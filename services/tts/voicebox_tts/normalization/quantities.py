@@ -39,7 +39,7 @@ class Quantities:
         self._after = re.compile(rf"(?<![\w.,])(?P<number>{_NUMBER}){size}\s?(?P<currency>{currency})(?![\w$€£])")
         exponent = r"(?P<exponent>[²³]|\^[23])?"
         self._unit = re.compile(
-            rf"(?<![\w.,])(?P<number>{_NUMBER})[\s\u00a0]?(?P<unit>{unit}){exponent}(?:/(?P<per>{unit})(?P<per_exponent>[²³]|\^[23])?)?(?![\w²³^°])(?:(?<=[A-Za-z])\.(?=\s+[a-z\d]))?"
+            rf"(?<![\w.,])(?P<number>{_NUMBER})[\s\u00a0]?(?P<unit>{unit}){exponent}(?:\s?/\s?(?P<per_number>\d{{1,6}}\s?)?(?P<per>{unit})(?P<per_exponent>[²³]|\^[23])?)?(?![\w²³^°])(?:(?<=[A-Za-z])\.(?=\s+[a-z\d]))?"
         )
 
     def spoken(self, sentence: str) -> str:
@@ -73,9 +73,9 @@ class Quantities:
         forms, number = self._language.units[match["unit"]], match["number"].replace(" ", "")
         text = f"{number} {self._shaped(forms[number != '1'], match['exponent'])}"
         if match["per"]:
-            text += (
-                f" {self._language.per} {self._shaped(self._language.units[match['per']][0], match['per_exponent'])}"
-            )
+            many = (match["per_number"] or "").strip()
+            per = self._shaped(self._language.units[match["per"]][bool(many) and many != "1"], match["per_exponent"])
+            text += f" {self._language.per} {many} {per}" if many else f" {self._language.per} {per}"
         return text
 
     def _shaped(self, unit: str, exponent: str | None) -> str:

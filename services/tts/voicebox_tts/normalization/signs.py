@@ -23,14 +23,12 @@ _HASH = re.compile(r"#(?=\d)|(?<=\b[A-Z])#|#")
 _BRACKETS = str.maketrans("[]{}", "()()")
 _BARS = re.compile(r"\s*[|¦]\s*")
 _SPECIAL = frozenset("*#~|^")
-_DATE = re.compile(r"(?<![\d-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 _MONTHS = "January February March April May June July August September October November December".split()
 _YEAR = re.compile(
     rf"\b((?:in|since|until|till|by|from|of|year|before|after|during|{'|'.join(_MONTHS)}|\d,)\s)20([1-9]\d)(?![\w,:%-]|\.\d)",
     re.IGNORECASE,
 )
 _SIZES = re.compile(r"(?<=\d)\s?x\s?(?=\d)")
-_HEIGHT = re.compile(r"\b(\d{1,2})['’′]\s?(\d{1,2})(?:[\"”″]|'')")
 _DOTTED_NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?:\.\d{1,9}){2,8}(?![\w.]\w)")
 _BARE_POINT = re.compile(r"(?<![\w.])\.(?=\d)")
 _DOTTED_WORD = re.compile(r"(?<=[A-Za-z0-9]{2})\.(?=[a-z]{2})")
@@ -53,10 +51,8 @@ def with_spoken_signs(sentence: str, language: Language) -> str:
 
 
 def english_forms(sentence: str) -> str:
-    """Dates, years, sizes, heights and dotted words as English reads them."""
-    sentence = _DATE.sub(lambda date: f"{_MONTHS[int(date[2]) - 1]} {int(date[3])}, {date[1]}", sentence)
+    """Years, sizes and dotted words as English reads them."""
     sentence = _YEAR.sub(r"\g<1>20 \2", sentence)
-    sentence = _HEIGHT.sub(r"\1 feet \2 inches", sentence)
     sentence = _DOTTED_NUMBER.sub(lambda number: number[0].replace(".", " point "), sentence)
     sentence = _BARE_POINT.sub("0.", _MISSING_SPACE.sub(r"\1 ", sentence))
     return _DOTTED_WORD.sub(" dot ", sentence)

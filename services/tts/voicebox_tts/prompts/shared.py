@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from voicebox_blobs.blobs import Blobs
-from voicebox_kit.errors import VoiceboxError
 
 from .file import MOST_BYTES, file_name
 
@@ -39,11 +38,17 @@ class SharedPrompts:
         return await self._answer(lambda: self._read(file_name(key)))
 
     def write(self, key: str, data: bytes) -> None:
-        """Begin to keep a file for all, if the store is there."""
-        if self._clock() >= self._ask_again and len(self._writes) < MOST_WRITES:
-            task = asyncio.create_task(self._write(file_name(key), data))
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
+        """Begin to keep a file for all, if the store is there; one that is not kept for all is logged."""
+        name = file_name(key)
+        if self._clock() < self._ask_again or len(self._writes) >= MOST_WRITES:
+            why = "does not answer" if self._clock() < self._ask_again else f"is written to {MOST_WRITES} times already"
+            log.warning(
+                "the voice prompt %s is kept on this machine only: the store of shared voice prompts %s", name, why
+            )
+            return
+        task = asyncio.create_task(self._write(name, data))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
 
     async def written(self) -> None:
         """Wait until what is being written is, or failed."""
@@ -57,9 +62,9 @@ class SharedPrompts:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._blobs.put_as(name, blocks())
         except TimeoutError:
-            self._is_away(f"nothing was written in {WRITE_SECONDS:g} s")
-        except (OSError, VoiceboxError) as error:
-            self._is_away(str(error))
+            self._is_away(f"nothing was written in {WRITE_SECONDS:g} s, and {name} is kept on this machine only")
+        except Exception as error:  # whatever a disk or an object store may raise: nobody waits for it who could tell
+            self._is_away(f"{name} could not be written, and is kept on this machine only: {_cause(error)}")
 
     async def _read(self, name: str) -> bytes | None:
         data = bytearray()
@@ -80,8 +85,8 @@ class SharedPrompts:
             if done:
                 return task.result()
             self._is_away(f"no answer in {self._timeout_seconds:g} s")
-        except (OSError, VoiceboxError) as error:
-            self._is_away(str(error))
+        except Exception as error:  # object stores have errors of their own, and the prompt can be computed
+            self._is_away(_cause(error))
         finally:
             self._abandon(task)
         return None
@@ -101,3 +106,8 @@ class SharedPrompts:
         self._abandoned.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, or asyncio complains that nobody did
+
+
+def _cause(error: Exception) -> str:
+    """An error in a log line; some have no words of their own."""
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -32,8 +32,12 @@ from .script import Interruption, Script
 from .utterance import Chunk, Utterance
 
 MOST_RATE_HZ = 48_000
-FIRST_SOUND_MEMORY, FIRST_SOUND_CAUTION = 0.2, 2.0
-"""The newest time to a first sound counts so much in the mean; of a caller's patience so many means are left for it."""
+FIRST_SOUND_SECONDS = 0.1
+"""How long a first sound is taken to need with a place, before any was made."""
+FIRST_SOUND_MEMORY = 0.9
+"""Of the longest time to a first sound so much is left after each shorter one: when many begin at once, the last is far
+behind the mean.
+"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Synthesizer:
     ) -> None:
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
-        self._patience_seconds, self._first_sound_seconds = patience_seconds, 0.0
+        self._patience_seconds, self._first_sound_seconds = patience_seconds, FIRST_SOUND_SECONDS
         self._spoken = Counter("voicebox_tts_audio_seconds", "Seconds of sound made.", ["engine"], registry=registry)
         self._first_chunk = Histogram(
             "voicebox_tts_first_chunk_seconds",
@@ -166,10 +170,10 @@ class Synthesizer:
 
     def _patience_for_a_place(self, timeout_seconds: float) -> float:
         """A caller's patience is for its first sound, which takes some time once it has a place."""
-        return max(0.0, min(self._patience_seconds, timeout_seconds) - FIRST_SOUND_CAUTION * self._first_sound_seconds)
+        return max(0.0, min(self._patience_seconds, timeout_seconds) - self._first_sound_seconds)
 
     def _note_first_sound(self, seconds: float) -> None:
-        self._first_sound_seconds += FIRST_SOUND_MEMORY * (seconds - self._first_sound_seconds)
+        self._first_sound_seconds = max(seconds, FIRST_SOUND_MEMORY * self._first_sound_seconds)
 
     async def _open(self, speaker: Speaker, job: Job) -> Session:
         opening = asyncio.get_running_loop().run_in_executor(self._executor, speaker.open, job.style, job.seed)
@@ -237,6 +241,9 @@ class Synthesizer:
                     yield chunk
                     if interrupted.is_set():
                         break
+        if reading.is_only_signs and utterance.sample_count == 0 and not interrupted.is_set():
+            for chunk in utterance.be_silent():
+                yield chunk
         async with aclosing(in_thread(utterance.finish(), self._executor)) as chunks:
             async for chunk in chunks:
                 yield chunk

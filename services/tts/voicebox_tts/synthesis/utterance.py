@@ -18,6 +18,8 @@ SMALLEST_CHUNKS_SECONDS = (0.02, 0.04, 0.08, 0.16)
 ms.
 """
 CHUNK_SECONDS = 0.2
+SILENCE_SECONDS = 0.3
+"""What is heard of a text that is nothing but punctuation, or signs without a word."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ class Utterance:
             for piece in speech:
                 self._hold(piece)
                 yield from self._ready()
+        yield from self._ready(everything=True)
+
+    def be_silent(self) -> Generator[Chunk, None, None]:
+        """A short silence, where there is nothing to say; a warning tells it."""
+        self.warnings.append(f"There is nothing to say in text: it is a silence of {SILENCE_SECONDS:g} s.")
+        self._add(np.zeros(round(SILENCE_SECONDS * self._rate), np.float32))
         yield from self._ready(everything=True)
 
     def drop(self) -> float:

@@ -1,15 +1,26 @@
 """The voices of this server's models: whose is whose, who speaks a language, and who follows a recording."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
-from voicebox_models.models import Models
+from voicebox_models.models import Models, State
 
 from voicebox_tts.engine import Capability, Engine, Voice
 
 CLONING = (Capability.CLONING, Capability.CLONING_APPROXIMATE)
 """The ways to follow a recording, the better one first."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An engine's voices, and what its model is doing. Where they cannot be known, `warning` is a sentence on why."""
+
+    engine: Engine
+    voices: tuple[Voice, ...]
+    state: State = State.LOADED
+    warning: str = ""
 
 
 class Roster:
@@ -24,9 +35,9 @@ class Roster:
         return self._models.default
 
     @property
-    def engines(self) -> list[Engine]:
+    def engines(self) -> Sequence[Engine]:
         """Those whose files are here, the default first, then by name."""
-        return [engine for engine in self._models.engines if engine.loaded or engine.present]
+        return self._models.here
 
     def named(self, model: str) -> Engine:
         """The engine of `models/{engine}/{model}`; NotFound("model") when there can be none, Precondition when its
@@ -44,6 +55,17 @@ class Roster:
             known = engine.voices()
         return known or ()
 
+    async def offers(self) -> list[Offer]:
+        """What each engine here has to offer; one that cannot be loaded says so."""
+        return [await self._offer(engine) for engine in self.engines]
+
+    async def _offer(self, engine: Engine) -> Offer:
+        try:
+            voices, warning = tuple(await self.voices(engine)), ""
+        except (Unavailable, Precondition) as error:
+            voices, warning = (), f"The voices of models/{engine.model.name} are missing: {error.sentence}"
+        return Offer(engine, voices, self._models.state(engine)[0], warning)
+
     async def find(self, name: str, language: str, model: str = "") -> tuple[Engine, Voice]:
         """The voice of that name, `{engine}/{voice}` or `{voice}` of the default engine; without a name, one that
         speaks the language.
@@ -52,7 +74,7 @@ class Roster:
         InvalidField("style.language") when nobody, or not that voice, speaks the language, InvalidField("model") when
         the model has no voice of its own, and as `named`.
         """
-        engines = [self.named(model)] if model else self.engines
+        engines = (self.named(model),) if model else self.engines
         if not name:
             return await self._speaker_of(language, engines, model)
         engine_name, slash, voice_name = name.rpartition("/")

@@ -13,6 +13,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import sys
 import typing
+import voicebox.models.v1.models_pb2
 
 if sys.version_info >= (3, 10):
     import typing as typing_extensions
@@ -1065,16 +1066,22 @@ class ListVoicesResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     VOICES_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     @property
     def voices(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Voice]:
         """The voices."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Sentences on models whose voices are missing here, since they cannot be loaded."""
 
     def __init__(
         self,
         *,
         voices: collections.abc.Iterable[global___Voice] | None = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["voices", b"voices"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["voices", b"voices", "warnings", b"warnings"]) -> None: ...
 
 global___ListVoicesResponse = ListVoicesResponse
 
@@ -1091,6 +1098,7 @@ class Voice(google.protobuf.message.Message):
     SAMPLE_RATE_HZ_FIELD_NUMBER: builtins.int
     CAPABILITIES_FIELD_NUMBER: builtins.int
     IS_DEFAULT_FIELD_NUMBER: builtins.int
+    MODEL_STATE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`{engine}/{voice}`."""
     display_name: builtins.str
@@ -1101,6 +1109,8 @@ class Voice(google.protobuf.message.Message):
     """Its own sample rate."""
     is_default: builtins.bool
     """True for the voice that speaks when none is named."""
+    model_state: voicebox.models.v1.models_pb2.ModelState.ValueType
+    """What its model is doing: LOADED speaks at once, AVAILABLE is loaded when it first speaks, FAILED could not be loaded, as ListModels explains."""
     @property
     def languages(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """BCP 47 languages that it speaks."""
@@ -1119,7 +1129,8 @@ class Voice(google.protobuf.message.Message):
         sample_rate_hz: builtins.int = ...,
         capabilities: collections.abc.Iterable[global___Capability.ValueType] | None = ...,
         is_default: builtins.bool = ...,
+        model_state: voicebox.models.v1.models_pb2.ModelState.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["capabilities", b"capabilities", "display_name", b"display_name", "engine", b"engine", "is_default", b"is_default", "languages", b"languages", "name", b"name", "sample_rate_hz", b"sample_rate_hz"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["capabilities", b"capabilities", "display_name", b"display_name", "engine", b"engine", "is_default", b"is_default", "languages", b"languages", "model_state", b"model_state", "name", b"name", "sample_rate_hz", b"sample_rate_hz"]) -> None: ...
 
 global___Voice = Voice

@@ -51,9 +51,17 @@ class Operations:
         most_bytes: int = MOST_BYTES,
         kept_seconds: float = KEPT_SECONDS,
     ) -> None:
-        self._turns, self._clock = asyncio.Semaphore(at_once), clock
+        self._turns, self._at_once, self._clock = asyncio.Semaphore(at_once), at_once, clock
         self._most, self._most_bytes, self._kept_seconds = most, most_bytes, kept_seconds
         self._operations: dict[str, Operation] = {}
+
+    async def limit(self, at_once: int) -> None:
+        """Run so many at a time from now on; waits until enough ended, where it is fewer than before."""
+        more, self._at_once = at_once - self._at_once, at_once
+        for _ in range(more):
+            self._turns.release()
+        for _ in range(-more):
+            await self._turns.acquire()
 
     def begin(
         self,

@@ -19,7 +19,7 @@ from voicebox_tts.voices.registry import Roster
 
 from . import audio as google_audio
 from . import request as google_request
-from . import voices
+from . import voices as google_voices
 
 GOOGLE_SERVICE = "google.cloud.texttospeech.v1.TextToSpeech"
 GOOGLE_BETA_SERVICE = "google.cloud.texttospeech.v1beta1.TextToSpeech"
@@ -38,7 +38,10 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         self._speech, self._roster = speech, roster
 
     async def ListVoices(self, request: google.ListVoicesRequest, context: Context) -> google.ListVoicesResponse:
-        return google.ListVoicesResponse(voices=await voices.listed(self._roster, request.language_code))
+        notes = Notes()
+        voices = await google_voices.listed(self._roster, request.language_code, notes)
+        tell(context, notes)
+        return google.ListVoicesResponse(voices=voices)
 
     async def SynthesizeSpeech(
         self, request: google.SynthesizeSpeechRequest, context: Context
@@ -49,7 +52,7 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
             unknowns = UnknownFieldSet(request)
             for unknown in map(unknowns.__getitem__, range(len(unknowns))):
                 notes.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
-            voice = await voices.find_voice(self._roster, request.voice, "voice", notes)
+            voice = await google_voices.find_voice(self._roster, request.voice, "voice", notes)
             native = google_request.to_whole(request, voice, notes)
             await self._follow(native, notes)
             made = await self._speech.Synthesize(native, context)
@@ -84,7 +87,7 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
             raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
         asked = first.streaming_config
         google_request.refuse_voice(asked.voice, "streaming_config.voice", notes)
-        voice = await voices.find_voice(self._roster, asked.voice, "streaming_config.voice", notes)
+        voice = await google_voices.find_voice(self._roster, asked.voice, "streaming_config.voice", notes)
         if asked.streaming_audio_config.audio_encoding in google_audio.G711:
             codecs.append(google_audio.G711[asked.streaming_audio_config.audio_encoding][0])
         yield tts_pb2.ConverseSynthesizeRequest(config=google_request.to_conversation(asked, voice, notes))

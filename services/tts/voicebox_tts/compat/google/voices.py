@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from voicebox.foreign.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.openai import Notes
-from voicebox_kit.errors import NotFound, Unavailable
+from voicebox_kit.errors import NotFound
 
 from voicebox_tts.api.requests import spoken
 from voicebox_tts.compat.voices import stand_in
@@ -46,16 +46,17 @@ def preferred(voice: Voice, others: Sequence[Voice], gender: int) -> Voice:
     return next((each for each in (voice, *others) if each.gender and GENDERS[each.gender] == gender), voice)
 
 
-async def listed(roster: Roster, language: str) -> list[google.Voice]:
-    """All voices, or those that speak a language."""
-    found, wanted = [], spoken(language, "language_code")
-    for engine in roster.engines:
-        try:
-            voices = await roster.voices(engine)
-        except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
-            continue
-        found += [_listed(engine, voice) for voice in voices if not wanted or speaks(voice, wanted)]
-    return found
+async def listed(roster: Roster, language: str, notes: Notes) -> list[google.Voice]:
+    """All voices, or those that speak a language; models whose voices cannot be known are noted."""
+    wanted = spoken(language, "language_code")
+    offers = await roster.offers()
+    notes.warn([offer.warning for offer in offers if offer.warning])
+    return [
+        _listed(offer.engine, voice)
+        for offer in offers
+        for voice in offer.voices
+        if not wanted or speaks(voice, wanted)
+    ]
 
 
 def _listed(engine: Engine, voice: Voice) -> google.Voice:

@@ -24,9 +24,10 @@ from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api import messages
 from voicebox_tts.api.requests import checked_text, to_job
+from voicebox_tts.normalization.preparation import Preparation
 from voicebox_tts.synthesis.script import WholeText
 from voicebox_tts.synthesis.synthesizer import Event, Finished, Started, Synthesizer
-from voicebox_tts.synthesis.utterance import Chunk
+from voicebox_tts.synthesis.utterance import SILENCE_SECONDS, Chunk
 from voicebox_tts.text import sentences as texts
 from voicebox_tts.voices.registry import Roster
 
@@ -40,11 +41,6 @@ MAX_BODY_BYTES = 256 * 1024
 
 OUTPUT_TOKENS_PER_SECOND = 20
 """OpenAI counts one for 50 ms of speech that it makes."""
-
-SILENCE_SECONDS = 0.3
-"""The answer to a text in which nothing can be said, such as ".": programs send it to see whether a voice works, or
-between sentences.
-"""
 
 PARAMS = {
     "text": "input",
@@ -97,7 +93,9 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         cleaned = texts.clean(asked.text)
         if not cleaned:
             raise InvalidParameter("input", "input is empty: there is nothing to say.", "TEXT_EMPTY")
-        speaks = texts.has_something_to_say(cleaned)
+        speaks = texts.has_something_to_say(cleaned) or texts.has_something_to_say(
+            Preparation("en").prepare(cleaned)
+        )  # "♥" has a word
         rate = 0
         async with aclosing(self._speech(asked, context, notes) if speaks else self._silence(asked, notes)) as events:
             async for event in events:

@@ -9,7 +9,7 @@ from voicebox.foreign.riva import riva_tts_pb2, riva_tts_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.fields import named_as, tell
 from voicebox_compat.openai import Notes
-from voicebox_kit.errors import InvalidField, NotFound, Unavailable
+from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api.requests import spoken
 from voicebox_tts.api.servicer import TextToSpeechServicer
@@ -63,14 +63,12 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     async def GetRivaSynthesisConfig(
         self, request: riva_tts_pb2.RivaSynthesisConfigRequest, context: Context
     ) -> riva_tts_pb2.RivaSynthesisConfigResponse:
-        response = riva_tts_pb2.RivaSynthesisConfigResponse()
-        for engine in self._roster.engines:
-            if request.model_name not in ("", engine.model.name):
-                continue
-            try:
-                response.model_config.extend(responses.configs(engine, await self._roster.voices(engine)))
-            except Unavailable:  # an optional engine that is not installed has no voices; ListModels tells why
-                continue
+        response, notes = riva_tts_pb2.RivaSynthesisConfigResponse(), Notes()
+        for offer in await self._roster.offers():
+            if request.model_name in ("", offer.engine.model.name):
+                response.model_config.extend(responses.configs(offer.engine, offer.voices))
+                notes.warn([offer.warning] if offer.warning else [])
+        tell(context, notes)
         if request.model_name and not response.model_config:
             raise NotFound("model", request.model_name[:100])
         return response

@@ -35,7 +35,7 @@ from voicebox_tts.engines.likeness import Colour, LikenessPrompt, Shift, approxi
 
 from .forks import FliteServer, Fork
 from .library import Features, SpokenWord
-from .text import Piece, pieces, unspoken
+from .text import Piece, pieces, transliterated, unspoken
 from .turns import Place, Turns, Urgency
 
 MARGIN_SECONDS = 0.03
@@ -155,6 +155,10 @@ class FliteEngine:
     def unspoken(self, text: str) -> str:
         """The characters that are no part of its alphabet, and that nothing in it stands for."""
         return unspoken(text)
+
+    def transliterated(self, text: str) -> str:
+        """Greek and Cyrillic letters, which it speaks by Latin ones."""
+        return transliterated(text)
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "FliteSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what flite cannot do."""

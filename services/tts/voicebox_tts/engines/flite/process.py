@@ -36,6 +36,10 @@ TURN_CHUNKS = 10
 socket's buffer.
 """
 MAX_REQUEST_BYTES = 8192
+NICENESS = 5
+"""Of the forks, which take every core that there is: the server, which admits, refuses and sends, goes before them.
+With 64 callers on two cores a quarter fewer refusals took longer than 50 ms.
+"""
 
 
 def frame(letter: bytes, body: bytes = b"") -> bytes:
@@ -77,6 +81,7 @@ class _Piece:
 
 def _speak_and_exit(flite: Flite, request: dict[str, object], out: socket.socket) -> NoReturn:
     status = 1
+    os.nice(NICENESS)
     try:
         piece = _Piece(out)
         if piece.may_go_on():

@@ -108,6 +108,25 @@ def unspoken(text: str) -> str:
     return "".join(character for character in wanted if not re.search(r"[A-Za-z0-9$%&@#*+=/]", _folded(character)))
 
 
+def transliterated(text: str) -> str:
+    """The letters of other scripts that `clean` writes in Latin letters, each once, in their order; not a Greek letter
+    that stands alone, which is called by its name.
+    """
+    if text.isascii():
+        return ""
+    letters = dict.fromkeys(
+        character for character in _LONE_GREEK.sub(" ", unicodedata.normalize("NFKC", text)) if character.isalpha()
+    )
+    return "".join(
+        letter for letter in letters if not unicodedata.name(letter, "").startswith("LATIN") and _is_in_latin(letter)
+    )
+
+
+def _is_in_latin(letter: str) -> bool:
+    plain = unicodedata.normalize("NFKD", letter)[0]
+    return plain != plain.translate(_LATIN) or letter != letter.translate(_LATIN)
+
+
 def _folded(text: str) -> str:
     if text.isascii():
         return text

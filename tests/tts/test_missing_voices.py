@@ -1,0 +1,54 @@
+"""A list of voices beside an engine that is broken: the others are listed, and what is missing is said, by every
+API.
+"""
+
+import pytest
+from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.foreign.google import texttospeech_v1_pb2_grpc
+from voicebox.foreign.riva import riva_tts_pb2, riva_tts_pb2_grpc
+from voicebox.models.v1 import models_pb2
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit.errors import StartError
+from voicebox_tts.app import open_service
+from voicebox_tts.engines.espeak.engine import EspeakEngine
+
+SENTENCE = "The library of espeak is broken."
+
+
+@pytest.fixture
+async def channel(start, tmp_path, monkeypatch):
+    def load(engine: EspeakEngine) -> None:
+        raise StartError(SENTENCE)
+
+    monkeypatch.setattr(EspeakEngine, "load", load)
+    running = await start(
+        open_service, TTS_ENGINE="flite", VOICEBOX_MODELS=str(tmp_path / "none"), CATALOG_ADDRESS="127.0.0.1:1"
+    )
+    return running.channel
+
+
+async def told(call):
+    return [value for key, value in await call.trailing_metadata() if key == "x-voicebox-warnings"]
+
+
+async def test_the_native_list_has_a_warning_and_tells_of_each_voices_model(channel):
+    answer = await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(tts_pb2.ListVoicesRequest())
+    assert {(voice.engine, voice.model_state) for voice in answer.voices} == {("flite", models_pb2.MODEL_STATE_LOADED)}
+    [warning] = answer.warnings
+    assert SENTENCE in warning
+
+
+async def test_googles_list_goes_on(channel):
+    call = texttospeech_v1_pb2_grpc.TextToSpeechStub(channel).ListVoices(google.ListVoicesRequest())
+    assert {voice.name.partition("/")[0] for voice in (await call).voices} == {"flite"}
+    [warning] = await told(call)
+    assert SENTENCE in warning
+
+
+async def test_nvidias_list_goes_on(channel):
+    call = riva_tts_pb2_grpc.RivaSpeechSynthesisStub(channel).GetRivaSynthesisConfig(
+        riva_tts_pb2.RivaSynthesisConfigRequest()
+    )
+    assert {config.parameters["voice_name"] for config in (await call).model_config} == {"flite"}
+    [warning] = await told(call)
+    assert SENTENCE in warning
