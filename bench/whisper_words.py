@@ -28,6 +28,7 @@ from bench.figures import Figure, quantile
 from bench.launch import Platform, cpu_seconds, memory_bytes, platform
 from bench.live import BLOCK_BYTES, BLOCK_SECONDS, PAUSE
 from bench.recordings import FOLDER, SPELLINGS, transcripts
+from bench.shown import Shown, first_shown
 from bench.whisper import RATE_HZ, pcm
 
 Samples = NDArray[np.float32]
@@ -247,7 +248,7 @@ def live(stub: Stub, sounds: Sequence[bytes]) -> Lags:
     """The sounds as one stream, as fast as they were spoken, with pauses."""
     lags = Lags([], [])
     sent: list[float] = []
-    shown: dict[int, list[float]] = {}
+    shown: dict[int, list[Shown]] = {}
     stable: dict[int, str] = {}
     for event in stub.StreamingRecognize(_spoken(PAUSE.join((*sounds, b"")), sent), timeout=600):
         now = time.monotonic()
@@ -255,14 +256,16 @@ def live(stub: Stub, sounds: Sequence[bytes]) -> Lags:
         if kind not in ("interim", "final"):
             continue
         hypothesis = getattr(event, kind)
-        times = shown.setdefault(hypothesis.utterance_index, [])
-        times += [now] * (len(hypothesis.transcript.split()) - len(times))
+        interims = shown.setdefault(hypothesis.utterance_index, [])
         if kind == "interim":
+            interims.append(Shown(now, hypothesis.transcript))
             stable[hypothesis.utterance_index] = hypothesis.stable_transcript
         else:
             lags.finals.append(now - _sent(sent, hypothesis.end_offset))
             lags.changed += not hypothesis.transcript.startswith(stable.get(hypothesis.utterance_index, ""))
-            lags.words += [at - _sent(sent, word.end_offset) for word, at in zip(hypothesis.words, times, strict=False)]
+            begun = [_sent(sent, word.start_offset) for word in hypothesis.words]
+            times = first_shown([word.word for word in hypothesis.words], begun, interims, now)
+            lags.words += [at - _sent(sent, word.end_offset) for word, at in zip(hypothesis.words, times, strict=True)]
     return lags
 
 

@@ -112,15 +112,48 @@ def official_qwen3(tmp_path_factory: pytest.TempPathFactory, tiny_qwen3: Path) -
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 4 MB."""
+    """A real file system of 4 MB; see `pytest_pyfunc_call` for those who may not mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("only root may mount a small file system")
+    if os.geteuid():
+        yield folder
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=True)
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that needs `small_disk` as the root of a user namespace of its own, where it may mount one, unless it
+    is root already.
+    """
+    if "small_disk" not in pyfuncitem.fixturenames or not os.geteuid():
+        return None
+    command = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    place = ["--basetemp", str(pyfuncitem.funcargs["small_disk"] / "inner")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [*command, *place, pyfuncitem.nodeid],
+        cwd=pyfuncitem.config.rootpath,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return True
 
 
 @pytest.fixture(scope="session")

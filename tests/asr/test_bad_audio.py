@@ -288,3 +288,30 @@ async def test_a_small_file_of_many_hours_is_refused_by_its_length(spoken) -> No
             async for _ in source.Sound(blocks(), None, decoder, Limits(max_seconds=60)):
                 pass
     assert caught.value.reason == "AUDIO_TOO_LONG"
+
+
+def float_wav(samples: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, 16_000, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+async def warned(stub, audio: bytes) -> list[str]:
+    return [warning.reason for warning in (await stub.Recognize(asr_pb2.RecognizeRequest(audio=audio))).warnings]
+
+
+async def test_float_samples_that_were_never_scaled_and_those_that_are_no_numbers_are_told(stub, spoken) -> None:
+    samples = np.asarray(spoken, np.float32)
+    samples = samples / np.abs(samples).max()
+    assert "OVER_FULL_SCALE" in await warned(stub, float_wav(samples * 32768.0))
+    holed = samples.copy()
+    holed[100:200] = np.nan
+    assert "NOT_A_NUMBER" in await warned(stub, float_wav(holed))
+    assert not {"OVER_FULL_SCALE", "NOT_A_NUMBER"}.intersection(await warned(stub, float_wav(samples)))
+
+
+@pytest.mark.parametrize("milliseconds", [10, 30, 100, 250])
+async def test_a_file_too_short_for_a_word_says_so(stub, spoken, milliseconds: int) -> None:
+    short = spoken[spoken.size // 2 :][: 16 * milliseconds]
+    assert "SHORT_SOUND" in await warned(stub, wav(short))
+    assert "SHORT_SOUND" in await warned(stub, wav(np.zeros_like(short)))

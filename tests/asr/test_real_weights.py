@@ -205,9 +205,30 @@ async def test_each_language_of_a_file_is_written_as_such_and_warned_of(
     ]
 
 
+FRENCH = (
+    "Bonjour mesdames et messieurs. Aujourd'hui nous allons parler du temps dans les montagnes et des trains pour Paris.",
+    "La bibliothèque est fermée le dimanche, mais le musée reste ouvert jusqu'à six heures.",
+    "Je voudrais réserver une table pour quatre personnes demain soir.",
+)
+
+
+@pytest.mark.parametrize("sides", ["base"], indirect=True)
+async def test_sentences_that_are_unsure_by_themselves_decide_on_their_language_together(
+    sides: Sides, speaker: EspeakEngine
+) -> None:
+    sound = np.concatenate([piece for text in FRENCH for piece in (_synthesised(speaker, "fr-fr", text), silence(0.6))])
+    answer = await sides.stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(sound), config=asr_pb2.RecognitionConfig()))
+    assert {utterance.language for utterance in answer.utterances} == {"fr"}
+    assert "Bonjour mesdames et messieurs" in answer.transcript
+
+
 def _spoken(speaker: EspeakEngine, voice: str) -> Samples:
+    return _synthesised(speaker, voice, SENTENCES[voice])
+
+
+def _synthesised(speaker: EspeakEngine, voice: str, text: str) -> Samples:
     with closing(speaker.open(voice, Style(), 1)) as session:
-        sound = np.concatenate([speech.samples for speech in session.speak(SENTENCES[voice])])
+        sound = np.concatenate([speech.samples for speech in session.speak(text)])
     return np.asarray(soxr.resample(sound, session.sample_rate_hz, SAMPLE_RATE_HZ), np.float32)
 
 

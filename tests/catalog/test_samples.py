@@ -232,3 +232,19 @@ async def test_channels_with_opposite_poles_are_heard(catalog, profile, upload, 
     soundfile.write(file, np.stack([mono, -mono], axis=1), rate_hz, format="WAV")
     kept = await upload(catalog, profile, file.getvalue())
     assert kept.quality.speech_ratio > 0.5
+
+
+async def test_float_samples_beyond_full_scale_and_no_numbers_are_findings(catalog, profile, upload, voice):
+    samples, rate = soundfile.read(io.BytesIO(voice(6)), dtype="float32")
+    findings = {}
+    for name, scale in (("plain", 1.0), ("unscaled", 32768.0), ("holed", np.nan)):
+        wild = samples.copy()
+        wild[: wild.size if np.isfinite(scale) else 100] *= scale
+        file = io.BytesIO()
+        soundfile.write(file, wild, rate, format="WAV", subtype="FLOAT")
+        findings[name] = [
+            finding.reason for finding in (await upload(catalog, profile, file.getvalue())).quality.findings
+        ]
+    assert "OVER_FULL_SCALE" in findings["unscaled"]
+    assert "NOT_A_NUMBER" in findings["holed"]
+    assert not {"OVER_FULL_SCALE", "NOT_A_NUMBER"}.intersection(findings["plain"])

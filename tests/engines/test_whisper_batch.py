@@ -180,3 +180,29 @@ def test_closing_fails_what_waits_and_lets_what_runs_end(decode: Decode) -> None
     assert running.result(0) == "A"
     with pytest.raises(Unavailable):
         scheduler.submit(window("c"), live=True)
+
+
+def test_free_memory_is_given_back_when_no_more_comes(decode: Decode) -> None:
+    tidied = threading.Event()
+    scheduler: Scheduler[Any, str] = Scheduler(decode, batch_size=4, queue_size=20, tidy=tidied.set)
+    decode.let_go.set()
+    assert scheduler.submit(window("a"), live=False).result(DEADLINE_SECONDS) == "A"
+    assert tidied.wait(DEADLINE_SECONDS)
+    scheduler.close()
+
+
+def test_free_memory_is_given_back_from_time_to_time_while_batch_follows_batch(decode: Decode) -> None:
+    seconds = iter(range(100))
+    tidied: list[int] = []
+    scheduler: Scheduler[Any, str] = Scheduler(
+        decode,
+        batch_size=1,
+        queue_size=20,
+        tidy=lambda: tidied.append(len(decode.batches)),
+        clock=lambda: float(next(seconds)),
+    )
+    futures = scheduler.submit_all([window(name) for name in "abcdefghijkl"], live=False)
+    decode.let_go.set()
+    assert results(futures) == list("ABCDEFGHIJKL")
+    assert tidied[:2] == [5, 10]
+    scheduler.close()

@@ -66,6 +66,13 @@ def test_a_stretch_that_no_language_fits_takes_one_that_was_heard_or_is_unsure()
     ]
 
 
+def test_several_stretches_decide_together_where_the_window_is_unsure() -> None:
+    thai, polish, french = {"th": 0.5, "fr": 0.3}, {"pl": 0.25, "fr": 0.2, "th": 0.01}, {"fr": 0.6, "th": 0.02}
+    assert found({"th": 0.6, "fr": 0.1}, [thai, polish, french])[0] == [(0.0, 15.0, "fr", True)]
+    assert found({"th": 0.6, "fr": 0.1}, [thai, thai, thai])[0] == [(0.0, 15.0, "th", True)]
+    assert found({"th": 0.9, "fr": 0.05}, [thai, thai, thai])[0] == [(0.0, 15.0, "th", True)]
+
+
 @pytest.mark.parametrize("pause_seconds", [0.0, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("sentence_seconds", [0.5, 2.0, 6.0])
 def test_stretches_are_without_gaps_cut_at_pauses_and_long_enough(

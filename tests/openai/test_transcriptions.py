@@ -1,6 +1,7 @@
 """audio.transcriptions and audio.translations, as the SDK's users call them: what audio.speech says is heard."""
 
 import string
+from itertools import groupby
 from pathlib import Path
 
 import jiwer
@@ -95,6 +96,40 @@ def test_a_stream_is_deltas_and_the_whole_text(sdk, speech, is_async):
     assert done["usage"]["total_tokens"] == done["usage"]["input_tokens"] + done["usage"]["output_tokens"]
 
 
+@pytest.fixture(scope="module")
+def talk(sdk, tmp_path_factory):
+    """Two people, in turns."""
+    turns = [
+        ("slt", TEXT),
+        ("rms", "The weather is very nice today. We will go to the park and play there."),
+        ("slt", TEXT),
+    ]
+    folder = tmp_path_factory.mktemp("talk")
+    path = folder / "talk.wav"
+    path.write_bytes(b"".join(sdk.speech(input=text, voice=voice, response_format="wav") for voice, text in turns))
+    return str(path)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_who_spoke_is_told(sdk, talk, is_async):
+    given = {"model": "gpt-4o-transcribe-diarize", "response_format": "diarized_json", "chunking_strategy": "auto"}
+    heard = transcribe(sdk, talk, is_async=is_async, **given)
+    segments = heard["segments"]
+    assert {segment["type"] for segment in segments} == {"transcript.text.segment"}
+    assert [name for name, _ in groupby(segment["speaker"] for segment in segments)] == ["A", "B", "A"]
+    assert " ".join(segment["text"] for segment in segments) == heard["text"]
+    assert all(0 <= segment["start"] < segment["end"] <= heard["duration"] for segment in segments)
+    assert len({segment["id"] for segment in segments}) == len(segments)
+    assert heard["task"] == "transcribe"
+    *events, done = transcribe(sdk, talk, "events", is_async=is_async, stream=True, **given)
+    told = [event for event in events if event["type"] == "transcript.text.segment"]
+    assert [(event["speaker"], event["text"]) for event in told] == [
+        (segment["speaker"], segment["text"]) for segment in segments
+    ]
+    assert done["type"] == "transcript.text.done"
+    assert "".join(event["delta"] for event in events if event["type"] == "transcript.text.delta") == done["text"]
+
+
 @pytest.mark.parametrize("strategy", ["auto", {"type": "server_vad"}])
 def test_a_chunking_strategy_is_taken(sdk, speech, strategy):
     assert word_error_rate(transcribe(sdk, speech, chunking_strategy=strategy)["text"]) <= WER
@@ -104,7 +139,7 @@ def test_a_chunking_strategy_is_taken(sdk, speech, strategy):
     ("given", "param"),
     [
         ({"language": "de"}, "language"),
-        ({"response_format": "diarized_json"}, "response_format"),
+        ({"response_format": "phonemes"}, "response_format"),
         ({"timestamp_granularities": ["word"]}, "timestamp_granularities"),
     ],
 )

@@ -122,7 +122,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 register=partial(
                     _register,
                     speech,
-                    OpenAiTranscriptionServicer(recognizer, decoder, space),
+                    OpenAiTranscriptionServicer(recognizer, decoder, space, files.speaker_search),
                     RivaRecognitionServicer(speech, models, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),

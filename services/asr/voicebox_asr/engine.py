@@ -161,6 +161,8 @@ class Reason(StrEnum):
     SHORT_SOUND = "SHORT_SOUND"
     LANGUAGE_CHANGED = "LANGUAGE_CHANGED"
     CUT_SHORT = "CUT_SHORT"
+    OVER_FULL_SCALE = "OVER_FULL_SCALE"
+    NOT_A_NUMBER = "NOT_A_NUMBER"
 
 
 @dataclass(frozen=True)

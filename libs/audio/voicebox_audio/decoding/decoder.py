@@ -26,6 +26,9 @@ from .limits import Limits
 from .worker_process import Child, ChildDied
 
 _MOST_RATE_HZ = 192_000
+_MOST_PEAK = 1.5
+"""Lossy codecs overshoot full scale by a little, and so do float mixes, which clipping does not harm."""
+_MOST_OVER_RATIO = 0.01
 _SLACK_SECONDS = 0.1
 """How much longer than allowed the sound may be by our own count: resampling rounds up, once at every change of the
 file's rate.
@@ -40,6 +43,9 @@ class Source:
     or opus. Rate and channel count are those of its first sound. `cut_short` says that its header promised more than
     was there, or that a file joined to it cannot be read; a header that was written before the length was known
     promises nothing.
+
+    `peak` is the highest absolute value of a sample, 1 being full scale, `over_ratio` the share of samples beyond it,
+    and `not_numbers` counts those that are infinite or NaN.
     """
 
     container: str
@@ -48,6 +54,16 @@ class Source:
     channel_count: int
     duration_seconds: float = 0.0
     cut_short: bool = False
+    peak: float = 0.0
+    over_ratio: float = 0.0
+    not_numbers: int = 0
+
+    @property
+    def is_over_full_scale(self) -> bool:
+        """Whether clipping has changed the sound audibly: float samples that were never scaled to [-1, 1], or mixed far
+        too loud.
+        """
+        return self.peak > _MOST_PEAK or self.over_ratio > _MOST_OVER_RATIO
 
 
 @dataclass(frozen=True)
@@ -119,7 +135,7 @@ class DecodedStream:
     When `separate`, they have shape (n, channels) and n * channels <= 16,384; a file whose number of channels changes
     is refused.
 
-    `source` is None before the first array; its `duration_seconds` and `cut_short` are told after the last.
+    `source` is None before the first array; its `duration_seconds` and what follows that are told after the last.
     """
 
     def __init__(
@@ -223,15 +239,24 @@ class DecodedStream:
                     raise ChildDied
                 return False
             elif kind == messages.END and self.source is not None:
-                self.source = replace(
-                    self.source, duration_seconds=float(said["duration_seconds"]), cut_short=bool(said["cut_short"])
-                )
+                self.source = _ended(self.source, said)
                 return True
             else:
                 raise ChildDied
         except (ValueError, TypeError, KeyError) as confused:
             raise ChildDied from confused
         raise error
+
+
+def _ended(source: Source, said: dict[str, Any]) -> Source:
+    return replace(
+        source,
+        duration_seconds=float(said["duration_seconds"]),
+        cut_short=bool(said["cut_short"]),
+        peak=float(said["peak"]),
+        over_ratio=float(said["over_ratio"]),
+        not_numbers=int(said["not_numbers"]),
+    )
 
 
 def _source(said: dict[str, Any]) -> Source:

@@ -9,6 +9,7 @@ from voicebox_audio.downmix import Downmixer
 from voicebox_audio.errors import AudioError, Reason
 from voicebox_audio.formats.reading import Piece, Reading
 from voicebox_audio.pcm import Frames, Samples
+from voicebox_audio.range_meter import RangeMeter
 from voicebox_audio.resample import Resampler
 
 from . import messages
@@ -43,6 +44,7 @@ class Outlet:
         self._samples = 0
         self._earlier_seconds = 0.0
         self._sent_samples = 0
+        self._range = RangeMeter()
 
     @property
     def _seconds(self) -> float:
@@ -65,6 +67,7 @@ class Outlet:
             raise AudioError(
                 Reason.AUDIO_TOO_LONG, f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed."
             )
+        self._range.push(piece.frames)
         sound = piece.frames if self._separate else self._downmixer.push(piece.frames)
         self._held.append(sound)
         self._held_samples += sound.size
@@ -85,7 +88,7 @@ class Outlet:
             self._write(self._resampler.finish())
         if not self._sent_samples:
             raise AudioError(Reason.AUDIO_EMPTY, "The audio holds no sound.")
-        send(self._channel, messages.END, duration_seconds=self._seconds, cut_short=cut_short)
+        send(self._channel, messages.END, duration_seconds=self._seconds, cut_short=cut_short, **self._range.said)
 
     def _resampler_for(self, reading: Reading, piece: Piece) -> Resampler:
         if self._resampler is not None and self._resampler.from_hz == piece.sample_rate_hz:

@@ -1,18 +1,20 @@
 """Reads files that were written one after the other into one, as `cat` joins them, as if they were one recording.
 
-Ogg calls this chaining (RFC 3533, 4). Browsers, radio stations and recorders that start anew make such WAV, FLAC, MP4
-and WebM files. MP3 and AAC need nothing of the kind: FFmpeg reads on by itself.
+Ogg calls this chaining (RFC 3533, 4). Browsers, radio stations and recorders that start anew make such files; they may
+be of several kinds. MP3 and AAC behind their like need nothing of the kind: FFmpeg reads on by itself.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from voicebox_audio.aiff import with_length
 from voicebox_audio.errors import AudioError
+from voicebox_audio.mpeg import open_mpeg
 
 from .ffmpeg import open_libav
 from .flac import open_flac
 from .input import Intake, Readable
-from .links import Mp4Link, OggLink, WebmLink
+from .links import ANY, MATROSKA, Mp4Link, OggLink, SearchedLink
 from .preamble import find_audio
 from .reading import Piece, Reading
 from .sniff import SNIFF_BYTES, sniff
@@ -23,7 +25,10 @@ _CHAINED: dict[str, Callable[[Intake], Reading]] = {
     "flac": open_flac,
     "ogg": lambda intake: _open_ogg(OggLink(intake)),
     "mp4": lambda intake: _open_link(Mp4Link(intake), "mp4"),
-    "webm": lambda intake: _open_link(WebmLink(intake), "webm"),
+    "webm": lambda intake: _open_link(SearchedLink(intake, MATROSKA), "webm"),
+    "mp3": lambda intake: open_mpeg(intake, "mp3"),
+    "aac": lambda intake: open_mpeg(intake, "aac"),
+    "aiff": lambda intake: _open_link(SearchedLink(with_length(intake), ANY), "aiff"),
 }
 _SLACK_SECONDS = 1e-6
 
@@ -62,7 +67,7 @@ class Chain:
 
 
 def _open(intake: Intake, container: str) -> Reading:
-    return _CHAINED[container](intake) if container in _CHAINED else open_libav(intake, container)
+    return _CHAINED[container](intake) if container in _CHAINED else _open_link(SearchedLink(intake, ANY), container)
 
 
 def _open_ogg(link: OggLink) -> Reading:

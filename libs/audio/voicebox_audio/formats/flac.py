@@ -16,11 +16,10 @@ from voicebox_audio.errors import AudioError, Reason
 
 from .ffmpeg import decoded
 from .input import Intake
+from .links import ANY, LONGEST_BEGINNING
 from .reading import Reading
 
 _STREAMINFO_BYTES = 34
-_FILE_STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
-"""What a file begins with: its first metadata block is STREAMINFO, which may be the last."""
 _MOST_HEADER_BYTES = 16
 _LEAST_FRAME_BYTES = 8
 _LIKELY_FRAME_BYTES = 65_536
@@ -89,13 +88,14 @@ def _frames(intake: Intake, longest: int) -> Iterator[bytes]:
 
 
 def _end_at_next_file(intake: Intake, held: bytearray, new_bytes: int) -> bool:
-    """Whether another FLAC file begins in what is held; it then goes back to the intake."""
-    searched = max(len(held) - new_bytes - len(_FILE_STARTS[0]) + 1, 0)
-    found = [at for start in _FILE_STARTS if (at := held.find(start, searched)) >= 0]
-    if not found:
+    """Whether another file begins in what is held; it then goes back to the intake."""
+    searched = max(len(held) - new_bytes - LONGEST_BEGINNING + 1, 0)
+    found = ANY.whole.search(held, searched)
+    if found is None:
         return False
-    intake.give_back(bytes(held[min(found) :]))
-    del held[min(found) :]
+    at = found.start()
+    intake.give_back(bytes(held[at:]))
+    del held[at:]
     return True
 
 

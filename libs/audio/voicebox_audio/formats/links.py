@@ -1,15 +1,60 @@
 """One file of several that were joined: bytes up to where the next one begins."""
 
+import re
+from dataclasses import dataclass
+
 from .input import Intake
+from .sniff import SNIFF_BYTES, sniff
 
 _PAGE = b"OggS"
 _PAGE_HEADER_BYTES = 27
 _BEGINS_STREAM, _ENDS_STREAM = 0x02, 0x04
 _BOX_HEADER_BYTES = 8
 _WIDE_HEADER_BYTES = 16
-_EBML = b"\x1a\x45\xdf\xa3"
-_EBML_HEADER_BYTES = 64
-"""How much of an EBML header is looked at for its document type."""
+LONGEST_BEGINNING = 64
+"""How many bytes say for certain that a file begins: an EBML header (RFC 8794, 11.2.1) names its document type in
+them.
+"""
+
+_MATROSKA = rb"\x1a\x45\xdf\xa3.{1,50}?(?:webm|matroska)"
+_CHUNKED = rb"(?:RIFF|RIFX|RF64|BW64)....WAVE|FORM....AIF[FC]"
+_MP4 = rb"\0\0\0[\x08-\x60]ftyp"
+_OGG = rb"OggS\0\x02"
+_FLAC = rb"fLaC[\0\x80]\0\0\x22"
+_ID3 = rb"ID3[\x02-\x04]\0[\0\x10\x20\x40\x80\xc0][\0-\x7f]{4}"
+
+
+@dataclass(frozen=True)
+class Beginnings:
+    """How files begin, by expressions that chance does not meet in a compressed stream; `leads` are their first
+    bytes.
+    """
+
+    leads: re.Pattern[bytes]
+    whole: re.Pattern[bytes]
+
+    def may_begin(self, piece: bytes, start: int) -> int:
+        """Where a file may begin, from `start` on; the length of the piece when nowhere. Its last bytes may be part of
+        a lead.
+        """
+        found = self.leads.search(piece, start)
+        return found.start() if found else len(piece)
+
+    def begins(self, header: bytes) -> bool:
+        """Whether a file begins with these bytes."""
+        return bool(self.whole.match(header))
+
+
+MATROSKA = Beginnings(
+    re.compile(rb"\x1a(?:\x45(?:\xdf(?:\xa3|\Z)|\Z)|\Z)", re.DOTALL), re.compile(_MATROSKA, re.DOTALL)
+)
+_LEADS = rb"RI(?:FF|FX)|RF64|BW64|FORM|OggS|fLaC|ID3|\x1a\x45\xdf\xa3|\0\0\0.f"
+_CUT_LEADS = rb"(?:RIF?|RF6?|BW6?|FOR?|Ogg?|fLa?|ID|\x1a\x45\xdf?|[RBFOfI\x1a]|\0|\0\0|\0\0\0.?)\Z"
+ANY = Beginnings(
+    re.compile(_LEADS + b"|" + _CUT_LEADS, re.DOTALL),
+    re.compile(b"|".join((_CHUNKED, _MATROSKA, _MP4, _OGG, _FLAC, _ID3)), re.DOTALL),
+)
+"""Every kind of file that people join to another."""
 
 
 class OggLink:
@@ -40,6 +85,8 @@ class OggLink:
         if len(header) < _PAGE_HEADER_BYTES:
             return len(header)
         if not header.startswith(_PAGE):
+            if ANY.begins(self._intake.start(LONGEST_BEGINNING)):
+                return 0
             next_page = header.find(_PAGE, 1)
             return next_page if next_page > 0 else len(header) - len(_PAGE) + 1
         begins = bool(header[5] & _BEGINS_STREAM)
@@ -73,6 +120,8 @@ class Mp4Link:
         """How long the next box is, 0 where the link ends, None where all that follows belongs to it."""
         header = self._intake.start(_BOX_HEADER_BYTES)
         size, name = int.from_bytes(header[:4], "big"), header[4:8]
+        if self._typed and sniff(self._intake.start(SNIFF_BYTES)) not in (None, "mp4"):
+            return 0
         if name == b"ftyp":
             if self._typed:
                 return 0
@@ -82,11 +131,12 @@ class Mp4Link:
         return size if size >= _BOX_HEADER_BYTES else None
 
 
-class WebmLink:
-    """WebM or Matroska up to a second EBML header (RFC 8794, 11.2.1) that names one of them."""
+class SearchedLink:
+    """Any bytes up to where another file certainly begins: what is found by its first bytes in the midst of others."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, beginnings: Beginnings) -> None:
         self._intake = intake
+        self._beginnings = beginnings
         self._begun = False
         self._ended = False
 
@@ -95,22 +145,10 @@ class WebmLink:
         if self._ended:
             return b""
         piece = self._intake.read(count)
-        at = _magic_at(piece, 0 if self._begun else 1)
+        at = self._beginnings.may_begin(piece, 0 if self._begun else 1)
         self._begun = True
         if at == len(piece):
             return piece
         self._intake.give_back(piece[at:])
-        header = self._intake.start(_EBML_HEADER_BYTES)
-        self._ended = header.startswith(_EBML) and (b"webm" in header or b"matroska" in header)
-        if self._ended or at:
-            return piece[:at]
-        return self._intake.read(1)
-
-
-def _magic_at(piece: bytes, start: int) -> int:
-    """Where an EBML header begins, or may begin with the last bytes; the length of the piece when nowhere."""
-    whole = piece.find(_EBML, start)
-    if whole >= 0:
-        return whole
-    cut = (len(piece) - length for length in range(len(_EBML) - 1, 0, -1) if piece.endswith(_EBML[:length]))
-    return next((at for at in cut if at >= start), len(piece))
+        self._ended = self._beginnings.begins(self._intake.start(LONGEST_BEGINNING))
+        return piece[:at] if self._ended or at else self._intake.read(1)

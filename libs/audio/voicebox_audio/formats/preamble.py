@@ -8,7 +8,7 @@ mark, line ends or zeros.
 from voicebox_audio.errors import AudioError, Reason
 
 from .input import Intake
-from .sniff import SNIFF_BYTES, frame_bytes, same_stream, sniff
+from .sniff import NAMES, SNIFF_BYTES, frame_bytes, same_stream, sniff
 
 _PADDING = b"\0\t\n\r \xef\xbb\xbf"
 _LEADING_BYTES = 4
@@ -19,7 +19,6 @@ _SEARCHED_BYTES = 16_384
 _FRAMES_IN_A_ROW = 3
 _TS_PACKET_BYTES = (188, 192)
 _TS_PACKETS_IN_A_ROW = 4
-_READ = "WAV, FLAC, MP3, Ogg, AAC, MP4, WebM, AIFF, CAF, AU, AMR, WMA, AVI and MPEG"
 
 
 def find_audio(intake: Intake) -> str:
@@ -44,7 +43,7 @@ def find_audio(intake: Intake) -> str:
         skipped = _skip_padding(intake)
     if found := _search(intake):
         return found
-    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio is none of {_READ}.")
+    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio is none of {', '.join(NAMES.values())}.")
 
 
 def _tag_bytes(start: bytes) -> int:

@@ -21,6 +21,7 @@ _MAGIC = (
 )
 _CHUNKED = {
     (b"RIFF", b"WAVE"): "wav",
+    (b"RIFX", b"WAVE"): "wav",
     (b"RF64", b"WAVE"): "wav",
     (b"BW64", b"WAVE"): "wav",
     (b"RIFF", b"AVI "): "avi",
@@ -47,11 +48,36 @@ _KBITS_MPEG2 = {
 """ISO/IEC 11172-3 table 2.4.2.3 and ISO/IEC 13818-3: the bitrates of indices 1 to 14."""
 
 
+NAMES = {
+    "wav": "WAV",
+    "w64": "W64",
+    "flac": "FLAC",
+    "mp3": "MP3 and MP2",
+    "ogg": "Ogg",
+    "aac": "AAC",
+    "ac3": "AC-3",
+    "eac3": "E-AC-3",
+    "mp4": "MP4 and QuickTime",
+    "webm": "WebM and Matroska",
+    "aiff": "AIFF",
+    "caf": "CAF",
+    "au": "AU",
+    "nist": "NIST SPHERE",
+    "amr": "AMR",
+    "asf": "WMA and WMV",
+    "avi": "AVI",
+    "mpeg": "MPEG-PS",
+    "mpegts": "MPEG-TS",
+    "flv": "FLV",
+    "wavpack": "WavPack",
+}
+"""Every container that is read, as people call it."""
+
+
 def sniff(start: bytes) -> str | None:
     """The container that the first bytes of a file announce, None for anything else.
 
-    It is one of wav, flac, ogg, mp3, aac (ADTS), mp4, webm, aiff, caf, au, w64, amr, asf, avi, mpeg, flv, nist and
-    wavpack.
+    It is one of those that NAMES knows.
     """
     if chunked := _CHUNKED.get((start[:4], start[8:12])):
         return chunked
@@ -90,12 +116,26 @@ def _mpeg_audio_bytes(head: bytes) -> int | None:
     if version == _RESERVED or layer is None or bitrate in (0, 15) or rate == 3:
         return None
     kbits = (_KBITS_MPEG1 if version == _MPEG1 else _KBITS_MPEG2)[layer][bitrate - 1]
-    rate_hz = _RATES_HZ[rate] // (1 if version == _MPEG1 else 4 if version == _MPEG25 else 2)
+    rate_hz = mpeg_rate_hz(head)
     padding = head[2] >> 1 & 1
     if layer == 1:
         return (12_000 * kbits // rate_hz + padding) * 4
     slots = 72_000 if layer == 3 and version != _MPEG1 else 144_000
     return slots * kbits // rate_hz + padding
+
+
+def mpeg_rate_hz(head: bytes) -> int:
+    """The rate of the MPEG audio frame that begins so, at least 3 bytes; it must be one."""
+    version = head[1] >> 3 & 3
+    return _RATES_HZ[head[2] >> 2 & 3] // (1 if version == _MPEG1 else 4 if version == _MPEG25 else 2)
+
+
+def mpeg_samples(head: bytes) -> int:
+    """How many samples of each channel the MPEG audio frame holds that begins so."""
+    layer = _LAYERS[head[1] >> 1 & 3]
+    if layer == 1:
+        return 384
+    return 576 if layer == 3 and head[1] >> 3 & 3 != _MPEG1 else 1152
 
 
 def _mpeg_frame(start: bytes) -> str | None:

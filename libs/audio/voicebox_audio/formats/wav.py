@@ -1,4 +1,4 @@
-"""Reads WAV files: RIFF, RF64 and BW64 with PCM, float, A-law or mu-law samples.
+"""Reads WAV files: RIFF, RIFX (big-endian), RF64 and BW64 with PCM, float, A-law or mu-law samples.
 
 FFmpeg's reader is not used for WAV: it waits for the first 64 KiB (two seconds of 16 kHz speech) to see whether they
 hide S/PDIF frames. The header's layout is Microsoft's "Multimedia Programming Interface and Data Specifications 1.0",
@@ -7,23 +7,26 @@ that of RF64 is EBU Tech 3306.
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.mpeg import open_mpeg
 from voicebox_audio.pcm import SampleJoiner
 
 from .ffmpeg import open_libav
 from .input import Intake
+from .links import ANY, SearchedLink
 from .reading import Piece, Reading
 from .sniff import SNIFF_BYTES, sniff
 
 _EXTENSIBLE = 0xFFFE
 _EXTENSIBLE_GUID_END = bytes.fromhex("000000001000800000aa00389b71")
 _MOST_FORMAT_BYTES = 4096
+_FORMAT = struct.Struct("<HHIIHH")
 _PLACEHOLDER = 0x7FFF0000
 """A data size from here on is what writers put down when they do not know it: 0xFFFFFFFF, 0x7FFFFFFF, either less the
 header.
@@ -37,6 +40,10 @@ _COMPRESSED_TAGS = {0x02, 0x11, 0x31, 0x50, 0x55, 0x160, 0x161, 0x162, 0x163, 0x
 """MS and IMA ADPCM, GSM 6.10, MPEG audio, the four of WMA, AC-3. FFmpeg takes some other tags for codecs that they are
 not.
 """
+_AAC_TAGS = {0xFF, 0x706D, 0x1600, 0xA106}
+"""What writers put down for AAC. It is read where it comes as ADTS: frames without a length cannot be told apart."""
+_NAMES = dict.fromkeys(_AAC_TAGS, "AAC without ADTS headers")
+_MOST = float(np.finfo(np.float32).max)
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _LATER_CHUNKS = set(
     b"LIST|list|id3 |ID3 |bext|cue |smpl|inst|fact|PEAK|iXML|axml|chna|cart|JUNK|junk|PAD |FLLR|DISP|plst|labl|note|ltxt|acid|strc|afsp|"
@@ -66,14 +73,18 @@ class _Extent:
 
     data_bytes: int | None
     later_bytes: int
+    order: str = "<"
+    """How struct calls the order of the bytes."""
 
 
 def open_wav(intake: Intake) -> Reading:
     """Reads the header. AudioError AUDIO_UNREADABLE or AUDIO_FORMAT_REFUSED when it is none that is read."""
-    form, riff_bytes, _ = struct.unpack("<4sI4s", intake.exactly(12))
+    head = intake.exactly(12)
+    order = ">" if head.startswith(b"RIFX") else "<"
+    form, riff_bytes, _ = struct.unpack(f"{order}4sI4s", head)
     format_chunk, wide_bytes, position = b"", None, 12
     while len(header := intake.exactly(8)) == 8:
-        name, size = struct.unpack("<4sI", header)
+        name, size = struct.unpack(f"{order}4sI", header)
         position += 8
         if name == b"data":
             if not format_chunk:
@@ -83,10 +94,10 @@ def open_wav(intake: Intake) -> Reading:
                 if form != b"RIFF" and wide_bytes is not None
                 else _extent(size, riff_bytes, position)
             )
-            return _open_sound(intake, format_chunk, extent)
+            return _open_sound(intake, format_chunk, replace(extent, order=order))
         position += size + size % 2
         if name == b"fmt ":
-            format_chunk = intake.exactly(min(size, _MOST_FORMAT_BYTES))
+            format_chunk = _little_endian(intake.exactly(min(size, _MOST_FORMAT_BYTES)), order)
             intake.skip(size - len(format_chunk) + size % 2)
         elif name == b"ds64" and size >= 16:
             wide_bytes = struct.unpack("<8xQ", intake.exactly(16))[0]
@@ -112,11 +123,33 @@ def _open_sound(intake: Intake, format_chunk: bytes, extent: _Extent) -> Reading
         raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format is cut off.")
     tag = _tag(format_chunk)
     if tag in _SAMPLE_TAGS:
-        return _reading(intake, _parse_format(tag, format_chunk), extent)
+        wav_format = _parse_format(tag, format_chunk)
+        return _reading(intake, wav_format if extent.order == "<" else _swapped(wav_format), extent)
+    if tag in _AAC_TAGS and sniff(intake.start(SNIFF_BYTES)) == "aac":
+        return replace(open_mpeg(intake, "aac"), container="wav")
     if tag not in _COMPRESSED_TAGS:
-        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} is not read.")
+        raise AudioError(
+            Reason.AUDIO_FORMAT_REFUSED, f"WAV with {_NAMES.get(tag, 'the codec')} ({tag:#06x}) is not read."
+        )
     intake.give_back(_plain_header(format_chunk, extent.data_bytes))
-    return open_libav(intake, "wav")
+    return open_libav(SearchedLink(intake, ANY), "wav")
+
+
+def _little_endian(format_chunk: bytes, order: str) -> bytes:
+    """The format as RIFF has it; only its first six numbers count in RIFX."""
+    if order == "<" or len(format_chunk) < _FORMAT.size:
+        return format_chunk
+    return _FORMAT.pack(*struct.unpack_from(f"{order}HHIIHH", format_chunk))
+
+
+def _swapped(wav_format: _Format) -> _Format:
+    """The same for samples whose bytes stand in the opposite order."""
+    width = wav_format.frame_bytes // wav_format.channel_count
+
+    def convert(data: bytes) -> NDArray[np.float32]:
+        return wav_format.convert(np.frombuffer(data, np.uint8).reshape(-1, width)[:, ::-1].tobytes())
+
+    return replace(wav_format, codec=wav_format.codec.replace("le", "be"), convert=convert)
 
 
 def _plain_header(format_chunk: bytes, data_bytes: int | None) -> bytes:
@@ -190,7 +223,7 @@ def _sound_goes_on(intake: Intake, extent: _Extent) -> bool:
         if not header or sniff(header) or header.startswith(_TAGS):
             intake.skip(padding)
             return False
-        size = int.from_bytes(header[4:8], "little")
+        size = int(struct.unpack_from(f"{extent.order}I", header.ljust(8, b"\0"), 4)[0])
         if not _is_chunk(header[:4], size, later_bytes):
             return bool(later_bytes) or any(header)  # zeros behind a file whose lengths agree are padding
         later_bytes -= 8 + size + size % 2
@@ -226,7 +259,7 @@ def _from_f32(data: bytes) -> NDArray[np.float32]:
 
 
 def _from_f64(data: bytes) -> NDArray[np.float32]:
-    return np.asarray(np.clip(np.frombuffer(data, "<f8"), -1, 1), np.float32)
+    return np.asarray(np.clip(np.frombuffer(data, "<f8"), -_MOST, _MOST), np.float32)
 
 
 def _from_alaw(data: bytes) -> NDArray[np.float32]:

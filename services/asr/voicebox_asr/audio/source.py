@@ -1,10 +1,10 @@
 """Turns the bytes that a caller sends into the samples that engines hear."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from voicebox_audio.decoding.decoder import DecodedStream, Decoder
+from voicebox_audio.decoding.decoder import DecodedStream, Decoder, Source
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.downmix import Downmixer
 from voicebox_audio.errors import AudioError, DecoderUnavailable
@@ -56,12 +56,23 @@ class Sound:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What a reader of the result should know of the file; complete once the sound has ended."""
-        if self._decoded is None or self._decoded.source is None or not self._decoded.source.cut_short:
-            return ()
+        return tuple(_notices(self._decoded.source)) if self._decoded and self._decoded.source else ()
+
+
+def _notices(source: Source) -> Iterator[Notice]:
+    if source.cut_short:
         sentence = (
             "The file ends before its header says, or a file joined to it cannot be read: what is there was recognised."
         )
-        return (Notice(Reason.CUT_SHORT, sentence),)
+        yield Notice(Reason.CUT_SHORT, sentence)
+    if source.is_over_full_scale:
+        sentence = f"Samples reach {source.peak:.3g} times full scale, and were clipped: float samples must lie between -1 and 1."
+        yield Notice(Reason.OVER_FULL_SCALE, sentence)
+    if source.not_numbers:
+        sentence = (
+            f"{source.not_numbers} samples are infinite or no numbers: those that are no numbers count as silence."
+        )
+        yield Notice(Reason.NOT_A_NUMBER, sentence)
 
 
 async def _told(pieces: DecodedStream | AsyncGenerator[Samples | Frames]) -> AsyncGenerator[Samples | Frames]:

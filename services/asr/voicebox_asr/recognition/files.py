@@ -59,7 +59,7 @@ class FileRecognizer:
         context: "grpc.aio.ServicerContext[Any, Any]",
     ) -> Answer:
         """What is said in a file. `recognition` is what `config`, which is kept with the result, asks of `engine`."""
-        speakers = self._speaker_search(recognition)
+        speakers = self.speaker_search(recognition)
         file = Resumable(blocks)
         with self._keeping.keeper(recognition, config, context) as keeper:
             copied = keeper.copied(file)
@@ -77,7 +77,10 @@ class FileRecognizer:
             kept = await keeper.keep(result, engine)
         return Answer(replace(heard, notices=(*heard.notices, *kept.notices)), kept.name)
 
-    def _speaker_search(self, recognition: Recognition) -> SpeakerSearch | None:
+    def speaker_search(self, recognition: Recognition) -> SpeakerSearch | None:
+        """What tells the speakers of one file apart; None where that is not asked. Precondition where nothing is here
+        that can.
+        """
         if recognition.speakers is None:
             return None
         if missing := self._speaker_engine.missing:

@@ -15,6 +15,7 @@ from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Heard, Options, Samples
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Notice, doubts
+from voicebox_asr.segmentation.short_audio import is_short, short_sound
 
 from .recognizer import Recognizer
 
@@ -84,6 +85,8 @@ async def transcribe(
         utterances, loops = await asyncio.to_thread(without_loops, _in_order(heard))
         utterances = tuple(replace(utterance, index=index) for index, utterance in enumerate(utterances))
         notices = (*reader.notices, *loops, *doubts(utterances, options.decoding))
+        if not utterances and not notices and is_short(audio_samples / SAMPLE_RATE_HZ):
+            notices = (short_sound("", audio_samples / SAMPLE_RATE_HZ, 0.0, audio_samples / SAMPLE_RATE_HZ),)
         if speakers:
             work = speakers.diarizer.finish(utterances, speakers.fewest, speakers.most)
             utterances = tuple([utterance async for utterance in recognizer.run(speakers.diarizer, work)])

@@ -75,6 +75,10 @@ class Measures:
     high_band_db: float
     cut_short: bool = False
     """Whether the file ended before its header says."""
+    peak_over_full_scale: float = 0.0
+    """The highest sample, 1 being full scale, of a file that clipping has changed audibly; 0 for all others."""
+    not_numbers: int = 0
+    """Samples that are infinite or NaN."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -195,6 +199,14 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
             "The file ends before its header says: what is there is used. Copy or export it again to have all of it."
         )
         yield Finding("CUT_SHORT", Verdict.WARN, sentence)
+    if measures.peak_over_full_scale:
+        sentence = f"Samples reach {measures.peak_over_full_scale:.3g} times full scale, and were clipped: scale them to -1 to 1."
+        yield Finding("OVER_FULL_SCALE", Verdict.WARN, sentence)
+    if measures.not_numbers:
+        sentence = (
+            f"{measures.not_numbers} samples are infinite or no numbers, and were replaced: export the file again."
+        )
+        yield Finding("NOT_A_NUMBER", Verdict.WARN, sentence)
     speech = _least(measures.speech_ratio, limits.speech)
     if speech is Verdict.REJECT:
         yield Finding(

@@ -90,7 +90,12 @@ class Recordings:
                 source = await self._decode(blob, None, work.push)
                 copied = await asyncio.to_thread(work.finish)
                 copy = await self._blobs.put("samples", _flac(spool, copied.gain, copied.count), COPY_LIMITS.max_bytes)
-                measures = replace(copied.measures, cut_short=source.cut_short)
+                measures = replace(
+                    copied.measures,
+                    cut_short=source.cut_short,
+                    peak_over_full_scale=source.peak if source.is_over_full_scale else 0.0,
+                    not_numbers=source.not_numbers,
+                )
                 return Recording(source, work.duration_us, work.level_dbfs, measures, copy, copied.count)
 
     async def cut(

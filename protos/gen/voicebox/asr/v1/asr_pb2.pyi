@@ -542,7 +542,8 @@ class RecognitionWarning(google.protobuf.message.Message):
     reason: builtins.str
     """A stable word: REPETITION (a loop was cut out), LOW_CONFIDENCE (every temperature failed a threshold), NOT_KEPT (the catalog did not take it),
     NOT_RECOGNISED (speech in which no words were recognised), SHORT_SOUND (too little sound to be sure of), LANGUAGE_CHANGED (other speech
-    than in the language that was recognised), CUT_SHORT (the file ended before its header says).
+    than in the language that was recognised), CUT_SHORT (the file ended before its header says), OVER_FULL_SCALE
+    (float samples far beyond -1 to 1 were clipped), NOT_A_NUMBER (samples that are infinite or NaN).
     """
     message: builtins.str
     """A sentence for people."""

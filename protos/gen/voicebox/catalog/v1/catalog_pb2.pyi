@@ -810,7 +810,9 @@ class QualityFinding(google.protobuf.message.Message):
     VERDICT_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
     reason: builtins.str
-    """A stable word: TOO_SHORT, TOO_LONG, NOISY, CLIPPED, TOO_QUIET, MOSTLY_SILENCE, NO_SPEECH, NARROW_BAND, TRANSCRIPT_DIFFERS, CUT_SHORT."""
+    """A stable word: TOO_SHORT, TOO_LONG, NOISY, CLIPPED, TOO_QUIET, MOSTLY_SILENCE, NO_SPEECH, NARROW_BAND, TRANSCRIPT_DIFFERS, CUT_SHORT,
+    OVER_FULL_SCALE (float samples far beyond -1 to 1 were clipped), NOT_A_NUMBER (samples that are infinite or NaN).
+    """
     verdict: global___QualityReport.Verdict.ValueType
     """Whether it is why the verdict is WARN or REJECT."""
     message: builtins.str

@@ -41,10 +41,18 @@ class ResponseFormat(StrEnum):
     SRT = "srt"
     VERBOSE_JSON = "verbose_json"
     VTT = "vtt"
+    DIARIZED_JSON = "diarized_json"
 
 
-SPELLINGS = {"verbose-json": "verbose_json", "plain": "text", "txt": "text", "subrip": "srt", "webvtt": "vtt"}
-STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT)
+SPELLINGS = {
+    "verbose-json": "verbose_json",
+    "plain": "text",
+    "txt": "text",
+    "subrip": "srt",
+    "webvtt": "vtt",
+    "diarized-json": "diarized_json",
+}
+STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.DIARIZED_JSON)
 """What OpenAI streams as events; other answers come whole."""
 
 
@@ -79,15 +87,15 @@ def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool)
     if any(fields.get("include", ())):
         notes.ignore("include")
     single = {name: _only(name, texts) for name, texts in fields.items() if name not in LISTS}
-    answer = ResponseFormat(
-        values.choice("response_format", single.get("response_format", ""), tuple(ResponseFormat), SPELLINGS)
-    )
+    formats = [each for each in ResponseFormat if not translate or each is not ResponseFormat.DIARIZED_JSON]
+    answer = ResponseFormat(values.choice("response_format", single.get("response_format", ""), formats, SPELLINGS))
     granularities = _granularities(values.texts(fields.get("timestamp_granularities", ())), answer, notes)
     stream = values.boolean("stream", single.get("stream", ""))
     if stream and answer not in STREAMED:
         notes.ignore("stream")
     words = answer in (ResponseFormat.SRT, ResponseFormat.VTT) or "word" in granularities
     config = _config(single, notes, models, translate=translate, words=words)
+    config.diarization.enabled = answer is ResponseFormat.DIARIZED_JSON
     return TranscriptionRequest(config, answer, granularities, stream and answer in STREAMED)
 
 

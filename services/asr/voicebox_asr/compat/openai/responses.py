@@ -33,6 +33,8 @@ def answer(heard: Transcript, asked: TranscriptionRequest) -> HttpBody:
             return _json({"text": text(heard), "usage": _seconds(heard)})
         case ResponseFormat.VERBOSE_JSON:
             return _json(_verbose(heard, asked))
+        case ResponseFormat.DIARIZED_JSON:
+            return _json(_diarized(heard))
         case ResponseFormat.TEXT:
             return HttpBody(content_type=CONTENT_TYPES[Format.TEXT], data=f"{text(heard)}\n".encode())
         case ResponseFormat.SRT | ResponseFormat.VTT:
@@ -53,6 +55,12 @@ def deltas(heard: Transcript) -> Iterator[HttpBody]:
     """The events of all utterances that hold a text."""
     spoken = [utterance.heard for utterance in heard.utterances if utterance.heard.text]
     return (delta(each, is_first=number == 0) for number, each in enumerate(spoken))
+
+
+def segments(heard: Transcript, asked: TranscriptionRequest) -> Iterator[HttpBody]:
+    """The events that say who spoke, where that was asked: who is who is known at the end alone."""
+    if asked.format is ResponseFormat.DIARIZED_JSON:
+        yield from (openai.event(**segment) for segment in _speakers_segments(heard))
 
 
 def done(heard: Transcript, notes: Notes) -> HttpBody:
@@ -85,6 +93,31 @@ def _verbose(heard: Transcript, asked: TranscriptionRequest) -> Mapping[str, Any
         words = [word for utterance in heard.utterances for word in utterance.heard.words]
         verbose["words"] = [{"word": word.text, **_times(word.start_seconds, word.end_seconds)} for word in words]
     return verbose
+
+
+def _diarized(heard: Transcript) -> Mapping[str, Any]:
+    return {
+        "task": "transcribe",
+        "duration": round(heard.audio_seconds, 3),
+        "text": text(heard),
+        "segments": list(_speakers_segments(heard)),
+        "usage": _seconds(heard),
+    }
+
+
+def _speakers_segments(heard: Transcript) -> Iterator[dict[str, Any]]:
+    """Speakers are called A, B and so on, in the order in which they first speak."""
+    names: dict[str, str] = {}
+    for utterance in heard.utterances:
+        name = names.setdefault(utterance.speaker, chr(ord("A") + len(names)))
+        times = _times(utterance.start_seconds, utterance.end_seconds)
+        yield {
+            "type": "transcript.text.segment",
+            "id": f"seg_{utterance.index}",
+            "speaker": name,
+            "text": utterance.heard.text,
+            **times,
+        }
 
 
 def _segment(utterance: Utterance) -> Mapping[str, Any]:

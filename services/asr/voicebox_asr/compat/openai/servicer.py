@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/audio/createTranscription
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,13 +19,13 @@ from voicebox_compat.openai import InvalidParameter, Notes
 from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.api import request_stream
-from voicebox_asr.api.requests import to_recognition
+from voicebox_asr.api.requests import Recognition, to_recognition
 from voicebox_asr.api.servicer import UPLOAD_STALL_SECONDS
 from voicebox_asr.audio import source
 from voicebox_asr.engine import Engine, Heard
 from voicebox_asr.recognition.files import FILE_LIMITS
 from voicebox_asr.recognition.recognizer import Recognizer
-from voicebox_asr.recognition.transcription import Transcript, transcribe
+from voicebox_asr.recognition.transcription import SpeakerSearch, Transcript, transcribe
 from voicebox_asr.records.disk_quota import Space
 
 from . import request as openai_request
@@ -49,14 +49,15 @@ HINTS = ("prompt", "decoding", "voice_activity", "hotwords")
 """Fields of a config without which a model that cannot follow them hears."""
 
 Request = TypeVar("Request", openai_pb2.CreateTranscriptionRequest, openai_pb2.CreateTranslationRequest)
+FindSpeakers = Callable[[Recognition], SpeakerSearch | None]
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServicer):
     """The voicebox.openai.v1.OpenAiTranscriptionService."""
 
-    def __init__(self, recognizer: Recognizer, decoder: Decoder, space: Space) -> None:
-        self._recognizer, self._decoder, self._space = recognizer, decoder, space
+    def __init__(self, recognizer: Recognizer, decoder: Decoder, space: Space, speaker_search: FindSpeakers) -> None:
+        self._recognizer, self._decoder, self._space, self._speaker_search = recognizer, decoder, space, speaker_search
 
     async def CreateTranscription(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranscriptionRequest], context: Context
@@ -130,6 +131,8 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             return
         for event in responses.deltas(heard):
             yield event
+        for event in responses.segments(heard, meant):
+            yield event
         yield responses.done(heard, notes)
 
     async def _events(self, upload: Upload, notes: Notes, *, translate: bool) -> AsyncGenerator[HttpBody]:
@@ -146,6 +149,8 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
                     is_first = False
             transcript = await hearing
             notes.warn(notice.sentence for notice in transcript.notices)
+            for event in responses.segments(transcript, asked):
+                yield event
             yield responses.done(transcript, notes)
         finally:
             hearing.cancel()
@@ -161,7 +166,8 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             sound = source.Sound(blocks, None, self._decoder, FILE_LIMITS)
             async with aclosing(blocks), aclosing(sound):
                 tell = told.put_nowait if told else None
-                heard = await transcribe(self._recognizer, engine, sound, recognition.options, tell=tell)
+                speakers = self._speaker_search(recognition)
+                heard = await transcribe(self._recognizer, engine, sound, recognition.options, speakers, tell)
                 return replace(heard, notices=(*heard.notices, *sound.notices))
         finally:
             if told:

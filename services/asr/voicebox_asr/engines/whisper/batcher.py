@@ -1,6 +1,7 @@
 """Decodes the windows of all streams and files of one model together."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
@@ -20,6 +21,12 @@ before.
 
 FILE_SHARE = 4
 """While a live stream is open, a batch of files is so many times smaller: the stream waits for the batch that runs."""
+
+TIDY_SECONDS = 5.0
+"""While batch follows batch, free memory is given back so often."""
+
+IDLE_SECONDS = 1.0
+"""So long after the last batch free memory is given back."""
 
 
 class Keyed(Protocol):
@@ -46,11 +53,21 @@ class Scheduler(Generic[W, R]):
     files.
     """
 
-    def __init__(self, decode: Callable[[Sequence[W]], Sequence[R]], batch_size: int, queue_size: int) -> None:
-        """`decode` gives one result for each window, and raises MemoryError when the batch is too large for the
-        device.
+    def __init__(
+        self,
+        decode: Callable[[Sequence[W]], Sequence[R]],
+        batch_size: int,
+        queue_size: int,
+        tidy: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`decode` gives one result for each window, and raises MemoryError when the batch is too large for the device.
+
+        `tidy` gives memory back that batches have freed; it is called between batches, and once when no more come.
         """
         self._decode = decode
+        self._tidy = tidy
+        self._clock = clock
         self._batch_size = batch_size
         self._queue_size = queue_size
         self._live: deque[_Waiting[W, R]] = deque()
@@ -112,14 +129,27 @@ class Scheduler(Generic[W, R]):
         self._thread.join()
 
     def _run(self) -> None:
+        tidied = self._clock()
         while batch := self._next():
             self._decode_batch(batch)
+            batch.clear()
+            if self._clock() - tidied >= TIDY_SECONDS or not self._comes_soon():
+                self._tidy()
+                tidied = self._clock()
+
+    def _comes_soon(self) -> bool:
+        """Whether there is something to do, now or within a second."""
+        with self._changed:
+            return self._changed.wait_for(self._has_work, IDLE_SECONDS)
+
+    def _has_work(self) -> bool:
+        return self._closed or bool(self._live or self._files)
 
     def _next(self) -> list[_Waiting[W, R]]:
         """The next batch; empty once the scheduler is closed."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._closed or self._live or self._files)
+                self._changed.wait_for(self._has_work)
                 if self._live:
                     self._changed.wait_for(self._is_gathered, GATHER_SECONDS)
                 if self._closed:

@@ -272,7 +272,7 @@ class Decoder:
             )[0]
 
         found = spoken(likely, clip.spans, within, alone)
-        return found if len(found) > 1 else []
+        return found if len(found) > 1 or found[0].language != likeliest(likely) else []
 
     def _detected(self, encoded: Any) -> list[Likely]:
         """How likely each language is, by Whisper's codes."""

@@ -18,7 +18,6 @@ from voicebox_asr.segmentation.windows import Window, Windows
 
 from .batcher import Scheduler, outcome
 from .decoder import Clip, Decoded, Decoder
-from .heap import give_back_free
 from .spoken_languages import SURE, Spoken
 
 STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
@@ -26,9 +25,6 @@ STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
 
 GATHER_SECONDS = 0.5
 """So long a window waits for the next ones, to be decoded with them, while more sound is there at once."""
-
-LONG_SECONDS = 60.0
-"""A file with more speech than this leaves 200 MB of free memory behind."""
 
 PROMPT_CHARACTERS = 1000
 """So much of the text before a window is kept for its prompt, which has 223 tokens at most."""
@@ -125,8 +121,6 @@ class WhisperReader:
 
     def close(self) -> None:
         self.interrupt()
-        if self.speech_seconds > LONG_SECONDS:
-            give_back_free()
 
     @property
     def _at_once(self) -> int:

@@ -14,6 +14,7 @@ from .batcher import Scheduler
 from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
 from .device import Device
 from .file_reader import WhisperReader
+from .heap import give_back_free
 from .session import WhisperSession
 
 QUEUE_SIZE = 256
@@ -39,7 +40,9 @@ class LoadedWhisper:
             self._warm_up()
         except Exception as error:  # the libraries raise what they like for files that are not what they should be
             raise StartError(f"The model in {folder} cannot be loaded on {device.name}: {error}") from error
-        self._scheduler: Scheduler[Clip, Decoded] = Scheduler(self._decoder.decode, device.batch_size, QUEUE_SIZE)
+        self._scheduler: Scheduler[Clip, Decoded] = Scheduler(
+            self._decoder.decode, device.batch_size, QUEUE_SIZE, give_back_free
+        )
 
     def session(self, options: Options) -> WhisperSession:
         """A live stream."""
@@ -56,6 +59,7 @@ class LoadedWhisper:
         """Free its memory. What is open fails with Unavailable."""
         self._scheduler.close()
         self._decoder.unload()
+        give_back_free()
 
     def _warm_up(self) -> None:
         """Decode one window: a device makes its kernels and buffers at the first."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import exp, log
 
 from voicebox_asr.segmentation.coverage import Span
 
@@ -18,6 +19,9 @@ SURE = 0.7
 
 UNLIKELY = 0.1
 """A language that is less likely than this is not the one that is spoken."""
+
+LEAST = 1e-3
+"""No witness rules a language out."""
 
 Likely = Mapping[str, float]
 """How likely each language is, by Whisper's codes."""
@@ -48,10 +52,24 @@ def spoken(
     usual = likeliest(window)
     least = DOUBT if window[usual] >= SURE else 1.0
     found = [{} if len(spans) == 1 or within(span).get(usual, 0.0) >= least else alone(span) for span in spans]
+    if window[usual] < SURE:
+        window = together([window, *filter(None, found)])
+        usual = likeliest(window)
     others = {likeliest(each) for each in found if each and _is_other(each, usual)}
     return list(
         _merged([_spoken(span, each, window, {usual, *others}) for span, each in zip(spans, found, strict=True)])
     )
+
+
+def together(said: Sequence[Likely]) -> Likely:
+    """The languages of several sounds that are all in the same: the product of what each says by itself, as of
+    independent witnesses.
+
+    Base takes one French sentence of espeak for Polish or Thai, and is unsure of it; three together are French.
+    """
+    codes = {code for likely in said for code in likely}
+    products = {code: exp(sum(log(max(likely.get(code, 0.0), LEAST)) for likely in said) / len(said)) for code in codes}
+    return {code: product / sum(products.values()) for code, product in products.items()}
 
 
 def likeliest(likely: Likely) -> str:
