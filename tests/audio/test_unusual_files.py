@@ -12,8 +12,8 @@ from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.errors import AudioError, Reason
 from voicebox_audio.formats.ffmpeg import _DEMUXERS
+from voicebox_audio.formats.mpeg import FrameWalk
 from voicebox_audio.formats.sniff import NAMES
-from voicebox_audio.mpeg import FrameWalk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -36,7 +36,7 @@ FINAL = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANG
 """Statuses after which no retry can succeed. Not UNAUTHENTICATED or UNIMPLEMENTED: a wrong setting must not cost records."""
 
 Record = TypeVar("Record", bound=Message)
-SentRecord = TypeVar("SentRecord", bound=Message, contravariant=True)
+SentRecord_contra = TypeVar("SentRecord", bound=Message, contravariant=True)
 _Result = TypeVar("_Result")
 
 
@@ -49,10 +49,10 @@ class Outcome(Enum):
     REJECTED = "rejected"
 
 
-class Send(Protocol[SentRecord]):
+class Send(Protocol[SentRecord_contra]):
     """Sends one record with its file. Raises grpc.aio.AioRpcError as the receiver answers, Unavailable when it goes away."""
 
-    async def __call__(self, record: SentRecord, data: Path, timeout_seconds: float, /) -> None: ...
+    async def __call__(self, record: SentRecord_contra, data: Path, timeout_seconds: float, /) -> None: ...
 
 
 class Outbox(Generic[Record]):

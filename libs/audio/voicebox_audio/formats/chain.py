@@ -7,9 +7,9 @@ be of several kinds. MP3 and AAC behind their like need nothing of the kind: FFm
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from voicebox_audio.aiff import with_length
 from voicebox_audio.errors import AudioError
-from voicebox_audio.mpeg import open_mpeg
+from voicebox_audio.formats.aiff import with_length
+from voicebox_audio.formats.mpeg import open_mpeg
 
 from .ffmpeg import open_libav
 from .flac import open_flac

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicebox_audio.errors import AudioError, Reason
-from voicebox_audio.mpeg import open_mpeg
+from voicebox_audio.formats.mpeg import open_mpeg
 from voicebox_audio.pcm import SampleJoiner
 
 from .ffmpeg import open_libav

@@ -4,11 +4,11 @@ the last frame.
 
 from dataclasses import replace
 
-from .formats.ffmpeg import open_libav
-from .formats.input import Intake
-from .formats.links import ANY, SearchedLink
-from .formats.reading import Reading
-from .formats.sniff import frame_bytes, mpeg_rate_hz, mpeg_samples
+from .ffmpeg import open_libav
+from .input import Intake
+from .links import ANY, SearchedLink
+from .reading import Reading
+from .sniff import frame_bytes, mpeg_rate_hz, mpeg_samples
 
 _HEADER_BYTES = 6
 _SIDE_BYTES = (36, 21, 13)

@@ -6,7 +6,7 @@ holds the sound.
 
 import struct
 
-from .formats.input import Intake
+from .input import Intake
 
 _UNKNOWN_FROM = 0x7FFF0000
 """A length from here on is what writers put down when they do not know it."""
