@@ -36,7 +36,7 @@ FINAL = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANG
 """Statuses after which no retry can succeed. Not UNAUTHENTICATED or UNIMPLEMENTED: a wrong setting must not cost records."""
 
 Record = TypeVar("Record", bound=Message)
-SentRecord_contra = TypeVar("SentRecord", bound=Message, contravariant=True)
+SentRecord_contra = TypeVar("SentRecord_contra", bound=Message, contravariant=True)
 _Result = TypeVar("_Result")
 
 
