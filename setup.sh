@@ -95,7 +95,7 @@ run)
     system_packages
     say "Installing Python packages into $venv: a few hundred MB are fetched, 0.8 GB on disk, a minute or two."
     make_venv
-    install -e protos -e libs/kit -e libs/audio -e 'libs/models[hub]' -e libs/blobs -e libs/compat -e libs/outbox -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
+    install -e protos -e libs/kit -e libs/audio -e 'libs/models[hub]' -e libs/blobs -e libs/compat -e libs/outbox -e libs/sql -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
     install_pocketsphinx
     install --no-deps Resemblyzer  # the weights that tell speakers apart; the rest of it, and torch, are not needed
     touch $venv/run.stamp

@@ -21,11 +21,12 @@ from sqlalchemy import text as sql
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_catalog.app import open_service
-from voicebox_catalog.store.database import Database, open_database
 from voicebox_catalog.store.filters import GENERATION_FIELDS
 from voicebox_catalog.store.generations import GenerationStore, Group
 from voicebox_catalog.store.history_query import parse
-from voicebox_catalog.store.paging import Place
+from voicebox_catalog.store.opening import open_database
+from voicebox_sql.database import Database
+from voicebox_sql.paging import Place
 
 from bench.figures import Figure, quantile
 from bench.history_rows import fill, key_of

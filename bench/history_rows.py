@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import asyncpg
 from sqlalchemy import Table
 from sqlalchemy.engine import make_url
-from voicebox_catalog.store.keys import SLOTS, first_key
-from voicebox_catalog.store.search import is_word, relevance_class
 from voicebox_catalog.store.search_index import tokens_of_row
 from voicebox_catalog.store.tables import Generation
+from voicebox_sql.keys import SLOTS, first_key
+from voicebox_sql.search import is_word, relevance_class
 
 FIRST_US = 1_767_225_600_000_000
 STEP_US = 1_000_000

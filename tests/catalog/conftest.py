@@ -17,8 +17,8 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_blobs.stores import open_blobs
 from voicebox_catalog.app import open_service
-from voicebox_catalog.store.database import open_database
 from voicebox_catalog.store.generations import GenerationStore
+from voicebox_catalog.store.opening import open_database
 from voicebox_catalog.store.profiles import ProfileStore
 
 from bench.launch import free_ports

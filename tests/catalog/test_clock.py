@@ -6,8 +6,8 @@ import pytest
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_catalog import app
 from voicebox_catalog.settings import Settings
-from voicebox_catalog.store.clock import now_us
 from voicebox_catalog.upkeep.clock_check import ClockCheck
+from voicebox_sql.clock import now_us
 
 HOUR_US = 3_600_000_000
 

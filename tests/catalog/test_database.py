@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
-from voicebox_catalog.store import database_errors
-from voicebox_catalog.store.database import Pool, open_database
+from voicebox_catalog.store.opening import open_database
 from voicebox_catalog.store.profiles import ProfileStore
 from voicebox_catalog.store.tables import Lease, Profile
 from voicebox_kit.errors import AlreadyExists, Exhausted, TooSlow, Unavailable
+from voicebox_sql import errors
+from voicebox_sql.database import Pool
 
 from .stores import postgres
 
@@ -177,7 +178,7 @@ async def test_a_statement_that_takes_too_long(postgres_server):
 
 
 async def test_no_connection_is_free(postgres_server, monkeypatch):
-    monkeypatch.setattr("voicebox_catalog.store.postgres.POOL_SECONDS", 0.1)
+    monkeypatch.setattr("voicebox_sql.postgres.POOL_SECONDS", 0.1)
     async with (
         open_database(postgres_server.url("migrated"), Pool(connections=1)) as database,
         database.reading() as session,
@@ -262,4 +263,4 @@ class OfDriver(Exception):
     ],
 )
 def test_what_a_caller_is_told(error, told):
-    assert isinstance(database_errors.translated(sa.exc.DBAPIError("SELECT", {}, error)), told)
+    assert isinstance(errors.translated(sa.exc.DBAPIError("SELECT", {}, error)), told)

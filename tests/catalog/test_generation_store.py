@@ -5,12 +5,12 @@ import uuid
 
 import pytest
 from sqlalchemy import text as sql
-from voicebox_catalog.store import search
 from voicebox_catalog.store.filters import GENERATION_FIELDS
 from voicebox_catalog.store.history_query import Order, parse
-from voicebox_catalog.store.paging import Place
 from voicebox_catalog.store.tables import Generation
 from voicebox_kit.errors import NotFound
+from voicebox_sql import search
+from voicebox_sql.paging import Place
 
 T0 = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z."""
@@ -95,7 +95,7 @@ async def test_pages_follow_each_other_without_gap_or_overlap(
 
 
 async def test_thousands_in_one_microsecond_all_find_a_key(generation_store):
-    from voicebox_catalog.store.keys import SLOTS, first_key, time_us_of
+    from voicebox_sql.keys import SLOTS, first_key, time_us_of
 
     async def fill(session):
         rows = [row(f"{slot}", key=first_key(T0) + slot) for slot in range(SLOTS)]

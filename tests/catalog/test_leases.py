@@ -3,7 +3,8 @@
 import asyncio
 import random
 
-from voicebox_catalog.store.leases import Leases
+from voicebox_catalog.store.tables import Lease
+from voicebox_sql.leases import Leases
 
 MINUTE_US = 60_000_000
 
@@ -17,7 +18,7 @@ class Time:
 
 
 def two(database, time):
-    return [Leases(database, name, 60, time) for name in ("a", "b")]
+    return [Leases(database, Lease, name, 60, time) for name in ("a", "b")]
 
 
 async def test_one_has_it_until_its_time_is_over(database):
@@ -46,7 +47,7 @@ async def test_what_is_given_back_is_free(database):
 async def test_one_of_many_who_ask_at_once_gets_it(database):
     time = Time()
     for _ in range(5):
-        taken = await asyncio.gather(*(Leases(database, f"{number}", 60, time).take("x") for number in range(8)))
+        taken = await asyncio.gather(*(Leases(database, Lease, f"{number}", 60, time).take("x") for number in range(8)))
         assert sum(taken) == 1
         time.us += MINUTE_US
 

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
-from voicebox_catalog.store import history_query, migrations, search_index
-from voicebox_catalog.store.database import Pool, connected, open_database
+from voicebox_catalog.store import history_query, search_index
 from voicebox_catalog.store.generations import GenerationStore
+from voicebox_catalog.store.opening import connected, open_database
 from voicebox_kit.errors import StartError
+from voicebox_sql.database import Pool
 
-REVISIONS = migrations.revisions()
+REVISIONS = MIGRATIONS.revisions()
 ROWS = 1200
 """More than the index is rebuilt from at a time."""
 
@@ -22,7 +23,7 @@ ROWS = 1200
 async def make(url, revision):
     """A database as that revision left it, with a profile, its sample, and generations."""
     async with connected(url, Pool()) as (_, writers):
-        await migrations.upgrade(writers, revision)
+        await MIGRATIONS.upgrade(writers, revision)
         async with writers.begin() as connection:
             tables = await connection.run_sync(reflected)
             await connection.execute(
@@ -109,7 +110,7 @@ async def test_many_at_once_migrate_one_after_another(empty_url):
 
     async def migrate():
         async with connected(empty_url, Pool()) as (_, writers):
-            return await migrations.upgrade(writers)
+            return await MIGRATIONS.upgrade(writers)
 
     done = await asyncio.gather(*(migrate() for _ in range(4)))
     assert sorted(done, key=len) == [(), (), (), REVISIONS[1:]]
@@ -126,7 +127,7 @@ async def test_a_migration_that_fails_leaves_the_old_database(empty_url, monkeyp
         async with open_database(empty_url):
             pass
     async with connected(empty_url, Pool()) as (_, writers):
-        assert await migrations.upgrade(writers) == REVISIONS[1:]
+        assert await MIGRATIONS.upgrade(writers) == REVISIONS[1:]
 
 
 async def test_a_reader_goes_on_during_a_migration(empty_url):
@@ -136,7 +137,7 @@ async def test_a_reader_goes_on_during_a_migration(empty_url):
     async with connected(empty_url, Pool()) as (database, _), connected(empty_url, Pool()) as (_, writers):
         async with database.reading() as session:
             before = await session.scalar(count)
-            migrating = asyncio.create_task(migrations.upgrade(writers))
+            migrating = asyncio.create_task(MIGRATIONS.upgrade(writers))
             assert await session.scalar(count) == before
         assert await migrating == REVISIONS[1:]
         async with database.reading() as session:

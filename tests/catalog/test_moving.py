@@ -6,12 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 import sqlalchemy as sa
 from voicebox_blobs.stores import open_blobs
-from voicebox_catalog.store import migrations, table_rows
-from voicebox_catalog.store.database import Pool, connected
+from voicebox_catalog.store import table_rows
+from voicebox_catalog.store.migrations import MIGRATIONS
+from voicebox_catalog.store.opening import connected
 from voicebox_catalog.store.tables import Generation
 from voicebox_catalog.upkeep import store_copy
 from voicebox_catalog.upkeep.store_copy import Stores
 from voicebox_kit.errors import StartError
+from voicebox_sql.database import Pool
 
 from .whole_catalog import GENERATIONS, command, fill, told
 
@@ -54,8 +56,8 @@ async def test_migrate(env):
 async def test_an_old_database_is_migrated(env, empty_url):
     old = env | {"CATALOG_DATABASE_URL": empty_url}
     async with connected(empty_url, Pool()) as (_, writers):
-        await migrations.upgrade(writers, migrations.revisions()[0])
-    assert (await command(old, "migrate"))[:2] == (0, f"Ran {', '.join(migrations.revisions()[1:])}.\n")
+        await MIGRATIONS.upgrade(writers, MIGRATIONS.revisions()[0])
+    assert (await command(old, "migrate"))[:2] == (0, f"Ran {', '.join(MIGRATIONS.revisions()[1:])}.\n")
 
 
 @asynccontextmanager
@@ -63,7 +65,7 @@ async def at(database_url, blob_url, keys, scratch):
     async with AsyncExitStack() as stack:
         blobs = stack.enter_context(open_blobs(blob_url, keys, scratch, "CATALOG_BLOB_URL"))
         database, writers = await stack.enter_async_context(connected(database_url, Pool()))
-        await migrations.upgrade(writers)
+        await MIGRATIONS.upgrade(writers)
         yield Stores(database, writers, blobs)
 
 

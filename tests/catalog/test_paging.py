@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_catalog.store.keys import LATEST_US, SLOTS, draw_key, first_key, time_us_of
-from voicebox_catalog.store.paging import Place, from_token, page_size, place_from_token, to_token
 from voicebox_kit.errors import InvalidField
+from voicebox_sql.keys import LATEST_US, SLOTS, draw_key, first_key, time_us_of
+from voicebox_sql.paging import Place, from_token, page_size, place_from_token, to_token
 
 KEYS = st.integers(0, 2**63 - 1)
 

@@ -10,15 +10,15 @@ from prometheus_client import CollectorRegistry
 from sqlmodel import select
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_catalog.api.retention import Retention
-from voicebox_catalog.store.clock import now_us
 from voicebox_catalog.store.generations import GenerationStore
-from voicebox_catalog.store.leases import Leases
 from voicebox_catalog.store.profiles import ProfileStore
 from voicebox_catalog.store.retention import RetentionStore
 from voicebox_catalog.store.tables import Lease, RetentionRule
 from voicebox_catalog.store.transcriptions import TranscriptionStore
 from voicebox_catalog.upkeep.sweep import LEASE, Sweep, sweeping
 from voicebox_kit.background import STEADY_SECONDS, Background
+from voicebox_sql.clock import now_us
+from voicebox_sql.leases import Leases
 
 ANN = (("x-voicebox-principal", "ann"),)
 DAY_S = 86_400
@@ -117,7 +117,9 @@ def sweep_of(database, blobs, holder, clock=now_us):
     retention = Retention(
         RetentionStore(database), GenerationStore(database), TranscriptionStore(database), blobs, clock
     )
-    return Sweep(Leases(database, holder, 60, clock), retention, ProfileStore(database), blobs, database, 7.0, clock)
+    return Sweep(
+        Leases(database, Lease, holder, 60, clock), retention, ProfileStore(database), blobs, database, 7.0, clock
+    )
 
 
 async def test_one_of_two_replicas_sweeps_for_everybody(filled, database, blobs):
@@ -125,7 +127,7 @@ async def test_one_of_two_replicas_sweeps_for_everybody(filled, database, blobs)
     await rule(filled, keep_days=3)
     async with database.reading() as session:
         own = (await session.scalars(select(Lease))).one()  # the service that the test started swept first
-    await Leases(database, own.holder, 60, now_us).give_back(LEASE)
+    await Leases(database, Lease, own.holder, 60, now_us).give_back(LEASE)
     swept = await asyncio.gather(*(sweep_of(database, blobs, holder).run() for holder in ("a", "b")))
     assert sorted(swept) == [False, True]
     assert await left(filled) == "abcF"

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from voicebox_catalog.store.batcher import MOST, Together
+from voicebox_sql.batcher import MOST, Together
 
 
 class Work:

@@ -24,6 +24,7 @@ PACKAGES = {
     "voicebox-models": "libs/models",
     "voicebox-compat": "libs/compat",
     "voicebox-outbox": "libs/outbox",
+    "voicebox-sql": "libs/sql",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
 }
 

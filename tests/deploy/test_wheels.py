@@ -17,6 +17,7 @@ PACKAGES = {
     "libs/models": "voicebox_models",
     "libs/compat": "voicebox_compat",
     "libs/outbox": "voicebox_outbox",
+    "libs/sql": "voicebox_sql",
     "services/tts": "voicebox_tts",
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",

@@ -30,11 +30,11 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_asr.results.repetition", "voicebox_asr.api.servicer"),
         ("voicebox_asr.segmentation.windows", "voicebox_asr.live.agreement"),
     ),
-    "catalog": (("voicebox_catalog.store.keys", "voicebox_catalog.samples.quality"),),
+    "catalog": (("voicebox_sql.keys", "voicebox_catalog.samples.quality"),),
     "core": (
         ("voicebox_asr.documents.subtitles", "grpc"),
         ("voicebox_tts.voices.registry", "voicebox.tts.v1.tts_pb2"),
-        ("voicebox_catalog.store.paging", "grpc"),
+        ("voicebox_sql.paging", "grpc"),
     ),
     "engines": (("voicebox_tts.voices.registry", "voicebox_tts.engines.flite.engine"),),
     "model-libraries": (("voicebox_asr.recognition.recognizer", "torch"),),

@@ -17,6 +17,9 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
+from voicebox_sql.clock import now_us
+from voicebox_sql.database import Database
+from voicebox_sql.leases import Leases
 
 from .api.generations import Generations
 from .api.profile_archives import ProfileArchives
@@ -29,13 +32,12 @@ from .api.transcriptions import Transcriptions
 from .profiles.pictures import Pictures
 from .samples.recordings import Recordings
 from .settings import BLOB_URL, Settings
-from .store.clock import now_us
-from .store.database import Database, open_database
 from .store.generations import GenerationStore
-from .store.leases import Leases
+from .store.opening import open_database
 from .store.profiles import ProfileStore
 from .store.retention import RetentionStore
 from .store.samples import SampleStore
+from .store.tables import Lease
 from .store.transcriptions import TranscriptionStore
 from .upkeep import store_copy
 from .upkeep.storage_check import watch_storage
@@ -127,7 +129,7 @@ def _retention(blobs: Blobs, database: Database) -> Retention:
 
 def _sweep(settings: Settings, blobs: Blobs, database: Database) -> Sweep:
     """A replica that goes away without a word is followed by another after one more round."""
-    leases = Leases(database, str(uuid.uuid4()), 2 * settings.sweep_seconds, now_us)
+    leases = Leases(database, Lease, str(uuid.uuid4()), 2 * settings.sweep_seconds, now_us)
     return Sweep(
         leases, _retention(blobs, database), ProfileStore(database), blobs, database, settings.sweep_seconds, now_us
     )

@@ -17,8 +17,8 @@ from voicebox_kit.errors import StartError, VoiceboxError
 from voicebox_kit.folders import own_folder
 
 from .settings import BLOB_URL, Settings
-from .store import migrations
-from .store.database import connected, database_url, refuse_absent
+from .store.migrations import MIGRATIONS
+from .store.opening import connected, database_url, refuse_absent
 from .upkeep import backup as backing
 from .upkeep import store_copy, verification
 from .upkeep.store_copy import Stores
@@ -126,16 +126,16 @@ async def _migrate(settings: Settings) -> None:
     refuse_absent(settings.database_url)
     with own_folder(settings.folder, "catalog"):
         async with connected(settings.database_url, settings.pool) as (_, writers):
-            done = await migrations.upgrade(writers)
+            done = await MIGRATIONS.upgrade(writers)
     click.echo(f"Ran {', '.join(done)}." if done else "Nothing to do.")
 
 
 async def _move(settings: Settings, source: tuple[str, str], target: tuple[str, str]) -> None:
     with own_folder(settings.folder, "catalog"), tempfile.TemporaryDirectory() as scratch:
         async with _stores(settings, *source, Path(scratch)) as old, _stores(settings, *target, Path(scratch)) as new:
-            if await migrations.upgrade(old.writers):
+            if await MIGRATIONS.upgrade(old.writers):
                 click.echo("The source was brought to this program's tables.", err=True)
-            await migrations.upgrade(new.writers)
+            await MIGRATIONS.upgrade(new.writers)
             name = hashlib.sha256("\n".join(source).encode()).hexdigest()
             moved = await store_copy.move(old, new, name, _tell)
     rows = ", ".join(f"{count} {table}" for table, count in moved.rows.items())

@@ -8,9 +8,9 @@ from pathlib import Path
 from voicebox_kit import variables
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
+from voicebox_sql.database import Pool
 
 from .samples.quality import Limit, Limits
-from .store.database import Pool
 
 BLOB_URL = "CATALOG_BLOB_URL"
 

@@ -7,12 +7,12 @@ from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField
+from voicebox_sql.clock import Clock
+from voicebox_sql.paging import page_size
 
 from voicebox_catalog.archives.zip_writer import zipped
-from voicebox_catalog.store.clock import Clock
 from voicebox_catalog.store.filters import GENERATION_FIELDS
 from voicebox_catalog.store.generations import GenerationStore, Group
-from voicebox_catalog.store.paging import page_size
 
 from .downloads import Download
 from .generation_messages import CHANGES, from_generation, to_generation, to_statistics

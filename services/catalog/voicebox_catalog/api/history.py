@@ -8,14 +8,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_sql.clock import Clock
+from voicebox_sql.paging import page_size, place_from_token, to_token
 
 from voicebox_catalog.store import history_query
-from voicebox_catalog.store.clock import Clock
 from voicebox_catalog.store.filters import Field
 from voicebox_catalog.store.history import HistoryStore, Total
 from voicebox_catalog.store.history_pages import Row
 from voicebox_catalog.store.history_query import Query
-from voicebox_catalog.store.paging import page_size, place_from_token, to_token
 
 from . import checks
 from .downloads import Download, open_download

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToJson
 from voicebox_blobs.blobs import Blobs
+from voicebox_sql.keys import time_us_of
+from voicebox_sql.paging import Place
 
 from voicebox_catalog.archives.zip_writer import Entry
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
-from voicebox_catalog.store.keys import time_us_of
-from voicebox_catalog.store.paging import Place
 from voicebox_catalog.store.tables import Generation
 
 from .downloads import CONTENT_TYPES

@@ -13,6 +13,8 @@ from google.api.httpbody_pb2 import HttpBody
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs, storage_errors
 from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_sql.clock import Clock
+from voicebox_sql.keys import time_us_of
 
 from voicebox_catalog.archives.zip_reader import FIELD, Archive, refused
 from voicebox_catalog.archives.zip_writer import Entry, zipped
@@ -21,8 +23,6 @@ from voicebox_catalog.profiles.pictures import Pictures
 from voicebox_catalog.samples.quality import Limits
 from voicebox_catalog.samples.recordings import LIMITS, WHOLE, Recordings
 from voicebox_catalog.samples.rows import new_sample
-from voicebox_catalog.store.clock import Clock
-from voicebox_catalog.store.keys import time_us_of
 from voicebox_catalog.store.profiles import ProfileStore
 from voicebox_catalog.store.staging import Names, claimed, staged
 from voicebox_catalog.store.tables import Profile, Sample

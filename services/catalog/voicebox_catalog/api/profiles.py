@@ -11,13 +11,13 @@ from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_sql.clock import Clock
+from voicebox_sql.paging import from_token, page_size, to_token
 
 from voicebox_catalog.profiles import pictures
 from voicebox_catalog.profiles.pictures import Pictures
 from voicebox_catalog.samples.recordings import COPY_LIMITS, LIMITS
 from voicebox_catalog.store import filters
-from voicebox_catalog.store.clock import Clock
-from voicebox_catalog.store.paging import from_token, page_size, to_token
 from voicebox_catalog.store.profiles import ProfileStore
 from voicebox_catalog.store.staging import Names, claimed, staged
 from voicebox_catalog.store.tables import Profile, Sample

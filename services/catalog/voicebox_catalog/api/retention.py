@@ -5,8 +5,8 @@ import logging
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField
+from voicebox_sql.clock import Clock
 
-from voicebox_catalog.store.clock import Clock
 from voicebox_catalog.store.filters import Condition, Field, Operator
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query

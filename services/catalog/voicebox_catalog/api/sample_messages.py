@@ -1,10 +1,10 @@
 """Samples as messages and as rows."""
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_sql.keys import time_us_of
 
 from voicebox_catalog.samples.quality import Limits, Report
 from voicebox_catalog.samples.rows import report_of
-from voicebox_catalog.store.keys import time_us_of
 from voicebox_catalog.store.tables import Sample
 
 from .times import to_duration, to_timestamp

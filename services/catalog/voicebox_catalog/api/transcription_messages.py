@@ -5,8 +5,8 @@ from typing import Any
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_kit.errors import InvalidField
+from voicebox_sql.keys import time_us_of
 
-from voicebox_catalog.store.keys import time_us_of
 from voicebox_catalog.store.tables import Transcription
 
 from . import checks

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
+from voicebox_sql.clock import Clock
 
-from voicebox_catalog.store.clock import Clock
 from voicebox_catalog.store.filters import TRANSCRIPTION_FIELDS
 from voicebox_catalog.store.transcriptions import TranscriptionStore
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sqlalchemy import select, union_all
+from voicebox_sql.database import Database
 
-from .database import Database
 from .tables import Generation
 
 COLUMNS = [

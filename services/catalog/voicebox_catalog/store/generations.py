@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy.orm import Session
 from sqlmodel import col
+from voicebox_sql.database import Database
+from voicebox_sql.keys import SLOTS
 
-from .database import Database
 from .filters import Field
 from .history import HistoryStore
 from .history_pages import HistoryPages
 from .history_query import Query
-from .keys import SLOTS
 from .tables import Generation
 
 COMPLETED = 1

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_kit.errors import EtagMismatch, NotFound
+from voicebox_sql.batcher import Together
+from voicebox_sql.database import Database
+from voicebox_sql.keys import draw_key
+from voicebox_sql.paging import Place
 
-from .batcher import Together
-from .database import Database
 from .history_pages import HistoryPages, Row
 from .history_query import Query
-from .keys import draw_key
-from .paging import Place
 from .search_index import tokens_of_row
 
 

@@ -19,12 +19,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 from sqlmodel import col
+from voicebox_sql.keys import first_key
+from voicebox_sql.paging import Place
+from voicebox_sql.search import RELEVANCE_CLASSES, relevance_class, relevance_token
 
 from .filters import Condition, Field, Operator
 from .history_query import Order, Query
-from .keys import first_key
-from .paging import Place
-from .search import RELEVANCE_CLASSES, relevance_class, relevance_token
 from .search_index import COMPLETIONS, Fts5, SearchIndex, Tsvector, condition_token, index_of, owner_token, row_by_row
 from .tables import Generation, Transcription
 

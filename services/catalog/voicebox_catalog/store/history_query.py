@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from voicebox_kit.errors import InvalidField
+from voicebox_sql import search
 
-from . import filters, search
+from . import filters
 from .filters import Condition, Field, Operator
 
 MAX_ORDER = 100

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_kit.errors import AlreadyExists, EtagMismatch, NotFound, Precondition
+from voicebox_sql.database import Database
+from voicebox_sql.keys import SLOTS, draw_key, first_key
 
-from .database import Database
 from .filters import Condition, Field, Operator
-from .keys import SLOTS, draw_key, first_key
 from .tables import Profile, Sample
 
 MICROSECONDS_PER_DAY = 86_400_000_000

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
+from voicebox_sql.database import Database
+from voicebox_sql.keys import time_us_of
 
-from .database import Database
-from .keys import time_us_of
 from .tables import Generation, RetentionRule, Transcription
 
 

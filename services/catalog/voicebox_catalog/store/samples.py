@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from voicebox_kit.errors import EtagMismatch, NotFound
+from voicebox_sql.database import Database
 
-from .database import Database
 from .profiles import add_samples, get_profile, touch
 from .tables import Profile, Sample
 

@@ -28,9 +28,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 from sqlmodel import col
+from voicebox_sql.search import class_of, is_word, scope_token, tokens_of
 
 from .filters import Condition, Field
-from .search import class_of, is_word, scope_token, tokens_of
 from .tables import Generation, Transcription
 
 POSTGRES = "postgresql"

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, UniqueConstraint
 from sqlmodel import Field, SQLModel
+from voicebox_sql.leases import LeaseRow
 
 # SQLite's own row number must be declared INTEGER, and is 64 bits wide; elsewhere INTEGER is 32.
 Key = BigInteger().with_variant(Integer, "sqlite")
@@ -174,14 +175,10 @@ class RetentionRule(SQLModel, table=True):
     update_time_us: int = Field(sa_type=BigInteger)
 
 
-class Lease(SQLModel, table=True):
+class Lease(LeaseRow, table=True):
     """Who may do what only one replica may do, and until when."""
 
     __tablename__ = "leases"
-
-    name: str = Field(primary_key=True)
-    holder: str
-    until_us: int = Field(sa_type=BigInteger)
 
 
 class ClockReading(SQLModel, table=True):

@@ -1,6 +1,7 @@
 """Transcriptions in the database."""
 
-from .database import Database
+from voicebox_sql.database import Database
+
 from .history import HistoryStore
 from .history_pages import HistoryPages
 from .tables import Transcription

@@ -9,9 +9,9 @@ import logging
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from voicebox_sql.clock import Clock
+from voicebox_sql.database import Database
 
-from voicebox_catalog.store.clock import Clock
-from voicebox_catalog.store.database import Database
 from voicebox_catalog.store.tables import ClockReading
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from voicebox_blobs.blobs import Blobs
+from voicebox_sql.database import Database
 
 from voicebox_catalog.store import blob_rows
-from voicebox_catalog.store.database import Database
 
 log = logging.getLogger(__name__)
 

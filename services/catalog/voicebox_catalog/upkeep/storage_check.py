@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from voicebox_blobs.blobs import Blobs
-
-from voicebox_catalog.store.database import Database
+from voicebox_sql.database import Database
 
 SECONDS = 5.0
 

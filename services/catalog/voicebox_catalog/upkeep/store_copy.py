@@ -10,9 +10,9 @@ from sqlalchemy import Row, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from voicebox_blobs.blobs import Blobs, sha256_of
 from voicebox_kit.errors import StartError
+from voicebox_sql.database import Database
 
 from voicebox_catalog.store import search_index
-from voicebox_catalog.store.database import Database
 from voicebox_catalog.store.table_rows import TABLES, blobs_of, content_of, for_each, key_column, key_of, rows_after
 from voicebox_catalog.store.tables import Lease
 

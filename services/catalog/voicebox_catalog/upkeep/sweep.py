@@ -13,12 +13,12 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.background import Background
 from voicebox_kit.errors import VoiceboxError
+from voicebox_sql.clock import Clock
+from voicebox_sql.database import Database
+from voicebox_sql.leases import Leases
 
 from voicebox_catalog.api.profiles import purge
 from voicebox_catalog.api.retention import Retention
-from voicebox_catalog.store.clock import Clock
-from voicebox_catalog.store.database import Database
-from voicebox_catalog.store.leases import Leases
 from voicebox_catalog.store.profiles import ProfileStore
 
 from . import orphans

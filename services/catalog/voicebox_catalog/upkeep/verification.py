@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from voicebox_blobs.blobs import Blobs, sha256_of
+from voicebox_sql.database import Database
 
 from voicebox_catalog.store import blob_rows
-from voicebox_catalog.store.database import Database
 from voicebox_catalog.store.table_rows import TABLES, blobs_of, content_of, for_each, key_of, rows_after
 
 LISTED = 100

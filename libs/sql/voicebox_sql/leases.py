@@ -2,13 +2,20 @@
 beside it.
 """
 
-from sqlalchemy import CursorResult, delete, update
+from sqlalchemy import BigInteger, CursorResult, delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import Field, SQLModel, col
 
 from .clock import Clock
 from .database import Database
-from .tables import Lease
+
+
+class LeaseRow(SQLModel):
+    """The columns that a service's table of leases has."""
+
+    name: str = Field(primary_key=True)
+    holder: str
+    until_us: int = Field(sa_type=BigInteger)
 
 
 class Leases:
@@ -18,8 +25,9 @@ class Leases:
     still hold a lease. Before each step of the work they take it again, which fails once another has it.
     """
 
-    def __init__(self, database: Database, holder: str, seconds: float, clock: Clock) -> None:
+    def __init__(self, database: Database, table: type[LeaseRow], holder: str, seconds: float, clock: Clock) -> None:
         self._database = database
+        self._table = table
         self._holder = holder
         self._seconds = seconds
         self._clock = clock
@@ -33,17 +41,19 @@ class Leases:
         length_us = round(self._seconds * 1_000_000)
         until_us = now_us + length_us
 
+        table = self._table
+
         async def work(session: AsyncSession) -> bool:
-            over = (col(Lease.until_us) <= now_us) | (col(Lease.until_us) > now_us + 2 * length_us)
-            ours = (col(Lease.holder) == self._holder) | over
-            change = update(Lease).where(col(Lease.name) == name, ours).values(holder=self._holder, until_us=until_us)
+            over = (col(table.until_us) <= now_us) | (col(table.until_us) > now_us + 2 * length_us)
+            ours = (col(table.holder) == self._holder) | over
+            change = update(table).where(col(table.name) == name, ours).values(holder=self._holder, until_us=until_us)
             changed = await session.execute(change)
             assert isinstance(changed, CursorResult)
             if changed.rowcount:
                 return True
-            if await session.get(Lease, name):
+            if await session.get(table, name):
                 return False
-            session.add(Lease(name=name, holder=self._holder, until_us=until_us))  # of two who add it, one is run again
+            session.add(table(name=name, holder=self._holder, until_us=until_us))  # of two who add it, one is run again
             await session.flush()
             return True
 
@@ -52,7 +62,9 @@ class Leases:
     async def give_back(self, name: str) -> None:
         """Let another take it at once."""
 
+        table = self._table
+
         async def work(session: AsyncSession) -> None:
-            await session.execute(delete(Lease).where(col(Lease.name) == name, col(Lease.holder) == self._holder))
+            await session.execute(delete(table).where(col(table.name) == name, col(table.holder) == self._holder))
 
         await self._database.write(work)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 from voicebox_kit.errors import StartError, Unavailable
 
-from .database_errors import connecting, translated
+from .errors import connecting, translated
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from voicebox_kit.errors import StartError
 
 from . import sqlite_driver
 from .batcher import Together
-from .database_errors import broken
+from .errors import broken
 from .reserve import Reserve
 
 log = logging.getLogger(__name__)

@@ -5,10 +5,9 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, table
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -16,10 +15,10 @@ from sqlalchemy.orm import Session
 from voicebox_kit.errors import Exhausted, StartError, Unavailable, VoiceboxError
 from voicebox_kit.shielded import unbroken
 
-from . import migrations, postgres, sqlite
-from .database_errors import BROKEN, broken, connecting, is_conflict, translated
+from . import postgres, sqlite
+from .errors import BROKEN, broken, connecting, is_conflict, translated
+from .migrations import Migrations
 from .reserve import Reserve, no_space_to_delete
-from .tables import Lease
 
 T = TypeVar("T")
 
@@ -102,7 +101,7 @@ class Database:
             raise broken("its file was deleted or replaced")
         with suppress(VoiceboxError):
             async with self.reading() as session:
-                await session.execute(select(func.count()).select_from(Lease))
+                await session.execute(select(func.count()).select_from(table("alembic_version")))
         if self._broken:
             raise self._broken
 
@@ -156,55 +155,42 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, pool: Pool | None = None) -> AsyncIterator[Database]:
-    """The database at a SQLAlchemy URL, brought to today's tables. Raises StartError when it cannot be used."""
-    async with connected(url, pool or Pool()) as (database, writers):
+async def open_database(url: URL, migrations: Migrations, pool: Pool) -> AsyncIterator[Database]:
+    """The database at a URL of `database_url`, migrated to today's tables. Raises StartError when it cannot be used."""
+    async with connected(url, pool) as (database, writers):
         await migrations.upgrade(writers)
         yield database
 
 
 @asynccontextmanager
-async def connected(url: str, pool: Pool) -> AsyncIterator[tuple[Database, AsyncEngine]]:
+async def connected(url: URL, pool: Pool) -> AsyncIterator[tuple[Database, AsyncEngine]]:
     """The database as it is, and the engine of its writers."""
-    parsed = database_url(url)
-    if parsed.get_backend_name() == "sqlite":
+    if url.get_backend_name() == "sqlite":
         async with (
-            sqlite.engines(parsed) as (readers, writers),
-            sqlite.committing(writers, parsed.database) as commits,
-            sqlite.reading(parsed) as reads,
+            sqlite.engines(url) as (readers, writers),
+            sqlite.committing(writers, url.database) as commits,
+            sqlite.reading(url) as reads,
         ):
-            yield Database(readers, reads, commits, sqlite.reserve(parsed)), writers
+            yield Database(readers, reads, commits, sqlite.reserve(url)), writers
     else:
-        async with postgres.engines(parsed, pool.connections, pool.statement_seconds, pool.connect_seconds) as (
+        async with postgres.engines(url, pool.connections, pool.statement_seconds, pool.connect_seconds) as (
             readers,
             writers,
         ):
             yield Database(readers, postgres.Reads(readers), postgres.Transactions(writers)), writers
 
 
-def refuse_absent(url: str) -> None:
-    """Raises StartError when SQLite would make a new file: a command given in the wrong folder must not make a catalog
-    there.
-    """
-    parsed = database_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
-        raise StartError(
-            f"There is no catalog at {parsed.database}: VOICEBOX_DATA or CATALOG_DATABASE_URL says where it is."
-        )
-
-
-def database_url(url: str) -> URL:
-    """The URL with the driver that is used for it. Raises StartError for another database."""
+def database_url(url: str, variable: str) -> URL:
+    """The URL with the driver that is used for it. Raises StartError, which names the variable, for another database."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise StartError("CATALOG_DATABASE_URL is not a database URL.") from error
+        raise StartError(f"{variable} is not a database URL.") from error
     match parsed.drivername:
         case "sqlite" | "sqlite+aiosqlite":
             return parsed.set(drivername="sqlite+aiosqlite")
         case "postgres" | "postgresql" | "postgresql+asyncpg":
             return parsed.set(drivername="postgresql+asyncpg")
         case other:
-            raise StartError(
-                f"CATALOG_DATABASE_URL must begin with sqlite+aiosqlite:// or postgresql+asyncpg://, not {other}://."
-            )
+            sentence = f"{variable} must begin with sqlite+aiosqlite:// or postgresql+asyncpg://, not {other}://."
+            raise StartError(sentence)
