@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 from voicebox_catalog.store import history_query, search_index
 from voicebox_catalog.store.generations import GenerationStore
+from voicebox_catalog.store.migrations import MIGRATIONS
 from voicebox_catalog.store.opening import connected, open_database
 from voicebox_kit.errors import StartError
 from voicebox_sql.database import Pool
