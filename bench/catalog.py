@@ -22,11 +22,11 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_catalog.app import open_service
 from voicebox_catalog.store.filters import GENERATION_FIELDS
-from voicebox_catalog.store.generations import GenerationStore, Group
+from voicebox_catalog.store.generations import GenerationStore, GroupBy
 from voicebox_catalog.store.history_query import parse
 from voicebox_catalog.store.opening import open_database
 from voicebox_sql.database import Database
-from voicebox_sql.paging import Place
+from voicebox_sql.paging import Cursor
 
 from bench.figures import Figure, quantile
 from bench.history_rows import fill, key_of
@@ -60,7 +60,7 @@ class Ask:
     before: int | None = None
 
     async def page(self, store: GenerationStore) -> None:
-        place = None if self.before is None else Place(key_of(self.before))
+        place = None if self.before is None else Cursor(key_of(self.before))
         await store.page("local", parse(GENERATION_FIELDS, self.filter, self.search, self.order), place, PAGE + 1)
 
 
@@ -161,10 +161,10 @@ async def _database(label: str, few: str, many: str, count: int) -> list[Figure]
 async def _statistics(label: str, store: GenerationStore) -> list[Figure]:
     everything, of_profile = parse(GENERATION_FIELDS, ""), parse(GENERATION_FIELDS, 'profile = "profiles/p7"')
     figures = _percentiles(f"{label}, statistics of all", await _times(partial(store.sums, "local", everything), 10))
-    for group in Group:
+    for group in GroupBy:
         times = await _times(partial(store.grouped_sums, "local", everything, group, 100), 10)
         figures += _percentiles(f"{label}, statistics by {group.name.lower()}", times)
-    times = await _times(partial(store.grouped_sums, "local", of_profile, Group.DAY, 100), 10)
+    times = await _times(partial(store.grouped_sums, "local", of_profile, GroupBy.DAY, 100), 10)
     return figures + _percentiles(f"{label}, statistics of a profile by day", times)
 
 

@@ -54,12 +54,14 @@ def main() -> None:
     found = device.resolved("cpu" if "--cpu" in options else "auto", "auto")
     if found.kind == "cpu" and not options:
         sys.exit(
-            "bench-gpu measures a GPU, and torch finds none here; `python -m bench.qwen3_gpu --cpu` takes half an hour without one."
+            "bench-gpu measures a GPU, and torch finds none here; `python -m bench.qwen3_gpu --cpu` takes half an hour "
+            "without one."
         )
     plan = SMALL if "--tiny" in options else FULL if found.kind == "cuda" else SLOW
     name = torch.cuda.get_device_name(found.index) if found.kind == "cuda" else "no GPU"
     print(
-        f"{name}, torch {torch.__version__}, {found.compute_type}. Random weights: they measure speed honestly, and say nothing."
+        f"{name}, torch {torch.__version__}, {found.compute_type}. Random weights: they measure speed honestly, and "
+        "say nothing."
     )
     for size in plan.sizes:
         with TemporaryDirectory() as folder:

@@ -28,7 +28,8 @@ def main() -> None:
         print("History:")
         for generation in client.list_generations():
             print(
-                f"  {generation.name}  {generation.voice}  {generation.profile or '-'}  {generation.duration.ToMilliseconds() / 1000:.1f} s"
+                f"  {generation.name}  {generation.voice}  {generation.profile or '-'}  "
+                f"{generation.duration.ToMilliseconds() / 1000:.1f} s"
             )
 
 

@@ -2,12 +2,12 @@ import io
 
 import pytest
 from voicebox_audio.errors import AudioError, Reason
-from voicebox_audio.formats.input import Intake, KeptIntake
+from voicebox_audio.formats.input import EncodedInput, SeekableInput
 
 
-def _intake(data: bytes, piece: int = 3, max_bytes: int = 100) -> Intake:
+def _intake(data: bytes, piece: int = 3, max_bytes: int = 100) -> EncodedInput:
     file = io.BytesIO(data)
-    return Intake(lambda count: file.read(min(count, piece)), max_bytes)
+    return EncodedInput(lambda count: file.read(min(count, piece)), max_bytes)
 
 
 def test_the_start_stays_to_be_read() -> None:
@@ -27,7 +27,7 @@ def test_one_byte_too_many_is_refused() -> None:
 
 
 def test_a_kept_intake_can_go_back_and_to_the_end() -> None:
-    kept = KeptIntake(_intake(b"0123456789"))
+    kept = SeekableInput(_intake(b"0123456789"))
     assert kept.read(2) == b"01"
     assert kept.seek(-2, io.SEEK_END) == 8
     assert kept.read(10) == b"89"
@@ -38,7 +38,7 @@ def test_a_kept_intake_can_go_back_and_to_the_end() -> None:
 
 
 def test_seeking_ahead_keeps_what_is_passed() -> None:
-    kept = KeptIntake(_intake(b"0123456789"))
+    kept = SeekableInput(_intake(b"0123456789"))
     kept.seek(8)
     assert kept.read(1) == b"8"
     kept.seek(0)

@@ -10,7 +10,7 @@ import pytest
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox_catalog.app import open_service
-from voicebox_catalog.upkeep.backup import Home, back_up, restore
+from voicebox_catalog.upkeep.backup import CatalogFolders, back_up, restore
 from voicebox_kit.errors import StartError
 
 from .folders import check_folder
@@ -26,7 +26,7 @@ def stores(request):
 @pytest.fixture
 def home(local_env):
     folder = Path(local_env["VOICEBOX_DATA"]) / "catalog"
-    return Home(folder / "catalog.sqlite", folder / "blobs")
+    return CatalogFolders(folder / "catalog.sqlite", folder / "blobs")
 
 
 def tell(_line):
@@ -96,7 +96,7 @@ async def test_a_damaged_backup_is_not_restored(local_env, generation, record, h
     await kept_in(local_env, generation, record)
     back_up(home, tmp_path / "copy", tell)
     next((tmp_path / "copy" / "blobs").rglob("*-*")).write_bytes(b"x")
-    target = Home(tmp_path / "new" / "catalog.sqlite", tmp_path / "new" / "blobs")
+    target = CatalogFolders(tmp_path / "new" / "catalog.sqlite", tmp_path / "new" / "blobs")
     with pytest.raises(StartError, match="1 files of the backup are missing or damaged"):
         restore(tmp_path / "copy", target, tell)
     assert not target.database.exists()

@@ -16,7 +16,8 @@ def test_an_empty_filter_has_no_conditions(text):
 
 def test_each_field_has_its_type():
     text = (
-        'profile = "profiles/ann" AND voice="flite/slt" AND engine = "flite" AND language = "en-US" AND status = COMPLETED '
+        'profile = "profiles/ann" AND voice="flite/slt" AND engine = "flite" AND language = "en-US" AND status = '
+        "COMPLETED "
         'AND create_time >= "1970-01-01T00:00:01.5Z" AND duration_seconds<2.25'
     )
     assert parse(text) == (

@@ -10,7 +10,7 @@ from voicebox_catalog.store.history_query import Order, parse
 from voicebox_catalog.store.tables import Generation
 from voicebox_kit.errors import NotFound
 from voicebox_sql import search
-from voicebox_sql.paging import Place
+from voicebox_sql.paging import Cursor
 
 T0 = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z."""
@@ -262,7 +262,7 @@ async def test_no_page_is_sorted_and_every_filter_has_its_index(generation_store
             if session.get_bind().dialect.name != "sqlite":
                 return  # PostgreSQL chooses by its statistics
             query = parse(GENERATION_FIELDS, filter, words, order)
-            statement = generation_store.found.statement(session.sync_session, "local", query, Place(5, 5), 50)
+            statement = generation_store.found.statement(session.sync_session, "local", query, Cursor(5, 5), 50)
             compiled = str(
                 statement.compile(dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True})
             )

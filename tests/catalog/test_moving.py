@@ -11,7 +11,7 @@ from voicebox_catalog.store.migrations import MIGRATIONS
 from voicebox_catalog.store.opening import connected
 from voicebox_catalog.store.tables import Generation
 from voicebox_catalog.upkeep import store_copy
-from voicebox_catalog.upkeep.store_copy import Stores
+from voicebox_catalog.upkeep.store_copy import CatalogStores
 from voicebox_kit.errors import StartError
 from voicebox_sql.database import Pool
 
@@ -66,7 +66,7 @@ async def at(database_url, blob_url, keys, scratch):
         blobs = stack.enter_context(open_blobs(blob_url, keys, scratch, "CATALOG_BLOB_URL"))
         database, writers = await stack.enter_async_context(connected(database_url, Pool()))
         await MIGRATIONS.upgrade(writers)
-        yield Stores(database, writers, blobs)
+        yield CatalogStores(database, writers, blobs)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.keys import LATEST_US, SLOTS, draw_key, first_key, time_us_of
-from voicebox_sql.paging import Place, from_token, page_size, place_from_token, to_token
+from voicebox_sql.paging import Cursor, cursor_from_token, from_token, page_size, to_token
 
 KEYS = st.integers(0, 2**63 - 1)
 
@@ -25,7 +25,7 @@ def test_a_token_belongs_to_its_query(key, query, other):
 
 @given(KEYS, st.integers(-(2**63), 2**63 - 1), st.lists(st.text()))
 def test_a_token_of_a_ranked_list_leads_back_to_its_place(key, rank, query):
-    assert place_from_token(to_token(key, *query, rank=rank), *query) == Place(key, rank)
+    assert cursor_from_token(to_token(key, *query, rank=rank), *query) == Cursor(key, rank)
 
 
 def test_a_token_of_an_older_version_is_an_error():
@@ -51,12 +51,12 @@ def test_a_token_that_was_changed_is_an_error(position, change):
 
 def assert_refused(token):
     with pytest.raises(InvalidField):
-        place_from_token(token, "query")
+        cursor_from_token(token, "query")
 
 
 def test_the_first_page_has_no_token():
     assert from_token("", "query") is None
-    assert place_from_token("", "query") is None
+    assert cursor_from_token("", "query") is None
 
 
 @given(st.text(min_size=1))

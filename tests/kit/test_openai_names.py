@@ -12,8 +12,10 @@ KNOWN = ("response_format", "language", "temperature", "timestamp_granularities"
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("responseFormat", "response_format"), ("response-format", "response_format"), ("RESPONSE_FORMAT", "response_format"),
-        ("reponse_format", "response_format"), ("timestampGranularities", "timestamp_granularities"), ("temprature", "temperature"),
+        ("responseFormat", "response_format"), ("response-format", "response_format"), ("RESPONSE_FORMAT",
+        "response_format"),
+        ("reponse_format", "response_format"), ("timestampGranularities", "timestamp_granularities"), ("temprature",
+        "temperature"),
         ("langauge", "language"),
     ],
 )  # fmt: skip

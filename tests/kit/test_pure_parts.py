@@ -10,7 +10,7 @@ from voicebox_kit import logs, plugins, request_id, variables
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.pacer import Pacer
-from voicebox_kit.shielded import unbroken
+from voicebox_kit.shielded import shielded
 from voicebox_kit.uploads import answer_of
 
 
@@ -111,7 +111,7 @@ async def test_unbroken_work_ends_though_its_caller_leaves():
         await go_on.wait()
         done.append(1)
 
-    caller = asyncio.create_task(unbroken(work()))
+    caller = asyncio.create_task(shielded(work()))
     await begun.wait()
     caller.cancel()
     await asyncio.sleep(0)

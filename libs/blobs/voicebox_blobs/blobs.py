@@ -27,7 +27,7 @@ class Blob:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredBlob:
     """A file as the store lists it."""
 
     name: str
@@ -71,7 +71,7 @@ class Blobs(Protocol):
         """
         ...
 
-    def stored(self) -> AsyncIterator[list[Stored]]:
+    def stored(self) -> AsyncIterator[list[StoredBlob]]:
         """All files, some at a time."""
         ...
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
 from voicebox_kit.errors import StartError, Unavailable
-from voicebox_kit.shielded import unbroken
+from voicebox_kit.shielded import shielded
 
-from .blobs import READ_BYTES, Blob, Meter, Stored, fresh_name, pieces, storage_errors
+from .blobs import READ_BYTES, Blob, Meter, StoredBlob, fresh_name, pieces, storage_errors
 from .durable import give_name, sync_file, sync_folder
 
 P = ParamSpec("P")
@@ -88,7 +88,7 @@ class LocalBlobs:
     async def delete(self, *names: str) -> None:
         await self._in_thread(self._unlink, names)
 
-    async def stored(self) -> AsyncIterator[list[Stored]]:
+    async def stored(self) -> AsyncIterator[list[StoredBlob]]:
         files = self._files()
         while some := await self._in_thread(lambda: list(islice(files, LISTED))):
             yield some
@@ -129,7 +129,7 @@ class LocalBlobs:
             self._safe_folders.add(path.parent)
         give_name(staged.path, path)
 
-    def _files(self) -> Iterator[Stored]:
+    def _files(self) -> Iterator[StoredBlob]:
         for parent, folders, names in os.walk(self._folder):
             if Path(parent) == self._folder:
                 folders.remove(STAGED)
@@ -137,7 +137,7 @@ class LocalBlobs:
                 path = Path(parent, name)
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     status = path.stat()
-                    yield Stored(
+                    yield StoredBlob(
                         str(path.relative_to(self._folder)),
                         status.st_size,
                         datetime.fromtimestamp(status.st_mtime, UTC),
@@ -152,7 +152,7 @@ class LocalBlobs:
 
     async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Run to its end even if the caller is cancelled: a file that another thread still uses must not be closed."""
-        return await unbroken(
+        return await shielded(
             asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*arguments, **named))
         )
 

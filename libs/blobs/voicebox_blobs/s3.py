@@ -14,7 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from voicebox_kit.errors import StartError, Unavailable
 
-from .blobs import READ_BYTES, Blob, Meter, Stored, fresh_name, storage_errors
+from .blobs import READ_BYTES, Blob, Meter, StoredBlob, fresh_name, storage_errors
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -83,10 +83,10 @@ class S3Blobs:
             except BaseError:
                 log.exception("blob %s is left behind", name)
 
-    async def stored(self) -> AsyncIterator[list[Stored]]:
+    async def stored(self) -> AsyncIterator[list[StoredBlob]]:
         with _answers():
             async for files in obstore.list(self._store, chunk_size=LISTED):
-                yield [Stored(file["path"], file["size"], file["last_modified"]) for file in files]
+                yield [StoredBlob(file["path"], file["size"], file["last_modified"]) for file in files]
 
     async def check(self) -> None:
         """A store that does not answer says so to each caller, and is back one day."""

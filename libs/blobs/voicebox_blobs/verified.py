@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from voicebox_kit.errors import Damaged
 
-from .blobs import Blobs, Stored, sha256_of
+from .blobs import Blobs, StoredBlob, sha256_of
 
 WHOLE_BYTES = 8 * 1024 * 1024
 """A file up to this size is read and checked as a whole before its first byte is given, whichever part is asked for: 6
@@ -29,7 +29,7 @@ class VerifiedBlobs:
         self.delete = blobs.delete
         self.check = blobs.check
 
-    def stored(self) -> AsyncIterator[list[Stored]]:
+    def stored(self) -> AsyncIterator[list[StoredBlob]]:
         return self._blobs.stored()
 
     async def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:

@@ -43,7 +43,7 @@ _HANDLERS = {
 
 
 @dataclass
-class Answer:
+class CallState:
     """How far the answer of a call is."""
 
     begun: bool = False
@@ -81,14 +81,14 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
     def _surround_unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(request: Any, context: Context) -> Any:
-            async with self._guard(method, context, Answer()):
+            async with self._guard(method, context, CallState()):
                 return await behaviour(checked(request, method), context)
 
         return call
 
     def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(requests: Any, context: Context) -> Any:
-            async with self._guard(method, context, Answer()), drained(requests):
+            async with self._guard(method, context, CallState()), drained(requests):
                 return await behaviour(checked(requests, method), context)
 
         return call
@@ -97,7 +97,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         # A coroutine that writes, not a generator: when the call is cancelled while it writes, the `async with` closes
         # the servicer's generator at once, where an outer generator would wait for the garbage collector.
         async def call(request: Any, context: Context) -> None:
-            answer = Answer()
+            answer = CallState()
             async with self._guard(method, context, answer):
                 responses = behaviour(checked(request, method), context)
                 if not hasattr(responses, "__aiter__"):  # grpc's own health and reflection write by themselves
@@ -110,11 +110,11 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
         return call
 
-    def _guard(self, method: str, context: Context, answer: Answer) -> AbstractAsyncContextManager[None]:
+    def _guard(self, method: str, context: Context, answer: CallState) -> AbstractAsyncContextManager[None]:
         return _mapped(context, answer) if method.startswith(UNCOUNTED) else self._counted(method, context, answer)
 
     @asynccontextmanager
-    async def _counted(self, method: str, context: Context, answer: Answer) -> AsyncIterator[None]:
+    async def _counted(self, method: str, context: Context, answer: CallState) -> AsyncIterator[None]:
         began = time.perf_counter()
         code = "OK"
         running = self._running.labels(method)
@@ -140,7 +140,7 @@ async def _write(context: Context, response: Any) -> None:
 
 
 @asynccontextmanager
-async def _mapped(context: Context, answer: Answer) -> AsyncIterator[None]:
+async def _mapped(context: Context, answer: CallState) -> AsyncIterator[None]:
     """Runs an RPC under its request id, and aborts it with the status that its exception means.
 
     An HTTP answer that has begun breaks off.

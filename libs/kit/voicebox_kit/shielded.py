@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def unbroken(work: Awaitable[T]) -> T:
+async def shielded(work: Awaitable[T]) -> T:
     """Await `work` to its end even if the caller is cancelled meanwhile: a write half waited for may have happened or
     not.
     """

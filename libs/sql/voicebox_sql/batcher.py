@@ -12,7 +12,7 @@ MOST = 64
 """Of one batch: the first of it waits for the last."""
 
 
-class Together(Generic[Item, Answer]):
+class Batcher(Generic[Item, Answer]):
     """Gives `work` all items that wait, in the order of asking. There is no timer: who is alone waits for nobody.
 
     `work` answers for each item, an exception when that one failed. When it raises, each item of the batch is tried by

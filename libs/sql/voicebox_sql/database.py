@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from voicebox_kit.errors import Exhausted, StartError, Unavailable, VoiceboxError
-from voicebox_kit.shielded import unbroken
+from voicebox_kit.shielded import shielded
 
 from . import postgres, sqlite
 from .errors import BROKEN, broken, connecting, is_conflict, translated
@@ -118,11 +118,11 @@ class Database:
         Raises Exhausted("STORAGE_FULL") when the disk is full, Unavailable when the database does not answer: then the
         work may have been committed or not.
         """
-        return await unbroken(self._write(work))
+        return await shielded(self._write(work))
 
     async def write_to_free(self, work: Work[T]) -> T:
         """As `write`, for a work that deletes: when the disk is full, space that was reserved for this is given up."""
-        return await unbroken(self._write_to_free(work))
+        return await shielded(self._write_to_free(work))
 
     async def reserve_space(self) -> None:
         """Reserves space for deleting on a full disk again, once there is plenty."""

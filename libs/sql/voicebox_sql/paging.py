@@ -17,7 +17,7 @@ _VERSION = 2
 
 
 @dataclass(frozen=True)
-class Place:
+class Cursor:
     """Where a row stands in its list: by `rank`, 0 where the list has only the order of time, then by its creation
     key.
     """
@@ -35,17 +35,17 @@ def page_size(asked: int, default: int = DEFAULT_PAGE_SIZE) -> int:
 
 def to_token(key: int, *query: str, rank: int = 0) -> str:
     """The token for the page after the row at this place of the query that these strings make up."""
-    raw = _TOKEN.pack(_VERSION, rank, key, _digest(Place(key, rank), query))
+    raw = _TOKEN.pack(_VERSION, rank, key, _digest(Cursor(key, rank), query))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def from_token(token: str, *query: str) -> int | None:
     """As `place_from_token`, for lists that have only the order of time: the key."""
-    place = place_from_token(token, *query)
+    place = cursor_from_token(token, *query)
     return place.key if place else None
 
 
-def place_from_token(token: str, *query: str) -> Place | None:
+def cursor_from_token(token: str, *query: str) -> Cursor | None:
     """The place after which the page begins, None for the first page. InvalidField for a token of another query or
     version.
     """
@@ -56,13 +56,13 @@ def place_from_token(token: str, *query: str) -> Place | None:
         version, rank, key, digest = _TOKEN.unpack(raw)
     except (binascii.Error, UnicodeEncodeError, struct.error):
         raise _foreign() from None
-    place = Place(key, rank)
+    place = Cursor(key, rank)
     if version != _VERSION or digest != _digest(place, query) or key >= 1 << 63:
         raise _foreign()
     return place
 
 
-def _digest(place: Place, query: tuple[str, ...]) -> bytes:
+def _digest(place: Cursor, query: tuple[str, ...]) -> bytes:
     parts = [f"{place.rank} {place.key}".encode(), *(part.encode() for part in query)]
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()[:8]
 

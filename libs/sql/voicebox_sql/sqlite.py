@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from voicebox_kit.errors import StartError
 
 from . import sqlite_driver
-from .batcher import Together
+from .batcher import Batcher
 from .errors import broken
 from .reserve import Reserve
 
@@ -118,7 +118,7 @@ def reserve(url: URL) -> Reserve | None:
     return space
 
 
-class Batches:
+class WriteBatches:
     """Runs works one after another, in the order of asking; those that wait together share a transaction, and so one
     fsync.
     """
@@ -127,7 +127,7 @@ class Batches:
         self._writers = writers
         self._path = None if path in (None, ":memory:") else path
         self._identity = self._file_identity()
-        self._together = Together(self._commit)
+        self._together = Batcher(self._commit)
         self.run = self._together.ask
         self.close = self._together.close
 
@@ -159,11 +159,11 @@ class Batches:
 
 
 @asynccontextmanager
-async def committing(writers: AsyncEngine, path: str | None) -> AsyncIterator[Batches]:
-    """Batches that are all committed at the end of the block. `path` is that of the file, None for a database in
+async def committing(writers: AsyncEngine, path: str | None) -> AsyncIterator[WriteBatches]:
+    """WriteBatches that are all committed at the end of the block. `path` is that of the file, None for a database in
     memory.
     """
-    batches = Batches(writers, path)
+    batches = WriteBatches(writers, path)
     try:
         yield batches
     finally:

@@ -21,7 +21,7 @@ from .store.migrations import MIGRATIONS
 from .store.opening import connected, database_url, refuse_absent
 from .upkeep import backup as backing
 from .upkeep import store_copy, verification
-from .upkeep.store_copy import Stores
+from .upkeep.store_copy import CatalogStores
 
 T = TypeVar("T")
 
@@ -75,7 +75,8 @@ def backup(folder: Path) -> None:
     click.echo(f"Backed up {copied.blobs} files, {copied.new_blobs} of them new.")
     if copied.missing:
         click.echo(
-            f"voicebox: {len(copied.missing)} files are named by a row, and are not there: {copied.missing[0]} among them.",
+            f"voicebox: {len(copied.missing)} files are named by a row, and are not there: {copied.missing[0]} among "
+            "them.",
             err=True,
         )
         sys.exit(1)
@@ -87,21 +88,22 @@ def restore(folder: Path) -> None:
     """Copy a backup from FOLDER to where the catalog starts from, and where nothing is yet."""
     settings = Settings.read(os.environ)
 
-    def work() -> backing.Copied:
+    def work() -> backing.BackupReport:
         with own_folder(settings.folder, "catalog"):
             return backing.restore(folder, _home(settings), _tell)
 
     click.echo(f"Restored {_told(work).blobs} files.")
 
 
-def _home(settings: Settings) -> backing.Home:
+def _home(settings: Settings) -> backing.CatalogFolders:
     """Where SQLite and the folder are. StartError for other stores, which have means of their own."""
     database = database_url(settings.database_url)
     if database.get_backend_name() != "sqlite" or not database.database or not is_local(settings.blob_url):
         raise StartError(
-            "backup and restore are for SQLite and a folder: use pg_dump for PostgreSQL, and versions or replication for S3."
+            "backup and restore are for SQLite and a folder: use pg_dump for PostgreSQL, and versions or replication "
+            "for S3."
         )
-    return backing.Home(Path(database.database), local_folder(settings.blob_url, BLOB_URL))
+    return backing.CatalogFolders(Path(database.database), local_folder(settings.blob_url, BLOB_URL))
 
 
 def _tell(line: str) -> None:
@@ -158,7 +160,7 @@ async def _verify(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _stores(settings: Settings, database: str, blobs: str, scratch: Path) -> AsyncIterator[Stores]:
+async def _stores(settings: Settings, database: str, blobs: str, scratch: Path) -> AsyncIterator[CatalogStores]:
     with open_blobs(blobs, settings.s3, scratch, BLOB_URL) as opened:
         async with connected(database, settings.pool) as (found, writers):
-            yield Stores(found, writers, opened)
+            yield CatalogStores(found, writers, opened)

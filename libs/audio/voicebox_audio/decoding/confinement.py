@@ -10,7 +10,7 @@ from .limits import Limits
 _PR_SET_NO_NEW_PRIVS = 38
 
 
-def confine_for_ever() -> None:
+def confine_permanently() -> None:
     """For the zygote, and so for all its children: no new privileges by exec, no file grows, no core is dumped."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

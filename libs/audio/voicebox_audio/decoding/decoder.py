@@ -21,9 +21,9 @@ from voicebox_audio.errors import AudioError, Reason
 from voicebox_audio.pcm import Frames, Samples
 
 from . import messages
-from .fork_server import Nursery
+from .fork_server import ForkServer
 from .limits import Limits
-from .worker_process import Child, ChildDied
+from .worker_process import Worker, WorkerDied
 
 _MOST_RATE_HZ = 192_000
 _MOST_PEAK = 1.5
@@ -36,7 +36,7 @@ file's rate.
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """What a file was before it was decoded.
 
     `container` is one of those that sniff.py knows, or mpegts, ac3 or eac3; `codec` is FFmpeg's name, such as pcm_s16le
@@ -74,13 +74,13 @@ class Clip:
 
     samples: Samples | Frames = field(repr=False)
     sample_rate_hz: int
-    source: Source
+    source: SourceFile
 
 
 class Decoder:
     """Decodes files, each in its own process. Any number at a time: how many are wise is for the caller to say."""
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: ForkServer) -> None:
         self._nursery = nursery
 
     async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> Clip:
@@ -117,7 +117,7 @@ class Decoder:
 @contextlib.asynccontextmanager
 async def open_decoder() -> AsyncIterator[Decoder]:
     """A decoder whose process is warm. DecoderUnavailable when that cannot be started."""
-    nursery = Nursery()
+    nursery = ForkServer()
     try:
         await nursery.start()
         yield Decoder(nursery)
@@ -140,14 +140,14 @@ class DecodedStream:
 
     def __init__(
         self,
-        nursery: Nursery,
+        nursery: ForkServer,
         blocks: AsyncIterator[bytes],
         sample_rate_hz: int | None,
         limits: Limits,
         *,
         separate: bool = False,
     ) -> None:
-        self.source: Source | None = None
+        self.source: SourceFile | None = None
         self._nursery = nursery
         self._blocks = blocks
         self._asked_rate_hz = sample_rate_hz
@@ -177,7 +177,7 @@ class DecodedStream:
             async with contextlib.aclosing(self._hear(child)) as pieces:
                 async for samples in pieces:
                     yield samples
-        except ChildDied as death:
+        except WorkerDied as death:
             if feeding.done() and (cause := feeding.exception()):
                 raise cause from None
             raise AudioError(
@@ -192,7 +192,7 @@ class DecodedStream:
             finally:
                 child.close()
 
-    async def _feed(self, child: Child) -> None:
+    async def _feed(self, child: Worker) -> None:
         """Sends the job and the bytes. When the bytes' source fails, the child is killed, which the reader hears of."""
         job = {"sample_rate_hz": self._asked_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
         try:
@@ -204,7 +204,7 @@ class DecodedStream:
             child.kill()
             raise
 
-    async def _hear(self, child: Child) -> AsyncGenerator[Samples | Frames]:
+    async def _hear(self, child: Worker) -> AsyncGenerator[Samples | Frames]:
         """The sound that the child sends. It is counted here too, since a child that a file took over counts
         nothing.
         """
@@ -217,7 +217,7 @@ class DecodedStream:
                     samples = samples.reshape(-1, self._channel_count)
                 left_seconds -= len(samples) / (self._asked_rate_hz or self.source.sample_rate_hz)
                 if left_seconds < 0:
-                    raise ChildDied
+                    raise WorkerDied
                 yield samples
             elif self._heed(kind, payload):
                 return
@@ -236,19 +236,19 @@ class DecodedStream:
             elif kind == messages.SOURCE and self.source is None:
                 self.source = _source(said)
                 if not 1 <= self.source.channel_count <= self._limits.max_channels:
-                    raise ChildDied
+                    raise WorkerDied
                 return False
             elif kind == messages.END and self.source is not None:
                 self.source = _ended(self.source, said)
                 return True
             else:
-                raise ChildDied
+                raise WorkerDied
         except (ValueError, TypeError, KeyError) as confused:
-            raise ChildDied from confused
+            raise WorkerDied from confused
         raise error
 
 
-def _ended(source: Source, said: dict[str, Any]) -> Source:
+def _ended(source: SourceFile, said: dict[str, Any]) -> SourceFile:
     return replace(
         source,
         duration_seconds=float(said["duration_seconds"]),
@@ -259,8 +259,8 @@ def _ended(source: Source, said: dict[str, Any]) -> Source:
     )
 
 
-def _source(said: dict[str, Any]) -> Source:
-    return Source(
+def _source(said: dict[str, Any]) -> SourceFile:
+    return SourceFile(
         container=str(said["container"]),
         codec=str(said["codec"]),
         sample_rate_hz=max(int(said["sample_rate_hz"]), 1),

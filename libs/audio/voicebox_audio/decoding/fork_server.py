@@ -9,7 +9,7 @@ import sys
 
 from voicebox_audio.errors import DecoderUnavailable
 
-from .worker_process import Child
+from .worker_process import Worker
 
 _WARM_SECONDS = 20.0
 """How long the zygote may take to start: a hundred times what it takes on an idle machine."""
@@ -17,7 +17,7 @@ _RETRY_SECONDS = 0.005
 """How long to wait before asking again when hundreds of requests for children are waiting already."""
 
 
-class Nursery:
+class ForkServer:
     """Holds one zygote and gets children from it."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Nursery:
         """Returns when there is a warm zygote. DecoderUnavailable when it cannot be started."""
         await self._warm()
 
-    async def child(self) -> Child:
+    async def child(self) -> Worker:
         """A new child that has said hello. DecoderUnavailable when there is none to be had."""
         for _ in range(2):
             child = await _ask(await self._warm())
@@ -110,12 +110,12 @@ def _end(zygote: subprocess.Popen[bytes], control: socket.socket) -> None:
     zygote.wait()
 
 
-async def _ask(control: socket.socket) -> Child:
+async def _ask(control: socket.socket) -> Worker:
     """Asks the zygote for a child, which may never say hello."""
     channel, theirs = socket.socketpair()
     leash_end, leash = os.pipe()
     channel.setblocking(False)
-    child = Child(channel, leash)
+    child = Worker(channel, leash)
     try:
         while True:
             try:

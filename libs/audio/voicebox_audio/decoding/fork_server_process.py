@@ -19,9 +19,9 @@ import numpy as np
 
 from voicebox_audio.encoding.encoder import Encoding, open_encoder
 from voicebox_audio.formats.ffmpeg import open_libav
-from voicebox_audio.formats.input import Intake
+from voicebox_audio.formats.input import EncodedInput
 
-from .confinement import address_space_bytes, confine_for_ever
+from .confinement import address_space_bytes, confine_permanently
 from .worker import work
 
 
@@ -29,7 +29,7 @@ def serve(control: socket.socket) -> None:
     """Forks a child for each job until the control socket is closed, which is also what the decoder's death does."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the children
     _warm_up()
-    confine_for_ever()
+    confine_permanently()
     own_bytes = address_space_bytes()
     gc.freeze()  # a child's garbage collection would otherwise copy all pages that it shares with us
     control.sendall(b"w")
@@ -51,7 +51,7 @@ def _warm_up() -> None:
     for encoding, container in ((Encoding.OGG_OPUS, "ogg"), (Encoding.MP3, "mp3")):
         encoder = open_encoder(encoding, 16_000)
         file = io.BytesIO(encoder.push(np.zeros(1_600, np.float32)) + encoder.finish())
-        for _ in open_libav(Intake(file.read, len(file.getvalue())), container).pieces:
+        for _ in open_libav(EncodedInput(file.read, len(file.getvalue())), container).pieces:
             pass
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from voicebox_audio.downmix import Downmixer
 from voicebox_audio.errors import AudioError, Reason
-from voicebox_audio.formats.reading import Piece, Reading
+from voicebox_audio.formats.open_file import DecodedBlock, OpenFile
+from voicebox_audio.formats.range_meter import RangeMeter
 from voicebox_audio.pcm import Frames, Samples
-from voicebox_audio.range_meter import RangeMeter
 from voicebox_audio.resample import Resampler
 
 from . import messages
@@ -23,7 +23,7 @@ def send(channel: socket.socket, kind: bytes, **said: object) -> None:
     channel.sendall(messages.frame(kind, json.dumps(said).encode()))
 
 
-class Outlet:
+class SampleSender:
     """Takes one file's sound and sends it in blocks at `sample_rate_hz`, None for the file's own rate.
 
     It sends the mean of the channels, or each by itself when `separate`.
@@ -53,13 +53,14 @@ class Outlet:
         """
         return self._earlier_seconds + (self._samples / self._resampler.from_hz if self._resampler else 0.0)
 
-    def push(self, reading: Reading, piece: Piece) -> None:
+    def push(self, reading: OpenFile, piece: DecodedBlock) -> None:
         """Takes decoded sound; sends it when a block is full. AudioError when it breaks a limit."""
         _check_form(piece, self._limits)
         if self._channel_count not in (None, piece.channel_count):
             raise AudioError(
                 Reason.AUDIO_FORMAT_REFUSED,
-                f"The audio goes from {self._channel_count} to {piece.channel_count} channels: such channels cannot be told apart.",
+                f"The audio goes from {self._channel_count} to {piece.channel_count} channels: such channels cannot be "
+                "told apart.",
             )
         resampler = self._resampler_for(reading, piece)
         self._samples += len(piece.frames)
@@ -90,7 +91,7 @@ class Outlet:
             raise AudioError(Reason.AUDIO_EMPTY, "The audio holds no sound.")
         send(self._channel, messages.END, duration_seconds=self._seconds, cut_short=cut_short, **self._range.said)
 
-    def _resampler_for(self, reading: Reading, piece: Piece) -> Resampler:
+    def _resampler_for(self, reading: OpenFile, piece: DecodedBlock) -> Resampler:
         if self._resampler is not None and self._resampler.from_hz == piece.sample_rate_hz:
             return self._resampler
         if self._resampler is None:
@@ -119,11 +120,12 @@ class Outlet:
         self._sent_samples += samples.size
 
 
-def _check_form(piece: Piece, limits: Limits) -> None:
+def _check_form(piece: DecodedBlock, limits: Limits) -> None:
     if not limits.min_rate_hz <= piece.sample_rate_hz <= limits.max_rate_hz:
         raise AudioError(
             Reason.AUDIO_FORMAT_REFUSED,
-            f"The audio's sample rate is {piece.sample_rate_hz} Hz; {limits.min_rate_hz} to {limits.max_rate_hz} Hz are read.",
+            f"The audio's sample rate is {piece.sample_rate_hz} Hz; {limits.min_rate_hz} to {limits.max_rate_hz} Hz "
+            "are read.",
         )
     if piece.channel_count > limits.max_channels:
         raise AudioError(
@@ -132,7 +134,7 @@ def _check_form(piece: Piece, limits: Limits) -> None:
         )
 
 
-def _tell_source(channel: socket.socket, reading: Reading, piece: Piece) -> None:
+def _tell_source(channel: socket.socket, reading: OpenFile, piece: DecodedBlock) -> None:
     send(
         channel,
         messages.SOURCE,

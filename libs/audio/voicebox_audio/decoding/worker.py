@@ -9,16 +9,16 @@ from typing import NoReturn
 
 from voicebox_audio.errors import AudioError, Reason
 from voicebox_audio.formats.chain import Chain
-from voicebox_audio.formats.input import Intake
+from voicebox_audio.formats.input import EncodedInput
 
 from . import messages
 from .confinement import confine_to
 from .limits import Limits
-from .output import Outlet, send
+from .output import SampleSender, send
 
 
 @dataclass(frozen=True)
-class Job:
+class DecodeRequest:
     """What is asked of a child: at which rate it sends the sound, None for the file's own, and whether all channels or
     their mean.
     """
@@ -53,19 +53,19 @@ def work(channel: socket.socket, own_bytes: int) -> None:
         send(channel, messages.ERROR, reason=Reason.AUDIO_UNREADABLE, sentence="The audio cannot be decoded.")
 
 
-def _receive_job(channel: socket.socket) -> Job:
+def _receive_job(channel: socket.socket) -> DecodeRequest:
     kind, length = messages.HEADER.unpack(channel.recv(messages.HEADER.size, socket.MSG_WAITALL))
     assert kind == messages.JOB
     asked = json.loads(channel.recv(length, socket.MSG_WAITALL))
-    return Job(asked["sample_rate_hz"], asked["separate"], Limits(**asked["limits"]))
+    return DecodeRequest(asked["sample_rate_hz"], asked["separate"], Limits(**asked["limits"]))
 
 
 def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise AudioError(Reason.AUDIO_TOO_SLOW, "Decoding the audio takes more processor time than is allowed.")
 
 
-def _decode(channel: socket.socket, job: Job) -> None:
-    outlet = Outlet(channel, job.sample_rate_hz, job.limits, separate=job.separate)
+def _decode(channel: socket.socket, job: DecodeRequest) -> None:
+    outlet = SampleSender(channel, job.sample_rate_hz, job.limits, separate=job.separate)
 
     def receive(count: int) -> bytes:
         try:
@@ -74,7 +74,7 @@ def _decode(channel: socket.socket, job: Job) -> None:
             outlet.flush()  # nobody should wait for sound that is decoded because more bytes are not there yet
             return channel.recv(count)
 
-    intake = Intake(receive, job.limits.max_bytes)
+    intake = EncodedInput(receive, job.limits.max_bytes)
     chain = Chain(intake)
     for piece in chain.pieces():
         outlet.push(chain.first, piece)

@@ -11,11 +11,11 @@ _HELLO_SECONDS = 20.0
 """How long a child may take to be forked: a thousand times what it takes on an idle machine."""
 
 
-class ChildDied(Exception):
+class WorkerDied(Exception):
     """The process ended, or said what no right child says, before its job was done."""
 
 
-class Child:
+class Worker:
     """A process that decodes one file: our ends of its socket and of its leash."""
 
     def __init__(self, channel: socket.socket, leash: int) -> None:
@@ -24,7 +24,7 @@ class Child:
 
     async def says_hello(self) -> bool:
         """Whether it lives. It does not where the zygote died, or could not fork."""
-        with contextlib.suppress(ChildDied, TimeoutError):
+        with contextlib.suppress(WorkerDied, TimeoutError):
             async with asyncio.timeout(_HELLO_SECONDS):
                 return await self._exactly(messages.HEADER.size) == messages.frame(messages.HELLO)
         return False
@@ -43,12 +43,12 @@ class Child:
             self._channel.shutdown(socket.SHUT_WR)
 
     async def frame(self) -> tuple[bytes, bytearray]:
-        """The next thing that it says, kind and payload. ChildDied when it says nothing more, which only END and ERROR
+        """The next thing that it says, kind and payload. WorkerDied when it says nothing more, which only END and ERROR
         may precede.
         """
         kind, length = messages.HEADER.unpack(await self._exactly(messages.HEADER.size))
         if length > messages.MOST_PAYLOAD_BYTES:
-            raise ChildDied
+            raise WorkerDied
         return kind, await self._exactly(length)
 
     async def _exactly(self, count: int) -> bytearray:
@@ -58,9 +58,9 @@ class Child:
             try:
                 received = await asyncio.get_running_loop().sock_recv_into(self._channel, rest)
             except ConnectionError as error:
-                raise ChildDied from error
+                raise WorkerDied from error
             if not received:
-                raise ChildDied
+                raise WorkerDied
             rest = rest[received:]
         return data
 

@@ -31,7 +31,8 @@ def g711_wav(data: bytes, code: int, sample_rate_hz: int) -> bytes:
     count = len(data)
     padding = bytes(count % 2)
     header = _G711_HEADER.pack(
-        b"RIFF", _G711_HEADER.size - 8 + count + len(padding), b"WAVEfmt ", 18, code, 1, sample_rate_hz, sample_rate_hz, 1, 8, 0,
+        b"RIFF", _G711_HEADER.size - 8 + count + len(padding), b"WAVEfmt ", 18, code, 1, sample_rate_hz,
+        sample_rate_hz, 1, 8, 0,
         b"fact", 4, count, b"data", count,
     )  # fmt: skip
     return header + data + padding

@@ -6,7 +6,7 @@ holds the sound.
 
 import struct
 
-from .input import Intake
+from .input import EncodedInput
 
 _UNKNOWN_FROM = 0x7FFF0000
 """A length from here on is what writers put down when they do not know it."""
@@ -17,7 +17,7 @@ _COUNT_AT = 2
 """Where COMM counts the frames."""
 
 
-def with_length(intake: Intake) -> Intake:
+def with_length(intake: EncodedInput) -> EncodedInput:
     """The same bytes, where the sound's length is unknown with a header that lets all that follows be sound."""
     head = intake.exactly(12)
     comm_at = 0

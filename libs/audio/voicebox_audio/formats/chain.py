@@ -13,14 +13,14 @@ from voicebox_audio.formats.mpeg import open_mpeg
 
 from .ffmpeg import open_libav
 from .flac import open_flac
-from .input import Intake, Readable
+from .input import EncodedInput, Readable
 from .links import ANY, MATROSKA, Mp4Link, OggLink, SearchedLink
+from .open_file import DecodedBlock, OpenFile
 from .preamble import find_audio
-from .reading import Piece, Reading
 from .sniff import SNIFF_BYTES, sniff
 from .wav import open_wav
 
-_CHAINED: dict[str, Callable[[Intake], Reading]] = {
+_CHAINED: dict[str, Callable[[EncodedInput], OpenFile]] = {
     "wav": open_wav,
     "flac": open_flac,
     "ogg": lambda intake: _open_ogg(OggLink(intake)),
@@ -40,13 +40,13 @@ class Chain:
     header says, or a later one cannot be read.
     """
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: EncodedInput) -> None:
         self._intake = intake
         container = find_audio(intake)
         self.cut_short = False
         self.first = _open(intake, container)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[DecodedBlock]:
         """The sound of all files. AudioError when nothing in the first one can be decoded."""
         yield from self._pieces_of(self.first)
         while container := sniff(self._intake.start(SNIFF_BYTES)):
@@ -56,7 +56,7 @@ class Chain:
                 self.cut_short = True
                 return
 
-    def _pieces_of(self, reading: Reading) -> Iterator[Piece]:
+    def _pieces_of(self, reading: OpenFile) -> Iterator[DecodedBlock]:
         seconds = 0.0
         for piece in reading.pieces:
             seconds += len(piece.frames) / piece.sample_rate_hz
@@ -66,20 +66,20 @@ class Chain:
             self.cut_short = True
 
 
-def _open(intake: Intake, container: str) -> Reading:
+def _open(intake: EncodedInput, container: str) -> OpenFile:
     return _CHAINED[container](intake) if container in _CHAINED else _open_link(SearchedLink(intake, ANY), container)
 
 
-def _open_ogg(link: OggLink) -> Reading:
+def _open_ogg(link: OggLink) -> OpenFile:
     return replace(_open_link(link, "ogg"), ended_whole=lambda: link.is_whole)
 
 
-def _open_link(link: Readable, container: str) -> Reading:
+def _open_link(link: Readable, container: str) -> OpenFile:
     reading = open_libav(link, container)
-    return Reading(reading.container, reading.codec, reading.promised_seconds, _to_the_end(reading, link))
+    return OpenFile(reading.container, reading.codec, reading.promised_seconds, _to_the_end(reading, link))
 
 
-def _to_the_end(reading: Reading, link: Readable) -> Iterator[Piece]:
+def _to_the_end(reading: OpenFile, link: Readable) -> Iterator[DecodedBlock]:
     """A file's sound; then what FFmpeg did not want of its bytes is passed over."""
     yield from reading.pieces
     while link.read(65_536):

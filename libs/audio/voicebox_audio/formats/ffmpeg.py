@@ -15,8 +15,8 @@ from av.packet import Packet
 from voicebox_audio.errors import AudioError, Reason
 from voicebox_audio.pcm import Frames
 
-from .input import KeptIntake, Readable
-from .reading import Piece, Reading
+from .input import Readable, SeekableInput
+from .open_file import DecodedBlock, OpenFile
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,12 @@ _DEMUXERS = {
     "eac3": _Demuxer("eac3"),
 }
 _CODECS = set(
-    "flac mp1float mp1 mp2float mp2 mp3float mp3 opus libopus vorbis libvorbis aac aac_latm alac ac3 eac3 dca truehd amrnb amrwb "
-    "wmav1 wmav2 wmapro wmavoice wmalossless gsm gsm_ms g722 adpcm_ms adpcm_ima_wav adpcm_ima_qt adpcm_swf speex nellymoser wavpack "
-    "pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_alaw "
+    "flac mp1float mp1 mp2float mp2 mp3float mp3 opus libopus vorbis libvorbis aac aac_latm alac ac3 eac3 dca truehd "
+    "amrnb amrwb "
+    "wmav1 wmav2 wmapro wmavoice wmalossless gsm gsm_ms g722 adpcm_ms adpcm_ima_wav adpcm_ima_qt adpcm_swf speex "
+    "nellymoser wavpack "
+    "pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be "
+    "pcm_alaw "
     "pcm_mulaw".split()
 )
 _OPTIONS = {
@@ -74,12 +77,12 @@ _PADDING_SECONDS = 0.2
 """How much less than promised is still whole: encoders pad by up to 2,304 samples and count that."""
 
 
-def open_libav(intake: Readable, container: str) -> Reading:
+def open_libav(intake: Readable, container: str) -> OpenFile:
     """Reads the header. AudioError AUDIO_UNREADABLE when it is broken, AUDIO_FORMAT_REFUSED when no audio codec that is
     read is in it.
     """
     demuxer = _DEMUXERS[container]
-    file = KeptIntake(intake) if demuxer.seeks else _Forward(intake)
+    file = SeekableInput(intake) if demuxer.seeks else _Forward(intake)
     options = _OPTIONS | _LIVE_OPTIONS if demuxer.live else _OPTIONS
     try:
         opened = av.open(file, "r", format=demuxer.name, options=options, io_open=_refuse_to_open)
@@ -99,7 +102,7 @@ def open_libav(intake: Readable, container: str) -> Reading:
     context.thread_count = 1
     packets = (packet for packet in opened.demux(stream) if packet.size)
     promised = _promised_seconds(opened, stream) if demuxer.tells_length else None
-    return Reading(container, _codec_name(context.name), promised, decoded(context.decode, packets))
+    return OpenFile(container, _codec_name(context.name), promised, decoded(context.decode, packets))
 
 
 def _codec_name(decoder: str) -> str:
@@ -130,7 +133,7 @@ def _promised_seconds(opened: InputContainer, stream: AudioStream) -> float | No
 
 def decoded(
     decode: "Callable[[Packet[Any] | None], list[AudioFrame]]", packets: "Iterator[Packet[Any]]"
-) -> Iterator[Piece]:
+) -> Iterator[DecodedBlock]:
     """Decodes what can be decoded: broken packets are left out. AudioError AUDIO_UNREADABLE when all are broken."""
     whole, broken, ended = 0, 0, False
     while not ended:
@@ -143,7 +146,7 @@ def decoded(
             continue
         for frame in frames:
             whole += 1
-            yield Piece(_frames(frame), frame.sample_rate)
+            yield DecodedBlock(_frames(frame), frame.sample_rate)
     if broken and not whole:
         raise AudioError(Reason.AUDIO_UNREADABLE, "Nothing in the audio can be decoded.")
 

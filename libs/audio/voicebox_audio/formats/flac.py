@@ -15,9 +15,9 @@ import av
 from voicebox_audio.errors import AudioError, Reason
 
 from .ffmpeg import decoded
-from .input import Intake
+from .input import EncodedInput
 from .links import ANY, LONGEST_BEGINNING
-from .reading import Reading
+from .open_file import OpenFile
 
 _STREAMINFO_BYTES = 34
 _MOST_HEADER_BYTES = 16
@@ -28,7 +28,7 @@ _READ_BYTES = 16_384
 _BLOCK_SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608} | {code: 1 << code for code in range(8, 16)}
 
 
-def open_flac(intake: Intake) -> Reading:
+def open_flac(intake: EncodedInput) -> OpenFile:
     """Reads the metadata. AudioError AUDIO_UNREADABLE when it is broken."""
     info = _stream_info(intake)
     packed = struct.unpack_from(">Q", info, 10)[0]
@@ -38,10 +38,10 @@ def open_flac(intake: Intake) -> Reading:
     codec.extradata = info
     codec.thread_count = 1
     frames = _frames(intake, int.from_bytes(info[7:10], "big") or _LIKELY_FRAME_BYTES)
-    return Reading("flac", "flac", promised, decoded(codec.decode, (av.Packet(frame) for frame in frames)))
+    return OpenFile("flac", "flac", promised, decoded(codec.decode, (av.Packet(frame) for frame in frames)))
 
 
-def _stream_info(intake: Intake) -> bytes:
+def _stream_info(intake: EncodedInput) -> bytes:
     """The block that says what is in the file; those behind it are passed over."""
     intake.skip(4)
     info, last = b"", False
@@ -59,7 +59,7 @@ def _stream_info(intake: Intake) -> bytes:
     return info
 
 
-def _frames(intake: Intake, longest: int) -> Iterator[bytes]:
+def _frames(intake: EncodedInput, longest: int) -> Iterator[bytes]:
     """The bytes of each frame, whole, up to where another file begins.
 
     What is lost is found again: behind a damaged frame any later number is taken.
@@ -87,7 +87,7 @@ def _frames(intake: Intake, longest: int) -> Iterator[bytes]:
         yield bytes(held)
 
 
-def _end_at_next_file(intake: Intake, held: bytearray, new_bytes: int) -> bool:
+def _end_at_next_file(intake: EncodedInput, held: bytearray, new_bytes: int) -> bool:
     """Whether another file begins in what is held; it then goes back to the intake."""
     searched = max(len(held) - new_bytes - LONGEST_BEGINNING + 1, 0)
     found = ANY.whole.search(held, searched)

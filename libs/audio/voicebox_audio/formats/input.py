@@ -16,7 +16,7 @@ class Readable(Protocol):
         """At most `count` bytes, as soon as there are any; b"" at the end."""
 
 
-class Intake:
+class EncodedInput:
     """Encoded bytes that come from `receive(n)`, which waits, gives 1 to n bytes, and b"" at the end.
 
     AudioError AUDIO_TOO_LARGE as soon as more than `max_bytes` came.
@@ -68,7 +68,7 @@ class Intake:
         return piece
 
 
-class KeptIntake:
+class SeekableInput:
     """A seekable view of an intake that keeps what was read: an MP4 file may hold its index behind its sound."""
 
     def __init__(self, intake: Readable) -> None:

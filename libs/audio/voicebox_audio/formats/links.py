@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from .input import Intake
+from .input import EncodedInput
 from .sniff import SNIFF_BYTES, sniff
 
 _PAGE = b"OggS"
@@ -64,7 +64,7 @@ class OggLink:
     Bytes that are no page go through as they are; FFmpeg finds the next page.
     """
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: EncodedInput) -> None:
         self._intake = intake
         self._left = 0
         self._in_beginning = True
@@ -101,7 +101,7 @@ class OggLink:
 class Mp4Link:
     """MP4 boxes (ISO/IEC 14496-12, 4.2) up to a second `ftyp`."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: EncodedInput) -> None:
         self._intake = intake
         self._left: int | None = 0
         self._typed = False
@@ -134,7 +134,7 @@ class Mp4Link:
 class SearchedLink:
     """Any bytes up to where another file certainly begins: what is found by its first bytes in the midst of others."""
 
-    def __init__(self, intake: Intake, beginnings: Beginnings) -> None:
+    def __init__(self, intake: EncodedInput, beginnings: Beginnings) -> None:
         self._intake = intake
         self._beginnings = beginnings
         self._begun = False

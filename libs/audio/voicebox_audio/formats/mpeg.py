@@ -5,9 +5,9 @@ the last frame.
 from dataclasses import replace
 
 from .ffmpeg import open_libav
-from .input import Intake
+from .input import EncodedInput
 from .links import ANY, SearchedLink
-from .reading import Reading
+from .open_file import OpenFile
 from .sniff import frame_bytes, mpeg_rate_hz, mpeg_samples
 
 _HEADER_BYTES = 6
@@ -19,7 +19,7 @@ _PADDING_SECONDS = 0.2
 """How much less than counted is still whole: decoders leave out the encoder's delay and padding."""
 
 
-def open_mpeg(intake: Intake, container: str) -> Reading:
+def open_mpeg(intake: EncodedInput, container: str) -> OpenFile:
     """As `open_libav`. `promised_seconds` is by the tag Xing or Info, `ended_whole` says whether the last frame is all
     there.
     """

@@ -7,7 +7,7 @@ mark, line ends or zeros.
 
 from voicebox_audio.errors import AudioError, Reason
 
-from .input import Intake
+from .input import EncodedInput
 from .sniff import NAMES, SNIFF_BYTES, frame_bytes, same_stream, sniff
 
 _PADDING = b"\0\t\n\r \xef\xbb\xbf"
@@ -21,7 +21,7 @@ _TS_PACKET_BYTES = (188, 192)
 _TS_PACKETS_IN_A_ROW = 4
 
 
-def find_audio(intake: Intake) -> str:
+def find_audio(intake: EncodedInput) -> str:
     """Skips what stands before the audio, and returns its container.
 
     AudioError AUDIO_EMPTY when there are no bytes, AUDIO_FORMAT_REFUSED when no audio begins within 16 KiB behind tags
@@ -56,7 +56,7 @@ def _tag_bytes(start: bytes) -> int:
     return 0
 
 
-def _skip_padding(intake: Intake) -> bool:
+def _skip_padding(intake: EncodedInput) -> bool:
     """Skips zeros, white space and a byte order mark; True when anything but these follows them.
 
     A container may begin with bytes that look like padding, such as the size before `ftyp`: those stay.
@@ -74,7 +74,7 @@ def _skip_padding(intake: Intake) -> bool:
     raise AudioError(Reason.AUDIO_FORMAT_REFUSED, "The audio is nothing but padding.")
 
 
-def _search(intake: Intake) -> str | None:
+def _search(intake: EncodedInput) -> str | None:
     """Skips to where audio certainly begins, and returns its container; None when it does not within the searched
     bytes.
     """
@@ -113,7 +113,7 @@ def _dolby(data: bytes) -> str | None:
     return "eac3" if version <= 16 else None
 
 
-def _frames_begin(intake: Intake) -> bool:
+def _frames_begin(intake: EncodedInput) -> bool:
     """Whether frames follow each other at once. Waits for no more bytes than that needs: the stream may be live."""
     at = 0
     for _ in range(_FRAMES_IN_A_ROW - 1):

@@ -18,9 +18,9 @@ from voicebox_audio.formats.mpeg import open_mpeg
 from voicebox_audio.pcm import SampleJoiner
 
 from .ffmpeg import open_libav
-from .input import Intake
+from .input import EncodedInput
 from .links import ANY, SearchedLink
-from .reading import Piece, Reading
+from .open_file import DecodedBlock, OpenFile
 from .sniff import SNIFF_BYTES, sniff
 
 _EXTENSIBLE = 0xFFFE
@@ -46,7 +46,8 @@ _NAMES = dict.fromkeys(_AAC_TAGS, "AAC without ADTS headers")
 _MOST = float(np.finfo(np.float32).max)
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _LATER_CHUNKS = set(
-    b"LIST|list|id3 |ID3 |bext|cue |smpl|inst|fact|PEAK|iXML|axml|chna|cart|JUNK|junk|PAD |FLLR|DISP|plst|labl|note|ltxt|acid|strc|afsp|"
+    b"LIST|list|id3 |ID3 |bext|cue |smpl|inst|fact|PEAK|iXML|axml|chna|cart|JUNK|junk|PAD "
+    b"|FLLR|DISP|plst|labl|note|ltxt|acid|strc|afsp|"
     b"umid|levl|link|minf|elm1|regn|_PMX|XMP |aXML|ovwf|SAUR|LGWV|AFAn".split(b"|")
 )
 """Chunks that are known to stand behind the sound. Others count as such where the file's announced length has room for
@@ -77,7 +78,7 @@ class _Extent:
     """How struct calls the order of the bytes."""
 
 
-def open_wav(intake: Intake) -> Reading:
+def open_wav(intake: EncodedInput) -> OpenFile:
     """Reads the header. AudioError AUDIO_UNREADABLE or AUDIO_FORMAT_REFUSED when it is none that is read."""
     head = intake.exactly(12)
     order = ">" if head.startswith(b"RIFX") else "<"
@@ -117,7 +118,7 @@ def _wide_extent(data_bytes: int) -> _Extent:
     return _Extent(None if data_bytes in (0, _WIDE_PLACEHOLDER) else data_bytes, 0)
 
 
-def _open_sound(intake: Intake, format_chunk: bytes, extent: _Extent) -> Reading:
+def _open_sound(intake: EncodedInput, format_chunk: bytes, extent: _Extent) -> OpenFile:
     """Reads samples here, and leaves compressed ones (ADPCM, GSM, MPEG, WMA) to FFmpeg."""
     if len(format_chunk) < 16:
         raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format is cut off.")
@@ -181,21 +182,21 @@ def _parse_format(tag: int, format_chunk: bytes) -> _Format:
     return _Format(codec, channels, rate, channels * stored_bits // 8, convert)
 
 
-def _reading(intake: Intake, wav_format: _Format, extent: _Extent) -> Reading:
+def _reading(intake: EncodedInput, wav_format: _Format, extent: _Extent) -> OpenFile:
     size = extent.data_bytes
     promised = None if size is None else size // wav_format.frame_bytes / wav_format.sample_rate_hz
-    return Reading("wav", wav_format.codec, promised, _pieces(intake, wav_format, extent))
+    return OpenFile("wav", wav_format.codec, promised, _pieces(intake, wav_format, extent))
 
 
-def _pieces(intake: Intake, wav_format: _Format, extent: _Extent) -> Iterator[Piece]:
+def _pieces(intake: EncodedInput, wav_format: _Format, extent: _Extent) -> Iterator[DecodedBlock]:
     joiner = SampleJoiner(wav_format.frame_bytes)
     for data in _sound(intake, extent):
         if whole := joiner.push(data):
             frames = wav_format.convert(whole).reshape(-1, wav_format.channel_count)
-            yield Piece(frames, wav_format.sample_rate_hz)
+            yield DecodedBlock(frames, wav_format.sample_rate_hz)
 
 
-def _sound(intake: Intake, extent: _Extent) -> Iterator[bytes]:
+def _sound(intake: EncodedInput, extent: _Extent) -> Iterator[bytes]:
     """The bytes of the sound: those that are announced, and those behind them that are no chunk, which a stale header
     did not count.
     """
@@ -212,7 +213,7 @@ def _sound(intake: Intake, extent: _Extent) -> Iterator[bytes]:
         yield data
 
 
-def _sound_goes_on(intake: Intake, extent: _Extent) -> bool:
+def _sound_goes_on(intake: EncodedInput, extent: _Extent) -> bool:
     """Passes over the chunks behind the sound. True when something else follows that is no file either."""
     later_bytes = extent.later_bytes
     padding = extent.data_bytes is not None and extent.data_bytes % 2

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from voicebox_audio.decoding.decoder import DecodedStream, Decoder, Source
+from voicebox_audio.decoding.decoder import DecodedStream, Decoder, SourceFile
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.downmix import Downmixer
 from voicebox_audio.errors import AudioError, DecoderUnavailable
@@ -59,7 +59,7 @@ class Sound:
         return tuple(_notices(self._decoded.source)) if self._decoded and self._decoded.source else ()
 
 
-def _notices(source: Source) -> Iterator[Notice]:
+def _notices(source: SourceFile) -> Iterator[Notice]:
     if source.cut_short:
         sentence = (
             "The file ends before its header says, or a file joined to it cannot be read: what is there was recognised."

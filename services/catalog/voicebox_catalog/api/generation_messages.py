@@ -9,7 +9,7 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.keys import time_us_of
 
-from voicebox_catalog.store.generations import Sums
+from voicebox_catalog.store.generations import Statistics
 from voicebox_catalog.store.tables import Generation
 
 from . import checks
@@ -74,7 +74,7 @@ def to_generation(row: Generation) -> pb.Generation:
     return message
 
 
-def to_statistics(sums: Sums) -> pb.StatisticsRow:
+def to_statistics(sums: Statistics) -> pb.StatisticsRow:
     """The message of what a group adds up to."""
     return pb.StatisticsRow(
         key=str(EPOCH + timedelta(days=sums.key)) if isinstance(sums.key, int) else sums.key or "",

@@ -12,11 +12,11 @@ from voicebox_sql.paging import page_size
 
 from voicebox_catalog.archives.zip_writer import zipped
 from voicebox_catalog.store.filters import GENERATION_FIELDS
-from voicebox_catalog.store.generations import GenerationStore, Group
+from voicebox_catalog.store.generations import GenerationStore, GroupBy
 
 from .downloads import Download
 from .generation_messages import CHANGES, from_generation, to_generation, to_statistics
-from .history import Form, History, delete_all
+from .history import History, RecordKind, delete_all
 from .history_archive import HistoryArchive
 
 EVERYTHING = "*"
@@ -24,11 +24,11 @@ NAMES = 100
 """Of what would be deleted."""
 DEFAULT_GROUPS = 100
 
-_GROUPS: dict[int, Group | None] = {
+_GROUPS: dict[int, GroupBy | None] = {
     pb.STATISTICS_GROUP_UNSPECIFIED: None,
-    pb.STATISTICS_GROUP_PROFILE: Group.PROFILE,
-    pb.STATISTICS_GROUP_ENGINE: Group.ENGINE,
-    pb.STATISTICS_GROUP_DAY: Group.DAY,
+    pb.STATISTICS_GROUP_PROFILE: GroupBy.PROFILE,
+    pb.STATISTICS_GROUP_ENGINE: GroupBy.ENGINE,
+    pb.STATISTICS_GROUP_DAY: GroupBy.DAY,
 }
 
 
@@ -36,7 +36,9 @@ class Generations:
     """Each method answers one RPC for the owner that calls."""
 
     def __init__(self, store: GenerationStore, blobs: Blobs, clock: Clock, most_bytes: int) -> None:
-        form = Form("generation", GENERATION_FIELDS, most_bytes, to_generation, to_generation, from_generation, CHANGES)
+        form = RecordKind(
+            "generation", GENERATION_FIELDS, most_bytes, to_generation, to_generation, from_generation, CHANGES
+        )
         self._history = History(form, store, blobs, clock)
         self._store = store
         self._blobs = blobs
@@ -92,7 +94,7 @@ class Generations:
         return await self._history.download(request.name, owner, asked_range)
 
 
-def _group(asked: int) -> Group | None:
+def _group(asked: int) -> GroupBy | None:
     if asked not in _GROUPS:
         raise InvalidField("group_by", "group_by must be PROFILE, ENGINE or DAY.")
     return _GROUPS[asked]

@@ -9,11 +9,11 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_sql.clock import Clock
-from voicebox_sql.paging import page_size, place_from_token, to_token
+from voicebox_sql.paging import cursor_from_token, page_size, to_token
 
 from voicebox_catalog.store import history_query
 from voicebox_catalog.store.filters import Field
-from voicebox_catalog.store.history import HistoryStore, Total
+from voicebox_catalog.store.history import HistoryStore, Totals
 from voicebox_catalog.store.history_pages import Row
 from voicebox_catalog.store.history_query import Query
 
@@ -41,7 +41,7 @@ class ListRequest(Protocol):
 
 
 @dataclass(frozen=True)
-class Form(Generic[Row, Record]):
+class RecordKind(Generic[Row, Record]):
     """A kind of record: `generation` or `transcription`, its messages and its rows.
 
     `fields` are those of its filters, `changes` the checks of what a caller may change. `most_bytes` is the limit of
@@ -60,8 +60,8 @@ class Form(Generic[Row, Record]):
 class History(Generic[Row, Record]):
     """Each method answers for the owner that calls."""
 
-    def __init__(self, form: Form[Row, Record], store: HistoryStore[Row], blobs: Blobs, clock: Clock) -> None:
-        self._form: Form[Row, Record] = form
+    def __init__(self, form: RecordKind[Row, Record], store: HistoryStore[Row], blobs: Blobs, clock: Clock) -> None:
+        self._form: RecordKind[Row, Record] = form
         self._store: HistoryStore[Row] = store
         self._blobs = blobs
         self._clock = clock
@@ -105,7 +105,7 @@ class History(Generic[Row, Record]):
         size = page_size(request.page_size)
         texts = (self._form.kind, owner, request.filter, request.search, request.order_by)
         query = self.query(request.filter, request.search, request.order_by)
-        rows = await self._store.page(owner, query, place_from_token(request.page_token, *texts), size + 1)
+        rows = await self._store.page(owner, query, cursor_from_token(request.page_token, *texts), size + 1)
         records = _within(PAGE_BYTES, map(self._form.to_listed, rows[:size]))
         if len(records) == len(rows):
             return records, ""
@@ -146,12 +146,12 @@ class History(Generic[Row, Record]):
                 yield request.audio
 
 
-async def delete_all(store: HistoryStore[Row], blobs: Blobs, owner: str, query: Query) -> Total:
+async def delete_all(store: HistoryStore[Row], blobs: Blobs, owner: str, query: Query) -> Totals:
     """Delete everything that meets a query, some at a time: the rows, then their audio."""
-    total = Total(0, 0)
+    total = Totals(0, 0)
     while gone := await store.delete_some(owner, query, DELETED_AT_ONCE):
         await blobs.delete(*(blob for blob, _ in gone if blob))
-        total = Total(total.count + len(gone), total.size_bytes + sum(size for _, size in gone))
+        total = Totals(total.count + len(gone), total.size_bytes + sum(size for _, size in gone))
     return total
 
 

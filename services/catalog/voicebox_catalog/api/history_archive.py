@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from google.protobuf.json_format import MessageToJson
 from voicebox_blobs.blobs import Blobs
 from voicebox_sql.keys import time_us_of
-from voicebox_sql.paging import Place
+from voicebox_sql.paging import Cursor
 
 from voicebox_catalog.archives.zip_writer import Entry
 from voicebox_catalog.store.generations import GenerationStore
@@ -50,7 +50,7 @@ class HistoryArchive:
                 yield Entry(audio_name(row), _chained(first, blocks), _moment(time_us_of(row.key)))
 
     async def _lines(self) -> AsyncIterator[bytes]:
-        place: Place | None = None
+        place: Cursor | None = None
         while rows := await self.store.page(self.owner, self.query, place, ROWS):
             place = self.store.place(self.query, rows[-1])
             self._keys.extend(row.key for row in rows if row.blob)

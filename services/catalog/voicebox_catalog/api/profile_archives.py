@@ -16,7 +16,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_sql.clock import Clock
 from voicebox_sql.keys import time_us_of
 
-from voicebox_catalog.archives.zip_reader import FIELD, Archive, refused
+from voicebox_catalog.archives.zip_reader import FIELD, ZipReader, refused
 from voicebox_catalog.archives.zip_writer import Entry, zipped
 from voicebox_catalog.profiles.pictures import MAX_BYTES as MAX_PICTURE_BYTES
 from voicebox_catalog.profiles.pictures import Pictures
@@ -28,7 +28,7 @@ from voicebox_catalog.store.staging import Names, claimed, staged
 from voicebox_catalog.store.tables import Profile, Sample
 
 from . import checks, profile_manifest
-from .profile_manifest import Manifest, Recorded, manifest_of, profile_id_of, read_manifest
+from .profile_manifest import Manifest, ManifestSample, manifest_of, profile_id_of, read_manifest
 from .profile_messages import PROFILE_FIELDS, profile_columns, to_profile
 from .profiles import digest, new_profile
 from .sample_messages import to_sample
@@ -81,7 +81,7 @@ class ProfileArchives:
             return to_profile(kept)
         with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
             await _spooled(spool, first, requests)
-            archive = await asyncio.to_thread(Archive, spool, MAX_BYTES)
+            archive = await asyncio.to_thread(ZipReader, spool, MAX_BYTES)
             manifest = read_manifest(
                 b"".join([block async for block in _blocks(archive, profile_manifest.FILE, profile_manifest.MAX_BYTES)])
             )
@@ -123,7 +123,7 @@ class ProfileArchives:
             columns = profile_columns(manifest.profile, PROFILE_FIELDS, self._clock())
         return new_profile(owner, profile_id or profile_id_of(manifest), request_id, content, **columns)
 
-    async def _sample(self, archive: Archive, recorded: Recorded, names: Names) -> Sample:
+    async def _sample(self, archive: ZipReader, recorded: ManifestSample, names: Names) -> Sample:
         original = await self._blobs.put("samples", _blocks(archive, recorded.file, LIMITS.max_bytes), LIMITS.max_bytes)
         names.append(original.name)
         message = recorded.sample
@@ -145,7 +145,7 @@ class ProfileArchives:
             await self._blobs.delete(whole.normalized.name)
         return new_sample(original, recording, trim=trim, id=sample, source=source, **columns)
 
-    async def _avatar(self, archive: Archive, manifest: Manifest, names: Names) -> str:
+    async def _avatar(self, archive: ZipReader, manifest: Manifest, names: Names) -> str:
         if not manifest.avatar_sha256:
             return ""
         data = b"".join([block async for block in _blocks(archive, profile_manifest.AVATAR_FILE, MAX_PICTURE_BYTES)])
@@ -172,7 +172,7 @@ async def _spooled(
         await asyncio.to_thread(spool.write, request.archive.data)
 
 
-async def _blocks(archive: Archive, name: str, max_bytes: int) -> AsyncIterator[bytes]:
+async def _blocks(archive: ZipReader, name: str, max_bytes: int) -> AsyncIterator[bytes]:
     blocks = archive.blocks(name, max_bytes)
     while (block := await asyncio.to_thread(next, blocks, b"")) != b"":
         yield block

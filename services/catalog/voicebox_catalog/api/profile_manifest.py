@@ -31,7 +31,7 @@ MAX_SAMPLES = 5000
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ManifestSample:
     """A sample, and the file that its original is in."""
 
     file: str
@@ -43,7 +43,7 @@ class Manifest:
     """A profile, its samples in their order, and the SHA-256 of its picture, empty when it has none."""
 
     profile: pb.Profile
-    samples: tuple[Recorded, ...]
+    samples: tuple[ManifestSample, ...]
     avatar_sha256: str
 
     @property
@@ -70,7 +70,7 @@ class Manifest:
 def manifest_of(profile: pb.Profile, samples: Sequence[pb.Sample], avatar_sha256: str) -> Manifest:
     """The manifest of what is exported. Files have numbers, and their container's name as their ending."""
     recorded = (
-        Recorded(f"samples/{number:04d}.{sample.container}", sample) for number, sample in enumerate(samples, 1)
+        ManifestSample(f"samples/{number:04d}.{sample.container}", sample) for number, sample in enumerate(samples, 1)
     )
     return Manifest(profile, tuple(recorded), avatar_sha256)
 
@@ -88,7 +88,7 @@ def read_manifest(data: bytes) -> Manifest:
             raise refused(sentence, "ARCHIVE_VERSION")
         profile = _parsed(document["profile"], pb.Profile())
         samples = tuple(
-            Recorded(_text(each["file"]), _parsed(each["sample"], pb.Sample())) for each in document["samples"]
+            ManifestSample(_text(each["file"]), _parsed(each["sample"], pb.Sample())) for each in document["samples"]
         )
         avatar = document.get("avatar")
         manifest = Manifest(profile, samples, _text(avatar["sha256"]) if avatar else "")

@@ -11,7 +11,7 @@ from voicebox_catalog.store.filters import TRANSCRIPTION_FIELDS
 from voicebox_catalog.store.transcriptions import TranscriptionStore
 
 from .downloads import Download
-from .history import Form, History
+from .history import History, RecordKind
 from .transcription_messages import CHANGES, from_transcription, to_listed, to_transcription
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -22,7 +22,7 @@ class Transcriptions:
     """Each method answers one RPC for the owner that calls."""
 
     def __init__(self, store: TranscriptionStore, blobs: Blobs, clock: Clock) -> None:
-        form = Form(
+        form = RecordKind(
             "transcription", TRANSCRIPTION_FIELDS, MOST_BYTES, to_transcription, to_listed, from_transcription, CHANGES
         )
         self._history = History(form, store, blobs, clock)

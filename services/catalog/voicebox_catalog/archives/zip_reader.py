@@ -33,7 +33,7 @@ _LEFT_BEHIND = (".ds_store", ".directory", "thumbs.db", "desktop.ini")
 """Files of Finder, Dolphin and Explorer."""
 
 
-class Archive:
+class ZipReader:
     """An open zip file whose table of contents is sound. Blocking: for a thread."""
 
     def __init__(self, file: IO[bytes], max_bytes: int) -> None:

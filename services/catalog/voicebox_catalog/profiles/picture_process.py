@@ -11,7 +11,7 @@ import sys
 import warnings
 
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
-from voicebox_audio.decoding.confinement import address_space_bytes, confine_for_ever, confine_to
+from voicebox_audio.decoding.confinement import address_space_bytes, confine_permanently, confine_to
 from voicebox_audio.decoding.limits import Limits
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -27,7 +27,7 @@ LIMITS = Limits(max_bytes=MAX_BYTES, cpu_seconds=10, memory_bytes=768 * 1024 * 1
 """50 million pixels of four channels are 200 MB, and converting them needs them twice."""
 
 
-class Refused(Exception):
+class PictureRejected(Exception):
     """The picture is not taken; its text is a sentence for people."""
 
 
@@ -38,18 +38,20 @@ def draw(data: bytes) -> bytes:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise Refused(f"The picture has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are taken.")
+                raise PictureRejected(
+                    f"The picture has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are taken."
+                )
             image.draft(
                 "RGB", (2 * SIDE_PIXELS, 2 * SIDE_PIXELS)
             )  # a JPEG is then decoded at an eighth of its size, if it is that large
             image.load()
             upright = ImageOps.exif_transpose(_plain(image))
     except UnidentifiedImageError as error:
-        raise Refused("The picture is none of PNG, JPEG and WebP.") from error
+        raise PictureRejected("The picture is none of PNG, JPEG and WebP.") from error
     except Image.DecompressionBombError as error:
-        raise Refused(f"The picture has too many pixels; at most {MAX_PIXELS} are taken.") from error
+        raise PictureRejected(f"The picture has too many pixels; at most {MAX_PIXELS} are taken.") from error
     except MemoryError as error:
-        raise Refused("Drawing the picture needs more memory than is allowed.") from error
+        raise PictureRejected("Drawing the picture needs more memory than is allowed.") from error
     except (
         OSError,
         SyntaxError,
@@ -61,7 +63,7 @@ def draw(data: bytes) -> bytes:
         ZeroDivisionError,
         OverflowError,
     ) as error:
-        raise Refused("The picture is damaged.") from error
+        raise PictureRejected("The picture is damaged.") from error
     square = ImageOps.fit(upright, (SIDE_PIXELS, SIDE_PIXELS), Image.Resampling.LANCZOS)
     drawn = Image.new(square.mode, square.size)  # without what `info` holds: Exif, colour profile, comments
     drawn.paste(square)
@@ -88,11 +90,11 @@ def _warm_up() -> None:
 
 def main() -> int:
     _warm_up()
-    confine_for_ever()
+    confine_permanently()
     confine_to(LIMITS, address_space_bytes())
     try:
         answer, status = draw(sys.stdin.buffer.read(MAX_BYTES + 1)), 0
-    except Refused as refused:
+    except PictureRejected as refused:
         answer, status = str(refused).encode(), REFUSED
     sys.stdout.buffer.write(answer)
     sys.stdout.buffer.flush()

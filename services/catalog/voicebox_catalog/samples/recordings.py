@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from voicebox_audio.decoding.decoder import Decoder, Source
+from voicebox_audio.decoding.decoder import Decoder, SourceFile
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import Encoding, encode_whole, open_encoder
 from voicebox_audio.encoding.headers import with_length
@@ -60,7 +60,7 @@ class Recording:
     `duration_us` and `level_dbfs`, of the mono mix, are the whole original's; `measures` are the used part's.
     """
 
-    source: Source
+    source: SourceFile
     duration_us: int
     level_dbfs: float
     measures: Measures
@@ -140,7 +140,7 @@ class Recordings:
                     break
         return np.concatenate(pieces)[:most]
 
-    async def _decode(self, blob: str, sample_rate_hz: int | None, push: Callable[[Samples, int], None]) -> Source:
+    async def _decode(self, blob: str, sample_rate_hz: int | None, push: Callable[[Samples, int], None]) -> SourceFile:
         """Gives all samples to `push`, with their rate, in a thread."""
         async with aclosing(self._decoder.stream(self._blobs.read(blob), sample_rate_hz, LIMITS)) as stream:
             async for piece in stream:

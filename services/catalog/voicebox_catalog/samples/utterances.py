@@ -16,7 +16,7 @@ SMOOTHING_FRAMES = 5
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """Frames from `begin` up to, not including, `end`."""
 
     begin: int
@@ -27,7 +27,7 @@ class Stretch:
         return self.end - self.begin
 
 
-def utterances(levels: Levels, min_seconds: float, max_seconds: float) -> list[Stretch]:
+def utterances(levels: Levels, min_seconds: float, max_seconds: float) -> list[Segment]:
     """The utterances in order, each of `min_seconds` to `max_seconds` with a little silence around it; none without
     speech.
 
@@ -35,14 +35,14 @@ def utterances(levels: Levels, min_seconds: float, max_seconds: float) -> list[S
     What stands alone between long pauses and is shorter than `min_seconds` takes of these pauses, or is left out.
     """
     least, most = round(min_seconds / FRAME_SECONDS), round(max_seconds / FRAME_SECONDS)
-    spans = [Stretch(*run) for run in runs(speech_frames(levels))]
+    spans = [Segment(*run) for run in runs(speech_frames(levels))]
     spans = [piece for span in spans for piece in _cut_long(span, levels, least, most - 2 * MARGIN_FRAMES)]
     groups = _grouped(spans, least, most - 2 * MARGIN_FRAMES)
     padded = (_padded(groups, index, least, levels.size) for index in range(len(groups)))
     return [stretch for stretch in padded if stretch.frames >= least]
 
 
-def _cut_long(span: Stretch, levels: Levels, least: int, most: int) -> list[Stretch]:
+def _cut_long(span: Segment, levels: Levels, least: int, most: int) -> list[Segment]:
     """A span without a pause, in pieces of at most `most` frames, cut where it is quietest."""
     smooth = np.convolve(levels, np.full(SMOOTHING_FRAMES, 1 / SMOOTHING_FRAMES), "same")
     pieces = []
@@ -50,12 +50,12 @@ def _cut_long(span: Stretch, levels: Levels, least: int, most: int) -> list[Stre
         first = min(span.begin + least, span.end - 1)
         last = max(min(span.begin + most, span.end - least), first + 1)
         cut = first + int(np.argmin(smooth[first:last]))
-        pieces.append(Stretch(span.begin, cut))
-        span = Stretch(cut, span.end)
+        pieces.append(Segment(span.begin, cut))
+        span = Segment(cut, span.end)
     return [*pieces, span]
 
 
-def _grouped(spans: list[Stretch], least: int, most: int) -> list[Stretch]:
+def _grouped(spans: list[Segment], least: int, most: int) -> list[Segment]:
     """Neighbours joined so that the cuts between them cost the least (dynamic programming over where a group ends)."""
     best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n spans: the cost, and where their last group begins
     for end in range(1, len(spans) + 1):
@@ -72,12 +72,12 @@ def _grouped(spans: list[Stretch], least: int, most: int) -> list[Stretch]:
     end = len(spans)
     while end:
         begin = best[end][1]
-        groups.append(Stretch(spans[begin].begin, spans[end - 1].end))
+        groups.append(Segment(spans[begin].begin, spans[end - 1].end))
         end = begin
     return groups[::-1]
 
 
-def _padded(groups: list[Stretch], index: int, least: int, frames: int) -> Stretch:
+def _padded(groups: list[Segment], index: int, least: int, frames: int) -> Segment:
     """With a margin at both ends, more of it when it is too short, but no more than half of the pause to its
     neighbours.
     """
@@ -89,4 +89,4 @@ def _padded(groups: list[Stretch], index: int, least: int, frames: int) -> Stret
     missing = least - group.frames - left - right
     if missing > 0:  # one side has too little: the other gives more
         left, right = min(left + missing, before // 2), min(right + missing, behind // 2)
-    return Stretch(group.begin - left, group.end + right)
+    return Segment(group.begin - left, group.end + right)

@@ -22,7 +22,7 @@ DAY_US = 86_400_000_000
 _INDEXED = frozenset({Field.PROFILE, Field.VOICE, Field.ENGINE, Field.LANGUAGE, Field.STATUS})
 
 
-class Group(Enum):
+class GroupBy(Enum):
     """How statistics are grouped."""
 
     PROFILE = auto()
@@ -31,7 +31,7 @@ class Group(Enum):
 
 
 @dataclass(frozen=True)
-class Sums:
+class Statistics:
     """What generations add up to. `key` is the profile, the engine, or the day counted from 1970; None for all of
     them.
     """
@@ -44,10 +44,10 @@ class Sums:
     synthesis_us: int
 
 
-_GROUPS: dict[Group, SQLColumnExpression[Any]] = {
-    Group.PROFILE: col(Generation.profile),
-    Group.ENGINE: col(Generation.engine),
-    Group.DAY: col(Generation.key) // (SLOTS * DAY_US),
+_GROUPS: dict[GroupBy, SQLColumnExpression[Any]] = {
+    GroupBy.PROFILE: col(Generation.profile),
+    GroupBy.ENGINE: col(Generation.engine),
+    GroupBy.DAY: col(Generation.key) // (SLOTS * DAY_US),
 }
 _COUNT = func.count()
 _SUMS = (
@@ -65,28 +65,28 @@ class GenerationStore(HistoryStore[Generation]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, "generation", HistoryPages(Generation, _INDEXED))
 
-    async def sums(self, owner: str, query: Query) -> Sums:
+    async def sums(self, owner: str, query: Query) -> Statistics:
         """What all generations that meet a query add up to."""
 
-        def work(session: Session) -> Sums:
+        def work(session: Session) -> Statistics:
             matching, _ = self.found.matching(session, owner, query)
             return _sums(None, session.execute(matching.with_only_columns(*_SUMS)).one())
 
         return await self._database.read(work)
 
-    async def grouped_sums(self, owner: str, query: Query, group: Group, limit: int) -> Sequence[Sums]:
+    async def grouped_sums(self, owner: str, query: Query, group: GroupBy, limit: int) -> Sequence[Statistics]:
         """As `sums`, for at most `limit` groups: those with the most generations, or the latest days."""
 
-        def work(session: Session) -> Sequence[Sums]:
+        def work(session: Session) -> Sequence[Statistics]:
             matching, _ = self.found.matching(session, owner, query)
             key: SQLColumnExpression[Any] = _GROUPS[group].label("group_key")
             statement = matching.with_only_columns(key, *_SUMS).group_by(key)
-            order = (key.desc(),) if group is Group.DAY else (_COUNT.desc(), key)
+            order = (key.desc(),) if group is GroupBy.DAY else (_COUNT.desc(), key)
             rows = session.execute(statement.order_by(*order).limit(limit)).all()
             return [_sums(row[0], row[1:]) for row in rows]
 
         return await self._database.read(work)
 
 
-def _sums(key: str | int | None, numbers: Sequence[Any]) -> Sums:
-    return Sums(key, *(int(number) for number in numbers))
+def _sums(key: str | int | None, numbers: Sequence[Any]) -> Statistics:
+    return Statistics(key, *(int(number) for number in numbers))

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_kit.errors import EtagMismatch, NotFound
-from voicebox_sql.batcher import Together
+from voicebox_sql.batcher import Batcher
 from voicebox_sql.database import Database
 from voicebox_sql.keys import draw_key
-from voicebox_sql.paging import Place
+from voicebox_sql.paging import Cursor
 
 from .history_pages import HistoryPages, Row
 from .history_query import Query
@@ -21,7 +21,7 @@ from .search_index import tokens_of_row
 
 
 @dataclass(frozen=True)
-class Total:
+class Totals:
     """How many rows there are, and the size of their audio."""
 
     count: int
@@ -41,8 +41,8 @@ class HistoryStore(Generic[Row]):
         self.found: HistoryPages[Row] = found
         # A statement costs as much for 16 rows as for one: records that come together are three times as fast as one by
         # one.
-        self._keeping: Together[tuple[Row, int], Row] = Together(self._keep_all)
-        self._finding: Together[tuple[str, str], Row | None] = Together(self._find_all)
+        self._keeping: Batcher[tuple[Row, int], Row] = Batcher(self._keep_all)
+        self._finding: Batcher[tuple[str, str], Row | None] = Batcher(self._find_all)
 
     async def keep(self, row: Row, time_us: int) -> Row:
         """Keep a row of `time_us`, and answer it; or answer the one that is kept under its id already.
@@ -63,7 +63,7 @@ class HistoryStore(Generic[Row]):
             raise self._not_found(identity)
         return row
 
-    async def page(self, owner: str, query: Query, after: Place | None, limit: int) -> Sequence[Row]:
+    async def page(self, owner: str, query: Query, after: Cursor | None, limit: int) -> Sequence[Row]:
         """At most `limit` rows of the query that stand after a place."""
         return await self._database.read(lambda session: self.found.page(session, owner, query, after, limit))
 
@@ -73,7 +73,7 @@ class HistoryStore(Generic[Row]):
         statement = select(self._table).where(col(self._table.owner) == owner, key.in_(keys)).order_by(key.desc())
         return await self._database.read(lambda session: session.scalars(statement).all())
 
-    def place(self, query: Query, row: Row) -> Place:
+    def place(self, query: Query, row: Row) -> Cursor:
         """Where a row stands in the list of a query."""
         return self.found.place(query, row)
 
@@ -110,13 +110,13 @@ class HistoryStore(Generic[Row]):
 
         return await self._database.write_to_free(work)
 
-    async def total(self, owner: str, query: Query) -> Total:
+    async def total(self, owner: str, query: Query) -> Totals:
         """How many rows meet a query, and the size of their audio."""
 
-        def work(session: Session) -> Total:
+        def work(session: Session) -> Totals:
             matching, _ = self.found.matching(session, owner, query)
             size_bytes = func.coalesce(func.sum(col(self._table.size_bytes)), 0)
-            return Total(*map(int, session.execute(matching.with_only_columns(func.count(), size_bytes)).one()))
+            return Totals(*map(int, session.execute(matching.with_only_columns(func.count(), size_bytes)).one()))
 
         return await self._database.read(work)
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_sql.keys import first_key
-from voicebox_sql.paging import Place
+from voicebox_sql.paging import Cursor
 from voicebox_sql.search import RELEVANCE_CLASSES, relevance_class, relevance_token
 
 from .filters import Condition, Field, Operator
@@ -52,7 +52,7 @@ class HistoryPages(Generic[Row]):
     indexed: frozenset[Field]
     left_out: tuple[str, ...] = ()
 
-    def page(self, session: Session, owner: str, query: Query, after: Place | None, limit: int) -> Sequence[Row]:
+    def page(self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int) -> Sequence[Row]:
         """At most `limit` rows of the query that stand after a place."""
         query = self._completed(session, query)
         if query.order is Order.RELEVANCE:
@@ -63,28 +63,28 @@ class HistoryPages(Generic[Row]):
                 return near
         return self._page(session, owner, query, after, limit)
 
-    def place(self, query: Query, row: Row) -> Place:
+    def place(self, query: Query, row: Row) -> Cursor:
         """Where a row stands in the list of a query."""
         match query.order:
             case Order.LONGEST | Order.SHORTEST:
-                return Place(row.key, row.duration_us)
+                return Cursor(row.key, row.duration_us)
             case Order.RELEVANCE:
-                return Place(row.key, relevance_class(row.text))
+                return Cursor(row.key, relevance_class(row.text))
             case _:
-                return Place(row.key)
+                return Cursor(row.key)
 
     def index(self, session: Session) -> SearchIndex:
         """The table's search index in the session's database."""
         return index_of(self.table, session.get_bind().dialect.name)
 
     def _page(
-        self, session: Session, owner: str, query: Query, after: Place | None, limit: int, scope: Sequence[str] = ()
+        self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int, scope: Sequence[str] = ()
     ) -> Sequence[Row]:
         """As `page`, for the orders that columns have, of the rows that also have the tokens `scope`."""
         return self._rows(session, self.statement(session, owner, query, after, limit, scope))
 
     def _near(
-        self, session: Session, owner: str, query: Query, after: Place | None, limit: int
+        self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int
     ) -> Sequence[Row] | None:
         """The rows of a page if they are among the next ones of the owner's, else None.
 
@@ -106,7 +106,7 @@ class HistoryPages(Generic[Row]):
         return None
 
     def _next(
-        self, session: Session, owner: str, query: Query, after: Place | None, count: int
+        self, session: Session, owner: str, query: Query, after: Cursor | None, count: int
     ) -> tuple[Subquery, Select[Any]]:
         """The next rows of the owner's, so many, and the keys of those among them that match."""
         index, key, duration = self.index(session), col(self.table.key), col(self.table.duration_us)
@@ -140,7 +140,7 @@ class HistoryPages(Generic[Row]):
         return cast(Sequence[Row], session.execute(statement).all())
 
     def statement(
-        self, session: Session, owner: str, query: Query, after: Place | None, limit: int, scope: Sequence[str] = ()
+        self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int, scope: Sequence[str] = ()
     ) -> Select[Any]:
         """The SELECT of a page."""
         matching, key = self.matching(session, owner, query, scope)
@@ -159,7 +159,7 @@ class HistoryPages(Generic[Row]):
         return _ordered(statement, query, col(self.table.duration_us), key, after, unindexed=walked).limit(limit)
 
     def _by_relevance(
-        self, session: Session, owner: str, query: Query, after: Place | None, limit: int
+        self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int
     ) -> Sequence[Row]:
         """One class after another, each of them newest first: so nothing is ever sorted, however many texts have the
         word.
@@ -189,7 +189,7 @@ class HistoryPages(Generic[Row]):
             return len(session.scalars(matching.limit(limit)).all()) == limit
 
     def _keys_by_class(
-        self, session: Session, index: Tsvector, owner: str, query: Query, after: Place | None, limit: int
+        self, session: Session, index: Tsvector, owner: str, query: Query, after: Cursor | None, limit: int
     ) -> Sequence[int]:
         """The keys of a page by relevance, of what many rows have: nearly every class has enough among its first
         rows.
@@ -212,7 +212,7 @@ class HistoryPages(Generic[Row]):
         index: Tsvector,
         owner: str,
         query: Query,
-        after: Place | None,
+        after: Cursor | None,
         limit: int,
         *,
         near: bool,
@@ -299,7 +299,7 @@ def _ordered(
     query: Query,
     duration: SQLColumnExpression[int],
     key: SQLColumnExpression[int],
-    after: Place | None,
+    after: Cursor | None,
     *,
     unindexed: bool = False,
 ) -> Select[Any]:

@@ -29,7 +29,7 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
-class Home:
+class CatalogFolders:
     """Where a catalog keeps its database and its files."""
 
     database: Path
@@ -37,7 +37,7 @@ class Home:
 
 
 @dataclass(frozen=True)
-class Copied:
+class BackupReport:
     """How many files the copy has, how many of them were copied now, and those that were gone or damaged in the
     original.
     """
@@ -47,11 +47,11 @@ class Copied:
     missing: tuple[str, ...]
 
 
-def back_up(source: Home, folder: Path, tell: Callable[[str], None]) -> Copied:
+def back_up(source: CatalogFolders, folder: Path, tell: Callable[[str], None]) -> BackupReport:
     """Makes or renews a copy in `folder`. Blocking. StartError when it cannot be written or the original cannot be
     read.
     """
-    target = Home(folder / DATABASE, folder / BLOBS)
+    target = CatalogFolders(folder / DATABASE, folder / BLOBS)
     try:
         target.blobs.mkdir(parents=True, exist_ok=True)
         before = set(_stored(target.blobs))
@@ -69,16 +69,16 @@ def back_up(source: Home, folder: Path, tell: Callable[[str], None]) -> Copied:
     except (OSError, sqlite3.Error) as error:
         raise StartError(f"The backup failed: {error}.") from error
     kept = held.difference(missing)
-    return Copied(len(kept), len(kept - before), missing)
+    return BackupReport(len(kept), len(kept - before), missing)
 
 
-def restore(folder: Path, target: Home, tell: Callable[[str], None]) -> Copied:
+def restore(folder: Path, target: CatalogFolders, tell: Callable[[str], None]) -> BackupReport:
     """Copies a backup to where a catalog starts from. Blocking.
 
     StartError when something is there already, or when a file of the backup is missing or damaged: then nothing is left
     behind.
     """
-    source = Home(folder / DATABASE, folder / BLOBS)
+    source = CatalogFolders(folder / DATABASE, folder / BLOBS)
     if not source.database.exists():
         raise StartError(f"{folder} holds no backup: there is no {DATABASE} in it.")
     if target.database.exists() or any(_stored(target.blobs)):
@@ -94,7 +94,7 @@ def restore(folder: Path, target: Home, tell: Callable[[str], None]) -> Copied:
         _sync_tree(target.blobs)
     except (OSError, sqlite3.Error) as error:
         raise StartError(f"The backup cannot be restored: {error}.") from error
-    return Copied(len(held), new, ())
+    return BackupReport(len(held), new, ())
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -128,7 +128,7 @@ def _stored(blobs: Path) -> Iterator[str]:
             yield from (str(folder / file) for file in files)
 
 
-def _copy_blobs(source: Home, target: Home, names: Iterator[str] | set[str]) -> int:
+def _copy_blobs(source: CatalogFolders, target: CatalogFolders, names: Iterator[str] | set[str]) -> int:
     """Copies the files that the target does not have, as far as they are there. Tells how many."""
     count = 0
     for name in names:

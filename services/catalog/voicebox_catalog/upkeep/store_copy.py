@@ -21,7 +21,7 @@ MARK = "move"
 
 
 @dataclass(frozen=True)
-class Stores:
+class CatalogStores:
     """A catalog's two halves. `writers` is the engine of the database's writers."""
 
     database: Database
@@ -30,7 +30,7 @@ class Stores:
 
 
 @dataclass
-class Moved:
+class CopyReport:
     """What was found the same on both sides."""
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -38,7 +38,9 @@ class Moved:
     size_bytes: int = 0
 
 
-async def move(source: Stores, target: Stores, source_name: str, tell: Callable[[str], None]) -> Moved:
+async def move(
+    source: CatalogStores, target: CatalogStores, source_name: str, tell: Callable[[str], None]
+) -> CopyReport:
     """Copy all rows and their blobs, then read both sides and compare. A move that was interrupted goes on where it
     was.
 
@@ -52,7 +54,7 @@ async def move(source: Stores, target: Stores, source_name: str, tell: Callable[
             tell(f"{table.name} copied")
         async with target.writers.begin() as connection:
             await connection.run_sync(search_index.rebuild)
-        moved = Moved()
+        moved = CopyReport()
         for table in TABLES:
             await _compare(session, table, source.blobs, target, moved)
             tell(f"{table.name} verified: {moved.rows[table.name]} rows")
@@ -76,7 +78,8 @@ async def _mark(session: AsyncSession, source_name: str) -> None:
     filled = [table.name for table in TABLES if await session.scalar(select(func.count()).select_from(table))]
     if mark or filled:
         raise StartError(
-            f"The target is not empty ({', '.join(filled) or 'another unfinished move'}): give it a database of its own."
+            f"The target is not empty ({', '.join(filled) or 'another unfinished move'}): give it a database of its "
+            "own."
         )
     session.add(Lease(name=MARK, holder=source_name, until_us=0))
 
@@ -85,7 +88,7 @@ async def _unmark(session: AsyncSession) -> None:
     await session.delete(await session.get_one(Lease, MARK))
 
 
-async def _copy(session: AsyncSession, table: Table, blobs: Blobs, target: Stores) -> None:
+async def _copy(session: AsyncSession, table: Table, blobs: Blobs, target: CatalogStores) -> None:
     """A batch at a time, blobs first: what the target has rows of, it has whole."""
     async with target.database.reading() as reading:
         after = await reading.scalar(select(func.max(key_column(reading, table))))
@@ -112,7 +115,7 @@ async def _copy_blob(source: Blobs, target: Blobs, name: str) -> None:
         raise StartError(f"The source has a row, but no file, of the blob {name}.") from error
 
 
-async def _compare(session: AsyncSession, table: Table, blobs: Blobs, target: Stores, moved: Moved) -> None:
+async def _compare(session: AsyncSession, table: Table, blobs: Blobs, target: CatalogStores, moved: CopyReport) -> None:
     """StartError for the first difference."""
     count, after = 0, None
     async with target.database.reading() as reading:

@@ -16,7 +16,7 @@ LISTED = 100
 
 
 @dataclass
-class Verified:
+class VerificationReport:
     """What was read, and the faults that were found."""
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -34,9 +34,9 @@ class Verified:
         return not (self.database or self.missing or self.damaged)
 
 
-async def verify(database: Database, blobs: Blobs, tell: Callable[[str], None]) -> Verified:
+async def verify(database: Database, blobs: Blobs, tell: Callable[[str], None]) -> VerificationReport:
     """Reads all rows, and each file that they hold, comparing its SHA-256 with its name. Others may write meanwhile."""
-    found = Verified()
+    found = VerificationReport()
     async with database.reading() as session:
         found.database = await _database_fault(session)
         for table in TABLES:
@@ -60,7 +60,7 @@ async def _database_fault(session: AsyncSession) -> str:
     return "" if said == "ok" else said
 
 
-async def _check(blobs: Blobs, name: str, found: Verified) -> None:
+async def _check(blobs: Blobs, name: str, found: VerificationReport) -> None:
     try:
         digest, size_bytes = await content_of(blobs, name)
     except FileNotFoundError:

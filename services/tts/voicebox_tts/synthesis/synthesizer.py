@@ -14,7 +14,7 @@ from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import Exhausted, InvalidField, Unavailable
 from voicebox_kit.pacer import Pacer
 from voicebox_kit.permits import Permits
-from voicebox_kit.shielded import unbroken
+from voicebox_kit.shielded import shielded
 from voicebox_outbox.outbox import Outcome
 from voicebox_outbox.spool import cause
 
@@ -165,7 +165,7 @@ class Synthesizer:
                 utterance.close()
                 course.warnings.extend([*reading.warnings, *utterance.warnings])
                 kept = self._keep(draft, job, speaker, script.text, utterance.sample_count, rate, course)
-                generation = await unbroken(kept)
+                generation = await shielded(kept)
             yield self._finished(utterance.sample_count, rate, course, generation)
 
     def _patience_for_a_place(self, timeout_seconds: float) -> float:

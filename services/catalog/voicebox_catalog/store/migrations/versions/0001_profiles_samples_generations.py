@@ -17,7 +17,8 @@ def upgrade() -> None:
     if op.get_context().dialect.name == "sqlite":  # there was no PostgreSQL before revision 2, and it makes the index
         op.execute(
             "CREATE VIRTUAL TABLE generation_search "
-            "USING fts5(scope, words, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mc Mn'\", prefix='1 2 3')"
+            "USING fts5(scope, words, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mc Mn'\", "
+            "prefix='1 2 3')"
         )
     versions = op.create_table("schema_version", sa.Column("version", sa.Integer(), primary_key=True))
     op.bulk_insert(versions, [{"version": 1}])

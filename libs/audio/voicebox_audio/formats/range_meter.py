@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .pcm import Frames
+from voicebox_audio.pcm import Frames
 
 _TOLERANCE = 0.05
 """Nobody hears 0.4 dB being clipped."""

@@ -7,7 +7,7 @@ from voicebox_audio.pcm import Frames
 
 
 @dataclass(frozen=True)
-class Piece:
+class DecodedBlock:
     """Decoded sound at the source's rate. The rate and the number of channels may change from piece to piece."""
 
     frames: Frames
@@ -19,7 +19,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Reading:
+class OpenFile:
     """A file that is being decoded. `promised_seconds` is how long its header says that it lasts, None when it does not
     say.
 
@@ -30,5 +30,5 @@ class Reading:
     container: str
     codec: str
     promised_seconds: float | None
-    pieces: Iterator[Piece]
+    pieces: Iterator[DecodedBlock]
     ended_whole: Callable[[], bool] = lambda: True
