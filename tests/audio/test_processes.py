@@ -42,13 +42,13 @@ def _children(pid: int) -> list[int]:
     return [child for child, parent in _parents().items() if parent == pid]
 
 
-def _zygote() -> int:
-    (zygote,) = (
+def _fork_server() -> int:
+    (fork_server,) = (
         pid
         for pid in _children(os.getpid())
         if b"voicebox_audio.decoding.fork_server_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     )
-    return zygote
+    return fork_server
 
 
 async def _ends(pidfd: int) -> None:
@@ -80,11 +80,11 @@ async def _computing() -> AsyncIterator[bytes]:
 async def test_closing_a_stream_ends_its_process(client, decoder: Decoder) -> None:
     stream = decoder.stream(client(), 48_000, LIMITS)
     await anext(stream)
-    (child,) = _children(_zygote())
+    (child,) = _children(_fork_server())
     pidfd = os.pidfd_open(child)
     await stream.aclose()
     await _ends(pidfd)
-    assert _children(_zygote()) == []
+    assert _children(_fork_server()) == []
 
 
 async def test_cancelling_the_reader_ends_its_process(decoder: Decoder) -> None:
@@ -96,7 +96,7 @@ async def test_cancelling_the_reader_ends_its_process(decoder: Decoder) -> None:
 
     reading = asyncio.create_task(read())
     await started.wait()
-    (child,) = _children(_zygote())
+    (child,) = _children(_fork_server())
     pidfd = os.pidfd_open(child)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -111,17 +111,17 @@ async def test_cancelling_at_any_moment_leaves_nothing(decoder: Decoder) -> None
                 await decoder.decode(FILE, 8_000, LIMITS)
     before = len(os.listdir("/proc/self/fd"))
     assert (await decoder.decode(FILE, 8_000, LIMITS)).samples.size == 8_000
-    for pid in _children(_zygote()):
+    for pid in _children(_fork_server()):
         with contextlib.suppress(ProcessLookupError):
             await _ends(os.pidfd_open(pid))
-    assert _children(_zygote()) == []
+    assert _children(_fork_server()) == []
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 async def test_a_killed_child_is_an_audio_error(decoder: Decoder) -> None:
     stream = decoder.stream(_speaking(), 16_000, LIMITS)
     await anext(stream)
-    os.kill(_children(_zygote())[0], signal.SIGKILL)
+    os.kill(_children(_fork_server())[0], signal.SIGKILL)
     with pytest.raises(AudioError) as error:
         async with asyncio.timeout(10):
             async for _ in stream:
@@ -130,7 +130,7 @@ async def test_a_killed_child_is_an_audio_error(decoder: Decoder) -> None:
     assert (await decoder.decode(FILE, None, LIMITS)).samples.size == 16_000
 
 
-async def test_a_dead_zygote_is_replaced_and_running_streams_go_on(decoder: Decoder) -> None:
+async def test_a_dead_fork_server_is_replaced_and_running_streams_go_on(decoder: Decoder) -> None:
     release = asyncio.Event()
 
     async def client() -> AsyncIterator[bytes]:
@@ -140,11 +140,11 @@ async def test_a_dead_zygote_is_replaced_and_running_streams_go_on(decoder: Deco
 
     stream = decoder.stream(client(), 16_000, LIMITS)
     heard = (await anext(stream)).size
-    first = _zygote()
+    first = _fork_server()
     os.kill(first, signal.SIGKILL)
     clips = await asyncio.gather(*(decoder.decode(FILE, None, LIMITS) for _ in range(5)))
     assert [clip.samples.size for clip in clips] == [16_000] * 5
-    assert _zygote() != first
+    assert _fork_server() != first
     release.set()
     heard += sum([piece.size async for piece in stream])
     assert heard == 3200
@@ -157,16 +157,16 @@ async def test_no_child_and_no_descriptor_is_left(decoder: Decoder) -> None:
         with contextlib.suppress(AudioError):
             await decoder.decode(data, 16_000, LIMITS)
     assert len(os.listdir("/proc/self/fd")) == before
-    assert not [pid for pid, parent in _parents().items() if parent == -1 and pid in _children(_zygote())]
+    assert not [pid for pid, parent in _parents().items() if parent == -1 and pid in _children(_fork_server())]
 
 
-async def test_closing_the_decoder_ends_the_zygote() -> None:
+async def test_closing_the_decoder_ends_the_fork_server() -> None:
     async with open_decoder():
-        pidfd = os.pidfd_open(_zygote())
+        pidfd = os.pidfd_open(_fork_server())
     await _ends(pidfd)
 
 
-async def test_a_zygote_that_cannot_start_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fork_server_that_cannot_start_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DecoderUnavailable):
         async with open_decoder():
@@ -197,9 +197,9 @@ asyncio.run(main())
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as caller:
         assert caller.stdout is not None
         caller.stdout.readline()
-        (zygote,) = _children(caller.pid)
-        (child,) = _children(zygote)
-        pidfds = [os.pidfd_open(pid) for pid in (zygote, child)]
+        (fork_server,) = _children(caller.pid)
+        (child,) = _children(fork_server)
+        pidfds = [os.pidfd_open(pid) for pid in (fork_server, child)]
         caller.kill()
     for pidfd in pidfds:
         assert select.select([pidfd], [], [], 10)[0]
@@ -209,7 +209,7 @@ asyncio.run(main())
 async def test_a_child_can_do_nothing_but_compute(decoder: Decoder) -> None:
     stream = decoder.stream(_speaking(), 16_000, LIMITS)
     await anext(stream)
-    (child,) = _children(_zygote())
+    (child,) = _children(_fork_server())
     limits = {
         line[:25].strip(): line[25:].split()[0] for line in Path(f"/proc/{child}/limits").read_text().splitlines()
     }
@@ -221,7 +221,7 @@ async def test_a_child_can_do_nothing_but_compute(decoder: Decoder) -> None:
     assert "NoNewPrivs:\t1" in Path(f"/proc/{child}/status").read_text()
     names = {line.partition("=")[0] for line in Path(f"/proc/{child}/environ").read_text().split("\0") if line}
     assert names == {"PYTHONPATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
-    assert len(os.listdir(f"/proc/{child}/fd")) == 5  # standard input, output and error, the socket, the leash
+    assert len(os.listdir(f"/proc/{child}/fd")) == 5  # standard input, output and error, the socket, the lifeline
     await stream.aclose()
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why audio was not taken. Stable: clients may test for it."""
+    """Why audio was refused. Stable: clients may test for it."""
 
     AUDIO_EMPTY = "AUDIO_EMPTY"
     """There are no bytes, or a right file holds no sample."""
@@ -29,7 +29,7 @@ class Reason(StrEnum):
 
 
 class AudioError(Exception):
-    """Audio that is not taken: a stable reason and a sentence for people."""
+    """Audio that is refused: a stable reason and a sentence for people."""
 
     def __init__(self, reason: Reason, sentence: str) -> None:
         super().__init__(sentence)

@@ -1,4 +1,4 @@
-"""Keeps files: written once, whole or not at all, and safe before their names are told."""
+"""Stores files: written once, whole or not at all, and durable before their names are returned."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @dataclass(frozen=True)
 class Blob:
-    """A file that was kept. `sha256` is in hex."""
+    """A stored file. `sha256` is in hex."""
 
     name: str
     size_bytes: int
@@ -42,10 +42,10 @@ class Blobs(Protocol):
     """
 
     async def put(self, kind: str, blocks: AsyncIterator[bytes], most_bytes: int) -> Blob:
-        """Keep the blocks as one file, whose name begins with `kind` and tells its SHA-256; memory stays flat.
+        """Store the blocks as one file, whose name begins with `kind` and contains its SHA-256; memory stays flat.
 
         Raises InvalidField("audio", reason AUDIO_TOO_LARGE) past `most_bytes`, Exhausted("STORAGE_FULL") when the disk
-        is full, and whatever `blocks` raises; then nothing is kept.
+        is full, and whatever `blocks` raises; then nothing is stored.
         """
         ...
 
@@ -76,7 +76,9 @@ class Blobs(Protocol):
         ...
 
     async def check(self) -> None:
-        """Raises Unavailable("STORAGE_BROKEN") when the place of the files is gone for good, and not only away."""
+        """Raises Unavailable("STORAGE_BROKEN") when the folder or bucket of the files is gone for good, and not only
+        unreachable.
+        """
         ...
 
 
@@ -111,14 +113,14 @@ def fresh_name(kind: str, sha256: str) -> str:
     """`{kind}/{2 digits}/{SHA-256}-{16 digits}`: the content, by which it can be verified, and a number that nobody
     else draws.
 
-    Equal contents are kept twice: who deletes one deletes nobody else's file, and need not ask whether somebody is
+    Equal contents are stored twice: deleting one never deletes another's file, and need not check whether somebody is
     about to store it.
     """
     return f"{kind}/{sha256[:2]}/{sha256}-{secrets.token_hex(8)}"
 
 
 def sha256_of(name: str) -> str | None:
-    """The SHA-256 that a name tells; None for names of the first version, which were only numbers."""
+    """The SHA-256 in a name; None for names of the first version, which were only numbers."""
     digest, dash, _ = name.rpartition("/")[2].partition("-")
     return digest if dash else None
 

@@ -1,4 +1,4 @@
-"""Files that survive a power failure: written aside, brought to the disk, and given their names only then."""
+"""Files that survive a power failure: written aside, fsynced, and only then renamed into place."""
 
 import os
 from collections.abc import Callable

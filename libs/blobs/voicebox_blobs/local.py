@@ -32,7 +32,7 @@ THREADS = 16
 """Files that are synced at the same time share a commit of the file system's journal."""
 LISTED = 500
 LEFT_BEHIND_SECONDS = 3600.0
-"""A file that was not written to for so long, in a folder that others write to as well, belongs to nobody that
+"""A file that was not written to for so long, in a folder that others write to as well, belongs to no process that
 lives.
 """
 
@@ -158,7 +158,7 @@ class LocalBlobs:
 
 
 class _Staged:
-    """A file that is being written, and has no name yet that anybody is told."""
+    """A file that is being written, and whose name is not known to anyone yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

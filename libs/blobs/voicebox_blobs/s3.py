@@ -30,7 +30,7 @@ PARTS_AT_ONCE = 2
 TIMEOUT = timedelta(seconds=60)
 """Of one request, which carries at most a part."""
 RETRY_SECONDS = 15.0
-"""How long a request that failed is tried again before the caller is told."""
+"""How long a failed request is retried before the caller gets the error."""
 LISTED = 1000
 
 

@@ -16,9 +16,9 @@ ms at most.
 class VerifiedBlobs:
     """The blobs of another store. See Blobs for what the methods promise.
 
-    `read` raises Damaged("audio") for a file that is not what was kept: before its first byte where it is small, behind
-    its last where it is large. Of a large file a part cannot be checked, and is given as it is; neither can files of
-    the first version, whose names tell no SHA-256.
+    `read` raises Damaged("audio") for a file that is not what was stored: before its first byte where it is small,
+    behind its last where it is large. Of a large file a part cannot be checked, and is given as it is; neither can
+    files of the first version, whose names contain no SHA-256.
     """
 
     def __init__(self, blobs: Blobs) -> None:
@@ -69,5 +69,7 @@ class VerifiedBlobs:
             yield block
         if digest.hexdigest() != sha256_of(name):
             raise Damaged(
-                "audio", name, "The stored file is damaged: it is not what was kept. Restore it from a backup."
+                "audio",
+                name,
+                "The stored file is damaged: its content does not match its hash. Restore it from a backup.",
             )

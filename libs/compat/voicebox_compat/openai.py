@@ -27,7 +27,7 @@ event of a stream.
 """
 
 WARNINGS_HEADER, WARNINGS_FIELD = "x-voicebox-warnings", "x_voicebox_warnings"
-"""Where an answer says what was asked for and could not be done: sentences, in the same places."""
+"""Where an answer lists what was requested and not done: sentences, in the same headers and fields."""
 
 QUERY_HEADER = "x-voicebox-query"
 """In which the gateway hands over a request's query; OpenAI's audio paths know no parameter of it."""
@@ -50,7 +50,7 @@ STATUSES = {
 }
 TOO_LARGE = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
 CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
-"""OpenAI's words for some of our reasons; the others are told as they are, in lower case."""
+"""OpenAI's codes for some of our reasons; the others are sent in lower case."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -71,7 +71,7 @@ class Notes:
     headers: dict[str, str] = field(default_factory=dict)
 
     def warn(self, sentences: Iterable[str]) -> None:
-        """Say what was asked for and could not be done, each once."""
+        """Add sentences on what was requested and not done, each once."""
         new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self.warnings]
         self.warnings += new[: MAX_IGNORED - len(self.warnings)]
 
@@ -95,7 +95,7 @@ class Notes:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The headers, in ASCII; empty when there is nothing to tell."""
+        """The headers, in ASCII; empty when there is nothing to report."""
         named = {IGNORED_HEADER: ", ".join(map(_ascii, self.ignored))} if self.ignored else {}
         warned = {WARNINGS_HEADER: _sentences(self.warnings)} if self.warnings else {}
         return tuple({**self.headers, **named, **warned}.items())

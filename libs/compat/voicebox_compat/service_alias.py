@@ -7,7 +7,7 @@ import grpc
 
 
 class Renamed:
-    """Takes the place of a server in generated `add_...Servicer_to_server`, and registers the methods as those of the
+    """Stands in for a server in generated `add_...Servicer_to_server`, and registers the methods as those of the
     service `name`.
     """
 

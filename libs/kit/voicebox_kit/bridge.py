@@ -15,9 +15,9 @@ async def in_thread(
 ) -> AsyncGenerator[T, None]:
     """Yield `items`, each made in `executor`, and close the generator there when the reader leaves.
 
-    The next item is made only when it is asked for, so a slow reader slows the maker. Leaving waits for the step that
-    runs, since a generator that runs cannot be closed; `interrupt` is called then, from the event loop, to make it end
-    soon.
+    The next item is computed only when it is requested, so a slow reader slows the producer. Leaving waits for the step
+    that runs, since a generator that runs cannot be closed; `interrupt` is called then, from the event loop, to make it
+    end soon.
     """
     loop = asyncio.get_running_loop()
     context = copy_context()
@@ -43,5 +43,5 @@ async def _close(items: Generator[Any, Any, Any], step: asyncio.Future[Any] | No
     if step is not None:
         await asyncio.wait([step])
         if not step.cancelled():
-            step.exception()  # whoever waited for it has left: asyncio must not log it as never retrieved
+            step.exception()  # the reader has left: asyncio must not log it as never retrieved
     await asyncio.get_running_loop().run_in_executor(executor, items.close)

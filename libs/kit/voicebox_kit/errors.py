@@ -1,4 +1,4 @@
-"""The platform's errors: what can go wrong for a caller, and what is told about it.
+"""The platform's errors: what can go wrong for a caller, and what the answer says about it.
 
 VoiceboxError                   code, reason, sentence ├── InvalidField                INVALID_ARGUMENT      names the
 request field ├── Unreadable                  INVALID_ARGUMENT      the bytes are no message of the method ├── NotFound
@@ -56,7 +56,7 @@ class InvalidField(VoiceboxError):
 
 
 class Unreadable(VoiceboxError):
-    """What came is no message of the kind that the method takes: the client was made for another contract, or the bytes
+    """The bytes are not a message of the method's type: the client was built for another contract, or the bytes
     were changed.
     """
 
@@ -85,7 +85,7 @@ class NotFound(ResourceError):
 
 
 class AlreadyExists(ResourceError):
-    """The name is taken."""
+    """The name is in use."""
 
     code = Code.ALREADY_EXISTS
 
@@ -105,7 +105,7 @@ class EtagMismatch(ResourceError):
 
 
 class Damaged(ResourceError):
-    """What is stored is not what was kept: a disk or a person changed it."""
+    """The stored data is not what was written: a disk or a person changed it."""
 
     code = Code.DATA_LOSS
 

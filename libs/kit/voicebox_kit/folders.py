@@ -14,7 +14,7 @@ LOCK = "lock"
 
 
 def own_folder(folder: Path, label: str) -> IO[str]:
-    """Make a folder, and lock it until the answer is closed: what starts in it sweeps up what it takes for leftovers.
+    """Create a folder and lock it until the result is closed: a process that starts in it removes leftovers.
 
     StartError when it cannot be used, or another `label`, as in `catalog`, runs in it.
     """

@@ -44,7 +44,7 @@ _HANDLERS = {
 
 @dataclass
 class CallState:
-    """How far the answer of a call is."""
+    """How far a call has come."""
 
     begun: bool = False
 
@@ -134,7 +134,7 @@ async def _write(context: Context, response: Any) -> None:
     """Send a message. A client that has left meanwhile is a cancelled call, as if it had left between two messages."""
     try:
         await context.write(response)
-    except grpc.aio.BaseError as error:  # grpc knows why it cannot send, and tells nobody
+    except grpc.aio.BaseError as error:  # grpc does not report why it cannot send
         log.info("the client left while it was written to")
         raise asyncio.CancelledError from error
 
@@ -166,7 +166,7 @@ def _status_of(error: Exception, identity: str) -> status_pb2.Status:
     if isinstance(error, grpc.aio.AioRpcError):
         log.warning("a service that is needed failed: %s %s", error.code().name, error.details())
         return to_status(Unavailable("UPSTREAM", "A service that this one needs does not answer."), identity)
-    if isinstance(error, NotImplementedError):  # what generated servicers raise for a method that nobody wrote
+    if isinstance(error, NotImplementedError):  # what generated servicers raise for a method without an implementation
         return to_status(Unsupported("METHOD_NOT_SERVED", "This server does not serve this method."), identity)
     log.error("bug", exc_info=error)
     return internal(identity)

@@ -1,4 +1,4 @@
-"""Language tags: reads every form that programs send, writes the one of RFC 5646, and tells which language covers
+"""Language tags: reads every form that programs send, writes RFC 5646, and decides which language covers
 which.
 
 The tables of replaced, three-letter and valid subtags are those of langcodes (IANA's registry and CLDR). Its class
@@ -49,7 +49,7 @@ KEPT_AS_WRITTEN = frozenset({"nb", "tw"})
 def tag(given: str, field: str) -> str:
     """The tag as RFC 5646 writes it; empty where the language is left open, MULTILINGUAL where there are several.
 
-    Raises InvalidField(`field`) when nobody can say which language is meant.
+    Raises InvalidField(`field`) when it is unclear which language is meant.
     """
     found = understood(given)
     if found is None:

@@ -10,7 +10,7 @@ from . import request_id
 from .errors import StartError
 
 CHATTY = ("alembic", "uvicorn")
-"""Loggers of libraries that are heard from WARNING on, unless LOG_LEVEL is DEBUG."""
+"""Loggers of libraries that are set to WARNING, unless LOG_LEVEL is DEBUG."""
 
 
 class JsonFormatter(logging.Formatter):

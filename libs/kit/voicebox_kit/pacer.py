@@ -24,6 +24,6 @@ class Pacer:
             self._began = now
         self._began = max(
             self._began, now - self._sent_seconds
-        )  # who has heard all that was sent waits: silence earns no lead
+        )  # a listener who has played everything waits: silence adds no lead
         self._sent_seconds = sent_seconds
         return max(0.0, sent_seconds - self._ahead_seconds - (now - self._began))

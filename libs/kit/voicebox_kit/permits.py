@@ -13,39 +13,39 @@ from .errors import Exhausted
 
 RETRY_SECONDS = 1.0
 FIRST_HOLD_SECONDS = 1.0
-"""How long a permit is taken to be held, with all permits taken, before any was given back."""
+"""The assumed hold time of a permit, with all permits in use, before any was released."""
 MEMORY = 0.2
 """The weight of the newest hold in the mean."""
 CAUTION = 3.0
-"""Who is expected to wait for its patience divided by this is refused: holds differ, and a refusal at once is better
-than one late.
+"""A caller whose expected wait exceeds its patience divided by this is refused: hold times differ, and an immediate
+refusal is better than a late one.
 """
 
 
 @dataclass
 class _Hold:
-    """A permit that is held: since when, and with how many others at most, itself included."""
+    """A permit in use: since when, and the most that were in use at once meanwhile, itself included."""
 
     since: float
     running: int = 0
 
 
 class _HoldTimes:
-    """How long permits are held, by how many are held at once: calls that share the cores take longer, the more of them
-    there are.
+    """How long permits are held, by how many are in use at once: calls that share the cores take longer, the more of
+    them there are.
     """
 
     def __init__(self) -> None:
         self._shares = dict[int, float]()  # seconds of a hold for each call that ran, by the bits of their number
 
     def note(self, seconds: float, running: int) -> None:
-        """A permit was held for so long, while so many were held at most."""
+        """Record a hold time, and the most permits that were in use meanwhile."""
         share = seconds / running
         mean = self._shares.setdefault(running.bit_length(), share)
         self._shares[running.bit_length()] = mean + MEMORY * (share - mean)
 
     def expected_seconds(self, running: int) -> float:
-        """The mean with so many held at once; where it was never seen, the mean of fewer, in proportion."""
+        """The mean hold time with this many in use; where that was never seen, the mean of fewer, scaled."""
         known = [bits for bits in self._shares if bits <= running.bit_length()]
         return self._shares[max(known)] * running if known else FIRST_HOLD_SECONDS
 
@@ -53,8 +53,8 @@ class _HoldTimes:
 class Permits:
     """`running` calls hold a permit at once and `waiting` more wait for one, first come first served.
 
-    Nobody waits for longer than `patience_seconds`, or than the caller's own patience. Who is expected to is refused at
-    once: a permit is expected back when it was held as long as the last ones in the mean that ran beside as many
+    No call waits longer than `patience_seconds`, or than the caller's own patience. One that is expected to is refused
+    at once: a permit is expected back when it was held as long as the last ones in the mean that ran beside as many
     others, or, where it is overdue, after half of its age.
     """
 
@@ -101,7 +101,7 @@ class Permits:
         )  # those that began together do not end together
 
     async def limit(self, running: int) -> None:
-        """Let so many calls hold a permit at once from now on; waits until enough gave theirs back, where it is fewer
+        """Set how many permits there are from now on; waits until enough are released, where it is fewer
         than before.
         """
         more = running - self._most_running
@@ -112,7 +112,7 @@ class Permits:
             await self._free.acquire()
 
     async def idle(self) -> None:
-        """Wait until nobody holds a permit, and let nobody have one any more."""
+        """Wait until no permit is in use, and grant no more."""
         for _ in range(self._most_running):
             await self._free.acquire()
 
@@ -141,7 +141,9 @@ class Permits:
         if self.waiting >= self._most_waiting:
             self._refused.inc()
             raise Exhausted(
-                "QUEUE_FULL", f"All {self.running} places are taken and {self.waiting} calls wait.", RETRY_SECONDS
+                "QUEUE_FULL",
+                f"The server is at capacity: {self.running} calls run and {self.waiting} wait.",
+                RETRY_SECONDS,
             )
         if (expected := self.expected_wait_seconds) * CAUTION > patience_seconds:
             raise self._too_long(expected, patience_seconds)
@@ -158,5 +160,5 @@ class Permits:
 
     def _too_long(self, expected_seconds: float, patience_seconds: float) -> Exhausted:
         self._refused.inc()
-        sentence = f"A place is expected to be free in {expected_seconds:.1f} s; the caller waits for {patience_seconds:.1f} s."
+        sentence = f"At capacity: the expected wait is {expected_seconds:.1f} s; the caller waits for {patience_seconds:.1f} s."
         return Exhausted("WAIT_TOO_LONG", sentence, max(expected_seconds, 0.1))

@@ -1,4 +1,4 @@
-"""Finds what installed packages offer, without importing what is not asked for."""
+"""Finds entry points of installed packages, and imports only the one that is named."""
 
 import difflib
 from importlib.metadata import entry_points

@@ -1,4 +1,4 @@
-"""Addresses to listen on: one sentence for those that are taken, and a look at all of them before anything is
+"""Addresses to listen on: one sentence for those in use, and a check of all of them before anything is
 loaded.
 """
 

@@ -1,4 +1,4 @@
-"""Serves each service in a process of its own, until all are told to stop or one of them ends."""
+"""Serves each service in its own process, until all are stopped or one of them ends."""
 
 import asyncio
 import signal
@@ -32,7 +32,7 @@ async def serve_apart(services: Sequence[str]) -> None:
 
 
 async def _first_ended(running: dict[str, Process], stopping: asyncio.Event) -> str:
-    """The name of the first that ends by itself; empty when we are told to stop before."""
+    """The name of the first one that ends by itself; empty when a signal stops us before."""
     waits = {asyncio.create_task(process.wait()): name for name, process in running.items()}
     stop = asyncio.create_task(stopping.wait())
     done, pending = await asyncio.wait([stop, *waits], return_when=asyncio.FIRST_COMPLETED)

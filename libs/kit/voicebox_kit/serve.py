@@ -1,4 +1,4 @@
-"""Serves several services in one process until it is told to stop."""
+"""Serves several services in one process until a signal stops it."""
 
 import asyncio
 import signal
@@ -38,7 +38,7 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
 
 
 def _addresses(open_service: OpenService, env: Mapping[str, str]) -> Mapping[str, str]:
-    """What a service will listen on, by variable, as its module says: a port that is taken is found before models are
+    """What a service will listen on, by variable, as its module says: a port in use is found before models are
     loaded.
     """
     addresses = getattr(sys.modules.get(open_service.__module__), "addresses", None)

@@ -26,7 +26,7 @@ OPTIONS = [
     (
         "grpc.so_reuseport",
         0,
-    ),  # on by default, and then a second server on a taken port silently steals half of the calls
+    ),  # on by default, and then a second server on a taken port silently receives half of the calls
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]

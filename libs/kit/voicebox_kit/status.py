@@ -20,7 +20,7 @@ def to_status(error: VoiceboxError, request_id: str) -> status_pb2.Status:
 
 
 def internal(request_id: str) -> status_pb2.Status:
-    """The status of our own bug: it tells nothing but the request id, by which the log can be searched."""
+    """The status of our own bug: it says nothing but the request id, by which the log can be searched."""
     info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"request_id": request_id})
     return _status(INTERNAL, f"internal error (request {request_id})", info)
 

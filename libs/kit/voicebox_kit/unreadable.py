@@ -18,7 +18,7 @@ UNDECODED: Final = _Undecoded()
 
 
 def decoding(decode: Decode | None) -> Decode | None:
-    """The decoder, which gives UNDECODED for what is no message."""
+    """A deserializer that returns UNDECODED for bytes that are not a message."""
     if decode is None:
         return None
 

@@ -33,7 +33,9 @@ CONCURRENT_DELIVERIES = 8
 AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED})
 """Statuses that are about the receiver and not about the record: other records would get the same."""
 FINAL = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE})
-"""Statuses after which no retry can succeed. Not UNAUTHENTICATED or UNIMPLEMENTED: a wrong setting must not cost records."""
+"""Statuses after which no retry can succeed. Not UNAUTHENTICATED or UNIMPLEMENTED: a wrong setting must not cost
+records.
+"""
 
 Record = TypeVar("Record", bound=Message)
 SentRecord_contra = TypeVar("SentRecord_contra", bound=Message, contravariant=True)
@@ -50,7 +52,9 @@ class Outcome(Enum):
 
 
 class Send(Protocol[SentRecord_contra]):
-    """Sends one record with its file. Raises grpc.aio.AioRpcError as the receiver answers, Unavailable when it goes away."""
+    """Sends one record with its file. Raises grpc.aio.AioRpcError as the receiver answers, Unavailable when it goes
+    away.
+    """
 
     async def __call__(self, record: SentRecord_contra, data: Path, timeout_seconds: float, /) -> None: ...
 
@@ -91,8 +95,8 @@ class Outbox(Generic[Record]):
     async def keep(self, data: Path, record: Record, *, promptly: bool) -> Outcome:
         """Make a record durable: DELIVERED at once when `promptly` and the receiver answers, else PENDING or REJECTED.
 
-        The file is complete and closed; the outbox removes it. Raises OSError when neither the receiver nor the disk takes the
-        record: the file is then the caller's.
+        The file is complete and closed; the outbox removes it. Raises OSError when neither the receiver nor the disk
+        takes the record: the file is then the caller's.
         """
         outcome = await self._offer(data, record, PROMPT_SECONDS) if promptly else Outcome.PENDING
         if outcome is Outcome.DELIVERED:

@@ -1,7 +1,7 @@
 """Records on disk that are not delivered yet: written whole or not at all, read back oldest first.
 
-A record is two files, `{name}.data` and `{name}.json`; the JSON's appearance is the commit. Everything is fsynced before `commit`
-returns. Knows files, not gRPC.
+A record is two files, `{name}.data` and `{name}.json`; the JSON's appearance is the commit. Everything is fsynced
+before `commit` returns. Knows files, not gRPC.
 """
 
 import errno
@@ -22,7 +22,8 @@ FULL_BYTES = 64 * 1024
 
 
 class Spool:
-    """A folder of one process, at most `max_bytes` big. Files that a crash left uncommitted are removed when it is opened.
+    """A folder of one process, at most `max_bytes` big. Files that a crash left uncommitted are removed when it is
+    opened.
 
     Sizes are counted in memory: the folder is listed once, at start. Blocking, except `reserve`, `waiting` and `len`.
     """
@@ -81,7 +82,8 @@ class Spool:
         self._forget(data)
 
     def reject(self, data: Path) -> int:
-        """Set a record aside that will never be accepted, for a person to look at. OSError when its files cannot be moved.
+        """Set a record aside that will never be accepted, for a person to look at. OSError when its files cannot be
+        moved.
 
         Returns how many older rejected records were removed to make room.
         """

@@ -1,4 +1,4 @@
-"""Does together what is asked for one by one, while an earlier one is under way."""
+"""Batches single requests that arrive while an earlier batch runs."""
 
 import asyncio
 from collections import deque
@@ -13,7 +13,7 @@ MOST = 64
 
 
 class Batcher(Generic[Item, Answer]):
-    """Gives `work` all items that wait, in the order of asking. There is no timer: who is alone waits for nobody.
+    """Hands `work` all items that wait, in order of arrival. There is no timer: a single item does not wait.
 
     `work` answers for each item, an exception when that one failed. When it raises, each item of the batch is tried by
     itself, so that one cannot spoil the others: then nothing of the batch may have been done.

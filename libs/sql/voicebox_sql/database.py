@@ -31,7 +31,7 @@ PAUSE_SECONDS = 0.01
 
 
 class Commits(Protocol):
-    """Runs a work and commits it; on an error nothing of it is kept."""
+    """Runs a work and commits it; on an error it is rolled back."""
 
     async def run(self, work: Work[Any]) -> Any: ...
 
@@ -42,7 +42,7 @@ class Commits(Protocol):
 
 @dataclass(frozen=True)
 class Pool:
-    """How PostgreSQL is used. SQLite has connections of its own number, and waits for nobody."""
+    """How PostgreSQL is used. SQLite decides its connections by itself."""
 
     connections: int = 10
     statement_seconds: float = 30.0
@@ -92,7 +92,7 @@ class Database:
             raise self._translated(error) from error
 
     async def check(self) -> None:
-        """Raises Unavailable("STORAGE_BROKEN") when the database was taken away, or was found damaged since it was
+        """Raises Unavailable("STORAGE_BROKEN") when the database was removed, or found damaged, since it was
         opened.
 
         A server that does not answer for a while is none of these.
@@ -112,7 +112,7 @@ class Database:
         return told
 
     async def write(self, work: Work[T]) -> T:
-        """Run `work` and commit; on an error nothing of it is kept. It ends even if the caller is cancelled.
+        """Run `work` and commit; on an error it is rolled back. It runs to its end even if the caller is cancelled.
 
         A work that meets another's row (a unique value, a deadlock) is run again, and then sees that row.
         Raises Exhausted("STORAGE_FULL") when the disk is full, Unavailable when the database does not answer: then the
@@ -181,7 +181,9 @@ async def connected(url: URL, pool: Pool) -> AsyncIterator[tuple[Database, Async
 
 
 def database_url(url: str, variable: str) -> URL:
-    """The URL with the driver that is used for it. Raises StartError, which names the variable, for another database."""
+    """The URL with the driver that is used for it. Raises StartError, which names the variable, for another
+    database.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:

@@ -31,7 +31,7 @@ def is_conflict(error: Exception) -> bool:
 
 
 def translated(error: Exception) -> Exception:
-    """The error that a caller is told. What is no error of the database, or a bug of ours, comes back as it is."""
+    """The error for the caller. Errors of other origins, and our own bugs, are returned unchanged."""
     match error:
         case DBAPIError():
             return _of_database(error)
@@ -70,7 +70,7 @@ def _of_database(error: DBAPIError) -> Exception:
 
 
 def broken(cause: str) -> Unavailable:
-    """The error of a database whose file is damaged or gone: nothing is written to it, whoever asks again."""
+    """The error of a database whose file is damaged or gone: nothing more is written to it."""
     return Unavailable(
         BROKEN, f"The catalog's database cannot be used ({cause}). Stop the catalog, and restore a backup.", 60.0
     )

@@ -1,4 +1,4 @@
-"""Leases: what only one process of several may do belongs to the one whose name is in a row, until the time that stands
+"""Leases: the right of one process to do a shared task, held by the process named in a row until the time
 beside it.
 """
 
@@ -19,10 +19,10 @@ class LeaseRow(SQLModel):
 
 
 class Leases:
-    """The leases of one process, `holder`, each for `seconds` from when it was last taken.
+    """The leases of one process, `holder`, each for `seconds` from when it was last acquired.
 
     Clocks can go backwards, and those of two machines differ: so nobody concludes from a clock of their own that they
-    still hold a lease. Before each step of the work they take it again, which fails once another has it.
+    still hold a lease. Before each step of the work it acquires the lease again, which fails once another has it.
     """
 
     def __init__(self, database: Database, table: type[LeaseRow], holder: str, seconds: float, clock: Clock) -> None:
@@ -33,9 +33,9 @@ class Leases:
         self._clock = clock
 
     async def take(self, name: str) -> bool:
-        """Whether the lease is ours now: it was, it was nobody's, or the time of another's is over.
+        """Whether this process holds the lease now: it held it already, nobody did, or another's has expired.
 
-        One that lasts for more than twice our time from now was taken by a clock that was wrong, and is over, too.
+        One that expires more than twice our length from now was acquired with a wrong clock, and counts as expired.
         """
         now_us = self._clock()
         length_us = round(self._seconds * 1_000_000)
@@ -60,7 +60,7 @@ class Leases:
         return await self._database.write(work)
 
     async def give_back(self, name: str) -> None:
-        """Let another take it at once."""
+        """Let another process acquire it at once."""
 
         table = self._table
 

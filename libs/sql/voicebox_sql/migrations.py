@@ -22,8 +22,9 @@ LOCK = 0x766F6963
 class Migrations:
     """The revisions of one service's tables.
 
-    `folder` holds Alembic's `env.py` and `versions/`. `rebuild` runs after an upgrade to the newest revision, in the same transaction.
-    `unversioned` is the revision of a database that has a table `schema_version` and was made before Alembic was used.
+    `folder` holds Alembic's `env.py` and `versions/`. `rebuild` runs after an upgrade to the newest revision, in the
+    same transaction. `unversioned` is the revision of a database that has a table `schema_version` and was made before
+    Alembic was used.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""Keyset pages: a page token is the place of the last row that was seen, bound to the query that it belongs to."""
+"""Keyset pages: a page token is a cursor, the position of the last row that was returned, bound to its query."""
 
 import base64
 import binascii
@@ -13,12 +13,12 @@ MAX_PAGE_SIZE = 1000
 
 _TOKEN = struct.Struct(">BqQ8s")
 _VERSION = 2
-"""Of tokens: those of another version are refused, since their places would mean something else."""
+"""Of tokens: those of another version are refused, since their cursors would mean something else."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a row stands in its list: by `rank`, 0 where the list has only the order of time, then by its creation
+    """A row's position in its list: by `rank`, 0 where the list has only the order of time, then by its creation
     key.
     """
 
@@ -34,7 +34,7 @@ def page_size(asked: int, default: int = DEFAULT_PAGE_SIZE) -> int:
 
 
 def to_token(key: int, *query: str, rank: int = 0) -> str:
-    """The token for the page after the row at this place of the query that these strings make up."""
+    """The token of the page after this row, for the query that these strings identify."""
     raw = _TOKEN.pack(_VERSION, rank, key, _digest(Cursor(key, rank), query))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
@@ -46,7 +46,7 @@ def from_token(token: str, *query: str) -> int | None:
 
 
 def cursor_from_token(token: str, *query: str) -> Cursor | None:
-    """The place after which the page begins, None for the first page. InvalidField for a token of another query or
+    """The cursor after which the page begins, None for the first page. InvalidField for a token of another query or
     version.
     """
     if not token:

@@ -87,7 +87,7 @@ class Transactions:
         return True
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
-        """Run `work` and commit; on an error nothing of it is kept."""
+        """Run `work` and commit; on an error it is rolled back."""
         async with AsyncSession(self._writers, expire_on_commit=False) as session, session.begin():
             with connecting():
                 await session.connection()

@@ -22,7 +22,7 @@ class Reserve:
     size_bytes: int
 
     def fill(self) -> None:
-        """Takes the space, where it is not taken yet and there is plenty."""
+        """Allocate the space unless it is allocated or the disk is short."""
         try:
             size_bytes = min(self.size_bytes, shutil.disk_usage(self.path.parent).free // SHARE)
             if size_bytes and not self.path.exists():

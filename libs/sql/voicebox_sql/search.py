@@ -45,7 +45,7 @@ _BREAK = "\0"  # no text has it
 
 
 def tokens_of(text: str) -> list[str]:
-    """Everything that a text is found by, each token once; the first one tells its relevance class."""
+    """All tokens of a text, each once; the first one is its relevance class."""
     runs = list(_runs(text))
     found = {relevance_token(_relevance_class(runs)): None}
     budget = MOST_BYTES
@@ -93,7 +93,7 @@ def scope_token(*parts: str | int) -> str:
 
 
 def class_of(tokens: Collection[str]) -> int:
-    """The relevance class that a text's tokens tell."""
+    """The relevance class among a text's tokens."""
     return next(number for number in RELEVANCE_CLASSES if relevance_token(number) in tokens)
 
 

@@ -110,7 +110,9 @@ def _begin(connection: Connection) -> None:
 
 
 def reserve(url: URL) -> Reserve | None:
-    """The space beside the file that is kept for deleting on a full disk, taken now; None for a database in memory."""
+    """The space beside the file that is reserved for deleting on a full disk, allocated now; None for a database in
+    memory.
+    """
     if not url.database or url.database == ":memory:":
         return None
     space = Reserve(Path(url.database).with_name("reserve"), RESERVE_BYTES)
@@ -171,7 +173,9 @@ async def committing(writers: AsyncEngine, path: str | None) -> AsyncIterator[Wr
 
 
 async def _outcome(connection: AsyncConnection, work: Work) -> Any:
-    """What the work answers, or how it failed; then it is undone, to its savepoint, and the transaction goes on."""
+    """What the work returns, or how it failed; on failure it is rolled back to its savepoint, and the transaction goes
+    on.
+    """
     async with AsyncSession(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
         try:
             answer = await work(session)

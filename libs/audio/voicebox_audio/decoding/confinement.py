@@ -1,4 +1,4 @@
-"""What a process that reads strangers' files may do: compute, and talk to the sockets that it has."""
+"""What a process that reads untrusted files may do: compute, and use the sockets that it has."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 def confine_permanently() -> None:
-    """For the zygote, and so for all its children: no new privileges by exec, no file grows, no core is dumped."""
+    """For the fork server, and so for all its children: no new privileges by exec, no file grows, no core is dumped."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,11 +1,11 @@
-"""The one safe decoder: a stranger's audio file becomes samples, in a process that can do no harm.
+"""The one safe decoder: an untrusted audio file becomes samples, in a confined process.
 
     async with open_decoder() as decoder:
         clip = await decoder.decode(data, sample_rate_hz=16000, limits=Limits())
 
-Each file is decoded by a child of its own (worker.py), forked from a warm process (zygote.py), with bounded memory and
-time (confine.py). The formats that it reads stand in the README; all else is refused. Files that were joined into one
-are read to the end of the last. A file that ends too early gives what is there, and `Source.cut_short` is True.
+Each file is decoded by a worker of its own (worker.py), forked from a warm process (fork_server_process.py), with bounded memory
+and time (confinement.py). The formats that it reads stand in the README; all else is refused. Files that were joined into
+one are read to the end of the last. A file that ends too early gives what is there, and `SourceFile.cut_short` is True.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ file's rate.
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What a file was before it was decoded.
+    """A file's properties before it was decoded.
 
     `container` is one of those that sniff.py knows, or mpegts, ac3 or eac3; `codec` is FFmpeg's name, such as pcm_s16le
     or opus. Rate and channel count are those of its first sound. `cut_short` says that its header promised more than
@@ -80,8 +80,8 @@ class Clip:
 class Decoder:
     """Decodes files, each in its own process. Any number at a time: how many are wise is for the caller to say."""
 
-    def __init__(self, nursery: ForkServer) -> None:
-        self._nursery = nursery
+    def __init__(self, fork_server: ForkServer) -> None:
+        self._fork_server = fork_server
 
     async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> Clip:
         """Decodes a whole file to the asked rate, None for its own; its channels' mean, or each by itself when
@@ -111,18 +111,18 @@ class Decoder:
         """
         if sample_rate_hz is not None and not 1 <= sample_rate_hz <= _MOST_RATE_HZ:
             raise ValueError(f"sound cannot be resampled to {sample_rate_hz} Hz")
-        return DecodedStream(self._nursery, blocks, sample_rate_hz, limits, separate=separate)
+        return DecodedStream(self._fork_server, blocks, sample_rate_hz, limits, separate=separate)
 
 
 @contextlib.asynccontextmanager
 async def open_decoder() -> AsyncIterator[Decoder]:
     """A decoder whose process is warm. DecoderUnavailable when that cannot be started."""
-    nursery = ForkServer()
+    fork_server = ForkServer()
     try:
-        await nursery.start()
-        yield Decoder(nursery)
+        await fork_server.start()
+        yield Decoder(fork_server)
     finally:
-        nursery.close()
+        fork_server.close()
 
 
 async def _once(data: bytes) -> AsyncGenerator[bytes]:
@@ -140,7 +140,7 @@ class DecodedStream:
 
     def __init__(
         self,
-        nursery: ForkServer,
+        fork_server: ForkServer,
         blocks: AsyncIterator[bytes],
         sample_rate_hz: int | None,
         limits: Limits,
@@ -148,7 +148,7 @@ class DecodedStream:
         separate: bool = False,
     ) -> None:
         self.source: SourceFile | None = None
-        self._nursery = nursery
+        self._fork_server = fork_server
         self._blocks = blocks
         self._asked_rate_hz = sample_rate_hz
         self._limits = limits
@@ -171,10 +171,10 @@ class DecodedStream:
         await self._pieces.aclose()
 
     async def _decode(self) -> AsyncGenerator[Samples | Frames]:
-        child = await self._nursery.child()
-        feeding = asyncio.create_task(self._feed(child))
+        worker = await self._fork_server.worker()
+        feeding = asyncio.create_task(self._feed(worker))
         try:
-            async with contextlib.aclosing(self._hear(child)) as pieces:
+            async with contextlib.aclosing(self._hear(worker)) as pieces:
                 async for samples in pieces:
                     yield samples
         except WorkerDied as death:
@@ -185,32 +185,32 @@ class DecodedStream:
                 "Decoding the audio broke off: it is damaged, or takes more memory or time than is allowed.",
             ) from death
         finally:
-            child.kill()
+            worker.kill()
             feeding.cancel()
             try:
                 await asyncio.gather(feeding, return_exceptions=True)
             finally:
-                child.close()
+                worker.close()
 
-    async def _feed(self, child: Worker) -> None:
-        """Sends the job and the bytes. When the bytes' source fails, the child is killed, which the reader hears of."""
+    async def _feed(self, worker: Worker) -> None:
+        """Sends the job and the bytes. When the bytes' source fails, the worker is killed, which the reader hears of."""
         job = {"sample_rate_hz": self._asked_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
         try:
-            alive = await child.send(messages.frame(messages.JOB, json.dumps(job).encode()))
+            alive = await worker.send(messages.frame(messages.JOB, json.dumps(job).encode()))
             while alive and (block := await anext(self._blocks, None)) is not None:
-                alive = await child.send(block)
-            child.send_end()
+                alive = await worker.send(block)
+            worker.send_end()
         except BaseException:
-            child.kill()
+            worker.kill()
             raise
 
-    async def _hear(self, child: Worker) -> AsyncGenerator[Samples | Frames]:
-        """The sound that the child sends. It is counted here too, since a child that a file took over counts
+    async def _hear(self, worker: Worker) -> AsyncGenerator[Samples | Frames]:
+        """The sound that the worker sends. It is counted here too, since a worker that a file took over counts
         nothing.
         """
         left_seconds = self._limits.max_seconds + _SLACK_SECONDS
         while True:
-            kind, payload = await child.frame()
+            kind, payload = await worker.frame()
             if kind == messages.AUDIO and self.source is not None and len(payload) % (4 * self._channel_count) == 0:
                 samples = np.frombuffer(payload, "<f4")
                 if self._separate:

@@ -1,4 +1,4 @@
-"""The decoder's side of the zygote: starts it, gets children from it, and starts it again when it has died."""
+"""The decoder's side of the fork server: starts it, gets workers from it, and restarts it when it has died."""
 
 import asyncio
 import contextlib
@@ -12,54 +12,54 @@ from voicebox_audio.errors import DecoderUnavailable
 from .worker_process import Worker
 
 _WARM_SECONDS = 20.0
-"""How long the zygote may take to start: a hundred times what it takes on an idle machine."""
+"""How long the fork server may take to start: a hundred times what it takes on an idle machine."""
 _RETRY_SECONDS = 0.005
-"""How long to wait before asking again when hundreds of requests for children are waiting already."""
+"""How long to wait before asking again when hundreds of requests for workers are waiting already."""
 
 
 class ForkServer:
-    """Holds one zygote and gets children from it."""
+    """Runs one fork server and gets workers from it."""
 
     def __init__(self) -> None:
-        self._zygote: subprocess.Popen[bytes] | None = None
+        self._fork_server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Returns when there is a warm zygote. DecoderUnavailable when it cannot be started."""
+        """Returns when there is a warm fork server. DecoderUnavailable when it cannot be started."""
         await self._warm()
 
-    async def child(self) -> Worker:
-        """A new child that has said hello. DecoderUnavailable when there is none to be had."""
+    async def worker(self) -> Worker:
+        """A new worker that is ready. DecoderUnavailable when none can be started."""
         for _ in range(2):
-            child = await _ask(await self._warm())
+            worker = await _ask(await self._warm())
             try:
-                if await child.says_hello():
-                    return child
+                if await worker.is_ready():
+                    return worker
             except BaseException:
-                child.close()
+                worker.close()
                 raise
-            child.close()
+            worker.close()
         raise DecoderUnavailable("The audio decoder cannot start a process.")
 
     def close(self) -> None:
-        """Lets the zygote end. Children that are at work end with their own leashes."""
-        if self._control is not None and self._zygote is not None:
-            _end(self._zygote, self._control)
-        self._zygote, self._control = None, None
+        """Ends the fork server. Workers end when their own lifelines are closed."""
+        if self._control is not None and self._fork_server is not None:
+            _end(self._fork_server, self._control)
+        self._fork_server, self._control = None, None
 
     async def _warm(self) -> socket.socket:
-        """The control socket of a zygote that lives."""
+        """The control socket of a living fork server."""
         async with self._starting:
             if self._control is not None and _has_ended(self._control):
                 self.close()
             if self._control is None:
-                self._zygote, self._control = await _start()
+                self._fork_server, self._control = await _start()
             return self._control
 
 
 async def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    zygote, control = _spawn()
+    fork_server, control = _spawn()
     warm = b""
     try:
         with contextlib.suppress(TimeoutError, ConnectionError):
@@ -67,22 +67,22 @@ async def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
                 warm = await asyncio.get_running_loop().sock_recv(control, 1)
     finally:
         if not warm:
-            _end(zygote, control)
+            _end(fork_server, control)
     if not warm:
         raise DecoderUnavailable("The audio decoder's process does not start.")
-    return zygote, control
+    return fork_server, control
 
 
 def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
     control, theirs = socket.socketpair()
     control.setblocking(False)
     with theirs:
-        zygote = subprocess.Popen(
+        fork_server = subprocess.Popen(
             [sys.executable, "-m", "voicebox_audio.decoding.fork_server_process", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            # No secret of the service's environment comes near a stranger's file. One thread: a process that has more
+            # No secret of the service's environment comes near an untrusted file. One thread: a process that has more
             # must not fork.
             env={
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -91,11 +91,13 @@ def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
             },
             start_new_session=True,  # Ctrl-C is for the service, which then lets its running streams finish
         )
-    return zygote, control
+    return fork_server, control
 
 
 def _has_ended(control: socket.socket) -> bool:
-    """Whether the zygote has closed its end. A dying process does that before the system tells that it has died."""
+    """Whether the fork server has closed its end. A dying process does that before the system tells that it has
+    died.
+    """
     try:
         return not control.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
@@ -104,31 +106,31 @@ def _has_ended(control: socket.socket) -> bool:
         return True
 
 
-def _end(zygote: subprocess.Popen[bytes], control: socket.socket) -> None:
+def _end(fork_server: subprocess.Popen[bytes], control: socket.socket) -> None:
     control.close()
-    zygote.kill()
-    zygote.wait()
+    fork_server.kill()
+    fork_server.wait()
 
 
 async def _ask(control: socket.socket) -> Worker:
-    """Asks the zygote for a child, which may never say hello."""
+    """Requests a worker, which may never become ready."""
     channel, theirs = socket.socketpair()
-    leash_end, leash = os.pipe()
+    lifeline_end, lifeline = os.pipe()
     channel.setblocking(False)
-    child = Worker(channel, leash)
+    worker = Worker(channel, lifeline)
     try:
         while True:
             try:
-                socket.send_fds(control, [b"c"], [theirs.fileno(), leash_end])
+                socket.send_fds(control, [b"c"], [theirs.fileno(), lifeline_end])
             except BlockingIOError:
                 await asyncio.sleep(_RETRY_SECONDS)
             except ConnectionError:
-                return child
+                return worker
             else:
-                return child
+                return worker
     except BaseException:
-        child.close()
+        worker.close()
         raise
     finally:
         theirs.close()
-        os.close(leash_end)
+        os.close(lifeline_end)

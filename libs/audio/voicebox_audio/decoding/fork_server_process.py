@@ -2,7 +2,7 @@
 CONTROL_FD`.
 
 It has imported all that a child needs (0.2 s), so that a child is at work 2 ms after it is asked for. It reads no
-stranger's byte. Each message on its control socket brings two descriptors: a child's socket, and the leash, a pipe
+untrusted byte. Each message on its control socket brings two descriptors: a child's socket, and the lifeline, a pipe
 whose other end the decoder holds.
 """
 
@@ -34,12 +34,12 @@ def serve(control: socket.socket) -> None:
     gc.freeze()  # a child's garbage collection would otherwise copy all pages that it shares with us
     control.sendall(b"w")
     while descriptors := socket.recv_fds(control, 1, 2)[1]:
-        channel, leash = descriptors
+        channel, lifeline = descriptors
         with contextlib.suppress(
             OSError
-        ):  # no process to be had: the child's socket closes without a hello, which tells the decoder
+        ):  # no process to be had: the child's socket closes before it is ready, which the decoder notices
             if os.fork() == 0:
-                _be_a_child(control, channel, leash, own_bytes)
+                _become_worker(control, channel, lifeline, own_bytes)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -55,24 +55,24 @@ def _warm_up() -> None:
             pass
 
 
-def _be_a_child(control: socket.socket, channel: int, leash: int, own_bytes: int) -> None:
+def _become_worker(control: socket.socket, channel: int, lifeline: int, own_bytes: int) -> None:
     """Does one job in this process, which ends here whatever happens."""
     try:
         control.close()
-        _tie(leash)
+        _end_with_parent(lifeline)
         work(socket.socket(fileno=channel), own_bytes)
     finally:
         os._exit(0)
 
 
-def _tie(leash: int) -> None:
-    """Has the kernel kill this process (by SIGIO, whose default is to terminate) as soon as the leash's other end is
+def _end_with_parent(lifeline: int) -> None:
+    """Has the kernel kill this process (by SIGIO, whose default is to terminate) as soon as the lifeline's other end is
     closed.
 
     It needs no process id that may have passed to another process, and works in the middle of a computation.
     """
-    fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 if __name__ == "__main__":

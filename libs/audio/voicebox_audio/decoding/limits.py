@@ -1,4 +1,4 @@
-"""How much of a stranger's audio is read."""
+"""How much of an untrusted file is read."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,6 @@ class Limits:
     `cpu_seconds` alone.
     """
     cpu_seconds: int = 60
-    """Processor time of the child that decodes it."""
+    """Processor time of the worker that decodes it."""
     memory_bytes: int = 256 * 1024 * 1024
-    """Address space of that child, beyond what it starts with and the bytes that it may keep."""
+    """Address space of that worker, beyond what it starts with and the bytes that it may keep."""

@@ -1,6 +1,6 @@
-"""The messages between the decoder and its child.
+"""The messages between the decoder and its worker.
 
-Decoder to child: one JOB frame, then the file's bytes as they are; shutting the socket down for writing is the file's
+Decoder to worker: one JOB frame, then the file's bytes as they are; shutting the socket down for writing is the file's
 end. Child to decoder: HELLO at once; SOURCE when the first sample is decoded; AUDIO as sound is decoded; then END, or
 ERROR at any time. A frame is one byte of kind, four bytes of length and the payload: float32 samples for AUDIO, JSON
 for the others. Channels that are sent separately are interleaved.
@@ -9,9 +9,9 @@ for the others. Channels that are sent separately are interleaved.
 import struct
 
 HEADER = struct.Struct("<cI")
-JOB, HELLO, SOURCE, AUDIO, END, ERROR = b"J", b"H", b"S", b"A", b"E", b"X"
+JOB, READY, SOURCE, AUDIO, END, ERROR = b"J", b"H", b"S", b"A", b"E", b"X"
 MOST_PAYLOAD_BYTES = 65536
-"""No frame is longer: the decoder believes nothing that a child says, since a stranger's file may have taken it
+"""No frame is longer: the decoder believes nothing that a worker says, since an untrusted file may have taken it
 over.
 """
 

@@ -1,4 +1,4 @@
-"""The child: decodes one file that comes by a socket, and sends its sound back."""
+"""The worker: decodes one file that arrives on a socket, and sends the samples back."""
 
 import json
 import signal
@@ -29,10 +29,10 @@ class DecodeRequest:
 
 
 def work(channel: socket.socket, own_bytes: int) -> None:
-    """Does the job that the socket brings. Whatever goes wrong ends in an ERROR frame, if there is still someone to
+    """Serves one request of the socket. Every failure ends in an ERROR frame, if there is still someone to
     read it.
     """
-    channel.sendall(messages.frame(messages.HELLO))
+    channel.sendall(messages.frame(messages.READY))
     try:
         job = _receive_job(channel)
         signal.signal(signal.SIGXCPU, _out_of_time)
@@ -65,17 +65,17 @@ def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _decode(channel: socket.socket, job: DecodeRequest) -> None:
-    outlet = SampleSender(channel, job.sample_rate_hz, job.limits, separate=job.separate)
+    sender = SampleSender(channel, job.sample_rate_hz, job.limits, separate=job.separate)
 
     def receive(count: int) -> bytes:
         try:
             return channel.recv(count, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            outlet.flush()  # nobody should wait for sound that is decoded because more bytes are not there yet
+            sender.flush()  # nobody should wait for sound that is decoded because more bytes are not there yet
             return channel.recv(count)
 
-    intake = EncodedInput(receive, job.limits.max_bytes)
-    chain = Chain(intake)
+    encoded = EncodedInput(receive, job.limits.max_bytes)
+    chain = Chain(encoded)
     for piece in chain.pieces():
-        outlet.push(chain.first, piece)
-    outlet.finish(cut_short=chain.cut_short)
+        sender.push(chain.first, piece)
+    sender.finish(cut_short=chain.cut_short)

@@ -1,4 +1,4 @@
-"""The decoder's side of one child: what is sent to it, what it says, and its end."""
+"""The decoder's side of one worker: what is sent to it, what it says, and its end."""
 
 import asyncio
 import contextlib
@@ -7,26 +7,26 @@ import socket
 
 from . import messages
 
-_HELLO_SECONDS = 20.0
-"""How long a child may take to be forked: a thousand times what it takes on an idle machine."""
+_READY_SECONDS = 20.0
+"""How long a worker may take to be forked: a thousand times what it takes on an idle machine."""
 
 
 class WorkerDied(Exception):
-    """The process ended, or said what no right child says, before its job was done."""
+    """The process ended, or sent what no correct worker sends, before its work was done."""
 
 
 class Worker:
-    """A process that decodes one file: our ends of its socket and of its leash."""
+    """A process that decodes one file: our ends of its socket and of its lifeline, a pipe whose closing ends it."""
 
-    def __init__(self, channel: socket.socket, leash: int) -> None:
+    def __init__(self, channel: socket.socket, lifeline: int) -> None:
         self._channel = channel
-        self._leash: int | None = leash
+        self._lifeline: int | None = lifeline
 
-    async def says_hello(self) -> bool:
-        """Whether it lives. It does not where the zygote died, or could not fork."""
+    async def is_ready(self) -> bool:
+        """Whether it lives. It does not where the fork server died, or could not fork."""
         with contextlib.suppress(WorkerDied, TimeoutError):
-            async with asyncio.timeout(_HELLO_SECONDS):
-                return await self._exactly(messages.HEADER.size) == messages.frame(messages.HELLO)
+            async with asyncio.timeout(_READY_SECONDS):
+                return await self._exactly(messages.HEADER.size) == messages.frame(messages.READY)
         return False
 
     async def send(self, data: bytes) -> bool:
@@ -66,9 +66,9 @@ class Worker:
 
     def kill(self) -> None:
         """Ends the process at once, if it still runs. May be called twice."""
-        if self._leash is not None:
-            os.close(self._leash)
-            self._leash = None
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
 
     def close(self) -> None:
         """Ends the process, and closes our end of its socket, which nobody may be waiting for."""

@@ -17,11 +17,11 @@ _COUNT_AT = 2
 """Where COMM counts the frames."""
 
 
-def with_length(intake: EncodedInput) -> EncodedInput:
+def with_length(encoded: EncodedInput) -> EncodedInput:
     """The same bytes, where the sound's length is unknown with a header that lets all that follows be sound."""
-    head = intake.exactly(12)
+    head = encoded.exactly(12)
     comm_at = 0
-    while len(chunk := intake.exactly(8)) == 8:
+    while len(chunk := encoded.exactly(8)) == 8:
         name, size = struct.unpack(">4sI", chunk)
         head += chunk
         if name == b"SSND":
@@ -31,9 +31,9 @@ def with_length(intake: EncodedInput) -> EncodedInput:
         if size > _MOST_CHUNK_BYTES:
             break
         comm_at = len(head) if name == b"COMM" else comm_at
-        head += intake.exactly(size + size % 2)
-    intake.give_back(head)
-    return intake
+        head += encoded.exactly(size + size % 2)
+    encoded.give_back(head)
+    return encoded
 
 
 def _endless(head: bytes, comm_at: int) -> bytes:

@@ -23,35 +23,35 @@ from .wav import open_wav
 _CHAINED: dict[str, Callable[[EncodedInput], OpenFile]] = {
     "wav": open_wav,
     "flac": open_flac,
-    "ogg": lambda intake: _open_ogg(OggLink(intake)),
-    "mp4": lambda intake: _open_link(Mp4Link(intake), "mp4"),
-    "webm": lambda intake: _open_link(SearchedLink(intake, MATROSKA), "webm"),
-    "mp3": lambda intake: open_mpeg(intake, "mp3"),
-    "aac": lambda intake: open_mpeg(intake, "aac"),
-    "aiff": lambda intake: _open_link(SearchedLink(with_length(intake), ANY), "aiff"),
+    "ogg": lambda encoded: _open_ogg(OggLink(encoded)),
+    "mp4": lambda encoded: _open_link(Mp4Link(encoded), "mp4"),
+    "webm": lambda encoded: _open_link(SearchedLink(encoded, MATROSKA), "webm"),
+    "mp3": lambda encoded: open_mpeg(encoded, "mp3"),
+    "aac": lambda encoded: open_mpeg(encoded, "aac"),
+    "aiff": lambda encoded: _open_link(SearchedLink(with_length(encoded), ANY), "aiff"),
 }
 _SLACK_SECONDS = 1e-6
 
 
 class Chain:
-    """The file that an intake holds, and those that follow it.
+    """The file that the input holds, and those that follow it.
 
     Opening it raises AudioError when the first cannot be read. `cut_short` is True once one of them ended before its
     header says, or a later one cannot be read.
     """
 
-    def __init__(self, intake: EncodedInput) -> None:
-        self._intake = intake
-        container = find_audio(intake)
+    def __init__(self, encoded: EncodedInput) -> None:
+        self._encoded = encoded
+        container = find_audio(encoded)
         self.cut_short = False
-        self.first = _open(intake, container)
+        self.first = _open(encoded, container)
 
     def pieces(self) -> Iterator[DecodedBlock]:
         """The sound of all files. AudioError when nothing in the first one can be decoded."""
         yield from self._pieces_of(self.first)
-        while container := sniff(self._intake.start(SNIFF_BYTES)):
+        while container := sniff(self._encoded.start(SNIFF_BYTES)):
             try:
-                yield from self._pieces_of(_open(self._intake, container))
+                yield from self._pieces_of(_open(self._encoded, container))
             except AudioError:
                 self.cut_short = True
                 return
@@ -66,8 +66,8 @@ class Chain:
             self.cut_short = True
 
 
-def _open(intake: EncodedInput, container: str) -> OpenFile:
-    return _CHAINED[container](intake) if container in _CHAINED else _open_link(SearchedLink(intake, ANY), container)
+def _open(encoded: EncodedInput, container: str) -> OpenFile:
+    return _CHAINED[container](encoded) if container in _CHAINED else _open_link(SearchedLink(encoded, ANY), container)
 
 
 def _open_ogg(link: OggLink) -> OpenFile:

@@ -77,12 +77,12 @@ _PADDING_SECONDS = 0.2
 """How much less than promised is still whole: encoders pad by up to 2,304 samples and count that."""
 
 
-def open_libav(intake: Readable, container: str) -> OpenFile:
+def open_libav(encoded: Readable, container: str) -> OpenFile:
     """Reads the header. AudioError AUDIO_UNREADABLE when it is broken, AUDIO_FORMAT_REFUSED when no audio codec that is
     read is in it.
     """
     demuxer = _DEMUXERS[container]
-    file = SeekableInput(intake) if demuxer.seeks else _Forward(intake)
+    file = SeekableInput(encoded) if demuxer.seeks else _Forward(encoded)
     options = _OPTIONS | _LIVE_OPTIONS if demuxer.live else _OPTIONS
     try:
         opened = av.open(file, "r", format=demuxer.name, options=options, io_open=_refuse_to_open)
@@ -111,10 +111,10 @@ def _codec_name(decoder: str) -> str:
 
 
 class _Forward:
-    """An intake as FFmpeg sees a file that cannot be rewound."""
+    """An encoded as FFmpeg sees a file that cannot be rewound."""
 
-    def __init__(self, intake: Readable) -> None:
-        self.read = intake.read
+    def __init__(self, encoded: Readable) -> None:
+        self.read = encoded.read
 
 
 def _refuse_to_open(url: str, _flags: int, _options: dict[str, str]) -> NoReturn:

@@ -28,38 +28,38 @@ _READ_BYTES = 16_384
 _BLOCK_SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608} | {code: 1 << code for code in range(8, 16)}
 
 
-def open_flac(intake: EncodedInput) -> OpenFile:
+def open_flac(encoded: EncodedInput) -> OpenFile:
     """Reads the metadata. AudioError AUDIO_UNREADABLE when it is broken."""
-    info = _stream_info(intake)
+    info = _stream_info(encoded)
     packed = struct.unpack_from(">Q", info, 10)[0]
     sample_rate_hz, sample_count = packed >> 44, packed & (1 << 36) - 1
     promised = sample_count / sample_rate_hz if sample_count and sample_rate_hz else None
     codec = av.AudioCodecContext.create("flac", "r")
     codec.extradata = info
     codec.thread_count = 1
-    frames = _frames(intake, int.from_bytes(info[7:10], "big") or _LIKELY_FRAME_BYTES)
+    frames = _frames(encoded, int.from_bytes(info[7:10], "big") or _LIKELY_FRAME_BYTES)
     return OpenFile("flac", "flac", promised, decoded(codec.decode, (av.Packet(frame) for frame in frames)))
 
 
-def _stream_info(intake: EncodedInput) -> bytes:
+def _stream_info(encoded: EncodedInput) -> bytes:
     """The block that says what is in the file; those behind it are passed over."""
-    intake.skip(4)
+    encoded.skip(4)
     info, last = b"", False
     while not last:
-        head = intake.exactly(4)
+        head = encoded.exactly(4)
         if len(head) < 4:
             raise AudioError(Reason.AUDIO_UNREADABLE, "The FLAC file ends before its sound begins.")
         last, kind, size = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
         if kind == 0 and size == _STREAMINFO_BYTES:
-            info = intake.exactly(size)
+            info = encoded.exactly(size)
         else:
-            intake.skip(size)
+            encoded.skip(size)
     if len(info) < _STREAMINFO_BYTES:
         raise AudioError(Reason.AUDIO_UNREADABLE, "The FLAC file does not say what is in it.")
     return info
 
 
-def _frames(intake: EncodedInput, longest: int) -> Iterator[bytes]:
+def _frames(encoded: EncodedInput, longest: int) -> Iterator[bytes]:
     """The bytes of each frame, whole, up to where another file begins.
 
     What is lost is found again: behind a damaged frame any later number is taken.
@@ -69,9 +69,9 @@ def _frames(intake: EncodedInput, longest: int) -> Iterator[bytes]:
         start = held.find(b"\xff", start)
         if (start < 0 or len(held) < start + _MOST_HEADER_BYTES) and not ended:
             start = len(held) if start < 0 else start
-            piece = intake.read(_READ_BYTES)
+            piece = encoded.read(_READ_BYTES)
             held += piece
-            ended = not piece or _end_at_next_file(intake, held, len(piece))
+            ended = not piece or _end_at_next_file(encoded, held, len(piece))
             continue
         if start < 0:
             break
@@ -87,14 +87,14 @@ def _frames(intake: EncodedInput, longest: int) -> Iterator[bytes]:
         yield bytes(held)
 
 
-def _end_at_next_file(intake: EncodedInput, held: bytearray, new_bytes: int) -> bool:
-    """Whether another file begins in what is held; it then goes back to the intake."""
+def _end_at_next_file(encoded: EncodedInput, held: bytearray, new_bytes: int) -> bool:
+    """Whether another file begins in what is held; it then goes back to the encoded."""
     searched = max(len(held) - new_bytes - LONGEST_BEGINNING + 1, 0)
     found = ANY.whole.search(held, searched)
     if found is None:
         return False
     at = found.start()
-    intake.give_back(bytes(held[at:]))
+    encoded.give_back(bytes(held[at:]))
     del held[at:]
     return True
 

@@ -69,17 +69,17 @@ class EncodedInput:
 
 
 class SeekableInput:
-    """A seekable view of an intake that keeps what was read: an MP4 file may hold its index behind its sound."""
+    """A seekable view of an encoded that keeps what was read: an MP4 file may hold its index behind its sound."""
 
-    def __init__(self, intake: Readable) -> None:
-        self._intake = intake
+    def __init__(self, encoded: Readable) -> None:
+        self._encoded = encoded
         self._kept = bytearray()
         self._position = 0
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes from the position, as soon as there are any; b"" at the end."""
         while self._position >= len(self._kept):
-            piece = self._intake.read(max(count, _SKIP_BYTES))
+            piece = self._encoded.read(max(count, _SKIP_BYTES))
             if not piece:
                 return b""
             self._kept += piece
@@ -90,7 +90,7 @@ class SeekableInput:
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Moves the position. From the end means from the end of the file: waits for all of it."""
         if whence == io.SEEK_END:
-            while piece := self._intake.read(_SKIP_BYTES):
+            while piece := self._encoded.read(_SKIP_BYTES):
                 self._kept += piece
             offset += len(self._kept)
         elif whence == io.SEEK_CUR:

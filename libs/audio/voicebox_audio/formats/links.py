@@ -64,8 +64,8 @@ class OggLink:
     Bytes that are no page go through as they are; FFmpeg finds the next page.
     """
 
-    def __init__(self, intake: EncodedInput) -> None:
-        self._intake = intake
+    def __init__(self, encoded: EncodedInput) -> None:
+        self._encoded = encoded
         self._left = 0
         self._in_beginning = True
         self.is_whole = False
@@ -75,17 +75,17 @@ class OggLink:
         """At most `count` bytes, as soon as there are any; b"" at the end of the link."""
         if not self._left:
             self._left = self._next_page()
-        piece = self._intake.read(min(count, self._left)) if self._left else b""
+        piece = self._encoded.read(min(count, self._left)) if self._left else b""
         self._left -= len(piece)
         return piece
 
     def _next_page(self) -> int:
         """How many bytes may be read before the next look; 0 where the link ends."""
-        header = self._intake.start(_PAGE_HEADER_BYTES)
+        header = self._encoded.start(_PAGE_HEADER_BYTES)
         if len(header) < _PAGE_HEADER_BYTES:
             return len(header)
         if not header.startswith(_PAGE):
-            if ANY.begins(self._intake.start(LONGEST_BEGINNING)):
+            if ANY.begins(self._encoded.start(LONGEST_BEGINNING)):
                 return 0
             next_page = header.find(_PAGE, 1)
             return next_page if next_page > 0 else len(header) - len(_PAGE) + 1
@@ -94,15 +94,15 @@ class OggLink:
             return 0
         self._in_beginning = begins
         self.is_whole = bool(header[5] & _ENDS_STREAM)
-        page = self._intake.start(_PAGE_HEADER_BYTES + header[26])
+        page = self._encoded.start(_PAGE_HEADER_BYTES + header[26])
         return len(page) + sum(page[_PAGE_HEADER_BYTES:])
 
 
 class Mp4Link:
     """MP4 boxes (ISO/IEC 14496-12, 4.2) up to a second `ftyp`."""
 
-    def __init__(self, intake: EncodedInput) -> None:
-        self._intake = intake
+    def __init__(self, encoded: EncodedInput) -> None:
+        self._encoded = encoded
         self._left: int | None = 0
         self._typed = False
 
@@ -111,31 +111,31 @@ class Mp4Link:
         if self._left == 0:
             self._left = self._next_box()
         if self._left is None:
-            return self._intake.read(count)
-        piece = self._intake.read(min(count, self._left)) if self._left else b""
+            return self._encoded.read(count)
+        piece = self._encoded.read(min(count, self._left)) if self._left else b""
         self._left -= len(piece)
         return piece
 
     def _next_box(self) -> int | None:
         """How long the next box is, 0 where the link ends, None where all that follows belongs to it."""
-        header = self._intake.start(_BOX_HEADER_BYTES)
+        header = self._encoded.start(_BOX_HEADER_BYTES)
         size, name = int.from_bytes(header[:4], "big"), header[4:8]
-        if self._typed and sniff(self._intake.start(SNIFF_BYTES)) not in (None, "mp4"):
+        if self._typed and sniff(self._encoded.start(SNIFF_BYTES)) not in (None, "mp4"):
             return 0
         if name == b"ftyp":
             if self._typed:
                 return 0
             self._typed = True
         if size == 1:
-            size = int.from_bytes(self._intake.start(_WIDE_HEADER_BYTES)[8:], "big")
+            size = int.from_bytes(self._encoded.start(_WIDE_HEADER_BYTES)[8:], "big")
         return size if size >= _BOX_HEADER_BYTES else None
 
 
 class SearchedLink:
     """Any bytes up to where another file certainly begins: what is found by its first bytes in the midst of others."""
 
-    def __init__(self, intake: EncodedInput, beginnings: Beginnings) -> None:
-        self._intake = intake
+    def __init__(self, encoded: EncodedInput, beginnings: Beginnings) -> None:
+        self._encoded = encoded
         self._beginnings = beginnings
         self._begun = False
         self._ended = False
@@ -144,11 +144,11 @@ class SearchedLink:
         """At most `count` bytes, as soon as there are any; b"" at the end of the link."""
         if self._ended:
             return b""
-        piece = self._intake.read(count)
+        piece = self._encoded.read(count)
         at = self._beginnings.may_begin(piece, 0 if self._begun else 1)
         self._begun = True
         if at == len(piece):
             return piece
-        self._intake.give_back(piece[at:])
-        self._ended = self._beginnings.begins(self._intake.start(LONGEST_BEGINNING))
-        return piece[:at] if self._ended or at else self._intake.read(1)
+        self._encoded.give_back(piece[at:])
+        self._ended = self._beginnings.begins(self._encoded.start(LONGEST_BEGINNING))
+        return piece[:at] if self._ended or at else self._encoded.read(1)

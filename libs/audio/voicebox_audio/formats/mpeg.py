@@ -19,13 +19,13 @@ _PADDING_SECONDS = 0.2
 """How much less than counted is still whole: decoders leave out the encoder's delay and padding."""
 
 
-def open_mpeg(intake: EncodedInput, container: str) -> OpenFile:
+def open_mpeg(encoded: EncodedInput, container: str) -> OpenFile:
     """As `open_libav`. `promised_seconds` is by the tag Xing or Info, `ended_whole` says whether the last frame is all
     there.
     """
-    promised = _counted_seconds(intake.start(_SIDE_BYTES[0] + _TAG_HEAD_BYTES)) if container == "mp3" else None
+    promised = _counted_seconds(encoded.start(_SIDE_BYTES[0] + _TAG_HEAD_BYTES)) if container == "mp3" else None
     frames = FrameWalk()
-    reading = open_libav(_Watched(SearchedLink(intake, ANY), frames), container)
+    reading = open_libav(_Watched(SearchedLink(encoded, ANY), frames), container)
     return replace(reading, promised_seconds=promised, ended_whole=lambda: frames.is_whole)
 
 

@@ -21,27 +21,27 @@ _TS_PACKET_BYTES = (188, 192)
 _TS_PACKETS_IN_A_ROW = 4
 
 
-def find_audio(intake: EncodedInput) -> str:
+def find_audio(encoded: EncodedInput) -> str:
     """Skips what stands before the audio, and returns its container.
 
     AudioError AUDIO_EMPTY when there are no bytes, AUDIO_FORMAT_REFUSED when no audio begins within 16 KiB behind tags
     and padding.
     """
-    if not intake.start(1):
+    if not encoded.start(1):
         raise AudioError(Reason.AUDIO_EMPTY, "The audio is empty.")
     skipped = True
     while skipped:
-        while tag_bytes := _tag_bytes(intake.start(32)):
-            intake.skip(tag_bytes)
-        if not intake.start(1):
+        while tag_bytes := _tag_bytes(encoded.start(32)):
+            encoded.skip(tag_bytes)
+        if not encoded.start(1):
             raise AudioError(Reason.AUDIO_EMPTY, "The audio is nothing but tags.")
-        container = sniff(intake.start(SNIFF_BYTES))
+        container = sniff(encoded.start(SNIFF_BYTES))
         if container in _KNOWN_BY_FRAMES:
-            return container if _frames_begin(intake) else _search(intake) or container
+            return container if _frames_begin(encoded) else _search(encoded) or container
         if container is not None:
             return container
-        skipped = _skip_padding(intake)
-    if found := _search(intake):
+        skipped = _skip_padding(encoded)
+    if found := _search(encoded):
         return found
     raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio is none of {', '.join(NAMES.values())}.")
 
@@ -56,33 +56,33 @@ def _tag_bytes(start: bytes) -> int:
     return 0
 
 
-def _skip_padding(intake: EncodedInput) -> bool:
+def _skip_padding(encoded: EncodedInput) -> bool:
     """Skips zeros, white space and a byte order mark; True when anything but these follows them.
 
     A container may begin with bytes that look like padding, such as the size before `ftyp`: those stay.
     """
     skipped, before = False, b""
-    while piece := intake.read(_SEARCHED_BYTES):
+    while piece := encoded.read(_SEARCHED_BYTES):
         rest = piece.lstrip(_PADDING)
         before = (before + piece[: len(piece) - len(rest)])[-_LEADING_BYTES:]
         skipped = skipped or len(rest) < len(piece)
         if rest:
-            intake.give_back(before + rest)
-            start = intake.start(_LEADING_BYTES + SNIFF_BYTES)
-            intake.skip(next((at for at in range(len(before)) if sniff(start[at:])), len(before)))
+            encoded.give_back(before + rest)
+            start = encoded.start(_LEADING_BYTES + SNIFF_BYTES)
+            encoded.skip(next((at for at in range(len(before)) if sniff(start[at:])), len(before)))
             return skipped
     raise AudioError(Reason.AUDIO_FORMAT_REFUSED, "The audio is nothing but padding.")
 
 
-def _search(intake: EncodedInput) -> str | None:
+def _search(encoded: EncodedInput) -> str | None:
     """Skips to where audio certainly begins, and returns its container; None when it does not within the searched
     bytes.
     """
-    held = intake.start(_SEARCHED_BYTES)
+    held = encoded.start(_SEARCHED_BYTES)
     for at in range(len(held)):
         container = _begins(held, at)
         if container is not None:
-            intake.skip(at)
+            encoded.skip(at)
             return container
     return None
 
@@ -113,15 +113,15 @@ def _dolby(data: bytes) -> str | None:
     return "eac3" if version <= 16 else None
 
 
-def _frames_begin(intake: EncodedInput) -> bool:
+def _frames_begin(encoded: EncodedInput) -> bool:
     """Whether frames follow each other at once. Waits for no more bytes than that needs: the stream may be live."""
     at = 0
     for _ in range(_FRAMES_IN_A_ROW - 1):
-        length = frame_bytes(intake.start(at + 6)[at:])
+        length = frame_bytes(encoded.start(at + 6)[at:])
         if length is None:
             return False
         at += length
-    return _frames_follow(intake.start(at + 6), 0)
+    return _frames_follow(encoded.start(at + 6), 0)
 
 
 def _frames_follow(data: bytes, at: int) -> bool:

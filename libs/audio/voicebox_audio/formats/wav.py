@@ -78,13 +78,13 @@ class _Extent:
     """How struct calls the order of the bytes."""
 
 
-def open_wav(intake: EncodedInput) -> OpenFile:
+def open_wav(encoded: EncodedInput) -> OpenFile:
     """Reads the header. AudioError AUDIO_UNREADABLE or AUDIO_FORMAT_REFUSED when it is none that is read."""
-    head = intake.exactly(12)
+    head = encoded.exactly(12)
     order = ">" if head.startswith(b"RIFX") else "<"
     form, riff_bytes, _ = struct.unpack(f"{order}4sI4s", head)
     format_chunk, wide_bytes, position = b"", None, 12
-    while len(header := intake.exactly(8)) == 8:
+    while len(header := encoded.exactly(8)) == 8:
         name, size = struct.unpack(f"{order}4sI", header)
         position += 8
         if name == b"data":
@@ -95,16 +95,16 @@ def open_wav(intake: EncodedInput) -> OpenFile:
                 if form != b"RIFF" and wide_bytes is not None
                 else _extent(size, riff_bytes, position)
             )
-            return _open_sound(intake, format_chunk, replace(extent, order=order))
+            return _open_sound(encoded, format_chunk, replace(extent, order=order))
         position += size + size % 2
         if name == b"fmt ":
-            format_chunk = _little_endian(intake.exactly(min(size, _MOST_FORMAT_BYTES)), order)
-            intake.skip(size - len(format_chunk) + size % 2)
+            format_chunk = _little_endian(encoded.exactly(min(size, _MOST_FORMAT_BYTES)), order)
+            encoded.skip(size - len(format_chunk) + size % 2)
         elif name == b"ds64" and size >= 16:
-            wide_bytes = struct.unpack("<8xQ", intake.exactly(16))[0]
-            intake.skip(size - 16 + size % 2)
+            wide_bytes = struct.unpack("<8xQ", encoded.exactly(16))[0]
+            encoded.skip(size - 16 + size % 2)
         else:
-            intake.skip(size + size % 2)
+            encoded.skip(size + size % 2)
     raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file ends before its sound begins.")
 
 
@@ -118,22 +118,22 @@ def _wide_extent(data_bytes: int) -> _Extent:
     return _Extent(None if data_bytes in (0, _WIDE_PLACEHOLDER) else data_bytes, 0)
 
 
-def _open_sound(intake: EncodedInput, format_chunk: bytes, extent: _Extent) -> OpenFile:
+def _open_sound(encoded: EncodedInput, format_chunk: bytes, extent: _Extent) -> OpenFile:
     """Reads samples here, and leaves compressed ones (ADPCM, GSM, MPEG, WMA) to FFmpeg."""
     if len(format_chunk) < 16:
         raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format is cut off.")
     tag = _tag(format_chunk)
     if tag in _SAMPLE_TAGS:
         wav_format = _parse_format(tag, format_chunk)
-        return _reading(intake, wav_format if extent.order == "<" else _swapped(wav_format), extent)
-    if tag in _AAC_TAGS and sniff(intake.start(SNIFF_BYTES)) == "aac":
-        return replace(open_mpeg(intake, "aac"), container="wav")
+        return _reading(encoded, wav_format if extent.order == "<" else _swapped(wav_format), extent)
+    if tag in _AAC_TAGS and sniff(encoded.start(SNIFF_BYTES)) == "aac":
+        return replace(open_mpeg(encoded, "aac"), container="wav")
     if tag not in _COMPRESSED_TAGS:
         raise AudioError(
             Reason.AUDIO_FORMAT_REFUSED, f"WAV with {_NAMES.get(tag, 'the codec')} ({tag:#06x}) is not read."
         )
-    intake.give_back(_plain_header(format_chunk, extent.data_bytes))
-    return open_libav(SearchedLink(intake, ANY), "wav")
+    encoded.give_back(_plain_header(format_chunk, extent.data_bytes))
+    return open_libav(SearchedLink(encoded, ANY), "wav")
 
 
 def _little_endian(format_chunk: bytes, order: str) -> bytes:
@@ -182,53 +182,53 @@ def _parse_format(tag: int, format_chunk: bytes) -> _Format:
     return _Format(codec, channels, rate, channels * stored_bits // 8, convert)
 
 
-def _reading(intake: EncodedInput, wav_format: _Format, extent: _Extent) -> OpenFile:
+def _reading(encoded: EncodedInput, wav_format: _Format, extent: _Extent) -> OpenFile:
     size = extent.data_bytes
     promised = None if size is None else size // wav_format.frame_bytes / wav_format.sample_rate_hz
-    return OpenFile("wav", wav_format.codec, promised, _pieces(intake, wav_format, extent))
+    return OpenFile("wav", wav_format.codec, promised, _pieces(encoded, wav_format, extent))
 
 
-def _pieces(intake: EncodedInput, wav_format: _Format, extent: _Extent) -> Iterator[DecodedBlock]:
+def _pieces(encoded: EncodedInput, wav_format: _Format, extent: _Extent) -> Iterator[DecodedBlock]:
     joiner = SampleJoiner(wav_format.frame_bytes)
-    for data in _sound(intake, extent):
+    for data in _sound(encoded, extent):
         if whole := joiner.push(data):
             frames = wav_format.convert(whole).reshape(-1, wav_format.channel_count)
             yield DecodedBlock(frames, wav_format.sample_rate_hz)
 
 
-def _sound(intake: EncodedInput, extent: _Extent) -> Iterator[bytes]:
+def _sound(encoded: EncodedInput, extent: _Extent) -> Iterator[bytes]:
     """The bytes of the sound: those that are announced, and those behind them that are no chunk, which a stale header
     did not count.
     """
     left = extent.data_bytes
     while True:
         if left == 0:
-            if not _sound_goes_on(intake, extent):
+            if not _sound_goes_on(encoded, extent):
                 return
             left = None
-        data = intake.read(_BLOCK_BYTES if left is None else min(_BLOCK_BYTES, left))
+        data = encoded.read(_BLOCK_BYTES if left is None else min(_BLOCK_BYTES, left))
         if not data:
             return
         left = None if left is None else left - len(data)
         yield data
 
 
-def _sound_goes_on(intake: EncodedInput, extent: _Extent) -> bool:
+def _sound_goes_on(encoded: EncodedInput, extent: _Extent) -> bool:
     """Passes over the chunks behind the sound. True when something else follows that is no file either."""
     later_bytes = extent.later_bytes
     padding = extent.data_bytes is not None and extent.data_bytes % 2
-    while header := intake.start(SNIFF_BYTES + padding):
+    while header := encoded.start(SNIFF_BYTES + padding):
         if padding and header[0]:
             padding = 0  # left out by the writer
         header = header[padding:]
         if not header or sniff(header) or header.startswith(_TAGS):
-            intake.skip(padding)
+            encoded.skip(padding)
             return False
         size = int(struct.unpack_from(f"{extent.order}I", header.ljust(8, b"\0"), 4)[0])
         if not _is_chunk(header[:4], size, later_bytes):
             return bool(later_bytes) or any(header)  # zeros behind a file whose lengths agree are padding
         later_bytes -= 8 + size + size % 2
-        intake.skip(padding + 8 + size + size % 2)
+        encoded.skip(padding + 8 + size + size % 2)
         padding = 0
     return False
 

@@ -41,7 +41,7 @@ class Pictures:
 
 
 async def _run(data: bytes) -> tuple[int, bytes]:
-    # No secret of the service's environment comes near a stranger's file.
+    # No secret of the service's environment comes near an untrusted file.
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     pipe = asyncio.subprocess.PIPE
     try:

@@ -30,7 +30,9 @@ def database_url(url: str) -> URL:
 
 
 def refuse_absent(url: str) -> None:
-    """Raises StartError when SQLite would create a new file: a command run in the wrong folder must not create a catalog there."""
+    """Raises StartError when SQLite would create a new file: a command run in the wrong folder must not create a
+    catalog there.
+    """
     parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
         raise StartError(f"There is no catalog at {parsed.database}: VOICEBOX_DATA or {VARIABLE} says where it is.")
