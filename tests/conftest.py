@@ -25,6 +25,28 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_OUTSIDE = frozenset({"socket.bind", "socket.connect", "subprocess.Popen", "os.fork", "os.posix_spawn", "sqlite3.connect"})
+_running_unit_test = ""
+
+
+def _refuse_outside(event: str, arguments: tuple[object, ...]) -> None:
+    """A unit test opens no connection, database or process."""
+    if _running_unit_test and event in _OUTSIDE:
+        raise AssertionError(f"{_running_unit_test} is marked unit, and uses {event}{arguments!r:.200}")
+
+
+sys.addaudithook(_refuse_outside)
+
+
+@pytest.fixture(autouse=True)
+def unit_tests_stay_inside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What is marked `unit` needs no server, database or child process."""
+    global _running_unit_test  # noqa: PLW0603 - an audit hook cannot be removed
+    _running_unit_test = request.node.nodeid if request.node.get_closest_marker("unit") else ""
+    yield
+    _running_unit_test = ""
+
+
 def pytest_configure() -> None:
     """Engines that others installed beside ours are no part of these tests; those that tests install themselves come
     later.
