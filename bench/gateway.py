@@ -155,7 +155,9 @@ async def listen(channel: grpc.aio.Channel, delay_seconds: float) -> Chunks:
     stub = cast("tts_pb2_grpc.TextToSpeechServiceAsyncStub", tts_pb2_grpc.TextToSpeechServiceStub(channel))
     await asyncio.sleep(delay_seconds)
     audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
-    request = tts_pb2.StreamSynthesizeRequest(text=SPOKEN, audio=audio, ahead_seconds=AHEAD_SECONDS, skip_history=True)
+    request = tts_pb2.StreamSynthesizeRequest(
+        text=SPOKEN, ahead_seconds=AHEAD_SECONDS, config=tts_pb2.SynthesisConfig(audio=audio, store=False)
+    )
     chunks = []
     async for event in stub.StreamSynthesize(request, timeout=300):
         if event.HasField("chunk"):

@@ -96,7 +96,7 @@ async def callers(address: str, count: int, served: Served) -> None:
 
 
 async def _caller(stub: tts_pb2_grpc.TextToSpeechServiceAsyncStub, end: float, served: Served) -> None:
-    request = tts_pb2.StreamSynthesizeRequest(text=TEXT, audio=PCM, skip_history=True)
+    request = tts_pb2.StreamSynthesizeRequest(text=TEXT, config=tts_pb2.SynthesisConfig(audio=PCM, store=False))
     while (began := time.perf_counter()) < end:
         chunks = list[tuple[float, float]]()
         try:

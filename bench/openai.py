@@ -46,7 +46,7 @@ def measure(running: Platform) -> list[Figure]:
 
 NATIVE = {
     "text": TEXT,
-    "audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sampleRateHz": RATE_HZ},
+    "config": {"audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sampleRateHz": RATE_HZ}},
     "aheadSeconds": 3600,
 }
 OPENAI = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "pcm"}
@@ -65,7 +65,9 @@ def by_http(http: httpx.Client, path: str, body: Mapping[str, object]) -> float:
 def by_grpc(channel: grpc.Channel) -> float:
     """Seconds from the call to the first chunk; the rest is read too."""
     audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ)
-    request = tts_pb2.StreamSynthesizeRequest(text=TEXT, audio=audio, ahead_seconds=3600)
+    request = tts_pb2.StreamSynthesizeRequest(
+        text=TEXT, ahead_seconds=3600, config=tts_pb2.SynthesisConfig(audio=audio)
+    )
     began = time.perf_counter()
     first = 0.0
     for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(request, timeout=60):

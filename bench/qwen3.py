@@ -265,7 +265,7 @@ def by_engine(sides: Sides, seed: int) -> float:
 def by_service(sides: Sides, seed: int) -> float:
     """Seconds of sound."""
     asked = cloned(sides, TEXT)
-    asked.seed = seed
+    asked.config.seed = seed
     return (
         sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(asked, timeout=120)) / 1e6
     )
@@ -281,12 +281,8 @@ def request(text: str, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.Str
     audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
     return tts_pb2.StreamSynthesizeRequest(
         text=text,
-        model=f"models/qwen3/{model}",
-        voice=voice,
-        audio=audio,
         ahead_seconds=3600,
-        seed=1,
-        skip_history=True,
+        config=tts_pb2.SynthesisConfig(model=f"models/qwen3/{model}", voice=voice, audio=audio, seed=1, store=False),
     )
 
 

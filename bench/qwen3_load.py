@@ -113,12 +113,8 @@ class Service:
         audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
         return tts_pb2.StreamSynthesizeRequest(
             text=TEXT,
-            model=self.model,
-            voice=voice,
-            audio=audio,
             ahead_seconds=ahead_seconds,
-            seed=seed,
-            skip_history=True,
+            config=tts_pb2.SynthesisConfig(model=self.model, voice=voice, audio=audio, seed=seed, store=False),
         )
 
 

@@ -48,7 +48,9 @@ def measure(running: Platform) -> list[Figure]:
 def request() -> tts_pb2.StreamSynthesizeRequest:
     """Twenty words as headerless samples, so that the first bytes are sound."""
     return tts_pb2.StreamSynthesizeRequest(
-        text=TEXT, audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE), ahead_seconds=3600
+        text=TEXT,
+        ahead_seconds=3600,
+        config=tts_pb2.SynthesisConfig(audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)),
     )
 
 
@@ -64,7 +66,7 @@ def first_audio_by_grpc(channel: grpc.Channel) -> float:
 
 def first_audio_by_http(http: httpx.Client, gateway: str) -> float:
     """Seconds from the POST to the first byte of sound."""
-    body = {"text": TEXT, "audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE"}, "aheadSeconds": 3600}
+    body = {"text": TEXT, "config": {"audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE"}}, "aheadSeconds": 3600}
     began = time.perf_counter()
     first = 0.0
     with http.stream("POST", f"http://{gateway}/v1/speech:play", json=body, timeout=60) as response:
@@ -107,6 +109,6 @@ def by_engine(engine: FliteEngine) -> Iterator[float]:
 
 def by_service(channel: grpc.Channel) -> Iterator[float]:
     asked = request()
-    asked.seed = 1
+    asked.config.seed = 1
     for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(asked, timeout=60):
         yield event.chunk.duration.ToMicroseconds() / 1e6

@@ -17,7 +17,6 @@ from voicebox.asr.v1.asr_pb2 import (
     Decoding,
     Diarization,
     Grammar,
-    Keeping,
     RecognitionConfig,
     StreamingConfig,
     StreamingRecognizeRequest,
@@ -196,7 +195,7 @@ async def test_an_upload_of_nothing(stub, method: str) -> None:
         ({"voice_activity": VoiceActivityConfig(threshold=0.5)}, "config.voice_activity.threshold"),
         ({"grammar": Grammar(jsgf="no grammar")}, "config.grammar.jsgf"),
         ({"diarization": Diarization(enabled=True, max_speakers=99)}, "config.diarization.max_speakers"),
-        ({"keeping": Keeping(enabled=True, request_id="x")}, "config.keeping.request_id"),
+        ({"store": True, "request_id": "x"}, "config.request_id"),
     ],
 )
 async def test_a_wrong_field_is_named_on_every_path(stub, config: dict, field: str) -> None:

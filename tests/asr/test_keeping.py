@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from google.api.httpbody_pb2 import HttpBody
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
-from voicebox.asr.v1.asr_pb2 import Keeping, RecognitionConfig, StreamingConfig, StreamingRecognizeRequest
+from voicebox.asr.v1.asr_pb2 import RecognitionConfig, StreamingConfig, StreamingRecognizeRequest
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_asr import app
 from voicebox_asr.api.requests import to_recognition
@@ -53,9 +53,7 @@ async def kept(catalog, name: str) -> tuple[catalog_pb2.Transcription, bytes]:
 
 async def test_a_file_is_kept_as_it_was_sent(stub, catalog, spoken) -> None:
     request_id = str(uuid.uuid4())
-    config = RecognitionConfig(
-        language="en", keeping=Keeping(enabled=True, request_id=request_id, labels={"team": "games"})
-    )
+    config = RecognitionConfig(language="en", store=True, request_id=request_id, labels={"team": "games"})
     audio = wav(spoken)
 
     async def requests():
@@ -79,9 +77,7 @@ async def test_what_follows_the_sound_in_a_file_is_kept_too(stub, catalog, spoke
     sound, tag = wav(spoken[: 2 * SAMPLE_RATE_HZ]), b"LIST" + (500_000).to_bytes(4, "little") + bytes(500_000)
 
     async def requests():
-        yield asr_pb2.RecognizeUploadRequest(
-            config=RecognitionConfig(keeping=Keeping(enabled=True)), audio=HttpBody(data=sound)
-        )
+        yield asr_pb2.RecognizeUploadRequest(config=RecognitionConfig(store=True), audio=HttpBody(data=sound))
         for start in range(0, len(tag), 50_000):
             yield asr_pb2.RecognizeUploadRequest(audio=HttpBody(data=tag[start : start + 50_000]))
 
@@ -123,7 +119,7 @@ async def test_the_same_request_id_is_kept_once(stub, catalog, spoken) -> None:
 
 async def test_a_live_stream_is_kept_as_flac_of_the_very_samples(stub, catalog, spoken) -> None:
     recognition = RecognitionConfig(
-        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=SAMPLE_RATE_HZ, keeping=Keeping(enabled=True)
+        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=SAMPLE_RATE_HZ, store=True
     )
     sent = to_s16le(spoken)
 
@@ -156,7 +152,7 @@ async def test_nothing_is_kept_unless_it_is_asked_for(stub, catalog, spoken) -> 
 async def test_without_a_catalog_the_answer_comes_with_a_warning(start, spoken) -> None:
     running = await start(app.open_service, CATALOG_ADDRESS="127.0.0.1:1", ASR_ENGINE="pocketsphinx")
     stub = asr_pb2_grpc.SpeechToTextServiceStub(running.channel)
-    config = RecognitionConfig(keeping=Keeping(enabled=True))
+    config = RecognitionConfig(store=True)
     answer = await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=wav(spoken)))
     assert answer.transcript
     assert answer.transcription == ""
@@ -189,7 +185,7 @@ class NoDeadline:
 
 
 async def test_copies_share_the_disk_and_give_it_back() -> None:
-    config = RecognitionConfig(keeping=Keeping(enabled=True))
+    config = RecognitionConfig(store=True)
     engine, catalog, space = CountingEngine(), FakeCatalog(), Space(150_000)
     keeping = keepers.Keeping(catalog, space)
     result = Result((), "en", 1.0)

@@ -12,7 +12,6 @@ from voicebox.asr.v1.asr_pb2 import (
     Diarization,
     Endpointing,
     Grammar,
-    Keeping,
     PhraseList,
     RecognitionConfig,
     SubtitleLayout,
@@ -92,7 +91,7 @@ def test_words_get_times_when_something_needs_them() -> None:
     assert not recognition(RecognitionConfig()).options.word_times
     for config in (
         RecognitionConfig(diarization=Diarization(enabled=True)),
-        RecognitionConfig(keeping=Keeping(enabled=True)),
+        RecognitionConfig(store=True),
     ):
         asked = recognition(config)
         assert (asked.options.word_times, asked.word_offsets) == (True, False)
@@ -154,12 +153,12 @@ def test_grammars() -> None:
         ),
         (RecognitionConfig(decoding=Decoding(no_speech_threshold=math.nan)), "decoding.no_speech_threshold"),
         (RecognitionConfig(voice_activity=VoiceActivityConfig(threshold=0.0)), "voice_activity.threshold"),
-        (RecognitionConfig(keeping=Keeping(enabled=True, request_id="yes")), "keeping.request_id"),
-        (RecognitionConfig(keeping=Keeping(enabled=True, labels={"": "x"})), "keeping.labels"),
-        (RecognitionConfig(keeping=Keeping(enabled=True, labels={"x": "x" * 256})), "keeping.labels"),
+        (RecognitionConfig(store=True, request_id="yes"), "request_id"),
+        (RecognitionConfig(store=True, labels={"": "x"}), "labels"),
+        (RecognitionConfig(store=True, labels={"x": "x" * 256}), "labels"),
         (
-            RecognitionConfig(keeping=Keeping(enabled=True, labels={str(key): "" for key in range(65)})),
-            "keeping.labels",
+            RecognitionConfig(store=True, labels={str(key): "" for key in range(65)}),
+            "labels",
         ),
     ],
 )
@@ -209,13 +208,15 @@ def test_speakers_and_keeping() -> None:
     asked = recognition(
         RecognitionConfig(
             diarization=Diarization(enabled=True, max_speakers=2),
-            keeping=Keeping(enabled=True, request_id=given, labels={"team": "games"}),
+            store=True,
+            request_id=given,
+            labels={"team": "games"},
         )
     )
     assert asked.speakers == Speakers(1, 2)
     assert asked.keeping is not None
     assert (asked.keeping.request_id, asked.keeping.labels) == (given.lower(), {"team": "games"})
-    drawn = recognition(RecognitionConfig(keeping=Keeping(enabled=True))).keeping
+    drawn = recognition(RecognitionConfig(store=True)).keeping
     assert drawn is not None
     assert uuid.UUID(drawn.request_id).version == 4
 

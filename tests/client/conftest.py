@@ -108,7 +108,7 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
     def StreamSynthesize(self, request, context):
         self._platform.enter("StreamSynthesize", request, context)
         context.add_callback(self._platform.cancelled.set)
-        for started, chunk, finished in self._events(request):
+        for started, chunk, finished in self._events(request.config):
             yield tts_pb2.StreamSynthesizeResponse(started=started, chunk=chunk, finished=finished)
         if self._platform.silent_speech:
             self._platform.cancelled.wait(30)
@@ -117,12 +117,12 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
         config = next(request_iterator).config
         for request in request_iterator:
             self._platform.enter("ConverseSynthesize", request, context)
-        for started, chunk, finished in self._events(config):
+        for started, chunk, finished in self._events(config.synthesis):
             yield tts_pb2.ConverseSynthesizeResponse(started=started, chunk=chunk, finished=finished)
 
     def DesignVoice(self, request, context):
         self._platform.enter("DesignVoice", request, context)
-        seeds = range(request.seed, request.seed + (request.count or 3))
+        seeds = range(request.config.seed, request.config.seed + (request.config.count or 3))
         made = {"audio": b"fLaC", "duration": seconds(2), "model": "dreams/1", "warnings": ["It was a fake."]}
         return tts_pb2.DesignVoiceResponse(voices=[tts_pb2.DesignedVoice(seed=seed, **made) for seed in seeds])
 
@@ -133,20 +133,20 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
         )
         return tts_pb2.ListVoicesResponse(voices=[voice])
 
-    def _events(self, request):
-        spec = tts_pb2.AudioSpec(encoding=request.audio.encoding, sample_rate_hz=RATE_HZ)
-        profile = request.voice.profile
+    def _events(self, config):
+        spec = tts_pb2.AudioSpec(encoding=config.audio.encoding, sample_rate_hz=RATE_HZ)
+        profile = config.voice.profile
         yield (
             tts_pb2.SynthesisStarted(engine="flite", voice="flite/slt", profile=profile, audio=spec, seed=7),
             None,
             None,
         )
-        head = WAV_HEADER if request.audio.encoding == tts_pb2.AUDIO_ENCODING_WAV else b""
+        head = WAV_HEADER if config.audio.encoding == tts_pb2.AUDIO_ENCODING_WAV else b""
         for sequence, audio in enumerate((head + SAMPLES[:1000], SAMPLES[1000:])):
             yield None, tts_pb2.AudioChunk(sequence=sequence, audio=audio, duration=seconds(0.1)), None
         if not (self._platform.cut_speech or self._platform.silent_speech):
-            name = f"generations/{request.request_id}"
-            heard = 0.25 if request.check else None
+            name = f"generations/{config.request_id}"
+            heard = 0.25 if config.check else None
             warnings = ["It was a fake."]
             yield (
                 None,

@@ -17,7 +17,7 @@ def test_speech_is_events_in_order(client, platform):
     kinds = [event.WhichOneof("event") for event in speech]
     assert kinds == ["started", "chunk", "chunk", "finished"]
     assert speech.started.voice == "flite/slt"
-    assert speech.finished.generation == f"generations/{platform.asked['StreamSynthesize'][0].request_id}"
+    assert speech.finished.generation == f"generations/{platform.asked['StreamSynthesize'][0].config.request_id}"
 
 
 def test_speech_can_be_read_whole(client, platform):

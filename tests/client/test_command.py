@@ -57,29 +57,32 @@ def test_say_writes_a_normal_wav_file(voicebox, platform):
     asked = platform.asked["StreamSynthesize"][0]
     assert asked.text == "Hello world."
     assert result.stdout.startswith("Wrote speech.wav: 0.20 s by flite/slt, first audio after ")
-    assert result.stdout.endswith(f" ms, kept as generations/{asked.request_id}.\n")
+    assert result.stdout.endswith(f" ms, kept as generations/{asked.config.request_id}.\n")
     assert result.stderr == "Warning: It was a fake.\n"
 
 
 def test_say_passes_every_option_on(voicebox, platform, recording):
     options = (
-        "-o out.mp3 --rate 22050 --speed 1.5 --pitch -2 --language de-DE --instructions slowly --seed 0 --no-history"
+        "-o out.mp3 --rate 22050 --speed 1.5 --pitch -2 --language de-DE --instructions slowly --seed 0 --no-store"
     )
     reference = ("--reference", str(recording), "--reference-transcript", "words")
     assert voicebox("say", "Hallo", *options.split(), *reference).exit_code == 0
     asked = platform.asked["StreamSynthesize"][0]
-    assert asked.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
-    assert asked.style == tts_pb2.SpeakingStyle(speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly")
-    assert asked.voice.reference == tts_pb2.InlineReference(audio=recording.read_bytes(), transcript="words")
-    assert asked.HasField("seed")
-    assert asked.skip_history
+    assert asked.config.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
+    assert asked.config.style == tts_pb2.SpeakingStyle(
+        speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly"
+    )
+    assert asked.config.voice.reference == tts_pb2.InlineReference(audio=recording.read_bytes(), transcript="words")
+    assert asked.config.HasField("seed")
+    assert asked.config.HasField("store")
+    assert not asked.config.store
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "opus", "mp3", "aac", "pcm", "raw", "WAV"])
 def test_the_ending_of_the_file_chooses_the_encoding(voicebox, platform, ending):
     assert voicebox("say", "Hello", "-o", f"out.{ending}").exit_code == 0
     wanted = {"opus": "ogg", "raw": "pcm"}.get(ending.lower(), ending.lower())
-    assert wanted.upper() in tts_pb2.AudioEncoding.Name(platform.asked["StreamSynthesize"][0].audio.encoding)
+    assert wanted.upper() in tts_pb2.AudioEncoding.Name(platform.asked["StreamSynthesize"][0].config.audio.encoding)
     assert Path(f"out.{ending}").exists()
 
 
@@ -121,7 +124,7 @@ def test_say_in_json(voicebox, platform):
     assert answer["output"] == "speech.wav"
     assert answer["firstAudioSeconds"] > 0
     assert answer["started"]["audio"] == {"encoding": "AUDIO_ENCODING_WAV", "sampleRateHz": 16000}
-    assert answer["finished"]["generation"] == f"generations/{platform.asked['StreamSynthesize'][0].request_id}"
+    assert answer["finished"]["generation"] == f"generations/{platform.asked['StreamSynthesize'][0].config.request_id}"
 
 
 @pytest.mark.parametrize(
@@ -460,7 +463,7 @@ def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platfo
     )
     assert result.stderr.count("Warning: It was a fake.") == 2
     asked = platform.asked["DesignVoice"][0]
-    assert (asked.description, asked.text, asked.count, asked.seed, asked.model) == (
+    assert (asked.description, asked.text, asked.config.count, asked.config.seed, asked.config.model) == (
         "a calm old man",
         "It's me.",
         2,
@@ -476,7 +479,7 @@ def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platfo
 def test_say_names_a_model_and_tells_how_much_was_misheard(voicebox, platform, tmp_path):
     result = voicebox("say", "Hello", "-o", str(tmp_path / "a.wav"), "--model", "flite/cmu-us", "--check")
     assert "25 % of the words misheard" in result.stdout
-    assert platform.asked["StreamSynthesize"][0].model == "models/flite/cmu-us"
+    assert platform.asked["StreamSynthesize"][0].config.model == "models/flite/cmu-us"
     assert "misheard" not in voicebox("say", "Hello", "-o", str(tmp_path / "a.wav")).stdout
 
 

@@ -60,12 +60,16 @@ def test_a_generation_is_spoken_again_as_it_was(client, platform):
     client.say_again("g2", seed=8).read()
     client.say_again("g2", voice="flite/rms").read()
     first, second, third = platform.asked["StreamSynthesize"]
-    assert (first.text, first.voice.voice, first.seed) == (kept.text, "flite/slt", 7)
-    assert [asked.model for asked in (first, second, third)] == ["models/flite/2", "models/flite/2", ""]
-    style = first.style
+    assert (first.text, first.config.voice.voice, first.config.seed) == (kept.text, "flite/slt", 7)
+    assert [asked.config.model for asked in (first, second, third)] == ["models/flite/2", "models/flite/2", ""]
+    style = first.config.style
     assert (style.speed, style.pitch_semitones, style.language, style.instructions) == (1.5, -2, "de", "slowly")
-    assert (second.voice.profile, second.seed, third.voice.voice) == ("profiles/ann", 8, "flite/rms")
-    assert len({first.request_id, second.request_id, third.request_id}) == 3
+    assert (second.config.voice.profile, second.config.seed, third.config.voice.voice) == (
+        "profiles/ann",
+        8,
+        "flite/rms",
+    )
+    assert len({asked.config.request_id for asked in (first, second, third)}) == 3
 
 
 def test_transcriptions(client, platform):

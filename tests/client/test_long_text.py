@@ -47,7 +47,7 @@ def test_a_letter_is_not_cut_from_its_accent():
 def test_a_short_text_is_one_request_as_it_is(client, platform):
     client.say(" Hello. ", request_id=(one := str(uuid.uuid4()))).read()
     [asked] = platform.asked["StreamSynthesize"]
-    assert (asked.text, asked.request_id) == (" Hello. ", one)
+    assert (asked.text, asked.config.request_id) == (" Hello. ", one)
 
 
 def test_a_long_text_is_spoken_in_parts_and_is_one_file(client, platform, tmp_path):
@@ -56,13 +56,13 @@ def test_a_long_text_is_spoken_in_parts_and_is_one_file(client, platform, tmp_pa
     asked = platform.asked["StreamSynthesize"]
     assert "".join(part.text for part in asked) == CHAPTER
     assert max(len(part.text) for part in asked) <= MOST_CHARACTERS
-    assert len({uuid.UUID(part.request_id) for part in asked}) == len(asked) == 3
-    assert not asked[0].HasField("seed")
-    assert [part.seed for part in asked[1:]] == [7, 7]
+    assert len({uuid.UUID(part.config.request_id) for part in asked}) == len(asked) == 3
+    assert not asked[0].config.HasField("seed")
+    assert [part.config.seed for part in asked[1:]] == [7, 7]
     with wave.open(str(tmp_path / "chapter.wav")) as read:
         assert read.readframes(read.getnframes()) == platform.spoken * 3
     assert finished.duration.ToMilliseconds() == 600
-    assert speech.generations == [f"generations/{part.request_id}" for part in asked]
+    assert speech.generations == [f"generations/{part.config.request_id}" for part in asked]
     assert any("3 parts" in warning for warning in finished.warnings)
 
 
@@ -79,7 +79,7 @@ def test_the_same_request_id_asks_for_the_same_parts_again(client, platform):
     one = str(uuid.uuid4())
     for _ in range(2):
         client.say(CHAPTER, request_id=one, encoding="pcm").read()
-    ids = [asked.request_id for asked in platform.asked["StreamSynthesize"]]
+    ids = [asked.config.request_id for asked in platform.asked["StreamSynthesize"]]
     assert ids[:3] == ids[3:]
 
 

@@ -30,7 +30,7 @@ def test_every_option_reaches_its_field():
         max_speakers=3,
         decoding=asr_pb2.Decoding(beam_size=2),
         voice_activity=asr_pb2.VoiceActivityConfig(off=True),
-        keep=True,
+        store=True,
         request_id="id",
         labels={"team": "games"},
     )
@@ -45,7 +45,9 @@ def test_every_option_reaches_its_field():
         diarization=asr_pb2.Diarization(enabled=True, max_speakers=3),
         decoding=asr_pb2.Decoding(beam_size=2),
         voice_activity=asr_pb2.VoiceActivityConfig(off=True),
-        keeping=asr_pb2.Keeping(enabled=True, request_id="id", labels={"team": "games"}),
+        store=True,
+        request_id="id",
+        labels={"team": "games"},
     )
 
 
@@ -54,7 +56,7 @@ def test_a_grammar_is_a_text():
 
 
 def test_what_is_kept_is_named_by_a_fresh_id():
-    ids = {recognition(keep=True).keeping.request_id for _ in range(2)}
+    ids = {recognition(store=True).request_id for _ in range(2)}
     assert {uuid.UUID(each).version for each in ids} == {4}
     assert len(ids) == 2
 

@@ -8,18 +8,20 @@ from voicebox_client import profile_requests, requests
 def test_what_is_left_out_is_left_to_the_server():
     request = requests.say("Hello")
     assert request.text == "Hello"
-    assert not request.HasField("voice")
-    assert not request.HasField("seed")
-    assert request.style == tts_pb2.SpeakingStyle()
+    config = request.config
+    assert not config.HasField("voice")
+    assert not config.HasField("seed")
+    assert not config.HasField("store")
+    assert config.style == tts_pb2.SpeakingStyle()
 
 
 def test_seed_0_is_a_seed():
-    assert requests.say("Hello", seed=0).HasField("seed")
+    assert requests.say("Hello", seed=0).config.HasField("seed")
 
 
 @pytest.mark.parametrize("name", ["ann", "profiles/ann"])
 def test_a_profile_may_leave_out_its_collection(name):
-    assert requests.say("Hello", profile=name).voice.profile == "profiles/ann"
+    assert requests.say("Hello", profile=name).config.voice.profile == "profiles/ann"
 
 
 def test_every_option_arrives():
@@ -34,18 +36,18 @@ def test_every_option_arrives():
         language="de-DE",
         instructions="slowly",
         request_id="r",
-        skip_history=True,
+        store=False,
+        ahead_seconds=3.0,
     )
-    assert request.voice.reference == tts_pb2.InlineReference(audio=b"sound", transcript="words")
-    assert request.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
-    assert request.style == tts_pb2.SpeakingStyle(
-        speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly"
-    )
-    assert (request.request_id, request.skip_history) == ("r", True)
+    config = request.config
+    assert config.voice.reference == tts_pb2.InlineReference(audio=b"sound", transcript="words")
+    assert config.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
+    assert config.style == tts_pb2.SpeakingStyle(speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly")
+    assert (config.request_id, config.store, request.ahead_seconds) == ("r", False, 3.0)
 
 
 def test_a_conversation_takes_the_same_options():
-    config = requests.converse(voice="flite/slt", encoding="flac", speed=2.0, request_id="r").config
+    config = requests.converse(voice="flite/slt", encoding="flac", speed=2.0, request_id="r").config.synthesis
     assert (config.voice.voice, config.audio.encoding, config.style.speed) == (
         "flite/slt",
         tts_pb2.AUDIO_ENCODING_FLAC,

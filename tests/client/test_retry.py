@@ -80,7 +80,7 @@ def test_speech_that_has_not_begun_is_asked_for_again_with_the_same_request_id(p
     platform.failures["StreamSynthesize"] = [Exhausted("QUEUE_FULL", "Full.", 1.5)]
     assert client.say("Hello", encoding="pcm").read() == platform.spoken
     assert pauses.slept == [1.5]
-    assert len({request.request_id for request in platform.asked["StreamSynthesize"]}) == 1
+    assert len({request.config.request_id for request in platform.asked["StreamSynthesize"]}) == 1
 
 
 def test_an_upload_is_sent_whole_again(platform, client, recording):

@@ -33,7 +33,7 @@ def test_options_reach_the_recogniser(voicebox, platform, recording):
             "--channels",
             "--max-speakers",
             "3",
-            "--keep",
+            "--store",
             "--label",
             "team=games",
         ),
@@ -45,8 +45,8 @@ def test_options_reach_the_recogniser(voicebox, platform, recording):
     assert (config.multilingual, config.separate_channels, config.prompt) == (True, True, "Ann said")
     assert list(config.hotwords) == ["voicebox", "flite"]
     assert config.diarization == asr_pb2.Diarization(enabled=True, max_speakers=3)
-    assert config.keeping.enabled
-    assert dict(config.keeping.labels) == {"team": "games"}
+    assert config.store
+    assert dict(config.labels) == {"team": "games"}
 
 
 def test_what_is_not_given_is_left_to_the_server(voicebox, platform, recording):
@@ -101,8 +101,8 @@ def test_documents_of_several_recordings_take_their_names(voicebox, recording, t
         (["-o", "x.srt"], "--format"),
         (["--max-line-count", "1"], "--format"),
         (["other.wav", "--format", "srt"], "-o FOLDER"),
-        (["--label", "a=b"], "--keep"),
-        (["--keep", "--label", "a"], "KEY=VALUE"),
+        (["--label", "a=b"], "--store"),
+        (["--store", "--label", "a"], "KEY=VALUE"),
         (["--grammar", "x", "--phrase", "y"], "--phrase"),
     ],
 )
@@ -140,14 +140,14 @@ def test_what_the_engine_cannot_do_is_named(voicebox, platform, recording):
         InvalidField("config.prompt", "This model takes no prompt.", "UNSUPPORTED_BY_ENGINE")
     ]
     result = voicebox("transcribe", str(recording), "--prompt", "Ann")
-    assert (result.exit_code, result.stderr) == (1, "Error: config.prompt: This model takes no prompt.\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: --prompt: This model takes no prompt.\n")
 
 
 def test_all_attempts_of_a_call_keep_one_transcription(client, platform, recording):
     platform.failures["RecognizeUpload"] = [Exhausted("QUEUE_FULL", "The queue is full.", 0.1)]
-    client.transcribe(recording, keep=True)
+    client.transcribe(recording, store=True)
     first, second = platform.asked["RecognizeUpload"]
-    assert first.config.keeping.request_id == second.config.keeping.request_id != ""
+    assert first.config.request_id == second.config.request_id != ""
 
 
 def test_a_document_as_a_string(client, recording):

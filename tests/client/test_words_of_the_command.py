@@ -56,11 +56,11 @@ def test_ranges(kind: Range, words):
 @pytest.mark.parametrize(
     ("words", "method", "field", "sentence", "said"),
     [
-        (["say", "x", "--speed", "9"], "StreamSynthesize", "style.speed", "style.speed must be 0.25 to 4.", "--speed must be 0.25 to 4."),
-        (["say", "x", "--pitch", "99"], "StreamSynthesize", "style.pitch_semitones", "It must be less.", "--pitch: It must be less."),
-        (["say", "x", "--rate", "1"], "StreamSynthesize", "audio.sample_rate_hz", "audio.sample_rate_hz is low.", "--rate is low."),
-        (["say", "x", "--language", "!"], "StreamSynthesize", "style.language", "style.language: '!' is none.", "--language: '!' is none."),
-        (["say", "x", "--voice", "y"], "StreamSynthesize", "voice.voice", "voice.voice is too long.", "--voice is too long."),
+        (["say", "x", "--speed", "9"], "StreamSynthesize", "config.style.speed", "config.style.speed must be 0.25 to 4.", "--speed must be 0.25 to 4."),
+        (["say", "x", "--pitch", "99"], "StreamSynthesize", "config.style.pitch_semitones", "It must be less.", "--pitch: It must be less."),
+        (["say", "x", "--rate", "1"], "StreamSynthesize", "config.audio.sample_rate_hz", "config.audio.sample_rate_hz is low.", "--rate is low."),
+        (["say", "x", "--language", "!"], "StreamSynthesize", "config.style.language", "config.style.language: '!' is none.", "--language: '!' is none."),
+        (["say", "x", "--voice", "y"], "StreamSynthesize", "config.voice.voice", "config.voice.voice is too long.", "--voice is too long."),
         (["voices", "--language", "!"], "ListVoices", "language", "language is no tag.", "--language is no tag."),
         (["say", "x"], "StreamSynthesize", "text", "text is empty.", "text is empty."),
         (["say", "x"], "StreamSynthesize", "audio", "Nothing fits.", "audio: Nothing fits."),

@@ -88,6 +88,8 @@ def test_it_is_served(installed: Path, tmp_path: Path) -> None:
         platform(tmp_path, ("catalog", "tts"), PYTHONPATH=path) as running,
         grpc.insecure_channel(running.tts) as channel,
     ):
-        request = tts_pb2.SynthesizeRequest(text="Beep.", voice=tts_pb2.VoiceSelection(voice="beep/sine"))
+        request = tts_pb2.SynthesizeRequest(
+            text="Beep.", config=tts_pb2.SynthesisConfig(voice=tts_pb2.VoiceSelection(voice="beep/sine"))
+        )
         answer = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(request)
     assert (answer.started.engine, answer.finished.sample_count) == ("beep", 4 * 800)

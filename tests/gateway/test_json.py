@@ -24,7 +24,9 @@ def error_info(answer):
 
 
 async def test_a_unary_call_answers_in_proto_json(gateway):
-    answer = await gateway.http.post("/v1/speech:synthesize", json={"text": "hello", "voice": {"voice": "slt"}})
+    answer = await gateway.http.post(
+        "/v1/speech:synthesize", json={"text": "hello", "config": {"voice": {"voice": "slt"}}}
+    )
     assert answer.status_code == 200
     body = answer.json()
     assert len(base64.b64decode(body["audio"])) == 8192
@@ -32,10 +34,10 @@ async def test_a_unary_call_answers_in_proto_json(gateway):
 
 
 async def test_both_spellings_of_a_field_are_understood(gateway, fakes):
-    for name in ("skipHistory", "skip_history"):
-        answer = await gateway.http.post("/v1/speech:synthesize", json={"text": "hello", name: True})
+    for name in ("requestId", "request_id"):
+        answer = await gateway.http.post("/v1/speech:synthesize", json={"text": "hello", "config": {name: "an-id"}})
         assert answer.status_code == 200
-        assert fakes.seen.request.skip_history
+        assert fakes.seen.request.config.request_id == "an-id"
 
 
 async def test_unary_messages_may_be_longer_than_a_connections_buffer(gateway):
@@ -138,7 +140,14 @@ async def test_an_error_after_the_first_chunk_breaks_the_answer_off(gateway, pat
         ("POST", "/v1/speech:synthesize", b"{text", 400, 3, "BAD_JSON"),
         ("POST", "/v1/speech:synthesize", b'{"text": ', 400, 3, "BAD_JSON"),
         ("POST", "/v1/speech:synthesize", b'{"text": 1, "audio": "wav"}', 400, 3, "INVALID_FIELD"),
-        ("POST", "/v1/speech:synthesize", b'{"text": "hello", "audio": {"encoding": "LOUD"}}', 400, 3, "INVALID_FIELD"),
+        (
+            "POST",
+            "/v1/speech:synthesize",
+            b'{"text": "hello", "config": {"audio": {"encoding": "LOUD"}}}',
+            400,
+            3,
+            "INVALID_FIELD",
+        ),
     ],
 )
 async def test_the_gateways_own_errors_have_the_same_shape(gateway, method, path, body, status, code, reason):

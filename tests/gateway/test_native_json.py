@@ -38,17 +38,31 @@ def violation(answer):
 @pytest.mark.parametrize(
     ("method", "path", "body", "field", "hint"),
     [
-        ("POST", "/v1/speech:synthesize", {"text": "Hi", "voise": "slt"}, "voise", '"voice"'),
-        ("POST", "/v1/speech:stream", {"text": "Hi", "voice": {"voce": "slt"}}, "voice.voce", '"voice.voice"'),
+        ("POST", "/v1/speech:synthesize", {"text": "Hi", "config": {"voise": "slt"}}, "config.voise", '"config.voice"'),
+        (
+            "POST",
+            "/v1/speech:stream",
+            {"text": "Hi", "config": {"voice": {"voce": "slt"}}},
+            "config.voice.voce",
+            '"config.voice.voice"',
+        ),
         ("POST", "/v1/speech:play", {"txt": "Hi"}, "txt", '"text"'),
-        ("POST", "/v1/speech:synthesize", {"text": "Hi", "speed": 1.5}, "speed", '"style.speed"'),
-        ("POST", "/v1/speech:synthesize", {"text": "Hi", "skip_histroy": True}, "skip_histroy", '"skipHistory"'),
+        ("POST", "/v1/speech:synthesize", {"text": "Hi", "speed": 1.5}, "speed", '"config.style.speed"'),
+        ("POST", "/v1/speech:synthesize", {"text": "Hi", "seed": 1}, "seed", '"config.seed"'),
+        ("POST", "/v1/speech:synthesize", {"text": "Hi", "voice": {}}, "voice", '"config.voice"'),
         (
             "POST",
             "/v1/speech:synthesize",
-            {"text": "Hi", "audio": {"sample_rate": 8000}},
-            "audio.sample_rate",
-            '"audio.sampleRateHz"',
+            {"text": "Hi", "config": {"request_di": ""}},
+            "config.request_di",
+            '"config.requestId"',
+        ),
+        (
+            "POST",
+            "/v1/speech:synthesize",
+            {"text": "Hi", "config": {"audio": {"sample_rate": 8000}}},
+            "config.audio.sample_rate",
+            '"config.audio.sampleRateHz"',
         ),
         (
             "POST",
@@ -78,7 +92,8 @@ async def test_an_unknown_field_is_an_error_that_names_it_and_what_is_near(gatew
     [
         ("GET", "/v1/voices?langauge=de", "langauge", '"language"'),
         ("GET", "/v1/voices?colour=blue", "colour", ""),
-        ("GET", "/v1/speech:play?text=Hi&voice.voise=slt", "voice.voise", '"voice.voice"'),
+        ("GET", "/v1/speech:play?text=Hi&config.voice.voise=slt", "config.voice.voise", '"config.voice.voice"'),
+        ("GET", "/v1/speech:play?text=Hi&voice.voice=slt", "voice", '"config.voice"'),
         ("GET", "/v1/speech:play?txet=Hi", "txet", '"text"'),
         ("GET", "/v1/generations?pagesize=3&page=1", "page", '"pageSize"'),
         ("POST", "/v1/speech:recognizeUpload?config.langage=de", "config.langage", '"config.language"'),
@@ -104,21 +119,21 @@ async def test_so_is_an_unknown_query_parameter(gateway, method, path, name, hin
         ({"text": 1}, "text", "a string"),
         ({"text": ["a"]}, "text", "a string"),
         ({"text": {"a": 1}}, "text", "a string"),
-        ({"voice": "slt"}, "voice", "an object"),
-        ({"voice": []}, "voice", "an object"),
-        ({"skipHistory": "maybe"}, "skipHistory", "true or false"),
-        ({"skip_history": 1}, "skip_history", "true or false"),
-        ({"seed": -1}, "seed", "between 0"),
-        ({"seed": 1.5}, "seed", "a whole number"),
-        ({"seed": "many"}, "seed", "a whole number"),
-        ({"audio": {"sampleRateHz": 1e12}}, "audio.sampleRateHz", "between"),
-        ({"style": {"speed": "fast"}}, "style.speed", "a number"),
-        ({"style": {"speed": 1e300}}, "style.speed", "too large"),
-        ({"audio": {"encoding": "MP3"}}, "audio.encoding", "AUDIO_ENCODING_MP3?"),
-        ({"audio": {"encoding": "LOUD"}}, "audio.encoding", "one of AUDIO_ENCODING_PCM_S16LE"),
-        ({"audio": {"encoding": 1.5}}, "audio.encoding", "name of a value"),
-        ({"voice": {"voice": "a", "profile": "b"}}, "voice.profile", "Only one of"),
-        ({"voice": {"reference": {"audio": "$$$"}}}, "voice.reference.audio", "base64"),
+        ({"config": "slt"}, "config", "an object"),
+        ({"config": {"voice": []}}, "config.voice", "an object"),
+        ({"config": {"store": "maybe"}}, "config.store", "true or false"),
+        ({"config": {"check": 1}}, "config.check", "true or false"),
+        ({"config": {"seed": -1}}, "config.seed", "between 0"),
+        ({"config": {"seed": 1.5}}, "config.seed", "a whole number"),
+        ({"config": {"seed": "many"}}, "config.seed", "a whole number"),
+        ({"config": {"audio": {"sampleRateHz": 1e12}}}, "config.audio.sampleRateHz", "between"),
+        ({"config": {"style": {"speed": "fast"}}}, "config.style.speed", "a number"),
+        ({"config": {"style": {"speed": 1e300}}}, "config.style.speed", "too large"),
+        ({"config": {"audio": {"encoding": "MP3"}}}, "config.audio.encoding", "AUDIO_ENCODING_MP3?"),
+        ({"config": {"audio": {"encoding": "LOUD"}}}, "config.audio.encoding", "one of AUDIO_ENCODING_PCM_S16LE"),
+        ({"config": {"audio": {"encoding": 1.5}}}, "config.audio.encoding", "name of a value"),
+        ({"config": {"voice": {"voice": "a", "profile": "b"}}}, "config.voice.profile", "Only one of"),
+        ({"config": {"voice": {"reference": {"audio": "$$$"}}}}, "config.voice.reference.audio", "base64"),
     ],
 )
 async def test_a_value_that_does_not_fit_is_told_in_words_of_json(gateway, body, field, said):
@@ -130,13 +145,13 @@ async def test_a_value_that_does_not_fit_is_told_in_words_of_json(gateway, body,
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("audio.encoding=MP3", "AUDIO_ENCODING_MP3?"),
-        ("audio.sample_rate_hz=many", "whole number"),
-        ("voice=slt", "an object"),
-        ("audio.sampleRateHz=8000.0", "whole number"),
-        ("skipHistory=maybe", "true or false"),
-        ("style.speed=x", "a number"),
-        ("voice.voice=a&voice.profile=b", "Only one of"),
+        ("config.audio.encoding=MP3", "AUDIO_ENCODING_MP3?"),
+        ("config.audio.sample_rate_hz=many", "whole number"),
+        ("config.voice=slt", "an object"),
+        ("config.audio.sampleRateHz=8000.0", "whole number"),
+        ("config.store=maybe", "true or false"),
+        ("config.style.speed=x", "a number"),
+        ("config.voice.voice=a&config.voice.profile=b", "Only one of"),
     ],
 )
 async def test_so_is_one_of_the_query(gateway, query, said):
@@ -255,7 +270,9 @@ async def test_options_names_the_methods(gateway):
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH", "DELETE"}
 
 
-@pytest.mark.parametrize(("query", "kind"), [("", "audio/wav"), ("&audio.encoding=AUDIO_ENCODING_MP3", "audio/mpeg")])
+@pytest.mark.parametrize(
+    ("query", "kind"), [("", "audio/wav"), ("&config.audio.encoding=AUDIO_ENCODING_MP3", "audio/mpeg")]
+)
 async def test_head_of_speech_makes_none(gateway, fakes, query, kind):
     answer = await gateway.http.head(f"/v1/speech:play?text=hello{query}")
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, kind, b"")

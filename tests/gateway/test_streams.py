@@ -29,20 +29,21 @@ async def test_audio_plays_while_it_is_made(gateway, fakes):
 async def test_play_by_get_takes_everything_from_the_query(gateway, fakes):
     query = {
         "text": "two words",
-        "voice.voice": "slt",
-        "audio.encoding": "AUDIO_ENCODING_FLAC",
-        "style.speed": "1.5",
-        "seed": "7",
+        "config.voice.voice": "slt",
+        "config.audio.encoding": "AUDIO_ENCODING_FLAC",
+        "config.style.speed": "1.5",
+        "config.seed": "7",
     }
     answer = await gateway.http.get("/v1/speech:play", params=query)
     assert (answer.status_code, len(answer.content)) == (200, 8192)
     request = fakes.seen.request
-    assert (request.text, request.voice.voice, request.audio.encoding) == (
+    config = request.config
+    assert (request.text, config.voice.voice, config.audio.encoding) == (
         "two words",
         "slt",
         tts_pb2.AUDIO_ENCODING_FLAC,
     )
-    assert (request.style.speed, request.seed) == (1.5, 7)
+    assert (config.style.speed, config.seed) == (1.5, 7)
 
 
 async def test_play_by_get_takes_the_longest_text(gateway, fakes):

@@ -92,7 +92,7 @@ def test_every_name_of_ours_is_a_name_of_googles():
 
 def test_a_conversation_is_as_fast_as_it_is_read():
     config = speech_request.to_conversation(texttospeech_v1_pb2.StreamingSynthesizeConfig(), SLT, Notes())
-    assert config.audio.encoding == tts_pb2.AUDIO_ENCODING_PCM_S16LE
+    assert config.synthesis.audio.encoding == tts_pb2.AUDIO_ENCODING_PCM_S16LE
     assert config.ahead_seconds > 3600
 
 

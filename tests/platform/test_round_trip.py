@@ -34,7 +34,7 @@ def client(running):
 
 def test_by_curl_speech_streams_while_it_is_made_and_is_recognised(http):
     pieces = []
-    with http.stream("GET", "/v1/speech:play", params={"text": TEXT, "seed": 1}) as response:
+    with http.stream("GET", "/v1/speech:play", params={"text": TEXT, "config.seed": 1}) as response:
         assert response.headers["content-type"] == "audio/wav"
         pieces.extend(response.iter_raw())
     assert len(pieces) > 3
@@ -46,7 +46,8 @@ def test_by_curl_speech_streams_while_it_is_made_and_is_recognised(http):
 
 def test_by_json_a_whole_answer_is_recognised(http):
     spoken = http.post(
-        "/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}
+        "/v1/speech:synthesize",
+        json={"text": TEXT, "config": {"seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}},
     ).json()
     assert spoken["started"]["engine"] == "flite"
     heard = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
@@ -65,12 +66,12 @@ def test_by_json_a_stream_is_events(http):
 @pytest.mark.parametrize("voice", ["slt", "rms", "awb", "kal16"])
 @pytest.mark.parametrize("encoding", ["ogg", "mp3"])
 def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, encoding):
-    audio = client.say(TEXT, voice=voice, seed=1, encoding=encoding, skip_history=True).read()
+    audio = client.say(TEXT, voice=voice, seed=1, encoding=encoding, store=False).read()
     assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= WER
 
 
 def test_a_live_stream_hears_speech_while_it_is_made(client):
-    speech = client.say(TEXT, seed=1, encoding="pcm", skip_history=True)
+    speech = client.say(TEXT, seed=1, encoding="pcm", store=False)
     blocks = (event.chunk.audio for event in speech if event.HasField("chunk"))
     events = list(client.listen(blocks, sample_rate_hz=16_000))
     finals = " ".join(event.final.transcript for event in events if event.HasField("final"))
@@ -102,9 +103,27 @@ def test_a_profile_speaks_is_understood_and_is_in_the_history(client, http, spee
     ("method", "path", "body", "status", "reason"),
     [
         ("POST", "/v1/speech:synthesize", {"text": ""}, 400, "TEXT_EMPTY"),
-        ("POST", "/v1/speech:synthesize", {"text": "hi", "voice": {"voice": "nobody"}}, 404, "VOICE_NOT_FOUND"),
-        ("POST", "/v1/speech:play", {"text": "hi", "voice": {"profile": "profiles/nobody"}}, 404, "PROFILE_NOT_FOUND"),
-        ("POST", "/v1/speech:synthesize", {"text": "hi", "audio": {"sampleRateHz": 7}}, 400, "INVALID_FIELD"),
+        (
+            "POST",
+            "/v1/speech:synthesize",
+            {"text": "hi", "config": {"voice": {"voice": "nobody"}}},
+            404,
+            "VOICE_NOT_FOUND",
+        ),
+        (
+            "POST",
+            "/v1/speech:play",
+            {"text": "hi", "config": {"voice": {"profile": "profiles/nobody"}}},
+            404,
+            "PROFILE_NOT_FOUND",
+        ),
+        (
+            "POST",
+            "/v1/speech:synthesize",
+            {"text": "hi", "config": {"audio": {"sampleRateHz": 7}}},
+            400,
+            "INVALID_FIELD",
+        ),
         ("POST", "/v1/speech:recognize", {"audio": base64.b64encode(b"no audio").decode()}, 400, None),
         ("POST", "/v1/speech:recognize", {"audio": ""}, 400, None),
         ("GET", "/v1/profiles/nobody", None, 404, "PROFILE_NOT_FOUND"),
@@ -127,13 +146,13 @@ def test_health_and_both_model_lists(http):
 
 
 def test_what_was_spoken_is_checked_and_the_history_keeps_the_word_error_rate(http, client):
-    spoken = http.post("/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "check": True}).json()
+    spoken = http.post("/v1/speech:synthesize", json={"text": TEXT, "config": {"seed": 1, "check": True}}).json()
     assert 0 <= spoken["finished"]["wordErrorRate"] <= WER
     assert client.get_generation(spoken["finished"]["generation"]).word_error_rate == pytest.approx(
         spoken["finished"]["wordErrorRate"]
     )
     unkept = http.post(
-        "/v1/speech:synthesize", json={"text": TEXT, "seed": 1, "check": True, "skipHistory": True}
+        "/v1/speech:synthesize", json={"text": TEXT, "config": {"seed": 1, "check": True, "store": False}}
     ).json()["finished"]
     assert unkept["wordErrorRate"] == spoken["finished"]["wordErrorRate"]
     assert "generation" not in unkept

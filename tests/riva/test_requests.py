@@ -56,7 +56,7 @@ def test_any_config_is_ours_or_refused_by_name(config):
 @given(st.integers(8_000, 48_000))
 def test_opus_is_asked_for_at_a_rate_that_loses_nothing(rate):
     asked = riva_tts_pb2.SynthesizeSpeechRequest(text="x", encoding=riva_audio_pb2.OGGOPUS, sample_rate_hz=rate)
-    found = speech_request.to_whole(asked, Notes()).audio.sample_rate_hz
+    found = speech_request.to_whole(asked, Notes()).config.audio.sample_rate_hz
     assert found in speech_request.OPUS_RATES_HZ
     assert rate <= found < 2 * rate
 
@@ -66,13 +66,11 @@ def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
         text="x", voice_name="flite.slt", language_code="en-US", sample_rate_hz=16_000
     )
     whole, streamed = speech_request.to_whole(asked, Notes()), speech_request.to_streamed(asked, Notes())
-    assert (whole.text, whole.voice, whole.audio, whole.style) == (
+    assert (whole.text, whole.config) == (
         streamed.text,
-        streamed.voice,
-        streamed.audio,
-        streamed.style,
+        streamed.config,
     )
-    assert whole.voice.voice == "flite/slt"
+    assert whole.config.voice.voice == "flite/slt"
     assert streamed.ahead_seconds > 3600
 
 

@@ -108,8 +108,8 @@ def tts(running):
     return tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
 
 
-async def said(tts, **fields) -> tts_pb2.SynthesizeResponse:
-    return await tts.Synthesize(tts_pb2.SynthesizeRequest(**{"text": "ab", **fields}))
+async def said(tts, text="ab", **config) -> tts_pb2.SynthesizeResponse:
+    return await tts.Synthesize(tts_pb2.SynthesizeRequest(text=text, config=config))
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
@@ -173,7 +173,9 @@ async def test_voices_are_listed_once_without_loading_a_model(tts, engines):
 async def test_a_model_that_speaks_is_not_unloaded(tts, running, engines):
     models = models_pb2_grpc.ModelServiceStub(running.channel)
     name = "models/many/louder"
-    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text="a" * 400, model=name, ahead_seconds=1))
+    call = tts.StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(text="a" * 400, ahead_seconds=1, config=tts_pb2.SynthesisConfig(model=name))
+    )
     assert (await call.read()).started.model == "many/louder"
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await models.UnloadModel(models_pb2.UnloadModelRequest(name=name))
@@ -188,7 +190,9 @@ async def test_a_model_that_speaks_is_not_unloaded(tts, running, engines):
 
 async def test_voices_of_a_description_are_files_to_choose_from(tts, engines):
     answer = await tts.DesignVoice(
-        tts_pb2.DesignVoiceRequest(description="A deep voice.", text="abc", seed=2**32 - 1, count=2)
+        tts_pb2.DesignVoiceRequest(
+            description="A deep voice.", text="abc", config=tts_pb2.VoiceDesignConfig(seed=2**32 - 1, count=2)
+        )
     )
     assert [voice.seed for voice in answer.voices] == [2**32 - 1, 0]
     assert {voice.model for voice in answer.voices} == {"many/dreamt"}
@@ -207,10 +211,10 @@ async def test_voices_of_a_description_are_files_to_choose_from(tts, engines):
         ({"description": "x" * 501}, "INVALID_ARGUMENT", "INVALID_FIELD"),
         ({"text": ""}, "INVALID_ARGUMENT", "TEXT_EMPTY"),
         ({"text": "x" * 301}, "INVALID_ARGUMENT", "TEXT_TOO_LONG"),
-        ({"count": 9}, "INVALID_ARGUMENT", "INVALID_FIELD"),
-        ({"count": -1}, "INVALID_ARGUMENT", "INVALID_FIELD"),
-        ({"language": "not a language"}, "INVALID_ARGUMENT", "LANGUAGE_TAG_INVALID"),
-        ({"model": "models/many/spoken"}, "FAILED_PRECONDITION", "VOICE_DESIGN_UNAVAILABLE"),
+        ({"config": {"count": 9}}, "INVALID_ARGUMENT", "INVALID_FIELD"),
+        ({"config": {"count": -1}}, "INVALID_ARGUMENT", "INVALID_FIELD"),
+        ({"config": {"language": "not a language"}}, "INVALID_ARGUMENT", "LANGUAGE_TAG_INVALID"),
+        ({"config": {"model": "models/many/spoken"}}, "FAILED_PRECONDITION", "VOICE_DESIGN_UNAVAILABLE"),
         ({"text": "ab!"}, "INTERNAL", "INTERNAL"),
     ],
 )

@@ -63,7 +63,9 @@ def started(ann, tmp_path):
 
 async def said(stub, text="Hello there."):
     """The audio of a profile's speech."""
-    request = tts_pb2.StreamSynthesizeRequest(text=text, voice=tts_pb2.VoiceSelection(profile="profiles/ann"), seed=1)
+    request = tts_pb2.StreamSynthesizeRequest(
+        text=text, config=tts_pb2.SynthesisConfig(voice=tts_pb2.VoiceSelection(profile="profiles/ann"), seed=1)
+    )
     return b"".join([answer.chunk.audio async for answer in stub.StreamSynthesize(request, wait_for_ready=True)])
 
 

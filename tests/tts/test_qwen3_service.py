@@ -69,8 +69,8 @@ def selection(samples, rate, transcript="") -> tts_pb2.VoiceSelection:
     return tts_pb2.VoiceSelection(reference=tts_pb2.InlineReference(audio=file.getvalue(), transcript=transcript))
 
 
-async def said(tts, **fields) -> tts_pb2.SynthesizeResponse:
-    return await tts.Synthesize(tts_pb2.SynthesizeRequest(**{"text": TEXT, "seed": 3, **fields}))
+async def said(tts, text=TEXT, **config) -> tts_pb2.SynthesizeResponse:
+    return await tts.Synthesize(tts_pb2.SynthesizeRequest(text=text, config={"seed": 3, **config}))
 
 
 def counted(running, metric: str) -> float:
@@ -84,7 +84,7 @@ def computed(running) -> float:
 
 async def test_a_built_in_voice_streams_frame_by_frame_and_whole_and_streamed_are_the_same(tts):
     pcm = {"encoding": E_.AUDIO_ENCODING_PCM_S16LE}
-    request = tts_pb2.StreamSynthesizeRequest(text=TEXT, seed=3, audio=pcm)
+    request = tts_pb2.StreamSynthesizeRequest(text=TEXT, config=tts_pb2.SynthesisConfig(seed=3, audio=pcm))
     events = [event async for event in tts.StreamSynthesize(request)]
     assert events[0].started.model == "qwen3/custom-voice"
     assert events[0].started.audio.sample_rate_hz == RATE_HZ
@@ -180,7 +180,9 @@ async def test_models_are_switched_without_a_restart_and_what_is_not_used_is_unl
 
 
 async def test_voices_are_made_of_a_description_and_differ(tts):
-    request = tts_pb2.DesignVoiceRequest(description="A calm old man.", text="It is late.", seed=1, count=3)
+    request = tts_pb2.DesignVoiceRequest(
+        description="A calm old man.", text="It is late.", config=tts_pb2.VoiceDesignConfig(seed=1, count=3)
+    )
     answer = await tts.DesignVoice(request)
     assert [(voice.seed, voice.model) for voice in answer.voices] == [
         (seed, "qwen3/voice-design") for seed in (1, 2, 3)
@@ -197,7 +199,11 @@ async def test_voices_are_made_of_a_description_and_differ(tts):
 
 async def test_a_conversation_speaks_while_it_is_written(tts):
     call = tts.ConverseSynthesize()
-    await call.write(tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5, ahead_seconds=3600)))
+    await call.write(
+        tts_pb2.ConverseSynthesizeRequest(
+            config=tts_pb2.ConverseConfig(ahead_seconds=3600, synthesis=tts_pb2.SynthesisConfig(seed=5))
+        )
+    )
     for word in "The truth of it is, ".split(" "):
         await call.write(tts_pb2.ConverseSynthesizeRequest(text=f"{word} "))
     await call.write(tts_pb2.ConverseSynthesizeRequest(text="nobody"))
@@ -237,7 +243,10 @@ NOISE = np.random.default_rng(1).normal(0, 0.1, 48_000)
 async def test_a_recording_that_is_no_voice_is_refused(tts, reference, reason):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await said(tts, voice=reference)
-    assert (caught.value.code(), field_of(caught.value)) == (grpc.StatusCode.INVALID_ARGUMENT, "voice.reference.audio")
+    assert (caught.value.code(), field_of(caught.value)) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "config.voice.reference.audio",
+    )
     assert reason_of(caught.value) == reason
 
 
@@ -259,9 +268,9 @@ async def test_a_transcript_of_something_else_is_refused(tts, voice):
     ("fields", "field", "reason"),
     [
         ({"text": "\u200b"}, "text", "TEXT_EMPTY"),
-        ({"style": {"speed": 1.5}}, "style.speed", "UNSUPPORTED_BY_ENGINE"),
-        ({"style": {"language": "nl"}}, "style.language", "LANGUAGE_NOT_SPOKEN"),
-        ({"model": BASE}, "model", "MODEL_WITHOUT_VOICES"),
+        ({"style": {"speed": 1.5}}, "config.style.speed", "UNSUPPORTED_BY_ENGINE"),
+        ({"style": {"language": "nl"}}, "config.style.language", "LANGUAGE_NOT_SPOKEN"),
+        ({"model": BASE}, "config.model", "MODEL_WITHOUT_VOICES"),
     ],
 )
 async def test_what_it_cannot_do_is_refused_by_field(tts, fields, field, reason):
@@ -273,7 +282,7 @@ async def test_what_it_cannot_do_is_refused_by_field(tts, fields, field, reason)
 async def test_an_instruction_to_a_model_that_follows_none_is_refused(tts, voice):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await said(tts, voice=voice, style={"instructions": "Whisper."})
-    assert (field_of(caught.value), reason_of(caught.value)) == ("style.instructions", "UNSUPPORTED_BY_ENGINE")
+    assert (field_of(caught.value), reason_of(caught.value)) == ("config.style.instructions", "UNSUPPORTED_BY_ENGINE")
 
 
 async def test_without_a_gpu_it_is_not_chosen_by_itself_and_the_list_says_why(start, catalog, tiny_qwen3):

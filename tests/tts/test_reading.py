@@ -18,17 +18,19 @@ async def tts(start, catalog):
 
 
 async def whole(tts, text, voice):
-    request = tts_pb2.SynthesizeRequest(text=text, voice={"voice": voice}, seed=1)
+    request = tts_pb2.SynthesizeRequest(text=text, config=tts_pb2.SynthesisConfig(voice={"voice": voice}, seed=1))
     return list((await tts.Synthesize(request)).finished.warnings)
 
 
 async def streamed(tts, text, voice):
-    request = tts_pb2.StreamSynthesizeRequest(text=text, voice={"voice": voice}, seed=1)
+    request = tts_pb2.StreamSynthesizeRequest(text=text, config=tts_pb2.SynthesisConfig(voice={"voice": voice}, seed=1))
     return list([event async for event in tts.StreamSynthesize(request)][-1].finished.warnings)
 
 
 async def played(tts, text, voice):
-    call = tts.PlaySpeech(tts_pb2.PlaySpeechRequest(text=text, voice={"voice": voice}, seed=1))
+    call = tts.PlaySpeech(
+        tts_pb2.PlaySpeechRequest(text=text, config=tts_pb2.SynthesisConfig(voice={"voice": voice}, seed=1))
+    )
     async for _ in call:
         pass
     metadata = [(key, value) for key, value in await call.trailing_metadata()]
@@ -38,7 +40,9 @@ async def played(tts, text, voice):
 
 async def conversed(tts, text, voice):
     async def requests():
-        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(voice={"voice": voice}, seed=1))
+        yield tts_pb2.ConverseSynthesizeRequest(
+            config=tts_pb2.ConverseConfig(synthesis=tts_pb2.SynthesisConfig(voice={"voice": voice}, seed=1))
+        )
         for character in text:
             yield tts_pb2.ConverseSynthesizeRequest(text=character)
 
@@ -75,7 +79,9 @@ async def test_a_text_of_which_nothing_can_be_said_is_refused_by_name(tts):
 
 
 async def audio(tts, text, **fields):
-    request = tts_pb2.SynthesizeRequest(text=text, audio=PCM, seed=1, skip_history=True, **fields)
+    request = tts_pb2.SynthesizeRequest(
+        text=text, config=tts_pb2.SynthesisConfig(audio=PCM, seed=1, store=False, **fields)
+    )
     return np.frombuffer((await tts.Synthesize(request)).audio, np.int16)
 
 

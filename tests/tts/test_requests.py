@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import Encoding
 from voicebox_kit.errors import InvalidField
-from voicebox_tts.api.requests import checked_text, to_job
+from voicebox_tts.api.field_paths import paths_below
+from voicebox_tts.api.requests import checked_text, to_ahead_seconds, to_job
 from voicebox_tts.engine import Style
 from voicebox_tts.job import BuiltIn, Defaults, Profile
 from voicebox_tts.text.sentences import clean
 
-Request = tts_pb2.StreamSynthesizeRequest
+Config = tts_pb2.SynthesisConfig
 
 
 def job_of(**fields):
-    return to_job(Request(**fields), "local", 15.0)
+    return to_job(Config(**fields), "local")
 
 
 def test_an_empty_request_means_the_defaults():
@@ -36,11 +37,10 @@ def test_what_is_asked_for_is_kept():
         style=style,
         seed=0,
         request_id="9B2D8F00-0000-4000-8000-000000000001",
-        skip_history=True,
-        ahead_seconds=60,
+        store=False,
     )
     assert (job.source, job.encoding, job.sample_rate_hz) == (Profile("profiles/ann"), Encoding.MP3, 24_000)
-    assert (job.style, job.seed, job.keep, job.ahead_seconds) == (Style(2.0, -3.0, "en-GB", "softly"), 0, False, 60.0)
+    assert (job.style, job.seed, job.keep) == (Style(2.0, -3.0, "en-GB", "softly"), 0, False)
     assert job.request_id == "9b2d8f00-0000-4000-8000-000000000001"
 
 
@@ -58,10 +58,6 @@ def test_what_is_asked_for_is_kept():
 )
 def test_a_language_comes_in_any_form(given, tag):
     assert job_of(style=tts_pb2.SpeakingStyle(language=given)).style.language == tag
-
-
-def test_a_whole_answer_is_not_paced():
-    assert to_job(tts_pb2.SynthesizeRequest(), "local", 15.0).ahead_seconds == math.inf
 
 
 @pytest.mark.parametrize(
@@ -87,8 +83,6 @@ def test_a_whole_answer_is_not_paced():
         ({"style": {"instructions": "x" * 501}}, "style.instructions"),
         ({"request_id": "7"}, "request_id"),
         ({"request_id": "9b2d8f00-0000-1000-8000-000000000001"}, "request_id"),
-        ({"ahead_seconds": 0.5}, "ahead_seconds"),
-        ({"ahead_seconds": math.nan}, "ahead_seconds"),
     ],
 )
 def test_what_is_wrong_is_named(fields, path):
@@ -128,16 +122,36 @@ def test_a_profiles_defaults_fill_what_the_caller_left_open():
     assert (closed.style.speed, closed.style.pitch_semitones, closed.seed) == (1.0, -1.0, 0)
 
 
+def test_speech_has_no_pace_unless_one_is_given():
+    assert to_ahead_seconds(0.0) == math.inf
+    assert to_ahead_seconds(0.0, default=15.0) == 15.0
+    assert to_ahead_seconds(3.0, default=15.0) == 3.0
+
+
+@pytest.mark.parametrize("given", [0.5, -1.0, 86_401.0, math.nan, math.inf])
+def test_a_pace_out_of_bounds_is_refused(given):
+    with pytest.raises(InvalidField) as refused:
+        to_ahead_seconds(given)
+    assert refused.value.field == "ahead_seconds"
+
+
 @pytest.mark.parametrize(
-    ("request_type", "seconds"),
+    ("field", "sentence", "path", "renamed"),
     [
-        (tts_pb2.SynthesizeRequest, math.inf),
-        (tts_pb2.StreamSynthesizeRequest, math.inf),
-        (tts_pb2.PlaySpeechRequest, math.inf),
-        (tts_pb2.ConverseConfig, 15.0),
+        (
+            "style.speed",
+            "The engine x cannot honour style.speed.",
+            "config.style.speed",
+            "The engine x cannot honour config.style.speed.",
+        ),
+        ("seed", "seed must be small.", "config.seed", "config.seed must be small."),
+        ("model", "No such model here.", "config.model", "No such model here."),
+        ("voice", "voice.profile is something else.", "config.voice", "voice.profile is something else."),
+        ("text", "text is empty.", "text", "text is empty."),
+        ("control", "There is no control 9.", "control", "There is no control 9."),
     ],
 )
-def test_only_a_conversation_has_a_pace_unless_one_is_asked_for(request_type, seconds):
-    assert to_job(request_type(), "", 15.0).ahead_seconds == seconds
-    if request_type is not tts_pb2.SynthesizeRequest:
-        assert to_job(request_type(ahead_seconds=3), "", 15.0).ahead_seconds == 3
+def test_an_error_names_a_field_by_its_whole_path(field, sentence, path, renamed):
+    with pytest.raises(InvalidField) as refused, paths_below("config", Config.DESCRIPTOR):
+        raise InvalidField(field, sentence, "WRONG")
+    assert (refused.value.field, refused.value.sentence, refused.value.reason) == (path, renamed, "WRONG")

@@ -43,8 +43,9 @@ def field_of(error: grpc.aio.AioRpcError) -> str:
     return bad.field_violations[0].field
 
 
-async def stream(tts, **fields):
-    return [event async for event in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(**{"text": TEXT, **fields}))]
+async def stream(tts, text=TEXT, ahead_seconds=0.0, **config):
+    request = tts_pb2.StreamSynthesizeRequest(text=text, config=config, ahead_seconds=ahead_seconds)
+    return [event async for event in tts.StreamSynthesize(request)]
 
 
 async def test_a_stream_is_started_chunks_finished(tts, catalog):
@@ -78,7 +79,9 @@ async def test_the_same_seed_gives_the_same_samples_also_side_by_side(tts):
 @pytest.mark.parametrize("rate", [0, 8_000, 24_000, 48_000])
 async def test_every_encoding_at_every_rate_is_a_valid_file(tts, encoding, rate):
     spec = tts_pb2.AudioSpec(encoding=E_.Value(f"AUDIO_ENCODING_{encoding}"), sample_rate_hz=rate)
-    response = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=TEXT, audio=spec, skip_history=True))
+    response = await tts.Synthesize(
+        tts_pb2.SynthesizeRequest(text=TEXT, config=tts_pb2.SynthesisConfig(audio=spec, store=False))
+    )
     told = response.started.audio.sample_rate_hz
     assert told == rate or rate == 0
     if encoding == "PCM_S16LE":
@@ -91,13 +94,13 @@ async def test_every_encoding_at_every_rate_is_a_valid_file(tts, encoding, rate)
 
 async def test_the_whole_and_the_streamed_answer_are_the_same_sound(tts):
     streamed = b"".join(event.chunk.audio for event in await stream(tts, seed=3))
-    whole = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=TEXT, seed=3))
+    whole = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=TEXT, config=tts_pb2.SynthesisConfig(seed=3)))
     assert whole.audio[44:] == streamed[44:]  # the header of the whole one knows its length
 
 
 async def test_play_speech_is_the_files_bytes_with_its_content_type(tts):
     request = tts_pb2.PlaySpeechRequest(
-        text=TEXT, seed=3, audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_FLAC)
+        text=TEXT, config=tts_pb2.SynthesisConfig(seed=3, audio=tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_FLAC))
     )
     bodies = [response.body async for response in tts.PlaySpeech(request)]
     assert bodies[0].content_type == "audio/flac"
@@ -112,7 +115,7 @@ async def test_a_retry_with_the_same_request_id_records_once(tts, catalog):
 
 
 async def test_history_can_be_skipped(tts, catalog):
-    events = await stream(tts, skip_history=True)
+    events = await stream(tts, store=False)
     assert events[-1].finished.generation == ""
     assert catalog.records == {}
 
@@ -130,7 +133,7 @@ async def test_a_recording_is_followed_approximately_which_is_said(start, speech
     running = await start(open_service, CATALOG_ADDRESS="127.0.0.1:1")
     tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
     voice = tts_pb2.VoiceSelection(reference=tts_pb2.InlineReference(audio=reference))
-    events = await stream(tts, voice=voice, skip_history=True)
+    events = await stream(tts, voice=voice, store=False)
     assert events[0].started.cloning == tts_pb2.CAPABILITY_CLONING_APPROXIMATE
 
 
@@ -141,18 +144,23 @@ REFUSALS = [
     ({"text": "你好，世界。"}, "INVALID_ARGUMENT", "NOTHING_TO_SAY", "text"),
     ({"voice": {"voice": "nobody"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
     ({"voice": {"voice": "noengine/slt"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
-    ({"style": {"language": "ain"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "style.language"),
+    ({"style": {"language": "ain"}}, "INVALID_ARGUMENT", "LANGUAGE_NOT_SPOKEN", "config.style.language"),
     (
         {"voice": {"voice": "slt"}, "style": {"language": "de"}},
         "INVALID_ARGUMENT",
         "LANGUAGE_NOT_SPOKEN",
-        "style.language",
+        "config.style.language",
     ),
-    ({"style": {"instructions": "softly"}}, "INVALID_ARGUMENT", "UNSUPPORTED_BY_ENGINE", "style.instructions"),
-    ({"audio": {"encoding": 77}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.encoding"),
-    ({"audio": {"sample_rate_hz": 7}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.sample_rate_hz"),
-    ({"audio": {"sample_rate_hz": 1_000_000_000}}, "INVALID_ARGUMENT", "INVALID_FIELD", "audio.sample_rate_hz"),
-    ({"voice": {"reference": {"audio": b"not audio at all"}}}, "INVALID_ARGUMENT", None, "voice.reference.audio"),
+    ({"style": {"instructions": "softly"}}, "INVALID_ARGUMENT", "UNSUPPORTED_BY_ENGINE", "config.style.instructions"),
+    ({"audio": {"encoding": 77}}, "INVALID_ARGUMENT", "INVALID_FIELD", "config.audio.encoding"),
+    ({"audio": {"sample_rate_hz": 7}}, "INVALID_ARGUMENT", "INVALID_FIELD", "config.audio.sample_rate_hz"),
+    ({"audio": {"sample_rate_hz": 1_000_000_000}}, "INVALID_ARGUMENT", "INVALID_FIELD", "config.audio.sample_rate_hz"),
+    (
+        {"voice": {"reference": {"audio": b"not audio at all"}}},
+        "INVALID_ARGUMENT",
+        None,
+        "config.voice.reference.audio",
+    ),
 ]
 
 
@@ -166,9 +174,7 @@ async def test_what_cannot_be_done_is_refused_before_any_audio(tts, fields, code
 
 
 async def test_a_language_finds_an_engine_that_speaks_it(tts):
-    started = (await stream(tts, text="Guten Tag.", style=tts_pb2.SpeakingStyle(language="de"), skip_history=True))[
-        0
-    ].started
+    started = (await stream(tts, text="Guten Tag.", style=tts_pb2.SpeakingStyle(language="de"), store=False))[0].started
     assert (started.engine, started.language) == ("espeak", "de")
 
 
@@ -186,7 +192,9 @@ async def test_voices_are_listed_default_first(tts):
 
 def conversation(*messages):
     async def requests():
-        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5, audio={"encoding": 1}))
+        yield tts_pb2.ConverseSynthesizeRequest(
+            config=tts_pb2.ConverseConfig(synthesis=tts_pb2.SynthesisConfig(seed=5, audio={"encoding": 1}))
+        )
         for message in messages:
             yield tts_pb2.ConverseSynthesizeRequest(**message)
 
@@ -197,7 +205,9 @@ async def test_a_conversation_speaks_each_sentence_when_it_is_complete(tts, cata
     words = asyncio.Event()
 
     async def requests():
-        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5))
+        yield tts_pb2.ConverseSynthesizeRequest(
+            config=tts_pb2.ConverseConfig(synthesis=tts_pb2.SynthesisConfig(seed=5))
+        )
         for piece in ("Hel", "lo there. How a", "re you"):
             yield tts_pb2.ConverseSynthesizeRequest(text=piece)
         await words.wait()
@@ -242,7 +252,11 @@ async def test_an_interruption_ends_the_sound_at_once_and_what_follows_is_spoken
     """The stream is 1 s ahead at most, and waits for its pace, when it is interrupted."""
     call = tts.ConverseSynthesize()
     await call.write(
-        tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(seed=5, audio={"encoding": 1}, ahead_seconds=1))
+        tts_pb2.ConverseSynthesizeRequest(
+            config=tts_pb2.ConverseConfig(
+                ahead_seconds=1, synthesis=tts_pb2.SynthesisConfig(seed=5, audio={"encoding": 1})
+            )
+        )
     )
     await call.write(tts_pb2.ConverseSynthesizeRequest(text=LONG))
     sent, events = 0.0, []
@@ -357,7 +371,7 @@ async def test_a_client_that_vanishes_frees_its_place_and_is_kept_as_cancelled(r
 
 async def test_a_stream_keeps_its_pace_however_fast_it_is_read(tts):
     began = time.monotonic()
-    events = await stream(tts, ahead_seconds=1, skip_history=True)
+    events = await stream(tts, ahead_seconds=1, store=False)
     sound = events[-1].finished.duration.ToMicroseconds() / 1e6
     assert sound > 3
     assert time.monotonic() - began > sound - 1 - 0.3  # the last chunks' 0.2 s wait for nothing
@@ -369,7 +383,7 @@ async def test_a_download_takes_as_long_as_it_is_made_not_as_it_is_heard(tts, wa
     text = "This goes on and on, and is a file of more than a minute. " * 20
     request = {"StreamSynthesize": tts_pb2.StreamSynthesizeRequest, "PlaySpeech": tts_pb2.PlaySpeechRequest}[way]
     began, size = time.monotonic(), 0
-    async for answer in getattr(tts, way)(request(text=text, voice={"voice": "kal"}, skip_history=True)):
+    async for answer in getattr(tts, way)(request(text=text, config={"voice": {"voice": "kal"}, "store": False})):
         size += answer.ByteSize()
     sound = size / (2 * 8_000)
     assert sound > 60
@@ -389,7 +403,11 @@ async def test_a_deadline_that_passes_frees_the_place(running, tts):
 
 async def test_a_retry_after_a_cut_stream_is_kept_whole(tts, catalog):
     request_id = str(uuid.uuid4())
-    call = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=TEXT, request_id=request_id, ahead_seconds=1))
+    call = tts.StreamSynthesize(
+        tts_pb2.StreamSynthesizeRequest(
+            text=TEXT, ahead_seconds=1, config=tts_pb2.SynthesisConfig(request_id=request_id)
+        )
+    )
     await call.read()
     await call.read()
     call.cancel()
@@ -431,7 +449,9 @@ async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
     running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0")
     tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
     call = tts.StreamSynthesize(
-        tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True)
+        tts_pb2.StreamSynthesizeRequest(
+            text="This goes on and on. " * 40, ahead_seconds=1, config=tts_pb2.SynthesisConfig(store=False)
+        )
     )
     await call.read()
     with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -448,7 +468,9 @@ async def test_who_would_wait_too_long_is_refused_at_once(start, catalog, patien
     running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_PATIENCE_SECONDS=patience)
     tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
     call = tts.StreamSynthesize(
-        tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1, skip_history=True)
+        tts_pb2.StreamSynthesizeRequest(
+            text="This goes on and on. " * 40, ahead_seconds=1, config=tts_pb2.SynthesisConfig(store=False)
+        )
     )
     await call.read()
     with pytest.raises(grpc.aio.AioRpcError) as refused:

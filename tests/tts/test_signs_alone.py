@@ -16,30 +16,30 @@ async def tts(start, catalog):
 
 
 def fields(voice):
-    return {"voice": {"voice": voice}, "audio": PCM, "seed": 1, "skip_history": True}
+    return {"voice": {"voice": voice}, "audio": PCM, "seed": 1, "store": False}
 
 
 async def whole(tts, text, voice):
-    answer = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=text, **fields(voice)))
+    answer = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=text, config=fields(voice)))
     return answer.audio, len(answer.finished.warnings)
 
 
 async def streamed(tts, text, voice):
     events = [
-        event async for event in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=text, **fields(voice)))
+        event async for event in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=text, config=fields(voice)))
     ]
     return b"".join(event.chunk.audio for event in events), len(events[-1].finished.warnings)
 
 
 async def played(tts, text, voice):
-    call = tts.PlaySpeech(tts_pb2.PlaySpeechRequest(text=text, **fields(voice)))
+    call = tts.PlaySpeech(tts_pb2.PlaySpeechRequest(text=text, config=fields(voice)))
     audio = b"".join([answer.body.data async for answer in call])
     return audio, sum(key == "x-voicebox-warning" for key, _ in await call.trailing_metadata())
 
 
 async def conversed(tts, text, voice):
     async def requests():
-        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(**fields(voice)))
+        yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(synthesis=fields(voice)))
         yield tts_pb2.ConverseSynthesizeRequest(text=text)
 
     events = [event async for event in tts.ConverseSynthesize(requests())]

@@ -59,7 +59,7 @@ def _cut(text: str, most: int) -> int:
 def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynthesizeRequest]:
     """A request for each part of the text. Raises ValueError for a form of audio whose files cannot be joined."""
     texts = parts(first.text)
-    if len(texts) > 1 and first.audio.encoding == tts_pb2.AUDIO_ENCODING_FLAC:
+    if len(texts) > 1 and first.config.audio.encoding == tts_pb2.AUDIO_ENCODING_FLAC:
         raise ValueError(
             f"A text of more than {MOST_CHARACTERS} characters is made in parts, which FLAC cannot join: choose another."
         )
@@ -68,7 +68,8 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
         request = tts_pb2.StreamSynthesizeRequest()
         request.CopyFrom(first)
         request.text = text
-        request.request_id = first.request_id if number == 0 else _derived(first.request_id, number)
+        if number:
+            request.config.request_id = _derived(first.config.request_id, number)
         found.append(request)
     return found
 
@@ -95,8 +96,8 @@ class Joined:
     def request(self) -> tts_pb2.StreamSynthesizeRequest:
         """What to ask next: with the seed of the first part, so that it is one voice."""
         request = self.requests[self.number]
-        if self.started and not request.HasField("seed"):
-            request.seed = self.started.seed
+        if self.started and not request.config.HasField("seed"):
+            request.config.seed = self.started.seed
         return request
 
     def events(self, event: tts_pb2.StreamSynthesizeResponse) -> Iterator[tts_pb2.StreamSynthesizeResponse]:

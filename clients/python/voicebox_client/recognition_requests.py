@@ -48,9 +48,9 @@ class RecognitionOptions(TypedDict, total=False):
     min_speakers: Annotated[int, "asks for diarization"]
     decoding: Annotated[asr_pb2.Decoding, "how the model searches"]
     voice_activity: Annotated[asr_pb2.VoiceActivityConfig, "how speech is told from silence"]
-    keep: Annotated[bool, "True: keep audio and text in the catalog"]
-    request_id: Annotated[str, "a UUID4, the kept transcription's id; drawn when left out"]
-    labels: Annotated[Mapping[str, str], "of the kept transcription"]
+    store: Annotated[bool, "whether the history stores a record with its audio; default False"]
+    request_id: Annotated[str, "a UUID4, the id of that record; chosen when left out"]
+    labels: Annotated[Mapping[str, str], "of that record"]
 
 
 class DocumentOptions(RecognitionOptions, total=False):
@@ -85,7 +85,9 @@ def recognition(**options: Unpack[RecognitionOptions]) -> asr_pb2.RecognitionCon
         diarization=_diarization(options),
         decoding=options.get("decoding"),
         voice_activity=options.get("voice_activity"),
-        keeping=_keeping(options),
+        store=options.get("store"),
+        request_id=_request_id(options),
+        labels=options.get("labels"),
     )
 
 
@@ -159,13 +161,9 @@ def _diarization(options: RecognitionOptions) -> asr_pb2.Diarization | None:
     return asr_pb2.Diarization(enabled=True, max_speakers=most, min_speakers=fewest)
 
 
-def _keeping(options: RecognitionOptions) -> asr_pb2.Keeping | None:
-    """The id is drawn here, once per call: all attempts of a call are one request to the server."""
-    if not options.get("keep"):
-        return None
-    return asr_pb2.Keeping(
-        enabled=True, request_id=options.get("request_id") or request_id(), labels=options.get("labels")
-    )
+def _request_id(options: RecognitionOptions) -> str:
+    """One id for each call with a record: all attempts of a call are one request to the server."""
+    return options.get("request_id") or (request_id() if options.get("store") else "")
 
 
 def _body(piece: bytes) -> httpbody_pb2.HttpBody:

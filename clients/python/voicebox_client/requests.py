@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypedDict, Unpack
+from typing import Annotated, Literal, TypedDict, Unpack
 
 from voicebox.tts.v1 import tts_pb2
 
@@ -38,7 +38,7 @@ class SpeechOptions(TypedDict, total=False):
     model: Annotated[str, "`qwen3/1.7b-base`, or `models/qwen3/1.7b-base`"]
     check: Annotated[bool, "True: the speech is recognised, and the word error rate told"]
     request_id: Annotated[str, "a UUID4; drawn when left out"]
-    skip_history: Annotated[bool, "True: no record is kept"]
+    store: Annotated[bool, "whether the history stores a record; default True"]
     ahead_seconds: Annotated[
         float, "how far the server may run ahead of real time, 1 to 86400; default as fast as it can, in `converse` 15"
     ]
@@ -66,12 +66,15 @@ def resource(collection: str, name: str) -> str:
 
 def say(text: str, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
     """Raises ValueError for two voices or an unknown encoding."""
-    return tts_pb2.StreamSynthesizeRequest(text=text, **_speech(options))
+    return tts_pb2.StreamSynthesizeRequest(
+        text=text, config=_synthesis(options), ahead_seconds=options.get("ahead_seconds", 0.0)
+    )
 
 
 def converse(**options: Unpack[SpeechOptions]) -> tts_pb2.ConverseSynthesizeRequest:
     """The first message of a conversation. Raises ValueError as `say` does."""
-    return tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(**_speech(options)))
+    config = tts_pb2.ConverseConfig(synthesis=_synthesis(options), ahead_seconds=options.get("ahead_seconds", 0.0))
+    return tts_pb2.ConverseSynthesizeRequest(config=config)
 
 
 def converse_piece(piece: "str | tts_pb2.ConverseControl.ValueType") -> tts_pb2.ConverseSynthesizeRequest:
@@ -86,35 +89,35 @@ def design(description: str, text: str, **options: Unpack[DesignOptions]) -> tts
     return tts_pb2.DesignVoiceRequest(
         description=description,
         text=text,
-        language=options.get("language", ""),
-        count=options.get("count", 0),
-        seed=options.get("seed"),
-        model=_model(options.get("model", "")),
+        config=tts_pb2.VoiceDesignConfig(
+            language=options.get("language", ""),
+            count=options.get("count", 0),
+            seed=options.get("seed"),
+            model=_model(options.get("model", "")),
+        ),
     )
 
 
-def _speech(options: SpeechOptions) -> dict[str, Any]:
-    """The fields that StreamSynthesizeRequest and ConverseConfig share."""
+def _synthesis(options: SpeechOptions) -> tts_pb2.SynthesisConfig:
     encoding = options.get("encoding", "wav")
     if encoding not in ENCODINGS:
         raise ValueError(f"There is no encoding {encoding!r}: choose one of {', '.join(ENCODINGS)}.")
-    return {
-        "voice": _voice(options),
-        "audio": tts_pb2.AudioSpec(encoding=ENCODINGS[encoding], sample_rate_hz=options.get("sample_rate_hz", 0)),
-        "style": tts_pb2.SpeakingStyle(
+    return tts_pb2.SynthesisConfig(
+        voice=_voice(options),
+        audio=tts_pb2.AudioSpec(encoding=ENCODINGS[encoding], sample_rate_hz=options.get("sample_rate_hz", 0)),
+        style=tts_pb2.SpeakingStyle(
             speed=options.get("speed", 0.0),
             pitch_semitones=options.get("pitch_semitones", 0.0),
             language=options.get("language", ""),
             instructions=options.get("instructions", ""),
         ),
-        "seed": options.get("seed"),
-        "model": _model(options.get("model", "")),
-        "check": options.get("check", False),
-        "verbatim": options.get("verbatim", False),
-        "request_id": options.get("request_id") or request_id(),
-        "skip_history": options.get("skip_history", False),
-        "ahead_seconds": options.get("ahead_seconds", 0.0),
-    }
+        seed=options.get("seed"),
+        model=_model(options.get("model", "")),
+        check=options.get("check", False),
+        verbatim=options.get("verbatim", False),
+        store=options.get("store"),
+        request_id=options.get("request_id") or request_id(),
+    )
 
 
 def _model(name: str) -> str:

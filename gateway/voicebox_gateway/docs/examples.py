@@ -41,13 +41,16 @@ class Example:
 NOTHING = Example()
 EXAMPLES: Mapping[str, Example] = {
     "post /v1/speech:synthesize": Example(
-        body={"text": TEXT, "voice": {"voice": "flite/slt"}, "audio": {"encoding": "AUDIO_ENCODING_MP3"}}
+        body={
+            "text": TEXT,
+            "config": {"voice": {"voice": "flite/slt"}, "audio": {"encoding": "AUDIO_ENCODING_MP3"}},
+        }
     ),
-    "post /v1/speech:stream": Example(body={"text": TEXT, "style": {"speed": 1.2}}, options="-N"),
+    "post /v1/speech:stream": Example(body={"text": TEXT, "config": {"style": {"speed": 1.2}}}, options="-N"),
     "post /v1/speech:play": Example(
-        body={"text": SENTENCE, "audio": {"encoding": "AUDIO_ENCODING_WAV"}}, output="hello.wav"
+        body={"text": SENTENCE, "config": {"audio": {"encoding": "AUDIO_ENCODING_WAV"}}}, output="hello.wav"
     ),
-    "get /v1/speech:play": Example(query={"text": TEXT, "voice.voice": "flite/slt"}, output="there.wav"),
+    "get /v1/speech:play": Example(query={"text": TEXT, "config.voice.voice": "flite/slt"}, output="there.wav"),
     "get /v1/voices": Example(query={"language": "en"}),
     "post /v1/voices:design": Example(body={"description": "A calm old man with a deep, husky voice.", "text": TEXT}),
     "post /v1/speech:recognize": Example(
@@ -55,7 +58,7 @@ EXAMPLES: Mapping[str, Example] = {
         curl_body='@<(echo "{\\"config\\": {\\"language\\": \\"en-US\\"}, \\"audio\\": \\"$(base64 -w 0 hello.wav)\\"}")',
     ),
     "post /v1/speech:recognizeUpload": Example(
-        query={"config.language": "en-US", "config.keeping.enabled": True}, file="hello.wav"
+        query={"config.language": "en-US", "config.store": True}, file="hello.wav"
     ),
     "post /v1/speech:transcribe": Example(query={"format": "TRANSCRIPT_FORMAT_SRT"}, file="hello.wav"),
     "post /v1/audio/speech": Example(

@@ -5,6 +5,7 @@
 local TOLD = "voicebox.native" -- where replies.py, and the answer below, read what this filter found
 local MAX_DEPTH = 64
 local LONGEST_SHOWN = 100
+local MAX_NEAR_DEPTH = 2 -- of the messages in which a field of that name is looked for: config, config.style
 local SPEECH_TYPES = {
   AUDIO_ENCODING_FLAC = "audio/flac", AUDIO_ENCODING_OGG_OPUS = "audio/ogg; codecs=opus", AUDIO_ENCODING_MP3 = "audio/mpeg",
   AUDIO_ENCODING_AAC = "audio/aac",
@@ -60,14 +61,15 @@ local function nearest(message, name)
       best, least = path, found
     end
   end
-  for _, field in pairs(message) do
-    try(field.name, field.name, 0)
-    if field.kind == "message" and not field.list then
-      for _, inner in pairs(MESSAGES[field.type] or {}) do
-        if plain(inner.name) == wanted then try(inner.name, field.name .. "." .. inner.name, 0.5) end
+  local function try_within(parent, prefix, depth)
+    for _, field in pairs(parent) do
+      if depth == 0 or plain(field.name) == wanted then try(field.name, prefix .. field.name, depth / 2) end
+      if depth < MAX_NEAR_DEPTH and field.kind == "message" and not field.list then
+        try_within(MESSAGES[field.type] or {}, prefix .. field.name .. ".", depth + 1)
       end
     end
   end
+  try_within(message, "", 0)
   return best
 end
 
@@ -369,7 +371,7 @@ function envoy_on_request(handle)
   if not route.input then return end
   if not checked(handle, route, check_query, query, route.input) then return end
   if head and route.makes_speech then
-    local encoding = from_query(query:match("audio%.encoding=([^&]*)") or "")
+    local encoding = from_query(query:match("config%.audio%.encoding=([^&]*)") or "")
     told:set(TOLD, "type", SPEECH_TYPES[encoding] or "audio/wav")
     handle:respond({[":status"] = "200"}, "")
     return

@@ -43,9 +43,8 @@ async def speak(data: Data, services: Services, seconds: float) -> AsyncGenerato
     voice, warnings = await _voice(fields.nested(data, "voice"), services)
     request = tts_pb2.StreamSynthesizeRequest(
         text=fields.text(data, "text"),
-        voice=voice,
-        audio=AUDIO,
         ahead_seconds=WHOLE_AHEAD_SECONDS,
+        config=tts_pb2.SynthesisConfig(voice=voice, audio=AUDIO),
     )
     with freed(services.tts.StreamSynthesize(request, timeout=seconds)) as call:
         async for event in _or_silence(_told(call, warnings)):
@@ -58,7 +57,7 @@ async def converse(data: Data, texts: AsyncIterator[str], services: Services, se
     """
     _check_format(data)
     voice, warnings = await _voice(fields.nested(data, "voice"), services)
-    config = tts_pb2.ConverseConfig(voice=voice, audio=AUDIO)
+    config = tts_pb2.ConverseConfig(synthesis=tts_pb2.SynthesisConfig(voice=voice, audio=AUDIO))
 
     async def requests() -> AsyncIterator[tts_pb2.ConverseSynthesizeRequest]:
         yield tts_pb2.ConverseSynthesizeRequest(config=config)
@@ -71,7 +70,9 @@ async def converse(data: Data, texts: AsyncIterator[str], services: Services, se
                 yield event
     except grpc.aio.AioRpcError as error:
         if is_lost(error):  # asked for one word in one message, tts can tell once more what it refuses
-            word = tts_pb2.StreamSynthesizeRequest(text="a", voice=config.voice, audio=AUDIO, skip_history=True)
+            word = tts_pb2.StreamSynthesizeRequest(
+                text="a", config=tts_pb2.SynthesisConfig(voice=voice, audio=AUDIO, store=False)
+            )
             async for _ in services.tts.StreamSynthesize(word, timeout=ASK_SECONDS):
                 pass
         raise

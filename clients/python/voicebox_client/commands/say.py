@@ -76,7 +76,7 @@ class Target:
 @click.option(
     "--check", is_flag=True, help="Have it recognised afterwards, and tell how many words were not understood."
 )
-@click.option("--no-history", "skip_history", is_flag=True, help="Keep no record of it.")
+@click.option("--no-store", "store", flag_value=False, default=None, help="Store no record of it in the history.")
 @pass_session
 def command(
     session: Session,

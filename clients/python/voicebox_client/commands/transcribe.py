@@ -54,9 +54,9 @@ LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys_
 @click.option("--speakers", "diarization", is_flag=True, default=None, help="Tell who speaks.")
 @click.option("--max-speakers", type=whole(1, 20), metavar="N", help="Tell who speaks: at most so many people.")
 @click.option("--min-speakers", type=whole(1, 20), metavar="N", help="Tell who speaks: at least so many people.")
-@click.option("--keep", is_flag=True, default=None, help="Keep the audio and the text in the catalog.")
+@click.option("--store", is_flag=True, default=None, help="Store the audio and the text in the history.")
 @click.option(
-    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of what is kept; may be given again."
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the stored record; may be repeated."
 )
 @click.option(
     "--rate",
@@ -106,8 +106,8 @@ def _options(given: dict[str, object]) -> DocumentOptions:
     if "grammar" in options:
         options["grammar"] = Path(options["grammar"]).read_text("utf-8")
     if "labels" in options:
-        if not options.get("keep"):
-            raise click.UsageError("--label is for what you --keep.")
+        if not options.get("store"):
+            raise click.UsageError("--label needs --store.")
         options["labels"] = labelled({}, options["labels"])
     return options
 

@@ -82,12 +82,10 @@ def to_recognition(
         )
     return Recognition(
         pcm=_pcm(config, field),
-        options=to_options(
-            config, engine, field, word_times=word_times or config.diarization.enabled or config.keeping.enabled
-        ),
+        options=to_options(config, engine, field, word_times=word_times or config.diarization.enabled or config.store),
         separate_channels=config.separate_channels,
         speakers=_speakers(config.diarization, f"{field}.diarization"),
-        keeping=_keeping(config.keeping, f"{field}.keeping"),
+        keeping=_keeping(config, field),
         word_offsets=config.word_offsets,
     )
 
@@ -172,8 +170,10 @@ def _speakers(config: asr_pb2.Diarization, field: str) -> Speakers | None:
     return Speakers(fewest, most)
 
 
-def _keeping(config: asr_pb2.Keeping, field: str) -> Keeping | None:
-    if not config.enabled:
+def _keeping(config: asr_pb2.RecognitionConfig, field: str) -> Keeping | None:
+    if not config.store:
+        if config.labels:
+            raise InvalidField(f"{field}.labels", "labels need store: only a record has them.")
         return None
     request_id = config.request_id.lower() or str(uuid.uuid4())
     if not UUID4.fullmatch(request_id):

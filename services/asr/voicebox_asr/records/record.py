@@ -17,7 +17,16 @@ from voicebox_asr.results.warnings import Notice
 MOST_WARNINGS = 100
 MOST_VALUE_CHARACTERS = 1000
 
-TOLD_ELSEWHERE = ("encoding", "sample_rate_hz", "channel_count", "model", "word_offsets", "keeping")
+TOLD_ELSEWHERE = (
+    "encoding",
+    "sample_rate_hz",
+    "channel_count",
+    "model",
+    "word_offsets",
+    "store",
+    "request_id",
+    "labels",
+)
 """Fields of RecognitionConfig that the record has in a form of its own, or that say nothing of the result."""
 
 

@@ -1,4 +1,7 @@
-"""Turns requests into jobs, refusing what is wrong by the field's path."""
+"""Turns configs into jobs, and refuses what is wrong.
+
+An InvalidField names a field by its path within the config; `field_paths` makes it the path within the request.
+"""
 
 import math
 import re
@@ -35,48 +38,56 @@ ENCODINGS = {
     tts_pb2.AUDIO_ENCODING_AAC: Encoding.AAC,
 }
 
-Wish = tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest | tts_pb2.ConverseConfig
 
+def to_job(config: tts_pb2.SynthesisConfig, owner: str, ahead_seconds: float = UNPACED_SECONDS) -> Job:
+    """The job that a config describes; InvalidField where it is wrong.
 
-def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
-    """The job that a request, less its text, asks for; InvalidField where it is wrong.
-
-    A conversation, which its listener may interrupt, runs so far ahead of real time by default. Others are as fast as
-    the client takes their audio.
+    Its audio is sent at most `ahead_seconds` ahead of real time.
     """
     return Job(
-        source=_source(wish.voice),
-        encoding=_encoding(wish.audio.encoding),
-        sample_rate_hz=_sample_rate(wish.audio),
-        style=_style(wish.style),
-        seed=wish.seed if wish.HasField("seed") else secrets.randbits(32),
-        request_id=_request_id(wish.request_id),
-        keep=not wish.skip_history,
-        ahead_seconds=_ahead(wish, default_ahead_seconds),
+        source=_source(config.voice),
+        encoding=_encoding(config.audio.encoding),
+        sample_rate_hz=_sample_rate(config.audio),
+        style=_style(config.style),
+        seed=config.seed if config.HasField("seed") else secrets.randbits(32),
+        request_id=_request_id(config.request_id),
+        keep=config.store if config.HasField("store") else True,
+        ahead_seconds=ahead_seconds,
         owner=owner,
-        model=wish.model,
-        check=wish.check,
-        verbatim=wish.verbatim,
-        unset=_unset(wish),
+        model=config.model,
+        check=config.check,
+        verbatim=config.verbatim,
+        unset=_unset(config),
     )
 
 
-def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
-    """The voices that a request asks for; InvalidField where it is wrong."""
-    description = texts.clean(wish.description)
+def to_ahead_seconds(given: float, default: float = UNPACED_SECONDS) -> float:
+    """How far ahead of real time audio may be sent; InvalidField("ahead_seconds") when it is out of bounds."""
+    if not given:
+        return default
+    if not 1.0 <= given <= MAX_AHEAD_SECONDS:
+        raise InvalidField("ahead_seconds", f"ahead_seconds must be 1 to {MAX_AHEAD_SECONDS:g}, not {given:g}.")
+    return given
+
+
+def to_design(request: tts_pb2.DesignVoiceRequest) -> DesignWish:
+    """The voices that a request describes; InvalidField where it is wrong."""
+    config, description = request.config, texts.clean(request.description)
     if not texts.has_something_to_say(description) or len(description) > MAX_DESCRIPTION_CHARACTERS:
         sentence = f"description must say in 1 to {MAX_DESCRIPTION_CHARACTERS} characters how the voice sounds."
         raise InvalidField("description", sentence)
-    if len(wish.text) > MAX_DESIGN_CHARACTERS:
+    if len(request.text) > MAX_DESIGN_CHARACTERS:
         raise InvalidField(
-            "text", f"text may have {MAX_DESIGN_CHARACTERS} characters here, not {len(wish.text)}.", "TEXT_TOO_LONG"
+            "text", f"text may have {MAX_DESIGN_CHARACTERS} characters here, not {len(request.text)}.", "TEXT_TOO_LONG"
         )
-    if not 0 <= wish.count <= MAX_DESIGNED_VOICES:
-        raise InvalidField("count", f"count must be 1 to {MAX_DESIGNED_VOICES}, not {wish.count}.")
-    language = spoken(wish.language, "language")
-    first = wish.seed if wish.HasField("seed") else secrets.randbits(32)
-    seeds = tuple((first + number) % 2**32 for number in range(wish.count or DESIGNED_VOICES))
-    return DesignWish(description, checked_text(wish.text), Style(language=language), seeds, wish.model, wish.verbatim)
+    if not 0 <= config.count <= MAX_DESIGNED_VOICES:
+        raise InvalidField("count", f"count must be 1 to {MAX_DESIGNED_VOICES}, not {config.count}.")
+    language = spoken(config.language, "language")
+    first = config.seed if config.HasField("seed") else secrets.randbits(32)
+    seeds = tuple((first + number) % 2**32 for number in range(config.count or DESIGNED_VOICES))
+    return DesignWish(
+        description, checked_text(request.text), Style(language=language), seeds, config.model, config.verbatim
+    )
 
 
 def spoken(given: str, field: str) -> str:
@@ -87,8 +98,9 @@ def spoken(given: str, field: str) -> str:
     return "" if language == languages.MULTILINGUAL else language
 
 
-def _unset(wish: Wish) -> frozenset[str]:
-    given = {"speed": wish.style.speed, "pitch_semitones": wish.style.pitch_semitones, "seed": wish.HasField("seed")}
+def _unset(config: tts_pb2.SynthesisConfig) -> frozenset[str]:
+    style = config.style
+    given = {"speed": style.speed, "pitch_semitones": style.pitch_semitones, "seed": config.HasField("seed")}
     return frozenset(name for name, value in given.items() if not value)
 
 
@@ -171,15 +183,3 @@ def _request_id(given: str) -> str:
     if parsed is None or parsed.version != 4:
         raise InvalidField("request_id", f"request_id must be a UUID4, not {given!r}.")
     return str(parsed)
-
-
-def _ahead(wish: Wish, default_seconds: float) -> float:
-    if isinstance(wish, tts_pb2.SynthesizeRequest):
-        return UNPACED_SECONDS
-    if not wish.ahead_seconds:
-        return default_seconds if isinstance(wish, tts_pb2.ConverseConfig) else UNPACED_SECONDS
-    if not 1.0 <= wish.ahead_seconds <= MAX_AHEAD_SECONDS:
-        raise InvalidField(
-            "ahead_seconds", f"ahead_seconds must be 1 to {MAX_AHEAD_SECONDS:g}, not {wish.ahead_seconds:g}."
-        )
-    return wish.ahead_seconds

@@ -24,7 +24,8 @@ from voicebox_tts.synthesis.utterance import Chunk
 from voicebox_tts.voices.registry import Roster
 
 from . import messages
-from .requests import checked_text, spoken, to_design, to_job
+from .field_paths import paths_below
+from .requests import checked_text, spoken, to_ahead_seconds, to_design, to_job
 from .voice_list import VoiceLists
 
 MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
@@ -87,11 +88,13 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         first = await anext(aiter(request_iterator), None)
         if first is None or not first.HasField("config"):
             raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
-        job = to_job(first.config, principal.owner(context), self._ahead_seconds)
+        with paths_below("config", tts_pb2.ConverseConfig.DESCRIPTOR):
+            ahead_seconds = to_ahead_seconds(first.config.ahead_seconds, self._ahead_seconds)
         script = WrittenText(self._idle_seconds)
         writer = asyncio.create_task(_write(request_iterator, script))
         try:
-            async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
+            speech = self._events(first.config.synthesis, "config.synthesis", script, ahead_seconds, context)
+            async with aclosing(speech) as events:
                 async for event in events:
                     yield tts_pb2.ConverseSynthesizeResponse(**_field(event))
         finally:
@@ -99,11 +102,11 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             await asyncio.gather(writer, return_exceptions=True)
 
     async def DesignVoice(self, request: tts_pb2.DesignVoiceRequest, context: Context) -> tts_pb2.DesignVoiceResponse:
-        voices = await self._designer.design(to_design(request))
-        if sum(len(voice.audio) for voice in voices) > MAX_UNARY_BYTES:
-            raise InvalidField(
-                "count", "The voices do not fit into one answer: ask for fewer, or for less text.", "ANSWER_TOO_LARGE"
-            )
+        with paths_below("config", tts_pb2.VoiceDesignConfig.DESCRIPTOR):
+            voices = await self._designer.design(to_design(request))
+            if sum(len(voice.audio) for voice in voices) > MAX_UNARY_BYTES:
+                sentence = "The voices do not fit into one answer: ask for fewer, or for less text."
+                raise InvalidField("count", sentence, "ANSWER_TOO_LARGE")
         return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
@@ -114,10 +117,21 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self,
         request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest,
         context: Context,
-    ) -> Any:
-        script: Script = WholeText(checked_text(request.text))
-        job = to_job(request, principal.owner(context), self._ahead_seconds)
-        return self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))
+    ) -> AsyncGenerator[Event]:
+        ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
+        script = WholeText(checked_text(request.text))
+        return self._events(request.config, "config", script, to_ahead_seconds(ahead), context)
+
+    async def _events(
+        self, config: tts_pb2.SynthesisConfig, path: str, script: Script, ahead_seconds: float, context: Context
+    ) -> AsyncGenerator[Event]:
+        """The events of speech; an error names a field of the config, which is at `path`, by its whole path."""
+        with paths_below(path, tts_pb2.SynthesisConfig.DESCRIPTOR):
+            job = to_job(config, principal.owner(context), ahead_seconds)
+            events = self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))
+            async with aclosing(events):
+                async for event in events:
+                    yield event
 
 
 def _field(event: Event) -> dict[str, Any]:

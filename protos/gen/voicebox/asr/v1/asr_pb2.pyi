@@ -127,6 +127,22 @@ class RecognitionConfig(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class LabelsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     ENCODING_FIELD_NUMBER: builtins.int
     SAMPLE_RATE_HZ_FIELD_NUMBER: builtins.int
     CHANNEL_COUNT_FIELD_NUMBER: builtins.int
@@ -142,7 +158,9 @@ class RecognitionConfig(google.protobuf.message.Message):
     DIARIZATION_FIELD_NUMBER: builtins.int
     DECODING_FIELD_NUMBER: builtins.int
     VOICE_ACTIVITY_FIELD_NUMBER: builtins.int
-    KEEPING_FIELD_NUMBER: builtins.int
+    STORE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
     encoding: global___AudioEncoding.ValueType
     """How the audio is written. Default: read off the first bytes."""
     sample_rate_hz: builtins.int
@@ -163,6 +181,12 @@ class RecognitionConfig(google.protobuf.message.Message):
     """Text that could stand before this audio: its spelling, names and style carry over. Up to 1000 characters."""
     separate_channels: builtins.bool
     """True: recognise each channel by itself, as in a call with one person on each. Utterances then tell their channel."""
+    store: builtins.bool
+    """Whether the history stores a record of this transcription, with its audio. Default: false."""
+    request_id: builtins.str
+    """A UUID4 that makes storing idempotent: a retry stores no second record. The record is `transcriptions/{request_id}`. Default: the
+    server chooses one.
+    """
     @property
     def hotwords(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Words and phrases that are likely to be said: up to 100 of up to 50 characters. They are made likelier, not the only ones that can be heard."""
@@ -184,8 +208,8 @@ class RecognitionConfig(google.protobuf.message.Message):
         """How speech is told from silence."""
 
     @property
-    def keeping(self) -> global___Keeping:
-        """Keep the audio and what was heard in the catalog, as a transcription. Default: nothing is kept."""
+    def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Labels of the record, only with `store`: up to 64, keys of 1 to 63, values of up to 255 characters."""
 
     def __init__(
         self,
@@ -205,10 +229,13 @@ class RecognitionConfig(google.protobuf.message.Message):
         diarization: global___Diarization | None = ...,
         decoding: global___Decoding | None = ...,
         voice_activity: global___VoiceActivityConfig | None = ...,
-        keeping: global___Keeping | None = ...,
+        store: builtins.bool | None = ...,
+        request_id: builtins.str = ...,
+        labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["decoding", b"decoding", "diarization", b"diarization", "grammar", b"grammar", "keeping", b"keeping", "voice_activity", b"voice_activity"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["channel_count", b"channel_count", "decoding", b"decoding", "diarization", b"diarization", "encoding", b"encoding", "grammar", b"grammar", "hotwords", b"hotwords", "keeping", b"keeping", "language", b"language", "model", b"model", "multilingual", b"multilingual", "prompt", b"prompt", "sample_rate_hz", b"sample_rate_hz", "separate_channels", b"separate_channels", "task", b"task", "voice_activity", b"voice_activity", "word_offsets", b"word_offsets"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_store", b"_store", "decoding", b"decoding", "diarization", b"diarization", "grammar", b"grammar", "store", b"store", "voice_activity", b"voice_activity"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_store", b"_store", "channel_count", b"channel_count", "decoding", b"decoding", "diarization", b"diarization", "encoding", b"encoding", "grammar", b"grammar", "hotwords", b"hotwords", "labels", b"labels", "language", b"language", "model", b"model", "multilingual", b"multilingual", "prompt", b"prompt", "request_id", b"request_id", "sample_rate_hz", b"sample_rate_hz", "separate_channels", b"separate_channels", "store", b"store", "task", b"task", "voice_activity", b"voice_activity", "word_offsets", b"word_offsets"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_store", b"_store"]) -> typing.Literal["store"] | None: ...
 
 global___RecognitionConfig = RecognitionConfig
 
@@ -358,50 +385,6 @@ class VoiceActivityConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_threshold", b"_threshold"]) -> typing.Literal["threshold"] | None: ...
 
 global___VoiceActivityConfig = VoiceActivityConfig
-
-@typing.final
-class Keeping(google.protobuf.message.Message):
-    """What to keep in the catalog."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    @typing.final
-    class LabelsEntry(google.protobuf.message.Message):
-        DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.str
-        def __init__(
-            self,
-            *,
-            key: builtins.str = ...,
-            value: builtins.str = ...,
-        ) -> None: ...
-        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
-
-    ENABLED_FIELD_NUMBER: builtins.int
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    LABELS_FIELD_NUMBER: builtins.int
-    enabled: builtins.bool
-    """True: keep it."""
-    request_id: builtins.str
-    """A UUID4 that makes keeping idempotent; the transcription is then `transcriptions/{request_id}`. Default: drawn by the server."""
-    @property
-    def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Up to 64 labels: keys of 1 to 63, values of up to 255 characters."""
-
-    def __init__(
-        self,
-        *,
-        enabled: builtins.bool = ...,
-        request_id: builtins.str = ...,
-        labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
-    ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["enabled", b"enabled", "labels", b"labels", "request_id", b"request_id"]) -> None: ...
-
-global___Keeping = Keeping
 
 @typing.final
 class RecognizeRequest(google.protobuf.message.Message):

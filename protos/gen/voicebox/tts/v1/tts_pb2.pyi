@@ -249,42 +249,39 @@ class SpeakingStyle(google.protobuf.message.Message):
 global___SpeakingStyle = SpeakingStyle
 
 @typing.final
-class SynthesizeRequest(google.protobuf.message.Message):
-    """Asks for a whole utterance."""
+class SynthesisConfig(google.protobuf.message.Message):
+    """How a text is spoken."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    TEXT_FIELD_NUMBER: builtins.int
     VOICE_FIELD_NUMBER: builtins.int
     AUDIO_FIELD_NUMBER: builtins.int
     STYLE_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    SKIP_HISTORY_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     CHECK_FIELD_NUMBER: builtins.int
     VERBATIM_FIELD_NUMBER: builtins.int
-    text: builtins.str
-    """What is said: 1 to 10,000 characters."""
+    STORE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
     seed: builtins.int
-    """The same seed and request give the same samples. Unset: the server draws one and tells it."""
-    request_id: builtins.str
-    """A UUID4 that makes the call idempotent: a retry records no second generation. Unset: the server draws one."""
-    skip_history: builtins.bool
-    """True: the history keeps no record of this generation."""
+    """The same seed and request give the same samples. Unset: the server chooses one at random; `started` has it."""
     model: builtins.str
-    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
-    do what is asked.
+    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or another one here when the default cannot do what
+    the request needs.
     """
     check: builtins.bool
-    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
-    later by the time that this takes.
+    """True: the finished audio is recognised; `finished` and the history's record have the word error rate. `finished` then comes later
+    by the time that recognition takes.
     """
     verbatim: builtins.bool
-    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
-    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
-    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
+    """True: the engine gets the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are written
+    out as words in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
+    CAPABILITY_TEXT_NORMALIZATION. Invisible characters never reach an engine.
     """
+    store: builtins.bool
+    """Whether the history stores a record of this generation. Default: true."""
+    request_id: builtins.str
+    """A UUID4 that makes the call idempotent: a retry stores no second record. Default: the server chooses one; `started` has it."""
     @property
     def voice(self) -> global___VoiceSelection:
         """Whose voice. Default: the server's default voice."""
@@ -295,25 +292,52 @@ class SynthesizeRequest(google.protobuf.message.Message):
 
     @property
     def style(self) -> global___SpeakingStyle:
-        """How it is spoken."""
+        """Speed, pitch, language and manner."""
+
+    def __init__(
+        self,
+        *,
+        voice: global___VoiceSelection | None = ...,
+        audio: global___AudioSpec | None = ...,
+        style: global___SpeakingStyle | None = ...,
+        seed: builtins.int | None = ...,
+        model: builtins.str = ...,
+        check: builtins.bool = ...,
+        verbatim: builtins.bool = ...,
+        store: builtins.bool | None = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "seed", b"seed", "store", b"store", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "store", b"store", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_store", b"_store"]) -> typing.Literal["store"] | None: ...
+
+global___SynthesisConfig = SynthesisConfig
+
+@typing.final
+class SynthesizeRequest(google.protobuf.message.Message):
+    """A text to speak, answered when all of it is spoken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """The text: 1 to 10,000 characters."""
+    @property
+    def config(self) -> global___SynthesisConfig:
+        """How it is spoken. Default: by the default voice, as WAV."""
 
     def __init__(
         self,
         *,
         text: builtins.str = ...,
-        voice: global___VoiceSelection | None = ...,
-        audio: global___AudioSpec | None = ...,
-        style: global___SpeakingStyle | None = ...,
-        seed: builtins.int | None = ...,
-        request_id: builtins.str = ...,
-        skip_history: builtins.bool = ...,
-        model: builtins.str = ...,
-        check: builtins.bool = ...,
-        verbatim: builtins.bool = ...,
+        config: global___SynthesisConfig | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["config", b"config", "text", b"text"]) -> None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
 
@@ -356,76 +380,32 @@ global___SynthesizeResponse = SynthesizeResponse
 
 @typing.final
 class StreamSynthesizeRequest(google.protobuf.message.Message):
-    """Asks for a streamed utterance."""
+    """A text to speak, streamed while it is spoken."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: builtins.int
-    VOICE_FIELD_NUMBER: builtins.int
-    AUDIO_FIELD_NUMBER: builtins.int
-    STYLE_FIELD_NUMBER: builtins.int
-    SEED_FIELD_NUMBER: builtins.int
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    SKIP_HISTORY_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
-    MODEL_FIELD_NUMBER: builtins.int
-    CHECK_FIELD_NUMBER: builtins.int
-    VERBATIM_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """What is said: 1 to 10,000 characters."""
-    seed: builtins.int
-    """The same seed and request give the same samples. Unset: the server draws one and tells it."""
-    request_id: builtins.str
-    """A UUID4 that makes the call idempotent: a retry records no second generation. Unset: the server draws one."""
-    skip_history: builtins.bool
-    """True: the history keeps no record of this generation."""
+    """The text: 1 to 10,000 characters."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400, for a listener who may leave: small values waste little
-    then. Default 0: no pace, the audio comes as fast as it is made and the client takes it.
-    """
-    model: builtins.str
-    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
-    do what is asked.
-    """
-    check: builtins.bool
-    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
-    later by the time that this takes.
-    """
-    verbatim: builtins.bool
-    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
-    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
-    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
+    """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
+    little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.
     """
     @property
-    def voice(self) -> global___VoiceSelection:
-        """Whose voice. Default: the server's default voice."""
-
-    @property
-    def audio(self) -> global___AudioSpec:
-        """The form of the audio. Default: WAV at the engine's rate."""
-
-    @property
-    def style(self) -> global___SpeakingStyle:
-        """How it is spoken."""
+    def config(self) -> global___SynthesisConfig:
+        """How it is spoken. Default: by the default voice, as WAV."""
 
     def __init__(
         self,
         *,
         text: builtins.str = ...,
-        voice: global___VoiceSelection | None = ...,
-        audio: global___AudioSpec | None = ...,
-        style: global___SpeakingStyle | None = ...,
-        seed: builtins.int | None = ...,
-        request_id: builtins.str = ...,
-        skip_history: builtins.bool = ...,
+        config: global___SynthesisConfig | None = ...,
         ahead_seconds: builtins.float = ...,
-        model: builtins.str = ...,
-        check: builtins.bool = ...,
-        verbatim: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "text", b"text"]) -> None: ...
 
 global___StreamSynthesizeRequest = StreamSynthesizeRequest
 
@@ -675,76 +655,32 @@ global___SynthesisFinished = SynthesisFinished
 
 @typing.final
 class PlaySpeechRequest(google.protobuf.message.Message):
-    """Asks for the bare bytes of an audio file."""
+    """A text to speak, answered by the bytes of an audio file."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: builtins.int
-    VOICE_FIELD_NUMBER: builtins.int
-    AUDIO_FIELD_NUMBER: builtins.int
-    STYLE_FIELD_NUMBER: builtins.int
-    SEED_FIELD_NUMBER: builtins.int
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    SKIP_HISTORY_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
-    MODEL_FIELD_NUMBER: builtins.int
-    CHECK_FIELD_NUMBER: builtins.int
-    VERBATIM_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """What is said: 1 to 10,000 characters."""
-    seed: builtins.int
-    """The same seed and request give the same samples. Unset: the server draws one."""
-    request_id: builtins.str
-    """A UUID4 that makes the call idempotent. Unset: the server draws one."""
-    skip_history: builtins.bool
-    """True: the history keeps no record of this generation."""
+    """The text: 1 to 10,000 characters."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400, for a listener who may leave: small values waste little
-    then. Default 0: no pace, the audio comes as fast as it is made and the client takes it.
-    """
-    model: builtins.str
-    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
-    do what is asked.
-    """
-    check: builtins.bool
-    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
-    later by the time that this takes.
-    """
-    verbatim: builtins.bool
-    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
-    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
-    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
+    """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
+    little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.
     """
     @property
-    def voice(self) -> global___VoiceSelection:
-        """Whose voice. Default: the server's default voice."""
-
-    @property
-    def audio(self) -> global___AudioSpec:
-        """The form of the audio. Default: WAV at the engine's rate."""
-
-    @property
-    def style(self) -> global___SpeakingStyle:
-        """How it is spoken."""
+    def config(self) -> global___SynthesisConfig:
+        """How it is spoken. Default: by the default voice, as WAV."""
 
     def __init__(
         self,
         *,
         text: builtins.str = ...,
-        voice: global___VoiceSelection | None = ...,
-        audio: global___AudioSpec | None = ...,
-        style: global___SpeakingStyle | None = ...,
-        seed: builtins.int | None = ...,
-        request_id: builtins.str = ...,
-        skip_history: builtins.bool = ...,
+        config: global___SynthesisConfig | None = ...,
         ahead_seconds: builtins.float = ...,
-        model: builtins.str = ...,
-        check: builtins.bool = ...,
-        verbatim: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "text", b"text", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "text", b"text"]) -> None: ...
 
 global___PlaySpeechRequest = PlaySpeechRequest
 
@@ -775,68 +711,24 @@ class ConverseConfig(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    VOICE_FIELD_NUMBER: builtins.int
-    AUDIO_FIELD_NUMBER: builtins.int
-    STYLE_FIELD_NUMBER: builtins.int
-    SEED_FIELD_NUMBER: builtins.int
-    REQUEST_ID_FIELD_NUMBER: builtins.int
-    SKIP_HISTORY_FIELD_NUMBER: builtins.int
+    SYNTHESIS_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
-    MODEL_FIELD_NUMBER: builtins.int
-    CHECK_FIELD_NUMBER: builtins.int
-    VERBATIM_FIELD_NUMBER: builtins.int
-    seed: builtins.int
-    """The same seed and pieces of text give the same samples. Unset: the server draws one and tells it."""
-    request_id: builtins.str
-    """A UUID4 that makes the call idempotent. Unset: the server draws one."""
-    skip_history: builtins.bool
-    """True: the history keeps no record of this generation."""
     ahead_seconds: builtins.float
-    """How many seconds of sound the server may run ahead of real time, 1 to 86400. Small values waste little when the listener interrupts.
-    Default 0: the server's choice (15 s).
-    """
-    model: builtins.str
-    """The model that speaks: `models/{engine}/{model}`. Default: the default model, or the best other one here when that one cannot
-    do what is asked.
-    """
-    check: builtins.bool
-    """True: the finished audio is recognised, and the word error rate is told in `finished` and kept in the history. `finished` comes
-    later by the time that this takes.
-    """
-    verbatim: builtins.bool
-    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
-    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
-    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
+    """How many seconds of audio the server may send ahead of real time, 1 to 86400. Small values waste little when the listener
+    interrupts. Default 0: the server's default (15 s).
     """
     @property
-    def voice(self) -> global___VoiceSelection:
-        """Whose voice. Default: the server's default voice."""
-
-    @property
-    def audio(self) -> global___AudioSpec:
-        """The form of the audio. Default: WAV at the engine's rate."""
-
-    @property
-    def style(self) -> global___SpeakingStyle:
-        """How it is spoken."""
+    def synthesis(self) -> global___SynthesisConfig:
+        """How the text is spoken. The same seed and pieces of text give the same samples."""
 
     def __init__(
         self,
         *,
-        voice: global___VoiceSelection | None = ...,
-        audio: global___AudioSpec | None = ...,
-        style: global___SpeakingStyle | None = ...,
-        seed: builtins.int | None = ...,
-        request_id: builtins.str = ...,
-        skip_history: builtins.bool = ...,
+        synthesis: global___SynthesisConfig | None = ...,
         ahead_seconds: builtins.float = ...,
-        model: builtins.str = ...,
-        check: builtins.bool = ...,
-        verbatim: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio", b"audio", "seed", b"seed", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "ahead_seconds", b"ahead_seconds", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "skip_history", b"skip_history", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    def HasField(self, field_name: typing.Literal["synthesis", b"synthesis"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "synthesis", b"synthesis"]) -> None: ...
 
 global___ConverseConfig = ConverseConfig
 
@@ -932,40 +824,29 @@ class SpeechInterrupted(google.protobuf.message.Message):
 global___SpeechInterrupted = SpeechInterrupted
 
 @typing.final
-class DesignVoiceRequest(google.protobuf.message.Message):
-    """Asks for voices that fit a description."""
+class VoiceDesignConfig(google.protobuf.message.Message):
+    """How voices are designed."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    DESCRIPTION_FIELD_NUMBER: builtins.int
-    TEXT_FIELD_NUMBER: builtins.int
     LANGUAGE_FIELD_NUMBER: builtins.int
     COUNT_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     VERBATIM_FIELD_NUMBER: builtins.int
-    description: builtins.str
-    """The voice in words: "a calm old man with a deep, husky voice"; 1 to 500 characters."""
-    text: builtins.str
-    """What the voices say: 1 to 300 characters. As it is what a profile is made of, some 10 seconds are best."""
     language: builtins.str
-    """BCP 47 language of the text. Default: the engine hears it."""
+    """BCP 47 language of the text. Default: the engine detects it."""
     count: builtins.int
     """How many voices, 1 to 8. Default 0: 3."""
     seed: builtins.int
-    """The first voice's seed; the others have the ones after it. Unset: the server draws one."""
+    """The seed of the first voice; the others have the numbers after it. Unset: the server chooses one at random."""
     model: builtins.str
-    """The model: `models/{engine}/{model}`. Default: the first one here that can."""
+    """The model: `models/{engine}/{model}`. Default: the first one here with CAPABILITY_VOICE_DESIGN."""
     verbatim: builtins.bool
-    """True: the engine is given the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are
-    written out in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
-    CAPABILITY_TEXT_NORMALIZATION; invisible characters never reach an engine.
-    """
+    """True: the engine gets the text as it is written, as in SynthesisConfig."""
     def __init__(
         self,
         *,
-        description: builtins.str = ...,
-        text: builtins.str = ...,
         language: builtins.str = ...,
         count: builtins.int = ...,
         seed: builtins.int | None = ...,
@@ -973,8 +854,37 @@ class DesignVoiceRequest(google.protobuf.message.Message):
         verbatim: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "count", b"count", "description", b"description", "language", b"language", "model", b"model", "seed", b"seed", "text", b"text", "verbatim", b"verbatim"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "count", b"count", "language", b"language", "model", b"model", "seed", b"seed", "verbatim", b"verbatim"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+
+global___VoiceDesignConfig = VoiceDesignConfig
+
+@typing.final
+class DesignVoiceRequest(google.protobuf.message.Message):
+    """A description of voices to generate, and the text that they speak."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
+    description: builtins.str
+    """The voice in words: "a calm old man with a deep, husky voice"; 1 to 500 characters."""
+    text: builtins.str
+    """What the voices say: 1 to 300 characters. About 10 seconds are best, since a profile is made of this audio."""
+    @property
+    def config(self) -> global___VoiceDesignConfig:
+        """How many, in which language, by which model."""
+
+    def __init__(
+        self,
+        *,
+        description: builtins.str = ...,
+        text: builtins.str = ...,
+        config: global___VoiceDesignConfig | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["config", b"config", "description", b"description", "text", b"text"]) -> None: ...
 
 global___DesignVoiceRequest = DesignVoiceRequest
 

@@ -16,8 +16,7 @@ from voicebox_tts.text import ssml
 
 from . import audio as google_audio
 
-NAMES = {
-    "text": "input.text",
+CONFIG_NAMES = {
     "voice.profile": "voice.name",
     "audio.encoding": "audio_config.audio_encoding",
     "audio.sample_rate_hz": "audio_config.sample_rate_hertz",
@@ -26,15 +25,20 @@ NAMES = {
     "style.pitch_semitones": "audio_config.pitch",
     "style.instructions": "input.prompt",
 }
-"""Google's names for our fields, in SynthesizeSpeech."""
+NAMES = {"text": "input.text", **CONFIG_NAMES, **{f"config.{field}": name for field, name in CONFIG_NAMES.items()}}
+"""Google's names for our fields, in SynthesizeSpeech; of a config's fields also by their paths in it."""
 
-STREAM_NAMES = {
-    "text": "input.text",
+STREAM_CONFIG_NAMES = {
     "voice.profile": "streaming_config.voice.name",
     "audio.encoding": "streaming_config.streaming_audio_config.audio_encoding",
     "audio.sample_rate_hz": "streaming_config.streaming_audio_config.sample_rate_hertz",
     "style.language": "streaming_config.voice.language_code",
     "style.speed": "streaming_config.streaming_audio_config.speaking_rate",
+}
+STREAM_NAMES = {
+    "text": "input.text",
+    **STREAM_CONFIG_NAMES,
+    **{f"config.synthesis.{field}": name for field, name in STREAM_CONFIG_NAMES.items()},
 }
 """The same in StreamingSynthesize."""
 
@@ -79,13 +83,15 @@ def to_whole(
         spec.encoding = tts_pb2.AUDIO_ENCODING_PCM_S16LE
     return tts_pb2.SynthesizeRequest(
         text=_text(asked.input, notes),
-        voice=voice,
-        audio=spec,
-        style=tts_pb2.SpeakingStyle(
-            speed=audio.speaking_rate,
-            pitch_semitones=audio.pitch,
-            language=asked.voice.language_code,
-            instructions=asked.input.prompt,
+        config=tts_pb2.SynthesisConfig(
+            voice=voice,
+            audio=spec,
+            style=tts_pb2.SpeakingStyle(
+                speed=audio.speaking_rate,
+                pitch_semitones=audio.pitch,
+                language=asked.voice.language_code,
+                instructions=asked.input.prompt,
+            ),
         ),
     )
 
@@ -99,10 +105,12 @@ def to_conversation(
         notes.ignore("streaming_config.custom_pronunciations")
     audio = asked.streaming_audio_config
     return tts_pb2.ConverseConfig(
-        voice=voice,
-        audio=_audio(audio, STREAM_ENCODINGS, "streaming_config.streaming_audio_config.audio_encoding"),
-        style=tts_pb2.SpeakingStyle(speed=audio.speaking_rate, language=asked.voice.language_code),
         ahead_seconds=MAX_AHEAD_SECONDS,
+        synthesis=tts_pb2.SynthesisConfig(
+            voice=voice,
+            audio=_audio(audio, STREAM_ENCODINGS, "streaming_config.streaming_audio_config.audio_encoding"),
+            style=tts_pb2.SpeakingStyle(speed=audio.speaking_rate, language=asked.voice.language_code),
+        ),
     )
 
 

@@ -96,12 +96,12 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
 
     async def _follow(self, native: tts_pb2.SynthesizeRequest, notes: Notes) -> None:
         """A prompt that the voice's engine cannot follow is noted."""
-        if not native.style.instructions:
+        if not native.config.style.instructions:
             return
-        if native.voice.WhichOneof("source") == "profile":
+        if native.config.voice.WhichOneof("source") == "profile":
             engine = self._roster.follower("")[0]
         else:
-            engine = (await self._roster.find(native.voice.voice, ""))[0]
+            engine = (await self._roster.find(native.config.voice.voice, ""))[0]
         if Capability.INSTRUCTIONS not in engine.capabilities:
-            native.style.ClearField("instructions")
+            native.config.style.ClearField("instructions")
             notes.ignore("input.prompt")

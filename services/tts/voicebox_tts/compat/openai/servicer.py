@@ -116,7 +116,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         while not begun:
             try:
                 script = WholeText(checked_text(request.text))
-                job = to_job(request, principal.owner(context), math.inf)
+                job = to_job(request.config, principal.owner(context))
                 async with aclosing(
                     self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))
                 ) as events:
@@ -129,8 +129,8 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
             except NotFound as error:
                 if begun or error.kind != "profile" or "/" in asked.voice:
                     raise
-                found = await voices.stand_in(self._roster, request.model, asked.voice)
-                request.voice.CopyFrom(found.voice)
+                found = await voices.stand_in(self._roster, request.config.model, asked.voice)
+                request.config.voice.CopyFrom(found.voice)
                 notes.ignore("voice")
 
     async def _native(self, asked: SpeechRequest, notes: Notes) -> tuple[tts_pb2.SynthesizeRequest, Found]:
@@ -142,10 +142,16 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
             notes.ignore("voice")
         request = tts_pb2.SynthesizeRequest(
             text=asked.text,
-            voice=found.voice,
-            audio=tts_pb2.AudioSpec(encoding=messages.ENCODINGS[asked.encoding], sample_rate_hz=asked.sample_rate_hz),
-            style=tts_pb2.SpeakingStyle(speed=asked.speed, instructions=asked.instructions, language=asked.language),
-            model=model,
+            config=tts_pb2.SynthesisConfig(
+                voice=found.voice,
+                audio=tts_pb2.AudioSpec(
+                    encoding=messages.ENCODINGS[asked.encoding], sample_rate_hz=asked.sample_rate_hz
+                ),
+                style=tts_pb2.SpeakingStyle(
+                    speed=asked.speed, instructions=asked.instructions, language=asked.language
+                ),
+                model=model,
+            ),
         )
         return request, found
 
@@ -153,8 +159,8 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         """A short silence, once the rest of the request is known to be good; that nothing was said is noted."""
         request, _ = await self._native(asked, notes)
         notes.ignore("input")
-        request.style.Clear()
-        job = to_job(request, "", math.inf)
+        request.config.style.Clear()
+        job = to_job(request.config, "")
         rate = job.sample_rate_hz or openai_request.LOSSLESS_RATE_HZ
         samples = np.zeros(round(SILENCE_SECONDS * rate), np.float32)
         yield Silence(rate)
@@ -169,13 +175,13 @@ def _left_out(request: tts_pb2.SynthesizeRequest, found: Found, field: str, aske
     """
     if field not in HINTS:
         return False
-    if field == "style.language" and found.is_free and request.HasField("voice"):
-        request.ClearField("voice")
+    if field == "style.language" and found.is_free and request.config.HasField("voice"):
+        request.config.ClearField("voice")
         return True
     name = field.removeprefix("style.")
-    request.style.ClearField(name)  # type: ignore[arg-type]  # the stubs know literal names only
+    request.config.style.ClearField(name)  # type: ignore[arg-type]  # the stubs know literal names only
     if name == "language":
-        request.voice.CopyFrom(found.voice)
+        request.config.voice.CopyFrom(found.voice)
     notes.ignore(asked.language_name if name == "language" else name)
     return True
 

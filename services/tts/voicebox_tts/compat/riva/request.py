@@ -4,7 +4,6 @@ What Riva's fields mean: https://docs.nvidia.com/nim/speech/latest/reference/api
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from voicebox.foreign.riva import riva_audio_pb2, riva_tts_pb2
 from voicebox.tts.v1 import tts_pb2
@@ -16,7 +15,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.requests import MAX_AHEAD_SECONDS
 from voicebox_tts.text import ssml
 
-NAMES = {
+CONFIG_NAMES = {
     "voice.profile": "voice_name",
     "voice.reference.audio": "zero_shot_data.audio_prompt",
     "voice.reference.transcript": "zero_shot_data.transcript",
@@ -27,7 +26,8 @@ NAMES = {
     "style.pitch_semitones": "custom_configuration.pitch_semitones",
     "style.instructions": "custom_configuration.instructions",
 }
-"""Riva's names for our fields."""
+NAMES = {**CONFIG_NAMES, **{f"config.{field}": name for field, name in CONFIG_NAMES.items()}}
+"""Riva's names for our fields; of a config's fields also by their paths in it."""
 
 ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     riva_audio_pb2.ENCODING_UNSPECIFIED: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
@@ -44,20 +44,25 @@ def to_whole(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_p
     """The request for a whole utterance; InvalidField, by Riva's name, where that would be other speech; hints are
     noted.
     """
-    return tts_pb2.SynthesizeRequest(**_fields(asked, notes))
+    return tts_pb2.SynthesizeRequest(text=_text(asked, notes), config=_config(asked, notes))
 
 
 def to_streamed(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.StreamSynthesizeRequest:
     """The same for a stream. Riva's clients write files from it, too: it is as fast as they read."""
-    return tts_pb2.StreamSynthesizeRequest(**_fields(asked, notes), ahead_seconds=MAX_AHEAD_SECONDS)
+    return tts_pb2.StreamSynthesizeRequest(
+        text=_text(asked, notes), config=_config(asked, notes), ahead_seconds=MAX_AHEAD_SECONDS
+    )
 
 
-def _fields(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> dict[str, Any]:
+def _text(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> str:
     if asked.custom_dictionary.strip():
         notes.ignore("custom_dictionary")
         notes.warn(["No engine here takes phonemes: words of custom_dictionary are spoken as the voice reads them."])
-    text = ssml.plain(asked.text, "text", notes) if ssml.is_ssml(asked.text) else asked.text
-    return {"text": text, "voice": _voice(asked, notes), "audio": _audio(asked), "style": _style(asked, notes)}
+    return ssml.plain(asked.text, "text", notes) if ssml.is_ssml(asked.text) else asked.text
+
+
+def _config(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.SynthesisConfig:
+    return tts_pb2.SynthesisConfig(voice=_voice(asked, notes), audio=_audio(asked), style=_style(asked, notes))
 
 
 def _voice(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.VoiceSelection:

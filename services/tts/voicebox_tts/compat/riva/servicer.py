@@ -98,8 +98,8 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
             engine = await self._speaker(request.voice_name, native, notes)
         except NotFound as error:
             raise NotFound("voice", request.voice_name[:100], await self._some_voices()) from error
-        if native.style.instructions and Capability.INSTRUCTIONS not in engine.capabilities:
-            native.style.ClearField("instructions")
+        if native.config.style.instructions and Capability.INSTRUCTIONS not in engine.capabilities:
+            native.config.style.ClearField("instructions")
             notes.ignore("custom_configuration.instructions")
         if request.enable_word_time_offsets and Capability.WORD_TIMINGS not in engine.capabilities:
             sentence = f"The engine {engine.name} cannot honour enable_word_time_offsets."
@@ -108,14 +108,14 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     async def _speaker(
         self, name: str, native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest, notes: Notes
     ) -> Engine:
-        if native.voice.WhichOneof("source") in ("profile", "reference"):
+        if native.config.voice.WhichOneof("source") in ("profile", "reference"):
             return self._roster.follower("")[0]
-        language = spoken(native.style.language, "style.language")
+        language = spoken(native.config.style.language, "style.language")
         try:
-            return (await self._roster.find(native.voice.voice, language))[0]
+            return (await self._roster.find(native.config.voice.voice, language))[0]
         except NotFound:
-            native.voice.voice = await stand_in(self._roster, name, language, "voice_name", notes)
-            return (await self._roster.find(native.voice.voice, ""))[0]
+            native.config.voice.voice = await stand_in(self._roster, name, language, "voice_name", notes)
+            return (await self._roster.find(native.config.voice.voice, ""))[0]
 
     async def _some_voices(self) -> str:
         engine, _ = await self._roster.find("", "")
