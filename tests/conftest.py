@@ -25,7 +25,9 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-_OUTSIDE = frozenset({"socket.bind", "socket.connect", "subprocess.Popen", "os.fork", "os.posix_spawn", "sqlite3.connect"})
+_OUTSIDE = frozenset(
+    {"socket.bind", "socket.connect", "subprocess.Popen", "os.fork", "os.posix_spawn", "sqlite3.connect"}
+)
 _running_unit_test = ""
 
 

@@ -19,17 +19,16 @@ from voicebox.asr.v1.asr_pb2 import (
     VoiceActivityConfig,
 )
 from voicebox_asr.api.requests import (
-    Recognition,
-    Speakers,
     to_endpointing,
-    to_live_recognition,
-    to_recognition,
+    to_job,
+    to_live_job,
     to_wish,
 )
 from voicebox_asr.audio.source import Pcm
 from voicebox_asr.documents.subtitles import Layout
 from voicebox_asr.documents.writers import Format
 from voicebox_asr.engine import Jsgf, Options, Phrases, Task, VoiceDetection
+from voicebox_asr.job import Job, SpeakerRange
 from voicebox_asr.recognition import languages
 from voicebox_kit.errors import InvalidField
 from voicebox_models.engine import Model
@@ -53,18 +52,18 @@ ABLE = CountingEngine(name="able", model=Model("able/1", "1", "MIT", ("en", "de"
 SIMPLE = CountingEngine()
 
 
-def recognition(config: RecognitionConfig, engine: CountingEngine = ABLE) -> Recognition:
-    return to_recognition(config, engine, "config")
+def job(config: RecognitionConfig, engine: CountingEngine = ABLE) -> Job:
+    return to_job(config, engine, "config", "ann")
 
 
 def test_nothing_asked_means_a_file_in_any_language() -> None:
-    asked = recognition(RecognitionConfig())
-    assert asked == Recognition(None, Options(), False, None, None, False)
-    assert recognition(RecognitionConfig(), SIMPLE).options.language == "en-US"
+    asked = job(RecognitionConfig())
+    assert asked == Job(None, Options(), False, None, None, False)
+    assert job(RecognitionConfig(), SIMPLE).options.language == "en-US"
 
 
 def test_headerless_audio_has_one_channel_unless_told() -> None:
-    assert recognition(RecognitionConfig(encoding=PCM, sample_rate_hz=8000)).pcm == Pcm(8000, 1)
+    assert job(RecognitionConfig(encoding=PCM, sample_rate_hz=8000)).pcm == Pcm(8000, 1)
 
 
 def test_everything_that_is_asked_arrives() -> None:
@@ -77,7 +76,7 @@ def test_everything_that_is_asked_arrives() -> None:
         voice_activity=VoiceActivityConfig(off=True, threshold=0.3),
         word_offsets=True,
     )
-    options = recognition(config).options
+    options = job(config).options
     assert (options.language, options.task, options.prompt) == ("de", Task.TRANSLATE, "Häuser, Straßen")
     assert options.hotwords == ("Ottilie", "van der Meer")
     assert (options.decoding.beam_size, options.decoding.temperatures) == (3, (0.0, 0.2))
@@ -88,22 +87,22 @@ def test_everything_that_is_asked_arrives() -> None:
 
 
 def test_words_get_times_when_something_needs_them() -> None:
-    assert not recognition(RecognitionConfig()).options.word_times
+    assert not job(RecognitionConfig()).options.word_times
     for config in (
         RecognitionConfig(diarization=Diarization(enabled=True)),
         RecognitionConfig(store=True),
     ):
-        asked = recognition(config)
+        asked = job(config)
         assert (asked.options.word_times, asked.word_offsets) == (True, False)
-    assert to_recognition(RecognitionConfig(), ABLE, "config", word_times=True).options.word_times
+    assert to_job(RecognitionConfig(), ABLE, "config", word_times=True).options.word_times
 
 
 def test_grammars() -> None:
     phrases = Grammar(phrases=PhraseList(phrases=["stop", "go on"]))
-    assert recognition(RecognitionConfig(grammar=phrases)).options.grammar == Phrases(("stop", "go on"))
+    assert job(RecognitionConfig(grammar=phrases)).options.grammar == Phrases(("stop", "go on"))
     jsgf = "#JSGF V1.0; grammar g; public <g> = yes | no;"
-    assert recognition(RecognitionConfig(grammar=Grammar(jsgf=jsgf))).options.grammar == Jsgf(jsgf)
-    assert recognition(RecognitionConfig(grammar=Grammar())).options.grammar is None
+    assert job(RecognitionConfig(grammar=Grammar(jsgf=jsgf))).options.grammar == Jsgf(jsgf)
+    assert job(RecognitionConfig(grammar=Grammar())).options.grammar is None
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_grammars() -> None:
 )
 def test_what_is_wrong_is_named(config: RecognitionConfig, field: str) -> None:
     with pytest.raises(InvalidField) as caught:
-        recognition(config)
+        job(config)
     assert caught.value.field == f"config.{field}"
     assert len(caught.value.sentence) < 200
 
@@ -184,9 +183,9 @@ def test_what_is_wrong_is_named(config: RecognitionConfig, field: str) -> None:
     ],
 )
 def test_what_the_engine_cannot_honour_is_refused(config: RecognitionConfig, field: str) -> None:
-    assert recognition(config)
+    assert job(config)
     with pytest.raises(InvalidField) as caught:
-        recognition(config, SIMPLE)
+        job(config, SIMPLE)
     assert (caught.value.field, caught.value.reason) == (f"config.{field}", "UNSUPPORTED_BY_ENGINE")
 
 
@@ -199,13 +198,13 @@ def test_what_the_engine_cannot_honour_is_refused(config: RecognitionConfig, fie
 )
 def test_what_a_stream_cannot_do_is_refused(config: RecognitionConfig, field: str) -> None:
     with pytest.raises(InvalidField) as caught:
-        to_live_recognition(config, ABLE, "config.recognition")
+        to_live_job(config, ABLE, "config.recognition")
     assert (caught.value.field, caught.value.reason) == (f"config.recognition.{field}", "UNSUPPORTED_IN_STREAMS")
 
 
-def test_speakers_and_keeping() -> None:
+def test_speakers_and_the_record() -> None:
     given = str(uuid.uuid4()).upper()
-    asked = recognition(
+    asked = job(
         RecognitionConfig(
             diarization=Diarization(enabled=True, max_speakers=2),
             store=True,
@@ -213,10 +212,14 @@ def test_speakers_and_keeping() -> None:
             labels={"team": "games"},
         )
     )
-    assert asked.speakers == Speakers(1, 2)
-    assert asked.keeping is not None
-    assert (asked.keeping.request_id, asked.keeping.labels) == (given.lower(), {"team": "games"})
-    drawn = recognition(RecognitionConfig(store=True)).keeping
+    assert asked.speakers == SpeakerRange(1, 2)
+    assert asked.record is not None
+    assert (asked.record.request_id, asked.record.labels) == (given.lower(), {"team": "games"})
+    assert (asked.record.owner, asked.record.parameters) == (
+        "ann",
+        {"diarization": '{"enabled": true, "max_speakers": 2}'},
+    )
+    drawn = job(RecognitionConfig(store=True)).record
     assert drawn is not None
     assert uuid.UUID(drawn.request_id).version == 4
 
@@ -230,12 +233,12 @@ def test_languages_of_a_model_with_regions(asked: str, means: str) -> None:
 
 @pytest.mark.parametrize(("asked", "means"), [("en", "en"), ("en-GB", "en"), ("zh-Hant-TW", "zh"), ("DE_at", "de")])
 def test_languages_of_a_model_without(asked: str, means: str) -> None:
-    assert recognition(RecognitionConfig(language=asked)).options.language == means
+    assert job(RecognitionConfig(language=asked)).options.language == means
 
 
 def test_another_region_of_a_language_is_another_language() -> None:
     with pytest.raises(InvalidField, match="en-US, de-DE"):
-        recognition(RecognitionConfig(language="en-GB"), SIMPLE)
+        job(RecognitionConfig(language="en-GB"), SIMPLE)
 
 
 def test_endpointing_has_defaults_and_bounds() -> None:
@@ -298,10 +301,10 @@ def test_a_language_comes_in_any_form(given: str, means: str) -> None:
 
 @pytest.mark.parametrize("given", ["mul", "multi"])
 def test_several_languages_are_detected_anew_as_they_change(given: str) -> None:
-    options = recognition(RecognitionConfig(language=given)).options
+    options = job(RecognitionConfig(language=given)).options
     assert (options.language, options.multilingual) == ("", True)
 
 
 def test_what_is_no_language_says_so() -> None:
     with pytest.raises(InvalidField, match="'xx' is not a language tag such as en-US"):
-        recognition(RecognitionConfig(language="xx"))
+        job(RecognitionConfig(language="xx"))

@@ -100,6 +100,20 @@ def test_every_variable_is_one_that_the_service_reads(variables: dict[str, dict[
         assert set(environment) <= _strings(root / PACKAGES[name]) | shared, name
 
 
+def test_every_peer_that_a_service_calls_is_found_wherever_it_is_deployed(
+    variables: dict[str, dict[str, str]], root: Path
+) -> None:
+    for name, environment in variables.items():
+        missing = _peers(name, root) - set(environment)
+        assert not missing, f"{name} would look for {sorted(missing)} on its own host"
+
+
+def test_the_peers_of_a_service_are_read_from_its_settings(root: Path) -> None:
+    assert _peers("tts", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS"}
+    assert _peers("asr", root) == {"CATALOG_ADDRESS"}
+    assert _peers("gateway", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS", "TTS_ADDRESS"}
+
+
 def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
     manifests: list[Manifest], workloads: dict[str, Manifest], variables: dict[str, dict[str, str]], root: Path
 ) -> None:
@@ -177,8 +191,8 @@ def test_memory_is_bounded_and_processors_are_not_throttled(workloads: dict[str,
 
 def test_each_gpu_pod_has_one_device_for_itself(render: Callable[[str], list[Manifest]]) -> None:
     manifests = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in render("overlays/gpu")}
-    for kind, name in (("StatefulSet", "tts"), ("Deployment", "asr")):
-        workload = manifests[kind, name]
+    for name in ("tts", "asr"):
+        workload = manifests["StatefulSet", name]  # a rollout frees a GPU before it needs one
         assert len(_pod(workload)["containers"]) == 1
         assert _container(workload)["resources"]["limits"]["nvidia.com/gpu"] == "1"
         terms = _pod(workload)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
@@ -186,7 +200,6 @@ def test_each_gpu_pod_has_one_device_for_itself(render: Callable[[str], list[Man
         ]
         unshared = {"key": "nvidia.com/gpu.sharing-strategy", "operator": "NotIn", "values": ["time-slicing", "mps"]}
         assert all(unshared in term["matchExpressions"] for term in terms)
-    assert manifests["Deployment", "asr"]["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
 
 
 def test_devices_are_named_where_there_is_a_gpu_and_only_there(
@@ -205,7 +218,7 @@ def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_fir
         (manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in render("overlays/production")
     }
     assert {"secretRef": {"name": "catalog-stores"}} in _container(manifests["StatefulSet", "catalog"])["envFrom"]
-    asr = _pod(manifests["Deployment", "asr"])
+    asr = _pod(manifests["StatefulSet", "asr"])
     [fetch] = asr["initContainers"]
     assert fetch["image"] == asr["containers"][0]["image"]
     assert fetch["securityContext"] == asr["containers"][0]["securityContext"]
@@ -233,12 +246,17 @@ def _port(container: Manifest, name: str) -> int:
     return next(int(port["containerPort"]) for port in container["ports"] if port["name"] == name)
 
 
+def _peers(name: str, root: Path) -> set[str]:
+    """The variables by which a service finds other services."""
+    read = {each for path in (root / PACKAGES[name]).rglob("settings.py") for each in _strings_in(path)}
+    return read & {f"{other.upper()}_ADDRESS" for other in PACKAGES if other != name}
+
+
 def _strings(package: Path) -> set[str]:
     """Every string constant in a package's code: variables and their defaults are among them."""
-    trees = [ast.parse(path.read_text()) for path in package.rglob("*.py")]
-    return {
-        node.value
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    return {text for path in package.rglob("*.py") for text in _strings_in(path)}
+
+
+def _strings_in(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}

@@ -14,7 +14,7 @@ from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_asr.app import open_service
 from voicebox_asr.compat.openai.form import Field, Form
 from voicebox_asr.compat.openai.upload import open_upload
-from voicebox_asr.records.disk_quota import Space
+from voicebox_asr.records.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted, InvalidField
 
 CONTENT_TYPE = 'multipart/form-data; boundary="xx"'
@@ -61,7 +61,7 @@ async def test_a_file_under_another_name_is_told_which_one_is_expected(name):
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
     pieces.put_nowait(part("model", b"m") + file_part(name, b"\xff" * 100_000) + b"--xx--")
     pieces.put_nowait(None)
-    async with open_upload(CONTENT_TYPE, fed(pieces), Space(100), 100) as upload:
+    async with open_upload(CONTENT_TYPE, fed(pieces), DiskQuota(100), 100) as upload:
         with pytest.raises(InvalidField, match=f"expected as 'file', not as '{re.escape(name)}'") as refused:
             await upload.begun()
     assert (refused.value.field, refused.value.reason) == (name, "MISSING_REQUIRED_PARAMETER")
@@ -71,7 +71,7 @@ async def test_beside_the_file_another_one_is_a_field_that_nobody_knows():
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
     pieces.put_nowait(file_part("mask", b"\xff" * 100_000) + file_part("file", b"one") + b"--xx--")
     pieces.put_nowait(None)
-    async with open_upload(CONTENT_TYPE, fed(pieces), Space(100), 100) as upload:
+    async with open_upload(CONTENT_TYPE, fed(pieces), DiskQuota(100), 100) as upload:
         await upload.whole()
         assert upload.fields == {"mask": [""]}
         assert b"".join([block async for block in upload.blocks()]) == b"one"
@@ -93,8 +93,8 @@ async def fed(pieces: "asyncio.Queue[bytes | None]") -> AsyncIterator[bytes]:
 
 async def test_a_file_is_read_while_it_comes_and_again():
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
-    space = Space(100)
-    async with open_upload(CONTENT_TYPE, fed(pieces), space, 100) as upload:
+    quota = DiskQuota(100)
+    async with open_upload(CONTENT_TYPE, fed(pieces), quota, 100) as upload:
         pieces.put_nowait(part("model", b"m") + part("file", b"one")[:-2])
         await upload.begun()
         assert upload.fields == {"model": ["m"]}
@@ -107,15 +107,15 @@ async def test_a_file_is_read_while_it_comes_and_again():
         assert upload.fields == {"model": ["m"], "prompt": ["p"]}
         assert b"".join([block async for block in upload.blocks()]) == b"onetwo"
         with pytest.raises(Exhausted):
-            space.take(95)
-    space.take(100)
+            quota.reserve(95)
+    quota.reserve(100)
 
 
 @pytest.mark.parametrize(("most", "space", "error"), [(10, 100, InvalidField), (100, 10, Exhausted)])
 async def test_a_file_that_is_too_large_is_refused_while_it_comes(most, space, error):
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
     pieces.put_nowait(part("file", b"x" * 20))
-    async with open_upload(CONTENT_TYPE, fed(pieces), Space(space), most) as upload:
+    async with open_upload(CONTENT_TYPE, fed(pieces), DiskQuota(space), most) as upload:
         with pytest.raises(error):
             await upload.whole()
 
@@ -124,7 +124,7 @@ async def test_a_form_that_is_cut_short_is_an_error():
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
     pieces.put_nowait(part("file", b"x" * 20))
     pieces.put_nowait(None)
-    async with open_upload(CONTENT_TYPE, fed(pieces), Space(100), 100) as upload:
+    async with open_upload(CONTENT_TYPE, fed(pieces), DiskQuota(100), 100) as upload:
         with pytest.raises(InvalidField):
             _ = [block async for block in upload.blocks()]
 

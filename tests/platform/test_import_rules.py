@@ -28,11 +28,14 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "asr": (
         ("voicebox_asr.results.repetition", "voicebox_asr.api.servicer"),
+        ("voicebox_asr.records.record", "voicebox_asr.peers.catalog"),
         ("voicebox_asr.segmentation.windows", "voicebox_asr.live.agreement"),
     ),
     "catalog": (("voicebox_sql.keys", "voicebox_catalog.samples.quality"),),
     "core": (
         ("voicebox_asr.documents.subtitles", "grpc"),
+        ("voicebox_asr.records.recorder", "voicebox.catalog.v1.catalog_pb2"),
+        ("voicebox_asr.job", "voicebox.asr.v1.asr_pb2"),
         ("voicebox_tts.voices.registry", "voicebox.tts.v1.tts_pb2"),
         ("voicebox_sql.paging", "grpc"),
     ),

@@ -13,6 +13,7 @@ import grpc
 from google.longrunning import operations_pb2_grpc
 from prometheus_client import CollectorRegistry
 from voicebox.asr.v1 import asr_pb2_grpc
+from voicebox.catalog.v1 import catalog_pb2
 from voicebox.foreign.google import speech_v1_pb2_grpc, speech_v2_pb2_grpc
 from voicebox.foreign.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
@@ -21,12 +22,15 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_compat.service_alias import Renamed
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
+from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
+from voicebox_outbox.outbox import Outbox
+from voicebox_outbox.spool import open_spool
 
 from .api.servicer import SpeechToTextServicer
 from .compat.google.call import GoogleCall
@@ -38,11 +42,11 @@ from .compat.openai.servicer import OpenAiTranscriptionServicer
 from .compat.riva.servicer import RIVA_SERVICE, RivaRecognitionServicer
 from .diarization.speaker_encoder import SpeakerEngine
 from .engine import Engine
-from .peers.catalog import Catalog
+from .peers.catalog import Catalog, TranscriptionOutbox
 from .recognition.files import FileRecognizer
 from .recognition.recognizer import Recognizer
-from .records.disk_quota import Space
-from .records.recorder import Keeping
+from .records.disk_quota import DiskQuota
+from .records.recorder import Records
 from .settings import Settings
 
 ENGINES = "voicebox.asr.engines"
@@ -84,7 +88,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
     threads = max(_streams(settings, engine) for engine in (chosen.default.engine, *chosen.others))
     with (
+        own_folder(settings.spool, "asr"),
         ThreadPoolExecutor(threads + 2, thread_name_prefix="asr") as executor,
+        ThreadPoolExecutor(4, "records") as record_executor,
         ThreadPoolExecutor(4, "models") as model_executor,
     ):
         models = Models(
@@ -96,6 +102,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             settings.model_limits,
             missing=chosen.missing,
         )
+        spool = open_spool(settings.spool, settings.spool_bytes)
         async with (
             models.running(background),
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
@@ -103,10 +110,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         ):
             permits = Permits(streams, settings.queue, registry)
             recognizer = Recognizer(models, executor, permits, registry)
-            space = Space()
-            keeping = Keeping(Catalog(channel), space)
-            files = FileRecognizer(recognizer, decoder, speaker_engine, keeping)
-            speech = SpeechToTextServicer(recognizer, decoder, files, keeping, settings.idle_seconds)
+            outbox = Outbox("asr", spool, catalog_pb2.Transcription, Catalog(channel).record, record_executor, registry)
+            records = Records(TranscriptionOutbox(outbox), DiskQuota())
+            files = FileRecognizer(recognizer, decoder, speaker_engine, records)
+            speech = SpeechToTextServicer(recognizer, decoder, files, records, settings.idle_seconds)
             call, operations = GoogleCall(speech, models), Operations(streams, time.time)
 
             async def load() -> None:
@@ -122,7 +129,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 register=partial(
                     _register,
                     speech,
-                    OpenAiTranscriptionServicer(recognizer, decoder, space, files.speaker_search),
+                    OpenAiTranscriptionServicer(recognizer, decoder, DiskQuota(), files.speaker_search),
                     RivaRecognitionServicer(speech, models, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),
@@ -134,8 +141,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry=registry,
                 background=background,
             )
-            async with operations.running(), serving("asr", service, settings.grace_seconds) as running:
-                yield running
+            async with outbox.delivering(background):
+                async with operations.running(), serving("asr", service, settings.grace_seconds) as running:
+                    yield running
+                await records.idle()
 
 
 def _streams(settings: Settings, engine: Engine) -> int:

@@ -33,6 +33,8 @@ class Settings:
     queue: int
     idle_seconds: float
     speaker_engine: str
+    spool: Path
+    spool_bytes: int
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -63,6 +65,8 @@ class Settings:
             queue=variables.integer(env, "ASR_QUEUE", 16, 0, 100_000),
             idle_seconds=variables.seconds(env, "ASR_IDLE_SECONDS", 300.0, 0.1),
             speaker_engine=variables.text(env, "ASR_SPEAKER_ENGINE", "ge2e"),
+            spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "spool",
+            spool_bytes=variables.integer(env, "ASR_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
         )
 
 

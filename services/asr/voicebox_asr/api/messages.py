@@ -6,17 +6,17 @@ from voicebox_kit.durations import to_duration
 from voicebox_asr.engine import Engine, Word
 from voicebox_asr.live.recognizer import Event, Final, Interim, SpeechBegan, SpeechEnded
 from voicebox_asr.live.stream import Done
-from voicebox_asr.recognition.files import Answer
-from voicebox_asr.records.record import Result
-from voicebox_asr.records.recorder import Kept
+from voicebox_asr.recognition.files import FileResult
+from voicebox_asr.records.recorder import Recorded
+from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Notice
 
 
-def transcript(answer: Answer, engine: Engine, *, word_offsets: bool) -> asr_pb2.RecognizeResponse:
-    heard = answer.heard
+def transcript(result: FileResult, engine: Engine, *, word_offsets: bool) -> asr_pb2.RecognizeResponse:
+    heard = result.transcript
     return asr_pb2.RecognizeResponse(
-        transcript=" ".join(utterance.heard.text for utterance in heard.utterances),
+        transcript=heard.text,
         utterances=[hypothesis(utterance, word_offsets=word_offsets) for utterance in heard.utterances],
         audio_duration=to_duration(heard.audio_seconds),
         language=heard.language,
@@ -27,7 +27,7 @@ def transcript(answer: Answer, engine: Engine, *, word_offsets: bool) -> asr_pb2
         recognition_time=to_duration(heard.recognition_seconds),
         speaker_count=heard.speaker_count,
         warnings=[warning(notice) for notice in heard.notices],
-        transcription=answer.kept_as,
+        transcription=result.record_name,
     )
 
 
@@ -48,7 +48,9 @@ def event(happened: Event, *, word_offsets: bool) -> asr_pb2.StreamingRecognizeR
             return asr_pb2.StreamingRecognizeResponse(final=final)
 
 
-def finished(done: Done, engine: Engine, result: Result, kept: Kept) -> asr_pb2.StreamingRecognizeResponse:
+def finished(
+    done: Done, engine: Engine, transcript: Transcript, recorded: Recorded
+) -> asr_pb2.StreamingRecognizeResponse:
     said = asr_pb2.StreamFinished(
         audio_duration=to_duration(done.audio_seconds),
         utterance_count=done.finals,
@@ -56,8 +58,8 @@ def finished(done: Done, engine: Engine, result: Result, kept: Kept) -> asr_pb2.
         model=engine.model.name,
         language=done.language,
         interims_dropped=done.interims_dropped,
-        warnings=[warning(notice) for notice in (*result.notices, *kept.notices)],
-        transcription=kept.name,
+        warnings=[warning(notice) for notice in (*transcript.notices, *recorded.notices)],
+        transcription=recorded.name,
     )
     return asr_pb2.StreamingRecognizeResponse(finished=said)
 

@@ -1,18 +1,21 @@
-"""Turns requests into what is to be recognised, refusing what is wrong by the field's path."""
+"""Turns requests into jobs, refusing what is wrong by the field's path."""
 
+import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 from voicebox.asr.v1 import asr_pb2
+from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.audio.source import Pcm
 from voicebox_asr.documents.subtitles import Layout
 from voicebox_asr.documents.writers import Format, Wish
-from voicebox_asr.engine import Engine, Options
+from voicebox_asr.engine import Engine
+from voicebox_asr.job import Job, RecordRequest, SpeakerRange
 from voicebox_asr.segmentation.endpointing import Endpointing
 
 from .options import to_options
@@ -35,71 +38,51 @@ FORMATS = {
     asr_pb2.TRANSCRIPT_FORMAT_JSON: Format.JSON,
 }
 
+NOT_RECORDED = frozenset(
+    {"encoding", "sample_rate_hz", "channel_count", "model", "word_offsets", "store", "request_id", "labels"}
+)
+"""Fields of RecognitionConfig that a record holds in fields of its own, or that do not shape the result."""
+MAX_PARAMETER_CHARACTERS = 1000
+
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-@dataclass(frozen=True)
-class Speakers:
-    """How many people may be told apart."""
+def to_job(
+    config: asr_pb2.RecognitionConfig,
+    engine: Engine,
+    field: str,
+    owner: str = principal.LOCAL,
+    *,
+    word_times: bool = False,
+) -> Job:
+    """The job that a RecognitionConfig at the path `field` describes for an engine; InvalidField where it is wrong.
 
-    fewest: int
-    most: int
-
-
-@dataclass(frozen=True)
-class Keeping:
-    """What the catalog is to keep the result as."""
-
-    request_id: str
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """How to recognise. `pcm` is None for files, which tell their format themselves; `speakers` and `keeping` are None
-    when not asked.
-    """
-
-    pcm: Pcm | None
-    options: Options
-    separate_channels: bool
-    speakers: Speakers | None
-    keeping: Keeping | None
-    word_offsets: bool
-
-
-def to_recognition(
-    config: asr_pb2.RecognitionConfig, engine: Engine, field: str, *, word_times: bool = False
-) -> Recognition:
-    """What a RecognitionConfig asks of an engine; InvalidField, under the path `field`, where it is wrong.
-
-    Words get their times also without being asked for, when `word_times`, and to tell speakers apart, and to be kept.
+    A record of it belongs to `owner`. Words get their times for diarization, for a record, and with `word_times`.
     """
     if config.separate_channels and config.diarization.enabled:
         raise InvalidField(
-            f"{field}.diarization.enabled",
-            "Speakers are told apart in all channels together: not with separate_channels.",
+            f"{field}.diarization.enabled", "Diarization hears all channels together: not with separate_channels."
         )
-    return Recognition(
+    return Job(
         pcm=_pcm(config, field),
         options=to_options(config, engine, field, word_times=word_times or config.diarization.enabled or config.store),
         separate_channels=config.separate_channels,
         speakers=_speakers(config.diarization, f"{field}.diarization"),
-        keeping=_keeping(config, field),
+        record=_record(config, owner, field),
         word_offsets=config.word_offsets,
     )
 
 
-def to_live_recognition(config: asr_pb2.RecognitionConfig, engine: Engine, field: str) -> Recognition:
+def to_live_job(config: asr_pb2.RecognitionConfig, engine: Engine, field: str, owner: str = principal.LOCAL) -> Job:
     """The same for a stream, in which not everything is possible."""
-    recognition = to_recognition(config, engine, field)
-    if recognition.speakers:
-        raise InvalidField(f"{field}.diarization", "Speakers are told apart in files alone.", "UNSUPPORTED_IN_STREAMS")
-    if recognition.options.voice_detection.off:
+    job = to_job(config, engine, field, owner)
+    if job.speakers:
+        raise InvalidField(f"{field}.diarization", "Diarization is for files only.", "UNSUPPORTED_IN_STREAMS")
+    if job.options.voice_detection.off:
         raise InvalidField(
             f"{field}.voice_activity.off", "A stream is cut into utterances by its silences.", "UNSUPPORTED_IN_STREAMS"
         )
-    return recognition
+    return job
 
 
 def to_endpointing(config: asr_pb2.Endpointing, engine: Engine, field: str) -> Endpointing:
@@ -157,7 +140,7 @@ def _pcm(config: asr_pb2.RecognitionConfig, field: str) -> Pcm | None:
     return Pcm(rate, channels)
 
 
-def _speakers(config: asr_pb2.Diarization, field: str) -> Speakers | None:
+def _speakers(config: asr_pb2.Diarization, field: str) -> SpeakerRange | None:
     if not config.enabled:
         if config.max_speakers or config.min_speakers:
             raise InvalidField(f"{field}.enabled", "max_speakers and min_speakers mean nothing unless enabled is true.")
@@ -167,10 +150,10 @@ def _speakers(config: asr_pb2.Diarization, field: str) -> Speakers | None:
         raise InvalidField(f"{field}.max_speakers", f"max_speakers must be 1 to {MAX_SPEAKERS}, not {most}.")
     if not 1 <= fewest <= most:
         raise InvalidField(f"{field}.min_speakers", f"min_speakers must be 1 to {most}, not {fewest}.")
-    return Speakers(fewest, most)
+    return SpeakerRange(fewest, most)
 
 
-def _keeping(config: asr_pb2.RecognitionConfig, field: str) -> Keeping | None:
+def _record(config: asr_pb2.RecognitionConfig, owner: str, field: str) -> RecordRequest | None:
     if not config.store:
         if config.labels:
             raise InvalidField(f"{field}.labels", "labels need store: only a record has them.")
@@ -184,7 +167,18 @@ def _keeping(config: asr_pb2.RecognitionConfig, field: str) -> Keeping | None:
         raise InvalidField(
             f"{field}.labels", f"labels may be {MAX_LABELS}, with keys of 1 to 63 and values of up to 255 characters."
         )
-    return Keeping(request_id, dict(config.labels))
+    return RecordRequest(request_id, owner, dict(config.labels), recorded_parameters(config))
+
+
+def recorded_parameters(config: asr_pb2.RecognitionConfig) -> Mapping[str, str]:
+    """The fields of a RecognitionConfig that shaped the result, by name; what is not text is JSON."""
+    fields = json_format.MessageToDict(config, preserving_proto_field_name=True)
+    written = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in fields.items()
+        if name not in NOT_RECORDED
+    }
+    return {name: value[:MAX_PARAMETER_CHARACTERS] for name, value in written.items()}
 
 
 def _count(asked: int, default: int, bounds: tuple[int, int], field: str) -> int:

@@ -11,6 +11,7 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import json_format
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_audio.decoding.decoder import Decoder
+from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.audio import source
@@ -21,10 +22,10 @@ from voicebox_asr.live.result import LiveResult
 from voicebox_asr.live.stream import Done, Listening, listen
 from voicebox_asr.recognition.files import FILE_LIMITS, FileRecognizer
 from voicebox_asr.recognition.recognizer import Recognizer
-from voicebox_asr.records.recorder import Keeping
+from voicebox_asr.records.recorder import Records
 
 from . import messages, request_stream
-from .requests import to_endpointing, to_live_recognition, to_recognition, to_wish
+from .requests import to_endpointing, to_job, to_live_job, to_wish
 
 LIVE_LIMITS = replace(FILE_LIMITS, max_bytes=1 << 40, max_seconds=24 * 3600, cpu_seconds=3600)
 """A live stream may last a day; what it may not do is stand still."""
@@ -40,16 +41,16 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
     """The voicebox.asr.v1.SpeechToTextService."""
 
     def __init__(
-        self, recognizer: Recognizer, decoder: Decoder, files: FileRecognizer, keeping: Keeping, idle_seconds: float
+        self, recognizer: Recognizer, decoder: Decoder, files: FileRecognizer, records: Records, idle_seconds: float
     ) -> None:
-        self._recognizer, self._decoder, self._files, self._keeping = recognizer, decoder, files, keeping
+        self._recognizer, self._decoder, self._files, self._records = recognizer, decoder, files, records
         self._idle_seconds = idle_seconds
 
     async def Recognize(self, request: asr_pb2.RecognizeRequest, context: Context) -> asr_pb2.RecognizeResponse:
         engine = self._engine(request.config)
-        recognition = to_recognition(request.config, engine, "config")
-        answer = await self._files.recognize(_whole(request.audio), engine, recognition, request.config, context)
-        return messages.transcript(answer, engine, word_offsets=recognition.word_offsets)
+        job = to_job(request.config, engine, "config", principal.owner(context))
+        result = await self._files.recognize(_whole(request.audio), engine, job)
+        return messages.transcript(result, engine, word_offsets=job.word_offsets)
 
     async def RecognizeUpload(
         self, request_iterator: AsyncIterator[asr_pb2.RecognizeUploadRequest], context: Context
@@ -57,10 +58,9 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
         async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
             first = await _first(requests)
             engine = self._engine(first.config)
-            recognition = to_recognition(first.config, engine, "config")
-            blocks = request_stream.uploaded(first.audio.data, requests)
-            answer = await self._files.recognize(blocks, engine, recognition, first.config, context)
-        return messages.transcript(answer, engine, word_offsets=recognition.word_offsets)
+            job = to_job(first.config, engine, "config", principal.owner(context))
+            result = await self._files.recognize(request_stream.uploaded(first.audio.data, requests), engine, job)
+        return messages.transcript(result, engine, word_offsets=job.word_offsets)
 
     async def Transcribe(
         self, request_iterator: AsyncIterator[asr_pb2.TranscribeRequest], context: Context
@@ -68,14 +68,13 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
         async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
             first = await _first(requests)
             wish, engine = to_wish(first), self._engine(first.config)
-            recognition = to_recognition(first.config, engine, "config", word_times=wish.needs_words)
-            blocks = request_stream.uploaded(first.audio.data, requests)
-            answer = await self._files.recognize(blocks, engine, recognition, first.config, context)
+            job = to_job(first.config, engine, "config", principal.owner(context), word_times=wish.needs_words)
+            result = await self._files.recognize(request_stream.uploaded(first.audio.data, requests), engine, job)
         if wish.format is Format.JSON:
-            message = messages.transcript(answer, engine, word_offsets=recognition.word_offsets)
+            message = messages.transcript(result, engine, word_offsets=job.word_offsets)
             written = json_format.MessageToJson(message, ensure_ascii=False)
         else:
-            written = await asyncio.to_thread(document, answer.heard.utterances, wish, answer.heard.notices)
+            written = await asyncio.to_thread(document, result.transcript.utterances, wish, result.transcript.notices)
         return asr_pb2.TranscribeResponse(body=HttpBody(content_type=CONTENT_TYPES[wish.format], data=written.encode()))
 
     async def StreamingRecognize(
@@ -99,31 +98,29 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
         context: Context,
     ) -> AsyncGenerator[asr_pb2.StreamingRecognizeResponse]:
         engine = self._engine(config.recognition)
-        recognition = to_live_recognition(config.recognition, engine, "config.recognition")
+        job = to_live_job(config.recognition, engine, "config.recognition", principal.owner(context))
         endpointing = to_endpointing(config.endpointing, engine, "config.endpointing")
-        listening = Listening(recognition.options, endpointing, config.interim_results, recognition.separate_channels)
-        with self._keeping.keeper(recognition, config.recognition, context) as keeper:
+        listening = Listening(job.options, endpointing, config.interim_results, job.separate_channels)
+        with self._records.recorder(job) as recorder:
             backlog = Backlog()
             decoded: list[source.Sound] = []
 
             def decode(blocks: AsyncIterator[bytes]) -> source.Sound:
-                copied = keeper.copied(blocks)
-                opened = source.Sound(
-                    copied, recognition.pcm, self._decoder, LIVE_LIMITS, separate=recognition.separate_channels
-                )
+                copied = recorder.copied(blocks)
+                opened = source.Sound(copied, job.pcm, self._decoder, LIVE_LIMITS, separate=job.separate_channels)
                 decoded.append(opened)
                 return opened
 
             sound = request_stream.live(requests, decode, backlog)
-            heard = LiveResult(recognition.options.decoding, keeps=keeper.keeps)
+            heard = LiveResult(job.options.decoding, keeps=recorder.is_recording)
             async with aclosing(sound), aclosing(listen(self._recognizer, engine, sound, backlog, listening)) as events:
                 async for event in events:
                     if isinstance(event, Done):
                         done = event
                     else:
-                        yield messages.event(heard.take(event), word_offsets=recognition.word_offsets)
-            result = heard.result(done, [notice for each in decoded for notice in each.notices])
-            yield messages.finished(done, engine, result, await keeper.keep(result, engine))
+                        yield messages.event(heard.take(event), word_offsets=job.word_offsets)
+            transcript = heard.transcript(done, [notice for each in decoded for notice in each.notices])
+            yield messages.finished(done, engine, transcript, await recorder.record(transcript, engine))
 
     def _engine(self, config: asr_pb2.RecognitionConfig) -> Engine:
         models = self._recognizer.models

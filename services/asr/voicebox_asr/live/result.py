@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from voicebox_asr.engine import Decoding
-from voicebox_asr.records.record import Result
 from voicebox_asr.results.repetition import without_loops
+from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Doubts, Notice
 
@@ -33,7 +33,7 @@ class LiveResult:
             self._utterances.append(utterance)
         return replace(event, utterance=utterance)
 
-    def result(self, done: Done, of_the_sound: Sequence[Notice] = ()) -> Result:
+    def transcript(self, done: Done, of_the_sound: Sequence[Notice] = ()) -> Transcript:
         """All of it, after the last event."""
         notices = (*self._notices, *self._doubts.notices, *of_the_sound)
-        return Result(self._utterances, done.language, done.audio_seconds, notices=notices)
+        return Transcript(self._utterances, done.language, done.audio_seconds, notices=notices)

@@ -1,14 +1,23 @@
-"""A client of the catalog, as far as asr needs one: to keep a transcription."""
+"""A client of the catalog: it stores transcriptions with their audio."""
 
 from collections.abc import AsyncIterator
-from typing import IO
+from pathlib import Path
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_kit import principal, request_id
+from voicebox_kit.durations import to_duration
 from voicebox_kit.uploads import answer_of
+from voicebox_outbox.outbox import Outbox, Outcome
+
+from voicebox_asr.engine import Word
+from voicebox_asr.records.record import TranscriptionRecord
+from voicebox_asr.results.utterance import Utterance
 
 BLOCK_BYTES = 256 * 1024
+MAX_WARNINGS = 100
+"""The catalog stores no more."""
 
 
 class Catalog:
@@ -17,17 +26,77 @@ class Catalog:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: catalog_pb2_grpc.CatalogServiceAsyncStub = catalog_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[assignment]
 
-    async def record(self, transcription: catalog_pb2.Transcription, audio: IO[bytes], timeout_seconds: float) -> str:
-        """Keep a transcription with its audio; its name. AioRpcError as the catalog answers, Unavailable when it goes
-        away meanwhile.
-        """
+    async def record(self, transcription: catalog_pb2.Transcription, audio: Path, timeout_seconds: float) -> None:
+        """Store a transcription with its audio. AioRpcError as the catalog answers, Unavailable when it goes away."""
 
-        async def messages() -> AsyncIterator[catalog_pb2.RecordTranscriptionRequest]:
-            yield catalog_pb2.RecordTranscriptionRequest(transcription=transcription)
-            while block := audio.read(BLOCK_BYTES):
-                yield catalog_pb2.RecordTranscriptionRequest(audio=block)
+        # Opened here: an error raised inside `messages` only cancels the call, as if its caller had left.
+        with audio.open("rb") as file:
 
-        metadata = ((principal.HEADER, transcription.owner), (request_id.HEADER, request_id.current.get() or "-"))
-        return (
+            async def messages() -> AsyncIterator[catalog_pb2.RecordTranscriptionRequest]:
+                yield catalog_pb2.RecordTranscriptionRequest(transcription=transcription)
+                while block := file.read(BLOCK_BYTES):
+                    yield catalog_pb2.RecordTranscriptionRequest(audio=block)
+
+            metadata = ((principal.HEADER, transcription.owner), (request_id.HEADER, request_id.current.get() or "-"))
             await answer_of(self._stub.RecordTranscription(messages(), timeout=timeout_seconds, metadata=metadata))
-        ).name
+
+
+class TranscriptionOutbox:
+    """An outbox of the catalog's messages that takes the service's own records."""
+
+    def __init__(self, outbox: Outbox[catalog_pb2.Transcription]) -> None:
+        self._outbox = outbox
+
+    def reserve(self) -> Path:
+        """As in Outbox."""
+        return self._outbox.reserve()
+
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+        """As in Outbox; the caller waits a second for the catalog."""
+        return await self._outbox.keep(audio, transcription(record), promptly=True)
+
+
+def transcription(record: TranscriptionRecord) -> catalog_pb2.Transcription:
+    """The catalog's message of a record."""
+    created, transcript = Timestamp(), record.transcript
+    created.FromNanoseconds(record.created_ns)
+    return catalog_pb2.Transcription(
+        name=record.name,
+        owner=record.request.owner,
+        labels=record.request.labels,
+        parameters=record.request.parameters,
+        text=transcript.text,
+        utterances=[_utterance(utterance) for utterance in transcript.utterances],
+        engine=record.engine,
+        model=record.model,
+        model_revision=record.model_revision,
+        language=transcript.language,
+        container=record.container,
+        duration=to_duration(transcript.audio_seconds),
+        recognition_time=to_duration(transcript.recognition_seconds),
+        speaker_count=transcript.speaker_count,
+        warnings=[notice.sentence for notice in transcript.notices[:MAX_WARNINGS]],
+        create_time=created,
+    )
+
+
+def _utterance(utterance: Utterance) -> catalog_pb2.TranscriptionUtterance:
+    return catalog_pb2.TranscriptionUtterance(
+        text=utterance.heard.text,
+        start_offset=to_duration(utterance.start_seconds),
+        end_offset=to_duration(utterance.end_seconds),
+        speaker=utterance.speaker,
+        channel=utterance.channel,
+        language=utterance.heard.language,
+        words=[_word(word, utterance.speaker) for word in utterance.heard.words],
+    )
+
+
+def _word(word: Word, speaker: str) -> catalog_pb2.TranscriptionWord:
+    return catalog_pb2.TranscriptionWord(
+        text=word.text,
+        start_offset=to_duration(word.start_seconds),
+        end_offset=to_duration(word.end_seconds),
+        confidence=word.confidence,
+        speaker=speaker,
+    )

@@ -13,32 +13,12 @@ from voicebox_asr.audio.channels import ChannelPassage, ChannelReader
 from voicebox_asr.diarization.diarizer import Diarizer
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Heard, Options, Samples
 from voicebox_asr.results.repetition import without_loops
+from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Notice, doubts
+from voicebox_asr.results.warnings import doubts
 from voicebox_asr.segmentation.short_audio import is_short, short_sound
 
 from .recognizer import Recognizer
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """All that was heard in a file, and how long it took; the wait for a permit is left out.
-
-    `language` is the most frequent one by its sound; `language_probability` is None where it was not detected.
-    """
-
-    utterances: tuple[Utterance, ...]
-    language: str
-    language_probability: float | None
-    audio_seconds: float
-    speech_seconds: float
-    recognition_seconds: float
-    notices: tuple[Notice, ...] = ()
-
-    @property
-    def speaker_count(self) -> int:
-        """How many speakers were told apart; 0 when that was not asked."""
-        return len({utterance.speaker for utterance in self.utterances if utterance.speaker})
 
 
 @dataclass(frozen=True)
@@ -95,8 +75,8 @@ async def transcribe(
     return Transcript(
         utterances,
         language or options.language,
-        probability,
         audio_samples / SAMPLE_RATE_HZ,
+        probability,
         reader.speech_seconds,
         took,
         notices,

@@ -1,106 +1,129 @@
-"""Copies a call's audio to disk while it is heard."""
+"""Copies a call's audio to disk while it is recognised."""
 
-import io
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO
 
 import soundfile
 from voicebox_audio.formats.sniff import SNIFF_BYTES, sniff
 from voicebox_audio.pcm import SampleJoiner
+from voicebox_kit.errors import Exhausted
+from voicebox_outbox.spool import cause, disk_error
 
 from voicebox_asr.audio.source import Pcm
 
 MAX_BYTES = 256 * 1024 * 1024
-"""What the catalog takes: five hours of a live stream as FLAC."""
+"""What the catalog accepts: five hours of a live stream as FLAC."""
 
 
 @contextmanager
-def audio_copy(pcm: Pcm | None, max_bytes: int = MAX_BYTES) -> Iterator["AudioCopy"]:
-    """An empty copy, until the block ends; `pcm` is None for files in a container. It has no name: a crash leaves
-    nothing behind.
+def audio_copy(reserve: Callable[[], Path], pcm: Pcm | None, max_bytes: int = MAX_BYTES) -> Iterator["AudioCopy"]:
+    """An empty copy at the path that `reserve` returns; removed when the block ends, unless it was handed over.
+
+    `pcm` is None for files in a container. Without a path or a writable folder the copy has failed from the start.
     """
     copy = AudioCopy(max_bytes)
-    with ExitStack() as stack:
-        try:
-            copy.begin(stack.enter_context(tempfile.TemporaryFile()), pcm)
-        except OSError as error:
-            copy.fail(str(error))
-        stack.callback(copy.close)
+    try:
+        copy.open(reserve(), pcm)
+    except (Exhausted, OSError) as error:
+        copy.fail(cause(error))
+    try:
         yield copy
+    finally:
+        copy.discard()
 
 
 class AudioCopy:
-    """A file as it was sent, or headerless samples as FLAC. Blocking, and any thread may close it.
+    """A file as it was sent, or headerless samples as FLAC. Blocking, and any thread may discard it.
 
-    A copy that gets too large, or a disk that fills up, fails `finish`, not `write`: hearing goes on.
+    A copy that gets too large, or a disk that fills up, fails `finish`, not `write`: recognition goes on.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._file: IO[bytes] = io.BytesIO()
-        self._flac: soundfile.SoundFile | None = None
+        self._path: Path | None = None
+        self._file: IO[bytes] | soundfile.SoundFile | None = None
         self._joiner = SampleJoiner()
-        self.failure = ""
-        """Why there is no whole copy; empty while there is."""
+        self._failure = ""
         self._lock = threading.Lock()
 
-    def begin(self, file: IO[bytes], pcm: Pcm | None) -> None:
-        """Write to this file, which is empty."""
-        self._file = file
+    @property
+    def failure(self) -> str:
+        """Why there is no complete copy; empty while there is."""
+        return self._failure
+
+    def open(self, path: Path, pcm: Pcm | None) -> None:
+        """Create the file. OSError where that is impossible."""
+        self._path = path
         if pcm:
             self._joiner = SampleJoiner(2 * pcm.channel_count)
-            self._flac = soundfile.SoundFile(
-                file, "w", pcm.sample_rate_hz, pcm.channel_count, "PCM_16", format="FLAC", compression_level=0.0
-            )
+            try:
+                self._file = soundfile.SoundFile(
+                    path, "w", pcm.sample_rate_hz, pcm.channel_count, "PCM_16", format="FLAC", compression_level=0.0
+                )
+            except soundfile.LibsndfileError as error:
+                raise disk_error(path.parent, error) from error
+        else:
+            self._file = path.open("wb")
 
     def write(self, block: bytes) -> int:
-        """Add bytes as they came; says how large the copy is, which is nothing once it failed."""
+        """Append bytes as they arrived; returns the size of the copy, which is 0 once it failed."""
         with self._lock:
-            if self.failure:
+            if self._failure or self._path is None:
                 return 0
             try:
-                if self._flac:
-                    self._flac.buffer_write(self._joiner.push(block), dtype="int16")
-                else:
-                    self._file.write(block)
-                size = self._file.tell()
+                self._append(block)
+                size = self._path.stat().st_size
                 if size <= self._max_bytes:
                     return size
                 self._fail(f"it has more than {self._max_bytes} bytes")
-            except (OSError, soundfile.LibsndfileError) as error:
-                self._fail(str(error))
+            except (OSError, AssertionError, soundfile.LibsndfileError) as error:  # soundfile asserts whole writes
+                self._fail(cause(disk_error(self._path.parent, error)))
             return 0
 
-    def finish(self) -> tuple[IO[bytes], str, int]:
-        """The file from its start, its container as in `flac`, and its size. OSError with a reason when there is no
-        whole copy.
-        """
+    def finish(self) -> tuple[Path, str]:
+        """Complete the file; returns its path and container, as in `flac`. OSError when the copy is not complete."""
         with self._lock:
-            if self.failure:
-                raise OSError(self.failure)
-            if self._flac:
-                self._flac.close()
-            size = self._file.seek(0, io.SEEK_END)
-            self._file.seek(0)
-            container = sniff(self._file.read(SNIFF_BYTES)) or ""
-            self._file.seek(0)
-            return self._file, container, size
+            if self._failure or self._path is None:
+                raise OSError(self._failure)
+            try:
+                self._close()
+            except (OSError, soundfile.LibsndfileError) as error:
+                raise disk_error(self._path.parent, error) from error
+            with self._path.open("rb") as file:
+                return self._path, sniff(file.read(SNIFF_BYTES)) or ""
 
-    def close(self) -> None:
-        """Forget it."""
+    def hand_over(self) -> None:
+        """The file belongs to somebody else now: `discard` leaves it alone."""
         with self._lock:
-            self._fail("it is closed")
+            self._path = None
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self.fail("it was discarded")
 
     def fail(self, reason: str) -> None:
-        """Give the disk back at once; `finish` says why."""
+        """Remove the file now; `finish` gives the reason."""
         with self._lock:
             self._fail(reason)
 
+    def _append(self, block: bytes) -> None:
+        if isinstance(self._file, soundfile.SoundFile):
+            self._file.buffer_write(self._joiner.push(block), dtype="int16")
+        elif self._file:
+            self._file.write(block)
+            self._file.flush()  # a full disk shows now, not when the file is closed
+
     def _fail(self, reason: str) -> None:
-        self.failure = self.failure or reason
-        if self._flac:
-            self._flac.close()
-        self._file.close()
+        self._failure = self._failure or reason
+        with suppress(OSError, soundfile.LibsndfileError):
+            self._close()
+        if self._path:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._file:
+            self._file.close()

@@ -1,23 +1,23 @@
-"""Counts what all calls together hold on disk."""
+"""Limits what all calls together have on disk."""
 
 from voicebox_kit.errors import Exhausted
 
-SPACE_BYTES = 768 * 1024 * 1024
-"""Three of the largest files; the volume for it has 1 GiB in deploy/k8s."""
+QUOTA_BYTES = 768 * 1024 * 1024
+"""Three of the largest files; each volume in deploy/k8s has room for them."""
 
 
-class Space:
-    """The bytes that all uploads together may hold. Used in the event loop alone."""
+class DiskQuota:
+    """The bytes that files which are being received may take together. For use in one event loop."""
 
-    def __init__(self, total_bytes: int = SPACE_BYTES) -> None:
+    def __init__(self, total_bytes: int = QUOTA_BYTES) -> None:
         self._free_bytes = total_bytes
 
-    def take(self, count: int) -> None:
-        """Exhausted("UPLOADS_FULL") when they are all taken."""
-        if count > self._free_bytes:
-            raise Exhausted("UPLOADS_FULL", "Other uploads take all the space that there is.", 1.0)
-        self._free_bytes -= count
+    def reserve(self, size_bytes: int) -> None:
+        """Reserve disk space. Exhausted("UPLOADS_FULL") when less than that is free."""
+        if size_bytes > self._free_bytes:
+            raise Exhausted("UPLOADS_FULL", "Other uploads take all the disk space that is there for them.", 1.0)
+        self._free_bytes -= size_bytes
 
-    def give_back(self, count: int) -> None:
-        """What was taken is free again."""
-        self._free_bytes += count
+    def release(self, size_bytes: int) -> None:
+        """Free space that was reserved."""
+        self._free_bytes += size_bytes

@@ -1,135 +1,141 @@
-"""Keeps what was heard, with its audio, in the catalog when a caller asks for it."""
+"""Writes records: to the catalog or to this disk before the answer, and to the catalog exactly once."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Protocol
 
-import grpc
-from voicebox.asr.v1 import asr_pb2
-from voicebox_kit import principal
-from voicebox_kit.deadline import remaining
-from voicebox_kit.errors import Exhausted, Unavailable
+from voicebox_kit.errors import Exhausted
+from voicebox_kit.shielded import shielded
+from voicebox_outbox.outbox import Outcome
+from voicebox_outbox.spool import cause
 
-from voicebox_asr.api.requests import Keeping as Asked
-from voicebox_asr.api.requests import Recognition
 from voicebox_asr.engine import Engine
-from voicebox_asr.peers.catalog import Catalog
+from voicebox_asr.job import Job, RecordRequest
+from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.warnings import Notice, Reason
 
 from .audio_copy import AudioCopy, audio_copy
-from .disk_quota import Space
-from .record import Result, transcription
+from .disk_quota import DiskQuota
+from .record import TranscriptionRecord, transcription_record
 
 log = logging.getLogger(__name__)
 
 WRITE_BYTES = 64 * 1024
-"""So much is written to disk at once: 2 s of 16 kHz samples."""
+"""The least that is written to disk at once: 2 s of 16 kHz samples."""
 
-KEEPING_SECONDS, SLOWEST_BYTES_PER_SECOND = 10.0, 10e6
-"""The caller waits for the catalog, but not for ever."""
 
-Context = grpc.aio.ServicerContext[Any, Any]
+class RecordOutbox(Protocol):
+    """Delivers records to the catalog, as voicebox_outbox.outbox.Outbox does."""
+
+    def reserve(self) -> Path:
+        """A path for a new record's audio. Exhausted("SPOOL_FULL")."""
+
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+        """Make a record durable. OSError, and the audio stays the caller's, when neither catalog nor disk takes it."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """`transcriptions/{transcription}`; or, when it could not be kept, nothing and a notice."""
+class Recorded:
+    """The record's name, `transcriptions/{transcription}`, empty where there is none; and warnings about it."""
 
     name: str = ""
     notices: tuple[Notice, ...] = ()
 
 
-class Keeping:
-    """What calls need to keep their results: the catalog, and space for copies of their audio."""
+class Records:
+    """What the recorders of all calls share: the outbox, and a quota for copies of audio that are being written."""
 
-    def __init__(self, catalog: Catalog, space: Space) -> None:
-        self.catalog, self.space = catalog, space
+    def __init__(self, outbox: RecordOutbox, quota: DiskQuota, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self.outbox, self.quota, self.clock_ns = outbox, quota, clock_ns
+        self._writing = set[asyncio.Future[Recorded]]()
 
     @contextmanager
-    def keeper(
-        self, recognition: Recognition, config: asr_pb2.RecognitionConfig, context: Context
-    ) -> Iterator["Keeper"]:
-        """Keeps one call's result, or does nothing when its config does not ask for that."""
-        if recognition.keeping is None:
-            yield Keeper(self, None, config, context, None)
+    def recorder(self, job: Job) -> Iterator["Recorder"]:
+        """Records one call's transcript, or does nothing when the job asks for no record."""
+        if job.record is None:
+            yield Recorder(self)
             return
-        with audio_copy(recognition.pcm) as copy:
-            keeper = Keeper(self, recognition.keeping, config, context, copy)
+        with audio_copy(self.outbox.reserve, job.pcm) as copy:
+            recorder = Recorder(self, job.record, copy)
             try:
-                yield keeper
+                yield recorder
             finally:
-                self.space.give_back(keeper.taken_bytes)
+                self.quota.release(recorder.reserved_bytes)
+
+    async def complete(self, write: Coroutine[None, None, Recorded]) -> Recorded:
+        """Run a write to its end, also when its caller leaves."""
+        task = asyncio.ensure_future(write)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return await shielded(task)
+
+    async def idle(self) -> None:
+        """Wait until no record is being written: calls that a shutdown cut short may still write theirs."""
+        while self._writing:
+            await asyncio.wait(self._writing)
 
 
-class Keeper:
-    """One call's. The caller gets the answer also when the catalog does not take it."""
+class Recorder:
+    """Records one call. The caller gets the transcript even when the record cannot be written."""
 
-    def __init__(
-        self,
-        keeping: Keeping,
-        asked: Asked | None,
-        config: asr_pb2.RecognitionConfig,
-        context: Context,
-        copy: AudioCopy | None,
-    ) -> None:
-        """`asked` and `copy` are None when nothing is to be kept."""
-        self._keeping, self._asked, self._config, self._context, self._copy = keeping, asked, config, context, copy
-        self._waiting = bytearray()
-        self.taken_bytes = 0
+    def __init__(self, records: Records, request: RecordRequest | None = None, copy: AudioCopy | None = None) -> None:
+        """`request` and `copy` are None when there is nothing to record."""
+        self._records, self._request, self._copy = records, request, copy
+        self._unwritten = bytearray()
+        self.reserved_bytes = 0
 
     @property
-    def keeps(self) -> bool:
-        """Whether `keep` needs what was heard."""
-        return self._asked is not None
+    def is_recording(self) -> bool:
+        """Whether `record` needs the transcript."""
+        return self._request is not None
 
     def copied(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The same bytes, of which a copy is made on the way."""
+        """The same bytes, copied on the way."""
         return _Copied(blocks, self._push) if self._copy else blocks
 
     async def copy_rest(self, blocks: AsyncIterator[bytes]) -> None:
-        """Copy what is left of a file: a decoder stops where the sound does, and tags may follow."""
+        """Copy what is left of a file: a decoder stops where the audio ends, and tags may follow."""
         if self._copy:
             async for block in blocks:
                 await self._push(block)
                 if self._copy.failure:
                     return
 
-    async def keep(self, result: Result, engine: Engine) -> Kept:
-        """Keep what was heard in the bytes that passed."""
-        if self._asked is None or self._copy is None:
-            return Kept()
-        record = transcription(result, engine, self._config)
-        record.name = f"transcriptions/{self._asked.request_id}"
-        record.owner = principal.owner(self._context)
-        record.labels.update(self._asked.labels)
+    async def record(self, transcript: Transcript, engine: Engine) -> Recorded:
+        """Record what was recognised in the bytes that were copied."""
+        if self._request is None or self._copy is None:
+            return Recorded()
+        return await self._records.complete(self._write(self._request, self._copy, transcript, engine))
+
+    async def _write(self, request: RecordRequest, copy: AudioCopy, transcript: Transcript, engine: Engine) -> Recorded:
         try:
-            await self._flush(self._copy)
-            audio, record.container, size = await asyncio.to_thread(self._copy.finish)
-            seconds = remaining(self._context, KEEPING_SECONDS + size / SLOWEST_BYTES_PER_SECOND)
-            return Kept(await self._keeping.catalog.record(record, audio, seconds))
+            await self._flush(copy)
+            audio, container = await asyncio.to_thread(copy.finish)
+            record = transcription_record(request, transcript, engine, container, self._records.clock_ns())
+            outcome = await self._records.outbox.keep(audio, record)
         except OSError as error:
-            return _not_kept(record.name, f"its audio could not be copied: {error}")
-        except grpc.aio.AioRpcError as error:
-            return _not_kept(record.name, f"the catalog answered {error.code().name}: {error.details()}")
-        except Unavailable:
-            return _not_kept(record.name, "the catalog went away.")
+            return _not_kept(request, cause(error))
+        copy.hand_over()
+        return _recorded(record.name, outcome)
 
     async def _push(self, block: bytes) -> None:
-        self._waiting += block
-        if self._copy and len(self._waiting) >= WRITE_BYTES:
+        self._unwritten += block
+        if self._copy and len(self._unwritten) >= WRITE_BYTES:
             await self._flush(self._copy)
 
     async def _flush(self, copy: AudioCopy) -> None:
-        block, self._waiting = bytes(self._waiting), bytearray()
-        size = await asyncio.to_thread(copy.write, block)
+        block, self._unwritten = bytes(self._unwritten), bytearray()
+        size_bytes = await asyncio.to_thread(copy.write, block)
         try:
-            self._keeping.space.take(size - self.taken_bytes)
-            self.taken_bytes = size
+            self._records.quota.reserve(size_bytes - self.reserved_bytes)
+            self.reserved_bytes = size_bytes
         except Exhausted as error:
-            copy.fail(error.sentence)
+            await asyncio.to_thread(copy.fail, error.sentence)
 
 
 class _Copied:
@@ -147,6 +153,18 @@ class _Copied:
         return block
 
 
-def _not_kept(name: str, reason: str) -> Kept:
-    log.warning("%s is not kept: %s", name, reason)
-    return Kept(notices=(Notice(Reason.NOT_KEPT, f"The transcription was not kept: {reason}"),))
+def _recorded(name: str, outcome: Outcome) -> Recorded:
+    match outcome:
+        case Outcome.DELIVERED:
+            return Recorded(name)
+        case Outcome.REJECTED:
+            sentence = "The catalog refused this transcription: the server has set it aside."
+            return Recorded("", (Notice(Reason.RECORD_REJECTED, sentence),))
+        case _:
+            sentence = "The catalog has not taken this transcription yet: the history shows it later."
+            return Recorded(name, (Notice(Reason.RECORD_PENDING, sentence),))
+
+
+def _not_kept(request: RecordRequest, why: str) -> Recorded:
+    log.warning("transcriptions/%s is not kept: %s", request.request_id, why)
+    return Recorded(notices=(Notice(Reason.NOT_KEPT, f"The transcription was not kept: {why}"),))

@@ -13,7 +13,7 @@ from voicebox_compat.openai import Notes
 from voicebox_kit.errors import NotFound
 from voicebox_models.models import Models
 
-from voicebox_asr.api.requests import to_recognition
+from voicebox_asr.api.requests import to_job
 from voicebox_asr.api.servicer import SpeechToTextServicer
 from voicebox_asr.compat.hints import find_model
 from voicebox_asr.engine import Engine
@@ -51,7 +51,7 @@ class GoogleCall:
         """InvalidField or NotFound("model"), as `recognize` would raise them for what is asked."""
         model = asked.config.model
         native = to_native(asked, audio[:SNIFF_BYTES]).config
-        to_recognition(native, self._models.find(model) if model else self._models.default, "config")
+        to_job(native, self._models.find(model) if model else self._models.default, "config")
 
     @contextmanager
     def named(self, names: Mapping[str, str]) -> Iterator[None]:

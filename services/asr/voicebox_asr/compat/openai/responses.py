@@ -13,7 +13,7 @@ from voicebox_compat.openai import Notes
 from voicebox_asr.documents.subtitles import Layout
 from voicebox_asr.documents.writers import CONTENT_TYPES, Format, Wish, document
 from voicebox_asr.engine import Heard
-from voicebox_asr.recognition.transcription import Transcript
+from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
 
 from .request import ResponseFormat, TranscriptionRequest

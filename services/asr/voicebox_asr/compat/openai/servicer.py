@@ -19,14 +19,16 @@ from voicebox_compat.openai import InvalidParameter, Notes
 from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.api import request_stream
-from voicebox_asr.api.requests import Recognition, to_recognition
+from voicebox_asr.api.requests import to_job
 from voicebox_asr.api.servicer import UPLOAD_STALL_SECONDS
 from voicebox_asr.audio import source
 from voicebox_asr.engine import Engine, Heard
+from voicebox_asr.job import Job
 from voicebox_asr.recognition.files import FILE_LIMITS
 from voicebox_asr.recognition.recognizer import Recognizer
-from voicebox_asr.recognition.transcription import SpeakerSearch, Transcript, transcribe
-from voicebox_asr.records.disk_quota import Space
+from voicebox_asr.recognition.transcription import SpeakerSearch, transcribe
+from voicebox_asr.records.disk_quota import DiskQuota
+from voicebox_asr.results.transcript import Transcript
 
 from . import request as openai_request
 from . import responses
@@ -49,15 +51,17 @@ HINTS = ("prompt", "decoding", "voice_activity", "hotwords")
 """Fields of a config without which a model that cannot follow them hears."""
 
 Request = TypeVar("Request", openai_pb2.CreateTranscriptionRequest, openai_pb2.CreateTranslationRequest)
-FindSpeakers = Callable[[Recognition], SpeakerSearch | None]
+FindSpeakers = Callable[[Job], SpeakerSearch | None]
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServicer):
     """The voicebox.openai.v1.OpenAiTranscriptionService."""
 
-    def __init__(self, recognizer: Recognizer, decoder: Decoder, space: Space, speaker_search: FindSpeakers) -> None:
-        self._recognizer, self._decoder, self._space, self._speaker_search = recognizer, decoder, space, speaker_search
+    def __init__(
+        self, recognizer: Recognizer, decoder: Decoder, quota: DiskQuota, speaker_search: FindSpeakers
+    ) -> None:
+        self._recognizer, self._decoder, self._quota, self._speaker_search = recognizer, decoder, quota, speaker_search
 
     async def CreateTranscription(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranscriptionRequest], context: Context
@@ -86,7 +90,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             first = await anext(patient, None)
             body = first.body if first else HttpBody()
             async with open_upload(
-                body.content_type, _pieces(body.data, patient), self._space, FILE_LIMITS.max_bytes
+                body.content_type, _pieces(body.data, patient), self._quota, FILE_LIMITS.max_bytes
             ) as upload:
                 asked = await self._first_asked(upload, translate=translate)
                 bodies = (
@@ -161,13 +165,13 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
     ) -> Transcript:
         try:
             engine = self._engine(asked)
-            recognition = to_recognition(self._followed(asked, notes), engine, "config")
+            job = to_job(self._followed(asked, notes), engine, "config")
             blocks = upload.blocks()
             sound = source.Sound(blocks, None, self._decoder, FILE_LIMITS)
             async with aclosing(blocks), aclosing(sound):
                 tell = told.put_nowait if told else None
-                speakers = self._speaker_search(recognition)
-                heard = await transcribe(self._recognizer, engine, sound, recognition.options, speakers, tell)
+                speakers = self._speaker_search(job)
+                heard = await transcribe(self._recognizer, engine, sound, job.options, speakers, tell)
                 return replace(heard, notices=(*heard.notices, *sound.notices))
         finally:
             if told:
@@ -197,7 +201,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
 def _refused(config: asr_pb2.RecognitionConfig, engine: Engine) -> InvalidField | None:
     """What the model says to a config, if it refuses it."""
     try:
-        to_recognition(config, engine, "config")
+        to_job(config, engine, "config")
     except InvalidField as error:
         return error
     return None

@@ -12,7 +12,7 @@ from typing import IO
 from voicebox_compat.openai import InvalidParameter
 from voicebox_kit.errors import Exhausted, InvalidField
 
-from voicebox_asr.records.disk_quota import Space
+from voicebox_asr.records.disk_quota import DiskQuota
 
 from .form import FILE, Field, Form
 
@@ -25,8 +25,8 @@ BLOCK_BYTES = 64 * 1024
 class Upload:
     """A form that is being read. `fields` are those that have come so far, `size` how much of the file."""
 
-    def __init__(self, form: Form, file: IO[bytes], space: Space, most_bytes: int) -> None:
-        self._form, self._file, self._space, self._most_bytes = form, file, space, most_bytes
+    def __init__(self, form: Form, file: IO[bytes], quota: DiskQuota, most_bytes: int) -> None:
+        self._form, self._file, self._quota, self._most_bytes = form, file, quota, most_bytes
         self.fields: dict[str, list[str]] = {}
         self.size = 0
         self._has_ended = False
@@ -90,12 +90,12 @@ class Upload:
             raise InvalidField(
                 FILE, f"The file has more than the {self._most_bytes} bytes that are allowed.", "AUDIO_TOO_LARGE"
             )
-        self._space.take(len(found))
+        self._quota.reserve(len(found))
         try:
             self._file.seek(self.size)
             self._file.write(found)
         except OSError as error:
-            self._space.give_back(len(found))
+            self._quota.release(len(found))
             raise Exhausted(
                 "UPLOADS_FULL", f"The file cannot be kept while it is heard: {error.strerror}.", 1.0
             ) from error
@@ -112,16 +112,16 @@ class Upload:
 
 @asynccontextmanager
 async def open_upload(
-    content_type: str, pieces: AsyncIterator[bytes], space: Space, most_bytes: int
+    content_type: str, pieces: AsyncIterator[bytes], quota: DiskQuota, most_bytes: int
 ) -> AsyncIterator[Upload]:
     """The form in `pieces`, read until the block ends; InvalidField when its content type is no form's."""
     form = Form(content_type)
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
-        upload = Upload(form, file, space, most_bytes)
+        upload = Upload(form, file, quota, most_bytes)
         reading = asyncio.create_task(upload.read(pieces))
         try:
             yield upload
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            space.give_back(upload.size)
+            quota.release(upload.size)
