@@ -182,7 +182,7 @@ def test_a_record_survives_a_kill_after_it_was_acknowledged_and_is_delivered_onc
     audio = tmp_path / "spoken.wav"
     audio.write_bytes(wav(spoken))
     with platform(tmp_path, ("asr",), **variables) as asr, Client(asr.asr) as client:
-        answer = client.transcribe(audio, keep=True)
+        answer = client.transcribe(audio, store=True)
         asr.process.kill()
     assert [warning.reason for warning in answer.warnings] == ["RECORD_PENDING"]
     with platform(tmp_path, ("catalog",), CATALOG_ADDRESS=address), Client(address) as history:

@@ -21,7 +21,7 @@ class Reading:
     def of(self, sentence: str) -> str:
         """What the engine is given to say; empty where there is nothing."""
         self._has_letters = self._has_letters or has_something_to_say(sentence)
-        self.is_only_signs = not self._has_letters
+        self.is_only_signs = bool(sentence.strip() or self.is_only_signs) and not self._has_letters
         text = sentence if self._verbatim else self._preparation.prepare(sentence)
         if isinstance(self._engine, HasAlphabet):
             self._unspoken |= dict.fromkeys(self._engine.unspoken(text))
