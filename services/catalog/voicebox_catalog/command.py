@@ -59,9 +59,9 @@ def move(from_database: str | None, from_blobs: str | None, to_database: str, to
     _run(_move(settings, source, (to_database, to_blobs)))
 
 
-@catalog.command(short_help="Read all that is kept, and name what is missing or damaged.")
+@catalog.command(short_help="Read everything that is stored, and name what is missing or damaged.")
 def verify() -> None:
-    """Read everything that is kept, and name what is missing or damaged; then the exit status is 1."""
+    """Read everything that is stored, and name what is missing or damaged; in that case the exit status is 1."""
     _run(_verify(Settings.read(os.environ)))
 
 

@@ -3,9 +3,10 @@
     async with open_decoder() as decoder:
         clip = await decoder.decode(data, sample_rate_hz=16000, limits=Limits())
 
-Each file is decoded by a worker of its own (worker.py), forked from a warm process (fork_server_process.py), with bounded memory
-and time (confinement.py). The formats that it reads stand in the README; all else is refused. Files that were joined into
-one are read to the end of the last. A file that ends too early gives what is there, and `SourceFile.cut_short` is True.
+Each file is decoded by a worker of its own (worker.py), forked from a warm process (fork_server_process.py), with
+bounded memory and time (confinement.py). The formats that it reads stand in the README; all else is refused. Files that
+were joined into one are read to the end of the last. A file that ends too early gives what is there, and
+`SourceFile.cut_short` is True.
 """
 
 import asyncio
@@ -193,7 +194,9 @@ class DecodedStream:
                 worker.close()
 
     async def _feed(self, worker: Worker) -> None:
-        """Sends the job and the bytes. When the bytes' source fails, the worker is killed, which the reader hears of."""
+        """Sends the job and the bytes. When the bytes' source fails, the worker is killed, which the reader hears
+        of.
+        """
         job = {"sample_rate_hz": self._asked_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
         try:
             alive = await worker.send(messages.frame(messages.JOB, json.dumps(job).encode()))

@@ -1,4 +1,4 @@
-"""Stored files as HTTP bodies, whole or the part that is asked for (RFC 9110, section 14)."""
+"""Stored files as HTTP bodies, whole or the requested part (RFC 9110, section 14)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ CONTENT_TYPES = {
 }
 
 MOST_CHARACTERS = 200
-"""Of a `range` header that asks for one part: one with more asks for many, which nobody gets."""
+"""The one part that a `range` header asks for; headers with several parts are not served."""
 
 _RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*", re.ASCII | re.IGNORECASE)
 
@@ -61,7 +61,7 @@ async def open_download(
         raise Damaged(
             "audio",
             resource,
-            f"The stored file has {size} bytes, not the {kept_bytes} that were kept. Restore it from a backup.",
+            f"The stored file has {size} bytes, not the {kept_bytes} that were written. Restore it from a backup.",
         )
     part = part_of(asked_range, size)
     if part is None:

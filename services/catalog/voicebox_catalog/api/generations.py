@@ -82,7 +82,7 @@ class Generations:
         return pb.GenerationStatistics(total=to_statistics(total), groups=map(to_statistics, groups))
 
     async def export(self, request: pb.ExportGenerationsRequest, owner: str) -> AsyncIterator[HttpBody]:
-        """The history as a zip file, in pieces; the first one tells the content type."""
+        """The history as a zip file, in blocks; the first one sets the content type."""
         query = self._history.query(request.filter)
         archive = HistoryArchive(self._store, self._blobs, owner, query, self._clock())
         content_type = "application/zip"

@@ -67,7 +67,7 @@ class History(Generic[Row, Record]):
         self._clock = clock
 
     async def record(self, requests: AsyncIterator[Any], first: Any, owner: str) -> Record:
-        """Keep a record exactly once: a repeat, even one that runs at the same time, answers what is kept, whatever it
+        """Store a record exactly once: a repeat, even a concurrent one, returns the stored record, whatever it
         carries.
 
         `first` is the message before `requests`; both have the record, or audio.
@@ -128,7 +128,7 @@ class History(Generic[Row, Record]):
             await self._blobs.delete(row.blob)
 
     async def download(self, name: str, owner: str, asked_range: str) -> Download:
-        """The audio, or a part of it. NotFound of kind `audio` when none was kept."""
+        """The audio, or a part of it. NotFound of kind `audio` when none was stored."""
         row = await self._store.get(owner, self._id(name))
         resource = f"{self._form.kind}s/{row.id}"
         if not row.blob:
@@ -156,7 +156,7 @@ async def delete_all(store: HistoryStore[Row], blobs: Blobs, owner: str, query: 
 
 
 def _within(most_bytes: int, records: Iterable[Record]) -> list[Record]:
-    """As many of the records as have together at most so many bytes; at least one, if there is one."""
+    """As many of the records as fit into this many bytes together; at least one, if there is one."""
     found: list[Record] = []
     for record in records:
         most_bytes -= record.ByteSize()

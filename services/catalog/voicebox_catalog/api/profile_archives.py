@@ -1,4 +1,4 @@
-"""The RPCs that take a profile out, and bring one in."""
+"""The RPCs that export and import a profile."""
 
 import asyncio
 import hashlib
@@ -70,7 +70,7 @@ class ProfileArchives:
             content_type = ""
 
     async def bring_in(self, requests: AsyncIterator[pb.ImportProfileRequest], owner: str) -> pb.Profile:
-        """Make a profile from an archive, all of it or nothing; the same request id again answers what is kept."""
+        """Import a profile from an archive, whole or not at all; a repeated request id returns the stored one."""
         first = await anext(requests, pb.ImportProfileRequest())
         request_id = checks.request_id(first.request_id)
         if first.profile_id:

@@ -76,7 +76,7 @@ class Retention:
         return [rule.owner for rule in await self._rules.rules()]
 
     async def _beyond(self, rule: RetentionRule) -> Query | None:
-        """What the rule no longer keeps; None when that is nothing. Favourites are kept in any case."""
+        """The rows that the rule no longer keeps; None when there are none. Favourites are always kept."""
         ends = []
         if rule.keep_days is not None:
             ends.append(self._clock() - rule.keep_days * DAY_US - 1)

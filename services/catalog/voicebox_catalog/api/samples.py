@@ -46,7 +46,7 @@ class ProfileSamples:
         self._limits = limits
 
     async def upload(self, requests: AsyncIterator[pb.UploadSampleRequest], owner: str) -> pb.Sample:
-        """Keep a recording; the same request id again answers what is kept."""
+        """Store a recording; a repeated request id returns the stored one."""
         first = await anext(requests, pb.UploadSampleRequest())
         profile = checks.profile_name(first.parent, "parent")
         transcript = checks.text(first.transcript, "transcript", MAX_TRANSCRIPT)
@@ -80,7 +80,7 @@ class ProfileSamples:
         )
 
     async def update(self, request: pb.UpdateSampleRequest, owner: str) -> pb.Sample:
-        """Change fields; another trim makes the normalised copy and the report anew, from the original."""
+        """Change fields; a new trim recomputes the normalised copy and the report from the original."""
         message = request.sample
         profile, sample = checks.sample_name(message.name, "sample.name")
         fields = set(masked(message, request.update_mask, SAMPLE_FIELDS))
@@ -90,7 +90,7 @@ class ProfileSamples:
             if fields & {"trim_start", "trim_end"}:
                 row = await self._store.get(owner, profile, sample)
                 changes |= await self._trimmed(row, message, fields, names)
-                etag = etag or row.etag  # one bound may be as it was read: nobody may have changed it meanwhile
+                etag = etag or row.etag  # one bound may be as it was read: no one else may have changed it meanwhile
         async with claimed(self._blobs, names):
             row, before = await self._store.update(owner, profile, sample, changes, etag, self._clock())
         if row.normalized_blob != before:
@@ -98,7 +98,7 @@ class ProfileSamples:
         return self._message(profile, row)
 
     async def segment(self, request: pb.SegmentSampleRequest, owner: str) -> pb.SegmentSampleResponse:
-        """Cut a recording at its pauses; the same request id again answers the parts that are kept."""
+        """Cut a recording at its pauses; a repeated request id returns the stored parts."""
         profile, sample = checks.sample_name(request.name)
         least, most = _utterance_seconds(request)
         request_id = checks.request_id(request.request_id)
@@ -145,7 +145,7 @@ class ProfileSamples:
                 )
             names += [part.name for part in parts]
             if not parts:
-                sentence = f"No utterance of {least:g} to {most:g} s is heard in it."
+                sentence = f"It contains no utterance of {least:g} to {most:g} s."
                 raise Precondition("NO_UTTERANCES", f"profiles/{profile}/samples/{source.id}", sentence)
             rows = [
                 new_sample(
@@ -213,7 +213,7 @@ def changed_columns(message: pb.Sample, fields: set[str]) -> dict[str, Any]:
 
 
 def trim_from(message: pb.Sample, fields: set[str], kept: Trim, whole_us: int) -> Trim:
-    """The trim that these fields make of the one that is kept, in a recording of `whole_us`. InvalidField names the
+    """The stored trim after these changes, in a recording of `whole_us`. InvalidField names the
     bound that is wrong.
     """
     start_us = duration_us(message.trim_start, "sample.trim_start") if "trim_start" in fields else kept.start_us

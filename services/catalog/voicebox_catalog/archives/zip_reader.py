@@ -1,4 +1,4 @@
-"""Reads a stranger's zip file: its table of contents is checked before anything is unpacked, and what is unpacked is
+"""Reads an untrusted zip file: its table of contents is checked before anything is unpacked, and what is unpacked is
 counted.
 
 No name in it ever becomes a path: files are looked up by the names that the archive's own manifest tells. People unpack
@@ -73,7 +73,7 @@ class ZipReader:
 
 
 def refused(sentence: str, reason: str = "ARCHIVE_REFUSED") -> InvalidField:
-    """The error of an archive that is not taken."""
+    """The error of a refused archive."""
     return InvalidField(FIELD, sentence, reason)
 
 

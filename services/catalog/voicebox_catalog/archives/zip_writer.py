@@ -1,4 +1,4 @@
-"""Writes a zip file while it is sent: nothing of it is kept but its table of contents, some 150 bytes for each file.
+"""Writes a zip file while it is sent: only its table of contents stays in memory, some 150 bytes for each file.
 
 After APPNOTE.TXT of PKWARE, 6.3.10: every size is in ZIP64 form, and stands behind its file as it is not known before.
 """

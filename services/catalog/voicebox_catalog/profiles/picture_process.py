@@ -1,4 +1,4 @@
-"""Draws one stranger's picture anew, in a process that can do no harm: `python -m
+"""Re-encodes one untrusted picture, in a confined process: `python -m
 voicebox_catalog.profiles.picture_process`.
 
 The picture comes by standard input. A square WebP goes out by standard output, or, with the exit status REFUSED, a
@@ -28,7 +28,7 @@ LIMITS = Limits(max_bytes=MAX_BYTES, cpu_seconds=10, memory_bytes=768 * 1024 * 1
 
 
 class PictureRejected(Exception):
-    """The picture is not taken; its text is a sentence for people."""
+    """The picture is refused; the text is a sentence for people."""
 
 
 def draw(data: bytes) -> bytes:
@@ -39,7 +39,7 @@ def draw(data: bytes) -> bytes:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise PictureRejected(
-                    f"The picture has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are taken."
+                    f"The picture has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are accepted."
                 )
             image.draft(
                 "RGB", (2 * SIDE_PIXELS, 2 * SIDE_PIXELS)
@@ -49,7 +49,7 @@ def draw(data: bytes) -> bytes:
     except UnidentifiedImageError as error:
         raise PictureRejected("The picture is none of PNG, JPEG and WebP.") from error
     except Image.DecompressionBombError as error:
-        raise PictureRejected(f"The picture has too many pixels; at most {MAX_PIXELS} are taken.") from error
+        raise PictureRejected(f"The picture has too many pixels; at most {MAX_PIXELS} are accepted.") from error
     except MemoryError as error:
         raise PictureRejected("Drawing the picture needs more memory than is allowed.") from error
     except (
@@ -73,7 +73,7 @@ def draw(data: bytes) -> bytes:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """In RGB, or RGBA where something shows through, with the orientation that its Exif tells still in it."""
+    """In RGB, or RGBA where something shows through, with the Exif orientation still to be applied."""
     has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     return image.convert("RGBA" if has_alpha else "RGB")
 

@@ -1,4 +1,4 @@
-"""Draws a profile's picture anew, each in a process of its own (picture_process.py)."""
+"""Re-encodes profile pictures, each in its own process (picture_process.py)."""
 
 import asyncio
 import os

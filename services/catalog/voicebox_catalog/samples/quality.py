@@ -1,4 +1,4 @@
-"""How good a recording is to make a voice from: what is measured, and what a person is told about it."""
+"""How suitable a recording is for a voice: what is measured, and the findings for a person."""
 
 import math
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured of the used part of a recording. The method of each is told where it is computed."""
+    """What is measured of the used part of a recording. Each method is documented where it is computed."""
 
     seconds: float
     snr_db: float
@@ -108,7 +108,7 @@ class Report:
 
 
 class FrameMeter:
-    """Cuts a mono stream into frames of 20 ms, and keeps two numbers of each: ten minutes are 0.5 MB."""
+    """Cuts a mono stream into frames of 20 ms, and stores two numbers of each: ten minutes are 0.5 MB."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._frame_samples = round(FRAME_SECONDS * sample_rate_hz)
@@ -178,7 +178,7 @@ class ClippingMeter:
 
 
 def judge(measures: Measures | None, limits: Limits, word_error_rate: float | None = None) -> Report:
-    """What these measures mean to whoever wants to make a voice of the recording."""
+    """What these measures mean for a person who wants to make a voice of the recording."""
     if measures is None:
         return Report(None, Verdict.UNKNOWN)
     findings = tuple(_findings(measures, limits, word_error_rate))
@@ -210,7 +210,7 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
     speech = _least(measures.speech_ratio, limits.speech)
     if speech is Verdict.REJECT:
         yield Finding(
-            "NO_SPEECH", speech, "No speech is heard in it: check the microphone, and that this is the right file."
+            "NO_SPEECH", speech, "It contains no speech: check the microphone, and that this is the right file."
         )
         return  # nothing else that is measured means anything
     if speech:
@@ -231,7 +231,7 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
         sentence = "It sounds like a telephone, with nothing above 4 kHz: record at 24 kHz or more, and not by a headset's call mode."
         yield Finding("NARROW_BAND", Verdict.WARN, sentence)
     if word_error_rate is not None and (verdict := _most(word_error_rate, limits.word_error_rate)):
-        sentence = f"A recogniser heard other words than the transcript has (word error rate {word_error_rate:.2f}): check the transcript."
+        sentence = f"A recogniser found other words than the transcript has (word error rate {word_error_rate:.2f}): check the transcript."
         yield Finding("TRANSCRIPT_DIFFERS", verdict, sentence)
 
 

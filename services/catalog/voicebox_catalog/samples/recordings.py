@@ -258,7 +258,7 @@ def _gain(loudness: LoudnessMeter) -> float:
 
 
 async def _flac(spool: IO[bytes], gain: float, sample_count: int) -> AsyncIterator[bytes]:
-    """The spooled samples times the gain, as a FLAC file that tells its length."""
+    """The spooled samples times the gain, as a FLAC file with its length in the header."""
     encoder = open_encoder(Encoding.FLAC, SAMPLE_RATE_HZ)
     spool.seek(0)
     begun = False

@@ -53,5 +53,5 @@ def trim_of(row: Sample) -> Trim:
 
 
 def report_of(row: Sample, limits: Limits) -> Report:
-    """What a sample's measures mean by these limits: other limits judge it anew, without measuring."""
+    """The judgement of a sample's measures by these limits: other limits judge again without measuring."""
     return judge(Measures.from_json(row.quality), limits, row.transcript_word_error_rate)

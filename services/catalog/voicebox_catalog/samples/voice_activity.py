@@ -60,7 +60,7 @@ def _otsu(levels: Levels) -> float:
 
 
 def _without_runs(active: Activity, shorter_than: int, *, of: bool) -> Activity:
-    """Turns runs `of` that value over; those at the beginning and the end stay, for nobody knows how long these are."""
+    """Flips short runs of the value `of`; runs at the beginning and the end stay, since their length is unknown."""
     turned = active.copy()
     for begin, end in runs(active == of):
         if end - begin < shorter_than and begin > 0 and end < active.size:

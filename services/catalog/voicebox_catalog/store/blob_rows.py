@@ -13,7 +13,7 @@ COLUMNS = [
     for column in table.columns
     if column.name == "blob" or column.name.endswith("_blob")
 ]
-"""Every column that names a blob: so a new table cannot be forgotten, and its files taken for garbage."""
+"""Every column that names a blob: so that no new table is forgotten and its files deleted as orphans."""
 
 
 async def held(database: Database, names: Sequence[str]) -> set[str]:

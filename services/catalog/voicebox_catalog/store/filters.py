@@ -19,7 +19,7 @@ STATUS_PREFIX = "GENERATION_STATUS_"
 
 
 class Field(StrEnum):
-    """What a filter may ask of; the values are the names in the filter. A label is asked for as `labels.{key}`."""
+    """The fields of a filter, by their names in it. A label is written `labels.{key}`."""
 
     DISPLAY_NAME = "display_name"
     PROFILE = "profile"

@@ -1,4 +1,4 @@
-"""What generations and transcriptions have in common in the database: they are kept once, changed and deleted."""
+"""What generations and transcriptions have in common in the database: storing once, changing, deleting."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class HistoryStore(Generic[Row]):
         self._finding: Batcher[tuple[str, str], Row | None] = Batcher(self._find_all)
 
     async def keep(self, row: Row, time_us: int) -> Row:
-        """Keep a row of `time_us`, and answer it; or answer the one that is kept under its id already.
+        """Store a row of `time_us` and return it, or return the one already stored under its id.
 
         The row's key and etag are drawn here.
         """
@@ -64,7 +64,7 @@ class HistoryStore(Generic[Row]):
         return row
 
     async def page(self, owner: str, query: Query, after: Cursor | None, limit: int) -> Sequence[Row]:
-        """At most `limit` rows of the query that stand after a place."""
+        """At most `limit` rows of the query after a cursor."""
         return await self._database.read(lambda session: self.found.page(session, owner, query, after, limit))
 
     async def some(self, owner: str, keys: Sequence[int]) -> Sequence[Row]:

@@ -53,7 +53,7 @@ class HistoryPages(Generic[Row]):
     left_out: tuple[str, ...] = ()
 
     def page(self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int) -> Sequence[Row]:
-        """At most `limit` rows of the query that stand after a place."""
+        """At most `limit` rows of the query after a cursor."""
         query = self._completed(session, query)
         if query.order is Order.RELEVANCE:
             return self._by_relevance(session, owner, query, after, limit)
@@ -108,7 +108,7 @@ class HistoryPages(Generic[Row]):
     def _next(
         self, session: Session, owner: str, query: Query, after: Cursor | None, count: int
     ) -> tuple[Subquery, Select[Any]]:
-        """The next rows of the owner's, so many, and the keys of those among them that match."""
+        """The owner's next rows, up to a number, and the keys of those that match."""
         index, key, duration = self.index(session), col(self.table.key), col(self.table.duration_us)
         rows = select(key).add_columns(duration).where(col(self.table.owner) == owner, *self._bounds(query, key))
         near = _ordered(rows, query, duration, key, after).limit(count).subquery()

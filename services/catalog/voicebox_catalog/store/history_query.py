@@ -1,4 +1,4 @@
-"""What is asked of the history: which rows, in which order."""
+"""A query of the history: which rows, in which order."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

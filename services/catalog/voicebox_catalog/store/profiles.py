@@ -35,7 +35,7 @@ class ProfileStore:
     async def create(self, row: Profile, samples: Sequence[Sample], time_us: int) -> Profile:
         """Keep a new profile with its samples, and answer it; or answer the one that was created by the same request.
 
-        Raises AlreadyExists for a name that is taken, and Precondition("REQUEST_ID_REUSED") when the request id came
+        Raises AlreadyExists for a name in use, and Precondition("REQUEST_ID_REUSED") when the request id came
         with other fields.
         """
 
@@ -186,7 +186,7 @@ async def free_key(session: AsyncSession, table: type[Profile] | type[Sample], t
 
 
 async def add_samples(session: AsyncSession, profile: Profile, rows: Sequence[Sample], time_us: int) -> None:
-    """Add new samples in this order, which their keys tell: each is drawn from a microsecond of its own."""
+    """Add new samples in this order, which their keys preserve: each is drawn from its own microsecond."""
     for number, row in enumerate(rows):
         row.key, row.profile_key = await free_key(session, Sample, time_us + number), profile.key
         row.etag = secrets.token_hex(8)

@@ -23,7 +23,7 @@ class RetentionStore:
             return await session.get(RetentionRule, owner)
 
     async def set_rule(self, rule: RetentionRule) -> RetentionRule:
-        """Keep a rule in the place of its owner's last one."""
+        """Replace the owner's rule."""
 
         async def work(session: AsyncSession) -> RetentionRule:
             return await session.merge(rule)

@@ -40,7 +40,7 @@ COMPLETIONS = 64
 LAST_CHARACTER = "\U0010ffff"
 
 REBUILD_ROWS = 5000
-"""At a time, while an index is made anew."""
+"""Rows in one step while an index is rebuilt."""
 
 _SCOPED: dict[type, tuple[Field, ...]] = {
     Generation: (Field.PROFILE, Field.VOICE, Field.ENGINE, Field.LANGUAGE, Field.STATUS, Field.FAVORITE),
@@ -109,7 +109,7 @@ def condition_token(condition: Condition) -> str:
 
 
 def rebuild(connection: Connection) -> None:
-    """Make both indexes anew from the rows."""
+    """Rebuild both indexes from the rows."""
     for table_class in (Generation, Transcription):
         index = index_of(table_class, connection.dialect.name)
         for name in (index.source.name, f"{index.source.name}_words"):
@@ -209,7 +209,7 @@ def row_by_row(session: Session) -> Iterator[None]:
 
 
 class Tsvector:
-    """PostgreSQL's. It gives all matches at once, in no order: common words are better looked for row by row
+    """PostgreSQL's. It returns all matches at once, in no order: common words are better searched row by row
     (HistoryStore).
     """
 

@@ -81,7 +81,7 @@ _STATISTICS = ("size_bytes", "synthesis_time_us", "status")
 
 
 class Generation(SQLModel, table=True):
-    """Something that was spoken. `blob` is empty when no audio was kept."""
+    """One text that was spoken. `blob` is empty when no audio is stored."""
 
     __tablename__ = "generations"
     __table_args__ = (
@@ -131,7 +131,7 @@ class Generation(SQLModel, table=True):
 
 
 class Transcription(SQLModel, table=True):
-    """Something that was recognised and kept. `utterances` is a serialised Transcription of these alone; without audio
+    """One recognition that was stored. `utterances` is a serialised Transcription of these alone; without audio
     `blob` is empty.
     """
 

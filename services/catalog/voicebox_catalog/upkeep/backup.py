@@ -63,7 +63,7 @@ def back_up(source: CatalogFolders, folder: Path, tell: Callable[[str], None]) -
             _copy_blobs(source, target, held)
             missing = tuple(sorted(name for name in held if not (target.blobs / name).exists()))
             if not missing or _held(source.database).issuperset(missing):
-                break  # what the original still names, and does not have, no further attempt brings
+                break  # what is named and missing in the original stays missing
         _prune(target.blobs, held)
         _sync_tree(folder)
     except (OSError, sqlite3.Error) as error:
@@ -98,7 +98,7 @@ def restore(folder: Path, target: CatalogFolders, tell: Callable[[str], None]) -
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """By SQLite's own means, which copies one moment of a database that others write to; whole or not at all."""
+    """By SQLite's backup API, which copies one moment of a database that others write to; whole or not at all."""
     staged = target.with_suffix(".new")
     staged.unlink(missing_ok=True)
 

@@ -22,7 +22,7 @@ DAY_US = 86_400_000_000
 
 @dataclass(frozen=True)
 class ClockCheck:
-    """Remembers in the database when it was last asked, under `name`; it is asked every `interval_seconds`."""
+    """Stores in the database when it last ran, under `name`; it runs every `interval_seconds`."""
 
     database: Database
     name: str

@@ -15,7 +15,7 @@ AGE = timedelta(hours=1)
 
 
 async def sweep(blobs: Blobs, database: Database, now: datetime | None = None) -> int:
-    """Delete the orphans that are older than AGE; tells how many."""
+    """Delete the orphans that are older than AGE, and return how many."""
     count = 0
     before = (now or datetime.now(UTC)) - AGE
     async for files in blobs.stored():

@@ -1,4 +1,4 @@
-"""Finds out that the database or the files were taken away while the catalog works."""
+"""Notices that the database or the files were removed while the catalog runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

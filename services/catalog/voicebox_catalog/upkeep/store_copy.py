@@ -17,7 +17,7 @@ from voicebox_catalog.store.table_rows import TABLES, blobs_of, content_of, for_
 from voicebox_catalog.store.tables import Lease
 
 MARK = "move"
-"""The name of the lease that a target has until its move is complete; its holder tells the source."""
+"""The name of the lease that a target has until its move is complete; its holder names the source."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ async def _compare(session: AsyncSession, table: Table, blobs: Blobs, target: Ca
 
 
 async def _compare_blob(source: Blobs, target: Blobs, name: str) -> int:
-    """The size. The name tells what the content must be; of a name of the first version, the source is asked."""
+    """The size. The name contains the content's hash; for names of the first version the source is compared."""
     expected = sha256_of(name) or (await content_of(source, name))[0]
     found, size_bytes = await content_of(target, name)
     if found != expected:

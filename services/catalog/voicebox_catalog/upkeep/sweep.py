@@ -1,5 +1,5 @@
-"""Deletes on a schedule what nobody keeps: by rules of retention, deleted profiles whose time is over, blobs without a
-row.
+"""Deletes on a schedule what is no longer needed: by retention rules, deleted profiles after their time, blobs without
+a row.
 """
 
 import asyncio

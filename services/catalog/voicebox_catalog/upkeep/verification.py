@@ -1,4 +1,4 @@
-"""Reads everything that a catalog keeps, and finds what is missing or damaged. Nothing is changed."""
+"""Reads everything that a catalog stores, and finds what is missing or damaged. Nothing is changed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ async def verify(database: Database, blobs: Blobs, tell: Callable[[str], None]) 
 
 
 async def _database_fault(session: AsyncSession) -> str:
-    """The first fault of SQLite's file; PostgreSQL checks its pages itself where it was told to."""
+    """The first fault of SQLite's file; PostgreSQL checks its pages itself where checksums are on."""
     if (await session.connection()).dialect.name != "sqlite":
         return ""
     said = str(await session.scalar(text("PRAGMA integrity_check(1)")))
