@@ -160,5 +160,8 @@ class Permits:
 
     def _too_long(self, expected_seconds: float, patience_seconds: float) -> Exhausted:
         self._refused.inc()
-        sentence = f"At capacity: the expected wait is {expected_seconds:.1f} s; the caller waits for {patience_seconds:.1f} s."
+        sentence = (
+            f"At capacity: the expected wait is {expected_seconds:.1f} s; the caller waits for {patience_seconds:.1f} "
+            "s."
+        )
         return Exhausted("WAIT_TOO_LONG", sentence, max(expected_seconds, 0.1))

@@ -115,7 +115,8 @@ def _default(families: Mapping[str, Family[E]], wish: Wish, setup: Setup) -> Def
             raise StartError(f"No engine of {', '.join(families)} runs a model {wish.model!r}.")
         if not engine.present:
             raise StartError(
-                f"The files of models/{engine.model.name} are not here: `make models MODELS=models/{engine.model.name}` fetches them."
+                f"The files of models/{engine.model.name} are not here: `make models "
+                f"MODELS=models/{engine.model.name}` fetches them."
             )
         return Default(engine, "It is used when no other is named: the settings name it.")
     if wish.engine != AUTO:

@@ -209,7 +209,13 @@ class Models(Generic[E]):
 
     def _absence(self, engine: E) -> str:
         if progress := self._downloads.progress(engine):
-            return f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so far."
+            return (
+                f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so "
+                "far."
+            )
         if absence := getattr(engine, "absence", ""):
             return str(absence)
-        return f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches them."
+        return (
+            f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches "
+            "them."
+        )

@@ -200,7 +200,10 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
         )
         yield Finding("CUT_SHORT", Verdict.WARN, sentence)
     if measures.peak_over_full_scale:
-        sentence = f"Samples reach {measures.peak_over_full_scale:.3g} times full scale, and were clipped: scale them to -1 to 1."
+        sentence = (
+            f"Samples reach {measures.peak_over_full_scale:.3g} times full scale, and were clipped: scale them to -1 "
+            "to 1."
+        )
         yield Finding("OVER_FULL_SCALE", Verdict.WARN, sentence)
     if measures.not_numbers:
         sentence = (
@@ -214,10 +217,16 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
         )
         return  # nothing else that is measured means anything
     if speech:
-        sentence = f"Speech fills only {measures.speech_ratio:.0%} of it: trim the pauses at its beginning and end, and speak on."
+        sentence = (
+            f"Speech fills only {measures.speech_ratio:.0%} of it: trim the pauses at its beginning and end, and speak "
+            "on."
+        )
         yield Finding("MOSTLY_SILENCE", speech, sentence)
     if verdict := _least(measures.snr_db, limits.snr_db):
-        sentence = f"Speech is only {measures.snr_db:.0f} dB above the noise: record in a quieter room, nearer to the microphone."
+        sentence = (
+            f"Speech is only {measures.snr_db:.0f} dB above the noise: record in a quieter room, nearer to the "
+            "microphone."
+        )
         yield Finding("NOISY", verdict, sentence)
     if verdict := _most(measures.clipping_ratio, limits.clipping):
         sentence = (
@@ -225,13 +234,22 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
         )
         yield Finding("CLIPPED", verdict, sentence)
     if verdict := _least(measures.loudness_lufs, limits.lufs):
-        sentence = f"It is very quiet, {measures.loudness_lufs:.0f} LUFS: turn the recording level up, or go nearer to the microphone."
+        sentence = (
+            f"It is very quiet, {measures.loudness_lufs:.0f} LUFS: turn the recording level up, or go nearer to the "
+            "microphone."
+        )
         yield Finding("TOO_QUIET", verdict, sentence)
     if measures.high_band_db < NARROW_BAND_DB:
-        sentence = "It sounds like a telephone, with nothing above 4 kHz: record at 24 kHz or more, and not by a headset's call mode."
+        sentence = (
+            "It sounds like a telephone, with nothing above 4 kHz: record at 24 kHz or more, and not by a headset's "
+            "call mode."
+        )
         yield Finding("NARROW_BAND", Verdict.WARN, sentence)
     if word_error_rate is not None and (verdict := _most(word_error_rate, limits.word_error_rate)):
-        sentence = f"A recogniser found other words than the transcript has (word error rate {word_error_rate:.2f}): check the transcript."
+        sentence = (
+            f"A recogniser found other words than the transcript has (word error rate {word_error_rate:.2f}): check "
+            "the transcript."
+        )
         yield Finding("TRANSCRIPT_DIFFERS", verdict, sentence)
 
 
