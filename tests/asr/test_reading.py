@@ -22,7 +22,7 @@ def test_each_utterance_is_known_whole_before_it_is_heard_in_small_steps() -> No
     first, second = (passage for passage in found if passage)
     assert (first.start_seconds, first.end_seconds) == pytest.approx((1.0, 3.0), abs=0.05)
     assert second.start_seconds == pytest.approx(5.0, abs=0.05)
-    assert 4.6 < second.heard.words[0].start_seconds < 4.8  # the sound begins 0.3 s before the speech
+    assert 4.6 < second.hypothesis.words[0].start_seconds < 4.8  # the sound begins 0.3 s before the speech
     begins = [size for what, size in session.log if what == "begin"]
     assert begins == [size for what, size in session.log if what == "end"]
     assert max(size for what, size in session.log if what == "feed") <= SAMPLE_RATE_HZ // 2

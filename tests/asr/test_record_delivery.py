@@ -226,10 +226,10 @@ async def test_copies_share_the_disk_and_release_it(tmp_path):
     with records.recorder(job()) as first, records.recorder(job()) as second:
         for recorder in (first, second):
             assert sum([len(block) async for block in recorder.copied(file())]) == 100_000
-        assert not (await first.record(transcript, engine)).notices
+        assert not (await first.record(transcript, engine)).warnings
         refused = await second.record(transcript, engine)
-        assert (refused.name, [notice.reason for notice in refused.notices]) == ("", [Reason.NOT_KEPT])
-        assert "space" in refused.notices[0].sentence
+        assert (refused.name, [notice.reason for notice in refused.warnings]) == ("", [Reason.NOT_KEPT])
+        assert "space" in refused.warnings[0].sentence
     with records.recorder(job()) as third:
         assert sum([len(block) async for block in third.copied(file())]) == 100_000
         assert (await third.record(transcript, engine)).name

@@ -53,8 +53,12 @@ ENGINES = "voicebox.asr.engines"
 SPEAKERS = "voicebox.asr.speakers"
 GOOGLE_SERVICES = (GOOGLE_V1_SERVICE, GOOGLE_V2_SERVICE, OPERATIONS_SERVICE)
 NAMES = (
-    "voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiTranscriptionService", RIVA_SERVICE, *GOOGLE_SERVICES
-)  # fmt: skip
+    "voicebox.asr.v1.SpeechToTextService",
+    MODEL_SERVICE,
+    "voicebox.openai.v1.OpenAiTranscriptionService",
+    RIVA_SERVICE,
+    *GOOGLE_SERVICES,
+)
 
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""

@@ -125,7 +125,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Hypothesis:
     """What an utterance said; `confidence` is 0 to 1, None where the engine does not tell; `language` is BCP 47."""
 
     text: str
@@ -134,19 +134,19 @@ class Heard:
     language: str = ""
     language_probability: float | None = None
     scores: Scores = Scores()
-    resemblance: float | None = None
+    self_similarity: float | None = None
     """How much the sounds of a word that comes again and again are alike, 0 to 1, see echoes; None where that was not
     looked at.
     """
 
 
 @dataclass(frozen=True)
-class Passage:
+class Segment:
     """A stretch of a file in which something was said. Its times and its words' times are seconds from the file's first
     sample.
     """
 
-    heard: Heard = field(repr=False)
+    hypothesis: Hypothesis = field(repr=False)
     start_seconds: float
     end_seconds: float
 
@@ -168,7 +168,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Notice:
+class RecognitionWarning:
     """What a reader of a result should know: a sentence for people, and its place in seconds from the start; None where
     it has none.
     """
@@ -206,10 +206,10 @@ class Session(Protocol):
         between.
         """
 
-    def interim(self) -> Heard:
+    def interim(self) -> Hypothesis:
         """What it sounds like so far; words may come without times that mean anything."""
 
-    def end(self) -> Heard:
+    def end(self) -> Hypothesis:
         """End it and tell what it said."""
 
     def interrupt(self) -> None:
@@ -222,13 +222,13 @@ class Session(Protocol):
 
 
 @runtime_checkable
-class Foreseeing(Protocol):
+class SupportsEarlyFinal(Protocol):
     """What a Session may offer besides: the final before it is known that the utterance ends."""
 
-    def foresee(self) -> Heard:
+    def early_final(self) -> Hypothesis:
         """What `end` would tell now. The utterance goes on: more may be fed."""
 
-    def accept(self, heard: Heard) -> None:
+    def accept_early_final(self, hypothesis: Hypothesis) -> None:
         """End the utterance with what was foreseen: what was fed since is silence."""
 
 
@@ -237,12 +237,12 @@ class Reader(Protocol):
     is.
     """
 
-    def hear(self, samples: Samples) -> Iterator[Passage | None]:
+    def hear(self, samples: Samples) -> Iterator[Segment | None]:
         """Take the next samples; yields the passages that are done, in order, and None after each step of work, where a
         caller can stop.
         """
 
-    def finish(self) -> Iterator[Passage | None]:
+    def finish(self) -> Iterator[Segment | None]:
         """The file ends; yields as `hear` does."""
 
     @property
@@ -257,11 +257,11 @@ class Reader(Protocol):
 
 
 @runtime_checkable
-class Noticing(Protocol):
+class SupportsWarnings(Protocol):
     """What a Reader may offer besides."""
 
     @property
-    def notices(self) -> Sequence[Notice]:
+    def warnings(self) -> Sequence[RecognitionWarning]:
         """What the caller should know of the sound so far, besides its passages."""
 
 

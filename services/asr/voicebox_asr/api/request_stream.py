@@ -8,11 +8,11 @@ from typing import TypeVar
 from voicebox.asr.v1 import asr_pb2
 from voicebox_kit.errors import InvalidField, TooSlow
 
-from voicebox_asr.audio.source import Sound
-from voicebox_asr.live.backlog import Backlog, Control, Item
+from voicebox_asr.audio.source import SampleSource
+from voicebox_asr.live.backlog import Backlog, BacklogItem, Control
 
 T = TypeVar("T")
-Decode = Callable[[AsyncIterator[bytes]], Sound]
+Decode = Callable[[AsyncIterator[bytes]], SampleSource]
 
 TAIL_BYTES = 64 * 1024
 """Tags may follow the sound in a file. What is longer is not a part of it."""
@@ -44,7 +44,7 @@ async def uploaded(
 
 async def live(
     requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], decode: Decode, backlog: Backlog
-) -> AsyncGenerator[Item]:
+) -> AsyncGenerator[BacklogItem]:
     """The sound and the controls of a stream whose config was read, through `backlog`: the stream is read on while the
     last item is heard.
 

@@ -13,7 +13,7 @@ from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.audio.source import Pcm
 from voicebox_asr.documents.subtitles import Layout
-from voicebox_asr.documents.writers import Format, Wish
+from voicebox_asr.documents.writers import DocumentOptions, Format
 from voicebox_asr.engine import Engine
 from voicebox_asr.job import Job, RecordRequest, SpeakerRange
 from voicebox_asr.segmentation.endpointing import Endpointing
@@ -101,12 +101,12 @@ def to_endpointing(config: asr_pb2.Endpointing, engine: Engine, field: str) -> E
     )
 
 
-def to_wish(request: asr_pb2.TranscribeRequest) -> Wish:
+def to_document_options(request: asr_pb2.TranscribeRequest) -> DocumentOptions:
     """What the document is to look like; InvalidField where that is out of bounds."""
     if request.format not in FORMATS:
         raise InvalidField("format", f"There is no format {request.format}.", "FORMAT_UNKNOWN")
     layout, default = request.subtitles, Layout()
-    return Wish(
+    return DocumentOptions(
         FORMATS[request.format],
         Layout(
             max_line_length=_count(

@@ -1,4 +1,4 @@
-"""Tells who speaks when, of what was heard in a file."""
+"""Finds who speaks when in a file."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -45,7 +45,7 @@ class Diarizer:
             yield None
 
     def finish(self, utterances: Sequence[Utterance], fewest: int, most: int) -> Iterator[Utterance]:
-        """The file ends: what was heard in it, with its speakers, `fewest` to `most` of them. Takes 2 s at most.
+        """The file ends: its utterances with their speakers, `fewest` to `most` of them. Takes 2 s at most.
 
         Utterances are split where the speaker changes between two words, and numbered anew. Speakers are `speaker-1`,
         `speaker-2` ... in the order of their first words. There are fewer than `fewest` where no more voices can be
@@ -96,7 +96,7 @@ class Diarizer:
 
     def _split(self, utterance: Utterance, similarities: NDArray[np.float32]) -> list[tuple[Utterance, int]]:
         """The utterance's parts of one speaker each, with the speaker's voice."""
-        words = utterance.heard.words
+        words = utterance.hypothesis.words
         if not any(word.end_seconds > word.start_seconds for word in words):
             spans = [(utterance.start_seconds, utterance.end_seconds)]
             return [(utterance, int(np.argmax(self._near(spans, similarities)[0])))]
@@ -142,14 +142,16 @@ def _smoothed(near: NDArray[np.float32]) -> list[int]:
 
 def _part(utterance: Utterance, start: int, end: int) -> Utterance:
     """The utterance from its word `start` to before its word `end`."""
-    words = utterance.heard.words
+    words = utterance.hypothesis.words
     if (start, end) == (0, len(words)):
         return utterance
-    places = _places(utterance.heard.text, words)
+    places = _places(utterance.hypothesis.text, words)
     return replace(
         utterance,
-        heard=replace(
-            utterance.heard, text=utterance.heard.text[places[start] : places[end]].strip(), words=words[start:end]
+        hypothesis=replace(
+            utterance.hypothesis,
+            text=utterance.hypothesis.text[places[start] : places[end]].strip(),
+            words=words[start:end],
         ),
         start_seconds=words[start].start_seconds if start else utterance.start_seconds,
         end_seconds=words[end - 1].end_seconds if end < len(words) else utterance.end_seconds,

@@ -1,4 +1,4 @@
-"""What an engine is that tells voices apart."""
+"""The interface of speaker encoders."""
 
 from typing import Protocol
 
@@ -15,7 +15,7 @@ person spoke both.
 
 
 class SpeakerEngine(Protocol):
-    """Tells voices apart by embeddings. Blocking, thread-safe. Found by the entry points `voicebox.asr.speakers`,
+    """Distinguishes voices by embeddings. Blocking, thread-safe. Found by the entry points `voicebox.asr.speakers`,
     called without arguments.
 
     It loads itself when it is first used, and never downloads.

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from . import words as wording
-from .echoes import ALIKE, has_time
+from .echoes import MIN_SIMILARITY, has_time
 from .utterance import Utterance
-from .warnings import Notice, Reason, is_doubtful
+from .warnings import Reason, RecognitionWarning, has_low_confidence
 
-LEAST_REPEATS = ((1, 12), (2, 8), (5, 6), (50, 5))
+MIN_REPEATS = ((1, 12), (2, 8), (5, 6), (50, 5))
 """A loop of at most so many words comes at least so often. People do say "no" five times over, and a chorus four
 times.
 """
@@ -43,21 +43,25 @@ class Loop:
     kept: int = 1
 
 
-def without_loops(utterances: Sequence[Utterance]) -> tuple[tuple[Utterance, ...], tuple[Notice, ...]]:
+def without_loops(utterances: Sequence[Utterance]) -> tuple[tuple[Utterance, ...], tuple[RecognitionWarning, ...]]:
     """The utterances with every loop cut to its first round, and a notice of each. An utterance of which nothing is
     left is gone.
 
     Only engines that tell a compression ratio write freely enough to loop; what others heard stays as it is.
     """
-    written_freely = [utterance for utterance in utterances if utterance.heard.scores.compression_ratio is not None]
-    kept = [utterance for utterance in utterances if utterance.heard.scores.compression_ratio is None]
-    notices: list[Notice] = []
+    written_freely = [
+        utterance for utterance in utterances if utterance.hypothesis.scores.compression_ratio is not None
+    ]
+    kept = [utterance for utterance in utterances if utterance.hypothesis.scores.compression_ratio is None]
+    warnings: list[RecognitionWarning] = []
     for run in _runs(written_freely):
-        found = _loops([token for owner, utterance in enumerate(run) for token in _tokens(owner, utterance.heard.text)])
+        found = _loops(
+            [token for owner, utterance in enumerate(run) for token in _tokens(owner, utterance.hypothesis.text)]
+        )
         loops = [loop for each in found if (loop := _unsupported(run, each)).excess]
-        notices += [_notice(run, loop) for loop in loops]
+        warnings += [_warning(run, loop) for loop in loops]
         kept += _without(run, {token for loop in loops for token in loop.excess})
-    return tuple(sorted(kept, key=lambda utterance: utterance.index)), tuple(notices)
+    return tuple(sorted(kept, key=lambda utterance: utterance.index)), tuple(warnings)
 
 
 def _runs(utterances: Sequence[Utterance]) -> Iterator[list[Utterance]]:
@@ -75,7 +79,7 @@ def _runs(utterances: Sequence[Utterance]) -> Iterator[list[Utterance]]:
 
 def _follows(before: Utterance, utterance: Utterance) -> bool:
     touches = utterance.start_seconds - before.end_seconds <= TOUCHING_SECONDS
-    return touches or (is_doubtful(before.heard.scores) and is_doubtful(utterance.heard.scores))
+    return touches or (has_low_confidence(before.hypothesis.scores) and has_low_confidence(utterance.hypothesis.scores))
 
 
 def _tokens(owner: int, text: str) -> Iterator[Token]:
@@ -88,8 +92,8 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
     """Short loops are looked for first: a long one may consist of them."""
     left = list(tokens)
     loops: list[Loop] = []
-    for size in range(1, LEAST_REPEATS[-1][0] + 1):
-        least = next(repeats for most_words, repeats in LEAST_REPEATS if size <= most_words)
+    for size in range(1, MIN_REPEATS[-1][0] + 1):
+        least = next(repeats for most_words, repeats in MIN_REPEATS if size <= most_words)
         found = [
             Loop(left[start : start + size], left[start + size : end]) for start, end in _repetitions(left, size, least)
         ]
@@ -110,10 +114,12 @@ def _unsupported(run: Sequence[Utterance], loop: Loop) -> Loop:
 
 
 def _is_said(run: Sequence[Utterance], token: Token) -> bool:
-    heard = run[token.owner].heard
-    if (heard.resemblance or 0.0) < ALIKE:
+    hypothesis = run[token.owner].hypothesis
+    if (hypothesis.self_similarity or 0.0) < MIN_SIMILARITY:
         return False
-    placed = zip(heard.words, wording.places(heard.text, [word.text for word in heard.words]), strict=True)
+    placed = zip(
+        hypothesis.words, wording.places(hypothesis.text, [word.text for word in hypothesis.words]), strict=True
+    )
     return any(has_time(word) for word, (start, end) in placed if start <= token.start < end)
 
 
@@ -138,29 +144,31 @@ def _without(run: Sequence[Utterance], cut: set[Token]) -> Iterator[Utterance]:
 
 def _shortened(utterance: Utterance, gone: Sequence[tuple[int, int]]) -> Utterance | None:
     """The utterance without these parts of its text; None when no word is left."""
-    heard = utterance.heard
-    is_gone = [any(start <= at < end for start, end in gone) for at in range(len(heard.text))]
-    text = " ".join("".join(each for each, out in zip(heard.text, is_gone, strict=True) if not out).split())
+    hypothesis = utterance.hypothesis
+    is_gone = [any(start <= at < end for start, end in gone) for at in range(len(hypothesis.text))]
+    text = " ".join("".join(each for each, out in zip(hypothesis.text, is_gone, strict=True) if not out).split())
     if not text:
         return None
-    placed = zip(heard.words, wording.places(heard.text, [word.text for word in heard.words]), strict=True)
+    placed = zip(
+        hypothesis.words, wording.places(hypothesis.text, [word.text for word in hypothesis.words]), strict=True
+    )
     words = tuple(
         word
         for word, (start, end) in placed
-        if not all(is_gone[at] or heard.text[at].isspace() for at in range(start, end))
+        if not all(is_gone[at] or hypothesis.text[at].isspace() for at in range(start, end))
     )
-    return replace(utterance, heard=replace(heard, text=text, words=words))
+    return replace(utterance, hypothesis=replace(hypothesis, text=text, words=words))
 
 
-def _notice(run: Sequence[Utterance], loop: Loop) -> Notice:
+def _warning(run: Sequence[Utterance], loop: Loop) -> RecognitionWarning:
     opening, closing = loop.first[0], loop.first[-1]
-    text = run[opening.owner].heard.text
+    text = run[opening.owner].hypothesis.text
     said = text[opening.start : closing.end if closing.owner == opening.owner else len(text)]
     shown = said if len(said) <= SHOWN_CHARACTERS else said[: SHOWN_CHARACTERS - 1] + "…"
     rounds = loop.kept + len(loop.excess) // len(loop.first)
     left = "the first" if loop.kept == 1 else f"the first {loop.kept}"
     sentence = f"{shown!r} came {rounds} times in a row; all but {left} were cut out."
-    return Notice(
+    return RecognitionWarning(
         Reason.REPETITION, sentence, _seconds(run, loop.excess[0]), _seconds(run, loop.excess[-1], at_end=True)
     )
 
@@ -168,5 +176,5 @@ def _notice(run: Sequence[Utterance], loop: Loop) -> Notice:
 def _seconds(run: Sequence[Utterance], token: Token, *, at_end: bool = False) -> float:
     """When a word begins, or ends, as far as the places of characters tell."""
     utterance = run[token.owner]
-    share = (token.end if at_end else token.start) / len(utterance.heard.text)
+    share = (token.end if at_end else token.start) / len(utterance.hypothesis.text)
     return utterance.start_seconds + share * (utterance.end_seconds - utterance.start_seconds)

@@ -5,7 +5,10 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u31f0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffee\U00020000-\U0003ffff"
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u31f0-\u4dbf"
+    "\u4e00-\u9fff\uf900-\ufaff\uff00-\uffee\U00020000-\U0003ffff"
+)
 """Thai, Lao, Burmese, Khmer; Chinese characters, kana, full width: each may stand at a line's end."""
 
 CLOSING = "、。，．・：；？！」』）】〉》”’…ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ"

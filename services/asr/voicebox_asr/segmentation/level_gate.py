@@ -21,11 +21,11 @@ SHARE = 0.3
 LOUD_PEAK = 0.3
 """Speech of ordinary recordings peaks at -10 dBFS; WebRTC's detector takes what peaks below -25 dBFS for silence."""
 
-MOST_GAIN = 30.0
+MAX_GAIN = 30.0
 """30 dB: what peaks below -40 dBFS is rarely speech."""
 
 FRAME_DECAY = 0.9988
-"""The loudest counts for half after 17 s (frames of 30 ms): a door that slams makes nobody unheard for long."""
+"""The loudest counts for half after 17 s (frames of 30 ms): a door that slams does not hide speech for long."""
 
 DYNAMIC_DB = 10.0
 """Speech stands out of its background by more than this, steady noise never: only what does is raised for the
@@ -57,15 +57,13 @@ class LevelGate:
         )
 
 
-class OwnLevel:
-    """Raises a quiet stream to the level that voice activity detectors expect, by the loudest that was heard of it
-    lately.
-    """
+class AutomaticGain:
+    """Raises a quiet stream to the level that voice activity detectors expect, by its recent peak."""
 
     def __init__(self) -> None:
-        self._peak = LOUD_PEAK / MOST_GAIN
+        self._peak = LOUD_PEAK / MAX_GAIN
 
-    def raised(self, frame: Samples) -> Samples:
+    def apply(self, frame: Samples) -> Samples:
         """A frame, louder where the stream is quiet; never quieter."""
-        self._peak = max(self._peak * FRAME_DECAY, LOUD_PEAK / MOST_GAIN, float(np.abs(frame).max()))
+        self._peak = max(self._peak * FRAME_DECAY, LOUD_PEAK / MAX_GAIN, float(np.abs(frame).max()))
         return frame * np.float32(max(1.0, LOUD_PEAK / self._peak))

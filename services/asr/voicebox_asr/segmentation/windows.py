@@ -1,4 +1,4 @@
-"""Packs a file's speech into windows that a model can hear at once, cut where nobody speaks."""
+"""Packs a file's speech into windows that a model reads at once, cut in pauses."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 
 FRAME_SAMPLES = 512
-"""What is kept or left out as one: 32 ms."""
+"""32 ms are used or left out as one."""
 
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE_HZ
 
@@ -37,10 +37,9 @@ Frame = tuple[int, Samples, float]
 
 @dataclass(frozen=True)
 class Window:
-    """Speech of at most so many seconds, its silences left out. `frames` says which of the stream's frames it holds,
-    shape (frames,).
+    """Audio for one run of a model, without silences. `frames` are the numbers of its frames in the stream.
 
-    `speech` says which of them hold speech, shape (frames,); it is empty where nobody told speech from silence.
+    `speech` marks those with speech, shape (frames,); it is empty without voice activity detection.
     """
 
     samples: Samples = field(repr=False)
@@ -53,12 +52,12 @@ class Window:
         return self.samples.size / SAMPLE_RATE_HZ
 
     def at(self, seconds: float) -> float:
-        """The stream's time of the sound that begins so many seconds into the window."""
-        return self._place(round(seconds * SAMPLE_RATE_HZ) // FRAME_SAMPLES, seconds)
+        """The time in the stream of audio that begins at `seconds` of the window."""
+        return self._stream_seconds(round(seconds * SAMPLE_RATE_HZ) // FRAME_SAMPLES, seconds)
 
     def until(self, seconds: float) -> float:
-        """The stream's time of the sound that ends so many seconds into the window."""
-        return self._place((round(seconds * SAMPLE_RATE_HZ) - 1) // FRAME_SAMPLES, seconds)
+        """The time in the stream of audio that ends at `seconds` of the window."""
+        return self._stream_seconds((round(seconds * SAMPLE_RATE_HZ) - 1) // FRAME_SAMPLES, seconds)
 
     def cut(self, start_seconds: float, end_seconds: float) -> "Window":
         """The part between two times, which are rounded to frames."""
@@ -67,7 +66,7 @@ class Window:
             self.samples[start * FRAME_SAMPLES : end * FRAME_SAMPLES], self.frames[start:end], self.speech[start:end]
         )
 
-    def _place(self, index: int, seconds: float) -> float:
+    def _stream_seconds(self, index: int, seconds: float) -> float:
         index = min(max(index, 0), self.frames.size - 1)
         return float(self.frames[index] - index) * FRAME_SECONDS + seconds
 
@@ -121,7 +120,7 @@ def last_pause(activity: Activity, pause: float | None) -> int:
 class Windows:
     """One file's windows, found as its samples come in."""
 
-    def __init__(self, longest_seconds: float, speech: "Speech | None" = None) -> None:
+    def __init__(self, longest_seconds: float, speech: "SpeechTracker | None" = None) -> None:
         """Without `speech` nothing is left out, and windows are cut where it is quietest."""
         self._speech = speech
         self._packer = Packer(longest_seconds, speech.release if speech else None)
@@ -154,7 +153,7 @@ class Windows:
             yield replace(window, samples=window.samples[: window.samples.size - missing]) if is_padded else window
 
     def _follow(self, frames: Samples) -> Iterator[Window]:
-        for frame, sound, activity in self._speech.keep(frames) if self._speech else self._all(frames):
+        for frame, sound, activity in self._speech.select(frames) if self._speech else self._all(frames):
             yield from self._packer.add(frame, sound, activity)
 
     def _all(self, frames: Samples) -> Iterator[Frame]:
@@ -163,11 +162,11 @@ class Windows:
             self._frame += 1
 
 
-class Speech:
-    """Follows which frames of a stream hold speech, and keeps those around them too."""
+class SpeechTracker:
+    """Finds which frames of a stream hold speech, and selects them with those around them."""
 
     def __init__(self, probability: Callable[[Samples], Activity], threshold: float, release: float) -> None:
-        """`probability` tells it for the next frames of the stream. Speech begins at `threshold`, and ends below
+        """`probability` returns it for the next frames of the stream. Speech begins at `threshold`, and ends below
         `release`.
         """
         self.release = release
@@ -180,8 +179,8 @@ class Speech:
         self._seen = 0
         self._speaking = False
 
-    def keep(self, frames: Samples) -> Iterator[Frame]:
-        """Take the next frames, shape (frames, 512); yields those to keep, as far as that is decided."""
+    def select(self, frames: Samples) -> Iterator[Frame]:
+        """Take the next frames, shape (frames, 512); yields those to use, as far as that is decided."""
         for sound, probability in zip(frames, self._probability(frames.reshape(-1)), strict=True):
             self._speaking = bool(probability >= (self.release if self._speaking else self._threshold))
             self._before.append((self._seen, sound, probability))

@@ -6,9 +6,9 @@ LEAST_STABILITY, MOST_STABILITY = 0.01, 0.9
 """An interim of which nothing is settled, and all: 0 would mean that it is not known."""
 
 
-def transcript(heard: asr_pb2.Hypothesis, *, is_first: bool) -> str:
+def transcript(hypothesis: asr_pb2.Hypothesis, *, is_first: bool) -> str:
     """The text; all but the first begin with a space, as Google's: its clients join results as they are."""
-    return heard.transcript if is_first or not heard.transcript else f" {heard.transcript}"
+    return hypothesis.transcript if is_first or not hypothesis.transcript else f" {hypothesis.transcript}"
 
 
 def stability(interim: asr_pb2.Hypothesis) -> float:

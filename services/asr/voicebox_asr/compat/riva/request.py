@@ -43,7 +43,7 @@ NAMES = {
 """Riva's names for our fields."""
 
 
-def to_recognition(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
+def to_config(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
     """What a config asks of an engine, save the sound's format; InvalidField, by Riva's name, where that would be
     another transcript.
 
@@ -71,11 +71,9 @@ def to_recognition(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes
     return native
 
 
-def to_live_recognition(
-    config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes
-) -> asr_pb2.RecognitionConfig:
+def to_live_config(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
     """The same for a stream, in which speakers are not told apart."""
-    native = to_recognition(config, engine, notes)
+    native = to_config(config, engine, notes)
     if native.diarization.enabled:
         native.ClearField("diarization")
         notes.ignore("config.diarization_config")

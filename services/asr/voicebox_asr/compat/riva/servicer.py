@@ -41,15 +41,15 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
         with self._named(request.config.model):
             engine = find_model(self._models, request.config.model, "config.model", notes)
             riva_request.ignore_endpointing(request.config, notes)
-            sound = riva_sound.sound_of(request.config, request.audio)
-            config = riva_request.to_recognition(request.config, engine, notes)
+            sound = riva_sound.riva_audio(request.config, request.audio)
+            config = riva_request.to_config(request.config, engine, notes)
             riva_sound.set_format(config, request.config, sound)
             audio = await asyncio.to_thread(sound.to_s16le, request.audio)
             native = asr_pb2.RecognizeRequest(config=config, audio=audio)
-            heard = await self._speech.Recognize(native, context)
-        warn_of(heard, notes)
+            hypothesis = await self._speech.Recognize(native, context)
+        warn_of(hypothesis, notes)
         tell(context, notes)
-        return responses.transcript(heard, request.config, request.id if request.HasField("id") else None)
+        return responses.transcript(hypothesis, request.config, request.id if request.HasField("id") else None)
 
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[riva_asr_pb2.StreamingRecognizeRequest], context: Context
@@ -87,7 +87,7 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
     def _live(self, asked: riva_asr_pb2.StreamingRecognitionConfig, notes: Notes) -> asr_pb2.StreamingConfig:
         engine = find_model(self._models, asked.config.model, "config.model", notes)
         return asr_pb2.StreamingConfig(
-            recognition=riva_request.to_live_recognition(asked.config, engine, notes),
+            recognition=riva_request.to_live_config(asked.config, engine, notes),
             interim_results=asked.interim_results,
             endpointing=riva_request.to_endpointing(asked.config, notes),
         )

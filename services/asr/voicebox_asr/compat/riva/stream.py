@@ -8,7 +8,7 @@ from voicebox_audio.formats.sniff import SNIFF_BYTES
 from voicebox_compat.openai import Notes
 from voicebox_kit.errors import InvalidField
 
-from .audio import set_format, sound_of
+from .audio import riva_audio, set_format
 
 FORCE_END = "force_eou"
 """Riva's way to end the running utterance now, after the sound that comes with it."""
@@ -27,7 +27,7 @@ async def to_stream(
         if request.audio_content:  # before there is any sound, there is nothing to end
             waiting.append(request)
             start += request.audio_content
-    sound = sound_of(asked.config, start)
+    sound = riva_audio(asked.config, start)
     set_format(config.recognition, asked.config, sound)
     yield asr_pb2.StreamingRecognizeRequest(config=config)
     while (request := waiting.pop(0) if waiting else await _next(requests, notes)) is not None:

@@ -18,8 +18,8 @@ from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report, Setup
 from voicebox_models.family import Only
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Heard, Options, Samples, VoiceDetection, Word
-from voicebox_asr.segmentation.level_gate import DYNAMIC_DB, LevelGate, OwnLevel
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Hypothesis, Options, Samples, VoiceDetection, Word
+from voicebox_asr.segmentation.level_gate import DYNAMIC_DB, AutomaticGain, LevelGate
 from voicebox_asr.segmentation.segmenter import Segmenter
 from voicebox_asr.segmentation.utterance_reader import FILE_ENDPOINTING, AllSpeech, UtteranceReader
 
@@ -174,13 +174,13 @@ class PocketsphinxSession:
     def feed(self, samples: Samples) -> None:
         self._ask(FEED, to_s16le(samples))
 
-    def interim(self) -> Heard:
+    def interim(self) -> Hypothesis:
         text = str(self._ask(INTERIM)["text"])
-        return Heard(text, None, tuple(Word(word, 0.0, 0.0, None) for word in text.split()))
+        return Hypothesis(text, None, tuple(Word(word, 0.0, 0.0, None) for word in text.split()))
 
-    def end(self) -> Heard:
+    def end(self) -> Hypothesis:
         words = tuple(Word(w["text"], w["start"], w["end"], w["confidence"]) for w in self._ask(END)["words"])
-        return Heard(" ".join(word.text for word in words), _confidence(words), words, "en-US")
+        return Hypothesis(" ".join(word.text for word in words), _confidence(words), words, "en-US")
 
     def interrupt(self) -> None:
         """Ending a long utterance takes the decoder up to 2 s; it finds nobody listening then, and ends."""
@@ -214,7 +214,7 @@ class PocketsphinxVoiceActivity:
 
     def __init__(self) -> None:
         self._vad = Vad(Vad.STRICT, SAMPLE_RATE_HZ)
-        self._level = OwnLevel()
+        self._level = AutomaticGain()
         self._gate = LevelGate()
 
     @property
@@ -222,7 +222,7 @@ class PocketsphinxVoiceActivity:
         return int(self._vad.frame_bytes) // 2
 
     def is_speech(self, frame: Samples) -> bool:
-        raised = self._level.raised(frame)
+        raised = self._level.apply(frame)
         loud = self._gate.is_loud(raised)
         shown = raised if self._gate.over_background_db > DYNAMIC_DB else frame
         return bool(self._vad.is_speech(to_s16le(shown))) and loud

@@ -16,7 +16,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Passage, Samples, Scores, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, Options, Samples, Scores, Segment, Word
 from voicebox_asr.segmentation.coverage import Span
 
 from . import alignment
@@ -78,7 +78,7 @@ class Decoded:
     was given.
     """
 
-    passages: tuple[Passage, ...]
+    segments: tuple[Segment, ...]
     language: str
     language_probability: float | None
     continues_seconds: float | None = None
@@ -92,7 +92,7 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Segment:
+class TokenSegment:
     """Text between two timestamps, in seconds."""
 
     tokens: tuple[int, ...]
@@ -104,7 +104,7 @@ class Segment:
 class TimedText:
     """A segment and its words; none when word times were not asked for."""
 
-    segment: Segment
+    segment: TokenSegment
     words: tuple[Word, ...]
 
 
@@ -329,7 +329,7 @@ class Decoder:
         return Attempt(tokens, text, float(log_probability), float(result.no_speech_prob), temperature)
 
     def _timed(
-        self, encoded: Any, clips: Sequence[Clip], segments: Sequence[Sequence[Segment]], codes: Sequence[str]
+        self, encoded: Any, clips: Sequence[Clip], segments: Sequence[Sequence[TokenSegment]], codes: Sequence[str]
     ) -> list[list[TimedText]]:
         """For each clip its sentences and their words. An alignment is of one language, and a processor is faster with
         single clips.
@@ -359,7 +359,7 @@ class Decoder:
             attempt.compression_ratio,
             attempt.temperature,
         )
-        passages = []
+        segments = []
         for each in timed:
             if text := self._tokens.decode(each.segment.tokens).strip():
                 words = each.words
@@ -368,13 +368,13 @@ class Decoder:
                     if words
                     else exp(attempt.average_log_probability)
                 )
-                heard = Heard(text, min(1.0, confidence), words, tag, probability, scores)
+                hypothesis = Hypothesis(text, min(1.0, confidence), words, tag, probability, scores)
                 start = words[0].start_seconds if words else each.segment.start_seconds
                 end = words[-1].end_seconds if words else each.segment.end_seconds
-                passages.append(Passage(heard, start, end))
+                segments.append(Segment(hypothesis, start, end))
         continues = continues_seconds(attempt.tokens, self._tokens.timestamp_begin, clip.seconds)
         return Decoded(
-            tuple(passages), tag, probability, continues if passages else None, is_good(attempt, clip.quality)
+            tuple(segments), tag, probability, continues if segments else None, is_good(attempt, clip.quality)
         )
 
     def _tokenizer(self, code: str, task: str) -> Tokenizer:
@@ -390,11 +390,11 @@ def _changing(likely: Likely, stretches: Sequence[Spoken]) -> Decoded:
     return Decoded((), BCP_47.get(code, code), likely[code], stretches=tagged)
 
 
-def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[Segment, ...]:
+def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[TokenSegment, ...]:
     """Text tokens between timestamps. Text after the last one is a segment too, up to the window's end: nothing is left
     out.
     """
-    segments: list[Segment] = []
+    segments: list[TokenSegment] = []
     text: list[int] = []
     start = 0.0
     for token in tokens:
@@ -403,11 +403,11 @@ def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) 
         elif token >= timestamps:
             time = max(start, min((token - timestamps) * TIMESTAMP_SECONDS, seconds))
             if text:
-                segments.append(Segment(tuple(text), start, time))
+                segments.append(TokenSegment(tuple(text), start, time))
                 text = []
             start = time
     if text:
-        segments.append(Segment(tuple(text), start, seconds))
+        segments.append(TokenSegment(tuple(text), start, seconds))
     return tuple(segments)
 
 
@@ -432,7 +432,9 @@ def _padded_frames(frames: int) -> int:
     return min(WINDOW_FRAMES, -(-(frames + LEAST_SILENCE_FRAMES) // LEAST_SILENCE_FRAMES) * LEAST_SILENCE_FRAMES)
 
 
-def _sentences(pieces: Sequence[alignment.Aligned], segments: Sequence[Segment], seconds: float) -> list[TimedText]:
+def _sentences(
+    pieces: Sequence[alignment.Aligned], segments: Sequence[TokenSegment], seconds: float
+) -> list[TimedText]:
     """The segments, cut at the ends of sentences, with their words."""
     tokens = [token for segment in segments for token in segment.tokens]
     ends = list(accumulate(len(segment.tokens) for segment in segments))

@@ -47,9 +47,8 @@ def resolved(device: str, compute_type: str, threads: int = 0) -> Device:
         wanted = "int8" if kind == "cpu" else "float16"
         return Device(kind, index, wanted if wanted in supported else "float32", threads)
     if compute_type not in supported:
-        raise StartError(
-            f"{device} cannot run whisper with compute type {compute_type!r}; it can with {', '.join(sorted(supported))}."
-        )
+        others = ", ".join(sorted(supported))
+        raise StartError(f"{device} cannot run whisper with compute type {compute_type!r}; it can with {others}.")
     return Device(kind, index, compute_type, threads)
 
 
