@@ -55,11 +55,8 @@ def set_hotwords(
         )
     if left_out := len(likelier) - len(fitting):
         notes.ignore(field)
-        notes.warn(
-            [
-                f"{left_out} phrases of {field} are ignored: at most {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters."
-            ]
-        )
+        most = f"at most {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters"
+        notes.warn([f"{left_out} phrases of {field} are ignored: {most}."])
 
 
 def speakers_at_most(count: int, default: int, field: str, notes: Notes) -> int:
