@@ -11,7 +11,7 @@ from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Hypothesis, Options, R
 from voicebox_asr.engines.whisper.batcher import Scheduler
 from voicebox_asr.engines.whisper.decoder import Decoded, continues_seconds
 from voicebox_asr.engines.whisper.file_reader import WhisperReader
-from voicebox_asr.engines.whisper.spoken_languages import Spoken
+from voicebox_asr.engines.whisper.spoken_languages import LanguagePart
 from voicebox_asr.segmentation.coverage import Span
 from voicebox_asr.segmentation.windows import FRAME_SAMPLES, SpeechTracker, Windows
 
@@ -259,10 +259,11 @@ class Polyglot(Writer):
             for start, end in clip.spans
         ]
         spoken = [
-            Spoken(*span, "de" if level > 0.6 else "en", 0.9) for span, level in zip(clip.spans, loudness, strict=True)
+            LanguagePart(*span, "de" if level > 0.6 else "en", 0.9)
+            for span, level in zip(clip.spans, loudness, strict=True)
         ]
         if len({each.language for each in spoken}) > 1:
-            return Decoded((), "en", 0.6, stretches=tuple(spoken))
+            return Decoded((), "en", 0.6, language_parts=tuple(spoken))
         language = clip.language or ("de" if np.abs(clip.samples).max() > 0.6 else "en")
         seconds = clip.samples.size / SAMPLE_RATE_HZ
         heard = Hypothesis(

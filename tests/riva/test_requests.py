@@ -37,7 +37,7 @@ def refused_field(turn: Callable[..., object], asked: Message) -> str:
 
 def to_native(config: Config) -> None:
     riva_request.to_endpointing(config, Notes())
-    audio.set_format(riva_request.to_config(config, ABLE, Notes()), config, audio.riva_audio(config, b""))
+    audio.set_format(riva_request.to_config(config, ABLE, Notes()), config, audio.detect_audio(config, b""))
 
 
 @given(messages(riva_tts_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
@@ -98,7 +98,7 @@ def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
     ],
 )
 def test_samples_are_told_from_files(config, start, is_file):
-    assert audio.riva_audio(config, start).is_file is is_file
+    assert audio.detect_audio(config, start).is_file is is_file
 
 
 def test_what_only_some_models_can_is_asked_of_them():

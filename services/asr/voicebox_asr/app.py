@@ -1,4 +1,4 @@
-"""Puts the asr service together: the only place where its parts meet."""
+"""Puts the asr service together: the only module where its parts meet."""
 
 import asyncio
 import time
@@ -67,10 +67,10 @@ PREFERRED = ("whisper", "pocketsphinx")
 """The engines that ASR_ENGINE=auto tries first: the first one that has a model here is the default."""
 
 STREAMS = {"pocketsphinx": 2}
-"""Calls that an engine hears at once, when ASR_STREAMS leaves it open: a core is busy with each of pocketsphinx's."""
+"""Calls that an engine recognises at once, unless ASR_STREAMS says: each of pocketsphinx takes a core."""
 
 BATCHED_STREAMS = 16
-"""The same for an engine that decodes its callers' sound together."""
+"""The same for an engine that decodes its callers' audio together."""
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -152,7 +152,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 
 
 def _streams(settings: Settings, engine: Engine) -> int:
-    """How many calls are heard at once when an engine is the default."""
+    """How many calls are recognised at once when an engine is the default."""
     return settings.streams or STREAMS.get(engine.name, BATCHED_STREAMS)
 
 

@@ -1,4 +1,4 @@
-"""What other people's APIs ask for that only makes recognition better: followed where the model can, else named and
+"""Hints of other APIs, which ask only for better results: followed where the model can, else named and
 left out.
 """
 

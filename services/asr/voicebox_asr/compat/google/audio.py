@@ -27,7 +27,7 @@ class Format:
 
 
 def checked(form: Format, field: str) -> Format:
-    """The format; InvalidField, under the path `field`, for an encoding that cannot be heard."""
+    """The format; InvalidField, under the path `field`, for an encoding that cannot be decoded."""
     if form.encoding not in (AUTO, *SAMPLES, *FILES):
         raise InvalidField(
             field, f"{field} must be one of {', '.join((*SAMPLES, *FILES))}, not {form.encoding}.", "ENCODING_UNKNOWN"

@@ -74,12 +74,12 @@ def to_proto(operation: Operation) -> Any:
     return message
 
 
-def _pack(place: Any, message: Message) -> None:
+def _pack(field: Any, message: Message) -> None:
     """Put a message into an Any; one that is packed already stays as it is."""
     if isinstance(message, any_pb2.Any):
-        place.CopyFrom(message)
+        field.CopyFrom(message)
     else:
-        place.Pack(message)
+        field.Pack(message)
 
 
 def _error(operation: Operation) -> status_pb2.Status | None:

@@ -1,4 +1,4 @@
-"""What the two versions of Google's speech API ask for alike, in our own terms."""
+"""What requests of both versions of Google's speech API share, in our own terms."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

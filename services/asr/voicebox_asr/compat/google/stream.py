@@ -13,7 +13,7 @@ from .shared_request import StreamRequest
 async def to_stream(
     stream: StreamRequest, blocks: AsyncGenerator[bytes]
 ) -> AsyncGenerator[asr_pb2.StreamingRecognizeRequest]:
-    """Our config, then sound. The config waits for the first bytes, which tell samples from a file."""
+    """Our config, then audio. It waits for the first bytes, which show whether they are a file."""
     async with aclosing(blocks):
         start = b""
         while len(start) < SNIFF_BYTES and (block := await anext(blocks, None)) is not None:

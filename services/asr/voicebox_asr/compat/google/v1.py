@@ -29,7 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
-    """The google.cloud.speech.v1.Speech, as of google-cloud-speech 2.41.0."""
+    """The google.cloud.speech.v1.Speech, as in google-cloud-speech 2.41.0."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
         *,
         is_beta: bool = False,
     ) -> None:
-        """`is_beta`: what an operation holds is named as of v1p1beta1."""
+        """`is_beta`: messages within operations are named as in v1p1beta1."""
         self._call, self._speech, self._operations, self._idle_seconds = call, speech, operations, idle_seconds
         self._named = _as_beta if is_beta else _as_it_is
 

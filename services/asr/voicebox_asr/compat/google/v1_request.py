@@ -51,9 +51,9 @@ REASONS = {
 
 
 def to_file_request(config: google.RecognitionConfig, field: str = "config") -> FileRequest:
-    """What a config at the path `field` asks for; InvalidField, by Google's name, where it asks for what cannot be.
+    """The request that a config at the path `field` makes; InvalidField, by Google's name, where it cannot.
 
-    `enable_automatic_punctuation`, `use_enhanced` and `metadata` are wishes, with Google as well: text is as the model
+    `enable_automatic_punctuation`, `use_enhanced` and `metadata` are hints, with Google as well: text is as the model
     writes it.
     """
     _refuse(config, field)
@@ -73,7 +73,7 @@ def to_file_request(config: google.RecognitionConfig, field: str = "config") -> 
 
 
 def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamRequest:
-    """What the config of a stream asks for; InvalidField likewise."""
+    """The request that the config of a stream makes; InvalidField likewise."""
     if streaming.HasField("voice_activity_timeout"):
         reasons = {"voice_activity_timeout": "end the stream yourself, by its voice activity events."}
         refuse({"voice_activity_timeout": True}, reasons, "streaming_config")

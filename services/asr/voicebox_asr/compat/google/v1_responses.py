@@ -1,4 +1,4 @@
-"""What was heard, as clients of Google's Speech v1 read it."""
+"""Our results as responses of Google's Speech v1."""
 
 from collections.abc import Iterable, Iterator
 

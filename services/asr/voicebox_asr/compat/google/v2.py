@@ -29,7 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
-    """The google.cloud.speech.v2.Speech, as of google-cloud-speech 2.41.0, with the recognizer `_` alone."""
+    """The google.cloud.speech.v2.Speech, as in google-cloud-speech 2.41.0, with the recognizer `_` only."""
 
     def __init__(
         self, call: GoogleCall, speech: SpeechToTextServicer, operations: Operations, idle_seconds: float

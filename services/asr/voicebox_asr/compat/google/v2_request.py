@@ -54,7 +54,7 @@ REASONS = {
     "features.enable_spoken_punctuation": "text is as the model writes it.",
     "features.enable_spoken_emojis": "text is as the model writes it.",
     "transcript_normalization": "replace words in the transcript yourself.",
-    "denoiser_config": "the model hears the sound as it is.",
+    "denoiser_config": "the model reads the audio as it is.",
     "adaptation.custom_classes": "give the phrases themselves, as an inline_phrase_set.",
 }
 
@@ -81,7 +81,7 @@ def to_file_request(config: google.RecognitionConfig, mask: FieldMask, field: st
     """What a config at the path `field`, or its fields in a mask, asks for; InvalidField, by Google's name, for what
     cannot be.
 
-    `features.enable_automatic_punctuation` is a wish, with Google as well: text is as the model writes it.
+    `features.enable_automatic_punctuation` is a hint, with Google as well: text is as the model writes it.
     """
     config = _masked(config, mask, f"{field}_mask")
     _refuse(config, field)
@@ -103,7 +103,7 @@ def to_file_request(config: google.RecognitionConfig, mask: FieldMask, field: st
 
 
 def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamRequest:
-    """What the config of a stream asks for; InvalidField likewise."""
+    """The request that the config of a stream makes; InvalidField likewise."""
     features = streaming.streaming_features
     if features.HasField("voice_activity_timeout"):
         reasons = {"voice_activity_timeout": "end the stream yourself, by its voice activity events."}
@@ -123,7 +123,7 @@ def content(request: google.RecognizeRequest) -> bytes:
 
 
 def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[FileRequest, bytes]]:
-    """What is asked of each file, and the file, by its URI. The sound itself is the URI, by RFC 2397: nothing is
+    """The request and the bytes of each file, by its URI. The audio itself is the URI, by RFC 2397: nothing is
     fetched.
     """
     output = request.recognition_output_config
@@ -168,9 +168,9 @@ def _masked(config: google.RecognitionConfig, mask: FieldMask, field: str) -> go
         return config
     if not mask.IsValidForDescriptor(google.RecognitionConfig.DESCRIPTOR):
         raise InvalidField(field, f"{field} names what a config has not: {', '.join(mask.paths)[:200]}.")
-    kept = google.RecognitionConfig()
-    mask.MergeMessage(config, kept)
-    return kept
+    selected = google.RecognitionConfig()
+    mask.MergeMessage(config, selected)
+    return selected
 
 
 def _refuse(config: google.RecognitionConfig, field: str) -> None:

@@ -1,4 +1,4 @@
-"""What was heard, as clients of Google's Speech v2 read it."""
+"""Our results as responses of Google's Speech v2."""
 
 from collections.abc import Iterable, Iterator
 

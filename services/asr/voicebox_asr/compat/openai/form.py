@@ -48,7 +48,7 @@ class Form:
     """A form while it comes. `has_file` says whether the file's part has begun, `is_whole` whether the form's end was
     there.
 
-    `other_files` are the names of files that came under another name; they are not kept.
+    `other_files` are the names of files in other fields; they are dropped.
     """
 
     def __init__(self, content_type: str) -> None:

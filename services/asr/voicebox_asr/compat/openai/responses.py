@@ -1,4 +1,4 @@
-"""Writes what was heard as OpenAI does."""
+"""Our results as OpenAI's responses."""
 
 import json
 import math
@@ -23,11 +23,11 @@ SUBTITLE_TYPES = {ResponseFormat.SRT: CONTENT_TYPES[Format.TEXT], ResponseFormat
 """OpenAI sends SubRip as plain text, and programs look for that."""
 
 INPUT_TOKENS_PER_SECOND = 10
-"""OpenAI counts one for 100 ms of speech that it hears."""
+"""OpenAI counts one for 100 ms of speech."""
 
 
 def answer(transcript: Transcript, request: TranscriptionRequest) -> HttpBody:
-    """All that was heard, in the format that was asked for."""
+    """The transcript in the requested format."""
     match request.format:
         case ResponseFormat.JSON:
             return _json({"text": text(transcript), "usage": _seconds(transcript)})
@@ -58,7 +58,7 @@ def deltas(transcript: Transcript) -> Iterator[HttpBody]:
 
 
 def segments(transcript: Transcript, request: TranscriptionRequest) -> Iterator[HttpBody]:
-    """The events that say who spoke, where that was asked: who is who is known at the end alone."""
+    """The events with speakers, where they are requested: speakers are known only at the end."""
     if request.format is ResponseFormat.DIARIZED_JSON:
         yield from (openai.event(**segment) for segment in _speakers_segments(transcript))
 
@@ -121,7 +121,7 @@ def _speakers_segments(transcript: Transcript) -> Iterator[dict[str, Any]]:
 
 
 def _segment(utterance: Utterance) -> Mapping[str, Any]:
-    """OpenAI's schema knows no null: what an engine does not tell is worked out where it can be, else 0.
+    """OpenAI's schema knows no null: what an engine does not return is computed where possible, else 0.
 
     As Whisper's, the text begins with a space, and `seek` counts hundredths of a second.
     """

@@ -1,4 +1,4 @@
-"""Tells what the bytes are that NVIDIA Riva's clients send, and turns telephone sound into ours."""
+"""Detects what the bytes are that NVIDIA Riva's clients send, and converts telephone audio."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,15 +23,13 @@ PLAIN = ("wav", "flac", "ogg", "mp4", "webm")
 
 @dataclass(frozen=True)
 class RivaAudio:
-    """What a caller sends: a file in a container, or samples. `to_s16le` makes samples ours; a file's bytes stay as
-    they are.
-    """
+    """A caller's audio: a file in a container, or samples. `to_s16le` converts samples and leaves a file as it is."""
 
     is_file: bool
     to_s16le: Callable[[bytes], bytes] = bytes
 
 
-def riva_audio(config: riva_asr_pb2.RecognitionConfig, start: bytes) -> RivaAudio:
+def detect_audio(config: riva_asr_pb2.RecognitionConfig, start: bytes) -> RivaAudio:
     """What the config and the first bytes, SNIFF_BYTES of them or all, say together.
 
     NVIDIA's scripts send WAV files with their header as LINEAR_PCM and as ENCODING_UNSPECIFIED, and samples as both.

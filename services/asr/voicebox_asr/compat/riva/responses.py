@@ -1,4 +1,4 @@
-"""What was heard, as NVIDIA Riva's clients read it."""
+"""Our results as responses of NVIDIA Riva."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ LEAST_STABILITY, MOST_STABILITY = 0.1, 0.9
 
 
 def transcript(
-    hypothesis: asr_pb2.RecognizeResponse,
+    response: asr_pb2.RecognizeResponse,
     config: riva_asr_pb2.RecognitionConfig,
     request_id: riva_common_pb2.RequestId | None,
 ) -> riva_asr_pb2.RecognizeResponse:
@@ -23,7 +23,7 @@ def transcript(
             channel_tag=utterance.channel or 1,
             audio_processed=_seconds(utterance),
         )
-        for utterance in hypothesis.utterances
+        for utterance in response.utterances
     ]
     return riva_asr_pb2.RecognizeResponse(results=results, id=request_id)
 
@@ -33,7 +33,7 @@ def event(
     config: riva_asr_pb2.RecognitionConfig,
     request_id: riva_common_pb2.RequestId | None,
 ) -> riva_asr_pb2.StreamingRecognizeResponse | None:
-    """An interim or a final; None for events that Riva has no words for."""
+    """An interim or a final; None for events that Riva does not have."""
     match happened.WhichOneof("event"):
         case "interim":
             result = _result(
@@ -85,7 +85,7 @@ def _final(
 
 
 def _word(word: asr_pb2.Word, language: str, *, times: bool) -> riva_asr_pb2.WordInfo:
-    """Speakers are numbered: `speaker-1` is 1, and nobody is 0."""
+    """Speakers are numbered: `speaker-1` is 1, and 0 is unknown."""
     return riva_asr_pb2.WordInfo(
         word=word.word,
         start_time=word.start_offset.ToMilliseconds() if times else 0,

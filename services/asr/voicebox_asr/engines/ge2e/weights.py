@@ -62,7 +62,7 @@ class _Unpickler(pickle.Unpickler):
         try:
             return known[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place among weights") from None
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed among weights") from None
 
     def persistent_load(self, pid: Any) -> str:
         """A storage, by its key."""

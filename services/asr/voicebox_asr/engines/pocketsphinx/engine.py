@@ -39,7 +39,7 @@ def family(setup: Setup) -> Only["PocketsphinxEngine"]:
 
 
 class PocketsphinxEngine:
-    """Decoders in a process of their own; see pocketsphinx_process."""
+    """Decoders in a separate process; see process.py."""
 
     def __init__(self, device: str = "auto") -> None:
         self.device = cpu_only(self.name, device)
@@ -90,7 +90,7 @@ class PocketsphinxEngine:
             self._load()
 
     def unload(self) -> None:
-        """Let the loaded decoder go. Sessions that are open live on: each has a decoder of its own."""
+        """Release the loaded decoder. Open sessions continue: each has its own decoder."""
         with self._lock:
             self._unload()
 
@@ -183,7 +183,7 @@ class PocketsphinxSession:
         return Hypothesis(" ".join(word.text for word in words), _confidence(words), words, "en-US")
 
     def interrupt(self) -> None:
-        """Ending a long utterance takes the decoder up to 2 s; it finds nobody listening then, and ends."""
+        """Ending a long utterance takes the decoder up to 2 s; then it finds its pipe closed, and ends."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 

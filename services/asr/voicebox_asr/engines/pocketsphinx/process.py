@@ -2,14 +2,14 @@
 
 pocketsphinx holds Python's lock while it decodes (1.2 s without a break were seen), so in the service's own process it
 would stop every other stream. A decoder costs 90 MB and 0.3 s; a fork of a loaded one shares its memory and takes
-milliseconds. And a forked decoder is always a fresh one: no session can hear what another left behind in the cepstral
+milliseconds. And a forked decoder is always a fresh one: no session inherits what another left in the cepstral
 mean or the noise estimate.
 
 Started with one end of a Unix socket as its only argument. Each message there brings a socket, and a fork serves one
-session on it. The wire: 1 byte of operation, 4 bytes of length (little-endian), then so many bytes; every operation is
+session on it. The wire: 1 byte of operation, 4 bytes of length (little-endian), then the bytes; every operation is
 answered by a JSON text with 4 bytes of length before it. A grammar may come once, before the first utterance: it is a
 stranger's program for a parser in C that can be made to recurse, to grow without end and to read other files, so it is
-tried in a fork of its own first.
+tried in a separate fork first.
 """
 
 import json
@@ -147,12 +147,12 @@ class Dictation:
         self._running, self._before = False, self._recent
         if not self._fed or self._decoder.hyp() is None:
             return {"words": []}
-        told = [_word(segment) for segment in self._decoder.seg() if segment.word not in FILLERS]
-        if any(word["text"] in PHONE_WORDS for word in told):
+        words = [_word(segment) for segment in self._decoder.seg() if segment.word not in FILLERS]
+        if any(word["text"] in PHONE_WORDS for word in words):
             return {"words": []}
         if self._decoder.current_search() == GRAMMAR_SEARCH:  # without the lattice every posterior is 1
-            told = [word | {"confidence": None} for word in told]
-        return {"words": told}
+            words = [word | {"confidence": None} for word in words]
+        return {"words": words}
 
     def _search(self, jsgf: str) -> None:
         self._add_words(jsgf)

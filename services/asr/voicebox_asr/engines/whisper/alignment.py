@@ -35,7 +35,7 @@ class Aligned:
 
 
 def joined(pieces: Sequence[Aligned]) -> list[Aligned]:
-    """The same with each mark joined to its word, whose times are kept."""
+    """The same with each mark joined to its word, which keeps its times."""
     words: list[Aligned] = []
     opening: Aligned | None = None
     for piece in pieces:
@@ -72,7 +72,7 @@ def ends_sentence(text: str) -> bool:
 
 
 def words(pieces: Sequence[Aligned], lengths: Sequence[int], seconds: float) -> Iterator[tuple[Word, ...]]:
-    """For each segment, that has so many tokens, its words; their times are within `seconds` and in order."""
+    """The words of each segment, by its count of tokens; their times are within `seconds` and in order."""
     rest = joined(pieces)
     longest = 2.0 * _usual(rest)
     for length in lengths:

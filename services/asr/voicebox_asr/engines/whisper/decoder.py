@@ -22,7 +22,7 @@ from voicebox_asr.segmentation.coverage import Span
 from . import alignment
 from .languages import BCP_47, CODES
 from .quality import Attempt, Quality, best, is_good, is_silence
-from .spoken_languages import Likely, Spoken, likeliest, spoken
+from .spoken_languages import LanguagePart, Likely, likeliest, spoken
 
 FRAMES_A_SECOND = 100
 """Of the log-mel spectrogram."""
@@ -59,7 +59,7 @@ class Clip:
     quality: Quality
     word_times: bool
     spans: tuple[Span, ...] = ()
-    """Stretches that may each be in a language of its own, without gaps, in seconds; none: it is in one."""
+    """Parts that may differ in language, without gaps, in seconds; none: the clip is in one language."""
 
     @property
     def key(self) -> Hashable:
@@ -87,7 +87,7 @@ class Decoded:
     """
     is_good: bool = True
     """Whether the text passes the thresholds, or is none."""
-    stretches: tuple[Spoken, ...] = ()
+    language_parts: tuple[LanguagePart, ...] = ()
     """Where it changes between languages: it was not decoded then. Languages are BCP 47."""
 
 
@@ -102,7 +102,7 @@ class TokenSegment:
 
 @dataclass(frozen=True)
 class TimedText:
-    """A segment and its words; none when word times were not asked for."""
+    """A segment and its words; none without word times."""
 
     segment: TokenSegment
     words: tuple[Word, ...]
@@ -116,7 +116,7 @@ class Decoder:
         self._multilingual = bool(model.model.is_multilingual)
         self._tokens = self._tokenizer("en", "transcribe")
         self._suppressed = get_suppressed_tokens(self._tokens, [-1])
-        """Symbols that nobody says, as Whisper does it."""
+        """Symbols that are not spoken, as in Whisper."""
         self._on_cpu = model.model.device == "cpu"
 
     def clip(
@@ -127,9 +127,9 @@ class Decoder:
 
         `spans` are as in Clip; they count where the language is to be detected.
 
-        The model is asked for text without timestamps: with them it leaves out more words, even when what follows the
+        The model writes text without timestamps: with them it leaves out more words, even when what follows the
         last timestamp is decoded again (base, 1 min and 5 min of LibriVox: WER 0.048 and 0.053, without 0.024 and
-        0.021). Words are placed by alignment.
+        0.021). Words get their times by alignment.
         """
         if samples.size < SHORTEST_SAMPLES:
             samples = np.pad(samples, (0, SHORTEST_SAMPLES - samples.size))
@@ -182,11 +182,11 @@ class Decoder:
         return decoded
 
     def _decode(self, clips: Sequence[Clip]) -> list[Decoded]:
-        """What is said in clips of one language. Of those that change between languages only the stretches are told."""
+        """Decode clips of one language. For clips that change between languages only their parts are returned."""
         encoded = self._encode(clips)
         languages = self._languages(encoded, clips)
-        stretches = self._stretches(encoded, clips, languages)
-        alike = [index for index, each in enumerate(stretches) if not each]
+        language_parts = self._language_parts(encoded, clips, languages)
+        alike = [index for index, each in enumerate(language_parts) if not each]
         written = (
             self._written(self._part(encoded, clips, alike), [clips[i] for i in alike], [languages[i] for i in alike])
             if alike
@@ -195,7 +195,7 @@ class Decoder:
         decoded = dict(zip(alike, written, strict=True))
         return [
             decoded.get(index) or _changing(likely, each)
-            for index, (likely, each) in enumerate(zip(languages, stretches, strict=True))
+            for index, (likely, each) in enumerate(zip(languages, language_parts, strict=True))
         ]
 
     def _written(self, encoded: Any, clips: Sequence[Clip], likely: Sequence[Likely]) -> list[Decoded]:
@@ -251,14 +251,16 @@ class Decoder:
         detected = [{}] * len(clips) if all(clip.language for clip in clips) else self._detected(encoded)
         return [{clip.language: 1.0} if clip.language else each for clip, each in zip(clips, detected, strict=True)]
 
-    def _stretches(self, encoded: Any, clips: Sequence[Clip], languages: Sequence[Likely]) -> list[list[Spoken]]:
+    def _language_parts(
+        self, encoded: Any, clips: Sequence[Clip], languages: Sequence[Likely]
+    ) -> list[list[LanguagePart]]:
         """Where each clip changes between languages; empty where it does not."""
         if not any(len(clip.spans) > 1 for clip in clips):
             return [[] for _ in clips]
         sound = np.asarray(encoded if self._on_cpu else encoded.to_device(Device.cpu))
         return [self._changes(clip, each, likely) for clip, each, likely in zip(clips, sound, languages, strict=True)]
 
-    def _changes(self, clip: Clip, sound: NDArray[Any], likely: Likely) -> list[Spoken]:
+    def _changes(self, clip: Clip, sound: NDArray[Any], likely: Likely) -> list[LanguagePart]:
         """`sound` is the encoder's output for the clip, shape (frames, width)."""
 
         def within(span: Span) -> Likely:
@@ -384,10 +386,10 @@ class Decoder:
         return int(self._model.hf_tokenizer.token_to_id(f"<|{code}|>"))
 
 
-def _changing(likely: Likely, stretches: Sequence[Spoken]) -> Decoded:
+def _changing(likely: Likely, language_parts: Sequence[LanguagePart]) -> Decoded:
     code = likeliest(likely)
-    tagged = tuple(replace(each, language=BCP_47.get(each.language, each.language)) for each in stretches)
-    return Decoded((), BCP_47.get(code, code), likely[code], stretches=tagged)
+    tagged = tuple(replace(each, language=BCP_47.get(each.language, each.language)) for each in language_parts)
+    return Decoded((), BCP_47.get(code, code), likely[code], language_parts=tagged)
 
 
 def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[TokenSegment, ...]:

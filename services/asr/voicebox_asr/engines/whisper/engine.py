@@ -105,7 +105,7 @@ class WhisperEngine:
     def __init__(
         self, model: str, published: Published | None, setup: Setup, device: "Device", silero: "Callable[[], Silero]"
     ) -> None:
-        """`model` is `whisper/{model}`; `published` tells where it is on the hub, None when it is not there."""
+        """`model` is `whisper/{model}`; `published` is where it is on the hub, None when it is not there."""
         self._name = model
         self._published = published
         self._setup = setup
@@ -207,7 +207,7 @@ class WhisperEngine:
             return self._loaded
 
     def _own(self, options: Options) -> Options:
-        """A model of one language hears it in any case."""
+        """A model of one language assumes it."""
         languages = self.model.languages
         return replace(options, language=languages[0], multilingual=False) if len(languages) == 1 else options
 

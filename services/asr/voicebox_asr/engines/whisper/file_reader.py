@@ -18,25 +18,25 @@ from voicebox_asr.segmentation.windows import Window, Windows
 
 from .batcher import Scheduler, outcome
 from .decoder import Clip, Decoded, Decoder
-from .spoken_languages import SURE, Spoken
+from .spoken_languages import SURE, LanguagePart
 
 STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
 """How much sound is looked at in one step: 15 ms of voice activity detection."""
 
 GATHER_SECONDS = 0.5
-"""So long a window waits for the next ones, to be decoded with them, while more sound is there at once."""
+"""The longest that a window waits for later ones, to be decoded with them, while audio arrives quickly."""
 
 PROMPT_CHARACTERS = 1000
-"""So much of the text before a window is kept for its prompt, which has 223 tokens at most."""
+"""The text before a window that its prompt may use; a prompt has 223 tokens at most."""
 
 UNRELIABLE_TEMPERATURE = 0.5
 """Text that was written at a higher temperature is no prompt for what follows, as in Whisper."""
 
 LEAST_PROGRESS_SECONDS = 0.5
-"""A window is decoded again only from a place so far after the last beginning."""
+"""A window is decoded again only from at least this far after the last start."""
 
 LEAST_CONFIDENCE = 0.4
-"""Text from a second decode that the model did not ask for itself counts when it is so sure of its words."""
+"""The least confidence of text from decoding a gap again."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class WhisperReader:
         self._decoder = decoder
         self._scheduler = scheduler
         self._options = replace(options, word_times=True)
-        """Utterances are placed by their words, and speech without words is found by them."""
+        """Words give utterances their times, and show where speech has no words."""
         self._windows = windows
-        self._tongues: list[LanguageSpan] = []
+        self._language_spans: list[LanguageSpan] = []
         self._previous = ""
         self._clock = clock
         self._gathered: list[Part] = []
@@ -112,7 +112,7 @@ class WhisperReader:
         while self._running:
             yield from self._receive()
         if not self._options.multilingual:
-            self.warnings += language_changes(self._tongues)
+            self.warnings += language_changes(self._language_spans)
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -160,15 +160,15 @@ class WhisperReader:
         return self._decoder.clip(part.samples, self._options, part.language, previous, spans)
 
     def _receive(self) -> Iterator[Segment | None]:
-        """Wait for the oldest window; what is left of it comes next."""
+        """Wait for the oldest window; the rest of it is decoded next."""
         part, future = self._running.popleft()
         decoded = outcome(future)
         for segment in self._taken(part, decoded):
-            yield from split_at_pauses(self._placed(segment, part))
+            yield from split_at_pauses(self._in_file(segment, part))
         yield None
 
     def _taken(self, part: Part, decoded: Decoded) -> Sequence[Segment]:
-        """What counts of a part's text; the rest is decoded again."""
+        """The segments of a part that count; the rest is decoded again."""
         if apart := self._apart(part, decoded):
             self._next(apart)
             return ()
@@ -182,26 +182,25 @@ class WhisperReader:
         return segments
 
     def _apart(self, part: Part, decoded: Decoded) -> Sequence[Part]:
-        """A part that changes between languages as several; one whose own language is unsure in that of the rest;
-        otherwise none.
-        """
-        if decoded.stretches:
-            self.warnings += [_unsure_language(part.window, each) for each in decoded.stretches if not each.is_sure]
-            return [_language_part(part.window, each) for each in decoded.stretches]
+        """A part that changes its language as several; one of unsure language in that of the rest; else none."""
+        if decoded.language_parts:
+            self.warnings += [
+                _unsure_language(part.window, each) for each in decoded.language_parts if not each.is_sure
+            ]
+            return [_language_part(part.window, each) for each in decoded.language_parts]
         is_unsure = not part.language and not part.is_gap and (decoded.language_probability or 0.0) < SURE
         if is_unsure and self._usual not in ("", decoded.language) and not self._options.multilingual:
             return [replace(part, language=self._usual)]
         return ()
 
     def _again(self, part: Part, decoded: Decoded, segments: Sequence[Segment]) -> Sequence[Part]:
-        """What of a window has to be decoded again: from where the model broke off, or where there is speech and no
-        word.
+        """The parts of a window to decode again: from where the model broke off, or where speech has no words.
 
-        In a gap another language may be spoken: where the caller named none, it is detected anew.
+        A gap may be in another language: where the caller named none, it is detected again.
         """
         window, words = part.window, (*part.words, *_spans(segments))
         if part.is_gap:
-            self._tongues += [
+            self._language_spans += [
                 _language_span(window, (each.start_seconds, each.end_seconds), decoded.language) for each in segments
             ]
             missed = [] if segments else speech_without_words(window.speech, part.words)
@@ -232,11 +231,11 @@ class WhisperReader:
 
     @property
     def _usual(self) -> str:
-        """The language that most was said in so far; empty before anything was."""
-        return main_language(self._tongues)
+        """The language of most speech so far; empty before any."""
+        return main_language(self._language_spans)
 
     def _plausible(self, segments: list[Segment], window: Window) -> list[Segment]:
-        """What can have been said in the window's time, with how much repeated words resemble each other."""
+        """The segments that can have been said in the window's time, with the similarity of repeated words."""
         seconds = audible_seconds(window)
         if is_short(seconds):
             text = " ".join(segment.hypothesis.text for segment in segments)
@@ -247,15 +246,17 @@ class WhisperReader:
         return [replace(segment, hypothesis=replace(segment.hypothesis, self_similarity=alike)) for segment in segments]
 
     def _learn(self, part: Part, decoded: Decoded) -> None:
-        """What the next windows go by."""
-        self._tongues.append(_language_span(part.window, (part.start_seconds, part.end_seconds), decoded.language))
+        """Remember what the next windows use."""
+        self._language_spans.append(
+            _language_span(part.window, (part.start_seconds, part.end_seconds), decoded.language)
+        )
         if self._options.decoding.condition_on_previous_text:
             text = " ".join(segment.hypothesis.text for segment in decoded.segments)
             reliable = (decoded.segments[0].hypothesis.scores.temperature or 0.0) <= UNRELIABLE_TEMPERATURE
             self._previous = f"{self._previous} {text}"[-PROMPT_CHARACTERS:] if reliable else ""
 
-    def _placed(self, segment: Segment, part: Part) -> Segment:
-        """A window's passage in the file; a word is not torn apart where silence was left out within it."""
+    def _in_file(self, segment: Segment, part: Part) -> Segment:
+        """A window's segment with times of the file; a word stays whole where silence was left out within it."""
         window = part.window
         words = []
         for word in segment.hypothesis.words:
@@ -270,12 +271,12 @@ class WhisperReader:
 
 
 def _later(segment: Segment, seconds: float) -> Segment:
-    """The same, with all times so much later."""
+    """The same, with all times later by `seconds`."""
     return Segment(shifted(segment.hypothesis, seconds), segment.start_seconds + seconds, segment.end_seconds + seconds)
 
 
 def _spans(segments: Sequence[Segment]) -> list[Span]:
-    """Where the words are; passages that have none count as a whole."""
+    """Where the words are; a segment without words counts as a whole."""
     return [
         span
         for segment in segments
@@ -294,7 +295,7 @@ def _not_recognised(window: Window, span: Span) -> RecognitionWarning:
     return RecognitionWarning(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
 
 
-def _language_part(window: Window, spoken: Spoken) -> Part:
+def _language_part(window: Window, spoken: LanguagePart) -> Part:
     cut = window.cut(spoken.start_seconds, spoken.end_seconds)
     return Part(cut, 0.0, cut.seconds, language=spoken.language, probability=spoken.probability)
 
@@ -303,7 +304,7 @@ def _language_span(window: Window, span: Span, language: str) -> LanguageSpan:
     return LanguageSpan(language, window.at(span[0]), window.until(span[1]))
 
 
-def _unsure_language(window: Window, spoken: Spoken) -> RecognitionWarning:
+def _unsure_language(window: Window, spoken: LanguagePart) -> RecognitionWarning:
     sentence = (
         f"What is said here was recognised as {spoken.language}, and is probably in another language, "
         "which is not detected reliably."

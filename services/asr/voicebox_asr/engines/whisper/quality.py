@@ -23,15 +23,15 @@ class Quality:
 
     @classmethod
     def of(cls, decoding: Decoding) -> "Quality":
-        """What a caller asks for, and the defaults for the rest."""
-        asked = {
+        """The caller's values, and the defaults for the rest."""
+        given = {
             "beam_size": decoding.beam_size,
             "temperatures": decoding.temperatures or None,
             "compression_ratio_threshold": decoding.compression_ratio_threshold,
             "log_probability_threshold": decoding.log_probability_threshold,
             "no_speech_threshold": decoding.no_speech_threshold,
         }
-        return cls(**{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]  # by name
+        return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # by name
 
 
 @dataclass(frozen=True)

@@ -35,15 +35,15 @@ class WhisperSession:
         scheduler.live_opened()
 
     def begin(self, preview: Samples) -> None:
-        """Whisper adapts to what it hears at once: a preview does not help it."""
+        """Whisper reads the whole utterance at once: a preview does not help it."""
         self._sound = []
 
     def feed(self, samples: Samples) -> None:
         self._sound.append(samples)
 
     def interim(self) -> Hypothesis:
-        """With the likeliest next word at each step: the end is what is searched for thoroughly."""
-        hypothesis = self._hear(self._quick)
+        """By greedy search; only finals are searched thoroughly."""
+        hypothesis = self._decode(self._quick)
         pieces = list(hypothesis.text) if hypothesis.language in UNSPACED else hypothesis.text.split()
         return replace(hypothesis, words=tuple(Word(piece, 0.0, 0.0, None) for piece in pieces))
 
@@ -53,7 +53,7 @@ class WhisperSession:
         return hypothesis
 
     def early_final(self) -> Hypothesis:
-        return self._hear(self._options)
+        return self._decode(self._options)
 
     def accept_early_final(self, hypothesis: Hypothesis) -> None:
         if self._options.decoding.condition_on_previous_text:
@@ -69,7 +69,7 @@ class WhisperSession:
         self.interrupt()
         self._scheduler.live_closed()
 
-    def _hear(self, options: Options) -> Hypothesis:
+    def _decode(self, options: Options) -> Hypothesis:
         windows = list(_windows(self._sound))
         self._running = self._scheduler.submit_all([self._clip(window, options) for window in windows], live=True)
         if self._interrupted:
@@ -77,7 +77,7 @@ class WhisperSession:
         decoded = [outcome(future) for future in self._running]
         return joined(
             [
-                _placed(segment, window)
+                _in_stream(segment, window)
                 for each, window in zip(decoded, windows, strict=True)
                 for segment in each.segments
             ]
@@ -89,7 +89,7 @@ class WhisperSession:
 
 
 def joined(segments: Sequence[Hypothesis]) -> Hypothesis:
-    """What several stretches of an utterance said, as one; scores and language are the first one's."""
+    """The hypotheses of an utterance's windows as one; scores and language are the first one's."""
     if not segments:
         return NOTHING
     first = segments[0]
@@ -109,5 +109,5 @@ def _windows(sound: Sequence[Samples]) -> Sequence[Window]:
     return [*windows.push(whole), *windows.finish()]
 
 
-def _placed(segment: Segment, window: Window) -> Hypothesis:
+def _in_stream(segment: Segment, window: Window) -> Hypothesis:
     return shifted(segment.hypothesis, window.at(0.0))
