@@ -96,7 +96,7 @@ def diarize(
 ) -> list[Utterance]:
     diarizer = Diarizer(engine)
     for start in range(0, sound.size, 7_000):
-        for _ in diarizer.hear(sound[start : start + 7_000]):
+        for _ in diarizer.process(sound[start : start + 7_000]):
             pass
     return list(diarizer.finish(utterances, fewest, most))
 
@@ -193,7 +193,7 @@ def test_what_is_kept_of_a_long_file_is_small() -> None:
     diarizer = Diarizer(LevelSpeakers())
     second = level(1, 1.0)[1]
     for _ in range(1_000):
-        for _ in diarizer.hear(second):
+        for _ in diarizer.process(second):
             pass
         assert diarizer._rest.size < 20 * SAMPLE_RATE_HZ
 

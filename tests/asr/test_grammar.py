@@ -148,7 +148,7 @@ def test_a_file_is_heard_command_by_command(engine: PocketsphinxEngine, say: Say
     passages = [
         found
         for text in said
-        for found in reader.hear(np.concatenate([say(text), pause]))
+        for found in reader.process(np.concatenate([say(text), pause]))
         if isinstance(found, Segment)
     ]
     passages += [found for found in reader.finish() if found]

@@ -51,7 +51,7 @@ def recognizer(
 
 
 def hear(live: LiveRecognizer, samples: Samples) -> list[LiveEvent]:
-    return [event for start in range(0, samples.size, 1600) for event in live.hear(samples[start : start + 1600])]
+    return [event for start in range(0, samples.size, 1600) for event in live.process(samples[start : start + 1600])]
 
 
 def begins(session: CountingSession) -> list[int]:
@@ -108,7 +108,7 @@ def test_people_see_their_first_words_within_half_a_second(speech_data) -> None:
         session = engine.open(Options())
         live = recognizer(session, activity=engine.voice_activity(VoiceDetection()))
         pieces = (speech[start : start + 1600] for start in range(0, speech.size, 1600))
-        first = next(event for piece in pieces for event in live.hear(piece) if isinstance(event, Interim))
+        first = next(event for piece in pieces for event in live.process(piece) if isinstance(event, Interim))
         delays.append(first.utterance.end_seconds - first.utterance.start_seconds)
         session.close()
     engine.unload()

@@ -29,7 +29,7 @@ def test_each_channel_has_its_own_utterances_with_indices_of_the_whole_stream() 
     call = Call(separate=True)
     left = np.concatenate((tone(2), silence(3), tone(1), silence(1)))
     right = np.concatenate((silence(1), tone(3), silence(3)))
-    events: list[LiveEvent] = [*call.live.hear(np.stack((left, right), axis=1)), *call.live.finish()]
+    events: list[LiveEvent] = [*call.live.process(np.stack((left, right), axis=1)), *call.live.finish()]
     finals = [event.utterance for event in events if isinstance(event, Final)]
     assert [(final.channel, final.index) for final in finals] == [(1, 0), (2, 1), (1, 2)]
     assert {event.channel for event in events if isinstance(event, SpeechStart | SpeechEnd)} == {1, 2}
@@ -41,14 +41,14 @@ def test_each_channel_has_its_own_utterances_with_indices_of_the_whole_stream() 
 
 def test_a_mix_is_channel_0() -> None:
     call = Call(separate=False)
-    finals = [event for event in [*call.live.hear(tone(1)), *call.live.end_utterance()] if isinstance(event, Final)]
+    finals = [event for event in [*call.live.process(tone(1)), *call.live.end_utterance()] if isinstance(event, Final)]
     assert [final.utterance.channel for final in finals] == [0]
 
 
 def test_one_session_is_opened_at_once_and_all_are_closed() -> None:
     call = Call(separate=True)
     assert set(call.sessions) == {1}
-    list(call.live.hear(np.zeros((1600, 3), np.float32)))
+    list(call.live.process(np.zeros((1600, 3), np.float32)))
     assert set(call.sessions) == {1, 2, 3}
     call.live.interrupt()
     call.live.close()

@@ -26,7 +26,7 @@ class ScriptedReader:
     speech_seconds: float = 0.0
     closed: bool = False
 
-    def hear(self, samples: Samples) -> Iterator[Segment | None]:
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
         for start in range(0, samples.size, SAMPLE_RATE_HZ):
             second = samples[start : start + SAMPLE_RATE_HZ]
             at_seconds = self.heard_samples / SAMPLE_RATE_HZ

@@ -78,7 +78,10 @@ def hear(session: Session, samples: Samples, step: int = SAMPLE_RATE_HZ // 2) ->
 
 def read(reader: Reader, samples: Samples, step: int) -> list[Segment]:
     passages = [
-        found for start in range(0, samples.size, step) for found in reader.hear(samples[start : start + step]) if found
+        found
+        for start in range(0, samples.size, step)
+        for found in reader.process(samples[start : start + step])
+        if found
     ]
     passages += [found for found in reader.finish() if found]
     reader.close()
@@ -265,7 +268,7 @@ def test_a_file_of_silence_says_nothing(case: Case, seconds: float) -> None:
 
 def test_a_reader_may_close_while_it_reads(case: Case, recording: Samples) -> None:
     reader = case.engine.read(case.options)
-    next(iter(reader.hear(recording)))
+    next(iter(reader.process(recording)))
     reader.interrupt()
     reader.close()
 

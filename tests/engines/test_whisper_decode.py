@@ -58,7 +58,7 @@ def texts(decoded: Sequence[Decoded]) -> list[str]:
 
 def read(whisper: Counted, options: Options, sound: Samples) -> list[Segment]:
     reader = whisper.reader(options)
-    passages = [found for found in (*reader.hear(sound), *reader.finish()) if found]
+    passages = [found for found in (*reader.process(sound), *reader.finish()) if found]
     reader.close()
     return passages
 

@@ -92,7 +92,7 @@ def read(schedulers):
     def read(writer: Writer, samples: Samples, options: Options = Options(language="en")) -> Read:  # noqa: B008
         schedulers.append(Scheduler(writer.decode, batch_size=8, queue_size=20))
         reader = WhisperReader(writer, schedulers[-1], options, Windows(30.0, SpeechTracker(loud, 0.5, 0.35)))
-        passages = [found for found in (*reader.hear(samples), *reader.finish()) if found]
+        passages = [found for found in (*reader.process(samples), *reader.finish()) if found]
         return Read(" ".join(passage.hypothesis.text for passage in passages), passages, list(reader.warnings))
 
     return read
@@ -334,7 +334,7 @@ def test_the_windows_of_a_file_are_decoded_together_from_the_first_on(schedulers
     reader = WhisperReader(
         writer, schedulers[-1], Options(), Windows(30.0, SpeechTracker(loud, 0.5, 0.35)), clock=lambda: 0.0
     )
-    list(reader.hear(sound(*((20.0 * index, 20.0 * index + 8.0) for index in range(7)), seconds=140.0)))
+    list(reader.process(sound(*((20.0 * index, 20.0 * index + 8.0) for index in range(7)), seconds=140.0)))
     list(reader.finish())
     assert writer.sizes == [3, 3, 1]
 
@@ -347,7 +347,7 @@ def test_a_window_does_not_wait_for_sound_that_comes_slowly(schedulers) -> None:
     )
     for second in range(70):
         now = float(second)
-        list(reader.hear(sound((0.0, 1.0), seconds=1.0) if second % 20 < 8 else silence_of_a_second()))
+        list(reader.process(sound((0.0, 1.0), seconds=1.0) if second % 20 < 8 else silence_of_a_second()))
         wait([future for _, future in reader._running])
     list(reader.finish())
     assert writer.sizes == [1] * 4

@@ -219,11 +219,11 @@ class SupportsEarlyFinal(Protocol):
 class Reader(Protocol):
     """One file's state. Used by one thread at a time. Its memory does not grow with the file."""
 
-    def hear(self, samples: Samples) -> Iterator[Segment | None]:
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
         """Take the next samples; yields segments, in order, and None after each step, where a caller can stop."""
 
     def finish(self) -> Iterator[Segment | None]:
-        """The file ends; yields as `hear` does."""
+        """The file ends; yields as `process` does."""
 
     @property
     def speech_seconds(self) -> float:

@@ -42,10 +42,10 @@ class ChannelReader:
         ]
         return tuple(sorted(found, key=lambda warning: warning.start_seconds or 0.0))
 
-    def hear(self, sound: Samples | Frames) -> Iterator[ChannelSegment | None]:
+    def process(self, sound: Samples | Frames) -> Iterator[ChannelSegment | None]:
         """Take the next samples; yields as a Reader does."""
         for channel, samples in by_channel(sound).items():
-            yield from _of(channel, self._reader(channel).hear(samples))
+            yield from _of(channel, self._reader(channel).process(samples))
 
     def finish(self) -> Iterator[ChannelSegment | None]:
         """The file ends; yields as a Reader does."""

@@ -19,7 +19,7 @@ HOP_SAMPLES = SAMPLE_RATE_HZ * 2 // 5
 WINDOWS_AT_ONCE = 32
 
 SPEECH_SHARE = 0.75
-"""A window of which less is within one utterance says more of a pause, or of two speakers, than of a voice."""
+"""The least share of a window within one utterance; other windows hold pauses or two speakers."""
 
 CHANGE_COST = 0.2
 """How much nearer to another speaker the words must sound, in cosines summed over words, before the speaker changes
@@ -28,14 +28,14 @@ within an utterance.
 
 
 class Diarizer:
-    """One file's voices. Of the sound it keeps 1 KB for each 0.4 s, whatever is said in it: 37 MB for 4 hours."""
+    """One file's voices. It holds 1 KB for each 0.4 s of audio: 37 MB for 4 hours."""
 
     def __init__(self, engine: SpeakerEngine) -> None:
         self._engine = engine
         self._rest: Samples = np.zeros(0, np.float32)
         self._embeddings: list[Embeddings] = []
 
-    def hear(self, samples: Samples) -> Iterator[None]:
+    def process(self, samples: Samples) -> Iterator[None]:
         """Take the next samples, shape (n,); yields after each step of work, where a caller can stop."""
         self._rest = np.concatenate((self._rest, samples))
         size = self._engine.window_samples
@@ -49,7 +49,7 @@ class Diarizer:
 
         Utterances are split where the speaker changes between two words, and numbered anew. Speakers are `speaker-1`,
         `speaker-2` ... in the order of their first words. There are fewer than `fewest` where no more voices can be
-        told apart.
+        distinguished.
         """
         self._embed(np.pad(self._rest, (0, max(0, self._engine.window_samples - self._rest.size))))
         if utterances:

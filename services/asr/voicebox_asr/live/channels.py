@@ -36,12 +36,12 @@ class LiveChannels:
         """As in LiveRecognizer, of all channels."""
         return sum(channel.interims_dropped for channel in self._channels.values())
 
-    def hear(self, sound: Samples | Frames) -> Iterator[LiveEvent]:
+    def process(self, sound: Samples | Frames) -> Iterator[LiveEvent]:
         """Take the next audio; yields each event as soon as it is known."""
         for start in range(0, len(sound), PIECE_SAMPLES):
             piece = sound[start : start + PIECE_SAMPLES]
             for channel, samples in by_channel(piece).items():
-                yield from self._channel(channel).hear(samples)
+                yield from self._channel(channel).process(samples)
             self._samples += len(piece)
             self._consumed(len(piece))
 

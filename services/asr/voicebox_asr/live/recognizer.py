@@ -105,7 +105,7 @@ class LiveRecognizer:
         self._is_begun = False
         self._early_final: EarlyFinal | None = None
 
-    def hear(self, samples: Samples) -> Iterator[LiveEvent]:
+    def process(self, samples: Samples) -> Iterator[LiveEvent]:
         """Take the next samples, shape (n,), 0.1 s or less for punctual interims; yields events as they are known."""
         yield from self._follow(self._segmenter.push(samples))
 

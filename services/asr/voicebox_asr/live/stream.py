@@ -99,7 +99,7 @@ async def _work(
             yield live.end_utterance()
         else:
             recognizer.count(item)
-            yield live.hear(item)
+            yield live.process(item)
     yield live.finish()
 
 

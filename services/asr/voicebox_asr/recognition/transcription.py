@@ -56,9 +56,9 @@ async def transcribe(
     async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as reader:
         began = time.perf_counter()
         async for samples in sound:
-            await collect(reader.hear(samples))
+            await collect(reader.process(samples))
             if speakers:
-                await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.hear(samples)))
+                await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.process(samples)))
             recognizer.count(samples)
             audio_samples += samples.shape[0]
         await collect(reader.finish())

@@ -1,4 +1,4 @@
-"""Cuts loops out of what a model wrote: the same words again and again, which nobody said."""
+"""Cuts loops out of hypotheses: words that a model repeats and nobody said."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,58 +10,51 @@ from .utterance import Utterance
 from .warnings import Reason, RecognitionWarning, has_low_confidence
 
 MIN_REPEATS = ((1, 12), (2, 8), (5, 6), (50, 5))
-"""A loop of at most so many words comes at least so often. People do say "no" five times over, and a chorus four
-times.
-"""
+"""Pairs of a loop's longest length in words and its least repeats. People do say "no" five times, a chorus four."""
 
 TOUCHING_SECONDS = 0.3
-"""Passages with less between them are one stream of words. Who says a sentence again, since nobody listened, pauses
-longer.
-"""
+"""Utterances with less between them are one run of words. Who repeats a sentence on purpose pauses longer."""
 
 SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
 class Token:
-    """A word in the utterance that is the `owner`th of a run: without case and marks, and where it stands in the
-    text.
-    """
+    """A word without case and marks, with the position of its utterance in the run, and its own in the text."""
 
     word: str
-    owner: int
+    position: int
     start: int
     end: int
 
 
 @dataclass(frozen=True)
 class Loop:
-    """Its first round, and what came after the `kept` rounds that the sound supports."""
+    """Its first round, how many rounds the audio supports, and the words after these."""
 
     first: Sequence[Token]
     excess: Sequence[Token]
-    kept: int = 1
+    supported: int = 1
 
 
 def without_loops(utterances: Sequence[Utterance]) -> tuple[tuple[Utterance, ...], tuple[RecognitionWarning, ...]]:
-    """The utterances with every loop cut to its first round, and a notice of each. An utterance of which nothing is
-    left is gone.
+    """The utterances, loops cut to the rounds that the audio supports, with a warning of each; empty ones are dropped.
 
-    Only engines that tell a compression ratio write freely enough to loop; what others heard stays as it is.
+    Only engines that return a compression ratio can loop; utterances of others stay as they are.
     """
     written_freely = [
         utterance for utterance in utterances if utterance.hypothesis.scores.compression_ratio is not None
     ]
-    kept = [utterance for utterance in utterances if utterance.hypothesis.scores.compression_ratio is None]
+    remaining = [utterance for utterance in utterances if utterance.hypothesis.scores.compression_ratio is None]
     warnings: list[RecognitionWarning] = []
     for run in _runs(written_freely):
         found = _loops(
-            [token for owner, utterance in enumerate(run) for token in _tokens(owner, utterance.hypothesis.text)]
+            [token for position, utterance in enumerate(run) for token in _tokens(position, utterance.hypothesis.text)]
         )
         loops = [loop for each in found if (loop := _unsupported(run, each)).excess]
         warnings += [_warning(run, loop) for loop in loops]
-        kept += _without(run, {token for loop in loops for token in loop.excess})
-    return tuple(sorted(kept, key=lambda utterance: utterance.index)), tuple(warnings)
+        remaining += _without(run, {token for loop in loops for token in loop.excess})
+    return tuple(sorted(remaining, key=lambda utterance: utterance.index)), tuple(warnings)
 
 
 def _runs(utterances: Sequence[Utterance]) -> Iterator[list[Utterance]]:
@@ -82,10 +75,10 @@ def _follows(before: Utterance, utterance: Utterance) -> bool:
     return touches or (has_low_confidence(before.hypothesis.scores) and has_low_confidence(utterance.hypothesis.scores))
 
 
-def _tokens(owner: int, text: str) -> Iterator[Token]:
+def _tokens(position: int, text: str) -> Iterator[Token]:
     for start, end in wording.spans(text):
         bare = "".join(character for character in text[start:end].casefold() if character.isalnum())
-        yield Token(bare or text[start:end], owner, start, end)
+        yield Token(bare or text[start:end], position, start, end)
 
 
 def _loops(tokens: Sequence[Token]) -> list[Loop]:
@@ -105,16 +98,16 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
 
 
 def _unsupported(run: Sequence[Utterance], loop: Loop) -> Loop:
-    """The loop without the rounds that were said: their words have time of their own, and sound alike."""
-    kept = 0
+    """The loop without the rounds that were said: their words take time, and sound alike."""
+    said = 0
     size = len(loop.first)
-    while kept < len(loop.excess) and all(_is_said(run, token) for token in loop.excess[kept : kept + size]):
-        kept += size
-    return Loop(loop.first, loop.excess[kept:], 1 + kept // size)
+    while said < len(loop.excess) and all(_is_said(run, token) for token in loop.excess[said : said + size]):
+        said += size
+    return Loop(loop.first, loop.excess[said:], 1 + said // size)
 
 
 def _is_said(run: Sequence[Utterance], token: Token) -> bool:
-    hypothesis = run[token.owner].hypothesis
+    hypothesis = run[token.position].hypothesis
     if (hypothesis.self_similarity or 0.0) < MIN_SIMILARITY:
         return False
     placed = zip(
@@ -134,8 +127,8 @@ def _repetitions(tokens: Sequence[Token], size: int, least: int) -> Iterator[tup
 
 
 def _without(run: Sequence[Utterance], cut: set[Token]) -> Iterator[Utterance]:
-    for owner, utterance in enumerate(run):
-        gone = [(token.start, token.end) for token in cut if token.owner == owner]
+    for position, utterance in enumerate(run):
+        gone = [(token.start, token.end) for token in cut if token.position == position]
         if not gone:
             yield utterance
         elif shorter := _shortened(utterance, gone):
@@ -162,11 +155,11 @@ def _shortened(utterance: Utterance, gone: Sequence[tuple[int, int]]) -> Utteran
 
 def _warning(run: Sequence[Utterance], loop: Loop) -> RecognitionWarning:
     opening, closing = loop.first[0], loop.first[-1]
-    text = run[opening.owner].hypothesis.text
-    said = text[opening.start : closing.end if closing.owner == opening.owner else len(text)]
+    text = run[opening.position].hypothesis.text
+    said = text[opening.start : closing.end if closing.position == opening.position else len(text)]
     shown = said if len(said) <= SHOWN_CHARACTERS else said[: SHOWN_CHARACTERS - 1] + "…"
-    rounds = loop.kept + len(loop.excess) // len(loop.first)
-    left = "the first" if loop.kept == 1 else f"the first {loop.kept}"
+    rounds = loop.supported + len(loop.excess) // len(loop.first)
+    left = "the first" if loop.supported == 1 else f"the first {loop.supported}"
     sentence = f"{shown!r} came {rounds} times in a row; all but {left} were cut out."
     return RecognitionWarning(
         Reason.REPETITION, sentence, _seconds(run, loop.excess[0]), _seconds(run, loop.excess[-1], at_end=True)
@@ -174,7 +167,7 @@ def _warning(run: Sequence[Utterance], loop: Loop) -> RecognitionWarning:
 
 
 def _seconds(run: Sequence[Utterance], token: Token, *, at_end: bool = False) -> float:
-    """When a word begins, or ends, as far as the places of characters tell."""
-    utterance = run[token.owner]
+    """When a word begins, or ends, estimated from the positions of its characters."""
+    utterance = run[token.position]
     share = (token.end if at_end else token.start) / len(utterance.hypothesis.text)
     return utterance.start_seconds + share * (utterance.end_seconds - utterance.start_seconds)

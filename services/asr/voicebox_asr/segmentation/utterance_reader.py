@@ -38,14 +38,14 @@ class UtteranceReader:
         self._start = UtteranceStart(0.0, 0.0)
         self.speech_seconds = 0.0
 
-    def hear(self, samples: Samples) -> Iterator[Segment | None]:
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
         """Take the next samples; yields the utterances that end in them, and None after each step of work, where a
         caller can stop.
         """
         yield from self._follow(self._segmenter.push(samples))
 
     def finish(self) -> Iterator[Segment | None]:
-        """The file ends; yields as `hear` does."""
+        """The file ends; yields as `process` does."""
         yield from self._follow(self._segmenter.finish())
 
     def interrupt(self) -> None:

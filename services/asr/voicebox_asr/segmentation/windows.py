@@ -126,17 +126,17 @@ class Windows:
         self._packer = Packer(longest_seconds, speech.release if speech else None)
         self._rest: Samples = np.zeros(0, np.float32)
         self._frame = 0
-        self._heard = 0
+        self._seen_samples = 0
 
     @property
     def speech_seconds(self) -> float:
         """How much of the sound so far is speech."""
         frames = self._speech.frames if self._speech else self._frame
-        return min(frames * FRAME_SECONDS, self._heard / SAMPLE_RATE_HZ)
+        return min(frames * FRAME_SECONDS, self._seen_samples / SAMPLE_RATE_HZ)
 
     def push(self, samples: Samples) -> Iterator[Window]:
         """Take the next samples, shape (n,); yields the windows that they complete."""
-        self._heard += samples.size
+        self._seen_samples += samples.size
         joined = np.concatenate((self._rest, samples))
         whole = joined.size - joined.size % FRAME_SAMPLES
         self._rest = joined[whole:]
@@ -149,7 +149,7 @@ class Windows:
         if missing:
             yield from self._follow(np.pad(self._rest, (0, missing))[np.newaxis])
         for window in self._packer.finish():
-            is_padded = window.frames[-1] == self._heard // FRAME_SAMPLES
+            is_padded = window.frames[-1] == self._seen_samples // FRAME_SAMPLES
             yield replace(window, samples=window.samples[: window.samples.size - missing]) if is_padded else window
 
     def _follow(self, frames: Samples) -> Iterator[Window]:

@@ -78,8 +78,7 @@ def parent_of(recognizer: str) -> str:
 
 
 def to_file_request(config: google.RecognitionConfig, mask: FieldMask, field: str = "config") -> FileRequest:
-    """What a config at the path `field`, or its fields in a mask, asks for; InvalidField, by Google's name, for what
-    cannot be.
+    """The request that a config at the path `field`, or its masked fields, makes; InvalidField where it cannot.
 
     `features.enable_automatic_punctuation` is a hint, with Google as well: text is as the model writes it.
     """

@@ -95,7 +95,7 @@ class WhisperReader:
     def speech_seconds(self) -> float:
         return self._windows.speech_seconds
 
-    def hear(self, samples: Samples) -> Iterator[Segment | None]:
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
         for start in range(0, samples.size, STEP_SAMPLES):
             for window in self._windows.push(samples[start : start + STEP_SAMPLES]):
                 yield from self._send(window)
