@@ -45,9 +45,7 @@ class Phrases:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the model searches; None and () are the engine's own defaults. Thresholds as in the paper on Whisper, section
-    4.5.
-    """
+    """How the model searches; None and () are the engine's defaults. Thresholds as in Whisper's paper, section 4.5."""
 
     beam_size: int | None = None
     temperatures: tuple[float, ...] = ()

@@ -39,7 +39,7 @@ FORMATS = {
 }
 
 NOT_RECORDED = frozenset({"encoding", "sample_rate_hz", "channel_count", "model", "word_offsets", "keeping"})
-"""Fields of RecognitionConfig that a record holds in fields of its own, or that do not shape the result."""
+"""Fields of RecognitionConfig that are fields of a record, too, or that do not shape the result."""
 MAX_PARAMETER_CHARACTERS = 1000
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -59,7 +59,7 @@ def to_job(
     """
     if config.separate_channels and config.diarization.enabled:
         raise InvalidField(
-            f"{field}.diarization.enabled", "Diarization hears all channels together: not with separate_channels."
+            f"{field}.diarization.enabled", "Diarization works on all channels together: not with separate_channels."
         )
     return Job(
         pcm=_pcm(config, field),

@@ -1,6 +1,4 @@
-"""Hints of other APIs, which ask only for better results: followed where the model can, else named and
-left out.
-"""
+"""Hints of other APIs, which ask only for better results: followed where the model can, else named as ignored."""
 
 from collections.abc import Iterable
 

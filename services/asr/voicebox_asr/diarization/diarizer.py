@@ -22,9 +22,7 @@ SPEECH_SHARE = 0.75
 """The least share of a window within one utterance; other windows hold pauses or two speakers."""
 
 CHANGE_COST = 0.2
-"""How much nearer to another speaker the words must sound, in cosines summed over words, before the speaker changes
-within an utterance.
-"""
+"""How much nearer the words must be to another speaker, in cosines summed over words, to split an utterance."""
 
 
 class Diarizer:
@@ -78,9 +76,7 @@ class Diarizer:
         return np.asarray(embeddings @ voices.T, np.float32)
 
     def _within(self, utterances: Sequence[Utterance], count: int) -> NDArray[np.bool_]:
-        """Which windows lie within an utterance; those that do the most where none does enough, as with a single short
-        word.
-        """
+        """Which windows lie within an utterance; those with the largest share where none has enough."""
         starts = np.arange(count) * HOP_SAMPLES / SAMPLE_RATE_HZ
         seconds = self._engine.window_samples / SAMPLE_RATE_HZ
         shares = np.zeros(count)
@@ -116,18 +112,14 @@ class Diarizer:
 
 
 def _steady(embeddings: Embeddings, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The half of the chosen windows whose neighbours sound most alike: where the speaker changes, a window holds two
-    voices.
-    """
+    """The half of the chosen windows that are most like their neighbours: where the speaker changes, two are mixed."""
     alike = np.full(len(embeddings), -1.0, np.float32)
     alike[1:-1] = np.einsum("nd,nd->n", embeddings[:-2], embeddings[2:])
     return chosen & (alike >= np.median(alike[chosen]))
 
 
 def _smoothed(near: NDArray[np.float32]) -> list[int]:
-    """The voice of each word: the sequence that is nearest in all, when each change of speaker has its cost
-    (Viterbi).
-    """
+    """The voice of each word: the nearest sequence, where each change of speaker has its cost (Viterbi)."""
     best = near[0]
     origins = []
     for row in near[1:]:

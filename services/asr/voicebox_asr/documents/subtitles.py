@@ -19,9 +19,7 @@ SENTENCE_END, CLAUSE_END = ".!?…。！？؟۔।", ",;:،؛、，；："
 """After these a cue, or a line, ends well."""
 
 CUE_COST, BREAK_COST, CLAUSE_COST, EMPTINESS_COST = 1.0, 0.8, 0.3, 0.5
-"""What each further cue costs, and one that ends within a phrase, with a clause, or is far from full: the cheapest
-cutting is used.
-"""
+"""The costs of each cue, and of one that ends within a phrase, after a clause, or nearly empty: the least is used."""
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,7 @@ def tsv(utterances: Iterable[Utterance]) -> str:
 
 
 def srt(utterances: Sequence[Utterance], layout: Layout) -> str:
-    """SubRip. It knows no escapes: angle brackets, which players take for tags or times, become marks that look
-    alike.
-    """
+    """SubRip. It has no escapes: angle brackets, which players read as tags, become similar marks."""
     found = cues(utterances, layout, voice_in_line=True)
     return "\n".join(f"{number}\n{_times(cue, ',')}\n{_srt_text(cue)}\n" for number, cue in enumerate(found, 1))
 

@@ -56,9 +56,7 @@ def _unplaced(text: str) -> tuple[str, ...]:
 
 
 def _retimed(texts: Sequence[str], words: Sequence[Word]) -> tuple[Word, ...]:
-    """Words of these texts where other words were: one for one, or evenly over their time when there are more or
-    fewer.
-    """
+    """Words of these texts in place of other words: one for one, or evenly over their time when the counts differ."""
     if len(texts) == len(words):
         return tuple(replace(word, text=text.strip()) for text, word in zip(texts, words, strict=True))
     start, end = (words[0].start_seconds, words[-1].end_seconds) if words else (0.0, 0.0)

@@ -62,5 +62,5 @@ class FileRecognizer:
             return None
         if missing := self._speaker_engine.missing:
             subject = f"speakers/{self._speaker_engine.name}"
-            raise Precondition("SPEAKERS_NOT_INSTALLED", subject, f"Speakers cannot be told apart. {missing}")
+            raise Precondition("SPEAKERS_NOT_INSTALLED", subject, f"Diarization is not possible. {missing}")
         return SpeakerSearch(Diarizer(self._speaker_engine), job.speakers.fewest, job.speakers.most)

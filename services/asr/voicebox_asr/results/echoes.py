@@ -1,6 +1,4 @@
-"""Tells whether a word that a model wrote again and again was said again and again: its sounds resemble each other
-then.
-"""
+"""Decides whether a word that a model repeats was really said again and again: then its sounds are alike."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -43,7 +41,7 @@ def repeated_word_similarity(sound: Samples, words: Sequence[Word]) -> float | N
 
 
 def has_time(word: Word) -> bool:
-    """Whether a word has time of its own."""
+    """Whether a word takes time."""
     return word.end_seconds - word.start_seconds >= SHORTEST_SECONDS
 
 

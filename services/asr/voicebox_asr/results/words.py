@@ -21,9 +21,7 @@ WORD = re.compile(rf"[{OPENING}]*[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where each word begins and ends. In a script without spaces each character is one, with the marks that go with
-    it.
-    """
+    """Where each word begins and ends. In a script without spaces each character is a word, with its marks."""
     start = end = 0
     for match in WORD.finditer(text):
         first = text[match.start()]
@@ -38,9 +36,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def places(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Where each of some words, which follow each other, begins and ends in a text; marks and spaces between go with
-    the word before.
-    """
+    """Where each of some consecutive words begins and ends in a text; marks and spaces belong to the word before."""
     starts, at = [], 0
     for word in words:
         found = text.find(word, at)

@@ -18,9 +18,7 @@ Span = tuple[float, float]
 
 
 def speech_without_words(speech: NDArray[np.bool_], words: Sequence[Span]) -> list[Span]:
-    """Where a window has speech and no word. `speech` says which frames hold speech, shape (frames,); words are in
-    order.
-    """
+    """Where a window has speech and no word. `speech` marks frames with speech, shape (frames,); words are in order."""
     edges = [
         0.0,
         *(edge for start, end in words for edge in (start - MARGIN_SECONDS, end + MARGIN_SECONDS)),

@@ -7,7 +7,7 @@ import numpy as np
 from voicebox_asr.engine import Samples
 
 FLOOR_FRAMES = 100
-"""The background is what the quietest 5 % of the last 3 s sound like (frames of 30 ms)."""
+"""The background is the level of the quietest 5 % of the last 3 s (frames of 30 ms)."""
 
 PEAK_DECAY_DB = 0.1
 """A loud frame counts for less as time goes by: 3.3 dB a second."""
@@ -28,9 +28,7 @@ FRAME_DECAY = 0.9988
 """The loudest counts for half after 17 s (frames of 30 ms): a door that slams does not hide speech for long."""
 
 DYNAMIC_DB = 10.0
-"""Speech stands out of its background by more than this, steady noise never: only what does is raised for the
-detector.
-"""
+"""Speech exceeds its background by more than this, steady noise never: only such audio is amplified."""
 
 SILENCE_DB = -60.0
 """Nothing below is loud: -60 dBFS is under the noise of any microphone in a room."""

@@ -13,7 +13,7 @@ from .endpointing import Begin, End, Endpointer, Endpointing
 
 @dataclass(frozen=True)
 class UtteranceStart:
-    """An utterance begins: where its speech and its sound begin, in seconds from the stream's start."""
+    """An utterance begins: where its speech and its audio begin, in seconds from the stream's start."""
 
     speech_seconds: float
     sound_seconds: float
@@ -28,9 +28,7 @@ class UtteranceAudio:
 
 @dataclass(frozen=True)
 class UtteranceEnd:
-    """The utterance ends: where its speech and its sound end, in seconds from the stream's start. Some silence
-    follows in the audio.
-    """
+    """An utterance ends: where its speech and its audio end, in seconds from the stream's start; silence may follow."""
 
     speech_seconds: float
     sound_seconds: float
@@ -40,7 +38,7 @@ SegmenterEvent = UtteranceStart | UtteranceAudio | UtteranceEnd
 
 
 class Segmenter:
-    """One stream's utterances, found as the sound comes in."""
+    """One stream's utterances, found as the audio arrives."""
 
     def __init__(self, activity: VoiceActivity, endpointing: Endpointing) -> None:
         self._activity = activity
@@ -51,14 +49,12 @@ class Segmenter:
 
     @property
     def seconds(self) -> float:
-        """How much sound there was."""
+        """How much audio there was."""
         return self._endpointer.frames * self._frame_seconds + self._rest.size / SAMPLE_RATE_HZ
 
     @property
     def speech_until_seconds(self) -> float:
-        """Where the last speech of the running or the last utterance ended, so far, in seconds from the stream's
-        start.
-        """
+        """Where the last speech of the running or last utterance ended, in seconds from the stream's start."""
         return self._endpointer.speech_until * self._frame_seconds
 
     def push(self, samples: Samples) -> Iterator[SegmenterEvent]:

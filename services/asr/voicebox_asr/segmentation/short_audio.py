@@ -1,11 +1,11 @@
-"""Very short sound: a model that was trained on sentences invents one in it."""
+"""Very short audio: a model that was trained on sentences invents one in it."""
 
 from voicebox_asr.engine import Reason, RecognitionWarning
 
 from .windows import FRAME_SECONDS, Window
 
 SHORT_SECONDS = 0.5
-"""In less sound than this, speech or not, what is recognised is a guess."""
+"""In less audio than this, speech or not, a result is a guess."""
 
 MAX_LETTERS_PER_SECOND = 20.0
 """Nobody speaks faster: 8 syllables a second."""
@@ -16,7 +16,7 @@ EDGES_SECONDS = 0.1
 
 
 def is_short(seconds: float) -> bool:
-    """Whether there is too little sound for words to be recognised reliably."""
+    """Whether there is too little audio to recognise words reliably."""
     return seconds < SHORT_SECONDS
 
 

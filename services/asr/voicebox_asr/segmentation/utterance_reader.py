@@ -26,7 +26,7 @@ class AllSpeech:
 
 
 class UtteranceReader:
-    """One file's utterances. It holds one utterance of sound at a time, however long the file is.
+    """One file's utterances. It holds one utterance of audio at a time, however long the file is.
 
     Unlike a live stream, each utterance is complete before it is recognised: the engine adapts to all of it.
     """
@@ -39,9 +39,7 @@ class UtteranceReader:
         self.speech_seconds = 0.0
 
     def process(self, samples: Samples) -> Iterator[Segment | None]:
-        """Take the next samples; yields the utterances that end in them, and None after each step of work, where a
-        caller can stop.
-        """
+        """Take the next samples; yields utterances that end in them, and None after each step, for callers to stop."""
         yield from self._follow(self._segmenter.push(samples))
 
     def finish(self) -> Iterator[Segment | None]:

@@ -16,9 +16,7 @@ FRAME_SAMPLES = 512
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE_HZ
 
 PADDING_FRAMES = round(0.4 / FRAME_SECONDS)
-"""Sound kept before and after speech: weak consonants are not taken for speech, and a pause tells the model where a
-sentence ends.
-"""
+"""Audio used before and after speech: weak consonants are no speech to the detector, and pauses end sentences."""
 
 PAUSE_FRAMES = round(0.16 / FRAME_SECONDS)
 """A pause in which a window may be cut: shorter ones are within words."""
@@ -27,9 +25,7 @@ LONGEST_GAP_SECONDS = 5.0
 """A window ends with a silence longer than this: what is said after it has little to do with what was said before."""
 
 Activity = NDArray[np.float32]
-"""For each frame, how much it should not be cut there, shape (frames,): the probability of speech, or the level in
-dB.
-"""
+"""The cost of a cut at each frame, shape (frames,): the probability of speech, or the level in dB."""
 
 Frame = tuple[int, Samples, float]
 """A frame of a stream: its number, its sound, shape (512,), and its activity."""
@@ -75,9 +71,7 @@ class Packer:
     """One file's windows. Its clock is the number of frames that it was given."""
 
     def __init__(self, longest_seconds: float, pause: float | None) -> None:
-        """A window is cut at its last pause: where the activity is at most `pause`, or at its quietest place when
-        `pause` is None.
-        """
+        """A window is cut at its last pause: where the activity is at most `pause`, or, for None, lowest."""
         self._longest = ceil(longest_seconds / FRAME_SECONDS)  # 30.016 s for 30 s: live utterances end by frames too
         self._pause = pause
         self._sound: list[Samples] = []
@@ -108,9 +102,7 @@ class Packer:
 
 
 def last_pause(activity: Activity, pause: float | None) -> int:
-    """The frame before which to cut, in the last half: the last pause there, or the quietest place when there is
-    none.
-    """
+    """The frame before which to cut, in the last half: after the last pause, or where it is quietest."""
     smooth = np.convolve(activity, np.full(PAUSE_FRAMES, 1.0 / PAUSE_FRAMES), "valid")
     half = smooth[smooth.size // 2 :]
     bar = max(pause, half.min()) if pause is not None else half.min()
@@ -130,7 +122,7 @@ class Windows:
 
     @property
     def speech_seconds(self) -> float:
-        """How much of the sound so far is speech."""
+        """How much of the audio so far is speech."""
         frames = self._speech.frames if self._speech else self._frame
         return min(frames * FRAME_SECONDS, self._seen_samples / SAMPLE_RATE_HZ)
 
@@ -166,9 +158,7 @@ class SpeechTracker:
     """Finds which frames of a stream hold speech, and selects them with those around them."""
 
     def __init__(self, probability: Callable[[Samples], Activity], threshold: float, release: float) -> None:
-        """`probability` returns it for the next frames of the stream. Speech begins at `threshold`, and ends below
-        `release`.
-        """
+        """`probability` is of the next frames. Speech begins at `threshold` and ends below `release`."""
         self.release = release
         self.frames = 0
         """How many frames held speech so far."""

@@ -71,9 +71,7 @@ class Operations:
         describe: Callable[[Operation], Message],
         work: Callable[[], Coroutine[Any, Any, Message]],
     ) -> Operation:
-        """Start `work`. Its name is a number, under `{parent}/operations/` if there is a parent; Exhausted when too
-        many run.
-        """
+        """Start `work`, named by a number, below `{parent}/operations/` with a parent. Exhausted when too many run."""
         self._forget_old()
         self._make_room(size_bytes)
         number = str(secrets.randbits(63))

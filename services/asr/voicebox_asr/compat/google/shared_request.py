@@ -82,9 +82,7 @@ def check_alternatives(count: int, field: str) -> None:
 
 
 def refuse(fields: Mapping[str, object], reasons: Mapping[str, str], field: str) -> None:
-    """InvalidField for the first of the fields under the path `field` that asks for something; the reason says why it
-    cannot be.
-    """
+    """InvalidField for the first field under the path `field` that is used; its reason says why it is refused."""
     for name, value in fields.items():
         if value:
             raise InvalidField(f"{field}.{name}", f"{field}.{name} is not served here: {reasons[name]}", "UNSUPPORTED")

@@ -12,9 +12,7 @@ Response = google.StreamingRecognizeResponse
 
 
 def results(response: asr_pb2.RecognizeResponse, output: OutputOptions) -> list[google.SpeechRecognitionResult]:
-    """A result for each utterance. With speakers, the last one has the words of all, as Google's: its clients read them
-    there.
-    """
+    """A result for each utterance. With speakers, the last one has all words, where Google's clients read them."""
     found = [
         google.SpeechRecognitionResult(
             alternatives=[_alternative(utterance, output, is_first=index == 0)],

@@ -45,9 +45,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
         return google.RecognizeResponse(results=v2_responses.results(response, file_request.output))
 
     async def BatchRecognize(self, request: google.BatchRecognizeRequest, context: Context) -> Any:
-        """Begins to hear recordings; what is wrong with their configs is told at once, what is wrong with a file in its
-        result.
-        """
+        """Start recognising recordings; an error in a config is raised at once, an error in a file is in its result."""
         recognizer, size_bytes = request.recognizer, request.ByteSize()
         parent = v2_request.parent_of(recognizer)
         with self._call.named(v2_request.FILE_NAMES):

@@ -122,9 +122,7 @@ def content(request: google.RecognizeRequest) -> bytes:
 
 
 def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[FileRequest, bytes]]:
-    """The request and the bytes of each file, by its URI. The audio itself is the URI, by RFC 2397: nothing is
-    fetched.
-    """
+    """The request and the bytes of each file, by its URI, which holds the audio (RFC 2397): nothing is fetched."""
     output = request.recognition_output_config
     if output.HasField("gcs_output_config"):
         sentence = "recognition_output_config.gcs_output_config is not written to: ask for inline_response_config."

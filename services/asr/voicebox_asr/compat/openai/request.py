@@ -71,8 +71,7 @@ class TranscriptionRequest:
 
 
 def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool) -> TranscriptionRequest:
-    """The request that a form's fields make; InvalidParameter where it is wrong. `models` are the names of those that
-    are here.
+    """The request that a form's fields make; InvalidParameter where it is wrong. `models` are the known names.
 
     Names may be encoded as in a URL, and those of lists may end in brackets.
     """
@@ -134,9 +133,7 @@ def _model(name: str, models: Sequence[str], notes: Notes) -> str:
 
 
 def _detection(fields: Mapping[str, str]) -> float:
-    """The threshold of a chunking strategy, which comes as JSON or as fields of its own; 0 when it is left to the
-    detector.
-    """
+    """The threshold of a chunking strategy, which comes as JSON or as single fields; 0 for the detector's own."""
     strategy = {
         "type": fields.get("chunking_strategy[type]", ""),
         "threshold": fields.get("chunking_strategy[threshold]", ""),

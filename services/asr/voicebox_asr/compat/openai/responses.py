@@ -64,9 +64,7 @@ def segments(transcript: Transcript, request: TranscriptionRequest) -> Iterator[
 
 
 def done(transcript: Transcript, notes: Notes) -> HttpBody:
-    """The event at the end of a stream. Its text is the better one where it differs from the deltas: loops are cut out
-    of it.
-    """
+    """The last event of a stream. Its text replaces the deltas where it differs: loops are cut out of it."""
     whole = text(transcript)
     listened, written = math.ceil(INPUT_TOKENS_PER_SECOND * transcript.audio_seconds), openai.text_tokens(whole)
     usage = {

@@ -11,7 +11,7 @@ from voicebox_kit.errors import InvalidField
 from .audio import detect_audio, set_format
 
 FORCE_END = "force_eou"
-"""Riva's way to end the running utterance now, after the sound that comes with it."""
+"""Riva's way to end the running utterance now, after the audio in its message."""
 
 
 async def to_stream(

@@ -17,9 +17,7 @@ _PREAMBLE_PICKLES = 3
 
 
 def read_tensors(path: Path) -> dict[str, Array]:
-    """The `model_state`. Pickles come first; then the storages' keys, and of each storage its length and its
-    numbers.
-    """
+    """The `model_state`. First pickles, then the storages' keys, and for each storage its length and numbers."""
     with path.open("rb") as file:
         for _ in range(_PREAMBLE_PICKLES):
             _Unpickler(file).load()

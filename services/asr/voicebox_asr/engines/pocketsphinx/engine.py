@@ -159,9 +159,7 @@ class PocketsphinxSession:
         self._stream = connection.makefile("rwb")
 
     def limit_to(self, jsgf: str, field: str) -> None:
-        """Hear nothing but the sentences of a grammar; before the first utterance. InvalidField when it cannot be
-        used.
-        """
+        """Recognise only a grammar's sentences; before the first utterance. InvalidField when it cannot be used."""
         complaint = self._ask(GRAMMAR, jsgf.encode())
         if "word" in complaint:
             raise InvalidField(field, _unknown(complaint["word"]), "WORD_UNKNOWN")

@@ -1,6 +1,4 @@
-"""Writes the grammar that the decoder searches: what the caller asks for, and beside it a loop of phones that catches
-everything else.
-"""
+"""Writes the grammar that the decoder searches: the caller's, and beside it a loop of phones for all other speech."""
 
 import re
 
@@ -61,9 +59,7 @@ def field(grammar: Jsgf | Phrases) -> str:
 
 
 def searched(grammar: Jsgf | Phrases) -> str:
-    """The JSGF whose rule `{name}.TOP_RULE` is to be searched; InvalidField where the grammar can be seen to be
-    wrong.
-    """
+    """The JSGF whose rule `{name}.TOP_RULE` is to be searched; InvalidField where the grammar is visibly wrong."""
     text = grammar.text if isinstance(grammar, Jsgf) else _alternatives(grammar.phrases)
     plain = _LEXEME.sub(" ", text)
     if not text.startswith("#JSGF"):

@@ -101,9 +101,7 @@ class Dictation:
         self._running = self._fed = False
 
     def limit_to(self, jsgf: str) -> dict[str, Any]:
-        """Hear nothing but the sentences of a grammar; tells the `word` that has no pronunciation, or another `error`,
-        if it cannot.
-        """
+        """Recognise only the sentences of a grammar; returns a `word` without pronunciation, or another `error`."""
         self._decoder.config["bestpath"] = (
             False  # the best path through the word lattice may end in the middle of a sentence
         )
@@ -115,9 +113,7 @@ class Dictation:
         return {}
 
     def begin(self, preview: bytes) -> None:
-        """Begin an utterance with the cepstral mean of its own sound: on real speech the word error rate is 0.21 then,
-        0.49 without.
-        """
+        """Begin an utterance with its own cepstral mean: on real speech the word error rate is 0.21 then, else 0.49."""
         if self._running:  # begun anew, with a better preview
             self._decoder.end_utt()
         known = (self._before + preview)[-max(len(preview), RECENT_SECONDS * SAMPLE_BYTES) :]
@@ -160,9 +156,7 @@ class Dictation:
         self._decoder.activate_search(GRAMMAR_SEARCH)
 
     def _add_words(self, jsgf: str) -> None:
-        """Phones as words; and the grammar's words as they are written there, since the dictionary has them in small
-        letters.
-        """
+        """Phones as words, and the grammar's words as it writes them: the dictionary has them in small letters."""
         for word in words(jsgf):
             if self._decoder.lookup_word(word) is None:
                 phones = PHONE_WORDS.get(word) or self._decoder.lookup_word(word.lower())
@@ -183,8 +177,7 @@ class Dictation:
 
 
 def _tried(work: Callable[[], None], log: int) -> int:
-    """How the work ends in a fork that may open no file and has bounded time and memory: 0 well, negative when it is
-    killed.
+    """The exit status of the work in a fork without files and with bounded time and memory; negative when killed.
 
     `log` is a descriptor that gets what pocketsphinx complains about, which it writes to the standard error stream and
     tells nowhere else.

@@ -15,9 +15,7 @@ LIVE_BATCHES_IN_A_ROW = 4
 """After this many live batches a waiting file is next: live streams go first, but files always progress."""
 
 GATHER_SECONDS = 0.003
-"""So long the next batch waits for live streams that have nothing waiting yet: they are about to answer to the batch
-before.
-"""
+"""How long the next batch waits for live streams without a window: they are about to react to the last batch."""
 
 FILE_SHARE = 4
 """Batches of files are smaller by this factor while a live stream is open: the stream waits for the running batch."""
@@ -49,9 +47,7 @@ class _Waiting(Generic[W, R]):
 
 
 class Scheduler(Generic[W, R]):
-    """One thread that decodes what waits, as many windows at once as go together. No batch waits to be filled by
-    files.
-    """
+    """One thread that decodes waiting windows, as many at once as fit together. No batch waits for files."""
 
     def __init__(
         self,
@@ -194,9 +190,7 @@ class Scheduler(Generic[W, R]):
 
 
 def _take(queue: deque[_Waiting[W, R]], count: int) -> list[_Waiting[W, R]]:
-    """Take the oldest window and those that go with it; the order of the others stays. What was cancelled is
-    dropped.
-    """
+    """Take the oldest window and those that fit it; the order of others stays. Cancelled ones are dropped."""
     taken: list[_Waiting[W, R]] = []
     left: list[_Waiting[W, R]] = []
     for each in queue:

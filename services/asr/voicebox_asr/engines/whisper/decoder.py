@@ -74,17 +74,13 @@ class Clip:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was said in a window, counted from its first sample. The language is BCP 47, its probability None when it
-    was given.
-    """
+    """The text of a window, in seconds from its start. The language is BCP 47; its probability None if it was given."""
 
     segments: tuple[Segment, ...]
     language: str
     language_probability: float | None
     continues_seconds: float | None = None
-    """Where the model broke off: what it wrote ends in a timestamp that stands twice, and more is said after it. None
-    when it did not.
-    """
+    """Where the model broke off: its text ends in a timestamp that stands twice, and more follows. Else None."""
     is_good: bool = True
     """Whether the text passes the thresholds, or is none."""
     language_parts: tuple[LanguagePart, ...] = ()
@@ -122,8 +118,7 @@ class Decoder:
     def clip(
         self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()
     ) -> Clip:
-        """The clip of a window of at most 30 s. `previous` is what was said before it; the prompt's end counts when it
-        is too long.
+        """The clip of a window of at most 30 s. `previous` is the text before it, of which the end is used.
 
         `spans` are as in Clip; they count where the language is to be detected.
 
@@ -151,9 +146,7 @@ class Decoder:
         )
 
     def decode(self, clips: Sequence[Clip]) -> list[Decoded]:
-        """What is said in clips of the same key. Raises MemoryError when the device has too little memory for so
-        many.
-        """
+        """Decode clips of the same key. Raises MemoryError when the device has too little memory for them."""
         try:
             return self._decode_clips(clips)
         except RuntimeError as error:
@@ -166,9 +159,7 @@ class Decoder:
         self._model.model.unload_model()
 
     def _decode_clips(self, clips: Sequence[Clip]) -> list[Decoded]:
-        """Those of which nothing good comes with little silence at their end are decoded with all of it, as the model
-        was trained.
-        """
+        """Decode clips again with all silence at their end, as in training, where little silence gave a poor result."""
         if clips and clips[0].is_whole:
             return self._decode(clips)
         once = [
@@ -220,26 +211,20 @@ class Decoder:
         return [self._decoded(*each) for each in zip(clips, languages, attempts, timed, strict=True)]
 
     def _context(self, hotwords: str, previous: str) -> list[int]:
-        """The tokens before the transcript: at most half of what the decoder holds, or nothing would be left for the
-        text.
-        """
+        """The tokens before the transcript: at most half of the decoder's context, to leave room for the text."""
         room = self._model.max_length // 2 - 2
         likely = self._tokens.encode(f" {hotwords}")[: room // 2] if hotwords else []
         before = self._tokens.encode(f" {previous.strip()}")[len(likely) - room :] if previous.strip() else []
         return [self._tokens.sot_prev, *likely, *before] if likely or before else []
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
-        """The encoder's output for all clips. A processor encodes one at a time: 8 at once take twice as long, and 8
-        times the memory.
-        """
+        """The encoder's output for all clips. A processor encodes one at a time: 8 at once take twice as long."""
         if not self._on_cpu:
             return self._model.encode(np.stack([clip.features for clip in clips]))
         return StorageView.from_array(np.concatenate([np.asarray(self._model.encode(clip.features)) for clip in clips]))
 
     def _part(self, encoded: Any, clips: Sequence[Clip], indices: Sequence[int]) -> Any:
-        """The encoder's output for some of the clips. What lies on a GPU cannot be cut: it is computed once more, which
-        is rare.
-        """
+        """The encoder's output for some clips. On a GPU it cannot be cut and is computed again, which is rare."""
         if len(indices) == len(clips):
             return encoded
         if not self._on_cpu:
@@ -291,9 +276,7 @@ class Decoder:
         return prompt
 
     def _attempts(self, encoded: Any, clips: Sequence[Clip], prompts: Sequence[list[int]]) -> list[Attempt]:
-        """For each clip the best attempt. Those that are not good enough are decoded again together, at the next
-        temperature.
-        """
+        """The best attempt of each clip. Those that fail the thresholds are decoded at the next temperature."""
         quality = clips[0].quality
         attempts: list[list[Attempt]] = [[] for _ in clips]
         waiting = list(range(len(clips)))
@@ -333,9 +316,7 @@ class Decoder:
     def _timed(
         self, encoded: Any, clips: Sequence[Clip], segments: Sequence[Sequence[TokenSegment]], codes: Sequence[str]
     ) -> list[list[TimedText]]:
-        """For each clip its sentences and their words. An alignment is of one language, and a processor is faster with
-        single clips.
-        """
+        """The sentences of each clip and their words. Alignments are of one language; a processor does single clips."""
         timed: list[list[TimedText]] = [[] for _ in clips]
         groups = defaultdict(list)
         for index, code in enumerate(codes):
@@ -393,9 +374,7 @@ def _changing(likely: Likely, language_parts: Sequence[LanguagePart]) -> Decoded
 
 
 def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[TokenSegment, ...]:
-    """Text tokens between timestamps. Text after the last one is a segment too, up to the window's end: nothing is left
-    out.
-    """
+    """Text tokens between timestamps. Text after the last timestamp is a segment up to the window's end, too."""
     segments: list[TokenSegment] = []
     text: list[int] = []
     start = 0.0
@@ -414,9 +393,7 @@ def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) 
 
 
 def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) -> float | None:
-    """Where a window has to be decoded again: at a timestamp that stands twice at the end. None when the text ends
-    otherwise.
-    """
+    """Where a window is to be decoded again: at a timestamp that stands twice at the end. Else None."""
     if len(tokens) < 2 or min(tokens[-2:]) < timestamps:
         return None
     time = (tokens[-1] - timestamps) * TIMESTAMP_SECONDS
@@ -424,8 +401,7 @@ def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) ->
 
 
 def _padded_frames(frames: int) -> int:
-    """So many frames with silence at the end: 5 s at least, to a whole multiple of 5 s, so that windows of about one
-    length share batches.
+    """The frames with 5 s of silence at least, to a multiple of 5 s, so that similar windows share batches.
 
     An encoder that is given less than the 30 s it was trained for takes that much less time, and hears short sound as
     well: with 5 s of silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30 s;

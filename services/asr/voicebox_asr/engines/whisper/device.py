@@ -34,8 +34,7 @@ MOST_THREADS = 8
 
 
 def resolved(device: str, compute_type: str, threads: int = 0) -> Device:
-    """What `device` and `compute_type` mean on this machine; StartError when it has not got them. 0 threads: by the
-    cores.
+    """What `device` and `compute_type` mean on this machine; StartError without them. 0 threads: by the cores.
 
     OMP_NUM_THREADS does not count: it is for engines whose steps are too short to share, and makes Whisper 1.4 times
     slower on two cores.

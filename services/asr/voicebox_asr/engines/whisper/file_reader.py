@@ -21,7 +21,7 @@ from .decoder import Clip, Decoded, Decoder
 from .spoken_languages import SURE, LanguagePart
 
 STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
-"""How much sound is looked at in one step: 15 ms of voice activity detection."""
+"""The audio of one step: 15 ms of voice activity detection."""
 
 GATHER_SECONDS = 0.5
 """The longest that a window waits for later ones, to be decoded with them, while audio arrives quickly."""
@@ -65,9 +65,7 @@ class Part:
 
 
 class WhisperReader:
-    """One file. Its windows are decoded in batches, as far as their sound is there; it holds two batches at once,
-    however long it is.
-    """
+    """One file. Windows are decoded in batches as their audio arrives; it holds two batches, however long it is."""
 
     def __init__(
         self,

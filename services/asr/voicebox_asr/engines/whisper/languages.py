@@ -5,9 +5,7 @@ CODES_OF_V2 = tuple(
     cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd gu am yi
     lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su""".split()
 )
-"""The 99 languages of all multilingual models, in the order of their tokens; large-v3 and its like also know Cantonese,
-yue.
-"""
+"""The 99 languages of all multilingual models, in the order of their tokens; large-v3 also has Cantonese, yue."""
 
 BCP_47 = {"jw": "jv"}
 """Javanese: jw was withdrawn in 2001."""

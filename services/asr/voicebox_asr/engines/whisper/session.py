@@ -15,7 +15,7 @@ from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
 from .languages import UNSPACED
 
 SILENCE_DB = -60.0
-"""In a sound of which no frame is louder, Whisper would only invent words."""
+"""In audio without a louder frame Whisper would only invent words."""
 
 NOTHING = Hypothesis("", None, ())
 

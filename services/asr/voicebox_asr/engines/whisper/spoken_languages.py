@@ -8,14 +8,10 @@ from math import exp, log
 from voicebox_asr.segmentation.coverage import Span
 
 DOUBT = 0.25
-"""Where the window's language is less likely than this within the window, or unsure in all of it, a stretch is looked
-at by itself.
-"""
+"""A span is encoded alone where the window's language is less likely than this in it, or unsure in the window."""
 
 SURE = 0.7
-"""Another language than that of the rest is believed from this probability on; base hears Thai in synthetic French with
-0.68.
-"""
+"""The least probability of another language; base finds Thai in synthetic French with 0.68."""
 
 UNLIKELY = 0.1
 """A language that is less likely than this is not the one that is spoken."""
