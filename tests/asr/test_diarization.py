@@ -25,7 +25,8 @@ from voicebox_kit import plugins
 from .conftest import silence, wav
 
 TEXT = (
-    "Printing in the only sense with which we are at present concerned differs from most if not from all the arts and crafts. "
+    "Printing in the only sense with which we are at present concerned differs from most if not from all the arts "
+    "and crafts. "
     "The weather is very nice today, and we would like to go for a long walk along the river before dinner. "
     "Please open the window and close the door, since it is getting rather warm in here."
 )

@@ -20,7 +20,8 @@ from .conftest import wav
 HEAD = "#JSGF V1.0;\ngrammar commands;\n"
 COMMANDS = Jsgf(
     HEAD
-    + "public <command> = (turn | switch) (on | off) the <thing> | open the window;\n<thing> = light | radio | heating; // things\n"
+    + "public <command> = (turn | switch) (on | off) the <thing> | open the window;\n"
+    + "<thing> = light | radio | heating; // things\n"
 )
 
 Say = Callable[..., Samples]

@@ -14,8 +14,9 @@ from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Reason, RecognitionWarning
 
 ENGLISH = (
-    "Printing, in the only sense with which we are at present concerned, differs from most if not from all the arts and crafts "
-    "represented in the Exhibition. In being comparatively modern. For although the Chinese took impressions from wood blocks."
+    "Printing, in the only sense with which we are at present concerned, differs from most if not from all the arts "
+    "and crafts represented in the Exhibition. In being comparatively modern. For although the Chinese took "
+    "impressions from wood blocks."
 )
 JAPANESE = "これは日本語の字幕です。長い文は、単語の間に空白がなくても、行に分けられます。句読点は行の頭に来ません。"
 ARABIC = "هذا نص عربي طويل، يكتب من اليمين إلى اليسار، ويجب أن يبقى كما هو في الترجمة."
