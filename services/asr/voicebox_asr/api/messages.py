@@ -14,19 +14,19 @@ from voicebox_asr.results.warnings import RecognitionWarning
 
 
 def recognize_response(result: FileResult, engine: Engine, *, word_offsets: bool) -> asr_pb2.RecognizeResponse:
-    hypothesis = result.transcript
+    transcript = result.transcript
     return asr_pb2.RecognizeResponse(
-        transcript=hypothesis.text,
-        utterances=[hypothesis_message(utterance, word_offsets=word_offsets) for utterance in hypothesis.utterances],
-        audio_duration=to_duration(hypothesis.audio_seconds),
-        language=hypothesis.language,
-        language_probability=hypothesis.language_probability,
+        transcript=transcript.text,
+        utterances=[hypothesis_message(utterance, word_offsets=word_offsets) for utterance in transcript.utterances],
+        audio_duration=to_duration(transcript.audio_seconds),
+        language=transcript.language,
+        language_probability=transcript.language_probability,
         engine=engine.name,
         model=engine.model.name,
-        speech_duration=to_duration(hypothesis.speech_seconds),
-        recognition_time=to_duration(hypothesis.recognition_seconds),
-        speaker_count=hypothesis.speaker_count,
-        warnings=[recognition_warning(warning) for warning in hypothesis.warnings],
+        speech_duration=to_duration(transcript.speech_seconds),
+        recognition_time=to_duration(transcript.recognition_seconds),
+        speaker_count=transcript.speaker_count,
+        warnings=[recognition_warning(warning) for warning in transcript.warnings],
         transcription=result.record_name,
     )
 

@@ -89,13 +89,13 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
             if first is None or not first.HasField("config"):
                 raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
             try:
-                async with aclosing(self._listen(first.config, requests, context)) as events:
+                async with aclosing(self._recognize_live(first.config, requests, context)) as events:
                     async for event in events:
                         yield event
             except InvalidField as error:
                 raise _in_stream(error) from error
 
-    async def _listen(
+    async def _recognize_live(
         self,
         config: asr_pb2.StreamingConfig,
         requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest],
@@ -118,7 +118,7 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
                 return opened
 
             sound = request_stream.live(requests, decode, backlog)
-            hypothesis = LiveResult(job.options.decoding, collect=recorder.is_recording)
+            result = LiveResult(job.options.decoding, collect=recorder.is_recording)
             async with (
                 aclosing(sound),
                 aclosing(recognize_stream(self._recognizer, engine, sound, backlog, options)) as events,
@@ -127,8 +127,8 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
                     if isinstance(event, StreamFinished):
                         done = event
                     else:
-                        yield messages.event(hypothesis.take(event), word_offsets=job.word_offsets)
-            transcript = hypothesis.transcript(done, [warning for each in decoded for warning in each.warnings])
+                        yield messages.event(result.take(event), word_offsets=job.word_offsets)
+            transcript = result.transcript(done, [warning for each in decoded for warning in each.warnings])
             yield messages.finished(done, engine, transcript, await recorder.record(transcript, engine))
 
     def _engine(self, config: asr_pb2.RecognitionConfig) -> Engine:
