@@ -64,7 +64,7 @@ class Read:
 
     text: str
     passages: list[Segment]
-    notices: list[Any]
+    warnings: list[Any]
 
 
 def loud(samples: Samples) -> Samples:

@@ -128,7 +128,7 @@ class Hypothesis:
     language_probability: float | None = None
     scores: Scores = Scores()
     self_similarity: float | None = None
-    """How alike the sounds of a repeated word are, 0 to 1, see results/echoes; None if unknown."""
+    """How alike the sounds of a repeated word are, 0 to 1, see results.self_similarity; None if unknown."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from . import words as wording
-from .echoes import MIN_SIMILARITY, has_time
+from .self_similarity import MIN_SIMILARITY, has_time
 from .utterance import Utterance
 from .warnings import Reason, RecognitionWarning, has_low_confidence
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, Reason, RecognitionWarning, Samples, Segment
-from voicebox_asr.results.echoes import repeated_word_similarity
+from voicebox_asr.results.self_similarity import repeated_word_similarity
 from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, speech_without_words
 from voicebox_asr.segmentation.language_changes import LanguageSpan, language_changes, main_language
 from voicebox_asr.segmentation.pauses import split_at_pauses

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples, Word
-from voicebox_asr.results.echoes import MIN_SIMILARITY, repeated_word_similarity, self_similarity
+from voicebox_asr.results.self_similarity import MIN_SIMILARITY, repeated_word_similarity, self_similarity
 from voicebox_tts.engine import Style
 from voicebox_tts.engines.flite.engine import FliteEngine
 
