@@ -63,7 +63,7 @@ class Read:
     """What came of a file."""
 
     text: str
-    passages: list[Segment]
+    segments: list[Segment]
     warnings: list[Any]
 
 
@@ -92,8 +92,8 @@ def read(schedulers):
     def read(writer: Writer, samples: Samples, options: Options = Options(language="en")) -> Read:  # noqa: B008
         schedulers.append(Scheduler(writer.decode, batch_size=8, queue_size=20))
         reader = WhisperReader(writer, schedulers[-1], options, Windows(30.0, SpeechTracker(loud, 0.5, 0.35)))
-        passages = [found for found in (*reader.process(samples), *reader.finish()) if found]
-        return Read(" ".join(passage.hypothesis.text for passage in passages), passages, list(reader.warnings))
+        segments = [found for found in (*reader.process(samples), *reader.finish()) if found]
+        return Read(" ".join(segment.hypothesis.text for segment in segments), segments, list(reader.warnings))
 
     return read
 
@@ -127,8 +127,8 @@ def test_a_window_that_breaks_off_is_decoded_again_from_there(read, at: float) -
         pytest.approx((9.0 - at) * SAMPLE_RATE_HZ, abs=FRAME_SAMPLES),
     ]
     assert np.array_equal(writer.asked[1].samples, writer.asked[0].samples[round(at * SAMPLE_RATE_HZ) :])
-    assert heard.passages[1].hypothesis.words[0].start_seconds == pytest.approx(at)
-    assert heard.passages[1].end_seconds == pytest.approx(9.0)
+    assert heard.segments[1].hypothesis.words[0].start_seconds == pytest.approx(at)
+    assert heard.segments[1].end_seconds == pytest.approx(9.0)
     assert heard.warnings == []
 
 
@@ -189,8 +189,8 @@ def test_a_breath_after_the_last_word_is_no_lost_word(read, spoken) -> None:
 def test_utterances_end_at_long_pauses_also_where_silence_was_left_out(read) -> None:
     writer = Writer([("one two three four", 5.6, None)])
     heard = read(writer, sound((0.0, 2.4), (5.4, 7.8), seconds=8.0), Options(language="en", decoding=Decoding()))
-    assert [passage.hypothesis.text for passage in heard.passages] == ["one two", "three four"]
-    assert heard.passages[1].start_seconds > 5.0
+    assert [segment.hypothesis.text for segment in heard.segments] == ["one two", "three four"]
+    assert heard.segments[1].start_seconds > 5.0
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_another_language_within_a_window_is_heard_as_such_and_warned_of(read) -
         [("Printing for our purpose", 4.0, None), ("Guten Morgen zusammen", 3.0, None)], languages=["en", "de"]
     )
     heard = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options())
-    assert [passage.hypothesis.language for passage in heard.passages] == ["en", "de"]
+    assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de"]
     assert [clip.language for clip in writer.asked] == ["", ""]
     assert [notice.reason for notice in heard.warnings] == [Reason.LANGUAGE_CHANGED]
 
@@ -233,15 +233,15 @@ def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
             decoded = super()._answer(clip)
             if len(self.asked) > 1:
                 return decoded
-            passage = decoded.passages[0]
+            segment = decoded.segments[0]
             late = tuple(
                 Word(word.text, word.start_seconds + 5.0, word.end_seconds + 5.0, 0.9)
-                for word in passage.hypothesis.words
+                for word in segment.hypothesis.words
             )
-            return Decoded((Segment(replace(passage.hypothesis, words=late), 5.0, 7.0),), "en", None)
+            return Decoded((Segment(replace(segment.hypothesis, words=late), 5.0, 7.0),), "en", None)
 
     heard = read(Late([]), sound((0.0, 7.0), seconds=7.0))
-    assert sorted(passage.hypothesis.text for passage in heard.passages) == ["Guten Morgen", "and thirdly"]
+    assert sorted(segment.hypothesis.text for segment in heard.segments) == ["Guten Morgen", "and thirdly"]
 
 
 @dataclass
@@ -294,8 +294,8 @@ def test_each_stretch_of_a_window_is_decoded_in_its_own_language_and_the_rarer_i
 ) -> None:
     samples = sound((0.0, 6.0), (7.0, 13.0), (14.0, 20.0), seconds=20.0)
     heard = read(Polyglot([]), in_german(samples, *german), Options())
-    assert [passage.hypothesis.language for passage in heard.passages] == languages
-    assert [passage.start_seconds for passage in heard.passages] == [
+    assert [segment.hypothesis.language for segment in heard.segments] == languages
+    assert [segment.start_seconds for segment in heard.segments] == [
         pytest.approx(at, abs=0.8) for at in (0.0, 7.0, 14.0)
     ]
     (notice,) = heard.warnings
@@ -305,7 +305,7 @@ def test_each_stretch_of_a_window_is_decoded_in_its_own_language_and_the_rarer_i
 def test_each_window_has_a_language_of_its_own_and_another_than_before_is_warned_of(read) -> None:
     samples = in_german(sound((0.0, 8.0), (20.0, 28.0), (40.0, 48.0), seconds=50.0), (20.0, 28.0))
     heard = read(Polyglot([]), samples, Options())
-    assert [passage.hypothesis.language for passage in heard.passages] == ["en", "de", "en"]
+    assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de", "en"]
     (notice,) = heard.warnings
     assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(20.0, abs=0.8))
     assert read(Polyglot([]), samples, Options(multilingual=True)).warnings == []
@@ -314,7 +314,7 @@ def test_each_window_has_a_language_of_its_own_and_another_than_before_is_warned
 def test_a_window_whose_language_is_unsure_is_in_that_of_the_others(read) -> None:
     samples = in_german(sound((0.0, 8.0), (20.0, 28.0), seconds=30.0), (20.0, 28.0))
     heard = read(Polyglot([], probability=0.4), samples, Options())
-    assert ([passage.hypothesis.language for passage in heard.passages], heard.warnings) == (["en", "en"], [])
+    assert ([segment.hypothesis.language for segment in heard.segments], heard.warnings) == (["en", "en"], [])
 
 
 @dataclass
@@ -360,5 +360,5 @@ def silence_of_a_second() -> Samples:
 def test_a_named_language_is_that_of_all_windows(read) -> None:
     writer = Polyglot([])
     heard = read(writer, in_german(sound((0.0, 6.0), (7.0, 13.0), seconds=14.0), (0.0, 6.0)), Options(language="en"))
-    assert ({passage.hypothesis.language for passage in heard.passages}, heard.warnings) == ({"en"}, [])
+    assert ({segment.hypothesis.language for segment in heard.segments}, heard.warnings) == ({"en"}, [])
     assert all(clip.spans == () for clip in writer.asked)

@@ -112,7 +112,7 @@ def test_what_only_some_models_can_is_asked_of_them():
     assert (native.language, native.multilingual, native.model) == ("", True, "models/counting/1")
     assert list(native.hotwords) == ["Aachen", "Köln", "Bonn"]
     assert native.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
-    assert (native.diarization.enabled, native.diarization.max_speakers) == (True, riva_request.MOST_SPEAKERS)
+    assert (native.diarization.enabled, native.diarization.max_speakers) == (True, riva_request.MAX_SPEAKERS)
     assert native.word_offsets
 
 
