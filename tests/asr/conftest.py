@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox_asr.app import open_service
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Engine, Heard, Options, Samples, VoiceDetection, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Engine, Hypothesis, Options, Samples, VoiceDetection, Word
 from voicebox_asr.segmentation.segmenter import Segmenter
 from voicebox_asr.segmentation.utterance_reader import FILE_ENDPOINTING, UtteranceReader
 from voicebox_audio.pcm import to_s16le
@@ -97,16 +97,16 @@ class CountingSession:
         self.fed += samples.size
         self.log.append(("feed", samples.size))
 
-    def interim(self) -> Heard:
-        return Heard(
+    def interim(self) -> Hypothesis:
+        return Hypothesis(
             f"about {self.fed // 3200}",
             None,
             (Word("about", 0.0, 0.0, None), Word(str(self.fed // 3200), 0.0, 0.0, None)),
         )
 
-    def end(self) -> Heard:
+    def end(self) -> Hypothesis:
         self.log.append(("end", self.fed))
-        return Heard(str(self.fed), 0.5, (Word(str(self.fed), 0.0, self.fed / SAMPLE_RATE_HZ, 0.5),))
+        return Hypothesis(str(self.fed), 0.5, (Word(str(self.fed), 0.0, self.fed / SAMPLE_RATE_HZ, 0.5),))
 
     def interrupt(self) -> None:
         self.log.append(("interrupt", 0))

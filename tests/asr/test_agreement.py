@@ -1,12 +1,14 @@
 import random
 
 import pytest
-from voicebox_asr.engine import Heard, Word
+from voicebox_asr.engine import Hypothesis, Word
 from voicebox_asr.live.agreement import Agreement, pieces
 
 
-def heard(text: str, words: list[str] | None = None) -> Heard:
-    return Heard(text, None, tuple(Word(word, 0.0, 0.0, None) for word in (text.split() if words is None else words)))
+def heard(text: str, words: list[str] | None = None) -> Hypothesis:
+    return Hypothesis(
+        text, None, tuple(Word(word, 0.0, 0.0, None) for word in (text.split() if words is None else words))
+    )
 
 
 def test_what_two_runs_agree_on_is_stable_but_for_its_last_two_words() -> None:

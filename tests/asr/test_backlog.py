@@ -3,7 +3,7 @@ import asyncio
 import numpy as np
 import pytest
 from voicebox_asr.engine import SAMPLE_RATE_HZ
-from voicebox_asr.live.backlog import JOINED_SAMPLES, LONGEST_SECONDS, MOST_PIECES, Backlog, Control
+from voicebox_asr.live.backlog import JOINED_SAMPLES, MAX_PIECES, MAX_SECONDS, Backlog, Control
 
 from .conftest import silence
 
@@ -41,18 +41,18 @@ async def test_the_lag_is_what_arrived_and_was_not_heard() -> None:
     assert backlog.seconds == 2.0
     await backlog.get()
     assert backlog.seconds == 2.0
-    backlog.heard(SAMPLE_RATE_HZ)
+    backlog.consumed(SAMPLE_RATE_HZ)
     assert backlog.seconds == 1.0
 
 
 async def test_who_sends_too_much_waits_until_some_of_it_was_heard() -> None:
     backlog = Backlog()
-    await backlog.put(silence(LONGEST_SECONDS))
+    await backlog.put(silence(MAX_SECONDS))
     sending = asyncio.create_task(backlog.put(silence(1)))
     item = await backlog.get()
     await asyncio.sleep(0)
     assert not sending.done()
-    backlog.heard(len(item))
+    backlog.consumed(len(item))
     assert len(await backlog.get()) == SAMPLE_RATE_HZ
     await sending
 
@@ -61,7 +61,7 @@ async def test_tiny_pieces_are_bounded_by_their_number() -> None:
     backlog = Backlog()
 
     async def send() -> None:
-        for _ in range(2 * MOST_PIECES):
+        for _ in range(2 * MAX_PIECES):
             await backlog.put(silence(0.001))
         await backlog.end()
 
@@ -69,8 +69,8 @@ async def test_tiny_pieces_are_bounded_by_their_number() -> None:
     sizes = []
     while (item := await backlog.get()) is not None:
         sizes.append(len(item))
-        backlog.heard(len(item))
-        assert backlog.seconds <= (MOST_PIECES + 1) * 0.001
+        backlog.consumed(len(item))
+        assert backlog.seconds <= (MAX_PIECES + 1) * 0.001
     await sending
-    assert sum(sizes) == 2 * MOST_PIECES * 16
+    assert sum(sizes) == 2 * MAX_PIECES * 16
     assert max(sizes) <= JOINED_SAMPLES + 16

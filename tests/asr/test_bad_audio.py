@@ -265,7 +265,7 @@ async def test_headerless_audio_has_limits_too(limits: Limits, reason: str) -> N
             yield bytes(3200)
 
     with pytest.raises(InvalidField) as caught:
-        async for _ in source.Sound(blocks(), source.Pcm(16_000, 1), None, limits):
+        async for _ in source.SampleSource(blocks(), source.Pcm(16_000, 1), None, limits):
             pass
     assert (caught.value.field, caught.value.reason) == ("audio", reason)
 
@@ -284,7 +284,7 @@ async def test_a_small_file_of_many_hours_is_refused_by_its_length(spoken) -> No
 
     async with open_decoder() as decoder:
         with pytest.raises(InvalidField) as caught:
-            async for _ in source.Sound(blocks(), None, decoder, Limits(max_seconds=60)):
+            async for _ in source.SampleSource(blocks(), None, decoder, Limits(max_seconds=60)):
                 pass
     assert caught.value.reason == "AUDIO_TOO_LONG"
 

@@ -15,7 +15,7 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_asr.diarization.clustering import average_linkage, cluster
 from voicebox_asr.diarization.diarizer import Diarizer
 from voicebox_asr.diarization.speaker_encoder import Embeddings, SpeakerEngine, Windows
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Samples, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, Samples, Word
 from voicebox_asr.engines.ge2e import encoder
 from voicebox_asr.engines.ge2e.weights import read_tensors
 from voicebox_asr.results.utterance import Utterance
@@ -25,7 +25,8 @@ from voicebox_kit import plugins
 from .conftest import silence, wav
 
 TEXT = (
-    "Printing in the only sense with which we are at present concerned differs from most if not from all the arts and crafts. "
+    "Printing in the only sense with which we are at present concerned differs from most if not from all the arts "
+    "and crafts. "
     "The weather is very nice today, and we would like to go for a long walk along the river before dinner. "
     "Please open the window and close the door, since it is getting rather warm in here."
 )
@@ -83,7 +84,7 @@ def heard(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) ->
     return [
         Utterance(
             index,
-            Heard(" ".join(word.text for word in each), None, tuple(each) if words else ()),
+            Hypothesis(" ".join(word.text for word in each), None, tuple(each) if words else ()),
             each[0].start_seconds,
             each[-1].end_seconds,
         )
@@ -96,7 +97,7 @@ def diarize(
 ) -> list[Utterance]:
     diarizer = Diarizer(engine)
     for start in range(0, sound.size, 7_000):
-        for _ in diarizer.hear(sound[start : start + 7_000]):
+        for _ in diarizer.process(sound[start : start + 7_000]):
             pass
     return list(diarizer.finish(utterances, fewest, most))
 
@@ -108,7 +109,7 @@ def error(truth: Sequence[Turn], labelled: Sequence[Utterance]) -> float:
     speakers, labels = sorted({turn.speaker for turn in truth}), sorted({utterance.speaker for utterance in labelled})
     seconds = np.zeros((len(speakers), max(len(labels), len(speakers))))
     for utterance, turn in itertools.product(labelled, truth):
-        for word in utterance.heard.words:
+        for word in utterance.hypothesis.words:
             both = min(turn.end_seconds, word.end_seconds) - max(turn.start_seconds, word.start_seconds)
             seconds[speakers.index(turn.speaker), labels.index(utterance.speaker)] += max(0.0, both)
     right = max(
@@ -138,29 +139,32 @@ def test_an_utterance_is_split_where_the_speaker_changes() -> None:
     sound, truth = talk(DIALOGUE[:2], 0.3)
     (whole,) = heard(truth, in_one=True)
     first, second = diarize(LevelSpeakers(), sound, [whole])
-    assert f"{first.heard.text} {second.heard.text}" == whole.heard.text
-    assert first.heard.words + second.heard.words == whole.heard.words
+    assert f"{first.hypothesis.text} {second.hypothesis.text}" == whole.hypothesis.text
+    assert first.hypothesis.words + second.hypothesis.words == whole.hypothesis.words
     assert (first.start_seconds, second.end_seconds) == (whole.start_seconds, whole.end_seconds)
     assert first.end_seconds <= second.start_seconds
-    assert {word.text[0] for word in first.heard.words} == {"b"}
+    assert {word.text[0] for word in first.hypothesis.words} == {"b"}
 
 
 def test_texts_without_spaces_are_split_too() -> None:
     sound, truth = talk(DIALOGUE[:2], 0.3)
     (whole,) = heard(truth, in_one=True)
     joined = Utterance(
-        0, Heard("".join(word.text for word in whole.heard.words), None, whole.heard.words), 0.0, whole.end_seconds
+        0,
+        Hypothesis("".join(word.text for word in whole.hypothesis.words), None, whole.hypothesis.words),
+        0.0,
+        whole.end_seconds,
     )
     parts = diarize(LevelSpeakers(), sound, [joined])
-    assert "".join(part.heard.text for part in parts) == joined.heard.text
+    assert "".join(part.hypothesis.text for part in parts) == joined.hypothesis.text
 
 
 def test_an_utterance_without_word_times_goes_to_who_speaks_most_of_it() -> None:
     sound, truth = talk([level(1, 6.0), level(2, 2.0), level(2, 4.0)], 0.2)
-    whole = Utterance(0, Heard("a b", None, ()), 0.0, truth[1].end_seconds)
+    whole = Utterance(0, Hypothesis("a b", None, ()), 0.0, truth[1].end_seconds)
     labelled = diarize(LevelSpeakers(), sound, [whole, heard(truth, words=False)[2]])
     assert [each.speaker for each in labelled] == ["speaker-1", "speaker-2"]
-    assert labelled[0].heard == whole.heard
+    assert labelled[0].hypothesis == whole.hypothesis
 
 
 def test_single_words_do_not_change_the_speaker() -> None:
@@ -190,7 +194,7 @@ def test_what_is_kept_of_a_long_file_is_small() -> None:
     diarizer = Diarizer(LevelSpeakers())
     second = level(1, 1.0)[1]
     for _ in range(1_000):
-        for _ in diarizer.hear(second):
+        for _ in diarizer.process(second):
             pass
         assert diarizer._rest.size < 20 * SAMPLE_RATE_HZ
 

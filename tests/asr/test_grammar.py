@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import pytest
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Jsgf, Options, Passage, Phrases, Samples
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, Jsgf, Options, Phrases, Samples, Segment
 from voicebox_asr.engines.pocketsphinx.engine import PocketsphinxEngine
 from voicebox_asr.engines.pocketsphinx.grammar import searched
 from voicebox_kit.errors import InvalidField
@@ -20,7 +20,8 @@ from .conftest import wav
 HEAD = "#JSGF V1.0;\ngrammar commands;\n"
 COMMANDS = Jsgf(
     HEAD
-    + "public <command> = (turn | switch) (on | off) the <thing> | open the window;\n<thing> = light | radio | heating; // things\n"
+    + "public <command> = (turn | switch) (on | off) the <thing> | open the window;\n"
+    + "<thing> = light | radio | heating; // things\n"
 )
 
 Say = Callable[..., Samples]
@@ -53,7 +54,7 @@ def engine() -> Iterator[PocketsphinxEngine]:
     engine.unload()
 
 
-def hear(engine: PocketsphinxEngine, grammar: Jsgf | Phrases, samples: Samples) -> Heard:
+def hear(engine: PocketsphinxEngine, grammar: Jsgf | Phrases, samples: Samples) -> Hypothesis:
     session = engine.open(Options(grammar=grammar))
     try:
         session.begin(samples)
@@ -90,7 +91,7 @@ def test_commands_are_heard_to_the_word_with_their_times(
 def test_what_is_not_in_the_grammar_is_not_heard(
     engine: PocketsphinxEngine, say: Say, voice: str, sentence: str
 ) -> None:
-    assert hear(engine, COMMANDS, say(sentence, voice)) == Heard("", None, (), "en-US")
+    assert hear(engine, COMMANDS, say(sentence, voice)) == Hypothesis("", None, (), "en-US")
 
 
 def test_half_a_command_is_none(engine: PocketsphinxEngine, say: Say) -> None:
@@ -148,12 +149,12 @@ def test_a_file_is_heard_command_by_command(engine: PocketsphinxEngine, say: Say
     passages = [
         found
         for text in said
-        for found in reader.hear(np.concatenate([say(text), pause]))
-        if isinstance(found, Passage)
+        for found in reader.process(np.concatenate([say(text), pause]))
+        if isinstance(found, Segment)
     ]
     passages += [found for found in reader.finish() if found]
     reader.close()
-    assert [passage.heard.text for passage in passages] == [said[0], said[2]]
+    assert [passage.hypothesis.text for passage in passages] == [said[0], said[2]]
 
 
 def test_a_grammar_is_one_sessions_own(engine: PocketsphinxEngine, say: Say) -> None:

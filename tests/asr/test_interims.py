@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from voicebox_asr.engine import Heard
+from voicebox_asr.engine import Hypothesis
 from voicebox_asr.live.interims import Interims
 
 
@@ -18,17 +18,17 @@ class Recogniser:
     def clock(self) -> float:
         return self.now
 
-    def ask(self) -> Heard:
+    def ask(self) -> Hypothesis:
         self.now += self.cost_seconds
         self.made += 1
-        return Heard(f"interim {self.made}", None, ())
+        return Hypothesis(f"interim {self.made}", None, ())
 
 
 def after(interims: Interims, recogniser: Recogniser, seconds: float, lag_seconds: float = 0.0) -> int:
     """How many interims so much sound brings, heard in pieces of 0.1 s."""
     before = recogniser.made
     for _ in range(round(seconds / 0.1)):
-        interims.heard(0.1)
+        interims.add(0.1)
         interims.next(recogniser.ask, lag_seconds)
     return recogniser.made - before
 
@@ -72,8 +72,8 @@ def test_the_same_interim_is_told_once_and_anew_in_the_next_utterance() -> None:
     interims = Interims(lambda: 0.0)
 
     def told() -> bool:
-        interims.heard(1.0)
-        return interims.next(lambda: Heard("yes", None, ()), 0.0) is not None
+        interims.add(1.0)
+        return interims.next(lambda: Hypothesis("yes", None, ()), 0.0) is not None
 
     assert [told(), told()] == [True, False]
     interims.begin()
@@ -84,8 +84,8 @@ def test_nothing_is_stable_before_it_is_settled() -> None:
     interims = Interims(lambda: 0.0)
 
     def stable(text: str) -> str:
-        interims.heard(1.0)
-        found = interims.next(lambda: Heard(text, None, ()), 0.0)
+        interims.add(1.0)
+        found = interims.next(lambda: Hypothesis(text, None, ()), 0.0)
         assert found
         return found[1]
 

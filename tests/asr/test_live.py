@@ -8,7 +8,7 @@ import soundfile
 import soxr
 from voicebox_asr.engine import (
     SAMPLE_RATE_HZ,
-    Heard,
+    Hypothesis,
     Options,
     Reason,
     Samples,
@@ -19,7 +19,15 @@ from voicebox_asr.engine import (
 )
 from voicebox_asr.engines.pocketsphinx.engine import PocketsphinxEngine
 from voicebox_asr.live.interims import Interims
-from voicebox_asr.live.recognizer import Event, Final, Interim, LiveRecognizer, Place, SpeechBegan, SpeechEnded
+from voicebox_asr.live.recognizer import (
+    ChannelContext,
+    Final,
+    Interim,
+    LiveEvent,
+    LiveRecognizer,
+    SpeechEnd,
+    SpeechStart,
+)
 from voicebox_asr.segmentation.endpointing import Endpointing
 from voicebox_asr.segmentation.segmenter import Segmenter
 
@@ -37,11 +45,13 @@ def recognizer(
     indices = count()
     interims = Interims(lambda: 0.0) if interim_results else None
     segmenter = Segmenter(activity or LoudActivity(), Endpointing())
-    return LiveRecognizer(session, segmenter, preview_seconds, interims, Place(lambda: next(indices), lag_seconds))
+    return LiveRecognizer(
+        session, segmenter, preview_seconds, interims, ChannelContext(lambda: next(indices), lag_seconds)
+    )
 
 
-def hear(live: LiveRecognizer, samples: Samples) -> list[Event]:
-    return [event for start in range(0, samples.size, 1600) for event in live.hear(samples[start : start + 1600])]
+def hear(live: LiveRecognizer, samples: Samples) -> list[LiveEvent]:
+    return [event for start in range(0, samples.size, 1600) for event in live.process(samples[start : start + 1600])]
 
 
 def begins(session: CountingSession) -> list[int]:
@@ -51,7 +61,7 @@ def begins(session: CountingSession) -> list[int]:
 def test_the_final_comes_while_the_stream_is_open() -> None:
     live = recognizer(CountingSession())
     events = hear(live, np.concatenate((silence(1), tone(2), silence(0.6))))
-    assert [type(event) for event in events if not isinstance(event, Interim)] == [SpeechBegan, SpeechEnded, Final]
+    assert [type(event) for event in events if not isinstance(event, Interim)] == [SpeechStart, SpeechEnd, Final]
     assert list(live.finish()) == []
 
 
@@ -63,7 +73,7 @@ def test_utterances_are_numbered_and_placed_in_the_stream() -> None:
     assert 0.95 < first.start_seconds < 1.05
     assert 2.95 < first.end_seconds < 3.05
     assert 3.95 < second.start_seconds < 4.05
-    assert 3.6 < second.heard.words[0].start_seconds < 3.8  # the sound begins 0.3 s before the speech
+    assert 3.6 < second.hypothesis.words[0].start_seconds < 3.8  # the sound begins 0.3 s before the speech
     order = [event.utterance.index for event in events if isinstance(event, Interim | Final)]
     assert order == sorted(order)
 
@@ -98,7 +108,7 @@ def test_people_see_their_first_words_within_half_a_second(speech_data) -> None:
         session = engine.open(Options())
         live = recognizer(session, activity=engine.voice_activity(VoiceDetection()))
         pieces = (speech[start : start + 1600] for start in range(0, speech.size, 1600))
-        first = next(event for piece in pieces for event in live.hear(piece) if isinstance(event, Interim))
+        first = next(event for piece in pieces for event in live.process(piece) if isinstance(event, Interim))
         delays.append(first.utterance.end_seconds - first.utterance.start_seconds)
         session.close()
     engine.unload()
@@ -140,7 +150,7 @@ def test_interims_come_only_when_asked_for_and_when_the_text_changed() -> None:
         if isinstance(event, Interim)
     ]
     interims = [
-        event.utterance.heard.text
+        event.utterance.hypothesis.text
         for event in hear(recognizer(CountingSession()), stream)
         if isinstance(event, Interim)
     ]
@@ -154,11 +164,11 @@ class WaveringSession(CountingSession):
 
     asked: int = field(default=0)
 
-    def interim(self) -> Heard:
+    def interim(self) -> Hypothesis:
         self.asked += 1
         words = [str(number) for number in range(self.fed // 3200)]
         words[-2:] = [f"{word}-{self.asked}" for word in words[-2:]]
-        return Heard(" ".join(words), None, tuple(Word(word, 0.0, 0.0, None) for word in words))
+        return Hypothesis(" ".join(words), None, tuple(Word(word, 0.0, 0.0, None) for word in words))
 
 
 def test_what_is_stable_never_flickers() -> None:
@@ -166,16 +176,16 @@ def test_what_is_stable_never_flickers() -> None:
     interims = [event for event in events if isinstance(event, Interim)]
     for before, after in pairwise(interims):
         assert after.stable.startswith(before.stable)
-        assert after.utterance.heard.text.startswith(before.stable)
+        assert after.utterance.hypothesis.text.startswith(before.stable)
     assert len(interims[-1].stable.split()) > 10
 
 
 class ChangingSession(WaveringSession):
     """Writes the final in other words than its interims."""
 
-    def end(self) -> Heard:
+    def end(self) -> Hypothesis:
         words = [f"word-{number}" for number in range(self.fed // 3200)]
-        return Heard(
+        return Hypothesis(
             " ".join(words), 0.5, tuple(Word(word, at * 0.2, at * 0.2 + 0.2, 0.5) for at, word in enumerate(words))
         )
 
@@ -183,7 +193,7 @@ class ChangingSession(WaveringSession):
 def test_the_final_begins_with_what_was_stable_and_its_words_are_those_of_its_text() -> None:
     events = hear(recognizer(ChangingSession()), np.concatenate((tone(4), silence(1))))
     stable = [event.stable for event in events if isinstance(event, Interim)][-1]
-    (final,) = [event.utterance.heard for event in events if isinstance(event, Final)]
+    (final,) = [event.utterance.hypothesis for event in events if isinstance(event, Final)]
     assert final.text.startswith(stable)
     assert len(stable.split()) > 10
     assert [word.text for word in final.words] == final.text.split()
@@ -194,11 +204,11 @@ def test_the_final_begins_with_what_was_stable_and_its_words_are_those_of_its_te
 class ForeseeingSession(CountingSession):
     """Knows how often it made a final."""
 
-    def foresee(self) -> Heard:
+    def early_final(self) -> Hypothesis:
         self.log.append(("foresee", self.fed))
-        return Heard(f"foreseen {self.fed // 3200}", 0.5, ())
+        return Hypothesis(f"foreseen {self.fed // 3200}", 0.5, ())
 
-    def accept(self, heard: Heard) -> None:
+    def accept_early_final(self, heard: Hypothesis) -> None:
         self.log.append(("accept", 0))
 
     def count(self, what: str) -> int:
@@ -210,7 +220,7 @@ def test_the_final_is_made_in_the_pause_before_it_is_told() -> None:
     events = hear(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
     assert (session.count("foresee"), session.count("accept"), session.count("end")) == (1, 1, 0)
     assert isinstance(events[-1], Final)
-    assert events[-1].utterance.heard.text.startswith("foreseen")
+    assert events[-1].utterance.hypothesis.text.startswith("foreseen")
     assert session.log[[kind for kind, _ in session.log].index("foresee")][1] < 2.6 * SAMPLE_RATE_HZ
 
 
@@ -235,11 +245,11 @@ def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:
     live = recognizer(CountingSession())
     hear(live, tone(2))
     ended, final = live.end_utterance()
-    assert isinstance(ended, SpeechEnded)
+    assert isinstance(ended, SpeechEnd)
     assert isinstance(final, Final)
     assert list(live.end_utterance()) == []
     events = hear(live, tone(1))
-    assert isinstance(events[0], SpeechBegan)
+    assert isinstance(events[0], SpeechStart)
     last = list(live.finish())[-1]
     assert isinstance(last, Final)
     assert last.utterance.index == 1
@@ -251,11 +261,11 @@ class Saying(CountingSession):
 
     text: str = ""
 
-    def interim(self) -> Heard:
-        return Heard(self.text, None, ())
+    def interim(self) -> Hypothesis:
+        return Hypothesis(self.text, None, ())
 
-    def end(self) -> Heard:
-        return Heard(self.text, None, ())
+    def end(self) -> Hypothesis:
+        return Hypothesis(self.text, None, ())
 
 
 @pytest.mark.parametrize(
@@ -275,6 +285,6 @@ def test_in_very_short_speech_only_what_can_be_said_is_told_and_there_is_a_warni
     session.text = text
     events = hear(recognizer(session), np.concatenate((silence(1), tone(seconds), silence(1))))
     (final,) = (event for event in events if isinstance(event, Final))
-    assert final.utterance.heard.text == said
-    assert {event.utterance.heard.text for event in events if isinstance(event, Interim)} <= {"", said}
-    assert [notice.reason for notice in final.notices] == [Reason.SHORT_SOUND] * warned
+    assert final.utterance.hypothesis.text == said
+    assert {event.utterance.hypothesis.text for event in events if isinstance(event, Interim)} <= {"", said}
+    assert [notice.reason for notice in final.warnings] == [Reason.SHORT_SOUND] * warned

@@ -174,10 +174,13 @@ async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_wha
 
 
 SENTENCES = {
-    "en-us": "Good morning, ladies and gentlemen. Today we are going to talk about the weather in the mountains and about the trains.",
-    "de": "Guten Morgen, meine Damen und Herren. Heute sprechen wir über das Wetter in den Bergen und über die Züge nach Hamburg.",
+    "en-us": "Good morning, ladies and gentlemen. Today we are going to talk about the weather in the mountains and "
+    "about the trains.",
+    "de": "Guten Morgen, meine Damen und Herren. Heute sprechen wir über das Wetter in den Bergen und über die Züge "
+    "nach Hamburg.",
     "es": "Buenos días, señoras y señores. Hoy vamos a hablar del tiempo en las montañas y de los trenes a Madrid.",
-    "it": "Buongiorno, signore e signori. Oggi parliamo del tempo in montagna e dei treni per Roma. L'inverno è stato lungo e freddo.",
+    "it": "Buongiorno, signore e signori. Oggi parliamo del tempo in montagna e dei treni per Roma. L'inverno è stato "
+    "lungo e freddo.",
 }
 WORDS = {"en": "mountains", "de": "Hamburg", "es": "Madrid", "it": "parliamo"}
 
@@ -206,7 +209,8 @@ async def test_each_language_of_a_file_is_written_as_such_and_warned_of(
 
 
 FRENCH = (
-    "Bonjour mesdames et messieurs. Aujourd'hui nous allons parler du temps dans les montagnes et des trains pour Paris.",
+    "Bonjour mesdames et messieurs. Aujourd'hui nous allons parler du temps dans les montagnes et des trains pour "
+    "Paris.",
     "La bibliothèque est fermée le dimanche, mais le musée reste ouvert jusqu'à six heures.",
     "Je voudrais réserver une table pour quatre personnes demain soir.",
 )

@@ -16,6 +16,7 @@ from voicebox_asr.audio.resumable import Resumable
 from voicebox_asr.engine import SAMPLE_RATE_HZ
 from voicebox_audio.pcm import to_s16le
 from voicebox_catalog.app import open_service as open_catalog
+from voicebox_outbox import outbox as outboxes
 
 from .conftest import SENTENCES, wav, word_errors, words
 
@@ -29,7 +30,8 @@ async def catalog(start):
 
 
 @pytest.fixture
-async def stub(start, catalog):
+async def stub(start, catalog, monkeypatch):
+    monkeypatch.setattr(outboxes, "PROMPT_SECONDS", 60.0)  # a slow machine is no catalog that is away
     running = await start(app.open_service, CATALOG_ADDRESS=catalog.address, ASR_ENGINE="pocketsphinx")
     return asr_pb2_grpc.SpeechToTextServiceStub(running.channel)
 

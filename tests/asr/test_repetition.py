@@ -1,7 +1,7 @@
 """Loops are cut to their first round and told; what people say again and again is not."""
 
 import pytest
-from voicebox_asr.engine import Heard, Scores, Word
+from voicebox_asr.engine import Hypothesis, Scores, Word
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Reason
@@ -15,7 +15,7 @@ def utterance(
     words = text.split()
     step = (end - start) / max(1, len(words))
     timed = tuple(Word(word, start + at * step, start + (at + 1) * step, 0.9) for at, word in enumerate(words))
-    return Utterance(index, Heard(text, 0.9, timed, "en", scores=scores), start, end, channel)
+    return Utterance(index, Hypothesis(text, 0.9, timed, "en", scores=scores), start, end, channel)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ def utterance(
 )
 def test_a_loop_is_cut_to_its_first_round_and_told(loop: str, first: str) -> None:
     (kept,), (notice,) = without_loops([utterance(f"Well {loop}")])
-    assert kept.heard.text == f"Well {first}"
+    assert kept.hypothesis.text == f"Well {first}"
     assert notice.reason is Reason.REPETITION
     assert notice.start_seconds > 0
     assert notice.end_seconds == pytest.approx(10.0, abs=0.2)
     if " " in loop.strip():
-        assert [word.text for word in kept.heard.words] == kept.heard.text.split()
+        assert [word.text for word in kept.hypothesis.words] == kept.hypothesis.text.split()
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def test_what_people_say_stays(said: str) -> None:
 
 def test_what_follows_a_loop_stays() -> None:
     (kept,), _ = without_loops([utterance("So " + "you know " * 30 + "it was late.")])
-    assert kept.heard.text == "So you know it was late."
-    assert [word.text for word in kept.heard.words] == kept.heard.text.split()
+    assert kept.hypothesis.text == "So you know it was late."
+    assert [word.text for word in kept.hypothesis.words] == kept.hypothesis.text.split()
 
 
 def test_the_same_passage_again_and_again() -> None:
     passages = [utterance("Thanks for watching!", index, 3.0 * index, 3.0 * index + 3.0) for index in range(12)]
     said = utterance("Good night.", 12, 36.0, 40.0)
     kept, (notice,) = without_loops([*passages, said])
-    assert [each.heard.text for each in kept] == ["Thanks for watching!", "Good night."]
+    assert [each.hypothesis.text for each in kept] == ["Thanks for watching!", "Good night."]
     assert (notice.start_seconds, notice.end_seconds) == (pytest.approx(3.0), pytest.approx(36.0))
     assert "12 times" in notice.sentence
 
@@ -99,24 +99,24 @@ def test_a_long_file_is_looked_through_quickly() -> None:
 def said_again(times: int, own: int, resemblance: float | None) -> Utterance:
     """A word that was written so many times, of which the first ones have time of their own."""
     words = tuple(Word("no", min(at, own) * 0.4, min(at + 1, own) * 0.4, 0.9) for at in range(times))
-    heard = Heard(" ".join(["no"] * times), 0.9, words, "en", scores=WRITTEN, resemblance=resemblance)
+    heard = Hypothesis(" ".join(["no"] * times), 0.9, words, "en", scores=WRITTEN, self_similarity=resemblance)
     return Utterance(0, heard, 0.0, own * 0.4)
 
 
 @pytest.mark.parametrize("times", [12, 20, 40])
 def test_what_is_said_again_and_again_is_kept(times: int) -> None:
     (kept,), notices = without_loops([said_again(times, times, 0.8)])
-    assert (len(kept.heard.words), notices) == (times, ())
+    assert (len(kept.hypothesis.words), notices) == (times, ())
 
 
 @pytest.mark.parametrize("own", [2, 5, 12])
 def test_of_a_loop_as_much_is_kept_as_the_sound_supports(own: int) -> None:
     (kept,), (notice,) = without_loops([said_again(100, own, 0.8)])
-    assert kept.heard.text == " ".join(["no"] * own)
+    assert kept.hypothesis.text == " ".join(["no"] * own)
     assert f"all but the first {own} were cut out" in notice.sentence
 
 
 @pytest.mark.parametrize("resemblance", [None, 0.0, 0.3])
 def test_words_whose_sounds_do_not_repeat_were_not_said_again(resemblance: float | None) -> None:
     (kept,), (notice,) = without_loops([said_again(40, 40, resemblance)])
-    assert (kept.heard.text, notice.reason) == ("no", Reason.REPETITION)
+    assert (kept.hypothesis.text, notice.reason) == ("no", Reason.REPETITION)

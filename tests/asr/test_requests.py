@@ -19,10 +19,10 @@ from voicebox.asr.v1.asr_pb2 import (
     VoiceActivityConfig,
 )
 from voicebox_asr.api.requests import (
+    to_document_options,
     to_endpointing,
     to_job,
     to_live_job,
-    to_wish,
 )
 from voicebox_asr.audio.source import Pcm
 from voicebox_asr.documents.subtitles import Layout
@@ -257,10 +257,10 @@ def test_endpointing_has_defaults_and_bounds() -> None:
 
 
 def test_documents_have_defaults_and_bounds() -> None:
-    assert to_wish(TranscribeRequest()).format is Format.TEXT
-    assert to_wish(TranscribeRequest()).layout == Layout()
+    assert to_document_options(TranscribeRequest()).format is Format.TEXT
+    assert to_document_options(TranscribeRequest()).layout == Layout()
     layout = SubtitleLayout(max_line_length=30, max_words_per_cue=2, max_cue_duration=Duration(seconds=3))
-    assert to_wish(TranscribeRequest(subtitles=layout)).layout == Layout(
+    assert to_document_options(TranscribeRequest(subtitles=layout)).layout == Layout(
         max_line_length=30, max_words_per_cue=2, max_cue_seconds=3.0
     )
 
@@ -278,7 +278,7 @@ def test_documents_have_defaults_and_bounds() -> None:
 )
 def test_a_document_that_cannot_be_is_refused(request_: TranscribeRequest, field: str) -> None:
     with pytest.raises(InvalidField) as caught:
-        to_wish(request_)
+        to_document_options(request_)
     assert caught.value.field == field
 
 

@@ -16,7 +16,7 @@ from voicebox.asr.v1.asr_pb2 import RecognitionConfig, StreamingConfig, Streamin
 from voicebox_asr.app import open_service
 from voicebox_asr.audio.source import PIECE_BYTES
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, Samples, VoiceDetection
-from voicebox_asr.live.backlog import LONGEST_SECONDS
+from voicebox_asr.live.backlog import MAX_SECONDS
 from voicebox_audio.pcm import to_s16le
 
 from .conftest import CountingEngine, CountingSession, LoudActivity, silence, tone, wav
@@ -251,7 +251,7 @@ async def test_three_hours_of_speech_are_held_an_utterance_at_a_time(stub, engin
     assert last.finished.utterance_count == count >= 3 * 180
     assert engine.sessions[0].most <= 20 * SAMPLE_RATE_HZ
     assert engine.sessions[0].total >= 180 * 58 * SAMPLE_RATE_HZ
-    assert max(lags) <= LONGEST_SECONDS + PIECE_BYTES / (2 * SAMPLE_RATE_HZ)
+    assert max(lags) <= MAX_SECONDS + PIECE_BYTES / (2 * SAMPLE_RATE_HZ)
 
 
 async def test_a_recogniser_that_is_behind_leaves_out_no_sound(stub, engine) -> None:
@@ -268,7 +268,7 @@ async def test_a_recogniser_that_is_behind_leaves_out_no_sound(stub, engine) -> 
     assert session.total == pytest.approx(20 * SAMPLE_RATE_HZ, abs=800)
     interims = [response.interim for response in responses if response.HasField("interim")]
     assert len(interims) + responses[-1].finished.interims_dropped > 50
-    assert all(seconds(hypothesis.lag) < LONGEST_SECONDS for hypothesis in (*interims, *finals(responses)))
+    assert all(seconds(hypothesis.lag) < MAX_SECONDS for hypothesis in (*interims, *finals(responses)))
 
 
 async def test_an_abandoned_stream_is_ended_and_its_place_is_free(start, engine) -> None:

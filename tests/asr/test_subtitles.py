@@ -8,14 +8,15 @@ import pytest
 import webvtt
 from voicebox_asr.documents import writers
 from voicebox_asr.documents.subtitles import Cue, Layout, cues
-from voicebox_asr.engine import Heard, Word
+from voicebox_asr.engine import Hypothesis, Word
 from voicebox_asr.results import words as wording
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Notice, Reason
+from voicebox_asr.results.warnings import Reason, RecognitionWarning
 
 ENGLISH = (
-    "Printing, in the only sense with which we are at present concerned, differs from most if not from all the arts and crafts "
-    "represented in the Exhibition. In being comparatively modern. For although the Chinese took impressions from wood blocks."
+    "Printing, in the only sense with which we are at present concerned, differs from most if not from all the arts "
+    "and crafts represented in the Exhibition. In being comparatively modern. For although the Chinese took "
+    "impressions from wood blocks."
 )
 JAPANESE = "これは日本語の字幕です。長い文は、単語の間に空白がなくても、行に分けられます。句読点は行の頭に来ません。"
 ARABIC = "هذا نص عربي طويل، يكتب من اليمين إلى اليسار، ويجب أن يبقى كما هو في الترجمة."
@@ -37,7 +38,7 @@ def utterance(
     pieces = text.split() if timed else []
     step = (end - start) / max(1, len(pieces))
     words = tuple(Word(word, start + at * step, start + (at + 1) * step, 0.9) for at, word in enumerate(pieces))
-    return Utterance(0, Heard(text, 0.9, words, "en"), start, end, channel, speaker)
+    return Utterance(0, Hypothesis(text, 0.9, words, "en"), start, end, channel, speaker)
 
 
 def shown(cue: Cue) -> list[str]:
@@ -83,7 +84,7 @@ def test_a_cue_ends_where_a_sentence_does_and_its_lines_are_even() -> None:
 
 def test_no_cue_lasts_over_a_silence() -> None:
     words = (Word("before", 0.0, 0.4, None), Word("after", 5.0, 5.4, None))
-    found = cues([Utterance(0, Heard("before after", None, words), 0.0, 5.4)], Layout())
+    found = cues([Utterance(0, Hypothesis("before after", None, words), 0.0, 5.4)], Layout())
     assert [(cue.start_ms, cue.end_ms) for cue in found] == [(0, 1000), (5000, 6000)]
 
 
@@ -104,7 +105,7 @@ def test_punctuation_begins_no_line_in_japanese() -> None:
 
 def test_words_that_lack_the_marks_of_the_text_still_give_all_of_it() -> None:
     words = tuple(Word(word, at, at + 1.0, None) for at, word in enumerate(["Well", "hello", "there"]))
-    found = cues([Utterance(0, Heard("Well – hello, there!", None, words), 0.0, 3.0)], Layout())
+    found = cues([Utterance(0, Hypothesis("Well – hello, there!", None, words), 0.0, 3.0)], Layout())
     assert shown(found[0]) == ["Well – hello, there!"]
 
 
@@ -145,8 +146,8 @@ def test_vtt_tells_each_words_time() -> None:
 
 def test_vtt_tells_its_notices_in_comments() -> None:
     notices = [
-        Notice(Reason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0),
-        Notice(Reason.NOT_KEPT, "It was not kept."),
+        RecognitionWarning(Reason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0),
+        RecognitionWarning(Reason.NOT_KEPT, "It was not kept."),
     ]
     document = writers.vtt([utterance(ENGLISH)], Layout(), notices)
     assert "\n\nNOTE REPETITION at 00:01:01.500: 'a -> b c' came 9 times in a row.\n\n" in document

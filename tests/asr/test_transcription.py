@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Passage, Samples
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, Options, Samples, Segment
 from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.recognition.transcription import transcribe
 from voicebox_kit.permits import Permits
@@ -26,7 +26,7 @@ class ScriptedReader:
     speech_seconds: float = 0.0
     closed: bool = False
 
-    def hear(self, samples: Samples) -> Iterator[Passage | None]:
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
         for start in range(0, samples.size, SAMPLE_RATE_HZ):
             second = samples[start : start + SAMPLE_RATE_HZ]
             at_seconds = self.heard_samples / SAMPLE_RATE_HZ
@@ -36,12 +36,12 @@ class ScriptedReader:
             if loudness:
                 self.speech_seconds += 1.0
                 language = self.languages.get(loudness, "en")
-                heard = Heard(f"{language} at {at_seconds:g}", None, (), language, 0.5 + loudness / 2)
-                yield Passage(heard, at_seconds, at_seconds + 1.0)
+                heard = Hypothesis(f"{language} at {at_seconds:g}", None, (), language, 0.5 + loudness / 2)
+                yield Segment(heard, at_seconds, at_seconds + 1.0)
 
-    def finish(self) -> Iterator[Passage | None]:
-        yield Passage(
-            Heard("the end", None, (), "en", 1.0),
+    def finish(self) -> Iterator[Segment | None]:
+        yield Segment(
+            Hypothesis("the end", None, (), "en", 1.0),
             self.heard_samples / SAMPLE_RATE_HZ,
             self.heard_samples / SAMPLE_RATE_HZ,
         )
@@ -92,7 +92,7 @@ def loud(loudness: float, seconds: float = 1.0) -> Samples:
 
 async def test_passages_become_utterances_in_their_places(recognizer, engine) -> None:
     found = await transcribe(recognizer, engine, sounds(silence(1), loud(0.5), silence(1)), Options())
-    assert [(each.index, each.heard.text, each.start_seconds) for each in found.utterances] == [
+    assert [(each.index, each.hypothesis.text, each.start_seconds) for each in found.utterances] == [
         (0, "de at 1", 1.0),
         (1, "the end", 3.0),
     ]
@@ -128,5 +128,5 @@ async def test_where_nothing_is_heard_the_language_is_the_one_that_was_asked_for
 
 
 class SilentReader(ScriptedReader):
-    def finish(self) -> Iterator[Passage | None]:
+    def finish(self) -> Iterator[Segment | None]:
         return iter(())

@@ -10,7 +10,7 @@ from voicebox_asr.segmentation.windows import (
     FRAME_SECONDS,
     LONGEST_GAP_SECONDS,
     PADDING_FRAMES,
-    Speech,
+    SpeechTracker,
     Window,
     Windows,
     last_pause,
@@ -24,8 +24,8 @@ def loudness(samples: Samples) -> Samples:
     return (np.abs(samples.reshape(-1, FRAME_SAMPLES)).max(axis=1) > 0.1).astype(np.float32)
 
 
-def speech() -> Speech:
-    return Speech(loudness, 0.5, 0.35)
+def speech() -> SpeechTracker:
+    return SpeechTracker(loudness, 0.5, 0.35)
 
 
 def sound(*seconds: float) -> Samples:

@@ -11,11 +11,11 @@ from voicebox_asr.engine import (
     SAMPLE_RATE_HZ,
     Decoding,
     Engine,
-    Heard,
+    Hypothesis,
     Options,
-    Passage,
     Reader,
     Samples,
+    Segment,
     Session,
     Task,
     VoiceDetection,
@@ -69,16 +69,19 @@ def recording(speech: Samples) -> Samples:
     return np.concatenate([piece for _ in range(7) for piece in (speech, pause)])
 
 
-def hear(session: Session, samples: Samples, step: int = SAMPLE_RATE_HZ // 2) -> Heard:
+def hear(session: Session, samples: Samples, step: int = SAMPLE_RATE_HZ // 2) -> Hypothesis:
     session.begin(samples)
     for start in range(0, samples.size, step):
         session.feed(samples[start : start + step])
     return session.end()
 
 
-def read(reader: Reader, samples: Samples, step: int) -> list[Passage]:
+def read(reader: Reader, samples: Samples, step: int) -> list[Segment]:
     passages = [
-        found for start in range(0, samples.size, step) for found in reader.hear(samples[start : start + step]) if found
+        found
+        for start in range(0, samples.size, step)
+        for found in reader.process(samples[start : start + step])
+        if found
     ]
     passages += [found for found in reader.finish() if found]
     reader.close()
@@ -176,7 +179,7 @@ def test_no_session_hears_what_another_left_behind(case: Case, speech: Samples) 
 
 
 def test_sessions_run_side_by_side(case: Case, speech: Samples) -> None:
-    def one() -> Heard:
+    def one() -> Hypothesis:
         session = case.engine.open(case.options)
         heard = hear(session, speech)
         session.close()
@@ -238,7 +241,7 @@ def test_a_file_of_any_length_is_read_the_same_however_it_comes(case: Case, reco
     assert pieces == whole
     assert whole
     if case.word:
-        assert sum(case.word in passage.heard.text.lower() for passage in whole) >= 6
+        assert sum(case.word in passage.hypothesis.text.lower() for passage in whole) >= 6
 
 
 def test_passages_come_in_order_and_within_the_file(case: Case, recording: Samples) -> None:
@@ -251,8 +254,8 @@ def test_passages_come_in_order_and_within_the_file(case: Case, recording: Sampl
     assert starts == sorted(starts)
     assert passages[-1].end_seconds > 120
     for passage in passages:
-        assert passage.heard.text
-        for word in passage.heard.words:
+        assert passage.hypothesis.text
+        for word in passage.hypothesis.words:
             assert passage.start_seconds - 0.35 <= word.start_seconds <= word.end_seconds <= passage.end_seconds + 0.35
 
 
@@ -265,7 +268,7 @@ def test_a_file_of_silence_says_nothing(case: Case, seconds: float) -> None:
 
 def test_a_reader_may_close_while_it_reads(case: Case, recording: Samples) -> None:
     reader = case.engine.read(case.options)
-    next(iter(reader.hear(recording)))
+    next(iter(reader.process(recording)))
     reader.interrupt()
     reader.close()
 
@@ -282,9 +285,9 @@ def test_it_honours_what_its_capabilities_say(case: Case, speech: Samples) -> No
     asked += [replace(case.options, decoding=Decoding(1, (0.0,), 3.0, -2.0, 0.9, True))] if can.decoding else []
     for options in asked:
         (passage, *_) = read(case.engine.read(options), speech, speech.size)
-        assert case.word in passage.heard.text.lower()
+        assert case.word in passage.hypothesis.text.lower()
         if options.language:
-            assert passage.heard.language == options.language
+            assert passage.hypothesis.language == options.language
 
 
 def test_voice_activity_tells_speech_from_silence(engine: Engine, speech: Samples) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Options, Passage, Samples, Task, VoiceDetection
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Options, Samples, Segment, Task, VoiceDetection
 from voicebox_asr.engines.silero import Silero
 from voicebox_asr.engines.whisper.decoder import Clip, Decoded, Decoder, segmented
 from voicebox_asr.engines.whisper.device import resolved
@@ -53,14 +53,14 @@ def clips(whisper: Counted, sounds: Sequence[Samples], options: Options) -> list
 
 
 def texts(decoded: Sequence[Decoded]) -> list[str]:
-    return [" ".join(passage.heard.text for passage in each.passages) for each in decoded]
+    return [" ".join(segment.hypothesis.text for segment in each.segments) for each in decoded]
 
 
-def read(whisper: Counted, options: Options, sound: Samples) -> list[Passage]:
+def read(whisper: Counted, options: Options, sound: Samples) -> list[Segment]:
     reader = whisper.reader(options)
-    passages = [found for found in (*reader.hear(sound), *reader.finish()) if found]
+    segments = [found for found in (*reader.process(sound), *reader.finish()) if found]
     reader.close()
-    return passages
+    return segments
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_the_windows_of_a_file_share_batches(whisper: Counted, speech: Samples) 
     sound = np.concatenate([speech] * 60)
     whisper.batches.clear()
     options = replace(OPTIONS, language="en", voice_detection=VoiceDetection(off=True))
-    passages = read(whisper, options, sound)
+    segments = read(whisper, options, sound)
     assert sum(whisper.batches) >= sound.size / SAMPLE_RATE_HZ / 30
     assert whisper.batches[0] > 1
-    assert passages[-1].end_seconds > sound.size / SAMPLE_RATE_HZ - 31
+    assert segments[-1].end_seconds > sound.size / SAMPLE_RATE_HZ - 31
 
 
 def test_the_windows_of_a_file_do_not_wait_for_the_language_of_the_first(whisper: Counted, speech: Samples) -> None:
     sound = np.concatenate([speech] * 40)
     whisper.batches.clear()
-    passages = read(whisper, replace(OPTIONS, voice_detection=VoiceDetection(off=True)), sound)
+    segments = read(whisper, replace(OPTIONS, voice_detection=VoiceDetection(off=True)), sound)
     assert whisper.batches[0] > 1
-    assert all(passage.heard.language and passage.heard.language_probability for passage in passages)
+    assert all(segment.hypothesis.language and segment.hypothesis.language_probability for segment in segments)
 
 
 def test_the_language_is_detected_or_given_or_of_each_window(whisper: Counted, sounds: list[Samples]) -> None:
@@ -136,17 +136,17 @@ def test_task_prompt_and_hotwords_change_what_is_written(whisper: Counted, sound
 def test_a_prompt_that_is_too_long_is_cut(whisper: Counted, speech: Samples) -> None:
     (clip,) = clips(whisper, [speech], replace(OPTIONS, prompt="word " * 2000, hotwords=("word",) * 100))
     assert len(clip.prompt) <= 448 // 2 + 3
-    assert whisper.decoder.decode([clip])[0].passages
+    assert whisper.decoder.decode([clip])[0].segments
 
 
 def test_text_that_fails_is_decoded_again_at_the_next_temperature(whisper: Counted, sounds: list[Samples]) -> None:
     strict = Decoding(temperatures=(0.0, 0.4), log_probability_threshold=-1e-9)
     for decoded in whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, decoding=strict))):
-        assert decoded.passages[0].heard.scores.temperature == 0.4
+        assert decoded.segments[0].hypothesis.scores.temperature == 0.4
     for decoded in whisper.decoder.decode(
         clips(whisper, sounds, replace(OPTIONS, decoding=Decoding(temperatures=(0.0, 0.4))))
     ):
-        assert decoded.passages[0].heard.scores.temperature == 0.0
+        assert decoded.segments[0].hypothesis.scores.temperature == 0.0
 
 
 def test_silence_by_the_models_own_word_says_nothing(whisper: Counted, sounds: list[Samples]) -> None:
@@ -158,7 +158,7 @@ def test_words_are_in_order_and_within_their_passages(whisper: Counted, sounds: 
     for sound, decoded in zip(
         sounds, whisper.decoder.decode(clips(whisper, sounds, replace(OPTIONS, word_times=True))), strict=True
     ):
-        words = [word for passage in decoded.passages for word in passage.heard.words]
+        words = [word for segment in decoded.segments for word in segment.hypothesis.words]
         assert words
         assert all(0 <= word.start_seconds <= word.end_seconds <= sound.size / SAMPLE_RATE_HZ for word in words)
         assert all(first.start_seconds <= second.start_seconds for first, second in pairwise(words))
@@ -173,7 +173,7 @@ def test_a_file_may_be_conditioned_on_its_own_text(whisper: Counted, speech: Sam
     )
     assert set(whisper.batches) == {1}
     plain = read(whisper, replace(OPTIONS, language="en"), sound)
-    assert [passage.heard.text for passage in conditioned] != [passage.heard.text for passage in plain]
+    assert [segment.hypothesis.text for segment in conditioned] != [segment.hypothesis.text for segment in plain]
 
 
 def test_an_utterance_longer_than_a_window_is_heard_to_its_end(whisper: Counted, speech: Samples) -> None:

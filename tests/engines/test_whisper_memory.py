@@ -31,7 +31,7 @@ def memory():
 def by_minutes(minutes):
     reader, held = whisper.reader(Options(language="en", decoding=Decoding(beam_size=2, temperatures=(0.0,)))), []
     for second in range(0, 60 * minutes, 10):
-        for _ in reader.hear(np.resize(speech, 160_000)):
+        for _ in reader.process(np.resize(speech, 160_000)):
             pass
         if second % 60 == 50:
             held.append(memory())

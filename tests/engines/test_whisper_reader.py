@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Heard, Options, Passage, Reason, Samples, Scores, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Hypothesis, Options, Reason, Samples, Scores, Segment, Word
 from voicebox_asr.engines.whisper.batcher import Scheduler
 from voicebox_asr.engines.whisper.decoder import Decoded, continues_seconds
 from voicebox_asr.engines.whisper.file_reader import WhisperReader
-from voicebox_asr.engines.whisper.spoken_languages import Spoken
+from voicebox_asr.engines.whisper.spoken_languages import LanguagePart
 from voicebox_asr.segmentation.coverage import Span
-from voicebox_asr.segmentation.windows import FRAME_SAMPLES, Speech, Windows
+from voicebox_asr.segmentation.windows import FRAME_SAMPLES, SpeechTracker, Windows
 
 TIMESTAMPS = 200
 
@@ -54,8 +54,8 @@ class Writer:
         step = until / max(1, len(pieces))
         language = self.languages.pop(0) if self.languages else "en"
         words = tuple(Word(piece, at * step, (at + 1) * step, self.confidence) for at, piece in enumerate(pieces))
-        heard = Heard(text, self.confidence, words, language, scores=Scores(0.0, -0.2, 1.2, 0.0))
-        return Decoded((Passage(heard, 0.0, until),) if text else (), language, None, continues)
+        heard = Hypothesis(text, self.confidence, words, language, scores=Scores(0.0, -0.2, 1.2, 0.0))
+        return Decoded((Segment(heard, 0.0, until),) if text else (), language, None, continues)
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Read:
     """What came of a file."""
 
     text: str
-    passages: list[Passage]
-    notices: list[Any]
+    segments: list[Segment]
+    warnings: list[Any]
 
 
 def loud(samples: Samples) -> Samples:
@@ -91,9 +91,9 @@ def schedulers() -> Iterator[list[Scheduler[Any, Any]]]:
 def read(schedulers):
     def read(writer: Writer, samples: Samples, options: Options = Options(language="en")) -> Read:  # noqa: B008
         schedulers.append(Scheduler(writer.decode, batch_size=8, queue_size=20))
-        reader = WhisperReader(writer, schedulers[-1], options, Windows(30.0, Speech(loud, 0.5, 0.35)))
-        passages = [found for found in (*reader.hear(samples), *reader.finish()) if found]
-        return Read(" ".join(passage.heard.text for passage in passages), passages, list(reader.notices))
+        reader = WhisperReader(writer, schedulers[-1], options, Windows(30.0, SpeechTracker(loud, 0.5, 0.35)))
+        segments = [found for found in (*reader.process(samples), *reader.finish()) if found]
+        return Read(" ".join(segment.hypothesis.text for segment in segments), segments, list(reader.warnings))
 
     return read
 
@@ -127,9 +127,9 @@ def test_a_window_that_breaks_off_is_decoded_again_from_there(read, at: float) -
         pytest.approx((9.0 - at) * SAMPLE_RATE_HZ, abs=FRAME_SAMPLES),
     ]
     assert np.array_equal(writer.asked[1].samples, writer.asked[0].samples[round(at * SAMPLE_RATE_HZ) :])
-    assert heard.passages[1].heard.words[0].start_seconds == pytest.approx(at)
-    assert heard.passages[1].end_seconds == pytest.approx(9.0)
-    assert heard.notices == []
+    assert heard.segments[1].hypothesis.words[0].start_seconds == pytest.approx(at)
+    assert heard.segments[1].end_seconds == pytest.approx(9.0)
+    assert heard.warnings == []
 
 
 def test_it_is_decoded_again_as_often_as_it_breaks_off_and_never_without_end(read) -> None:
@@ -158,7 +158,7 @@ def test_windows_stay_in_their_order_when_one_is_decoded_again(read) -> None:
 def test_speech_beyond_the_last_word_is_decoded_again(read) -> None:
     writer = Writer([("setting or printing", 4.0, None), ("beautiful letters", 2.5, None)])
     heard = read(writer, sound((0.0, 7.0), seconds=7.0))
-    assert (heard.text, heard.notices) == ("setting or printing beautiful letters", [])
+    assert (heard.text, heard.warnings) == ("setting or printing beautiful letters", [])
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_speech_beyond_the_last_word_is_warned_of_when_nothing_is_heard_in_it(re
     writer = Writer(list(answers), confidence)
     heard = read(writer, sound((0.0, 7.0), seconds=7.0))
     assert heard.text == "setting or printing"
-    (notice,) = heard.notices
+    (notice,) = heard.warnings
     assert notice.reason is Reason.NOT_RECOGNISED
     assert 4.0 <= notice.start_seconds < notice.end_seconds <= 7.1
 
 
 def test_speech_of_which_no_word_is_heard_is_warned_of(read) -> None:
-    (notice,) = read(Writer([]), sound((2.0, 5.0), seconds=8.0)).notices
+    (notice,) = read(Writer([]), sound((2.0, 5.0), seconds=8.0)).warnings
     assert (notice.start_seconds, notice.end_seconds) == (pytest.approx(2.0, abs=0.1), pytest.approx(5.0, abs=0.1))
 
 
@@ -183,14 +183,14 @@ def test_speech_of_which_no_word_is_heard_is_warned_of(read) -> None:
 def test_a_breath_after_the_last_word_is_no_lost_word(read, spoken) -> None:
     writer = Writer([("setting or printing", 4.0, None)])
     heard = read(writer, sound(*spoken, seconds=7.0))
-    assert (heard.notices, len(writer.asked)) == ([], 1)
+    assert (heard.warnings, len(writer.asked)) == ([], 1)
 
 
 def test_utterances_end_at_long_pauses_also_where_silence_was_left_out(read) -> None:
     writer = Writer([("one two three four", 5.6, None)])
     heard = read(writer, sound((0.0, 2.4), (5.4, 7.8), seconds=8.0), Options(language="en", decoding=Decoding()))
-    assert [passage.heard.text for passage in heard.passages] == ["one two", "three four"]
-    assert heard.passages[1].start_seconds > 5.0
+    assert [segment.hypothesis.text for segment in heard.segments] == ["one two", "three four"]
+    assert heard.segments[1].start_seconds > 5.0
 
 
 @pytest.mark.parametrize(
@@ -202,11 +202,11 @@ def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warnin
 ) -> None:
     heard = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
     assert heard.text == kept
-    assert [notice.reason for notice in heard.notices] == [Reason.SHORT_SOUND]
+    assert [notice.reason for notice in heard.warnings] == [Reason.SHORT_SOUND]
 
 
 def test_short_words_in_longer_sound_are_no_matter_for_a_warning(read) -> None:
-    assert read(Writer([("Thank you.", 0.7, None)]), sound((0.5, 1.2), seconds=2.0)).notices == []
+    assert read(Writer([("Thank you.", 0.7, None)]), sound((0.5, 1.2), seconds=2.0)).warnings == []
 
 
 def test_another_language_within_a_window_is_heard_as_such_and_warned_of(read) -> None:
@@ -214,16 +214,16 @@ def test_another_language_within_a_window_is_heard_as_such_and_warned_of(read) -
         [("Printing for our purpose", 4.0, None), ("Guten Morgen zusammen", 3.0, None)], languages=["en", "de"]
     )
     heard = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options())
-    assert [passage.heard.language for passage in heard.passages] == ["en", "de"]
+    assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de"]
     assert [clip.language for clip in writer.asked] == ["", ""]
-    assert [notice.reason for notice in heard.notices] == [Reason.LANGUAGE_CHANGED]
+    assert [notice.reason for notice in heard.warnings] == [Reason.LANGUAGE_CHANGED]
 
 
 def test_a_language_that_the_caller_names_is_kept(read) -> None:
     writer = Writer([("Printing for our purpose", 4.0, None), ("good morning to you", 3.0, None)])
     heard = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options(language="en"))
     assert [clip.language for clip in writer.asked] == ["en", "en"]
-    assert heard.notices == []
+    assert heard.warnings == []
 
 
 def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
@@ -233,14 +233,15 @@ def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
             decoded = super()._answer(clip)
             if len(self.asked) > 1:
                 return decoded
-            passage = decoded.passages[0]
+            segment = decoded.segments[0]
             late = tuple(
-                Word(word.text, word.start_seconds + 5.0, word.end_seconds + 5.0, 0.9) for word in passage.heard.words
+                Word(word.text, word.start_seconds + 5.0, word.end_seconds + 5.0, 0.9)
+                for word in segment.hypothesis.words
             )
-            return Decoded((Passage(replace(passage.heard, words=late), 5.0, 7.0),), "en", None)
+            return Decoded((Segment(replace(segment.hypothesis, words=late), 5.0, 7.0),), "en", None)
 
     heard = read(Late([]), sound((0.0, 7.0), seconds=7.0))
-    assert sorted(passage.heard.text for passage in heard.passages) == ["Guten Morgen", "and thirdly"]
+    assert sorted(segment.hypothesis.text for segment in heard.segments) == ["Guten Morgen", "and thirdly"]
 
 
 @dataclass
@@ -258,14 +259,17 @@ class Polyglot(Writer):
             for start, end in clip.spans
         ]
         spoken = [
-            Spoken(*span, "de" if level > 0.6 else "en", 0.9) for span, level in zip(clip.spans, loudness, strict=True)
+            LanguagePart(*span, "de" if level > 0.6 else "en", 0.9)
+            for span, level in zip(clip.spans, loudness, strict=True)
         ]
         if len({each.language for each in spoken}) > 1:
-            return Decoded((), "en", 0.6, stretches=tuple(spoken))
+            return Decoded((), "en", 0.6, language_parts=tuple(spoken))
         language = clip.language or ("de" if np.abs(clip.samples).max() > 0.6 else "en")
         seconds = clip.samples.size / SAMPLE_RATE_HZ
-        heard = Heard(language, 0.9, (Word(language, 0.0, seconds, 0.9),), language, scores=Scores(0.0, -0.2, 1.2, 0.0))
-        return Decoded((Passage(heard, 0.0, seconds),), language, None if clip.language else self.probability)
+        heard = Hypothesis(
+            language, 0.9, (Word(language, 0.0, seconds, 0.9),), language, scores=Scores(0.0, -0.2, 1.2, 0.0)
+        )
+        return Decoded((Segment(heard, 0.0, seconds),), language, None if clip.language else self.probability)
 
 
 def in_german(samples: Samples, *spoken: tuple[float, float]) -> Samples:
@@ -290,27 +294,27 @@ def test_each_stretch_of_a_window_is_decoded_in_its_own_language_and_the_rarer_i
 ) -> None:
     samples = sound((0.0, 6.0), (7.0, 13.0), (14.0, 20.0), seconds=20.0)
     heard = read(Polyglot([]), in_german(samples, *german), Options())
-    assert [passage.heard.language for passage in heard.passages] == languages
-    assert [passage.start_seconds for passage in heard.passages] == [
+    assert [segment.hypothesis.language for segment in heard.segments] == languages
+    assert [segment.start_seconds for segment in heard.segments] == [
         pytest.approx(at, abs=0.8) for at in (0.0, 7.0, 14.0)
     ]
-    (notice,) = heard.notices
+    (notice,) = heard.warnings
     assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(warned, abs=0.8))
 
 
 def test_each_window_has_a_language_of_its_own_and_another_than_before_is_warned_of(read) -> None:
     samples = in_german(sound((0.0, 8.0), (20.0, 28.0), (40.0, 48.0), seconds=50.0), (20.0, 28.0))
     heard = read(Polyglot([]), samples, Options())
-    assert [passage.heard.language for passage in heard.passages] == ["en", "de", "en"]
-    (notice,) = heard.notices
+    assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de", "en"]
+    (notice,) = heard.warnings
     assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(20.0, abs=0.8))
-    assert read(Polyglot([]), samples, Options(multilingual=True)).notices == []
+    assert read(Polyglot([]), samples, Options(multilingual=True)).warnings == []
 
 
 def test_a_window_whose_language_is_unsure_is_in_that_of_the_others(read) -> None:
     samples = in_german(sound((0.0, 8.0), (20.0, 28.0), seconds=30.0), (20.0, 28.0))
     heard = read(Polyglot([], probability=0.4), samples, Options())
-    assert ([passage.heard.language for passage in heard.passages], heard.notices) == (["en", "en"], [])
+    assert ([segment.hypothesis.language for segment in heard.segments], heard.warnings) == (["en", "en"], [])
 
 
 @dataclass
@@ -327,8 +331,10 @@ class Batches(Writer):
 def test_the_windows_of_a_file_are_decoded_together_from_the_first_on(schedulers) -> None:
     writer = Batches([])
     schedulers.append(Scheduler(writer.decode, batch_size=3, queue_size=20))
-    reader = WhisperReader(writer, schedulers[-1], Options(), Windows(30.0, Speech(loud, 0.5, 0.35)), clock=lambda: 0.0)
-    list(reader.hear(sound(*((20.0 * index, 20.0 * index + 8.0) for index in range(7)), seconds=140.0)))
+    reader = WhisperReader(
+        writer, schedulers[-1], Options(), Windows(30.0, SpeechTracker(loud, 0.5, 0.35)), clock=lambda: 0.0
+    )
+    list(reader.process(sound(*((20.0 * index, 20.0 * index + 8.0) for index in range(7)), seconds=140.0)))
     list(reader.finish())
     assert writer.sizes == [3, 3, 1]
 
@@ -336,10 +342,12 @@ def test_the_windows_of_a_file_are_decoded_together_from_the_first_on(schedulers
 def test_a_window_does_not_wait_for_sound_that_comes_slowly(schedulers) -> None:
     writer, now = Batches([]), 0.0
     schedulers.append(Scheduler(writer.decode, batch_size=3, queue_size=20))
-    reader = WhisperReader(writer, schedulers[-1], Options(), Windows(30.0, Speech(loud, 0.5, 0.35)), clock=lambda: now)
+    reader = WhisperReader(
+        writer, schedulers[-1], Options(), Windows(30.0, SpeechTracker(loud, 0.5, 0.35)), clock=lambda: now
+    )
     for second in range(70):
         now = float(second)
-        list(reader.hear(sound((0.0, 1.0), seconds=1.0) if second % 20 < 8 else silence_of_a_second()))
+        list(reader.process(sound((0.0, 1.0), seconds=1.0) if second % 20 < 8 else silence_of_a_second()))
         wait([future for _, future in reader._running])
     list(reader.finish())
     assert writer.sizes == [1] * 4
@@ -352,5 +360,5 @@ def silence_of_a_second() -> Samples:
 def test_a_named_language_is_that_of_all_windows(read) -> None:
     writer = Polyglot([])
     heard = read(writer, in_german(sound((0.0, 6.0), (7.0, 13.0), seconds=14.0), (0.0, 6.0)), Options(language="en"))
-    assert ({passage.heard.language for passage in heard.passages}, heard.notices) == ({"en"}, [])
+    assert ({segment.hypothesis.language for segment in heard.segments}, heard.warnings) == ({"en"}, [])
     assert all(clip.spans == () for clip in writer.asked)

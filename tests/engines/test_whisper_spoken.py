@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from voicebox_asr.engines.whisper.spoken_languages import Likely, spoken
-from voicebox_asr.segmentation.spans import SHORTEST_SECONDS, stretches
+from voicebox_asr.segmentation.spans import MIN_SPAN_SECONDS, language_spans
 from voicebox_asr.segmentation.windows import FRAME_SECONDS
 
 SPANS = [(0.0, 5.0), (5.0, 10.0), (10.0, 15.0)]
@@ -80,14 +80,14 @@ def test_stretches_are_without_gaps_cut_at_pauses_and_long_enough(
 ) -> None:
     frames = [round(seconds / FRAME_SECONDS) for seconds in (sentence_seconds, pause_seconds)]
     speech = np.resize(np.repeat([True, False], frames), round(30.0 / FRAME_SECONDS))
-    cut = stretches(speech, 30.0)
+    cut = language_spans(speech, 30.0)
     assert (cut[0][0], cut[-1][1]) == (0.0, 30.0)
     assert all(one[1] == other[0] for one, other in pairwise(cut))
-    assert all(end - start >= SHORTEST_SECONDS for start, end in cut)
+    assert all(end - start >= MIN_SPAN_SECONDS for start, end in cut)
     assert all(not speech[int(end / FRAME_SECONDS)] for _, end in cut[:-1])
     assert (len(cut) > 1) == (pause_seconds > 0.2)
 
 
 @pytest.mark.parametrize("frames", [0, 20])
 def test_without_known_speech_there_is_one_stretch(frames: int) -> None:
-    assert stretches(np.zeros(frames, np.bool_), 12.0) == [(0.0, 12.0)]
+    assert language_spans(np.zeros(frames, np.bool_), 12.0) == [(0.0, 12.0)]

@@ -110,7 +110,7 @@ def described(operation):
 
 async def test_what_ended_is_kept_for_its_time():
     now = [0.0]
-    operations = Operations(1, lambda: now[0], kept_seconds=10)
+    operations = Operations(1, lambda: now[0], held_seconds=10)
     async with operations.running():
         operation = operations.begin("", "ann", 1, described, done)
         await operation.task

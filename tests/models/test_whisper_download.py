@@ -47,7 +47,8 @@ async def test_a_model_of_the_hub_is_fetched_used_and_unloaded(start, fake_hub, 
     unloaded = await models.UnloadModel(models_pb2.UnloadModelRequest(name=NAME))
     assert unloaded.state == models_pb2.MODEL_STATE_AVAILABLE
 
-    next_one = await start(open_service, ASR_MODEL="org/random", VOICEBOX_OFFLINE="1")
+    data = {"VOICEBOX_DATA": str(tmp_path / "next"), "VOICEBOX_MODELS": str(tmp_path / "models")}
+    next_one = await start(open_service, ASR_MODEL="org/random", VOICEBOX_OFFLINE="1", **data)
     default = (
         await models_pb2_grpc.ModelServiceStub(next_one.channel).ListModels(models_pb2.ListModelsRequest())
     ).models[0]

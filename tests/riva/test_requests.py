@@ -37,7 +37,7 @@ def refused_field(turn: Callable[..., object], asked: Message) -> str:
 
 def to_native(config: Config) -> None:
     riva_request.to_endpointing(config, Notes())
-    audio.set_format(riva_request.to_recognition(config, ABLE, Notes()), config, audio.sound_of(config, b""))
+    audio.set_format(riva_request.to_config(config, ABLE, Notes()), config, audio.detect_audio(config, b""))
 
 
 @given(messages(riva_tts_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
@@ -96,7 +96,7 @@ def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
     ],
 )
 def test_samples_are_told_from_files(config, start, is_file):
-    assert audio.sound_of(config, start).is_file is is_file
+    assert audio.detect_audio(config, start).is_file is is_file
 
 
 def test_what_only_some_models_can_is_asked_of_them():
@@ -106,11 +106,11 @@ def test_what_only_some_models_can_is_asked_of_them():
         custom_configuration={"task": "translate"},
         diarization_config={"enable_speaker_diarization": True},
     )
-    native = riva_request.to_recognition(config, ABLE, Notes())
+    native = riva_request.to_config(config, ABLE, Notes())
     assert (native.language, native.multilingual, native.model) == ("", True, "models/counting/1")
     assert list(native.hotwords) == ["Aachen", "Köln", "Bonn"]
     assert native.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
-    assert (native.diarization.enabled, native.diarization.max_speakers) == (True, riva_request.MOST_SPEAKERS)
+    assert (native.diarization.enabled, native.diarization.max_speakers) == (True, riva_request.MAX_SPEAKERS)
     assert native.word_offsets
 
 
@@ -135,7 +135,7 @@ async def stream_of(requests):
 
 async def as_ours(config, *requests):
     asked = riva_asr_pb2.StreamingRecognitionConfig(config=config)
-    ours = asr_pb2.StreamingConfig(recognition=riva_request.to_live_recognition(config, ABLE, Notes()))
+    ours = asr_pb2.StreamingConfig(recognition=riva_request.to_live_config(config, ABLE, Notes()))
     return [message async for message in stream.to_stream(asked, ours, stream_of(requests), Notes())]
 
 

@@ -1,4 +1,4 @@
-"""Puts the asr service together: the only place where its parts meet."""
+"""Puts the asr service together: the only module where its parts meet."""
 
 import asyncio
 import time
@@ -53,8 +53,12 @@ ENGINES = "voicebox.asr.engines"
 SPEAKERS = "voicebox.asr.speakers"
 GOOGLE_SERVICES = (GOOGLE_V1_SERVICE, GOOGLE_V2_SERVICE, OPERATIONS_SERVICE)
 NAMES = (
-    "voicebox.asr.v1.SpeechToTextService", MODEL_SERVICE, "voicebox.openai.v1.OpenAiTranscriptionService", RIVA_SERVICE, *GOOGLE_SERVICES
-)  # fmt: skip
+    "voicebox.asr.v1.SpeechToTextService",
+    MODEL_SERVICE,
+    "voicebox.openai.v1.OpenAiTranscriptionService",
+    RIVA_SERVICE,
+    *GOOGLE_SERVICES,
+)
 
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
@@ -63,10 +67,10 @@ PREFERRED = ("whisper", "pocketsphinx")
 """The engines that ASR_ENGINE=auto tries first: the first one that has a model here is the default."""
 
 STREAMS = {"pocketsphinx": 2}
-"""Calls that an engine hears at once, when ASR_STREAMS leaves it open: a core is busy with each of pocketsphinx's."""
+"""Calls that an engine recognises at once, unless ASR_STREAMS says: each of pocketsphinx takes a core."""
 
 BATCHED_STREAMS = 16
-"""The same for an engine that decodes its callers' sound together."""
+"""The same for an engine that decodes its callers' audio together."""
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -148,7 +152,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 
 
 def _streams(settings: Settings, engine: Engine) -> int:
-    """How many calls are heard at once when an engine is the default."""
+    """How many calls are recognised at once when an engine is the default."""
     return settings.streams or STREAMS.get(engine.name, BATCHED_STREAMS)
 
 

@@ -1,10 +1,9 @@
 """What a speech-to-text engine is, and the rules that `tests/engines/test_asr_contract.py` checks.
 
 - An engine's name is its entry point's; nothing is loaded before `load`, and after `unload` it can be loaded again.
-- What is heard does not depend on how the sound is cut into pieces, and streams that are heard at the same time hear
-  what each would alone.
-- What `capabilities` does not name is an error that names the request's field. No sound, however strange, breaks what
-  is heard next.
+- Results do not depend on how the audio is cut into pieces, nor on other streams that run at the same time.
+- What `capabilities` does not name is an error that names the request's field. No audio, however strange, affects
+  later results.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from voicebox_models.engine import Loadable
 
 SAMPLE_RATE_HZ = 16_000
-"""Every engine hears mono audio at this rate; the service resamples."""
+"""Every engine reads mono audio at this rate; the service resamples."""
 
 Samples = NDArray[np.float32]
 """Mono audio at SAMPLE_RATE_HZ, shape (samples,), in [-1, 1]."""
@@ -46,9 +45,7 @@ class Phrases:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the model searches; None and () are the engine's own defaults. Thresholds as in the paper on Whisper, section
-    4.5.
-    """
+    """How the model searches; None and () are the engine's defaults. Thresholds as in Whisper's paper, section 4.5."""
 
     beam_size: int | None = None
     temperatures: tuple[float, ...] = ()
@@ -60,9 +57,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class VoiceDetection:
-    """How speech is told from silence: `off` leaves nothing out of a file; `threshold` is a probability, None for the
-    detector's own.
-    """
+    """Voice activity detection: `off` uses all of a file; `threshold` is a probability, None for the default."""
 
     off: bool = False
     threshold: float | None = None
@@ -70,7 +65,7 @@ class VoiceDetection:
 
 @dataclass(frozen=True)
 class Options:
-    """How to recognise. An engine is asked for nothing that its capabilities leave out.
+    """How to recognise. An engine gets no options that its capabilities leave out.
 
     `language` is one of the model's; empty: detect it.
     """
@@ -88,9 +83,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can honour of Options, how long an utterance it can hear, and how much of one it adapts to before
-    it hears it.
-    """
+    """Which Options an engine supports, its longest utterance, and how much audio it adapts to before recognition."""
 
     detects_language: bool
     multilingual: bool
@@ -106,7 +99,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Word:
-    """A word that was heard, in seconds from the sound's first sample."""
+    """A recognised word, in seconds from the first sample of the audio."""
 
     text: str
     start_seconds: float
@@ -116,7 +109,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the engine tells of a result besides its text; None where it does not tell."""
+    """The engine's scores of a result; None where it has none."""
 
     no_speech_probability: float | None = None
     average_log_probability: float | None = None
@@ -125,8 +118,8 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What an utterance said; `confidence` is 0 to 1, None where the engine does not tell; `language` is BCP 47."""
+class Hypothesis:
+    """The text of an utterance; `confidence` is 0 to 1, None where the engine has none; `language` is BCP 47."""
 
     text: str
     confidence: float | None
@@ -134,25 +127,21 @@ class Heard:
     language: str = ""
     language_probability: float | None = None
     scores: Scores = Scores()
-    resemblance: float | None = None
-    """How much the sounds of a word that comes again and again are alike, 0 to 1, see echoes; None where that was not
-    looked at.
-    """
+    self_similarity: float | None = None
+    """How alike the sounds of a repeated word are, 0 to 1, see results.self_similarity; None if unknown."""
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A stretch of a file in which something was said. Its times and its words' times are seconds from the file's first
-    sample.
-    """
+class Segment:
+    """A part of a file with its text. All times, the words' too, are seconds from the first sample of the file."""
 
-    heard: Heard = field(repr=False)
+    hypothesis: Hypothesis = field(repr=False)
     start_seconds: float
     end_seconds: float
 
 
 class Reason(StrEnum):
-    """Why a reader of a result should be warned: stable words for programs."""
+    """The kind of a warning: stable words for programs."""
 
     REPETITION = "REPETITION"
     LOW_CONFIDENCE = "LOW_CONFIDENCE"
@@ -168,10 +157,8 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Notice:
-    """What a reader of a result should know: a sentence for people, and its place in seconds from the start; None where
-    it has none.
-    """
+class RecognitionWarning:
+    """A warning about a result: a sentence for people, and its time in seconds from the start; None without a time."""
 
     reason: Reason
     sentence: str
@@ -180,7 +167,7 @@ class Notice:
 
 
 class VoiceActivity(Protocol):
-    """Tells speech from silence, frame by frame. One stream's state."""
+    """Distinguishes speech from silence, frame by frame. One stream's state."""
 
     @property
     def frame_samples(self) -> int:
@@ -194,60 +181,51 @@ class Session(Protocol):
     """One live stream's state: utterances one after the other. Used by one thread at a time."""
 
     def begin(self, preview: Samples) -> None:
-        """Begin an utterance. `preview` is what is known of its sound so far: `preview_seconds` of it, or all, or less
-        for a quick interim.
+        """Begin an utterance. `preview` is its audio so far: `preview_seconds`, or all, or less for quick interims.
 
-        It serves to adapt to speaker and channel and is not heard by this: feed it too. May be called again before
-        `end`, when more is known: what was fed is forgotten then.
+        The session adapts to it and does not recognise it: feed it too. May be called again before `end` with a longer
+        preview, which discards what was fed.
         """
 
     def feed(self, samples: Samples) -> None:
-        """Hear more of it, and return when that is done. Callers feed half a second at most, so that they can stop in
-        between.
-        """
+        """Process more of it. Callers feed half a second at most, so that they can stop in between."""
 
-    def interim(self) -> Heard:
-        """What it sounds like so far; words may come without times that mean anything."""
+    def interim(self) -> Hypothesis:
+        """The hypothesis so far; the times of its words may be meaningless."""
 
-    def end(self) -> Heard:
-        """End it and tell what it said."""
+    def end(self) -> Hypothesis:
+        """End the utterance and return its hypothesis."""
 
     def interrupt(self) -> None:
-        """Make the step that runs end soon, whatever it then raises; called from another thread when nobody waits for
-        it any more.
-        """
+        """Make the running step end soon, with any error; called from another thread when its result is not needed."""
 
     def close(self) -> None:
         """Free what the session holds. Called once, while nothing else runs."""
 
 
 @runtime_checkable
-class Foreseeing(Protocol):
-    """What a Session may offer besides: the final before it is known that the utterance ends."""
+class SupportsEarlyFinal(Protocol):
+    """What a Session may offer: a final before it is known that the utterance ends."""
 
-    def foresee(self) -> Heard:
-        """What `end` would tell now. The utterance goes on: more may be fed."""
+    def early_final(self) -> Hypothesis:
+        """What `end` would return now. The utterance goes on: more may be fed."""
 
-    def accept(self, heard: Heard) -> None:
-        """End the utterance with what was foreseen: what was fed since is silence."""
+    def accept_early_final(self, hypothesis: Hypothesis) -> None:
+        """End the utterance with an early final: what was fed since is silence."""
 
 
 class Reader(Protocol):
-    """One file's state. Used by one thread at a time. It holds a few stretches of sound at once, however long the file
-    is.
-    """
+    """One file's state. Used by one thread at a time. Its memory does not grow with the file."""
 
-    def hear(self, samples: Samples) -> Iterator[Passage | None]:
-        """Take the next samples; yields the passages that are done, in order, and None after each step of work, where a
-        caller can stop.
-        """
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
+        """Take the next samples; yields segments, in order, and None after each step, where a caller can stop."""
 
-    def finish(self) -> Iterator[Passage | None]:
-        """The file ends; yields as `hear` does."""
+    def finish(self) -> Iterator[Segment | None]:
+        """The file ends; yields as `process` does."""
 
     @property
     def speech_seconds(self) -> float:
-        """How much of the sound so far was taken for speech."""
+        """How much of the audio so far was speech."""
 
     def interrupt(self) -> None:
         """As in Session."""
@@ -257,12 +235,12 @@ class Reader(Protocol):
 
 
 @runtime_checkable
-class Noticing(Protocol):
-    """What a Reader may offer besides."""
+class SupportsWarnings(Protocol):
+    """What a Reader may offer."""
 
     @property
-    def notices(self) -> Sequence[Notice]:
-        """What the caller should know of the sound so far, besides its passages."""
+    def warnings(self) -> Sequence[RecognitionWarning]:
+        """Warnings about the audio so far."""
 
 
 class Engine(Loadable, Protocol):

@@ -17,7 +17,7 @@ class SpeakerRange:
 
 @dataclass(frozen=True)
 class RecordRequest:
-    """The record that the caller asks for. `request_id` is a UUID4 in lower case and becomes the record's name.
+    """The record to write. `request_id` is a UUID4 in lower case and becomes the record's name.
 
     `parameters` are the fields of the request that shaped the result, by name.
     """
@@ -32,7 +32,7 @@ class RecordRequest:
 class Job:
     """Audio to recognise. `pcm` is None for files in a container, which state their own format.
 
-    `speakers` is None without diarization, `record` without a record. `word_offsets` asks for words in the answer.
+    `speakers` is None without diarization, `record` without a record. With `word_offsets` the response has words.
     """
 
     pcm: Pcm | None

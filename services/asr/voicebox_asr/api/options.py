@@ -1,6 +1,4 @@
-"""Turns a request's wishes into an engine's options, refusing by the field's path what is wrong or what the engine
-cannot honour.
-"""
+"""Turns a config into an engine's options; InvalidField, by its path, for what is wrong or not supported."""
 
 from collections.abc import Iterable
 
@@ -35,13 +33,11 @@ TASKS = {
 
 
 def to_options(config: asr_pb2.RecognitionConfig, engine: Engine, field: str, *, word_times: bool = False) -> Options:
-    """What a RecognitionConfig at the path `field` asks of an engine; words get their times when it says so, or
-    `word_times` does.
-    """
-    asked = languages.tag(config.language, f"{field}.language")
-    multilingual = config.multilingual or asked == languages.MULTILINGUAL
+    """The options of a RecognitionConfig at the path `field`; words get their times if it or `word_times` says so."""
+    language = languages.tag(config.language, f"{field}.language")
+    multilingual = config.multilingual or language == languages.MULTILINGUAL
     options = Options(
-        language=_language("" if asked == languages.MULTILINGUAL else asked, multilingual, engine, field),
+        language=_language("" if language == languages.MULTILINGUAL else language, multilingual, engine, field),
         multilingual=multilingual,
         task=_task(config.task, f"{field}.task"),
         prompt=_text(config.prompt, MAX_PROMPT_CHARACTERS, f"{field}.prompt"),
@@ -57,7 +53,7 @@ def to_options(config: asr_pb2.RecognitionConfig, engine: Engine, field: str, *,
 
 def _refuse_what_it_cannot(config: asr_pb2.RecognitionConfig, options: Options, engine: Engine, field: str) -> None:
     can = engine.capabilities
-    asked = {
+    used = {
         "multilingual": (options.multilingual, can.multilingual),
         "task": (options.task is Task.TRANSLATE, can.translates),
         "prompt": (bool(options.prompt), can.prompts),
@@ -66,8 +62,8 @@ def _refuse_what_it_cannot(config: asr_pb2.RecognitionConfig, options: Options, 
         f"decoding.{_first_set(config.decoding)}": (options.decoding != Decoding(), can.decoding),
         "voice_activity.threshold": (options.voice_detection.threshold is not None, can.voice_threshold),
     }
-    for name, (is_asked, able) in asked.items():
-        if is_asked and not able:
+    for name, (is_used, able) in used.items():
+        if is_used and not able:
             sentence = f"The model {engine.model.name} cannot honour {field}.{name}."
             raise InvalidField(f"{field}.{name}", sentence, "UNSUPPORTED_BY_ENGINE")
 
@@ -77,13 +73,13 @@ def _first_set(decoding: asr_pb2.Decoding) -> str:
     return next((descriptor.name for descriptor, _ in decoding.ListFields()), "")
 
 
-def _language(asked: str, multilingual: bool, engine: Engine, field: str) -> str:
+def _language(requested: str, multilingual: bool, engine: Engine, field: str) -> str:
     """The model's name for the language; empty where the model is to detect it."""
-    if asked and multilingual:
+    if requested and multilingual:
         raise InvalidField(f"{field}.multilingual", "With multilingual, the language is detected: name none.")
-    if not asked and engine.capabilities.detects_language:
+    if not requested and engine.capabilities.detects_language:
         return ""
-    return resolve(asked, engine.model.languages, f"{field}.language")
+    return resolve(requested, engine.model.languages, f"{field}.language")
 
 
 def _task(task: int, field: str) -> Task:
@@ -99,14 +95,14 @@ def _text(text: str, most: int, field: str) -> str:
 
 
 def _texts(texts: Iterable[str], most: int, most_characters: int, field: str) -> tuple[str, ...]:
-    kept = tuple(text.strip() for text in texts)
-    if len(kept) > most:
-        raise InvalidField(field, f"{field} may have {most} entries, not {len(kept)}.")
-    for index, text in enumerate(kept):
+    values = tuple(text.strip() for text in texts)
+    if len(values) > most:
+        raise InvalidField(field, f"{field} may have {most} entries, not {len(values)}.")
+    for index, text in enumerate(values):
         if not text:
             raise InvalidField(f"{field}[{index}]", f"{field}[{index}] is empty.")
         _text(text, most_characters, f"{field}[{index}]")
-    return kept
+    return values
 
 
 def _grammar(grammar: asr_pb2.Grammar, field: str) -> Jsgf | Phrases | None:
@@ -141,10 +137,14 @@ def _beam_size(decoding: asr_pb2.Decoding, field: str) -> int | None:
 
 
 def _temperatures(temperatures: Iterable[float], field: str) -> tuple[float, ...]:
-    kept = tuple(round(temperature, 6) for temperature in temperatures)  # a float32 0.2 is 0.20000000298
-    if len(kept) > MAX_TEMPERATURES or list(kept) != sorted(kept) or not all(0.0 <= each <= 1.0 for each in kept):
+    values = tuple(round(temperature, 6) for temperature in temperatures)  # a float32 0.2 is 0.20000000298
+    if (
+        len(values) > MAX_TEMPERATURES
+        or list(values) != sorted(values)
+        or not all(0.0 <= each <= 1.0 for each in values)
+    ):
         raise InvalidField(field, f"{field} must be at most {MAX_TEMPERATURES} numbers of 0 to 1, ascending.")
-    return kept
+    return values
 
 
 def _voice_detection(config: asr_pb2.VoiceActivityConfig, field: str) -> VoiceDetection:

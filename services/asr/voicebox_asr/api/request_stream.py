@@ -1,4 +1,4 @@
-"""Reads what a client sends, in order, and no faster than it is used."""
+"""Reads a client's messages, in order, and no faster than they are used."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -8,14 +8,14 @@ from typing import TypeVar
 from voicebox.asr.v1 import asr_pb2
 from voicebox_kit.errors import InvalidField, TooSlow
 
-from voicebox_asr.audio.source import Sound
-from voicebox_asr.live.backlog import Backlog, Control, Item
+from voicebox_asr.audio.source import SampleSource
+from voicebox_asr.live.backlog import Backlog, BacklogItem, Control
 
 T = TypeVar("T")
-Decode = Callable[[AsyncIterator[bytes]], Sound]
+Decode = Callable[[AsyncIterator[bytes]], SampleSource]
 
 TAIL_BYTES = 64 * 1024
-"""Tags may follow the sound in a file. What is longer is not a part of it."""
+"""Tags may follow the audio in a file; anything longer is no part of it."""
 
 
 async def patient(requests: AsyncIterator[T], idle_seconds: float) -> AsyncGenerator[T]:
@@ -44,12 +44,10 @@ async def uploaded(
 
 async def live(
     requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], decode: Decode, backlog: Backlog
-) -> AsyncGenerator[Item]:
-    """The sound and the controls of a stream whose config was read, through `backlog`: the stream is read on while the
-    last item is heard.
+) -> AsyncGenerator[BacklogItem]:
+    """The audio and the controls after a stream's config, through `backlog`: reading goes on during recognition.
 
-    Sound in a container is decoded on the way, so that a control may overtake the few milliseconds that are still in
-    the decoder.
+    Audio in a container is decoded on the way: a control may overtake the few milliseconds that the decoder holds.
     """
     reading = asyncio.create_task(_read(requests, decode, backlog))
     try:
@@ -65,7 +63,7 @@ async def _read(requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], deco
     blocks = _Blocks(requests, backlog.put)
     try:
         first = await anext(blocks, None)
-        if first is not None:  # a caller may say nothing at all
+        if first is not None:  # a caller may send no audio
             async with aclosing(decode(_after(first, blocks))) as sound:
                 async for samples in sound:
                     if len(samples):
@@ -77,7 +75,7 @@ async def _read(requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], deco
 
 
 async def _pass_tail(blocks: AsyncIterator[bytes]) -> None:
-    """Read on after a file has ended: controls still count, and the end of the stream is still to come."""
+    """Read on after the end of a file: controls still count, and the stream goes on."""
     size = 0
     async for block in blocks:
         size += len(block)
@@ -88,9 +86,9 @@ async def _pass_tail(blocks: AsyncIterator[bytes]) -> None:
 
 
 class _Blocks:
-    """The bytes of a stream's audio. Controls go to where they belong when they are come upon.
+    """The bytes of a stream's audio; `control` gets each control on the way.
 
-    The decoder stops waiting for bytes when a file has ended; whoever reads on then misses nothing.
+    The decoder stops waiting for bytes when a file has ended; the next reader misses nothing.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.audio.source import Pcm
 from voicebox_asr.documents.subtitles import Layout
-from voicebox_asr.documents.writers import Format, Wish
+from voicebox_asr.documents.writers import DocumentOptions, Format
 from voicebox_asr.engine import Engine
 from voicebox_asr.job import Job, RecordRequest, SpeakerRange
 from voicebox_asr.segmentation.endpointing import Endpointing
@@ -61,7 +61,7 @@ def to_job(
     """
     if config.separate_channels and config.diarization.enabled:
         raise InvalidField(
-            f"{field}.diarization.enabled", "Diarization hears all channels together: not with separate_channels."
+            f"{field}.diarization.enabled", "Diarization works on all channels together: not with separate_channels."
         )
     return Job(
         pcm=_pcm(config, field),
@@ -86,7 +86,7 @@ def to_live_job(config: asr_pb2.RecognitionConfig, engine: Engine, field: str, o
 
 
 def to_endpointing(config: asr_pb2.Endpointing, engine: Engine, field: str) -> Endpointing:
-    """What an Endpointing asks for; InvalidField, under the path `field`, where it is out of bounds."""
+    """The endpointing of a stream; InvalidField, under the path `field`, where it is out of bounds."""
     default = Endpointing()
     longest = min(MAX_UTTERANCE_SECONDS[1], engine.capabilities.longest_utterance_seconds)
     return Endpointing(
@@ -101,12 +101,12 @@ def to_endpointing(config: asr_pb2.Endpointing, engine: Engine, field: str) -> E
     )
 
 
-def to_wish(request: asr_pb2.TranscribeRequest) -> Wish:
-    """What the document is to look like; InvalidField where that is out of bounds."""
+def to_document_options(request: asr_pb2.TranscribeRequest) -> DocumentOptions:
+    """The format and layout of a document; InvalidField where that is out of bounds."""
     if request.format not in FORMATS:
         raise InvalidField("format", f"There is no format {request.format}.", "FORMAT_UNKNOWN")
     layout, default = request.subtitles, Layout()
-    return Wish(
+    return DocumentOptions(
         FORMATS[request.format],
         Layout(
             max_line_length=_count(
@@ -181,11 +181,11 @@ def recorded_parameters(config: asr_pb2.RecognitionConfig) -> Mapping[str, str]:
     return {name: value[:MAX_PARAMETER_CHARACTERS] for name, value in written.items()}
 
 
-def _count(asked: int, default: int, bounds: tuple[int, int], field: str) -> int:
+def _count(requested: int, default: int, bounds: tuple[int, int], field: str) -> int:
     low, high = bounds
-    if asked and not low <= asked <= high:
-        raise InvalidField(field, f"{field} must be {low} to {high}, not {asked}.")
-    return asked or default
+    if requested and not low <= requested <= high:
+        raise InvalidField(field, f"{field} must be {low} to {high}, not {requested}.")
+    return requested or default
 
 
 def _seconds(

@@ -1,4 +1,4 @@
-"""Speaks gRPC: every method checks its request, runs the one recogniser, and answers in its own form."""
+"""The RPCs: each checks its request, runs the recogniser, and returns its kind of answer."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -19,13 +19,13 @@ from voicebox_asr.documents.writers import CONTENT_TYPES, Format, document
 from voicebox_asr.engine import Engine
 from voicebox_asr.live.backlog import Backlog
 from voicebox_asr.live.result import LiveResult
-from voicebox_asr.live.stream import Done, Listening, listen
+from voicebox_asr.live.stream import StreamFinished, StreamOptions, recognize_stream
 from voicebox_asr.recognition.files import FILE_LIMITS, FileRecognizer
 from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.records.recorder import Records
 
 from . import messages, request_stream
-from .requests import to_endpointing, to_job, to_live_job, to_wish
+from .requests import to_document_options, to_endpointing, to_job, to_live_job
 
 LIVE_LIMITS = replace(FILE_LIMITS, max_bytes=1 << 40, max_seconds=24 * 3600, cpu_seconds=3600)
 """A live stream may last a day; what it may not do is stand still."""
@@ -50,7 +50,7 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
         engine = self._engine(request.config)
         job = to_job(request.config, engine, "config", principal.owner(context))
         result = await self._files.recognize(_whole(request.audio), engine, job)
-        return messages.transcript(result, engine, word_offsets=job.word_offsets)
+        return messages.recognize_response(result, engine, word_offsets=job.word_offsets)
 
     async def RecognizeUpload(
         self, request_iterator: AsyncIterator[asr_pb2.RecognizeUploadRequest], context: Context
@@ -60,22 +60,26 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
             engine = self._engine(first.config)
             job = to_job(first.config, engine, "config", principal.owner(context))
             result = await self._files.recognize(request_stream.uploaded(first.audio.data, requests), engine, job)
-        return messages.transcript(result, engine, word_offsets=job.word_offsets)
+        return messages.recognize_response(result, engine, word_offsets=job.word_offsets)
 
     async def Transcribe(
         self, request_iterator: AsyncIterator[asr_pb2.TranscribeRequest], context: Context
     ) -> asr_pb2.TranscribeResponse:
         async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
             first = await _first(requests)
-            wish, engine = to_wish(first), self._engine(first.config)
-            job = to_job(first.config, engine, "config", principal.owner(context), word_times=wish.needs_words)
+            options, engine = to_document_options(first), self._engine(first.config)
+            job = to_job(first.config, engine, "config", principal.owner(context), word_times=options.needs_words)
             result = await self._files.recognize(request_stream.uploaded(first.audio.data, requests), engine, job)
-        if wish.format is Format.JSON:
-            message = messages.transcript(result, engine, word_offsets=job.word_offsets)
+        if options.format is Format.JSON:
+            message = messages.recognize_response(result, engine, word_offsets=job.word_offsets)
             written = json_format.MessageToJson(message, ensure_ascii=False)
         else:
-            written = await asyncio.to_thread(document, result.transcript.utterances, wish, result.transcript.notices)
-        return asr_pb2.TranscribeResponse(body=HttpBody(content_type=CONTENT_TYPES[wish.format], data=written.encode()))
+            written = await asyncio.to_thread(
+                document, result.transcript.utterances, options, result.transcript.warnings
+            )
+        return asr_pb2.TranscribeResponse(
+            body=HttpBody(content_type=CONTENT_TYPES[options.format], data=written.encode())
+        )
 
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[asr_pb2.StreamingRecognizeRequest], context: Context
@@ -85,13 +89,13 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
             if first is None or not first.HasField("config"):
                 raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
             try:
-                async with aclosing(self._listen(first.config, requests, context)) as events:
+                async with aclosing(self._recognize_live(first.config, requests, context)) as events:
                     async for event in events:
                         yield event
             except InvalidField as error:
                 raise _in_stream(error) from error
 
-    async def _listen(
+    async def _recognize_live(
         self,
         config: asr_pb2.StreamingConfig,
         requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest],
@@ -100,26 +104,31 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
         engine = self._engine(config.recognition)
         job = to_live_job(config.recognition, engine, "config.recognition", principal.owner(context))
         endpointing = to_endpointing(config.endpointing, engine, "config.endpointing")
-        listening = Listening(job.options, endpointing, config.interim_results, job.separate_channels)
+        options = StreamOptions(job.options, endpointing, config.interim_results, job.separate_channels)
         with self._records.recorder(job) as recorder:
             backlog = Backlog()
-            decoded: list[source.Sound] = []
+            decoded: list[source.SampleSource] = []
 
-            def decode(blocks: AsyncIterator[bytes]) -> source.Sound:
+            def decode(blocks: AsyncIterator[bytes]) -> source.SampleSource:
                 copied = recorder.copied(blocks)
-                opened = source.Sound(copied, job.pcm, self._decoder, LIVE_LIMITS, separate=job.separate_channels)
+                opened = source.SampleSource(
+                    copied, job.pcm, self._decoder, LIVE_LIMITS, separate=job.separate_channels
+                )
                 decoded.append(opened)
                 return opened
 
             sound = request_stream.live(requests, decode, backlog)
-            heard = LiveResult(job.options.decoding, keeps=recorder.is_recording)
-            async with aclosing(sound), aclosing(listen(self._recognizer, engine, sound, backlog, listening)) as events:
+            result = LiveResult(job.options.decoding, collect=recorder.is_recording)
+            async with (
+                aclosing(sound),
+                aclosing(recognize_stream(self._recognizer, engine, sound, backlog, options)) as events,
+            ):
                 async for event in events:
-                    if isinstance(event, Done):
+                    if isinstance(event, StreamFinished):
                         done = event
                     else:
-                        yield messages.event(heard.take(event), word_offsets=job.word_offsets)
-            transcript = heard.transcript(done, [notice for each in decoded for notice in each.notices])
+                        yield messages.event(result.take(event), word_offsets=job.word_offsets)
+            transcript = result.transcript(done, [warning for each in decoded for warning in each.warnings])
             yield messages.finished(done, engine, transcript, await recorder.record(transcript, engine))
 
     def _engine(self, config: asr_pb2.RecognitionConfig) -> Engine:

@@ -1,19 +1,19 @@
-"""Reads the channels of a file, each with a reader of its own."""
+"""Reads the channels of a file, each with its own reader."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from voicebox_audio.pcm import Frames
 
-from voicebox_asr.engine import Notice, Noticing, Passage, Reader, Samples
+from voicebox_asr.engine import Reader, RecognitionWarning, Samples, Segment, SupportsWarnings
 
 
 @dataclass(frozen=True)
-class ChannelPassage:
-    """A passage of a channel, counted from 1; 0 for all of them mixed."""
+class ChannelSegment:
+    """A segment of a channel, counted from 1; 0 for all of them mixed."""
 
     channel: int
-    passage: Passage
+    segment: Segment
 
 
 class ChannelReader:
@@ -28,23 +28,26 @@ class ChannelReader:
 
     @property
     def speech_seconds(self) -> float:
-        """How much of the sound was taken for speech, in all channels together."""
+        """How much of the audio was speech, in all channels together."""
         return sum(reader.speech_seconds for reader in self._readers.values())
 
     @property
-    def notices(self) -> tuple[Notice, ...]:
-        """What the readers of all channels tell, in the order of its places."""
+    def warnings(self) -> tuple[RecognitionWarning, ...]:
+        """The warnings of all channels, by time."""
         found = [
-            notice for reader in self._readers.values() if isinstance(reader, Noticing) for notice in reader.notices
+            warning
+            for reader in self._readers.values()
+            if isinstance(reader, SupportsWarnings)
+            for warning in reader.warnings
         ]
-        return tuple(sorted(found, key=lambda notice: notice.start_seconds or 0.0))
+        return tuple(sorted(found, key=lambda warning: warning.start_seconds or 0.0))
 
-    def hear(self, sound: Samples | Frames) -> Iterator[ChannelPassage | None]:
+    def process(self, sound: Samples | Frames) -> Iterator[ChannelSegment | None]:
         """Take the next samples; yields as a Reader does."""
         for channel, samples in by_channel(sound).items():
-            yield from _of(channel, self._reader(channel).hear(samples))
+            yield from _of(channel, self._reader(channel).process(samples))
 
-    def finish(self) -> Iterator[ChannelPassage | None]:
+    def finish(self) -> Iterator[ChannelSegment | None]:
         """The file ends; yields as a Reader does."""
         for channel, reader in self._readers.items():
             yield from _of(channel, reader.finish())
@@ -70,6 +73,6 @@ def by_channel(sound: Samples | Frames) -> Mapping[int, Samples]:
     return {0: sound} if sound.ndim == 1 else {index + 1: sound[:, index] for index in range(sound.shape[1])}
 
 
-def _of(channel: int, passages: Iterator[Passage | None]) -> Iterator[ChannelPassage | None]:
-    for passage in passages:
-        yield ChannelPassage(channel, passage) if passage else None
+def _of(channel: int, segments: Iterator[Segment | None]) -> Iterator[ChannelSegment | None]:
+    for segment in segments:
+        yield ChannelSegment(channel, segment) if segment else None

@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator
 
 
 class Resumable:
-    """The same blocks. A decoder stops waiting for the next one when a file's sound has ended; whoever reads on misses
-    nothing.
-    """
+    """The same blocks. A decoder stops reading where the audio ends; the next reader misses nothing."""
 
     def __init__(self, blocks: AsyncIterator[bytes]) -> None:
         self._blocks = blocks

@@ -1,4 +1,4 @@
-"""Turns the bytes that a caller sends into the samples that engines hear."""
+"""Turns the bytes that a caller sends into samples for the engines."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
@@ -13,7 +13,7 @@ from voicebox_audio.pcm import Frames, SampleJoiner, from_s16le
 from voicebox_audio.resample import Resampler
 from voicebox_kit.errors import InvalidField, Unavailable
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Notice, Reason, Samples
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Reason, RecognitionWarning, Samples
 
 PIECE_BYTES = 256 * 1024
 """Headerless audio is converted in pieces of at most this, 2 ms of work: the event loop serves others in between."""
@@ -27,19 +27,18 @@ class Pcm:
     channel_count: int
 
 
-class Sound:
-    """Mono samples at the engines' rate, as the bytes come; `pcm` is None for files in a container. When `separate`,
-    all channels: Frames.
+class SampleSource:
+    """Mono samples at the engines' rate, as the bytes arrive; with `separate`, all channels as Frames.
 
-    Reading it raises InvalidField("audio") with the decoder's reason for audio that is not taken, and what `blocks`
-    raises.
+    `pcm` is None for files in a container. Reading raises InvalidField("audio") with the decoder's reason, and what
+    `blocks` raises.
     """
 
     def __init__(
         self, blocks: AsyncIterator[bytes], pcm: Pcm | None, decoder: Decoder, limits: Limits, *, separate: bool = False
     ) -> None:
         self._decoded = decoder.stream(blocks, SAMPLE_RATE_HZ, limits, separate=separate) if pcm is None else None
-        self._pieces = _told(
+        self._pieces = _as_request_errors(
             self._decoded or _converted(blocks, pcm or Pcm(SAMPLE_RATE_HZ, 1), limits, separate=separate)
         )
 
@@ -54,28 +53,31 @@ class Sound:
         await self._pieces.aclose()
 
     @property
-    def notices(self) -> tuple[Notice, ...]:
-        """What a reader of the result should know of the file; complete once the sound has ended."""
-        return tuple(_notices(self._decoded.source)) if self._decoded and self._decoded.source else ()
+    def warnings(self) -> tuple[RecognitionWarning, ...]:
+        """Warnings about the file; complete at the end of the audio."""
+        return tuple(_warnings(self._decoded.source)) if self._decoded and self._decoded.source else ()
 
 
-def _notices(source: SourceFile) -> Iterator[Notice]:
+def _warnings(source: SourceFile) -> Iterator[RecognitionWarning]:
     if source.cut_short:
         sentence = (
             "The file ends before its header says, or a file joined to it cannot be read: what is there was recognised."
         )
-        yield Notice(Reason.CUT_SHORT, sentence)
+        yield RecognitionWarning(Reason.CUT_SHORT, sentence)
     if source.is_over_full_scale:
-        sentence = f"Samples reach {source.peak:.3g} times full scale, and were clipped: float samples must lie between -1 and 1."
-        yield Notice(Reason.OVER_FULL_SCALE, sentence)
+        peak = f"Samples reach {source.peak:.3g} times full scale, and were clipped"
+        sentence = f"{peak}: float samples must lie between -1 and 1."
+        yield RecognitionWarning(Reason.OVER_FULL_SCALE, sentence)
     if source.not_numbers:
         sentence = (
             f"{source.not_numbers} samples are infinite or no numbers: those that are no numbers count as silence."
         )
-        yield Notice(Reason.NOT_A_NUMBER, sentence)
+        yield RecognitionWarning(Reason.NOT_A_NUMBER, sentence)
 
 
-async def _told(pieces: DecodedStream | AsyncGenerator[Samples | Frames]) -> AsyncGenerator[Samples | Frames]:
+async def _as_request_errors(
+    pieces: DecodedStream | AsyncGenerator[Samples | Frames],
+) -> AsyncGenerator[Samples | Frames]:
     """The pieces; errors of the audio become errors of the request."""
     try:
         async with aclosing(pieces):
@@ -90,9 +92,7 @@ async def _told(pieces: DecodedStream | AsyncGenerator[Samples | Frames]) -> Asy
 async def _converted(
     blocks: AsyncIterator[bytes], pcm: Pcm, limits: Limits, *, separate: bool
 ) -> AsyncGenerator[Samples | Frames]:
-    """Headerless audio is no file format, so no decoder is needed. A frame that is cut short at the very end is left
-    out.
-    """
+    """Headerless audio needs no decoder. An incomplete frame at the end is left out."""
     frame_bytes = 2 * pcm.channel_count
     joiner = SampleJoiner(frame_bytes)
     resampler = Resampler(pcm.sample_rate_hz, SAMPLE_RATE_HZ, pcm.channel_count if separate else None)

@@ -1,6 +1,4 @@
-"""What other people's APIs ask for that only makes recognition better: followed where the model can, else named and
-left out.
-"""
+"""Hints of other APIs, which ask only for better results: followed where the model can, else named as ignored."""
 
 from collections.abc import Iterable
 
@@ -19,10 +17,9 @@ OWN_ENGINES = ("whisper", "pocketsphinx")
 
 
 def find_model(models: Models[Engine], name: str, field: str, notes: Notes) -> Engine:
-    """The model of that name, with `models/` before it or not; the default one without a name, and, named, for another
-    server's.
+    """The model of a name, with or without `models/`; the default one without a name.
 
-    Raises NotFound("model").
+    For the name of another server's model it is the default one too, with a note. Raises NotFound("model").
     """
     plain = name.removeprefix("models/")
     if not plain:
@@ -33,14 +30,14 @@ def find_model(models: Models[Engine], name: str, field: str, notes: Notes) -> E
         if plain.partition("/")[0] in OWN_ENGINES or not openai_names.OTHER_TRANSCRIPTION.fullmatch(plain):
             raise
     notes.ignore(field)
-    notes.warn([f"There is no model {plain[:100]!r} here: {models.default.model.name} listens."])
+    notes.warn([f"There is no model {plain[:100]!r} here: {models.default.model.name} is used."])
     return models.default
 
 
 def set_hotwords(
     native: asr_pb2.RecognitionConfig, phrases: Iterable[tuple[str, float]], engine: Engine, field: str, notes: Notes
 ) -> None:
-    """Phrases with their boosts, as hotwords: they are made likelier, always in the same measure."""
+    """Set phrases as hotwords; every boost has the same effect."""
     given = [(phrase.strip(), boost) for phrase, boost in phrases]
     likelier = list(dict.fromkeys(phrase for phrase, boost in given if phrase and boost >= 0))
     fitting = [phrase for phrase in likelier if len(phrase) <= MAX_HOTWORD_CHARACTERS][:MAX_HOTWORDS]
@@ -56,21 +53,18 @@ def set_hotwords(
         )
     if left_out := len(likelier) - len(fitting):
         notes.ignore(field)
-        notes.warn(
-            [
-                f"{left_out} phrases of {field} are ignored: {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters are used at most."
-            ]
-        )
+        most = f"at most {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters"
+        notes.warn([f"{left_out} phrases of {field} are ignored: {most}."])
 
 
 def speakers_at_most(count: int, default: int, field: str, notes: Notes) -> int:
-    """How many speakers to tell apart at most."""
+    """The most speakers that diarization may find."""
     if count > MAX_SPEAKERS:
         notes.ignore(field)
         notes.warn([f"{field} is at most {MAX_SPEAKERS} here, not {count}."])
     return min(count, MAX_SPEAKERS) if count > 0 else default
 
 
-def warn_of(heard: asr_pb2.RecognizeResponse | asr_pb2.StreamFinished, notes: Notes) -> None:
-    """Hand on the warnings of an answer."""
-    notes.warn(warning.message for warning in heard.warnings)
+def warn_of(result: asr_pb2.RecognizeResponse | asr_pb2.StreamFinished, notes: Notes) -> None:
+    """Pass the warnings of a result on."""
+    notes.warn(warning.message for warning in result.warnings)

@@ -5,16 +5,12 @@ from numpy.typing import NDArray
 
 from .speaker_encoder import Embeddings
 
-MOST_CLUSTERED = 2_000
-"""So many embeddings are compared with each other, 16 MB and 1 s; the others, of a longer file, go to the nearest
-group.
-"""
+MAX_CLUSTERED = 2_000
+"""The most embeddings that are compared with each other, 16 MB and 1 s; further ones join the nearest group."""
 
-LEAST_SHARE = 0.02
-LEAST_EMBEDDINGS = 3
-"""A group of less is no speaker but a laugh, a cough, or the border between two speakers: it goes to the nearest
-group.
-"""
+MIN_SHARE = 0.02
+MIN_EMBEDDINGS = 3
+"""A smaller group is no speaker but a laugh, a cough, or a change of speakers: it joins the nearest group."""
 
 REFINEMENTS = 3
 
@@ -26,12 +22,12 @@ Merge = tuple[float, int, int]
 def cluster(embeddings: Embeddings, similarity: float, least: int, most: int) -> Embeddings:
     """The voices among some embeddings, shape (k, dimensions), k in `least` to `most`: the mean of each, of length 1.
 
-    Groups whose mean cosine is above `similarity` are one voice. There are fewer than `least` where no more can be told
-    apart.
+    Groups whose mean cosine is above `similarity` are one voice. There are fewer than `least` where no more can be
+    distinguished.
     """
-    sample = embeddings[np.linspace(0, len(embeddings) - 1, min(len(embeddings), MOST_CLUSTERED)).astype(int)]
+    sample = embeddings[np.linspace(0, len(embeddings) - 1, min(len(embeddings), MAX_CLUSTERED)).astype(int)]
     merges = average_linkage(sample)
-    size = max(min(LEAST_EMBEDDINGS, len(sample) // 4), round(LEAST_SHARE * len(sample)), 1)
+    size = max(min(MIN_EMBEDDINGS, len(sample) // 4), round(MIN_SHARE * len(sample)), 1)
     count = len(sample) - sum(1 for merge in merges if merge[0] > similarity)
     while count > 1 and len(_large(_cut(merges, len(sample), count), size)) > most:
         count -= 1
@@ -76,12 +72,12 @@ def average_linkage(embeddings: Embeddings) -> list[Merge]:
     return sorted(merges, key=lambda merge: -merge[0])
 
 
-def _join(similarity: NDArray[np.float32], sizes: NDArray[np.float32], gone: int, kept: int) -> None:
-    joined = (sizes[gone] * similarity[gone] + sizes[kept] * similarity[kept]) / (sizes[gone] + sizes[kept])
-    sizes[kept] += sizes[gone]
-    similarity[kept] = similarity[:, kept] = joined
+def _join(similarity: NDArray[np.float32], sizes: NDArray[np.float32], gone: int, merged: int) -> None:
+    joined = (sizes[gone] * similarity[gone] + sizes[merged] * similarity[merged]) / (sizes[gone] + sizes[merged])
+    sizes[merged] += sizes[gone]
+    similarity[merged] = similarity[:, merged] = joined
     similarity[gone] = similarity[:, gone] = -np.inf
-    similarity[kept, kept] = -np.inf
+    similarity[merged, merged] = -np.inf
 
 
 def _cut(merges: list[Merge], size: int, count: int) -> Labels:

@@ -1,4 +1,4 @@
-"""Tells who speaks when, of what was heard in a file."""
+"""Finds who speaks when in a file."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,23 +19,21 @@ HOP_SAMPLES = SAMPLE_RATE_HZ * 2 // 5
 WINDOWS_AT_ONCE = 32
 
 SPEECH_SHARE = 0.75
-"""A window of which less is within one utterance says more of a pause, or of two speakers, than of a voice."""
+"""The least share of a window within one utterance; other windows hold pauses or two speakers."""
 
 CHANGE_COST = 0.2
-"""How much nearer to another speaker the words must sound, in cosines summed over words, before the speaker changes
-within an utterance.
-"""
+"""How much nearer the words must be to another speaker, in cosines summed over words, to split an utterance."""
 
 
 class Diarizer:
-    """One file's voices. Of the sound it keeps 1 KB for each 0.4 s, whatever is said in it: 37 MB for 4 hours."""
+    """One file's voices. It holds 1 KB for each 0.4 s of audio: 37 MB for 4 hours."""
 
     def __init__(self, engine: SpeakerEngine) -> None:
         self._engine = engine
         self._rest: Samples = np.zeros(0, np.float32)
         self._embeddings: list[Embeddings] = []
 
-    def hear(self, samples: Samples) -> Iterator[None]:
+    def process(self, samples: Samples) -> Iterator[None]:
         """Take the next samples, shape (n,); yields after each step of work, where a caller can stop."""
         self._rest = np.concatenate((self._rest, samples))
         size = self._engine.window_samples
@@ -45,11 +43,11 @@ class Diarizer:
             yield None
 
     def finish(self, utterances: Sequence[Utterance], fewest: int, most: int) -> Iterator[Utterance]:
-        """The file ends: what was heard in it, with its speakers, `fewest` to `most` of them. Takes 2 s at most.
+        """The file ends: its utterances with their speakers, `fewest` to `most` of them. Takes 2 s at most.
 
         Utterances are split where the speaker changes between two words, and numbered anew. Speakers are `speaker-1`,
         `speaker-2` ... in the order of their first words. There are fewer than `fewest` where no more voices can be
-        told apart.
+        distinguished.
         """
         self._embed(np.pad(self._rest, (0, max(0, self._engine.window_samples - self._rest.size))))
         if utterances:
@@ -78,9 +76,7 @@ class Diarizer:
         return np.asarray(embeddings @ voices.T, np.float32)
 
     def _within(self, utterances: Sequence[Utterance], count: int) -> NDArray[np.bool_]:
-        """Which windows lie within an utterance; those that do the most where none does enough, as with a single short
-        word.
-        """
+        """Which windows lie within an utterance; those with the largest share where none has enough."""
         starts = np.arange(count) * HOP_SAMPLES / SAMPLE_RATE_HZ
         seconds = self._engine.window_samples / SAMPLE_RATE_HZ
         shares = np.zeros(count)
@@ -96,7 +92,7 @@ class Diarizer:
 
     def _split(self, utterance: Utterance, similarities: NDArray[np.float32]) -> list[tuple[Utterance, int]]:
         """The utterance's parts of one speaker each, with the speaker's voice."""
-        words = utterance.heard.words
+        words = utterance.hypothesis.words
         if not any(word.end_seconds > word.start_seconds for word in words):
             spans = [(utterance.start_seconds, utterance.end_seconds)]
             return [(utterance, int(np.argmax(self._near(spans, similarities)[0])))]
@@ -116,18 +112,14 @@ class Diarizer:
 
 
 def _steady(embeddings: Embeddings, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The half of the chosen windows whose neighbours sound most alike: where the speaker changes, a window holds two
-    voices.
-    """
+    """The half of the chosen windows that are most like their neighbours: where the speaker changes, two are mixed."""
     alike = np.full(len(embeddings), -1.0, np.float32)
     alike[1:-1] = np.einsum("nd,nd->n", embeddings[:-2], embeddings[2:])
     return chosen & (alike >= np.median(alike[chosen]))
 
 
 def _smoothed(near: NDArray[np.float32]) -> list[int]:
-    """The voice of each word: the sequence that is nearest in all, when each change of speaker has its cost
-    (Viterbi).
-    """
+    """The voice of each word: the nearest sequence, where each change of speaker has its cost (Viterbi)."""
     best = near[0]
     origins = []
     for row in near[1:]:
@@ -142,14 +134,16 @@ def _smoothed(near: NDArray[np.float32]) -> list[int]:
 
 def _part(utterance: Utterance, start: int, end: int) -> Utterance:
     """The utterance from its word `start` to before its word `end`."""
-    words = utterance.heard.words
+    words = utterance.hypothesis.words
     if (start, end) == (0, len(words)):
         return utterance
-    places = _places(utterance.heard.text, words)
+    places = _places(utterance.hypothesis.text, words)
     return replace(
         utterance,
-        heard=replace(
-            utterance.heard, text=utterance.heard.text[places[start] : places[end]].strip(), words=words[start:end]
+        hypothesis=replace(
+            utterance.hypothesis,
+            text=utterance.hypothesis.text[places[start] : places[end]].strip(),
+            words=words[start:end],
         ),
         start_seconds=words[start].start_seconds if start else utterance.start_seconds,
         end_seconds=words[end - 1].end_seconds if end < len(words) else utterance.end_seconds,

@@ -1,4 +1,4 @@
-"""What an engine is that tells voices apart."""
+"""The interface of speaker encoders."""
 
 from typing import Protocol
 
@@ -9,14 +9,11 @@ Windows = NDArray[np.float32]
 """Stretches of speech of equal length at SAMPLE_RATE_HZ, shape (n, samples)."""
 
 Embeddings = NDArray[np.float32]
-"""One vector of length 1 for each window, shape (n, dimensions): the smaller the angle between two, the likelier one
-person spoke both.
-"""
+"""A vector of length 1 for each window, shape (n, dimensions): a small angle between two means one speaker."""
 
 
 class SpeakerEngine(Protocol):
-    """Tells voices apart by embeddings. Blocking, thread-safe. Found by the entry points `voicebox.asr.speakers`,
-    called without arguments.
+    """A speaker encoder. Blocking, thread-safe. An entry point of `voicebox.asr.speakers` makes it without arguments.
 
     It loads itself when it is first used, and never downloads.
     """

@@ -1,4 +1,4 @@
-"""Cuts what was heard into subtitles: short enough to read, whole phrases where possible, never two at once."""
+"""Cuts a transcript into subtitles: short enough to read, whole phrases where possible, never two at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +19,7 @@ SENTENCE_END, CLAUSE_END = ".!?…。！？؟۔।", ",;:،؛、，；："
 """After these a cue, or a line, ends well."""
 
 CUE_COST, BREAK_COST, CLAUSE_COST, EMPTINESS_COST = 1.0, 0.8, 0.3, 0.5
-"""What each further cue costs, and one that ends within a phrase, with a clause, or is far from full: the cheapest
-cutting is used.
-"""
+"""The costs of each cue, and of one that ends within a phrase, after a clause, or nearly empty: the least is used."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,8 @@ def cues(utterances: Sequence[Utterance], layout: Layout, *, voice_in_line: bool
 
 
 def timed_words(utterance: Utterance) -> Iterator[TimedWord]:
-    """The words of an utterance, with their own times where the engine tells them, else by their places in the text."""
-    text = utterance.heard.text
+    """The words of an utterance, with the engine's times, or else times by their positions in the text."""
+    text = utterance.hypothesis.text
     for (start, end), (start_seconds, end_seconds) in _placed(utterance):
         word = text[start:end].strip()
         begins = text.index(word, start)
@@ -92,7 +90,7 @@ def timed_words(utterance: Utterance) -> Iterator[TimedWord]:
 
 def _placed(utterance: Utterance) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
     """Where each word is in the text, and in time."""
-    text, words = utterance.heard.text, utterance.heard.words
+    text, words = utterance.hypothesis.text, utterance.hypothesis.words
     if any(word.end_seconds > word.start_seconds for word in words):
         yield from zip(
             wording.places(text, [word.text for word in words]),

@@ -1,11 +1,11 @@
-"""Writes what was heard as a document: text, subtitles, a table."""
+"""Writes a transcript as a document: text, subtitles, a table."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Notice
+from voicebox_asr.results.warnings import RecognitionWarning
 
 from .subtitles import Cue, Layout, Line, cues, voice
 
@@ -30,25 +30,27 @@ CONTENT_TYPES = {
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a document is to look like."""
+class DocumentOptions:
+    """The format and layout of a document."""
 
     format: Format
     layout: Layout
 
     @property
     def needs_words(self) -> bool:
-        """Whether the words' times make it better."""
+        """Whether it needs the times of words."""
         return self.format in (Format.SRT, Format.VTT)
 
 
-def document(utterances: Sequence[Utterance], wish: Wish, notices: Sequence[Notice] = ()) -> str:
-    """The document, but for JSON, which is the answer itself. Only WebVTT has room for notices."""
-    match wish.format:
+def document(
+    utterances: Sequence[Utterance], options: DocumentOptions, warnings: Sequence[RecognitionWarning] = ()
+) -> str:
+    """The document in every format but JSON, which is the response itself. Only WebVTT holds warnings."""
+    match options.format:
         case Format.SRT:
-            return srt(utterances, wish.layout)
+            return srt(utterances, options.layout)
         case Format.VTT:
-            return vtt(utterances, wish.layout, notices)
+            return vtt(utterances, options.layout, warnings)
         case Format.TSV:
             return tsv(utterances)
         case _:
@@ -56,7 +58,7 @@ def document(utterances: Sequence[Utterance], wish: Wish, notices: Sequence[Noti
 
 
 def text(utterances: Iterable[Utterance]) -> str:
-    """One line for each utterance, with who speaks before it."""
+    """One line for each utterance, with its speaker in front."""
     return "".join(f"{_spoken(utterance)}\n" for utterance in utterances)
 
 
@@ -70,31 +72,29 @@ def tsv(utterances: Iterable[Utterance]) -> str:
 
 
 def srt(utterances: Sequence[Utterance], layout: Layout) -> str:
-    """SubRip. It knows no escapes: angle brackets, which players take for tags or times, become marks that look
-    alike.
-    """
+    """SubRip. It has no escapes: angle brackets, which players read as tags, become similar marks."""
     found = cues(utterances, layout, voice_in_line=True)
     return "\n".join(f"{number}\n{_times(cue, ',')}\n{_srt_text(cue)}\n" for number, cue in enumerate(found, 1))
 
 
-def vtt(utterances: Sequence[Utterance], layout: Layout, notices: Sequence[Notice] = ()) -> str:
-    """WebVTT, https://www.w3.org/TR/webvtt1/. Notices become comments."""
+def vtt(utterances: Sequence[Utterance], layout: Layout, warnings: Sequence[RecognitionWarning] = ()) -> str:
+    """WebVTT, https://www.w3.org/TR/webvtt1/. Warnings become comments."""
     found = cues(utterances, layout)
-    comments = "".join(f"\n{_comment(notice)}\n" for notice in notices)
+    comments = "".join(f"\n{_comment(warning)}\n" for warning in warnings)
     return f"WEBVTT\n{comments}" + "".join(
         f"\n{_times(cue, '.')}\n{_vtt_text(cue, highlight=layout.highlight_words)}\n" for cue in found
     )
 
 
-def _comment(notice: Notice) -> str:
+def _comment(warning: RecognitionWarning) -> str:
     """A comment ends with an empty line, and holds no arrow."""
-    place = "" if notice.start_seconds is None else f" at {_clock(round(1000 * notice.start_seconds), '.')}"
-    sentence = " ".join(notice.sentence.replace("-->", "->").split())
-    return f"NOTE {notice.reason}{place}: {sentence}"
+    when = "" if warning.start_seconds is None else f" at {_clock(round(1000 * warning.start_seconds), '.')}"
+    sentence = " ".join(warning.sentence.replace("-->", "->").split())
+    return f"NOTE {warning.reason}{when}: {sentence}"
 
 
 def _spoken(utterance: Utterance) -> str:
-    said = " ".join(utterance.heard.text.split())
+    said = " ".join(utterance.hypothesis.text.split())
     who = voice(utterance)
     return f"{who}: {said}" if who else said
 
@@ -105,14 +105,14 @@ def _srt_text(cue: Cue) -> str:
 
 
 def _vtt_text(cue: Cue, *, highlight: bool) -> str:
-    told_ms = cue.start_ms
+    last_ms = cue.start_ms
     lines = []
     for line in cue.lines:
         written = ""
         for word, spaced in zip(line, _spaced(line), strict=True):
-            if highlight and told_ms < word.start_ms < cue.end_ms:
-                told_ms = word.start_ms
-                written += f"<{_clock(told_ms, '.')}>"
+            if highlight and last_ms < word.start_ms < cue.end_ms:
+                last_ms = word.start_ms
+                written += f"<{_clock(last_ms, '.')}>"
             written += spaced.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         lines.append(written)
     return (f"<v {cue.voice}>" if cue.voice else "") + "\n".join(lines)

@@ -12,13 +12,13 @@ from voicebox_asr.engine import Samples
 from voicebox_asr.segmentation.windows import FRAME_SAMPLES
 
 CONTEXT_SAMPLES = 64
-"""The model sees so much of the frame before, too."""
+"""Samples of the frame before that the model reads, too."""
 
 THRESHOLD = 0.5
 """Silero's own: good for most recordings."""
 
 HYSTERESIS = 0.15
-"""Speech goes on until its probability is so much lower than what began it."""
+"""Speech ends when its probability is lower by this than the threshold that started it."""
 
 MODEL = "assets/silero_vad_v6.onnx"
 

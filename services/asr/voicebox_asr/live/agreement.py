@@ -1,10 +1,10 @@
-"""Finds what of an interim hypothesis will stay: LocalAgreement of two runs (Liu et al. 2020, arXiv:2005.11185)."""
+"""Finds the stable part of interim hypotheses: LocalAgreement of two runs (Liu et al. 2020, arXiv:2005.11185)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from voicebox_asr.engine import Heard, Word
+from voicebox_asr.engine import Hypothesis, Word
 from voicebox_asr.results import words as wording
 
 OPEN_WORDS = 2
@@ -14,7 +14,7 @@ may become stable too, the interims' word error rate is 0.28 instead of 0.23.
 
 
 @dataclass(frozen=True)
-class Agreed:
+class InterimText:
     """An interim's text, which begins with `stable`."""
 
     text: str
@@ -22,47 +22,41 @@ class Agreed:
 
 
 class Agreement:
-    """One utterance's interims. What was stable once stays, as it was first agreed on, and all that comes later begins
-    with it.
-    """
+    """One utterance's interims. A stable part never changes: all later texts begin with it."""
 
     def __init__(self) -> None:
         self._stable: tuple[str, ...] = ()
         self._last: tuple[str, ...] = ()
 
-    def push(self, heard: Heard) -> Agreed:
+    def push(self, hypothesis: Hypothesis) -> InterimText:
         """Take the next run's hypothesis."""
-        run = pieces(heard)
+        run = pieces(hypothesis)
         shown = (*self._stable, *run[_end_of(_keys(self._stable), _keys(run)) :])
         agreed = min(_common(_keys(self._last), _keys(shown)), len(shown) - OPEN_WORDS)
         if agreed > len(self._stable):
             self._stable = shown[:agreed]
         self._last = shown
-        return Agreed("".join(shown).strip(), "".join(self._stable).strip())
+        return InterimText("".join(shown).strip(), "".join(self._stable).strip())
 
-    def final(self, heard: Heard) -> Heard:
-        """What the whole utterance says, with what was stable as it was shown; its words keep the times of those they
-        replace.
-        """
-        run = pieces(heard) if heard.words else _unplaced(heard.text)
+    def final(self, hypothesis: Hypothesis) -> Hypothesis:
+        """The hypothesis of the whole utterance, beginning with what was stable, with the times of its words."""
+        run = pieces(hypothesis) if hypothesis.words else _unplaced(hypothesis.text)
         if run[: len(self._stable)] == self._stable:
-            return heard
+            return hypothesis
         end = _end_of(_keys(self._stable), _keys(run))
         text = "".join((*self._stable, *run[end:])).strip()
-        words = (*_retimed(self._stable, heard.words[:end]), *heard.words[end:]) if heard.words else ()
-        return replace(heard, text=text, words=words)
+        words = (*_retimed(self._stable, hypothesis.words[:end]), *hypothesis.words[end:]) if hypothesis.words else ()
+        return replace(hypothesis, text=text, words=words)
 
 
 def _unplaced(text: str) -> tuple[str, ...]:
-    """The pieces of a text whose words the engine does not tell."""
+    """The pieces of a text for which the engine returned no words."""
     starts = [start for start, _ in wording.spans(text)]
     return tuple(text[start:end] for start, end in pairwise([0, *starts[1:], len(text)]))
 
 
 def _retimed(texts: Sequence[str], words: Sequence[Word]) -> tuple[Word, ...]:
-    """Words of these texts where other words were: one for one, or evenly over their time when there are more or
-    fewer.
-    """
+    """Words of these texts in place of other words: one for one, or evenly over their time when the counts differ."""
     if len(texts) == len(words):
         return tuple(replace(word, text=text.strip()) for text, word in zip(texts, words, strict=True))
     start, end = (words[0].start_seconds, words[-1].end_seconds) if words else (0.0, 0.0)
@@ -70,13 +64,13 @@ def _retimed(texts: Sequence[str], words: Sequence[Word]) -> tuple[Word, ...]:
     return tuple(Word(text.strip(), start + at * step, start + (at + 1) * step, None) for at, text in enumerate(texts))
 
 
-def pieces(heard: Heard) -> tuple[str, ...]:
+def pieces(hypothesis: Hypothesis) -> tuple[str, ...]:
     """The text, cut before each of its words: not every language has spaces between them."""
     places, at = [0], 0
-    for word, following in pairwise(heard.words):
-        at = max(at, heard.text.find(following.text, at + len(word.text)))
+    for word, following in pairwise(hypothesis.words):
+        at = max(at, hypothesis.text.find(following.text, at + len(word.text)))
         places.append(at)
-    return tuple(heard.text[start:end] for start, end in pairwise([*places, len(heard.text)]))
+    return tuple(hypothesis.text[start:end] for start, end in pairwise([*places, len(hypothesis.text)]))
 
 
 def _keys(words: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What has arrived of a live stream and was not heard yet."""
+"""Audio of a live stream that has arrived and is not recognised yet."""
 
 import asyncio
 from collections import deque
@@ -9,71 +9,67 @@ from voicebox_audio.pcm import Frames
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 
-LONGEST_SECONDS = 30.0
-"""So much sound waits for a recogniser that is behind; then the stream is read no further, and gRPC's flow control
-stops the client.
-"""
+MAX_SECONDS = 30.0
+"""The most audio that waits for a slow recogniser; then reading stops, and gRPC's flow control stops the client."""
 
-MOST_PIECES = 3000
-"""So many pieces at most: 30 s of the smallest that telephones send."""
+MAX_PIECES = 3000
+"""30 s of the smallest pieces that telephones send."""
 
 JOINED_SAMPLES = SAMPLE_RATE_HZ
-"""Pieces that wait are heard together, so much at once: each time costs 0.3 ms."""
+"""Waiting pieces are joined up to this length: each piece costs 0.3 ms."""
 
 
 class Control(Enum):
-    """What a live stream may hold besides sound."""
+    """What a live stream may hold besides audio."""
 
     END_UTTERANCE = auto()
 
 
-Item = Samples | Frames | Control
+BacklogItem = Samples | Frames | Control
 """Mixed samples, shape (n,), or channels side by side, shape (n, channels); or a control."""
 
 
 class Backlog:
-    """One stream's sound, with the controls in their places. Only `heard` and `seconds` may be used outside the event
-    loop.
-    """
+    """One stream's audio and controls, in order. Only `consumed` and `seconds` may be used outside the event loop."""
 
     def __init__(self) -> None:
-        self._items: deque[Item] = deque()
+        self._items: deque[BacklogItem] = deque()
         self._arrived = 0
-        self._heard = 0
+        self._consumed = 0
         self._ended = False
         self._changed = asyncio.Condition()
 
     @property
     def seconds(self) -> float:
-        """How much sound has arrived and was not heard yet."""
-        return (self._arrived - self._heard) / SAMPLE_RATE_HZ
+        """How much audio has arrived and is not recognised yet."""
+        return (self._arrived - self._consumed) / SAMPLE_RATE_HZ
 
-    def heard(self, samples: int) -> None:
-        """So many more samples (of each channel) were heard."""
-        self._heard += samples
+    def consumed(self, samples: int) -> None:
+        """Count samples (of each channel) that were recognised."""
+        self._consumed += samples
 
-    async def put(self, item: Item) -> None:
-        """Add what comes next; waits while there is too much already."""
+    async def put(self, item: BacklogItem) -> None:
+        """Append an item; waits while too much audio is waiting."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self.seconds < LONGEST_SECONDS and len(self._items) < MOST_PIECES)
+            await self._changed.wait_for(lambda: self.seconds < MAX_SECONDS and len(self._items) < MAX_PIECES)
             self._items.append(item)
             self._arrived += 0 if isinstance(item, Control) else len(item)
             self._changed.notify_all()
 
     async def end(self) -> None:
-        """Nothing comes any more."""
+        """Nothing follows."""
         async with self._changed:
             self._ended = True
             self._changed.notify_all()
 
-    async def get(self) -> Item | None:
-        """What comes next, once all before it was heard; None at the end."""
+    async def get(self) -> BacklogItem | None:
+        """The next item; None at the end. Called once the items before it are recognised."""
         async with self._changed:
-            self._changed.notify_all()  # what was heard since the last time made room
+            self._changed.notify_all()  # what was recognised since the last call made room
             await self._changed.wait_for(lambda: self._items or self._ended)
             return self._next() if self._items else None
 
-    def _next(self) -> Item:
+    def _next(self) -> BacklogItem:
         item = self._items.popleft()
         if isinstance(item, Control):
             return item

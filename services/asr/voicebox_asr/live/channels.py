@@ -1,4 +1,4 @@
-"""Recognises the channels of a live stream, each with a recogniser of its own."""
+"""Recognises the channels of a live stream, each with its own recogniser."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,30 +7,28 @@ from voicebox_audio.pcm import Frames
 from voicebox_asr.audio.channels import by_channel
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 
-from .recognizer import Event, LiveRecognizer
+from .recognizer import LiveEvent, LiveRecognizer
 
 PIECE_SAMPLES = SAMPLE_RATE_HZ // 10
-"""How finely the sound is looked at, and how long a channel waits for its turn: so late may an event be."""
+"""Audio is processed in pieces of 0.1 s; an event is late by at most that."""
 
 
 class LiveChannels:
     """One stream: mixed samples, shape (n,), or its channels side by side, shape (n, channels)."""
 
     def __init__(
-        self, open_channel: Callable[[int], LiveRecognizer], heard: Callable[[int], None], *, separate: bool
+        self, open_channel: Callable[[int], LiveRecognizer], consumed: Callable[[int], None], *, separate: bool
     ) -> None:
-        """Opens the first channel at once, the others when they are first seen. `heard` is told how many samples of
-        each channel were.
-        """
+        """Opens the first channel now, others when they appear. `consumed` is called with each count of samples."""
         self._open_channel = open_channel
-        self._heard = heard
+        self._consumed = consumed
         first = 1 if separate else 0
         self._channels = {first: open_channel(first)}
         self._samples = 0
 
     @property
     def seconds(self) -> float:
-        """How much sound was heard."""
+        """How much audio was recognised."""
         return self._samples / SAMPLE_RATE_HZ
 
     @property
@@ -38,21 +36,21 @@ class LiveChannels:
         """As in LiveRecognizer, of all channels."""
         return sum(channel.interims_dropped for channel in self._channels.values())
 
-    def hear(self, sound: Samples | Frames) -> Iterator[Event]:
-        """Take the next sound; yields the events that it brings, each as soon as it is known."""
+    def process(self, sound: Samples | Frames) -> Iterator[LiveEvent]:
+        """Take the next audio; yields each event as soon as it is known."""
         for start in range(0, len(sound), PIECE_SAMPLES):
             piece = sound[start : start + PIECE_SAMPLES]
             for channel, samples in by_channel(piece).items():
-                yield from self._channel(channel).hear(samples)
+                yield from self._channel(channel).process(samples)
             self._samples += len(piece)
-            self._heard(len(piece))
+            self._consumed(len(piece))
 
-    def end_utterance(self) -> Iterator[Event]:
+    def end_utterance(self) -> Iterator[LiveEvent]:
         """End the running utterances now."""
         for channel in self._channels.values():
             yield from channel.end_utterance()
 
-    def finish(self) -> Iterator[Event]:
+    def finish(self) -> Iterator[LiveEvent]:
         """The stream ends."""
         for channel in self._channels.values():
             yield from channel.finish()

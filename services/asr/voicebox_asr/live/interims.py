@@ -1,67 +1,64 @@
-"""Decides when an interim hypothesis is asked for, and what of it is shown."""
+"""Decides when an interim is made, and what of it is shown."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from voicebox_asr.engine import Heard
+from voicebox_asr.engine import Hypothesis
 
-from .agreement import Agreed, Agreement
+from .agreement import Agreement, InterimText
 
 EVERY_SECONDS = 0.15
-"""How much more is heard, at least, before the next interim: with pieces of 0.1 s, one comes every 0.2 s."""
+"""The least audio between two interims: with pieces of 0.1 s, one is made every 0.2 s."""
 
 QUICK_SECONDS = 0.5
-"""Interims that take no longer than this follow each other without a break: a core that would idle has nothing better
-to do.
+"""Interims that take no longer than this follow each other without a break, on a core that would be idle.
 
 Whisper decodes the whole utterance for each. Those that take longer leave as much time free as they take over this: a
 final waits for the interim that runs.
 """
 
-MOST_LAG_SECONDS = 1.0
-"""With more than this still to be heard, besides what arrived during the last interim, most interims are left out: they
-would be old when they are read, and the time is needed.
-"""
+MAX_LAG_SECONDS = 1.0
+"""With more audio than this waiting, besides what arrived during the last interim, most interims are left out."""
 
 BEHIND_EVERY_SECONDS = 0.95
-"""How much more is heard then, at least, before the next interim: one comes every second."""
+"""The least audio between two interims then: one is made every second."""
 
 BEHIND_SHARE = 0.05
-"""At most this share of the time goes into interims then."""
+"""The largest share of the time for interims then."""
 
 
 class Interims:
     """One stream's interims."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """`clock` tells seconds, as time.monotonic does."""
+        """`clock` returns seconds, as time.monotonic does."""
         self._clock = clock
         self._agreement: Agreement | None = None
-        self._shown = Agreed("", "")
+        self._shown = InterimText("", "")
         self._unreported_seconds = self._unshown_seconds = 0.0
         self._cost_seconds = 0.0
         self.dropped = 0
 
     def begin(self) -> None:
         """An utterance begins. Nothing is stable in it before `settle`."""
-        self._agreement, self._shown = None, Agreed("", "")
+        self._agreement, self._shown = None, InterimText("", "")
         self._unreported_seconds = self._unshown_seconds = 0.0
 
     def settle(self) -> None:
-        """What comes from now on is heard well enough to be agreed on."""
+        """Later hypotheses are good enough to become stable."""
         self._agreement = Agreement()
 
-    def heard(self, seconds: float) -> None:
-        """So much more of the utterance was heard."""
+    def add(self, seconds: float) -> None:
+        """More audio of the utterance was recognised."""
         self._unreported_seconds += seconds
         self._unshown_seconds += seconds
 
     def in_time(self, lag_seconds: float) -> bool:
-        """Whether the recogniser keeps up, while so much sound waits to be heard."""
-        return lag_seconds <= MOST_LAG_SECONDS + self._cost_seconds
+        """Whether the recogniser is fast enough while `lag_seconds` of audio wait."""
+        return lag_seconds <= MAX_LAG_SECONDS + self._cost_seconds
 
-    def next(self, ask: Callable[[], Heard], lag_seconds: float) -> tuple[Heard, str] | None:
-        """The next interim and its stable beginning, if one is due and says something new. `ask` makes one."""
+    def next(self, make: Callable[[], Hypothesis], lag_seconds: float) -> tuple[Hypothesis, str] | None:
+        """The next interim and its stable beginning, if one is due and differs from what was shown."""
         rest = max(0.0, self._cost_seconds - QUICK_SECONDS)
         if self._unreported_seconds < max(EVERY_SECONDS, self._cost_seconds + rest):
             return None
@@ -72,18 +69,18 @@ class Interims:
             return None
         self._unshown_seconds = 0.0
         began = self._clock()
-        heard = ask()
+        hypothesis = make()
         self._cost_seconds = self._clock() - began
-        return self.show(heard)
+        return self.show(hypothesis)
 
-    def show(self, heard: Heard) -> tuple[Heard, str] | None:
-        """A hypothesis and its stable beginning, if it says something new."""
-        shown = self._agreement.push(heard) if self._agreement else Agreed(heard.text, "")
+    def show(self, hypothesis: Hypothesis) -> tuple[Hypothesis, str] | None:
+        """A hypothesis and its stable beginning, if it differs from what was shown."""
+        shown = self._agreement.push(hypothesis) if self._agreement else InterimText(hypothesis.text, "")
         if not shown.text or shown == self._shown:
             return None
         self._shown = shown
-        return replace(heard, text=shown.text), shown.stable
+        return replace(hypothesis, text=shown.text), shown.stable
 
-    def final(self, heard: Heard) -> Heard:
+    def final(self, hypothesis: Hypothesis) -> Hypothesis:
         """The final, which begins with what was stable."""
-        return self._agreement.final(heard) if self._agreement else heard
+        return self._agreement.final(hypothesis) if self._agreement else hypothesis

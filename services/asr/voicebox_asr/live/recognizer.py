@@ -5,36 +5,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Foreseeing, Heard, Notice, Samples, Session
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, RecognitionWarning, Samples, Session, SupportsEarlyFinal
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.segmentation.segmenter import Began, Ended, Segment, Segmenter, Sound
-from voicebox_asr.segmentation.short_audio import EDGES_SECONDS, is_sayable, is_short, short_sound
+from voicebox_asr.segmentation.segmenter import Segmenter, SegmenterEvent, UtteranceAudio, UtteranceEnd, UtteranceStart
+from voicebox_asr.segmentation.short_audio import EDGES_SECONDS, is_sayable, is_short, short_audio_warning
 from voicebox_asr.segmentation.utterance_reader import shifted
 
 from .interims import Interims
 
 STEP_SAMPLES = SAMPLE_RATE_HZ // 2
 
-FORESEEN_SILENCE_SECONDS = 0.15
-"""After so much silence the final is made, before it is known whether the utterance ends: it is there sooner when it
-does.
-"""
+EARLY_FINAL_SILENCE_SECONDS = 0.15
+"""After this much silence an early final is made: it is ready when the silence turns out to end the utterance."""
 
-MOST_FORESEEN_LAG_SECONDS = 0.5
-"""With more than this still to be heard no final is made that may turn out to be none."""
+MAX_EARLY_FINAL_LAG_SECONDS = 0.5
+"""With more audio than this waiting no early final is made: it may be wasted work."""
 
 
 @dataclass(frozen=True)
-class SpeechBegan:
-    """Speech began, so many seconds from the stream's start; `channel` as in Utterance."""
+class SpeechStart:
+    """Speech starts, in seconds from the start of the stream; `channel` as in Utterance."""
 
     at_seconds: float
     channel: int = 0
 
 
 @dataclass(frozen=True)
-class SpeechEnded:
-    """Speech ended, so many seconds from the stream's start; `channel` as in Utterance."""
+class SpeechEnd:
+    """Speech ends, in seconds from the start of the stream; `channel` as in Utterance."""
 
     at_seconds: float
     channel: int = 0
@@ -42,9 +40,9 @@ class SpeechEnded:
 
 @dataclass(frozen=True)
 class Interim:
-    """What the running utterance sounds like so far. Later interims and the final begin with `stable`, too.
+    """A hypothesis of the running utterance. Later interims and the final begin with `stable`, too.
 
-    `lag_seconds` is how much sound has arrived since the newest that it has heard, when it is told.
+    `lag_seconds` is how much audio had arrived after the newest that was recognised, when it was sent.
     """
 
     utterance: Utterance
@@ -54,32 +52,27 @@ class Interim:
 
 @dataclass(frozen=True)
 class Final:
-    """What an utterance said. `lag_seconds` is how much sound has arrived since the end of its speech, when it is told.
-
-    `notices` are what its reader should know of it.
-    """
+    """The hypothesis of a whole utterance. `lag_seconds` of audio had arrived after its speech when it was sent."""
 
     utterance: Utterance
     lag_seconds: float
-    notices: tuple[Notice, ...] = ()
+    warnings: tuple[RecognitionWarning, ...] = ()
 
 
 @dataclass(frozen=True)
-class Foreseen:
-    """What the final will say if nothing more is said than what was up to `speech_until_seconds` of the stream."""
+class EarlyFinal:
+    """The final if no speech follows `speech_until_seconds` of the stream."""
 
-    heard: Heard
+    hypothesis: Hypothesis
     speech_until_seconds: float
 
 
-Event = SpeechBegan | SpeechEnded | Interim | Final
+LiveEvent = SpeechStart | SpeechEnd | Interim | Final
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in a stream a recogniser stands: its channel, how utterances are counted, and how much sound waits to be
-    heard, in seconds.
-    """
+class ChannelContext:
+    """What a channel's recogniser shares with its stream: the count of utterances, and the audio that waits."""
 
     next_index: Callable[[], int]
     lag_seconds: Callable[[], float]
@@ -89,35 +82,38 @@ class Place:
 class LiveRecognizer:
     """One channel of a stream: samples in, events out, finals as soon as an utterance ends.
 
-    An utterance is heard once `preview_seconds` of it are there, for the engine to adapt to: with 1 s pocketsphinx has
-    a WER of 0.21, 0.49 without. Where interims are wanted it is heard at once, and once more when the preview is there.
+    Recognition of an utterance starts when `preview_seconds` of it have arrived, for the engine to adapt to: with 1 s
+    pocketsphinx has a WER of 0.21, without 0.49. For interims it starts at once, and again when the preview is there.
     """
 
     def __init__(
-        self, session: Session, segmenter: Segmenter, preview_seconds: float, interims: Interims | None, place: Place
+        self,
+        session: Session,
+        segmenter: Segmenter,
+        preview_seconds: float,
+        interims: Interims | None,
+        context: ChannelContext,
     ) -> None:
         self._session = session
         self._segmenter = segmenter
         self._preview_samples = round(preview_seconds * SAMPLE_RATE_HZ)
         self._interims = interims
-        self._place = place
-        self._began = Began(0.0, 0.0)
+        self._context = context
+        self._start = UtteranceStart(0.0, 0.0)
         self._index = 0
         self._preview: list[Samples] | None = []
-        self._is_heard = False
-        self._foreseen: Foreseen | None = None
+        self._is_begun = False
+        self._early_final: EarlyFinal | None = None
 
-    def hear(self, samples: Samples) -> Iterator[Event]:
-        """Take the next samples, shape (n,), 0.1 s or less for punctual interims; yields the events that they bring as
-        they are known.
-        """
+    def process(self, samples: Samples) -> Iterator[LiveEvent]:
+        """Take the next samples, shape (n,), 0.1 s or less for punctual interims; yields events as they are known."""
         yield from self._follow(self._segmenter.push(samples))
 
-    def end_utterance(self) -> Iterator[Event]:
+    def end_utterance(self) -> Iterator[LiveEvent]:
         """End the running utterance now, if there is one."""
         yield from self._follow(self._segmenter.end_utterance())
 
-    def finish(self) -> Iterator[Event]:
+    def finish(self) -> Iterator[LiveEvent]:
         """The stream ends: end the running utterance."""
         yield from self._follow(self._segmenter.finish())
 
@@ -134,41 +130,41 @@ class LiveRecognizer:
         """How many interims were left out because the recogniser was behind."""
         return self._interims.dropped if self._interims else 0
 
-    def _follow(self, segments: Iterator[Segment]) -> Iterator[Event]:
+    def _follow(self, segments: Iterator[SegmenterEvent]) -> Iterator[LiveEvent]:
         for segment in segments:
             match segment:
-                case Began():
+                case UtteranceStart():
                     self._begin_utterance(segment)
-                    yield SpeechBegan(segment.speech_seconds, self._place.channel)
-                case Sound():
+                    yield SpeechStart(segment.speech_seconds, self._context.channel)
+                case UtteranceAudio():
                     self._hear(segment.samples)
-                    yield from self._foresee() if self._is_foreseeable() else self._next_interim()
-                case Ended():
-                    yield SpeechEnded(segment.speech_seconds, self._place.channel)
+                    yield from self._make_early_final() if self._wants_early_final() else self._next_interim()
+                case UtteranceEnd():
+                    yield SpeechEnd(segment.speech_seconds, self._context.channel)
                     yield self._final(segment)
 
-    def _begin_utterance(self, began: Began) -> None:
-        self._began, self._index = began, self._place.next_index()
-        self._preview, self._is_heard, self._foreseen = [], False, None
+    def _begin_utterance(self, start: UtteranceStart) -> None:
+        self._start, self._index = start, self._context.next_index()
+        self._preview, self._is_begun, self._early_final = [], False, None
         if self._interims:
             self._interims.begin()
 
     def _hear(self, samples: Samples) -> None:
         if self._interims:
-            self._interims.heard(samples.size / SAMPLE_RATE_HZ)
+            self._interims.add(samples.size / SAMPLE_RATE_HZ)
         if self._preview is not None:
             self._preview.append(samples)
             if sum(piece.size for piece in self._preview) >= self._preview_samples:
                 self._settle()
-            elif self._is_heard:
+            elif self._is_begun:
                 self._feed(samples)
-            elif self._interims and self._interims.in_time(self._place.lag_seconds()):
+            elif self._interims and self._interims.in_time(self._context.lag_seconds()):
                 self._begin(self._preview)
         else:
             self._feed(samples)
 
     def _settle(self) -> None:
-        """The preview is as long as it will be."""
+        """The preview is complete."""
         if self._preview is not None:
             self._begin(self._preview)
             self._preview = None
@@ -179,83 +175,86 @@ class LiveRecognizer:
         sound = np.concatenate(pieces)
         self._session.begin(sound)
         self._feed(sound)
-        self._is_heard = True
+        self._is_begun = True
 
     def _feed(self, samples: Samples) -> None:
         for start in range(0, samples.size, STEP_SAMPLES):
             self._session.feed(samples[start : start + STEP_SAMPLES])
 
     def _next_interim(self) -> Iterator[Interim]:
-        if self._interims and self._is_heard and not self._is_foreseen:
+        if self._interims and self._is_begun and not self._has_early_final:
             yield from self._shown(
-                self._interims.next(lambda: self._said(self._session.interim()), self._place.lag_seconds())
+                self._interims.next(lambda: self._plausible(self._session.interim()), self._context.lag_seconds())
             )
 
-    def _shown(self, found: tuple[Heard, str] | None) -> Iterator[Interim]:
+    def _shown(self, found: tuple[Hypothesis, str] | None) -> Iterator[Interim]:
         if found:
-            heard, stable = found
-            yield Interim(self._utterance(heard, self._segmenter.seconds), stable, self._place.lag_seconds())
+            hypothesis, stable = found
+            yield Interim(self._utterance(hypothesis, self._segmenter.seconds), stable, self._context.lag_seconds())
 
-    def _is_foreseeable(self) -> bool:
-        is_silent = self._segmenter.seconds - self._segmenter.speech_until_seconds >= FORESEEN_SILENCE_SECONDS
-        in_time = self._place.lag_seconds() <= MOST_FORESEEN_LAG_SECONDS
+    def _wants_early_final(self) -> bool:
+        is_silent = self._segmenter.seconds - self._segmenter.speech_until_seconds >= EARLY_FINAL_SILENCE_SECONDS
+        in_time = self._context.lag_seconds() <= MAX_EARLY_FINAL_LAG_SECONDS
         return (
-            isinstance(self._session, Foreseeing)
+            isinstance(self._session, SupportsEarlyFinal)
             and self._preview is None
             and is_silent
-            and not self._is_foreseen
+            and not self._has_early_final
             and in_time
         )
 
-    def _foresee(self) -> Iterator[Interim]:
-        """Make the final now, and show it as an interim."""
-        assert isinstance(self._session, Foreseeing)
-        heard = self._session.foresee()
-        self._foreseen = Foreseen(heard, self._segmenter.speech_until_seconds)
+    def _make_early_final(self) -> Iterator[Interim]:
+        """Make an early final, and show it as an interim."""
+        assert isinstance(self._session, SupportsEarlyFinal)
+        hypothesis = self._session.early_final()
+        self._early_final = EarlyFinal(hypothesis, self._segmenter.speech_until_seconds)
         if self._interims:
-            yield from self._shown(self._interims.show(self._said(heard)))
+            yield from self._shown(self._interims.show(self._plausible(hypothesis)))
 
     @property
-    def _is_foreseen(self) -> bool:
-        """Whether the final was made already and nothing was said since."""
+    def _has_early_final(self) -> bool:
+        """Whether there is an early final and no speech since."""
         return (
-            self._foreseen is not None and self._foreseen.speech_until_seconds == self._segmenter.speech_until_seconds
+            self._early_final is not None
+            and self._early_final.speech_until_seconds == self._segmenter.speech_until_seconds
         )
 
-    def _final(self, ended: Ended) -> Final:
+    def _final(self, end: UtteranceEnd) -> Final:
         self._settle()
         whole = self._end()
-        heard = self._said(whole)
+        hypothesis = self._plausible(whole)
         if self._interims:
-            heard = self._interims.final(heard)
-        silence_seconds = self._segmenter.seconds - ended.speech_seconds
-        lag_seconds = self._place.lag_seconds() + silence_seconds
+            hypothesis = self._interims.final(hypothesis)
+        silence_seconds = self._segmenter.seconds - end.speech_seconds
+        lag_seconds = self._context.lag_seconds() + silence_seconds
         return Final(
-            self._utterance(heard, ended.speech_seconds), lag_seconds, self._notices(whole, ended.speech_seconds)
+            self._utterance(hypothesis, end.speech_seconds), lag_seconds, self._warnings(whole, end.speech_seconds)
         )
 
-    def _said(self, heard: Heard) -> Heard:
-        """What can have been said in the time that the utterance has lasted so far."""
+    def _plausible(self, hypothesis: Hypothesis) -> Hypothesis:
+        """The hypothesis, or none where its text cannot have been said in the time so far."""
         seconds = self._speech_seconds(self._segmenter.speech_until_seconds)
         return (
-            heard if not is_short(seconds) or is_sayable(heard.text, seconds) else Heard("", None, (), heard.language)
+            hypothesis
+            if not is_short(seconds) or is_sayable(hypothesis.text, seconds)
+            else Hypothesis("", None, (), hypothesis.language)
         )
 
-    def _notices(self, heard: Heard, end_seconds: float) -> tuple[Notice, ...]:
+    def _warnings(self, hypothesis: Hypothesis, end_seconds: float) -> tuple[RecognitionWarning, ...]:
         seconds = self._speech_seconds(end_seconds)
-        if not heard.text or not is_short(seconds):
+        if not hypothesis.text or not is_short(seconds):
             return ()
-        return (short_sound(heard.text, seconds, self._began.speech_seconds, end_seconds),)
+        return (short_audio_warning(hypothesis.text, seconds, self._start.speech_seconds, end_seconds),)
 
     def _speech_seconds(self, end_seconds: float) -> float:
-        return end_seconds - self._began.speech_seconds + EDGES_SECONDS
+        return end_seconds - self._start.speech_seconds + EDGES_SECONDS
 
-    def _end(self) -> Heard:
-        if self._foreseen and self._is_foreseen and isinstance(self._session, Foreseeing):
-            self._session.accept(self._foreseen.heard)
-            return self._foreseen.heard
+    def _end(self) -> Hypothesis:
+        if self._early_final and self._has_early_final and isinstance(self._session, SupportsEarlyFinal):
+            self._session.accept_early_final(self._early_final.hypothesis)
+            return self._early_final.hypothesis
         return self._session.end()
 
-    def _utterance(self, heard: Heard, end_seconds: float) -> Utterance:
-        placed = shifted(heard, self._began.sound_seconds)
-        return Utterance(self._index, placed, self._began.speech_seconds, end_seconds, self._place.channel)
+    def _utterance(self, hypothesis: Hypothesis, end_seconds: float) -> Utterance:
+        in_stream = shifted(hypothesis, self._start.sound_seconds)
+        return Utterance(self._index, in_stream, self._start.speech_seconds, end_seconds, self._context.channel)

@@ -1,4 +1,4 @@
-"""What a live stream brought, for those who ask at its end."""
+"""Collects the results of a live stream."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,33 +7,33 @@ from voicebox_asr.engine import Decoding
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Doubts, Notice
+from voicebox_asr.results.warnings import LowConfidenceWarnings, RecognitionWarning
 
-from .recognizer import Event, Final
-from .stream import Done
+from .recognizer import Final, LiveEvent
+from .stream import StreamFinished
 
 
 class LiveResult:
-    """Finals are cut of their loops on their way. All of them are held only when they are to be kept."""
+    """Cuts loops out of finals on their way. It holds the utterances only when they are recorded."""
 
-    def __init__(self, decoding: Decoding, *, keeps: bool) -> None:
-        self._keeps = keeps
-        self._doubts = Doubts(decoding)
-        self._notices: list[Notice] = []
+    def __init__(self, decoding: Decoding, *, collect: bool) -> None:
+        self._collect = collect
+        self._low_confidence = LowConfidenceWarnings(decoding)
+        self._warnings: list[RecognitionWarning] = []
         self._utterances: list[Utterance] = []
 
-    def take(self, event: Event) -> Event:
+    def take(self, event: LiveEvent) -> LiveEvent:
         """The event as the caller is to see it."""
         if not isinstance(event, Final):
             return event
         (utterance,), loops = without_loops((event.utterance,))
-        self._notices += (*event.notices, *loops)
-        self._doubts.add(utterance)
-        if self._keeps and utterance.heard.text:
+        self._warnings += (*event.warnings, *loops)
+        self._low_confidence.add(utterance)
+        if self._collect and utterance.hypothesis.text:
             self._utterances.append(utterance)
         return replace(event, utterance=utterance)
 
-    def transcript(self, done: Done, of_the_sound: Sequence[Notice] = ()) -> Transcript:
-        """All of it, after the last event."""
-        notices = (*self._notices, *self._doubts.notices, *of_the_sound)
-        return Transcript(self._utterances, done.language, done.audio_seconds, notices=notices)
+    def transcript(self, done: StreamFinished, of_the_audio: Sequence[RecognitionWarning] = ()) -> Transcript:
+        """The transcript, after the last event."""
+        warnings = (*self._warnings, *self._low_confidence.warnings, *of_the_audio)
+        return Transcript(self._utterances, done.language, done.audio_seconds, warnings=warnings)

@@ -1,4 +1,4 @@
-"""Recognises a live stream, and tells its events as they happen."""
+"""Recognises a live stream and yields its events as they happen."""
 
 import time
 from collections import defaultdict
@@ -12,25 +12,25 @@ from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.segmentation.endpointing import Endpointing
 from voicebox_asr.segmentation.segmenter import Segmenter
 
-from .backlog import Backlog, Control, Item
+from .backlog import Backlog, BacklogItem, Control
 from .channels import LiveChannels
 from .interims import Interims
-from .recognizer import Event, Final, Interim, LiveRecognizer, Place
+from .recognizer import ChannelContext, Final, Interim, LiveEvent, LiveRecognizer
 
 
 @dataclass(frozen=True)
-class Listening:
-    """How to listen to a stream."""
+class StreamOptions:
+    """How to recognise a stream."""
 
-    options: Options
+    recognition: Options
     endpointing: Endpointing
     interim_results: bool = False
     separate_channels: bool = False
 
 
 @dataclass(frozen=True)
-class Done:
-    """A live stream is done. `language` is the one that was spoken longest."""
+class StreamFinished:
+    """The end of a live stream. `language` is the one that was spoken longest."""
 
     audio_seconds: float
     finals: int
@@ -38,74 +38,79 @@ class Done:
     interims_dropped: int
 
 
-async def listen(
+async def recognize_stream(
     recognizer: Recognizer,
     engine: Engine,
-    sound: AsyncIterator[Item],
+    sound: AsyncIterator[BacklogItem],
     backlog: Backlog,
-    listening: Listening,
+    options: StreamOptions,
     clock: Callable[[], float] = time.monotonic,
-) -> AsyncGenerator[Event | Done]:
-    """The events of a live stream, and Done. `backlog` is told what was heard of `sound`. `clock` tells seconds."""
-    told = Told(recognizer, listening.options.language)
-    async with recognizer.opened(engine, lambda: _opened(engine, backlog, listening, clock)) as live:
+) -> AsyncGenerator[LiveEvent | StreamFinished]:
+    """The events of a live stream, and StreamFinished at its end.
+
+    `sound` is read through `backlog`, which counts what was recognised. `clock` returns seconds.
+    """
+    statistics = StreamStatistics(recognizer, options.recognition.language)
+    async with recognizer.opened(engine, lambda: _opened(engine, backlog, options, clock)) as live:
         try:
             async with aclosing(_work(recognizer, live, sound)) as works:
                 async for work in works:
                     async with aclosing(recognizer.run(live, work)) as events:
                         async for event in events:
-                            told.count(event)
+                            statistics.count(event)
                             yield event
         finally:
             recognizer.interims_dropped.inc(live.interims_dropped)
-        yield Done(live.seconds, told.finals, told.language, live.interims_dropped)
+        yield StreamFinished(live.seconds, statistics.finals, statistics.language, live.interims_dropped)
 
 
-class Told:
-    """What a stream's caller was told."""
+class StreamStatistics:
+    """Counts the results of one stream."""
 
     def __init__(self, recognizer: Recognizer, language: str) -> None:
-        """`language` is the one that was asked for."""
+        """`language` is the requested one."""
         self._recognizer = recognizer
-        self._asked = language
+        self._requested = language
         self._seconds: dict[str, float] = defaultdict(float)
         self.finals = 0
 
     @property
     def language(self) -> str:
         """The language that was spoken longest."""
-        return max(self._seconds, key=self._seconds.__getitem__, default=self._asked)
+        return max(self._seconds, key=self._seconds.__getitem__, default=self._requested)
 
-    def count(self, event: Event) -> None:
-        """Count what is told now."""
+    def count(self, event: LiveEvent) -> None:
+        """Count an event that is sent now."""
         if isinstance(event, Interim | Final):
             self._recognizer.lag_seconds.observe(event.lag_seconds)
         if isinstance(event, Final):
             self.finals += 1
             utterance = event.utterance
-            self._seconds[utterance.heard.language or self._asked] += utterance.end_seconds - utterance.start_seconds
+            self._seconds[utterance.hypothesis.language or self._requested] += (
+                utterance.end_seconds - utterance.start_seconds
+            )
 
 
 async def _work(
-    recognizer: Recognizer, live: LiveChannels, sound: AsyncIterator[Item]
-) -> AsyncGenerator[Iterator[Event]]:
+    recognizer: Recognizer, live: LiveChannels, sound: AsyncIterator[BacklogItem]
+) -> AsyncGenerator[Iterator[LiveEvent]]:
     async for item in sound:
         if isinstance(item, Control):
             yield live.end_utterance()
         else:
             recognizer.count(item)
-            yield live.hear(item)
+            yield live.process(item)
     yield live.finish()
 
 
-def _opened(engine: Engine, backlog: Backlog, listening: Listening, clock: Callable[[], float]) -> LiveChannels:
+def _opened(engine: Engine, backlog: Backlog, options: StreamOptions, clock: Callable[[], float]) -> LiveChannels:
     indices = count()
 
     def open_channel(channel: int) -> LiveRecognizer:
-        session = engine.open(listening.options)
-        segmenter = Segmenter(engine.voice_activity(listening.options.voice_detection), listening.endpointing)
-        interims = Interims(clock) if listening.interim_results else None
-        place = Place(lambda: next(indices), lambda: backlog.seconds, channel)
-        return LiveRecognizer(session, segmenter, engine.capabilities.preview_seconds, interims, place)
+        session = engine.open(options.recognition)
+        segmenter = Segmenter(engine.voice_activity(options.recognition.voice_detection), options.endpointing)
+        interims = Interims(clock) if options.interim_results else None
+        context = ChannelContext(lambda: next(indices), lambda: backlog.seconds, channel)
+        return LiveRecognizer(session, segmenter, engine.capabilities.preview_seconds, interims, context)
 
-    return LiveChannels(open_channel, backlog.heard, separate=listening.separate_channels)
+    return LiveChannels(open_channel, backlog.consumed, separate=options.separate_channels)

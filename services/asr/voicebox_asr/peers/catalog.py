@@ -75,20 +75,20 @@ def transcription(record: TranscriptionRecord) -> catalog_pb2.Transcription:
         duration=to_duration(transcript.audio_seconds),
         recognition_time=to_duration(transcript.recognition_seconds),
         speaker_count=transcript.speaker_count,
-        warnings=[notice.sentence for notice in transcript.notices[:MAX_WARNINGS]],
+        warnings=[warning.sentence for warning in transcript.warnings[:MAX_WARNINGS]],
         create_time=created,
     )
 
 
 def _utterance(utterance: Utterance) -> catalog_pb2.TranscriptionUtterance:
     return catalog_pb2.TranscriptionUtterance(
-        text=utterance.heard.text,
+        text=utterance.hypothesis.text,
         start_offset=to_duration(utterance.start_seconds),
         end_offset=to_duration(utterance.end_seconds),
         speaker=utterance.speaker,
         channel=utterance.channel,
-        language=utterance.heard.language,
-        words=[_word(word, utterance.speaker) for word in utterance.heard.words],
+        language=utterance.hypothesis.language,
+        words=[_word(word, utterance.speaker) for word in utterance.hypothesis.words],
     )
 
 

@@ -47,14 +47,14 @@ class FileRecognizer:
         file = Resumable(blocks)
         with self._records.recorder(job) as recorder:
             copied = recorder.copied(file)
-            sound = source.Sound(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
+            sound = source.SampleSource(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
             async with aclosing(blocks), aclosing(file):
                 async with aclosing(sound):
                     transcript = await transcribe(self._recognizer, engine, sound, job.options, speakers)
                 await recorder.copy_rest(file)
-            transcript = replace(transcript, notices=(*transcript.notices, *sound.notices))
+            transcript = replace(transcript, warnings=(*transcript.warnings, *sound.warnings))
             recorded = await recorder.record(transcript, engine)
-        return FileResult(replace(transcript, notices=(*transcript.notices, *recorded.notices)), recorded.name)
+        return FileResult(replace(transcript, warnings=(*transcript.warnings, *recorded.warnings)), recorded.name)
 
     def speaker_search(self, job: Job) -> SpeakerSearch | None:
         """The search for the speakers of one file; None without diarization. Precondition without a speaker encoder."""
@@ -62,5 +62,5 @@ class FileRecognizer:
             return None
         if missing := self._speaker_engine.missing:
             subject = f"speakers/{self._speaker_engine.name}"
-            raise Precondition("SPEAKERS_NOT_INSTALLED", subject, f"Speakers cannot be told apart. {missing}")
+            raise Precondition("SPEAKERS_NOT_INSTALLED", subject, f"Diarization is not possible. {missing}")
         return SpeakerSearch(Diarizer(self._speaker_engine), job.speakers.fewest, job.speakers.most)

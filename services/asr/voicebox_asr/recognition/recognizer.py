@@ -29,7 +29,7 @@ S = TypeVar("S", bound=Interruptible)
 
 
 class Recognizer:
-    """The models, for all callers: each call holds a permit, its model and a state of its own while it is heard."""
+    """The models, for all callers: each call holds a permit, its model and its own state while it is recognised."""
 
     def __init__(
         self, models: Models[Engine], executor: Executor, permits: Permits, registry: CollectorRegistry
@@ -37,11 +37,11 @@ class Recognizer:
         self.models = models
         self._executor = executor
         self._permits = permits
-        self._audio_seconds = Counter("voicebox_asr_audio_seconds", "Sound that was heard.", registry=registry)
+        self._audio_seconds = Counter("voicebox_asr_audio_seconds", "Audio that was recognised.", registry=registry)
         self._work_seconds = Counter(
             "voicebox_asr_recognition_seconds", "Time that recognition took.", registry=registry
         )
-        lag = "Sound that had arrived and was not heard yet, at each interim and final."
+        lag = "Audio that had arrived and was not recognised yet, at each interim and final."
         self.lag_seconds = Histogram("voicebox_asr_lag_seconds", lag, buckets=LAG_SECONDS, registry=registry)
         dropped = "Interims that were left out because the recogniser was behind."
         self.interims_dropped = Counter("voicebox_asr_interims_dropped", dropped, registry=registry)
@@ -61,7 +61,7 @@ class Recognizer:
         return in_thread(self._timed(work), self._executor, state.interrupt)
 
     def count(self, samples: Samples) -> None:
-        """Count sound that was heard."""
+        """Count audio that was recognised."""
         self._audio_seconds.inc(samples.shape[0] / SAMPLE_RATE_HZ)
 
     async def _close(self, opening: asyncio.Future[S]) -> None:

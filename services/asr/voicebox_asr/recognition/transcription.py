@@ -1,4 +1,4 @@
-"""Recognises a whole file, which is read as it is heard."""
+"""Recognises a whole file while it is read."""
 
 import asyncio
 import time
@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 
 from voicebox_audio.pcm import Frames
 
-from voicebox_asr.audio.channels import ChannelPassage, ChannelReader
+from voicebox_asr.audio.channels import ChannelReader, ChannelSegment
 from voicebox_asr.diarization.diarizer import Diarizer
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Heard, Options, Samples
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Hypothesis, Options, Samples
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import doubts
-from voicebox_asr.segmentation.short_audio import is_short, short_sound
+from voicebox_asr.results.warnings import low_confidence_warnings
+from voicebox_asr.segmentation.short_audio import is_short, short_audio_warning
 
 from .recognizer import Recognizer
 
 
 @dataclass(frozen=True)
 class SpeakerSearch:
-    """Who is to be told apart: `fewest` to `most` people. A diarizer serves one file."""
+    """The search for `fewest` to `most` speakers. A diarizer serves one file."""
 
     diarizer: Diarizer
     fewest: int
@@ -36,37 +36,37 @@ async def transcribe(
     sound: AsyncIterator[Samples | Frames],
     options: Options,
     speakers: SpeakerSearch | None = None,
-    tell: Callable[[Heard], None] | None = None,
+    on_hypothesis: Callable[[Hypothesis], None] | None = None,
 ) -> Transcript:
-    """The utterances of a file, in the order of their beginnings, with speakers when these are searched. Raises what
-    `sound` raises.
+    """The transcript of a file, its utterances by their beginnings, with speakers where `speakers` is given.
 
-    `tell` is told what is heard as soon as it is, before loops are cut out of it.
+    `on_hypothesis` is called with each text as soon as it is recognised, before loops are cut out. Raises what `sound`
+    raises.
     """
-    heard: list[ChannelPassage] = []
+    segments: list[ChannelSegment] = []
 
-    async def hear(work: Iterator[ChannelPassage | None]) -> None:
+    async def collect(work: Iterator[ChannelSegment | None]) -> None:
         async for found in recognizer.run(reader, work):
             if found:
-                heard.append(found)
-                if tell:
-                    tell(found.passage.heard)
+                segments.append(found)
+                if on_hypothesis:
+                    on_hypothesis(found.segment.hypothesis)
 
     audio_samples = 0
     async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as reader:
         began = time.perf_counter()
         async for samples in sound:
-            await hear(reader.hear(samples))
+            await collect(reader.process(samples))
             if speakers:
-                await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.hear(samples)))
+                await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.process(samples)))
             recognizer.count(samples)
             audio_samples += samples.shape[0]
-        await hear(reader.finish())
-        utterances, loops = await asyncio.to_thread(without_loops, _in_order(heard))
+        await collect(reader.finish())
+        utterances, loops = await asyncio.to_thread(without_loops, _in_order(segments))
         utterances = tuple(replace(utterance, index=index) for index, utterance in enumerate(utterances))
-        notices = (*reader.notices, *loops, *doubts(utterances, options.decoding))
-        if not utterances and not notices and is_short(audio_samples / SAMPLE_RATE_HZ):
-            notices = (short_sound("", audio_samples / SAMPLE_RATE_HZ, 0.0, audio_samples / SAMPLE_RATE_HZ),)
+        warnings = (*reader.warnings, *loops, *low_confidence_warnings(utterances, options.decoding))
+        if not utterances and not warnings and is_short(audio_samples / SAMPLE_RATE_HZ):
+            warnings = (short_audio_warning("", audio_samples / SAMPLE_RATE_HZ, 0.0, audio_samples / SAMPLE_RATE_HZ),)
         if speakers:
             work = speakers.diarizer.finish(utterances, speakers.fewest, speakers.most)
             utterances = tuple([utterance async for utterance in recognizer.run(speakers.diarizer, work)])
@@ -79,7 +79,7 @@ async def transcribe(
         probability,
         reader.speech_seconds,
         took,
-        notices,
+        warnings,
     )
 
 
@@ -89,11 +89,11 @@ async def _exhaust(steps: AsyncGenerator[None]) -> None:
             pass
 
 
-def _in_order(heard: Iterable[ChannelPassage]) -> tuple[Utterance, ...]:
-    passages = sorted(heard, key=lambda each: (each.passage.start_seconds, each.channel))
+def _in_order(found: Iterable[ChannelSegment]) -> tuple[Utterance, ...]:
+    segments = sorted(found, key=lambda each: (each.segment.start_seconds, each.channel))
     return tuple(
-        Utterance(index, each.passage.heard, each.passage.start_seconds, each.passage.end_seconds, each.channel)
-        for index, each in enumerate(passages)
+        Utterance(index, each.segment.hypothesis, each.segment.start_seconds, each.segment.end_seconds, each.channel)
+        for index, each in enumerate(segments)
     )
 
 
@@ -101,10 +101,10 @@ def _language(utterances: Sequence[Utterance]) -> tuple[str, float | None]:
     """The language that is spoken longest, and how sure the model is of it."""
     seconds: Counter[str] = Counter()
     for utterance in utterances:
-        seconds[utterance.heard.language] += utterance.end_seconds - utterance.start_seconds  # type: ignore[assignment]  # floats count too
+        seconds[utterance.hypothesis.language] += utterance.end_seconds - utterance.start_seconds  # type: ignore[assignment]  # floats count too
     if not seconds:
         return "", None
     language = seconds.most_common(1)[0][0]
-    told = [each.heard.language_probability for each in utterances if each.heard.language == language]
-    probabilities = [probability for probability in told if probability is not None]
+    of_language = [each.hypothesis for each in utterances if each.hypothesis.language == language]
+    probabilities = [each.language_probability for each in of_language if each.language_probability is not None]
     return language, sum(probabilities) / len(probabilities) if probabilities else None

@@ -17,7 +17,7 @@ from voicebox_outbox.spool import cause
 from voicebox_asr.engine import Engine
 from voicebox_asr.job import Job, RecordRequest
 from voicebox_asr.results.transcript import Transcript
-from voicebox_asr.results.warnings import Notice, Reason
+from voicebox_asr.results.warnings import Reason, RecognitionWarning
 
 from .audio_copy import AudioCopy, audio_copy
 from .disk_quota import DiskQuota
@@ -44,7 +44,7 @@ class Recorded:
     """The record's name, `transcriptions/{transcription}`, empty where there is none; and warnings about it."""
 
     name: str = ""
-    notices: tuple[Notice, ...] = ()
+    warnings: tuple[RecognitionWarning, ...] = ()
 
 
 class Records:
@@ -159,12 +159,12 @@ def _recorded(name: str, outcome: Outcome) -> Recorded:
             return Recorded(name)
         case Outcome.REJECTED:
             sentence = "The catalog refused this transcription: the server has set it aside."
-            return Recorded("", (Notice(Reason.RECORD_REJECTED, sentence),))
+            return Recorded("", (RecognitionWarning(Reason.RECORD_REJECTED, sentence),))
         case _:
             sentence = "The catalog has not taken this transcription yet: the history shows it later."
-            return Recorded(name, (Notice(Reason.RECORD_PENDING, sentence),))
+            return Recorded(name, (RecognitionWarning(Reason.RECORD_PENDING, sentence),))
 
 
 def _not_kept(request: RecordRequest, why: str) -> Recorded:
     log.warning("transcriptions/%s is not kept: %s", request.request_id, why)
-    return Recorded(notices=(Notice(Reason.NOT_KEPT, f"The transcription was not kept: {why}"),))
+    return Recorded(warnings=(RecognitionWarning(Reason.NOT_KEPT, f"The transcription was not kept: {why}"),))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .utterance import Utterance
-from .warnings import Notice
+from .warnings import RecognitionWarning
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Transcript:
     language_probability: float | None = None
     speech_seconds: float = 0.0
     recognition_seconds: float = 0.0
-    notices: Sequence[Notice] = ()
+    warnings: Sequence[RecognitionWarning] = ()
 
     @property
     def text(self) -> str:
         """The text of all utterances."""
-        return " ".join(utterance.heard.text for utterance in self.utterances)
+        return " ".join(utterance.hypothesis.text for utterance in self.utterances)
 
     @property
     def speaker_count(self) -> int:

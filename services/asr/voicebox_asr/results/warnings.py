@@ -1,13 +1,13 @@
-"""What a reader of a result should know."""
+"""Warnings about results."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from voicebox_asr.engine import Decoding, Notice, Reason, Scores
+from voicebox_asr.engine import Decoding, Reason, RecognitionWarning, Scores
 
 from .utterance import Utterance
 
-__all__ = ["Doubts", "Notice", "Reason", "doubts", "is_doubtful"]
+__all__ = ["LowConfidenceWarnings", "Reason", "RecognitionWarning", "has_low_confidence", "low_confidence_warnings"]
 
 COMPRESSION_RATIO, LOG_PROBABILITY = 2.4, -1.0
 """Whisper's own thresholds: above the one a text repeats itself, below the other it is unlikely."""
@@ -15,39 +15,37 @@ COMPRESSION_RATIO, LOG_PROBABILITY = 2.4, -1.0
 DEFAULTS = Decoding()
 
 
-class Doubts:
-    """Where an engine is not sure of what it wrote, by the thresholds that the caller set: one notice for
-    neighbours.
-    """
+class LowConfidenceWarnings:
+    """Finds utterances that fail the caller's thresholds: one warning for neighbours."""
 
     def __init__(self, decoding: Decoding) -> None:
         self._decoding = decoding
-        self._was_doubtful = False
-        self.notices: list[Notice] = []
+        self._was_low = False
+        self.warnings: list[RecognitionWarning] = []
 
     def add(self, utterance: Utterance) -> None:
         """The next utterance, in their order."""
-        is_now = is_doubtful(utterance.heard.scores, self._decoding)
-        if is_now and self._was_doubtful:
-            self.notices[-1] = replace(self.notices[-1], end_seconds=utterance.end_seconds)
-        elif is_now:
-            sentence = "What was heard here is unlikely or repeats itself, at every temperature that was tried."
-            self.notices.append(Notice(Reason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds))
-        self._was_doubtful = is_now
+        is_low = has_low_confidence(utterance.hypothesis.scores, self._decoding)
+        if is_low and self._was_low:
+            self.warnings[-1] = replace(self.warnings[-1], end_seconds=utterance.end_seconds)
+        elif is_low:
+            sentence = "What was recognised here is unlikely or repeats itself, at every temperature that was tried."
+            self.warnings.append(
+                RecognitionWarning(Reason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds)
+            )
+        self._was_low = is_low
 
 
-def doubts(utterances: Iterable[Utterance], decoding: Decoding) -> tuple[Notice, ...]:
-    """Those of a whole file."""
-    found = Doubts(decoding)
+def low_confidence_warnings(utterances: Iterable[Utterance], decoding: Decoding) -> tuple[RecognitionWarning, ...]:
+    """The warnings for a whole file."""
+    found = LowConfidenceWarnings(decoding)
     for utterance in utterances:
         found.add(utterance)
-    return tuple(found.notices)
+    return tuple(found.warnings)
 
 
-def is_doubtful(scores: Scores, decoding: Decoding = DEFAULTS) -> bool:
-    """Whether a result fails a threshold. An engine answers such a result only when no temperature gave a better
-    one.
-    """
+def has_low_confidence(scores: Scores, decoding: Decoding = DEFAULTS) -> bool:
+    """Whether a result fails a threshold. Engines return such a result only when no temperature gave a better one."""
     ratio, most = scores.compression_ratio, decoding.compression_ratio_threshold
     log_probability, least = scores.average_log_probability, decoding.log_probability_threshold
     repeats = ratio is not None and ratio > (COMPRESSION_RATIO if most is None else most)

@@ -5,7 +5,10 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u31f0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffee\U00020000-\U0003ffff"
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u31f0-\u4dbf"
+    "\u4e00-\u9fff\uf900-\ufaff\uff00-\uffee\U00020000-\U0003ffff"
+)
 """Thai, Lao, Burmese, Khmer; Chinese characters, kana, full width: each may stand at a line's end."""
 
 CLOSING = "、。，．・：；？！」』）】〉》”’…ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ"
@@ -18,9 +21,7 @@ WORD = re.compile(rf"[{OPENING}]*[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where each word begins and ends. In a script without spaces each character is one, with the marks that go with
-    it.
-    """
+    """Where each word begins and ends. In a script without spaces each character is a word, with its marks."""
     start = end = 0
     for match in WORD.finditer(text):
         first = text[match.start()]
@@ -35,9 +36,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def places(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Where each of some words, which follow each other, begins and ends in a text; marks and spaces between go with
-    the word before.
-    """
+    """Where each of some consecutive words begins and ends in a text; marks and spaces belong to the word before."""
     starts, at = [], 0
     for word in words:
         found = text.find(word, at)

@@ -8,19 +8,17 @@ from numpy.typing import NDArray
 from .windows import FRAME_SECONDS
 
 MARGIN_SECONDS = 0.4
-"""Alignments place the edges of words so inexactly."""
+"""The error of alignments at the edges of words."""
 
-LEAST_SPEECH_SECONDS = 1.0
+MIN_SPEECH_SECONDS = 1.0
 """Less speech than this without a word is a breath, a hesitation or a cough."""
 
 Span = tuple[float, float]
 """From when to when, in seconds from the window's first sample."""
 
 
-def without_words(speech: NDArray[np.bool_], words: Sequence[Span]) -> list[Span]:
-    """Where a window has speech and no word. `speech` says which frames hold speech, shape (frames,); words are in
-    order.
-    """
+def speech_without_words(speech: NDArray[np.bool_], words: Sequence[Span]) -> list[Span]:
+    """Where a window has speech and no word. `speech` marks frames with speech, shape (frames,); words are in order."""
     edges = [
         0.0,
         *(edge for start, end in words for edge in (start - MARGIN_SECONDS, end + MARGIN_SECONDS)),
@@ -34,6 +32,6 @@ def _speech_in(speech: NDArray[np.bool_], start: float, end: float) -> Span | No
     """From the first to the last speech between two times; None when there is too little."""
     first = max(0, round(start / FRAME_SECONDS))
     frames = np.flatnonzero(speech[first : max(first, round(end / FRAME_SECONDS))])
-    if frames.size * FRAME_SECONDS < LEAST_SPEECH_SECONDS:
+    if frames.size * FRAME_SECONDS < MIN_SPEECH_SECONDS:
         return None
     return (first + int(frames[0])) * FRAME_SECONDS, (first + int(frames[-1]) + 1) * FRAME_SECONDS

@@ -4,9 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 PADDING_SECONDS = 0.3
-"""Sound heard before the first and after the last frame of speech: weak consonants at the edges are not marked as
-speech.
-"""
+"""Audio used before the first and after the last frame of speech: weak consonants are not marked as speech."""
 
 ONSET_SECONDS = 0.3
 """The window in which speech must show before an utterance begins."""
@@ -41,9 +39,7 @@ class Begin:
 
 @dataclass(frozen=True)
 class End:
-    """Speech ended before frame `speech_until`; sound counts up to frame `sound_until`, exclusive. `forced` when no
-    silence ended it.
-    """
+    """Speech ended before frame `speech_until`; audio counts up to `sound_until`. `forced` without a silence."""
 
     speech_until: int
     sound_until: int

@@ -7,7 +7,7 @@ import numpy as np
 from voicebox_asr.engine import Samples
 
 FLOOR_FRAMES = 100
-"""The background is what the quietest 5 % of the last 3 s sound like (frames of 30 ms)."""
+"""The background is the level of the quietest 5 % of the last 3 s (frames of 30 ms)."""
 
 PEAK_DECAY_DB = 0.1
 """A loud frame counts for less as time goes by: 3.3 dB a second."""
@@ -21,16 +21,14 @@ SHARE = 0.3
 LOUD_PEAK = 0.3
 """Speech of ordinary recordings peaks at -10 dBFS; WebRTC's detector takes what peaks below -25 dBFS for silence."""
 
-MOST_GAIN = 30.0
+MAX_GAIN = 30.0
 """30 dB: what peaks below -40 dBFS is rarely speech."""
 
 FRAME_DECAY = 0.9988
-"""The loudest counts for half after 17 s (frames of 30 ms): a door that slams makes nobody unheard for long."""
+"""The loudest counts for half after 17 s (frames of 30 ms): a door that slams does not hide speech for long."""
 
 DYNAMIC_DB = 10.0
-"""Speech stands out of its background by more than this, steady noise never: only what does is raised for the
-detector.
-"""
+"""Speech exceeds its background by more than this, steady noise never: only such audio is amplified."""
 
 SILENCE_DB = -60.0
 """Nothing below is loud: -60 dBFS is under the noise of any microphone in a room."""
@@ -57,15 +55,13 @@ class LevelGate:
         )
 
 
-class OwnLevel:
-    """Raises a quiet stream to the level that voice activity detectors expect, by the loudest that was heard of it
-    lately.
-    """
+class AutomaticGain:
+    """Raises a quiet stream to the level that voice activity detectors expect, by its recent peak."""
 
     def __init__(self) -> None:
-        self._peak = LOUD_PEAK / MOST_GAIN
+        self._peak = LOUD_PEAK / MAX_GAIN
 
-    def raised(self, frame: Samples) -> Samples:
+    def apply(self, frame: Samples) -> Samples:
         """A frame, louder where the stream is quiet; never quieter."""
-        self._peak = max(self._peak * FRAME_DECAY, LOUD_PEAK / MOST_GAIN, float(np.abs(frame).max()))
+        self._peak = max(self._peak * FRAME_DECAY, LOUD_PEAK / MAX_GAIN, float(np.abs(frame).max()))
         return frame * np.float32(max(1.0, LOUD_PEAK / self._peak))

@@ -12,35 +12,33 @@ from .endpointing import Begin, End, Endpointer, Endpointing
 
 
 @dataclass(frozen=True)
-class Began:
-    """An utterance begins: where its speech and its sound begin, in seconds from the stream's start."""
+class UtteranceStart:
+    """An utterance begins: where its speech and its audio begin, in seconds from the stream's start."""
 
     speech_seconds: float
     sound_seconds: float
 
 
 @dataclass(frozen=True)
-class Sound:
+class UtteranceAudio:
     """The next samples of the utterance."""
 
     samples: Samples = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Ended:
-    """The utterance ends: where its speech and its sound end, in seconds from the stream's start. Some silence after
-    that was told too.
-    """
+class UtteranceEnd:
+    """An utterance ends: where its speech and its audio end, in seconds from the stream's start; silence may follow."""
 
     speech_seconds: float
     sound_seconds: float
 
 
-Segment = Began | Sound | Ended
+SegmenterEvent = UtteranceStart | UtteranceAudio | UtteranceEnd
 
 
 class Segmenter:
-    """One stream's utterances, found as the sound comes in."""
+    """One stream's utterances, found as the audio arrives."""
 
     def __init__(self, activity: VoiceActivity, endpointing: Endpointing) -> None:
         self._activity = activity
@@ -51,17 +49,15 @@ class Segmenter:
 
     @property
     def seconds(self) -> float:
-        """How much sound there was."""
+        """How much audio there was."""
         return self._endpointer.frames * self._frame_seconds + self._rest.size / SAMPLE_RATE_HZ
 
     @property
     def speech_until_seconds(self) -> float:
-        """Where the last speech of the running or the last utterance ended, so far, in seconds from the stream's
-        start.
-        """
+        """Where the last speech of the running or last utterance ended, in seconds from the stream's start."""
         return self._endpointer.speech_until * self._frame_seconds
 
-    def push(self, samples: Samples) -> Iterator[Segment]:
+    def push(self, samples: Samples) -> Iterator[SegmenterEvent]:
         """Take the next samples, shape (n,); yields what they bring."""
         size = self._activity.frame_samples
         joined = np.concatenate((self._rest, samples))
@@ -73,32 +69,34 @@ class Segmenter:
             running.append(frame)
             match self._boundary(frame):
                 case Begin() as begin:
-                    yield self._began(begin)
+                    yield self._utterance_start(begin)
                     running = list(self._past)[begin.sound_from - self._endpointer.frames :]
                 case End() as end:
-                    yield Sound(np.concatenate(running))
-                    yield self._ended(end)
+                    yield UtteranceAudio(np.concatenate(running))
+                    yield self._utterance_end(end)
                     running = []
         if self._endpointer.in_speech and running:
-            yield Sound(np.concatenate(running))
+            yield UtteranceAudio(np.concatenate(running))
 
-    def end_utterance(self) -> Iterator[Segment]:
+    def end_utterance(self) -> Iterator[SegmenterEvent]:
         """End the running utterance here, if there is one."""
         if end := self._endpointer.force_end():
-            yield self._ended(end)
+            yield self._utterance_end(end)
 
-    def finish(self) -> Iterator[Segment]:
+    def finish(self) -> Iterator[SegmenterEvent]:
         """The stream ends. Nothing may be pushed afterwards."""
         if self._endpointer.in_speech and self._rest.size:
-            yield Sound(self._rest)
+            yield UtteranceAudio(self._rest)
         yield from self.end_utterance()
 
     def _boundary(self, frame: Samples) -> Begin | End | None:
         self._past.append(frame)
         return self._endpointer.push(self._activity.is_speech(frame))
 
-    def _began(self, begin: Begin) -> Began:
-        return Began(begin.speech_from * self._frame_seconds, begin.sound_from * self._frame_seconds)
+    def _utterance_start(self, begin: Begin) -> UtteranceStart:
+        return UtteranceStart(begin.speech_from * self._frame_seconds, begin.sound_from * self._frame_seconds)
 
-    def _ended(self, end: End) -> Ended:
-        return Ended(end.speech_until * self._frame_seconds, min(self.seconds, end.sound_until * self._frame_seconds))
+    def _utterance_end(self, end: End) -> UtteranceEnd:
+        return UtteranceEnd(
+            end.speech_until * self._frame_seconds, min(self.seconds, end.sound_until * self._frame_seconds)
+        )

@@ -1,13 +1,13 @@
-"""Very short sound: a model that was trained on sentences invents one in it."""
+"""Very short audio: a model that was trained on sentences invents one in it."""
 
-from voicebox_asr.engine import Notice, Reason
+from voicebox_asr.engine import Reason, RecognitionWarning
 
 from .windows import FRAME_SECONDS, Window
 
 SHORT_SECONDS = 0.5
-"""In less sound than this, speech or not, what is recognised is a guess."""
+"""In less audio than this, speech or not, a result is a guess."""
 
-MOST_LETTERS_A_SECOND = 20.0
+MAX_LETTERS_PER_SECOND = 20.0
 """Nobody speaks faster: 8 syllables a second."""
 
 
@@ -16,17 +16,17 @@ EDGES_SECONDS = 0.1
 
 
 def is_short(seconds: float) -> bool:
-    """Whether there is too little sound for words to be recognised reliably."""
+    """Whether there is too little audio to recognise words reliably."""
     return seconds < SHORT_SECONDS
 
 
 def is_sayable(text: str, seconds: float) -> bool:
-    """Whether a text can be said in so much time."""
-    return _letters(text) <= MOST_LETTERS_A_SECOND * seconds
+    """Whether a text can be said in this time."""
+    return _letters(text) <= MAX_LETTERS_PER_SECOND * seconds
 
 
-def short_sound(text: str, seconds: float, start_seconds: float, end_seconds: float) -> Notice:
-    """What to tell of a text that was recognised in so little sound, between two times."""
+def short_audio_warning(text: str, seconds: float, start_seconds: float, end_seconds: float) -> RecognitionWarning:
+    """The warning about a text that was recognised in so short audio, between two times."""
     if not _letters(text):
         outcome = "no word was recognised in it"
     elif is_sayable(text, seconds):
@@ -34,10 +34,10 @@ def short_sound(text: str, seconds: float, start_seconds: float, end_seconds: fl
     else:
         outcome = "what was recognised in it cannot be said in that time, and is left out"
     sentence = f"There is only {seconds:.2f} s of sound here: {outcome}."
-    return Notice(Reason.SHORT_SOUND, sentence, start_seconds, end_seconds)
+    return RecognitionWarning(Reason.SHORT_SOUND, sentence, start_seconds, end_seconds)
 
 
-def sound_seconds(window: Window) -> float:
+def audible_seconds(window: Window) -> float:
     """How much of a window can be speech: with detection, its speech with a syllable's edges."""
     speech = float(window.speech.sum()) * FRAME_SECONDS + EDGES_SECONDS if window.speech.size else window.seconds
     return min(window.seconds, speech)

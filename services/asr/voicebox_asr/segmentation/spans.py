@@ -1,4 +1,4 @@
-"""Divides a window's speech into stretches, at pauses: each is taken to be in one language."""
+"""Divides a window's speech into spans, at pauses: each is assumed to be in one language."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,15 @@ from .windows import FRAME_SECONDS
 PAUSE_SECONDS = 0.25
 """Shorter silence is within a sentence."""
 
-SHORTEST_SECONDS = 3.0
-"""In less sound a language is not told reliably."""
+MIN_SPAN_SECONDS = 3.0
+"""In less audio a language is not detected reliably."""
 
 
-def stretches(speech: NDArray[np.bool_], seconds: float) -> list[Span]:
-    """A window of so many seconds, without gaps. `speech` says which of its frames hold speech, shape (frames,)."""
+def language_spans(speech: NDArray[np.bool_], seconds: float) -> list[Span]:
+    """The spans of a window of `seconds`, without gaps. `speech` marks its frames with speech, shape (frames,)."""
     cuts = [0.0]
     for pause in _pauses(speech):
-        if min(pause - cuts[-1], seconds - pause) >= SHORTEST_SECONDS:
+        if min(pause - cuts[-1], seconds - pause) >= MIN_SPAN_SECONDS:
             cuts.append(pause)
     return list(zip(cuts, [*cuts[1:], seconds], strict=True))
 

@@ -1,14 +1,14 @@
-"""Reads a whole file utterance by utterance, with an engine that hears one at a time."""
+"""Reads a whole file utterance by utterance, with an engine that recognises one at a time."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Passage, Samples, Session
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, Samples, Segment, Session
 
 from .endpointing import Endpointing
-from .segmenter import Began, Ended, Segment, Segmenter, Sound
+from .segmenter import Segmenter, SegmenterEvent, UtteranceAudio, UtteranceEnd, UtteranceStart
 
 STEP_SAMPLES = SAMPLE_RATE_HZ // 2
 
@@ -26,26 +26,24 @@ class AllSpeech:
 
 
 class UtteranceReader:
-    """One file's utterances. It holds one utterance of sound at a time, however long the file is.
+    """One file's utterances. It holds one utterance of audio at a time, however long the file is.
 
-    Unlike a live stream, each utterance is known to its end before it is heard: the engine adapts to all of it.
+    Unlike a live stream, each utterance is complete before it is recognised: the engine adapts to all of it.
     """
 
     def __init__(self, session: Session, segmenter: Segmenter) -> None:
         self._session = session
         self._segmenter = segmenter
         self._sound: list[Samples] = []
-        self._began = Began(0.0, 0.0)
+        self._start = UtteranceStart(0.0, 0.0)
         self.speech_seconds = 0.0
 
-    def hear(self, samples: Samples) -> Iterator[Passage | None]:
-        """Take the next samples; yields the utterances that end in them, and None after each step of work, where a
-        caller can stop.
-        """
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
+        """Take the next samples; yields utterances that end in them, and None after each step, for callers to stop."""
         yield from self._follow(self._segmenter.push(samples))
 
-    def finish(self) -> Iterator[Passage | None]:
-        """The file ends; yields as `hear` does."""
+    def finish(self) -> Iterator[Segment | None]:
+        """The file ends; yields as `process` does."""
         yield from self._follow(self._segmenter.finish())
 
     def interrupt(self) -> None:
@@ -54,34 +52,36 @@ class UtteranceReader:
     def close(self) -> None:
         self._session.close()
 
-    def _follow(self, segments: Iterator[Segment]) -> Iterator[Passage | None]:
+    def _follow(self, segments: Iterator[SegmenterEvent]) -> Iterator[Segment | None]:
         for segment in segments:
             match segment:
-                case Began():
-                    self._began = segment
-                case Sound():
+                case UtteranceStart():
+                    self._start = segment
+                case UtteranceAudio():
                     self._sound.append(segment.samples)
-                case Ended():
+                case UtteranceEnd():
                     yield from self._recognise(segment)
 
-    def _recognise(self, ended: Ended) -> Iterator[Passage | None]:
-        length = round((ended.sound_seconds - self._began.sound_seconds) * SAMPLE_RATE_HZ)
+    def _recognise(self, end: UtteranceEnd) -> Iterator[Segment | None]:
+        length = round((end.sound_seconds - self._start.sound_seconds) * SAMPLE_RATE_HZ)
         sound = np.concatenate(self._sound)[:length]
         self._sound = []
-        self.speech_seconds += ended.speech_seconds - self._began.speech_seconds
+        self.speech_seconds += end.speech_seconds - self._start.speech_seconds
         self._session.begin(sound)
         for start in range(0, sound.size, STEP_SAMPLES):
             self._session.feed(sound[start : start + STEP_SAMPLES])
             yield None
-        heard = self._session.end()
-        if heard.text:
-            yield Passage(shifted(heard, self._began.sound_seconds), self._began.speech_seconds, ended.speech_seconds)
+        hypothesis = self._session.end()
+        if hypothesis.text:
+            yield Segment(
+                shifted(hypothesis, self._start.sound_seconds), self._start.speech_seconds, end.speech_seconds
+            )
 
 
-def shifted(heard: Heard, seconds: float) -> Heard:
-    """The same, with the words so much later."""
+def shifted(hypothesis: Hypothesis, seconds: float) -> Hypothesis:
+    """The same, with its words later by `seconds`."""
     words = tuple(
         replace(word, start_seconds=seconds + word.start_seconds, end_seconds=seconds + word.end_seconds)
-        for word in heard.words
+        for word in hypothesis.words
     )
-    return replace(heard, words=words)
+    return replace(hypothesis, words=words)

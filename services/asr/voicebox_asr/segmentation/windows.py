@@ -1,4 +1,4 @@
-"""Packs a file's speech into windows that a model can hear at once, cut where nobody speaks."""
+"""Packs a file's speech into windows that a model reads at once, cut in pauses."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 
 FRAME_SAMPLES = 512
-"""What is kept or left out as one: 32 ms."""
+"""32 ms are used or left out as one."""
 
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE_HZ
 
 PADDING_FRAMES = round(0.4 / FRAME_SECONDS)
-"""Sound kept before and after speech: weak consonants are not taken for speech, and a pause tells the model where a
-sentence ends.
-"""
+"""Audio used before and after speech: weak consonants are no speech to the detector, and pauses end sentences."""
 
 PAUSE_FRAMES = round(0.16 / FRAME_SECONDS)
 """A pause in which a window may be cut: shorter ones are within words."""
@@ -27,9 +25,7 @@ LONGEST_GAP_SECONDS = 5.0
 """A window ends with a silence longer than this: what is said after it has little to do with what was said before."""
 
 Activity = NDArray[np.float32]
-"""For each frame, how much it should not be cut there, shape (frames,): the probability of speech, or the level in
-dB.
-"""
+"""The cost of a cut at each frame, shape (frames,): the probability of speech, or the level in dB."""
 
 Frame = tuple[int, Samples, float]
 """A frame of a stream: its number, its sound, shape (512,), and its activity."""
@@ -37,10 +33,9 @@ Frame = tuple[int, Samples, float]
 
 @dataclass(frozen=True)
 class Window:
-    """Speech of at most so many seconds, its silences left out. `frames` says which of the stream's frames it holds,
-    shape (frames,).
+    """Audio for one run of a model, without silences. `frames` are the numbers of its frames in the stream.
 
-    `speech` says which of them hold speech, shape (frames,); it is empty where nobody told speech from silence.
+    `speech` marks those with speech, shape (frames,); it is empty without voice activity detection.
     """
 
     samples: Samples = field(repr=False)
@@ -53,12 +48,12 @@ class Window:
         return self.samples.size / SAMPLE_RATE_HZ
 
     def at(self, seconds: float) -> float:
-        """The stream's time of the sound that begins so many seconds into the window."""
-        return self._place(round(seconds * SAMPLE_RATE_HZ) // FRAME_SAMPLES, seconds)
+        """The time in the stream of audio that begins at `seconds` of the window."""
+        return self._stream_seconds(round(seconds * SAMPLE_RATE_HZ) // FRAME_SAMPLES, seconds)
 
     def until(self, seconds: float) -> float:
-        """The stream's time of the sound that ends so many seconds into the window."""
-        return self._place((round(seconds * SAMPLE_RATE_HZ) - 1) // FRAME_SAMPLES, seconds)
+        """The time in the stream of audio that ends at `seconds` of the window."""
+        return self._stream_seconds((round(seconds * SAMPLE_RATE_HZ) - 1) // FRAME_SAMPLES, seconds)
 
     def cut(self, start_seconds: float, end_seconds: float) -> "Window":
         """The part between two times, which are rounded to frames."""
@@ -67,7 +62,7 @@ class Window:
             self.samples[start * FRAME_SAMPLES : end * FRAME_SAMPLES], self.frames[start:end], self.speech[start:end]
         )
 
-    def _place(self, index: int, seconds: float) -> float:
+    def _stream_seconds(self, index: int, seconds: float) -> float:
         index = min(max(index, 0), self.frames.size - 1)
         return float(self.frames[index] - index) * FRAME_SECONDS + seconds
 
@@ -76,9 +71,7 @@ class Packer:
     """One file's windows. Its clock is the number of frames that it was given."""
 
     def __init__(self, longest_seconds: float, pause: float | None) -> None:
-        """A window is cut at its last pause: where the activity is at most `pause`, or at its quietest place when
-        `pause` is None.
-        """
+        """A window is cut at its last pause: where the activity is at most `pause`, or, for None, lowest."""
         self._longest = ceil(longest_seconds / FRAME_SECONDS)  # 30.016 s for 30 s: live utterances end by frames too
         self._pause = pause
         self._sound: list[Samples] = []
@@ -109,9 +102,7 @@ class Packer:
 
 
 def last_pause(activity: Activity, pause: float | None) -> int:
-    """The frame before which to cut, in the last half: the last pause there, or the quietest place when there is
-    none.
-    """
+    """The frame before which to cut, in the last half: after the last pause, or where it is quietest."""
     smooth = np.convolve(activity, np.full(PAUSE_FRAMES, 1.0 / PAUSE_FRAMES), "valid")
     half = smooth[smooth.size // 2 :]
     bar = max(pause, half.min()) if pause is not None else half.min()
@@ -121,23 +112,23 @@ def last_pause(activity: Activity, pause: float | None) -> int:
 class Windows:
     """One file's windows, found as its samples come in."""
 
-    def __init__(self, longest_seconds: float, speech: "Speech | None" = None) -> None:
+    def __init__(self, longest_seconds: float, speech: "SpeechTracker | None" = None) -> None:
         """Without `speech` nothing is left out, and windows are cut where it is quietest."""
         self._speech = speech
         self._packer = Packer(longest_seconds, speech.release if speech else None)
         self._rest: Samples = np.zeros(0, np.float32)
         self._frame = 0
-        self._heard = 0
+        self._seen_samples = 0
 
     @property
     def speech_seconds(self) -> float:
-        """How much of the sound so far is speech."""
+        """How much of the audio so far is speech."""
         frames = self._speech.frames if self._speech else self._frame
-        return min(frames * FRAME_SECONDS, self._heard / SAMPLE_RATE_HZ)
+        return min(frames * FRAME_SECONDS, self._seen_samples / SAMPLE_RATE_HZ)
 
     def push(self, samples: Samples) -> Iterator[Window]:
         """Take the next samples, shape (n,); yields the windows that they complete."""
-        self._heard += samples.size
+        self._seen_samples += samples.size
         joined = np.concatenate((self._rest, samples))
         whole = joined.size - joined.size % FRAME_SAMPLES
         self._rest = joined[whole:]
@@ -150,11 +141,11 @@ class Windows:
         if missing:
             yield from self._follow(np.pad(self._rest, (0, missing))[np.newaxis])
         for window in self._packer.finish():
-            is_padded = window.frames[-1] == self._heard // FRAME_SAMPLES
+            is_padded = window.frames[-1] == self._seen_samples // FRAME_SAMPLES
             yield replace(window, samples=window.samples[: window.samples.size - missing]) if is_padded else window
 
     def _follow(self, frames: Samples) -> Iterator[Window]:
-        for frame, sound, activity in self._speech.keep(frames) if self._speech else self._all(frames):
+        for frame, sound, activity in self._speech.select(frames) if self._speech else self._all(frames):
             yield from self._packer.add(frame, sound, activity)
 
     def _all(self, frames: Samples) -> Iterator[Frame]:
@@ -163,13 +154,11 @@ class Windows:
             self._frame += 1
 
 
-class Speech:
-    """Follows which frames of a stream hold speech, and keeps those around them too."""
+class SpeechTracker:
+    """Finds which frames of a stream hold speech, and selects them with those around them."""
 
     def __init__(self, probability: Callable[[Samples], Activity], threshold: float, release: float) -> None:
-        """`probability` tells it for the next frames of the stream. Speech begins at `threshold`, and ends below
-        `release`.
-        """
+        """`probability` is of the next frames. Speech begins at `threshold` and ends below `release`."""
         self.release = release
         self.frames = 0
         """How many frames held speech so far."""
@@ -180,8 +169,8 @@ class Speech:
         self._seen = 0
         self._speaking = False
 
-    def keep(self, frames: Samples) -> Iterator[Frame]:
-        """Take the next frames, shape (frames, 512); yields those to keep, as far as that is decided."""
+    def select(self, frames: Samples) -> Iterator[Frame]:
+        """Take the next frames, shape (frames, 512); yields those to use, as far as that is decided."""
         for sound, probability in zip(frames, self._probability(frames.reshape(-1)), strict=True):
             self._speaking = bool(probability >= (self.release if self._speaking else self._threshold))
             self._before.append((self._seen, sound, probability))

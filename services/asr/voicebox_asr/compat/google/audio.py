@@ -1,4 +1,4 @@
-"""Tells what the bytes are that Google's clients send, and turns telephone sound into ours."""
+"""Detects what the bytes are that Google's clients send, and converts telephone audio."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Format:
 
 
 def checked(form: Format, field: str) -> Format:
-    """The format; InvalidField, under the path `field`, for an encoding that cannot be heard."""
+    """The format; InvalidField, under the path `field`, for an encoding that cannot be decoded."""
     if form.encoding not in (AUTO, *SAMPLES, *FILES):
         raise InvalidField(
             field, f"{field} must be one of {', '.join((*SAMPLES, *FILES))}, not {form.encoding}.", "ENCODING_UNKNOWN"
@@ -36,9 +36,7 @@ def checked(form: Format, field: str) -> Format:
 
 
 def to_samples(form: Format, start: bytes) -> Callable[[bytes], bytes] | None:
-    """How the bytes become samples; None for a file. WAV files come as LINEAR16, too, with their header in the first
-    SNIFF_BYTES.
-    """
+    """How the bytes become samples; None for a file. WAV files may come as LINEAR16, with their header."""
     return None if sniff(start) == "wav" else SAMPLES.get(form.encoding)
 
 

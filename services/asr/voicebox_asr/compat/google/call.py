@@ -1,4 +1,4 @@
-"""One call of a client of Google's, in its words."""
+"""One call of a Google client, in Google's terms."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from voicebox_asr.api.servicer import SpeechToTextServicer
 from voicebox_asr.compat.hints import find_model
 from voicebox_asr.engine import Engine
 
-from .shared_request import Asked, to_native
+from .shared_request import FileRequest, to_native
 
 
 class GoogleCall:
@@ -28,16 +28,14 @@ class GoogleCall:
         self._speech, self._models = speech, models
 
     async def recognize(
-        self, asked: Asked, audio: bytes, context: "grpc.aio.ServicerContext[Any, Any]"
+        self, file_request: FileRequest, audio: bytes, context: "grpc.aio.ServicerContext[Any, Any]"
     ) -> asr_pb2.RecognizeResponse:
-        """What is said. The call may have ended: its context is read for records alone, and none is kept."""
-        native = await asyncio.to_thread(to_native, asked, audio)
+        """Recognise a recording. The call may have ended: its context is read for records only, and none is written."""
+        native = await asyncio.to_thread(to_native, file_request, audio)
         return await self._speech.Recognize(native, context)
 
     def follow(self, config: asr_pb2.RecognitionConfig, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
-        """Leave out of a config what its model cannot honour and what only makes recognition better, and name it to the
-        caller.
-        """
+        """Leave hints that the model cannot honour out of a config, and name them to the caller."""
         notes = Notes()
         engine = find_model(self._models, config.model, "config.model", notes)
         config.model = f"models/{engine.model.name}"
@@ -47,17 +45,15 @@ class GoogleCall:
             notes.warn([f"The model {engine.model.name} cannot make phrases likelier: they are ignored."])
         tell(context, notes)
 
-    def check(self, asked: Asked, audio: bytes) -> None:
-        """InvalidField or NotFound("model"), as `recognize` would raise them for what is asked."""
-        model = asked.config.model
-        native = to_native(asked, audio[:SNIFF_BYTES]).config
+    def check(self, file_request: FileRequest, audio: bytes) -> None:
+        """InvalidField or NotFound("model"), as `recognize` would raise them for this request."""
+        model = file_request.config.model
+        native = to_native(file_request, audio[:SNIFF_BYTES]).config
         to_job(native, self._models.find(model) if model else self._models.default, "config")
 
     @contextmanager
     def named(self, names: Mapping[str, str]) -> Iterator[None]:
-        """Errors leave the block in Google's words: fields under `names`, and a model that there is not with those that
-        there are.
-        """
+        """Raise errors of the block in Google's terms: fields by `names`, an unknown model with those that exist."""
         try:
             with named_as(names):
                 yield

@@ -1,4 +1,4 @@
-"""Work that goes on after its call has ended, and what came of it: bounded in number and in time."""
+"""Work that goes on after its call has ended, and its results: bounded in number, bytes and time."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from voicebox_kit.errors import Exhausted, NotFound, VoiceboxError
 
 log = logging.getLogger(__name__)
 
-MOST_KEPT = 100
-MOST_BYTES = 256 * 1024 * 1024
+MAX_OPERATIONS = 100
+MAX_BYTES = 256 * 1024 * 1024
 """16 recordings of the greatest size that a call may have."""
-KEPT_SECONDS = 3600.0
+HELD_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
 
 
@@ -25,7 +25,7 @@ RETRY_SECONDS = 10.0
 class Operation:
     """One piece of work. Times are in seconds since 1970; `ended_at` is None while it runs.
 
-    `size_bytes` is what its request takes; `describe` tells its metadata.
+    `size_bytes` is what its request takes; `describe` returns its metadata.
     """
 
     name: str
@@ -38,25 +38,25 @@ class Operation:
 
 
 class Operations:
-    """Runs `at_once` of them at a time and the others in their order; what ended is kept for `kept_seconds`.
+    """Runs `at_once` operations at a time, in order; ended ones are held for `held_seconds`.
 
-    They live in this process alone: with several replicas, a client asks the one that runs its work.
+    They exist in this process only: with several replicas, a client asks the one that runs its work.
     """
 
     def __init__(
         self,
         at_once: int,
         clock: Callable[[], float],
-        most: int = MOST_KEPT,
-        most_bytes: int = MOST_BYTES,
-        kept_seconds: float = KEPT_SECONDS,
+        most: int = MAX_OPERATIONS,
+        most_bytes: int = MAX_BYTES,
+        held_seconds: float = HELD_SECONDS,
     ) -> None:
         self._turns, self._at_once, self._clock = asyncio.Semaphore(at_once), at_once, clock
-        self._most, self._most_bytes, self._kept_seconds = most, most_bytes, kept_seconds
+        self._most, self._most_bytes, self._held_seconds = most, most_bytes, held_seconds
         self._operations: dict[str, Operation] = {}
 
     async def limit(self, at_once: int) -> None:
-        """Run so many at a time from now on; waits until enough ended, where it is fewer than before."""
+        """Change how many run at a time; with fewer than before, waits until enough have ended."""
         more, self._at_once = at_once - self._at_once, at_once
         for _ in range(more):
             self._turns.release()
@@ -71,9 +71,7 @@ class Operations:
         describe: Callable[[Operation], Message],
         work: Callable[[], Coroutine[Any, Any, Message]],
     ) -> Operation:
-        """Start `work`. Its name is a number, under `{parent}/operations/` if there is a parent; Exhausted when too
-        many run.
-        """
+        """Start `work`, named by a number, below `{parent}/operations/` with a parent. Exhausted when too many run."""
         self._forget_old()
         self._make_room(size_bytes)
         number = str(secrets.randbits(63))
@@ -90,7 +88,7 @@ class Operations:
         self._forget_old()
         operation = self._operations.get(name)
         if operation is None or operation.owner != owner:
-            hint = f"What ended is kept for {self._kept_seconds:g} s."
+            hint = f"Ended operations are held for {self._held_seconds:g} s."
             raise NotFound("operation", name[:200], hint)
         return operation
 
@@ -102,7 +100,7 @@ class Operations:
                 yield operation
 
     def delete(self, operation: Operation) -> None:
-        """Forget it; nobody could learn what comes of it, so that it stops, too."""
+        """Cancel and forget an operation."""
         operation.task.cancel()
         self._operations.pop(operation.name, None)
 
@@ -122,16 +120,14 @@ class Operations:
             return await work()
 
     def _end(self, operation: Operation, task: asyncio.Task[Message]) -> None:
-        """Also of what was cancelled before it began. What is no error of ours is a bug, which nobody may ever ask
-        for.
-        """
+        """Note the end, also of an operation that was cancelled before it began. Other errors than ours are bugs."""
         operation.ended_at = self._clock()
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, VoiceboxError):
             log.error("bug", exc_info=error)
 
     def _forget_old(self) -> None:
         """Forget what ended long ago."""
-        long_ago = self._clock() - self._kept_seconds
+        long_ago = self._clock() - self._held_seconds
         for ended_at, name in self._ended():
             if ended_at <= long_ago:
                 del self._operations[name]

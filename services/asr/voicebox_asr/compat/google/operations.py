@@ -64,22 +64,22 @@ class GoogleOperationsServicer:
 
 def to_proto(operation: Operation) -> Any:
     """The google.longrunning.Operation: how far it is, and its response or error once it has ended."""
-    told = operations_pb2.Operation(name=operation.name, done=operation.task.done())
-    _pack(told.metadata, operation.describe(operation))
+    message = operations_pb2.Operation(name=operation.name, done=operation.task.done())
+    _pack(message.metadata, operation.describe(operation))
     if operation.task.done():
         if error := _error(operation):
-            told.error.CopyFrom(error)
+            message.error.CopyFrom(error)
         else:
-            _pack(told.response, operation.task.result())
-    return told
+            _pack(message.response, operation.task.result())
+    return message
 
 
-def _pack(place: Any, message: Message) -> None:
+def _pack(field: Any, message: Message) -> None:
     """Put a message into an Any; one that is packed already stays as it is."""
     if isinstance(message, any_pb2.Any):
-        place.CopyFrom(message)
+        field.CopyFrom(message)
     else:
-        place.Pack(message)
+        field.Pack(message)
 
 
 def _error(operation: Operation) -> status_pb2.Status | None:

@@ -1,4 +1,4 @@
-"""What the two versions of Google's speech API ask for alike, in our own terms."""
+"""What requests of both versions of Google's speech API share, in our own terms."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ DEFAULT_MODELS = frozenset(
 
 MOST_ALTERNATIVES = 30
 MOST_SPEAKERS = 6
-"""So many speakers are told apart at most when Google's clients do not say."""
+"""The most speakers of diarization when Google's clients do not set it."""
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What an answer is to tell: of words their times, confidence or speakers, and whether channels are told apart."""
+class OutputOptions:
+    """Which details of words the response holds: times, confidence, speakers."""
 
     times: bool = False
     confidence: bool = False
@@ -29,38 +29,36 @@ class Wishes:
 
     @property
     def words(self) -> bool:
-        """Whether words are told at all."""
+        """Whether the response holds words."""
         return self.times or self.confidence or self.speakers
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a config asks for: of the recogniser (save the sound's format), of the sound, of the answer."""
+class FileRequest:
+    """A request for one file: our config without the audio format, the format, and the details of the response."""
 
     config: asr_pb2.RecognitionConfig
     format: Format
-    wishes: Wishes
+    output: OutputOptions
 
 
 @dataclass(frozen=True)
-class AskedStream:
-    """The same of a stream. `activity` is whether to tell when speech begins and ends; after one final, a `single`
-    stream ends.
-    """
+class StreamRequest:
+    """A request for a stream. `activity` asks for events of speech; a `single` stream ends after one final."""
 
-    asked: Asked
+    file: FileRequest
     config: asr_pb2.StreamingConfig
     activity: bool
     single: bool = False
 
 
-def to_native(asked: Asked, audio: bytes) -> asr_pb2.RecognizeRequest:
+def to_native(file_request: FileRequest, audio: bytes) -> asr_pb2.RecognizeRequest:
     """Our request for a whole recording: seconds of work for an hour of telephone sound."""
     config = asr_pb2.RecognitionConfig()
-    config.CopyFrom(asked.config)
-    samples = to_samples(asked.format, audio)
+    config.CopyFrom(file_request.config)
+    samples = to_samples(file_request.format, audio)
     if samples:
-        set_format(config, asked.format)
+        set_format(config, file_request.format)
     return asr_pb2.RecognizeRequest(config=config, audio=samples(audio) if samples else audio)
 
 
@@ -78,15 +76,13 @@ def to_hotwords(phrases: Iterable[tuple[str, float]], field: str) -> list[str]:
 
 
 def check_alternatives(count: int, field: str) -> None:
-    """One alternative is told, however many are wanted."""
+    """The response holds one alternative, whatever the count allows."""
     if not 0 <= count <= MOST_ALTERNATIVES:
         raise InvalidField(field, f"{field} must be 0 to {MOST_ALTERNATIVES}, not {count}.")
 
 
-def refuse(asked: Mapping[str, object], reasons: Mapping[str, str], field: str) -> None:
-    """InvalidField for the first of the fields under the path `field` that asks for something; the reason says why it
-    cannot be.
-    """
-    for name, value in asked.items():
+def refuse(fields: Mapping[str, object], reasons: Mapping[str, str], field: str) -> None:
+    """InvalidField for the first field under the path `field` that is used; its reason says why it is refused."""
+    for name, value in fields.items():
         if value:
             raise InvalidField(f"{field}.{name}", f"{field}.{name} is not served here: {reasons[name]}", "UNSUPPORTED")

@@ -1,4 +1,4 @@
-"""What the two versions of Google's speech API tell alike of what was heard."""
+"""What responses of both versions of Google's speech API share."""
 
 from voicebox.asr.v1 import asr_pb2
 
@@ -6,9 +6,9 @@ LEAST_STABILITY, MOST_STABILITY = 0.01, 0.9
 """An interim of which nothing is settled, and all: 0 would mean that it is not known."""
 
 
-def transcript(heard: asr_pb2.Hypothesis, *, is_first: bool) -> str:
+def transcript(hypothesis: asr_pb2.Hypothesis, *, is_first: bool) -> str:
     """The text; all but the first begin with a space, as Google's: its clients join results as they are."""
-    return heard.transcript if is_first or not heard.transcript else f" {heard.transcript}"
+    return hypothesis.transcript if is_first or not hypothesis.transcript else f" {hypothesis.transcript}"
 
 
 def stability(interim: asr_pb2.Hypothesis) -> float:
@@ -18,5 +18,5 @@ def stability(interim: asr_pb2.Hypothesis) -> float:
 
 
 def speaker_number(speaker: str) -> int:
-    """Speakers are numbered: `speaker-1` is 1, and nobody is 0."""
+    """Speakers are numbered: `speaker-1` is 1, and 0 is unknown."""
     return int(speaker.removeprefix("speaker-") or 0)

@@ -29,7 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
-    """The google.cloud.speech.v1.Speech, as of google-cloud-speech 2.41.0."""
+    """The google.cloud.speech.v1.Speech, as in google-cloud-speech 2.41.0."""
 
     def __init__(
         self,
@@ -40,29 +40,31 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
         *,
         is_beta: bool = False,
     ) -> None:
-        """`is_beta`: what an operation holds is named as of v1p1beta1."""
+        """`is_beta`: messages within operations are named as in v1p1beta1."""
         self._call, self._speech, self._operations, self._idle_seconds = call, speech, operations, idle_seconds
         self._named = _as_beta if is_beta else _as_it_is
 
     async def Recognize(self, request: google.RecognizeRequest, context: Context) -> google.RecognizeResponse:
         with self._call.named(v1_request.NAMES):
-            asked = v1_request.to_asked(request.config)
-            self._call.follow(asked.config, context)
-            heard = await self._call.recognize(asked, v1_request.content(request.audio), context)
-        return google.RecognizeResponse(results=v1_responses.results(heard, asked.wishes))
+            file_request = v1_request.to_file_request(request.config)
+            self._call.follow(file_request.config, context)
+            response = await self._call.recognize(file_request, v1_request.content(request.audio), context)
+        return google.RecognizeResponse(results=v1_responses.results(response, file_request.output))
 
     async def LongRunningRecognize(self, request: google.LongRunningRecognizeRequest, context: Context) -> Any:
-        """Begins to hear a recording; what is wrong with its config is told at once."""
+        """Start recognising a recording; an error in its config is raised at once."""
         with self._call.named(v1_request.NAMES):
-            asked, audio = v1_request.to_asked(request.config), v1_request.content(request.audio)
+            file_request, audio = v1_request.to_file_request(request.config), v1_request.content(request.audio)
             v1_request.refuse_output(request)
-            self._call.follow(asked.config, context)
-            self._call.check(asked, audio)
+            self._call.follow(file_request.config, context)
+            self._call.check(file_request, audio)
 
         async def work() -> Message:
             with self._call.named(v1_request.NAMES):
-                heard = await self._call.recognize(asked, audio, context)
-            return self._named(google.LongRunningRecognizeResponse(results=v1_responses.results(heard, asked.wishes)))
+                response = await self._call.recognize(file_request, audio, context)
+            return self._named(
+                google.LongRunningRecognizeResponse(results=v1_responses.results(response, file_request.output))
+            )
 
         def metadata(operation: Operation) -> Message:
             return self._named(_metadata(operation))
@@ -79,14 +81,14 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
                     "streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST"
                 )
             with self._call.named(v1_request.STREAM_NAMES):
-                asked = v1_request.to_stream(first.streaming_config)
-                self._call.follow(asked.config.recognition, context)
-                stream = to_stream(asked, _audio(requests))
+                stream_request = v1_request.to_stream_request(first.streaming_config)
+                self._call.follow(stream_request.config.recognition, context)
+                stream = to_stream(stream_request, _audio(requests))
                 async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
                     async for happened in events:
-                        for told in v1_responses.events(happened, asked):
-                            yield told
-                        if asked.single and happened.HasField("final"):
+                        for response in v1_responses.events(happened, stream_request):
+                            yield response
+                        if stream_request.single and happened.HasField("final"):
                             return
 
 
@@ -101,10 +103,10 @@ async def _audio(requests: AsyncIterator[google.StreamingRecognizeRequest]) -> A
 
 
 def _metadata(operation: Operation) -> Message:
-    told = google.LongRunningRecognizeMetadata(progress_percent=0 if operation.ended_at is None else 100)
-    told.start_time.FromMilliseconds(round(1000 * operation.began_at))
-    told.last_update_time.FromMilliseconds(round(1000 * (operation.ended_at or operation.began_at)))
-    return told
+    metadata = google.LongRunningRecognizeMetadata(progress_percent=0 if operation.ended_at is None else 100)
+    metadata.start_time.FromMilliseconds(round(1000 * operation.began_at))
+    metadata.last_update_time.FromMilliseconds(round(1000 * (operation.ended_at or operation.began_at)))
+    return metadata
 
 
 def _as_it_is(message: Message) -> Message:

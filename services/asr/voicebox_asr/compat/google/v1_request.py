@@ -8,7 +8,16 @@ from voicebox.foreign.google import speech_v1_pb2 as google
 from voicebox_kit.errors import InvalidField
 
 from .audio import AUTO, Format, checked
-from .shared_request import MOST_SPEAKERS, Asked, AskedStream, Wishes, check_alternatives, refuse, to_hotwords, to_model
+from .shared_request import (
+    MOST_SPEAKERS,
+    FileRequest,
+    OutputOptions,
+    StreamRequest,
+    check_alternatives,
+    refuse,
+    to_hotwords,
+    to_model,
+)
 
 _CONFIG = {
     "sample_rate_hz": "sample_rate_hertz",
@@ -41,34 +50,38 @@ REASONS = {
 }
 
 
-def to_asked(config: google.RecognitionConfig, field: str = "config") -> Asked:
-    """What a config at the path `field` asks for; InvalidField, by Google's name, where it asks for what cannot be.
+def to_file_request(config: google.RecognitionConfig, field: str = "config") -> FileRequest:
+    """The request that a config at the path `field` makes; InvalidField, by Google's name, where it cannot.
 
-    `enable_automatic_punctuation`, `use_enhanced` and `metadata` are wishes, with Google as well: text is as the model
+    `enable_automatic_punctuation`, `use_enhanced` and `metadata` are hints, with Google as well: text is as the model
     writes it.
     """
     _refuse(config, field)
     speakers = config.diarization_config
-    wishes = Wishes(config.enable_word_time_offsets, config.enable_word_confidence, speakers.enable_speaker_diarization)
+    output = OutputOptions(
+        config.enable_word_time_offsets, config.enable_word_confidence, speakers.enable_speaker_diarization
+    )
     native = asr_pb2.RecognitionConfig(
         model=to_model(config.model),
         language=config.language_code,
         hotwords=_phrases(config, field),
         separate_channels=config.enable_separate_recognition_per_channel,
-        word_offsets=wishes.words,
-        diarization=_diarization(speakers) if wishes.speakers else None,
+        word_offsets=output.words,
+        diarization=_diarization(speakers) if output.speakers else None,
     )
-    return Asked(native, checked(_format(config), f"{field}.encoding"), wishes)
+    return FileRequest(native, checked(_format(config), f"{field}.encoding"), output)
 
 
-def to_stream(asked: google.StreamingRecognitionConfig) -> AskedStream:
-    """What the config of a stream asks for; InvalidField likewise."""
-    if asked.HasField("voice_activity_timeout"):
+def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamRequest:
+    """The request that the config of a stream makes; InvalidField likewise."""
+    if streaming.HasField("voice_activity_timeout"):
         reasons = {"voice_activity_timeout": "end the stream yourself, by its voice activity events."}
         refuse({"voice_activity_timeout": True}, reasons, "streaming_config")
-    recording = to_asked(asked.config, "streaming_config.config")
-    config = asr_pb2.StreamingConfig(recognition=recording.config, interim_results=asked.interim_results)
-    return AskedStream(recording, config, activity=asked.enable_voice_activity_events, single=asked.single_utterance)
+    recording = to_file_request(streaming.config, "streaming_config.config")
+    config = asr_pb2.StreamingConfig(recognition=recording.config, interim_results=streaming.interim_results)
+    return StreamRequest(
+        recording, config, activity=streaming.enable_voice_activity_events, single=streaming.single_utterance
+    )
 
 
 def content(audio: google.RecognitionAudio) -> bytes:
@@ -80,16 +93,16 @@ def content(audio: google.RecognitionAudio) -> bytes:
     return audio.content
 
 
-def refuse_output(asked: google.LongRunningRecognizeRequest) -> None:
+def refuse_output(request: google.LongRunningRecognizeRequest) -> None:
     """InvalidField where the transcript is to be put elsewhere."""
-    if asked.output_config.gcs_uri:
+    if request.output_config.gcs_uri:
         sentence = "output_config.gcs_uri is not written to: the transcript is in the operation's response."
         raise InvalidField("output_config.gcs_uri", sentence, "URI_UNSUPPORTED")
 
 
 def _refuse(config: google.RecognitionConfig, field: str) -> None:
     adaptation = config.adaptation
-    asked = {
+    used = {
         "alternative_language_codes": config.alternative_language_codes,
         "profanity_filter": config.profanity_filter,
         "transcript_normalization": config.transcript_normalization.entries,
@@ -99,7 +112,7 @@ def _refuse(config: google.RecognitionConfig, field: str) -> None:
         "adaptation.custom_classes": adaptation.custom_classes,
         "adaptation.abnf_grammar": adaptation.abnf_grammar.abnf_strings,
     }
-    refuse(asked, REASONS, field)
+    refuse(used, REASONS, field)
     check_alternatives(config.max_alternatives, f"{field}.max_alternatives")
 
 

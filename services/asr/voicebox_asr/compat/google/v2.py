@@ -20,7 +20,7 @@ from . import v2_request, v2_responses
 from .call import GoogleCall
 from .operation_store import Operation, Operations
 from .operations import to_proto
-from .shared_request import Asked
+from .shared_request import FileRequest
 from .stream import to_stream
 
 GOOGLE_V2_SERVICE = "google.cloud.speech.v2.Speech"
@@ -29,7 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
-    """The google.cloud.speech.v2.Speech, as of google-cloud-speech 2.41.0, with the recognizer `_` alone."""
+    """The google.cloud.speech.v2.Speech, as in google-cloud-speech 2.41.0, with the recognizer `_` only."""
 
     def __init__(
         self, call: GoogleCall, speech: SpeechToTextServicer, operations: Operations, idle_seconds: float
@@ -39,22 +39,20 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
     async def Recognize(self, request: google.RecognizeRequest, context: Context) -> google.RecognizeResponse:
         v2_request.parent_of(request.recognizer)
         with self._call.named(v2_request.NAMES):
-            asked = v2_request.to_asked(request.config, request.config_mask)
-            self._call.follow(asked.config, context)
-            heard = await self._call.recognize(asked, v2_request.content(request), context)
-        return google.RecognizeResponse(results=v2_responses.results(heard, asked.wishes))
+            file_request = v2_request.to_file_request(request.config, request.config_mask)
+            self._call.follow(file_request.config, context)
+            response = await self._call.recognize(file_request, v2_request.content(request), context)
+        return google.RecognizeResponse(results=v2_responses.results(response, file_request.output))
 
     async def BatchRecognize(self, request: google.BatchRecognizeRequest, context: Context) -> Any:
-        """Begins to hear recordings; what is wrong with their configs is told at once, what is wrong with a file in its
-        result.
-        """
+        """Start recognising recordings; an error in a config is raised at once, an error in a file is in its result."""
         recognizer, size_bytes = request.recognizer, request.ByteSize()
         parent = v2_request.parent_of(recognizer)
         with self._call.named(v2_request.FILE_NAMES):
             batch = await asyncio.to_thread(v2_request.to_batch, request)
-            for asked, audio in batch.values():
-                self._call.follow(asked.config, context)
-                self._call.check(asked, audio)
+            for file_request, audio in batch.values():
+                self._call.follow(file_request.config, context)
+                self._call.check(file_request, audio)
 
         def metadata(operation: Operation) -> Message:
             return _metadata(operation, recognizer)
@@ -62,8 +60,8 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
         async def work() -> Message:
             return google.BatchRecognizeResponse(
                 results={
-                    uri: await self._file(operation.name, asked, audio, context)
-                    for uri, (asked, audio) in batch.items()
+                    uri: await self._file(operation.name, file_request, audio, context)
+                    for uri, (file_request, audio) in batch.items()
                 }
             )
 
@@ -81,28 +79,33 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
                 )
             v2_request.parent_of(first.recognizer)
             with self._call.named(v2_request.STREAM_NAMES):
-                asked = v2_request.to_stream(first.streaming_config)
-                self._call.follow(asked.config.recognition, context)
-                stream = to_stream(asked, _audio(requests))
+                stream_request = v2_request.to_stream_request(first.streaming_config)
+                self._call.follow(stream_request.config.recognition, context)
+                stream = to_stream(stream_request, _audio(requests))
                 async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
                     async for happened in events:
-                        if told := v2_responses.event(happened, asked):
-                            yield told
+                        if response := v2_responses.event(happened, stream_request):
+                            yield response
 
-    async def _file(self, name: str, asked: Asked, audio: bytes, context: Context) -> google.BatchRecognizeFileResult:
+    async def _file(
+        self, name: str, file_request: FileRequest, audio: bytes, context: Context
+    ) -> google.BatchRecognizeFileResult:
         try:
             with self._call.named(v2_request.FILE_NAMES):
-                heard = await self._call.recognize(asked, audio, context)
+                response = await self._call.recognize(file_request, audio, context)
         except VoiceboxError as error:
             return google.BatchRecognizeFileResult(error=to_status(error, name))
-        transcript = google.BatchRecognizeResults(results=v2_responses.results(heard, asked.wishes))
+        transcript = google.BatchRecognizeResults(results=v2_responses.results(response, file_request.output))
         # `transcript` is where programs from before 2023 look for it.
         return google.BatchRecognizeFileResult(
             inline_result=google.InlineResult(transcript=transcript), transcript=transcript
         )
 
     async def _not_kept(self, request: Message, context: Context) -> NoReturn:
-        sentence = "Recognizers, phrase sets, custom classes and settings are not kept here: use recognizers/_ with a config in each request."
+        sentence = (
+            "Recognizers, phrase sets, custom classes and settings are not stored here: "
+            "use recognizers/_ with a config in each request."
+        )
         raise Unsupported("RESOURCES_NOT_KEPT", sentence)
 
     CreateRecognizer = GetRecognizer = ListRecognizers = UpdateRecognizer = DeleteRecognizer = UndeleteRecognizer = (
@@ -126,11 +129,11 @@ async def _audio(requests: AsyncIterator[google.StreamingRecognizeRequest]) -> A
 
 
 def _metadata(operation: Operation, recognizer: str) -> google.OperationMetadata:
-    told = google.OperationMetadata(
+    metadata = google.OperationMetadata(
         resource=recognizer,
         method="google.cloud.speech.v2.Speech.BatchRecognize",
         progress_percent=0 if operation.ended_at is None else 100,
     )
-    told.create_time.FromMilliseconds(round(1000 * operation.began_at))
-    told.update_time.FromMilliseconds(round(1000 * (operation.ended_at or operation.began_at)))
-    return told
+    metadata.create_time.FromMilliseconds(round(1000 * operation.began_at))
+    metadata.update_time.FromMilliseconds(round(1000 * (operation.ended_at or operation.began_at)))
+    return metadata

@@ -14,7 +14,16 @@ from voicebox.foreign.google import speech_v2_pb2 as google
 from voicebox_kit.errors import InvalidField, NotFound
 
 from .audio import AUTO, Format, checked
-from .shared_request import MOST_SPEAKERS, Asked, AskedStream, Wishes, check_alternatives, refuse, to_hotwords, to_model
+from .shared_request import (
+    MOST_SPEAKERS,
+    FileRequest,
+    OutputOptions,
+    StreamRequest,
+    check_alternatives,
+    refuse,
+    to_hotwords,
+    to_model,
+)
 
 RECOGNIZER = re.compile(r"(projects/[^/]+/locations/[^/]+)/recognizers/_")
 DATA_URI = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
@@ -45,7 +54,7 @@ REASONS = {
     "features.enable_spoken_punctuation": "text is as the model writes it.",
     "features.enable_spoken_emojis": "text is as the model writes it.",
     "transcript_normalization": "replace words in the transcript yourself.",
-    "denoiser_config": "the model hears the sound as it is.",
+    "denoiser_config": "the model reads the audio as it is.",
     "adaptation.custom_classes": "give the phrases themselves, as an inline_phrase_set.",
 }
 
@@ -68,18 +77,17 @@ def parent_of(recognizer: str) -> str:
     return match[1]
 
 
-def to_asked(config: google.RecognitionConfig, mask: FieldMask, field: str = "config") -> Asked:
-    """What a config at the path `field`, or its fields in a mask, asks for; InvalidField, by Google's name, for what
-    cannot be.
+def to_file_request(config: google.RecognitionConfig, mask: FieldMask, field: str = "config") -> FileRequest:
+    """The request that a config at the path `field`, or its masked fields, makes; InvalidField where it cannot.
 
-    `features.enable_automatic_punctuation` is a wish, with Google as well: text is as the model writes it.
+    `features.enable_automatic_punctuation` is a hint, with Google as well: text is as the model writes it.
     """
     config = _masked(config, mask, f"{field}_mask")
     _refuse(config, field)
     features = config.features
     separate = features.multi_channel_mode == google.RecognitionFeatures.SEPARATE_RECOGNITION_PER_CHANNEL
     speakers = features.HasField("diarization_config")
-    wishes = Wishes(features.enable_word_time_offsets, features.enable_word_confidence, speakers)
+    output = OutputOptions(features.enable_word_time_offsets, features.enable_word_confidence, speakers)
     native = asr_pb2.RecognitionConfig(
         model=to_model(config.model),
         language=_language(config, f"{field}.language_codes"),
@@ -87,23 +95,23 @@ def to_asked(config: google.RecognitionConfig, mask: FieldMask, field: str = "co
         prompt=features.custom_prompt_config.custom_prompt,
         hotwords=_phrases(config.adaptation, f"{field}.adaptation.phrase_sets"),
         separate_channels=separate,
-        word_offsets=wishes.words,
+        word_offsets=output.words,
         diarization=_diarization(features.diarization_config) if speakers else None,
     )
-    return Asked(native, checked(_format(config), f"{field}.explicit_decoding_config.encoding"), wishes)
+    return FileRequest(native, checked(_format(config), f"{field}.explicit_decoding_config.encoding"), output)
 
 
-def to_stream(asked: google.StreamingRecognitionConfig) -> AskedStream:
-    """What the config of a stream asks for; InvalidField likewise."""
-    features = asked.streaming_features
+def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamRequest:
+    """The request that the config of a stream makes; InvalidField likewise."""
+    features = streaming.streaming_features
     if features.HasField("voice_activity_timeout"):
         reasons = {"voice_activity_timeout": "end the stream yourself, by its voice activity events."}
         refuse({"voice_activity_timeout": True}, reasons, "streaming_config.streaming_features")
-    recording = to_asked(asked.config, asked.config_mask, "streaming_config.config")
+    recording = to_file_request(streaming.config, streaming.config_mask, "streaming_config.config")
     config = asr_pb2.StreamingConfig(recognition=recording.config, interim_results=features.interim_results)
     if milliseconds := END_SILENCE_MILLISECONDS.get(features.endpointing_sensitivity):
         config.endpointing.end_silence.CopyFrom(Duration(nanos=milliseconds * 1_000_000))
-    return AskedStream(recording, config, activity=features.enable_voice_activity_events)
+    return StreamRequest(recording, config, activity=features.enable_voice_activity_events)
 
 
 def content(request: google.RecognizeRequest) -> bytes:
@@ -113,10 +121,8 @@ def content(request: google.RecognizeRequest) -> bytes:
     return request.content
 
 
-def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[Asked, bytes]]:
-    """What is asked of each file, and the file, by its URI. The sound itself is the URI, by RFC 2397: nothing is
-    fetched.
-    """
+def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[FileRequest, bytes]]:
+    """The request and the bytes of each file, by its URI, which holds the audio (RFC 2397): nothing is fetched."""
     output = request.recognition_output_config
     if output.HasField("gcs_output_config"):
         sentence = "recognition_output_config.gcs_output_config is not written to: ask for inline_response_config."
@@ -127,18 +133,18 @@ def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[Asked, by
             refuse({name: True}, reasons, "recognition_output_config.output_format_config")
     if not 0 < len(request.files) <= MOST_FILES:
         raise InvalidField("files", f"files must be 1 to {MOST_FILES}, not {len(request.files)}.")
-    return {file.uri: (_file_asked(request, file), _inline(file.uri)) for file in request.files}
+    return {file.uri: (_file_request(request, file), _inline(file.uri)) for file in request.files}
 
 
-def _file_asked(request: google.BatchRecognizeRequest, file: google.BatchRecognizeFileMetadata) -> Asked:
+def _file_request(request: google.BatchRecognizeRequest, file: google.BatchRecognizeFileMetadata) -> FileRequest:
     """A file's own config counts for it alone, whole or in the fields of its mask."""
     if not file.HasField("config"):
-        return to_asked(request.config, request.config_mask)
+        return to_file_request(request.config, request.config_mask)
     config = google.RecognitionConfig()
     if file.config_mask.paths:
         config.CopyFrom(_masked(request.config, request.config_mask, "config_mask"))
     config.MergeFrom(_masked(file.config, file.config_mask, "files.config_mask"))
-    return to_asked(config, FieldMask(), "files.config")
+    return to_file_request(config, FieldMask(), "files.config")
 
 
 def _inline(uri: str) -> bytes:
@@ -159,13 +165,13 @@ def _masked(config: google.RecognitionConfig, mask: FieldMask, field: str) -> go
         return config
     if not mask.IsValidForDescriptor(google.RecognitionConfig.DESCRIPTOR):
         raise InvalidField(field, f"{field} names what a config has not: {', '.join(mask.paths)[:200]}.")
-    kept = google.RecognitionConfig()
-    mask.MergeMessage(config, kept)
-    return kept
+    selected = google.RecognitionConfig()
+    mask.MergeMessage(config, selected)
+    return selected
 
 
 def _refuse(config: google.RecognitionConfig, field: str) -> None:
-    asked = {
+    used = {
         "features.profanity_filter": config.features.profanity_filter,
         "features.enable_spoken_punctuation": config.features.enable_spoken_punctuation,
         "features.enable_spoken_emojis": config.features.enable_spoken_emojis,
@@ -173,7 +179,7 @@ def _refuse(config: google.RecognitionConfig, field: str) -> None:
         "denoiser_config": config.denoiser_config.denoise_audio or config.denoiser_config.snr_threshold,
         "adaptation.custom_classes": config.adaptation.custom_classes,
     }
-    refuse(asked, REASONS, field)
+    refuse(used, REASONS, field)
     check_alternatives(config.features.max_alternatives, f"{field}.features.max_alternatives")
 
 

@@ -1,11 +1,11 @@
-"""What was heard, as clients of Google's Speech v2 read it."""
+"""Our results as responses of Google's Speech v2."""
 
 from collections.abc import Iterable, Iterator
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.google import speech_v2_pb2 as google
 
-from .shared_request import AskedStream, Wishes
+from .shared_request import OutputOptions, StreamRequest
 from .shared_responses import speaker_number, stability, transcript
 
 Response = google.StreamingRecognizeResponse
@@ -16,68 +16,70 @@ ACTIVITY = {
 }
 
 
-def results(heard: asr_pb2.RecognizeResponse, wishes: Wishes) -> list[google.SpeechRecognitionResult]:
+def results(response: asr_pb2.RecognizeResponse, output: OutputOptions) -> list[google.SpeechRecognitionResult]:
     """A result for each utterance."""
     return [
         google.SpeechRecognitionResult(
-            alternatives=[_alternative(utterance, wishes, is_first=index == 0)],
+            alternatives=[_alternative(utterance, output, is_first=index == 0)],
             channel_tag=utterance.channel,
             result_end_offset=utterance.end_offset,
             language_code=utterance.language,
         )
-        for index, utterance in enumerate(heard.utterances)
+        for index, utterance in enumerate(response.utterances)
     ]
 
 
-def event(happened: asr_pb2.StreamingRecognizeResponse, stream: AskedStream) -> Response | None:
-    """What Google's clients are told of an event of ours; None for one that they have no words for."""
+def event(happened: asr_pb2.StreamingRecognizeResponse, stream: StreamRequest) -> Response | None:
+    """Google's event for one of ours; None where Google has none."""
     match happened.WhichOneof("event"):
         case "interim":
             return Response(results=[_interim(happened.interim)])
         case "final":
-            return Response(results=[_final(happened.final, stream.asked.wishes)])
+            return Response(results=[_final(happened.final, stream.file.output)])
         case "speech_event" if stream.activity:
-            told = happened.speech_event
-            return Response(speech_event_type=ACTIVITY[told.type], speech_event_offset=told.offset)
+            speech_event = happened.speech_event
+            return Response(speech_event_type=ACTIVITY[speech_event.type], speech_event_offset=speech_event.offset)
         case _:
             return None
 
 
-def _interim(heard: asr_pb2.Hypothesis) -> google.StreamingRecognitionResult:
-    text = transcript(heard, is_first=heard.utterance_index == 0)
+def _interim(hypothesis: asr_pb2.Hypothesis) -> google.StreamingRecognitionResult:
+    text = transcript(hypothesis, is_first=hypothesis.utterance_index == 0)
     return google.StreamingRecognitionResult(
         alternatives=[google.SpeechRecognitionAlternative(transcript=text)],
-        stability=stability(heard),
-        result_end_offset=heard.end_offset,
-        channel_tag=heard.channel,
-        language_code=heard.language,
+        stability=stability(hypothesis),
+        result_end_offset=hypothesis.end_offset,
+        channel_tag=hypothesis.channel,
+        language_code=hypothesis.language,
     )
 
 
-def _final(heard: asr_pb2.Hypothesis, wishes: Wishes) -> google.StreamingRecognitionResult:
+def _final(hypothesis: asr_pb2.Hypothesis, output: OutputOptions) -> google.StreamingRecognitionResult:
     return google.StreamingRecognitionResult(
-        alternatives=[_alternative(heard, wishes, is_first=heard.utterance_index == 0)],
+        alternatives=[_alternative(hypothesis, output, is_first=hypothesis.utterance_index == 0)],
         is_final=True,
-        result_end_offset=heard.end_offset,
-        channel_tag=heard.channel,
-        language_code=heard.language,
+        result_end_offset=hypothesis.end_offset,
+        channel_tag=hypothesis.channel,
+        language_code=hypothesis.language,
     )
 
 
-def _alternative(heard: asr_pb2.Hypothesis, wishes: Wishes, *, is_first: bool) -> google.SpeechRecognitionAlternative:
-    text = transcript(heard, is_first=is_first)
+def _alternative(
+    hypothesis: asr_pb2.Hypothesis, output: OutputOptions, *, is_first: bool
+) -> google.SpeechRecognitionAlternative:
+    text = transcript(hypothesis, is_first=is_first)
     return google.SpeechRecognitionAlternative(
-        transcript=text, confidence=heard.confidence, words=_words(heard.words, wishes)
+        transcript=text, confidence=hypothesis.confidence, words=_words(hypothesis.words, output)
     )
 
 
-def _words(words: Iterable[asr_pb2.Word], wishes: Wishes) -> Iterator[google.WordInfo]:
-    for word in words if wishes.words else ():
+def _words(words: Iterable[asr_pb2.Word], output: OutputOptions) -> Iterator[google.WordInfo]:
+    for word in words if output.words else ():
         speaker = speaker_number(word.speaker)
         yield google.WordInfo(
             word=word.word,
-            start_offset=word.start_offset if wishes.times else None,
-            end_offset=word.end_offset if wishes.times else None,
-            confidence=word.confidence if wishes.confidence else 0.0,
+            start_offset=word.start_offset if output.times else None,
+            end_offset=word.end_offset if output.times else None,
+            confidence=word.confidence if output.confidence else 0.0,
             speaker_label=str(speaker) if speaker else "",
         )

@@ -45,10 +45,9 @@ class _Part:
 
 
 class Form:
-    """A form while it comes. `has_file` says whether the file's part has begun, `is_whole` whether the form's end was
-    there.
+    """A form that is being read. `has_file` says whether the file has begun, `is_whole` whether the form has ended.
 
-    `other_files` are the names of files that came under another name; they are not kept.
+    `other_files` are the names of files in other fields; they are dropped.
     """
 
     def __init__(self, content_type: str) -> None:
@@ -80,9 +79,7 @@ class Form:
             ) from error
 
     def push(self, piece: bytes) -> list[Field | bytes]:
-        """What the next bytes bring: whole fields, and pieces of the file. InvalidField where it is no form, or too
-        much of one.
-        """
+        """The fields and pieces of the file in the next bytes. InvalidField where it is no form, or too large."""
         try:
             self._parser.write(piece)
         except FormParserError as error:

@@ -1,7 +1,7 @@
 """Reads the fields of OpenAI's transcription form, refusing what is wrong by OpenAI's name for it.
 
-Names and values are taken in the spellings that clients have for them. Fields that nobody here knows, and those that
-ask only for better quality, are ignored and noted where they cannot be followed.
+Names and values are taken in the spellings that clients have for them. Unknown fields, and hints that cannot
+be followed, are ignored and noted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.DIARIZED_JS
 
 @dataclass(frozen=True)
 class TranscriptionRequest:
-    """What is asked. `config` is the same in our own terms; `granularities` are `word` and `segment`."""
+    """A request. `config` is the same in our own terms; `granularities` are `word` and `segment`."""
 
     config: asr_pb2.RecognitionConfig
     format: ResponseFormat
@@ -71,8 +71,7 @@ class TranscriptionRequest:
 
 
 def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool) -> TranscriptionRequest:
-    """The request that a form's fields make; InvalidParameter where it is wrong. `models` are the names of those that
-    are here.
+    """The request that a form's fields make; InvalidParameter where it is wrong. `models` are the known names.
 
     Names may be encoded as in a URL, and those of lists may end in brackets.
     """
@@ -104,7 +103,7 @@ def _config(
 ) -> asr_pb2.RecognitionConfig:
     config = asr_pb2.RecognitionConfig(
         model=_model(fields.get("model", "").strip(), models, notes),
-        # OpenAI's languages have no regions: a model that hears only en-US hears en-GB, too.
+        # OpenAI's languages have no regions: a model of en-US only gets en-GB, too.
         language=openai_languages.tag(fields.get("language", "")).partition("-")[0],
         # OpenAI takes longer ones, and lets the last of them count.
         prompt=fields.get("prompt", "")[-MAX_PROMPT_CHARACTERS:],
@@ -112,7 +111,7 @@ def _config(
         word_offsets=words,
     )
     temperature = values.number("temperature", fields.get("temperature", ""))
-    if temperature:  # 0, which SDKs send unasked, is how every model begins anyway
+    if temperature:  # 0, which SDKs send unrequested, is how every model begins anyway
         config.decoding.temperatures.append(temperature)
     if threshold := _detection(fields):
         config.voice_activity.threshold = threshold
@@ -134,9 +133,7 @@ def _model(name: str, models: Sequence[str], notes: Notes) -> str:
 
 
 def _detection(fields: Mapping[str, str]) -> float:
-    """The threshold of a chunking strategy, which comes as JSON or as fields of its own; 0 when it is left to the
-    detector.
-    """
+    """The threshold of a chunking strategy, which comes as JSON or as single fields; 0 for the detector's own."""
     strategy = {
         "type": fields.get("chunking_strategy[type]", ""),
         "threshold": fields.get("chunking_strategy[threshold]", ""),
@@ -159,13 +156,13 @@ def _only(name: str, texts: Sequence[str]) -> str:
 
 def _granularities(texts: Sequence[str], answer: ResponseFormat, notes: Notes) -> frozenset[str]:
     name = "timestamp_granularities"
-    asked = frozenset(text.strip().lower().removesuffix("s") for text in texts)
-    if unknown := sorted(asked - {"word", "segment"}):
+    requested = frozenset(text.strip().lower().removesuffix("s") for text in texts)
+    if unknown := sorted(requested - {"word", "segment"}):
         raise InvalidParameter(name, f"{name} are word and segment, not {unknown[0][:40]!r}.")
     if answer is ResponseFormat.VERBOSE_JSON:
-        return asked or frozenset({"segment"})
-    if "word" in asked and answer is ResponseFormat.JSON:
+        return requested or frozenset({"segment"})
+    if "word" in requested and answer is ResponseFormat.JSON:
         raise InvalidParameter(name, "The times of words need the response_format verbose_json.")
-    if asked:
+    if requested:
         notes.ignore(name)
     return frozenset()

@@ -1,4 +1,4 @@
-"""Writes what was heard as OpenAI does."""
+"""Our results as OpenAI's responses."""
 
 import json
 import math
@@ -11,8 +11,8 @@ from voicebox_compat import openai, openai_languages
 from voicebox_compat.openai import Notes
 
 from voicebox_asr.documents.subtitles import Layout
-from voicebox_asr.documents.writers import CONTENT_TYPES, Format, Wish, document
-from voicebox_asr.engine import Heard
+from voicebox_asr.documents.writers import CONTENT_TYPES, DocumentOptions, Format, document
+from voicebox_asr.engine import Hypothesis
 from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
 
@@ -23,52 +23,50 @@ SUBTITLE_TYPES = {ResponseFormat.SRT: CONTENT_TYPES[Format.TEXT], ResponseFormat
 """OpenAI sends SubRip as plain text, and programs look for that."""
 
 INPUT_TOKENS_PER_SECOND = 10
-"""OpenAI counts one for 100 ms of speech that it hears."""
+"""OpenAI counts one for 100 ms of speech."""
 
 
-def answer(heard: Transcript, asked: TranscriptionRequest) -> HttpBody:
-    """All that was heard, in the format that was asked for."""
-    match asked.format:
+def answer(transcript: Transcript, request: TranscriptionRequest) -> HttpBody:
+    """The transcript in the requested format."""
+    match request.format:
         case ResponseFormat.JSON:
-            return _json({"text": text(heard), "usage": _seconds(heard)})
+            return _json({"text": text(transcript), "usage": _seconds(transcript)})
         case ResponseFormat.VERBOSE_JSON:
-            return _json(_verbose(heard, asked))
+            return _json(_verbose(transcript, request))
         case ResponseFormat.DIARIZED_JSON:
-            return _json(_diarized(heard))
+            return _json(_diarized(transcript))
         case ResponseFormat.TEXT:
-            return HttpBody(content_type=CONTENT_TYPES[Format.TEXT], data=f"{text(heard)}\n".encode())
+            return HttpBody(content_type=CONTENT_TYPES[Format.TEXT], data=f"{text(transcript)}\n".encode())
         case ResponseFormat.SRT | ResponseFormat.VTT:
-            written = document(heard.utterances, Wish(FORMATS[asked.format], Layout()))
-            return HttpBody(content_type=SUBTITLE_TYPES[asked.format], data=written.encode())
+            written = document(transcript.utterances, DocumentOptions(FORMATS[request.format], Layout()))
+            return HttpBody(content_type=SUBTITLE_TYPES[request.format], data=written.encode())
 
 
-def text(heard: Transcript) -> str:
-    return " ".join(utterance.heard.text for utterance in heard.utterances)
+def text(transcript: Transcript) -> str:
+    return " ".join(utterance.hypothesis.text for utterance in transcript.utterances)
 
 
-def delta(heard: Heard, *, is_first: bool) -> HttpBody:
+def delta(hypothesis: Hypothesis, *, is_first: bool) -> HttpBody:
     """The event of an utterance: all deltas joined are the text."""
-    return openai.event(type="transcript.text.delta", delta=heard.text if is_first else f" {heard.text}")
+    return openai.event(type="transcript.text.delta", delta=hypothesis.text if is_first else f" {hypothesis.text}")
 
 
-def deltas(heard: Transcript) -> Iterator[HttpBody]:
+def deltas(transcript: Transcript) -> Iterator[HttpBody]:
     """The events of all utterances that hold a text."""
-    spoken = [utterance.heard for utterance in heard.utterances if utterance.heard.text]
+    spoken = [utterance.hypothesis for utterance in transcript.utterances if utterance.hypothesis.text]
     return (delta(each, is_first=number == 0) for number, each in enumerate(spoken))
 
 
-def segments(heard: Transcript, asked: TranscriptionRequest) -> Iterator[HttpBody]:
-    """The events that say who spoke, where that was asked: who is who is known at the end alone."""
-    if asked.format is ResponseFormat.DIARIZED_JSON:
-        yield from (openai.event(**segment) for segment in _speakers_segments(heard))
+def segments(transcript: Transcript, request: TranscriptionRequest) -> Iterator[HttpBody]:
+    """The events with speakers, where they are requested: speakers are known only at the end."""
+    if request.format is ResponseFormat.DIARIZED_JSON:
+        yield from (openai.event(**segment) for segment in _speakers_segments(transcript))
 
 
-def done(heard: Transcript, notes: Notes) -> HttpBody:
-    """The event at the end of a stream. Its text is the better one where it differs from the deltas: loops are cut out
-    of it.
-    """
-    whole = text(heard)
-    listened, written = math.ceil(INPUT_TOKENS_PER_SECOND * heard.audio_seconds), openai.text_tokens(whole)
+def done(transcript: Transcript, notes: Notes) -> HttpBody:
+    """The last event of a stream. Its text replaces the deltas where it differs: loops are cut out of it."""
+    whole = text(transcript)
+    listened, written = math.ceil(INPUT_TOKENS_PER_SECOND * transcript.audio_seconds), openai.text_tokens(whole)
     usage = {
         "type": "tokens",
         "input_tokens": listened,
@@ -79,53 +77,53 @@ def done(heard: Transcript, notes: Notes) -> HttpBody:
     return openai.event(type="transcript.text.done", text=whole, usage=usage, **notes.fields)
 
 
-def _verbose(heard: Transcript, asked: TranscriptionRequest) -> Mapping[str, Any]:
+def _verbose(transcript: Transcript, request: TranscriptionRequest) -> Mapping[str, Any]:
     verbose: dict[str, Any] = {
-        "task": "translate" if asked.translate else "transcribe",
-        "language": openai_languages.name(heard.language),
-        "duration": round(heard.audio_seconds, 3),
-        "text": text(heard),
-        "usage": _seconds(heard),
+        "task": "translate" if request.translate else "transcribe",
+        "language": openai_languages.name(transcript.language),
+        "duration": round(transcript.audio_seconds, 3),
+        "text": text(transcript),
+        "usage": _seconds(transcript),
     }
-    if "segment" in asked.granularities:
-        verbose["segments"] = [_segment(utterance) for utterance in heard.utterances]
-    if "word" in asked.granularities:
-        words = [word for utterance in heard.utterances for word in utterance.heard.words]
+    if "segment" in request.granularities:
+        verbose["segments"] = [_segment(utterance) for utterance in transcript.utterances]
+    if "word" in request.granularities:
+        words = [word for utterance in transcript.utterances for word in utterance.hypothesis.words]
         verbose["words"] = [{"word": word.text, **_times(word.start_seconds, word.end_seconds)} for word in words]
     return verbose
 
 
-def _diarized(heard: Transcript) -> Mapping[str, Any]:
+def _diarized(transcript: Transcript) -> Mapping[str, Any]:
     return {
         "task": "transcribe",
-        "duration": round(heard.audio_seconds, 3),
-        "text": text(heard),
-        "segments": list(_speakers_segments(heard)),
-        "usage": _seconds(heard),
+        "duration": round(transcript.audio_seconds, 3),
+        "text": text(transcript),
+        "segments": list(_speakers_segments(transcript)),
+        "usage": _seconds(transcript),
     }
 
 
-def _speakers_segments(heard: Transcript) -> Iterator[dict[str, Any]]:
+def _speakers_segments(transcript: Transcript) -> Iterator[dict[str, Any]]:
     """Speakers are called A, B and so on, in the order in which they first speak."""
     names: dict[str, str] = {}
-    for utterance in heard.utterances:
+    for utterance in transcript.utterances:
         name = names.setdefault(utterance.speaker, chr(ord("A") + len(names)))
         times = _times(utterance.start_seconds, utterance.end_seconds)
         yield {
             "type": "transcript.text.segment",
             "id": f"seg_{utterance.index}",
             "speaker": name,
-            "text": utterance.heard.text,
+            "text": utterance.hypothesis.text,
             **times,
         }
 
 
 def _segment(utterance: Utterance) -> Mapping[str, Any]:
-    """OpenAI's schema knows no null: what an engine does not tell is worked out where it can be, else 0.
+    """OpenAI's schema knows no null: what an engine does not return is computed where possible, else 0.
 
     As Whisper's, the text begins with a space, and `seek` counts hundredths of a second.
     """
-    said, scores = utterance.heard, utterance.heard.scores
+    said, scores = utterance.hypothesis, utterance.hypothesis.scores
     data = said.text.encode()
     log_probability = math.log(said.confidence) if said.confidence else 0.0
     return {
@@ -147,8 +145,8 @@ def _times(start_seconds: float, end_seconds: float) -> Mapping[str, float]:
     return {"start": round(start_seconds, 3), "end": round(end_seconds, 3)}
 
 
-def _seconds(heard: Transcript) -> Mapping[str, Any]:
-    return {"type": "duration", "seconds": math.ceil(heard.audio_seconds)}
+def _seconds(transcript: Transcript) -> Mapping[str, Any]:
+    return {"type": "duration", "seconds": math.ceil(transcript.audio_seconds)}
 
 
 def _json(document: Mapping[str, Any]) -> HttpBody:

@@ -22,7 +22,7 @@ from voicebox_asr.api import request_stream
 from voicebox_asr.api.requests import to_job
 from voicebox_asr.api.servicer import UPLOAD_STALL_SECONDS
 from voicebox_asr.audio import source
-from voicebox_asr.engine import Engine, Heard
+from voicebox_asr.engine import Engine, Hypothesis
 from voicebox_asr.job import Job
 from voicebox_asr.recognition.files import FILE_LIMITS
 from voicebox_asr.recognition.recognizer import Recognizer
@@ -48,7 +48,7 @@ PARAMS = {
 }
 
 HINTS = ("prompt", "decoding", "voice_activity", "hotwords")
-"""Fields of a config without which a model that cannot follow them hears."""
+"""Fields of a config that are left out for a model that cannot follow them."""
 
 Request = TypeVar("Request", openai_pb2.CreateTranscriptionRequest, openai_pb2.CreateTranslationRequest)
 FindSpeakers = Callable[[Job], SpeakerSearch | None]
@@ -92,18 +92,18 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             async with open_upload(
                 body.content_type, _pieces(body.data, patient), self._quota, FILE_LIMITS.max_bytes
             ) as upload:
-                asked = await self._first_asked(upload, translate=translate)
+                request = await self._first_request(upload, translate=translate)
                 bodies = (
                     self._events(upload, notes, translate=translate)
-                    if asked.stream
-                    else self._whole(upload, asked, notes)
+                    if request.stream
+                    else self._whole(upload, request, notes)
                 )
                 async with aclosing(bodies):
                     async for each in bodies:
                         yield each
 
-    async def _first_asked(self, upload: Upload, *, translate: bool) -> TranscriptionRequest:
-        """What is asked, as soon as it is likely to be all.
+    async def _first_request(self, upload: Upload, *, translate: bool) -> TranscriptionRequest:
+        """The request, as soon as it is likely to be complete.
 
         OpenAI's clients name the model, and before the file if they name it all there.
         """
@@ -120,75 +120,77 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
         names = [engine.model.name for engine in self._recognizer.models.engines]
         return openai_request.read(upload.fields, notes, names, translate=translate)
 
-    async def _whole(self, upload: Upload, asked: TranscriptionRequest, notes: Notes) -> AsyncGenerator[HttpBody]:
-        """Hears the file while it comes; once more, if a field that comes after it changes how. It may also ask for
-        events.
-        """
-        heard = await self._hear(upload, asked, Notes())
+    async def _whole(self, upload: Upload, request: TranscriptionRequest, notes: Notes) -> AsyncGenerator[HttpBody]:
+        """Recognise the file while it arrives, and again if a later field changes how; it may also ask for events."""
+        transcript = await self._recognize(upload, request, Notes())
         await upload.whole()
-        meant = self._read(upload, notes, translate=asked.translate)
-        if self._followed(meant, notes) != self._followed(asked, Notes()):
-            heard = await self._hear(upload, meant, notes)
-        notes.warn(notice.sentence for notice in heard.notices)
-        if not meant.stream:
-            yield await asyncio.to_thread(responses.answer, heard, meant)
+        final_request = self._read(upload, notes, translate=request.translate)
+        if self._supported(final_request, notes) != self._supported(request, Notes()):
+            transcript = await self._recognize(upload, final_request, notes)
+        notes.warn(warning.sentence for warning in transcript.warnings)
+        if not final_request.stream:
+            yield await asyncio.to_thread(responses.answer, transcript, final_request)
             return
-        for event in responses.deltas(heard):
+        for event in responses.deltas(transcript):
             yield event
-        for event in responses.segments(heard, meant):
+        for event in responses.segments(transcript, final_request):
             yield event
-        yield responses.done(heard, notes)
+        yield responses.done(transcript, notes)
 
     async def _events(self, upload: Upload, notes: Notes, *, translate: bool) -> AsyncGenerator[HttpBody]:
-        """Begins when all of the form is here: an event cannot be taken back."""
+        """Begins when the form is complete: an event cannot be taken back."""
         await upload.whole()
-        asked = self._read(upload, notes, translate=translate)
-        told: asyncio.Queue[Heard | None] = asyncio.Queue()
-        hearing = asyncio.create_task(self._hear(upload, asked, notes, told))
+        request = self._read(upload, notes, translate=translate)
+        hypotheses: asyncio.Queue[Hypothesis | None] = asyncio.Queue()
+        recognizing = asyncio.create_task(self._recognize(upload, request, notes, hypotheses))
         try:
             is_first = True
-            while (heard := await told.get()) is not None:
-                if heard.text:
-                    yield responses.delta(heard, is_first=is_first)
+            while (hypothesis := await hypotheses.get()) is not None:
+                if hypothesis.text:
+                    yield responses.delta(hypothesis, is_first=is_first)
                     is_first = False
-            transcript = await hearing
-            notes.warn(notice.sentence for notice in transcript.notices)
-            for event in responses.segments(transcript, asked):
+            transcript = await recognizing
+            notes.warn(warning.sentence for warning in transcript.warnings)
+            for event in responses.segments(transcript, request):
                 yield event
             yield responses.done(transcript, notes)
         finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            recognizing.cancel()
+            await asyncio.gather(recognizing, return_exceptions=True)
 
-    async def _hear(
-        self, upload: Upload, asked: TranscriptionRequest, notes: Notes, told: asyncio.Queue[Heard | None] | None = None
+    async def _recognize(
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        notes: Notes,
+        hypotheses: asyncio.Queue[Hypothesis | None] | None = None,
     ) -> Transcript:
         try:
-            engine = self._engine(asked)
-            job = to_job(self._followed(asked, notes), engine, "config")
+            engine = self._engine(request)
+            job = to_job(self._supported(request, notes), engine, "config")
             blocks = upload.blocks()
-            sound = source.Sound(blocks, None, self._decoder, FILE_LIMITS)
+            sound = source.SampleSource(blocks, None, self._decoder, FILE_LIMITS)
             async with aclosing(blocks), aclosing(sound):
-                tell = told.put_nowait if told else None
+                on_hypothesis = hypotheses.put_nowait if hypotheses else None
                 speakers = self._speaker_search(job)
-                heard = await transcribe(self._recognizer, engine, sound, job.options, speakers, tell)
-                return replace(heard, notices=(*heard.notices, *sound.notices))
+                transcript = await transcribe(self._recognizer, engine, sound, job.options, speakers, on_hypothesis)
+                return replace(transcript, warnings=(*transcript.warnings, *sound.warnings))
         finally:
-            if told:
-                told.put_nowait(None)
+            if hypotheses:
+                hypotheses.put_nowait(None)
 
-    def _engine(self, asked: TranscriptionRequest) -> Engine:
+    def _engine(self, request: TranscriptionRequest) -> Engine:
         models = self._recognizer.models
-        engine = models.find(asked.config.model) if asked.config.model else models.default
-        if asked.translate and not engine.capabilities.translates:
+        engine = models.find(request.config.model) if request.config.model else models.default
+        if request.translate and not engine.capabilities.translates:
             raise InvalidParameter("model", f"The model {engine.model.name} cannot translate.", "UNSUPPORTED_BY_ENGINE")
         return engine
 
-    def _followed(self, asked: TranscriptionRequest, notes: Notes) -> asr_pb2.RecognitionConfig:
+    def _supported(self, request: TranscriptionRequest, notes: Notes) -> asr_pb2.RecognitionConfig:
         """The config without the hints that the model cannot follow; these are noted."""
         config = asr_pb2.RecognitionConfig()
-        config.CopyFrom(asked.config)
-        engine = self._engine(asked)
+        config.CopyFrom(request.config)
+        engine = self._engine(request)
         while (refused := _refused(config, engine)) is not None:
             hint = refused.field.removeprefix("config.").partition(".")[0]
             if refused.reason != "UNSUPPORTED_BY_ENGINE" or hint not in HINTS:
@@ -199,7 +201,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
 
 
 def _refused(config: asr_pb2.RecognitionConfig, engine: Engine) -> InvalidField | None:
-    """What the model says to a config, if it refuses it."""
+    """The error with which the model refuses a config, if it does."""
     try:
         to_job(config, engine, "config")
     except InvalidField as error:

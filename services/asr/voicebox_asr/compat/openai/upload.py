@@ -1,6 +1,6 @@
-"""Keeps a form's file on disk while it comes, so that it can be heard at once, and again if a later field says how.
+"""Writes a form's file to disk while it arrives: it is recognised at once, and again if a later field changes how.
 
-curl sends the file first, SDKs send it last. With the file kept, neither has to wait for the other.
+curl sends the file first, SDKs send it last. With the file on disk, neither has to wait for the other.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class Upload:
         except OSError as error:
             self._quota.release(len(found))
             raise Exhausted(
-                "UPLOADS_FULL", f"The file cannot be kept while it is heard: {error.strerror}.", 1.0
+                "UPLOADS_FULL", f"The file cannot be stored while it is recognised: {error.strerror}.", 1.0
             ) from error
         self.size += len(found)
 

@@ -46,7 +46,7 @@ def json_object(name: str, text: str) -> dict[str, str]:
 
 
 def texts(given: Sequence[str]) -> list[str]:
-    """The entries of a list: each in a field of its own, or all in one, as JSON or between commas."""
+    """The entries of a list: each in its own field, or all in one, as JSON or between commas."""
     entries: list[str] = []
     for text in given:
         parsed = _json(text) if text.startswith("[") else None

@@ -1,4 +1,4 @@
-"""Tells what the bytes are that NVIDIA Riva's clients send, and turns telephone sound into ours."""
+"""Detects what the bytes are that NVIDIA Riva's clients send, and converts telephone audio."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,16 +22,14 @@ PLAIN = ("wav", "flac", "ogg", "mp4", "webm")
 
 
 @dataclass(frozen=True)
-class Sound:
-    """What a caller sends: a file in a container, or samples. `to_s16le` makes samples ours; a file's bytes stay as
-    they are.
-    """
+class RivaAudio:
+    """A caller's audio: a file in a container, or samples. `to_s16le` converts samples and leaves a file as it is."""
 
     is_file: bool
     to_s16le: Callable[[bytes], bytes] = bytes
 
 
-def sound_of(config: riva_asr_pb2.RecognitionConfig, start: bytes) -> Sound:
+def detect_audio(config: riva_asr_pb2.RecognitionConfig, start: bytes) -> RivaAudio:
     """What the config and the first bytes, SNIFF_BYTES of them or all, say together.
 
     NVIDIA's scripts send WAV files with their header as LINEAR_PCM and as ENCODING_UNSPECIFIED, and samples as both.
@@ -39,18 +37,22 @@ def sound_of(config: riva_asr_pb2.RecognitionConfig, start: bytes) -> Sound:
     """
     container = sniff(start)
     if config.encoding in SAMPLES:
-        return Sound(is_file=True) if container == "wav" else Sound(is_file=False, to_s16le=SAMPLES[config.encoding])
+        return (
+            RivaAudio(is_file=True)
+            if container == "wav"
+            else RivaAudio(is_file=False, to_s16le=SAMPLES[config.encoding])
+        )
     if config.encoding == riva_audio_pb2.ENCODING_UNSPECIFIED:
-        return Sound(is_file=container in PLAIN or not config.sample_rate_hertz)
+        return RivaAudio(is_file=container in PLAIN or not config.sample_rate_hertz)
     if config.encoding in FILES:
-        return Sound(is_file=True)
+        return RivaAudio(is_file=True)
     known = ", ".join(name for name, number in riva_audio_pb2.AudioEncoding.items() if number)
     raise InvalidField(
         "config.encoding", f"config.encoding must be one of {known}, not {config.encoding}.", "ENCODING_UNKNOWN"
     )
 
 
-def set_format(native: asr_pb2.RecognitionConfig, config: riva_asr_pb2.RecognitionConfig, sound: Sound) -> None:
+def set_format(native: asr_pb2.RecognitionConfig, config: riva_asr_pb2.RecognitionConfig, sound: RivaAudio) -> None:
     """Tell the recogniser what it gets. Files say their rate and channels themselves."""
     if not sound.is_file:
         native.encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE

@@ -17,8 +17,8 @@ from voicebox_asr.engine import Engine
 MULTILINGUAL = "multi"
 """Riva's language code for "any, detected anew as it changes"."""
 
-MOST_SPEAKERS = 8
-"""So many speakers are told apart at most when Riva's clients do not say."""
+MAX_SPEAKERS = 8
+"""The most speakers of diarization when Riva's clients do not set it."""
 
 LEAST_SILENCE_MILLISECONDS, MOST_SILENCE_MILLISECONDS = (round(1000 * seconds) for seconds in END_SILENCE_SECONDS)
 
@@ -43,11 +43,10 @@ NAMES = {
 """Riva's names for our fields."""
 
 
-def to_recognition(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
-    """What a config asks of an engine, save the sound's format; InvalidField, by Riva's name, where that would be
-    another transcript.
+def to_config(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
+    """Our config without the audio format; InvalidField, by Riva's name, for what would change the transcript.
 
-    What only makes recognition better and cannot be followed is noted. `enable_automatic_punctuation` and
+    Hints that cannot be followed are noted. `enable_automatic_punctuation` and
     `verbatim_transcripts` are left alone, since Riva's clients send both either way: text is as the model writes it.
     """
     if config.profanity_filter:
@@ -71,24 +70,20 @@ def to_recognition(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes
     return native
 
 
-def to_live_recognition(
-    config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes
-) -> asr_pb2.RecognitionConfig:
-    """The same for a stream, in which speakers are not told apart."""
-    native = to_recognition(config, engine, notes)
+def to_live_config(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
+    """The same for a stream, which has no diarization."""
+    native = to_config(config, engine, notes)
     if native.diarization.enabled:
         native.ClearField("diarization")
         notes.ignore("config.diarization_config")
-        notes.warn(["Speakers are told apart in files alone: each speaker_tag of a stream is 0."])
+        notes.warn(["Diarization is for files only: each speaker_tag of a stream is 0."])
     return native
 
 
 def to_endpointing(config: riva_asr_pb2.RecognitionConfig, notes: Notes) -> asr_pb2.Endpointing:
-    """When an utterance ends: `stop_history` milliseconds after its last speech. How Riva finds speech and its end
-    besides is noted.
-    """
-    asked, endpointing = config.endpointing_config, asr_pb2.Endpointing()
-    for descriptor, value in asked.ListFields():
+    """When an utterance ends: `stop_history` milliseconds after its last speech. Other fields are noted."""
+    riva, endpointing = config.endpointing_config, asr_pb2.Endpointing()
+    for descriptor, value in riva.ListFields():
         field = f"config.endpointing_config.{descriptor.name}"
         if descriptor.name != "stop_history":
             notes.ignore(field)
@@ -121,5 +116,5 @@ def _task(custom: Mapping[str, str], notes: Notes) -> asr_pb2.RecognitionTask.Va
 def _diarization(speakers: riva_asr_pb2.SpeakerDiarizationConfig, notes: Notes) -> asr_pb2.Diarization:
     field = "config.diarization_config.max_speaker_count"
     return asr_pb2.Diarization(
-        enabled=True, max_speakers=speakers_at_most(speakers.max_speaker_count, MOST_SPEAKERS, field, notes)
+        enabled=True, max_speakers=speakers_at_most(speakers.max_speaker_count, MAX_SPEAKERS, field, notes)
     )

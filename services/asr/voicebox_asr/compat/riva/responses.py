@@ -1,4 +1,4 @@
-"""What was heard, as NVIDIA Riva's clients read it."""
+"""Our results as responses of NVIDIA Riva."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ LEAST_STABILITY, MOST_STABILITY = 0.1, 0.9
 
 
 def transcript(
-    heard: asr_pb2.RecognizeResponse,
+    response: asr_pb2.RecognizeResponse,
     config: riva_asr_pb2.RecognitionConfig,
     request_id: riva_common_pb2.RequestId | None,
 ) -> riva_asr_pb2.RecognizeResponse:
@@ -23,7 +23,7 @@ def transcript(
             channel_tag=utterance.channel or 1,
             audio_processed=_seconds(utterance),
         )
-        for utterance in heard.utterances
+        for utterance in response.utterances
     ]
     return riva_asr_pb2.RecognizeResponse(results=results, id=request_id)
 
@@ -33,7 +33,7 @@ def event(
     config: riva_asr_pb2.RecognitionConfig,
     request_id: riva_common_pb2.RequestId | None,
 ) -> riva_asr_pb2.StreamingRecognizeResponse | None:
-    """An interim or a final; None for events that Riva has no words for."""
+    """An interim or a final; None for events that Riva does not have."""
     match happened.WhichOneof("event"):
         case "interim":
             result = _result(
@@ -64,28 +64,28 @@ def configs(engine: Engine) -> Iterator[riva_asr_pb2.RivaSpeechRecognitionConfig
 
 
 def _result(
-    heard: asr_pb2.Hypothesis, alternative: riva_asr_pb2.SpeechRecognitionAlternative
+    hypothesis: asr_pb2.Hypothesis, alternative: riva_asr_pb2.SpeechRecognitionAlternative
 ) -> riva_asr_pb2.StreamingRecognitionResult:
     """`channel_tag` is 1 where channels are not recognised apart, as with Riva."""
     return riva_asr_pb2.StreamingRecognitionResult(
-        alternatives=[alternative], channel_tag=heard.channel or 1, audio_processed=_seconds(heard)
+        alternatives=[alternative], channel_tag=hypothesis.channel or 1, audio_processed=_seconds(hypothesis)
     )
 
 
 def _final(
-    heard: asr_pb2.Hypothesis, config: riva_asr_pb2.RecognitionConfig
+    hypothesis: asr_pb2.Hypothesis, config: riva_asr_pb2.RecognitionConfig
 ) -> riva_asr_pb2.SpeechRecognitionAlternative:
     """The text ends with a space, as Riva's: its clients join results as they are."""
     return riva_asr_pb2.SpeechRecognitionAlternative(
-        transcript=f"{heard.transcript} " if heard.transcript else "",
-        confidence=heard.confidence,
-        words=[_word(word, heard.language, times=config.enable_word_time_offsets) for word in heard.words],
-        language_code=[heard.language] if heard.language else (),
+        transcript=f"{hypothesis.transcript} " if hypothesis.transcript else "",
+        confidence=hypothesis.confidence,
+        words=[_word(word, hypothesis.language, times=config.enable_word_time_offsets) for word in hypothesis.words],
+        language_code=[hypothesis.language] if hypothesis.language else (),
     )
 
 
 def _word(word: asr_pb2.Word, language: str, *, times: bool) -> riva_asr_pb2.WordInfo:
-    """Speakers are numbered: `speaker-1` is 1, and nobody is 0."""
+    """Speakers are numbered: `speaker-1` is 1, and 0 is unknown."""
     return riva_asr_pb2.WordInfo(
         word=word.word,
         start_time=word.start_offset.ToMilliseconds() if times else 0,
@@ -102,5 +102,5 @@ def _stability(interim: asr_pb2.Hypothesis) -> float:
     return LEAST_STABILITY + (MOST_STABILITY - LEAST_STABILITY) * settled
 
 
-def _seconds(heard: asr_pb2.Hypothesis) -> float:
-    return heard.end_offset.ToMicroseconds() / 1e6
+def _seconds(hypothesis: asr_pb2.Hypothesis) -> float:
+    return hypothesis.end_offset.ToMicroseconds() / 1e6

@@ -18,7 +18,7 @@ from voicebox_asr.api.servicer import SpeechToTextServicer
 from voicebox_asr.compat.hints import find_model, warn_of
 from voicebox_asr.engine import Engine
 
-from . import audio as riva_sound
+from . import audio as riva_audio
 from . import request as riva_request
 from . import responses
 from . import stream as riva_stream
@@ -29,7 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
-    """The nvidia.riva.asr.RivaSpeechRecognition, as of nvidia-riva-client 2.27.0."""
+    """The nvidia.riva.asr.RivaSpeechRecognition, as in nvidia-riva-client 2.27.0."""
 
     def __init__(self, speech: SpeechToTextServicer, models: Models[Engine], idle_seconds: float) -> None:
         self._speech, self._models, self._idle_seconds = speech, models, idle_seconds
@@ -41,15 +41,15 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
         with self._named(request.config.model):
             engine = find_model(self._models, request.config.model, "config.model", notes)
             riva_request.ignore_endpointing(request.config, notes)
-            sound = riva_sound.sound_of(request.config, request.audio)
-            config = riva_request.to_recognition(request.config, engine, notes)
-            riva_sound.set_format(config, request.config, sound)
+            sound = riva_audio.detect_audio(request.config, request.audio)
+            config = riva_request.to_config(request.config, engine, notes)
+            riva_audio.set_format(config, request.config, sound)
             audio = await asyncio.to_thread(sound.to_s16le, request.audio)
             native = asr_pb2.RecognizeRequest(config=config, audio=audio)
-            heard = await self._speech.Recognize(native, context)
-        warn_of(heard, notes)
+            response = await self._speech.Recognize(native, context)
+        warn_of(response, notes)
         tell(context, notes)
-        return responses.transcript(heard, request.config, request.id if request.HasField("id") else None)
+        return responses.transcript(response, request.config, request.id if request.HasField("id") else None)
 
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[riva_asr_pb2.StreamingRecognizeRequest], context: Context
@@ -78,23 +78,23 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
         self, request: riva_asr_pb2.RivaSpeechRecognitionConfigRequest, context: Context
     ) -> riva_asr_pb2.RivaSpeechRecognitionConfigResponse:
         present = [engine for engine in self._models.engines if engine.present]
-        asked = [engine for engine in present if request.model_name in ("", engine.model.name)]
-        if not asked:
+        engines = [engine for engine in present if request.model_name in ("", engine.model.name)]
+        if not engines:
             raise NotFound("model", request.model_name[:100], self._hint())
-        configs = [config for engine in asked for config in responses.configs(engine)]
+        configs = [config for engine in engines for config in responses.configs(engine)]
         return riva_asr_pb2.RivaSpeechRecognitionConfigResponse(model_config=configs)
 
-    def _live(self, asked: riva_asr_pb2.StreamingRecognitionConfig, notes: Notes) -> asr_pb2.StreamingConfig:
-        engine = find_model(self._models, asked.config.model, "config.model", notes)
+    def _live(self, streaming: riva_asr_pb2.StreamingRecognitionConfig, notes: Notes) -> asr_pb2.StreamingConfig:
+        engine = find_model(self._models, streaming.config.model, "config.model", notes)
         return asr_pb2.StreamingConfig(
-            recognition=riva_request.to_live_recognition(asked.config, engine, notes),
-            interim_results=asked.interim_results,
-            endpointing=riva_request.to_endpointing(asked.config, notes),
+            recognition=riva_request.to_live_config(streaming.config, engine, notes),
+            interim_results=streaming.interim_results,
+            endpointing=riva_request.to_endpointing(streaming.config, notes),
         )
 
     @contextmanager
     def _named(self, model: str) -> Iterator[None]:
-        """Errors leave the block in Riva's words."""
+        """Raise errors of the block in Riva's terms."""
         try:
             with named_as(riva_request.NAMES):
                 yield

@@ -8,27 +8,27 @@ from voicebox_audio.formats.sniff import SNIFF_BYTES
 from voicebox_compat.openai import Notes
 from voicebox_kit.errors import InvalidField
 
-from .audio import set_format, sound_of
+from .audio import detect_audio, set_format
 
 FORCE_END = "force_eou"
-"""Riva's way to end the running utterance now, after the sound that comes with it."""
+"""Riva's way to end the running utterance now, after the audio in its message."""
 
 
 async def to_stream(
-    asked: riva_asr_pb2.StreamingRecognitionConfig,
+    streaming: riva_asr_pb2.StreamingRecognitionConfig,
     config: asr_pb2.StreamingConfig,
     requests: AsyncIterator[riva_asr_pb2.StreamingRecognizeRequest],
     notes: Notes,
 ) -> AsyncGenerator[asr_pb2.StreamingRecognizeRequest]:
-    """The config, then sound and controls. The config waits for the first bytes, which tell samples from a file."""
+    """The config, then audio and controls. It waits for the first bytes, which show whether they are a file."""
     waiting: list[riva_asr_pb2.StreamingRecognizeRequest] = []
     start = b""
     while len(start) < SNIFF_BYTES and (request := await _next(requests, notes)) is not None:
         if request.audio_content:  # before there is any sound, there is nothing to end
             waiting.append(request)
             start += request.audio_content
-    sound = sound_of(asked.config, start)
-    set_format(config.recognition, asked.config, sound)
+    sound = detect_audio(streaming.config, start)
+    set_format(config.recognition, streaming.config, sound)
     yield asr_pb2.StreamingRecognizeRequest(config=config)
     while (request := waiting.pop(0) if waiting else await _next(requests, notes)) is not None:
         if request.HasField("audio_content"):
@@ -38,7 +38,7 @@ async def to_stream(
 
 
 def forces_end(runtime_config: Mapping[str, str], notes: Notes) -> bool:
-    """Whether an utterance is to end now. What else is asked for is noted."""
+    """Whether an utterance is to end now. Other keys are noted as ignored."""
     for name in sorted(runtime_config.keys() - {FORCE_END}):
         notes.ignore(f"runtime_config.{name}")
     forced = runtime_config.get(FORCE_END, "false").lower()

@@ -1,5 +1,4 @@
-"""GE2E speaker embeddings (Wan et al. 2018, arXiv:1710.10467) with the weights that the package resemblyzer carries in
-its wheel.
+"""GE2E speaker embeddings (Wan et al. 2018, arXiv:1710.10467) with the weights in the package resemblyzer.
 
 Of the package only the weights are used, by numpy: importing it would bring torch, librosa and a C compiler for
 webrtcvad.
@@ -25,9 +24,7 @@ FRAMES = 160
 MELS = 40
 LAYERS = 3
 SAME_SPEAKER_SIMILARITY = 0.66
-"""The mean over windows of one person is 0.69 (a speech in a hall) to 0.85; of two people 0.36 to 0.53, of the most
-similar voices 0.62.
-"""
+"""The mean over windows of one person is 0.69 to 0.85; of two people 0.36 to 0.53, of very similar voices 0.62."""
 
 LEVEL = 10 ** (-30 / 20)
 """The network was trained on speech that is at least as loud as this, as root mean square."""

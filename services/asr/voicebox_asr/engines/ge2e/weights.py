@@ -17,9 +17,7 @@ _PREAMBLE_PICKLES = 3
 
 
 def read_tensors(path: Path) -> dict[str, Array]:
-    """The `model_state`. Pickles come first; then the storages' keys, and of each storage its length and its
-    numbers.
-    """
+    """The `model_state`. First pickles, then the storages' keys, and for each storage its length and numbers."""
     with path.open("rb") as file:
         for _ in range(_PREAMBLE_PICKLES):
             _Unpickler(file).load()
@@ -62,7 +60,7 @@ class _Unpickler(pickle.Unpickler):
         try:
             return known[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place among weights") from None
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed among weights") from None
 
     def persistent_load(self, pid: Any) -> str:
         """A storage, by its key."""

@@ -18,8 +18,8 @@ from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, Report, Setup
 from voicebox_models.family import Only
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Heard, Options, Samples, VoiceDetection, Word
-from voicebox_asr.segmentation.level_gate import DYNAMIC_DB, LevelGate, OwnLevel
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Hypothesis, Options, Samples, VoiceDetection, Word
+from voicebox_asr.segmentation.level_gate import DYNAMIC_DB, AutomaticGain, LevelGate
 from voicebox_asr.segmentation.segmenter import Segmenter
 from voicebox_asr.segmentation.utterance_reader import FILE_ENDPOINTING, AllSpeech, UtteranceReader
 
@@ -39,7 +39,7 @@ def family(setup: Setup) -> Only["PocketsphinxEngine"]:
 
 
 class PocketsphinxEngine:
-    """Decoders in a process of their own; see pocketsphinx_process."""
+    """Decoders in a separate process; see process.py."""
 
     def __init__(self, device: str = "auto") -> None:
         self.device = cpu_only(self.name, device)
@@ -90,7 +90,7 @@ class PocketsphinxEngine:
             self._load()
 
     def unload(self) -> None:
-        """Let the loaded decoder go. Sessions that are open live on: each has a decoder of its own."""
+        """Release the loaded decoder. Open sessions continue: each has its own decoder."""
         with self._lock:
             self._unload()
 
@@ -159,9 +159,7 @@ class PocketsphinxSession:
         self._stream = connection.makefile("rwb")
 
     def limit_to(self, jsgf: str, field: str) -> None:
-        """Hear nothing but the sentences of a grammar; before the first utterance. InvalidField when it cannot be
-        used.
-        """
+        """Recognise only a grammar's sentences; before the first utterance. InvalidField when it cannot be used."""
         complaint = self._ask(GRAMMAR, jsgf.encode())
         if "word" in complaint:
             raise InvalidField(field, _unknown(complaint["word"]), "WORD_UNKNOWN")
@@ -174,16 +172,16 @@ class PocketsphinxSession:
     def feed(self, samples: Samples) -> None:
         self._ask(FEED, to_s16le(samples))
 
-    def interim(self) -> Heard:
+    def interim(self) -> Hypothesis:
         text = str(self._ask(INTERIM)["text"])
-        return Heard(text, None, tuple(Word(word, 0.0, 0.0, None) for word in text.split()))
+        return Hypothesis(text, None, tuple(Word(word, 0.0, 0.0, None) for word in text.split()))
 
-    def end(self) -> Heard:
+    def end(self) -> Hypothesis:
         words = tuple(Word(w["text"], w["start"], w["end"], w["confidence"]) for w in self._ask(END)["words"])
-        return Heard(" ".join(word.text for word in words), _confidence(words), words, "en-US")
+        return Hypothesis(" ".join(word.text for word in words), _confidence(words), words, "en-US")
 
     def interrupt(self) -> None:
-        """Ending a long utterance takes the decoder up to 2 s; it finds nobody listening then, and ends."""
+        """Ending a long utterance takes the decoder up to 2 s; then it finds its pipe closed, and ends."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
@@ -214,7 +212,7 @@ class PocketsphinxVoiceActivity:
 
     def __init__(self) -> None:
         self._vad = Vad(Vad.STRICT, SAMPLE_RATE_HZ)
-        self._level = OwnLevel()
+        self._level = AutomaticGain()
         self._gate = LevelGate()
 
     @property
@@ -222,7 +220,7 @@ class PocketsphinxVoiceActivity:
         return int(self._vad.frame_bytes) // 2
 
     def is_speech(self, frame: Samples) -> bool:
-        raised = self._level.raised(frame)
+        raised = self._level.apply(frame)
         loud = self._gate.is_loud(raised)
         shown = raised if self._gate.over_background_db > DYNAMIC_DB else frame
         return bool(self._vad.is_speech(to_s16le(shown))) and loud

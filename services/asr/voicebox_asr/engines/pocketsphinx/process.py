@@ -2,14 +2,14 @@
 
 pocketsphinx holds Python's lock while it decodes (1.2 s without a break were seen), so in the service's own process it
 would stop every other stream. A decoder costs 90 MB and 0.3 s; a fork of a loaded one shares its memory and takes
-milliseconds. And a forked decoder is always a fresh one: no session can hear what another left behind in the cepstral
+milliseconds. And a forked decoder is always a fresh one: no session inherits what another left in the cepstral
 mean or the noise estimate.
 
 Started with one end of a Unix socket as its only argument. Each message there brings a socket, and a fork serves one
-session on it. The wire: 1 byte of operation, 4 bytes of length (little-endian), then so many bytes; every operation is
+session on it. The wire: 1 byte of operation, 4 bytes of length (little-endian), then the bytes; every operation is
 answered by a JSON text with 4 bytes of length before it. A grammar may come once, before the first utterance: it is a
 stranger's program for a parser in C that can be made to recurse, to grow without end and to read other files, so it is
-tried in a fork of its own first.
+tried in a separate fork first.
 """
 
 import json
@@ -101,9 +101,7 @@ class Dictation:
         self._running = self._fed = False
 
     def limit_to(self, jsgf: str) -> dict[str, Any]:
-        """Hear nothing but the sentences of a grammar; tells the `word` that has no pronunciation, or another `error`,
-        if it cannot.
-        """
+        """Recognise only the sentences of a grammar; returns a `word` without pronunciation, or another `error`."""
         self._decoder.config["bestpath"] = (
             False  # the best path through the word lattice may end in the middle of a sentence
         )
@@ -115,9 +113,7 @@ class Dictation:
         return {}
 
     def begin(self, preview: bytes) -> None:
-        """Begin an utterance with the cepstral mean of its own sound: on real speech the word error rate is 0.21 then,
-        0.49 without.
-        """
+        """Begin an utterance with its own cepstral mean: on real speech the word error rate is 0.21 then, else 0.49."""
         if self._running:  # begun anew, with a better preview
             self._decoder.end_utt()
         known = (self._before + preview)[-max(len(preview), RECENT_SECONDS * SAMPLE_BYTES) :]
@@ -147,12 +143,12 @@ class Dictation:
         self._running, self._before = False, self._recent
         if not self._fed or self._decoder.hyp() is None:
             return {"words": []}
-        told = [_word(segment) for segment in self._decoder.seg() if segment.word not in FILLERS]
-        if any(word["text"] in PHONE_WORDS for word in told):
+        words = [_word(segment) for segment in self._decoder.seg() if segment.word not in FILLERS]
+        if any(word["text"] in PHONE_WORDS for word in words):
             return {"words": []}
         if self._decoder.current_search() == GRAMMAR_SEARCH:  # without the lattice every posterior is 1
-            told = [word | {"confidence": None} for word in told]
-        return {"words": told}
+            words = [word | {"confidence": None} for word in words]
+        return {"words": words}
 
     def _search(self, jsgf: str) -> None:
         self._add_words(jsgf)
@@ -160,9 +156,7 @@ class Dictation:
         self._decoder.activate_search(GRAMMAR_SEARCH)
 
     def _add_words(self, jsgf: str) -> None:
-        """Phones as words; and the grammar's words as they are written there, since the dictionary has them in small
-        letters.
-        """
+        """Phones as words, and the grammar's words as it writes them: the dictionary has them in small letters."""
         for word in words(jsgf):
             if self._decoder.lookup_word(word) is None:
                 phones = PHONE_WORDS.get(word) or self._decoder.lookup_word(word.lower())
@@ -183,8 +177,7 @@ class Dictation:
 
 
 def _tried(work: Callable[[], None], log: int) -> int:
-    """How the work ends in a fork that may open no file and has bounded time and memory: 0 well, negative when it is
-    killed.
+    """The exit status of the work in a fork without files and with bounded time and memory; negative when killed.
 
     `log` is a descriptor that gets what pocketsphinx complains about, which it writes to the standard error stream and
     tells nowhere else.

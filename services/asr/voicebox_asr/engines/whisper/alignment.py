@@ -18,9 +18,7 @@ CLOSING = "\"'”’)]}」』"
 """What may follow the mark that ends a sentence."""
 
 ABBREVIATED = re.compile(r"(\w{1,2}|mrs|prof|gen|rev|hon|capt|col|vs|etc)\.|.*\w\.\w+\.", re.IGNORECASE)
-"""A full stop after such a word rarely ends a sentence. Two sentences that stay together are better than one torn
-apart.
-"""
+"""A full stop after such a word rarely ends a sentence. Two joined sentences are better than one torn apart."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Aligned:
 
 
 def joined(pieces: Sequence[Aligned]) -> list[Aligned]:
-    """The same with each mark joined to its word, whose times are kept."""
+    """The same with each mark joined to its word, which keeps its times."""
     words: list[Aligned] = []
     opening: Aligned | None = None
     for piece in pieces:
@@ -52,9 +50,7 @@ def joined(pieces: Sequence[Aligned]) -> list[Aligned]:
 
 
 def sentence_lengths(pieces: Sequence[Aligned], ends: Sequence[int]) -> list[int]:
-    """How many tokens each sentence has, for pieces whose marks are joined to their words. Text ends at the tokens
-    `ends`, too.
-    """
+    """How many tokens each sentence has, for pieces with their marks joined. Text ends at the tokens `ends`, too."""
     lengths: list[int] = []
     tokens = done = 0
     for piece in pieces:
@@ -72,7 +68,7 @@ def ends_sentence(text: str) -> bool:
 
 
 def words(pieces: Sequence[Aligned], lengths: Sequence[int], seconds: float) -> Iterator[tuple[Word, ...]]:
-    """For each segment, that has so many tokens, its words; their times are within `seconds` and in order."""
+    """The words of each segment, by its count of tokens; their times are within `seconds` and in order."""
     rest = joined(pieces)
     longest = 2.0 * _usual(rest)
     for length in lengths:
@@ -95,9 +91,7 @@ def _usual(pieces: Sequence[Aligned]) -> float:
 
 
 def _shortened(pieces: Sequence[Aligned], longest: float) -> list[Aligned]:
-    """The alignment counts silence at a segment's edges to its first and its last word: no word there is so much longer
-    than usual.
-    """
+    """Shorten first and last words: the alignment adds the silence at a segment's edges to them."""
     pieces = list(pieces)
     if pieces:
         first = pieces[0]

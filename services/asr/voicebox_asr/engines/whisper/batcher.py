@@ -12,15 +12,13 @@ from typing import Generic, Protocol, TypeVar
 from voicebox_kit.errors import Exhausted, Unavailable
 
 LIVE_BATCHES_IN_A_ROW = 4
-"""After so many live batches a waiting file has its turn: live streams go first, but files never starve."""
+"""After this many live batches a waiting file is next: live streams go first, but files always progress."""
 
 GATHER_SECONDS = 0.003
-"""So long the next batch waits for live streams that have nothing waiting yet: they are about to answer to the batch
-before.
-"""
+"""How long the next batch waits for live streams without a window: they are about to react to the last batch."""
 
 FILE_SHARE = 4
-"""While a live stream is open, a batch of files is so many times smaller: the stream waits for the batch that runs."""
+"""Batches of files are smaller by this factor while a live stream is open: the stream waits for the running batch."""
 
 TIDY_SECONDS = 5.0
 """While batch follows batch, free memory is given back so often."""
@@ -49,9 +47,7 @@ class _Waiting(Generic[W, R]):
 
 
 class Scheduler(Generic[W, R]):
-    """One thread that decodes what waits, as many windows at once as go together. No batch waits to be filled by
-    files.
-    """
+    """One thread that decodes waiting windows, as many at once as fit together. No batch waits for files."""
 
     def __init__(
         self,
@@ -89,8 +85,7 @@ class Scheduler(Generic[W, R]):
         return self.submit_all([window], live=live)[0]
 
     def submit_all(self, windows: Sequence[W], *, live: bool) -> list[Future[R]]:
-        """Have windows decoded, together as far as they go together. A future can be cancelled at any time; nobody
-        waits for it then.
+        """Queue windows for decoding, in common batches where possible. A future can be cancelled at any time.
 
         Raises Exhausted when too many wait, Unavailable when the scheduler is closed.
         """
@@ -99,7 +94,7 @@ class Scheduler(Generic[W, R]):
                 raise _closed()
             if len(self._live) + len(self._files) + len(windows) > self._queue_size:
                 raise Exhausted(
-                    "RECOGNISER_BUSY", f"{self._queue_size} windows of sound wait to be recognised already.", 1.0
+                    "RECOGNISER_BUSY", f"{self._queue_size} windows of audio already wait to be recognised.", 1.0
                 )
             waiting: list[_Waiting[W, R]] = [_Waiting(window) for window in windows]
             (self._live if live else self._files).extend(waiting)
@@ -195,9 +190,7 @@ class Scheduler(Generic[W, R]):
 
 
 def _take(queue: deque[_Waiting[W, R]], count: int) -> list[_Waiting[W, R]]:
-    """Take the oldest window and those that go with it; the order of the others stays. What was cancelled is
-    dropped.
-    """
+    """Take the oldest window and those that fit it; the order of others stays. Cancelled ones are dropped."""
     taken: list[_Waiting[W, R]] = []
     left: list[_Waiting[W, R]] = []
     for each in queue:

@@ -16,13 +16,13 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Heard, Options, Passage, Samples, Scores, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, Options, Samples, Scores, Segment, Word
 from voicebox_asr.segmentation.coverage import Span
 
 from . import alignment
 from .languages import BCP_47, CODES
 from .quality import Attempt, Quality, best, is_good, is_silence
-from .spoken_languages import Likely, Spoken, likeliest, spoken
+from .spoken_languages import LanguagePart, Likely, likeliest, spoken
 
 FRAMES_A_SECOND = 100
 """Of the log-mel spectrogram."""
@@ -59,7 +59,7 @@ class Clip:
     quality: Quality
     word_times: bool
     spans: tuple[Span, ...] = ()
-    """Stretches that may each be in a language of its own, without gaps, in seconds; none: it is in one."""
+    """Parts that may differ in language, without gaps, in seconds; none: the clip is in one language."""
 
     @property
     def key(self) -> Hashable:
@@ -74,25 +74,21 @@ class Clip:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was said in a window, counted from its first sample. The language is BCP 47, its probability None when it
-    was given.
-    """
+    """The text of a window, in seconds from its start. The language is BCP 47; its probability None if it was given."""
 
-    passages: tuple[Passage, ...]
+    segments: tuple[Segment, ...]
     language: str
     language_probability: float | None
     continues_seconds: float | None = None
-    """Where the model broke off: what it wrote ends in a timestamp that stands twice, and more is said after it. None
-    when it did not.
-    """
+    """Where the model broke off: its text ends in a timestamp that stands twice, and more follows. Else None."""
     is_good: bool = True
     """Whether the text passes the thresholds, or is none."""
-    stretches: tuple[Spoken, ...] = ()
+    language_parts: tuple[LanguagePart, ...] = ()
     """Where it changes between languages: it was not decoded then. Languages are BCP 47."""
 
 
 @dataclass(frozen=True)
-class Segment:
+class TokenSegment:
     """Text between two timestamps, in seconds."""
 
     tokens: tuple[int, ...]
@@ -102,9 +98,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class TimedText:
-    """A segment and its words; none when word times were not asked for."""
+    """A segment and its words; none without word times."""
 
-    segment: Segment
+    segment: TokenSegment
     words: tuple[Word, ...]
 
 
@@ -116,20 +112,19 @@ class Decoder:
         self._multilingual = bool(model.model.is_multilingual)
         self._tokens = self._tokenizer("en", "transcribe")
         self._suppressed = get_suppressed_tokens(self._tokens, [-1])
-        """Symbols that nobody says, as Whisper does it."""
+        """Symbols that are not spoken, as in Whisper."""
         self._on_cpu = model.model.device == "cpu"
 
     def clip(
         self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()
     ) -> Clip:
-        """The clip of a window of at most 30 s. `previous` is what was said before it; the prompt's end counts when it
-        is too long.
+        """The clip of a window of at most 30 s. `previous` is the text before it, of which the end is used.
 
         `spans` are as in Clip; they count where the language is to be detected.
 
-        The model is asked for text without timestamps: with them it leaves out more words, even when what follows the
+        The model writes text without timestamps: with them it leaves out more words, even when what follows the
         last timestamp is decoded again (base, 1 min and 5 min of LibriVox: WER 0.048 and 0.053, without 0.024 and
-        0.021). Words are placed by alignment.
+        0.021). Words get their times by alignment.
         """
         if samples.size < SHORTEST_SAMPLES:
             samples = np.pad(samples, (0, SHORTEST_SAMPLES - samples.size))
@@ -151,9 +146,7 @@ class Decoder:
         )
 
     def decode(self, clips: Sequence[Clip]) -> list[Decoded]:
-        """What is said in clips of the same key. Raises MemoryError when the device has too little memory for so
-        many.
-        """
+        """Decode clips of the same key. Raises MemoryError when the device has too little memory for them."""
         try:
             return self._decode_clips(clips)
         except RuntimeError as error:
@@ -166,9 +159,7 @@ class Decoder:
         self._model.model.unload_model()
 
     def _decode_clips(self, clips: Sequence[Clip]) -> list[Decoded]:
-        """Those of which nothing good comes with little silence at their end are decoded with all of it, as the model
-        was trained.
-        """
+        """Decode clips again with all silence at their end, as in training, where little silence gave a poor result."""
         if clips and clips[0].is_whole:
             return self._decode(clips)
         once = [
@@ -182,11 +173,11 @@ class Decoder:
         return decoded
 
     def _decode(self, clips: Sequence[Clip]) -> list[Decoded]:
-        """What is said in clips of one language. Of those that change between languages only the stretches are told."""
+        """Decode clips of one language. For clips that change between languages only their parts are returned."""
         encoded = self._encode(clips)
         languages = self._languages(encoded, clips)
-        stretches = self._stretches(encoded, clips, languages)
-        alike = [index for index, each in enumerate(stretches) if not each]
+        language_parts = self._language_parts(encoded, clips, languages)
+        alike = [index for index, each in enumerate(language_parts) if not each]
         written = (
             self._written(self._part(encoded, clips, alike), [clips[i] for i in alike], [languages[i] for i in alike])
             if alike
@@ -195,7 +186,7 @@ class Decoder:
         decoded = dict(zip(alike, written, strict=True))
         return [
             decoded.get(index) or _changing(likely, each)
-            for index, (likely, each) in enumerate(zip(languages, stretches, strict=True))
+            for index, (likely, each) in enumerate(zip(languages, language_parts, strict=True))
         ]
 
     def _written(self, encoded: Any, clips: Sequence[Clip], likely: Sequence[Likely]) -> list[Decoded]:
@@ -220,26 +211,20 @@ class Decoder:
         return [self._decoded(*each) for each in zip(clips, languages, attempts, timed, strict=True)]
 
     def _context(self, hotwords: str, previous: str) -> list[int]:
-        """The tokens before the transcript: at most half of what the decoder holds, or nothing would be left for the
-        text.
-        """
+        """The tokens before the transcript: at most half of the decoder's context, to leave room for the text."""
         room = self._model.max_length // 2 - 2
         likely = self._tokens.encode(f" {hotwords}")[: room // 2] if hotwords else []
         before = self._tokens.encode(f" {previous.strip()}")[len(likely) - room :] if previous.strip() else []
         return [self._tokens.sot_prev, *likely, *before] if likely or before else []
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
-        """The encoder's output for all clips. A processor encodes one at a time: 8 at once take twice as long, and 8
-        times the memory.
-        """
+        """The encoder's output for all clips. A processor encodes one at a time: 8 at once take twice as long."""
         if not self._on_cpu:
             return self._model.encode(np.stack([clip.features for clip in clips]))
         return StorageView.from_array(np.concatenate([np.asarray(self._model.encode(clip.features)) for clip in clips]))
 
     def _part(self, encoded: Any, clips: Sequence[Clip], indices: Sequence[int]) -> Any:
-        """The encoder's output for some of the clips. What lies on a GPU cannot be cut: it is computed once more, which
-        is rare.
-        """
+        """The encoder's output for some clips. On a GPU it cannot be cut and is computed again, which is rare."""
         if len(indices) == len(clips):
             return encoded
         if not self._on_cpu:
@@ -251,14 +236,16 @@ class Decoder:
         detected = [{}] * len(clips) if all(clip.language for clip in clips) else self._detected(encoded)
         return [{clip.language: 1.0} if clip.language else each for clip, each in zip(clips, detected, strict=True)]
 
-    def _stretches(self, encoded: Any, clips: Sequence[Clip], languages: Sequence[Likely]) -> list[list[Spoken]]:
+    def _language_parts(
+        self, encoded: Any, clips: Sequence[Clip], languages: Sequence[Likely]
+    ) -> list[list[LanguagePart]]:
         """Where each clip changes between languages; empty where it does not."""
         if not any(len(clip.spans) > 1 for clip in clips):
             return [[] for _ in clips]
         sound = np.asarray(encoded if self._on_cpu else encoded.to_device(Device.cpu))
         return [self._changes(clip, each, likely) for clip, each, likely in zip(clips, sound, languages, strict=True)]
 
-    def _changes(self, clip: Clip, sound: NDArray[Any], likely: Likely) -> list[Spoken]:
+    def _changes(self, clip: Clip, sound: NDArray[Any], likely: Likely) -> list[LanguagePart]:
         """`sound` is the encoder's output for the clip, shape (frames, width)."""
 
         def within(span: Span) -> Likely:
@@ -289,9 +276,7 @@ class Decoder:
         return prompt
 
     def _attempts(self, encoded: Any, clips: Sequence[Clip], prompts: Sequence[list[int]]) -> list[Attempt]:
-        """For each clip the best attempt. Those that are not good enough are decoded again together, at the next
-        temperature.
-        """
+        """The best attempt of each clip. Those that fail the thresholds are decoded at the next temperature."""
         quality = clips[0].quality
         attempts: list[list[Attempt]] = [[] for _ in clips]
         waiting = list(range(len(clips)))
@@ -329,11 +314,9 @@ class Decoder:
         return Attempt(tokens, text, float(log_probability), float(result.no_speech_prob), temperature)
 
     def _timed(
-        self, encoded: Any, clips: Sequence[Clip], segments: Sequence[Sequence[Segment]], codes: Sequence[str]
+        self, encoded: Any, clips: Sequence[Clip], segments: Sequence[Sequence[TokenSegment]], codes: Sequence[str]
     ) -> list[list[TimedText]]:
-        """For each clip its sentences and their words. An alignment is of one language, and a processor is faster with
-        single clips.
-        """
+        """The sentences of each clip and their words. Alignments are of one language; a processor does single clips."""
         timed: list[list[TimedText]] = [[] for _ in clips]
         groups = defaultdict(list)
         for index, code in enumerate(codes):
@@ -359,7 +342,7 @@ class Decoder:
             attempt.compression_ratio,
             attempt.temperature,
         )
-        passages = []
+        segments = []
         for each in timed:
             if text := self._tokens.decode(each.segment.tokens).strip():
                 words = each.words
@@ -368,13 +351,13 @@ class Decoder:
                     if words
                     else exp(attempt.average_log_probability)
                 )
-                heard = Heard(text, min(1.0, confidence), words, tag, probability, scores)
+                hypothesis = Hypothesis(text, min(1.0, confidence), words, tag, probability, scores)
                 start = words[0].start_seconds if words else each.segment.start_seconds
                 end = words[-1].end_seconds if words else each.segment.end_seconds
-                passages.append(Passage(heard, start, end))
+                segments.append(Segment(hypothesis, start, end))
         continues = continues_seconds(attempt.tokens, self._tokens.timestamp_begin, clip.seconds)
         return Decoded(
-            tuple(passages), tag, probability, continues if passages else None, is_good(attempt, clip.quality)
+            tuple(segments), tag, probability, continues if segments else None, is_good(attempt, clip.quality)
         )
 
     def _tokenizer(self, code: str, task: str) -> Tokenizer:
@@ -384,17 +367,15 @@ class Decoder:
         return int(self._model.hf_tokenizer.token_to_id(f"<|{code}|>"))
 
 
-def _changing(likely: Likely, stretches: Sequence[Spoken]) -> Decoded:
+def _changing(likely: Likely, language_parts: Sequence[LanguagePart]) -> Decoded:
     code = likeliest(likely)
-    tagged = tuple(replace(each, language=BCP_47.get(each.language, each.language)) for each in stretches)
-    return Decoded((), BCP_47.get(code, code), likely[code], stretches=tagged)
+    tagged = tuple(replace(each, language=BCP_47.get(each.language, each.language)) for each in language_parts)
+    return Decoded((), BCP_47.get(code, code), likely[code], language_parts=tagged)
 
 
-def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[Segment, ...]:
-    """Text tokens between timestamps. Text after the last one is a segment too, up to the window's end: nothing is left
-    out.
-    """
-    segments: list[Segment] = []
+def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) -> tuple[TokenSegment, ...]:
+    """Text tokens between timestamps. Text after the last timestamp is a segment up to the window's end, too."""
+    segments: list[TokenSegment] = []
     text: list[int] = []
     start = 0.0
     for token in tokens:
@@ -403,18 +384,16 @@ def segmented(tokens: Sequence[int], end: int, timestamps: int, seconds: float) 
         elif token >= timestamps:
             time = max(start, min((token - timestamps) * TIMESTAMP_SECONDS, seconds))
             if text:
-                segments.append(Segment(tuple(text), start, time))
+                segments.append(TokenSegment(tuple(text), start, time))
                 text = []
             start = time
     if text:
-        segments.append(Segment(tuple(text), start, seconds))
+        segments.append(TokenSegment(tuple(text), start, seconds))
     return tuple(segments)
 
 
 def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) -> float | None:
-    """Where a window has to be decoded again: at a timestamp that stands twice at the end. None when the text ends
-    otherwise.
-    """
+    """Where a window is to be decoded again: at a timestamp that stands twice at the end. Else None."""
     if len(tokens) < 2 or min(tokens[-2:]) < timestamps:
         return None
     time = (tokens[-1] - timestamps) * TIMESTAMP_SECONDS
@@ -422,8 +401,7 @@ def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) ->
 
 
 def _padded_frames(frames: int) -> int:
-    """So many frames with silence at the end: 5 s at least, to a whole multiple of 5 s, so that windows of about one
-    length share batches.
+    """The frames with 5 s of silence at least, to a multiple of 5 s, so that similar windows share batches.
 
     An encoder that is given less than the 30 s it was trained for takes that much less time, and hears short sound as
     well: with 5 s of silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30 s;
@@ -432,7 +410,9 @@ def _padded_frames(frames: int) -> int:
     return min(WINDOW_FRAMES, -(-(frames + LEAST_SILENCE_FRAMES) // LEAST_SILENCE_FRAMES) * LEAST_SILENCE_FRAMES)
 
 
-def _sentences(pieces: Sequence[alignment.Aligned], segments: Sequence[Segment], seconds: float) -> list[TimedText]:
+def _sentences(
+    pieces: Sequence[alignment.Aligned], segments: Sequence[TokenSegment], seconds: float
+) -> list[TimedText]:
     """The segments, cut at the ends of sentences, with their words."""
     tokens = [token for segment in segments for token in segment.tokens]
     ends = list(accumulate(len(segment.tokens) for segment in segments))

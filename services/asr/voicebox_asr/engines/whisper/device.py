@@ -34,8 +34,7 @@ MOST_THREADS = 8
 
 
 def resolved(device: str, compute_type: str, threads: int = 0) -> Device:
-    """What `device` and `compute_type` mean on this machine; StartError when it has not got them. 0 threads: by the
-    cores.
+    """What `device` and `compute_type` mean on this machine; StartError without them. 0 threads: by the cores.
 
     OMP_NUM_THREADS does not count: it is for engines whose steps are too short to share, and makes Whisper 1.4 times
     slower on two cores.
@@ -47,9 +46,8 @@ def resolved(device: str, compute_type: str, threads: int = 0) -> Device:
         wanted = "int8" if kind == "cpu" else "float16"
         return Device(kind, index, wanted if wanted in supported else "float32", threads)
     if compute_type not in supported:
-        raise StartError(
-            f"{device} cannot run whisper with compute type {compute_type!r}; it can with {', '.join(sorted(supported))}."
-        )
+        others = ", ".join(sorted(supported))
+        raise StartError(f"{device} cannot run whisper with compute type {compute_type!r}; it can with {others}.")
     return Device(kind, index, compute_type, threads)
 
 

@@ -31,9 +31,7 @@ SMALL_MACHINE_CORES = 4
 
 
 def family(setup: Setup) -> "WhisperFamily":
-    """Every Whisper model for CTranslate2; NotInstalled without its libraries, StartError without the device that the
-    setup names.
-    """
+    """Every Whisper model for CTranslate2; NotInstalled without its libraries, StartError without the device."""
     if find_spec("faster_whisper") is None:
         raise NotInstalled("The engine whisper needs faster-whisper: install voicebox-asr[whisper].")
     device: Device = import_module(".device", __package__).resolved(
@@ -43,9 +41,7 @@ def family(setup: Setup) -> "WhisperFamily":
 
 
 class WhisperFamily:
-    """The models in the models folder and in the hub's cache, those that everybody knows, and any other of the hub by
-    its name.
-    """
+    """The models in the models folder and in the hub's cache, the published ones, and any other of the hub by name."""
 
     drawback = ""
 
@@ -80,7 +76,7 @@ class WhisperFamily:
         return None
 
     def recommended(self) -> Sequence["WhisperEngine"]:
-        """The best that keeps up with a person who speaks."""
+        """The best model that is fast enough for live speech."""
         if self._device.kind != "cpu":
             return (self._made(f"{NAME}/large-v3-turbo"),)
         return (self._made(f"{NAME}/small" if self._device.threads >= SMALL_MACHINE_CORES else f"{NAME}/base"),)
@@ -105,7 +101,7 @@ class WhisperEngine:
     def __init__(
         self, model: str, published: Published | None, setup: Setup, device: "Device", silero: "Callable[[], Silero]"
     ) -> None:
-        """`model` is `whisper/{model}`; `published` tells where it is on the hub, None when it is not there."""
+        """`model` is `whisper/{model}`; `published` is where it is on the hub, None when it is not there."""
         self._name = model
         self._published = published
         self._setup = setup
@@ -207,7 +203,7 @@ class WhisperEngine:
             return self._loaded
 
     def _own(self, options: Options) -> Options:
-        """A model of one language hears it in any case."""
+        """A model of one language assumes it."""
         languages = self.model.languages
         return replace(options, language=languages[0], multilingual=False) if len(languages) == 1 else options
 

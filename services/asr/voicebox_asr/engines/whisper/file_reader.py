@@ -6,37 +6,37 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Notice, Options, Passage, Reason, Samples
-from voicebox_asr.results.echoes import of_repeated
-from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, without_words
-from voicebox_asr.segmentation.language_changes import Tongue, changes, usual
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, Reason, RecognitionWarning, Samples, Segment
+from voicebox_asr.results.self_similarity import repeated_word_similarity
+from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, speech_without_words
+from voicebox_asr.segmentation.language_changes import LanguageSpan, language_changes, main_language
 from voicebox_asr.segmentation.pauses import split_at_pauses
-from voicebox_asr.segmentation.short_audio import is_sayable, is_short, short_sound, sound_seconds
-from voicebox_asr.segmentation.spans import stretches
+from voicebox_asr.segmentation.short_audio import audible_seconds, is_sayable, is_short, short_audio_warning
+from voicebox_asr.segmentation.spans import language_spans
 from voicebox_asr.segmentation.utterance_reader import shifted
 from voicebox_asr.segmentation.windows import Window, Windows
 
 from .batcher import Scheduler, outcome
 from .decoder import Clip, Decoded, Decoder
-from .spoken_languages import SURE, Spoken
+from .spoken_languages import SURE, LanguagePart
 
 STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
-"""How much sound is looked at in one step: 15 ms of voice activity detection."""
+"""The audio of one step: 15 ms of voice activity detection."""
 
 GATHER_SECONDS = 0.5
-"""So long a window waits for the next ones, to be decoded with them, while more sound is there at once."""
+"""The longest that a window waits for later ones, to be decoded with them, while audio arrives quickly."""
 
 PROMPT_CHARACTERS = 1000
-"""So much of the text before a window is kept for its prompt, which has 223 tokens at most."""
+"""The text before a window that its prompt may use; a prompt has 223 tokens at most."""
 
 UNRELIABLE_TEMPERATURE = 0.5
 """Text that was written at a higher temperature is no prompt for what follows, as in Whisper."""
 
 LEAST_PROGRESS_SECONDS = 0.5
-"""A window is decoded again only from a place so far after the last beginning."""
+"""A window is decoded again only from at least this far after the last start."""
 
 LEAST_CONFIDENCE = 0.4
-"""Text from a second decode that the model did not ask for itself counts when it is so sure of its words."""
+"""The least confidence of text from decoding a gap again."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,7 @@ class Part:
 
 
 class WhisperReader:
-    """One file. Its windows are decoded in batches, as far as their sound is there; it holds two batches at once,
-    however long it is.
-    """
+    """One file. Windows are decoded in batches as their audio arrives; it holds two batches, however long it is."""
 
     def __init__(
         self,
@@ -80,22 +78,22 @@ class WhisperReader:
         self._decoder = decoder
         self._scheduler = scheduler
         self._options = replace(options, word_times=True)
-        """Utterances are placed by their words, and speech without words is found by them."""
+        """Words give utterances their times, and show where speech has no words."""
         self._windows = windows
-        self._tongues: list[Tongue] = []
+        self._language_spans: list[LanguageSpan] = []
         self._previous = ""
         self._clock = clock
         self._gathered: list[Part] = []
         self._gathered_since = 0.0
         self._running: deque[tuple[Part, Future[Decoded]]] = deque()
         self._interrupted = False
-        self.notices: list[Notice] = []
+        self.warnings: list[RecognitionWarning] = []
 
     @property
     def speech_seconds(self) -> float:
         return self._windows.speech_seconds
 
-    def hear(self, samples: Samples) -> Iterator[Passage | None]:
+    def process(self, samples: Samples) -> Iterator[Segment | None]:
         for start in range(0, samples.size, STEP_SAMPLES):
             for window in self._windows.push(samples[start : start + STEP_SAMPLES]):
                 yield from self._send(window)
@@ -105,14 +103,14 @@ class WhisperReader:
                 self._flush()
             yield None
 
-    def finish(self) -> Iterator[Passage | None]:
+    def finish(self) -> Iterator[Segment | None]:
         for window in self._windows.finish():
             yield from self._send(window)
         self._flush()
         while self._running:
             yield from self._receive()
         if not self._options.multilingual:
-            self.notices += changes(self._tongues)
+            self.warnings += language_changes(self._language_spans)
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -127,7 +125,7 @@ class WhisperReader:
         """How many windows are decoded together: one where the next depends on its text."""
         return 1 if self._options.decoding.condition_on_previous_text else self._scheduler.batch_size
 
-    def _send(self, window: Window) -> Iterator[Passage | None]:
+    def _send(self, window: Window) -> Iterator[Segment | None]:
         if not self._gathered:
             self._gathered_since = self._clock()
         self._gathered.append(Part(window, 0.0, window.seconds, language=self._options.language))
@@ -156,56 +154,55 @@ class WhisperReader:
 
     def _clip(self, part: Part) -> Clip:
         previous = f"{self._options.prompt} {self._previous}"
-        spans = () if part.language or part.is_gap else stretches(part.window.speech, part.window.seconds)
+        spans = () if part.language or part.is_gap else language_spans(part.window.speech, part.window.seconds)
         return self._decoder.clip(part.samples, self._options, part.language, previous, spans)
 
-    def _receive(self) -> Iterator[Passage | None]:
-        """Wait for the oldest window; what is left of it comes next."""
+    def _receive(self) -> Iterator[Segment | None]:
+        """Wait for the oldest window; the rest of it is decoded next."""
         part, future = self._running.popleft()
         decoded = outcome(future)
-        for passage in self._taken(part, decoded):
-            yield from split_at_pauses(self._placed(passage, part))
+        for segment in self._taken(part, decoded):
+            yield from split_at_pauses(self._in_file(segment, part))
         yield None
 
-    def _taken(self, part: Part, decoded: Decoded) -> Sequence[Passage]:
-        """What counts of a part's text; the rest is decoded again."""
+    def _taken(self, part: Part, decoded: Decoded) -> Sequence[Segment]:
+        """The segments of a part that count; the rest is decoded again."""
         if apart := self._apart(part, decoded):
             self._next(apart)
             return ()
-        passages = [
-            _later(passage, part.start_seconds) for passage in decoded.passages if _is_sure(passage) or not part.is_gap
+        segments = [
+            _later(segment, part.start_seconds) for segment in decoded.segments if _is_sure(segment) or not part.is_gap
         ]
-        passages = self._plausible(passages, part.window)
-        if passages and not part.is_gap:
+        segments = self._plausible(segments, part.window)
+        if segments and not part.is_gap:
             self._learn(part, decoded)
-        self._next(self._again(part, decoded, passages))
-        return passages
+        self._next(self._again(part, decoded, segments))
+        return segments
 
     def _apart(self, part: Part, decoded: Decoded) -> Sequence[Part]:
-        """A part that changes between languages as several; one whose own language is unsure in that of the rest;
-        otherwise none.
-        """
-        if decoded.stretches:
-            self.notices += [_unsure_language(part.window, each) for each in decoded.stretches if not each.is_sure]
-            return [_stretch(part.window, each) for each in decoded.stretches]
+        """A part that changes its language as several; one of unsure language in that of the rest; else none."""
+        if decoded.language_parts:
+            self.warnings += [
+                _unsure_language(part.window, each) for each in decoded.language_parts if not each.is_sure
+            ]
+            return [_language_part(part.window, each) for each in decoded.language_parts]
         is_unsure = not part.language and not part.is_gap and (decoded.language_probability or 0.0) < SURE
         if is_unsure and self._usual not in ("", decoded.language) and not self._options.multilingual:
             return [replace(part, language=self._usual)]
         return ()
 
-    def _again(self, part: Part, decoded: Decoded, passages: Sequence[Passage]) -> Sequence[Part]:
-        """What of a window has to be decoded again: from where the model broke off, or where there is speech and no
-        word.
+    def _again(self, part: Part, decoded: Decoded, segments: Sequence[Segment]) -> Sequence[Part]:
+        """The parts of a window to decode again: from where the model broke off, or where speech has no words.
 
-        In a gap another language may be spoken: where the caller named none, it is detected anew.
+        A gap may be in another language: where the caller named none, it is detected again.
         """
-        window, words = part.window, (*part.words, *_spans(passages))
+        window, words = part.window, (*part.words, *_spans(segments))
         if part.is_gap:
-            self._tongues += [
-                _tongue(window, (each.start_seconds, each.end_seconds), decoded.language) for each in passages
+            self._language_spans += [
+                _language_span(window, (each.start_seconds, each.end_seconds), decoded.language) for each in segments
             ]
-            missed = [] if passages else without_words(window.speech, part.words)
-            self.notices += [
+            missed = [] if segments else speech_without_words(window.speech, part.words)
+            self.warnings += [
                 _not_recognised(window, gap) for gap in missed if part.start_seconds <= gap[0] < part.end_seconds
             ]
             return ()
@@ -220,9 +217,9 @@ class WhisperReader:
                     probability=decoded.language_probability,
                 ),
             )
-        gaps = without_words(window.speech, words)
+        gaps = speech_without_words(window.speech, words)
         if not words:
-            self.notices += [_not_recognised(window, gap) for gap in gaps]
+            self.warnings += [_not_recognised(window, gap) for gap in gaps]
             return ()
         language = self._options.language
         return [
@@ -232,77 +229,84 @@ class WhisperReader:
 
     @property
     def _usual(self) -> str:
-        """The language that most was said in so far; empty before anything was."""
-        return usual(self._tongues)
+        """The language of most speech so far; empty before any."""
+        return main_language(self._language_spans)
 
-    def _plausible(self, passages: list[Passage], window: Window) -> list[Passage]:
-        """What can have been said in the window's time, with how much repeated words resemble each other."""
-        seconds = sound_seconds(window)
+    def _plausible(self, segments: list[Segment], window: Window) -> list[Segment]:
+        """The segments that can have been said in the window's time, with the similarity of repeated words."""
+        seconds = audible_seconds(window)
         if is_short(seconds):
-            text = " ".join(passage.heard.text for passage in passages)
-            self.notices.append(short_sound(text, seconds, window.at(0.0), window.until(window.seconds)))
-            return passages if is_sayable(text, seconds) else []
-        words = [word for passage in passages for word in passage.heard.words]
-        alike = of_repeated(window.samples, words)
-        return [replace(passage, heard=replace(passage.heard, resemblance=alike)) for passage in passages]
+            text = " ".join(segment.hypothesis.text for segment in segments)
+            self.warnings.append(short_audio_warning(text, seconds, window.at(0.0), window.until(window.seconds)))
+            return segments if is_sayable(text, seconds) else []
+        words = [word for segment in segments for word in segment.hypothesis.words]
+        alike = repeated_word_similarity(window.samples, words)
+        return [replace(segment, hypothesis=replace(segment.hypothesis, self_similarity=alike)) for segment in segments]
 
     def _learn(self, part: Part, decoded: Decoded) -> None:
-        """What the next windows go by."""
-        self._tongues.append(_tongue(part.window, (part.start_seconds, part.end_seconds), decoded.language))
+        """Remember what the next windows use."""
+        self._language_spans.append(
+            _language_span(part.window, (part.start_seconds, part.end_seconds), decoded.language)
+        )
         if self._options.decoding.condition_on_previous_text:
-            text = " ".join(passage.heard.text for passage in decoded.passages)
-            reliable = (decoded.passages[0].heard.scores.temperature or 0.0) <= UNRELIABLE_TEMPERATURE
+            text = " ".join(segment.hypothesis.text for segment in decoded.segments)
+            reliable = (decoded.segments[0].hypothesis.scores.temperature or 0.0) <= UNRELIABLE_TEMPERATURE
             self._previous = f"{self._previous} {text}"[-PROMPT_CHARACTERS:] if reliable else ""
 
-    def _placed(self, passage: Passage, part: Part) -> Passage:
-        """A window's passage in the file; a word is not torn apart where silence was left out within it."""
+    def _in_file(self, segment: Segment, part: Part) -> Segment:
+        """A window's segment with times of the file; a word stays whole where silence was left out within it."""
         window = part.window
         words = []
-        for word in passage.heard.words:
+        for word in segment.hypothesis.words:
             middle = (word.start_seconds + word.end_seconds) / 2
             by = window.at(middle) - middle
             words.append(replace(word, start_seconds=word.start_seconds + by, end_seconds=word.end_seconds + by))
-        probability = passage.heard.language_probability or part.probability
-        heard = replace(passage.heard, words=tuple(words), language_probability=probability)
-        start = words[0].start_seconds if words else window.at(passage.start_seconds)
-        end = words[-1].end_seconds if words else window.until(passage.end_seconds)
-        return Passage(heard, start, max(start, end))
+        probability = segment.hypothesis.language_probability or part.probability
+        hypothesis = replace(segment.hypothesis, words=tuple(words), language_probability=probability)
+        start = words[0].start_seconds if words else window.at(segment.start_seconds)
+        end = words[-1].end_seconds if words else window.until(segment.end_seconds)
+        return Segment(hypothesis, start, max(start, end))
 
 
-def _later(passage: Passage, seconds: float) -> Passage:
-    """The same, with all times so much later."""
-    return Passage(shifted(passage.heard, seconds), passage.start_seconds + seconds, passage.end_seconds + seconds)
+def _later(segment: Segment, seconds: float) -> Segment:
+    """The same, with all times later by `seconds`."""
+    return Segment(shifted(segment.hypothesis, seconds), segment.start_seconds + seconds, segment.end_seconds + seconds)
 
 
-def _spans(passages: Sequence[Passage]) -> list[Span]:
-    """Where the words are; passages that have none count as a whole."""
+def _spans(segments: Sequence[Segment]) -> list[Span]:
+    """Where the words are; a segment without words counts as a whole."""
     return [
         span
-        for passage in passages
-        for span in [(word.start_seconds, word.end_seconds) for word in passage.heard.words]
-        or [(passage.start_seconds, passage.end_seconds)]
+        for segment in segments
+        for span in [(word.start_seconds, word.end_seconds) for word in segment.hypothesis.words]
+        or [(segment.start_seconds, segment.end_seconds)]
     ]
 
 
-def _is_sure(passage: Passage) -> bool:
-    return (passage.heard.confidence or 0.0) >= LEAST_CONFIDENCE
+def _is_sure(segment: Segment) -> bool:
+    return (segment.hypothesis.confidence or 0.0) >= LEAST_CONFIDENCE
 
 
-def _not_recognised(window: Window, span: Span) -> Notice:
+def _not_recognised(window: Window, span: Span) -> RecognitionWarning:
     start, end = span
     sentence = f"No words were recognised in {end - start:.1f} s of what sounds like speech."
-    return Notice(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
+    return RecognitionWarning(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
 
 
-def _stretch(window: Window, spoken: Spoken) -> Part:
+def _language_part(window: Window, spoken: LanguagePart) -> Part:
     cut = window.cut(spoken.start_seconds, spoken.end_seconds)
     return Part(cut, 0.0, cut.seconds, language=spoken.language, probability=spoken.probability)
 
 
-def _tongue(window: Window, span: Span, language: str) -> Tongue:
-    return Tongue(language, window.at(span[0]), window.until(span[1]))
+def _language_span(window: Window, span: Span, language: str) -> LanguageSpan:
+    return LanguageSpan(language, window.at(span[0]), window.until(span[1]))
 
 
-def _unsure_language(window: Window, spoken: Spoken) -> Notice:
-    sentence = f"What is said here was recognised as {spoken.language}, and is probably in another language, which is not told reliably."
-    return Notice(Reason.LANGUAGE_CHANGED, sentence, window.at(spoken.start_seconds), window.until(spoken.end_seconds))
+def _unsure_language(window: Window, spoken: LanguagePart) -> RecognitionWarning:
+    sentence = (
+        f"What is said here was recognised as {spoken.language}, and is probably in another language, "
+        "which is not detected reliably."
+    )
+    return RecognitionWarning(
+        Reason.LANGUAGE_CHANGED, sentence, window.at(spoken.start_seconds), window.until(spoken.end_seconds)
+    )

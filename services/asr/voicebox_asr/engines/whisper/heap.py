@@ -1,11 +1,10 @@
-"""The C library's heap, which keeps what was freed for later."""
+"""The C library's heap, which holds freed memory for later."""
 
 import ctypes
 
 
 def give_back_free() -> None:
-    """Give free memory back to the system, where the C library can (glibc): after a minute of sound 200 MB, which takes
-    20 ms.
+    """Return free memory to the system, where the C library can (glibc): 200 MB after a minute of audio, in 20 ms.
 
     A lower M_MMAP_THRESHOLD would keep less from the start, and costs a third more processor time: encoders ask for
     large blocks again and again.

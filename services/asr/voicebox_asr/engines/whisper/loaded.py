@@ -8,7 +8,7 @@ from voicebox_kit.errors import StartError
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Options
 from voicebox_asr.engines.silero import THRESHOLD, Silero, SpeechProbability, release
-from voicebox_asr.segmentation.windows import Speech, Windows
+from voicebox_asr.segmentation.windows import SpeechTracker, Windows
 
 from .batcher import Scheduler
 from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
@@ -52,7 +52,9 @@ class LoadedWhisper:
         """A file."""
         detection = options.voice_detection
         threshold = THRESHOLD if detection.threshold is None else detection.threshold
-        speech = None if detection.off else Speech(SpeechProbability(self._silero).of, threshold, release(threshold))
+        speech = (
+            None if detection.off else SpeechTracker(SpeechProbability(self._silero).of, threshold, release(threshold))
+        )
         return WhisperReader(self._decoder, self._scheduler, options, Windows(WINDOW_SECONDS, speech))
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def size_bytes(folder: Path) -> int:
 def languages(folder: Path) -> tuple[str, ...]:
     """The languages of the model in `folder`, which has its files: its tokens, or English when it knows no other."""
     tokens = _vocabulary(folder)
-    if "" not in tokens:  # that is how CTranslate2 tells a multilingual model
+    if "" not in tokens:  # the sign of a multilingual model for CTranslate2
         return ENGLISH
     return tuple(BCP_47.get(code, code) for code in (*CODES_OF_V2, "yue") if f"<|{code}|>" in tokens)
 

@@ -1,6 +1,4 @@
-"""Judges what Whisper wrote, as the paper does in section 4.5: repetitive or unlikely text is decoded again, and
-silence says nothing.
-"""
+"""Judges Whisper's text as the paper does in section 4.5: repetitive or unlikely text is decoded again."""
 
 import zlib
 from collections.abc import Sequence
@@ -11,9 +9,7 @@ from voicebox_asr.engine import Decoding
 
 @dataclass(frozen=True)
 class Quality:
-    """What is good enough. `temperatures` are tried one after the other; at 0 it searches with `beam_size`, above it
-    samples.
-    """
+    """The thresholds. `temperatures` are tried in order; at 0 decoding searches with `beam_size`, above it samples."""
 
     beam_size: int = 5
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -23,15 +19,15 @@ class Quality:
 
     @classmethod
     def of(cls, decoding: Decoding) -> "Quality":
-        """What a caller asks for, and the defaults for the rest."""
-        asked = {
+        """The caller's values, and the defaults for the rest."""
+        given = {
             "beam_size": decoding.beam_size,
             "temperatures": decoding.temperatures or None,
             "compression_ratio_threshold": decoding.compression_ratio_threshold,
             "log_probability_threshold": decoding.log_probability_threshold,
             "no_speech_threshold": decoding.no_speech_threshold,
         }
-        return cls(**{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]  # by name
+        return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # by name
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from voicebox_asr.engine import Decoding, Heard, Options, Passage, Samples, Word
+from voicebox_asr.engine import Decoding, Hypothesis, Options, Samples, Segment, Word
 from voicebox_asr.segmentation.utterance_reader import shifted
 from voicebox_asr.segmentation.windows import FRAME_SAMPLES, Window, Windows, levels
 
@@ -15,9 +15,9 @@ from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
 from .languages import UNSPACED
 
 SILENCE_DB = -60.0
-"""In a sound of which no frame is louder, Whisper would only invent words."""
+"""In audio without a louder frame Whisper would only invent words."""
 
-NOTHING = Heard("", None, ())
+NOTHING = Hypothesis("", None, ())
 
 
 class WhisperSession:
@@ -35,29 +35,29 @@ class WhisperSession:
         scheduler.live_opened()
 
     def begin(self, preview: Samples) -> None:
-        """Whisper adapts to what it hears at once: a preview does not help it."""
+        """Whisper reads the whole utterance at once: a preview does not help it."""
         self._sound = []
 
     def feed(self, samples: Samples) -> None:
         self._sound.append(samples)
 
-    def interim(self) -> Heard:
-        """With the likeliest next word at each step: the end is what is searched for thoroughly."""
-        heard = self._hear(self._quick)
-        pieces = list(heard.text) if heard.language in UNSPACED else heard.text.split()
-        return replace(heard, words=tuple(Word(piece, 0.0, 0.0, None) for piece in pieces))
+    def interim(self) -> Hypothesis:
+        """By greedy search; only finals are searched thoroughly."""
+        hypothesis = self._decode(self._quick)
+        pieces = list(hypothesis.text) if hypothesis.language in UNSPACED else hypothesis.text.split()
+        return replace(hypothesis, words=tuple(Word(piece, 0.0, 0.0, None) for piece in pieces))
 
-    def end(self) -> Heard:
-        heard = self.foresee()
-        self.accept(heard)
-        return heard
+    def end(self) -> Hypothesis:
+        hypothesis = self.early_final()
+        self.accept_early_final(hypothesis)
+        return hypothesis
 
-    def foresee(self) -> Heard:
-        return self._hear(self._options)
+    def early_final(self) -> Hypothesis:
+        return self._decode(self._options)
 
-    def accept(self, heard: Heard) -> None:
+    def accept_early_final(self, hypothesis: Hypothesis) -> None:
         if self._options.decoding.condition_on_previous_text:
-            self._previous = heard.text
+            self._previous = hypothesis.text
         self._sound = []
 
     def interrupt(self) -> None:
@@ -69,7 +69,7 @@ class WhisperSession:
         self.interrupt()
         self._scheduler.live_closed()
 
-    def _hear(self, options: Options) -> Heard:
+    def _decode(self, options: Options) -> Hypothesis:
         windows = list(_windows(self._sound))
         self._running = self._scheduler.submit_all([self._clip(window, options) for window in windows], live=True)
         if self._interrupted:
@@ -77,9 +77,9 @@ class WhisperSession:
         decoded = [outcome(future) for future in self._running]
         return joined(
             [
-                _placed(passage, window)
+                _in_stream(segment, window)
                 for each, window in zip(decoded, windows, strict=True)
-                for passage in each.passages
+                for segment in each.segments
             ]
         )
 
@@ -88,15 +88,15 @@ class WhisperSession:
         return self._decoder.clip(window.samples, options, options.language, previous)
 
 
-def joined(passages: Sequence[Heard]) -> Heard:
-    """What several stretches of an utterance said, as one; scores and language are the first one's."""
-    if not passages:
+def joined(segments: Sequence[Hypothesis]) -> Hypothesis:
+    """The hypotheses of an utterance's windows as one; scores and language are the first one's."""
+    if not segments:
         return NOTHING
-    first = passages[0]
+    first = segments[0]
     space = "" if first.language in UNSPACED else " "
-    words = tuple(word for passage in passages for word in passage.words)
-    confidence = sum(passage.confidence or 0.0 for passage in passages) / len(passages)
-    return replace(first, text=space.join(passage.text for passage in passages), words=words, confidence=confidence)
+    words = tuple(word for segment in segments for word in segment.words)
+    confidence = sum(segment.confidence or 0.0 for segment in segments) / len(segments)
+    return replace(first, text=space.join(segment.text for segment in segments), words=words, confidence=confidence)
 
 
 def _windows(sound: Sequence[Samples]) -> Sequence[Window]:
@@ -109,5 +109,5 @@ def _windows(sound: Sequence[Samples]) -> Sequence[Window]:
     return [*windows.push(whole), *windows.finish()]
 
 
-def _placed(passage: Passage, window: Window) -> Heard:
-    return shifted(passage.heard, window.at(0.0))
+def _in_stream(segment: Segment, window: Window) -> Hypothesis:
+    return shifted(segment.hypothesis, window.at(0.0))

@@ -1,4 +1,4 @@
-"""Which languages are spoken in a window, stretch by stretch."""
+"""Detects the languages of a window, span by span."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,28 +8,24 @@ from math import exp, log
 from voicebox_asr.segmentation.coverage import Span
 
 DOUBT = 0.25
-"""Where the window's language is less likely than this within the window, or unsure in all of it, a stretch is looked
-at by itself.
-"""
+"""A span is encoded alone where the window's language is less likely than this in it, or unsure in the window."""
 
 SURE = 0.7
-"""Another language than that of the rest is believed from this probability on; base hears Thai in synthetic French with
-0.68.
-"""
+"""The least probability of another language; base finds Thai in synthetic French with 0.68."""
 
 UNLIKELY = 0.1
 """A language that is less likely than this is not the one that is spoken."""
 
 LEAST = 1e-3
-"""No witness rules a language out."""
+"""No single span rules a language out."""
 
 Likely = Mapping[str, float]
 """How likely each language is, by Whisper's codes."""
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """A stretch of a window in one language, in seconds; Whisper's code and how likely it is.
+class LanguagePart:
+    """A part of a window in one language, in seconds; Whisper's code and how likely it is.
 
     `is_sure` is False where it is unlikely to be that language, and no other is likely.
     """
@@ -43,11 +39,11 @@ class Spoken:
 
 def spoken(
     window: Likely, spans: Sequence[Span], within: Callable[[Span], Likely], alone: Callable[[Span], Likely]
-) -> list[Spoken]:
-    """The languages of a window's stretches; neighbours with the same are one.
+) -> list[LanguagePart]:
+    """The languages of a window's spans; neighbours with the same are one part.
 
-    `within` tells the languages of a stretch by what is known of the whole window, which costs little and is often
-    wrong; `alone` tells them as if nothing else had been said, which costs more.
+    `within` detects the languages of a span from the encoded window, which is cheap and often wrong; `alone` encodes
+    the span alone, which costs more.
     """
     usual = likeliest(window)
     least = DOUBT if window[usual] >= SURE else 1.0
@@ -62,8 +58,7 @@ def spoken(
 
 
 def together(said: Sequence[Likely]) -> Likely:
-    """The languages of several sounds that are all in the same: the product of what each says by itself, as of
-    independent witnesses.
+    """The language of several spans that are all in the same: the product of their probabilities.
 
     Base takes one French sentence of espeak for Polish or Thai, and is unsure of it; three together are French.
     """
@@ -81,19 +76,19 @@ def _is_other(likely: Likely, usual: str) -> bool:
     return likely[likeliest(likely)] >= SURE and likely.get(usual, 0.0) <= UNLIKELY
 
 
-def _spoken(span: Span, likely: Likely, window: Likely, candidates: set[str]) -> Spoken:
+def _spoken(span: Span, likely: Likely, window: Likely, candidates: set[str]) -> LanguagePart:
     usual = likeliest(window)
     if not likely:
-        return Spoken(*span, usual, window[usual])
+        return LanguagePart(*span, usual, window[usual])
     language = max(candidates, key=lambda code: (likely.get(code, 0.0), code == usual))
-    return Spoken(*span, language, likely.get(language, 0.0), likely.get(language, 0.0) > UNLIKELY)
+    return LanguagePart(*span, language, likely.get(language, 0.0), likely.get(language, 0.0) > UNLIKELY)
 
 
-def _merged(stretches: Sequence[Spoken]) -> Iterator[Spoken]:
-    for (language, is_sure), group in groupby(stretches, key=lambda each: (each.language, each.is_sure)):
+def _merged(parts: Sequence[LanguagePart]) -> Iterator[LanguagePart]:
+    for (language, is_sure), group in groupby(parts, key=lambda each: (each.language, each.is_sure)):
         same = list(group)
         seconds = [each.end_seconds - each.start_seconds for each in same]
         probability = sum(each.probability * length for each, length in zip(same, seconds, strict=True)) / max(
             sum(seconds), 1e-9
         )
-        yield Spoken(same[0].start_seconds, same[-1].end_seconds, language, probability, is_sure)
+        yield LanguagePart(same[0].start_seconds, same[-1].end_seconds, language, probability, is_sure)

@@ -18,11 +18,11 @@ def test_each_utterance_is_known_whole_before_it_is_heard_in_small_steps() -> No
     session = CountingSession()
     reading = reader(session)
     file = np.concatenate((silence(1), tone(2), silence(2), tone(1), silence(1)))
-    found = [*reading.hear(file), *reading.finish()]
+    found = [*reading.process(file), *reading.finish()]
     first, second = (passage for passage in found if passage)
     assert (first.start_seconds, first.end_seconds) == pytest.approx((1.0, 3.0), abs=0.05)
     assert second.start_seconds == pytest.approx(5.0, abs=0.05)
-    assert 4.6 < second.heard.words[0].start_seconds < 4.8  # the sound begins 0.3 s before the speech
+    assert 4.6 < second.hypothesis.words[0].start_seconds < 4.8  # the sound begins 0.3 s before the speech
     begins = [size for what, size in session.log if what == "begin"]
     assert begins == [size for what, size in session.log if what == "end"]
     assert max(size for what, size in session.log if what == "feed") <= SAMPLE_RATE_HZ // 2
@@ -34,7 +34,7 @@ def test_endless_speech_is_held_one_utterance_at_a_time() -> None:
     session = CountingSession()
     reading = reader(session, max_utterance_seconds=5)
     for _ in range(120):
-        for _ in reading.hear(tone(0.5)):
+        for _ in reading.process(tone(0.5)):
             pass
     lengths = [size for what, size in session.log if what == "end"]
     assert max(lengths) <= 5 * SAMPLE_RATE_HZ
@@ -42,5 +42,5 @@ def test_endless_speech_is_held_one_utterance_at_a_time() -> None:
 
 
 def test_there_is_a_step_to_stop_at_for_each_half_second_that_is_heard() -> None:
-    steps = [*reader(CountingSession()).hear(np.concatenate((tone(10), silence(1))))]
+    steps = [*reader(CountingSession()).process(np.concatenate((tone(10), silence(1))))]
     assert steps.count(None) >= 20

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples, Word
-from voicebox_asr.results.echoes import ALIKE, of_repeated, resemblance
+from voicebox_asr.results.self_similarity import MIN_SIMILARITY, repeated_word_similarity, self_similarity
 from voicebox_tts.engine import Style
 from voicebox_tts.engines.flite.engine import FliteEngine
 
@@ -28,14 +28,14 @@ def whole(sound: Samples, times: int = 12) -> list[Word]:
 @pytest.mark.parametrize("voice", ["slt", "rms"])
 def test_what_is_said_again_and_again_repeats_itself(text: str, voice: str) -> None:
     sound = spoken(text, voice)
-    assert (of_repeated(sound, whole(sound)) or 0.0) > ALIKE
+    assert (repeated_word_similarity(sound, whole(sound)) or 0.0) > MIN_SIMILARITY
 
 
 @pytest.mark.parametrize("name", ["LJ001-0001.wav", "LJ001-0005.wav", "LJ001-0010.wav"])
 def test_other_speech_does_not(speech_data, name: str) -> None:
     samples, _ = soundfile.read(speech_data.path(name), dtype="float32")
     sound = samples[: samples.size * 16 // 22]
-    assert resemblance(sound, whole(sound)) < ALIKE
+    assert self_similarity(sound, whole(sound)) < MIN_SIMILARITY
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_other_speech_does_not(speech_data, name: str) -> None:
     [silence(4.0), tone(4.0), np.random.default_rng(0).standard_normal(64000).astype(np.float32) / 10, silence(0.01)],
 )
 def test_silence_tones_and_noise_do_not(sound: Samples) -> None:
-    assert resemblance(sound, whole(sound)) < ALIKE
+    assert self_similarity(sound, whole(sound)) < MIN_SIMILARITY
 
 
 def test_words_that_come_rarely_are_not_looked_at() -> None:
-    assert of_repeated(tone(2.0), []) is None
-    assert of_repeated(tone(2.0), whole(tone(2.0), 4)) is None
+    assert repeated_word_similarity(tone(2.0), []) is None
+    assert repeated_word_similarity(tone(2.0), whole(tone(2.0), 4)) is None

@@ -1,6 +1,4 @@
-"""Tells whether a word that a model wrote again and again was said again and again: its sounds resemble each other
-then.
-"""
+"""Decides whether a word that a model repeats was really said again and again: then its sounds are alike."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,27 +21,27 @@ SHORTEST_ROUND_SECONDS = 0.15
 
 LOWEST_HZ, HIGHEST_HZ = 100.0, 6000.0
 
-ALIKE = 0.35
+MIN_SIMILARITY = 0.35
 """What is said again and again has an autocorrelation above this; other speech and noise stay below."""
 
 
 SHORTEST_SECONDS = 0.1
 """A word with less time than this was not said: the alignment had nowhere to put it."""
 
-LEAST_TIMES = 5
+MIN_REPEATS = 5
 
 
-def of_repeated(sound: Samples, words: Sequence[Word]) -> float | None:
+def repeated_word_similarity(sound: Samples, words: Sequence[Word]) -> float | None:
     """How much the sounds of the word that comes most often resemble each other; None when no word comes often."""
     counted = Counter(map(_key, words))
     word, times = counted.most_common(1)[0] if counted else ("", 0)
-    if times < LEAST_TIMES:
+    if times < MIN_REPEATS:
         return None
-    return resemblance(sound, [each for each in words if _key(each) == word and has_time(each)])
+    return self_similarity(sound, [each for each in words if _key(each) == word and has_time(each)])
 
 
 def has_time(word: Word) -> bool:
-    """Whether a word has time of its own."""
+    """Whether a word takes time."""
     return word.end_seconds - word.start_seconds >= SHORTEST_SECONDS
 
 
@@ -51,7 +49,7 @@ def _key(word: Word) -> str:
     return "".join(filter(str.isalnum, word.text.casefold()))
 
 
-def resemblance(sound: Samples, words: Sequence[Word]) -> float:
+def self_similarity(sound: Samples, words: Sequence[Word]) -> float:
     """How much the sound that some words span repeats itself, from 0 to 1: the highest autocorrelation of its bands.
 
     Words are in seconds from the first of `sound`, shape (n,). Fewer than two words repeat nothing.

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
-from voicebox_asr.engine import Heard, Options
+from voicebox_asr.engine import Hypothesis, Options
 from voicebox_asr.live.backlog import Backlog, Control
 from voicebox_asr.live.recognizer import Final, Interim
-from voicebox_asr.live.stream import Done, Listening, listen
+from voicebox_asr.live.stream import StreamFinished, StreamOptions, recognize_stream
 from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.segmentation.endpointing import Endpointing
 from voicebox_kit.permits import Permits
@@ -18,7 +18,7 @@ from voicebox_models.models import Default, Models
 
 from .conftest import CountingEngine, CountingSession, silence, tone
 
-PLAIN = Listening(Options(language="en-US"), Endpointing())
+PLAIN = StreamOptions(Options(language="en-US"), Endpointing())
 WITH_INTERIMS = replace(PLAIN, interim_results=True)
 
 
@@ -37,7 +37,7 @@ def hear(registry, permits):
     """Hears what has arrived already, and gives the events."""
     with ThreadPoolExecutor(2) as executor:
 
-        async def hear(engine: CountingEngine, listening: Listening, *items):
+        async def hear(engine: CountingEngine, listening: StreamOptions, *items):
             backlog = Backlog()
             for item in items:
                 await backlog.put(item)
@@ -49,7 +49,9 @@ def hear(registry, permits):
 
             models = Models("asr", [Only(engine)], Default(engine), executor, CollectorRegistry())
             recognizer = Recognizer(models, executor, permits, registry)
-            return [event async for event in listen(recognizer, engine, sound(), backlog, listening, lambda: 0.0)]
+            return [
+                event async for event in recognize_stream(recognizer, engine, sound(), backlog, listening, lambda: 0.0)
+            ]
 
         yield hear
 
@@ -62,7 +64,7 @@ async def test_a_stream_ends_with_done_and_everything_is_freed(hear, registry, p
     engine = CountingEngine()
     events = await hear(engine, PLAIN, tone(1), Control.END_UTTERANCE, tone(1), silence(1))
     assert len(finals(events)) == 2
-    assert events[-1] == Done(pytest.approx(3.0), finals=2, language="en-US", interims_dropped=0)
+    assert events[-1] == StreamFinished(pytest.approx(3.0), finals=2, language="en-US", interims_dropped=0)
     assert engine.session.log[-1] == ("close", 0)
     assert permits.running == 0
     assert registry.get_sample_value("voicebox_asr_audio_seconds_total") == pytest.approx(3.0)
@@ -86,14 +88,14 @@ class Polyglot(CountingSession):
 
     languages: list[str] = field(default_factory=lambda: ["de", "en", "en"])
 
-    def end(self) -> Heard:
+    def end(self) -> Hypothesis:
         return replace(super().end(), language=self.languages.pop(0))
 
 
 async def test_the_language_of_the_stream_is_the_one_that_was_spoken_longest(hear) -> None:
     pieces = np.concatenate([part for seconds in (3, 1, 1) for part in (tone(seconds), silence(1))])
     events = await hear(CountingEngine(session=Polyglot()), PLAIN, pieces)
-    assert [final.utterance.heard.language for final in finals(events)] == ["de", "en", "en"]
+    assert [final.utterance.hypothesis.language for final in finals(events)] == ["de", "en", "en"]
     assert events[-1].language == "de"
 
 
