@@ -4,9 +4,9 @@ from collections.abc import Generator
 
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound
-from voicebox_models.engine import Model, Report, Setup
-from voicebox_models.family import Only
-from voicebox_tts.engine import Capability, Description, Packed, Reference, Speech, Style, Voice, VoicePrompt
+from voicebox_models.engine import InstalledFiles, Model, Setup
+from voicebox_models.family import SingleModel
+from voicebox_tts.engine import Capability, Description, Speech, Style, Voice, VoicePrompt
 
 RATE_HZ, BEEP_SAMPLES = 16_000, 800
 VOICE = Voice("sine", "Sine", ("en",), RATE_HZ)
@@ -34,10 +34,7 @@ class BeepEngine:
     model = Model("beep/sine", "1", "Apache-2.0", VOICE.languages)
     capabilities = frozenset({Capability.SEED})  # the same samples with every seed
     default_voice = VOICE.name
-    present, loaded = True, False
-
-    def download(self, report: Report) -> None:
-        """There are no files."""
+    files, loaded = InstalledFiles(), False
 
     def load(self) -> None:
         self.loaded = True
@@ -47,15 +44,6 @@ class BeepEngine:
 
     def voices(self) -> list[Voice]:
         return [VOICE]
-
-    def prompt(self, reference: Reference) -> VoicePrompt:
-        raise InvalidField("reference", "beep follows no recording.", "CLONING_UNSUPPORTED")
-
-    def pack(self, prompt: VoicePrompt) -> Packed:
-        raise ValueError("beep has no prompts")
-
-    def unpack(self, packed: Packed) -> VoicePrompt:
-        raise ValueError("beep has no prompts")
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> BeepSession:
         if voice != VOICE.name:
@@ -72,6 +60,6 @@ class BeepEngine:
         return BeepSession()
 
 
-def family(setup: Setup) -> Only[BeepEngine]:
+def family(setup: Setup) -> SingleModel[BeepEngine]:
     """The entry point."""
-    return Only(BeepEngine())
+    return SingleModel(BeepEngine())

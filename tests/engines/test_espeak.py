@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from voicebox_kit.errors import InvalidField, Precondition, StartError, Unavailable
+from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_kit.languages import covers, own
+from voicebox_models.engine import Downloadable
 from voicebox_tts.engine import Reference, Style, Voice
 from voicebox_tts.engines.espeak import pool
 from voicebox_tts.engines.espeak.engine import EspeakEngine, EspeakSession
@@ -202,9 +203,8 @@ def test_language_tags_have_their_usual_case() -> None:
 
 
 def test_without_the_library_it_is_not_here_and_says_what_it_needs(monkeypatch):
-    monkeypatch.setattr("voicebox_tts.engines.espeak.engine.find_library", lambda name: None)
+    monkeypatch.setattr("voicebox_models.files.find_library", lambda name: None)
     engine = EspeakEngine()
-    assert not engine.present
-    assert "libespeak-ng1" in engine.absence
-    with pytest.raises(Precondition, match="libespeak-ng1"):
-        engine.download(lambda *_steps: None)
+    assert not engine.files.present
+    assert "libespeak-ng1" in engine.files.instructions
+    assert not isinstance(engine.files, Downloadable)

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from voicebox_kit.errors import StartError, Unavailable
 
-from .engine import Loadable
+from .engine import Downloadable, Loadable
 from .progress import Progress
 
 E = TypeVar("E", bound=Loadable)
@@ -106,7 +106,9 @@ class Downloads(Generic[E]):
         try:
             async with self._places:
                 download.report(NOTHING_YET)
-                await asyncio.get_running_loop().run_in_executor(self._executor, engine.download, download.report)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._executor, _files(engine).download, download.report
+                )
         except _Abandoned:
             raise Unavailable(
                 "MODEL_NOT_DOWNLOADED", f"The download of models/{engine.model.name} was given up."
@@ -115,3 +117,8 @@ class Downloads(Generic[E]):
             raise Unavailable("MODEL_NOT_DOWNLOADED", str(error), 60.0) from error
         finally:
             del self._running[engine.model.name]
+
+
+def _files(engine: Loadable) -> Downloadable:
+    assert isinstance(engine.files, Downloadable)
+    return engine.files

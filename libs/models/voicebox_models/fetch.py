@@ -11,7 +11,7 @@ from voicebox_kit.errors import StartError, VoiceboxError
 
 from . import settings, store
 from .choosing import installed, named
-from .engine import Family, Loadable, Setup
+from .engine import Downloadable, Family, Loadable, Setup
 from .progress import Progress, Report
 
 
@@ -58,8 +58,10 @@ def _engine(families: Mapping[str, Family[Loadable]], name: str) -> Loadable:
 def _fetch(engine: Loadable, setup: Setup, out: TextIO) -> None:
     """Bring one model here, or check the files of one that was fetched; StartError when they are damaged."""
     name = f"models/{engine.model.name}"
-    if not engine.present:
-        engine.download(_printer(name, out))
+    if not engine.files.present:
+        if not isinstance(engine.files, Downloadable):
+            raise StartError(engine.files.instructions)
+        engine.files.download(_printer(name, out))
         print(f"{name} is here.", file=out)
         return
     folder = store.folders(setup.models_folder, engine.name).get(engine.model.name)

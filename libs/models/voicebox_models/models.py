@@ -14,13 +14,13 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError, VoiceboxError
 
 from .downloads import Downloads
-from .engine import Family, Loadable
-from .known import Known
-from .listing import Listing
+from .engine import Downloadable, Family, Loadable
 from .loading import Loading
 from .memory_metrics import MemoryCollector
 from .progress import Progress
+from .registry import EngineRegistry
 from .residency import NO_LIMITS, Limits
+from .timed_cache import TimedCache
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +64,10 @@ class Models(Generic[E]):
         """`missing` are the engines that are known and not served, with a sentence on each."""
         self.default = default.engine
         self._service, self._reason = service, default.reason
-        self._known = Known(families, self.default, missing or {})
+        self._known = EngineRegistry(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
         self._downloads: Downloads[E] = Downloads(executor)
-        self._here: Listing[tuple[E, ...]] = Listing(self._find_here, clock)
+        self._here: TimedCache[tuple[E, ...]] = TimedCache(self._find_here, clock)
         registry.register(MemoryCollector(self._loading.memory))
 
     @property
@@ -93,7 +93,7 @@ class Models(Generic[E]):
         absent = (
             f"models/{each.model.name}: {self._absence(each)}"
             for each in self.engines
-            if each.name == engine and not each.present
+            if each.name == engine and not each.files.present
         )
         return self._known.missing.get(engine) or next(absent, "")
 
@@ -120,7 +120,7 @@ class Models(Generic[E]):
 
     def require_files(self, engine: E) -> None:
         """Precondition("MODEL_ABSENT") when an engine's files are not here."""
-        if not engine.loaded and not engine.present:
+        if not engine.loaded and not engine.files.present:
             raise Precondition(
                 "MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}"
             )
@@ -131,7 +131,7 @@ class Models(Generic[E]):
 
         A default whose files are not here yet is left alone, with a warning: calls say so until it was fetched.
         """
-        if not (self.default.loaded or self.default.present):
+        if not (self.default.loaded or self.default.files.present):
             log.warning(
                 "No model is here, and calls are refused until one is: `make models` fetches models/%s.",
                 self.default.model.name,
@@ -162,8 +162,13 @@ class Models(Generic[E]):
         self._here.forget()
 
     async def download(self, engine: E) -> AsyncGenerator[Progress]:
-        """Fetch an engine's files if they are not here, and tell how far that is. Raises as Downloads.watch."""
-        if not engine.present:
+        """Download an engine's files if they are not present, and yield the progress.
+
+        Raises as Downloads.watch, and Precondition("ENGINE_NOT_INSTALLED") for files that a person has to install.
+        """
+        if not engine.files.present:
+            if not isinstance(engine.files, Downloadable):
+                raise Precondition("ENGINE_NOT_INSTALLED", f"models/{engine.model.name}", engine.files.instructions)
             async with aclosing(self._downloads.watch(engine)) as steps:
                 async for progress in steps:
                     yield progress
@@ -190,14 +195,14 @@ class Models(Generic[E]):
             return State.LOADING, "It is being loaded."
         if engine.loaded:
             return State.LOADED, self._reason if engine is self.default else "It is ready."
-        if not engine.present:
+        if not engine.files.present:
             return State.ABSENT, self._absence(engine)
         if failure := self._loading.failure(engine):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
 
     def _find_here(self) -> tuple[E, ...]:
-        return tuple(engine for engine in self.engines if engine.loaded or engine.present)
+        return tuple(engine for engine in self.engines if engine.loaded or engine.files.present)
 
     def _replace_default(self, engine: E, broken: Sequence[str]) -> None:
         self.default = engine
@@ -210,6 +215,7 @@ class Models(Generic[E]):
     def _absence(self, engine: E) -> str:
         if progress := self._downloads.progress(engine):
             return f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so far."
-        if absence := getattr(engine, "absence", ""):
-            return str(absence)
-        return f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches them."
+        return (
+            engine.files.instructions
+            or f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches them."
+        )

@@ -55,15 +55,6 @@ NAMES = (
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
-PREFERRED = ("whisper", "pocketsphinx")
-"""The engines that ASR_ENGINE=auto tries first: the first one that has a model here is the default."""
-
-STREAMS = {"pocketsphinx": 2}
-"""Calls that an engine hears at once, when ASR_STREAMS leaves it open: a core is busy with each of pocketsphinx's."""
-
-BATCHED_STREAMS = 16
-"""The same for an engine that decodes its callers' sound together."""
-
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
     """What asr will listen on, by variable."""
@@ -79,17 +70,21 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     background = Background(registry)
     options = {"threads": str(settings.threads)}
     setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
-    chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
-    streams = _streams(settings, chosen.default.engine)
+    chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
-    threads = max(_streams(settings, engine) for engine in (chosen.default.engine, *chosen.others))
+
+    def streams(engine: Engine) -> int:
+        """How many calls are recognised at once when an engine is the default."""
+        return settings.streams or chosen.concurrency(engine)
+
+    threads = max(map(streams, (chosen.default.engine, *chosen.others)))
     with (
         ThreadPoolExecutor(threads + 2, thread_name_prefix="asr") as executor,
         ThreadPoolExecutor(4, "models") as model_executor,
     ):
         models = Models(
             "asr",
-            chosen.families,
+            tuple(chosen.families.values()),
             chosen.default,
             model_executor,
             registry,
@@ -101,17 +96,17 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
             open_decoder() as decoder,
         ):
-            permits = Permits(streams, settings.queue, registry)
+            permits = Permits(streams(models.default), settings.queue, registry)
             recognizer = Recognizer(models, executor, permits, registry)
             space = Space()
             keeping = Keeping(Catalog(channel), space)
             files = FileRecognizer(recognizer, decoder, speaker_engine, keeping)
             speech = SpeechToTextServicer(recognizer, decoder, files, keeping, settings.idle_seconds)
-            call, operations = GoogleCall(speech, models), Operations(streams, time.time)
+            call, operations = GoogleCall(speech, models), Operations(streams(models.default), time.time)
 
             async def load() -> None:
                 await models.load_default(chosen.others)
-                running = _streams(settings, models.default)
+                running = streams(models.default)
                 await asyncio.gather(permits.limit(running), operations.limit(running))
 
             service = Service(
@@ -136,11 +131,6 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             )
             async with operations.running(), serving("asr", service, settings.grace_seconds) as running:
                 yield running
-
-
-def _streams(settings: Settings, engine: Engine) -> int:
-    """How many calls are heard at once when an engine is the default."""
-    return settings.streams or STREAMS.get(engine.name, BATCHED_STREAMS)
 
 
 def _register(

@@ -23,7 +23,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,22 +184,36 @@ class Engine(Loadable, Protocol):
         None when it must be loaded to know them, and is not.
         """
 
-    def prompt(self, reference: Reference) -> VoicePrompt:
-        """Compute a voice prompt from a recording: seconds of work. InvalidField("reference") when it holds too little
-        speech.
-        """
-
-    def pack(self, prompt: VoicePrompt) -> Packed:
-        """One of its prompts, to be stored."""
-
-    def unpack(self, packed: Packed) -> VoicePrompt:
-        """The prompt that was packed by this model, in this or another process; ValueError when it is none."""
-
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> Session:
         """Begin a stream in a built-in voice, by name, in a prompt's, or, with VOICE_DESIGN, in one that is described.
 
         The same arguments and sentences give the same samples. NotFound("voice") for a name that it has not.
         """
+
+
+class CloningEngine(Engine, Protocol):
+    """An engine with a cloning capability: it computes voice prompts from recordings."""
+
+    def prompt(self, reference: Reference) -> VoicePrompt:
+        """Compute a voice prompt from a recording: seconds of work.
+
+        InvalidField("reference") with the reason REFERENCE_TOO_LITTLE_SPEECH.
+        """
+
+    def pack(self, prompt: VoicePrompt) -> Packed:
+        """One of its prompts in a form that can be stored."""
+
+    def unpack(self, packed: Packed) -> VoicePrompt:
+        """The prompt that was packed by this model, in this or another process; ValueError for anything else."""
+
+
+CLONING = (Capability.CLONING, Capability.CLONING_APPROXIMATE)
+"""The ways to follow a recording, the better one first."""
+
+
+def can_clone(engine: Engine) -> TypeGuard[CloningEngine]:
+    """Whether an engine follows recordings."""
+    return not engine.capabilities.isdisjoint(CLONING)
 
 
 @runtime_checkable

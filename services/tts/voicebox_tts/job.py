@@ -75,7 +75,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class DesignWish:
+class DesignJob:
     """Voices that fit a description, one for each seed: what is asked for, checked. `model` is
     `models/{engine}/{model}`, or empty.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
-from voicebox_models.choosing import AUTO, Wish
+from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
 from voicebox_models.settings import hub, models_folder
@@ -23,7 +23,7 @@ class Settings:
     catalog_address: str
     asr_address: str
     grace_seconds: float
-    wish: Wish
+    engines: EngineSettings
     device: str
     compute_type: str
     models_folder: Path
@@ -55,7 +55,7 @@ class Settings:
             catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
             grace_seconds=grace_seconds(env),
-            wish=Wish(
+            engines=EngineSettings(
                 engine=variables.text(env, "TTS_ENGINE", AUTO),
                 more=_names(variables.text(env, "TTS_MORE_ENGINES", "espeak")),
                 model=variables.text(env, "TTS_MODEL", ""),

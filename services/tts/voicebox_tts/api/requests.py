@@ -11,7 +11,7 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
-from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignWish, Job, Profile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, Profile, Recording
 from voicebox_tts.text import sentences as texts
 
 MAX_INSTRUCTION_CHARACTERS = 500
@@ -61,7 +61,7 @@ def to_job(wish: Wish, owner: str, default_ahead_seconds: float) -> Job:
     )
 
 
-def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
+def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignJob:
     """The voices that a request asks for; InvalidField where it is wrong."""
     description = texts.clean(wish.description)
     if not texts.has_something_to_say(description) or len(description) > MAX_DESCRIPTION_CHARACTERS:
@@ -76,7 +76,7 @@ def to_design(wish: tts_pb2.DesignVoiceRequest) -> DesignWish:
     language = spoken(wish.language, "language")
     first = wish.seed if wish.HasField("seed") else secrets.randbits(32)
     seeds = tuple((first + number) % 2**32 for number in range(wish.count or DESIGNED_VOICES))
-    return DesignWish(description, checked_text(wish.text), Style(language=language), seeds, wish.model, wish.verbatim)
+    return DesignJob(description, checked_text(wish.text), Style(language=language), seeds, wish.model, wish.verbatim)
 
 
 def spoken(given: str, field: str) -> str:

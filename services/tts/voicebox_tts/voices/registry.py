@@ -7,10 +7,7 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_models.models import Models, State
 
-from voicebox_tts.engine import Capability, Engine, Voice
-
-CLONING = (Capability.CLONING, Capability.CLONING_APPROXIMATE)
-"""The ways to follow a recording, the better one first."""
+from voicebox_tts.engine import CLONING, Capability, CloningEngine, Engine, Voice, can_clone
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class Offer:
     warning: str = ""
 
 
-class Roster:
+class VoiceRegistry:
     """All models' voices. A model is loaded when its voices are first asked for, if it does not know them before."""
 
     def __init__(self, models: Models[Engine]) -> None:
@@ -89,14 +86,14 @@ class Roster:
                     return engine, voice
         raise NotFound("voice", name, self._models.hint(family))
 
-    def follower(self, model: str) -> tuple[Engine, Capability]:
+    def follower(self, model: str) -> tuple[CloningEngine, Capability]:
         """Who follows a recording, and how well: the model that is named, else the default, else the best that is here.
 
         Raises InvalidField("voice", reason CLONING_UNSUPPORTED) when it cannot, and as `named`.
         """
         for engine in [self.named(model)] if model else self._followers():
-            if cloning := next((way for way in CLONING if way in engine.capabilities), None):
-                return engine, cloning
+            if can_clone(engine):
+                return engine, next(way for way in CLONING if way in engine.capabilities)
         who = f"models/{model.removeprefix('models/')}" if model else f"The engine {self.default.name}"
         raise InvalidField("voice", f"{who} cannot follow a recording.", "CLONING_UNSUPPORTED")
 

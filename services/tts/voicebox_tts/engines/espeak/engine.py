@@ -4,17 +4,16 @@ import json
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from ctypes.util import find_library
-from functools import cached_property
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_kit.languages import covers, own
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model, Report, Setup
-from voicebox_models.family import Only
+from voicebox_models.engine import InstalledFiles, Model, Setup
+from voicebox_models.family import SingleModel
+from voicebox_models.lifecycle import Lifecycle
 
 from voicebox_tts.engine import (
     Capability,
@@ -47,6 +46,8 @@ _SHARE_OF_PITCH, _SHARE_OF_RANGE = 0.66, 0.135
 the rest stays. Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
 """
 
+INSTRUCTIONS = "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
+
 MOST_SIGNS = 4096
 """Of which it is known whether they have a sound, which takes 2 ms to find out."""
 
@@ -54,13 +55,16 @@ _DEFAULT_VOICE, _FEMALE_VOICE = "en-us", "en-us+f2"
 _LIKENESS_VOICES_HZ = {_DEFAULT_VOICE: 102.0, _FEMALE_VOICE: 197.0}
 
 
-def family(setup: Setup) -> Only["EspeakEngine"]:
+def family(setup: Setup) -> SingleModel["EspeakEngine"]:
     """espeak, on the processor."""
-    return Only(EspeakEngine(setup.device))
+    return SingleModel(EspeakEngine(setup.device), preference=10)
 
 
-class EspeakEngine:
-    """espeak-ng over pipes. Each process speaks one sentence at a time, for whichever stream asks first."""
+class EspeakEngine(Lifecycle[EspeakPool]):
+    """espeak-ng over pipes. Each process speaks one sentence at a time, for whichever stream is first.
+
+    Its processes take 20 MB each: its memory is reported as 0.
+    """
 
     name = "espeak"
     default_voice = _DEFAULT_VOICE
@@ -69,17 +73,13 @@ class EspeakEngine:
         | {Capability.SPEED, Capability.PITCH, Capability.SEED}
     )
 
-    memory_bytes = 0
-    """Its processes' memory, 20 MB each, is not ours to tell."""
-
     def __init__(self, device: str = "auto", processes: int = 4) -> None:
+        super().__init__(InstalledFiles(library="espeak-ng", instructions=INSTRUCTIONS))
         self.device = cpu_only(self.name, device)
-        self._most = processes
-        self._pool: EspeakPool | None = None
+        self._max_processes = processes
         self._version = ""
         self._voices: tuple[Voice, ...] = ()
         self._identifiers: Mapping[str, str] = {}
-        self._loading = threading.Lock()
         self._sounds = dict[str, bool]()
 
     @property
@@ -87,39 +87,6 @@ class EspeakEngine:
         """What it runs; the revision and languages are known once it was loaded."""
         languages = sorted({voice.languages[0] for voice in self._voices})
         return Model("espeak/espeak-ng", self._version, "GPL-3.0-or-later", tuple(languages))
-
-    @cached_property
-    def present(self) -> bool:
-        """Whether the library is there; it is looked for by its name and not loaded, since this is a program of another
-        licence.
-        """
-        return find_library("espeak-ng") is not None
-
-    @property
-    def absence(self) -> str:
-        """What to do when it is not."""
-        return "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
-
-    @property
-    def loaded(self) -> bool:
-        """Whether a process is there."""
-        return self._pool is not None
-
-    def download(self, report: Report) -> None:
-        """The model comes with the library; Precondition when that is not here."""
-        if not self.present:
-            raise Precondition("ENGINE_NOT_INSTALLED", f"models/{self.model.name}", self.absence)
-
-    def load(self) -> None:
-        """Start the first process, which tells the voices."""
-        self._loaded_pool()
-
-    def unload(self) -> None:
-        """End the processes; the busy ones end with their sentence."""
-        with self._loading:
-            pool, self._pool = self._pool, None
-        if pool:
-            pool.close()
 
     def voices(self) -> Sequence[Voice] | None:
         """Default first, then those that are best for their language; the library tells them when it is loaded."""
@@ -129,7 +96,7 @@ class EspeakEngine:
         """An approximate likeness, in a fifth of a second; InvalidField("reference") when it holds too little
         speech.
         """
-        self._loaded_pool()
+        self._opened()
         return approximate(reference, _LIKENESS_VOICES_HZ, self._voices[0].sample_rate_hz, self._render)
 
     def pack(self, prompt: VoicePrompt) -> Packed:
@@ -157,7 +124,7 @@ class EspeakEngine:
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "EspeakSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what espeak-ng cannot do."""
-        pool = self._loaded_pool()
+        pool = self._opened()
         prompt = voice if isinstance(voice, LikenessPrompt) else None
         chosen = self._prompt_voice(prompt, style.language) if prompt else self._named_voice(str(voice), style.language)
         _refuse(style)
@@ -188,14 +155,12 @@ class EspeakEngine:
         session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
         return np.concatenate([speech.samples for speech in session.speak(text)])
 
-    def _loaded_pool(self) -> EspeakPool:
-        with self._loading:
-            if self._pool is None:
-                first = EspeakProcess()
-                self._version = first.hello.version
-                self._voices, self._identifiers = _listed(first.hello.voices, first.hello.sample_rate_hz)
-                self._pool = EspeakPool(self._most, first)
-            return self._pool
+    def _open_model(self) -> EspeakPool:
+        """Start the first process, which lists the voices."""
+        first = EspeakProcess()
+        self._version = first.hello.version
+        self._voices, self._identifiers = _listed(first.hello.voices, first.hello.sample_rate_hz)
+        return EspeakPool(self._max_processes, first)
 
 
 class EspeakSession:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicebox_kit.errors import StartError, Unavailable
+from voicebox_models.lifecycle import unloaded
 
 SCRIPT = Path(__file__).with_name("process.py")
 STEP_SECONDS = 5.0
@@ -130,7 +131,7 @@ class EspeakPool:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise Unavailable("ENGINE_BUSY", "All espeak-ng processes are busy.")
             if self._closed:
-                raise Unavailable("ENGINE_NOT_LOADED", "The espeak engine was unloaded.")
+                raise unloaded()
             if self._idle:
                 process = self._idle.pop()
                 if process.alive:

@@ -27,6 +27,22 @@ class Part:
     names: tuple[str, ...]
 
 
+class PocketSource:
+    """Where a published model is: a `voicebox_models.files.Source`."""
+
+    def __init__(self, published: Published) -> None:
+        self._published = published
+        self.revision, self.size_bytes = published.cloning_revision, published.size_bytes
+
+    def cached(self, hub: Hub) -> Path | None:
+        """None: its parts lie in several repositories."""
+        return None
+
+    def fetch(self, hub: Hub, target: Path, report: Report) -> None:
+        """Without voice cloning where the hub refuses the weights that clone."""
+        fetch(self._published, hub, target, report)
+
+
 def fetch(published: Published, hub: Hub, target: Path, report: Report) -> None:
     """Fetch a model into `target`, all of it or nothing, as Hub.fetch does and with its errors; what was fetched of it
     before is kept.

@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-KEPT_SECONDS = 0.5
+TTL_SECONDS = 0.5
 """A folder that a person adds or removes is seen so much later at most; what this process changes is seen at once."""
 
 
-class Listing(Generic[T]):
-    """What `make` gave last, for KEPT_SECONDS of `clock` or until it is forgotten."""
+class TimedCache(Generic[T]):
+    """What `make` gave last, for TTL_SECONDS of `clock` or until it is forgotten."""
 
     def __init__(self, make: Callable[[], T], clock: Callable[[], float]) -> None:
         self._make, self._clock = make, clock
@@ -21,7 +21,7 @@ class Listing(Generic[T]):
     def get(self) -> T:
         """The list."""
         now = self._clock()
-        if self._kept is None or now - self._kept[0] >= KEPT_SECONDS:
+        if self._kept is None or now - self._kept[0] >= TTL_SECONDS:
             self._kept = now, self._make()
         return self._kept[1]
 

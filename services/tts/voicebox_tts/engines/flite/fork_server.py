@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 
-from voicebox_kit.errors import StartError, Unavailable
+from voicebox_kit.errors import StartError
+from voicebox_models.lifecycle import unloaded
 
 COMMAND = (sys.executable, "-I", "-m", "voicebox_tts.engines.flite.process")
 STEP_SECONDS = 30.0
@@ -53,7 +54,7 @@ class Fork:
         self._stream.close()
 
 
-class FliteServer:
+class ForkServer:
     """The process that loaded the library. Any thread may ask it; a dead one is started again."""
 
     def __init__(self) -> None:
@@ -85,7 +86,7 @@ class FliteServer:
     def _send(self, body: bytes, stream: socket.socket) -> None:
         with self._lock:
             if self._closed:
-                raise Unavailable("ENGINE_NOT_LOADED", "The flite engine was unloaded.")
+                raise unloaded()
             if self.process.poll() is not None:
                 self._end()
                 self._start()

@@ -12,11 +12,11 @@ from .store import is_name
 
 E = TypeVar("E", bound=Loadable)
 
-MOST_STRANGERS = 64
+MAX_UNLISTED = 64
 """Models that are not here and that no family lists are forgotten beyond this: anyone may ask for any name of a hub."""
 
 
-class Known(Generic[E]):
+class EngineRegistry(Generic[E]):
     """One engine for each model, the same one whenever it is asked for."""
 
     def __init__(self, families: Sequence[Family[E]], default: E, missing: Mapping[str, str]) -> None:
@@ -55,8 +55,8 @@ class Known(Generic[E]):
         """Keep an engine that may not be listed, and forget what came to nothing."""
         kept = self._kept(engine)
         self._strangers.append(kept.model.name)
-        if len(self._strangers) > MOST_STRANGERS:
+        if len(self._strangers) > MAX_UNLISTED:
             oldest = self._strangers.pop(0)
-            if oldest in self._engines and not (self._engines[oldest].present or self._engines[oldest].loaded):
+            if oldest in self._engines and not (self._engines[oldest].files.present or self._engines[oldest].loaded):
                 del self._engines[oldest]
         return kept
