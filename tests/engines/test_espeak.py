@@ -181,13 +181,13 @@ def test_a_script_without_its_library_is_a_start_error(tmp_path: Path, monkeypat
 
 def test_overlapping_events_are_one_word_and_audio_waits_for_its_end() -> None:
     timeline = WordTimeline("42 e-mails", 1000, 1000)
-    timeline.tell([("word", "", 0, 0, 2)])
-    timeline.hear(np.zeros(300, np.float32))
+    timeline.add_events([("word", "", 0, 0, 2)])
+    timeline.add_audio(np.zeros(300, np.float32))
     assert timeline.ready() is None
-    timeline.tell(
+    timeline.add_events(
         [("word", "", 400, 1, 2), ("word", "", 500, 3, 1), ("phoneme", "iː", 500, 0, 0), ("phoneme", "(en)", 500, 0, 0)]
     )
-    timeline.hear(np.zeros(300, np.float32))
+    timeline.add_audio(np.zeros(300, np.float32))
     first, last = timeline.ready(), timeline.finish()
     assert first is not None
     assert last is not None

@@ -49,7 +49,7 @@ def test_it_is_loaded_once_for_all_threads_and_again_after_it_was_unloaded() -> 
     engine = Engine(iter([first, second]))
     assert (engine.loaded, engine.memory_bytes) == (False, 7)
     with ThreadPoolExecutor(8) as executor:
-        assert {id(engine) for engine in executor.map(lambda _: engine._opened(), range(8))} == {id(first)}
+        assert set(executor.map(lambda _: id(engine._opened()), range(8))) == {id(first)}
     assert (engine.loaded, engine.memory_bytes, len(engine.threads)) == (True, 100, 1)
     engine.unload()
     engine.unload()

@@ -1,4 +1,4 @@
-"""Chooses a service's engines, and the model that is used when none is named, and says why."""
+"""Chooses a service's engines and its default model, and explains the choice."""
 
 import logging
 from collections.abc import Mapping
@@ -76,8 +76,8 @@ def choose(group: str, settings: EngineSettings, setup: Setup) -> Chosen[Any]:
 
 
 def installed(group: str, setup: Setup, missing: dict[str, str] | None = None) -> dict[str, Family[Any]]:
-    """The families of a group by name, the highest preference first; what is not completely installed is logged and
-    put into `missing`.
+    """The families of a group by name, the highest preference first; what is not completely installed is logged and put
+    into `missing`.
     """
     families: dict[str, Family[Any]] = {}
     for name in plugins.names(group):
@@ -121,7 +121,8 @@ def _default(families: Mapping[str, Family[E]], settings: EngineSettings, setup:
             raise StartError(f"No engine of {', '.join(families)} runs a model {settings.model!r}.")
         if not engine.files.present:
             raise StartError(
-                f"The files of models/{engine.model.name} are not here: `make models MODELS=models/{engine.model.name}` fetches them."
+                f"The files of models/{engine.model.name} are not here: "
+                f"`make models MODELS=models/{engine.model.name}` fetches them."
             )
         return Default(engine, "It is used when no other is named: the settings name it.")
     if settings.engine != AUTO:

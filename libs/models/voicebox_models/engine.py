@@ -99,7 +99,7 @@ class Setup:
 
 
 class Family(Protocol[E_co]):
-    """The models that one entry point can run, each with an engine of its own."""
+    """The models that one entry point can run, each with its own engine."""
 
     @property
     def preference(self) -> int:
@@ -109,7 +109,7 @@ class Family(Protocol[E_co]):
 
     @property
     def concurrency(self) -> int:
-        """How many sessions of one model should run at once, unless the settings say it."""
+        """How many sessions of one model should run at once, unless the settings name a number."""
 
     @property
     def drawback(self) -> str:
@@ -119,8 +119,8 @@ class Family(Protocol[E_co]):
         """Those whose models are on this machine or well known, best first. The same objects at each call."""
 
     def engine(self, model: str) -> E_co | None:
-        """The one that runs `{engine}/{model}`, whether its files are on this machine or not; None when there can be
-        no such model.
+        """The one that runs `{engine}/{model}`, whether its files are on this machine or not; None when there can be no
+        such model.
         """
 
     def recommended(self) -> Sequence[E_co]:

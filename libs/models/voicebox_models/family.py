@@ -12,7 +12,7 @@ from .engine import Loadable, Setup
 E = TypeVar("E", bound=Loadable)
 
 CONCURRENCY = 16
-"""Sessions at once, where nothing is known of an engine that says otherwise."""
+"""Sessions at once, for engines without a reason for another number."""
 
 
 class SingleModel(Generic[E]):

@@ -1,4 +1,4 @@
-"""The models of one service: found, loaded, used, fetched, and what is said of them."""
+"""The models of one service: found by name, loaded, used, downloaded, and their states."""
 
 import logging
 import time
@@ -28,7 +28,7 @@ E = TypeVar("E", bound=Loadable)
 
 
 class State(StrEnum):
-    """What a model is doing."""
+    """The state of a model."""
 
     ABSENT = "ABSENT"
     AVAILABLE = "AVAILABLE"
@@ -64,7 +64,7 @@ class Models(Generic[E]):
         """`missing` are the engines that are known and not served, with a sentence on each."""
         self.default = default.engine
         self._service, self._reason = service, default.reason
-        self._known = EngineRegistry(families, self.default, missing or {})
+        self._registry = EngineRegistry(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
         self._downloads: Downloads[E] = Downloads(executor)
         self._here: TimedCache[tuple[E, ...]] = TimedCache(self._find_here, clock)
@@ -73,7 +73,7 @@ class Models(Generic[E]):
     @property
     def engines(self) -> tuple[E, ...]:
         """One for each model that is known, or is being fetched: the default first, then by name."""
-        return self._known.engines(self._downloads.engines())
+        return self._registry.engines(self._downloads.engines())
 
     @property
     def here(self) -> tuple[E, ...]:
@@ -86,7 +86,7 @@ class Models(Generic[E]):
         """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when
         there can be none.
         """
-        return self._known.find(name)
+        return self._registry.find(name)
 
     def hint(self, engine: str) -> str:
         """Why an engine of that name has no model here, as far as it is known; empty otherwise."""
@@ -95,13 +95,11 @@ class Models(Generic[E]):
             for each in self.engines
             if each.name == engine and not each.files.present
         )
-        return self._known.missing.get(engine) or next(absent, "")
+        return self._registry.missing.get(engine) or next(absent, "")
 
     @asynccontextmanager
     async def use(self, engine: E) -> AsyncGenerator[None]:
-        """Load an engine if it is not loaded, and keep it from being unloaded until the block ends. Raises as
-        `load`.
-        """
+        """Load an engine if it is not loaded, and do not unload it until the block ends. Raises as `load`."""
         self.require_files(engine)
         async with self._loading.use(engine):
             yield
@@ -190,7 +188,7 @@ class Models(Generic[E]):
                 await self._downloads.close()
 
     def state(self, engine: E) -> tuple[State, str]:
-        """What the engine's model is doing, and a sentence on it."""
+        """The state of the engine's model, and a sentence on it."""
         if self._loading.is_loading(engine):
             return State.LOADING, "It is being loaded."
         if engine.loaded:
@@ -207,15 +205,14 @@ class Models(Generic[E]):
     def _replace_default(self, engine: E, broken: Sequence[str]) -> None:
         self.default = engine
         self._reason = f"It is used when no other is named. {' '.join(broken)}"
-        self._known.put_first(engine)
+        self._registry.put_first(engine)
         self._here.forget()
         self._loading.pin(engine)
         log.warning("model %s is the default. %s", engine.model.name, self._reason)
 
     def _absence(self, engine: E) -> str:
         if progress := self._downloads.progress(engine):
-            return f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so far."
-        return (
-            engine.files.instructions
-            or f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches them."
-        )
+            done_mb, total_mb = progress.bytes_done / 1e6, progress.bytes_total / 1e6
+            return f"It is being downloaded, {done_mb:.0f} of {total_mb:.0f} MB so far."
+        command = f"voicebox models {self._service} download models/{engine.model.name}"
+        return engine.files.instructions or f"Its files are not here; `{command}` fetches them."

@@ -49,7 +49,8 @@ def first_to_go(residents: Sequence[Resident], name: str, needed_bytes: int, lim
     if pinned + busy + needed_bytes > limits.memory_bytes:
         hopeless = pinned + needed_bytes > limits.memory_bytes
         sentence = (
-            f"models/{name} needs {_gigabytes(needed_bytes)} of the {_gigabytes(limits.memory_bytes)} that models may hold; "
+            f"models/{name} needs {_gigabytes(needed_bytes)} of the {_gigabytes(limits.memory_bytes)} that models may "
+            "hold; "
             f"the default model holds {_gigabytes(pinned)}, models in use {_gigabytes(busy)}."
         )
         raise Exhausted("MODEL_MEMORY", sentence, None if hopeless else BUSY_RETRY_SECONDS)

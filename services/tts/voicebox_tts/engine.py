@@ -1,22 +1,18 @@
 """What a text-to-speech engine is, and the rules that `pytest --engine NAME` checks.
 
 - The same voice, style, seed and sentences give the same samples, also while others speak, in another thread or
-  process, and draw
-  random numbers. A batch or a GPU may round: a difference of -114 dB is the same.
+  process, and draw random numbers. A batch or a GPU may round: a difference of -114 dB is the same.
 - A session whose `speak` is not read, or is closed in the middle, stops no other and leaves no thread behind.
 - Nothing is loaded before `load`; after `unload` the engine can be loaded again; `load` twice is `load` once.
-- Sound begins within 0.15 s of a stream's first sample, and comes in pieces, of which the first is short.
-- A sentence without a letter or digit is no audio and no error. No text, however long or strange, breaks the engine or
-  what it says next.
+- Speech begins within 0.15 s of a stream's first sample. Audio comes in pieces, of which the first is short.
+- A sentence without a letter or digit gives no audio and no error. No text, however long or strange, breaks the engine
+  or what it says next.
 - Whatever `capabilities` does not name is an InvalidField with the request's path, such as `style.speed`; an unknown
-  voice is
-  NotFound("voice"), also for "" and for names that look like paths.
-- With WORD_TIMINGS every word of the text is told once, in order, with or before the sound that it begins in; words do
-  not overlap.
-- A prompt equals another of the same recording, survives `pack` and `unpack`, and a damaged one is a ValueError. An
-  engine that follows
-  no recording refuses with InvalidField("reference", reason "CLONING_UNSUPPORTED"), and a recording with too little
-  speech is
+  voice is NotFound("voice"), also for "" and for names that look like paths.
+- With WORD_TIMINGS every word of the text is yielded once, in order, with or before the audio that it begins in; words
+  do not overlap.
+- An engine with a cloning capability has `prompt`, `pack` and `unpack`. A prompt equals another of the same recording,
+  survives `pack` and `unpack`, and a damaged one is a ValueError. A recording with too little speech is
   InvalidField("reference", reason "REFERENCE_TOO_LITTLE_SPEECH").
 """
 
@@ -49,7 +45,7 @@ class Capability(StrEnum):
 
 
 class Gender(StrEnum):
-    """Whose voice it sounds like."""
+    """How a voice sounds."""
 
     FEMALE = "FEMALE"
     MALE = "MALE"
@@ -80,7 +76,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Word:
-    """A spoken word and when it is heard, in seconds from the session's first sample."""
+    """A spoken word and its times, in seconds from the session's first sample."""
 
     text: str
     start_seconds: float
@@ -97,7 +93,7 @@ class Phoneme:
 
 @dataclass(frozen=True)
 class Speech:
-    """A piece of audio, with the words and phonemes that begin in it or later and were not told yet.
+    """A piece of audio, with the words and phonemes that begin in it or later, each of them once.
 
     `warnings` are sentences for people on what went wrong while it was made.
     """
@@ -109,9 +105,7 @@ class Speech:
 
 
 LONGEST_REFERENCE_SECONDS = 30
-"""More tells no engine more about a voice. Of a longer recording they follow a part, without its transcript, which
-would not fit it.
-"""
+"""No engine learns more of a voice from more. Of a longer recording they follow a part, without its transcript."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +170,7 @@ class Engine(Loadable, Protocol):
 
     @property
     def default_voice(self) -> str:
-        """The name of the voice that speaks when none is named; empty when it has none of its own."""
+        """The name of the voice that speaks when none is named; empty without built-in voices."""
 
     def voices(self) -> Sequence[Voice] | None:
         """Its voices, default first, without loading it; empty when it only follows recordings or descriptions.
@@ -218,7 +212,7 @@ def can_clone(engine: Engine) -> TypeGuard[CloningEngine]:
 
 @runtime_checkable
 class Transliterates(Protocol):
-    """An engine that speaks letters of another script by letters of its own, which is not how they are read."""
+    """An engine that transliterates letters of another script, which is not how they are read."""
 
     def transliterated(self, text: str) -> str:
         """Such letters of a text: each once, in their order."""

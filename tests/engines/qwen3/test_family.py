@@ -205,7 +205,7 @@ def test_with_a_gpu_its_memory_decides(setup: Setup, gpus: Callable[..., None], 
 def test_numbers_are_those_that_the_device_counts_with_best(gpus: Callable[..., None]) -> None:
     gpus(Gpu(80 * GB, True), Gpu(16 * GB, False))
     chosen = {
-        (name, type_): device.resolved(name, type_).compute_type
+        (name, type_): device.resolve_device(name, type_).compute_type
         for name in ("cpu", "auto", "cuda:1")
         for type_ in ("auto", "float16")
     }

@@ -30,7 +30,7 @@ class Statistics:
     first_chunk_seconds: float
     """From the request's arrival to its first audio."""
     synthesis_seconds: float
-    """From the request's arrival to its last audio, without the time in which the client or the pacing kept it."""
+    """From the request's arrival to its last audio, without the time that the client and pacing took."""
 
 
 NO_AUDIO = Statistics(0, 0.0, 0.0, 0.0)

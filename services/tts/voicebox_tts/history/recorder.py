@@ -20,8 +20,8 @@ from .record import NO_AUDIO, Outcome, Statistics, Summary, generation
 
 
 class Recorder:
-    """A context in which one utterance is spoken. When it is left, the record is written, also if the call is
-    cancelled meanwhile; the way it is left is the record's outcome.
+    """A context in which one utterance is spoken. When it is left, the record is written, also if the call is cancelled
+    meanwhile; the way it is left is the record's outcome.
 
     A history that cannot be written, or a check that fails, is a warning: the speech goes on.
     """

@@ -1,4 +1,4 @@
-"""What tts asks of the catalog: a profile's reference recording, and to keep a generation."""
+"""A client of the catalog: a profile's reference recording, and records of generations."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def _as_ours(error: grpc.aio.AioRpcError, profile: str) -> Exception:
 
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
-    """The catalog's own word for it, such as CONSENT_REQUIRED; empty when it tells none."""
+    """The catalog's reason, such as CONSENT_REQUIRED; empty without one."""
     metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
     packed = dict(metadata).get(DETAILS_HEADER, b"")
     info = error_details_pb2.ErrorInfo()

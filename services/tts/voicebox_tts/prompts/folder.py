@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from .file import MOST_BYTES, file_name
+from .file import MAX_BYTES, file_name
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class PromptFolder:
             with (self._folder / file_name(key)).open("rb") as file:
                 with suppress(OSError):  # a folder that can only be read is of use too
                     os.utime(file.fileno())
-                return file.read(MOST_BYTES + 1)
+                return file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -36,17 +36,17 @@ class PromptFolder:
             return None
 
     def write(self, key: str, data: bytes) -> None:
-        """Keep a file: whole and safe, or not at all."""
+        """Store a file completely and durably, or not at all."""
         if len(data) > self._max_bytes:
             return
         try:
             _write(self._folder / file_name(key), data)
             self._remove_least_used()
         except OSError as error:
-            log.warning("a voice prompt cannot be kept in %s: %s", self._folder, error)
+            log.warning("a voice prompt cannot be stored in %s: %s", self._folder, error)
 
     def remove(self, key: str) -> None:
-        """Remove a file that is of no use."""
+        """Remove a file that cannot be used."""
         try:
             (self._folder / file_name(key)).unlink(missing_ok=True)
         except OSError as error:

@@ -132,7 +132,9 @@ class PromptResolver:
             self._found.labels(origin).inc()
 
     async def _through_cache(self, key: tuple[str, ...], make: Make) -> ResolvedPrompt:
-        """What `make` returns for what is cached; one call at a time for each key, so that nothing is computed twice."""
+        """What `make` returns for what is cached; one call at a time for each key, so that nothing is computed
+        twice.
+        """
         lock = self._making.setdefault(key, asyncio.Lock())
         async with lock:
             cached = await make(self._cached.get(key))

@@ -1,5 +1,5 @@
-"""Voice prompts by what they are made of: read from the disk or from the store that replicas share, or else computed
-and kept there.
+"""Voice prompts by the hash of what they are made of: from the disk, from the store that replicas share, or
+computed.
 """
 
 import asyncio
@@ -31,9 +31,7 @@ class Origin(StrEnum):
 
 
 class PromptStore:
-    """The prompts of all engines and models. A file that is not what it should be is removed, and its prompt made
-    anew.
-    """
+    """The prompts of all engines and models. A damaged file is removed, and its prompt computed again."""
 
     def __init__(self, folder: PromptFolder, shared: SharedPrompts | None, executor: Executor) -> None:
         self._folder, self._shared, self._executor = folder, shared, executor
@@ -83,5 +81,5 @@ def _unpacked(engine: CloningEngine, key: str, data: bytes, where: str) -> Voice
     try:
         return engine.unpack(from_bytes(key, data))
     except ValueError as error:
-        log.warning("a voice prompt %s is of no use and is made anew: %s", where, error)
+        log.warning("a voice prompt %s is unusable and is computed again: %s", where, error)
         return None

@@ -84,8 +84,8 @@ class Synthesizer:
     async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
         """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started.
 
-        Where everything was interrupted before any audio, Finished comes without Started. The first sentence is
-        awaited before a permit is taken: a stream without text holds none.
+        Where everything was interrupted before any audio, Finished comes without Started. The first sentence is awaited
+        before a permit is taken: a stream without text holds none.
         """
         async with aclosing(script.sentences()) as sentences:
             first, was_interrupted = await anext(sentences, None), False

@@ -15,7 +15,7 @@ class Timer:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The time in this block is not synthesis: a client takes a chunk, or the pace is kept."""
+        """The time in this block is not synthesis: a client takes a chunk, or pacing delays it."""
         began = self._clock()
         try:
             yield

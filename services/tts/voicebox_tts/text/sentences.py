@@ -15,8 +15,8 @@ CLAUSE_WORDS, CLAUSE_CHARACTERS = 4, 8
 
 _TITLES = frozenset(
     """
-    mr mrs ms mx dr prof st mt ft gen col maj capt cmdr lt sgt rev hon pres gov sen rep msgr vs cf approx viz e.g i.e esp
-    dept bzw ca sog hr sra dra srta mme mlle dott sig messrs supt adm z.b d.h
+    mr mrs ms mx dr prof st mt ft gen col maj capt cmdr lt sgt rev hon pres gov sen rep msgr vs cf approx viz e.g i.e
+    esp dept bzw ca sog hr sra dra srta mme mlle dott sig messrs supt adm z.b d.h
     """.split()
 )
 """Abbreviations that a sentence goes on after, whatever follows."""
@@ -28,11 +28,11 @@ _EITHER = frozenset(
 """Abbreviations that often end a sentence too: it ends where the next word is one that mostly begins sentences."""
 _STARTERS = frozenset(
     """
-    a after all also although an and another are as at because before but by can did do does each even every finally first
-    for from had has have he her here his how however i if in is it its just last later let many may maybe meanwhile more
-    most much my never next no not nothing now of on once one only or other our perhaps she should since so some soon
-    still such that the their then there these they this those though thus to today tomorrow under until was we were what
-    when where whether which while who whose why will with without would yes yet you your
+    a after all also although an and another are as at because before but by can did do does each even every finally
+    first for from had has have he her here his how however i if in is it its just last later let many may maybe
+    meanwhile more most much my never next no not nothing now of on once one only or other our perhaps she should
+    since so some soon still such that the their then there these they this those though thus to today tomorrow under
+    until was we were what when where whether which while who whose why will with without would yes yet you your
     """.split()
 )
 _LONGEST_STARTER = max(map(len, _STARTERS))
@@ -80,15 +80,15 @@ def sentences(text: str) -> list[str]:
 class SentenceFeed:
     """Text that comes in pieces. However it is cut into pieces, the sentences are the same.
 
-    A sentence is complete when the text after it shows so: "at 5 p.m." may go on. One that is `eager` tells the first
+    A sentence is complete when the text after it shows so: "at 5 p.m." may go on. One that is `eager` yields the first
     sentence in two, cut after its first clause that is long enough, so that it need not be complete.
     """
 
     def __init__(self, *, eager: bool = False) -> None:
         self._eager = eager
         self._unsettled = ""  # a last letter that may yet get an accent, or a space that may yet grow
-        self._text = ""  # cleaned, not told yet
-        self._column = 0  # characters of its first line that were told
+        self._text = ""  # cleaned, not yielded yet
+        self._column = 0  # characters of its first line that were yielded
 
     def push(self, text: str) -> list[str]:
         """Add text; returns the sentences that it completes."""
@@ -114,8 +114,8 @@ class SentenceFeed:
         while (end := self._end(final=final)) is not None:
             taken.append(" ".join(self._text[:end].split()))
             rest = self._text[end:].lstrip()
-            told = self._text[: len(self._text) - len(rest)]
-            self._column = len(told) - told.rfind("\n") - 1 if "\n" in told else self._column + len(told)
+            done = self._text[: len(self._text) - len(rest)]
+            self._column = len(done) - done.rfind("\n") - 1 if "\n" in done else self._column + len(done)
             self._text = rest
         return [sentence for sentence in taken if sentence]
 

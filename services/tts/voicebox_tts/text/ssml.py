@@ -125,7 +125,7 @@ def _pause(reading: Reading, element: Element) -> str:
 
 
 def _spelled(reading: Reading, element: Element) -> str:
-    """The text of an element; letter by letter where `say-as` asks for it."""
+    """The text of an element; letter by letter with `say-as`."""
     text = element.text or ""
     if _name(element) != "say-as":
         return text

@@ -90,8 +90,8 @@ class Resolver:
 
 
 def _supported(defaults: Defaults, engine: Engine) -> Defaults:
-    """Those of a profile's defaults that the engine supports; the others are left out, for the profile may be spoken
-    by another engine.
+    """Those of a profile's defaults that the engine supports; the others are left out, for the profile may be spoken by
+    another engine.
     """
     return Defaults(
         speed=defaults.speed if Capability.SPEED in engine.capabilities else None,

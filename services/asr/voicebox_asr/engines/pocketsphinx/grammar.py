@@ -92,7 +92,8 @@ def words(jsgf: str) -> set[str]:
 
 
 def _alternatives(phrases: tuple[str, ...]) -> str:
-    return f"#JSGF V1.0;\ngrammar phrases;\npublic <phrase> = {' | '.join(_sentence(index, phrase) for index, phrase in enumerate(phrases))};"
+    sentences = " | ".join(_sentence(index, phrase) for index, phrase in enumerate(phrases))
+    return f"#JSGF V1.0;\ngrammar phrases;\npublic <phrase> = {sentences};"
 
 
 def _sentence(index: int, phrase: str) -> str:

@@ -42,8 +42,8 @@ LOWEST_SEMITONES, HIGHEST_SEMITONES = -8.0, 9.0
 """What its pitch parameter reaches."""
 
 _SHARE_OF_PITCH, _SHARE_OF_RANGE = 0.66, 0.135
-"""How much of the median pitch that is heard moves with each parameter (pitch by octaves of 50, range in proportion);
-the rest stays. Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
+"""How much of the median pitch moves with each parameter (pitch by octaves of 50, range in proportion); the rest stays.
+Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
 """
 
 INSTRUCTIONS = "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
@@ -89,7 +89,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         return Model("espeak/espeak-ng", self._version, "GPL-3.0-or-later", tuple(languages))
 
     def voices(self) -> Sequence[Voice] | None:
-        """Default first, then those that are best for their language; the library tells them when it is loaded."""
+        """Default first, then those that are best for their language; known once the library is loaded."""
         return self._voices or None
 
     def prompt(self, reference: Reference) -> LikenessPrompt:
@@ -184,12 +184,12 @@ class EspeakSession:
 
     def _speak_part(self, text: str) -> Generator[Speech, None, None]:
         timeline = WordTimeline(text, self._samples, self.sample_rate_hz)
-        with closing(_Making(self._pool, {**self._request, "text": text}).heard()) as heard:
-            for item in heard:
+        with closing(_TextReader(self._pool, {**self._request, "text": text}).read()) as made:
+            for item in made:
                 if isinstance(item, np.ndarray):
-                    timeline.hear(item)
+                    timeline.add_audio(item)
                 else:
-                    timeline.tell(item)
+                    timeline.add_events(item)
                 if speech := timeline.ready():
                     yield self._painted(speech)
         if speech := timeline.finish():
@@ -200,9 +200,9 @@ class EspeakSession:
         return Speech(self._colour.paint(speech.samples), speech.words, speech.phonemes) if self._colour else speech
 
 
-class _Making:
-    """One text while a process speaks it; a thread reads it to its end, so that a slow listener never keeps a process
-    from others.
+class _TextReader:
+    """One text while a process speaks it; a thread reads it to its end, so that a slow listener never blocks a
+    process.
     """
 
     def __init__(self, pool: EspeakPool, request: Mapping[str, Any]) -> None:
@@ -210,9 +210,9 @@ class _Making:
         self._made: SimpleQueue[list[Any] | Samples | Exception | None] = SimpleQueue()
         self._lock, self._is_read = threading.Lock(), False
 
-    def heard(self) -> Generator[list[Any] | Samples, None, None]:
+    def read(self) -> Generator[list[Any] | Samples, None, None]:
         """Events and samples as they are made. Closing it stops the process's text and ends the thread."""
-        process = self._pool.take()
+        process = self._pool.acquire()
         reader = threading.Thread(target=self._read, args=(process,), name="espeak", daemon=True)
         reader.start()
         try:
@@ -237,10 +237,10 @@ class _Making:
             process.ask(self._request)
             self._frames(process)
         except (EOFError, TimeoutError) as error:
-            self._end(process, is_sound=False)
+            self._end(process, is_usable=False)
             self._made.put(Unavailable("ENGINE_FAILED", f"{error}: it will be started again."))
         else:
-            self._end(process, is_sound=True)
+            self._end(process, is_usable=True)
         self._made.put(None)
 
     def _frames(self, process: EspeakProcess) -> None:
@@ -256,21 +256,21 @@ class _Making:
             else:
                 return
 
-    def _end(self, process: EspeakProcess, *, is_sound: bool) -> None:
+    def _end(self, process: EspeakProcess, *, is_usable: bool) -> None:
         with self._lock:
             self._is_read = True
-        if is_sound:
-            self._pool.give_back(process)
+        if is_usable:
+            self._pool.release(process)
         else:
             self._pool.discard(process)
 
 
-def _listed(told: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voice, ...], Mapping[str, str]]:
+def _listed(entries: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voice, ...], Mapping[str, str]]:
     """The voices, and the identifier of each by name. A code that espeak-ng lists twice is named by its identifier the
     second time.
     """
     voices, identifiers, ranks = list[Voice](), dict[str, str](), dict[str, tuple[int, int]]()
-    for voice in told:
+    for voice in entries:
         codes = [code for _, code in voice["languages"]]
         name = codes[0] if codes[0] not in identifiers else voice["identifier"].rpartition("/")[2].lower()
         identifiers[name] = voice["identifier"]

@@ -24,7 +24,7 @@ STOP_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Hello:
-    """What the library says of itself."""
+    """The library's version and voices."""
 
     version: str
     sample_rate_hz: int
@@ -123,7 +123,7 @@ class EspeakPool:
         self._closed = False
         self._changed = threading.Condition()
 
-    def take(self, wait_seconds: float = 10.0) -> EspeakProcess:
+    def acquire(self, wait_seconds: float = 10.0) -> EspeakProcess:
         """A process for one text; Unavailable when all are busy for so long, or the engine was unloaded."""
         deadline = time.monotonic() + wait_seconds
         with self._changed:
@@ -141,7 +141,7 @@ class EspeakPool:
                 self._count += 1
         return self._start()
 
-    def give_back(self, process: EspeakProcess) -> None:
+    def release(self, process: EspeakProcess) -> None:
         """After D or F: the next may have it."""
         with self._changed:
             if not self._closed:

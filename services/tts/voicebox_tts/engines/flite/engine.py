@@ -40,8 +40,8 @@ from .priority_semaphore import Priority, PrioritySemaphore, Waiter
 from .text import Piece, pieces, transliterated, unspoken
 
 MARGIN_SECONDS = 0.03
-"""Silence kept where a piece begins the stream or continues a sentence; the voices themselves begin with up to 0.26
-s.
+"""Silence that is left where a piece begins the stream or continues a sentence; the voices themselves begin with up to
+0.26 s.
 """
 
 
@@ -187,8 +187,8 @@ class FliteSession:
         self._playback = _Playback(shared.clock, voice.sample_rate_hz)
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
-        """Speak a sentence; the first one of the stream begins with a short piece. There is no audio of text that
-        flite cannot read.
+        """Speak a sentence; the first one of the stream begins with a short piece. There is no audio of text that flite
+        cannot read.
         """
         for piece in pieces(sentence, eager=self._samples == 0):
             yield from self._speak_piece(piece)
@@ -207,9 +207,9 @@ class FliteSession:
             timed = tuple(self._timed(word, trim.begin) for word in words)
             for samples in made:
                 assert isinstance(samples, np.ndarray)
-                if len(kept := trim.keep(samples)):
-                    self._samples += len(kept)
-                    yield Speech(self._colour.paint(kept) if self._colour else kept, timed)
+                if len(inside := trim.push(samples)):
+                    self._samples += len(inside)
+                    yield Speech(self._colour.paint(inside) if self._colour else inside, timed)
                     timed = ()
 
     def _timed(self, word: SpokenWord, cut_samples: int) -> Word:
@@ -261,7 +261,7 @@ class _Trim:
         first = max(0, int((words[0].start_seconds - MARGIN_SECONDS) * rate_hz)) if words and begin else 0
         return cls(first, int((words[-1].end_seconds + MARGIN_SECONDS) * rate_hz) if words and end else float("inf"))
 
-    def keep(self, samples: Samples) -> Samples:
+    def push(self, samples: Samples) -> Samples:
         low, high = max(self.begin - self._at, 0), max(min(self._end - self._at, len(samples)), 0)
         self._at += len(samples)
         return samples[low : int(high)]

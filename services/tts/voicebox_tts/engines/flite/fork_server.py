@@ -98,7 +98,7 @@ class ForkServer:
             self.process = child = subprocess.Popen(
                 COMMAND, stdin=other.fileno(), stdout=subprocess.PIPE, process_group=0
             )
-        self._end = weakref.finalize(self, _end, self._requests, child)  # also when nobody unloads the engine
+        self._end = weakref.finalize(self, _end, self._requests, child)  # also when the engine is never unloaded
         assert child.stdout is not None
         with child.stdout as hello:
             line = hello.readline()

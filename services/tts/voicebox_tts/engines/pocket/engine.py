@@ -70,7 +70,7 @@ class PocketEngine(Lifecycle["LoadedPocket"]):
     device = "cpu"
 
     def __init__(self, model: str, published: Published | None, setup: Setup) -> None:
-        """`model` is `pocket/{model}`; `published` tells where it is on the hub, None when it is not there."""
+        """`model` is `pocket/{model}`; `published` is its place at the hub, or None."""
         source = PocketSource(published) if published else None
         super().__init__(DownloadedFiles(model, setup, source, model_files.size_bytes))
         self._name, self._published = model, published
@@ -105,7 +105,10 @@ class PocketEngine(Lifecycle["LoadedPocket"]):
     def prompt(self, reference: Reference) -> PocketPrompt:
         """Listen to the first 30 s of a recording; InvalidField("reference") when it holds too little speech."""
         if Capability.CLONING not in self.capabilities:
-            sentence = f"The weights of {self._name} that are here follow no recording: they were fetched without access to those that do."
+            sentence = (
+                f"The weights of {self._name} that are here follow no recording: "
+                "they were fetched without access to those that do."
+            )
             raise InvalidField("reference", sentence, "UNSUPPORTED_BY_ENGINE")
         return self._opened().prompt(reference)
 

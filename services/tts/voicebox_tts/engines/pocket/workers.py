@@ -16,8 +16,8 @@ class Workers:
     """Runs steps in the order of asking. A step is a frame's, so a new stream begins soon whatever others say.
 
     Steps that are split between cores are slower here: a frame's products are small, and a core that something else
-    uses holds up all others. So each thread computes alone. torch keeps the number of threads for each thread that
-    asks, besides the one that threads begin with; the latter is put back.
+    uses holds up all others. So each thread computes alone. torch has a number of threads for each thread that sets it,
+    besides the one that threads begin with; the latter is put back.
     """
 
     def __init__(self, count: int) -> None:

@@ -39,7 +39,7 @@ class Device:
         return "cpu" if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
 
-def resolved(device: str, compute_type: str) -> Device:
+def resolve_device(device: str, compute_type: str) -> Device:
     """What `device` and `compute_type` mean on this machine; StartError when it has not got them."""
     named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
     if named is None:

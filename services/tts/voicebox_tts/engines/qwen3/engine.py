@@ -1,4 +1,4 @@
-"""One Qwen3-TTS model, found, loaded and opened. Its streams are made together, see batching."""
+"""One Qwen3-TTS model, as an engine. Its streams are batched, see `scheduler`."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,7 +19,7 @@ from . import voice_prompt as prompt
 from .device import Device
 from .model import checkpoint
 from .model.config import Kind
-from .model_info import Facts
+from .model_info import ModelInfo
 from .published import Published
 from .session import Qwen3Session
 from .voice_prompt import Qwen3Prompt
@@ -40,7 +40,7 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
         super().__init__(DownloadedFiles(model, setup, published, checkpoint.size_bytes))
         self.device = device.name
         self._name, self._published, self._device, self._options = model, published, device, setup.options
-        self._of_loaded: Facts | None = None
+        self._of_loaded: ModelInfo | None = None
 
     @property
     def model(self) -> Model:
@@ -91,7 +91,7 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
         return Qwen3Session(partial(self._opened().begin, source, style.language, instructions), seed)
 
     def _source(
-        self, voice: str | VoicePrompt | Description, style: Style, known: Facts
+        self, voice: str | VoicePrompt | Description, style: Style, known: ModelInfo
     ) -> tuple[str | Qwen3Prompt | None, str]:
         """Whose voice it is, as the prompt's layout takes it, and the instructions."""
         if isinstance(voice, str):
@@ -107,7 +107,7 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
         assert isinstance(voice, Qwen3Prompt)
         return voice, ""
 
-    def _refuse(self, style: Style, known: Facts) -> None:
+    def _refuse(self, style: Style, known: ModelInfo) -> None:
         """InvalidField for what this model cannot honour."""
         asked = {
             "style.speed": style.speed != 1.0,
@@ -138,7 +138,7 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
     def _memory_bytes(self, loaded: "LoadedQwen3") -> int:
         return loaded.memory_bytes
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> ModelInfo:
         """Of what is loaded, whatever became of its files since, or of the files."""
         if known := self._of_loaded:
             return known
@@ -146,7 +146,7 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
         return model_info.of_folder(folder, self._published) if folder else model_info.of_published(self._published)
 
 
-def _speaks_as(known: Facts) -> str:
+def _speaks_as(known: ModelInfo) -> str:
     """Whose voice a model speaks with, as it goes on after its name."""
     match known.kind:
         case Kind.BASE:

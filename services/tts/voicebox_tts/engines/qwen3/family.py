@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from voicebox_models.engine import NotInstalled, Setup
 from voicebox_models.family import ManyModels
 
-from .device import Device, resolved
+from .device import Device, resolve_device
 from .engine import NAME, Qwen3Engine
 from .published import KNOWN, Published
-from .scheduler.chunk_sizes import Schedule
+from .scheduler.chunk_sizes import ChunkSizes
 
 PACKAGES = ("torch", "safetensors", "tokenizers")
 
@@ -25,8 +25,8 @@ def family(setup: Setup) -> "Qwen3Family":
     """
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise NotInstalled(f"The engine qwen3 is not installed: `make qwen3` installs it, with {', '.join(missing)}.")
-    Schedule.read(setup.options.get("chunk_frames", ""))
-    return Qwen3Family(setup, resolved(setup.device, setup.compute_type))
+    ChunkSizes.read(setup.options.get("chunk_frames", ""))
+    return Qwen3Family(setup, resolve_device(setup.device, setup.compute_type))
 
 
 class Qwen3Family(ManyModels[Qwen3Engine]):
@@ -43,8 +43,8 @@ class Qwen3Family(ManyModels[Qwen3Engine]):
         self.drawback = "there is no GPU for it" if device.kind == "cpu" else ""
 
     def recommended(self) -> Sequence[Qwen3Engine]:
-        """The best that the GPU has memory for, which clones voices, and the one of the same size with built-in
-        voices; none without a GPU.
+        """The best that the GPU has memory for, which clones voices, and the one of the same size with built-in voices;
+        none without a GPU.
         """
         if self._device.kind == "cpu":
             return ()

@@ -1,4 +1,4 @@
-"""The random numbers of a stream: its own, and the same on every device, alone or beside other streams."""
+"""The random numbers of a stream: the same on every device, alone or beside other streams."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ BLOCK_FRAMES = 64
 """Drawn at once, about 5 s of speech: setting up the generator takes longer than drawing the numbers."""
 
 
-class Noise:
+class SamplingNoise:
     """Uniform numbers in [0, 1), addressed by seed, frame and code group, with Philox, a counter-based generator.
 
     Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11.

@@ -30,8 +30,8 @@ class Published:
     size_bytes: int = 0
 
     def cached(self, hub: Hub) -> Path | None:
-        """The folder in the hub library's cache. Where one file is missing no other is looked for: lists of models
-        and voices ask for every model each time.
+        """The folder in the hub library's cache. Where one file is missing no other is looked for: lists of models and
+        voices ask for every model each time.
         """
         folder = hub.cached(self.repository, self.revision, checkpoint.NEEDED[0])
         others = (*checkpoint.NEEDED[1:], checkpoint.WEIGHTS) if folder else ()

@@ -1,4 +1,4 @@
-"""The speakers of the released custom-voice models, as their model cards tell."""
+"""The speakers of the released custom-voice models, from their model cards."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:  # it imports torch
     from .decoder import CodecState
 
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 """A state of the released codec takes 5 MB: 50 voices."""
 
 
-class CodecStates:
+class CodecStateCache:
     """States by the codes that they come after; the least recently used are thrown out first. Thread-safe."""
 
-    def __init__(self, warm: "Callable[[NDArray[np.int64]], CodecState]", most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, warm: "Callable[[NDArray[np.int64]], CodecState]", most_bytes: int = MAX_BYTES) -> None:
         self._warm, self._most_bytes = warm, most_bytes
         self._kept: OrderedDict[bytes, CodecState] = OrderedDict()
         self._lock = threading.Lock()
