@@ -24,7 +24,7 @@ class BeepSession:
             yield Speech(tone.astype(np.float32))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to free."""
 
 
 class BeepEngine:
@@ -50,12 +50,9 @@ class BeepEngine:
             raise NotFound("voice", f"beep/{voice}")
         if style.language and style.language.lower().partition("-")[0] != "en":
             raise InvalidField("style.language", f"beep does not speak {style.language}.", "LANGUAGE_NOT_SPOKEN")
-        for field, is_asked in (
-            ("speed", style.speed != 1),
-            ("pitch_semitones", style.pitch_semitones),
-            ("instructions", style.instructions),
-        ):
-            if is_asked:
+        plain = Style()
+        for field in ("speed", "pitch_semitones", "instructions"):
+            if getattr(style, field) != getattr(plain, field):
                 raise InvalidField(f"style.{field}", f"beep cannot honour style.{field}.", "UNSUPPORTED_BY_ENGINE")
         return BeepSession()
 
