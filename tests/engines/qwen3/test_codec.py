@@ -88,7 +88,7 @@ def test_streams_that_join_pause_and_leave_are_as_each_is_alone(decoder, codes) 
 def test_a_voice_s_state_goes_on_where_its_recording_ended_and_is_never_changed(decoder, codes, official) -> None:
     state = state_after(decoder, codes[:80])
     before = state.tensor.clone()
-    assert state.frames == 80
+    assert state.num_frames == 80
     assert state.size_bytes == 4 * decoder.state_size
     for _ in range(2):
         np.testing.assert_allclose(

@@ -13,15 +13,17 @@ DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 """
 
 COMPUTE_TYPES = ("float32", "bfloat16", "float16")
-"""By torch's names. The codec counts in float32 in any case: it is the smaller part of the work, and what is heard."""
+"""By torch's names. The codec computes in float32 in any case: it is the smaller part of the work, and makes the
+audio.
+"""
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One that torch can use. `counts_in_bfloat16`: by itself, as from Ampere on."""
+    """One that torch can use. `has_bfloat16`: by itself, as from Ampere on."""
 
     memory_bytes: int
-    counts_in_bfloat16: bool
+    has_bfloat16: bool
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def resolve_device(device: str, compute_type: str) -> Device:
     if index >= len(found):
         raise StartError(f"There is no device {device!r}: torch finds {len(found)} GPUs.")
     gpu = found[index]
-    best = "bfloat16" if gpu.counts_in_bfloat16 else "float32"
+    best = "bfloat16" if gpu.has_bfloat16 else "float32"
     return Device("cuda", index, best if compute_type == "auto" else compute_type, gpu.memory_bytes)
 
 

@@ -22,10 +22,10 @@ CUT_AFTER_SECONDS = 20.0
 """What is too long ends at the quietest moment between this and LONGEST_REFERENCE_SECONDS."""
 
 SILENCE_AFTER_SECONDS = 0.5
-"""Without it the recording's last phoneme is heard at the beginning of what is said."""
+"""Without it the speech begins with the recording's last phoneme."""
 
 RATES = 4.0
-"""Nobody speaks so many times as fast or as slowly as usual: 56 letters a second, or 3."""
+"""Speech is less than this factor faster or slower than usual: 56 letters a second, or 3."""
 
 MOMENT_SECONDS = 0.02
 PAUSE_SECONDS = 0.2

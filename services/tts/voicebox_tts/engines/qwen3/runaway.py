@@ -65,7 +65,7 @@ class RunawayDetector:
         )  # for each period, how many frames in a row were as so long ago
 
     def check(self, codes: NDArray[np.int64], samples: Samples) -> Runaway | None:
-        """What the next frames show: codes of shape (frames, groups), and their sound. None when all is well."""
+        """Look at the next frames: codes (frames, num_code_groups), and their audio. None when all is well."""
         if self._is_silent(samples):
             return Runaway.SILENCE
         return Runaway.REPETITION if any(self._repeats(int(code)) for code in codes[:, 0]) else None

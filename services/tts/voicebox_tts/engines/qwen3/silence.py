@@ -7,9 +7,9 @@ from voicebox_tts.engine import Samples
 from .runaway import SILENT
 
 BEFORE_SECONDS = 0.12
-"""Silence kept before the first sound: a breath and the softest consonants lie in it."""
+"""Silence left before the first sound: a breath and the softest consonants lie in it."""
 AFTER_SECONDS = 0.25
-"""Silence kept after the last sound: what a speaker leaves between sentences."""
+"""Silence left after the last sound: what a speaker leaves between sentences."""
 FADE_SECONDS = 0.02
 """Sound that is cut off fades for so long, or it would click."""
 

@@ -83,7 +83,7 @@ def _decoder(section: Mapping[str, Any]) -> DecoderConfig:
         codebook_size=int(section["codebook_size"]),
         codebook_dim=int(section["codebook_dim"]),
         latent_dim=int(section["latent_dim"]),
-        transformer=_stack(section, float(section["rms_norm_eps"]) if "rms_norm_eps" in section else 1e-5),
+        transformer=_transformer(section, float(section["rms_norm_eps"]) if "rms_norm_eps" in section else 1e-5),
         sliding_window=int(section["sliding_window"]),
         upsampling_ratios=tuple(map(int, section["upsampling_ratios"])),
         decoder_dim=int(section["decoder_dim"]),
@@ -91,7 +91,7 @@ def _decoder(section: Mapping[str, Any]) -> DecoderConfig:
     )
 
 
-def _encoder(section: Mapping[str, Any], groups: int) -> EncoderConfig:
+def _encoder(section: Mapping[str, Any], num_quantizers: int) -> EncoderConfig:
     """Where the file is silent, what Mimi has. Its sliding window is not applied to audio that is encoded as a
     whole.
     """
@@ -100,7 +100,7 @@ def _encoder(section: Mapping[str, Any], groups: int) -> EncoderConfig:
     _expect("shortcut", section.get("use_conv_shortcut", False), False)
     _expect("num_semantic_quantizers", section.get("num_semantic_quantizers", 1), 1)
     return EncoderConfig(
-        num_quantizers=groups,
+        num_quantizers=num_quantizers,
         codebook_size=int(section.get("codebook_size", 2048)),
         codebook_dim=int(section.get("codebook_dim", 256)),
         num_filters=int(section.get("num_filters", 64)),
@@ -111,7 +111,7 @@ def _encoder(section: Mapping[str, Any], groups: int) -> EncoderConfig:
         num_residual_layers=int(section.get("num_residual_layers", 1)),
         dilation_growth_rate=int(section.get("dilation_growth_rate", 2)),
         compress=int(section.get("compress", 2)),
-        transformer=_stack(MIMI | dict(section), float(section.get("norm_eps", 1e-5))),
+        transformer=_transformer(MIMI | dict(section), float(section.get("norm_eps", 1e-5))),
     )
 
 
@@ -124,7 +124,7 @@ MIMI = {
 }
 
 
-def _stack(section: Mapping[str, Any], epsilon: float) -> TransformerConfig:
+def _transformer(section: Mapping[str, Any], epsilon: float) -> TransformerConfig:
     heads = int(section["num_attention_heads"])
     _expect("num_key_value_heads", section["num_key_value_heads"], heads)
     _expect("attention_bias", section.get("attention_bias", False), False)

@@ -32,7 +32,7 @@ from .layers import (
 )
 
 PREFILL_FRAMES = 25
-"""A reference's codes are decoded so many at a time: all of 30 s at once would take a gigabyte on the way to audio."""
+"""A reference's codes are decoded in pieces of this length: 30 s at once would take a gigabyte of activations."""
 
 MAX_GRAPHED_FRAMES = 8
 """Longer chunks keep a GPU busy without graphs, whose memory they would only fill: 64 rows of 8 frames take some 2 GB
@@ -86,29 +86,29 @@ class CodecDecoder:
 
 def _upsampling(weights: Weights, config: DecoderConfig) -> list[StreamingLayer]:
     """From frames to four times as many: transposed convolutions and ConvNeXt blocks."""
-    width, layers = config.latent_dim, list[StreamingLayer]()
+    channels, layers = config.latent_dim, list[StreamingLayer]()
     for number, ratio in enumerate(config.upsampling_ratios):
         name = f"decoder.upsample.{number}"
         layers += [
-            CausalTransposedConv(weights, f"{name}.0", width, width, ratio, kernel_size=1),
-            ConvNeXtBlock(weights, f"{name}.1", width),
+            CausalTransposedConv(weights, f"{name}.0", channels, channels, ratio, kernel_size=1),
+            ConvNeXtBlock(weights, f"{name}.1", channels),
         ]
     return layers
 
 
 def _blocks(weights: Weights, config: DecoderConfig) -> list[StreamingLayer]:
     """From there to samples: each decoder block has half the channels of the one before."""
-    width = config.decoder_dim
-    layers: list[StreamingLayer] = [CausalConv.read(weights, "decoder.decoder.0", (width, config.latent_dim, 7))]
+    channels = config.decoder_dim
+    layers: list[StreamingLayer] = [CausalConv.read(weights, "decoder.decoder.0", (channels, config.latent_dim, 7))]
     for number, rate in enumerate(config.upsample_rates, 1):
         name = f"decoder.decoder.{number}.block"
-        layers += [SnakeUpsample(weights, name, width, width // 2, rate)]
-        width //= 2
+        layers += [SnakeUpsample(weights, name, channels, channels // 2, rate)]
+        channels //= 2
         layers += [
-            ResidualUnit(weights, f"{name}.{2 + index}", width, dilation) for index, dilation in enumerate((1, 3, 9))
+            ResidualUnit(weights, f"{name}.{2 + index}", channels, dilation) for index, dilation in enumerate((1, 3, 9))
         ]
     end = len(config.upsample_rates) + 1
-    return [*layers, SnakeConv(weights, f"decoder.decoder.{end}", f"decoder.decoder.{end + 1}", width)]
+    return [*layers, SnakeConv(weights, f"decoder.decoder.{end}", f"decoder.decoder.{end + 1}", channels)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ class BatchedDecoder:
     """Decodes `rows` streams together, with their states in a static batch. Used by one thread at a time."""
 
     def __init__(self, decoder: CodecDecoder, rows: int, graphed: Sequence[int] = ()) -> None:
-        """On a GPU, chunks of so many frames as `graphed` says, up to MAX_GRAPHED_FRAMES, are decoded by CUDA graphs,
+        """On a GPU, chunks of `graphed` frames, up to MAX_GRAPHED_FRAMES, are decoded by CUDA graphs,
         captured here.
         """
         self.decoder = decoder

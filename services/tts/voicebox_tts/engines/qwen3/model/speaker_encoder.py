@@ -72,7 +72,7 @@ class SpeakerEncoder:
 
     @torch.inference_mode()
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mono audio at 24 kHz (samples,), at least MIN_SECONDS -> (width,)."""
+        """Mono audio at 24 kHz (samples,), at least MIN_SECONDS, to (embedding_dim,)."""
         mels = mel.mel_spectrogram(torch.from_numpy(samples).to(self.device))[None].to(self.dtype)
         x = F.relu(self._first(mels))
         outputs = []

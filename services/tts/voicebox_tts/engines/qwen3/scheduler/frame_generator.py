@@ -66,7 +66,7 @@ class FrameGenerator:
         on how many others there are. `capture` is CUDA graphs when it is None and on a GPU.
         """
         config, device, dtype = model.config, model.device, model.dtype
-        width, groups = config.talker.hidden_size, config.num_code_groups
+        hidden_size, num_code_groups = config.talker.hidden_size, config.num_code_groups
         self._model, self._max_tokens = model, max_tokens
         self._tts_pad = prompts.pad_embedding(model)
         self._rotary_embedding = RotaryEmbedding(config.talker, max_tokens, device, dtype)
@@ -75,18 +75,18 @@ class FrameGenerator:
         self._row_numbers = torch.arange(rows, device=device)
         self._positions = torch.arange(max_tokens, device=device)
         self._state = _State(
-            hidden=torch.zeros(rows, width, device=device, dtype=dtype),
+            hidden=torch.zeros(rows, hidden_size, device=device, dtype=dtype),
             position=torch.zeros(rows, device=device, dtype=torch.int64),
             frame=torch.zeros(rows, device=device, dtype=torch.int64),
             seen=torch.zeros(rows, model.talker.eos + 1, device=device, dtype=torch.bool),
             text=self._tts_pad.expand(rows, max_tokens, -1).clone(),
         )
-        self._prompt = torch.zeros(max_tokens, width, device=device, dtype=dtype)
+        self._prompt = torch.zeros(max_tokens, hidden_size, device=device, dtype=dtype)
         self._prompt_position = torch.zeros(2, device=device, dtype=torch.int64)
         pinned = device.type == "cuda"
-        self._pinned_input = torch.zeros(rows, groups + 1, pin_memory=pinned)
-        self._input = torch.zeros(rows, groups + 1, device=device)
-        self._output = torch.zeros(rows, groups + 1, device=device, dtype=torch.int64)
+        self._pinned_input = torch.zeros(rows, num_code_groups + 1, pin_memory=pinned)
+        self._input = torch.zeros(rows, num_code_groups + 1, device=device)
+        self._output = torch.zeros(rows, num_code_groups + 1, device=device, dtype=torch.int64)
         self._noises: list[SamplingNoise | None] = [None] * rows
         self._frames = np.zeros(rows, np.int64)
         self._lengths = np.zeros(rows, np.int64)
@@ -169,8 +169,8 @@ class FrameGenerator:
         row, last = self._prompt_position[:1], self._prompt_position[1:]
 
         def attention(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-            for kept, new in zip(self._kv_cache.layers[layer], (keys, values), strict=True):
-                kept[:, :length].index_copy_(0, row, new)
+            for cached, new in zip(self._kv_cache.layers[layer], (keys, values), strict=True):
+                cached[:, :length].index_copy_(0, row, new)
             return causal_attention(queries, keys, values)
 
         cos, sin = (table[:length, None] for table in (self._rotary_embedding.cos, self._rotary_embedding.sin))
@@ -247,7 +247,7 @@ class _State:
     seen: Tensor
     """(B, codebook_size + 1): the first codes that were sampled, for the repetition penalty."""
     text: Tensor
-    """(rows, max_tokens, width): the trailing text, one token for each frame."""
+    """(B, max_tokens, hidden_size): the trailing text, one token for each frame."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         return self.hidden, self.position, self.frame, self.seen, self.text
