@@ -62,7 +62,7 @@ CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
-    """What tts will listen on, by variable."""
+    """The addresses that tts will listen on, by variable."""
     settings = Settings.read(env)
     return {"TTS_ADDRESS": settings.address, "TTS_METRICS_ADDRESS": settings.metrics_address}
 
@@ -145,7 +145,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             async with outbox.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:
                     yield running
-                await permits.idle()  # streams that the grace cut short still keep their records
+                await permits.idle()  # streams that the grace period ended still write their records
 
 
 @asynccontextmanager

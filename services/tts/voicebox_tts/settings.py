@@ -34,16 +34,16 @@ class Settings:
     """0 leaves it to the engine."""
     queue: int
     patience_seconds: float
-    """How long a call waits for its first sound."""
+    """How long a call waits for its first audio."""
     idle_seconds: float
     ahead_seconds: float
     prompt_cache_bytes: int
     prompt_folder: Path
     prompt_disk_bytes: int
     prompt_store: str
-    """Where replicas share their prompts, a folder or s3://; empty for nowhere."""
+    """The store of voice prompts that replicas share: a folder or s3://; empty for none."""
     s3: Mapping[str, str]
-    """The variables AWS_*: who we are in S3, and where it is."""
+    """The variables AWS_*: credentials and location of S3."""
     spool: Path
     spool_bytes: int
 

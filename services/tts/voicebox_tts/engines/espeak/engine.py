@@ -274,9 +274,8 @@ def _listed(entries: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[V
         codes = [code for _, code in voice["languages"]]
         name = codes[0] if codes[0] not in identifiers else voice["identifier"].rpartition("/")[2].lower()
         identifiers[name] = voice["identifier"]
-        ranks[name] = min(
-            (code.count("-"), priority) for priority, code in voice["languages"]
-        )  # "fr": fr-fr has 5, fr-be 8
+        # "fr" for French: fr-fr has the priority 5, fr-be 8.
+        ranks[name] = min((code.count("-"), priority) for priority, code in voice["languages"])
         voices.append(Voice(name, voice["name"], tuple(most_specific(list(dict.fromkeys(map(own, codes))))), rate_hz))
     voices.sort(key=lambda voice: (voice.name != _DEFAULT_VOICE, ranks[voice.name], voice.name))
     female = Voice(_FEMALE_VOICE, f"{voices[0].display_name}, female", voices[0].languages, rate_hz, Gender.FEMALE)

@@ -40,12 +40,9 @@ class WordTimeline:
     def __init__(self, text: str, samples_before: int, sample_rate_hz: int) -> None:
         self._written, self._before, self._rate = _words_of(text), samples_before, sample_rate_hz
         self._held: list[Samples] = []
-        self._heard = self._released = 0
-        self._first, self._last, self._sample = (
-            0,
-            -1,
-            0,
-        )  # of the words whose end is not known; none where the last is before the first
+        self._received = self._released = 0
+        # Of the words whose end is not known; there are none where the last is before the first.
+        self._first, self._last, self._sample = 0, -1, 0
         self._words: list[Word] = []
         self._phonemes: list[Phoneme] = []
 
@@ -60,16 +57,16 @@ class WordTimeline:
     def add_audio(self, samples: Samples) -> None:
         """The next audio."""
         self._held.append(samples)
-        self._heard += len(samples)
+        self._received += len(samples)
 
     def ready(self) -> Speech | None:
         """What comes before the word whose end is not known yet; None when there is nothing."""
-        return self._release(min(self._sample, self._heard)) if self._last >= self._first else None
+        return self._release(min(self._sample, self._received)) if self._last >= self._first else None
 
     def finish(self) -> Speech | None:
         """The rest."""
-        self._close(len(self._written), self._heard)
-        return self._release(self._heard)
+        self._close(len(self._written), self._received)
+        return self._release(self._received)
 
     def _word(self, begin: int, sample: int) -> None:
         """The word at a character begins; it may have begun, since a number has an event for each word that it is

@@ -174,13 +174,8 @@ class FliteSession:
 
     def __init__(self, shared: _Shared, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
         self.sample_rate_hz = voice.sample_rate_hz
-        self._shared, self._voice, self._features, self._seed, self._colour = (
-            shared,
-            voice.name,
-            features,
-            seed,
-            colour,
-        )
+        self._shared, self._voice, self._features = shared, voice.name, features
+        self._seed, self._colour = seed, colour
         self._samples = 0
         self._pieces = 0
         self._pause_before = False

@@ -60,9 +60,8 @@ class RunawayDetector:
         self._rate = sample_rate_hz
         self._silent_samples = 0
         self._codes = np.full(MAX_PERIOD_FRAMES, -1, np.int64)  # the newest first codes, newest first
-        self._repeated = np.zeros(
-            MAX_PERIOD_FRAMES, np.int64
-        )  # for each period, how many frames in a row were as so long ago
+        # For each period, how many frames in a row were equal to those one period before.
+        self._repeated = np.zeros(MAX_PERIOD_FRAMES, np.int64)
 
     def check(self, codes: NDArray[np.int64], samples: Samples) -> Runaway | None:
         """Look at the next frames: codes (frames, num_code_groups), and their audio. None when all is well."""

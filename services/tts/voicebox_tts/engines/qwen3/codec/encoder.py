@@ -133,11 +133,8 @@ class EncoderLayer:
 
     def __init__(self, weights: Weights, name: str, config: TransformerConfig) -> None:
         size, inner = config.hidden_size, config.intermediate_size
-        self._num_heads, self._head_dim, self._norm_eps = (
-            config.num_attention_heads,
-            config.head_dim,
-            config.rms_norm_eps,
-        )
+        self._num_heads, self._head_dim = config.num_attention_heads, config.head_dim
+        self._norm_eps = config.rms_norm_eps
         attention_size = config.num_attention_heads * config.head_dim
         names = [f"{name}.{part}_layernorm" for part in ("input", "post_attention")]
         self._norms = [(weights(f"{norm}.weight", size), weights(f"{norm}.bias", size)) for norm in names]

@@ -210,13 +210,8 @@ class Transformer:
         self._norm, self._rms_norm_eps = weights(f"{name}.norm.weight", size), config.rms_norm_eps
         self._inverse_frequencies = inverse_frequencies(config, weights.device)
         self._left_context = sliding_window - 1
-        self.state_shape = (
-            config.num_hidden_layers,
-            2,
-            config.num_attention_heads,
-            self._left_context,
-            config.head_dim,
-        )
+        num_layers, num_heads = config.num_hidden_layers, config.num_attention_heads
+        self.state_shape = (num_layers, 2, num_heads, self._left_context, config.head_dim)
 
     def __call__(self, x: Tensor, state: Tensor, past_frames: Tensor) -> Tensor:
         """`past_frames` (B,) is how many frames came before: what is older in the state is masked."""
@@ -237,11 +232,8 @@ class TransformerLayer:
 
     def __init__(self, weights: Weights, name: str, config: TransformerConfig) -> None:
         size, inner = config.hidden_size, config.intermediate_size
-        self._num_heads, self._head_dim, self._rms_norm_eps = (
-            config.num_attention_heads,
-            config.head_dim,
-            config.rms_norm_eps,
-        )
+        self._num_heads, self._head_dim = config.num_attention_heads, config.head_dim
+        self._rms_norm_eps = config.rms_norm_eps
         attention_size = config.num_attention_heads * config.head_dim
         self._input_layernorm = weights(f"{name}.input_layernorm.weight", size)
         self._post_attention_layernorm = weights(f"{name}.post_attention_layernorm.weight", size)

@@ -115,9 +115,8 @@ class Batcher:
         """`prepare` is called first of all in the thread."""
         self._frames, self._decoder, self._admission, self._schedule = frames, decoder, admission, schedule
         self._clock, self._is_out_of_memory, self._prepare = clock, is_out_of_memory, prepare
-        self._lock = (
-            threading.RLock()
-        )  # a stream may be closed by the garbage collection, which runs in whatever thread
+        # Reentrant: a stream may be closed by the garbage collection, which runs in any thread.
+        self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._rows: list[_Row] = []  # as they lie in `frames` and `decoder`
         self._waiting: deque[_Row] = deque()
