@@ -137,7 +137,7 @@ class VoicePrompt(Protocol):
 
     @property
     def base_voice(self) -> str:
-        """The built-in voice that it moves, or empty."""
+        """The built-in voice that it modifies; empty without one."""
 
     @property
     def size_bytes(self) -> int:
@@ -154,7 +154,7 @@ class Session(Protocol):
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak one sentence after what was spoken before, yielding audio as early as it is made.
 
-        Closing the iterator stops the engine within one step. Words' times go on from sentence to sentence.
+        Closing the iterator stops the engine within one step. Times of words count from the session's first sample.
         """
 
     def close(self) -> None:
@@ -179,9 +179,9 @@ class Engine(Loadable, Protocol):
         """
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> Session:
-        """Begin a stream in a built-in voice, by name, in a prompt's, or, with VOICE_DESIGN, in one that is described.
+        """Begin a stream in a built-in voice, by name, with a prompt, or, with VOICE_DESIGN, from a description.
 
-        The same arguments and sentences give the same samples. NotFound("voice") for a name that it has not.
+        The same arguments and sentences give the same samples. NotFound("voice") for an unknown name.
         """
 
 
@@ -215,12 +215,12 @@ class Transliterates(Protocol):
     """An engine that transliterates letters of another script, which is not how they are read."""
 
     def transliterated(self, text: str) -> str:
-        """Such letters of a text: each once, in their order."""
+        """The letters of a text that it transliterates: each once, in order."""
 
 
 @runtime_checkable
 class HasAlphabet(Protocol):
-    """An engine that knows which characters it has no sound for; others are taken to say everything."""
+    """An engine that knows which characters it cannot say. Others are assumed to say everything."""
 
     def unspoken(self, text: str) -> str:
-        """The characters of a text that it passes over though a reader would not: each once, in their order."""
+        """The characters of a text that it leaves out and a reader would not: each once, in order."""

@@ -1,4 +1,4 @@
-"""Records one utterance while it is spoken, and discards what is not to be recorded."""
+"""Records one utterance while it is spoken, or discards the record."""
 
 import asyncio
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""Characters that look like others, or like nothing: compatibility forms and invisible ones."""
+"""Compatibility forms, invisible characters and pictures."""
 
 import unicodedata
 from functools import lru_cache
@@ -91,7 +91,7 @@ def pictures(text: str) -> str:
 
 
 def named(characters: str) -> str:
-    """Characters for a sentence: each as it is, and by its number."""
+    """Characters as they are named in a sentence: each with its code point."""
     listed = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters[:MOST_NAMED])
     return listed + (f" and {len(characters) - MOST_NAMED} more" if len(characters) > MOST_NAMED else "")
 

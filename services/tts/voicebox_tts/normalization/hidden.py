@@ -14,7 +14,7 @@ class HiddenParts:
         self.names: dict[str, None] = {}
 
     def without(self, sentence: str) -> str:
-        """The sentence less what is hidden in it."""
+        """The sentence without its invisible parts."""
         visible = list[str]()
         while sentence:
             if self._inside:

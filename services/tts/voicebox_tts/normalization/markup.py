@@ -46,7 +46,7 @@ _STRUCK = re.compile(r"~~+")
 
 
 def unmarked(sentence: str) -> str:
-    """The sentence without its marks; empty where it is nothing else."""
+    """The sentence without markup; empty where there is nothing else."""
     if _RULE.match(sentence) or _TABLE_RULE.match(sentence):
         return ""
     for mark in (_FENCE, _QUOTE, _HEADING, _BULLET):
@@ -76,7 +76,7 @@ def enumerated(sentence: str, *, is_ordinal: bool) -> str:
 
 
 def _pause(tags: re.Match[str]) -> str:
-    """What a run of tags becomes: a comma where a person makes a pause and none is written."""
+    """The replacement of a run of tags: a comma where a reader would pause and there is no mark."""
     before, following = tags.string[: tags.start()].rstrip()[-1:], tags.string[tags.end() :][:1]
     is_paused = any(name.lower() in _PAUSED for name in _TAG_NAME.findall(tags[0]))
     return ", " if is_paused and before.isalnum() and following and following not in ".,;:!?" else " "

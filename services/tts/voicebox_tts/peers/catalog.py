@@ -57,8 +57,8 @@ class Catalog:
         return StoredReference(header.etag, reference, _defaults(header.default_voice_settings))
 
     async def record(self, generation: catalog_pb2.Generation, audio: Path, timeout_seconds: float) -> None:
-        """Keep a generation with its audio; grpc.aio.AioRpcError as the catalog answers, Unavailable when it goes away
-        meanwhile.
+        """Record a generation with its audio; grpc.aio.AioRpcError as the catalog answers, Unavailable when it goes
+        away meanwhile.
         """
 
         # Opened here: what is raised inside of `messages` only cancels the call, which looks as if we were cancelled.

@@ -44,7 +44,7 @@ def to_bytes(key: str, packed: Packed) -> bytes:
 
 
 def from_bytes(key: str, data: bytes) -> Packed:
-    """What was packed under this key; ValueError for whatever else the bytes are."""
+    """The packed prompt of this key; ValueError for any other bytes."""
     try:
         arrays = load(data)
         (header_bytes,) = struct.unpack_from("<Q", data)

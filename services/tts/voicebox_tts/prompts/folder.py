@@ -1,6 +1,4 @@
-"""Voice prompts' files on disk, at most so many bytes of them: the least recently used go, and nothing that fails here
-fails a request.
-"""
+"""Voice prompts in a folder of bounded size: the least recently used are removed, and no failure fails a request."""
 
 import logging
 import os
@@ -63,7 +61,7 @@ class PromptFolder:
             excess -= size_bytes
 
     def _files(self) -> Iterator[tuple[int, int, Path]]:
-        """Time of use, size and path of all files, also of those that a killed process left half written."""
+        """Time of use, size and path of all files, also of files that a killed process left incomplete."""
         for path in self._folder.glob("*/*"):
             with suppress(FileNotFoundError):  # removed meanwhile
                 status = path.stat()

@@ -51,7 +51,7 @@ class SharedPrompts:
         task.add_done_callback(self._writes.discard)
 
     async def written(self) -> None:
-        """Wait until what is being written is, or failed."""
+        """Wait until all writes have ended."""
         await asyncio.gather(*self._writes)
 
     async def _write(self, name: str, data: bytes) -> None:

@@ -67,7 +67,7 @@ class PromptStore:
         return prompt
 
     def _compute(self, engine: CloningEngine, key: str, reference: Reference) -> tuple[VoicePrompt, bytes]:
-        """In one go: when the caller leaves meanwhile, what was computed is on disk for the next one."""
+        """Computed and stored in one step: if the caller leaves meanwhile, the next one finds it on disk."""
         prompt = engine.prompt(reference)
         data = to_bytes(key, engine.pack(prompt))
         self._folder.write(key, data)

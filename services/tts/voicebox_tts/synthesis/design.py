@@ -33,7 +33,7 @@ class DesignedVoice:
 
 
 class Designer:
-    """One call holds one permit, whatever number of voices it asks for: an engine makes them together."""
+    """One call holds one permit for all its voices: the engine makes them together."""
 
     def __init__(self, models: Models[Engine], voices: VoiceRegistry, permits: Permits, executor: Executor) -> None:
         self._models, self._voices, self._permits, self._executor = models, voices, permits, executor

@@ -11,7 +11,7 @@ from voicebox_tts.job import MAX_TEXT_CHARACTERS
 from voicebox_tts.text import sentences as texts
 
 MAX_INTERRUPTIONS = 1000
-"""Of one conversation: what waits is bounded, also when nothing but interruptions comes."""
+"""Of one conversation: the queue is bounded, also for a stream of nothing but interruptions."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Interruption:
 
 
 class Script(Protocol):
-    """Sentences to speak; `text` is what they are, for the history.
+    """Sentences to speak; `text` is all of them, for the history.
 
     `interrupted` is set from when the listener interrupts until the Interruption is yielded.
     """
@@ -77,7 +77,7 @@ class WrittenText:
         self._put(self._feed.push(piece))
 
     def flush(self) -> None:
-        """Speak what is there, complete sentence or not."""
+        """Speak what was written, also an incomplete sentence."""
         self._put(self._feed.finish())
         self._feed = texts.SentenceFeed(eager=True)
 

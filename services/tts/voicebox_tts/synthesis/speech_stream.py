@@ -18,7 +18,7 @@ from .utterance import Chunk, Utterance
 
 @dataclass(frozen=True)
 class Interrupted:
-    """Nothing more comes of what was said before; `offset_seconds` of audio were sent since the start."""
+    """What was to be spoken before this is dropped; `offset_seconds` of audio were sent since the start."""
 
     offset_seconds: float
 

@@ -57,7 +57,7 @@ class Utterance:
         self.warnings: list[str] = []
 
     def speak(self, sentence: str) -> Generator[Chunk, None, None]:
-        """Speak one sentence after the others, chunk by chunk, as it is made."""
+        """Speak the next sentence, and yield its chunks as they are made."""
         with closing(self._session.speak(sentence)) as speech:
             for piece in speech:
                 self._hold(piece)
@@ -104,7 +104,7 @@ class Utterance:
             self._held_samples += len(samples)
 
     def _ready(self, *, everything: bool = False) -> Generator[Chunk, None, None]:
-        """Chunks of what is held: as soon as there is enough for one, none over CHUNK_SECONDS."""
+        """Chunks as soon as there is enough audio for one, none longer than CHUNK_SECONDS."""
         while self._held_samples >= self._enough() or (everything and self._held_samples):
             samples = self._take(int(CHUNK_SECONDS * self._rate))
             if self._copy:

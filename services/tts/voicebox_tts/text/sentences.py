@@ -1,4 +1,4 @@
-"""Cuts text into sentences, whole or while it is still being written."""
+"""Cuts text into sentences: complete text, or text that is still being written."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ _TITLES = frozenset(
     esp dept bzw ca sog hr sra dra srta mme mlle dott sig messrs supt adm z.b d.h
     """.split()
 )
-"""Abbreviations that a sentence goes on after, whatever follows."""
+"""Abbreviations that never end a sentence."""
 _NUMBERED = frozenset("no nos nr vol fig figs eq sec ch art p pp ed op bk pt".split())
 """Abbreviations only before a number: "No. 5", but "I said no. Then"."""
 _EITHER = frozenset(
@@ -78,7 +78,7 @@ def sentences(text: str) -> list[str]:
 
 
 class SentenceFeed:
-    """Text that comes in pieces. However it is cut into pieces, the sentences are the same.
+    """For text in pieces. The sentences do not depend on how it is cut into pieces.
 
     A sentence is complete when the text after it shows so: "at 5 p.m." may go on. One that is `eager` yields the first
     sentence in two, cut after its first clause that is long enough, so that it need not be complete.
@@ -101,7 +101,7 @@ class SentenceFeed:
         return self._take(final=False)
 
     def finish(self) -> list[str]:
-        """The rest: nothing more comes."""
+        """The rest, when the text ends."""
         self._add(self._unsettled)
         self._unsettled = ""
         return self._take(final=True)
@@ -120,7 +120,7 @@ class SentenceFeed:
         return [sentence for sentence in taken if sentence]
 
     def _end(self, *, final: bool) -> int | None:
-        """Where the next piece ends; None when more text must come first."""
+        """Where the next piece ends; None when more text is needed to know."""
         found = _first_end(self._text, self._column, final=final)
         if self._eager and (clause := _clause_end(self._text, found.known_to)):
             self._eager = False
@@ -166,7 +166,7 @@ def _normalized(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Unknown:
-    """More text must come before it is known."""
+    """More text is needed to know."""
 
 
 _UNKNOWN = _Unknown()
@@ -174,7 +174,7 @@ _UNKNOWN = _Unknown()
 
 @dataclass(frozen=True)
 class _Found:
-    """Where the first sentence ends, None when more text must come first; up to `known_to` it is known that none ends
+    """Where the first sentence ends, None when more text is needed to know; up to `known_to` it is known that none ends
     before.
     """
 
@@ -245,7 +245,7 @@ def _begins_item(text: str, line_break: int, *, final: bool) -> bool | _Unknown:
 
 
 def _ends_at_stop(text: str, match: re.Match[str], following: re.Match[str], *, final: bool) -> bool | _Unknown:
-    """Whether a stop with a space behind it ends the sentence, by what stands around it."""
+    """Whether a full stop with a space after it ends the sentence, by the text around it."""
     first, stop = following["first"], match["stop"]
     if first.islower():
         return stop[-1] in "!?" and not match["close"]

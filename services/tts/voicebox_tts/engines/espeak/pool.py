@@ -67,7 +67,7 @@ class EspeakProcess:
         return head[:1], self._take(int.from_bytes(head[1:], "little"))
 
     def kill(self) -> None:
-        """End the process: whoever reads it gets EOFError. Any thread may call this."""
+        """End the process: its reader gets EOFError. Any thread may call this."""
         with suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)  # and its fork, which speaks
 

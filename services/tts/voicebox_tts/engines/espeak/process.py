@@ -15,7 +15,7 @@ H  hello, first and once: JSON {"version", "sample_rate_hz", "voices": [{"identi
     D  done: the text is spoken, or was stopped
     F  failure: a sentence in UTF-8; the program goes on when it can
 
-Runs with the standard library alone: python -I -S espeak_process.py
+Runs with the standard library alone: python -I -S process.py
 """
 
 import ctypes as c
@@ -93,7 +93,7 @@ class Speaker:
         self._has_failed = False
 
     def hello(self) -> None:
-        """Tell what there is."""
+        """Send the library's version and voices."""
         version = self._library.espeak_Info(None).decode().partition(" ")[0]
         self._json(b"H", {"version": version, "sample_rate_hz": self._rate, "voices": self._voices()})
 

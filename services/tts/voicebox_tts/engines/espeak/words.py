@@ -60,7 +60,7 @@ class WordTimeline:
         self._received += len(samples)
 
     def ready(self) -> Speech | None:
-        """What comes before the word whose end is not known yet; None when there is nothing."""
+        """The audio before the word whose end is not known yet; None when there is none."""
         return self._release(min(self._sample, self._received)) if self._last >= self._first else None
 
     def finish(self) -> Speech | None:

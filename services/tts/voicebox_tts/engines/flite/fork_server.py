@@ -64,8 +64,8 @@ class ForkServer:
         self._start()
 
     def fork(self, request: Mapping[str, object]) -> Fork:
-        """Begin a piece: what flite_process.py says of requests. Unavailable after `close`, OSError when the process is
-        about to end.
+        """Begin a piece: see process.py for requests. Unavailable after `close`, OSError when the process is about to
+        end.
         """
         body = json.dumps(request).encode()
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

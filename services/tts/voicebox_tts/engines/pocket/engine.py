@@ -93,7 +93,7 @@ class PocketEngine(Lifecycle["LoadedPocket"]):
         return voices[0].name if voices else ""
 
     def voices(self) -> Sequence[Voice]:
-        """Those whose files are in the folder; those that are published as long as it is not here."""
+        """Those whose files are in the folder; while there is none, the published ones."""
         folder = self.files.folder
         own = self._published.voices if self._published else ()
         names = (
@@ -139,7 +139,7 @@ class PocketEngine(Lifecycle["LoadedPocket"]):
             raise Unavailable("VOICE_DAMAGED", str(error), 60.0) from error
 
     def _refuse(self, style: Style) -> None:
-        """InvalidField for what no voice of this model can honour."""
+        """InvalidField for what this model does not support."""
         if style.instructions:
             raise InvalidField("style.instructions", "pocket follows no instructions.", "UNSUPPORTED_BY_ENGINE")
         if style.speed != 1.0:
@@ -174,7 +174,7 @@ class PocketEngine(Lifecycle["LoadedPocket"]):
 
     @property
     def _id(self) -> str:
-        """The model's name and revision: a prompt is of use to no other."""
+        """The model's name and revision: a prompt fits no other model."""
         return f"{self._name}@{self.model.revision}"
 
     def _read_model(self) -> Model:

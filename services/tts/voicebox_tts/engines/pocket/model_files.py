@@ -19,7 +19,7 @@ VOICES = "embeddings"
 """The folder of the voices: each a state of the model after a recording, as `pocket-tts export-voice` writes it."""
 
 SPEAKER_PROJECTION = "flow_lm.speaker_proj_weight"
-"""From the encoder of voices to the model: without cloning it is all zeros, or missing."""
+"""The projection from the speaker encoder to the model: in weights without cloning it is zero or missing."""
 
 
 def problem(folder: Path) -> str | None:

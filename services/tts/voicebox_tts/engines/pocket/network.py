@@ -59,10 +59,10 @@ class Utterance:
 
 
 class PocketNetwork:
-    """The weights, which nothing changes: any number of utterances can be spoken at once."""
+    """The weights. Immutable: any number of utterances can be spoken at once."""
 
     def __init__(self, folder: Path) -> None:
-        """Read a folder that `pocket_files.checked` accepts; what the libraries raise for files that are not what they
+        """Read a folder that `model_files.checked` accepts; what the libraries raise for files that are not what they
         should be.
         """
         config = _config(folder)

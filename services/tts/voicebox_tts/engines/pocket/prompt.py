@@ -1,4 +1,4 @@
-"""A voice as Pocket TTS speaks with it: what the model remembers of hearing it."""
+"""A voice prompt of Pocket TTS: the model's keys and values after a recording."""
 
 from dataclasses import dataclass
 

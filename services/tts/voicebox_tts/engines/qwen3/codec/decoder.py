@@ -128,9 +128,7 @@ class BatchedDecoder:
     """Decodes `rows` streams together, with their states in a static batch. Used by one thread at a time."""
 
     def __init__(self, decoder: CodecDecoder, rows: int, graphed: Sequence[int] = ()) -> None:
-        """On a GPU, chunks of `graphed` frames, up to MAX_GRAPHED_FRAMES, are decoded by CUDA graphs,
-        captured here.
-        """
+        """On a GPU, chunks of `graphed` frames, up to MAX_GRAPHED_FRAMES, are decoded by CUDA graphs, captured here."""
         self.decoder = decoder
         self._graphed = sorted({frames for frames in graphed if frames <= MAX_GRAPHED_FRAMES})
         device, longest = decoder.device, max(self._graphed, default=0)
