@@ -23,7 +23,9 @@ LONGEST = 256
 
 def vector() -> SimpleNamespace:
     """A cloned voice."""
-    return SimpleNamespace(transcript="", codes=np.zeros((0, GROUPS), np.int64), speaker_embedding=np.ones(32, np.float32))
+    return SimpleNamespace(
+        transcript="", codes=np.zeros((0, GROUPS), np.int64), speaker_embedding=np.ones(32, np.float32)
+    )
 
 
 def unsampled(model: LanguageModel) -> LanguageModel:
