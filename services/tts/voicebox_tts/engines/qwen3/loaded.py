@@ -68,7 +68,7 @@ class LoadedQwen3:
     def __init__(self, folder: Path, device: Device, options: Mapping[str, str]) -> None:
         """`options` are the setup's. Raises StartError when the files or the device do not do."""
         self._config, self._device = config.read(folder), device
-        self._schedule = ChunkSizes.read(options.get("chunk_frames", ""))
+        self._chunk_sizes = ChunkSizes.read(options.get("chunk_frames", ""))
         self._parts: _Parts | None = None
         try:
             held = memory.reserved_bytes(device)
@@ -105,9 +105,9 @@ class LoadedQwen3:
             raise InvalidField(
                 field, "The recording or the instructions leave no room for the text.", "PROMPT_TOO_LONG"
             )
-        most_frames = min(runaway.max_frames(text), room)
+        max_frames = min(runaway.max_frames(text), room)
         return parts.batcher.submit(
-            SpeechRequest(prompt, SamplingNoise(seed, self._config.num_code_groups), state, most_frames)
+            SpeechRequest(prompt, SamplingNoise(seed, self._config.num_code_groups), state, max_frames)
         )
 
     def prompt(self, reference: Reference) -> Qwen3Prompt:
@@ -145,10 +145,10 @@ class LoadedQwen3:
         rows = self._rows(streams)
         frames = FrameGenerator(model, rows, MAX_TOKENS)
         frames.warm_up()
-        decoder = BatchedDecoder(codec, rows, self._schedule.frames)
+        decoder = BatchedDecoder(codec, rows, self._chunk_sizes.frames)
         admission = Admission(rows, time.monotonic)
         batcher = Batcher(
-            frames, decoder, admission, self._schedule, time.monotonic, memory.is_out_of_memory, self._choose_device
+            frames, decoder, admission, self._chunk_sizes, time.monotonic, memory.is_out_of_memory, self._choose_device
         )
         return _Parts(model, encoders, CodecStateCache(partial(state_after, codec)), batcher)
 
@@ -182,7 +182,7 @@ class LoadedQwen3:
             voice = Qwen3Prompt("", codes, speaker)
         prompt = build_prompt(parts.model, "Hello", voice, "", "A calm voice." if voice is None else "")
         stream = parts.batcher.submit(
-            SpeechRequest(prompt, SamplingNoise(0, self._config.num_code_groups), None, sum(self._schedule.frames))
+            SpeechRequest(prompt, SamplingNoise(0, self._config.num_code_groups), None, sum(self._chunk_sizes.frames))
         )
         deque(stream, maxlen=0)
 

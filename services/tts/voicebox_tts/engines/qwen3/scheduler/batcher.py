@@ -50,7 +50,7 @@ class Step(Protocol):
 class CodeGenerator(Protocol):
     """What generates codes, see FrameGenerator. Rows 0 to n-1 are in use. A step without memory can be repeated."""
 
-    def begin(self, row: int, layout: "PromptEmbeddings", noise: SamplingNoise) -> None: ...
+    def begin(self, row: int, prompt: "PromptEmbeddings", noise: SamplingNoise) -> None: ...
 
     def step(self, count: int, advancing: NDArray[np.bool_]) -> Step: ...
 
@@ -58,7 +58,7 @@ class CodeGenerator(Protocol):
 
 
 class AudioDecoder(Protocol):
-    """What makes sound of codes, as codec.CodecRows."""
+    """What decodes codes to audio, see BatchedDecoder."""
 
     def begin(self, row: int, state: "CodecState | None") -> None: ...
 
@@ -73,10 +73,10 @@ class SpeechRequest:
     the most frames.
     """
 
-    layout: "PromptEmbeddings"
+    prompt: "PromptEmbeddings"
     noise: SamplingNoise
     codec_state: "CodecState | None"
-    most_frames: int
+    max_frames: int
 
 
 @dataclass(eq=False)
@@ -96,7 +96,7 @@ class _Row:
     @property
     def is_done(self) -> bool:
         """Whether no frame follows."""
-        return self.ended or self.frames >= self.request.most_frames
+        return self.ended or self.frames >= self.request.max_frames
 
 
 class Batcher:
@@ -107,13 +107,13 @@ class Batcher:
         frames: CodeGenerator,
         decoder: AudioDecoder,
         admission: Admission,
-        schedule: ChunkSizes,
+        chunk_sizes: ChunkSizes,
         clock: Callable[[], float],
         is_out_of_memory: Callable[[Exception], bool],
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
         """`prepare` is called first of all in the thread."""
-        self._frames, self._decoder, self._admission, self._schedule = frames, decoder, admission, schedule
+        self._frames, self._decoder, self._admission, self._chunk_sizes = frames, decoder, admission, chunk_sizes
         self._clock, self._is_out_of_memory, self._prepare = clock, is_out_of_memory, prepare
         # Reentrant: a stream may be closed by the garbage collection, which runs in any thread.
         self._lock = threading.RLock()
@@ -216,7 +216,7 @@ class Batcher:
         """Have a stream join. When it cannot, it ends, and the others go on."""
         index = len(self._rows)
         try:
-            self._frames.begin(index, row.request.layout, row.request.noise)
+            self._frames.begin(index, row.request.prompt, row.request.noise)
             self._decoder.begin(index, row.request.codec_state)
         except Exception as error:
             self._refuse(row.stream, error)
@@ -252,7 +252,7 @@ class Batcher:
         """
         due: dict[int, list[int]] = {}
         for number, row in enumerate(self._rows):
-            if row.pending and (row.is_done or len(row.pending) >= self._schedule.size(row.chunks)):
+            if row.pending and (row.is_done or len(row.pending) >= self._chunk_sizes.size(row.chunks)):
                 due.setdefault(len(row.pending), []).append(number)
         for numbers in due.values():
             try:

@@ -17,7 +17,7 @@ from voicebox_tts.engines.qwen3.cuda_graphs import (
     StaticWork,
     powers_of_two,
 )
-from voicebox_tts.engines.qwen3.model import prompt_layout as prompts
+from voicebox_tts.engines.qwen3.model import prompt_layout
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 from voicebox_tts.engines.qwen3.model.prompt_layout import PromptEmbeddings
 from voicebox_tts.engines.qwen3.model.sampling import apply_repetition_penalty, sample
@@ -68,7 +68,7 @@ class FrameGenerator:
         config, device, dtype = model.config, model.device, model.dtype
         hidden_size, num_code_groups = config.talker.hidden_size, config.num_code_groups
         self._model, self._max_tokens = model, max_tokens
-        self._tts_pad = prompts.pad_embedding(model)
+        self._tts_pad = prompt_layout.pad_embedding(model)
         self._rotary_embedding = RotaryEmbedding(config.talker, max_tokens, device, dtype)
         self._kv_cache = KvCache(config.talker, rows, max_tokens, device, dtype)
         self._code_predictor_kv_cache = model.code_predictor.kv_cache(rows)
@@ -110,20 +110,20 @@ class FrameGenerator:
                 work.capture_all()
 
     @torch.inference_mode()
-    def begin(self, row: int, layout: PromptEmbeddings, noise: SamplingNoise) -> None:
+    def begin(self, row: int, prompt: PromptEmbeddings, noise: SamplingNoise) -> None:
         """Read a prompt into a row. ValueError when it leaves no room for a frame; torch.OutOfMemoryError may come."""
-        length = len(layout.inputs_embeds)
-        if length + len(layout.trailing_text) > self._max_tokens:
+        length = len(prompt.inputs_embeds)
+        if length + len(prompt.trailing_text) > self._max_tokens:
             raise ValueError(
-                f"a prompt of {length + len(layout.trailing_text)} tokens is longer than {self._max_tokens}"
+                f"a prompt of {length + len(prompt.trailing_text)} tokens is longer than {self._max_tokens}"
             )
         state = self._state
         state.text[row] = self._tts_pad
-        state.text[row, : len(layout.trailing_text)] = layout.trailing_text
+        state.text[row, : len(prompt.trailing_text)] = prompt.trailing_text
         state.seen[row] = False
         state.frame[row] = 0
         state.position[row] = length
-        self._prompt[:length] = layout.inputs_embeds
+        self._prompt[:length] = prompt.inputs_embeds
         self._prompt_position.copy_(torch.tensor([row, length - 1]))
         self._read(1, length)
         self._noises[row] = noise
