@@ -25,7 +25,7 @@ async def stand_in(roster: VoiceRegistry, name: str, language: str, field: str, 
     """A voice of ours, `{engine}/{voice}`, that speaks the language: always the same one for the same name.
 
     Without a language it is the one in the name, where there is such a voice. Raises NotFound("voice") for a name that
-    is no other server's, and as Roster.find.
+    is no other server's, and as VoiceRegistry.find.
     """
     if not (is_other_servers(name) or NVIDIA.fullmatch(name) or name.lower() in OPENAI_VOICES):
         raise NotFound("voice", name[:100])
