@@ -153,7 +153,7 @@ def test_a_model_that_is_not_here_is_not_downloaded_by_loading_it(setup: Setup) 
 def test_what_is_on_no_hub_cannot_be_downloaded(setup: Setup, copied: Path) -> None:
     mine = engine(family(setup), "qwen3/mine")
     shutil.rmtree(copied)
-    with pytest.raises(Precondition, match="gone"):
+    with pytest.raises(Precondition, match="was removed"):
         mine.files.download(lambda progress: None)
 
 
