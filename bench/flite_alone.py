@@ -17,7 +17,7 @@ class _Counting:
     def begin(self, words: list[SpokenWord]) -> None:
         """Nothing is kept."""
 
-    def hear(self, samples: bytes) -> bool:
+    def write(self, samples: bytes) -> bool:
         self.samples += len(samples) // 2
         return True
 

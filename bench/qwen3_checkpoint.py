@@ -22,8 +22,8 @@ from voicebox_tts.engines.qwen3.codec.config import CodecConfig
 from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder
 from voicebox_tts.engines.qwen3.codec.encoder import CodecEncoder
 from voicebox_tts.engines.qwen3.model import checkpoint
-from voicebox_tts.engines.qwen3.model.code_predictor import Predictor, embeddings
-from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, Config, Kind, Stack
+from voicebox_tts.engines.qwen3.model.code_predictor import CodePredictor, codec_embeddings
+from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, Kind, ModelConfig, TransformerConfig
 from voicebox_tts.engines.qwen3.model.speaker_encoder import SpeakerEncoder
 from voicebox_tts.engines.qwen3.model.talker import Talker
 from voicebox_tts.engines.qwen3.model.weights import RandomWeights
@@ -57,16 +57,16 @@ def main() -> None:
         write(folder, sizes.released(size, Kind.BASE), sizes.released_codec())
 
 
-def write(folder: Path, config: Config, codec: CodecConfig) -> None:
+def write(folder: Path, config: ModelConfig, codec: CodecConfig) -> None:
     """Write a model to `folder`, which must not exist."""
     tokenizer = folder / checkpoint.SPEECH_TOKENIZER
     tokenizer.mkdir(parents=True)
     language, speech = asked_of_model(config), asked_of_codec(codec)
     weights = made(language, torch.bfloat16)
-    weights["talker.codec_head.weight"][config.control.end] = 0.0
+    weights["talker.codec_head.weight"][config.codec_tokens.eos] = 0.0
     save_file(weights, folder / checkpoint.WEIGHTS, metadata={"format": "pt"})
     sounds = made(speech, torch.float32)
-    sounds[f"decoder.decoder.{len(codec.decoder.rates) + 2}.conv.weight"] *= LOUDNESS
+    sounds[f"decoder.decoder.{len(codec.decoder.upsample_rates) + 2}.conv.weight"] *= LOUDNESS
     save_file(sounds, tokenizer / checkpoint.WEIGHTS, metadata={"format": "pt"})
     for path, document in documents(config, codec).items():
         (folder / path).write_text(json.dumps(document), "utf-8")
@@ -74,12 +74,12 @@ def write(folder: Path, config: Config, codec: CodecConfig) -> None:
     (folder / "merges.txt").write_text("\n".join(("#version: 0.2", *dict.fromkeys(merges), "")), "utf-8")
 
 
-def asked_of_model(config: Config) -> dict[str, tuple[int, ...]]:
+def asked_of_model(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """The shapes of a base model's weights, by their names."""
     names = Names()
     Talker(names, config)
-    Predictor(names, config, embeddings(names, config))
-    SpeakerEncoder(names, config.speaker_encoder)
+    CodePredictor(names, config, codec_embeddings(names, config))
+    SpeakerEncoder(names, config.speaker_encoder_config)
     return names.shapes
 
 
@@ -97,7 +97,7 @@ def made(shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> dict[str,
     return {name: random(name, *shape) for name, shape in shapes.items()}
 
 
-def documents(config: Config, codec: CodecConfig) -> dict[str, object]:
+def documents(config: ModelConfig, codec: CodecConfig) -> dict[str, object]:
     """The JSON files, by their paths."""
     vocabulary, controls = tokens(config)
     talking = {
@@ -127,22 +127,22 @@ def documents(config: Config, codec: CodecConfig) -> dict[str, object]:
     }
 
 
-def tokens(config: Config) -> tuple[dict[str, int], dict[int, str]]:
+def tokens(config: ModelConfig) -> tuple[dict[str, int], dict[int, str]]:
     """The vocabulary, filled up to the control tokens, whose ids are the released ones; and those."""
     known = sorted(pre_tokenizers.ByteLevel.alphabet())
     known += dict.fromkeys(word[:end] for word in WORDS for end in range(2, len(word) + 1))
-    first = config.text.message_start - 1
+    first = config.text_tokens.im_start - 1
     vocabulary = {
         token: number
         for number, token in enumerate([*known, *(f"unused {number}" for number in range(len(known), first))])
     }
-    controls = {number: f"<|unused {number}|>" for number in range(first, config.text.end + 1)}
-    controls[first], controls[config.text.message_start], controls[config.text.message_end] = (
+    controls = {number: f"<|unused {number}|>" for number in range(first, config.text_tokens.tts_eos + 1)}
+    controls[first], controls[config.text_tokens.im_start], controls[config.text_tokens.im_end] = (
         "<|endoftext|>",
         "<|im_start|>",
         "<|im_end|>",
     )
-    controls[config.text.pad], controls[config.text.begin], controls[config.text.end] = (
+    controls[config.text_tokens.tts_pad], controls[config.text_tokens.tts_bos], controls[config.text_tokens.tts_eos] = (
         "<tts_pad>",
         "<tts_text_bos>",
         "<tts_text_eod>",
@@ -165,25 +165,25 @@ def reading(controls: Mapping[int, str]) -> dict[str, object]:
     }
 
 
-def model(config: Config) -> dict[str, object]:
+def model(config: ModelConfig) -> dict[str, object]:
     """config.json."""
-    text, control = config.text, config.control
+    text, control = config.text_tokens, config.codec_tokens
     predictor = dict(
-        **stack(config.predictor),
+        **stack(config.code_predictor),
         model_type="qwen3_tts_talker_code_predictor",
-        vocab_size=config.codes,
-        num_code_groups=config.groups,
+        vocab_size=config.codebook_size,
+        num_code_groups=config.num_code_groups,
     )
     half = (
-        config.talker.head_size // 8
+        config.talker.head_dim // 8
     )  # positions have three dimensions, which share half a head's size as 2 : 1 : 1 or so
     talker = dict(
         **stack(config.talker),
         model_type="qwen3_tts_talker",
-        vocab_size=config.vocabulary,
-        num_code_groups=config.groups,
-        text_hidden_size=config.text_width,
-        text_vocab_size=config.text_vocabulary,
+        vocab_size=config.vocab_size,
+        num_code_groups=config.num_code_groups,
+        text_hidden_size=config.text_hidden_size,
+        text_vocab_size=config.text_vocab_size,
         position_id_per_seconds=13,
         rope_scaling={
             "rope_type": "default",
@@ -192,12 +192,12 @@ def model(config: Config) -> dict[str, object]:
             "interleaved": True,
         },
         codec_pad_id=control.pad,
-        codec_bos_id=control.begin,
-        codec_eos_token_id=control.end,
+        codec_bos_id=control.bos,
+        codec_eos_token_id=control.eos,
         codec_think_id=control.think,
-        codec_nothink_id=control.no_think,
-        codec_think_bos_id=control.think_begin,
-        codec_think_eos_id=control.think_end,
+        codec_nothink_id=control.nothink,
+        codec_think_bos_id=control.think_bos,
+        codec_think_eos_id=control.think_eos,
         codec_language_id=dict(config.languages),
         spk_id={},
         spk_is_dialect={},
@@ -209,27 +209,27 @@ def model(config: Config) -> dict[str, object]:
         "tokenizer_type": "qwen3_tts_tokenizer_12hz",
         "tts_model_size": config.size,
         "tts_model_type": str(config.kind),
-        "im_start_token_id": text.message_start,
-        "im_end_token_id": text.message_end,
-        "tts_pad_token_id": text.pad,
-        "tts_bos_token_id": text.begin,
-        "tts_eos_token_id": text.end,
-        "speaker_encoder_config": dict(config.speaker_encoder),
+        "im_start_token_id": text.im_start,
+        "im_end_token_id": text.im_end,
+        "tts_pad_token_id": text.tts_pad,
+        "tts_bos_token_id": text.tts_bos,
+        "tts_eos_token_id": text.tts_eos,
+        "speaker_encoder_config": dict(config.speaker_encoder_config),
         "talker_config": talker,
     }
 
 
-def stack(size: Stack) -> dict[str, Any]:
+def stack(size: TransformerConfig) -> dict[str, Any]:
     """A transformer's part of config.json."""
     return {
-        "hidden_size": size.width,
-        "intermediate_size": size.inner_width,
-        "num_hidden_layers": size.layers,
-        "num_attention_heads": size.heads,
-        "num_key_value_heads": size.key_value_heads,
-        "head_dim": size.head_size,
+        "hidden_size": size.hidden_size,
+        "intermediate_size": size.intermediate_size,
+        "num_hidden_layers": size.num_hidden_layers,
+        "num_attention_heads": size.num_attention_heads,
+        "num_key_value_heads": size.num_key_value_heads,
+        "head_dim": size.head_dim,
         "hidden_act": "silu",
-        "rms_norm_eps": size.norm_epsilon,
+        "rms_norm_eps": size.rms_norm_eps,
         "rope_theta": size.rope_theta,
         "max_position_embeddings": 32768,
         "attention_bias": False,
@@ -241,44 +241,44 @@ def speech_tokenizer(codec: CodecConfig) -> dict[str, object]:
     decoder, encoder = codec.decoder, codec.encoder
     decoding = dict(
         **stack(decoder.transformer),
-        codebook_dim=decoder.code_width,
-        codebook_size=decoder.codes,
-        latent_dim=decoder.latent_width,
-        num_quantizers=decoder.groups,
-        sliding_window=decoder.window,
-        decoder_dim=decoder.width,
-        upsample_rates=decoder.rates,
-        upsampling_ratios=decoder.ratios,
+        codebook_dim=decoder.codebook_dim,
+        codebook_size=decoder.codebook_size,
+        latent_dim=decoder.latent_dim,
+        num_quantizers=decoder.num_quantizers,
+        sliding_window=decoder.sliding_window,
+        decoder_dim=decoder.decoder_dim,
+        upsample_rates=decoder.upsample_rates,
+        upsampling_ratios=decoder.upsampling_ratios,
     )
     encoding = dict(
-        **stack(encoder.transformer) | {"hidden_act": "gelu", "norm_eps": encoder.transformer.norm_epsilon},
+        **stack(encoder.transformer) | {"hidden_act": "gelu", "norm_eps": encoder.transformer.rms_norm_eps},
         model_type="mimi",
         sampling_rate=SAMPLE_RATE_HZ,
         frame_rate=12.5,
         _frame_rate=12.5,
         audio_channels=1,
-        num_filters=encoder.filters,
-        num_residual_layers=encoder.residuals,
-        upsampling_ratios=encoder.rates[::-1],
-        kernel_size=encoder.kernel,
-        last_kernel_size=encoder.last_kernel,
-        residual_kernel_size=encoder.residual_kernel,
-        dilation_growth_rate=encoder.dilation_growth,
+        num_filters=encoder.num_filters,
+        num_residual_layers=encoder.num_residual_layers,
+        upsampling_ratios=encoder.downsampling_ratios[::-1],
+        kernel_size=encoder.kernel_size,
+        last_kernel_size=encoder.last_kernel_size,
+        residual_kernel_size=encoder.residual_kernel_size,
+        dilation_growth_rate=encoder.dilation_growth_rate,
         compress=encoder.compress,
-        codebook_dim=encoder.code_width,
-        codebook_size=encoder.codes,
-        vector_quantization_hidden_dimension=encoder.code_width,
-        num_quantizers=encoder.groups,
+        codebook_dim=encoder.codebook_dim,
+        codebook_size=encoder.codebook_size,
+        vector_quantization_hidden_dimension=encoder.codebook_dim,
+        num_quantizers=encoder.num_quantizers,
         num_semantic_quantizers=1,
         sliding_window=250,
         use_cache=False,
         use_streaming=False,
-        upsample_groups=encoder.transformer.width,
+        upsample_groups=encoder.transformer.hidden_size,
     )
     return {
         "architectures": ["Qwen3TTSTokenizerV2Model"],
         "model_type": "qwen3_tts_tokenizer_12hz",
-        "encoder_valid_num_quantizers": encoder.groups,
+        "encoder_valid_num_quantizers": encoder.num_quantizers,
         "input_sample_rate": SAMPLE_RATE_HZ,
         "output_sample_rate": SAMPLE_RATE_HZ,
         "decode_upsample_rate": FRAME_SAMPLES,
@@ -288,10 +288,18 @@ def speech_tokenizer(codec: CodecConfig) -> dict[str, object]:
     }
 
 
-def tiny() -> tuple[Config, CodecConfig]:
+def tiny() -> tuple[ModelConfig, CodecConfig]:
     """The same, but narrow and shallow, to see on any machine that everything runs."""
     config, codec = sizes.released("0.6B", Kind.BASE), sizes.released_codec()
-    narrow = replace(config.talker, width=32, inner_width=64, layers=2, heads=4, key_value_heads=2, head_size=16)
+    narrow = replace(
+        config.talker,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+    )
     channels = [16, 16, 16, 16, 48]
     speaker = {
         "enc_dim": 32,
@@ -301,13 +309,25 @@ def tiny() -> tuple[Config, CodecConfig]:
         "enc_se_channels": 8,
     }
     small = replace(
-        codec.decoder.transformer, width=32, inner_width=64, layers=1, heads=2, key_value_heads=2, head_size=16
+        codec.decoder.transformer,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=16,
     )
     return (
-        replace(config, text_width=48, talker=narrow, predictor=replace(narrow, layers=1), speaker_encoder=speaker),
+        replace(
+            config,
+            text_hidden_size=48,
+            talker=narrow,
+            code_predictor=replace(narrow, num_hidden_layers=1),
+            speaker_encoder_config=speaker,
+        ),
         CodecConfig(
-            replace(codec.decoder, code_width=32, latent_width=32, transformer=small, width=64),
-            replace(codec.encoder, code_width=16, filters=4, transformer=small),
+            replace(codec.decoder, codebook_dim=32, latent_dim=32, transformer=small, decoder_dim=64),
+            replace(codec.encoder, codebook_dim=16, num_filters=4, transformer=small),
         ),
     )
 

@@ -51,7 +51,7 @@ SMALL = Plan((qwen3_checkpoint.TINY,), (1, 4), 4, ((1, 5), (2, 6)))
 
 def main() -> None:
     options = set(sys.argv[1:])
-    found = device.resolved("cpu" if "--cpu" in options else "auto", "auto")
+    found = device.resolve_device("cpu" if "--cpu" in options else "auto", "auto")
     if found.kind == "cpu" and not options:
         sys.exit(
             "bench-gpu measures a GPU, and torch finds none here; `python -m bench.qwen3_gpu --cpu` takes half an hour "

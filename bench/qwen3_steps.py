@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from voicebox_tts.engine import Reference
-from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder, CodecRows
-from voicebox_tts.engines.qwen3.cuda_graphs import Recorder
+from voicebox_tts.engines.qwen3.codec.decoder import BatchedDecoder, CodecDecoder
+from voicebox_tts.engines.qwen3.cuda_graphs import Capture
 from voicebox_tts.engines.qwen3.device import Device
-from voicebox_tts.engines.qwen3.loaded import LONGEST_TOKENS
+from voicebox_tts.engines.qwen3.loaded import MAX_TOKENS
 from voicebox_tts.engines.qwen3.model import config
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
-from voicebox_tts.engines.qwen3.model.prompt_layout import layout
-from voicebox_tts.engines.qwen3.noise import Noise
+from voicebox_tts.engines.qwen3.model.prompt_layout import build_prompt
+from voicebox_tts.engines.qwen3.noise import SamplingNoise
 from voicebox_tts.engines.qwen3.reference import Encoders
-from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import Schedule
-from voicebox_tts.engines.qwen3.scheduler.frame_generator import Frames
+from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
+from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 from voicebox_tts.engines.qwen3.voice_prompt import Qwen3Prompt
 
 from bench.figures import Figure, quantile, seconds_of
@@ -71,7 +71,7 @@ def frames(name: str, model: LanguageModel, voice: Qwen3Prompt, batch: int) -> l
     """The talker and the predictor: with memory that stays in place, then as graphs, then of many streams together."""
     static = frame_milliseconds(model, voice, 1, without_graphs)
     figures = [Figure(f"{name} frame, static cache without graphs", static, "ms")]
-    recorder: Recorder | None = without_graphs
+    recorder: Capture | None = without_graphs
     if model.device.type == "cuda":
         recorder = None
         figures.append(Figure(f"{name} frame, CUDA graphs", frame_milliseconds(model, voice, 1, recorder), "ms"))
@@ -89,12 +89,12 @@ def without_graphs(work: Callable[[], None]) -> Callable[[], None]:
     return work
 
 
-def frame_milliseconds(model: LanguageModel, voice: Qwen3Prompt, rows: int, recorder: Recorder | None) -> float:
+def frame_milliseconds(model: LanguageModel, voice: Qwen3Prompt, rows: int, recorder: Capture | None) -> float:
     """One frame of so many rows, all in the same voice."""
-    made = Frames(model, rows, LONGEST_TOKENS, counts=(rows,), recorder=recorder)
-    prompt = layout(model, TEXT, voice, "", "")
+    made = FrameGenerator(model, rows, MAX_TOKENS, counts=(rows,), capture=recorder)
+    prompt = build_prompt(model, TEXT, voice, "", "")
     for row in range(rows):
-        made.begin(row, prompt, Noise(row, model.config.groups))
+        made.begin(row, prompt, SamplingNoise(row, model.config.num_code_groups))
     everybody = np.ones(rows, np.bool_)
     took = [1000 * seconds_of(partial(made.step, rows, everybody)) for _ in range(WARM_UP + RUNS)]
     return quantile(took[WARM_UP:], 0.5)
@@ -102,11 +102,11 @@ def frame_milliseconds(model: LanguageModel, voice: Qwen3Prompt, rows: int, reco
 
 def sound(name: str, codec: CodecDecoder, batch: int) -> list[Figure]:
     """The codec: a stream's first chunk, its later ones, and those of many streams."""
-    sizes = Schedule().frames
+    sizes = ChunkSizes().frames
     figures = []
     for rows, size in ((1, sizes[0]), (1, sizes[-1]), (batch, sizes[-1])):
-        made = CodecRows(codec, rows, sizes)
-        codes = np.random.default_rng(0).integers(0, codec.codes, (rows, size, codec.groups))
+        made = BatchedDecoder(codec, rows, sizes)
+        codes = np.random.default_rng(0).integers(0, codec.codebook_size, (rows, size, codec.num_quantizers))
         took = [1000 * seconds_of(partial(made.decode, range(rows), codes)) for _ in range(WARM_UP + RUNS)]
         streams = "one stream" if rows == 1 else f"{rows} streams"
         figures.append(Figure(f"{name} sound of {size} frames of {streams}", quantile(took[WARM_UP:], 0.5), "ms"))

@@ -4,9 +4,9 @@ from collections.abc import Generator
 
 import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound
-from voicebox_models.engine import Model, Report, Setup
-from voicebox_models.family import Only
-from voicebox_tts.engine import Capability, Description, Packed, Reference, Speech, Style, Voice, VoicePrompt
+from voicebox_models.engine import InstalledFiles, Model, Setup
+from voicebox_models.family import SingleModel
+from voicebox_tts.engine import Capability, Description, Speech, Style, Voice, VoicePrompt
 
 RATE_HZ, BEEP_SAMPLES = 16_000, 800
 VOICE = Voice("sine", "Sine", ("en",), RATE_HZ)
@@ -24,7 +24,7 @@ class BeepSession:
             yield Speech(tone.astype(np.float32))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to free."""
 
 
 class BeepEngine:
@@ -34,10 +34,7 @@ class BeepEngine:
     model = Model("beep/sine", "1", "Apache-2.0", VOICE.languages)
     capabilities = frozenset({Capability.SEED})  # the same samples with every seed
     default_voice = VOICE.name
-    present, loaded = True, False
-
-    def download(self, report: Report) -> None:
-        """There are no files."""
+    files, loaded = InstalledFiles(), False
 
     def load(self) -> None:
         self.loaded = True
@@ -48,30 +45,18 @@ class BeepEngine:
     def voices(self) -> list[Voice]:
         return [VOICE]
 
-    def prompt(self, reference: Reference) -> VoicePrompt:
-        raise InvalidField("reference", "beep follows no recording.", "CLONING_UNSUPPORTED")
-
-    def pack(self, prompt: VoicePrompt) -> Packed:
-        raise ValueError("beep has no prompts")
-
-    def unpack(self, packed: Packed) -> VoicePrompt:
-        raise ValueError("beep has no prompts")
-
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> BeepSession:
         if voice != VOICE.name:
             raise NotFound("voice", f"beep/{voice}")
         if style.language and style.language.lower().partition("-")[0] != "en":
             raise InvalidField("style.language", f"beep does not speak {style.language}.", "LANGUAGE_NOT_SPOKEN")
-        for field, is_asked in (
-            ("speed", style.speed != 1),
-            ("pitch_semitones", style.pitch_semitones),
-            ("instructions", style.instructions),
-        ):
-            if is_asked:
+        plain = Style()
+        for field in ("speed", "pitch_semitones", "instructions"):
+            if getattr(style, field) != getattr(plain, field):
                 raise InvalidField(f"style.{field}", f"beep cannot honour style.{field}.", "UNSUPPORTED_BY_ENGINE")
         return BeepSession()
 
 
-def family(setup: Setup) -> Only[BeepEngine]:
+def family(setup: Setup) -> SingleModel[BeepEngine]:
     """The entry point."""
-    return Only(BeepEngine())
+    return SingleModel(BeepEngine())

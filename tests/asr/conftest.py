@@ -18,8 +18,8 @@ from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Engine, Hypothesis
 from voicebox_asr.segmentation.segmenter import Segmenter
 from voicebox_asr.segmentation.utterance_reader import FILE_ENDPOINTING, UtteranceReader
 from voicebox_audio.pcm import to_s16le
-from voicebox_models.engine import Model, Report
-from voicebox_models.family import Only
+from voicebox_models.engine import InstalledFiles, Model
+from voicebox_models.family import SingleModel
 
 SENTENCES = ("The weather is very nice today.", "Please open the window and close the door.")
 
@@ -137,13 +137,10 @@ class CountingEngine:
     model: Model = field(default_factory=lambda: Model("counting/1", "1", "Apache-2.0", ("en-US", "de-DE")))
     device: str = "cpu"
     capabilities: Capabilities = CAPABILITIES
-    present: bool = True
+    files: InstalledFiles = InstalledFiles()
     loaded: bool = False
     memory_bytes: int = 0
     session: CountingSession = field(default_factory=CountingSession)
-
-    def download(self, report: Report) -> None:
-        raise AssertionError("it is present")
 
     def load(self) -> None:
         self.loaded = True
@@ -167,7 +164,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Engine
 
     def install(engine: Engine) -> None:
         module = ModuleType("installed_engine")
-        module.family = lambda setup: Only(engine)
+        module.family = lambda setup: SingleModel(engine)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         package = tmp_path / "packages" / "voicebox_installed_engine-1.0.dist-info"
         package.mkdir(parents=True)

@@ -12,7 +12,7 @@ from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.recognition.transcription import transcribe
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.permits import Permits
-from voicebox_models.family import Only
+from voicebox_models.family import SingleModel
 from voicebox_models.models import Default, Models
 
 from .conftest import CountingEngine, silence, tone
@@ -43,7 +43,7 @@ def engine() -> CountingEngine:
 @pytest.fixture
 def recognizer(registry, permits, engine):
     with ThreadPoolExecutor(2) as executor:
-        models = Models("asr", [Only(engine)], Default(engine), executor, registry)
+        models = Models("asr", [SingleModel(engine)], Default(engine), executor, registry)
         yield Recognizer(models, executor, permits, registry)
 
 

@@ -13,7 +13,7 @@ from voicebox_asr.live.stream import StreamFinished, StreamOptions, recognize_st
 from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.segmentation.endpointing import Endpointing
 from voicebox_kit.permits import Permits
-from voicebox_models.family import Only
+from voicebox_models.family import SingleModel
 from voicebox_models.models import Default, Models
 
 from .conftest import CountingEngine, CountingSession, silence, tone
@@ -47,7 +47,7 @@ def hear(registry, permits):
                 while (item := await backlog.get()) is not None:
                     yield item
 
-            models = Models("asr", [Only(engine)], Default(engine), executor, CollectorRegistry())
+            models = Models("asr", [SingleModel(engine)], Default(engine), executor, CollectorRegistry())
             recognizer = Recognizer(models, executor, permits, registry)
             return [
                 event async for event in recognize_stream(recognizer, engine, sound(), backlog, listening, lambda: 0.0)

@@ -9,15 +9,15 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_asr.app import open_service
 from voicebox_asr.settings import Settings
 from voicebox_kit.errors import StartError
-from voicebox_models.choosing import Wish
+from voicebox_models.choosing import EngineSettings
 from voicebox_models.residency import NO_LIMITS, Limits
 
 
 def test_defaults() -> None:
     settings = Settings.read({})
-    assert (settings.address, settings.wish, settings.device, settings.compute_type) == (
+    assert (settings.address, settings.engines, settings.device, settings.compute_type) == (
         "127.0.0.1:50052",
-        Wish(),
+        EngineSettings(),
         "auto",
         "auto",
     )
@@ -38,7 +38,7 @@ def test_what_is_said_of_models() -> None:
         "VOICEBOX_OFFLINE": "1",
     }
     settings = Settings.read(env)
-    assert settings.wish == Wish("whisper", ("pocketsphinx",), "whisper/small")
+    assert settings.engines == EngineSettings("whisper", ("pocketsphinx",), "whisper/small")
     assert (settings.compute_type, settings.model_limits, settings.streams) == ("int8", Limits(4_000_000_000, 600.0), 0)
     assert (settings.models_folder, settings.hub.offline) == (Path("/data/models"), True)
     assert Settings.read({**env, "VOICEBOX_MODELS": "/models", "ASR_STREAMS": "3"}).models_folder == Path("/models")

@@ -11,7 +11,7 @@ from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, Options, Samples, Se
 from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.recognition.transcription import transcribe
 from voicebox_kit.permits import Permits
-from voicebox_models.family import Only
+from voicebox_models.family import SingleModel
 from voicebox_models.models import Default, Models
 
 from .conftest import CountingEngine, silence, tone
@@ -74,7 +74,7 @@ def recognizer(engine: ScriptedEngine) -> Iterator[Recognizer]:
     registry = CollectorRegistry()
     with ThreadPoolExecutor(2) as executor:
         yield Recognizer(
-            Models("asr", [Only(engine)], Default(engine), executor, registry),
+            Models("asr", [SingleModel(engine)], Default(engine), executor, registry),
             executor,
             Permits(1, 0, registry),
             registry,

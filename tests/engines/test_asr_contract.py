@@ -110,7 +110,7 @@ def test_it_says_what_it_is(case: Case) -> None:
     assert engine.model.revision
     assert engine.model.languages
     assert engine.device
-    assert engine.present
+    assert engine.files.present
     assert engine.loaded
     assert engine.memory_bytes > 0
     assert engine.capabilities.longest_utterance_seconds >= 10

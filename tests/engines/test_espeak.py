@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from voicebox_kit.errors import InvalidField, Precondition, StartError, Unavailable
+from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_kit.languages import covers, own
+from voicebox_models.engine import Downloadable
 from voicebox_tts.engine import Reference, Style, Voice
 from voicebox_tts.engines.espeak import pool
 from voicebox_tts.engines.espeak.engine import EspeakEngine, EspeakSession
@@ -180,13 +181,13 @@ def test_a_script_without_its_library_is_a_start_error(tmp_path: Path, monkeypat
 
 def test_overlapping_events_are_one_word_and_audio_waits_for_its_end() -> None:
     timeline = WordTimeline("42 e-mails", 1000, 1000)
-    timeline.tell([("word", "", 0, 0, 2)])
-    timeline.hear(np.zeros(300, np.float32))
+    timeline.add_events([("word", "", 0, 0, 2)])
+    timeline.add_audio(np.zeros(300, np.float32))
     assert timeline.ready() is None
-    timeline.tell(
+    timeline.add_events(
         [("word", "", 400, 1, 2), ("word", "", 500, 3, 1), ("phoneme", "iː", 500, 0, 0), ("phoneme", "(en)", 500, 0, 0)]
     )
-    timeline.hear(np.zeros(300, np.float32))
+    timeline.add_audio(np.zeros(300, np.float32))
     first, last = timeline.ready(), timeline.finish()
     assert first is not None
     assert last is not None
@@ -202,9 +203,8 @@ def test_language_tags_have_their_usual_case() -> None:
 
 
 def test_without_the_library_it_is_not_here_and_says_what_it_needs(monkeypatch):
-    monkeypatch.setattr("voicebox_tts.engines.espeak.engine.find_library", lambda name: None)
+    monkeypatch.setattr("voicebox_models.files.find_library", lambda name: None)
     engine = EspeakEngine()
-    assert not engine.present
-    assert "libespeak-ng1" in engine.absence
-    with pytest.raises(Precondition, match="libespeak-ng1"):
-        engine.download(lambda *_steps: None)
+    assert not engine.files.present
+    assert "libespeak-ng1" in engine.files.instructions
+    assert not isinstance(engine.files, Downloadable)

@@ -1,4 +1,4 @@
-"""What flite does beyond the contract: turns, seeds, short first pieces, bounded work."""
+"""What flite does beyond the contract: semaphore, seeds, short first pieces, bounded work."""
 
 import ctypes
 import sys
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_tts.engine import Style
 from voicebox_tts.engines.flite import engine as flite
-from voicebox_tts.engines.flite import forks
-from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession, _Lead
+from voicebox_tts.engines.flite import fork_server
+from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession, _Playback
+from voicebox_tts.engines.flite.priority_semaphore import PrioritySemaphore, Waiter
 from voicebox_tts.engines.flite.text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
-from voicebox_tts.engines.flite.turns import Place, Turns
 from voicebox_tts.engines.likeness import profile
 
 LONG = (
@@ -76,7 +76,7 @@ def test_a_seed_holds_while_another_thread_draws_random_numbers(engine: FliteEng
 def test_a_process_that_died_is_started_again(engine: FliteEngine) -> None:
     expected = samples(engine.open("slt", Style(), 1), "Hello.")
     session = engine.open("slt", Style(), 1)
-    process = engine._loaded_server().process
+    process = engine._opened().process
     process.kill()
     process.wait()
     np.testing.assert_array_equal(samples(session, "Hello."), expected)
@@ -93,9 +93,9 @@ def test_a_fork_that_breaks_is_an_error_and_not_the_end_of_a_text(
 def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -> None:
     now = [100.0]
 
-    def stream(*, made_seconds: float = 0.0, asked: float = 100.0) -> _Lead:
+    def stream(*, made_seconds: float = 0.0, asked: float = 100.0) -> _Playback:
         now[0] = asked
-        lead = _Lead(lambda: now[0], 16_000)
+        lead = _Playback(lambda: now[0], 16_000)
         lead.begin()
         if made_seconds:
             lead.add(int(16_000 * made_seconds))
@@ -108,31 +108,31 @@ def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -
         stream(made_seconds=15.0),
     )
     now[0] = 100.3
-    assert sorted([enough, newer, dry, new], key=_Lead.urgency) == [dry, new, newer, enough]
+    assert sorted([enough, newer, dry, new], key=_Playback.priority) == [dry, new, newer, enough]
     now[0] = 114.0  # the one that had enough has 1 s left; the other's listener stands still
-    assert sorted([enough, newer, dry, new], key=_Lead.urgency) == [dry, enough, new, newer]
+    assert sorted([enough, newer, dry, new], key=_Playback.priority) == [dry, enough, new, newer]
     dry.begin()
-    assert dry.urgency() == (1, 114.0)
+    assert dry.priority() == (1, 114.0)
 
 
 def test_the_most_urgent_is_called_by_what_is_urgent_then() -> None:
-    turns, urgencies, order = Turns(1), {"a": (1, 0.0), "b": (2, 0.0)}, list[str]()
-    holder = Place(lambda: (0, 0.0))
-    assert turns.take(holder)
+    semaphore, priorities, order = PrioritySemaphore(1), {"a": (1, 0.0), "b": (2, 0.0)}, list[str]()
+    holder = Waiter(lambda: (0, 0.0))
+    assert semaphore.acquire(holder)
 
     def wait(name: str) -> None:
-        place = Place(lambda: urgencies[name])
-        if turns.take(place):
+        waiter = Waiter(lambda: priorities[name])
+        if semaphore.acquire(waiter):
             order.append(name)
-            turns.pass_on(place)
+            semaphore.release(waiter)
 
-    threads = [threading.Thread(target=wait, args=(name,)) for name in urgencies]
+    threads = [threading.Thread(target=wait, args=(name,)) for name in priorities]
     for asked, thread in enumerate(threads, start=1):
         thread.start()
-        while len(turns._line) < asked:
+        while len(semaphore._waiting) < asked:
             threading.Event().wait(0.001)
-    urgencies["b"] = (0, 0.0)
-    turns.pass_on(holder)
+    priorities["b"] = (0, 0.0)
+    semaphore.release(holder)
     for thread in threads:
         thread.join(timeout=60)
     assert order == ["b", "a"]
@@ -182,7 +182,7 @@ def test_a_missing_library_is_a_start_error_that_names_the_package(monkeypatch: 
     missing = (
         "import sys; from voicebox_tts.engines.flite import library, process; library._PREFIX = 'none'; process.main()"
     )
-    monkeypatch.setattr(forks, "COMMAND", (sys.executable, "-I", "-c", missing))
+    monkeypatch.setattr(fork_server, "COMMAND", (sys.executable, "-I", "-c", missing))
     engine = FliteEngine()
     with pytest.raises(StartError, match="libflite1"):
         engine.load()
@@ -219,37 +219,37 @@ def test_no_piece_is_more_than_bounded_work_and_nothing_is_lost(text: str) -> No
 
 
 def test_turns_of_the_same_urgency_are_taken_in_the_order_of_asking_and_can_be_called_off() -> None:
-    turns, order, waiting = Turns(1), list[int](), threading.Semaphore(0)
-    places = [Place(lambda: (0, 0.0)) for _ in range(4)]
-    assert turns.take(places[0])
+    semaphore, order, waiting = PrioritySemaphore(1), list[int](), threading.Semaphore(0)
+    waiters = [Waiter(lambda: (0, 0.0)) for _ in range(4)]
+    assert semaphore.acquire(waiters[0])
 
     def wait(number: int) -> None:
         waiting.release()
-        if turns.take(places[number]):
+        if semaphore.acquire(waiters[number]):
             order.append(number)
-            turns.pass_on(places[number])
+            semaphore.release(waiters[number])
 
     threads = [threading.Thread(target=wait, args=(number,)) for number in (1, 2, 3)]
     for asked, thread in enumerate(threads, start=1):
         thread.start()
         waiting.acquire()
-        while len(turns._line) < asked:
+        while len(semaphore._waiting) < asked:
             threading.Event().wait(0.001)
-    turns.call_off(places[2])
-    turns.pass_on(places[0])
+    semaphore.cancel(waiters[2])
+    semaphore.release(waiters[0])
     for thread in threads:
         thread.join(timeout=60)
     assert order == [1, 3]
-    assert not turns.take(places[2])
-    assert turns.take(places[0])
+    assert not semaphore.acquire(waiters[2])
+    assert semaphore.acquire(waiters[0])
 
 
 def test_there_are_as_many_turns_as_cores() -> None:
-    turns, places = Turns(2), [Place(lambda: (0, 0.0)) for _ in range(3)]
-    assert turns.take(places[0])
-    assert turns.take(places[1])
-    turns.call_off(places[2])
-    assert not turns.take(places[2])
-    turns.pass_on(places[1])
-    turns.pass_on(places[1])
-    assert turns._free == 1
+    semaphore, waiters = PrioritySemaphore(2), [Waiter(lambda: (0, 0.0)) for _ in range(3)]
+    assert semaphore.acquire(waiters[0])
+    assert semaphore.acquire(waiters[1])
+    semaphore.cancel(waiters[2])
+    assert not semaphore.acquire(waiters[2])
+    semaphore.release(waiters[1])
+    semaphore.release(waiters[1])
+    assert semaphore._free == 1

@@ -105,7 +105,7 @@ def test_the_published_models_are_listed_and_pinned(tmp_path: Path) -> None:
         assert engine.capabilities == {Capability.CLONING, Capability.SEED, Capability.TEXT_NORMALIZATION}
         assert engine.memory_bytes > 400_000_000
         assert engine.default_voice == engine.voices()[0].name
-        assert not engine.present
+        assert not engine.files.present
         assert not engine.loaded
 
 
@@ -139,9 +139,11 @@ def test_what_is_pinned_is_what_the_package_names() -> None:
 
 def test_nothing_of_torch_is_imported_before_a_model_is_loaded(setup: Setup) -> None:
     script = (
-        "import sys; from pathlib import Path; from voicebox_models.engine import Setup; from voicebox_tts.engines.pocket.engine import family\n"
+        "import sys; from pathlib import Path; from voicebox_models.engine import Setup\n"
+        "from voicebox_tts.engines.pocket.engine import family\n"
         f"engine = family(Setup('auto', 'auto', Path({str(setup.models_folder)!r}))).engines()[0]\n"
-        "assert engine.present and engine.voices() and engine.capabilities and engine.model.revision and engine.memory_bytes\n"
+        "assert engine.files.present and engine.voices() and engine.capabilities\n"
+        "assert engine.model.revision and engine.memory_bytes\n"
         "assert not {'torch', 'pocket_tts', 'huggingface_hub'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -317,7 +319,7 @@ class FakeHub:
 
 def downloaded(tmp_path: Path, hub: FakeHub, model: str = "french") -> tuple[PocketEngine, list[Progress]]:
     engine, told = found(Setup("auto", "auto", tmp_path, hub=hub), f"pocket/{model}"), list[Progress]()  # type: ignore[arg-type]
-    engine.download(told.append)
+    engine.files.download(told.append)
     return engine, told
 
 
@@ -332,12 +334,12 @@ def test_a_download_is_the_parts_that_the_package_names(tmp_path: Path) -> None:
     folder = tmp_path / "pocket" / "french"
     assert store.verify(folder) == []
     assert [path.name for path in folder.parent.iterdir()] == ["french"]
-    assert engine.present
+    assert engine.files.present
     assert engine.model.revision == published.cloning_revision
     assert Capability.CLONING in engine.capabilities
     assert [progress.bytes_done for progress in told] == sorted(progress.bytes_done for progress in told)
     assert told[-1] == Progress(30, 30)
-    engine.download(told.append)
+    engine.files.download(told.append)
     assert len(hub.fetched) == 3
 
 
@@ -361,19 +363,19 @@ def test_a_download_that_was_cut_off_goes_on_from_the_part_that_it_had(tmp_path:
 
     engine = found(Setup("auto", "auto", tmp_path, hub=hub), "pocket/dutch")  # type: ignore[arg-type]
     with pytest.raises(InterruptedError):
-        engine.download(give_up)
-    assert not engine.present
+        engine.files.download(give_up)
+    assert not engine.files.present
     shutil.rmtree(
         next((tmp_path / "pocket" / ".dutch.parts").glob("*-tokenizer"))
     )  # Hub.fetch would leave no such folder
-    engine.download(lambda progress: None)
-    assert engine.present
+    engine.files.download(lambda progress: None)
+    assert engine.files.present
     assert [name for _, name in hub.fetched].count("languages/dutch/model.safetensors") == 1
 
 
 def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(Precondition) as caught:
-        found(Setup("auto", "auto", tmp_path, hub=Hub(offline=True))).download(lambda progress: None)
+        found(Setup("auto", "auto", tmp_path, hub=Hub(offline=True))).files.download(lambda progress: None)
     assert caught.value.reason == "OFFLINE"
 
 
@@ -513,7 +515,8 @@ def test_importing_the_package_leaves_the_number_of_threads_alone(setup: Setup) 
         "from voicebox_models.engine import Setup; from voicebox_tts.engines.pocket.engine import family\n"
         f"engine = family(Setup('auto', 'auto', Path({str(setup.models_folder)!r}))).engines()[0]\n"
         "engine.load(); print(torch.get_num_threads(), flush=True)\n"
-        "thread = Thread(target=lambda: print(torch.get_num_threads())); thread.start(); thread.join(); engine.unload()\n"
+        "thread = Thread(target=lambda: print(torch.get_num_threads()))\n"
+        "thread.start(); thread.join(); engine.unload()\n"
     )
     assert subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True

@@ -76,7 +76,8 @@ def test_pitch_and_colour_follow_the_recording(engine: Engine, reference: Refere
     assert base
     before, after = (float(np.sqrt(np.mean((wanted.colour_db - one.colour_db) ** 2))) for one in (base, heard))
     print(
-        f"{engine.name} {prompt.base_voice}: {wanted.pitch_hz:.0f} Hz, heard {base.pitch_hz:.0f} -> {heard.pitch_hz:.0f} Hz; ",
+        f"{engine.name} {prompt.base_voice}: {wanted.pitch_hz:.0f} Hz, "
+        f"measured {base.pitch_hz:.0f} -> {heard.pitch_hz:.0f} Hz; ",
         end="",
     )
     print(f"{before:.1f} -> {after:.1f} dB")

@@ -41,7 +41,7 @@ def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
         assert len(each.model.revision) == 40
         assert each.model.licence == "MIT"
         assert each.memory_bytes > 70_000_000
-        assert not each.present
+        assert not each.files.present
         assert not each.loaded
 
 
@@ -56,7 +56,7 @@ def test_an_english_model_is_asked_for_nothing_that_it_cannot(setup: Setup) -> N
 def test_a_folder_in_the_models_folder_is_a_model(setup: Setup, copied: Path) -> None:
     models = family(setup)
     first = models.engines()[0]
-    assert (first.model.name, first.model.revision[:6], first.present) == ("whisper/mine", "local-", True)
+    assert (first.model.name, first.model.revision[:6], first.files.present) == ("whisper/mine", "local-", True)
     assert len(first.model.languages) == 99
     assert "jv" in first.model.languages
     assert first.memory_bytes == (copied / "model.bin").stat().st_size
@@ -73,7 +73,7 @@ def test_the_named_folder_comes_first(setup: Setup, copied: Path, whisper_models
 def test_any_repository_of_the_hub_has_an_engine_that_is_not_listed(setup: Setup) -> None:
     models = family(setup)
     found = engine(models, "whisper/someone/whisper-for-seals")
-    assert not found.present
+    assert not found.files.present
     assert found.model.revision == ""
     assert found in [models.engine("whisper/someone/whisper-for-seals")]
     assert found not in models.engines()
@@ -83,7 +83,7 @@ def test_what_lies_in_the_cache_of_the_hub_is_present(setup: Setup, tmp_path: Pa
     commit = KNOWN["tiny"].revision
     shutil.copytree(tiny_whisper, tmp_path / "cache" / "models--Systran--faster-whisper-tiny" / "snapshots" / commit)
     first = family(setup).engines()[0]
-    assert (first.model.name, first.model.revision, first.present) == ("whisper/tiny", commit, True)
+    assert (first.model.name, first.model.revision, first.files.present) == ("whisper/tiny", commit, True)
     first.load()
     assert first.loaded
     first.unload()

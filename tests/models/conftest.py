@@ -42,10 +42,16 @@ class FakeEngine:
     go_on: threading.Event = field(default_factory=threading.Event)
     bring: threading.Event = field(default_factory=threading.Event)
     gave_up: threading.Event = field(default_factory=threading.Event)
+    instructions: str = ""
 
     def __post_init__(self) -> None:
         self.go_on.set()
         self.bring.set()
+
+    @property
+    def files(self) -> "FakeEngine":
+        """The files of a fake are the fake itself."""
+        return self
 
     @property
     def model(self) -> Model:
@@ -82,7 +88,7 @@ class FakeFamily:
 
     def __init__(self, *listed: FakeEngine) -> None:
         self.listed = listed
-        self.drawback = ""
+        self.drawback, self.preference, self.concurrency = "", 0, 16
         self.made: list[str] = []
 
     def engines(self) -> tuple[FakeEngine, ...]:

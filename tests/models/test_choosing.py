@@ -6,23 +6,29 @@ from pathlib import Path
 import pytest
 from voicebox_kit.errors import StartError
 from voicebox_models import store
-from voicebox_models.choosing import Wish, choose
+from voicebox_models.choosing import EngineSettings, choose
 from voicebox_models.engine import NotInstalled, Setup
 
 from .conftest import FakeEngine, FakeFamily
 
 GROUP = "fake.engines"
-PREFERRED = ("big", "small")
+
+
+def family(*engines, preference):
+    made = FakeFamily(*engines)
+    made.preference = preference
+    return made
 
 
 @pytest.fixture
 def big():
-    return FakeFamily(FakeEngine("big", "best", present=False), FakeEngine("big", "good", present=False))
+    engines = FakeEngine("big", "best", present=False), FakeEngine("big", "good", present=False)
+    return family(*engines, preference=2)
 
 
 @pytest.fixture
 def small():
-    return FakeFamily(FakeEngine("small", "only"))
+    return family(FakeEngine("small", "only"), preference=1)
 
 
 @pytest.fixture
@@ -48,14 +54,14 @@ def chosen(install, big, small, setups):
         small=recorded("small", small),
     )
 
-    def chosen(setup=Setup("auto", "auto", Path("models")), **wish):  # noqa: B008
-        return choose(GROUP, Wish(**wish), setup, PREFERRED)
+    def chosen(setup=Setup("auto", "auto", Path("models")), **settings):  # noqa: B008
+        return choose(GROUP, EngineSettings(**settings), setup)
 
     return chosen
 
 
 def names(chosen):
-    return [family.engines()[0].name for family in chosen.families]
+    return [family.engines()[0].name for family in chosen.families.values()]
 
 
 def test_auto_takes_the_best_engine_whose_model_is_here_and_says_so(chosen, big, caplog):
@@ -81,7 +87,7 @@ def test_auto_passes_over_what_does_not_suit_this_machine_unless_nothing_else_is
 def test_what_does_not_suit_this_machine_is_better_than_nothing(install, big):
     big.listed[0].present, big.drawback = True, "there is no GPU for it"
     install(big=lambda setup: big)
-    default = choose(GROUP, Wish(), Setup("auto", "auto", Path()), PREFERRED).default
+    default = choose(GROUP, EngineSettings(), Setup("auto", "auto", Path())).default
     assert default.engine is big.listed[0]
     assert "since no other is here: big is not, there is no GPU for it" in default.reason
 
@@ -98,10 +104,10 @@ def test_auto_leaves_out_what_is_not_wholly_installed_and_says_so(install, small
         raise error
 
     install(big=broken, small=lambda setup: small)
-    assert names(choose(GROUP, Wish(), Setup("auto", "auto", Path()), PREFERRED)) == ["small"]
+    assert names(choose(GROUP, EngineSettings(), Setup("auto", "auto", Path()))) == ["small"]
     assert "heavy" in caplog.text
     with pytest.raises(StartError, match="heavy"):
-        choose(GROUP, Wish("big"), Setup("auto", "auto", Path()), PREFERRED)
+        choose(GROUP, EngineSettings("big"), Setup("auto", "auto", Path()))
 
 
 def test_a_setting_that_the_best_engine_refuses_is_an_error_even_with_auto(install, small):
@@ -110,7 +116,7 @@ def test_a_setting_that_the_best_engine_refuses_is_an_error_even_with_auto(insta
 
     install(big=refusing, small=lambda setup: small)
     with pytest.raises(StartError, match="cuda:7"):
-        choose(GROUP, Wish(), Setup("cuda:7", "auto", Path()), PREFERRED)
+        choose(GROUP, EngineSettings(), Setup("cuda:7", "auto", Path()))
 
 
 def test_the_device_is_for_the_first_engine_and_the_others_choose_their_own(chosen, setups):
@@ -129,7 +135,7 @@ def test_a_named_engine_is_alone_but_for_those_named_beside_it(chosen, big):
         chosen(engine="big")
     big.listed[1].present = True
     assert chosen(engine="big").default.engine is big.listed[1]
-    with pytest.raises(StartError, match="'none' is not installed"):
+    with pytest.raises(StartError, match="There is no engine 'none'"):
         chosen(engine="none")
 
 
@@ -172,3 +178,10 @@ def test_only_with_auto_others_take_the_place_of_a_default_that_cannot_be_loaded
 
 def names_of(engines):
     return [engine.model.name for engine in engines]
+
+
+def test_equal_preference_goes_by_name_and_each_family_has_its_own_concurrency(chosen, big, small):
+    big.preference = small.preference = 0
+    small.concurrency = 2
+    assert names(chosen()) == ["another", "big", "small"]
+    assert [chosen().concurrency(family.engines()[0]) for family in chosen().families.values()] == [16, 16, 2]

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_kit.background import Background
 from voicebox_kit.errors import Exhausted, NotFound, Precondition, StartError, Unavailable
-from voicebox_models.known import MOST_STRANGERS
 from voicebox_models.models import State
+from voicebox_models.registry import MAX_UNLISTED
 from voicebox_models.servicer import ModelServicer
 
 from .conftest import FakeEngine
@@ -175,7 +175,7 @@ def test_names_that_come_to_nothing_are_forgotten(models):
     first = models.find("models/beta/org/0")
     here = models.find("models/beta/org/here")
     here.present = True
-    for number in range(1, MOST_STRANGERS + 2):
+    for number in range(1, MAX_UNLISTED + 2):
         models.find(f"models/beta/org/{number}")
     assert models.find("models/beta/org/0") is not first
     assert models.find("models/beta/org/here") is here

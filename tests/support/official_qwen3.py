@@ -24,7 +24,7 @@ import torch
 from qwen3_cases import CASES, MOST_FRAMES, NOISES, REFERENCE_TEXT, SEED, TEXTS, Case
 from safetensors.torch import save_file
 from torch import Tensor
-from voicebox_tts.engines.qwen3.noise import Noise
+from voicebox_tts.engines.qwen3.noise import SamplingNoise
 
 qwen_package.stand_in()
 
@@ -44,7 +44,7 @@ def recording() -> np.ndarray:
 @contextmanager
 def our_noise() -> Iterator[None]:
     """In place of torch's random numbers: the package chooses a frame's codes in their order, one call for each."""
-    noise, calls = Noise(SEED, GROUPS), itertools.count()
+    noise, calls = SamplingNoise(SEED, GROUPS), itertools.count()
 
     def multinomial(shares: Tensor, num_samples: int) -> Tensor:
         number = noise.frame((call := next(calls)) // GROUPS)[call % GROUPS]

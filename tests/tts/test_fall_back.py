@@ -16,7 +16,6 @@ async def running(start, tmp_path, monkeypatch):
         raise StartError(SENTENCE)
 
     monkeypatch.setattr(FliteEngine, "load", load)
-    monkeypatch.setattr("voicebox_tts.app.PREFERRED", ("flite", "espeak"))
     return await start(
         open_service, VOICEBOX_MODELS=str(tmp_path / "none"), CATALOG_ADDRESS="127.0.0.1:1", ASR_ADDRESS="127.0.0.1:1"
     )

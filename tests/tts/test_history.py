@@ -16,7 +16,7 @@ from voicebox_kit.background import Background
 from voicebox_outbox import outbox as outboxes
 from voicebox_outbox.outbox import Outbox, Outcome
 from voicebox_outbox.spool import Spool
-from voicebox_tts.history.recorder import History
+from voicebox_tts.history.history import History
 from voicebox_tts.peers.catalog import Catalog
 
 TONE = np.sin(np.arange(8000) / 10).astype(np.float32)
@@ -41,7 +41,7 @@ async def open_history(catalog, tmp_path, executor):
 async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> Outcome:
     draft = history.draft(8000)
     draft.write(TONE)
-    return await history.keep(draft, catalog_pb2.Generation(name=name, text="hello", owner="ann"), promptly=promptly)
+    return await history.record(draft, catalog_pb2.Generation(name=name, text="hello", owner="ann"), promptly=promptly)
 
 
 async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history, catalog, tmp_path):

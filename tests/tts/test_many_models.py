@@ -30,9 +30,14 @@ class ManyEngine(ToneEngine):
 
     loaded: bool = False
     present: bool = True
+    instructions: str = ""
     names: tuple[str, ...] = ()
     opened: list[object] = field(default_factory=list)
     go_on: Event = field(default_factory=Event)
+
+    @property
+    def files(self) -> "ManyEngine":
+        return self
 
     @property
     def default_voice(self) -> str:
@@ -59,7 +64,7 @@ def many(variant: str, *capabilities: Capability, names: tuple[str, ...] = (), p
 
 
 class Family:
-    drawback = ""
+    drawback, preference, concurrency = "", 0, 16
 
     def __init__(self, engines: Sequence[ManyEngine]) -> None:
         self._engines = engines

@@ -1,4 +1,4 @@
-"""Prompts outlive the process, are what was packed or are made anew, and are shared by replicas when their store is
+"""Prompts outlive the process, are what was packed or are computed again, and are shared by replicas when their store is
 there.
 """
 
@@ -91,7 +91,7 @@ def test_a_file_with_a_wrong_bit_is_none(at, bit):
 
 @given(data=st.binary(max_size=200) | st.integers(0, len(WHOLE) - 1).map(lambda size: WHOLE[:size]))
 def test_what_is_no_whole_file_is_a_value_error(data):
-    with pytest.raises(ValueError, match="it is no voice prompt"):
+    with pytest.raises(ValueError, match="it is not a voice prompt"):
         from_bytes(KEY, data)
 
 
@@ -149,7 +149,7 @@ async def test_a_file_that_is_of_no_use_is_made_anew(store, folder, engine, dama
     key = content_key(engine.model, NOISE)
     PromptFolder(folder, 100_000).write(key, damage(to_bytes(key, PACKED)))
     assert (await store().prompt(engine, NOISE))[1] is Origin.COMPUTED
-    assert "made anew" in caplog.text
+    assert "computed again" in caplog.text
     assert (await store().prompt(engine, NOISE))[1] is Origin.DISK
     assert engine.prompts == 1
 
@@ -168,7 +168,7 @@ async def test_a_broken_file_is_removed_also_when_no_other_takes_its_place(store
 async def test_a_folder_in_the_files_place_is_not_fatal(store, folder, engine, caplog):
     (folder / file_name(content_key(engine.model, NOISE))).mkdir(parents=True)
     assert (await store().prompt(engine, NOISE))[1] is Origin.COMPUTED
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
 
 
 async def test_an_engine_that_refuses_leaves_nothing(store, folder, engine, monkeypatch):
@@ -250,7 +250,7 @@ def test_a_full_disk_is_a_line_in_the_log(small_disk, caplog):
 async def test_a_folder_that_cannot_be_made_is_a_line_in_the_log(store, engine, tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     assert (await store(folder=tmp_path / "file" / "prompts").prompt(engine, NOISE))[1] is Origin.COMPUTED
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
 
 
 def test_processes_that_share_a_folder_read_whole_files_or_none(folder, caplog):
@@ -310,7 +310,7 @@ async def test_a_shared_file_that_is_of_no_use_is_replaced(store, blobs, tmp_pat
     shared = SharedPrompts(blobs)
     assert (await store(shared).prompt(engine, NOISE))[1] is Origin.COMPUTED
     await shared.written()
-    assert "in the shared store is of no use" in caplog.text
+    assert "in the shared store is unusable" in caplog.text
     assert (await store(SharedPrompts(blobs), tmp_path / "another machine").prompt(engine, NOISE))[1] is Origin.SHARED
 
 
@@ -354,7 +354,7 @@ async def test_a_store_that_is_away_is_left_alone_for_a_while(store, engine, fai
     for transcript in ("one", "two", "three"):
         assert (await prompts.prompt(engine, replace(NOISE, transcript=transcript)))[1] is Origin.COMPUTED
     assert away.asked == 1
-    assert caplog.text.count("is not asked for 30 s") == 1
+    assert caplog.text.count("is not used for 30 s") == 1
     now += AWAY_SECONDS
     away.gate.set()
     away.failure = None
@@ -430,7 +430,7 @@ async def test_what_cannot_be_shared_is_told_and_does_no_harm(failure, caplog):
     shared = SharedPrompts(Away(failure))
     shared.write(KEY, WHOLE)
     await shared.written()
-    assert "kept on this machine only" in caplog.text
+    assert "stored on this machine only" in caplog.text
     assert type(failure).__name__ in caplog.text
     assert await SharedPrompts(Away(failure)).read(KEY) is None
 
@@ -441,4 +441,4 @@ async def test_what_is_not_even_tried_is_told(caplog):
     await shared.written()
     caplog.clear()
     shared.write(KEY, WHOLE)
-    assert "kept on this machine only" in caplog.text
+    assert "stored on this machine only" in caplog.text

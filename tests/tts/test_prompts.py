@@ -13,7 +13,7 @@ from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 from voicebox_tts.job import Defaults, Profile, Recording
 from voicebox_tts.peers.catalog import Catalog
 from voicebox_tts.prompts.folder import PromptFolder
-from voicebox_tts.prompts.resolver import Prompts
+from voicebox_tts.prompts.resolver import PromptResolver
 from voicebox_tts.prompts.store import PromptStore
 
 from .conftest import ToneEngine
@@ -28,7 +28,7 @@ async def open_prompts(catalog, executor, tmp_path):
 
         def opened(max_bytes=10_000, disk_bytes=1_000_000, registry=None):
             store = PromptStore(PromptFolder(tmp_path / "prompts", disk_bytes), None, executor)
-            return Prompts(Catalog(channel), decoder, store, max_bytes, registry or CollectorRegistry())
+            return PromptResolver(Catalog(channel), decoder, store, max_bytes, registry or CollectorRegistry())
 
         yield opened
 

@@ -1,7 +1,7 @@
-"""Chooses a service's engines, and the model that is used when none is named, and says why."""
+"""Chooses a service's engines and its default model, and explains the choice."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -21,11 +21,11 @@ E = TypeVar("E", bound=Loadable)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a person asked for. `engine` is `auto` or an entry point's name, `more` are others that are served too.
+class EngineSettings:
+    """What the settings say of engines. `engine` is `auto` or an entry point's name, `more` are others to serve.
 
-    `model` is `{engine}/{model}`, `{model}`, a name at the hub, or a folder's path; empty for the engine's first that
-    is here.
+    `model` is `{engine}/{model}`, `{model}`, a name at the hub, or a folder's path; empty for the engine's first model
+    on this machine.
     """
 
     engine: str = AUTO
@@ -35,60 +35,64 @@ class Wish:
 
 @dataclass(frozen=True)
 class Chosen(Generic[E]):
-    """The families to serve, best first, and what is used when no model is named.
+    """The families to serve by their names, best first, and the default model.
 
-    `others` take its place, in their order, when it cannot be loaded; nothing does when a person named the engine or
-    the model. `missing` are the engines that are known and not served, by their names, with a sentence on each.
+    `others` replace the default, in their order, when it cannot be loaded; there are none when the settings name the
+    engine or the model. `missing` are the engines that are known and not served, by name, with a sentence on each.
     """
 
-    families: tuple[Family[E], ...]
+    families: Mapping[str, Family[E]]
     default: Default[E]
     others: tuple[E, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
 
+    def concurrency(self, engine: E) -> int:
+        """How many sessions should run at once when an engine is the default."""
+        return self.families[engine.name].concurrency
 
-def choose(group: str, wish: Wish, setup: Setup, preferred: Sequence[str]) -> Chosen[Any]:
-    """What fits the wish of what is installed in an entry-point group; with `auto`, the first of `preferred` that has a
-    model here.
+
+def choose(group: str, settings: EngineSettings, setup: Setup) -> Chosen[Any]:
+    """What the settings ask for, of what is installed in an entry-point group; with `auto`, the family of the highest
+    preference that has a model on this machine.
 
     The setup's device and compute type are for the first engine; the others choose their own. Raises StartError when
-    the wish cannot be granted.
+    the settings cannot be met.
     """
-    setup = replace(setup, named_folder=_folder(wish.model))
+    setup = replace(setup, named_folder=_folder(settings.model))
     missing: dict[str, str] = {}
-    if wish.engine == AUTO:
-        families = installed(group, setup, preferred, missing)
+    if settings.engine == AUTO:
+        families = installed(group, setup, missing)
     else:
-        families = {wish.engine: _family(group, wish.engine, setup)}
-        families |= {name: _family(group, name, _free(setup)) for name in wish.more if name != wish.engine}
-    default = _default(families, wish, setup)
+        families = {settings.engine: _family(group, settings.engine, setup)}
+        families |= {name: _family(group, name, _free(setup)) for name in settings.more if name != settings.engine}
+    default = _default(families, settings, setup)
     log.info("model %s is the default. %s", default.engine.model.name, default.reason)
-    others = _others(families, default) if wish.engine == AUTO and not wish.model else ()
+    others = _others(families, default) if settings.engine == AUTO and not settings.model else ()
     unserved = {
         name: f"The engine {name} is not served here: the settings name others." for name in plugins.names(group)
     }
     missing = {name: sentence for name, sentence in (unserved | missing).items() if name not in families}
-    return Chosen(tuple(families.values()), default, others, missing)
+    return Chosen(families, default, others, missing)
 
 
-def installed(
-    group: str, setup: Setup, preferred: Sequence[str] = (), missing: dict[str, str] | None = None
-) -> dict[str, Family[Any]]:
-    """The families of a group by name, the preferred ones first; what is not wholly installed is logged and put into
-    `missing`.
+def installed(group: str, setup: Setup, missing: dict[str, str] | None = None) -> dict[str, Family[Any]]:
+    """The families of a group by name, the highest preference first; what is not completely installed is logged and put
+    into `missing`.
     """
-    known = plugins.names(group)
     families: dict[str, Family[Any]] = {}
-    for name in (*(name for name in preferred if name in known), *(name for name in known if name not in preferred)):
+    for name in plugins.names(group):
         try:
-            families[name] = _family(group, name, _free(setup) if families else setup)
+            families[name] = _family(group, name, _free(setup))
         except NotInstalled as error:
             log.info("%s", error)
             if missing is not None:
                 missing[name] = str(error)
     if not families:
         raise StartError(f"No engine of {group} can be used; the log says why.")
-    return families
+    ordered = sorted(families, key=lambda name: (-families[name].preference, name))
+    if setup != _free(setup):
+        families[ordered[0]] = _family(group, ordered[0], setup)
+    return {name: families[name] for name in ordered}
 
 
 def named(families: Mapping[str, Family[E]], model: str) -> E | None:
@@ -103,27 +107,31 @@ def named(families: Mapping[str, Family[E]], model: str) -> E | None:
 def _called(families: Mapping[str, Family[E]], model: str) -> E | None:
     """The engine of `{any family}/{model}`."""
     found = [one for name, family in families.items() if (one := family.engine(f"{name}/{model}"))]
-    return next((one for one in found if one.present), found[0] if found else None)
+    return next((one for one in found if one.files.present), found[0] if found else None)
 
 
-def _default(families: Mapping[str, Family[E]], wish: Wish, setup: Setup) -> Default[E]:
-    if wish.model:
+def _default(families: Mapping[str, Family[E]], settings: EngineSettings, setup: Setup) -> Default[E]:
+    if settings.model:
         engine = (
-            _called(families, written(setup.named_folder.name)) if setup.named_folder else named(families, wish.model)
+            _called(families, written(setup.named_folder.name))
+            if setup.named_folder
+            else named(families, settings.model)
         )
         if engine is None:
-            raise StartError(f"No engine of {', '.join(families)} runs a model {wish.model!r}.")
-        if not engine.present:
+            raise StartError(f"No engine of {', '.join(families)} runs a model {settings.model!r}.")
+        if not engine.files.present:
             raise StartError(
-                f"The files of models/{engine.model.name} are not here: `make models "
-                f"MODELS=models/{engine.model.name}` fetches them."
+                f"The files of models/{engine.model.name} are not here: "
+                f"`make models MODELS=models/{engine.model.name}` fetches them."
             )
         return Default(engine, "It is used when no other is named: the settings name it.")
-    if wish.engine != AUTO:
-        engine = _first_present(families[wish.engine])
+    if settings.engine != AUTO:
+        engine = _first_present(families[settings.engine])
         if engine is None:
-            raise StartError(f"No model of {wish.engine} is here: `make models` fetches one.")
-        return Default(engine, f"It is used when no other is named: the settings name {wish.engine}, and it is here.")
+            raise StartError(f"No model of {settings.engine} is here: `make models` fetches one.")
+        return Default(
+            engine, f"It is used when no other is named: the settings name {settings.engine}, and it is here."
+        )
     return _best(families)
 
 
@@ -159,12 +167,15 @@ def _others(families: Mapping[str, Family[E]], default: Default[E]) -> tuple[E, 
     """All models that are here besides the default, those of engines that suit this machine first."""
     suited = sorted(families.values(), key=lambda family: bool(family.drawback))
     return tuple(
-        engine for family in suited for engine in family.engines() if engine.present and engine is not default.engine
+        engine
+        for family in suited
+        for engine in family.engines()
+        if engine.files.present and engine is not default.engine
     )
 
 
 def _first_present(family: Family[E]) -> E | None:
-    return next((engine for engine in family.engines() if engine.present), None)
+    return next((engine for engine in family.engines() if engine.files.present), None)
 
 
 def _family(group: str, name: str, setup: Setup) -> Family[Any]:

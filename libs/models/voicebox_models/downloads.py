@@ -1,4 +1,4 @@
-"""Downloads that several callers watch: the first one starts it, and when the last one leaves it ends."""
+"""Downloads that several callers share: the first one starts it, and it ends when the last one leaves."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from voicebox_kit.errors import StartError, Unavailable
 
-from .engine import Loadable
+from .engine import Downloadable, Loadable
 from .progress import Progress
 
 E = TypeVar("E", bound=Loadable)
@@ -22,7 +22,7 @@ NOTHING_YET = Progress(0, 0)
 
 
 class _Abandoned(Exception):
-    """Nobody waits for the download any more."""
+    """No caller waits for the download any more."""
 
 
 @dataclass(eq=False)
@@ -46,7 +46,7 @@ class Downloads(Generic[E]):
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: dict[str, _Download[E]] = {}
 
     def engines(self) -> list[E]:
@@ -59,7 +59,7 @@ class Downloads(Generic[E]):
         return download.progress if download else None
 
     async def watch(self, engine: E) -> AsyncGenerator[Progress]:
-        """Fetch what is missing of an engine's model, and tell of it about four times a second, at least once.
+        """Fetch what is missing of an engine's model, and yield the progress about four times a second, at least once.
 
         Raises the VoiceboxError that ended it, Unavailable("MODEL_NOT_DOWNLOADED") where the engine could not.
         """
@@ -75,7 +75,7 @@ class Downloads(Generic[E]):
             download.abandoned = not download.watchers
 
     async def close(self) -> None:
-        """End all downloads, and wait until they are ended: a hub that says nothing is given up after
+        """End all downloads, and wait until they are ended: a hub that does not answer is given up after
         Hub.stall_seconds.
         """
         running = list(self._running.values())
@@ -96,17 +96,17 @@ class Downloads(Generic[E]):
     def _begin(self, engine: E) -> _Download[E]:
         download = self._running[engine.model.name] = _Download(engine)
         download.task = asyncio.create_task(self._run(download))
-        download.task.add_done_callback(
-            asyncio.Task.exception
-        )  # when nobody waits for it any more, asyncio need not complain
+        download.task.add_done_callback(asyncio.Task.exception)  # retrieved, or asyncio logs it when no caller waits
         return download
 
     async def _run(self, download: _Download[E]) -> None:
         engine = download.engine
         try:
-            async with self._places:
+            async with self._slots:
                 download.report(NOTHING_YET)
-                await asyncio.get_running_loop().run_in_executor(self._executor, engine.download, download.report)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._executor, _files(engine).download, download.report
+                )
         except _Abandoned:
             raise Unavailable(
                 "MODEL_NOT_DOWNLOADED", f"The download of models/{engine.model.name} was given up."
@@ -115,3 +115,8 @@ class Downloads(Generic[E]):
             raise Unavailable("MODEL_NOT_DOWNLOADED", str(error), 60.0) from error
         finally:
             del self._running[engine.model.name]
+
+
+def _files(engine: Loadable) -> Downloadable:
+    assert isinstance(engine.files, Downloadable)
+    return engine.files

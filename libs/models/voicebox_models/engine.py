@@ -1,4 +1,4 @@
-"""What a model is, and what an engine that runs one can do."""
+"""What an engine and its model are to a service: what every engine can do, and what a family of engines is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,14 +7,27 @@ from typing import Protocol, TypeVar
 
 from voicebox_kit.errors import StartError
 
+from .files import Downloadable, InstalledFiles, ModelFiles
 from .hub import Hub
 from .progress import Progress, Report
 
-__all__ = ["Family", "Hub", "Loadable", "Model", "NotInstalled", "Progress", "Report", "Setup"]
+__all__ = [
+    "Downloadable",
+    "Family",
+    "Hub",
+    "InstalledFiles",
+    "Loadable",
+    "Model",
+    "ModelFiles",
+    "NotInstalled",
+    "Progress",
+    "Report",
+    "Setup",
+]
 
 
 class NotInstalled(StartError):
-    """A package that the engine needs is not installed: where engines are chosen by themselves, others are used."""
+    """A package that the engine needs is not installed. Where the service chooses its engines, it uses others."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +41,7 @@ class Model:
 
 
 class Loadable(Protocol):
-    """An engine, as far as its one model goes. Blocking and thread-safe.
-
-    One whose model is never fetched may have an `absence: str` too, a sentence on how to get what it needs when it is
-    not `present`.
-    """
+    """An engine that runs one model. Blocking and thread-safe. `lifecycle.Lifecycle` implements half of it."""
 
     @property
     def name(self) -> str:
@@ -40,15 +49,11 @@ class Loadable(Protocol):
 
     @property
     def model(self) -> Model:
-        """What it runs; its name is known before it is loaded."""
+        """What it runs; known before it is loaded."""
 
     @property
-    def present(self) -> bool:
-        """Whether the model's files are here."""
-
-    @property
-    def loaded(self) -> bool:
-        """Whether it is ready at once."""
+    def files(self) -> ModelFiles:
+        """The model's files: whether they are on this machine, and how to get them."""
 
     @property
     def device(self) -> str:
@@ -56,22 +61,20 @@ class Loadable(Protocol):
 
     @property
     def memory_bytes(self) -> int:
-        """Memory that it holds, as far as it can tell; 0 otherwise. Before it is loaded: what it will hold, as far as
-        its files tell.
-        """
+        """Memory that it holds; before it is loaded, an estimate from its files; 0 when unknown."""
 
-    def download(self, report: Report) -> None:
-        """Fetch the model's files, checked, or change nothing. Raises a VoiceboxError of voicebox_kit.errors when they
-        cannot be had.
-        """
+    @property
+    def loaded(self) -> bool:
+        """Whether it can be used at once."""
 
     def load(self) -> None:
-        """Make ready: the slow part. May be called again; raises voicebox_kit.errors.StartError when it cannot. Never
-        downloads.
+        """Load the model: the slow part. Does nothing when it is loaded. Raises StartError when it cannot be loaded.
+
+        Never downloads.
         """
 
     def unload(self) -> None:
-        """Free its memory. What is open may fail."""
+        """Free its memory. Open sessions may fail."""
 
 
 E_co = TypeVar("E_co", bound=Loadable, covariant=True)
@@ -79,38 +82,46 @@ E_co = TypeVar("E_co", bound=Loadable, covariant=True)
 
 @dataclass(frozen=True)
 class Setup:
-    """What an entry point is called with: `device` and `compute_type` as the person named them, `auto` otherwise."""
+    """What an entry point is called with. `device` and `compute_type` come from the settings; `auto` by default."""
 
     device: str
     compute_type: str
     models_folder: Path
-    """Downloads go here: `{models_folder}/{engine}/{model}`. A folder that a person put there is a model too."""
+    """Where downloads go, as `{models_folder}/{engine}/{model}`. A folder that a person put there is a model too."""
     named_folder: Path | None = None
-    """A model elsewhere, which the person named by its folder. It is called `{engine}/{the folder's name}`, and comes
-    first.
+    """A model outside of `models_folder`, which the settings name by its path. It is called `{engine}/{the folder's
+    name}`, and is the first of its family.
     """
     hub: Hub = field(default_factory=Hub)
-    """Where models are fetched from."""
+    """Where models are downloaded from."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """What else the service's settings tell its engines, by names that both know."""
+    """Further settings of the service for its engines, by names that both know."""
 
 
 class Family(Protocol[E_co]):
-    """The models that one entry point can run, each of them an engine."""
+    """The models that one entry point can run, each with its own engine."""
 
-    def engines(self) -> Sequence[E_co]:
-        """The ones that are present or well known; the first is used when none is named. The same objects at each
-        call.
+    @property
+    def preference(self) -> int:
+        """Where the service chooses its default model, families of higher preference are tried first; equal ones by
+        name. 0 unless there is a reason for another.
         """
 
-    def engine(self, model: str) -> E_co | None:
-        """The one that runs `{engine}/{model}`, present or not; None when there can be no such model."""
-
-    def recommended(self) -> Sequence[E_co]:
-        """Those to fetch for this machine when a person names none; empty when this machine should fetch none."""
+    @property
+    def concurrency(self) -> int:
+        """How many sessions of one model should run at once, unless the settings name a number."""
 
     @property
     def drawback(self) -> str:
-        """Why it should not be chosen by itself on this machine, as in "there is no GPU for it"; empty when it may
-        be.
+        """Why it should not be the default on this machine, as in "there is no GPU for it"; empty when it may be."""
+
+    def engines(self) -> Sequence[E_co]:
+        """Those whose models are on this machine or well known, best first. The same objects at each call."""
+
+    def engine(self, model: str) -> E_co | None:
+        """The one that runs `{engine}/{model}`, whether its files are on this machine or not; None when there can be no
+        such model.
         """
+
+    def recommended(self) -> Sequence[E_co]:
+        """Those to download for this machine when a person names none."""

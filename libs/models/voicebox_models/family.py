@@ -1,20 +1,27 @@
-"""A family of one model."""
+"""Families of engines: of one model, and of many in the models folder and at the hub."""
 
-from collections.abc import Sequence
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Generic, TypeVar
 
-from .engine import Loadable
+from . import store
+from .engine import Loadable, Setup
 
 E = TypeVar("E", bound=Loadable)
 
+CONCURRENCY = 16
+"""Sessions at once, for engines without a reason for another number."""
 
-class Only(Generic[E]):
+
+class SingleModel(Generic[E]):
     """The family of an engine that has one model."""
 
     drawback = ""
 
-    def __init__(self, engine: E) -> None:
-        self._engine = engine
+    def __init__(self, engine: E, *, preference: int = 0, concurrency: int = CONCURRENCY) -> None:
+        self._engine, self.preference, self.concurrency = engine, preference, concurrency
 
     def engines(self) -> Sequence[E]:
         return (self._engine,)
@@ -24,3 +31,52 @@ class Only(Generic[E]):
 
     def recommended(self) -> Sequence[E]:
         return (self._engine,)
+
+
+class ManyModels(ABC, Generic[E]):
+    """The models of one engine: in the models folder, well known, and, with `whole_hub`, any other of the hub by name.
+
+    `name` is the engine's; `known` are the names of well known models without it, best first.
+    """
+
+    drawback = ""
+    concurrency = CONCURRENCY
+    whole_hub = False
+
+    def __init__(self, name: str, known: Collection[str], setup: Setup) -> None:
+        self._name, self._known, self._setup = name, [f"{name}/{model}" for model in known], setup
+        self._engines: dict[str, E] = {}
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def _make(self, model: str) -> E:
+        """A new engine for `{engine}/{model}`."""
+
+    def engines(self) -> Sequence[E]:
+        """The named folder, then what is on this machine, then what is well known; the best of each first."""
+        folders, known = self._folders(), self._known
+        named = self._setup.named_folder
+
+        def rank(engine: E) -> tuple[bool, bool, int]:
+            name = engine.model.name
+            is_named = named is not None and folders.get(name) == named
+            return not is_named, not engine.files.present, known.index(name) if name in known else len(known)
+
+        return sorted([self._made(name) for name in {**folders, **dict.fromkeys(known)}], key=rank)
+
+    def engine(self, model: str) -> E | None:
+        """One of `engines`, or, with `whole_hub`, `{engine}/{organisation}/{repository}`."""
+        prefix, _, rest = model.partition("/")
+        if prefix != self._name or not store.is_name(model):
+            return None
+        is_known = model in self._known or (self.whole_hub and "/" in rest) or model in self._folders()
+        return self._made(model) if is_known else None
+
+    def _folders(self) -> dict[str, Path]:
+        return store.folders(self._setup.models_folder, self._name, self._setup.named_folder)
+
+    def _made(self, name: str) -> E:
+        with self._lock:
+            if name not in self._engines:
+                self._engines[name] = self._make(name)
+            return self._engines[name]

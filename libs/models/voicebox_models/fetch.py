@@ -11,12 +11,12 @@ from voicebox_kit.errors import StartError, VoiceboxError
 
 from . import settings, store
 from .choosing import installed, named
-from .engine import Family, Loadable, Setup
+from .engine import Downloadable, Family, Loadable, Setup
 from .progress import Progress, Report
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
-    """Fetch what the arguments name; the exit code. Everything that people are told goes to `out`."""
+    """Fetch what the arguments name; the exit code. Messages go to `out`."""
     parser = ArgumentParser(
         prog="python -m voicebox_models.fetch", description="Fetches models, or checks those that are here."
     )
@@ -58,8 +58,10 @@ def _engine(families: Mapping[str, Family[Loadable]], name: str) -> Loadable:
 def _fetch(engine: Loadable, setup: Setup, out: TextIO) -> None:
     """Bring one model here, or check the files of one that was fetched; StartError when they are damaged."""
     name = f"models/{engine.model.name}"
-    if not engine.present:
-        engine.download(_printer(name, out))
+    if not engine.files.present:
+        if not isinstance(engine.files, Downloadable):
+            raise StartError(engine.files.instructions)
+        engine.files.download(_printer(name, out))
         print(f"{name} is here.", file=out)
         return
     folder = store.folders(setup.models_folder, engine.name).get(engine.model.name)
@@ -69,15 +71,15 @@ def _fetch(engine: Loadable, setup: Setup, out: TextIO) -> None:
 
 
 def _printer(name: str, out: TextIO) -> Report:
-    """Tells of progress at each hundredth; in place on a terminal, at each tenth in a log."""
+    """Prints the progress at each percent on a terminal, at each tenth in a log."""
     step, end = (1, "\r") if out.isatty() else (10, "\n")
-    said = -1
+    printed = -1
 
     def report(progress: Progress) -> None:
-        nonlocal said
+        nonlocal printed
         done = 100 * progress.bytes_done // max(progress.bytes_total, 1) // step * step
-        if done > said:
-            said = done
+        if done > printed:
+            printed = done
             print(f"{name}: {done} % of {progress.bytes_total / 1e6:.0f} MB", end=end, file=out, flush=True)
 
     return report

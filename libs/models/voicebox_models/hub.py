@@ -25,7 +25,7 @@ from .store import Manifest, StoredFile, sha256, write_manifest
 log = logging.getLogger(__name__)
 
 FORBIDDEN = ("*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.py", "*.so", "*.dll", "pytorch_model*.bin")
-"""Never fetched, whatever is asked for: loading these runs code that they carry."""
+"""Never fetched: loading these runs code that they contain."""
 
 PARTIAL_CONTENT = 206
 CHUNK_BYTES = 256 * 1024
@@ -55,7 +55,7 @@ class Hub:
     endpoint: str | None = None
     offline: bool = False
     stall_seconds: float = 30.0
-    """How long the hub may say nothing."""
+    """How long the hub may take to answer."""
     retry_seconds: float = 1.0
     """The wait before a file that was cut off goes on."""
 
@@ -73,8 +73,8 @@ class Hub:
 
         `revision` is a commit; empty for the newest, which is then pinned before anything is fetched. `required` are
         names that must be among the files. They are gathered in a hidden folder beside the target, checked, and moved
-        at the end. What a cut download had is kept there, and the next one goes on from it. Blocking; what `report`
-        raises ends it.
+        at the end. An interrupted download stays there, and the next one resumes it. Blocking; what `report` raises
+        ends it.
 
         Raises Unavailable("MODEL_HUB_UNREACHABLE") without a network, Unavailable("MODEL_DAMAGED") when a checksum
         differs, NotFound("repository"), Precondition("MODEL_GATED"), Precondition("MODEL_UNSUITABLE") when it holds not
@@ -153,7 +153,7 @@ class Hub:
             return error
         if out.tell() < file.size_bytes:
             return Unavailable(
-                "MODEL_HUB_UNREACHABLE", f"The model hub sends less of {file.name} than it told ({url}).", 60.0
+                "MODEL_HUB_UNREACHABLE", f"The model hub sends less of {file.name} than it announced ({url}).", 60.0
             )
         return None
 
@@ -167,9 +167,9 @@ class Hub:
                 tally.add(-out.tell())
                 _empty(out)
             for chunk in answer.iter_content(CHUNK_BYTES):
-                kept = chunk[: file.size_bytes - out.tell()]
-                out.write(kept)
-                tally.add(len(kept))
+                part = chunk[: file.size_bytes - out.tell()]
+                out.write(part)
+                tally.add(len(part))
                 if out.tell() == file.size_bytes:
                     return
 
@@ -229,8 +229,8 @@ def _stays_inside(name: str) -> bool:
 
 
 def _checked(path: Path, file: HubFile) -> StoredFile:
-    """A fetched file, checked against what the hub says of it; Unavailable("MODEL_DAMAGED"), and the file is gone, when
-    it differs.
+    """A fetched file, checked against the hub's checksum; Unavailable("MODEL_DAMAGED"), and the file is gone, when it
+    differs.
     """
     digest = sha256(path)
     right = digest == file.sha256 if file.sha256 else _git_blob_id(path) == file.blob_id

@@ -1,4 +1,4 @@
-"""The hub's own library: imported when it is needed, and its errors told in our words."""
+"""The hub's own library: imported when it is needed, and its errors as ours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -63,9 +63,7 @@ class Loading(Generic[E]):
 
     @asynccontextmanager
     async def use(self, engine: E) -> AsyncGenerator[None]:
-        """Load an engine if it is not loaded, and keep it from being unloaded until the block ends. Raises as
-        `load`.
-        """
+        """Load an engine if it is not loaded, and do not unload it until the block ends. Raises as `load`."""
         slot = self._slot(engine)
         slot.users += 1
         try:
@@ -160,7 +158,7 @@ class Loading(Generic[E]):
         slot.loading = None
         self._touch(slot)
         if not task.cancelled():
-            task.exception()  # told to those who wait; when they have left, asyncio need not complain
+            task.exception()  # retrieved, or asyncio logs it when no caller waits
 
     async def _make_room(self, slot: _Slot[E]) -> None:
         while name := residency.first_to_go(

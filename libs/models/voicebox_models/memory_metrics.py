@@ -1,4 +1,4 @@
-"""Tells Prometheus of the loaded models when it asks."""
+"""Prometheus metrics of the loaded models."""
 
 from collections.abc import Callable, Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""The models of one service: found, loaded, used, fetched, and what is said of them."""
+"""The models of one service: found by name, loaded, used, downloaded, and their states."""
 
 import logging
 import time
@@ -14,13 +14,13 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError, VoiceboxError
 
 from .downloads import Downloads
-from .engine import Family, Loadable
-from .known import Known
-from .listing import Listing
+from .engine import Downloadable, Family, Loadable
 from .loading import Loading
 from .memory_metrics import MemoryCollector
 from .progress import Progress
+from .registry import EngineRegistry
 from .residency import NO_LIMITS, Limits
+from .timed_cache import TimedCache
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ E = TypeVar("E", bound=Loadable)
 
 
 class State(StrEnum):
-    """What a model is doing."""
+    """The state of a model."""
 
     ABSENT = "ABSENT"
     AVAILABLE = "AVAILABLE"
@@ -64,16 +64,16 @@ class Models(Generic[E]):
         """`missing` are the engines that are known and not served, with a sentence on each."""
         self.default = default.engine
         self._service, self._reason = service, default.reason
-        self._known = Known(families, self.default, missing or {})
+        self._registry = EngineRegistry(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
         self._downloads: Downloads[E] = Downloads(executor)
-        self._here: Listing[tuple[E, ...]] = Listing(self._find_here, clock)
+        self._here: TimedCache[tuple[E, ...]] = TimedCache(self._find_here, clock)
         registry.register(MemoryCollector(self._loading.memory))
 
     @property
     def engines(self) -> tuple[E, ...]:
         """One for each model that is known, or is being fetched: the default first, then by name."""
-        return self._known.engines(self._downloads.engines())
+        return self._registry.engines(self._downloads.engines())
 
     @property
     def here(self) -> tuple[E, ...]:
@@ -86,22 +86,20 @@ class Models(Generic[E]):
         """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when
         there can be none.
         """
-        return self._known.find(name)
+        return self._registry.find(name)
 
     def hint(self, engine: str) -> str:
         """Why an engine of that name has no model here, as far as it is known; empty otherwise."""
         absent = (
             f"models/{each.model.name}: {self._absence(each)}"
             for each in self.engines
-            if each.name == engine and not each.present
+            if each.name == engine and not each.files.present
         )
-        return self._known.missing.get(engine) or next(absent, "")
+        return self._registry.missing.get(engine) or next(absent, "")
 
     @asynccontextmanager
     async def use(self, engine: E) -> AsyncGenerator[None]:
-        """Load an engine if it is not loaded, and keep it from being unloaded until the block ends. Raises as
-        `load`.
-        """
+        """Load an engine if it is not loaded, and do not unload it until the block ends. Raises as `load`."""
         self.require_files(engine)
         async with self._loading.use(engine):
             yield
@@ -120,7 +118,7 @@ class Models(Generic[E]):
 
     def require_files(self, engine: E) -> None:
         """Precondition("MODEL_ABSENT") when an engine's files are not here."""
-        if not engine.loaded and not engine.present:
+        if not engine.loaded and not engine.files.present:
             raise Precondition(
                 "MODEL_ABSENT", f"models/{engine.model.name}", f"models/{engine.model.name}: {self._absence(engine)}"
             )
@@ -131,7 +129,7 @@ class Models(Generic[E]):
 
         A default whose files are not here yet is left alone, with a warning: calls say so until it was fetched.
         """
-        if not (self.default.loaded or self.default.present):
+        if not (self.default.loaded or self.default.files.present):
             log.warning(
                 "No model is here, and calls are refused until one is: `make models` fetches models/%s.",
                 self.default.model.name,
@@ -162,8 +160,13 @@ class Models(Generic[E]):
         self._here.forget()
 
     async def download(self, engine: E) -> AsyncGenerator[Progress]:
-        """Fetch an engine's files if they are not here, and tell how far that is. Raises as Downloads.watch."""
-        if not engine.present:
+        """Download an engine's files if they are not present, and yield the progress.
+
+        Raises as Downloads.watch, and Precondition("ENGINE_NOT_INSTALLED") for files that a person has to install.
+        """
+        if not engine.files.present:
+            if not isinstance(engine.files, Downloadable):
+                raise Precondition("ENGINE_NOT_INSTALLED", f"models/{engine.model.name}", engine.files.instructions)
             async with aclosing(self._downloads.watch(engine)) as steps:
                 async for progress in steps:
                     yield progress
@@ -185,37 +188,31 @@ class Models(Generic[E]):
                 await self._downloads.close()
 
     def state(self, engine: E) -> tuple[State, str]:
-        """What the engine's model is doing, and a sentence on it."""
+        """The state of the engine's model, and a sentence on it."""
         if self._loading.is_loading(engine):
             return State.LOADING, "It is being loaded."
         if engine.loaded:
             return State.LOADED, self._reason if engine is self.default else "It is ready."
-        if not engine.present:
+        if not engine.files.present:
             return State.ABSENT, self._absence(engine)
         if failure := self._loading.failure(engine):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
 
     def _find_here(self) -> tuple[E, ...]:
-        return tuple(engine for engine in self.engines if engine.loaded or engine.present)
+        return tuple(engine for engine in self.engines if engine.loaded or engine.files.present)
 
     def _replace_default(self, engine: E, broken: Sequence[str]) -> None:
         self.default = engine
         self._reason = f"It is used when no other is named. {' '.join(broken)}"
-        self._known.put_first(engine)
+        self._registry.put_first(engine)
         self._here.forget()
         self._loading.pin(engine)
         log.warning("model %s is the default. %s", engine.model.name, self._reason)
 
     def _absence(self, engine: E) -> str:
         if progress := self._downloads.progress(engine):
-            return (
-                f"It is being downloaded, {progress.bytes_done / 1e6:.0f} of {progress.bytes_total / 1e6:.0f} MB so "
-                "far."
-            )
-        if absence := getattr(engine, "absence", ""):
-            return str(absence)
-        return (
-            f"Its files are not here; `voicebox models {self._service} download models/{engine.model.name}` fetches "
-            "them."
-        )
+            done_mb, total_mb = progress.bytes_done / 1e6, progress.bytes_total / 1e6
+            return f"It is being downloaded, {done_mb:.0f} of {total_mb:.0f} MB so far."
+        command = f"voicebox models {self._service} download models/{engine.model.name}"
+        return engine.files.instructions or f"Its files are not here; `{command}` fetches them."

@@ -1,4 +1,4 @@
-"""How far a download is, and who is told."""
+"""The progress of a download."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

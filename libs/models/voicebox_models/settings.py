@@ -9,7 +9,7 @@ from .hub import Hub
 
 
 def models_folder(env: Mapping[str, str]) -> Path:
-    """VOICEBOX_MODELS: where models are kept; otherwise `models` in VOICEBOX_DATA."""
+    """VOICEBOX_MODELS: the models folder; otherwise `models` in VOICEBOX_DATA."""
     return Path(
         variables.text(env, "VOICEBOX_MODELS", str(Path(variables.text(env, "VOICEBOX_DATA", "var")) / "models"))
     )

@@ -1,4 +1,4 @@
-"""The models folder: which models lie in it, and what is known of their files."""
+"""The models folder: the models in it, their manifests and revisions."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ def written(folder_name: str) -> str:
 
 
 def folder(models_folder: Path, name: str) -> Path:
-    """Where the model `{engine}/{model}` is kept, or would be; the name must be one that `is_name` accepts."""
+    """Where the model `{engine}/{model}` is stored, or would be; the name must be one that `is_name` accepts."""
     assert is_name(name)
     return models_folder / name
 

@@ -1,6 +1,6 @@
-"""What safetensors files say that they hold, without reading their tensors.
+"""Reads the headers of safetensors files, and not their tensors.
 
-Eight bytes tell the length of a JSON header, which tells of each tensor where it lies:
+A file begins with eight bytes of length and a JSON header, which has the position of each tensor:
 https://github.com/huggingface/safetensors.
 """
 

@@ -63,15 +63,6 @@ NAMES = (
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
-PREFERRED = ("whisper", "pocketsphinx")
-"""The engines that ASR_ENGINE=auto tries first: the first one that has a model here is the default."""
-
-STREAMS = {"pocketsphinx": 2}
-"""Calls that an engine recognises at once, unless ASR_STREAMS says: each of pocketsphinx takes a core."""
-
-BATCHED_STREAMS = 16
-"""The same for an engine that decodes its callers' audio together."""
-
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
     """What asr will listen on, by variable."""
@@ -87,10 +78,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     background = Background(registry)
     options = {"threads": str(settings.threads)}
     setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
-    chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
-    streams = _streams(settings, chosen.default.engine)
+    chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
-    threads = max(_streams(settings, engine) for engine in (chosen.default.engine, *chosen.others))
+
+    def streams(engine: Engine) -> int:
+        """How many calls are recognised at once when an engine is the default."""
+        return settings.streams or chosen.concurrency(engine)
+
+    threads = max(map(streams, (chosen.default.engine, *chosen.others)))
     with (
         own_folder(settings.spool, "asr"),
         ThreadPoolExecutor(threads + 2, thread_name_prefix="asr") as executor,
@@ -99,7 +94,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     ):
         models = Models(
             "asr",
-            chosen.families,
+            tuple(chosen.families.values()),
             chosen.default,
             model_executor,
             registry,
@@ -112,17 +107,17 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
             open_decoder() as decoder,
         ):
-            permits = Permits(streams, settings.queue, registry)
+            permits = Permits(streams(models.default), settings.queue, registry)
             recognizer = Recognizer(models, executor, permits, registry)
             outbox = Outbox("asr", spool, catalog_pb2.Transcription, Catalog(channel).record, record_executor, registry)
             records = Records(TranscriptionOutbox(outbox), DiskQuota())
             files = FileRecognizer(recognizer, decoder, speaker_engine, records)
             speech = SpeechToTextServicer(recognizer, decoder, files, records, settings.idle_seconds)
-            call, operations = GoogleCall(speech, models), Operations(streams, time.time)
+            call, operations = GoogleCall(speech, models), Operations(streams(models.default), time.time)
 
             async def load() -> None:
                 await models.load_default(chosen.others)
-                running = _streams(settings, models.default)
+                running = streams(models.default)
                 await asyncio.gather(permits.limit(running), operations.limit(running))
 
             service = Service(
@@ -149,11 +144,6 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 async with operations.running(), serving("asr", service, settings.grace_seconds) as running:
                     yield running
                 await records.idle()
-
-
-def _streams(settings: Settings, engine: Engine) -> int:
-    """How many calls are recognised at once when an engine is the default."""
-    return settings.streams or STREAMS.get(engine.name, BATCHED_STREAMS)
 
 
 def _register(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
-from voicebox_models.choosing import AUTO, Wish
+from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
 from voicebox_models.settings import hub, models_folder
@@ -20,7 +20,7 @@ class Settings:
     metrics_address: str
     catalog_address: str
     grace_seconds: float
-    wish: Wish
+    engines: EngineSettings
     device: str
     compute_type: str
     threads: int
@@ -43,7 +43,7 @@ class Settings:
             metrics_address=variables.address(env, "ASR_METRICS_ADDRESS", "127.0.0.1:9092"),
             catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             grace_seconds=grace_seconds(env),
-            wish=Wish(
+            engines=EngineSettings(
                 engine=variables.text(env, "ASR_ENGINE", AUTO),
                 more=_names(variables.text(env, "ASR_MORE_ENGINES", "")),
                 model=variables.text(env, "ASR_MODEL", ""),

@@ -36,18 +36,18 @@ from .compat.google.servicer import GOOGLE_BETA_SERVICE, GOOGLE_SERVICE, GoogleS
 from .compat.openai.servicer import OpenAiSpeechServicer
 from .compat.riva.servicer import RIVA_SERVICE, RivaSpeechServicer
 from .engine import Engine
-from .history.recorder import History
+from .history.history import History
 from .peers.asr import SpeechCheck
 from .peers.catalog import Catalog
 from .prompts.folder import PromptFolder
-from .prompts.resolver import Prompts
+from .prompts.resolver import PromptResolver
 from .prompts.shared import SharedPrompts
 from .prompts.store import PromptStore
 from .settings import PROMPT_STORE, Settings
 from .synthesis.design import Designer
 from .synthesis.synthesizer import Synthesizer
-from .voices.registry import Roster
-from .voices.resolver import Casting
+from .voices.registry import VoiceRegistry
+from .voices.resolver import Resolver
 
 ENGINES = "voicebox.tts.engines"
 NAMES = (
@@ -57,23 +57,12 @@ NAMES = (
     RIVA_SERVICE,
     GOOGLE_SERVICE,
 )
-PREFERRED = ("qwen3", "pocket", "flite", "espeak")
-"""The engines that TTS_ENGINE=auto tries first: the first one that has a model here and suits the machine is the
-default.
-"""
-
-BATCHED_STREAMS = {"qwen3": 64}
-"""Utterances that are made at once, when TTS_STREAMS leaves it open, by an engine that makes them together; STREAMS by
-the others.
-"""
-STREAMS = 16
-
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
-    """What tts will listen on, by variable."""
+    """The addresses that tts will listen on, by variable."""
     settings = Settings.read(env)
     return {"TTS_ADDRESS": settings.address, "TTS_METRICS_ADDRESS": settings.metrics_address}
 
@@ -85,9 +74,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     registry = CollectorRegistry()
     options = {"chunk_frames": settings.chunk_frames, "streams": str(settings.streams)}
     setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
-    chosen: Chosen[Engine] = choose(ENGINES, settings.wish, setup, PREFERRED)
-    streams = _streams(settings, chosen.default.engine)
-    threads = max(_streams(settings, engine) for engine in (chosen.default.engine, *chosen.others))
+    chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
+
+    def streams(engine: Engine) -> int:
+        """How many utterances are made at once when an engine is the default."""
+        return settings.streams or chosen.concurrency(engine)
+
+    threads = max(map(streams, (chosen.default.engine, *chosen.others)))
     with (
         own_folder(settings.spool, "tts"),
         ThreadPoolExecutor(threads + 4, thread_name_prefix="tts") as executor,
@@ -95,7 +88,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     ):
         models = Models(
             "tts",
-            chosen.families,
+            tuple(chosen.families.values()),
             chosen.default,
             model_executor,
             registry,
@@ -111,14 +104,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             _open_shared_prompts(settings) as shared,
         ):
             catalog = Catalog(channel)
-            roster = Roster(models)
+            voices = VoiceRegistry(models)
             store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
-            prompts = Prompts(catalog, decoder, store, settings.prompt_cache_bytes, registry)
+            prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry)
             outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)
             history = History(outbox, executor)
-            permits = Permits(streams, settings.queue, registry)
+            permits = Permits(streams(models.default), settings.queue, registry)
             synthesizer = Synthesizer(
-                Casting(models, roster, prompts),
+                Resolver(models, voices, prompts),
                 history,
                 SpeechCheck(asr_channel),
                 permits,
@@ -126,11 +119,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry,
                 settings.patience_seconds,
             )
-            speech = TextToSpeechServicer(synthesizer, Designer(models, roster, permits, executor), roster, settings)
+            speech = TextToSpeechServicer(synthesizer, Designer(models, voices, permits, executor), voices, settings)
 
             async def load() -> None:
                 await models.load_default(chosen.others)
-                await permits.limit(_streams(settings, models.default))
+                await permits.limit(streams(models.default))
 
             service = Service(
                 names=NAMES,
@@ -140,9 +133,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 register=partial(
                     _register,
                     speech,
-                    OpenAiSpeechServicer(synthesizer, roster),
-                    RivaSpeechServicer(speech, roster),
-                    GoogleSpeechServicer(speech, roster),
+                    OpenAiSpeechServicer(synthesizer, voices),
+                    RivaSpeechServicer(speech, voices),
+                    GoogleSpeechServicer(speech, voices),
                     ModelServicer(models),
                 ),
                 load=load,
@@ -152,12 +145,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             async with outbox.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:
                     yield running
-                await permits.idle()  # streams that the grace cut short still keep their records
-
-
-def _streams(settings: Settings, engine: Engine) -> int:
-    """How many utterances are made at once when an engine is the default."""
-    return settings.streams or BATCHED_STREAMS.get(engine.name, STREAMS)
+                await permits.idle()  # streams that the grace period ended still write their records
 
 
 @asynccontextmanager

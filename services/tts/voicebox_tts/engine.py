@@ -1,29 +1,25 @@
 """What a text-to-speech engine is, and the rules that `pytest --engine NAME` checks.
 
 - The same voice, style, seed and sentences give the same samples, also while others speak, in another thread or
-  process, and draw
-  random numbers. A batch or a GPU may round: a difference of -114 dB is the same.
+  process, and draw random numbers. A batch or a GPU may round: a difference of -114 dB is the same.
 - A session whose `speak` is not read, or is closed in the middle, stops no other and leaves no thread behind.
 - Nothing is loaded before `load`; after `unload` the engine can be loaded again; `load` twice is `load` once.
-- Sound begins within 0.15 s of a stream's first sample, and comes in pieces, of which the first is short.
-- A sentence without a letter or digit is no audio and no error. No text, however long or strange, breaks the engine or
-  what it says next.
+- Speech begins within 0.15 s of a stream's first sample. Audio comes in pieces, of which the first is short.
+- A sentence without a letter or digit gives no audio and no error. No text, however long or strange, breaks the engine
+  or what it says next.
 - Whatever `capabilities` does not name is an InvalidField with the request's path, such as `style.speed`; an unknown
-  voice is
-  NotFound("voice"), also for "" and for names that look like paths.
-- With WORD_TIMINGS every word of the text is told once, in order, with or before the sound that it begins in; words do
-  not overlap.
-- A prompt equals another of the same recording, survives `pack` and `unpack`, and a damaged one is a ValueError. An
-  engine that follows
-  no recording refuses with InvalidField("reference", reason "CLONING_UNSUPPORTED"), and a recording with too little
-  speech is
+  voice is NotFound("voice"), also for "" and for names that look like paths.
+- With WORD_TIMINGS every word of the text is yielded once, in order, with or before the audio that it begins in; words
+  do not overlap.
+- An engine with a cloning capability has `prompt`, `pack` and `unpack`. A prompt equals another of the same recording,
+  survives `pack` and `unpack`, and a damaged one is a ValueError. A recording with too little speech is
   InvalidField("reference", reason "REFERENCE_TOO_LITTLE_SPEECH").
 """
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +45,7 @@ class Capability(StrEnum):
 
 
 class Gender(StrEnum):
-    """Whose voice it sounds like."""
+    """How a voice sounds."""
 
     FEMALE = "FEMALE"
     MALE = "MALE"
@@ -80,7 +76,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Word:
-    """A spoken word and when it is heard, in seconds from the session's first sample."""
+    """A spoken word and its times, in seconds from the session's first sample."""
 
     text: str
     start_seconds: float
@@ -97,7 +93,7 @@ class Phoneme:
 
 @dataclass(frozen=True)
 class Speech:
-    """A piece of audio, with the words and phonemes that begin in it or later and were not told yet.
+    """A piece of audio, with the words and phonemes that begin in it or later, each of them once.
 
     `warnings` are sentences for people on what went wrong while it was made.
     """
@@ -109,9 +105,7 @@ class Speech:
 
 
 LONGEST_REFERENCE_SECONDS = 30
-"""More tells no engine more about a voice. Of a longer recording they follow a part, without its transcript, which
-would not fit it.
-"""
+"""No engine learns more of a voice from more. Of a longer recording they follow a part, without its transcript."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +137,7 @@ class VoicePrompt(Protocol):
 
     @property
     def base_voice(self) -> str:
-        """The built-in voice that it moves, or empty."""
+        """The built-in voice that it modifies; empty without one."""
 
     @property
     def size_bytes(self) -> int:
@@ -160,7 +154,7 @@ class Session(Protocol):
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak one sentence after what was spoken before, yielding audio as early as it is made.
 
-        Closing the iterator stops the engine within one step. Words' times go on from sentence to sentence.
+        Closing the iterator stops the engine within one step. Times of words count from the session's first sample.
         """
 
     def close(self) -> None:
@@ -176,7 +170,7 @@ class Engine(Loadable, Protocol):
 
     @property
     def default_voice(self) -> str:
-        """The name of the voice that speaks when none is named; empty when it has none of its own."""
+        """The name of the voice that speaks when none is named; empty without built-in voices."""
 
     def voices(self) -> Sequence[Voice] | None:
         """Its voices, default first, without loading it; empty when it only follows recordings or descriptions.
@@ -184,35 +178,49 @@ class Engine(Loadable, Protocol):
         None when it must be loaded to know them, and is not.
         """
 
+    def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> Session:
+        """Begin a stream in a built-in voice, by name, with a prompt, or, with VOICE_DESIGN, from a description.
+
+        The same arguments and sentences give the same samples. NotFound("voice") for an unknown name.
+        """
+
+
+class CloningEngine(Engine, Protocol):
+    """An engine with a cloning capability: it computes voice prompts from recordings."""
+
     def prompt(self, reference: Reference) -> VoicePrompt:
-        """Compute a voice prompt from a recording: seconds of work. InvalidField("reference") when it holds too little
-        speech.
+        """Compute a voice prompt from a recording: seconds of work.
+
+        InvalidField("reference") with the reason REFERENCE_TOO_LITTLE_SPEECH.
         """
 
     def pack(self, prompt: VoicePrompt) -> Packed:
-        """One of its prompts, to be stored."""
+        """One of its prompts in a form that can be stored."""
 
     def unpack(self, packed: Packed) -> VoicePrompt:
-        """The prompt that was packed by this model, in this or another process; ValueError when it is none."""
+        """The prompt that was packed by this model, in this or another process; ValueError for anything else."""
 
-    def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> Session:
-        """Begin a stream in a built-in voice, by name, in a prompt's, or, with VOICE_DESIGN, in one that is described.
 
-        The same arguments and sentences give the same samples. NotFound("voice") for a name that it has not.
-        """
+CLONING = (Capability.CLONING, Capability.CLONING_APPROXIMATE)
+"""The ways to follow a recording, the better one first."""
+
+
+def can_clone(engine: Engine) -> TypeGuard[CloningEngine]:
+    """Whether an engine follows recordings."""
+    return not engine.capabilities.isdisjoint(CLONING)
 
 
 @runtime_checkable
 class Transliterates(Protocol):
-    """An engine that speaks letters of another script by letters of its own, which is not how they are read."""
+    """An engine that transliterates letters of another script, which is not how they are read."""
 
     def transliterated(self, text: str) -> str:
-        """Such letters of a text: each once, in their order."""
+        """The letters of a text that it transliterates: each once, in order."""
 
 
 @runtime_checkable
 class HasAlphabet(Protocol):
-    """An engine that knows which characters it has no sound for; others are taken to say everything."""
+    """An engine that knows which characters it cannot say. Others are assumed to say everything."""
 
     def unspoken(self, text: str) -> str:
-        """The characters of a text that it passes over though a reader would not: each once, in their order."""
+        """The characters of a text that it leaves out and a reader would not: each once, in order."""

@@ -1,4 +1,4 @@
-"""What a caller wants spoken, checked and complete, in the service's own terms."""
+"""What a caller wants spoken: validated, complete, in the service's own types."""
 
 from dataclasses import dataclass, field, replace
 
@@ -46,11 +46,11 @@ NO_DEFAULTS = Defaults()
 
 @dataclass(frozen=True)
 class Job:
-    """One utterance to make. `sample_rate_hz` 0 is the engine's own; `keep` asks for a record in the history.
+    """One utterance to make. `sample_rate_hz` 0 is the engine's own; with `keep` it is recorded in the history.
 
-    `model` is `models/{engine}/{model}`, or empty; `check` asks for the word error rate of what is heard; `verbatim`
-    gives the engine the text as it is written. `unset` names what the caller left open of speed, pitch_semitones and
-    seed: a profile's defaults may fill it.
+    `model` is `models/{engine}/{model}`, or empty; with `check` its word error rate is measured; `verbatim` gives the
+    engine the text as it is written. `unset` names what the caller left open of speed, pitch_semitones and seed: a
+    profile's defaults may fill it.
     """
 
     source: BuiltIn | Profile | Recording
@@ -69,16 +69,14 @@ class Job:
 
     def with_defaults(self, defaults: Defaults) -> "Job":
         """The same, with a profile's defaults where the caller left something open."""
-        told = {name: getattr(defaults, name) for name in self.unset if getattr(defaults, name) is not None}
-        seed = told.pop("seed", self.seed)
-        return replace(self, seed=seed, style=replace(self.style, **told))
+        given = {name: getattr(defaults, name) for name in self.unset if getattr(defaults, name) is not None}
+        seed = given.pop("seed", self.seed)
+        return replace(self, seed=seed, style=replace(self.style, **given))
 
 
 @dataclass(frozen=True)
-class DesignWish:
-    """Voices that fit a description, one for each seed: what is asked for, checked. `model` is
-    `models/{engine}/{model}`, or empty.
-    """
+class DesignJob:
+    """Voices that fit a description, one for each seed: validated. `model` is `models/{engine}/{model}`, or empty."""
 
     description: str
     text: str

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
-from voicebox_models.choosing import AUTO, Wish
+from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
 from voicebox_models.settings import hub, models_folder
@@ -23,7 +23,7 @@ class Settings:
     catalog_address: str
     asr_address: str
     grace_seconds: float
-    wish: Wish
+    engines: EngineSettings
     device: str
     compute_type: str
     models_folder: Path
@@ -34,16 +34,16 @@ class Settings:
     """0 leaves it to the engine."""
     queue: int
     patience_seconds: float
-    """How long a call waits for its first sound."""
+    """How long a call waits for its first audio."""
     idle_seconds: float
     ahead_seconds: float
     prompt_cache_bytes: int
     prompt_folder: Path
     prompt_disk_bytes: int
     prompt_store: str
-    """Where replicas share their prompts, a folder or s3://; empty for nowhere."""
+    """The store of voice prompts that replicas share: a folder or s3://; empty for none."""
     s3: Mapping[str, str]
-    """The variables AWS_*: who we are in S3, and where it is."""
+    """The variables AWS_*: credentials and location of S3."""
     spool: Path
     spool_bytes: int
 
@@ -55,7 +55,7 @@ class Settings:
             catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
             grace_seconds=grace_seconds(env),
-            wish=Wish(
+            engines=EngineSettings(
                 engine=variables.text(env, "TTS_ENGINE", AUTO),
                 more=_names(variables.text(env, "TTS_MORE_ENGINES", "espeak")),
                 model=variables.text(env, "TTS_MODEL", ""),

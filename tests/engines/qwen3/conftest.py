@@ -21,7 +21,7 @@ class Cloned:
 
     transcript: str
     codes: NDArray[np.int64]
-    speaker: NDArray[np.float32]
+    speaker_embedding: NDArray[np.float32]
 
 
 @pytest.fixture(scope="session")

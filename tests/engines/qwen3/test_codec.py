@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from voicebox_kit.errors import StartError
 from voicebox_tts.engines.qwen3 import sizes
 from voicebox_tts.engines.qwen3.codec import config
-from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder, CodecRows, CodecState, warm
-from voicebox_tts.engines.qwen3.cuda_graphs import Recorded
+from voicebox_tts.engines.qwen3.codec.decoder import BatchedDecoder, CodecDecoder, CodecState, state_after
+from voicebox_tts.engines.qwen3.cuda_graphs import CapturedWork
 
 CPU = torch.device("cpu")
 EXACT = 1e-6
@@ -34,7 +34,7 @@ def codes(official: Mapping[str, NDArray]) -> NDArray[np.int64]:
 def spoken(
     decoder: CodecDecoder, codes: NDArray[np.int64], chunks: Sequence[int], state: CodecState | None = None
 ) -> NDArray[np.float32]:
-    rows = CodecRows(decoder, 1)
+    rows = BatchedDecoder(decoder, 1)
     rows.begin(0, state)
     parts = np.split(codes, np.cumsum(chunks)[:-1])
     return np.concatenate([rows.decode([0], part[None])[0] for part in parts])
@@ -58,7 +58,7 @@ def test_any_chunks_are_the_official_package_s_whole(chunks: list[int], decoder,
 def test_streams_that_join_pause_and_leave_are_as_each_is_alone(decoder, codes) -> None:
     voices = [np.roll(codes, shift, 0) for shift in (0, 7, 31)]
     alone = [spoken(decoder, voice[:24], [24]) for voice in voices]
-    rows, heard, said = CodecRows(decoder, 4), [[], [], []], [0, 0, 0]
+    rows, heard, said = BatchedDecoder(decoder, 4), [[], [], []], [0, 0, 0]
 
     def step(frames: int, places: Mapping[int, int]) -> None:
         """`places` are the streams' rows."""
@@ -86,15 +86,15 @@ def test_streams_that_join_pause_and_leave_are_as_each_is_alone(decoder, codes) 
 
 
 def test_a_voice_s_state_goes_on_where_its_recording_ended_and_is_never_changed(decoder, codes, official) -> None:
-    state = warm(decoder, codes[:80])
-    before = state.kept.clone()
-    assert state.frames == 80
-    assert state.size_bytes == 4 * decoder.kept
+    state = state_after(decoder, codes[:80])
+    before = state.tensor.clone()
+    assert state.num_frames == 80
+    assert state.size_bytes == 4 * decoder.state_size
     for _ in range(2):
         np.testing.assert_allclose(
             spoken(decoder, codes[80:], [1, 19], state), official["codec/samples"][80 * 1920 :], rtol=0, atol=EXACT
         )
-    assert torch.equal(state.kept, before)
+    assert torch.equal(state.tensor, before)
     assert not np.allclose(spoken(decoder, codes[80:], [20]), official["codec/samples"][80 * 1920 :], atol=1e-3)
 
 
@@ -114,8 +114,8 @@ def done(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def test_what_a_graph_would_hold_is_the_same_with_rows_of_nobody(decoder, codes) -> None:
-    plain, static = CodecRows(decoder, 4), CodecRows(decoder, 4, (2, 3))
-    static._run = Recorded(static._static, [1, 4], [2, 3], done)
+    plain, static = BatchedDecoder(decoder, 4), BatchedDecoder(decoder, 4, (2, 3))
+    static._run = CapturedWork(static._static, [1, 4], [2, 3], done)
     for frames, places in ((2, [3, 1]), (3, [1]), (2, [0, 1, 3]), (4, [1, 3]), (3, [3, 0])):
         parts = np.stack([codes[10 * place : 10 * place + frames] for place in places])
         expected, made = plain.decode(places, parts), static.decode(places, parts)
@@ -126,8 +126,8 @@ def test_what_a_graph_would_hold_is_the_same_with_rows_of_nobody(decoder, codes)
 def test_graphs_make_the_samples_of_the_plain_path(tiny_qwen3: Path, codes) -> None:
     device = torch.device("cuda")
     decoder = CodecDecoder.load(tiny_qwen3 / "base", device)
-    plain, graphed = CodecRows(decoder, 8), CodecRows(decoder, 8, (1, 2, 4, 8))
-    state = warm(decoder, codes[:40])
+    plain, graphed = BatchedDecoder(decoder, 8), BatchedDecoder(decoder, 8, (1, 2, 4, 8))
+    state = state_after(decoder, codes[:40])
     for rows in (plain, graphed):
         rows.begin(5, state)
     for frames, places in (
@@ -166,7 +166,7 @@ def test_where_the_file_is_silent_the_encoder_is_mimi_s(tiny_qwen3: Path) -> Non
     document = json.loads((tiny_qwen3 / "base/speech_tokenizer/config.json").read_text())
     released = sizes.released_codec()
     assert config.parsed(document | {"encoder_config": {}}).encoder == released.encoder
-    assert math.prod((*released.decoder.ratios, *released.decoder.rates)) == 1920
+    assert math.prod((*released.decoder.upsampling_ratios, *released.decoder.upsample_rates)) == 1920
 
 
 def test_a_codec_without_a_readable_configuration_is_told_in_a_sentence(tmp_path: Path) -> None:

@@ -22,11 +22,11 @@ from voicebox_kit.errors import Exhausted, InvalidField, NotFound, StartError, U
 from voicebox_models.engine import Setup
 from voicebox_tts.engine import Description, Reference, Samples, Speech, Style
 from voicebox_tts.engines.qwen3 import memory
-from voicebox_tts.engines.qwen3.codec.states import CodecStates
-from voicebox_tts.engines.qwen3.device import resolved
+from voicebox_tts.engines.qwen3.codec.states import CodecStateCache
+from voicebox_tts.engines.qwen3.device import resolve_device
 from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import family
-from voicebox_tts.engines.qwen3.scheduler.frame_generator import Frames
+from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 
 PLAIN = Style()
 SENTENCE = "Four hours of steady work faced us, and then we went home."
@@ -110,13 +110,13 @@ def test_voices_seeds_languages_and_instructions_make_a_difference(custom: Qwen3
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows there were at each step that any model makes."""
     made: list[int] = []
-    step = Frames.step
+    step = FrameGenerator.step
 
-    def counted(self: Frames, count: int, advancing: Any) -> Any:
+    def counted(self: FrameGenerator, count: int, advancing: Any) -> Any:
         made.append(count)
         return step(self, count, advancing)
 
-    monkeypatch.setattr(Frames, "step", counted)
+    monkeypatch.setattr(FrameGenerator, "step", counted)
     return made
 
 
@@ -256,12 +256,12 @@ def test_text_that_looks_like_a_control_token_is_text(custom: Qwen3Engine) -> No
 
 
 def test_models_are_switched_and_their_memory_is_freed(tiny_qwen3: Path) -> None:
-    from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder, CodecRows
+    from voicebox_tts.engines.qwen3.codec.decoder import BatchedDecoder, CodecDecoder
     from voicebox_tts.engines.qwen3.loaded import LoadedQwen3
     from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 
     models = family(Setup("cpu", "auto", tiny_qwen3.parent))
-    kinds = (LoadedQwen3, LanguageModel, Frames, CodecDecoder, CodecRows)
+    kinds = (LoadedQwen3, LanguageModel, FrameGenerator, CodecDecoder, BatchedDecoder)
 
     def alive() -> int:
         gc.collect()
@@ -300,17 +300,17 @@ def test_what_is_open_when_a_model_is_unloaded_fails_and_keeps_nothing_alive(tin
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, method: str, error: Exception, after: int = 0) -> list[int]:
-    """Have Frames fail from its so-many-th call on."""
+    """Have FrameGenerator fail from its so-many-th call on."""
     calls: list[int] = []
-    real: Callable[..., Any] = getattr(Frames, method)
+    real: Callable[..., Any] = getattr(FrameGenerator, method)
 
-    def fail(self: Frames, *arguments: Any) -> Any:
+    def fail(self: FrameGenerator, *arguments: Any) -> Any:
         calls.append(1)
         if len(calls) > after:
             raise error
         return real(self, *arguments)
 
-    monkeypatch.setattr(Frames, method, fail)
+    monkeypatch.setattr(FrameGenerator, method, fail)
     return calls
 
 
@@ -325,9 +325,9 @@ def test_without_memory_to_begin_a_stream_is_refused_and_the_next_one_speaks(cus
 
 def test_without_memory_in_the_middle_the_youngest_ends_and_the_others_go_on(custom: Qwen3Engine) -> None:
     expected = [speak(custom, SENTENCE, seed=seed) for seed in (1, 2)]
-    real, failed = Frames.step, threading.Event()
+    real, failed = FrameGenerator.step, threading.Event()
 
-    def fail_once(self: Frames, count: int, advancing: Any) -> Any:
+    def fail_once(self: FrameGenerator, count: int, advancing: Any) -> Any:
         if count == 3 and not failed.is_set():
             failed.set()
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -335,7 +335,7 @@ def test_without_memory_in_the_middle_the_youngest_ends_and_the_others_go_on(cus
 
     ends: list[Any] = []
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(3) as executor:
-        patch.setattr(Frames, "step", fail_once)
+        patch.setattr(FrameGenerator, "step", fail_once)
         while not failed.is_set():  # three at once is likely, not certain
             said = [executor.submit(speak, custom, SENTENCE, seed=seed) for seed in (1, 2, 3)]
             ends = [future.exception(DEADLINE_SECONDS) or future.result() for future in said]
@@ -375,11 +375,11 @@ next(engine.open("ryan", Style(), 1).speak("Hello there."))
 
 
 def test_want_of_memory_is_told_from_other_failures() -> None:
-    assert memory.is_want(torch.OutOfMemoryError("CUDA out of memory"))
-    assert memory.is_want(
+    assert memory.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert memory.is_out_of_memory(
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to allocate")
     )
-    assert not memory.is_want(RuntimeError("CUDA error: device-side assert triggered"))
+    assert not memory.is_out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))
 
 
 def test_memory_is_what_the_tensors_take_each_counted_once() -> None:
@@ -394,7 +394,7 @@ def test_a_voices_state_is_computed_once_and_the_bytes_are_bounded() -> None:
         computed.append(int(codes[0, 0]))
         return SimpleNamespace(size_bytes=10)
 
-    states = CodecStates(warm, most_bytes=30)
+    states = CodecStateCache(warm, most_bytes=30)
     voice = [np.full((5, 16), number, np.int64) for number in range(5)]
     with ThreadPoolExecutor(8) as executor:
         made = list(executor.map(states.after, [voice[0]] * 1000))
@@ -407,7 +407,7 @@ def test_a_voices_state_is_computed_once_and_the_bytes_are_bounded() -> None:
 
 @pytest.mark.gpu
 def test_on_a_gpu_memory_is_measured_and_given_back(tiny_qwen3: Path) -> None:
-    device = resolved("cuda:0", "auto")
+    device = resolve_device("cuda:0", "auto")
     models = family(Setup("cuda:0", "auto", tiny_qwen3.parent))
     before = memory.reserved_bytes(device)
     for name in ("qwen3/custom-voice", "qwen3/voice-design"):

@@ -58,7 +58,7 @@ def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
         assert each.model.licence == "Apache-2.0"
         assert {"en", "zh"} <= set(each.model.languages)
         assert each.memory_bytes > 2 * GB
-        assert not each.present
+        assert not each.files.present
         assert not each.loaded
 
 
@@ -80,7 +80,7 @@ def test_what_a_well_known_model_can_is_known_without_its_files(setup: Setup) ->
 def test_a_folder_in_the_models_folder_is_a_model(setup: Setup, copied: Path) -> None:
     models = family(setup)
     first = models.engines()[0]
-    assert (first.model.name, first.present) == ("qwen3/mine", True)
+    assert (first.model.name, first.files.present) == ("qwen3/mine", True)
     assert first.model.languages == ("zh", "en", "de", "ja", "fr")
     assert first.capabilities == {Capability.CLONING, Capability.SEED, Capability.TEXT_NORMALIZATION}
     assert first.memory_bytes == sum(path.stat().st_size for path in copied.rglob("*.safetensors"))
@@ -129,7 +129,7 @@ def test_the_named_folder_comes_first(setup: Setup, copied: Path, tiny_qwen3: Pa
 def test_any_repository_of_the_hub_has_an_engine_that_is_not_listed(setup: Setup) -> None:
     models = family(setup)
     found = engine(models, "qwen3/someone/qwen3-tts-for-seals")
-    assert not found.present
+    assert not found.files.present
     assert (found.model.revision, found.capabilities) == ("", frozenset())
     assert found is models.engine("qwen3/someone/qwen3-tts-for-seals")
     assert found not in models.engines()
@@ -140,9 +140,9 @@ def test_what_lies_in_the_cache_of_the_hub_is_present(setup: Setup, tmp_path: Pa
     cached = tmp_path / "cache" / "models--Qwen--Qwen3-TTS-12Hz-0.6B-Base" / "snapshots" / commit
     shutil.copytree(tiny_qwen3 / "base", cached)
     first = family(setup).engines()[0]
-    assert (first.model.name, first.model.revision, first.present) == ("qwen3/0.6b-base", commit, True)
+    assert (first.model.name, first.model.revision, first.files.present) == ("qwen3/0.6b-base", commit, True)
     (cached / "speech_tokenizer" / "model.safetensors").unlink()
-    assert not first.present
+    assert not first.files.present
 
 
 def test_a_model_that_is_not_here_is_not_downloaded_by_loading_it(setup: Setup) -> None:
@@ -153,13 +153,13 @@ def test_a_model_that_is_not_here_is_not_downloaded_by_loading_it(setup: Setup) 
 def test_what_is_on_no_hub_cannot_be_downloaded(setup: Setup, copied: Path) -> None:
     mine = engine(family(setup), "qwen3/mine")
     shutil.rmtree(copied)
-    with pytest.raises(Precondition, match="gone"):
-        mine.download(lambda progress: None)
+    with pytest.raises(Precondition, match="was removed"):
+        mine.files.download(lambda progress: None)
 
 
 def test_downloading_what_is_here_does_nothing(setup: Setup, copied: Path) -> None:
     reported: list[Progress] = []
-    engine(family(setup), "qwen3/mine").download(reported.append)
+    engine(family(setup), "qwen3/mine").files.download(reported.append)
     assert reported == []
 
 
@@ -205,7 +205,7 @@ def test_with_a_gpu_its_memory_decides(setup: Setup, gpus: Callable[..., None], 
 def test_numbers_are_those_that_the_device_counts_with_best(gpus: Callable[..., None]) -> None:
     gpus(Gpu(80 * GB, True), Gpu(16 * GB, False))
     chosen = {
-        (name, type_): device.resolved(name, type_).compute_type
+        (name, type_): device.resolve_device(name, type_).compute_type
         for name in ("cpu", "auto", "cuda:1")
         for type_ in ("auto", "float16")
     }
@@ -272,7 +272,7 @@ def test_a_broken_model_is_a_start_error_that_says_what_is_wrong(setup: Setup, c
     spoil, sentence = BROKEN[name]
     spoil(copied)
     mine = engine(family(setup), "qwen3/mine")
-    assert mine.present
+    assert mine.files.present
     with pytest.raises(StartError, match=sentence):
         mine.load()
     assert not mine.loaded

@@ -4,28 +4,28 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_tts.engines.qwen3.noise import Noise
+from voicebox_tts.engines.qwen3.noise import SamplingNoise
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 @given(SEEDS, st.lists(st.integers(0, 5_000), min_size=1, max_size=10))
 def test_frames_may_be_asked_for_in_any_order_and_again(seed: int, frames: list[int]) -> None:
-    noise = Noise(seed, 16)
+    noise = SamplingNoise(seed, 16)
 
     for frame in frames:
-        np.testing.assert_array_equal(noise.frame(frame), Noise(seed, 16).frame(frame))
+        np.testing.assert_array_equal(noise.frame(frame), SamplingNoise(seed, 16).frame(frame))
 
 
 @given(SEEDS, SEEDS, st.integers(0, 1_000), st.integers(0, 1_000))
 def test_other_seeds_and_other_frames_have_other_numbers(seed: int, other: int, frame: int, another: int) -> None:
     same = (seed, frame) == (other, another)
 
-    assert np.array_equal(Noise(seed, 16).frame(frame), Noise(other, 16).frame(another)) == same
+    assert np.array_equal(SamplingNoise(seed, 16).frame(frame), SamplingNoise(other, 16).frame(another)) == same
 
 
 def test_the_numbers_are_uniform() -> None:
-    noise = Noise(1, 16)
+    noise = SamplingNoise(1, 16)
     numbers = np.concatenate([noise.frame(frame) for frame in range(2_000)])
 
     assert numbers.dtype == np.float32
@@ -37,7 +37,7 @@ def test_the_numbers_are_uniform() -> None:
 
 def test_the_numbers_stay_what_they_are() -> None:
     """A request with a seed is answered with the same speech by every release."""
-    assert Noise(7, 4).frame(100).tolist() == [
+    assert SamplingNoise(7, 4).frame(100).tolist() == [
         0.0686194896697998,
         0.9184802174568176,
         0.9121995568275452,

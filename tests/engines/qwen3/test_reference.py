@@ -47,19 +47,19 @@ def test_with_a_transcript_it_is_followed_in_context(encoders, recorded) -> None
     assert prompt == encoders.prompt(recorded)
     heard = soxr.resample(recorded.samples, recorded.sample_rate_hz, RATE_HZ)
     np.testing.assert_array_equal(prompt.codes, encoders.codec(np.append(heard, np.zeros(RATE_HZ // 2, np.float32))))
-    np.testing.assert_array_equal(prompt.speaker, encoders.speaker(heard))
+    np.testing.assert_array_equal(prompt.speaker_embedding, encoders.speaker(heard))
 
 
 def test_without_one_its_speaker_is_the_same(encoders, recorded) -> None:
     prompt = encoders.prompt(Reference(recorded.samples, recorded.sample_rate_hz, " \n"))
     assert prompt.codes.shape == (0, 16)
     assert prompt.transcript == ""
-    np.testing.assert_array_equal(prompt.speaker, encoders.prompt(recorded).speaker)
+    np.testing.assert_array_equal(prompt.speaker_embedding, encoders.prompt(recorded).speaker_embedding)
 
 
 def test_the_rate_changes_little(encoders, recorded) -> None:
     high = soxr.resample(recorded.samples, recorded.sample_rate_hz, 96_000)
-    plain, resampled = (encoders.prompt(each).speaker for each in (recorded, Reference(high, 96_000)))
+    plain, resampled = (encoders.prompt(each).speaker_embedding for each in (recorded, Reference(high, 96_000)))
     assert np.dot(plain, resampled) / np.linalg.norm(plain) / np.linalg.norm(resampled) > 0.999
 
 
@@ -92,7 +92,7 @@ def test_a_tenth_of_a_second_of_speech_is_too_little(encoders, recorded) -> None
 
 def test_clipped_speech_is_taken(encoders, recorded) -> None:
     clipped = Reference(np.clip(10 * recorded.samples, -1, 1), recorded.sample_rate_hz, recorded.transcript)
-    assert np.isfinite(encoders.prompt(clipped).speaker).all()
+    assert np.isfinite(encoders.prompt(clipped).speaker_embedding).all()
 
 
 def test_ten_minutes_are_cut_at_a_pause_and_followed_by_their_speaker_alone(encoders, recorded) -> None:

@@ -59,10 +59,10 @@ def chunk(event: Chunk) -> tts_pb2.AudioChunk:
 
 def finished(event: Finished) -> tts_pb2.SynthesisFinished:
     return tts_pb2.SynthesisFinished(
-        sample_count=event.sample_count,
-        duration=to_duration(event.duration_seconds),
-        time_to_first_chunk=to_duration(event.first_chunk_seconds),
-        synthesis_time=to_duration(event.synthesis_seconds),
+        sample_count=event.statistics.sample_count,
+        duration=to_duration(event.statistics.duration_seconds),
+        time_to_first_chunk=to_duration(event.statistics.first_chunk_seconds),
+        synthesis_time=to_duration(event.statistics.synthesis_seconds),
         generation=event.generation,
         warnings=event.warnings,
         word_error_rate=event.word_error_rate,

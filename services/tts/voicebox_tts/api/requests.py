@@ -14,7 +14,7 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
-from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignWish, Job, Profile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, Profile, Recording
 from voicebox_tts.text import sentences as texts
 
 MAX_INSTRUCTION_CHARACTERS = 500
@@ -70,7 +70,7 @@ def to_ahead_seconds(given: float, default: float = UNPACED_SECONDS) -> float:
     return given
 
 
-def to_design(request: tts_pb2.DesignVoiceRequest) -> DesignWish:
+def to_design(request: tts_pb2.DesignVoiceRequest) -> DesignJob:
     """The voices that a request describes; InvalidField where it is wrong."""
     config, description = request.config, texts.clean(request.description)
     if not texts.has_something_to_say(description) or len(description) > MAX_DESCRIPTION_CHARACTERS:
@@ -85,7 +85,7 @@ def to_design(request: tts_pb2.DesignVoiceRequest) -> DesignWish:
     language = spoken(config.language, "language")
     first = config.seed if config.HasField("seed") else secrets.randbits(32)
     seeds = tuple((first + number) % 2**32 for number in range(config.count or DESIGNED_VOICES))
-    return DesignWish(
+    return DesignJob(
         description, checked_text(request.text), Style(language=language), seeds, config.model, config.verbatim
     )
 

@@ -19,9 +19,10 @@ from voicebox_kit.server import MAX_MESSAGE_BYTES
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
 from voicebox_tts.synthesis.script import Script, WholeText, WrittenText
-from voicebox_tts.synthesis.synthesizer import Event, Finished, Interrupted, Started, Synthesizer
+from voicebox_tts.synthesis.speech_stream import Interrupted
+from voicebox_tts.synthesis.synthesizer import Event, Finished, Started, Synthesizer
 from voicebox_tts.synthesis.utterance import Chunk
-from voicebox_tts.voices.registry import Roster
+from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import messages
 from .field_paths import paths_below
@@ -37,7 +38,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     """The voicebox.tts.v1.TextToSpeechService."""
 
-    def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: Roster, settings: Settings) -> None:
+    def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: VoiceRegistry, settings: Settings) -> None:
         self._synthesizer, self._designer, self._roster = synthesizer, designer, roster
         self._lists = VoiceLists(lambda: roster.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds

@@ -7,7 +7,7 @@ from voicebox_compat.openai import Notes
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound
 
-from voicebox_tts.voices.registry import Roster, speaks
+from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
 from .openai.other_servers import is_other_servers
 from .openai.voices import OPENAI_VOICES
@@ -21,11 +21,11 @@ NVIDIA = re.compile(
 REGION = re.compile(r"(?:^|[-._])([a-z]{2,3}[-_][a-z]{2})(?=[-._]|$)", re.IGNORECASE)
 
 
-async def stand_in(roster: Roster, name: str, language: str, field: str, notes: Notes) -> str:
+async def stand_in(roster: VoiceRegistry, name: str, language: str, field: str, notes: Notes) -> str:
     """A voice of ours, `{engine}/{voice}`, that speaks the language: always the same one for the same name.
 
     Without a language it is the one in the name, where there is such a voice. Raises NotFound("voice") for a name that
-    is no other server's, and as Roster.find.
+    is no other server's, and as VoiceRegistry.find.
     """
     if not (is_other_servers(name) or NVIDIA.fullmatch(name) or name.lower() in OPENAI_VOICES):
         raise NotFound("voice", name[:100])
@@ -38,7 +38,7 @@ async def stand_in(roster: Roster, name: str, language: str, field: str, notes: 
     return chosen
 
 
-async def _language_of(roster: Roster, name: str) -> str:
+async def _language_of(roster: VoiceRegistry, name: str) -> str:
     """The language in a voice's name; empty where it names none that somebody here speaks."""
     match = REGION.search(name)
     language = languages.understood(match[1]) if match else None

@@ -1,6 +1,6 @@
 """An approximate likeness: a built-in voice moved toward a recording's pitch, pitch range and spectral colour.
 
-It is signal processing, not cloning: a listener hears a different person with the same pitch and colour.
+It is signal processing, not cloning: it sounds like a different person with the same pitch and colour.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ ANALYSIS_RATE_HZ = 16_000
 BANDS_HZ: Floats = 1000 * 2.0 ** (np.arange(-10, 9) / 3)
 """Third octaves, 99 Hz to 6.35 kHz: finer bands would follow the recording's vowels, not its voice."""
 LIMIT_DB = 12.0
-"""No band is moved further: beyond, the filter makes the engine's own noise heard."""
+"""No band is moved further: beyond, the filter amplifies the engine's noise."""
 TAPS_SECONDS = 0.012
 FEWEST_VOICED_FRAMES = 30
 WIDEST_SPREAD_SEMITONES = 2.5
@@ -43,7 +43,7 @@ class Shift:
     spread: float = 1.0
 
     def by_semitones(self, semitones: float) -> "Shift":
-        """The same, so much higher."""
+        """The same, higher by some semitones."""
         return replace(self, pitch=self.pitch * 2 ** (semitones / 12))
 
 
@@ -98,9 +98,9 @@ class Colour:
         """The stream's next samples, filtered, in [-1, 1]."""
         if len(self._taps) == 1:
             return samples
-        heard = np.concatenate([self._before, samples])
-        self._before = heard[len(samples) :]
-        painted: Samples = np.clip(np.convolve(heard, self._taps, "valid"), -1.0, 1.0).astype(np.float32)
+        whole = np.concatenate([self._before, samples])
+        self._before = whole[len(samples) :]
+        painted: Samples = np.clip(np.convolve(whole, self._taps, "valid"), -1.0, 1.0).astype(np.float32)
         return painted
 
 
@@ -111,8 +111,8 @@ Render = Callable[[str, Shift, str], Samples]
 def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: int, render: Render) -> LikenessPrompt:
     """Move the voice whose median pitch is nearest toward the reference.
 
-    An engine's own pitch mean is not the median that is heard, so that both factors are corrected by what comes out.
-    Raises InvalidField("reference") when the reference holds too little speech.
+    An engine's pitch parameter is not the median pitch, so that both factors are corrected by a measurement. Raises
+    InvalidField("reference") when the reference holds too little speech.
     """
     target = profile(reference.samples, reference.sample_rate_hz)
     if target is None:
@@ -122,19 +122,19 @@ def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: i
     shift, colour_db = Shift(target.pitch_hz / voices_hz[voice]), np.zeros(len(BANDS_HZ))
     for _ in range(CALIBRATION_ROUNDS):
         spoken = render(voice, shift, CALIBRATION)
-        heard = profile(spoken, rate_hz)
-        assert heard is not None, "a built-in voice is voiced speech"
-        shift, colour_db = _corrected(shift, target, heard), target.colour_db - heard.colour_db
+        measured = profile(spoken, rate_hz)
+        assert measured is not None, "a built-in voice is voiced speech"
+        shift, colour_db = _corrected(shift, target, measured), target.colour_db - measured.colour_db
     taps = minimum_phase(np.clip(colour_db, -LIMIT_DB, LIMIT_DB), rate_hz)
     loudest = float(np.abs(np.convolve(spoken, taps)).max())
     return LikenessPrompt(voice, shift, tuple((taps * PEAK / max(loudest, 1e-6)).tolist()))
 
 
-def _corrected(shift: Shift, target: VoiceProfile, heard: VoiceProfile) -> Shift:
+def _corrected(shift: Shift, target: VoiceProfile, measured: VoiceProfile) -> Shift:
     wanted_spread = min(target.spread_semitones, WIDEST_SPREAD_SEMITONES)
     return Shift(
-        pitch=shift.pitch * float(np.clip(target.pitch_hz / heard.pitch_hz, 0.7, 1.4)),
-        spread=shift.spread * float(np.clip(wanted_spread / max(heard.spread_semitones, 0.2), 0.5, 1.6)),
+        pitch=shift.pitch * float(np.clip(target.pitch_hz / measured.pitch_hz, 0.7, 1.4)),
+        spread=shift.spread * float(np.clip(wanted_spread / max(measured.spread_semitones, 0.2), 0.5, 1.6)),
     )
 
 

@@ -1,6 +1,7 @@
-"""What the history keeps of an utterance."""
+"""The record of a generation: a text that was spoken, and how."""
 
 import uuid
+from dataclasses import dataclass
 from enum import Enum
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,7 +12,7 @@ from voicebox_tts.job import Job, Profile
 from voicebox_tts.voices.resolver import Speaker
 
 
-class Ending(Enum):
+class Outcome(Enum):
     """How an utterance ended."""
 
     COMPLETED = catalog_pb2.GENERATION_STATUS_COMPLETED
@@ -19,33 +20,49 @@ class Ending(Enum):
     FAILED = catalog_pb2.GENERATION_STATUS_FAILED
 
 
-def name_of(job: Job, ending: Ending) -> str:
-    """The generation's name: the request id names what was completed, so that a retry records nothing twice.
+@dataclass(frozen=True)
+class Statistics:
+    """An utterance that has ended, in figures. Without any audio, `first_chunk_seconds` is 0."""
 
-    What was cut short has a name of its own, and the request id stays free for the retry.
+    sample_count: int
+    duration_seconds: float
+    """Of the audio."""
+    first_chunk_seconds: float
+    """From the request's arrival to its first audio."""
+    synthesis_seconds: float
+    """From the request's arrival to its last audio, without the time that the client and pacing took."""
+
+
+NO_AUDIO = Statistics(0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a record says of an utterance besides its job and its speaker."""
+
+    text: str
+    sample_rate_hz: int
+    statistics: Statistics
+    outcome: Outcome
+    warnings: tuple[str, ...]
+    word_error_rate: float | None
+
+
+def name_of(job: Job, outcome: Outcome) -> str:
+    """The generation's name: the request id for a completed one, so that a retry records nothing twice.
+
+    Any other has a random name, and the request id stays free for the retry.
     """
-    return f"generations/{job.request_id if ending is Ending.COMPLETED else uuid.uuid4()}"
+    return f"generations/{job.request_id if outcome is Outcome.COMPLETED else uuid.uuid4()}"
 
 
-def generation(
-    job: Job,
-    speaker: Speaker,
-    *,
-    text: str,
-    sample_rate_hz: int,
-    duration_seconds: float,
-    first_chunk_seconds: float,
-    synthesis_seconds: float,
-    ending: Ending,
-    warnings: tuple[str, ...],
-    word_error_rate: float | None,
-) -> catalog_pb2.Generation:
+def generation(job: Job, speaker: Speaker, summary: Summary) -> catalog_pb2.Generation:
     """The record of an utterance that ends now."""
     now = Timestamp()
     now.GetCurrentTime()
     return catalog_pb2.Generation(
-        name=name_of(job, ending),
-        text=text,
+        name=name_of(job, summary.outcome),
+        text=summary.text,
         profile=job.source.name if isinstance(job.source, Profile) else "",
         voice=speaker.voice_name,
         engine=speaker.engine.name,
@@ -57,13 +74,13 @@ def generation(
         pitch_semitones=job.style.pitch_semitones,
         parameters={"instructions": job.style.instructions} if job.style.instructions else {},
         container="flac",
-        sample_rate_hz=sample_rate_hz,
-        duration=to_duration(duration_seconds),
-        time_to_first_chunk=to_duration(first_chunk_seconds),
-        synthesis_time=to_duration(synthesis_seconds),
-        status=ending.value,
-        warnings=warnings,
-        word_error_rate=word_error_rate,
+        sample_rate_hz=summary.sample_rate_hz,
+        duration=to_duration(summary.statistics.duration_seconds),
+        time_to_first_chunk=to_duration(summary.statistics.first_chunk_seconds),
+        synthesis_time=to_duration(summary.statistics.synthesis_seconds),
+        status=summary.outcome.value,
+        warnings=summary.warnings,
+        word_error_rate=summary.word_error_rate,
         create_time=now,
         owner=job.owner,
     )

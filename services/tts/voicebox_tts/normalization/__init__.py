@@ -1,1 +1,1 @@
-"""What is written becomes what an engine can say, by language. Text goes in and comes out: no engine, no gRPC."""
+"""Text normalisation by language: written forms become words. Pure functions of text."""

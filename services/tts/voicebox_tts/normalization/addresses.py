@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 LONGEST_PATH = 60
-"""Characters of what follows the host; a longer rest is told as such, since nobody follows it by ear."""
+"""Characters of what follows the host; a longer rest is not spelled out, since no listener can follow it."""
 
 _URL = re.compile(r"\b(?:https?|ftp)://[^\s<>\"]{1,2000}|\bwww\.[^\s<>\"]{1,2000}", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")

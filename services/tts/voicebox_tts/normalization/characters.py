@@ -1,4 +1,4 @@
-"""Characters that look like others, or like nothing: compatibility forms and invisible ones."""
+"""Compatibility forms, invisible characters and pictures."""
 
 import unicodedata
 from functools import lru_cache
@@ -43,8 +43,8 @@ _IGNORABLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code
 
 
 def visible(text: str) -> str:
-    """The text without characters that nobody sees: soft hyphens, zero widths, marks of direction, selectors. Words
-    stay in one piece.
+    """The text without invisible characters: soft hyphens, zero widths, marks of direction, selectors. Words stay in
+    one piece.
     """
     if text.isascii():
         return text
@@ -55,12 +55,12 @@ def with_few_marks(text: str) -> str:
     """The text with MOST_MARKS combining marks in a row at most."""
     if text.isascii():
         return text
-    kept, marks = list[str](), 0
+    visible, marks = list[str](), 0
     for character in text:
         marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
         if marks <= MOST_MARKS:
-            kept.append(character)
-    return "".join(kept)
+            visible.append(character)
+    return "".join(visible)
 
 
 def plain(text: str) -> str:
@@ -91,9 +91,9 @@ def pictures(text: str) -> str:
 
 
 def named(characters: str) -> str:
-    """Characters for a sentence: each as it is, and by its number."""
-    told = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters[:MOST_NAMED])
-    return told + (f" and {len(characters) - MOST_NAMED} more" if len(characters) > MOST_NAMED else "")
+    """Characters as they are named in a sentence: each with its code point."""
+    listed = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters[:MOST_NAMED])
+    return listed + (f" and {len(characters) - MOST_NAMED} more" if len(characters) > MOST_NAMED else "")
 
 
 def _is_invisible(text: str, index: int, character: str) -> bool:

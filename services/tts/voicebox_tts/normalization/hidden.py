@@ -1,4 +1,4 @@
-"""Parts of a page that nobody sees: scripts, styles and comments, which may go on over several sentences."""
+"""Invisible parts of a page: scripts, styles and comments, which may go on over several sentences."""
 
 import re
 
@@ -14,19 +14,19 @@ class HiddenParts:
         self.names: dict[str, None] = {}
 
     def without(self, sentence: str) -> str:
-        """The sentence less what is hidden in it."""
-        kept = list[str]()
+        """The sentence without its invisible parts."""
+        visible = list[str]()
         while sentence:
             if self._inside:
                 sentence = self._after_end(sentence)
             elif begin := _BEGIN.search(sentence) if "<" in sentence else None:
-                kept.append(sentence[: begin.start()])
+                visible.append(sentence[: begin.start()])
                 sentence, self._inside = sentence[begin.end() :], (begin["name"] or _COMMENT).lower()
                 self.names[self._inside] = None
             else:
-                kept.append(sentence)
+                visible.append(sentence)
                 break
-        return " ".join(kept)
+        return " ".join(visible)
 
     def _after_end(self, sentence: str) -> str:
         end = re.search("-->" if self._inside == _COMMENT else rf"</{self._inside}\s?>", sentence, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""What a language calls signs, units and currencies, and what its abbreviations stand for."""
+"""A language's words for signs, units, currencies and abbreviations."""
 
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -16,22 +16,23 @@ _LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\([^()\s]{0,2000}(?:\s\"[^\"]{0,200}\
 _REFERENCE = re.compile(r"\[([^\[\]]{1,500})\]\[[^\[\]]{0,100}\]")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,2000})>")
 _TAGS = """
-    a abbr address article aside audio b big blockquote body br button center cite code dd del details dfn div dl dt em figcaption figure
-    font footer form h1 h2 h3 h4 h5 h6 head header hr html i iframe img input ins kbd label li link main mark meta nav ol option p picture
-    pre q rp rt ruby s samp section select small source span strike strong sub summary sup svg table tbody td textarea tfoot th thead time
-    title tr tt u ul var video wbr
+    a abbr address article aside audio b big blockquote body br button center cite code dd del details dfn div dl dt
+    em figcaption figure font footer form h1 h2 h3 h4 h5 h6 head header hr html i iframe img input ins kbd label li
+    link main mark meta nav ol option p picture pre q rp rt ruby s samp section select small source span strike strong
+    sub summary sup svg table tbody td textarea tfoot th thead time title tr tt u ul var video wbr
 """.split()
 _PAUSED = frozenset(
     """
-    address article aside blockquote br dd div dl dt figcaption footer h1 h2 h3 h4 h5 h6 header hr li main nav ol option p pre section
-    table td th title tr ul
+    address article aside blockquote br dd div dl dt figcaption footer h1 h2 h3 h4 h5 h6 header hr li main nav ol
+    option p pre section table td th title tr ul
     """.split()
 )
 """A person makes a pause between two of these."""
 _VALUE = r"(?:\"[^\"<>]{0,500}\"|'[^'<>]{0,500}'|[^\s\"'<>=]{1,500})"
 _ATTRIBUTE = rf"(?:[A-Za-z_:@][\w:.-]{{0,60}}\s?=\s?{_VALUE}|async|checked|controls|defer|disabled|hidden|open)"
 _OWN_TAG = r"[a-z][a-z0-9]{0,20}-[a-z0-9-]{1,40}"
-_TAG = rf"</?(?:{'|'.join(sorted(_TAGS, key=len, reverse=True))}|{_OWN_TAG})(?:\s+{_ATTRIBUTE}){{0,20}}\s?/?>|</[a-z]\w{{0,20}}>"
+_KNOWN_TAG = "|".join(sorted(_TAGS, key=len, reverse=True))
+_TAG = rf"</?(?:{_KNOWN_TAG}|{_OWN_TAG})(?:\s+{_ATTRIBUTE}){{0,20}}\s?/?>|</[a-z]\w{{0,20}}>"
 _TAG_RUN = re.compile(rf"(?:(?:{_TAG})\s*){{1,50}}", re.IGNORECASE)
 _TAG_NAME = re.compile(r"</?(\w+)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -45,7 +46,7 @@ _STRUCK = re.compile(r"~~+")
 
 
 def unmarked(sentence: str) -> str:
-    """The sentence without its marks; empty where it is nothing else."""
+    """The sentence without markup; empty where there is nothing else."""
     if _RULE.match(sentence) or _TABLE_RULE.match(sentence):
         return ""
     for mark in (_FENCE, _QUOTE, _HEADING, _BULLET):
@@ -75,7 +76,7 @@ def enumerated(sentence: str, *, is_ordinal: bool) -> str:
 
 
 def _pause(tags: re.Match[str]) -> str:
-    """What a run of tags becomes: a comma where a person makes a pause and none is written."""
+    """The replacement of a run of tags: a comma where a reader would pause and there is no mark."""
     before, following = tags.string[: tags.start()].rstrip()[-1:], tags.string[tags.end() :][:1]
     is_paused = any(name.lower() in _PAUSED for name in _TAG_NAME.findall(tags[0]))
     return ", " if is_paused and before.isalnum() and following and following not in ".,;:!?" else " "

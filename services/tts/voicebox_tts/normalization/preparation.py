@@ -1,4 +1,4 @@
-"""Prepares a sentence for an engine: what is written becomes what is said."""
+"""Normalises the sentences of an utterance for an engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Preparation:
     _hidden: HiddenParts = field(default_factory=HiddenParts, init=False)
 
     def prepare(self, sentence: str) -> str:
-        """What the engine is given to say; empty when nothing of the sentence is said."""
+        """The sentence as the engine gets it; empty when there is nothing to say."""
         primary = languages.primary(self.language)
         shown = self._hidden.without(sentence)
         for name in self._hidden.names:

@@ -1,4 +1,4 @@
-"""Asks asr what is heard of an utterance."""
+"""A client of asr: checks what was spoken."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from voicebox_tts.text.word_errors import word_error_rate
 BLOCK_BYTES = 64 * 1024
 LEAST_SECONDS = 30.0
 SLOWEST_RECOGNITION = 2.0
-"""Seconds that recognition may take for each of sound."""
+"""Seconds that recognition may take for each second of audio."""
 
 
 class SpeechCheck:
@@ -27,7 +27,7 @@ class SpeechCheck:
     async def word_error_rate(
         self, audio: Path, text: str, language: str, duration_seconds: float, owner: str
     ) -> float:
-        """The word error rate of a FLAC file against its text; Unavailable("CHECK_FAILED") when asr does not tell."""
+        """The word error rate of a FLAC file against its text; Unavailable("CHECK_FAILED") when asr cannot say it."""
         timeout_seconds = LEAST_SECONDS + SLOWEST_RECOGNITION * duration_seconds
         metadata = ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
         with audio.open("rb") as file:

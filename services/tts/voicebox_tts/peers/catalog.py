@@ -1,4 +1,4 @@
-"""What tts asks of the catalog: a profile's reference recording, and to keep a generation."""
+"""A client of the catalog: a profile's reference recording, and records of generations."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ class Catalog:
         return StoredReference(header.etag, reference, _defaults(header.default_voice_settings))
 
     async def record(self, generation: catalog_pb2.Generation, audio: Path, timeout_seconds: float) -> None:
-        """Keep a generation with its audio; grpc.aio.AioRpcError as the catalog answers, Unavailable when it goes away
-        meanwhile.
+        """Record a generation with its audio; grpc.aio.AioRpcError as the catalog answers, Unavailable when it goes
+        away meanwhile.
         """
 
         # Opened here: what is raised inside of `messages` only cancels the call, which looks as if we were cancelled.
@@ -100,7 +100,7 @@ def _as_ours(error: grpc.aio.AioRpcError, profile: str) -> Exception:
 
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
-    """The catalog's own word for it, such as CONSENT_REQUIRED; empty when it tells none."""
+    """The catalog's reason, such as CONSENT_REQUIRED; empty without one."""
     metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
     packed = dict(metadata).get(DETAILS_HEADER, b"")
     info = error_details_pb2.ErrorInfo()

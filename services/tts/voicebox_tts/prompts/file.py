@@ -17,16 +17,16 @@ from voicebox_models.engine import Model
 from voicebox_tts.engine import Packed, Reference
 
 FORMAT = "voicebox-prompt-1"
-MOST_BYTES = 256 * 1024 * 1024
-"""No file that is larger is read: what pocket remembers of 60 s, the largest prompt that there is, takes 36 MB."""
+MAX_BYTES = 256 * 1024 * 1024
+"""No file that is larger is read: a prompt of pocket for 60 s, the largest that there is, takes 36 MB."""
 
 
 def content_key(model: Model, reference: Reference) -> str:
     """SHA-256, in hex, of all that a prompt depends on. Whether an engine follows it in context is in the transcript:
     empty or not.
     """
-    told = [FORMAT, model.name, model.revision, reference.transcript, reference.sample_rate_hz]
-    digest = hashlib.sha256(json.dumps(told).encode() + b"\0")
+    fields = [FORMAT, model.name, model.revision, reference.transcript, reference.sample_rate_hz]
+    digest = hashlib.sha256(json.dumps(fields).encode() + b"\0")
     digest.update(reference.samples.astype(np.float32, copy=False).tobytes())
     return digest.hexdigest()
 
@@ -44,14 +44,14 @@ def to_bytes(key: str, packed: Packed) -> bytes:
 
 
 def from_bytes(key: str, data: bytes) -> Packed:
-    """What was packed under this key; ValueError for whatever else the bytes are."""
+    """The packed prompt of this key; ValueError for any other bytes."""
     try:
         arrays = load(data)
         (header_bytes,) = struct.unpack_from("<Q", data)
-        told = json.loads(data[8 : 8 + header_bytes])["__metadata__"]
-        facts, checksum = told["facts"], told["sha256"]
+        metadata = json.loads(data[8 : 8 + header_bytes])["__metadata__"]
+        facts, checksum = metadata["facts"], metadata["sha256"]
     except (SafetensorError, struct.error, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"it is no voice prompt: {error}") from error
+        raise ValueError(f"it is not a voice prompt: {error}") from error
     if checksum != _checksum(key, facts, arrays):
         raise ValueError("its checksum is wrong, or it is another voice's")
     return Packed(arrays, json.loads(facts))
@@ -59,8 +59,8 @@ def from_bytes(key: str, data: bytes) -> Packed:
 
 def _checksum(key: str, facts: str, arrays: Mapping[str, NDArray[Any]]) -> str:
     names = sorted(arrays)
-    told = [key, facts, [(name, arrays[name].dtype.str, arrays[name].shape) for name in names]]
-    digest = hashlib.sha256(json.dumps(told).encode())
+    fields = [key, facts, [(name, arrays[name].dtype.str, arrays[name].shape) for name in names]]
+    digest = hashlib.sha256(json.dumps(fields).encode())
     for name in names:
         digest.update(arrays[name].tobytes())
     return digest.hexdigest()

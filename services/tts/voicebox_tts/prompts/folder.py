@@ -1,6 +1,4 @@
-"""Voice prompts' files on disk, at most so many bytes of them: the least recently used go, and nothing that fails here
-fails a request.
-"""
+"""Voice prompts in a folder of bounded size: the least recently used are removed, and no failure fails a request."""
 
 import logging
 import os
@@ -9,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from .file import MOST_BYTES, file_name
+from .file import MAX_BYTES, file_name
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +26,7 @@ class PromptFolder:
             with (self._folder / file_name(key)).open("rb") as file:
                 with suppress(OSError):  # a folder that can only be read is of use too
                     os.utime(file.fileno())
-                return file.read(MOST_BYTES + 1)
+                return file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -36,17 +34,17 @@ class PromptFolder:
             return None
 
     def write(self, key: str, data: bytes) -> None:
-        """Keep a file: whole and safe, or not at all."""
+        """Store a file completely and durably, or not at all."""
         if len(data) > self._max_bytes:
             return
         try:
             _write(self._folder / file_name(key), data)
             self._remove_least_used()
         except OSError as error:
-            log.warning("a voice prompt cannot be kept in %s: %s", self._folder, error)
+            log.warning("a voice prompt cannot be stored in %s: %s", self._folder, error)
 
     def remove(self, key: str) -> None:
-        """Remove a file that is of no use."""
+        """Remove a file that cannot be used."""
         try:
             (self._folder / file_name(key)).unlink(missing_ok=True)
         except OSError as error:
@@ -63,7 +61,7 @@ class PromptFolder:
             excess -= size_bytes
 
     def _files(self) -> Iterator[tuple[int, int, Path]]:
-        """Time of use, size and path of all files, also of those that a killed process left half written."""
+        """Time of use, size and path of all files, also of files that a killed process left incomplete."""
         for path in self._folder.glob("*/*"):
             with suppress(FileNotFoundError):  # removed meanwhile
                 status = path.stat()

@@ -1,6 +1,4 @@
-"""From a profile or a recording to an engine's voice prompt: in memory while it is fresh, bounded in bytes, and else
-from the store.
-"""
+"""Finds the voice prompt of a profile or a recording for an engine: in memory, bounded in bytes, or in the store."""
 
 import asyncio
 import hashlib
@@ -15,7 +13,7 @@ from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.errors import AudioError, DecoderUnavailable
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 
-from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Engine, Reference, VoicePrompt
+from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, CloningEngine, Reference, VoicePrompt
 from voicebox_tts.job import MAX_REFERENCE_BYTES, NO_DEFAULTS, Defaults, Profile, Recording
 from voicebox_tts.peers.catalog import Catalog
 
@@ -27,10 +25,8 @@ REFERENCE_RATE_HZ = 24_000
 
 
 @dataclass(frozen=True)
-class Cached:
-    """A prompt, with the etag of the profile that it was made from, how that profile speaks by default, and what is to
-    be told with it.
-    """
+class ResolvedPrompt:
+    """A voice prompt, with its profile's etag and defaults, and warnings for the client."""
 
     prompt: VoicePrompt
     etag: str = ""
@@ -38,14 +34,14 @@ class Cached:
     warnings: tuple[str, ...] = ()
 
 
-Make = Callable[[Cached | None], Awaitable[Cached]]
+Make = Callable[[ResolvedPrompt | None], Awaitable[ResolvedPrompt]]
 
 
-class Prompts:
-    """Voice prompts of one process, least recently used thrown out first. Each model has its own of the same profile.
+class PromptResolver:
+    """Caches the voice prompts of this process; the least recently used are removed first. Each model has its own.
 
-    A profile's etag tells whether what is in memory is fresh. After a start nothing is: the profile's audio is fetched
-    once, and its content is the name of its prompt in the store.
+    What is cached is valid while the profile's etag is the same. After a start nothing is cached: the profile's audio
+    is fetched once, and the hash of its content is the key of its prompt in the store.
     """
 
     def __init__(
@@ -53,7 +49,7 @@ class Prompts:
     ) -> None:
         self._catalog, self._decoder, self._store = catalog, decoder, store
         self._max_bytes, self._held_bytes = max_bytes, 0
-        self._cached: OrderedDict[tuple[str, ...], Cached] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, ...], ResolvedPrompt] = OrderedDict()
         self._making: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._computed = Counter(
             "voicebox_tts_prompts_computed", "Voice prompts computed by an engine.", registry=registry
@@ -62,11 +58,13 @@ class Prompts:
             "voicebox_tts_prompts_found", "Voice prompts that were there, by where.", ["where"], registry=registry
         )
 
-    async def of_profile(self, profile: Profile, engine: Engine, owner: str, timeout_seconds: float) -> Cached:
+    async def of_profile(
+        self, profile: Profile, engine: CloningEngine, owner: str, timeout_seconds: float
+    ) -> ResolvedPrompt:
         """A profile's prompt, with a warning when it may be out of date because the catalog does not answer."""
         key = (engine.model.name, engine.model.revision, owner, profile.name)
         known = self._cached.get(key)
-        try:  # outside of the key's lock: callers wait for a catalog that hangs side by side, not one after the other
+        try:  # outside of the key's lock: callers wait for a catalog that hangs at the same time, not one after another
             stored = await self._catalog.reference(
                 profile.name, known.etag if known else "", owner, min(timeout_seconds, CATALOG_SECONDS)
             )
@@ -88,12 +86,12 @@ class Prompts:
             raise Unavailable("CATALOG_UNREACHABLE", "The catalog sent no reference for the profile.")
         reference = stored.reference
 
-        async def make(known: Cached | None) -> Cached:
+        async def make(known: ResolvedPrompt | None) -> ResolvedPrompt:
             if known and known.etag == stored.etag:
                 self._count(Origin.MEMORY)
                 return known
             try:
-                return Cached(await self._stored(engine, reference), stored.etag, stored.defaults)
+                return ResolvedPrompt(await self._stored(engine, reference), stored.etag, stored.defaults)
             except InvalidField as error:
                 raise Precondition(
                     error.reason, profile.name, f"{profile.name} cannot be spoken with: {error.sentence}"
@@ -101,20 +99,20 @@ class Prompts:
 
         return await self._through_cache(key, make)
 
-    async def of_recording(self, recording: Recording, engine: Engine) -> Cached:
+    async def of_recording(self, recording: Recording, engine: CloningEngine) -> ResolvedPrompt:
         """The prompt of a recording that came with a request; InvalidField("voice.reference.audio") when it cannot be
         used.
         """
         digest = hashlib.sha256(recording.transcript.encode() + b"\0" + recording.audio).hexdigest()
 
-        async def make(known: Cached | None) -> Cached:
+        async def make(known: ResolvedPrompt | None) -> ResolvedPrompt:
             if known:
                 self._count(Origin.MEMORY)
                 return known
             try:
                 clip = await self._decoder.decode(recording.audio, REFERENCE_RATE_HZ, RECORDING_LIMITS)
                 prompt = await self._stored(engine, Reference(clip.samples, clip.sample_rate_hz, recording.transcript))
-                return Cached(prompt, warnings=_too_long(len(clip.samples) / clip.sample_rate_hz))
+                return ResolvedPrompt(prompt, warnings=_too_long(len(clip.samples) / clip.sample_rate_hz))
             except DecoderUnavailable as error:
                 raise Unavailable(error.reason, str(error)) from error
             except (AudioError, InvalidField) as error:
@@ -122,7 +120,7 @@ class Prompts:
 
         return await self._through_cache((engine.model.name, engine.model.revision, digest), make)
 
-    async def _stored(self, engine: Engine, reference: Reference) -> VoicePrompt:
+    async def _stored(self, engine: CloningEngine, reference: Reference) -> VoicePrompt:
         prompt, origin = await self._store.prompt(engine, reference)
         self._count(origin)
         return prompt
@@ -133,8 +131,8 @@ class Prompts:
         else:
             self._found.labels(origin).inc()
 
-    async def _through_cache(self, key: tuple[str, ...], make: Make) -> Cached:
-        """What `make` gives, which is told what is cached; one at a time for each key, so that nothing is computed
+    async def _through_cache(self, key: tuple[str, ...], make: Make) -> ResolvedPrompt:
+        """What `make` returns for what is cached; one call at a time for each key, so that nothing is computed
         twice.
         """
         lock = self._making.setdefault(key, asyncio.Lock())
@@ -150,9 +148,10 @@ class Prompts:
 
 
 def _too_long(seconds: float) -> tuple[str, ...]:
-    """What is to be told of a recording that is followed only in part."""
+    """A warning for a recording of which only a part is used."""
     if seconds <= LONGEST_REFERENCE_SECONDS:
         return ()
     return (
-        f"The recording is {seconds:.0f} s long: {LONGEST_REFERENCE_SECONDS} s of it at most are followed, without a transcript.",
+        f"The recording is {seconds:.0f} s long: {LONGEST_REFERENCE_SECONDS} s of it at most are followed, without a "
+        "transcript.",
     )

@@ -1,4 +1,4 @@
-"""Voice prompts that replicas share by a blob store, which is not asked for a while when it does not answer soon."""
+"""Voice prompts that replicas share by a blob store; after a timeout the store is not used for a while."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from voicebox_blobs.blobs import Blobs
 
-from .file import MOST_BYTES, file_name
+from .file import MAX_BYTES, file_name
 
 T = TypeVar("T")
 
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 2.0
 AWAY_SECONDS = 30.0
 WRITE_SECONDS = 10.0
-"""A write, which nobody waits for but the end of the process, may take so long: 36 MB are the largest prompt."""
+"""Of a write, for which only the end of the process waits: the largest prompt has 36 MB."""
 MOST_WRITES = 4
-"""Written at the same time; what is computed meanwhile is kept on this disk only."""
+"""Written at the same time; what is computed meanwhile is stored on this disk only."""
 
 
 class SharedPrompts:
@@ -29,7 +29,7 @@ class SharedPrompts:
         self, blobs: Blobs, clock: Callable[[], float] = time.monotonic, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:
         self._blobs, self._clock, self._timeout_seconds = blobs, clock, timeout_seconds
-        self._ask_again = -float("inf")
+        self._retry_at = -float("inf")
         self._abandoned: set[asyncio.Task[Any]] = set()
         self._writes: set[asyncio.Task[None]] = set()
 
@@ -38,12 +38,12 @@ class SharedPrompts:
         return await self._answer(lambda: self._read(file_name(key)))
 
     def write(self, key: str, data: bytes) -> None:
-        """Begin to keep a file for all, if the store is there; one that is not kept for all is logged."""
+        """Begin to store a file for all replicas; a file that cannot be stored is logged."""
         name = file_name(key)
-        if self._clock() < self._ask_again or len(self._writes) >= MOST_WRITES:
-            why = "does not answer" if self._clock() < self._ask_again else f"is written to {MOST_WRITES} times already"
+        if self._clock() < self._retry_at or len(self._writes) >= MOST_WRITES:
+            why = "does not answer" if self._clock() < self._retry_at else f"is written to {MOST_WRITES} times already"
             log.warning(
-                "the voice prompt %s is kept on this machine only: the store of shared voice prompts %s", name, why
+                "the voice prompt %s is stored on this machine only: the store of shared voice prompts %s", name, why
             )
             return
         task = asyncio.create_task(self._write(name, data))
@@ -51,7 +51,7 @@ class SharedPrompts:
         task.add_done_callback(self._writes.discard)
 
     async def written(self) -> None:
-        """Wait until what is being written is, or failed."""
+        """Wait until all writes have ended."""
         await asyncio.gather(*self._writes)
 
     async def _write(self, name: str, data: bytes) -> None:
@@ -62,14 +62,14 @@ class SharedPrompts:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._blobs.put_as(name, blocks())
         except TimeoutError:
-            self._is_away(f"nothing was written in {WRITE_SECONDS:g} s, and {name} is kept on this machine only")
-        except Exception as error:  # whatever a disk or an object store may raise: nobody waits for it who could tell
-            self._is_away(f"{name} could not be written, and is kept on this machine only: {_cause(error)}")
+            self._is_away(f"nothing was written in {WRITE_SECONDS:g} s, and {name} is stored on this machine only")
+        except Exception as error:  # disks and object stores raise any error, and no caller waits for it
+            self._is_away(f"{name} could not be written, and is stored on this machine only: {_cause(error)}")
 
     async def _read(self, name: str) -> bytes | None:
         data = bytearray()
         try:
-            async for block in self._blobs.read(name, 0, MOST_BYTES):
+            async for block in self._blobs.read(name, 0, MAX_BYTES):
                 data += block
         except FileNotFoundError:
             return None
@@ -77,7 +77,7 @@ class SharedPrompts:
 
     async def _answer(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """What the store answers; None when it fails, takes too long, or did so a moment ago."""
-        if self._clock() < self._ask_again:
+        if self._clock() < self._retry_at:
             return None
         task = asyncio.create_task(ask())
         try:
@@ -92,8 +92,8 @@ class SharedPrompts:
         return None
 
     def _is_away(self, why: str) -> None:
-        self._ask_again = self._clock() + AWAY_SECONDS
-        log.warning("the store of shared voice prompts is not asked for %g s: %s", AWAY_SECONDS, why)
+        self._retry_at = self._clock() + AWAY_SECONDS
+        log.warning("the store of shared voice prompts is not used for %g s: %s", AWAY_SECONDS, why)
 
     def _abandon(self, task: asyncio.Task[Any]) -> None:
         """Call a task off, and do not wait for it: a folder on a network that hangs does not let go."""
@@ -105,7 +105,7 @@ class SharedPrompts:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._abandoned.discard(task)
         if not task.cancelled():
-            task.exception()  # looked at, or asyncio complains that nobody did
+            task.exception()  # retrieved, or asyncio logs it
 
 
 def _cause(error: Exception) -> str:

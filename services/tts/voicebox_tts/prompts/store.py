@@ -1,5 +1,5 @@
-"""Voice prompts by what they are made of: read from the disk or from the store that replicas share, or else computed
-and kept there.
+"""Voice prompts by the hash of what they are made of: from the disk, from the store that replicas share, or
+computed.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from enum import StrEnum
 from typing import ParamSpec, TypeVar
 
-from voicebox_tts.engine import Engine, Reference, VoicePrompt
+from voicebox_tts.engine import CloningEngine, Reference, VoicePrompt
 
 from .file import content_key, from_bytes, to_bytes
 from .folder import PromptFolder
@@ -31,14 +31,12 @@ class Origin(StrEnum):
 
 
 class PromptStore:
-    """The prompts of all engines and models. A file that is not what it should be is removed, and its prompt made
-    anew.
-    """
+    """The prompts of all engines and models. A damaged file is removed, and its prompt computed again."""
 
     def __init__(self, folder: PromptFolder, shared: SharedPrompts | None, executor: Executor) -> None:
         self._folder, self._shared, self._executor = folder, shared, executor
 
-    async def prompt(self, engine: Engine, reference: Reference) -> tuple[VoicePrompt, Origin]:
+    async def prompt(self, engine: CloningEngine, reference: Reference) -> tuple[VoicePrompt, Origin]:
         """The engine's prompt of a reference, and where it came from. Raises what `engine.prompt` raises."""
         key = await self._in_thread(content_key, engine.model, reference)
         if prompt := await self._in_thread(self._from_folder, engine, key):
@@ -50,7 +48,7 @@ class PromptStore:
             self._shared.write(key, data)
         return computed, Origin.COMPUTED
 
-    def _from_folder(self, engine: Engine, key: str) -> VoicePrompt | None:
+    def _from_folder(self, engine: CloningEngine, key: str) -> VoicePrompt | None:
         data = self._folder.read(key)
         if data is None:
             return None
@@ -59,7 +57,7 @@ class PromptStore:
             self._folder.remove(key)
         return prompt
 
-    async def _from_shared(self, engine: Engine, key: str) -> VoicePrompt | None:
+    async def _from_shared(self, engine: CloningEngine, key: str) -> VoicePrompt | None:
         data = await self._shared.read(key) if self._shared else None
         if data is None:
             return None
@@ -68,8 +66,8 @@ class PromptStore:
             await self._in_thread(self._folder.write, key, data)
         return prompt
 
-    def _compute(self, engine: Engine, key: str, reference: Reference) -> tuple[VoicePrompt, bytes]:
-        """In one go: when the caller leaves meanwhile, what was computed is on disk for the next one."""
+    def _compute(self, engine: CloningEngine, key: str, reference: Reference) -> tuple[VoicePrompt, bytes]:
+        """Computed and stored in one step: if the caller leaves meanwhile, the next one finds it on disk."""
         prompt = engine.prompt(reference)
         data = to_bytes(key, engine.pack(prompt))
         self._folder.write(key, data)
@@ -79,9 +77,9 @@ class PromptStore:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*arguments, **named))
 
 
-def _unpacked(engine: Engine, key: str, data: bytes, where: str) -> VoicePrompt | None:
+def _unpacked(engine: CloningEngine, key: str, data: bytes, where: str) -> VoicePrompt | None:
     try:
         return engine.unpack(from_bytes(key, data))
     except ValueError as error:
-        log.warning("a voice prompt %s is of no use and is made anew: %s", where, error)
+        log.warning("a voice prompt %s is unusable and is computed again: %s", where, error)
         return None

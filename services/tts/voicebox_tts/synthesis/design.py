@@ -1,4 +1,4 @@
-"""Makes voices of a description: one text in several of them, to choose from."""
+"""Designs voices from a description: speaks one text in several of them, to choose from."""
 
 import asyncio
 from concurrent.futures import Executor
@@ -14,11 +14,11 @@ from voicebox_kit.permits import Permits
 from voicebox_models.models import Models
 
 from voicebox_tts.engine import Description, Engine, Session, Speech
-from voicebox_tts.job import DesignWish
+from voicebox_tts.job import DesignJob
 from voicebox_tts.text.sentences import sentences
-from voicebox_tts.voices.registry import Roster
+from voicebox_tts.voices.registry import VoiceRegistry
 
-from .preparation import Reading
+from .preparation import TextPreparation
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class DesignedVoice:
 
 
 class Designer:
-    """One call holds one permit, whatever number of voices it asks for: an engine makes them together."""
+    """One call holds one permit for all its voices: the engine makes them together."""
 
-    def __init__(self, models: Models[Engine], roster: Roster, permits: Permits, executor: Executor) -> None:
-        self._models, self._roster, self._permits, self._executor = models, roster, permits, executor
+    def __init__(self, models: Models[Engine], voices: VoiceRegistry, permits: Permits, executor: Executor) -> None:
+        self._models, self._voices, self._permits, self._executor = models, voices, permits, executor
 
-    async def design(self, wish: DesignWish) -> list[DesignedVoice]:
-        """The voices, in the order of their seeds; raises as Roster.designer and Models.use."""
-        engine = self._roster.designer(wish.model)
+    async def design(self, job: DesignJob) -> list[DesignedVoice]:
+        """The voices, in the order of their seeds; raises as VoiceRegistry.designer and Models.use."""
+        engine = self._voices.designer(job.model)
         async with self._permits.take(), self._models.use(engine):
-            making = [asyncio.create_task(self._make(engine, wish, seed)) for seed in wish.seeds]
+            making = [asyncio.create_task(self._make(engine, job, seed)) for seed in job.seeds]
             try:
                 return list(await asyncio.gather(*making))
             finally:
@@ -50,25 +50,25 @@ class Designer:
                     task.cancel()
                 await asyncio.gather(*making, return_exceptions=True)
 
-    async def _make(self, engine: Engine, wish: DesignWish, seed: int) -> DesignedVoice:
-        reading = Reading(engine, wish.style.language, verbatim=wish.verbatim)
-        text = await asyncio.get_running_loop().run_in_executor(self._executor, _read, reading, wish.text)
-        session = engine.open(Description(wish.description), wish.style, seed)
+    async def _make(self, engine: Engine, job: DesignJob, seed: int) -> DesignedVoice:
+        preparation = TextPreparation(engine, job.style.language, verbatim=job.verbatim)
+        text = await asyncio.get_running_loop().run_in_executor(self._executor, _prepared, preparation, job.text)
+        session = engine.open(Description(job.description), job.style, seed)
         with closing(session):
             async with aclosing(in_thread(session.speak(text), self._executor)) as spoken:
                 pieces = [piece async for piece in spoken]
-        return _voice(pieces, session, seed, engine.model.name, reading.warnings)
+        return _voice(pieces, session, seed, engine.model.name, preparation.warnings)
 
 
-def _voice(pieces: list[Speech], session: Session, seed: int, model: str, of_text: list[str]) -> DesignedVoice:
+def _voice(pieces: list[Speech], session: Session, seed: int, model: str, text_warnings: list[str]) -> DesignedVoice:
     samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
     if not len(samples):
         raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
     encoder = open_encoder(Encoding.FLAC, session.sample_rate_hz)
-    warnings = (*of_text, *(warning for piece in pieces for warning in piece.warnings))
+    warnings = (*text_warnings, *(warning for piece in pieces for warning in piece.warnings))
     audio = with_length(Encoding.FLAC, encoder.push(samples) + encoder.finish(), len(samples))
     return DesignedVoice(audio, seed, len(samples) / session.sample_rate_hz, model, warnings)
 
 
-def _read(reading: Reading, text: str) -> str:
-    return " ".join(filter(None, map(reading.of, sentences(text))))
+def _prepared(preparation: TextPreparation, text: str) -> str:
+    return " ".join(filter(None, map(preparation.prepare, sentences(text))))

@@ -1,4 +1,4 @@
-"""What an engine is given to say of a text, and what of it is not said."""
+"""Prepares a text for an engine, and finds what the engine will not say of it."""
 
 from voicebox_tts.engine import Capability, Engine, HasAlphabet, Transliterates
 from voicebox_tts.normalization.characters import named
@@ -6,22 +6,20 @@ from voicebox_tts.normalization.preparation import Preparation
 from voicebox_tts.text.sentences import has_something_to_say
 
 
-class Reading:
-    """The reading of one utterance by one engine, sentence by sentence."""
+class TextPreparation:
+    """Prepares the sentences of one utterance for one engine."""
 
     def __init__(self, engine: Engine, language: str, *, verbatim: bool) -> None:
         self._engine, self._verbatim = engine, verbatim
         self._preparation = Preparation(language, Capability.TEXT_NORMALIZATION in engine.capabilities)
-        self.is_only_signs = False
-        """Whether there was text and no letter or digit in it."""
-        self._has_letters = False
+        self._has_text = self._has_letters = False
         self._unspoken = dict[str, None]()
         self._transliterated = dict[str, None]()
 
-    def of(self, sentence: str) -> str:
-        """What the engine is given to say; empty where there is nothing."""
+    def prepare(self, sentence: str) -> str:
+        """The sentence as the engine gets it; empty where there is nothing to say."""
+        self._has_text = self._has_text or bool(sentence.strip())
         self._has_letters = self._has_letters or has_something_to_say(sentence)
-        self.is_only_signs = bool(sentence.strip() or self.is_only_signs) and not self._has_letters
         text = sentence if self._verbatim else self._preparation.prepare(sentence)
         if isinstance(self._engine, HasAlphabet):
             self._unspoken |= dict.fromkeys(self._engine.unspoken(text))
@@ -30,11 +28,19 @@ class Reading:
         return text
 
     @property
+    def is_only_signs(self) -> bool:
+        """Whether there was text, without a letter or digit."""
+        return self._has_text and not self._has_letters
+
+    @property
     def warnings(self) -> list[str]:
-        """Sentences on what was not said, or not as it is read."""
+        """Sentences on what is not said, or not as a reader would."""
         name = self._engine.name
         left_out = f"The engine {name} cannot say {named(''.join(self._unspoken))}: left out."
-        in_latin = f"The engine {name} speaks {named(''.join(self._transliterated))} by Latin letters, not in their own language."
+        in_latin = (
+            f"The engine {name} speaks {named(''.join(self._transliterated))} by Latin letters, not in their own "
+        )
+        in_latin += "language."
         return [
             *self._preparation.warnings,
             *([in_latin] if self._transliterated else []),

@@ -1,4 +1,4 @@
-"""What an utterance says, sentence by sentence: a whole text, or one that is still being written."""
+"""The text of an utterance, sentence by sentence: complete, or still being written."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,18 +11,18 @@ from voicebox_tts.job import MAX_TEXT_CHARACTERS
 from voicebox_tts.text import sentences as texts
 
 MAX_INTERRUPTIONS = 1000
-"""Of one conversation: what waits is bounded, also when nothing but interruptions comes."""
+"""Of one conversation: the queue is bounded, also for a stream of nothing but interruptions."""
 
 
 @dataclass(frozen=True)
 class Interruption:
-    """What was said before this is not spoken on."""
+    """What came before this is not spoken any further."""
 
 
 class Script(Protocol):
-    """Sentences to speak; `text` is what they are, for the history.
+    """Sentences to speak; `text` is all of them, for the history.
 
-    `interrupted` is set from when the listener interrupts until the speaker has come to the Interruption.
+    `interrupted` is set from when the listener interrupts until the Interruption is yielded.
     """
 
     @property
@@ -77,12 +77,12 @@ class WrittenText:
         self._put(self._feed.push(piece))
 
     def flush(self) -> None:
-        """Speak what is there, complete sentence or not."""
+        """Speak what was written, also an incomplete sentence."""
         self._put(self._feed.finish())
         self._feed = texts.SentenceFeed(eager=True)
 
     def interrupt(self) -> None:
-        """Forget what is not spoken yet; InvalidField when it comes too often."""
+        """Drop what is not spoken yet; InvalidField when it comes too often."""
         if self._interruptions == MAX_INTERRUPTIONS:
             raise InvalidField(
                 "control", f"A conversation may be interrupted {MAX_INTERRUPTIONS} times.", "TOO_MANY_INTERRUPTIONS"
@@ -96,7 +96,7 @@ class WrittenText:
         self.interrupted.set()
 
     def end(self, failure: Exception | None = None) -> None:
-        """Nothing more comes; a failure is raised where the sentences are read."""
+        """The text ends; a failure is raised by `sentences`."""
         if failure is None:
             self.flush()
         self._queue.put_nowait(failure)

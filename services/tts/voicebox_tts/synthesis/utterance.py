@@ -1,6 +1,4 @@
-"""One utterance while it is made: the engine's audio, resampled, encoded and cut into chunks. Pure of gRPC and
-asyncio.
-"""
+"""One utterance: the engine's audio, resampled, encoded and cut into chunks. Knows neither gRPC nor asyncio."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -19,12 +17,12 @@ ms.
 """
 CHUNK_SECONDS = 0.2
 SILENCE_SECONDS = 0.3
-"""What is heard of a text that is nothing but punctuation, or signs without a word."""
+"""The length of the silence for a text of nothing but punctuation."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of the encoded file, and the sound that it added."""
+    """A piece of the encoded file, and the time of its audio."""
 
     sequence: int
     audio: bytes
@@ -34,8 +32,8 @@ class Chunk:
     phonemes: tuple[Phoneme, ...] = ()
 
 
-class Keeper(Protocol):
-    """Takes a copy of every sample that is made."""
+class SampleWriter(Protocol):
+    """Gets a copy of every sample that is sent."""
 
     def write(self, samples: Samples) -> None: ...
 
@@ -43,8 +41,8 @@ class Keeper(Protocol):
 class Utterance:
     """One stream of audio out of any number of sentences. Used by one thread at a time."""
 
-    def __init__(self, session: Session, encoder: Encoder, sample_rate_hz: int, keeper: Keeper | None) -> None:
-        self._session, self._encoder, self._keeper = session, encoder, keeper
+    def __init__(self, session: Session, encoder: Encoder, sample_rate_hz: int, copy: SampleWriter | None) -> None:
+        self._session, self._encoder, self._copy = session, encoder, copy
         self._resampler = (
             Resampler(session.sample_rate_hz, sample_rate_hz) if session.sample_rate_hz != sample_rate_hz else None
         )
@@ -54,12 +52,12 @@ class Utterance:
         self._held_samples = 0
         self._words: list[Word] = []
         self._phonemes: list[Phoneme] = []
-        self._lost_seconds = 0.0  # what the engine made and nobody hears: its times run ahead by so much
+        self._lost_seconds = 0.0  # made by the engine and dropped: its times are ahead by this
         self.sample_count = 0
         self.warnings: list[str] = []
 
     def speak(self, sentence: str) -> Generator[Chunk, None, None]:
-        """Speak one sentence after the others, chunk by chunk, as it is made."""
+        """Speak the next sentence, and yield its chunks as they are made."""
         with closing(self._session.speak(sentence)) as speech:
             for piece in speech:
                 self._hold(piece)
@@ -67,13 +65,13 @@ class Utterance:
         yield from self._ready(everything=True)
 
     def be_silent(self) -> Generator[Chunk, None, None]:
-        """A short silence, where there is nothing to say; a warning tells it."""
+        """A short silence, and a warning, where there is nothing to say."""
         self.warnings.append(f"There is nothing to say in text: it is a silence of {SILENCE_SECONDS:g} s.")
         self._add(np.zeros(round(SILENCE_SECONDS * self._rate), np.float32))
         yield from self._ready(everything=True)
 
     def drop(self) -> float:
-        """Forget what is made and not sent; the seconds of sound that were sent."""
+        """Drop what is made and not sent; returns the seconds of audio that were sent."""
         self._lost_seconds += self._held_samples / self._rate
         self._held, self._held_samples = [], 0
         self._words.clear()
@@ -106,11 +104,11 @@ class Utterance:
             self._held_samples += len(samples)
 
     def _ready(self, *, everything: bool = False) -> Generator[Chunk, None, None]:
-        """Chunks of what is held: as soon as there is enough for one, none over CHUNK_SECONDS."""
+        """Chunks as soon as there is enough audio for one, none longer than CHUNK_SECONDS."""
         while self._held_samples >= self._enough() or (everything and self._held_samples):
             samples = self._take(int(CHUNK_SECONDS * self._rate))
-            if self._keeper:
-                self._keeper.write(samples)
+            if self._copy:
+                self._copy.write(samples)
             yield self._chunk(self._encoder.push(samples), len(samples))
 
     def _enough(self) -> int:

@@ -1,4 +1,4 @@
-"""Cuts text into sentences, whole or while it is still being written."""
+"""Cuts text into sentences: complete text, or text that is still being written."""
 
 import re
 import unicodedata
@@ -15,11 +15,11 @@ CLAUSE_WORDS, CLAUSE_CHARACTERS = 4, 8
 
 _TITLES = frozenset(
     """
-    mr mrs ms mx dr prof st mt ft gen col maj capt cmdr lt sgt rev hon pres gov sen rep msgr vs cf approx viz e.g i.e esp
-    dept bzw ca sog hr sra dra srta mme mlle dott sig messrs supt adm z.b d.h
+    mr mrs ms mx dr prof st mt ft gen col maj capt cmdr lt sgt rev hon pres gov sen rep msgr vs cf approx viz e.g i.e
+    esp dept bzw ca sog hr sra dra srta mme mlle dott sig messrs supt adm z.b d.h
     """.split()
 )
-"""Abbreviations that a sentence goes on after, whatever follows."""
+"""Abbreviations that never end a sentence."""
 _NUMBERED = frozenset("no nos nr vol fig figs eq sec ch art p pp ed op bk pt".split())
 """Abbreviations only before a number: "No. 5", but "I said no. Then"."""
 _EITHER = frozenset(
@@ -28,11 +28,11 @@ _EITHER = frozenset(
 """Abbreviations that often end a sentence too: it ends where the next word is one that mostly begins sentences."""
 _STARTERS = frozenset(
     """
-    a after all also although an and another are as at because before but by can did do does each even every finally first
-    for from had has have he her here his how however i if in is it its just last later let many may maybe meanwhile more
-    most much my never next no not nothing now of on once one only or other our perhaps she should since so some soon
-    still such that the their then there these they this those though thus to today tomorrow under until was we were what
-    when where whether which while who whose why will with without would yes yet you your
+    a after all also although an and another are as at because before but by can did do does each even every finally
+    first for from had has have he her here his how however i if in is it its just last later let many may maybe
+    meanwhile more most much my never next no not nothing now of on once one only or other our perhaps she should
+    since so some soon still such that the their then there these they this those though thus to today tomorrow under
+    until was we were what when where whether which while who whose why will with without would yes yet you your
     """.split()
 )
 _LONGEST_STARTER = max(map(len, _STARTERS))
@@ -78,17 +78,17 @@ def sentences(text: str) -> list[str]:
 
 
 class SentenceFeed:
-    """Text that comes in pieces. However it is cut into pieces, the sentences are the same.
+    """For text in pieces. The sentences do not depend on how it is cut into pieces.
 
-    A sentence is complete when the text after it shows so: "at 5 p.m." may go on. One that is `eager` tells the first
+    A sentence is complete when the text after it shows so: "at 5 p.m." may go on. One that is `eager` yields the first
     sentence in two, cut after its first clause that is long enough, so that it need not be complete.
     """
 
     def __init__(self, *, eager: bool = False) -> None:
         self._eager = eager
         self._unsettled = ""  # a last letter that may yet get an accent, or a space that may yet grow
-        self._text = ""  # cleaned, not told yet
-        self._column = 0  # characters of its first line that were told
+        self._text = ""  # cleaned, not yielded yet
+        self._column = 0  # characters of its first line that were yielded
 
     def push(self, text: str) -> list[str]:
         """Add text; returns the sentences that it completes."""
@@ -101,7 +101,7 @@ class SentenceFeed:
         return self._take(final=False)
 
     def finish(self) -> list[str]:
-        """The rest: nothing more comes."""
+        """The rest, when the text ends."""
         self._add(self._unsettled)
         self._unsettled = ""
         return self._take(final=True)
@@ -114,13 +114,13 @@ class SentenceFeed:
         while (end := self._end(final=final)) is not None:
             taken.append(" ".join(self._text[:end].split()))
             rest = self._text[end:].lstrip()
-            told = self._text[: len(self._text) - len(rest)]
-            self._column = len(told) - told.rfind("\n") - 1 if "\n" in told else self._column + len(told)
+            done = self._text[: len(self._text) - len(rest)]
+            self._column = len(done) - done.rfind("\n") - 1 if "\n" in done else self._column + len(done)
             self._text = rest
         return [sentence for sentence in taken if sentence]
 
     def _end(self, *, final: bool) -> int | None:
-        """Where the next piece ends; None when more text must come first."""
+        """Where the next piece ends; None when more text is needed to know."""
         found = _first_end(self._text, self._column, final=final)
         if self._eager and (clause := _clause_end(self._text, found.known_to)):
             self._eager = False
@@ -166,7 +166,7 @@ def _normalized(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Unknown:
-    """More text must come before it is known."""
+    """More text is needed to know."""
 
 
 _UNKNOWN = _Unknown()
@@ -174,7 +174,7 @@ _UNKNOWN = _Unknown()
 
 @dataclass(frozen=True)
 class _Found:
-    """Where the first sentence ends, None when more text must come first; up to `known_to` it is known that none ends
+    """Where the first sentence ends, None when more text is needed to know; up to `known_to` it is known that none ends
     before.
     """
 
@@ -245,7 +245,7 @@ def _begins_item(text: str, line_break: int, *, final: bool) -> bool | _Unknown:
 
 
 def _ends_at_stop(text: str, match: re.Match[str], following: re.Match[str], *, final: bool) -> bool | _Unknown:
-    """Whether a stop with a space behind it ends the sentence, by what stands around it."""
+    """Whether a full stop with a space after it ends the sentence, by the text around it."""
     first, stop = following["first"], match["stop"]
     if first.islower():
         return stop[-1] in "!?" and not match["close"]

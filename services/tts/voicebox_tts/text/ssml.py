@@ -1,4 +1,4 @@
-"""Reads what SSML says, and which of its elements are not followed.
+"""Extracts the text of SSML, and finds the elements that are not followed.
 
 https://www.w3.org/TR/speech-synthesis11/
 """
@@ -14,7 +14,7 @@ MAX_CHARACTERS = 100_000
 """Ten times the longest text: tags are not spoken."""
 
 PAUSES = frozenset({"p", "s", "paragraph", "sentence", "div"})
-"""Elements that are apart from what stands around them."""
+"""Elements that are separated from the text around them."""
 
 FOLLOWED = frozenset({"speak", "sub", "say-as", "break", *PAUSES})
 UNSPOKEN = frozenset({"desc", "metadata", "meta", "lexicon"})
@@ -24,7 +24,7 @@ LETTERS = ("characters", "spell-out", "verbatim", "digits", "telephone")
 
 @dataclass
 class Reading:
-    """The text as it is read so far, and the names of the elements that are not followed."""
+    """The text so far, and the names of the elements that are not followed."""
 
     parts: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -125,7 +125,7 @@ def _pause(reading: Reading, element: Element) -> str:
 
 
 def _spelled(reading: Reading, element: Element) -> str:
-    """The text of an element; letter by letter where `say-as` asks for it."""
+    """The text of an element; letter by letter with `say-as`."""
     text = element.text or ""
     if _name(element) != "say-as":
         return text

@@ -1,4 +1,4 @@
-"""How far what was heard is from what was to be said."""
+"""Measures the word error rate."""
 
 import re
 import unicodedata
@@ -8,12 +8,12 @@ from rapidfuzz.distance import Levenshtein
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
-def word_error_rate(text: str, heard: str) -> float:
+def word_error_rate(text: str, hypothesis: str) -> float:
     """Words replaced, left out and added, over the words of the text; case and punctuation do not count.
 
-    Without a word in the text: 0 when nothing was heard either, else 1.
+    Without a word in the text: 0 when the hypothesis is empty too, else 1.
     """
-    expected, found = _words(text), _words(heard)
+    expected, found = _words(text), _words(hypothesis)
     return Levenshtein.distance(expected, found) / len(expected) if expected else float(bool(found))
 
 

@@ -1,4 +1,4 @@
-"""The voices of this server's models: whose is whose, who speaks a language, and who follows a recording."""
+"""Finds voices, by name or by language, and the engines that clone and design voices."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,12 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_models.models import Models, State
 
-from voicebox_tts.engine import Capability, Engine, Voice
-
-CLONING = (Capability.CLONING, Capability.CLONING_APPROXIMATE)
-"""The ways to follow a recording, the better one first."""
+from voicebox_tts.engine import CLONING, Capability, CloningEngine, Engine, Voice, can_clone
 
 
 @dataclass(frozen=True)
 class Offer:
-    """An engine's voices, and what its model is doing. Where they cannot be known, `warning` is a sentence on why."""
+    """An engine's voices, and its model's state. Where they cannot be known, `warning` is a sentence on why."""
 
     engine: Engine
     voices: tuple[Voice, ...]
@@ -23,15 +20,15 @@ class Offer:
     warning: str = ""
 
 
-class Roster:
-    """All models' voices. A model is loaded when its voices are first asked for, if it does not know them before."""
+class VoiceRegistry:
+    """The voices of all models. A model that does not know its voices before is loaded when they are first needed."""
 
     def __init__(self, models: Models[Engine]) -> None:
         self._models = models
 
     @property
     def default(self) -> Engine:
-        """Who speaks when no model is named: another than at first, when that cannot be loaded."""
+        """The engine that speaks when no model is named."""
         return self._models.default
 
     @property
@@ -48,7 +45,7 @@ class Roster:
         return engine
 
     async def voices(self, engine: Engine) -> Sequence[Voice]:
-        """An engine's voices, default first; raises as Models.load when it must be loaded to know them."""
+        """An engine's voices, default first; raises as Models.load when it must be loaded first."""
         known = engine.voices()
         if known is None:
             await self._models.load(engine)
@@ -56,7 +53,7 @@ class Roster:
         return known or ()
 
     async def offers(self) -> list[Offer]:
-        """What each engine here has to offer; one that cannot be loaded says so."""
+        """The voices of each engine here, with a warning for one that cannot be loaded."""
         return [await self._offer(engine) for engine in self.engines]
 
     async def _offer(self, engine: Engine) -> Offer:
@@ -71,8 +68,8 @@ class Roster:
         speaks the language.
 
         Only voices of `model`, when one is named. Raises NotFound("voice") for an unknown name,
-        InvalidField("style.language") when nobody, or not that voice, speaks the language, InvalidField("model") when
-        the model has no voice of its own, and as `named`.
+        InvalidField("style.language") when no voice, or not that one, speaks the language, InvalidField("model") when
+        the model has no built-in voice, and as `named`.
         """
         engines = (self.named(model),) if model else self.engines
         if not name:
@@ -89,20 +86,21 @@ class Roster:
                     return engine, voice
         raise NotFound("voice", name, self._models.hint(family))
 
-    def follower(self, model: str) -> tuple[Engine, Capability]:
-        """Who follows a recording, and how well: the model that is named, else the default, else the best that is here.
+    def follower(self, model: str) -> tuple[CloningEngine, Capability]:
+        """The engine that follows a recording, and how: the model that is named, else the default, else the best one
+        here.
 
         Raises InvalidField("voice", reason CLONING_UNSUPPORTED) when it cannot, and as `named`.
         """
         for engine in [self.named(model)] if model else self._followers():
-            if cloning := next((way for way in CLONING if way in engine.capabilities), None):
-                return engine, cloning
+            if can_clone(engine):
+                return engine, next(way for way in CLONING if way in engine.capabilities)
         who = f"models/{model.removeprefix('models/')}" if model else f"The engine {self.default.name}"
         raise InvalidField("voice", f"{who} cannot follow a recording.", "CLONING_UNSUPPORTED")
 
     def designer(self, model: str) -> Engine:
-        """Who makes a voice of a description; as `named`, and Precondition("VOICE_DESIGN_UNAVAILABLE") when nobody here
-        can.
+        """The engine that designs a voice from a description; as `named`, and Precondition("VOICE_DESIGN_UNAVAILABLE")
+        when no model here can.
         """
         for engine in [self.named(model)] if model else self.engines:
             if Capability.VOICE_DESIGN in engine.capabilities:
@@ -135,7 +133,7 @@ class Roster:
         if model and not voices:
             raise InvalidField(
                 "model",
-                f"{model} has no voice of its own: name a profile, or give a reference.",
+                f"{model} has no built-in voice: name a profile, or give a reference.",
                 "MODEL_WITHOUT_VOICES",
             )
         raise InvalidField("style.language", f"No engine here speaks {language}.", "LANGUAGE_NOT_SPOKEN")

@@ -1,4 +1,4 @@
-"""Finds who speaks a job: engine, voice or prompt, and whether they can do what is asked."""
+"""Decides which engine, model and voice speak a job, and refuses what they cannot do."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from voicebox_kit.errors import InvalidField
 from voicebox_models.models import Models
 
-from voicebox_tts.engine import Capability, Engine, Session, Style, Voice, VoicePrompt
+from voicebox_tts.engine import Capability, CloningEngine, Engine, Session, Style, Voice, VoicePrompt
 from voicebox_tts.job import NO_DEFAULTS, BuiltIn, Defaults, Job, Profile, Recording
-from voicebox_tts.prompts.resolver import Prompts
+from voicebox_tts.prompts.resolver import PromptResolver
 
-from .registry import Roster
+from .registry import VoiceRegistry
 
 NEUTRAL = Style()
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks: a built-in voice of an engine, or a prompt that follows a profile or recording, which may move a
-    built-in voice.
+    """Who speaks: a built-in voice of an engine, or a voice prompt of a profile or a recording. A prompt may modify a
+    built-in voice, which is `voice` then.
     """
 
     engine: Engine
@@ -32,39 +32,39 @@ class Speaker:
 
     @property
     def voice_name(self) -> str:
-        """`{engine}/{voice}`; empty when no built-in voice has a part in it."""
+        """`{engine}/{voice}`; empty without a built-in voice."""
         return f"{self.engine.name}/{self.voice.name}" if self.voice else ""
 
     def open(self, style: Style, seed: int) -> Session:
-        """Begin a stream of the engine."""
+        """Open a session of the engine."""
         return self.engine.open(self.prompt or self.voice_name.rpartition("/")[2], style, seed)
 
 
-class Casting:
-    """Resolves a job's source by the roster and the prompts."""
+class Resolver:
+    """Resolves a job's source to a speaker."""
 
-    def __init__(self, models: Models[Engine], roster: Roster, prompts: Prompts) -> None:
-        self._models, self._roster, self._prompts = models, roster, prompts
+    def __init__(self, models: Models[Engine], voices: VoiceRegistry, prompts: PromptResolver) -> None:
+        self._models, self._voices, self._prompts = models, voices, prompts
 
     @asynccontextmanager
-    async def cast(self, job: Job, timeout_seconds: float) -> AsyncGenerator[Speaker]:
-        """Who speaks the job, whose model stays loaded until the block ends.
+    async def resolve(self, job: Job, timeout_seconds: float) -> AsyncGenerator[Speaker]:
+        """The job's speaker, whose model stays loaded until the block ends.
 
-        NotFound, Precondition, Exhausted, Unavailable or InvalidField when nobody can.
+        Raises NotFound, Precondition, Exhausted, Unavailable or InvalidField when there is none.
         """
         if isinstance(job.source, BuiltIn):
-            engine, voice = await self._roster.find(job.source.name, job.style.language, job.model)
-            _refuse_what_it_cannot(engine, job.style)
+            engine, voice = await self._voices.find(job.source.name, job.style.language, job.model)
+            _refuse_unsupported(engine, job.style)
             async with self._models.use(engine):
                 yield Speaker(engine, voice, None, job.style.language or voice.languages[0], None)
         else:
-            engine, cloning = self._roster.follower(job.model)
-            _refuse_what_it_cannot(engine, job.style)
+            engine, cloning = self._voices.follower(job.model)
+            _refuse_unsupported(engine, job.style)
             async with self._models.use(engine):
                 yield await self._follow(job.source, job, engine, cloning, timeout_seconds)
 
     async def _follow(
-        self, source: Profile | Recording, job: Job, engine: Engine, cloning: Capability, timeout_seconds: float
+        self, source: Profile | Recording, job: Job, engine: CloningEngine, cloning: Capability, timeout_seconds: float
     ) -> Speaker:
         if isinstance(source, Profile):
             cached = await self._prompts.of_profile(source, engine, job.owner, timeout_seconds)
@@ -78,20 +78,20 @@ class Casting:
             job.style.language or (base.languages[0] if base else ""),
             cloning,
             warnings=cached.warnings,
-            defaults=_honoured(cached.defaults, engine),
+            defaults=_supported(cached.defaults, engine),
         )
 
     async def _base(self, engine: Engine, prompt: VoicePrompt) -> Voice | None:
-        """The built-in voice that a prompt moves; None when it has one of its own."""
+        """The built-in voice that a prompt modifies; None when it modifies none."""
         if not prompt.base_voice:
             return None
-        voices = await self._roster.voices(engine)
+        voices = await self._voices.voices(engine)
         return next((voice for voice in voices if voice.name == prompt.base_voice), voices[0])
 
 
-def _honoured(defaults: Defaults, engine: Engine) -> Defaults:
-    """What the engine can do of a profile's defaults: they are wishes, and another engine may speak for the profile
-    tomorrow.
+def _supported(defaults: Defaults, engine: Engine) -> Defaults:
+    """Those of a profile's defaults that the engine supports; the others are left out, for the profile may be spoken by
+    another engine.
     """
     return Defaults(
         speed=defaults.speed if Capability.SPEED in engine.capabilities else None,
@@ -100,7 +100,7 @@ def _honoured(defaults: Defaults, engine: Engine) -> Defaults:
     )
 
 
-def _refuse_what_it_cannot(engine: Engine, style: Style) -> None:
+def _refuse_unsupported(engine: Engine, style: Style) -> None:
     asked = {
         "style.speed": (style.speed != NEUTRAL.speed, Capability.SPEED),
         "style.pitch_semitones": (style.pitch_semitones != NEUTRAL.pitch_semitones, Capability.PITCH),

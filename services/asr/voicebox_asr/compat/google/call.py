@@ -60,7 +60,7 @@ class GoogleCall:
         except NotFound as error:
             if error.kind != "model":
                 raise
-            known = ", ".join(engine.model.name for engine in self._models.engines if engine.present)
+            known = ", ".join(engine.model.name for engine in self._models.engines if engine.files.present)
             raise NotFound(
                 "model", error.name.removeprefix("models/")[:100], f"There are default and {known}."
             ) from error

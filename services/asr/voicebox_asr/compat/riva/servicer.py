@@ -77,7 +77,7 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
     async def GetRivaSpeechRecognitionConfig(
         self, request: riva_asr_pb2.RivaSpeechRecognitionConfigRequest, context: Context
     ) -> riva_asr_pb2.RivaSpeechRecognitionConfigResponse:
-        present = [engine for engine in self._models.engines if engine.present]
+        present = [engine for engine in self._models.engines if engine.files.present]
         engines = [engine for engine in present if request.model_name in ("", engine.model.name)]
         if not engines:
             raise NotFound("model", request.model_name[:100], self._hint())
@@ -104,4 +104,4 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
             raise NotFound("model", model[:100], self._hint()) from error
 
     def _hint(self) -> str:
-        return f"There are {', '.join(engine.model.name for engine in self._models.engines if engine.present)}."
+        return f"There are {', '.join(engine.model.name for engine in self._models.engines if engine.files.present)}."

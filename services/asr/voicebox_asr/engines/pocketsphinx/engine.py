@@ -3,20 +3,17 @@
 import contextlib
 import json
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from pocketsphinx import Vad
 from voicebox_audio.pcm import to_s16le
-from voicebox_kit.errors import InvalidField, StartError, Unavailable, VoiceboxError
+from voicebox_kit.errors import InvalidField, Unavailable, VoiceboxError
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model, Report, Setup
-from voicebox_models.family import Only
+from voicebox_models.engine import InstalledFiles, Model, Setup
+from voicebox_models.family import SingleModel
+from voicebox_models.lifecycle import Lifecycle
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Hypothesis, Options, Samples, VoiceDetection, Word
 from voicebox_asr.segmentation.level_gate import DYNAMIC_DB, AutomaticGain, LevelGate
@@ -24,36 +21,30 @@ from voicebox_asr.segmentation.segmenter import Segmenter
 from voicebox_asr.segmentation.utterance_reader import FILE_ENDPOINTING, AllSpeech, UtteranceReader
 
 from . import grammar
-from .process import ANSWER, BEGIN, END, FEED, GRAMMAR, INTERIM, READY, REQUEST
-
-LOAD_SECONDS = 60.0
-"""Loading takes 0.3 s; a machine that needs longer than this is broken."""
+from .fork_server import ForkServer
+from .process import ANSWER, BEGIN, END, FEED, GRAMMAR, INTERIM, REQUEST
 
 ANSWER_SECONDS = 120.0
 """The longest step, ending a 60 s utterance, takes 2 s."""
 
 
-def family(setup: Setup) -> Only["PocketsphinxEngine"]:
-    """The one model that comes in the wheel."""
-    return Only(PocketsphinxEngine(setup.device))
+def family(setup: Setup) -> SingleModel["PocketsphinxEngine"]:
+    """The one model that comes in the wheel. A session keeps a core busy."""
+    return SingleModel(PocketsphinxEngine(setup.device), preference=10, concurrency=2)
 
 
-class PocketsphinxEngine:
-    """Decoders in a separate process; see process.py."""
+class PocketsphinxEngine(Lifecycle[ForkServer]):
+    """Decoders in processes of their own, see `process`. Open sessions go on when it is unloaded."""
+
+    name = "pocketsphinx"
 
     def __init__(self, device: str = "auto") -> None:
+        super().__init__(InstalledFiles(revision=version("pocketsphinx")))
         self.device = cpu_only(self.name, device)
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-
-    @property
-    def name(self) -> str:
-        return "pocketsphinx"
 
     @property
     def model(self) -> Model:
-        return Model("pocketsphinx/en-us", version("pocketsphinx"), "BSD-2-Clause", ("en-US",))
+        return Model("pocketsphinx/en-us", self.files.revision, "BSD-2-Clause", ("en-US",))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -69,30 +60,6 @@ class PocketsphinxEngine:
             longest_utterance_seconds=60.0,
             preview_seconds=1.0,
         )
-
-    @property
-    def present(self) -> bool:
-        return True
-
-    @property
-    def loaded(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def memory_bytes(self) -> int:
-        return _resident_bytes(self._process.pid) if self._process and self.loaded else 0
-
-    def download(self, report: Report) -> None:
-        """The model comes in the wheel."""
-
-    def load(self) -> None:
-        with self._lock:
-            self._load()
-
-    def unload(self) -> None:
-        """Release the loaded decoder. Open sessions continue: each has its own decoder."""
-        with self._lock:
-            self._unload()
 
     def open(self, options: Options) -> "PocketsphinxSession":
         if not options.grammar:
@@ -114,41 +81,21 @@ class PocketsphinxEngine:
     def voice_activity(self, detection: VoiceDetection) -> "PocketsphinxVoiceActivity":
         return PocketsphinxVoiceActivity()
 
+    def _open_model(self) -> ForkServer:
+        return ForkServer()
+
+    def _is_usable(self, loaded: ForkServer) -> bool:
+        return loaded.alive
+
+    def _memory_bytes(self, loaded: ForkServer) -> int:
+        return loaded.memory_bytes
+
     def _fork(self) -> "PocketsphinxSession":
         ours, theirs = socket.socketpair()
         ours.settimeout(ANSWER_SECONDS)
-        with theirs, self._lock:
-            self._load()
-            assert self._control is not None
-            socket.send_fds(self._control, [b"S"], [theirs.fileno()])
-        return PocketsphinxSession(ours)
-
-    def _load(self) -> None:
-        if self.loaded:
-            return
-        self._unload()
-        self._control, theirs = socket.socketpair()
-        self._control.settimeout(LOAD_SECONDS)
-        module = f"{__package__}.process"
         with theirs:
-            command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
-            self._process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-            )
-        try:
-            ready = self._control.recv(1)
-        except TimeoutError:
-            ready = b""
-        if ready != READY:
-            self._unload()
-            raise StartError("The pocketsphinx decoder did not start; the log says why.")
-
-    def _unload(self) -> None:
-        if self._control and self._process:
-            self._control.close()
-            self._process.kill()  # it holds nothing but memory
-            self._process.wait()
-        self._control = self._process = None
+            self._opened().serve(theirs)
+        return PocketsphinxSession(ours)
 
 
 class PocketsphinxSession:
@@ -238,11 +185,3 @@ def _confidence(words: tuple[Word, ...]) -> float | None:
     ]
     seconds = sum(length for _, length in weighted)
     return sum(confidence * length for confidence, length in weighted) / seconds if seconds else None
-
-
-def _resident_bytes(process_id: int) -> int:
-    try:
-        pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
-    except (OSError, IndexError):  # not Linux, or it just ended
-        return 0
-    return pages * 4096

@@ -1,7 +1,12 @@
-"""The Whisper models that everybody knows, by their names."""
+"""The Whisper models that are well known, by their names."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from voicebox_models.hub import Hub
+from voicebox_models.progress import Report
+
+from . import model_files
 from .languages import ENGLISH, LANGUAGES, LANGUAGES_OF_V3
 
 
@@ -19,6 +24,13 @@ class Published:
     size_bytes: int = 0
     languages: tuple[str, ...] = LANGUAGES
     translates: bool = True
+
+    def cached(self, hub: Hub) -> Path | None:
+        return hub.cached(self.repository, self.revision, model_files.WEIGHTS)
+
+    def fetch(self, hub: Hub, target: Path, report: Report) -> None:
+        wanted, required = model_files.FILES, model_files.NEEDED
+        hub.fetch(self.repository, self.revision, wanted, target, report, required=required)
 
 
 MB = 10**6

@@ -14,8 +14,8 @@ from voicebox_compat.openai import Notes
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.api.servicer import TextToSpeechServicer
-from voicebox_tts.engine import Capability
-from voicebox_tts.voices.registry import Roster
+from voicebox_tts.engine import Capability, Engine
+from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import audio as google_audio
 from . import request as google_request
@@ -34,7 +34,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
     """The google.cloud.texttospeech.v1.TextToSpeech, as of google-cloud-texttospeech 2.38.0."""
 
-    def __init__(self, speech: TextToSpeechServicer, roster: Roster) -> None:
+    def __init__(self, speech: TextToSpeechServicer, roster: VoiceRegistry) -> None:
         self._speech, self._roster = speech, roster
 
     async def ListVoices(self, request: google.ListVoicesRequest, context: Context) -> google.ListVoicesResponse:
@@ -99,7 +99,7 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         if not native.config.style.instructions:
             return
         if native.config.voice.WhichOneof("source") == "profile":
-            engine = self._roster.follower("")[0]
+            engine: Engine = self._roster.follower("")[0]
         else:
             engine = (await self._roster.find(native.config.voice.voice, ""))[0]
         if Capability.INSTRUCTIONS not in engine.capabilities:

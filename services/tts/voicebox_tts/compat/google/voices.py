@@ -10,14 +10,14 @@ from voicebox_kit.errors import NotFound
 from voicebox_tts.api.requests import spoken
 from voicebox_tts.compat.voices import stand_in
 from voicebox_tts.engine import Engine, Gender, Voice
-from voicebox_tts.voices.registry import Roster, speaks
+from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
 GENDERS = {Gender.FEMALE: google.FEMALE, Gender.MALE: google.MALE}
 MOST_NAMED = 10
 
 
 async def find_voice(
-    roster: Roster, asked: google.VoiceSelectionParams, field: str, notes: Notes
+    roster: VoiceRegistry, asked: google.VoiceSelectionParams, field: str, notes: Notes
 ) -> tts_pb2.VoiceSelection:
     """Who is meant: by name, as `flite/slt` or `profiles/ann`; else one who speaks the language, of that gender if
     there is one.
@@ -46,7 +46,7 @@ def preferred(voice: Voice, others: Sequence[Voice], gender: int) -> Voice:
     return next((each for each in (voice, *others) if each.gender and GENDERS[each.gender] == gender), voice)
 
 
-async def listed(roster: Roster, language: str, notes: Notes) -> list[google.Voice]:
+async def listed(roster: VoiceRegistry, language: str, notes: Notes) -> list[google.Voice]:
     """All voices, or those that speak a language; models whose voices cannot be known are noted."""
     wanted = spoken(language, "language_code")
     offers = await roster.offers()
@@ -68,7 +68,7 @@ def _listed(engine: Engine, voice: Voice) -> google.Voice:
     )
 
 
-async def _some(roster: Roster) -> str:
+async def _some(roster: VoiceRegistry) -> str:
     engine, _ = await roster.find("", "")
     voices = await roster.voices(engine)
     names = ", ".join(f"{engine.name}/{voice.name}" for voice in voices[:MOST_NAMED])

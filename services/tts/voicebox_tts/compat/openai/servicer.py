@@ -24,12 +24,13 @@ from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api import messages
 from voicebox_tts.api.requests import checked_text, to_job
+from voicebox_tts.history.record import Statistics
 from voicebox_tts.normalization.preparation import Preparation
 from voicebox_tts.synthesis.script import WholeText
 from voicebox_tts.synthesis.synthesizer import Event, Finished, Started, Synthesizer
 from voicebox_tts.synthesis.utterance import SILENCE_SECONDS, Chunk
 from voicebox_tts.text import sentences as texts
-from voicebox_tts.voices.registry import Roster
+from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import request as openai_request
 from . import voices
@@ -70,7 +71,7 @@ class Silence:
 class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
     """The voicebox.openai.v1.OpenAiSpeechService."""
 
-    def __init__(self, synthesizer: Synthesizer, roster: Roster) -> None:
+    def __init__(self, synthesizer: Synthesizer, roster: VoiceRegistry) -> None:
         self._synthesizer, self._roster = synthesizer, roster
 
     async def CreateSpeech(
@@ -166,7 +167,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         yield Silence(rate)
         audio = await asyncio.to_thread(encode_whole, job.encoding, samples, rate)
         yield Chunk(0, audio, 0.0, SILENCE_SECONDS)
-        yield Finished(samples.size, SILENCE_SECONDS, 0.0, 0.0, "", ())
+        yield Finished(Statistics(samples.size, SILENCE_SECONDS, 0.0, 0.0))
 
 
 def _left_out(request: tts_pb2.SynthesizeRequest, found: Found, field: str, asked: SpeechRequest, notes: Notes) -> bool:
@@ -195,6 +196,6 @@ def _delta(chunk: Chunk) -> httpbody_pb2.HttpBody:
 
 
 def _done(finished: Finished, text: str, notes: Notes) -> httpbody_pb2.HttpBody:
-    asked, made = openai.text_tokens(text), round(OUTPUT_TOKENS_PER_SECOND * finished.duration_seconds)
+    asked, made = openai.text_tokens(text), round(OUTPUT_TOKENS_PER_SECOND * finished.statistics.duration_seconds)
     usage = {"input_tokens": asked, "output_tokens": made, "total_tokens": asked + made}
     return openai.event(type="speech.audio.done", usage=usage, **notes.fields)

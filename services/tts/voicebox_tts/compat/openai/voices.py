@@ -13,7 +13,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api.requests import PROFILE_NAME
 from voicebox_tts.engine import Engine, Voice
-from voicebox_tts.voices.registry import Roster, speaks
+from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
 from .other_servers import is_other_servers
 
@@ -44,7 +44,7 @@ class Found:
     is_free: bool
 
 
-def find_model(roster: Roster, model: str, notes: Notes) -> str:
+def find_model(roster: VoiceRegistry, model: str, notes: Notes) -> str:
     """The `models/{engine}/{model}` of `{engine}/{model}` or `{engine}`, with `models/` before it or not; empty for the
     default.
 
@@ -62,7 +62,7 @@ def find_model(roster: Roster, model: str, notes: Notes) -> str:
     raise NotFound("model", model[:100])
 
 
-async def find_voice(roster: Roster, model: str, name: str) -> Found:
+async def find_voice(roster: VoiceRegistry, model: str, name: str) -> Found:
     """Who is meant by a name: a built-in voice, else one of OpenAI's, else a profile; `profiles/...` and
     `{engine}/{voice}` are plain.
 
@@ -90,7 +90,7 @@ async def find_voice(roster: Roster, model: str, name: str) -> Found:
     return Found(_profile(name), is_free=False)
 
 
-async def stand_in(roster: Roster, model: str, name: str) -> Found:
+async def stand_in(roster: VoiceRegistry, model: str, name: str) -> Found:
     """A voice of ours for another server's, always the same for the same name. NotFound("voice") for a name that is no
     other server's.
     """
@@ -102,7 +102,7 @@ async def stand_in(roster: Roster, model: str, name: str) -> Found:
     return Found(_stand_in(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
 
 
-async def _engine(roster: Roster, model: str) -> Engine:
+async def _engine(roster: VoiceRegistry, model: str) -> Engine:
     return roster.named(model) if model else (await roster.find("", ""))[0]
 
 

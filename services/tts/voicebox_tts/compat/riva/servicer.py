@@ -15,7 +15,7 @@ from voicebox_tts.api.requests import spoken
 from voicebox_tts.api.servicer import TextToSpeechServicer
 from voicebox_tts.compat.voices import stand_in
 from voicebox_tts.engine import Capability, Engine
-from voicebox_tts.voices.registry import Roster
+from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import request as riva_request
 from . import responses
@@ -29,7 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     """The nvidia.riva.tts.RivaSpeechSynthesis, as of nvidia-riva-client 2.27.0."""
 
-    def __init__(self, speech: TextToSpeechServicer, roster: Roster) -> None:
+    def __init__(self, speech: TextToSpeechServicer, roster: VoiceRegistry) -> None:
         self._speech, self._roster = speech, roster
 
     async def Synthesize(

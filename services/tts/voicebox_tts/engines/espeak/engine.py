@@ -4,17 +4,16 @@ import json
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from ctypes.util import find_library
-from functools import cached_property
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_kit.languages import covers, own
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model, Report, Setup
-from voicebox_models.family import Only
+from voicebox_models.engine import InstalledFiles, Model, Setup
+from voicebox_models.family import SingleModel
+from voicebox_models.lifecycle import Lifecycle
 
 from voicebox_tts.engine import (
     Capability,
@@ -43,9 +42,11 @@ LOWEST_SEMITONES, HIGHEST_SEMITONES = -8.0, 9.0
 """What its pitch parameter reaches."""
 
 _SHARE_OF_PITCH, _SHARE_OF_RANGE = 0.66, 0.135
-"""How much of the median pitch that is heard moves with each parameter (pitch by octaves of 50, range in proportion);
-the rest stays. Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
+"""How much of the median pitch moves with each parameter (pitch by octaves of 50, range in proportion); the rest stays.
+Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
 """
+
+INSTRUCTIONS = "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
 
 MOST_SIGNS = 4096
 """Of which it is known whether they have a sound, which takes 2 ms to find out."""
@@ -54,13 +55,16 @@ _DEFAULT_VOICE, _FEMALE_VOICE = "en-us", "en-us+f2"
 _LIKENESS_VOICES_HZ = {_DEFAULT_VOICE: 102.0, _FEMALE_VOICE: 197.0}
 
 
-def family(setup: Setup) -> Only["EspeakEngine"]:
+def family(setup: Setup) -> SingleModel["EspeakEngine"]:
     """espeak, on the processor."""
-    return Only(EspeakEngine(setup.device))
+    return SingleModel(EspeakEngine(setup.device), preference=10)
 
 
-class EspeakEngine:
-    """espeak-ng over pipes. Each process speaks one sentence at a time, for whichever stream asks first."""
+class EspeakEngine(Lifecycle[EspeakPool]):
+    """espeak-ng over pipes. Each process speaks one sentence at a time, for whichever stream is first.
+
+    Its processes take 20 MB each: its memory is reported as 0.
+    """
 
     name = "espeak"
     default_voice = _DEFAULT_VOICE
@@ -69,17 +73,13 @@ class EspeakEngine:
         | {Capability.SPEED, Capability.PITCH, Capability.SEED}
     )
 
-    memory_bytes = 0
-    """Its processes' memory, 20 MB each, is not ours to tell."""
-
     def __init__(self, device: str = "auto", processes: int = 4) -> None:
+        super().__init__(InstalledFiles(library="espeak-ng", instructions=INSTRUCTIONS))
         self.device = cpu_only(self.name, device)
-        self._most = processes
-        self._pool: EspeakPool | None = None
+        self._max_processes = processes
         self._version = ""
         self._voices: tuple[Voice, ...] = ()
         self._identifiers: Mapping[str, str] = {}
-        self._loading = threading.Lock()
         self._sounds = dict[str, bool]()
 
     @property
@@ -88,48 +88,15 @@ class EspeakEngine:
         languages = sorted({voice.languages[0] for voice in self._voices})
         return Model("espeak/espeak-ng", self._version, "GPL-3.0-or-later", tuple(languages))
 
-    @cached_property
-    def present(self) -> bool:
-        """Whether the library is there; it is looked for by its name and not loaded, since this is a program of another
-        licence.
-        """
-        return find_library("espeak-ng") is not None
-
-    @property
-    def absence(self) -> str:
-        """What to do when it is not."""
-        return "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
-
-    @property
-    def loaded(self) -> bool:
-        """Whether a process is there."""
-        return self._pool is not None
-
-    def download(self, report: Report) -> None:
-        """The model comes with the library; Precondition when that is not here."""
-        if not self.present:
-            raise Precondition("ENGINE_NOT_INSTALLED", f"models/{self.model.name}", self.absence)
-
-    def load(self) -> None:
-        """Start the first process, which tells the voices."""
-        self._loaded_pool()
-
-    def unload(self) -> None:
-        """End the processes; the busy ones end with their sentence."""
-        with self._loading:
-            pool, self._pool = self._pool, None
-        if pool:
-            pool.close()
-
     def voices(self) -> Sequence[Voice] | None:
-        """Default first, then those that are best for their language; the library tells them when it is loaded."""
+        """Default first, then those that are best for their language; known once the library is loaded."""
         return self._voices or None
 
     def prompt(self, reference: Reference) -> LikenessPrompt:
         """An approximate likeness, in a fifth of a second; InvalidField("reference") when it holds too little
         speech.
         """
-        self._loaded_pool()
+        self._opened()
         return approximate(reference, _LIKENESS_VOICES_HZ, self._voices[0].sample_rate_hz, self._render)
 
     def pack(self, prompt: VoicePrompt) -> Packed:
@@ -157,7 +124,7 @@ class EspeakEngine:
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "EspeakSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what espeak-ng cannot do."""
-        pool = self._loaded_pool()
+        pool = self._opened()
         prompt = voice if isinstance(voice, LikenessPrompt) else None
         chosen = self._prompt_voice(prompt, style.language) if prompt else self._named_voice(str(voice), style.language)
         _refuse(style)
@@ -188,14 +155,12 @@ class EspeakEngine:
         session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
         return np.concatenate([speech.samples for speech in session.speak(text)])
 
-    def _loaded_pool(self) -> EspeakPool:
-        with self._loading:
-            if self._pool is None:
-                first = EspeakProcess()
-                self._version = first.hello.version
-                self._voices, self._identifiers = _listed(first.hello.voices, first.hello.sample_rate_hz)
-                self._pool = EspeakPool(self._most, first)
-            return self._pool
+    def _open_model(self) -> EspeakPool:
+        """Start the first process, which lists the voices."""
+        first = EspeakProcess()
+        self._version = first.hello.version
+        self._voices, self._identifiers = _listed(first.hello.voices, first.hello.sample_rate_hz)
+        return EspeakPool(self._max_processes, first)
 
 
 class EspeakSession:
@@ -219,12 +184,12 @@ class EspeakSession:
 
     def _speak_part(self, text: str) -> Generator[Speech, None, None]:
         timeline = WordTimeline(text, self._samples, self.sample_rate_hz)
-        with closing(_Making(self._pool, {**self._request, "text": text}).heard()) as heard:
-            for item in heard:
+        with closing(_TextReader(self._pool, {**self._request, "text": text}).read()) as made:
+            for item in made:
                 if isinstance(item, np.ndarray):
-                    timeline.hear(item)
+                    timeline.add_audio(item)
                 else:
-                    timeline.tell(item)
+                    timeline.add_events(item)
                 if speech := timeline.ready():
                     yield self._painted(speech)
         if speech := timeline.finish():
@@ -235,9 +200,9 @@ class EspeakSession:
         return Speech(self._colour.paint(speech.samples), speech.words, speech.phonemes) if self._colour else speech
 
 
-class _Making:
-    """One text while a process speaks it; a thread reads it to its end, so that a slow listener never keeps a process
-    from others.
+class _TextReader:
+    """One text while a process speaks it; a thread reads it to its end, so that a slow listener never blocks a
+    process.
     """
 
     def __init__(self, pool: EspeakPool, request: Mapping[str, Any]) -> None:
@@ -245,9 +210,9 @@ class _Making:
         self._made: SimpleQueue[list[Any] | Samples | Exception | None] = SimpleQueue()
         self._lock, self._is_read = threading.Lock(), False
 
-    def heard(self) -> Generator[list[Any] | Samples, None, None]:
+    def read(self) -> Generator[list[Any] | Samples, None, None]:
         """Events and samples as they are made. Closing it stops the process's text and ends the thread."""
-        process = self._pool.take()
+        process = self._pool.acquire()
         reader = threading.Thread(target=self._read, args=(process,), name="espeak", daemon=True)
         reader.start()
         try:
@@ -272,10 +237,10 @@ class _Making:
             process.ask(self._request)
             self._frames(process)
         except (EOFError, TimeoutError) as error:
-            self._end(process, is_sound=False)
+            self._end(process, is_usable=False)
             self._made.put(Unavailable("ENGINE_FAILED", f"{error}: it will be started again."))
         else:
-            self._end(process, is_sound=True)
+            self._end(process, is_usable=True)
         self._made.put(None)
 
     def _frames(self, process: EspeakProcess) -> None:
@@ -291,27 +256,26 @@ class _Making:
             else:
                 return
 
-    def _end(self, process: EspeakProcess, *, is_sound: bool) -> None:
+    def _end(self, process: EspeakProcess, *, is_usable: bool) -> None:
         with self._lock:
             self._is_read = True
-        if is_sound:
-            self._pool.give_back(process)
+        if is_usable:
+            self._pool.release(process)
         else:
             self._pool.discard(process)
 
 
-def _listed(told: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voice, ...], Mapping[str, str]]:
+def _listed(entries: Sequence[Mapping[str, Any]], rate_hz: int) -> tuple[tuple[Voice, ...], Mapping[str, str]]:
     """The voices, and the identifier of each by name. A code that espeak-ng lists twice is named by its identifier the
     second time.
     """
     voices, identifiers, ranks = list[Voice](), dict[str, str](), dict[str, tuple[int, int]]()
-    for voice in told:
+    for voice in entries:
         codes = [code for _, code in voice["languages"]]
         name = codes[0] if codes[0] not in identifiers else voice["identifier"].rpartition("/")[2].lower()
         identifiers[name] = voice["identifier"]
-        ranks[name] = min(
-            (code.count("-"), priority) for priority, code in voice["languages"]
-        )  # "fr": fr-fr has 5, fr-be 8
+        # "fr" for French: fr-fr has the priority 5, fr-be 8.
+        ranks[name] = min((code.count("-"), priority) for priority, code in voice["languages"])
         voices.append(Voice(name, voice["name"], tuple(most_specific(list(dict.fromkeys(map(own, codes))))), rate_hz))
     voices.sort(key=lambda voice: (voice.name != _DEFAULT_VOICE, ranks[voice.name], voice.name))
     female = Voice(_FEMALE_VOICE, f"{voices[0].display_name}, female", voices[0].languages, rate_hz, Gender.FEMALE)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicebox_kit.errors import StartError, Unavailable
+from voicebox_models.lifecycle import unloaded
 
 SCRIPT = Path(__file__).with_name("process.py")
 STEP_SECONDS = 5.0
@@ -23,7 +24,7 @@ STOP_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Hello:
-    """What the library says of itself."""
+    """The library's version and voices."""
 
     version: str
     sample_rate_hz: int
@@ -66,7 +67,7 @@ class EspeakProcess:
         return head[:1], self._take(int.from_bytes(head[1:], "little"))
 
     def kill(self) -> None:
-        """End the process: whoever reads it gets EOFError. Any thread may call this."""
+        """End the process: its reader gets EOFError. Any thread may call this."""
         with suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)  # and its fork, which speaks
 
@@ -122,7 +123,7 @@ class EspeakPool:
         self._closed = False
         self._changed = threading.Condition()
 
-    def take(self, wait_seconds: float = 10.0) -> EspeakProcess:
+    def acquire(self, wait_seconds: float = 10.0) -> EspeakProcess:
         """A process for one text; Unavailable when all are busy for so long, or the engine was unloaded."""
         deadline = time.monotonic() + wait_seconds
         with self._changed:
@@ -130,7 +131,7 @@ class EspeakPool:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise Unavailable("ENGINE_BUSY", "All espeak-ng processes are busy.")
             if self._closed:
-                raise Unavailable("ENGINE_NOT_LOADED", "The espeak engine was unloaded.")
+                raise unloaded()
             if self._idle:
                 process = self._idle.pop()
                 if process.alive:
@@ -140,7 +141,7 @@ class EspeakPool:
                 self._count += 1
         return self._start()
 
-    def give_back(self, process: EspeakProcess) -> None:
+    def release(self, process: EspeakProcess) -> None:
         """After D or F: the next may have it."""
         with self._changed:
             if not self._closed:

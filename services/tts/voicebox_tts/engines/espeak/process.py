@@ -8,14 +8,14 @@ Standard input has one JSON object per line: {"text", "voice", "words_per_minute
 empty line while it speaks stops it. Standard output has frames, a letter, a 4-byte little-endian length, and so many
 bytes:
 
-    H  hello, first and once: JSON {"version", "sample_rate_hz", "voices": [{"identifier", "name", "languages":
+H  hello, first and once: JSON {"version", "sample_rate_hz", "voices": [{"identifier", "name", "languages":
     [[priority, code], ...]}]}
     A  audio: native signed 16-bit samples, mono
     E  events of the audio that follows: JSON [["word" | "phoneme", text, sample, first character, characters], ...]
     D  done: the text is spoken, or was stopped
     F  failure: a sentence in UTF-8; the program goes on when it can
 
-Runs with the standard library alone: python -I -S espeak_process.py
+Runs with the standard library alone: python -I -S process.py
 """
 
 import ctypes as c
@@ -88,12 +88,12 @@ class Speaker:
         self._rate = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, None, flags)
         if self._rate <= 0:
             raise OSError("espeak-ng finds no data")
-        self._callback = _CALLBACK(self._receive)  # kept: the library holds the pointer
+        self._callback = _CALLBACK(self._receive)  # must live: the library holds the pointer
         library.espeak_SetSynthCallback(self._callback)
         self._has_failed = False
 
     def hello(self) -> None:
-        """Tell what there is."""
+        """Send the library's version and voices."""
         version = self._library.espeak_Info(None).decode().partition(" ")[0]
         self._json(b"H", {"version": version, "sample_rate_hz": self._rate, "voices": self._voices()})
 
@@ -140,18 +140,18 @@ class Speaker:
     def _receive(self, wave: int, count: int, events: "c._Pointer[_Event]") -> int:
         """The library's callback; 1 stops it."""
         try:
-            told = list(_told(events))
-            if told:
-                self._json(b"E", told)
+            listed = list(_listed(events))
+            if listed:
+                self._json(b"E", listed)
             if wave and count:
                 write_frame(self._out, b"A", c.string_at(wave, 2 * count))
             return 1 if select.select([0], [], [], 0)[0] else 0
-        except OSError:  # nobody reads; an exception must not cross the C frames
+        except OSError:  # the reader has left; an exception must not cross the C frames
             self._has_failed = True
             return 1
 
 
-def _told(events: "c._Pointer[_Event]") -> Iterator[tuple[str, str, int, int, int]]:
+def _listed(events: "c._Pointer[_Event]") -> Iterator[tuple[str, str, int, int, int]]:
     """The words and phonemes; positions count characters, from 0 here."""
     index = 0
     while events[index].type != _END:

@@ -1,4 +1,4 @@
-"""When espeak-ng's words and phonemes are heard: its events, laid on the audio as it comes."""
+"""The times of espeak-ng's words and phonemes: its events, mapped to the audio while it is made."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _BETWEEN_SPACES = re.compile(r"(?:(?![\s—–―…]|--).)+", re.DOTALL)
 _WRITTEN_TOGETHER = re.compile(r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 """Han and Kana, which are written without spaces: each character is a word here."""
 _LEAST_SECONDS = 0.001
-"""A word that is shorter shares its time with the next: espeak-ng tells some events of a word that it joins to
+"""A word that is shorter shares its time with the next: espeak-ng has some events of a word that it joins to
 another.
 """
 
@@ -30,26 +30,23 @@ class _Written:
 
 
 class WordTimeline:
-    """Holds audio back from a word's start until its end is known, about 1 ms, so that a word is told with the sound it
-    begins in.
+    """Holds audio back from a word's start until its end is known, about 1 ms, so that a word is yielded with the audio
+    it begins in.
 
-    Every word of the text is told, once and in order. Where espeak-ng has one event for several words, as for "of the",
-    or none for a word, as before a dash, they share the time by their letters.
+    Every word of the text is yielded, once and in order. Where espeak-ng has one event for several words, as for "of
+    the", or none for a word, as before a dash, they share the time by their letters.
     """
 
     def __init__(self, text: str, samples_before: int, sample_rate_hz: int) -> None:
         self._written, self._before, self._rate = _words_of(text), samples_before, sample_rate_hz
         self._held: list[Samples] = []
-        self._heard = self._released = 0
-        self._first, self._last, self._sample = (
-            0,
-            -1,
-            0,
-        )  # of the words whose end is not known; none where the last is before the first
+        self._received = self._released = 0
+        # Of the words whose end is not known; there are none where the last is before the first.
+        self._first, self._last, self._sample = 0, -1, 0
         self._words: list[Word] = []
         self._phonemes: list[Phoneme] = []
 
-    def tell(self, events: Sequence[Event]) -> None:
+    def add_events(self, events: Sequence[Event]) -> None:
         """Events of the audio that follows."""
         for kind, ipa, sample, begin, _ in events:
             if kind == "word":
@@ -57,22 +54,22 @@ class WordTimeline:
             elif ipa.strip() and not ipa.startswith("("):  # "(en)" says that another language's rules follow
                 self._phonemes.append(Phoneme(ipa, self._seconds(sample)))
 
-    def hear(self, samples: Samples) -> None:
+    def add_audio(self, samples: Samples) -> None:
         """The next audio."""
         self._held.append(samples)
-        self._heard += len(samples)
+        self._received += len(samples)
 
     def ready(self) -> Speech | None:
-        """What comes before the word whose end is not known yet; None when there is nothing."""
-        return self._release(min(self._sample, self._heard)) if self._last >= self._first else None
+        """The audio before the word whose end is not known yet; None when there is none."""
+        return self._release(min(self._sample, self._received)) if self._last >= self._first else None
 
     def finish(self) -> Speech | None:
         """The rest."""
-        self._close(len(self._written), self._heard)
-        return self._release(self._heard)
+        self._close(len(self._written), self._received)
+        return self._release(self._received)
 
     def _word(self, begin: int, sample: int) -> None:
-        """The word at a character begins; it may have begun, since a number is told once for each word that it is
+        """The word at a character begins; it may have begun, since a number has an event for each word that it is
         spoken as.
         """
         index = self._index_at(begin)

@@ -15,8 +15,9 @@ import numpy as np
 from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_kit.languages import primary
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model, Report, Setup
-from voicebox_models.family import Only
+from voicebox_models.engine import InstalledFiles, Model, Setup
+from voicebox_models.family import SingleModel
+from voicebox_models.lifecycle import Lifecycle
 
 from voicebox_tts.engine import (
     Capability,
@@ -33,20 +34,20 @@ from voicebox_tts.engine import (
 )
 from voicebox_tts.engines.likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
 
-from .forks import FliteServer, Fork
+from .fork_server import Fork, ForkServer
 from .library import Features, SpokenWord
+from .priority_semaphore import Priority, PrioritySemaphore, Waiter
 from .text import Piece, pieces, transliterated, unspoken
-from .turns import Place, Turns, Urgency
 
 MARGIN_SECONDS = 0.03
-"""Silence kept where a piece begins the stream or continues a sentence; the voices themselves begin with up to 0.26
-s.
+"""Silence that is left where a piece begins the stream or continues a sentence; the voices themselves begin with up to
+0.26 s.
 """
 
 
 SAFE_SECONDS = 2.0
-"""A stream with less sound to play goes before one that begins, so that it has no gap: the next piece may take some
-tenths of a second.
+"""A stream with less audio left to play has priority over one that begins, so that it has no gap: the next piece may
+take some tenths of a second.
 """
 
 
@@ -73,19 +74,21 @@ _PITCH = {
     "kal16": _Pitch(11.0),
     "kal": _Pitch(11.0),
 }
-"""rms takes its pitch from a model of accents (SPAM) after the place where the others take these values."""
+"""rms takes its pitch from a model of accents (SPAM), later than the others take these values."""
 _LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
-"""The statistical voices whose pitch moves, with the median pitch that is heard of them."""
+"""The statistical voices whose pitch can be changed, with their median pitch."""
 
 
-def family(setup: Setup) -> Only["FliteEngine"]:
+def family(setup: Setup) -> SingleModel["FliteEngine"]:
     """flite, on the processor."""
-    return Only(FliteEngine(setup.device))
+    return SingleModel(FliteEngine(setup.device), preference=20)
 
 
-class FliteEngine:
-    """libflite in processes of its own, one more at work than there are cores. Streams take turns at every second of
-    sound, 10 to 20 ms.
+class FliteEngine(Lifecycle[ForkServer]):
+    """libflite in processes of its own, one more at work than there are cores. They take turns after every second of
+    audio, 10 to 20 ms of work.
+
+    Its tables are mapped from the libraries' files, and its process takes 20 MB: its memory is reported as 0.
     """
 
     name = "flite"
@@ -95,45 +98,11 @@ class FliteEngine:
         {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.SPEED, Capability.PITCH, Capability.SEED}
     )
 
-    memory_bytes = 0
-    """Its tables are mapped from the libraries' files, and its process's memory, 20 MB, is not ours to tell."""
-
     def __init__(self, device: str = "auto", clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(InstalledFiles(revision=self.model.revision))
         self.device = cpu_only(self.name, device)
-        self._turns, self._clock = (
-            Turns(len(os.sched_getaffinity(0)) + 1),
-            clock,
-        )  # one works while another hands its turn on
-        self._server: FliteServer | None = None
-        self._loading = threading.Lock()
-
-    @property
-    def present(self) -> bool:
-        return True
-
-    @property
-    def loaded(self) -> bool:
-        """Whether the process with the library and its voices is there."""
-        return self._server is not None
-
-    def download(self, report: Report) -> None:
-        """The model comes with the library."""
-
-    def load(self) -> None:
-        """Start the process and speak a word, so that the first caller does not wait for the disk."""
-        with self._loading:
-            if self._server is not None:
-                return
-            self._server = FliteServer()
-        with closing(self.open(self.default_voice, Style(), seed=0)) as session:
-            list(session.speak("Hello."))
-
-    def unload(self) -> None:
-        """End the process; what is being made is made to its end."""
-        with self._loading:
-            server, self._server = self._server, None
-        if server:
-            server.close()
+        # One process works while another passes its turn on.
+        self._cores, self._clock = PrioritySemaphore(len(os.sched_getaffinity(0)) + 1), clock
 
     def voices(self) -> Sequence[Voice]:
         """The five voices of Debian's libflite1, default first."""
@@ -165,18 +134,26 @@ class FliteEngine:
         prompt = voice if isinstance(voice, LikenessPrompt) else None
         chosen = _voice(prompt.base_voice if prompt else str(voice))
         _refuse(chosen, style)
-        shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
-        server = self._loaded_server()
-        colour = Colour(prompt.taps) if prompt else None
-        workshop = _Workshop(server, self._turns, self._clock)
-        return FliteSession(workshop, chosen, _features(chosen, style.speed, shift), seed, colour)
+        return self._session(self._opened(), chosen, style, seed, prompt)
 
-    def _loaded_server(self) -> FliteServer:
-        if self._server is None:
-            self.load()
-        if (server := self._server) is None:
-            raise Unavailable("ENGINE_NOT_LOADED", "The flite engine was unloaded.")
+    def _open_model(self) -> ForkServer:
+        """Start the process and speak a word, so that the first caller does not wait for the disk."""
+        server = ForkServer()
+        try:
+            with closing(self._session(server, _voice(self.default_voice), Style(), 0, None)) as session:
+                list(session.speak("Hello."))
+        except BaseException:
+            server.close()
+            raise
         return server
+
+    def _session(
+        self, server: ForkServer, voice: Voice, style: Style, seed: int, prompt: LikenessPrompt | None
+    ) -> "FliteSession":
+        shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
+        colour = Colour(prompt.taps) if prompt else None
+        shared = _Shared(server, self._cores, self._clock)
+        return FliteSession(shared, voice, _features(voice, style.speed, shift), seed, colour)
 
     def _render(self, voice: str, shift: Shift, text: str) -> Samples:
         session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
@@ -184,33 +161,28 @@ class FliteEngine:
 
 
 @dataclass(frozen=True)
-class _Workshop:
-    """What all streams share: the process, whose turn it is, and the clock in seconds."""
+class _Shared:
+    """What all streams share: the fork server, the semaphore of processes at work, and the clock in seconds."""
 
-    server: FliteServer
-    turns: Turns
+    server: ForkServer
+    cores: PrioritySemaphore
     clock: Callable[[], float]
 
 
 class FliteSession:
-    """One stream: what was said so far, and the colour of its voice."""
+    """One stream: what was spoken so far, and the spectral colour of its voice."""
 
-    def __init__(self, workshop: _Workshop, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
+    def __init__(self, shared: _Shared, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
         self.sample_rate_hz = voice.sample_rate_hz
-        self._workshop, self._voice, self._features, self._seed, self._colour = (
-            workshop,
-            voice.name,
-            features,
-            seed,
-            colour,
-        )
+        self._shared, self._voice, self._features = shared, voice.name, features
+        self._seed, self._colour = seed, colour
         self._samples = 0
         self._pieces = 0
         self._pause_before = False
-        self._lead = _Lead(workshop.clock, voice.sample_rate_hz)
+        self._playback = _Playback(shared.clock, voice.sample_rate_hz)
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
-        """Speak a sentence; the first one of the stream begins with a short piece. Nothing comes of text that flite
+        """Speak a sentence; the first one of the stream begins with a short piece. There is no audio of text that flite
         cannot read.
         """
         for piece in pieces(sentence, eager=self._samples == 0):
@@ -222,21 +194,21 @@ class FliteSession:
 
     def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
         request = {"voice": self._voice, "text": piece.text, "seed": self._next_seed(), **asdict(self._features)}
-        making = _Making(self._workshop, request, self._lead)
-        with closing(making.heard()) as heard:
-            words = next(heard, [])
+        reader = _PieceReader(self._shared, request, self._playback)
+        with closing(reader.read()) as made:
+            words = next(made, [])
             assert isinstance(words, list)
             trim = _Trim.of(words, self.sample_rate_hz, begin=not self._pause_before, end=piece.ends_inside)
-            told = tuple(self._placed(word, trim.begin) for word in words)
-            for samples in heard:
+            timed = tuple(self._timed(word, trim.begin) for word in words)
+            for samples in made:
                 assert isinstance(samples, np.ndarray)
-                if len(kept := trim.keep(samples)):
-                    self._samples += len(kept)
-                    yield Speech(self._colour.paint(kept) if self._colour else kept, told)
-                    told = ()
+                if len(inside := trim.push(samples)):
+                    self._samples += len(inside)
+                    yield Speech(self._colour.paint(inside) if self._colour else inside, timed)
+                    timed = ()
 
-    def _placed(self, word: SpokenWord, cut_samples: int) -> Word:
-        """A word's times in the stream, where so many samples of its piece are cut off."""
+    def _timed(self, word: SpokenWord, cut_samples: int) -> Word:
+        """A word with its times in the stream, when `cut_samples` are cut off the beginning of its piece."""
         shift = (self._samples - cut_samples) / self.sample_rate_hz
         return Word(word.text, word.start_seconds + shift, word.end_seconds + shift)
 
@@ -245,33 +217,31 @@ class FliteSession:
         return zlib.crc32(struct.pack("<II", self._seed & 0xFFFFFFFF, self._pieces))
 
 
-class _Lead:
-    """Until when a stream's sound lasts, in seconds of the clock, for a listener who hears it from its first sample
-    on.
-    """
+class _Playback:
+    """Until when a stream's audio lasts, in seconds of the clock, if it is played from its first sample on."""
 
     def __init__(self, clock: Callable[[], float], rate_hz: int) -> None:
         self._clock, self._rate = clock, rate_hz
-        self._until = self._asked = self._opened = clock()
-        self._is_heard = False
+        self._until = self._requested = self._opened = clock()
+        self._is_playing = False
 
     def begin(self) -> None:
-        """More is asked for. Who has nothing left to hear waits for a first sound again."""
-        self._is_heard = self._is_heard and self._until > self._clock()
-        self._asked = self._clock()
+        """A piece is requested. A stream that has nothing left to play begins anew."""
+        self._is_playing = self._is_playing and self._until > self._clock()
+        self._requested = self._clock()
 
     def add(self, samples: int) -> None:
-        """So much more was made."""
-        if not self._is_heard:
-            self._until, self._is_heard = self._clock(), True
+        """More audio was made."""
+        if not self._is_playing:
+            self._until, self._is_playing = self._clock(), True
         self._until += samples / self._rate
 
-    def urgency(self) -> Urgency:
-        """A stream that is heard and will soon be dry comes first, then one that begins, then, of those that have
+    def priority(self) -> Priority:
+        """First a stream that plays and will soon have nothing left, then one that begins, then, of those that have
         enough, the oldest.
         """
-        if not self._is_heard:
-            return 1, self._asked
+        if not self._is_playing:
+            return 1, self._requested
         return (0, self._until) if self._until < self._clock() + SAFE_SECONDS else (2, self._opened)
 
 
@@ -286,28 +256,26 @@ class _Trim:
         first = max(0, int((words[0].start_seconds - MARGIN_SECONDS) * rate_hz)) if words and begin else 0
         return cls(first, int((words[-1].end_seconds + MARGIN_SECONDS) * rate_hz) if words and end else float("inf"))
 
-    def keep(self, samples: Samples) -> Samples:
+    def push(self, samples: Samples) -> Samples:
         low, high = max(self.begin - self._at, 0), max(min(self._end - self._at, len(samples)), 0)
         self._at += len(samples)
         return samples[low : int(high)]
 
 
-class _Making:
-    """One piece while a fork makes it. A thread reads it to its end, so that a slow listener never keeps a turn from
-    others.
-    """
+class _PieceReader:
+    """One piece, which a fork makes. A thread reads it to its end, so that a slow listener never stops others."""
 
-    def __init__(self, workshop: _Workshop, request: Mapping[str, object], lead: _Lead) -> None:
-        self._turns, self._lead, self._place = workshop.turns, lead, Place(lead.urgency)
-        self._server, self._request = workshop.server, request
+    def __init__(self, shared: _Shared, request: Mapping[str, object], playback: _Playback) -> None:
+        self._cores, self._playback, self._waiter = shared.cores, playback, Waiter(playback.priority)
+        self._server, self._request = shared.server, request
         self._fork = self._server.fork(request)
         self._has_begun = False
-        # Holds one piece at most, 20 s of sound or so.
+        # Holds one piece at most, about 20 s of audio.
         self._made: SimpleQueue[list[SpokenWord] | Samples | Exception | None] = SimpleQueue()
 
-    def heard(self) -> Generator[list[SpokenWord] | Samples, None, None]:
+    def read(self) -> Generator[list[SpokenWord] | Samples, None, None]:
         """The words, then the samples as they are made. Closing it ends the fork and the thread."""
-        self._lead.begin()
+        self._playback.begin()
         worker = threading.Thread(target=self._run, name="flite", daemon=True)
         worker.start()
         try:
@@ -316,46 +284,46 @@ class _Making:
                     raise item
                 yield item
         finally:
-            self._turns.call_off(self._place)
+            self._cores.cancel(self._waiter)
             self._fork.stop()
             worker.join()
             self._fork.close()
 
     def _run(self) -> None:
         try:
-            self._work_or_begin_again()
+            self._work_with_retry()
         except (EOFError, OSError) as error:
             self._made.put(Unavailable("ENGINE_FAILED", f"{error}: this text was not spoken to its end."))
         except Exception as error:
             self._made.put(error)
         finally:
-            self._turns.pass_on(self._place)
+            self._cores.release(self._waiter)
             self._made.put(None)
 
-    def _work_or_begin_again(self) -> None:
-        """Work; once again when the process ended before it had forked."""
+    def _work_with_retry(self) -> None:
+        """Work; begin again when the process ended before it had forked."""
         try:
             self._work()
         except (EOFError, OSError):
-            if self._has_begun or self._place.left:
+            if self._has_begun or self._waiter.is_cancelled:
                 raise
             self._fork.close()
             self._fork = self._server.fork(self._request)
             self._work()
 
     def _work(self) -> None:
-        while (self._place.has_turn or self._turns.take(self._place)) and self._turn(self._fork):
-            self._turns.pass_on(self._place)
+        while (self._waiter.has_acquired or self._cores.acquire(self._waiter)) and self._turn(self._fork):
+            self._cores.release(self._waiter)
 
     def _turn(self, fork: Fork) -> bool:
-        """Let the fork work, and hand on what it makes; False when it is done."""
+        """Let the fork work, and pass on what it makes; False when it is done."""
         fork.go_on()
         while True:
             letter, body = fork.read()
             self._has_begun = True
             if letter == b"A":
                 samples = np.frombuffer(body, np.int16).astype(np.float32) / np.float32(32768)
-                self._lead.add(len(samples))
+                self._playback.add(len(samples))
                 self._made.put(samples)
             elif letter == b"W":
                 self._made.put([SpokenWord(*word) for word in json.loads(body)])

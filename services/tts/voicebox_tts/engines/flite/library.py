@@ -1,4 +1,4 @@
-"""libflite through ctypes: one utterance, heard while it is made. Needs the standard library alone."""
+"""libflite through ctypes: one utterance, passed on while it is made. Needs the standard library alone."""
 
 import ctypes as c
 from collections.abc import Callable, Mapping
@@ -82,7 +82,7 @@ class Listener(Protocol):
     def begin(self, words: list[SpokenWord]) -> None:
         """Called once, before the first samples."""
 
-    def hear(self, samples: bytes) -> bool:
+    def write(self, samples: bytes) -> bool:
         """Native 16-bit samples; False stops the engine."""
 
 
@@ -99,11 +99,11 @@ class Flite:
         self._voices = {name: _register(name) for name in NAMES}
 
     def speak(self, voice: str, text: bytes, features: Features, seed: int, listener: Listener) -> None:
-        """Synthesize printable ASCII without NUL; blocks until all was heard or the listener stopped it, and raises
+        """Synthesize printable ASCII without NUL; blocks until all was written or the listener stopped it, and raises
         what it raised.
 
-        The statistical voices draw their noise from libc's rand(), which is seeded here and must be nobody else's in
-        this process.
+        The statistical voices draw their noise from libc's rand(), which is seeded here and must not be used by others
+        in this process.
         """
         library, failures = self._library, list[BaseException]()
         # Options live on the utterance, never on the voice, which the next utterance has too.
@@ -116,7 +116,7 @@ class Flite:
                     streaming.contents.min_buffsize = _CHUNK_SAMPLES
                     listener.begin(self._words(utterance))
                 samples = c.string_at(wave.contents.samples + 2 * start, 2 * size)
-                return 0 if listener.hear(samples) else -1
+                return 0 if listener.write(samples) else -1
             except BaseException as error:  # an exception must not cross the C frames
                 failures.append(error)
                 return -1

@@ -4,16 +4,16 @@ A program of its own, because libflite draws its noise from libc's rand(): in a 
 from it too (gRPC does), and the same seed would not give the same samples.
 
 Standard input is a socket (AF_UNIX, SOCK_SEQPACKET). Each message is a JSON object, {"voice", "text", "speed",
-"f0_factor", "f0_spread_hz", "seed"}, and carries the file descriptor of a stream socket, on which a fork speaks.
-Whoever asked sends a byte there to let it work: before its first step, and after each Y. Standard output has one line,
-once: empty when the library is loaded, else a sentence.
+"f0_factor", "f0_spread_hz", "seed"}, and carries the file descriptor of a stream socket, on which a fork speaks. The
+client sends a byte there to let it work: before its first step, and after each Y. Standard output has one line, once:
+empty when the library is loaded, else a sentence.
 
 Frames on the stream socket are a letter, a 4-byte little-endian length, and so many bytes:
 
-    W  the words, before any sound: JSON [[text, start, end], ...] in seconds
+W  the words, before any sound: JSON [[text, start, end], ...] in seconds
     A  audio: native signed 16-bit samples, mono
     Y  it waits for a byte
-    D  done: the piece is spoken. A socket that ends without it tells that the fork broke
+    D  done: the piece is spoken. A socket that ends without it means that the fork broke
 
 A fork ends as soon as its socket is closed. Needs the standard library alone.
 """
@@ -57,7 +57,7 @@ class _Piece:
         body = json.dumps([(word.text, word.start_seconds, word.end_seconds) for word in words]).encode()
         self._out.sendall(frame(b"W", body))
 
-    def hear(self, samples: bytes) -> bool:
+    def write(self, samples: bytes) -> bool:
         self._chunks += 1
         self._held += samples
         is_turns_end = self._chunks % TURN_CHUNKS == 0
@@ -75,7 +75,7 @@ class _Piece:
             self._held.clear()
 
     def may_go_on(self) -> bool:
-        """Wait for the byte; False when nobody will send it."""
+        """Wait for the byte; False when the client has left."""
         return bool(self._out.recv(1))
 
 
@@ -90,7 +90,7 @@ def _speak_and_exit(flite: Flite, request: dict[str, object], out: socket.socket
             piece.send()
             out.sendall(frame(b"D"))
             status = 0
-    except OSError:  # whoever asked has left
+    except OSError:  # the client has left
         status = 0
     finally:
         os._exit(status)

@@ -57,7 +57,10 @@ _GREEK = dict(
 _CYRILLIC = dict(
     zip(
         "абвгдежзийклмнопрстуфхцчшщъыьэюяёєіїґљњћџђјѕўў",
-        "a b v g d e zh z i y k l m n o p r s t u f kh ts ch sh shch - y - e yu ya yo ye i yi g lj nj c dz dj j dz w w".split(),
+        (
+            "a b v g d e zh z i y k l m n o p r s t u f kh ts ch sh shch - y - e yu ya "
+            "yo ye i yi g lj nj c dz dj j dz w w"
+        ).split(),
         strict=True,
     )
 )

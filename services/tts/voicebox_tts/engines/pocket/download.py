@@ -27,6 +27,22 @@ class Part:
     names: tuple[str, ...]
 
 
+class PocketSource:
+    """Where a published model is: a `voicebox_models.files.Source`."""
+
+    def __init__(self, published: Published) -> None:
+        self._published = published
+        self.revision, self.size_bytes = published.cloning_revision, published.size_bytes
+
+    def cached(self, hub: Hub) -> Path | None:
+        """None: its parts lie in several repositories."""
+        return None
+
+    def fetch(self, hub: Hub, target: Path, report: Report) -> None:
+        """Without voice cloning where the hub refuses the weights that clone."""
+        fetch(self._published, hub, target, report)
+
+
 def fetch(published: Published, hub: Hub, target: Path, report: Report) -> None:
     """Fetch a model into `target`, all of it or nothing, as Hub.fetch does and with its errors; what was fetched of it
     before is kept.
@@ -40,13 +56,13 @@ def fetch(published: Published, hub: Hub, target: Path, report: Report) -> None:
     gathered = target.with_name(f".{target.name}.parts")
     names = tuple(f"{VOICES}/{voice}.safetensors" for voice in published.voices)
     others = (Part(REPOSITORY, published.tokenizer_revision, TOKENIZERS[:1]), Part(REPOSITORY, VOICES_REVISION, names))
-    told = _Told(report)
-    weights = _fetch_weights(published, hub, gathered, told)
-    parts = [weights, *(_fetch_part(published, part, hub, gathered, told) for part in others)]
+    progress = _TotalProgress(report)
+    weights = _fetch_weights(published, hub, gathered, progress)
+    parts = [weights, *(_fetch_part(published, part, hub, gathered, progress) for part in others)]
     _assemble(published, parts, gathered, target)
 
 
-class _Told:
+class _TotalProgress:
     """Adds up the parts' progress: a part's size is known when it begins."""
 
     def __init__(self, report: Report) -> None:
@@ -56,32 +72,32 @@ class _Told:
     def next_part(self) -> None:
         self._before = self._now
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, of_part: Progress) -> None:
         self._now = Progress(
-            self._before.bytes_done + progress.bytes_done, self._before.bytes_total + progress.bytes_total
+            self._before.bytes_done + of_part.bytes_done, self._before.bytes_total + of_part.bytes_total
         )
         self._report(self._now)
 
 
-def _fetch_weights(published: Published, hub: Hub, gathered: Path, told: _Told) -> Path:
+def _fetch_weights(published: Published, hub: Hub, gathered: Path, progress: _TotalProgress) -> Path:
     try:
         return _fetch_part(
-            published, Part(CLONING_REPOSITORY, published.cloning_revision, (WEIGHTS,)), hub, gathered, told
+            published, Part(CLONING_REPOSITORY, published.cloning_revision, (WEIGHTS,)), hub, gathered, progress
         )
     except Precondition as error:
         if error.reason != "MODEL_GATED":
             raise
         log.warning("pocket/%s is fetched without voice cloning: %s", published.name, error.sentence)
-        return _fetch_part(published, Part(REPOSITORY, published.revision, (WEIGHTS,)), hub, gathered, told)
+        return _fetch_part(published, Part(REPOSITORY, published.revision, (WEIGHTS,)), hub, gathered, progress)
 
 
-def _fetch_part(published: Published, part: Part, hub: Hub, gathered: Path, told: _Told) -> Path:
-    """Fetch a part into a folder of its own, unless it lies there already."""
-    told.next_part()
+def _fetch_part(published: Published, part: Part, hub: Hub, gathered: Path, progress: _TotalProgress) -> Path:
+    """Fetch a part into its own folder, unless it is there already."""
+    progress.next_part()
     folder = gathered / f"{part.revision[:12]}-{PurePosixPath(part.names[0]).stem}"
     if store.manifest(folder) is None:
         names = [f"languages/{published.name}/{name}" for name in part.names]
-        hub.fetch(part.repository, part.revision, names, folder, told, required=names)
+        hub.fetch(part.repository, part.revision, names, folder, progress, required=names)
     return folder
 
 

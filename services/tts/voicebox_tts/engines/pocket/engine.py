@@ -1,24 +1,25 @@
 """Kyutai's Pocket TTS: follows a recording on a laptop's processor, in seven languages with a model for each."""
 
 import os
-import threading
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError, Unavailable
+from voicebox_kit.errors import InvalidField, NotFound, StartError, Unavailable
 from voicebox_kit.languages import covers
-from voicebox_models import store
 from voicebox_models.devices import cpu_only
-from voicebox_models.engine import Model, NotInstalled, Report, Setup
+from voicebox_models.engine import Model, NotInstalled, Setup
+from voicebox_models.family import ManyModels
+from voicebox_models.files import DownloadedFiles
+from voicebox_models.lifecycle import Lifecycle, require_folder
 
 from voicebox_tts.engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
 from voicebox_tts.normalization.characters import pictures
 
-from . import download as pocket_download
 from . import model_files
+from .download import PocketSource
 from .prompt import PocketPrompt, pack_prompt, unpack_prompt
 from .published import GENDERS, KNOWN, LICENCE, Published
 
@@ -46,67 +47,42 @@ def family(setup: Setup) -> "PocketFamily":
     return PocketFamily(setup)
 
 
-class PocketFamily:
+class PocketFamily(ManyModels["PocketEngine"]):
     """The models in the models folder, and those that Kyutai publishes."""
 
-    drawback = ""
+    preference = 30
 
     def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-        self._engines: dict[str, PocketEngine] = {}
-        self._lock = threading.Lock()
-
-    def engines(self) -> Sequence["PocketEngine"]:
-        """The named folder, then what is present, then what is published."""
-        folders = self._folders()
-        known = [f"{NAME}/{model}" for model in KNOWN]
-        named = self._setup.named_folder
-
-        def rank(name: str) -> tuple[bool, bool, int, str]:
-            is_named = named is not None and folders.get(name) == named
-            return not is_named, name not in folders, known.index(name) if name in known else len(known), name
-
-        return [self._made(name) for name in sorted({*folders, *known}, key=rank)]
-
-    def engine(self, model: str) -> "PocketEngine | None":
-        """One of `engines`."""
-        prefix, _, rest = model.partition("/")
-        return self._made(model) if prefix == NAME and (rest in KNOWN or model in self._folders()) else None
+        super().__init__(NAME, KNOWN, setup)
 
     def recommended(self) -> Sequence["PocketEngine"]:
         """English; none where there is a GPU: Qwen3-TTS is better there, and as fast."""
         return () if import_module("torch").cuda.is_available() else (self._made(f"{NAME}/english"),)
 
-    def _folders(self) -> dict[str, Path]:
-        return store.folders(self._setup.models_folder, NAME, self._setup.named_folder)
-
-    def _made(self, name: str) -> "PocketEngine":
-        with self._lock:
-            if name not in self._engines:
-                self._engines[name] = PocketEngine(name, KNOWN.get(name.removeprefix(f"{NAME}/")), self._setup)
-            return self._engines[name]
+    def _make(self, model: str) -> "PocketEngine":
+        return PocketEngine(model, KNOWN.get(model.removeprefix(f"{NAME}/")), self._setup)
 
 
-class PocketEngine:
-    """One model. Its streams take turns at every frame of 80 ms, see pocket_workers."""
+class PocketEngine(Lifecycle["LoadedPocket"]):
+    """One model. Its streams take turns at every frame of 80 ms, see `workers`."""
 
     name = NAME
     device = "cpu"
 
     def __init__(self, model: str, published: Published | None, setup: Setup) -> None:
-        """`model` is `pocket/{model}`; `published` tells where it is on the hub, None when it is not there."""
-        self._name, self._published, self._setup = model, published, setup
-        self._loaded: LoadedPocket | None = None
+        """`model` is `pocket/{model}`; `published` is its place at the hub, or None."""
+        source = PocketSource(published) if published else None
+        super().__init__(DownloadedFiles(model, setup, source, model_files.size_bytes))
+        self._name, self._published = model, published
         self._of_loaded: Model | None = None
-        self._lock = threading.Lock()
 
     @property
     def model(self) -> Model:
-        return self._of_loaded or self._of_folder(self._folder())
+        return self._of_loaded or self._read_model()
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        folder = self._folder()
+        folder = self.files.folder
         cloning = folder is None or model_files.clones(folder)
         own = frozenset({Capability.SEED, Capability.TEXT_NORMALIZATION})
         return own | {Capability.CLONING} if cloning else own
@@ -116,49 +92,9 @@ class PocketEngine:
         voices = self.voices()
         return voices[0].name if voices else ""
 
-    @property
-    def present(self) -> bool:
-        return self._folder() is not None
-
-    @property
-    def loaded(self) -> bool:
-        return self._loaded is not None
-
-    @property
-    def memory_bytes(self) -> int:
-        """The size of the weights."""
-        if loaded := self._loaded:
-            return loaded.network.size_bytes
-        if folder := self._folder():
-            return model_files.size_bytes(folder)
-        return self._published.size_bytes if self._published else 0
-
-    def download(self, report: Report) -> None:
-        """Fetch the model; without voice cloning where the hub does not give the weights that clone."""
-        if self.present:
-            return
-        if self._published is None:
-            raise Precondition(
-                "MODEL_NOT_ON_HUB", f"models/{self._name}", f"{self._name} was a folder on this machine, and is gone."
-            )
-        pocket_download.fetch(
-            self._published, self._setup.hub, store.folder(self._setup.models_folder, self._name), report
-        )
-
-    def load(self) -> None:
-        """Read the weights, in a second, and start a thread for each core."""
-        self._load()
-
-    def unload(self) -> None:
-        """Free the memory. Streams that are open fail with Unavailable."""
-        with self._lock:
-            loaded, self._loaded, self._of_loaded = self._loaded, None, None
-        if loaded:
-            loaded.close()
-
     def voices(self) -> Sequence[Voice]:
-        """Those whose files are in the folder; those that are published as long as it is not here."""
-        folder = self._folder()
+        """Those whose files are in the folder; while there is none, the published ones."""
+        folder = self.files.folder
         own = self._published.voices if self._published else ()
         names = (
             own if folder is None else sorted(model_files.voices(folder), key=lambda name: (name not in own[:1], name))
@@ -169,9 +105,12 @@ class PocketEngine:
     def prompt(self, reference: Reference) -> PocketPrompt:
         """Listen to the first 30 s of a recording; InvalidField("reference") when it holds too little speech."""
         if Capability.CLONING not in self.capabilities:
-            sentence = f"The weights of {self._name} that are here follow no recording: they were fetched without access to those that do."
+            sentence = (
+                f"The weights of {self._name} that are here follow no recording: "
+                "they were fetched without access to those that do."
+            )
             raise InvalidField("reference", sentence, "UNSUPPORTED_BY_ENGINE")
-        return self._load().prompt(reference)
+        return self._opened().prompt(reference)
 
     def pack(self, prompt: VoicePrompt) -> Packed:
         """A prompt, to be stored."""
@@ -180,7 +119,7 @@ class PocketEngine:
 
     def unpack(self, packed: Packed) -> PocketPrompt:
         """What was packed by this model; ValueError when it is no prompt of its shape."""
-        return unpack_prompt(packed, self._id, *self._load().network.memory_shape)
+        return unpack_prompt(packed, self._id, *self._opened().network.memory_shape)
 
     def unspoken(self, text: str) -> str:
         """Pictures and the like, which are taken out before the model."""
@@ -190,17 +129,17 @@ class PocketEngine:
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what pocket cannot do."""
         self._refuse(style)
         if isinstance(voice, PocketPrompt):
-            return self._load().session(voice, seed)
+            return self._opened().session(voice, seed)
         if not isinstance(voice, str) or voice not in {own.name for own in self.voices()}:
             raise NotFound("voice", f"{NAME}/{voice}")
-        loaded = self._load()
+        loaded = self._opened()
         try:
             return loaded.session(loaded.voice(voice), seed)
         except ValueError as error:
             raise Unavailable("VOICE_DAMAGED", str(error), 60.0) from error
 
     def _refuse(self, style: Style) -> None:
-        """InvalidField for what no voice of this model can honour."""
+        """InvalidField for what this model does not support."""
         if style.instructions:
             raise InvalidField("style.instructions", "pocket follows no instructions.", "UNSUPPORTED_BY_ENGINE")
         if style.speed != 1.0:
@@ -209,7 +148,7 @@ class PocketEngine:
             raise InvalidField(
                 "style.pitch_semitones", "A voice of pocket keeps its own pitch.", "UNSUPPORTED_BY_ENGINE"
             )
-        languages = self._languages(self._folder())
+        languages = self._languages(self.files.folder)
         if (
             style.language
             and UNDETERMINED not in languages
@@ -219,36 +158,28 @@ class PocketEngine:
                 "style.language", f"{self._name} does not speak {style.language}.", "LANGUAGE_NOT_SPOKEN"
             )
 
-    def _load(self) -> "LoadedPocket":
-        with self._lock:
-            if self._loaded is None:
-                folder = self._folder()
-                if folder is None:
-                    raise StartError(f"The model {self._name} is not here: download it first.")
-                known = self._of_folder(
-                    folder
-                )  # before its weights are read: what changes meanwhile must not pass for them
-                self._loaded = _opened(model_files.checked(folder))
-                self._of_loaded = known
-            return self._loaded
+    def _open_model(self) -> "LoadedPocket":
+        folder = model_files.checked(require_folder(self.files, self._name))
+        model = self._read_model()  # before the weights are read: files that change meanwhile belong to another model
+        loaded = _opened(folder)
+        self._of_loaded = model
+        return loaded
+
+    def _close_model(self, loaded: "LoadedPocket") -> None:
+        self._of_loaded = None
+        loaded.close()
+
+    def _memory_bytes(self, loaded: "LoadedPocket") -> int:
+        return loaded.network.size_bytes
 
     @property
     def _id(self) -> str:
-        """The model's name and revision: a prompt is of use to no other."""
+        """The model's name and revision: a prompt fits no other model."""
         return f"{self._name}@{self.model.revision}"
 
-    def _of_folder(self, folder: Path | None) -> Model:
-        return Model(
-            self._name, self._revision(folder), LICENCE if self._published else UNKNOWN_LICENCE, self._languages(folder)
-        )
-
-    def _folder(self) -> Path | None:
-        return store.folders(self._setup.models_folder, NAME, self._setup.named_folder).get(self._name)
-
-    def _revision(self, folder: Path | None) -> str:
-        if folder is None:
-            return self._published.cloning_revision if self._published else ""
-        return store.revision(folder)
+    def _read_model(self) -> Model:
+        licence = LICENCE if self._published else UNKNOWN_LICENCE
+        return Model(self._name, self.files.revision, licence, self._languages(self.files.folder))
 
     def _languages(self, folder: Path | None) -> tuple[str, ...]:
         if self._published:

@@ -16,10 +16,10 @@ it.
 """
 TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 VOICES = "embeddings"
-"""The folder of the voices: each a state of the model after it heard one, as `pocket-tts export-voice` writes it."""
+"""The folder of the voices: each a state of the model after a recording, as `pocket-tts export-voice` writes it."""
 
 SPEAKER_PROJECTION = "flow_lm.speaker_proj_weight"
-"""From the encoder of voices to the model: without cloning it is all zeros, or missing."""
+"""The projection from the speaker encoder to the model: in weights without cloning it is zero or missing."""
 
 
 def problem(folder: Path) -> str | None:
@@ -90,7 +90,7 @@ def clones(folder: Path) -> bool:
 
 @lru_cache(maxsize=32)
 def _has_projection(weights: Path, _changed_ns: int) -> bool:
-    """Whether a file has a speaker projection; remembered until it changes, since it is asked for at every request."""
+    """Whether a file has a speaker projection; cached until it changes, since every request needs it."""
     if tensor_files.damage(weights) or SPEAKER_PROJECTION not in (header := tensor_files.header(weights)):
         return False
     begin, end = header[SPEAKER_PROJECTION]["data_offsets"]

@@ -1,7 +1,7 @@
 """The networks of Pocket TTS, driven one frame at a time: a language model of sounds, and the codec Mimi.
 
 S. Rouard et al., "Continuous audio language models", 2025, https://arxiv.org/abs/2509.06926. The package's own
-`generate_audio_stream` starts two threads for each sentence that nobody can stop before its end, and draws its noise
+`generate_audio_stream` starts two threads for each sentence that cannot be stopped before its end, and draws its noise
 from torch's global generator.
 """
 
@@ -43,7 +43,7 @@ FIRST_END_FRAME = 6
 """Before the speech begins, some voices seem to end."""
 
 FADE_SECONDS = 0.005
-"""The codec begins with a small step, heard as a click."""
+"""The codec begins with a small step, which is a click."""
 
 
 @dataclass
@@ -59,10 +59,10 @@ class Utterance:
 
 
 class PocketNetwork:
-    """The weights, which nothing changes: any number of utterances can be spoken at once."""
+    """The weights. Immutable: any number of utterances can be spoken at once."""
 
     def __init__(self, folder: Path) -> None:
-        """Read a folder that `pocket_files.checked` accepts; what the libraries raise for files that are not what they
+        """Read a folder that `model_files.checked` accepts; what the libraries raise for files that are not what they
         should be.
         """
         config = _config(folder)
@@ -105,11 +105,11 @@ class PocketNetwork:
         return math.ceil(seconds * float(self._codec.frame_rate))
 
     @torch.inference_mode()
-    def hear(self, samples: Samples) -> PocketPrompt:
+    def encode(self, samples: Samples) -> PocketPrompt:
         """What the model remembers of a recording at its rate."""
         recording = end_on_pause(torch.from_numpy(np.array(samples))[None], self.sample_rate_hz)
         sounds = functional.linear(self._codec.encode_to_latent(recording[None]), self._model.speaker_proj_weight)
-        _CAUSAL_MASK_CACHE.clear()  # that of 30 s takes 36 MB, and would be kept for good
+        _CAUSAL_MASK_CACHE.clear()  # that of 30 s takes 36 MB, and would stay for ever
         if self._model.insert_bos_before_voice:
             sounds = torch.cat([self._model.bos_before_voice, sounds], dim=1)
         memory = init_states(self._model, 1, sounds.shape[1])
@@ -135,11 +135,11 @@ class PocketNetwork:
 
     @torch.inference_mode()
     def begin(self, prompt: PocketPrompt, piece: Piece) -> Utterance:
-        """Read a piece, after the voice was heard."""
+        """Read a piece, after the voice's prompt."""
         frames = self.most_frames(piece)
         memory = init_states(self._model, 1, prompt.steps + len(piece.tokens) + frames)
-        for layer, heard in zip(self._layers, prompt.memories, strict=True):
-            memory[layer]["cache"][:, 0, : prompt.steps] = torch.tensor(heard)
+        for layer, cached in zip(self._layers, prompt.memories, strict=True):
+            memory[layer]["cache"][:, 0, : prompt.steps] = torch.tensor(cached)
         _advance(memory, prompt.steps)
         self._model.transformer(self._model.conditioner(torch.tensor([piece.tokens])), memory)
         _advance(memory, len(piece.tokens))
@@ -188,8 +188,8 @@ def _config(folder: Path) -> Config:
 def _language_model(config: Config) -> FlowLMModel:
     width = config.mimi.quantizer.dimension
     model = FlowLMModel.from_pydantic_config(config.flow_lm, width, config.flow_lm.insert_bos_before_voice)
-    heard = config.mimi.inner_dim or config.mimi.seanet.dimension
-    model.speaker_proj_weight = torch.nn.Parameter(torch.empty(config.flow_lm.transformer.d_model, heard))
+    inner_dim = config.mimi.inner_dim or config.mimi.seanet.dimension
+    model.speaker_proj_weight = torch.nn.Parameter(torch.empty(config.flow_lm.transformer.d_model, inner_dim))
     return model
 
 

@@ -1,4 +1,4 @@
-"""A voice as Pocket TTS speaks with it: what the model remembers of hearing it."""
+"""A voice prompt of Pocket TTS: the model's keys and values after a recording."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from voicebox_tts.engine import Packed
 
 Memory = NDArray[np.float32]
-"""One layer's keys and values of what was heard, shape (2, steps, heads, width)."""
+"""One layer's keys and values of a recording, shape (2, steps, heads, width)."""
 
 DIMENSIONS = 4
 

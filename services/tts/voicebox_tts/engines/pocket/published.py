@@ -16,13 +16,15 @@ VOICES_REVISION = "a7056f505a4a8ca72d8b5fb1440071d6f1a35739"
 """The commit of REPOSITORY that holds the voices."""
 
 ENGLISH_VOICES = (
-    "alba anna azelma bill_boerst caro_davy charles eponine eve fantine george jane javert marius mary michael paul peter_yearsley "
-    "stuart_bell vera"
+    "alba anna azelma bill_boerst caro_davy charles eponine eve fantine george jane javert marius mary michael paul "
+    "peter_yearsley stuart_bell vera"
 ).split()
 """Without cosette and jean: they come from Expresso and EARS, whose licence forbids commercial use (CC-BY-NC-4.0)."""
 
 _FEMALE = "alba anna azelma caro_davy eponine estelle eve fantine jane lola mary vera".split()
-_MALE = "bill_boerst charles daan george giovanni javert juergen marius michael paul peter_yearsley rafael stuart_bell".split()
+_MALE = (
+    "bill_boerst charles daan george giovanni javert juergen marius michael paul peter_yearsley rafael stuart_bell"
+).split()
 GENDERS: Mapping[str, Gender] = dict.fromkeys(_FEMALE, Gender.FEMALE) | dict.fromkeys(_MALE, Gender.MALE)
 
 

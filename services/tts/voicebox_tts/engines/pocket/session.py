@@ -22,7 +22,7 @@ class PocketSession:
         self._pieces = 0
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
-        """Speak a sentence in frames of 80 ms. Every piece of a text begins with the voice as it was heard: it does not
+        """Speak a sentence in frames of 80 ms. Every piece of a text begins with the voice's own prompt: it does not
         wander.
         """
         for piece in self._network.text.pieces(sentence):

@@ -13,11 +13,11 @@ R = TypeVar("R")
 
 
 class Workers:
-    """Runs steps in the order of asking. A step is a frame's, so a new stream begins soon whatever others say.
+    """Runs steps in order of arrival. A step makes one frame, so that a new stream begins soon beside any others.
 
     Steps that are split between cores are slower here: a frame's products are small, and a core that something else
-    uses holds up all others. So each thread computes alone. torch keeps the number of threads for each thread that
-    asks, besides the one that threads begin with; the latter is put back.
+    uses holds up all others. So each thread computes alone. torch has a number of threads for each thread that sets it,
+    besides the one that threads begin with; the latter is put back.
     """
 
     def __init__(self, count: int) -> None:
@@ -35,7 +35,7 @@ class Workers:
             raise _closed() from error
 
     def close(self) -> None:
-        """End the threads after the steps that run; what waits fails."""
+        """End the threads after the running steps; waiting steps fail."""
         self._pool.shutdown(cancel_futures=True)
 
 

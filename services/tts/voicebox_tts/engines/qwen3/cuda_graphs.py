@@ -10,32 +10,32 @@ import torch
 
 SHORTEST_LENGTH = 64
 
-Recorder = Callable[[Callable[[], None]], Callable[[], None]]
-"""Does work once, and gives what does it again."""
+Capture = Callable[[Callable[[], None]], Callable[[], None]]
+"""Does work once, and returns what repeats it."""
 
 
-Static = Callable[[int, int], None]
+StaticWork = Callable[[int, int], None]
 """Work of a count and a length: it reads and writes the same memory at every call with the same two, without a look at
 values, and may be called with greater ones than are in use.
 """
 
 
-class Recorded:
-    """Static work, recorded once for each of some counts and lengths, and then done again."""
+class CapturedWork:
+    """StaticWork work, recorded once for each of some counts and lengths, and then done again."""
 
-    def __init__(self, work: Static, counts: Sequence[int], lengths: Sequence[int], recorder: Recorder) -> None:
+    def __init__(self, work: StaticWork, counts: Sequence[int], lengths: Sequence[int], capture: Capture) -> None:
         """`counts` and `lengths` ascend."""
-        self._work, self._counts, self._lengths, self._recorder = work, counts, lengths, recorder
-        self._records: dict[tuple[int, int], Callable[[], None]] = {}
+        self._work, self._counts, self._lengths, self._capture = work, counts, lengths, capture
+        self._captured: dict[tuple[int, int], Callable[[], None]] = {}
 
     def __call__(self, count: int, length: int) -> None:
         size = _at_least(self._counts, count), _at_least(self._lengths, length)
-        if again := self._records.get(size):
-            again()
+        if replay := self._captured.get(size):
+            replay()
         else:
-            self._records[size] = self._recorder(partial(self._work, *size))
+            self._captured[size] = self._capture(partial(self._work, *size))
 
-    def record_all(self) -> None:
+    def capture_all(self) -> None:
         """Do all sizes once, the greatest first, whose memory serves the others."""
         for count in reversed(self._counts):
             for length in reversed(self._lengths):
@@ -68,7 +68,7 @@ class CudaGraphs:
         return replay
 
 
-def doubling(first: int, last: int) -> list[int]:
+def powers_of_two(first: int, last: int) -> list[int]:
     """first, twice that, ..., last: none is more than twice as much as needed."""
     sizes = [first << power for power in range(last.bit_length())]
     return [*(size for size in sizes if size < last), last]

@@ -13,15 +13,17 @@ DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 """
 
 COMPUTE_TYPES = ("float32", "bfloat16", "float16")
-"""By torch's names. The codec counts in float32 in any case: it is the smaller part of the work, and what is heard."""
+"""By torch's names. The codec computes in float32 in any case: it is the smaller part of the work, and makes the
+audio.
+"""
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One that torch can use. `counts_in_bfloat16`: by itself, as from Ampere on."""
+    """One that torch can use. `has_bfloat16`: by itself, as from Ampere on."""
 
     memory_bytes: int
-    counts_in_bfloat16: bool
+    has_bfloat16: bool
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Device:
         return "cpu" if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
 
-def resolved(device: str, compute_type: str) -> Device:
+def resolve_device(device: str, compute_type: str) -> Device:
     """What `device` and `compute_type` mean on this machine; StartError when it has not got them."""
     named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
     if named is None:
@@ -53,7 +55,7 @@ def resolved(device: str, compute_type: str) -> Device:
     if index >= len(found):
         raise StartError(f"There is no device {device!r}: torch finds {len(found)} GPUs.")
     gpu = found[index]
-    best = "bfloat16" if gpu.counts_in_bfloat16 else "float32"
+    best = "bfloat16" if gpu.has_bfloat16 else "float32"
     return Device("cuda", index, best if compute_type == "auto" else compute_type, gpu.memory_bytes)
 
 

@@ -1,16 +1,15 @@
-"""One Qwen3-TTS model, found, loaded and opened. Its streams are made together, see batching."""
+"""One Qwen3-TTS model, as an engine. Its streams are batched, see `scheduler`."""
 
-import threading
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError
+from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_kit.languages import covers
-from voicebox_models import store
-from voicebox_models.engine import Model, Report, Setup
+from voicebox_models.engine import Model, Setup
+from voicebox_models.files import DownloadedFiles
+from voicebox_models.lifecycle import Lifecycle, require_folder
 
 from voicebox_tts.engine import Capability, Description, Packed, Reference, Style, Voice, VoicePrompt
 from voicebox_tts.normalization.characters import pictures
@@ -20,7 +19,7 @@ from . import voice_prompt as prompt
 from .device import Device
 from .model import checkpoint
 from .model.config import Kind
-from .model_info import Facts
+from .model_info import ModelInfo
 from .published import Published
 from .session import Qwen3Session
 from .voice_prompt import Qwen3Prompt
@@ -31,19 +30,17 @@ if TYPE_CHECKING:  # imported when it is needed: it imports torch
 NAME = "qwen3"
 
 
-class Qwen3Engine:
+class Qwen3Engine(Lifecycle["LoadedQwen3"]):
     """One model. Thread-safe."""
+
+    name = NAME
 
     def __init__(self, model: str, published: Published | None, setup: Setup, device: Device) -> None:
         """`model` is `qwen3/{model}`; `published` tells where it is on the hub, None when it is not there."""
-        self._name, self._published, self._setup, self._device = model, published, setup, device
-        self._lock = threading.Lock()
-        self._loaded: LoadedQwen3 | None = None
-        self._of_loaded: Facts | None = None
-
-    @property
-    def name(self) -> str:
-        return NAME
+        super().__init__(DownloadedFiles(model, setup, published, checkpoint.size_bytes))
+        self.device = device.name
+        self._name, self._published, self._device, self._options = model, published, device, setup.options
+        self._of_loaded: ModelInfo | None = None
 
     @property
     def model(self) -> Model:
@@ -63,50 +60,12 @@ class Qwen3Engine:
         """The speakers of a custom-voice model; the others have none of their own."""
         return self._facts().voices
 
-    @property
-    def present(self) -> bool:
-        return self._folder() is not None
-
-    @property
-    def loaded(self) -> bool:
-        """Whether it is ready; a model that failed again and again is not, and the next call loads it anew."""
-        loaded = self._loaded
-        return loaded is not None and loaded.usable
-
-    @property
-    def device(self) -> str:
-        return self._device.name
-
-    @property
-    def memory_bytes(self) -> int:
-        """Measured; before it is loaded the size of its weights, which is what they take in bfloat16."""
-        loaded = self._loaded
-        return loaded.memory_bytes if loaded else self._facts().size_bytes
-
-    def download(self, report: Report) -> None:
-        if self.present:
-            return
-        if self._published is None:
-            raise Precondition(
-                "MODEL_NOT_ON_HUB", f"models/{self._name}", f"{self._name} was a folder on this machine, and is gone."
-            )
-        target = store.folder(self._setup.models_folder, self._name)
-        repository, revision = self._published.repository, self._published.revision
-        self._setup.hub.fetch(repository, revision, checkpoint.FILES, target, report, required=checkpoint.NEEDED)
-
-    def load(self) -> None:
-        self._load()
-
-    def unload(self) -> None:
-        with self._lock:
-            self._close()
-
     def prompt(self, reference: Reference) -> Qwen3Prompt:
         if Capability.CLONING not in self.capabilities:
             raise InvalidField(
                 "reference", f"models/{self._name} follows no recording; the base models do.", "CLONING_UNSUPPORTED"
             )
-        return self._load().prompt(reference)
+        return self._opened().prompt(reference)
 
     def pack(self, voice: VoicePrompt) -> Packed:
         assert isinstance(voice, Qwen3Prompt)
@@ -129,10 +88,10 @@ class Qwen3Engine:
         known = self._facts()
         self._refuse(style, known)
         source, instructions = self._source(voice, style, known)
-        return Qwen3Session(partial(self._load().begin, source, style.language, instructions), seed)
+        return Qwen3Session(partial(self._opened().begin, source, style.language, instructions), seed)
 
     def _source(
-        self, voice: str | VoicePrompt | Description, style: Style, known: Facts
+        self, voice: str | VoicePrompt | Description, style: Style, known: ModelInfo
     ) -> tuple[str | Qwen3Prompt | None, str]:
         """Whose voice it is, as the prompt's layout takes it, and the instructions."""
         if isinstance(voice, str):
@@ -148,7 +107,7 @@ class Qwen3Engine:
         assert isinstance(voice, Qwen3Prompt)
         return voice, ""
 
-    def _refuse(self, style: Style, known: Facts) -> None:
+    def _refuse(self, style: Style, known: ModelInfo) -> None:
         """InvalidField for what this model cannot honour."""
         asked = {
             "style.speed": style.speed != 1.0,
@@ -162,47 +121,32 @@ class Qwen3Engine:
             sentence = f"models/{self._name} speaks {', '.join(known.languages)}, not {style.language}."
             raise InvalidField("style.language", sentence, "LANGUAGE_NOT_SPOKEN")
 
-    def _load(self) -> "LoadedQwen3":
-        with self._lock:
-            if self._loaded and not self._loaded.usable:
-                self._close()
-            if self._loaded is None:
-                folder = self._folder()
-                if folder is None:
-                    raise StartError(f"The model {self._name} is not here: download it first.")
-                known = model_info.of_folder(checkpoint.checked(folder), self._published)
-                self._loaded = import_module(".loaded", __package__).LoadedQwen3(
-                    folder, self._device, self._setup.options
-                )
-                self._of_loaded = known
-            return self._loaded
+    def _open_model(self) -> "LoadedQwen3":
+        folder = checkpoint.checked(require_folder(self.files, self._name))
+        facts = model_info.of_folder(folder, self._published)
+        loaded: LoadedQwen3 = import_module(".loaded", __package__).LoadedQwen3(folder, self._device, self._options)
+        self._of_loaded = facts
+        return loaded
 
-    def _close(self) -> None:
-        loaded, self._loaded, self._of_loaded = self._loaded, None, None
-        if loaded:
-            loaded.close()
+    def _close_model(self, loaded: "LoadedQwen3") -> None:
+        self._of_loaded = None
+        loaded.close()
 
-    def _facts(self) -> Facts:
+    def _is_usable(self, loaded: "LoadedQwen3") -> bool:
+        return loaded.usable
+
+    def _memory_bytes(self, loaded: "LoadedQwen3") -> int:
+        return loaded.memory_bytes
+
+    def _facts(self) -> ModelInfo:
         """Of what is loaded, whatever became of its files since, or of the files."""
         if known := self._of_loaded:
             return known
-        folder = self._folder()
+        folder = self.files.folder
         return model_info.of_folder(folder, self._published) if folder else model_info.of_published(self._published)
 
-    def _folder(self) -> Path | None:
-        """Where the files are: in the models folder, or in the hub library's cache."""
-        if folder := store.folders(self._setup.models_folder, NAME, self._setup.named_folder).get(self._name):
-            return folder
-        if self._published is None:
-            return None
-        hub, repository, revision = self._setup.hub, self._published.repository, self._published.revision
-        folder = hub.cached(repository, revision, checkpoint.NEEDED[0])
-        # Where one file is missing no other is looked for: lists of models and voices ask for every model each time.
-        others = (*checkpoint.NEEDED[1:], checkpoint.WEIGHTS) if folder else ()
-        return folder if all(hub.cached(repository, revision, file) for file in others) else None
 
-
-def _speaks_as(known: Facts) -> str:
+def _speaks_as(known: ModelInfo) -> str:
     """Whose voice a model speaks with, as it goes on after its name."""
     match known.kind:
         case Kind.BASE:

@@ -17,39 +17,39 @@ from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_tts.engine import Reference
 
 from . import memory, runaway
-from .codec.decoder import CodecDecoder, CodecRows, warm
-from .codec.states import CodecStates
+from .codec.decoder import BatchedDecoder, CodecDecoder, state_after
+from .codec.states import CodecStateCache
 from .device import Device
 from .model import config
-from .model.config import Config, Kind
+from .model.config import Kind, ModelConfig
 from .model.language_model import LanguageModel
-from .model.prompt_layout import layout
-from .noise import Noise
+from .model.prompt_layout import build_prompt
+from .noise import SamplingNoise
 from .reference import Encoders
 from .scheduler.admission import Admission
-from .scheduler.batcher import Batching, Speaking, exhausted
-from .scheduler.chunk_sizes import Schedule
-from .scheduler.frame_generator import Frames
+from .scheduler.batcher import Batcher, SpeechRequest, exhausted
+from .scheduler.chunk_sizes import ChunkSizes
+from .scheduler.frame_generator import FrameGenerator
 from .scheduler.stream import Stream
 from .voice_prompt import Qwen3Prompt
 
 log = logging.getLogger(__name__)
 
-LONGEST_TOKENS = 1280
+MAX_TOKENS = 1280
 """Of a stream's prompt and frames together: a recording of 30 s, 381 frames, and 806 of the longest piece, spoken as
 slowly as can be.
 """
 
-MOST_STREAMS = {"cpu": 8, "cuda": 64}
+MAX_STREAMS = {"cpu": 8, "cuda": 64}
 
 SHARE_OF_STREAMS = 0.8
-"""How much of a GPU's free memory streams may take: the rest is for what is computed with."""
+"""How much of a GPU's free memory streams may take: the rest is for activations."""
 
 CODEC_STATE_BYTES = 5 << 20
-"""What the released codec remembers of a stream."""
+"""The state of a stream in the released codec."""
 
-FEWEST_FRAMES = 25
-"""Room for 2 s must be left by what a text is spoken with."""
+MIN_FRAMES = 25
+"""What goes before a text must leave room for 2 s."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class _Parts:
 
     model: LanguageModel
     encoders: Encoders | None
-    states: CodecStates
-    batching: Batching
+    states: CodecStateCache
+    batcher: Batcher
 
 
 class LoadedQwen3:
@@ -68,7 +68,7 @@ class LoadedQwen3:
     def __init__(self, folder: Path, device: Device, options: Mapping[str, str]) -> None:
         """`options` are the setup's. Raises StartError when the files or the device do not do."""
         self._config, self._device = config.read(folder), device
-        self._schedule = Schedule.read(options.get("chunk_frames", ""))
+        self._chunk_sizes = ChunkSizes.read(options.get("chunk_frames", ""))
         self._parts: _Parts | None = None
         try:
             held = memory.reserved_bytes(device)
@@ -80,13 +80,13 @@ class LoadedQwen3:
                 raise
             raise StartError(f"The model in {folder} cannot be loaded on {device.name}: {error}") from error
         self.memory_bytes = memory.reserved_bytes(device) - held or memory.tensor_bytes(self._parts)
-        """What it takes of the device's memory, measured."""
+        """The device's memory that it takes, measured."""
 
     @property
     def usable(self) -> bool:
         """Whether it is open, and has not failed again and again."""
         parts = self._parts
-        return parts is not None and parts.batching.usable
+        return parts is not None and parts.batcher.usable
 
     def begin(self, voice: str | Qwen3Prompt | None, language: str, instructions: str, text: str, seed: int) -> Stream:
         """Begin to make a text. `voice` is None when the instructions describe it; `language` is BCP 47, or empty to
@@ -96,17 +96,19 @@ class LoadedQwen3:
         """
         parts = self._opened()
         spoken = self._config.language(language) if language else ""
-        with _memory():
-            prompt = layout(parts.model, text, voice, spoken, instructions)
+        with _explained():
+            prompt = build_prompt(parts.model, text, voice, spoken, instructions)
             state = parts.states.after(voice.codes) if isinstance(voice, Qwen3Prompt) else None
-        room = LONGEST_TOKENS - len(prompt.embeds)
-        if room < max(FEWEST_FRAMES, len(prompt.text)):
+        room = MAX_TOKENS - len(prompt.inputs_embeds)
+        if room < max(MIN_FRAMES, len(prompt.trailing_text)):
             field = "style.instructions" if instructions and voice else "voice"
             raise InvalidField(
                 field, "The recording or the instructions leave no room for the text.", "PROMPT_TOO_LONG"
             )
-        most_frames = min(runaway.most_frames(text), room)
-        return parts.batching.submit(Speaking(prompt, Noise(seed, self._config.groups), state, most_frames))
+        max_frames = min(runaway.max_frames(text), room)
+        return parts.batcher.submit(
+            SpeechRequest(prompt, SamplingNoise(seed, self._config.num_code_groups), state, max_frames)
+        )
 
     def prompt(self, reference: Reference) -> Qwen3Prompt:
         """Of a recording; InvalidField("reference") when it holds too little speech, Exhausted when there is no memory
@@ -114,14 +116,14 @@ class LoadedQwen3:
         """
         encoders = self._opened().encoders
         assert encoders is not None
-        with _memory():
+        with _explained():
             return encoders.prompt(reference)
 
     def close(self) -> None:
         """Free its memory. What is open fails with Unavailable."""
         parts, self._parts = self._parts, None
         if parts:
-            parts.batching.close()
+            parts.batcher.close()
         del parts
         gc.collect()  # the rows hold methods of their own, which are cycles
         if self._device.kind == "cuda":
@@ -136,25 +138,25 @@ class LoadedQwen3:
 
     @torch.inference_mode()
     def _open(self, folder: Path, streams: int) -> _Parts:
-        place, numbers = torch.device(self._device.name), getattr(torch, self._device.compute_type)
-        model = LanguageModel.load(folder, self._config, place, numbers)
-        encoders = Encoders.load(folder, self._config, place) if self._config.kind is Kind.BASE else None
-        codec = CodecDecoder.load(folder, place)
+        device, dtype = torch.device(self._device.name), getattr(torch, self._device.compute_type)
+        model = LanguageModel.load(folder, self._config, device, dtype)
+        encoders = Encoders.load(folder, self._config, device) if self._config.kind is Kind.BASE else None
+        codec = CodecDecoder.load(folder, device)
         rows = self._rows(streams)
-        frames = Frames(model, rows, LONGEST_TOKENS)
+        frames = FrameGenerator(model, rows, MAX_TOKENS)
         frames.warm_up()
-        sound = CodecRows(codec, rows, self._schedule.frames)
+        decoder = BatchedDecoder(codec, rows, self._chunk_sizes.frames)
         admission = Admission(rows, time.monotonic)
-        batching = Batching(
-            frames, sound, admission, self._schedule, time.monotonic, memory.is_want, self._choose_device
+        batcher = Batcher(
+            frames, decoder, admission, self._chunk_sizes, time.monotonic, memory.is_out_of_memory, self._choose_device
         )
-        return _Parts(model, encoders, CodecStates(partial(warm, codec)), batching)
+        return _Parts(model, encoders, CodecStateCache(partial(state_after, codec)), batcher)
 
     def _rows(self, streams: int) -> int:
         """How many streams are made at once: as many as asked for, or as the kind of device can, within a GPU's free
         memory.
         """
-        wanted = streams or MOST_STREAMS[self._device.kind]
+        wanted = streams or MAX_STREAMS[self._device.kind]
         if self._device.kind == "cpu":
             return wanted
         fitting = int(SHARE_OF_STREAMS * memory.free_bytes(self._device) / _row_bytes(self._config, self._device))
@@ -170,35 +172,35 @@ class LoadedQwen3:
             torch.cuda.set_device(self._device.index)
 
     def _warm_up(self, parts: _Parts) -> None:
-        """Speak a word: a device makes its kernels and buffers at the first."""
+        """Speak a word: a device compiles its kernels and allocates its buffers at the first."""
         voice: str | Qwen3Prompt | None = next(iter(self._config.speakers), None)
         if self._config.kind is Kind.BASE:
             codes, speaker = (
-                np.zeros((0, self._config.groups), np.int64),
-                np.zeros(self._config.talker.width, np.float32),
+                np.zeros((0, self._config.num_code_groups), np.int64),
+                np.zeros(self._config.talker.hidden_size, np.float32),
             )
             voice = Qwen3Prompt("", codes, speaker)
-        prompt = layout(parts.model, "Hello", voice, "", "A calm voice." if voice is None else "")
-        stream = parts.batching.submit(
-            Speaking(prompt, Noise(0, self._config.groups), None, sum(self._schedule.frames))
+        prompt = build_prompt(parts.model, "Hello", voice, "", "A calm voice." if voice is None else "")
+        stream = parts.batcher.submit(
+            SpeechRequest(prompt, SamplingNoise(0, self._config.num_code_groups), None, sum(self._chunk_sizes.frames))
         )
         deque(stream, maxlen=0)
 
 
-def _row_bytes(told: Config, device: Device) -> int:
-    """What a stream takes at most: its keys and values, the text that it reads, and the codec's state."""
+def _row_bytes(config: ModelConfig, device: Device) -> int:
+    """The memory of a stream: its keys and values, its text, and the codec's state."""
     number_bytes: int = getattr(torch, device.compute_type).itemsize
-    talker = told.talker
-    per_token = 2 * talker.layers * talker.key_value_heads * talker.head_size + talker.width
-    return LONGEST_TOKENS * per_token * number_bytes + CODEC_STATE_BYTES
+    talker = config.talker
+    per_token = 2 * talker.num_hidden_layers * talker.num_key_value_heads * talker.head_dim + talker.hidden_size
+    return MAX_TOKENS * per_token * number_bytes + CODEC_STATE_BYTES
 
 
 @contextmanager
-def _memory() -> Iterator[None]:
-    """Says of a device without memory what a caller can do."""
+def _explained() -> Iterator[None]:
+    """A device without memory becomes an error for the caller."""
     try:
         yield
     except Exception as error:
-        if not memory.is_want(error):
+        if not memory.is_out_of_memory(error):
             raise
         raise exhausted() from error

@@ -50,7 +50,7 @@ def tensor_bytes(root: object) -> int:
     return sum(storages.values())
 
 
-def is_want(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether a failure says that a device has no memory left. On the processor torch has no class of its own for
     that.
     """

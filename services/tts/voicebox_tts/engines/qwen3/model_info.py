@@ -12,12 +12,12 @@ from voicebox_tts.engine import Capability, Voice
 
 from . import speakers
 from .model import checkpoint, config
-from .model.config import Config, Kind
+from .model.config import Kind, ModelConfig
 from .published import UNKNOWN_LICENCE, Published
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelInfo:
     """A model. `kind` is None when nothing tells it, or its files are damaged: then it can do nothing. `config` is its
     files'.
     """
@@ -29,7 +29,7 @@ class Facts:
     languages: tuple[str, ...]
     voices: tuple[Voice, ...]
     size_bytes: int
-    config: Config | None = None
+    config: ModelConfig | None = None
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -46,24 +46,31 @@ class Facts:
                 return frozenset()
 
 
-def of_published(published: Published | None) -> Facts:
+def of_published(published: Published | None) -> ModelInfo:
     """Of a model whose files are not here; None for one that was a folder and is gone."""
     known = published or Published("")
     voices = speakers.voices(known.speakers, known.languages)
-    return Facts(
+    return ModelInfo(
         known.revision, known.licence, known.kind, known.follows_instructions, known.languages, voices, known.size_bytes
     )
 
 
-def of_folder(folder: Path, published: Published | None) -> Facts:
+def of_folder(folder: Path, published: Published | None) -> ModelInfo:
     """Of a model whose files are here, whatever they are worth."""
     licence = published.licence if published else UNKNOWN_LICENCE
     size_bytes = checkpoint.size_bytes(folder)
     try:
-        told = config.read(folder)
+        config_of_files = config.read(folder)
     except StartError:  # loading it says what is wrong
-        return Facts(store.revision(folder), licence, None, False, (), (), size_bytes)
-    voices = speakers.voices(told.speakers, told.spoken)
-    return Facts(
-        store.revision(folder), licence, told.kind, told.follows_instructions, told.spoken, voices, size_bytes, told
+        return ModelInfo(store.revision(folder), licence, None, False, (), (), size_bytes)
+    voices = speakers.voices(config_of_files.speakers, config_of_files.spoken)
+    return ModelInfo(
+        store.revision(folder),
+        licence,
+        config_of_files.kind,
+        config_of_files.follows_instructions,
+        config_of_files.spoken,
+        voices,
+        size_bytes,
+        config_of_files,
     )

@@ -1,7 +1,12 @@
-"""The Qwen3-TTS models that everybody knows, by their names."""
+"""The Qwen3-TTS models that are well known, by their names."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from voicebox_models.hub import Hub
+from voicebox_models.progress import Report
+
+from .model import checkpoint
 from .model.config import BCP_47, Kind
 from .speakers import RELEASED
 
@@ -23,6 +28,18 @@ class Published:
     languages: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
     size_bytes: int = 0
+
+    def cached(self, hub: Hub) -> Path | None:
+        """The folder in the hub library's cache. Where one file is missing no other is looked for: lists of models and
+        voices ask for every model each time.
+        """
+        folder = hub.cached(self.repository, self.revision, checkpoint.NEEDED[0])
+        others = (*checkpoint.NEEDED[1:], checkpoint.WEIGHTS) if folder else ()
+        return folder if all(hub.cached(self.repository, self.revision, file) for file in others) else None
+
+    def fetch(self, hub: Hub, target: Path, report: Report) -> None:
+        wanted, required = checkpoint.FILES, checkpoint.NEEDED
+        hub.fetch(self.repository, self.revision, wanted, target, report, required=required)
 
 
 def _released(

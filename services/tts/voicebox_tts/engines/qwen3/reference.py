@@ -13,7 +13,7 @@ from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Reference, Samples
 from voicebox_tts.engines.likeness import profile
 
 from .codec.encoder import CodecEncoder
-from .model.config import SAMPLE_RATE_HZ, Config
+from .model.config import SAMPLE_RATE_HZ, ModelConfig
 from .model.speaker_encoder import SpeakerEncoder
 from .runaway import LEAST_SECONDS, usual_seconds
 from .voice_prompt import Qwen3Prompt
@@ -22,10 +22,10 @@ CUT_AFTER_SECONDS = 20.0
 """What is too long ends at the quietest moment between this and LONGEST_REFERENCE_SECONDS."""
 
 SILENCE_AFTER_SECONDS = 0.5
-"""Without it the recording's last phoneme is heard at the beginning of what is said."""
+"""Without it the speech begins with the recording's last phoneme."""
 
 RATES = 4.0
-"""Nobody speaks so many times as fast or as slowly as usual: 56 letters a second, or 3."""
+"""Speech is less than this factor faster or slower than usual: 56 letters a second, or 3."""
 
 MOMENT_SECONDS = 0.02
 PAUSE_SECONDS = 0.2
@@ -41,23 +41,23 @@ class Encoders:
     speaker: SpeakerEncoder
 
     @classmethod
-    def load(cls, folder: Path, config: Config, device: torch.device) -> "Encoders":
+    def load(cls, folder: Path, config: ModelConfig, device: torch.device) -> "Encoders":
         """Those of the model in `folder`, in float32; StartError when it has none."""
         return cls(CodecEncoder.load(folder, device), SpeakerEncoder.load(folder, config, device))
 
     def prompt(self, reference: Reference) -> Qwen3Prompt:
-        """The prompt of a recording: with a transcript in context, else of the speaker's vector alone.
+        """The prompt of a recording: with a transcript in context, else of the speaker embedding alone.
 
-        So is that of a recording of more than 30 s, which is cut: nobody knows how much of the transcript belongs to
-        what is left. Raises InvalidField("reference") for too little speech, and for a transcript that nobody could
-        speak in that time.
+        So is that of a recording of more than 30 s, which is cut: it is unknown how much of the transcript belongs to
+        what is left. Raises InvalidField("reference") for too little speech, and for a transcript that cannot be speak
+        in that time.
         """
         transcript = " ".join(reference.transcript.split())
         samples = prepared(reference.samples, reference.sample_rate_hz)
         check_transcript(transcript, reference.samples, reference.sample_rate_hz)
         speaker = self.speaker(samples)
         if not transcript or len(reference.samples) > LONGEST_REFERENCE_SECONDS * reference.sample_rate_hz:
-            return Qwen3Prompt("", np.zeros((0, self.codec.groups), np.int64), speaker)
+            return Qwen3Prompt("", np.zeros((0, self.codec.num_quantizers), np.int64), speaker)
         silence = np.zeros(int(SILENCE_AFTER_SECONDS * SAMPLE_RATE_HZ), np.float32)
         return Qwen3Prompt(transcript, self.codec(np.concatenate((samples, silence))), speaker)
 
@@ -83,7 +83,10 @@ def check_transcript(transcript: str, samples: Samples, rate_hz: int) -> None:
     seconds, usual = float(sounding(samples, rate_hz).sum()) * MOMENT_SECONDS, usual_seconds(transcript)
     if usual / RATES <= seconds <= LEAST_SECONDS + RATES * usual and any(map(str.isalnum, transcript)):
         return
-    sentence = f"The transcript is not that of the recording: it takes some {usual:.1f} s to say, and {seconds:.1f} s are spoken."
+    sentence = (
+        f"The transcript is not that of the recording: it takes some {usual:.1f} s to say, "
+        f"and {seconds:.1f} s are spoken."
+    )
     raise InvalidField("reference", sentence, "TRANSCRIPT_DOES_NOT_MATCH")
 
 

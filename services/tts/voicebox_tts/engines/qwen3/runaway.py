@@ -24,23 +24,23 @@ LEAST_SECONDS = 2.0
 """Any text may take so long: a breath before, a word that is drawn out, a pause after."""
 
 SILENT = 0.01
-"""A sample's size below which nothing is heard: -40 dB. Speech peaks 10 to 50 times as high."""
-LONGEST_SILENCE_SECONDS = 3.0
+"""Samples of smaller magnitude are silence: -40 dB. Speech peaks are 10 to 50 times as high."""
+MAX_SILENCE_SECONDS = 3.0
 """A pause inside a sentence is under 1 s."""
 
-LONGEST_PERIOD_FRAMES = 25
-LEAST_CIRCLE_FRAMES = 50
+MAX_PERIOD_FRAMES = 25
+MIN_REPETITION_FRAMES = 50
 """The first code of a frame is what is said, the others how it sounds: 4 s of it that repeat with a period of up to 2 s
 are no speech.
 """
 
 
 class Runaway(StrEnum):
-    """What is wrong, as it goes on after "The model"."""
+    """What went wrong, as the end of a sentence that begins with "The model"."""
 
     TOO_LONG = "spoke longer than the text can need"
     SILENCE = "fell silent for 3 s"
-    CIRCLE = "repeated itself"
+    REPETITION = "repeated itself"
 
 
 def usual_seconds(text: str) -> float:
@@ -48,37 +48,36 @@ def usual_seconds(text: str) -> float:
     return sum(map(_character_seconds, text))
 
 
-def most_frames(text: str) -> int:
+def max_frames(text: str) -> int:
     """The most frames that a text can need, however slowly it is spoken."""
     return int((LEAST_SECONDS + SLOWEST * usual_seconds(text)) / FRAME_SECONDS)
 
 
-class Guard:
+class RunawayDetector:
     """Watches one piece of speech while it is made."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate = sample_rate_hz
         self._silent_samples = 0
-        self._said = np.full(LONGEST_PERIOD_FRAMES, -1, np.int64)  # the newest first codes, newest first
-        self._repeated = np.zeros(
-            LONGEST_PERIOD_FRAMES, np.int64
-        )  # for each period, how many frames in a row were as so long ago
+        self._codes = np.full(MAX_PERIOD_FRAMES, -1, np.int64)  # the newest first codes, newest first
+        # For each period, how many frames in a row were equal to those one period before.
+        self._repeated = np.zeros(MAX_PERIOD_FRAMES, np.int64)
 
-    def heard(self, codes: NDArray[np.int64], samples: Samples) -> Runaway | None:
-        """What the next frames show: codes of shape (frames, groups), and their sound. None when all is well."""
+    def check(self, codes: NDArray[np.int64], samples: Samples) -> Runaway | None:
+        """Look at the next frames: codes (frames, num_code_groups), and their audio. None when all is well."""
         if self._is_silent(samples):
             return Runaway.SILENCE
-        return Runaway.CIRCLE if any(self._goes_in_circles(int(code)) for code in codes[:, 0]) else None
+        return Runaway.REPETITION if any(self._repeats(int(code)) for code in codes[:, 0]) else None
 
     def _is_silent(self, samples: Samples) -> bool:
         loud = np.flatnonzero(np.abs(samples) > SILENT)
         self._silent_samples = samples.size - int(loud[-1]) - 1 if loud.size else self._silent_samples + samples.size
-        return self._silent_samples >= LONGEST_SILENCE_SECONDS * self._rate
+        return self._silent_samples >= MAX_SILENCE_SECONDS * self._rate
 
-    def _goes_in_circles(self, code: int) -> bool:
-        self._repeated = np.where(self._said == code, self._repeated + 1, 0)
-        self._said = np.concatenate(([code], self._said[:-1]))
-        return bool(self._repeated.max() >= LEAST_CIRCLE_FRAMES)
+    def _repeats(self, code: int) -> bool:
+        self._repeated = np.where(self._codes == code, self._repeated + 1, 0)
+        self._codes = np.concatenate(([code], self._codes[:-1]))
+        return bool(self._repeated.max() >= MIN_REPETITION_FRAMES)
 
 
 @cache

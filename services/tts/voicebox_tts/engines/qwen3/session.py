@@ -1,4 +1,4 @@
-"""One stream: its sentences, each spoken with the same voice and a seed of its own."""
+"""A session: its pieces of text are spoken with one voice, each with its own seed."""
 
 import struct
 import zlib
@@ -8,13 +8,13 @@ from contextlib import closing
 from voicebox_tts.engine import Speech
 
 from .model.config import SAMPLE_RATE_HZ
-from .runaway import Guard, Runaway
+from .runaway import Runaway, RunawayDetector
 from .scheduler.stream import Chunk, Stream
-from .silence import NOTHING, Edges
+from .silence import NO_SAMPLES, SilenceTrimmer
 from .text import pieces
 
 ATTEMPTS = 2
-"""So often a piece is made, as long as nothing was heard of it."""
+"""How often a piece is made, until there is sound."""
 
 Begin = Callable[[str, int], Stream]
 """Begins to make a text, with a seed (uint32)."""
@@ -30,7 +30,7 @@ class Qwen3Session:
         self._pieces = 0
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
-        """Speak a text of any length; nothing comes of one without letters or digits.
+        """Speak a text of any length; there is no audio of one without letters or digits.
 
         Raises Exhausted when the model is busy or its device's memory does not do, Unavailable when it fails or was
         unloaded.
@@ -45,33 +45,30 @@ class Qwen3Session:
     def _speak_piece(self, piece: str) -> Generator[Speech, None, None]:
         for attempt in range(ATTEMPTS):
             with closing(self._begin(piece, self._seed_of(attempt))) as stream:
-                heard = yield from _hear(stream)
-            if heard:
+                has_sound = yield from _speech(stream)
+            if has_sound:
                 return
-        yield Speech(NOTHING, warnings=(f"The model made no sound of a part of the text, {ATTEMPTS} times.",))
+        yield Speech(NO_SAMPLES, warnings=(f"The model made no sound of a part of the text, {ATTEMPTS} times.",))
 
     def _seed_of(self, attempt: int) -> int:
         """The same for the same seed, number of the piece and attempt; another for any other."""
         return zlib.crc32(struct.pack("<III", self._seed & 0xFFFFFFFF, self._pieces, attempt))
 
 
-def _hear(stream: Stream) -> Generator[Speech, None, bool]:
-    """What is made, without the silence around it; whether anything was heard. Where the model runs away, it is cut
-    off.
-    """
-    edges, guard = Edges(SAMPLE_RATE_HZ), Guard(SAMPLE_RATE_HZ)
+def _speech(stream: Stream) -> Generator[Speech, None, bool]:
+    """The audio without the silence around it; returns whether there was any sound. A runaway model is cut off."""
+    trimmer, detector = SilenceTrimmer(SAMPLE_RATE_HZ), RunawayDetector(SAMPLE_RATE_HZ)
     for chunk in stream:
-        runaway = _runaway(guard, chunk)
-        if runaway and edges.has_sounded:
-            yield Speech(
-                edges.cut(chunk.samples), warnings=(f"The model {runaway}: a part of the text was cut off there.",)
-            )
+        runaway = _runaway(detector, chunk)
+        if runaway and trimmer.has_sound:
+            warning = f"The model {runaway}: a part of the text was cut off there."
+            yield Speech(trimmer.cut(chunk.samples), warnings=(warning,))
         if runaway:
             break
-        if (samples := edges.push(chunk.samples)).size:
+        if (samples := trimmer.push(chunk.samples)).size:
             yield Speech(samples)
-    return edges.has_sounded
+    return trimmer.has_sound
 
 
-def _runaway(guard: Guard, chunk: Chunk) -> Runaway | None:
-    return guard.heard(chunk.codes, chunk.samples) or (Runaway.TOO_LONG if chunk.cut else None)
+def _runaway(detector: RunawayDetector, chunk: Chunk) -> Runaway | None:
+    return detector.check(chunk.codes, chunk.samples) or (Runaway.TOO_LONG if chunk.cut else None)

@@ -1,4 +1,4 @@
-"""The speakers of the released custom-voice models, as their model cards tell."""
+"""The speakers of the released custom-voice models, from their model cards."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ RELEASED = {
 
 
 def voices(names: Iterable[str], languages: tuple[str, ...]) -> tuple[Voice, ...]:
-    """The voices of a model with these speakers, in their native language first; strangers, of a model of somebody's
-    own, come last.
+    """The voices of a model with these speakers, in their native language first; speakers of models that are not
+    released come last.
     """
     own = list(names)
     ordered = [name for name in RELEASED if name in own] + [name for name in own if name not in RELEASED]

@@ -1,4 +1,4 @@
-"""What the model is given to say: clean pieces, none so long that it would lose its way."""
+"""Cuts a text into clean pieces for the model, none of which is too long for it."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,12 @@ from voicebox_tts.text.sentences import clean, has_something_to_say, sentences
 
 from .runaway import usual_seconds
 
-MOST_SECONDS = 25.0
+MAX_SECONDS = 25.0
 """Of speech in a piece, at a usual pace. The model drifts on long ones, and a stream's memory is bounded."""
 
 
 def pieces(text: str) -> list[str]:
-    """The pieces of a text, each of at most MOST_SECONDS; none where there is no letter or digit. The text is the same
+    """The pieces of a text, each of at most MAX_SECONDS; none where there is no letter or digit. The text is the same
     but for spaces.
     """
     bounded = (piece for sentence in sentences(without_pictures(text)) for piece in _bounded(clean(sentence)))
@@ -20,7 +20,7 @@ def pieces(text: str) -> list[str]:
 
 
 def _bounded(sentence: str) -> Iterator[str]:
-    """Cut at the last space, or just so, where it would take longer than MOST_SECONDS."""
+    """Cut at the last space, or just so, where it would take longer than MAX_SECONDS."""
     while (limit := _affordable(sentence)) < len(sentence):
         cut = sentence.rfind(" ", limit // 2, limit) + 1 or limit
         yield sentence[:cut].strip()
@@ -29,10 +29,10 @@ def _bounded(sentence: str) -> Iterator[str]:
 
 
 def _affordable(text: str) -> int:
-    """How many characters from the start take MOST_SECONDS."""
+    """How many characters from the start take MAX_SECONDS."""
     seconds = 0.0
     for index, character in enumerate(text):
         seconds += usual_seconds(character)
-        if seconds > MOST_SECONDS:
+        if seconds > MAX_SECONDS:
             return index
     return len(text)

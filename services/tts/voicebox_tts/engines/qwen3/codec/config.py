@@ -9,41 +9,41 @@ from typing import Any
 from voicebox_kit.errors import StartError
 
 from voicebox_tts.engines.qwen3.model.checkpoint import SPEECH_TOKENIZER
-from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, Stack
+from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, TransformerConfig
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
     """From codes to audio. Sizes are channels; `ratios` and `rates` multiply the time, first those, then these."""
 
-    groups: int
-    codes: int
-    code_width: int
-    latent_width: int
-    transformer: Stack
-    window: int
+    num_quantizers: int
+    codebook_size: int
+    codebook_dim: int
+    latent_dim: int
+    transformer: TransformerConfig
+    sliding_window: int
     """How many frames each sees, itself the last."""
-    ratios: tuple[int, ...]
-    width: int
-    rates: tuple[int, ...]
+    upsampling_ratios: tuple[int, ...]
+    decoder_dim: int
+    upsample_rates: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
     """From audio to codes: Mimi's encoder. `rates` divide the time; `doublings` of `filters` are its channels."""
 
-    groups: int
-    codes: int
-    code_width: int
-    filters: int
-    rates: tuple[int, ...]
-    kernel: int
-    last_kernel: int
-    residual_kernel: int
-    residuals: int
-    dilation_growth: int
+    num_quantizers: int
+    codebook_size: int
+    codebook_dim: int
+    num_filters: int
+    downsampling_ratios: tuple[int, ...]
+    kernel_size: int
+    last_kernel_size: int
+    residual_kernel_size: int
+    num_residual_layers: int
+    dilation_growth_rate: int
     compress: int
-    transformer: Stack
+    transformer: TransformerConfig
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,19 @@ def parsed(document: Mapping[str, Any]) -> CodecConfig:
 
 def _decoder(section: Mapping[str, Any]) -> DecoderConfig:
     return DecoderConfig(
-        groups=int(section["num_quantizers"]),
-        codes=int(section["codebook_size"]),
-        code_width=int(section["codebook_dim"]),
-        latent_width=int(section["latent_dim"]),
-        transformer=_stack(section, float(section["rms_norm_eps"]) if "rms_norm_eps" in section else 1e-5),
-        window=int(section["sliding_window"]),
-        ratios=tuple(map(int, section["upsampling_ratios"])),
-        width=int(section["decoder_dim"]),
-        rates=tuple(map(int, section["upsample_rates"])),
+        num_quantizers=int(section["num_quantizers"]),
+        codebook_size=int(section["codebook_size"]),
+        codebook_dim=int(section["codebook_dim"]),
+        latent_dim=int(section["latent_dim"]),
+        transformer=_transformer(section, float(section["rms_norm_eps"]) if "rms_norm_eps" in section else 1e-5),
+        sliding_window=int(section["sliding_window"]),
+        upsampling_ratios=tuple(map(int, section["upsampling_ratios"])),
+        decoder_dim=int(section["decoder_dim"]),
+        upsample_rates=tuple(map(int, section["upsample_rates"])),
     )
 
 
-def _encoder(section: Mapping[str, Any], groups: int) -> EncoderConfig:
+def _encoder(section: Mapping[str, Any], num_quantizers: int) -> EncoderConfig:
     """Where the file is silent, what Mimi has. Its sliding window is not applied to audio that is encoded as a
     whole.
     """
@@ -100,18 +100,18 @@ def _encoder(section: Mapping[str, Any], groups: int) -> EncoderConfig:
     _expect("shortcut", section.get("use_conv_shortcut", False), False)
     _expect("num_semantic_quantizers", section.get("num_semantic_quantizers", 1), 1)
     return EncoderConfig(
-        groups=groups,
-        codes=int(section.get("codebook_size", 2048)),
-        code_width=int(section.get("codebook_dim", 256)),
-        filters=int(section.get("num_filters", 64)),
-        rates=tuple(map(int, reversed(section.get("upsampling_ratios", (8, 6, 5, 4))))),
-        kernel=int(section.get("kernel_size", 7)),
-        last_kernel=int(section.get("last_kernel_size", 3)),
-        residual_kernel=int(section.get("residual_kernel_size", 3)),
-        residuals=int(section.get("num_residual_layers", 1)),
-        dilation_growth=int(section.get("dilation_growth_rate", 2)),
+        num_quantizers=num_quantizers,
+        codebook_size=int(section.get("codebook_size", 2048)),
+        codebook_dim=int(section.get("codebook_dim", 256)),
+        num_filters=int(section.get("num_filters", 64)),
+        downsampling_ratios=tuple(map(int, reversed(section.get("upsampling_ratios", (8, 6, 5, 4))))),
+        kernel_size=int(section.get("kernel_size", 7)),
+        last_kernel_size=int(section.get("last_kernel_size", 3)),
+        residual_kernel_size=int(section.get("residual_kernel_size", 3)),
+        num_residual_layers=int(section.get("num_residual_layers", 1)),
+        dilation_growth_rate=int(section.get("dilation_growth_rate", 2)),
         compress=int(section.get("compress", 2)),
-        transformer=_stack(MIMI | dict(section), float(section.get("norm_eps", 1e-5))),
+        transformer=_transformer(MIMI | dict(section), float(section.get("norm_eps", 1e-5))),
     )
 
 
@@ -124,19 +124,19 @@ MIMI = {
 }
 
 
-def _stack(section: Mapping[str, Any], epsilon: float) -> Stack:
+def _transformer(section: Mapping[str, Any], epsilon: float) -> TransformerConfig:
     heads = int(section["num_attention_heads"])
     _expect("num_key_value_heads", section["num_key_value_heads"], heads)
     _expect("attention_bias", section.get("attention_bias", False), False)
-    return Stack(
-        width=int(section["hidden_size"]),
-        inner_width=int(section["intermediate_size"]),
-        layers=int(section["num_hidden_layers"]),
-        heads=heads,
-        key_value_heads=heads,
-        head_size=int(section.get("head_dim") or section["hidden_size"] // heads),
+    return TransformerConfig(
+        hidden_size=int(section["hidden_size"]),
+        intermediate_size=int(section["intermediate_size"]),
+        num_hidden_layers=int(section["num_hidden_layers"]),
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=int(section.get("head_dim") or section["hidden_size"] // heads),
         rope_theta=float(section.get("rope_theta") or 10_000),
-        norm_epsilon=epsilon,
+        rms_norm_eps=epsilon,
     )
 
 

@@ -1,4 +1,4 @@
-"""Keeps the codec's state after a voice's own recording, with which each of the voice's streams begins."""
+"""Caches the codec's state after a voice's own recording, with which each of the voice's streams begins."""
 
 import hashlib
 import threading
@@ -12,42 +12,42 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:  # it imports torch
     from .decoder import CodecState
 
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 """A state of the released codec takes 5 MB: 50 voices."""
 
 
-class CodecStates:
-    """States by the codes that they come after; the least recently used are thrown out first. Thread-safe."""
+class CodecStateCache:
+    """States by the codes that they come after; the least recently used are removed first. Thread-safe."""
 
-    def __init__(self, warm: "Callable[[NDArray[np.int64]], CodecState]", most_bytes: int = MOST_BYTES) -> None:
-        self._warm, self._most_bytes = warm, most_bytes
-        self._kept: OrderedDict[bytes, CodecState] = OrderedDict()
+    def __init__(self, compute: "Callable[[NDArray[np.int64]], CodecState]", most_bytes: int = MAX_BYTES) -> None:
+        self._compute, self._most_bytes = compute, most_bytes
+        self._cached: OrderedDict[bytes, CodecState] = OrderedDict()
         self._lock = threading.Lock()
-        self._making = threading.Lock()
+        self._computing = threading.Lock()
 
     def after(self, codes: NDArray[np.int64]) -> "CodecState | None":
-        """The state after codes of shape (frames, groups); None after none. Computed once."""
+        """The state after codes of shape (frames, num_quantizers); None after none. Computed once."""
         if not len(codes):
             return None
         key = hashlib.sha256(codes.tobytes()).digest()
         if (known := self._known(key)) is not None:
             return known
-        with self._making:
+        with self._computing:
             if (known := self._known(key)) is not None:
                 return known
-            made = self._warm(codes)
-            self._keep(key, made)
+            made = self._compute(codes)
+            self._add(key, made)
             return made
 
     def _known(self, key: bytes) -> "CodecState | None":
         with self._lock:
-            if key not in self._kept:
+            if key not in self._cached:
                 return None
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            self._cached.move_to_end(key)
+            return self._cached[key]
 
-    def _keep(self, key: bytes, state: "CodecState") -> None:
+    def _add(self, key: bytes, state: "CodecState") -> None:
         with self._lock:
-            self._kept[key] = state
-            while len(self._kept) > 1 and sum(each.size_bytes for each in self._kept.values()) > self._most_bytes:
-                self._kept.popitem(last=False)
+            self._cached[key] = state
+            while len(self._cached) > 1 and sum(each.size_bytes for each in self._cached.values()) > self._most_bytes:
+                self._cached.popitem(last=False)

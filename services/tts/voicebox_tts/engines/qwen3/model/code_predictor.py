@@ -1,4 +1,4 @@
-"""The code predictor: from the talker's state and a frame's first code, the other fifteen, one after another."""
+"""The code predictor: from the talker's hidden state and a frame's first code, the other fifteen, one by one."""
 
 from collections.abc import Sequence
 
@@ -6,66 +6,76 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-from .config import Config, Sampling
-from .sampling import choose
-from .transformer import Cache, Rotation, Transformer, causal, grouped
+from .config import ModelConfig, SamplingParams
+from .sampling import sample
+from .transformer import KvCache, RotaryEmbedding, Transformer, causal_attention, grouped_query_attention
 from .weights import Weights
 
 PREFIX = "talker.code_predictor"
 
 
-def embeddings(weights: Weights, config: Config) -> list[Tensor]:
-    """What the codes of each step are to the talker, (codes, talker's width)."""
-    shape = (config.codes, config.talker.width)
-    return [weights(f"{PREFIX}.model.codec_embedding.{step}.weight", *shape) for step in range(config.groups - 1)]
+def codec_embeddings(weights: Weights, config: ModelConfig) -> list[Tensor]:
+    """The talker's embeddings of each step's codes, (codebook_size, the talker's hidden_size)."""
+    shape = (config.codebook_size, config.talker.hidden_size)
+    return [
+        weights(f"{PREFIX}.model.codec_embedding.{step}.weight", *shape) for step in range(config.num_code_groups - 1)
+    ]
 
 
-class Predictor:
-    """A small Qwen3 transformer whose tokens are the groups of one frame."""
+class CodePredictor:
+    """A small Qwen3 transformer, the multi-token prediction (MTP) module: its tokens are the codes of one frame."""
 
-    def __init__(self, weights: Weights, config: Config, tables: Sequence[Tensor]) -> None:
-        """`tables` are each step's embeddings, see embeddings."""
-        stack, outer, steps = config.predictor, config.talker.width, config.groups - 1
-        self._stack = stack
+    def __init__(self, weights: Weights, config: ModelConfig, tables: Sequence[Tensor]) -> None:
+        """`tables` are each step's embeddings, see codec_embeddings."""
+        small, talker_size, steps = config.code_predictor, config.talker.hidden_size, config.num_code_groups - 1
+        self._config = small
         self._device, self._dtype = weights.device, weights.dtype
-        self._transformer = Transformer(weights, f"{PREFIX}.model", stack)
-        self._heads = [weights(f"{PREFIX}.lm_head.{step}.weight", config.codes, stack.width) for step in range(steps)]
-        self._projection = None
-        if stack.width != outer:
+        self._transformer = Transformer(weights, f"{PREFIX}.model", small)
+        self._lm_heads = [
+            weights(f"{PREFIX}.lm_head.{step}.weight", config.codebook_size, small.hidden_size) for step in range(steps)
+        ]
+        self._small_to_mtp = None
+        if small.hidden_size != talker_size:
             name = f"{PREFIX}.small_to_mtp_projection"
-            self._projection = (weights(f"{name}.weight", stack.width, outer), weights(f"{name}.bias", stack.width))
-        self._projected = [self._narrow(table) for table in tables]
-        """What each code is to the predictor: projected once, not at every step."""
-        self._rotation = Rotation(stack, config.groups, weights.device, weights.dtype)
+            weight = weights(f"{name}.weight", small.hidden_size, talker_size)
+            self._small_to_mtp = weight, weights(f"{name}.bias", small.hidden_size)
+        self._embeddings = [self._project(table) for table in tables]
+        """Of each step's codes, projected once, not at every step."""
+        self._rotary_embedding = RotaryEmbedding(small, config.num_code_groups, weights.device, weights.dtype)
 
-    def cache(self, rows: int) -> Cache:
-        """For one frame of so many rows."""
-        return Cache(self._stack, rows, len(self._heads) + 1, self._device, self._dtype)
+    def kv_cache(self, rows: int) -> KvCache:
+        """For one frame of each row."""
+        return KvCache(self._config, rows, len(self._lm_heads) + 1, self._device, self._dtype)
 
-    def __call__(self, hidden: Tensor, first: Tensor, noise: Tensor, cache: Cache, sampling: Sampling) -> Tensor:
-        """The other codes of a frame, (rows, groups - 1).
+    def __call__(
+        self, hidden: Tensor, first: Tensor, noise: Tensor, kv_cache: KvCache, sampling: SamplingParams
+    ) -> Tensor:
+        """The other codes of a frame, (B, num_code_groups - 1).
 
-        `hidden` is the talker's state and `first` the first code's embedding, both (rows, talker's width); `noise` is
-        (rows, groups - 1).
+        `hidden` is the talker's last hidden state and `first` the first code's embedding, both (B, the talker's
+        hidden_size); `noise` is (B, num_code_groups - 1).
         """
-        x = self._narrow(torch.stack((hidden, first), 1))
+        x = self._project(torch.stack((hidden, first), 1))
         codes: list[Tensor] = []
-        for step, head in enumerate(self._heads):
-            done = step + 2
-            cos, sin = (table[done - x.shape[1] : done, None] for table in (self._rotation.cos, self._rotation.sin))
+        for step, lm_head in enumerate(self._lm_heads):
+            length = step + 2
+            tables = self._rotary_embedding.cos, self._rotary_embedding.sin
+            cos, sin = (table[length - x.shape[1] : length, None] for table in tables)
 
-            def attention(layer: int, queries: Tensor, keys: Tensor, values: Tensor, done: int = done) -> Tensor:
-                count, tokens = keys.shape[:2]
-                known_keys, known_values = (kept[:count, :done] for kept in cache.layers[layer])
-                known_keys[:, done - tokens :] = keys
-                known_values[:, done - tokens :] = values
-                return causal(queries, keys, values) if tokens > 1 else grouped(queries, known_keys, known_values, None)
+            def attention(layer: int, queries: Tensor, keys: Tensor, values: Tensor, length: int = length) -> Tensor:
+                rows, tokens = keys.shape[:2]
+                cached_keys, cached_values = (cached[:rows, :length] for cached in kv_cache.layers[layer])
+                cached_keys[:, length - tokens :] = keys
+                cached_values[:, length - tokens :] = values
+                if tokens > 1:
+                    return causal_attention(queries, keys, values)
+                return grouped_query_attention(queries, cached_keys, cached_values, None)
 
-            read = self._transformer(x, cos, sin, attention)[:, -1]
-            codes.append(choose(F.linear(read, head), noise[:, step], sampling))
-            x = F.embedding(codes[-1], self._projected[step])[:, None]
+            last_hidden = self._transformer(x, cos, sin, attention)[:, -1]
+            codes.append(sample(F.linear(last_hidden, lm_head), noise[:, step], sampling))
+            x = F.embedding(codes[-1], self._embeddings[step])[:, None]
         return torch.stack(codes, 1)
 
-    def _narrow(self, x: Tensor) -> Tensor:
-        """From the talker's width to the predictor's."""
-        return F.linear(x, *self._projection) if self._projection else x
+    def _project(self, x: Tensor) -> Tensor:
+        """From the talker's hidden_size to the predictor's."""
+        return F.linear(x, *self._small_to_mtp) if self._small_to_mtp else x

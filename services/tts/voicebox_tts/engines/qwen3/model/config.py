@@ -14,8 +14,8 @@ SAMPLE_RATE_HZ = 24_000
 FRAME_SAMPLES = 1920
 """80 ms: what one frame of codes decodes to."""
 
-CONTROL_CODES = 1024
-"""The last ids of the talker's vocabulary are no sounds: controls, languages and speakers."""
+NUM_CONTROL_TOKENS = 1024
+"""The last ids of the talker's vocabulary are no codes: control tokens, languages and speakers."""
 
 BCP_47 = {
     "chinese": "zh",
@@ -44,26 +44,24 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Stack:
-    """The size of a stack of transformer layers."""
+class TransformerConfig:
+    """A transformer's sizes, by the names of the checkpoints' config.json."""
 
-    width: int
-    inner_width: int
-    layers: int
-    heads: int
-    key_value_heads: int
-    head_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
     rope_theta: float
-    norm_epsilon: float
+    rms_norm_eps: float
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How one code is chosen among the likeliest; always the likeliest when it is not `sampled`. `top_k` of 0 considers
-    all.
-    """
+class SamplingParams:
+    """How a code is sampled; without `do_sample`, greedily. A `top_k` of 0 considers all."""
 
-    sampled: bool = True
+    do_sample: bool = True
     temperature: float = 0.9
     top_k: int = 50
     top_p: float = 1.0
@@ -71,27 +69,27 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class TextControls:
-    """Ids of the text's control tokens."""
+class TextTokens:
+    """Ids of the text's control tokens, see config.json: `im_start_token_id`, `tts_bos_token_id` and so on."""
 
-    message_start: int
-    message_end: int
-    pad: int
-    begin: int
-    end: int
+    im_start: int
+    im_end: int
+    tts_pad: int
+    tts_bos: int
+    tts_eos: int
 
 
 @dataclass(frozen=True)
-class CodeControls:
-    """Ids of the talker's control codes."""
+class CodecTokens:
+    """Ids of the codec's control tokens: `codec_bos_id`, `codec_think_id` and so on."""
 
     pad: int
-    begin: int
-    end: int
+    bos: int
+    eos: int
     think: int
-    no_think: int
-    think_begin: int
-    think_end: int
+    nothink: int
+    think_bos: int
+    think_eos: int
 
 
 @dataclass(frozen=True)
@@ -103,37 +101,38 @@ class Speaker:
 
 
 @dataclass(frozen=True)
-class Config:
-    """A model's architecture and ids. `groups` is how many codes a frame has; `codes` is how many sounds each group
-    knows.
+class ModelConfig:
+    """A model's architecture and token ids, by the names of its config.json and generation_config.json.
+
+    A frame has `num_code_groups` codes, one of each codebook.
     """
 
     kind: Kind
     size: str
     """"0b6" or "1b7"."""
-    groups: int
-    codes: int
-    vocabulary: int
-    text_vocabulary: int
-    text_width: int
-    talker: Stack
-    predictor: Stack
-    text: TextControls
-    control: CodeControls
+    num_code_groups: int
+    codebook_size: int
+    vocab_size: int
+    text_vocab_size: int
+    text_hidden_size: int
+    talker: TransformerConfig
+    code_predictor: TransformerConfig
+    text_tokens: TextTokens
+    codec_tokens: CodecTokens
     languages: Mapping[str, int]
     """Ids by the model's names for them, dialects included."""
     speakers: Mapping[str, Speaker]
-    choosing: Sampling
-    """How a frame's first code is chosen."""
-    predicting: Sampling
-    """How the others are."""
-    most_frames: int
-    speaker_encoder: Mapping[str, Any] = field(repr=False)
+    sampling: SamplingParams
+    """Of the talker: a frame's first code."""
+    subtalker_sampling: SamplingParams
+    """Of the code predictor: the others."""
+    max_new_tokens: int
+    speaker_encoder_config: Mapping[str, Any] = field(repr=False)
     """As it stands in the file; empty for a model without one."""
 
     @property
     def follows_instructions(self) -> bool:
-        """The small custom-voice model and the base models were not taught to."""
+        """The small custom-voice model and the base models are not trained to."""
         return self.kind is Kind.VOICE_DESIGN or (self.kind is Kind.CUSTOM_VOICE and self.size != "0b6")
 
     @property
@@ -148,7 +147,7 @@ class Config:
         return next((name for name in self.languages if BCP_47.get(name) == primary(tag)), "")
 
 
-def read(folder: Path) -> Config:
+def read(folder: Path) -> ModelConfig:
     """The configuration of the model in `folder`; StartError when it is none that this engine can run."""
     path = folder / "config.json"
     document = _document(path)
@@ -173,63 +172,63 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _config(document: Mapping[str, Any], generation: Mapping[str, Any]) -> Config:
+def _config(document: Mapping[str, Any], generation: Mapping[str, Any]) -> ModelConfig:
     talker = document["talker_config"]
     predictor = talker["code_predictor_config"]
     dialects = talker["spk_is_dialect"]
-    return Config(
+    return ModelConfig(
         kind=Kind(document["tts_model_type"]),
         size=document["tts_model_size"],
-        groups=int(talker["num_code_groups"]),
-        codes=int(predictor["vocab_size"]),
-        vocabulary=int(talker["vocab_size"]),
-        text_vocabulary=int(talker["text_vocab_size"]),
-        text_width=int(talker["text_hidden_size"]),
-        talker=_stack(talker),
-        predictor=_stack(predictor),
-        text=TextControls(
-            message_start=int(document["im_start_token_id"]),
-            message_end=int(document["im_end_token_id"]),
-            pad=int(document["tts_pad_token_id"]),
-            begin=int(document["tts_bos_token_id"]),
-            end=int(document["tts_eos_token_id"]),
+        num_code_groups=int(talker["num_code_groups"]),
+        codebook_size=int(predictor["vocab_size"]),
+        vocab_size=int(talker["vocab_size"]),
+        text_vocab_size=int(talker["text_vocab_size"]),
+        text_hidden_size=int(talker["text_hidden_size"]),
+        talker=_transformer(talker),
+        code_predictor=_transformer(predictor),
+        text_tokens=TextTokens(
+            im_start=int(document["im_start_token_id"]),
+            im_end=int(document["im_end_token_id"]),
+            tts_pad=int(document["tts_pad_token_id"]),
+            tts_bos=int(document["tts_bos_token_id"]),
+            tts_eos=int(document["tts_eos_token_id"]),
         ),
-        control=CodeControls(
+        codec_tokens=CodecTokens(
             pad=int(talker["codec_pad_id"]),
-            begin=int(talker["codec_bos_id"]),
-            end=int(talker["codec_eos_token_id"]),
+            bos=int(talker["codec_bos_id"]),
+            eos=int(talker["codec_eos_token_id"]),
             think=int(talker["codec_think_id"]),
-            no_think=int(talker["codec_nothink_id"]),
-            think_begin=int(talker["codec_think_bos_id"]),
-            think_end=int(talker["codec_think_eos_id"]),
+            nothink=int(talker["codec_nothink_id"]),
+            think_bos=int(talker["codec_think_bos_id"]),
+            think_eos=int(talker["codec_think_eos_id"]),
         ),
         languages={name: int(index) for name, index in talker["codec_language_id"].items()},
         speakers={name: Speaker(int(index), dialects.get(name) or "") for name, index in talker["spk_id"].items()},
-        choosing=_sampling(generation, "do_sample", ""),
-        predicting=_sampling(generation, "subtalker_dosample", "subtalker_"),
-        most_frames=int(generation.get("max_new_tokens", 2048)),
-        speaker_encoder=document.get("speaker_encoder_config") or {},
+        sampling=_sampling(generation, "do_sample", ""),
+        subtalker_sampling=_sampling(generation, "subtalker_dosample", "subtalker_"),
+        max_new_tokens=int(generation.get("max_new_tokens", 2048)),
+        speaker_encoder_config=document.get("speaker_encoder_config") or {},
     )
 
 
-def _stack(section: Mapping[str, Any]) -> Stack:
+def _transformer(section: Mapping[str, Any]) -> TransformerConfig:
     heads = int(section["num_attention_heads"])
-    return Stack(
-        width=int(section["hidden_size"]),
-        inner_width=int(section["intermediate_size"]),
-        layers=int(section["num_hidden_layers"]),
-        heads=heads,
-        key_value_heads=int(section["num_key_value_heads"]),
-        head_size=int(section.get("head_dim") or section["hidden_size"] // heads),
+    return TransformerConfig(
+        hidden_size=int(section["hidden_size"]),
+        intermediate_size=int(section["intermediate_size"]),
+        num_hidden_layers=int(section["num_hidden_layers"]),
+        num_attention_heads=heads,
+        num_key_value_heads=int(section["num_key_value_heads"]),
+        head_dim=int(section.get("head_dim") or section["hidden_size"] // heads),
         rope_theta=float(section["rope_theta"]),
-        norm_epsilon=float(section["rms_norm_eps"]),
+        rms_norm_eps=float(section["rms_norm_eps"]),
     )
 
 
-def _sampling(generation: Mapping[str, Any], switch: str, prefix: str) -> Sampling:
+def _sampling(generation: Mapping[str, Any], switch: str, prefix: str) -> SamplingParams:
     """The file's choice, where it makes none the official package's."""
-    return Sampling(
-        sampled=bool(generation.get(switch, True)),
+    return SamplingParams(
+        do_sample=bool(generation.get(switch, True)),
         temperature=float(generation.get(f"{prefix}temperature", 0.9)),
         top_k=int(generation.get(f"{prefix}top_k", 50)),
         top_p=float(generation.get(f"{prefix}top_p", 1.0)),

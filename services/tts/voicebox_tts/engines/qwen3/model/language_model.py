@@ -1,4 +1,4 @@
-"""The language model as it is loaded: the talker, the code predictor and their tokenizer."""
+"""The language model: the talker, the code predictor and the text tokenizer."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,53 +9,53 @@ from torch import Tensor
 
 from . import tokenizer as tokens
 from .checkpoint import parts
-from .code_predictor import Predictor, embeddings
-from .config import Config
+from .code_predictor import CodePredictor, codec_embeddings
+from .config import ModelConfig
 from .talker import Talker
-from .tokenizer import Tokens
+from .tokenizer import TextTokenizer
 from .weights import RandomWeights, StoredWeights, Weights
 
 
 @dataclass(frozen=True, eq=False)
 class LanguageModel:
-    """Text to codes. Its weights never change: many may use it at the same time, from any thread."""
+    """Text to codes. Immutable: any thread may use it at any time."""
 
-    config: Config
+    config: ModelConfig
     device: torch.device
     dtype: torch.dtype
-    tokens: Tokens
+    tokenizer: TextTokenizer
     talker: Talker
-    predictor: Predictor
-    embedding: Tensor
-    """The talker's embeddings of all groups' codes, one group after the other."""
-    offsets: Tensor
-    """Where a group's begin, (groups,)."""
+    code_predictor: CodePredictor
+    codec_embeddings: Tensor
+    """The talker's embeddings of all codebooks, one after another: (codes of all, hidden_size)."""
+    codec_offsets: Tensor
+    """Where each codebook begins in them, (num_code_groups,)."""
 
-    def embedded(self, codes: Tensor) -> Tensor:
-        """What the talker reads of frames, but for the text: (frames, groups) to (frames, width)."""
-        return F.embedding(codes + self.offsets, self.embedding).sum(-2)
+    def embed_codes(self, codes: Tensor) -> Tensor:
+        """The sum of a frame's code embeddings: (frames, num_code_groups) to (frames, hidden_size)."""
+        return F.embedding(codes + self.codec_offsets, self.codec_embeddings).sum(-2)
 
     @classmethod
-    def load(cls, folder: Path, config: Config, device: torch.device, dtype: torch.dtype) -> "LanguageModel":
+    def load(cls, folder: Path, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> "LanguageModel":
         """The model in `folder`; StartError when weights are missing or do not fit its configuration."""
         with StoredWeights(parts(folder), device, dtype) as weights:
-            return cls._made(weights, config, tokens.load(folder, config.text))
+            return cls._made(weights, config, tokens.load(folder, config.text_tokens))
 
     @classmethod
-    def random(cls, config: Config, device: torch.device, dtype: torch.dtype, seed: int = 0) -> "LanguageModel":
-        """One that says nothing, as fast as one that was trained: to measure without files. See sizes for
+    def random(cls, config: ModelConfig, device: torch.device, dtype: torch.dtype, seed: int = 0) -> "LanguageModel":
+        """Random weights, which are as fast as trained ones: to measure without files. See `sizes` for
         configurations.
         """
-        return cls._made(RandomWeights(device, dtype, seed), config, tokens.spelled(config.text))
+        return cls._made(RandomWeights(device, dtype, seed), config, tokens.byte_tokenizer(config.text_tokens))
 
     @classmethod
     @torch.inference_mode()
-    def _made(cls, weights: Weights, config: Config, known: Tokens) -> "LanguageModel":
+    def _made(cls, weights: Weights, config: ModelConfig, known: TextTokenizer) -> "LanguageModel":
         talker = Talker(weights, config)
-        embedding = torch.cat((talker.embedding, *embeddings(weights, config)))
-        predictor = Predictor(weights, config, embedding[config.vocabulary :].chunk(config.groups - 1))
+        embedding = torch.cat((talker.codec_embedding, *codec_embeddings(weights, config)))
+        predictor = CodePredictor(weights, config, embedding[config.vocab_size :].chunk(config.num_code_groups - 1))
         offsets = torch.tensor(
-            [0, *(config.vocabulary + group * config.codes for group in range(config.groups - 1))],
+            [0, *(config.vocab_size + group * config.codebook_size for group in range(config.num_code_groups - 1))],
             device=weights.device,
         )
         return cls(config, weights.device, weights.dtype, known, talker, predictor, embedding, offsets)

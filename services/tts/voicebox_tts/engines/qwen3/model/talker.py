@@ -1,39 +1,41 @@
-"""The talker: reads text and the frames before, and tells the first code of the next frame."""
+"""The talker: from the text and the frames so far, the next frame's code of the first codebook."""
 
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-from .config import CONTROL_CODES, Config
+from .config import NUM_CONTROL_TOKENS, ModelConfig
 from .transformer import Transformer
 from .weights import Weights
 
 
 class Talker:
-    """A Qwen3 transformer over sums of a text embedding and a frame's code embeddings."""
+    """A Qwen3 transformer. Each input is the sum of a text token's embedding and of the embeddings of a frame's
+    codes.
+    """
 
-    def __init__(self, weights: Weights, config: Config) -> None:
-        width, inner = config.talker.width, config.text_width
-        self._words = weights("talker.model.text_embedding.weight", config.text_vocabulary, inner)
-        self._first = (
-            weights("talker.text_projection.linear_fc1.weight", inner, inner),
-            weights("talker.text_projection.linear_fc1.bias", inner),
+    def __init__(self, weights: Weights, config: ModelConfig) -> None:
+        hidden_size, text_size = config.talker.hidden_size, config.text_hidden_size
+        self._text_embedding = weights("talker.model.text_embedding.weight", config.text_vocab_size, text_size)
+        self._linear_fc1 = (
+            weights("talker.text_projection.linear_fc1.weight", text_size, text_size),
+            weights("talker.text_projection.linear_fc1.bias", text_size),
         )
-        self._second = (
-            weights("talker.text_projection.linear_fc2.weight", width, inner),
-            weights("talker.text_projection.linear_fc2.bias", width),
+        self._linear_fc2 = (
+            weights("talker.text_projection.linear_fc2.weight", hidden_size, text_size),
+            weights("talker.text_projection.linear_fc2.bias", hidden_size),
         )
-        self.embedding = weights("talker.model.codec_embedding.weight", config.vocabulary, width)
-        """(vocabulary, width), of first codes and controls"""
+        self.codec_embedding = weights("talker.model.codec_embedding.weight", config.vocab_size, hidden_size)
+        """(vocab_size, hidden_size): of the first codebook and of the control tokens."""
         self.transformer = Transformer(weights, "talker.model", config.talker)
-        head = weights("talker.codec_head.weight", config.vocabulary, width)
-        self.end = config.vocabulary - CONTROL_CODES
-        """The choice that ends the speech, after all sounds: no other control code can be chosen."""
-        self._head = head[[*range(self.end), config.control.end]]
+        head = weights("talker.codec_head.weight", config.vocab_size, hidden_size)
+        self.eos = config.vocab_size - NUM_CONTROL_TOKENS
+        """The index of the end in the logits, after all codes: no other control token can be sampled."""
+        self._codec_head = head[[*range(self.eos), config.codec_tokens.eos]]
 
-    def text(self, ids: Tensor) -> Tensor:
-        """Embeddings of text ids, (tokens,) to (tokens, width)."""
-        return F.linear(F.silu(F.linear(F.embedding(ids, self._words), *self._first)), *self._second)
+    def embed_text(self, ids: Tensor) -> Tensor:
+        """Embeddings of text tokens after `text_projection`, (T,) to (T, hidden_size)."""
+        return F.linear(F.silu(F.linear(F.embedding(ids, self._text_embedding), *self._linear_fc1)), *self._linear_fc2)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(rows, width) to (rows, sounds + 1): the last is for the end."""
-        return F.linear(hidden, self._head).float()
+        """(B, hidden_size) to (B, codebook_size + 1): the last is the end."""
+        return F.linear(hidden, self._codec_head).float()

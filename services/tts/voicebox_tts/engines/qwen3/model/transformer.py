@@ -1,8 +1,10 @@
-"""The transformer that the talker and the code predictor are made of: Qwen3's, with keys and values kept in place.
+"""The transformer of the talker and the code predictor: Qwen3's decoder, with its keys and values in a static cache.
 
-Yang et al., "Qwen3 Technical Report": RMSNorm before each part, grouped-query attention with normalised queries and
-keys, rotary positions, and a gated MLP. The checkpoints call for three-dimensional rotary positions ("mrope"); speech
-and text have one dimension, all three are equal, and that is plain rotation.
+Yang et al., "Qwen3 Technical Report", 2025: pre-normalisation with RMSNorm, grouped-query attention with normalised
+queries and keys (QK-norm), rotary position embeddings and a SwiGLU MLP. The checkpoints name multimodal rotary
+positions ("mrope"); speech and text have one dimension, so that all three are equal, and it is plain rotation.
+
+Shapes: B rows of a batch, T tokens, H query heads, K key-value heads, D head_dim.
 """
 
 from collections.abc import Callable
@@ -11,110 +13,123 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-from .config import Stack
+from .config import TransformerConfig
 from .weights import Weights
 
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""Given a layer's number and its queries (rows, tokens, heads, size), keys and values (rows, tokens, key heads, size),
-what its heads read, as the queries' shape.
+"""Called with a layer's index, its queries (B, T, H, D), keys and values (B, T, K, D); returns the attention's output
+(B, T, H, D). The caller owns the cache and the mask.
 """
 
 
-class Rotation:
-    """Rotary positions: RoFormer's, in the order of halves."""
+class RotaryEmbedding:
+    """Tables of rotary position embeddings (Su et al., "RoFormer", 2021), in the order of halves."""
 
-    def __init__(self, stack: Stack, longest: int, device: torch.device, dtype: torch.dtype) -> None:
-        exponents = torch.arange(0, stack.head_size, 2, device=device, dtype=torch.float32) / stack.head_size
-        angles = torch.arange(longest, device=device, dtype=torch.float32)[:, None] / stack.rope_theta**exponents
+    def __init__(
+        self, config: TransformerConfig, max_position_embeddings: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        exponents = torch.arange(0, config.head_dim, 2, device=device, dtype=torch.float32) / config.head_dim
+        positions = torch.arange(max_position_embeddings, device=device, dtype=torch.float32)
+        angles = positions[:, None] / config.rope_theta**exponents
         cos, sin = angles.cos(), angles.sin()
         self.cos = torch.cat((cos, cos), -1).to(dtype)
-        """(positions, head size)"""
+        """(max_position_embeddings, D)"""
         self.sin = torch.cat((-sin, sin), -1).to(dtype)
-        """The same, with the sign that the first half takes."""
+        """The same; the sign of `rotate_half` is in the first half."""
 
 
-class Layer:
-    """Attention and MLP, each added to what comes in."""
+class DecoderLayer:
+    """One layer: attention and MLP, each with its norm before it and a residual connection around it."""
 
-    def __init__(self, weights: Weights, prefix: str, stack: Stack) -> None:
-        width, inner, size = stack.width, stack.inner_width, stack.head_size
-        queries, keys = stack.heads * size, stack.key_value_heads * size
+    def __init__(self, weights: Weights, prefix: str, config: TransformerConfig) -> None:
+        hidden_size, intermediate_size = config.hidden_size, config.intermediate_size
+        head_dim, num_heads, num_kv_heads = config.head_dim, config.num_attention_heads, config.num_key_value_heads
 
         def named(name: str, *shape: int) -> Tensor:
             return weights(f"{prefix}.{name}.weight", *shape)
 
-        self.number_of_heads, self.number_of_keys, self.size = stack.heads, stack.key_value_heads, size
-        self.epsilon = stack.norm_epsilon
-        self.before_attention = named("input_layernorm", width)
-        projections = (("q", queries), ("k", keys), ("v", keys))
-        self.query_key_value = torch.cat(
-            [named(f"self_attn.{letter}_proj", rows, width) for letter, rows in projections]
+        self.num_heads, self.num_kv_heads, self.head_dim = num_heads, num_kv_heads, head_dim
+        self.rms_norm_eps = config.rms_norm_eps
+        self.input_layernorm = named("input_layernorm", hidden_size)
+        rows = {"q_proj": num_heads * head_dim, "k_proj": num_kv_heads * head_dim, "v_proj": num_kv_heads * head_dim}
+        self.qkv_proj = torch.cat([named(f"self_attn.{name}", size, hidden_size) for name, size in rows.items()])
+        q_norm, k_norm = named("self_attn.q_norm", head_dim), named("self_attn.k_norm", head_dim)
+        self.qk_norm = torch.cat((q_norm.expand(num_heads, -1), k_norm.expand(num_kv_heads, -1)))
+        self.o_proj = named("self_attn.o_proj", hidden_size, num_heads * head_dim)
+        self.post_attention_layernorm = named("post_attention_layernorm", hidden_size)
+        self.gate_up_proj = torch.cat(
+            [named(f"mlp.{name}", intermediate_size, hidden_size) for name in ("gate_proj", "up_proj")]
         )
-        query_norm, key_norm = named("self_attn.q_norm", size), named("self_attn.k_norm", size)
-        self.head_norms = torch.cat((query_norm.expand(stack.heads, -1), key_norm.expand(stack.key_value_heads, -1)))
-        self.output = named("self_attn.o_proj", width, queries)
-        self.before_mlp = named("post_attention_layernorm", width)
-        self.gate_and_up = torch.cat((named("mlp.gate_proj", inner, width), named("mlp.up_proj", inner, width)))
-        self.down = named("mlp.down_proj", width, inner)
+        self.down_proj = named("mlp.down_proj", hidden_size, intermediate_size)
 
-    def __call__(self, x: Tensor, cos: Tensor, sin: Tensor, attention: Attention, number: int) -> Tensor:
-        """(rows, tokens, width) to the same; `cos` and `sin` are broadcast to (rows, tokens, heads, size)."""
-        rows, tokens, _ = x.shape
-        normed = F.rms_norm(x, x.shape[-1:], self.before_attention, self.epsilon)
-        heads = F.linear(normed, self.query_key_value).view(rows, tokens, -1, self.size)
-        turning = self.number_of_heads + self.number_of_keys
-        turned = F.rms_norm(heads[:, :, :turning], (self.size,), None, self.epsilon) * self.head_norms
-        turned = turned * cos + turned.roll(self.size // 2, -1) * sin
-        read = attention(
-            number, turned[:, :, : self.number_of_heads], turned[:, :, self.number_of_heads :], heads[:, :, turning:]
-        )
-        x = x + F.linear(read.reshape(rows, tokens, -1), self.output)
-        normed = F.rms_norm(x, x.shape[-1:], self.before_mlp, self.epsilon)
-        gate, up = F.linear(normed, self.gate_and_up).chunk(2, -1)
-        return x + F.linear(F.silu(gate) * up, self.down)
+    def __call__(self, x: Tensor, cos: Tensor, sin: Tensor, attention: Attention, layer_index: int) -> Tensor:
+        """(B, T, hidden_size) to the same; `cos` and `sin` are broadcast to (B, T, H + K, D)."""
+        x = x + self._self_attention(self._rms_norm(x, self.input_layernorm), cos, sin, attention, layer_index)
+        return x + self._mlp(self._rms_norm(x, self.post_attention_layernorm))
+
+    def _self_attention(self, x: Tensor, cos: Tensor, sin: Tensor, attention: Attention, layer_index: int) -> Tensor:
+        batch, tokens, _ = x.shape
+        qkv = F.linear(x, self.qkv_proj).view(batch, tokens, -1, self.head_dim)
+        num_rotated = self.num_heads + self.num_kv_heads
+        qk = F.rms_norm(qkv[:, :, :num_rotated], (self.head_dim,), None, self.rms_norm_eps) * self.qk_norm
+        qk = qk * cos + qk.roll(self.head_dim // 2, -1) * sin
+        queries, keys, values = qk[:, :, : self.num_heads], qk[:, :, self.num_heads :], qkv[:, :, num_rotated:]
+        return F.linear(attention(layer_index, queries, keys, values).reshape(batch, tokens, -1), self.o_proj)
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        """SwiGLU: Shazeer, "GLU Variants Improve Transformer", 2020."""
+        gate, up = F.linear(x, self.gate_up_proj).chunk(2, -1)
+        return F.linear(F.silu(gate) * up, self.down_proj)
+
+    def _rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.rms_norm(x, x.shape[-1:], weight, self.rms_norm_eps)
 
 
 class Transformer:
-    """A stack of layers and the norm after them."""
+    """The layers, and the norm after them."""
 
-    def __init__(self, weights: Weights, prefix: str, stack: Stack) -> None:
-        self.layers = [Layer(weights, f"{prefix}.layers.{number}", stack) for number in range(stack.layers)]
-        self.norm = weights(f"{prefix}.norm.weight", stack.width)
-        self.epsilon = stack.norm_epsilon
+    def __init__(self, weights: Weights, prefix: str, config: TransformerConfig) -> None:
+        self.layers = [
+            DecoderLayer(weights, f"{prefix}.layers.{index}", config) for index in range(config.num_hidden_layers)
+        ]
+        self.norm = weights(f"{prefix}.norm.weight", config.hidden_size)
+        self.rms_norm_eps = config.rms_norm_eps
 
     def __call__(self, x: Tensor, cos: Tensor, sin: Tensor, attention: Attention) -> Tensor:
-        """(rows, tokens, width) to the same."""
-        for number, layer in enumerate(self.layers):
-            x = layer(x, cos, sin, attention, number)
-        return F.rms_norm(x, x.shape[-1:], self.norm, self.epsilon)
+        """(B, T, hidden_size) to the same."""
+        for index, layer in enumerate(self.layers):
+            x = layer(x, cos, sin, attention, index)
+        return F.rms_norm(x, x.shape[-1:], self.norm, self.rms_norm_eps)
 
 
-class Cache:
-    """The keys and values of many rows, allocated once: (rows, longest, key heads, size) for each layer."""
+class KvCache:
+    """The keys and values of all rows, allocated once: (B, max_tokens, K, D) for each layer."""
 
-    def __init__(self, stack: Stack, rows: int, longest: int, device: torch.device, dtype: torch.dtype) -> None:
-        shape = (stack.layers, 2, rows, longest, stack.key_value_heads, stack.head_size)
+    def __init__(
+        self, config: TransformerConfig, rows: int, max_tokens: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        shape = (config.num_hidden_layers, 2, rows, max_tokens, config.num_key_value_heads, config.head_dim)
         self._all = torch.zeros(shape, device=device, dtype=dtype)
-        self.layers = [(self._all[layer, 0], self._all[layer, 1]) for layer in range(stack.layers)]
+        self.layers = [(self._all[layer, 0], self._all[layer, 1]) for layer in range(config.num_hidden_layers)]
 
     def move(self, source: int, target: int) -> None:
         """Copy a row onto another."""
         self._all[:, :, target] = self._all[:, :, source]
 
 
-def causal(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Each token reads itself and those before it. Shapes as in Attention."""
+def causal_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Each token attends to itself and to those before it. Shapes as in Attention."""
     query, key, value = (tensor.transpose(1, 2) for tensor in (queries, keys, values))
     return F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True).transpose(1, 2)
 
 
-def grouped(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """One token of each row reads its row's cache, (rows, length, key heads, size); `mask` (rows, 1, 1, length) is 0
-    where it may, and minus infinity elsewhere.
+def grouped_query_attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """One token of each row attends to its row's cache: queries (B, 1, H, D), keys and values (B, length, K, D); `mask`
+    (B, 1, 1, length) is 0 where it may, and minus infinity elsewhere.
 
-    Heads that share their keys are laid out as if they were tokens: keys and values are read once, and not repeated.
+    The heads of one group are laid out as tokens: keys and values are read once, and not repeated.
     """
-    rows, _, heads, size = queries.shape
-    sharing = queries.view(rows, keys.shape[2], heads // keys.shape[2], size)
-    read = F.scaled_dot_product_attention(sharing, keys.transpose(1, 2), values.transpose(1, 2), mask)
-    return read.view(rows, 1, heads, size)
+    rows, _, heads, head_dim = queries.shape
+    groups = queries.view(rows, keys.shape[2], heads // keys.shape[2], head_dim)
+    output = F.scaled_dot_product_attention(groups, keys.transpose(1, 2), values.transpose(1, 2), mask)
+    return output.view(rows, 1, heads, head_dim)

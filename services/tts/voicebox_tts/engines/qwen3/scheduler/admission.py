@@ -1,10 +1,10 @@
-"""Decides whether one more stream may join those that are made, by how long their frames take."""
+"""Decides whether another stream may join the batch, by how long its frames take."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 FRAME_SECONDS = 0.08
-"""The sound of one frame."""
+"""The audio of one frame."""
 
 BUDGET_SECONDS = 0.8 * FRAME_SECONDS
 """What a frame of all streams may take: the rest is for streams that join, each of which has its text read first."""
@@ -31,7 +31,7 @@ class Admission:
         self._estimates: dict[int, _Estimate] = {}
 
     def measured(self, streams: int, seconds: float) -> None:
-        """A frame of so many streams took so long."""
+        """A frame of `streams` streams took `seconds`."""
         known = self._estimates.get(streams)
         before = known.seconds if known else seconds
         self._estimates[streams] = _Estimate(before + SHARE_OF_THE_NEWEST * (seconds - before), self._clock())
@@ -39,8 +39,7 @@ class Admission:
     def admits(self, streams: int) -> bool:
         """Whether one more may join `streams` of them.
 
-        Where even one alone does not keep real time, nobody would wait less for being kept out: there it is up to the
-        memory.
+        Where even one alone does not keep real time, refusing would shorten no wait: there it is up to the memory.
         """
         if streams >= self._rows:
             return False
@@ -53,7 +52,9 @@ class Admission:
         return not self._estimates or min(each.seconds for each in self._estimates.values()) <= self._budget_seconds
 
     def _predicted(self, streams: int) -> float:
-        """What a frame of so many takes: as measured, or by the line through the next smaller ones that are."""
+        """The seconds of a frame of `streams` streams: as measured, or by the line through the next smaller ones that
+        are.
+        """
         known = self._estimates.get(streams)
         if known and self._clock() - known.measured_at < STALE_SECONDS:
             return known.seconds

@@ -1,4 +1,4 @@
-"""Makes the frames of all streams of one model together: streams join and leave between any two frames."""
+"""Continuous batching: streams of one model are made together, and join and leave between any two frames."""
 
 import atexit
 import logging
@@ -12,31 +12,32 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from voicebox_kit.errors import Exhausted, Unavailable, VoiceboxError
+from voicebox_models.lifecycle import unloaded
 
-from voicebox_tts.engines.qwen3.noise import Noise
+from voicebox_tts.engines.qwen3.noise import SamplingNoise
 
 from .admission import FRAME_SECONDS, Admission
-from .chunk_sizes import Schedule
+from .chunk_sizes import ChunkSizes
 from .stream import Chunk, Codes, Stream
 
 if TYPE_CHECKING:  # they import torch
     from voicebox_tts.engines.qwen3.codec.decoder import CodecState
-    from voicebox_tts.engines.qwen3.model.prompt_layout import Layout
+    from voicebox_tts.engines.qwen3.model.prompt_layout import PromptEmbeddings
 
 log = logging.getLogger(__name__)
 
 JOINING_SECONDS = FRAME_SECONDS / 4
-"""After so long of reading the texts of streams that join, the others have their frame."""
+"""After this time of prefill for streams that join, the others get their frame."""
 
-MOST_WAITING = 256
+MAX_WAITING = 256
 
-FAILURES = 3
-"""After so many failures without a frame between them the model is given up."""
+MAX_FAILURES = 3
+"""After this many failures without a frame between them, the model is given up."""
 
 
 class Step(Protocol):
-    """One frame of several rows: codes of shape (rows, groups); `ended` tells of each row that its end came instead of
-    a frame.
+    """One frame of several rows: codes (B, num_code_groups); `ended` (B,) are the rows that came to their end
+    instead.
     """
 
     @property
@@ -46,20 +47,18 @@ class Step(Protocol):
     def ended(self) -> NDArray[np.bool_]: ...
 
 
-class FrameRows(Protocol):
-    """What makes codes, as frames.Frames. Rows in use are 0 to n-1. A step that fails for want of memory can be made
-    again.
-    """
+class CodeGenerator(Protocol):
+    """What generates codes, see FrameGenerator. Rows 0 to n-1 are in use. A step without memory can be repeated."""
 
-    def begin(self, row: int, layout: "Layout", noise: Noise) -> None: ...
+    def begin(self, row: int, prompt: "PromptEmbeddings", noise: SamplingNoise) -> None: ...
 
     def step(self, count: int, advancing: NDArray[np.bool_]) -> Step: ...
 
     def move(self, source: int, target: int) -> None: ...
 
 
-class SoundRows(Protocol):
-    """What makes sound of codes, as codec.CodecRows."""
+class AudioDecoder(Protocol):
+    """What decodes codes to audio, see BatchedDecoder."""
 
     def begin(self, row: int, state: "CodecState | None") -> None: ...
 
@@ -69,24 +68,24 @@ class SoundRows(Protocol):
 
 
 @dataclass(frozen=True)
-class Speaking:
-    """What a stream says: the prompt's layout, its noise, the codec as it is after the voice's own recording, and the
-    most frames.
+class SpeechRequest:
+    """What a stream is to speak: its prompt, its random numbers, the codec's state after the voice's own recording, and
+    the most frames.
     """
 
-    layout: "Layout"
-    noise: Noise
+    prompt: "PromptEmbeddings"
+    noise: SamplingNoise
     codec_state: "CodecState | None"
-    most_frames: int
+    max_frames: int
 
 
 @dataclass(eq=False)
 class _Row:
-    """A stream that is made, or waits to be: what the batching thread alone knows of it. `number` counts those that
+    """A stream of the batch, or one that waits; used by the batcher's thread only. `number` counts those that
     joined.
     """
 
-    speaking: Speaking
+    request: SpeechRequest
     stream: Stream
     number: int = 0
     pending: list[NDArray[np.int64]] = field(default_factory=list)
@@ -97,30 +96,29 @@ class _Row:
     @property
     def is_done(self) -> bool:
         """Whether no frame follows."""
-        return self.ended or self.frames >= self.speaking.most_frames
+        return self.ended or self.frames >= self.request.max_frames
 
 
-class Batching:
-    """One thread that makes the frames of all streams of a model. It sleeps while nobody wants any."""
+class Batcher:
+    """One thread that makes the frames of all streams of a model. It sleeps while there is no work."""
 
     def __init__(
         self,
-        frames: FrameRows,
-        sound: SoundRows,
+        frames: CodeGenerator,
+        decoder: AudioDecoder,
         admission: Admission,
-        schedule: Schedule,
+        chunk_sizes: ChunkSizes,
         clock: Callable[[], float],
         is_out_of_memory: Callable[[Exception], bool],
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
         """`prepare` is called first of all in the thread."""
-        self._frames, self._sound, self._admission, self._schedule = frames, sound, admission, schedule
+        self._frames, self._decoder, self._admission, self._chunk_sizes = frames, decoder, admission, chunk_sizes
         self._clock, self._is_out_of_memory, self._prepare = clock, is_out_of_memory, prepare
-        self._lock = (
-            threading.RLock()
-        )  # a stream may be closed by the garbage collection, which runs in whatever thread
+        # Reentrant: a stream may be closed by the garbage collection, which runs in any thread.
+        self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._rows: list[_Row] = []  # as they lie in `frames` and `sound`
+        self._rows: list[_Row] = []  # as they lie in `frames` and `decoder`
         self._waiting: deque[_Row] = deque()
         self._joined = 0
         self._failures = 0
@@ -131,23 +129,21 @@ class Batching:
 
     @property
     def usable(self) -> bool:
-        """Whether it has not failed again and again."""
-        return self._failures < FAILURES
+        """False after MAX_FAILURES."""
+        return self._failures < MAX_FAILURES
 
-    def submit(self, speaking: Speaking) -> Stream:
-        """Begin a stream when its turn comes. Raises Exhausted when too many wait, Unavailable when the model is
-        unloaded or given up.
-        """
+    def submit(self, request: SpeechRequest) -> Stream:
+        """Queue a stream. Raises Exhausted when too many wait, Unavailable when the model is unloaded or given up."""
         with self._changed:
             if self._closed:
-                raise _unloaded()
+                raise unloaded()
             if not self.usable:
                 raise _failed()
-            self._forget_closed()
-            if len(self._waiting) >= MOST_WAITING:
-                raise Exhausted("MODEL_BUSY", f"{MOST_WAITING} texts wait to be spoken already.", 1.0)
+            self._remove_closed()
+            if len(self._waiting) >= MAX_WAITING:
+                raise Exhausted("MODEL_BUSY", f"{MAX_WAITING} texts wait to be spoken already.", 1.0)
             stream = Stream(self._changed)
-            self._waiting.append(_Row(speaking, stream))
+            self._waiting.append(_Row(request, stream))
             self._changed.notify_all()
         return stream
 
@@ -164,11 +160,11 @@ class Batching:
         while self._wait_for_work():
             try:
                 self._frame()
-            except Exception:  # a device fails with what it likes: nobody is to wait for ever
+            except Exception:  # devices raise any error: no reader may wait for ever
                 log.exception("the model failed: its streams end")
                 self._failures += 1
                 self._end_all(_failed)
-        self._end_all(_unloaded)
+        self._end_all(unloaded)
 
     def _wait_for_work(self) -> bool:
         """Wait until there is a frame to make or a stream to drop; False once the batching is closed."""
@@ -183,24 +179,24 @@ class Batching:
         """One frame of all streams but those of slow readers, who must not keep others out: while others wait, theirs
         go on as well.
 
-        What is made ahead of them is at most a piece of text each, 6 MB of sound.
+        What is made ahead of them is at most a piece of text each, 6 MB of audio.
         """
         self._drop([row for row in self._rows if row.stream.closed])
         self._join()
         with self._lock:
-            self._forget_closed()
+            self._remove_closed()
             advancing = np.array([bool(self._waiting) or not row.stream.is_full for row in self._rows], np.bool_)
         if not advancing.any():
             return
         count, started = len(self._rows), self._clock()
         if self._step(advancing):
-            while not self._decode_what_is_due():
+            while not self._decode_due():
                 pass
             self._admission.measured(count, self._clock() - started)
             self._failures = 0
 
     def _join(self) -> None:
-        """Have those that wait join, in their order: as many as there is room and time for."""
+        """Have waiting streams join, in order: as many as are admitted, and for JOINING_SECONDS."""
         until = self._clock() + JOINING_SECONDS
         while self._admission.admits(len(self._rows)) and (row := self._next_waiting()):
             self._begin(row)
@@ -209,19 +205,19 @@ class Batching:
 
     def _next_waiting(self) -> _Row | None:
         with self._lock:
-            self._forget_closed()
+            self._remove_closed()
             return self._waiting.popleft() if self._waiting else None
 
-    def _forget_closed(self) -> None:
-        """Those that nobody waits for any more; the lock is held."""
+    def _remove_closed(self) -> None:
+        """Remove waiting streams that were closed; the lock is held."""
         self._waiting = deque(row for row in self._waiting if not row.stream.closed)
 
     def _begin(self, row: _Row) -> None:
-        """Have a stream join. When it cannot, it ends, and no other has anything to do with it."""
-        place = len(self._rows)
+        """Have a stream join. When it cannot, it ends, and the others go on."""
+        index = len(self._rows)
         try:
-            self._frames.begin(place, row.speaking.layout, row.speaking.noise)
-            self._sound.begin(place, row.speaking.codec_state)
+            self._frames.begin(index, row.request.prompt, row.request.noise)
+            self._decoder.begin(index, row.request.codec_state)
         except Exception as error:
             self._refuse(row.stream, error)
             return
@@ -250,13 +246,13 @@ class Batching:
                 row.frames += 1
         return True
 
-    def _decode_what_is_due(self) -> bool:
+    def _decode_due(self) -> bool:
         """Decode all rows that have a chunk, those with chunks of one size together; False when there was no memory for
         it.
         """
         due: dict[int, list[int]] = {}
         for number, row in enumerate(self._rows):
-            if row.pending and (row.is_done or len(row.pending) >= self._schedule.size(row.chunks)):
+            if row.pending and (row.is_done or len(row.pending) >= self._chunk_sizes.size(row.chunks)):
                 due.setdefault(len(row.pending), []).append(number)
         for numbers in due.values():
             try:
@@ -274,8 +270,8 @@ class Batching:
         """A chunk of each of these rows, which are of one size."""
         rows = [self._rows[number] for number in numbers]
         codes = np.stack([np.stack(row.pending) for row in rows])
-        sound = self._sound.decode(numbers, codes)
-        for row, own, samples in zip(rows, codes, sound, strict=True):
+        audio = self._decoder.decode(numbers, codes)
+        for row, own, samples in zip(rows, codes, audio, strict=True):
             row.pending = []
             row.chunks += 1
             row.stream.put(Chunk(own, samples, cut=row.is_done and not row.ended))
@@ -286,18 +282,18 @@ class Batching:
         """Out of memory, the newest stream gives way to the others; any other error is raised again."""
         if not self._is_out_of_memory(error):
             raise error
-        log.warning("the device has no memory left for %d streams: the youngest ends", len(self._rows))
-        youngest = max(self._rows, key=lambda row: row.number)
-        youngest.stream.end(exhausted())
-        self._drop([youngest])
+        log.warning("the device has no memory left for %d streams: the newest ends", len(self._rows))
+        newest = max(self._rows, key=lambda row: row.number)
+        newest.stream.end(exhausted())
+        self._drop([newest])
 
     def _drop(self, rows: Sequence[_Row]) -> None:
-        """Take streams out; the last row takes the place of each, so that rows in use are 0 to n-1."""
+        """Take streams out; the last row moves into its place, so that rows in use are 0 to n-1."""
         for row in rows:
             number, last = self._rows.index(row), len(self._rows) - 1
             if number != last:
                 self._frames.move(last, number)
-                self._sound.move(last, number)
+                self._decoder.move(last, number)
             self._rows[number] = self._rows[last]
             self._rows.pop()
 
@@ -311,7 +307,7 @@ class Batching:
 
 
 def exhausted() -> Exhausted:
-    """What is told where a device has no memory left."""
+    """The error of a device without memory."""
     return Exhausted(
         "GPU_MEMORY", "The model's device has no memory left for this: try again when less is spoken.", 5.0
     )
@@ -319,7 +315,3 @@ def exhausted() -> Exhausted:
 
 def _failed() -> Unavailable:
     return Unavailable("MODEL_FAILED", "The model failed while it spoke; the server's log says why.", 5.0)
-
-
-def _unloaded() -> Unavailable:
-    return Unavailable("MODEL_UNLOADED", "The model was unloaded.")

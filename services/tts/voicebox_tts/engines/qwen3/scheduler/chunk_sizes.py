@@ -11,13 +11,13 @@ MOST_FRAMES = 64
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ChunkSizes:
     """`frames` of 80 ms for the first chunk, the second and so on; the last one stays."""
 
     frames: tuple[int, ...] = (1, 2, 4, 8)
 
     @classmethod
-    def read(cls, text: str) -> "Schedule":
+    def read(cls, text: str) -> "ChunkSizes":
         """As in "1,2,4,8"; empty for the default. StartError when it is something else."""
         if not text:
             return cls()

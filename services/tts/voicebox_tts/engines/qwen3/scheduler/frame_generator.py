@@ -1,4 +1,4 @@
-"""Makes speech of many rows, one frame at a time."""
+"""Generates codes for a batch of streams, one frame at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,107 +9,122 @@ import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voicebox_tts.engines.qwen3.cuda_graphs import SHORTEST_LENGTH, CudaGraphs, Recorded, Recorder, Static, doubling
-from voicebox_tts.engines.qwen3.model import prompt_layout as prompts
+from voicebox_tts.engines.qwen3.cuda_graphs import (
+    SHORTEST_LENGTH,
+    Capture,
+    CapturedWork,
+    CudaGraphs,
+    StaticWork,
+    powers_of_two,
+)
+from voicebox_tts.engines.qwen3.model import prompt_layout
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
-from voicebox_tts.engines.qwen3.model.prompt_layout import Layout
-from voicebox_tts.engines.qwen3.model.sampling import choose, penalised
-from voicebox_tts.engines.qwen3.model.transformer import Cache, Rotation, causal, grouped
-from voicebox_tts.engines.qwen3.noise import Noise
+from voicebox_tts.engines.qwen3.model.prompt_layout import PromptEmbeddings
+from voicebox_tts.engines.qwen3.model.sampling import apply_repetition_penalty, sample
+from voicebox_tts.engines.qwen3.model.transformer import (
+    KvCache,
+    RotaryEmbedding,
+    causal_attention,
+    grouped_query_attention,
+)
+from voicebox_tts.engines.qwen3.noise import SamplingNoise
 
-FEWEST_FRAMES = 2
-"""The end is not chosen before: the official package's bound."""
+MIN_FRAMES = 2
+"""The end is not sampled before: the official package's `min_new_tokens`."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A frame of every row: codes (rows, groups), and whether the row ended, shape (rows,): the end token came instead
-    of a frame.
+    """A frame of every row: codes (B, num_code_groups), and whether the row ended (B,): the end token was sampled.
 
-    What stands in `codes` of rows that ended or did not advance means nothing.
+    The codes of rows that ended or did not advance are meaningless.
     """
 
     codes: NDArray[np.int64]
     ended: NDArray[np.bool_]
 
 
-class Frames:
-    """The state of rows that speak, allocated once. Rows in use are 0 to n-1. Used by one thread at a time."""
+class FrameGenerator:
+    """A static batch: the state of all rows is allocated once, and rows 0 to n-1 are in use. Used by one thread at a
+    time.
+    """
 
     @torch.inference_mode()
     def __init__(
         self,
         model: LanguageModel,
         rows: int,
-        longest: int,
+        max_tokens: int,
         *,
         counts: Sequence[int] = (),
-        recorder: Recorder | None = None,
+        capture: Capture | None = None,
     ) -> None:
-        """`longest` bounds a row's prompt and frames together.
+        """`max_tokens` bounds a row's prompt and frames together.
 
         On a GPU frames are made for 1, 2, 4, ... rows at a time, or for one of `counts`, the last of which is `rows`:
         numbers differ in their last bits from one to the next, and with one count alone, a stream's codes never depend
-        on how many others there are. `recorder` is CUDA graphs when it is None and on a GPU.
+        on how many others there are. `capture` is CUDA graphs when it is None and on a GPU.
         """
         config, device, dtype = model.config, model.device, model.dtype
-        width, groups = config.talker.width, config.groups
-        self._model, self._longest = model, longest
-        self._pad = prompts.pad(model)
-        self._rotation = Rotation(config.talker, longest, device, dtype)
-        self._cache = Cache(config.talker, rows, longest, device, dtype)
-        self._predictor_cache = model.predictor.cache(rows)
+        hidden_size, num_code_groups = config.talker.hidden_size, config.num_code_groups
+        self._model, self._max_tokens = model, max_tokens
+        self._tts_pad = prompt_layout.pad_embedding(model)
+        self._rotary_embedding = RotaryEmbedding(config.talker, max_tokens, device, dtype)
+        self._kv_cache = KvCache(config.talker, rows, max_tokens, device, dtype)
+        self._code_predictor_kv_cache = model.code_predictor.kv_cache(rows)
         self._row_numbers = torch.arange(rows, device=device)
-        self._places = torch.arange(longest, device=device)
+        self._positions = torch.arange(max_tokens, device=device)
         self._state = _State(
-            hidden=torch.zeros(rows, width, device=device, dtype=dtype),
+            hidden=torch.zeros(rows, hidden_size, device=device, dtype=dtype),
             position=torch.zeros(rows, device=device, dtype=torch.int64),
             frame=torch.zeros(rows, device=device, dtype=torch.int64),
-            seen=torch.zeros(rows, model.talker.end + 1, device=device, dtype=torch.bool),
-            text=self._pad.expand(rows, longest, -1).clone(),
+            seen=torch.zeros(rows, model.talker.eos + 1, device=device, dtype=torch.bool),
+            text=self._tts_pad.expand(rows, max_tokens, -1).clone(),
         )
-        self._prompt = torch.zeros(longest, width, device=device, dtype=dtype)
-        self._prompt_place = torch.zeros(2, device=device, dtype=torch.int64)
+        self._prompt = torch.zeros(max_tokens, hidden_size, device=device, dtype=dtype)
+        self._prompt_position = torch.zeros(2, device=device, dtype=torch.int64)
         pinned = device.type == "cuda"
-        self._given = torch.zeros(rows, groups + 1, pin_memory=pinned)
-        self._input = torch.zeros(rows, groups + 1, device=device)
-        self._output = torch.zeros(rows, groups + 1, device=device, dtype=torch.int64)
-        self._noises: list[Noise | None] = [None] * rows
+        self._pinned_input = torch.zeros(rows, num_code_groups + 1, pin_memory=pinned)
+        self._input = torch.zeros(rows, num_code_groups + 1, device=device)
+        self._output = torch.zeros(rows, num_code_groups + 1, device=device, dtype=torch.int64)
+        self._noises: list[SamplingNoise | None] = [None] * rows
         self._frames = np.zeros(rows, np.int64)
         self._lengths = np.zeros(rows, np.int64)
-        self._read: Static = self._prefill
-        self._advance: Static = self._frame
-        if device.type == "cuda" and recorder is None:
-            recorder = CudaGraphs(device)
-        if recorder:
-            lengths = doubling(SHORTEST_LENGTH, longest)
-            self._read = Recorded(self._prefill, (1,), lengths, recorder)
-            self._advance = Recorded(self._frame, counts or doubling(1, rows), lengths, recorder)
+        self._read: StaticWork = self._prefill
+        self._advance: StaticWork = self._frame
+        if device.type == "cuda" and capture is None:
+            capture = CudaGraphs(device)
+        if capture:
+            lengths = powers_of_two(SHORTEST_LENGTH, max_tokens)
+            self._read = CapturedWork(self._prefill, (1,), lengths, capture)
+            self._advance = CapturedWork(self._frame, counts or powers_of_two(1, rows), lengths, capture)
 
     @torch.inference_mode()
     def warm_up(self) -> None:
-        """Record all graphs, while no row is in use. Without, each is recorded when it is first needed, and that frame
+        """Capture all graphs, while no row is in use. Without, each is captured when it is first needed, and that frame
         comes late.
         """
         self._input.zero_()
         for work in (self._read, self._advance):
-            if isinstance(work, Recorded):
-                work.record_all()
+            if isinstance(work, CapturedWork):
+                work.capture_all()
 
     @torch.inference_mode()
-    def begin(self, row: int, layout: Layout, noise: Noise) -> None:
+    def begin(self, row: int, prompt: PromptEmbeddings, noise: SamplingNoise) -> None:
         """Read a prompt into a row. ValueError when it leaves no room for a frame; torch.OutOfMemoryError may come."""
-        length = len(layout.embeds)
-        if length + len(layout.text) > self._longest:
-            raise ValueError(f"a prompt of {length + len(layout.text)} tokens is longer than {self._longest}")
+        length = len(prompt.inputs_embeds)
+        if length + len(prompt.trailing_text) > self._max_tokens:
+            raise ValueError(
+                f"a prompt of {length + len(prompt.trailing_text)} tokens is longer than {self._max_tokens}"
+            )
         state = self._state
-        state.text[row] = self._pad
-        state.text[row, : len(layout.text)] = layout.text
+        state.text[row] = self._tts_pad
+        state.text[row, : len(prompt.trailing_text)] = prompt.trailing_text
         state.seen[row] = False
         state.frame[row] = 0
         state.position[row] = length
-        self._prompt[:length] = layout.embeds
-        self._prompt_place.copy_(torch.tensor([row, length - 1]))
+        self._prompt[:length] = prompt.inputs_embeds
+        self._prompt_position.copy_(torch.tensor([row, length - 1]))
         self._read(1, length)
         self._noises[row] = noise
         self._frames[row], self._lengths[row] = 0, length
@@ -120,16 +135,16 @@ class Frames:
 
         A row that is full ends.
         """
-        full = advancing & (self._lengths[:count] >= self._longest)
+        full = advancing & (self._lengths[:count] >= self._max_tokens)
         making = advancing & ~full
-        given = self._given.numpy()
+        given = self._pinned_input.numpy()
         for row in np.flatnonzero(making):
             noise = self._noises[row]
             assert noise is not None
             given[row, :-1] = noise.frame(int(self._frames[row]))
         given[:, -1] = 0.0
         given[:count, -1] = making
-        self._input.copy_(self._given, non_blocking=True)
+        self._input.copy_(self._pinned_input, non_blocking=True)
         self._advance(count, int(self._lengths[:count][making].max(initial=0)) + 1)
         output = self._output[:count].to("cpu", copy=True).numpy()
         ended = output[:, -1].astype(np.bool_) & making
@@ -141,24 +156,24 @@ class Frames:
     @torch.inference_mode()
     def move(self, source: int, target: int) -> None:
         """Put a row's state in place of another's."""
-        self._cache.move(source, target)
+        self._kv_cache.move(source, target)
         for tensor in self._state.tensors():
             tensor[target] = tensor[source]
         self._noises[target] = self._noises[source]
         self._frames[target], self._lengths[target] = self._frames[source], self._lengths[source]
 
     def _prefill(self, _: int, length: int) -> None:
-        """Read `_prompt` into the row and up to the last token that `_prompt_place` tells. What stands after that is
+        """Read `_prompt` into the row and up to the last token that `_prompt_position` tells. What stands after that is
         never looked at.
         """
-        row, last = self._prompt_place[:1], self._prompt_place[1:]
+        row, last = self._prompt_position[:1], self._prompt_position[1:]
 
         def attention(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-            for kept, new in zip(self._cache.layers[layer], (keys, values), strict=True):
-                kept[:, :length].index_copy_(0, row, new)
-            return causal(queries, keys, values)
+            for cached, new in zip(self._kv_cache.layers[layer], (keys, values), strict=True):
+                cached[:, :length].index_copy_(0, row, new)
+            return causal_attention(queries, keys, values)
 
-        cos, sin = (table[:length, None] for table in (self._rotation.cos, self._rotation.sin))
+        cos, sin = (table[:length, None] for table in (self._rotary_embedding.cos, self._rotary_embedding.sin))
         read = self._model.talker.transformer(self._prompt[None, :length], cos, sin, attention)
         self._state.hidden.index_copy_(0, row, read[0].index_select(0, last))
 
@@ -170,14 +185,18 @@ class Frames:
         """
         model, state = self._model, self._state.first(count)
         noise, advancing = self._input[:count, :-1], self._input[:count, -1] > 0
-        first = self._first_code(state, noise[:, 0])
-        ended = first == model.talker.end
-        first = first.clamp(max=model.talker.end - 1)
-        embedded = F.embedding(first, model.talker.embedding)
-        others = model.predictor(state.hidden, embedded, noise[:, 1:], self._predictor_cache, model.config.predicting)
+        first = self._sample_first_code(state, noise[:, 0])
+        ended = first == model.talker.eos
+        first = first.clamp(max=model.talker.eos - 1)
+        embedded = F.embedding(first, model.talker.codec_embedding)
+        others = model.code_predictor(
+            state.hidden, embedded, noise[:, 1:], self._code_predictor_kv_cache, model.config.subtalker_sampling
+        )
         codes = torch.cat((first[:, None], others), 1)
-        text = state.text[self._row_numbers[:count], state.frame.clamp(max=self._longest - 1)]
-        hidden = self._talk(model.embedded(codes) + text, state.position.clamp(max=self._longest - 1), length)
+        text = state.text[self._row_numbers[:count], state.frame.clamp(max=self._max_tokens - 1)]
+        hidden = self._talker_step(
+            model.embed_codes(codes) + text, state.position.clamp(max=self._max_tokens - 1), length
+        )
         going_on = advancing & ~ended
         state.hidden.copy_(torch.where(going_on[:, None], hidden, state.hidden))
         state.seen.scatter_(1, first[:, None], state.seen.gather(1, first[:, None]) | going_on[:, None])
@@ -186,43 +205,49 @@ class Frames:
         self._output[:count, :-1] = codes
         self._output[:count, -1] = ended
 
-    def _first_code(self, state: "_State", noise: Tensor) -> Tensor:
-        """Of each row, the code of the first group, or the end."""
-        sampling = self._model.config.choosing
-        logits = penalised(self._model.talker.logits(state.hidden), state.seen, sampling.repetition_penalty)
-        logits[:, -1].masked_fill_(state.frame < FEWEST_FRAMES, -torch.inf)
-        return choose(logits, noise, sampling)
+    def _sample_first_code(self, state: "_State", noise: Tensor) -> Tensor:
+        """Of each row, the code of the first codebook, or the end."""
+        sampling = self._model.config.sampling
+        logits = apply_repetition_penalty(
+            self._model.talker.logits(state.hidden), state.seen, sampling.repetition_penalty
+        )
+        logits[:, -1].masked_fill_(state.frame < MIN_FRAMES, -torch.inf)
+        return sample(logits, noise, sampling)
 
-    def _talk(self, x: Tensor, position: Tensor, length: int) -> Tensor:
-        """The talker's state after one token of each row, (rows, width), at `position` (rows,)."""
+    def _talker_step(self, x: Tensor, position: Tensor, length: int) -> Tensor:
+        """The talker's last hidden state (B, hidden_size) after one more token of each row, at `position` (B,)."""
         rows = self._row_numbers[: len(x)]
-        readable = (self._places[:length] <= position[:, None])[:, None, None]
+        readable = (self._positions[:length] <= position[:, None])[:, None, None]
         mask = torch.zeros_like(readable, dtype=x.dtype).masked_fill_(~readable, -torch.inf)
 
         def attention(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-            known_keys, known_values = self._cache.layers[layer]
-            known_keys[rows, position] = keys[:, 0]
-            known_values[rows, position] = values[:, 0]
-            return grouped(queries, known_keys[: len(x), :length], known_values[: len(x), :length], mask)
+            cached_keys, cached_values = self._kv_cache.layers[layer]
+            cached_keys[rows, position] = keys[:, 0]
+            cached_values[rows, position] = values[:, 0]
+            return grouped_query_attention(
+                queries, cached_keys[: len(x), :length], cached_values[: len(x), :length], mask
+            )
 
-        cos, sin = (table[position][:, None, None] for table in (self._rotation.cos, self._rotation.sin))
+        cos, sin = (
+            table[position][:, None, None] for table in (self._rotary_embedding.cos, self._rotary_embedding.sin)
+        )
         return self._model.talker.transformer(x[:, None], cos, sin, attention)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """What a row remembers beside its keys and values. All have a row each."""
+    """The state of the rows besides their keys and values."""
 
     hidden: Tensor
-    """(rows, width): the talker's, from which the next frame is made."""
+    """(B, hidden_size): the talker's last hidden state, from which the next frame is sampled."""
     position: Tensor
-    """(rows,): how many tokens it has read."""
+    """(B,): the number of tokens so far."""
     frame: Tensor
-    """(rows,): how many frames it made."""
+    """(B,): the number of frames so far."""
     seen: Tensor
-    """(rows, sounds + 1): the first codes that it chose."""
+    """(B, codebook_size + 1): the first codes that were sampled, for the repetition penalty."""
     text: Tensor
-    """(rows, longest, width): what it reads with each frame."""
+    """(B, max_tokens, hidden_size): the trailing text, one token for each frame."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         return self.hidden, self.position, self.frame, self.seen, self.text

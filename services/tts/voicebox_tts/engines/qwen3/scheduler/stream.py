@@ -12,9 +12,9 @@ from voicebox_kit.errors import VoiceboxError
 from voicebox_tts.engine import Samples
 
 Codes = NDArray[np.int64]
-"""Shape (frames, groups)."""
+"""(frames, num_code_groups)"""
 
-FEW_CHUNKS, MOST_CHUNKS = 2, 4
+MIN_CHUNKS, MAX_CHUNKS = 2, 4
 """Frames are made when a reader has fewer chunks before it than the first, and then of all streams that have fewer than
 the second.
 
@@ -25,7 +25,7 @@ one of them. A chunk of 8 frames is 0.64 s.
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some frames and their sound. `cut`: they are the last ones, and the model had not come to its end."""
+    """Some frames and their audio. `cut`: they are the last ones, and the model had not come to its end."""
 
     codes: Codes
     samples: Samples
@@ -38,9 +38,7 @@ class Stream:
     """
 
     def __init__(self, changed: threading.Condition) -> None:
-        """`changed` wakes the batching thread. Nothing else of it is held here: who keeps a stream keeps no model
-        alive.
-        """
+        """`changed` wakes the batcher's thread. A stream holds nothing else of the batcher: it keeps no model alive."""
         self._changed = changed
         self._made: SimpleQueue[Chunk | VoiceboxError | None] = SimpleQueue()  # None is the end
         self.closed = False
@@ -61,7 +59,7 @@ class Stream:
                 yield made
 
     def close(self) -> None:
-        """Nobody reads on: the model stops before its next frame. From any thread, at any time."""
+        """Stop reading: the model stops before its next frame. From any thread, at any time."""
         self.closed = True
         self._made.put(None)
         self._wake()
@@ -70,17 +68,17 @@ class Stream:
         with self._changed:
             self._changed.notify_all()
 
-    # The rest is the batching thread's.
+    # The rest is for the batcher's thread.
 
     @property
     def is_wanted(self) -> bool:
         """Whether its reader will soon have nothing to read, or has left."""
-        return self._made.qsize() < FEW_CHUNKS or self.closed
+        return self._made.qsize() < MIN_CHUNKS or self.closed
 
     @property
     def is_full(self) -> bool:
         """Whether its reader is behind."""
-        return self._made.qsize() >= MOST_CHUNKS
+        return self._made.qsize() >= MAX_CHUNKS
 
     def put(self, chunk: Chunk) -> None:
         self._made.put(chunk)

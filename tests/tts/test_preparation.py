@@ -1,4 +1,4 @@
-"""What the service gives an engine to say, and how it tells what was not said: in every way to ask for speech."""
+"""Texts are prepared for the engine, and what is not said is a warning, in every method that speaks."""
 
 import grpc
 import numpy as np

@@ -9,11 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from voicebox_tts.engines.qwen3.model import config
-from voicebox_tts.engines.qwen3.model.config import Sampling
+from voicebox_tts.engines.qwen3.model.config import SamplingParams
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
-from voicebox_tts.engines.qwen3.model.prompt_layout import Layout, layout
-from voicebox_tts.engines.qwen3.noise import Noise
-from voicebox_tts.engines.qwen3.scheduler.frame_generator import Frames
+from voicebox_tts.engines.qwen3.model.prompt_layout import PromptEmbeddings, build_prompt
+from voicebox_tts.engines.qwen3.noise import SamplingNoise
+from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 
 from tests.support.qwen3_cases import CASES, MOST_FRAMES, SEED, Case
 
@@ -23,13 +23,17 @@ LONGEST = 256
 
 def vector() -> SimpleNamespace:
     """A cloned voice."""
-    return SimpleNamespace(transcript="", codes=np.zeros((0, GROUPS), np.int64), speaker=np.ones(32, np.float32))
+    return SimpleNamespace(
+        transcript="", codes=np.zeros((0, GROUPS), np.int64), speaker_embedding=np.ones(32, np.float32)
+    )
 
 
 def unsampled(model: LanguageModel) -> LanguageModel:
     """The same model, which always chooses the likeliest code."""
     made = replace(
-        model.config, choosing=replace(model.config.choosing, sampled=False), predicting=Sampling(sampled=False)
+        model.config,
+        sampling=replace(model.config.sampling, do_sample=False),
+        subtalker_sampling=SamplingParams(do_sample=False),
     )
     return replace(model, config=made)
 
@@ -40,7 +44,7 @@ def eager(work: Callable[[], None]) -> Callable[[], None]:
     return work
 
 
-def spoken(frames: Frames, most: int) -> NDArray[np.int64]:
+def spoken(frames: FrameGenerator, most: int) -> NDArray[np.int64]:
     """What row 0 says until it ends, or so many frames."""
     made = []
     while len(made) < most and not (step := frames.step(1, np.array([True]))).ended[0]:
@@ -48,23 +52,26 @@ def spoken(frames: Frames, most: int) -> NDArray[np.int64]:
     return np.array(made).reshape(-1, GROUPS)
 
 
-def alone(model: LanguageModel, prompt: Layout, seed: int, most: int) -> NDArray[np.int64]:
-    frames = Frames(model, 1, LONGEST)
-    frames.begin(0, prompt, Noise(seed, GROUPS))
+def alone(model: LanguageModel, prompt: PromptEmbeddings, seed: int, most: int) -> NDArray[np.int64]:
+    frames = FrameGenerator(model, 1, LONGEST)
+    frames.begin(0, prompt, SamplingNoise(seed, GROUPS))
     return spoken(frames, most)
 
 
 @pytest.fixture
-def prompts(language_model) -> Sequence[Layout]:
+def prompts(language_model) -> Sequence[PromptEmbeddings]:
     """Eight texts in a custom voice."""
-    return [layout(language_model("custom-voice"), "So many words. " * (1 + number % 3), "ryan") for number in range(8)]
+    return [
+        build_prompt(language_model("custom-voice"), "So many words. " * (1 + number % 3), "ryan")
+        for number in range(8)
+    ]
 
 
 @pytest.mark.parametrize("way", ["greedy", "sampled"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_codes_are_the_official_package_s(case: Case, way: str, language_model, official, voice) -> None:
     model = language_model(case.folder)
-    prompt = layout(model, case.text, voice(case), case.language, case.instructions)
+    prompt = build_prompt(model, case.text, voice(case), case.language, case.instructions)
 
     made = alone(unsampled(model) if way == "greedy" else model, prompt, SEED, MOST_FRAMES)
 
@@ -76,14 +83,14 @@ def test_the_codes_are_the_official_package_s(case: Case, way: str, language_mod
 
 def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_model, prompts) -> None:
     model = language_model("custom-voice")
-    frames = Frames(model, 8, LONGEST)
+    frames = FrameGenerator(model, 8, LONGEST)
     rows: list[int] = []
     said: dict[int, list[NDArray[np.int64]]] = {number: [] for number in range(8)}
     ended: set[int] = set()
     for turn in range(60):
         if turn % 3 == 0 and turn < 24:
             rows.append(turn // 3)
-            frames.begin(len(rows) - 1, prompts[rows[-1]], Noise(rows[-1], GROUPS))
+            frames.begin(len(rows) - 1, prompts[rows[-1]], SamplingNoise(rows[-1], GROUPS))
         if not rows:
             continue
         step = frames.step(len(rows), np.ones(len(rows), np.bool_))
@@ -105,10 +112,10 @@ def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_mod
 
 def test_a_row_that_does_not_advance_stays_as_it_is(language_model, prompts) -> None:
     model = language_model("endless")
-    prompt = layout(model, "Some words.", vector())
-    frames = Frames(model, 3, LONGEST)
+    prompt = build_prompt(model, "Some words.", vector())
+    frames = FrameGenerator(model, 3, LONGEST)
     for row in range(3):
-        frames.begin(row, prompt, Noise(row, GROUPS))
+        frames.begin(row, prompt, SamplingNoise(row, GROUPS))
     turns = [np.array([True, turn % 3 == 0, turn > 8]) for turn in range(12)]
     said: list[list[NDArray[np.int64]]] = [[], [], []]
     for advancing in turns:
@@ -123,17 +130,17 @@ def test_a_row_that_does_not_advance_stays_as_it_is(language_model, prompts) -> 
 
 def test_a_row_that_is_begun_again_remembers_nothing(language_model, prompts) -> None:
     model = language_model("custom-voice")
-    frames = Frames(model, 1, LONGEST)
+    frames = FrameGenerator(model, 1, LONGEST)
     for number in (2, 0):
-        frames.begin(0, prompts[number], Noise(number, GROUPS))
+        frames.begin(0, prompts[number], SamplingNoise(number, GROUPS))
         made = spoken(frames, 12)
 
     np.testing.assert_array_equal(made, alone(model, prompts[0], 0, 12))
 
 
 def test_a_row_that_ended_ends_again(language_model, prompts) -> None:
-    frames = Frames(language_model("custom-voice"), 1, LONGEST)
-    frames.begin(0, prompts[0], Noise(0, GROUPS))
+    frames = FrameGenerator(language_model("custom-voice"), 1, LONGEST)
+    frames.begin(0, prompts[0], SamplingNoise(0, GROUPS))
     spoken(frames, LONGEST)
 
     assert frames.step(1, np.array([True])).ended[0]
@@ -141,19 +148,19 @@ def test_a_row_that_ended_ends_again(language_model, prompts) -> None:
 
 def test_a_full_row_ends(language_model) -> None:
     model = language_model("endless")
-    prompt = layout(model, "Some words.", vector())
-    frames = Frames(model, 1, len(prompt.embeds) + 20)
-    frames.begin(0, prompt, Noise(1, GROUPS))
+    prompt = build_prompt(model, "Some words.", vector())
+    frames = FrameGenerator(model, 1, len(prompt.inputs_embeds) + 20)
+    frames.begin(0, prompt, SamplingNoise(1, GROUPS))
 
     assert len(spoken(frames, LONGEST)) == 20
     assert frames.step(1, np.array([True])).ended[0]
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(language_model, prompts) -> None:
-    frames = Frames(language_model("custom-voice"), 1, len(prompts[0].embeds))
+    frames = FrameGenerator(language_model("custom-voice"), 1, len(prompts[0].inputs_embeds))
 
     with pytest.raises(ValueError, match="longer than"):
-        frames.begin(0, prompts[0], Noise(0, GROUPS))
+        frames.begin(0, prompts[0], SamplingNoise(0, GROUPS))
 
 
 def test_making_speech_leaves_torch_s_own_state_alone(language_model, prompts) -> None:
@@ -166,11 +173,11 @@ def test_making_speech_leaves_torch_s_own_state_alone(language_model, prompts) -
 
 def test_greater_counts_and_lengths_than_are_in_use_change_nothing(language_model) -> None:
     model = language_model("endless")
-    prompt = layout(model, "Some words.", vector())
-    frames = Frames(model, 8, 100, recorder=eager)
+    prompt = build_prompt(model, "Some words.", vector())
+    frames = FrameGenerator(model, 8, 100, capture=eager)
     frames.warm_up()
     for row in range(3):
-        frames.begin(row, prompt, Noise(row, GROUPS))
+        frames.begin(row, prompt, SamplingNoise(row, GROUPS))
 
     steps = [frames.step(3, np.ones(3, np.bool_)) for _ in range(70)]
 
@@ -181,10 +188,10 @@ def test_greater_counts_and_lengths_than_are_in_use_change_nothing(language_mode
 def test_a_model_of_random_weights_speaks(tiny_qwen3) -> None:
     model = LanguageModel.random(config.read(tiny_qwen3 / "voice-design"), torch.device("cpu"), torch.bfloat16)
 
-    made = alone(model, layout(model, "Words", None), 1, 4)
+    made = alone(model, build_prompt(model, "Words", None), 1, 4)
 
     assert made.shape == (4, GROUPS)
-    assert made.max() < model.config.codes
+    assert made.max() < model.config.codebook_size
 
 
 @pytest.mark.gpu
@@ -192,11 +199,11 @@ def test_a_model_of_random_weights_speaks(tiny_qwen3) -> None:
 def test_graphs_give_the_codes_of_the_plain_path(count: int, tiny_qwen3) -> None:
     folder = tiny_qwen3 / "endless"
     model = LanguageModel.load(folder, config.read(folder), torch.device("cuda"), torch.float32)
-    prompt = layout(model, "Some words.", vector())
-    recorded, called = Frames(model, 8, LONGEST), Frames(model, 8, LONGEST, recorder=eager)
+    prompt = build_prompt(model, "Some words.", vector())
+    recorded, called = FrameGenerator(model, 8, LONGEST), FrameGenerator(model, 8, LONGEST, capture=eager)
     for frames in (recorded, called):
         for row in range(count):
-            frames.begin(row, prompt, Noise(row, GROUPS))
+            frames.begin(row, prompt, SamplingNoise(row, GROUPS))
     for turn in range(100):  # past the first length of graphs
         advancing = np.arange(count) % 2 <= turn % 2
         with_graphs, without = (frames.step(count, advancing) for frames in (recorded, called))

@@ -15,9 +15,9 @@ from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_tts.engines.qwen3.scheduler import batcher as batching
 from voicebox_tts.engines.qwen3.scheduler import stream as stream_module
 from voicebox_tts.engines.qwen3.scheduler.admission import Admission
-from voicebox_tts.engines.qwen3.scheduler.batcher import Batching, Speaking
-from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import Schedule
-from voicebox_tts.engines.qwen3.scheduler.stream import MOST_CHUNKS, Chunk, Stream
+from voicebox_tts.engines.qwen3.scheduler.batcher import Batcher, SpeechRequest
+from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
+from voicebox_tts.engines.qwen3.scheduler.stream import MAX_CHUNKS, Chunk, Stream
 
 SAMPLES = 4
 """Of a frame, here."""
@@ -95,12 +95,12 @@ class Bench:
 
     frames: Frames
     sound: Sound
-    batching: Batching
+    batching: Batcher
     gate: threading.Event
     joining: threading.Event
 
     def submit(self, text: Text, most_frames: int = 1000, state: Any = None) -> Stream:
-        return self.batching.submit(Speaking(text, None, state, most_frames))
+        return self.batching.submit(SpeechRequest(text, None, state, most_frames))
 
     def go(self) -> None:
         self.gate.set()
@@ -110,8 +110,8 @@ class Bench:
 def bench() -> Iterator[Bench]:
     frames, sound, gate, joining = Frames(), Sound(), threading.Event(), threading.Event()
     admission = Admission(8, lambda: 0.0)
-    held = Batching(
-        frames, sound, admission, Schedule((1, 2, 4)), lambda: 0.0, lambda error: isinstance(error, OutOfMemory)
+    held = Batcher(
+        frames, sound, admission, ChunkSizes((1, 2, 4)), lambda: 0.0, lambda error: isinstance(error, OutOfMemory)
     )
     bench = Bench(frames, sound, held, gate, joining)
 
@@ -159,7 +159,7 @@ def test_a_text_without_sound_ends(bench: Bench) -> None:
 
 
 def test_streams_are_made_together_and_are_what_each_is_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_module, "MOST_CHUNKS", 100)  # nobody waits for readers
+    monkeypatch.setattr(stream_module, "MAX_CHUNKS", 100)  # nobody waits for readers
     streams = [bench.submit(Text(name, frames=5 + 3 * name), state=float(100 * name)) for name in range(8)]
     bench.go()
     for name, chunks in enumerate(read_all(streams)):
@@ -183,7 +183,7 @@ def test_a_slow_reader_is_not_waited_for(bench: Bench) -> None:
     slow, quick = bench.submit(Text(1, frames=200)), bench.submit(Text(2, frames=200))
     bench.go()
     assert len(spoken(read(quick))) == 200
-    assert sum(1 in names for names in bench.frames.steps) <= 1 + 2 + 4 * (MOST_CHUNKS - 1)
+    assert sum(1 in names for names in bench.frames.steps) <= 1 + 2 + 4 * (MAX_CHUNKS - 1)
     assert spoken(read(slow)) == list(range(200))
 
 
@@ -224,7 +224,7 @@ def test_a_stream_that_is_closed_while_it_waits_never_begins(bench: Bench) -> No
 def test_too_many_that_wait_are_refused_and_those_that_left_do_not_count(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "MOST_WAITING", 2)
+    monkeypatch.setattr(batching, "MAX_WAITING", 2)
     bench.submit(Text(0, frames=1))
     assert bench.joining.wait(DEADLINE_SECONDS)
     waiting = [bench.submit(Text(name, frames=1)) for name in (1, 2)]
@@ -300,7 +300,7 @@ def test_a_model_that_fails_again_and_again_is_given_up(bench: Bench, where: str
     if where == "join":
         bench.frames.joining = fail
     bench.go()
-    for _ in range(batching.FAILURES):
+    for _ in range(batching.MAX_FAILURES):
         assert bench.batching.usable
         with pytest.raises(Unavailable):
             read(bench.submit(Text(1)))
@@ -329,5 +329,5 @@ def test_streams_that_are_ahead_are_made_in_step(bench: Bench) -> None:
     streams = [bench.submit(Text(name)) for name in range(8)]
     bench.go()
     reader = iter(streams[0])
-    assert [len(next(reader).codes) for _ in range(MOST_CHUNKS)] == [1, 2, 4, 4]
+    assert [len(next(reader).codes) for _ in range(MAX_CHUNKS)] == [1, 2, 4, 4]
     assert {len(names) for names in bench.frames.steps[: 1 + 2 + 4 + 4]} == {8}

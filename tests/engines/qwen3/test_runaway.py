@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from voicebox_tts.engines.qwen3.runaway import Guard, Runaway, most_frames, usual_seconds
-from voicebox_tts.engines.qwen3.silence import AFTER_SECONDS, BEFORE_SECONDS, FADE_SECONDS, Edges
-from voicebox_tts.engines.qwen3.text import MOST_SECONDS, pieces
+from voicebox_tts.engines.qwen3.runaway import Runaway, RunawayDetector, max_frames, usual_seconds
+from voicebox_tts.engines.qwen3.silence import AFTER_SECONDS, BEFORE_SECONDS, FADE_SECONDS, SilenceTrimmer
+from voicebox_tts.engines.qwen3.text import MAX_SECONDS, pieces
 
 RATE_HZ = 24_000
 FRAME = 1920
@@ -29,11 +29,11 @@ def test_a_text_takes_what_it_usually_takes_in_its_language(language: str) -> No
 @pytest.mark.parametrize("language", USUAL)
 def test_the_slowest_speaker_has_time_and_a_runaway_has_not(language: str) -> None:
     text, seconds = USUAL[language]
-    assert 2 * seconds < most_frames(text) / 12.5 < 6 * seconds
+    assert 2 * seconds < max_frames(text) / 12.5 < 6 * seconds
 
 
 def test_a_short_word_may_be_drawn_out() -> None:
-    assert most_frames("No.") / 12.5 > 2.0
+    assert max_frames("No.") / 12.5 > 2.0
 
 
 def codes(*first: int) -> np.ndarray:
@@ -45,38 +45,39 @@ def sound(seconds: float, level: float = 0.1) -> np.ndarray:
 
 
 def test_speech_is_let_pass() -> None:
-    guard, random = Guard(RATE_HZ), np.random.default_rng(1)
+    detector, random = RunawayDetector(RATE_HZ), np.random.default_rng(1)
     for _ in range(300):
         assert (
-            guard.heard(codes(*random.integers(0, 2048, 2)), np.concatenate((sound(0.1), sound(0.06, 0.001)))) is None
+            detector.check(codes(*random.integers(0, 2048, 2)), np.concatenate((sound(0.1), sound(0.06, 0.001))))
+            is None
         )
 
 
 @pytest.mark.parametrize("period", [1, 2, 7, 25])
 def test_going_in_circles_is_noticed_after_four_seconds(period: int) -> None:
-    guard = Guard(RATE_HZ)
-    verdicts = [guard.heard(codes(frame % period), sound(0.08)) for frame in range(120)]
-    assert verdicts.index(Runaway.CIRCLE) == period + 50 - 1
+    detector = RunawayDetector(RATE_HZ)
+    verdicts = [detector.check(codes(frame % period), sound(0.08)) for frame in range(120)]
+    assert verdicts.index(Runaway.REPETITION) == period + 50 - 1
 
 
 def test_a_vowel_that_is_held_for_two_seconds_is_no_circle() -> None:
-    guard = Guard(RATE_HZ)
-    assert {guard.heard(codes(7), sound(0.08)) for _ in range(25)} == {None}
-    assert guard.heard(codes(8), sound(0.08)) is None
-    assert {guard.heard(codes(7), sound(0.08)) for _ in range(25)} == {None}
+    detector = RunawayDetector(RATE_HZ)
+    assert {detector.check(codes(7), sound(0.08)) for _ in range(25)} == {None}
+    assert detector.check(codes(8), sound(0.08)) is None
+    assert {detector.check(codes(7), sound(0.08)) for _ in range(25)} == {None}
 
 
 def test_silence_is_noticed_after_three_seconds_however_it_is_chunked() -> None:
     for frames in (1, 4, 8):
-        guard, heard = Guard(RATE_HZ), 0.0
-        assert guard.heard(codes(1), sound(0.08)) is None
-        while guard.heard(codes(*range(frames)), sound(0.08 * frames, 0.001)) is None:
+        detector, heard = RunawayDetector(RATE_HZ), 0.0
+        assert detector.check(codes(1), sound(0.08)) is None
+        while detector.check(codes(*range(frames)), sound(0.08 * frames, 0.001)) is None:
             heard += 0.08 * frames
         assert 3.0 - 0.08 * frames <= heard <= 3.0
 
 
 def passed(*parts: np.ndarray, chunk: int = FRAME) -> np.ndarray:
-    edges, whole = Edges(RATE_HZ), np.concatenate(parts)
+    edges, whole = SilenceTrimmer(RATE_HZ), np.concatenate(parts)
     return np.concatenate([edges.push(whole[start : start + chunk]) for start in range(0, whole.size, chunk)])
 
 
@@ -96,14 +97,14 @@ def test_a_little_silence_stays_as_it_is() -> None:
 
 
 def test_silence_alone_is_nothing() -> None:
-    edges = Edges(RATE_HZ)
+    edges = SilenceTrimmer(RATE_HZ)
     assert edges.push(sound(5.0, 0.009)).size == 0
-    assert not edges.has_sounded
+    assert not edges.has_sound
     assert edges.cut(sound(0.1, 0.001)).size == 0
 
 
 def test_what_is_cut_off_fades() -> None:
-    edges = Edges(RATE_HZ)
+    edges = SilenceTrimmer(RATE_HZ)
     edges.push(sound(0.5))
     last, fade = edges.cut(sound(0.08)), int(FADE_SECONDS * RATE_HZ)
     assert last.size == FRAME
@@ -113,7 +114,7 @@ def test_what_is_cut_off_fades() -> None:
 
 
 def test_sound_comes_with_the_chunk_that_it_is_in() -> None:
-    edges = Edges(RATE_HZ)
+    edges = SilenceTrimmer(RATE_HZ)
     assert edges.push(sound(0.08)).size == FRAME
 
 
@@ -131,6 +132,6 @@ def test_pictures_and_directions_are_left_out() -> None:
 )
 def test_no_piece_takes_too_long_and_nothing_is_lost(text: str) -> None:
     made = pieces(text)
-    assert max(map(usual_seconds, made)) <= MOST_SECONDS
+    assert max(map(usual_seconds, made)) <= MAX_SECONDS
     assert "".join("".join(made).split()) == "".join(text.split())
-    assert len(made) < 2 + 2 * usual_seconds(text) / MOST_SECONDS
+    assert len(made) < 2 + 2 * usual_seconds(text) / MAX_SECONDS

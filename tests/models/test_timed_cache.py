@@ -1,7 +1,7 @@
 """The models whose files are here: looked up rarely, and never out of date by what the service did itself."""
 
 import pytest
-from voicebox_models.listing import KEPT_SECONDS, Listing
+from voicebox_models.timed_cache import TTL_SECONDS, TimedCache
 
 from .conftest import FakeEngine
 
@@ -37,14 +37,14 @@ class Counted:
 
 def test_a_list_is_made_once_while_it_is_young():
     clock = Clock()
-    listing = Listing(Counted(), clock)
+    listing = TimedCache(Counted(), clock)
     assert [listing.get() for _ in range(5)] == [1] * 5
-    clock.now += KEPT_SECONDS
+    clock.now += TTL_SECONDS
     assert [listing.get() for _ in range(5)] == [2] * 5
 
 
 def test_a_forgotten_list_is_made_anew_at_once():
-    listing = Listing(Counted(), Clock())
+    listing = TimedCache(Counted(), Clock())
     assert listing.get() == 1
     listing.forget()
     assert listing.get() == 2
@@ -63,5 +63,5 @@ async def test_a_folder_that_comes_or_goes_is_seen_soon(make_models, default, ot
     models = make_models(default, other)
     assert models.here == (default, other)
     other.present = False
-    clock.now += KEPT_SECONDS
+    clock.now += TTL_SECONDS
     assert models.here == (default,)

@@ -1,6 +1,4 @@
-"""The engines of a service by the names of their models: those that families list, and those that somebody asked
-for.
-"""
+"""The engines of a service by the names of their models."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
@@ -12,27 +10,27 @@ from .store import is_name
 
 E = TypeVar("E", bound=Loadable)
 
-MOST_STRANGERS = 64
-"""Models that are not here and that no family lists are forgotten beyond this: anyone may ask for any name of a hub."""
+MAX_UNLISTED = 64
+"""How many engines are remembered that no family lists: clients may name any model of a hub."""
 
 
-class Known(Generic[E]):
-    """One engine for each model, the same one whenever it is asked for."""
+class EngineRegistry(Generic[E]):
+    """One engine for each model, the same at each call."""
 
     def __init__(self, families: Sequence[Family[E]], default: E, missing: Mapping[str, str]) -> None:
         self._families, self._default, self.missing = families, default, missing
         self._engines = {default.model.name: default}
-        self._strangers: list[str] = []
+        self._unlisted: list[str] = []
 
     def engines(self, also: Iterable[E]) -> tuple[E, ...]:
         """Those that the families list, and `also`: the default first, then by name."""
-        listed = [self._kept(engine) for family in self._families for engine in family.engines()]
+        listed = [self._add(engine) for family in self._families for engine in family.engines()]
         others = {engine.model.name: engine for engine in (*listed, *also) if engine is not self._default}
         return (self._default, *(others[name] for name in sorted(others)))
 
     def put_first(self, engine: E) -> None:
         """From now on this is the default."""
-        self._default = self._kept(engine)
+        self._default = self._add(engine)
 
     def find(self, name: str) -> E:
         """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when
@@ -45,18 +43,18 @@ class Known(Generic[E]):
             return self._engines[model]
         for family in self._families:
             if engine := family.engine(model):
-                return self._met(engine)
+                return self._add_unlisted(engine)
         raise NotFound("model", name, self.missing.get(model.partition("/")[0], ""))
 
-    def _kept(self, engine: E) -> E:
+    def _add(self, engine: E) -> E:
         return self._engines.setdefault(engine.model.name, engine)
 
-    def _met(self, engine: E) -> E:
-        """Keep an engine that may not be listed, and forget what came to nothing."""
-        kept = self._kept(engine)
-        self._strangers.append(kept.model.name)
-        if len(self._strangers) > MOST_STRANGERS:
-            oldest = self._strangers.pop(0)
-            if oldest in self._engines and not (self._engines[oldest].present or self._engines[oldest].loaded):
+    def _add_unlisted(self, engine: E) -> E:
+        """Add an engine that may not be listed, and forget the oldest of them that has no files."""
+        added = self._add(engine)
+        self._unlisted.append(added.model.name)
+        if len(self._unlisted) > MAX_UNLISTED:
+            oldest = self._unlisted.pop(0)
+            if oldest in self._engines and not (self._engines[oldest].files.present or self._engines[oldest].loaded):
                 del self._engines[oldest]
-        return kept
+        return added

@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 
-from voicebox_kit.errors import StartError, Unavailable
+from voicebox_kit.errors import StartError
+from voicebox_models.lifecycle import unloaded
 
 COMMAND = (sys.executable, "-I", "-m", "voicebox_tts.engines.flite.process")
 STEP_SECONDS = 30.0
@@ -53,7 +54,7 @@ class Fork:
         self._stream.close()
 
 
-class FliteServer:
+class ForkServer:
     """The process that loaded the library. Any thread may ask it; a dead one is started again."""
 
     def __init__(self) -> None:
@@ -63,8 +64,8 @@ class FliteServer:
         self._start()
 
     def fork(self, request: Mapping[str, object]) -> Fork:
-        """Begin a piece: what flite_process.py says of requests. Unavailable after `close`, OSError when the process is
-        about to end.
+        """Begin a piece: see process.py for requests. Unavailable after `close`, OSError when the process is about to
+        end.
         """
         body = json.dumps(request).encode()
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -85,7 +86,7 @@ class FliteServer:
     def _send(self, body: bytes, stream: socket.socket) -> None:
         with self._lock:
             if self._closed:
-                raise Unavailable("ENGINE_NOT_LOADED", "The flite engine was unloaded.")
+                raise unloaded()
             if self.process.poll() is not None:
                 self._end()
                 self._start()
@@ -97,7 +98,7 @@ class FliteServer:
             self.process = child = subprocess.Popen(
                 COMMAND, stdin=other.fileno(), stdout=subprocess.PIPE, process_group=0
             )
-        self._end = weakref.finalize(self, _end, self._requests, child)  # also when nobody unloads the engine
+        self._end = weakref.finalize(self, _end, self._requests, child)  # also when the engine is never unloaded
         assert child.stdout is not None
         with child.stdout as hello:
             line = hello.readline()

@@ -2,16 +2,16 @@
 
 import pytest
 from voicebox_kit.errors import StartError
-from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import Schedule
+from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
 
 
 def test_the_last_size_stays() -> None:
-    schedule = Schedule.read("1, 2,6")
+    schedule = ChunkSizes.read("1, 2,6")
     assert [schedule.size(chunk) for chunk in range(5)] == [1, 2, 6, 6, 6]
 
 
 def test_the_default_begins_with_one_frame_and_grows() -> None:
-    schedule = Schedule.read("")
+    schedule = ChunkSizes.read("")
     sizes = [schedule.size(chunk) for chunk in range(8)]
     assert sizes[0] == 1
     assert sizes == sorted(sizes)
@@ -20,4 +20,4 @@ def test_the_default_begins_with_one_frame_and_grows() -> None:
 @pytest.mark.parametrize("text", ["0", "1,,2", "a", "1;2", "-1", "1,65", "1.5", ",", "²"])
 def test_what_is_no_schedule_is_named(text: str) -> None:
     with pytest.raises(StartError, match="frames of chunks"):
-        Schedule.read(text)
+        ChunkSizes.read(text)

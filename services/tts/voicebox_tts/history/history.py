@@ -1,0 +1,40 @@
+"""The history: each generation is in the catalog or on this disk before the client is told that it was recorded."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from voicebox.catalog.v1 import catalog_pb2
+from voicebox_outbox.outbox import Outbox
+from voicebox_outbox.outbox import Outcome as Delivery
+
+from .draft import Draft
+
+T = TypeVar("T")
+
+
+class History:
+    """Records named by the request id. Blocking work is done in `executor`."""
+
+    def __init__(self, outbox: Outbox[catalog_pb2.Generation], executor: Executor) -> None:
+        self._outbox, self._executor = outbox, executor
+
+    def draft(self, sample_rate_hz: int) -> Draft:
+        """Begin a record's audio; Exhausted or OSError when the disk cannot take it."""
+        return Draft(self._outbox.reserve(), sample_rate_hz)
+
+    async def complete(self, draft: Draft) -> None:
+        """Complete the draft's file. OSError when any of it could not be written."""
+        await self._in_thread(draft.close)
+
+    async def record(self, draft: Draft, generation: catalog_pb2.Generation, *, promptly: bool) -> Delivery:
+        """Make a record durable; with `promptly`, in the catalog at once where it answers.
+
+        Raises OSError when neither the catalog nor the disk takes it.
+        """
+        await self.complete(draft)
+        return await self._outbox.keep(draft.path, generation, promptly=promptly)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)

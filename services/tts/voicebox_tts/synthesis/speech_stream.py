@@ -1,0 +1,96 @@
+"""The audio of one utterance, sentence by sentence, no faster than the listener plays it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+from voicebox_kit.bridge import in_thread
+from voicebox_kit.errors import InvalidField
+from voicebox_kit.pacer import Pacer
+
+from .preparation import TextPreparation
+from .script import Interruption
+from .timer import Timer
+from .utterance import Chunk, Utterance
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """What was to be spoken before this is dropped; `offset_seconds` of audio were sent since the start."""
+
+    offset_seconds: float
+
+
+class SpeechStream:
+    """`interrupted` is set from when the listener interrupts until the Interruption is reached; no more than
+    `ahead_seconds` of audio are sent before the listener can have played what was sent.
+    """
+
+    def __init__(
+        self,
+        utterance: Utterance,
+        preparation: TextPreparation,
+        interrupted: asyncio.Event,
+        executor: Executor,
+        ahead_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._utterance, self._preparation, self._interrupted = utterance, preparation, interrupted
+        self._executor, self._ahead_seconds, self._clock = executor, ahead_seconds, clock
+
+    async def events(
+        self, sentences: AsyncIterator[str | Interruption], timer: Timer
+    ) -> AsyncGenerator[Chunk | Interrupted, None]:
+        """The chunks at the listener's pace. InvalidField("text") at the end when there was nothing to say."""
+        pacer, paced_from_seconds, was_interrupted = self._pacer(), 0.0, False
+        async with aclosing(self._made(sentences)) as events:
+            async for event in events:
+                if isinstance(event, Interrupted):  # the listener drops what is ahead: pacing begins anew
+                    pacer, paced_from_seconds, was_interrupted = self._pacer(), event.offset_seconds, True
+                    with timer.waiting():
+                        yield event
+                    continue
+                timer.note_chunk(has_audio=bool(event.audio))
+                with timer.waiting():
+                    yield event
+                    await self._pause(pacer, event.offset_seconds + event.duration_seconds - paced_from_seconds)
+        if self._utterance.sample_count == 0 and not was_interrupted:
+            sentence = " ".join(["The engine finds nothing in text that it can say.", *self._preparation.warnings])
+            raise InvalidField("text", sentence, "NOTHING_TO_SAY")
+
+    def _pacer(self) -> Pacer:
+        return Pacer(self._ahead_seconds, self._clock)
+
+    async def _pause(self, pacer: Pacer, sent_seconds: float) -> None:
+        if delay := pacer.delay_seconds(sent_seconds):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._interrupted.wait(), delay)
+
+    async def _made(self, sentences: AsyncIterator[str | Interruption]) -> AsyncGenerator[Chunk | Interrupted, None]:
+        """As fast as the engine makes it."""
+        async for sentence in sentences:
+            if isinstance(sentence, Interruption):
+                yield Interrupted(self._utterance.drop())
+            elif not self._interrupted.is_set():
+                async with aclosing(self._spoken(sentence)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+        if self._preparation.is_only_signs and self._utterance.sample_count == 0 and not self._interrupted.is_set():
+            for chunk in self._utterance.be_silent():
+                yield chunk
+        async with aclosing(in_thread(self._utterance.finish(), self._executor)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _spoken(self, sentence: str) -> AsyncGenerator[Chunk, None]:
+        prepare = self._preparation.prepare
+        text = await asyncio.get_running_loop().run_in_executor(self._executor, prepare, sentence)
+        if self._interrupted.is_set() or not text:
+            return
+        async with aclosing(in_thread(self._utterance.speak(text), self._executor)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+                if self._interrupted.is_set():
+                    break
