@@ -157,7 +157,7 @@ async def test_without_a_catalog_the_answer_comes_with_a_warning(start, spoken) 
     assert answer.transcript
     assert answer.transcription == ""
     (warning,) = answer.warnings
-    assert warning.reason == "NOT_KEPT"
+    assert warning.reason == "NOT_STORED"
     assert "UNAVAILABLE" in warning.message
     assert not warning.HasField("start_offset")
 
@@ -202,7 +202,7 @@ async def test_copies_share_the_disk_and_give_it_back() -> None:
             assert sum([len(block) async for block in keeper.copied(file())]) == 100_000
         assert not (await first.keep(result, engine)).notices
         refused = await second.keep(result, engine)
-        assert (refused.name, [notice.reason for notice in refused.notices]) == ("", [Reason.NOT_KEPT])
+        assert (refused.name, [notice.reason for notice in refused.notices]) == ("", [Reason.NOT_STORED])
         assert "space" in refused.notices[0].sentence
     with keeping.keeper(recognition, config, NoDeadline()) as third:
         assert sum([len(block) async for block in third.copied(file())]) == 100_000

@@ -141,7 +141,7 @@ class Permits:
         if self.waiting >= self._most_waiting:
             self._refused.inc()
             raise Exhausted(
-                "QUEUE_FULL", f"All {self.running} places are taken and {self.waiting} calls wait.", RETRY_SECONDS
+                "QUEUE_FULL", f"At capacity: {self.running} calls run and {self.waiting} wait.", RETRY_SECONDS
             )
         if (expected := self.expected_wait_seconds) * CAUTION > patience_seconds:
             raise self._too_long(expected, patience_seconds)

@@ -149,4 +149,4 @@ class _Copied:
 
 def _not_kept(name: str, reason: str) -> Kept:
     log.warning("%s is not kept: %s", name, reason)
-    return Kept(notices=(Notice(Reason.NOT_KEPT, f"The transcription was not kept: {reason}"),))
+    return Kept(notices=(Notice(Reason.NOT_STORED, f"The transcription was not kept: {reason}"),))

@@ -34,7 +34,7 @@ def short_sound(text: str, seconds: float, start_seconds: float, end_seconds: fl
     else:
         outcome = "what was recognised in it cannot be said in that time, and is left out"
     sentence = f"There is only {seconds:.2f} s of sound here: {outcome}."
-    return Notice(Reason.SHORT_SOUND, sentence, start_seconds, end_seconds)
+    return Notice(Reason.SHORT_AUDIO, sentence, start_seconds, end_seconds)
 
 
 def sound_seconds(window: Window) -> float:
