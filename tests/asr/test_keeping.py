@@ -106,7 +106,7 @@ async def test_blocks_are_read_on_where_a_reader_stopped() -> None:
 
 
 async def test_the_same_request_id_is_kept_once(stub, catalog, spoken) -> None:
-    config = RecognitionConfig(keeping=Keeping(enabled=True, request_id=str(uuid.uuid4())))
+    config = RecognitionConfig(store=True, request_id=str(uuid.uuid4()))
     request = asr_pb2.RecognizeRequest(config=config, audio=wav(spoken[: 3 * SAMPLE_RATE_HZ]))
     first = await stub.Recognize(request, metadata=ANN)
     again = await stub.Recognize(request, metadata=ANN)
