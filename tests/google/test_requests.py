@@ -13,8 +13,8 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_asr.compat.google import audio, shared_request, v1_request, v1_responses, v2_request, v2_responses
 from voicebox_asr.compat.google import stream as google_stream
 from voicebox_asr.compat.google.audio import Format
-from voicebox_asr.compat.google.shared_request import Asked, AskedStream, Wishes
-from voicebox_compat.openai import Notes
+from voicebox_asr.compat.google.shared_request import ParsedRequest, ParsedStream, RequestOptions
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.compat.google import request as speech_request
@@ -52,8 +52,8 @@ def is_of(field: str, message: Message) -> bool:
 def test_any_speech_request_is_ours_or_refused_by_name(asked):
     field = refused_field(
         lambda: (
-            speech_request.refuse_voice(asked.voice, "voice", Notes()),
-            speech_request.to_whole(asked, SLT, Notes()),
+            speech_request.refuse_voice(asked.voice, "voice", Diagnostics()),
+            speech_request.to_whole(asked, SLT, Diagnostics()),
         )
     )
     assert not field or is_of(field, asked)
@@ -91,7 +91,7 @@ def test_every_name_of_ours_is_a_name_of_googles():
 
 
 def test_a_conversation_is_as_fast_as_it_is_read():
-    config = speech_request.to_conversation(texttospeech_v1_pb2.StreamingSynthesizeConfig(), SLT, Notes())
+    config = speech_request.to_conversation(texttospeech_v1_pb2.StreamingSynthesizeConfig(), SLT, Diagnostics())
     assert config.synthesis.audio.encoding == tts_pb2.AUDIO_ENCODING_PCM_S16LE
     assert config.ahead_seconds > 3600
 
@@ -124,7 +124,7 @@ def test_v1_asks_for_what_only_some_models_can():
         diarization_config={"enable_speaker_diarization": True, "min_speaker_count": 7},
         audio_channel_count=2,
     )
-    native = v1_request.to_asked(config).config
+    native = v1_request.parse(config).config
     assert (native.language, native.model) == ("de-DE", "models/whisper/small")
     assert list(native.hotwords) == ["Aachen", "Köln", "Bonn"]
     assert (native.diarization.enabled, native.diarization.min_speakers, native.diarization.max_speakers) == (
@@ -142,7 +142,7 @@ def test_v2_asks_for_what_only_some_models_can():
         adaptation={"phrase_sets": [{"inline_phrase_set": {"phrases": [{"value": "Bonn", "boost": 5}]}}]},
         translation_config={"target_language": "en-US"},
     )
-    native = v2_request.to_asked(config, FieldMask()).config
+    native = v2_request.parse(config, FieldMask()).config
     assert (native.language, native.prompt, list(native.hotwords)) == ("", "Names of towns.", ["Bonn"])
     assert native.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
     assert native.word_offsets
@@ -153,7 +153,7 @@ def test_a_mask_leaves_what_it_names(paths):
     config = V2(
         language_codes=["en-US"], model="whisper/small", features={"profanity_filter": True} if len(paths) > 1 else None
     )
-    native = v2_request.to_asked(config, FieldMask(paths=paths)).config
+    native = v2_request.parse(config, FieldMask(paths=paths)).config
     assert (native.language, native.model) == ("en-US", "models/whisper/small")
 
 
@@ -180,8 +180,8 @@ async def blocks_of(*pieces):
 
 
 async def as_ours(encoding, *pieces):
-    asked = Asked(asr_pb2.RecognitionConfig(), Format(encoding, 8_000, 1), Wishes())
-    stream = AskedStream(asked, asr_pb2.StreamingConfig(interim_results=True), activity=False)
+    asked = ParsedRequest(asr_pb2.RecognitionConfig(), Format(encoding, 8_000, 1), RequestOptions())
+    stream = ParsedStream(asked, asr_pb2.StreamingConfig(interim_results=True), activity=False)
     first, *rest = [message async for message in google_stream.to_stream(stream, blocks_of(*pieces))]
     assert first.config.interim_results
     return first.config.recognition.encoding, b"".join(message.audio for message in rest)
@@ -222,24 +222,28 @@ def heard(*texts):
 
 def test_results_are_joined_as_they_are():
     for answers in (v1_responses, v2_responses):
-        told = answers.results(heard("one", "two", "three"), Wishes())
+        told = answers.results(heard("one", "two", "three"), RequestOptions())
         assert "".join(result.alternatives[0].transcript for result in told) == "one two three"
         assert not any(result.alternatives[0].words for result in told)
 
 
 def test_the_last_result_of_v1_has_the_words_of_all():
-    told = v1_responses.results(heard("one", "two", "three"), Wishes(speakers=True))
+    told = v1_responses.results(heard("one", "two", "three"), RequestOptions(speakers=True))
     assert [[word.word for word in result.alternatives[0].words] for result in told] == [
         ["one"],
         ["two"],
         ["one", "two", "three"],
     ]
     assert {(word.speaker_tag, word.speaker_label) for word in told[-1].alternatives[0].words} == {(2, "2")}
-    assert v1_responses.results(heard(), Wishes(speakers=True)) == []
+    assert v1_responses.results(heard(), RequestOptions(speakers=True)) == []
 
 
 def test_of_words_only_what_is_asked_is_told():
-    for wishes in (Wishes(times=True), Wishes(confidence=True), Wishes(times=True, confidence=True)):
+    for wishes in (
+        RequestOptions(times=True),
+        RequestOptions(confidence=True),
+        RequestOptions(times=True, confidence=True),
+    ):
         (word,) = v2_responses.results(heard("one"), wishes)[0].alternatives[0].words
         assert (word.end_offset.seconds == 2) is wishes.times
         assert (word.confidence == 0.5) is wishes.confidence
@@ -255,7 +259,7 @@ def test_what_is_stable_grows_with_what_is_settled():
 
 
 def test_a_recording_is_ours_with_and_without_its_header():
-    asked = Asked(asr_pb2.RecognitionConfig(language="en-US"), Format("MULAW", 8_000, 2), Wishes())
+    asked = ParsedRequest(asr_pb2.RecognitionConfig(language="en-US"), Format("MULAW", 8_000, 2), RequestOptions())
     native = shared_request.to_native(asked, b"\xff" * 20)
     assert (native.audio, native.config.sample_rate_hz, native.config.channel_count) == (bytes(40), 8_000, 2)
     assert shared_request.to_native(asked, WAV).config == asked.config

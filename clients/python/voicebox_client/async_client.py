@@ -16,7 +16,7 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
-from .aio_calls import AioAnswerStream, AioCalls
+from .aio_calls import AioCalls, AioResponseStream
 from .connection import (
     DEFAULT_TARGET,
     TIMEOUT_SECONDS,
@@ -493,14 +493,14 @@ class AsyncClient:
         )
 
     def _stream(
-        self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()
+        self, method: Callable[..., AioResponseStream[Answer]], request: object, metadata: Metadata = ()
     ) -> AsyncGenerator[Answer]:
         return self._calls.stream(
             lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry
         )
 
     def _live(
-        self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]
+        self, method: Callable[..., AioResponseStream[Answer]], messages: AsyncIterator[Message]
     ) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(messages, timeout=left), self._work_seconds, NEVER)
 

@@ -15,7 +15,7 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
-from .calls import AnswerStream, Calls
+from .calls import Calls, ResponseStream
 from .connection import (
     DEFAULT_TARGET,
     TIMEOUT_SECONDS,
@@ -473,11 +473,11 @@ class Client:
         )
 
     def _stream(
-        self, method: Callable[..., AnswerStream[Answer]], request: object, metadata: Metadata = ()
+        self, method: Callable[..., ResponseStream[Answer]], request: object, metadata: Metadata = ()
     ) -> Iterator[Answer]:
         return self._calls.stream(
             lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry
         )
 
-    def _live(self, method: Callable[..., AnswerStream[Answer]], messages: Iterator[Message]) -> Iterator[Answer]:
+    def _live(self, method: Callable[..., ResponseStream[Answer]], messages: Iterator[Message]) -> Iterator[Answer]:
         return self._calls.stream(lambda left: method(messages, timeout=left), self._work_seconds, NEVER)

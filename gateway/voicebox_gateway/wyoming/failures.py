@@ -13,7 +13,7 @@ from .events import Event
 log = logging.getLogger(__name__)
 
 
-def event(error: Exception) -> Event:
+def error_event(error: Exception) -> Event:
     """The error event. What is no error of the peer, of a service or of time is a bug: the log tells of it, the event
     does not.
     """

@@ -33,7 +33,7 @@ Call = TypeVar("Call", bound=Cancellable)
 
 
 @contextmanager
-def freed(call: Call) -> Iterator[Call]:
+def cancelled_at_end(call: Call) -> Iterator[Call]:
     """A call that ends with the block: its service is told at once when the peer has gone."""
     try:
         yield call
@@ -41,12 +41,12 @@ def freed(call: Call) -> Iterator[Call]:
         call.cancel()
 
 
-def is_lost(error: grpc.aio.AioRpcError) -> bool:
+def lost_its_details(error: grpc.aio.AioRpcError) -> bool:
     """True where gRPC lost the service's own error, since a message of ours was under way when it came."""
     return error.details() == "Internal error from Core"
 
 
-def over(tts: grpc.aio.Channel, asr: grpc.aio.Channel, catalog: grpc.aio.Channel) -> Services:
+def from_channels(tts: grpc.aio.Channel, asr: grpc.aio.Channel, catalog: grpc.aio.Channel) -> Services:
     """The services behind these channels."""
     return Services(
         cast("tts_pb2_grpc.TextToSpeechServiceAsyncStub", tts_pb2_grpc.TextToSpeechServiceStub(tts)),

@@ -13,7 +13,7 @@ from typing import Any
 
 from voicebox_kit.errors import InvalidField
 
-from . import events, failures, fields, hearing, speaking
+from . import events, failures, fields, speaking, transcribing
 from .events import Event
 from .fields import Data
 from .info import describe
@@ -25,7 +25,7 @@ LAST_WORDS_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Intake:
+class PendingInput:
     """What may follow a request: parts until the end. One part at most waits, so that a fast peer is held back."""
 
     part: str
@@ -39,7 +39,7 @@ class Intake:
             yield part
 
 
-class Session:
+class Connection:
     """Heeds a peer until it leaves, errs or is idle for too long."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Session:
         self._services, self._settings = services, settings
         self._task: asyncio.Task[None] | None = None
         self._turn: asyncio.Task[None] | None = None
-        self._intake: Intake | None = None
+        self._pending: PendingInput | None = None
         self._asked: Data = {}
         self._is_last_turn = False
 
@@ -102,7 +102,7 @@ class Session:
                 await self._write(await describe(self._services))
             case "ping":
                 await self._write(Event("pong", {"text": fields.text(event.data, "text") or None}))
-            case "synthesize" if self._intake and self._intake.end == "synthesize-stop":
+            case "synthesize" if self._pending and self._pending.end == "synthesize-stop":
                 pass  # all of the streamed text once more, for servers that know no streams
             case "synthesize" | "synthesize-start" | "transcribe" | "audio-start":
                 await self._request(event, turns)
@@ -113,8 +113,8 @@ class Session:
 
     async def _request(self, event: Event, turns: asyncio.TaskGroup) -> None:
         """Begin an answer, once the one before it is given."""
-        if self._intake:
-            raise InvalidField(event.type, f"{event.type} must wait for {self._intake.end}.", "OUT_OF_ORDER")
+        if self._pending:
+            raise InvalidField(event.type, f"{event.type} must wait for {self._pending.end}.", "OUT_OF_ORDER")
         if self._turn:
             await asyncio.wait([self._turn])
         if event.type == "transcribe":
@@ -128,25 +128,25 @@ class Session:
             case "synthesize":
                 return speaking.speak(event.data, self._services, seconds)
             case "synthesize-start":
-                self._intake = Intake("synthesize-chunk", "synthesize-stop", speaking.piece)
-                return speaking.converse(event.data, self._intake.parts(), self._services, seconds)
+                self._pending = PendingInput("synthesize-chunk", "synthesize-stop", speaking.piece)
+                return speaking.converse(event.data, self._pending.parts(), self._services, seconds)
             case _:
-                sound = hearing.form(event.data)
+                sound = transcribing.sample_format(event.data)
                 asked, self._asked = self._asked, {}
-                self._intake = Intake("audio-chunk", "audio-stop", partial(hearing.samples, sound))
-                return hearing.hear(asked, sound, self._intake.parts(), self._services, seconds)
+                self._pending = PendingInput("audio-chunk", "audio-stop", partial(transcribing.samples, sound))
+                return transcribing.transcribe(asked, sound, self._pending.parts(), self._services, seconds)
 
     async def _follow(self, event: Event) -> None:
         """Hand on a part of the request, or its end."""
-        intake = self._intake
-        if intake is None or event.type not in (intake.part, intake.end):
+        pending = self._pending
+        if pending is None or event.type not in (pending.part, pending.end):
             first = "audio-start" if event.type.startswith("audio") else "synthesize-start"
             raise InvalidField(event.type, f"{event.type} must come after {first}.", "OUT_OF_ORDER")
-        if event.type == intake.part:
-            await intake.queue.put(intake.read(event))
+        if event.type == pending.part:
+            await pending.queue.put(pending.read(event))
         else:
-            self._intake = None
-            await intake.queue.put(None)
+            self._pending = None
+            await pending.queue.put(None)
 
     async def _answer(self, answers: AsyncGenerator[Event]) -> None:
         async with asyncio.timeout(self._settings.turn_seconds), aclosing(answers):
@@ -165,7 +165,7 @@ class Session:
         """Tell the error, then read and forget what the peer still sends until it has seen the end."""
         with suppress(OSError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
-                self._writer.write(events.write(failures.event(error)))
+                self._writer.write(events.write(failures.error_event(error)))
                 self._writer.write_eof()
                 while await self._reader.read(events.MAX_HEADER_BYTES):
                     pass

@@ -12,7 +12,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 from . import failures, fields
 from .events import Event
 from .fields import Data
-from .services import Services, freed, is_lost
+from .services import Services, cancelled_at_end, lost_its_details
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ async def speak(data: Data, services: Services, seconds: float) -> AsyncGenerato
         ahead_seconds=WHOLE_AHEAD_SECONDS,
         config=tts_pb2.SynthesisConfig(voice=voice, audio=AUDIO),
     )
-    with freed(services.tts.StreamSynthesize(request, timeout=seconds)) as call:
-        async for event in _or_silence(_told(call, warnings)):
+    with cancelled_at_end(services.tts.StreamSynthesize(request, timeout=seconds)) as call:
+        async for event in _or_silence(_events(call, warnings)):
             yield event
 
 
@@ -65,11 +65,11 @@ async def converse(data: Data, texts: AsyncIterator[str], services: Services, se
             yield tts_pb2.ConverseSynthesizeRequest(text=text)
 
     try:
-        with freed(services.tts.ConverseSynthesize(requests(), timeout=seconds)) as call:
-            async for event in _or_silence(_told(call, warnings)):
+        with cancelled_at_end(services.tts.ConverseSynthesize(requests(), timeout=seconds)) as call:
+            async for event in _or_silence(_events(call, warnings)):
                 yield event
     except grpc.aio.AioRpcError as error:
-        if is_lost(error):  # asked for one word in one message, tts can tell once more what it refuses
+        if lost_its_details(error):  # asked for one word in one message, tts can tell once more what it refuses
             word = tts_pb2.StreamSynthesizeRequest(
                 text="a", config=tts_pb2.SynthesisConfig(voice=voice, audio=AUDIO, store=False)
             )
@@ -104,7 +104,7 @@ async def _or_silence(told: AsyncIterator[Event]) -> AsyncIterator[Event]:
         yield Event("audio-stop", {"timestamp": round(1000 * SILENCE_SECONDS)})
 
 
-async def _told(answers: AsyncIterable[Answer], warnings: Sequence[str]) -> AsyncIterator[Event]:
+async def _events(answers: AsyncIterable[Answer], warnings: Sequence[str]) -> AsyncIterator[Event]:
     form: dict[str, int] = {}
     async for answer in answers:
         match answer.WhichOneof("event"):

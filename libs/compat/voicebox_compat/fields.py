@@ -11,18 +11,18 @@ import grpc
 from voicebox_kit import request_id
 from voicebox_kit.errors import InvalidField
 
-from .openai import Notes
+from .openai import Diagnostics
 
 
-def tell(context: "grpc.aio.ServicerContext[Any, Any]", notes: Notes) -> None:
+def send_diagnostics(context: "grpc.aio.ServicerContext[Any, Any]", diagnostics: Diagnostics) -> None:
     """Name what was ignored, and the warnings, in trailing metadata, under the names of the headers of the HTTP
     APIs.
     """
-    context.set_trailing_metadata(((request_id.HEADER, request_id.current.get()), *notes.metadata))
+    context.set_trailing_metadata(((request_id.HEADER, request_id.current.get()), *diagnostics.metadata))
 
 
 @contextmanager
-def named_as(names: Mapping[str, str]) -> Iterator[None]:
+def with_field_names(names: Mapping[str, str]) -> Iterator[None]:
     """What the block raises of our fields, as `text` or `config.hotwords[3]`, leaves it under `names`, in its sentence
     too.
     """

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 from voicebox.asr.v1 import asr_pb2
 from voicebox_audio.formats.sniff import SNIFF_BYTES
-from voicebox_compat.fields import named_as, tell
-from voicebox_compat.openai import Notes
+from voicebox_compat.fields import send_diagnostics, with_field_names
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import NotFound
 from voicebox_models.models import Models
 
@@ -18,7 +18,7 @@ from voicebox_asr.api.servicer import SpeechToTextServicer
 from voicebox_asr.compat.hints import find_model
 from voicebox_asr.engine import Engine
 
-from .shared_request import Asked, to_native
+from .shared_request import ParsedRequest, to_native
 
 
 class GoogleCall:
@@ -28,7 +28,7 @@ class GoogleCall:
         self._speech, self._models = speech, models
 
     async def recognize(
-        self, asked: Asked, audio: bytes, context: "grpc.aio.ServicerContext[Any, Any]"
+        self, asked: ParsedRequest, audio: bytes, context: "grpc.aio.ServicerContext[Any, Any]"
     ) -> asr_pb2.RecognizeResponse:
         """What is said. The call may have ended: its context is read for records alone, and none is kept."""
         native = await asyncio.to_thread(to_native, asked, audio)
@@ -38,16 +38,16 @@ class GoogleCall:
         """Leave out of a config what its model cannot honour and what only makes recognition better, and name it to the
         caller.
         """
-        notes = Notes()
-        engine = find_model(self._models, config.model, "config.model", notes)
+        diagnostics = Diagnostics()
+        engine = find_model(self._models, config.model, "config.model", diagnostics)
         config.model = f"models/{engine.model.name}"
         if config.hotwords and not engine.capabilities.hotwords:
             del config.hotwords[:]
-            notes.ignore("config.adaptation")
-            notes.warn([f"The model {engine.model.name} cannot make phrases likelier: they are ignored."])
-        tell(context, notes)
+            diagnostics.ignore("config.adaptation")
+            diagnostics.warn([f"The model {engine.model.name} cannot make phrases likelier: they are ignored."])
+        send_diagnostics(context, diagnostics)
 
-    def check(self, asked: Asked, audio: bytes) -> None:
+    def check(self, asked: ParsedRequest, audio: bytes) -> None:
         """InvalidField or NotFound("model"), as `recognize` would raise them for what is asked."""
         model = asked.config.model
         native = to_native(asked, audio[:SNIFF_BYTES]).config
@@ -59,7 +59,7 @@ class GoogleCall:
         there are.
         """
         try:
-            with named_as(names):
+            with with_field_names(names):
                 yield
         except NotFound as error:
             if error.kind != "model":

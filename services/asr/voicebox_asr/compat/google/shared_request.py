@@ -20,7 +20,7 @@ MOST_SPEAKERS = 6
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RequestOptions:
     """What an answer is to tell: of words their times, confidence or speakers, and whether channels are told apart."""
 
     times: bool = False
@@ -34,27 +34,27 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedRequest:
     """What a config asks for: of the recogniser (save the sound's format), of the sound, of the answer."""
 
     config: asr_pb2.RecognitionConfig
     format: Format
-    wishes: Wishes
+    wishes: RequestOptions
 
 
 @dataclass(frozen=True)
-class AskedStream:
+class ParsedStream:
     """The same of a stream. `activity` is whether to tell when speech begins and ends; after one final, a `single`
     stream ends.
     """
 
-    asked: Asked
+    asked: ParsedRequest
     config: asr_pb2.StreamingConfig
     activity: bool
     single: bool = False
 
 
-def to_native(asked: Asked, audio: bytes) -> asr_pb2.RecognizeRequest:
+def to_native(asked: ParsedRequest, audio: bytes) -> asr_pb2.RecognizeRequest:
     """Our request for a whole recording: seconds of work for an hour of telephone sound."""
     config = asr_pb2.RecognitionConfig()
     config.CopyFrom(asked.config)

@@ -7,11 +7,11 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox_audio.formats.sniff import SNIFF_BYTES
 
 from .audio import set_format, to_samples
-from .shared_request import AskedStream
+from .shared_request import ParsedStream
 
 
 async def to_stream(
-    stream: AskedStream, blocks: AsyncGenerator[bytes]
+    stream: ParsedStream, blocks: AsyncGenerator[bytes]
 ) -> AsyncGenerator[asr_pb2.StreamingRecognizeRequest]:
     """Our config, then sound. The config waits for the first bytes, which tell samples from a file."""
     async with aclosing(blocks):

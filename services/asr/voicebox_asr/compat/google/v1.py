@@ -46,7 +46,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
 
     async def Recognize(self, request: google.RecognizeRequest, context: Context) -> google.RecognizeResponse:
         with self._call.named(v1_request.NAMES):
-            asked = v1_request.to_asked(request.config)
+            asked = v1_request.parse(request.config)
             self._call.follow(asked.config, context)
             heard = await self._call.recognize(asked, v1_request.content(request.audio), context)
         return google.RecognizeResponse(results=v1_responses.results(heard, asked.wishes))
@@ -54,7 +54,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
     async def LongRunningRecognize(self, request: google.LongRunningRecognizeRequest, context: Context) -> Any:
         """Begins to hear a recording; what is wrong with its config is told at once."""
         with self._call.named(v1_request.NAMES):
-            asked, audio = v1_request.to_asked(request.config), v1_request.content(request.audio)
+            asked, audio = v1_request.parse(request.config), v1_request.content(request.audio)
             v1_request.refuse_output(request)
             self._call.follow(asked.config, context)
             self._call.check(asked, audio)

@@ -8,7 +8,16 @@ from voicebox.foreign.google import speech_v1_pb2 as google
 from voicebox_kit.errors import InvalidField
 
 from .audio import AUTO, Format, checked
-from .shared_request import MOST_SPEAKERS, Asked, AskedStream, Wishes, check_alternatives, refuse, to_hotwords, to_model
+from .shared_request import (
+    MOST_SPEAKERS,
+    ParsedRequest,
+    ParsedStream,
+    RequestOptions,
+    check_alternatives,
+    refuse,
+    to_hotwords,
+    to_model,
+)
 
 _CONFIG = {
     "sample_rate_hz": "sample_rate_hertz",
@@ -41,7 +50,7 @@ REASONS = {
 }
 
 
-def to_asked(config: google.RecognitionConfig, field: str = "config") -> Asked:
+def parse(config: google.RecognitionConfig, field: str = "config") -> ParsedRequest:
     """What a config at the path `field` asks for; InvalidField, by Google's name, where it asks for what cannot be.
 
     `enable_automatic_punctuation`, `use_enhanced` and `metadata` are wishes, with Google as well: text is as the model
@@ -49,7 +58,9 @@ def to_asked(config: google.RecognitionConfig, field: str = "config") -> Asked:
     """
     _refuse(config, field)
     speakers = config.diarization_config
-    wishes = Wishes(config.enable_word_time_offsets, config.enable_word_confidence, speakers.enable_speaker_diarization)
+    wishes = RequestOptions(
+        config.enable_word_time_offsets, config.enable_word_confidence, speakers.enable_speaker_diarization
+    )
     native = asr_pb2.RecognitionConfig(
         model=to_model(config.model),
         language=config.language_code,
@@ -58,17 +69,17 @@ def to_asked(config: google.RecognitionConfig, field: str = "config") -> Asked:
         word_offsets=wishes.words,
         diarization=_diarization(speakers) if wishes.speakers else None,
     )
-    return Asked(native, checked(_format(config), f"{field}.encoding"), wishes)
+    return ParsedRequest(native, checked(_format(config), f"{field}.encoding"), wishes)
 
 
-def to_stream(asked: google.StreamingRecognitionConfig) -> AskedStream:
+def to_stream(asked: google.StreamingRecognitionConfig) -> ParsedStream:
     """What the config of a stream asks for; InvalidField likewise."""
     if asked.HasField("voice_activity_timeout"):
         reasons = {"voice_activity_timeout": "end the stream yourself, by its voice activity events."}
         refuse({"voice_activity_timeout": True}, reasons, "streaming_config")
-    recording = to_asked(asked.config, "streaming_config.config")
+    recording = parse(asked.config, "streaming_config.config")
     config = asr_pb2.StreamingConfig(recognition=recording.config, interim_results=asked.interim_results)
-    return AskedStream(recording, config, activity=asked.enable_voice_activity_events, single=asked.single_utterance)
+    return ParsedStream(recording, config, activity=asked.enable_voice_activity_events, single=asked.single_utterance)
 
 
 def content(audio: google.RecognitionAudio) -> bytes:

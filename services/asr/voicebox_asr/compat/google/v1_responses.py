@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.google import speech_v1_pb2 as google
 
-from .shared_request import AskedStream, Wishes
+from .shared_request import ParsedStream, RequestOptions
 from .shared_responses import speaker_number, stability, transcript
 
 Response = google.StreamingRecognizeResponse
 
 
-def results(heard: asr_pb2.RecognizeResponse, wishes: Wishes) -> list[google.SpeechRecognitionResult]:
+def results(heard: asr_pb2.RecognizeResponse, wishes: RequestOptions) -> list[google.SpeechRecognitionResult]:
     """A result for each utterance. With speakers, the last one has the words of all, as Google's: its clients read them
     there.
     """
@@ -33,7 +33,7 @@ def results(heard: asr_pb2.RecognizeResponse, wishes: Wishes) -> list[google.Spe
     return found
 
 
-def events(happened: asr_pb2.StreamingRecognizeResponse, stream: AskedStream) -> Iterator[Response]:
+def events(happened: asr_pb2.StreamingRecognizeResponse, stream: ParsedStream) -> Iterator[Response]:
     """What Google's clients are told of an event of ours: mostly one thing, or nothing."""
     match happened.WhichOneof("event"):
         case "interim":
@@ -45,7 +45,7 @@ def events(happened: asr_pb2.StreamingRecognizeResponse, stream: AskedStream) ->
                 yield Response(speech_event_type=kind, speech_event_time=happened.speech_event.offset)
 
 
-def _activity(kind: int, stream: AskedStream) -> Iterator[Response.SpeechEventType.ValueType]:
+def _activity(kind: int, stream: ParsedStream) -> Iterator[Response.SpeechEventType.ValueType]:
     if kind == asr_pb2.SpeechEvent.TYPE_SPEECH_BEGIN and stream.activity:
         yield Response.SPEECH_ACTIVITY_BEGIN
     if kind == asr_pb2.SpeechEvent.TYPE_SPEECH_END:
@@ -66,7 +66,7 @@ def _interim(heard: asr_pb2.Hypothesis) -> google.StreamingRecognitionResult:
     )
 
 
-def _final(heard: asr_pb2.Hypothesis, wishes: Wishes) -> google.StreamingRecognitionResult:
+def _final(heard: asr_pb2.Hypothesis, wishes: RequestOptions) -> google.StreamingRecognitionResult:
     return google.StreamingRecognitionResult(
         alternatives=[_alternative(heard, wishes, is_first=heard.utterance_index == 0)],
         is_final=True,
@@ -76,14 +76,16 @@ def _final(heard: asr_pb2.Hypothesis, wishes: Wishes) -> google.StreamingRecogni
     )
 
 
-def _alternative(heard: asr_pb2.Hypothesis, wishes: Wishes, *, is_first: bool) -> google.SpeechRecognitionAlternative:
+def _alternative(
+    heard: asr_pb2.Hypothesis, wishes: RequestOptions, *, is_first: bool
+) -> google.SpeechRecognitionAlternative:
     text = transcript(heard, is_first=is_first)
     return google.SpeechRecognitionAlternative(
         transcript=text, confidence=heard.confidence, words=_words(heard.words, wishes)
     )
 
 
-def _words(words: Iterable[asr_pb2.Word], wishes: Wishes) -> Iterator[google.WordInfo]:
+def _words(words: Iterable[asr_pb2.Word], wishes: RequestOptions) -> Iterator[google.WordInfo]:
     """A word's speaker is told as a number and as the same in letters: Google's programs read either."""
     for word in words if wishes.words else ():
         speaker = speaker_number(word.speaker)

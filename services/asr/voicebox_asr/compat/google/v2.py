@@ -20,7 +20,7 @@ from . import v2_request, v2_responses
 from .call import GoogleCall
 from .operation_store import Operation, Operations
 from .operations import to_proto
-from .shared_request import Asked
+from .shared_request import ParsedRequest
 from .stream import to_stream
 
 GOOGLE_V2_SERVICE = "google.cloud.speech.v2.Speech"
@@ -39,7 +39,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
     async def Recognize(self, request: google.RecognizeRequest, context: Context) -> google.RecognizeResponse:
         v2_request.parent_of(request.recognizer)
         with self._call.named(v2_request.NAMES):
-            asked = v2_request.to_asked(request.config, request.config_mask)
+            asked = v2_request.parse(request.config, request.config_mask)
             self._call.follow(asked.config, context)
             heard = await self._call.recognize(asked, v2_request.content(request), context)
         return google.RecognizeResponse(results=v2_responses.results(heard, asked.wishes))
@@ -89,7 +89,9 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
                         if told := v2_responses.event(happened, asked):
                             yield told
 
-    async def _file(self, name: str, asked: Asked, audio: bytes, context: Context) -> google.BatchRecognizeFileResult:
+    async def _file(
+        self, name: str, asked: ParsedRequest, audio: bytes, context: Context
+    ) -> google.BatchRecognizeFileResult:
         try:
             with self._call.named(v2_request.FILE_NAMES):
                 heard = await self._call.recognize(asked, audio, context)

@@ -14,7 +14,16 @@ from voicebox.foreign.google import speech_v2_pb2 as google
 from voicebox_kit.errors import InvalidField, NotFound
 
 from .audio import AUTO, Format, checked
-from .shared_request import MOST_SPEAKERS, Asked, AskedStream, Wishes, check_alternatives, refuse, to_hotwords, to_model
+from .shared_request import (
+    MOST_SPEAKERS,
+    ParsedRequest,
+    ParsedStream,
+    RequestOptions,
+    check_alternatives,
+    refuse,
+    to_hotwords,
+    to_model,
+)
 
 RECOGNIZER = re.compile(r"(projects/[^/]+/locations/[^/]+)/recognizers/_")
 DATA_URI = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
@@ -68,7 +77,7 @@ def parent_of(recognizer: str) -> str:
     return match[1]
 
 
-def to_asked(config: google.RecognitionConfig, mask: FieldMask, field: str = "config") -> Asked:
+def parse(config: google.RecognitionConfig, mask: FieldMask, field: str = "config") -> ParsedRequest:
     """What a config at the path `field`, or its fields in a mask, asks for; InvalidField, by Google's name, for what
     cannot be.
 
@@ -79,7 +88,7 @@ def to_asked(config: google.RecognitionConfig, mask: FieldMask, field: str = "co
     features = config.features
     separate = features.multi_channel_mode == google.RecognitionFeatures.SEPARATE_RECOGNITION_PER_CHANNEL
     speakers = features.HasField("diarization_config")
-    wishes = Wishes(features.enable_word_time_offsets, features.enable_word_confidence, speakers)
+    wishes = RequestOptions(features.enable_word_time_offsets, features.enable_word_confidence, speakers)
     native = asr_pb2.RecognitionConfig(
         model=to_model(config.model),
         language=_language(config, f"{field}.language_codes"),
@@ -90,20 +99,20 @@ def to_asked(config: google.RecognitionConfig, mask: FieldMask, field: str = "co
         word_offsets=wishes.words,
         diarization=_diarization(features.diarization_config) if speakers else None,
     )
-    return Asked(native, checked(_format(config), f"{field}.explicit_decoding_config.encoding"), wishes)
+    return ParsedRequest(native, checked(_format(config), f"{field}.explicit_decoding_config.encoding"), wishes)
 
 
-def to_stream(asked: google.StreamingRecognitionConfig) -> AskedStream:
+def to_stream(asked: google.StreamingRecognitionConfig) -> ParsedStream:
     """What the config of a stream asks for; InvalidField likewise."""
     features = asked.streaming_features
     if features.HasField("voice_activity_timeout"):
         reasons = {"voice_activity_timeout": "end the stream yourself, by its voice activity events."}
         refuse({"voice_activity_timeout": True}, reasons, "streaming_config.streaming_features")
-    recording = to_asked(asked.config, asked.config_mask, "streaming_config.config")
+    recording = parse(asked.config, asked.config_mask, "streaming_config.config")
     config = asr_pb2.StreamingConfig(recognition=recording.config, interim_results=features.interim_results)
     if milliseconds := END_SILENCE_MILLISECONDS.get(features.endpointing_sensitivity):
         config.endpointing.end_silence.CopyFrom(Duration(nanos=milliseconds * 1_000_000))
-    return AskedStream(recording, config, activity=features.enable_voice_activity_events)
+    return ParsedStream(recording, config, activity=features.enable_voice_activity_events)
 
 
 def content(request: google.RecognizeRequest) -> bytes:
@@ -113,7 +122,7 @@ def content(request: google.RecognizeRequest) -> bytes:
     return request.content
 
 
-def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[Asked, bytes]]:
+def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[ParsedRequest, bytes]]:
     """What is asked of each file, and the file, by its URI. The sound itself is the URI, by RFC 2397: nothing is
     fetched.
     """
@@ -130,15 +139,15 @@ def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[Asked, by
     return {file.uri: (_file_asked(request, file), _inline(file.uri)) for file in request.files}
 
 
-def _file_asked(request: google.BatchRecognizeRequest, file: google.BatchRecognizeFileMetadata) -> Asked:
+def _file_asked(request: google.BatchRecognizeRequest, file: google.BatchRecognizeFileMetadata) -> ParsedRequest:
     """A file's own config counts for it alone, whole or in the fields of its mask."""
     if not file.HasField("config"):
-        return to_asked(request.config, request.config_mask)
+        return parse(request.config, request.config_mask)
     config = google.RecognitionConfig()
     if file.config_mask.paths:
         config.CopyFrom(_masked(request.config, request.config_mask, "config_mask"))
     config.MergeFrom(_masked(file.config, file.config_mask, "files.config_mask"))
-    return to_asked(config, FieldMask(), "files.config")
+    return parse(config, FieldMask(), "files.config")
 
 
 def _inline(uri: str) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.google import speech_v2_pb2 as google
 
-from .shared_request import AskedStream, Wishes
+from .shared_request import ParsedStream, RequestOptions
 from .shared_responses import speaker_number, stability, transcript
 
 Response = google.StreamingRecognizeResponse
@@ -16,7 +16,7 @@ ACTIVITY = {
 }
 
 
-def results(heard: asr_pb2.RecognizeResponse, wishes: Wishes) -> list[google.SpeechRecognitionResult]:
+def results(heard: asr_pb2.RecognizeResponse, wishes: RequestOptions) -> list[google.SpeechRecognitionResult]:
     """A result for each utterance."""
     return [
         google.SpeechRecognitionResult(
@@ -29,7 +29,7 @@ def results(heard: asr_pb2.RecognizeResponse, wishes: Wishes) -> list[google.Spe
     ]
 
 
-def event(happened: asr_pb2.StreamingRecognizeResponse, stream: AskedStream) -> Response | None:
+def event(happened: asr_pb2.StreamingRecognizeResponse, stream: ParsedStream) -> Response | None:
     """What Google's clients are told of an event of ours; None for one that they have no words for."""
     match happened.WhichOneof("event"):
         case "interim":
@@ -54,7 +54,7 @@ def _interim(heard: asr_pb2.Hypothesis) -> google.StreamingRecognitionResult:
     )
 
 
-def _final(heard: asr_pb2.Hypothesis, wishes: Wishes) -> google.StreamingRecognitionResult:
+def _final(heard: asr_pb2.Hypothesis, wishes: RequestOptions) -> google.StreamingRecognitionResult:
     return google.StreamingRecognitionResult(
         alternatives=[_alternative(heard, wishes, is_first=heard.utterance_index == 0)],
         is_final=True,
@@ -64,14 +64,16 @@ def _final(heard: asr_pb2.Hypothesis, wishes: Wishes) -> google.StreamingRecogni
     )
 
 
-def _alternative(heard: asr_pb2.Hypothesis, wishes: Wishes, *, is_first: bool) -> google.SpeechRecognitionAlternative:
+def _alternative(
+    heard: asr_pb2.Hypothesis, wishes: RequestOptions, *, is_first: bool
+) -> google.SpeechRecognitionAlternative:
     text = transcript(heard, is_first=is_first)
     return google.SpeechRecognitionAlternative(
         transcript=text, confidence=heard.confidence, words=_words(heard.words, wishes)
     )
 
 
-def _words(words: Iterable[asr_pb2.Word], wishes: Wishes) -> Iterator[google.WordInfo]:
+def _words(words: Iterable[asr_pb2.Word], wishes: RequestOptions) -> Iterator[google.WordInfo]:
     for word in words if wishes.words else ():
         speaker = speaker_number(word.speaker)
         yield google.WordInfo(

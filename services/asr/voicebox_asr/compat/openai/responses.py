@@ -8,7 +8,7 @@ from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
 from voicebox_compat import openai, openai_languages
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 
 from voicebox_asr.documents.subtitles import Layout
 from voicebox_asr.documents.writers import CONTENT_TYPES, Format, Wish, document
@@ -48,7 +48,7 @@ def text(heard: Transcript) -> str:
 
 def delta(heard: Heard, *, is_first: bool) -> HttpBody:
     """The event of an utterance: all deltas joined are the text."""
-    return openai.event(type="transcript.text.delta", delta=heard.text if is_first else f" {heard.text}")
+    return openai.server_sent_event(type="transcript.text.delta", delta=heard.text if is_first else f" {heard.text}")
 
 
 def deltas(heard: Transcript) -> Iterator[HttpBody]:
@@ -60,10 +60,10 @@ def deltas(heard: Transcript) -> Iterator[HttpBody]:
 def segments(heard: Transcript, asked: TranscriptionRequest) -> Iterator[HttpBody]:
     """The events that say who spoke, where that was asked: who is who is known at the end alone."""
     if asked.format is ResponseFormat.DIARIZED_JSON:
-        yield from (openai.event(**segment) for segment in _speakers_segments(heard))
+        yield from (openai.server_sent_event(**segment) for segment in _speakers_segments(heard))
 
 
-def done(heard: Transcript, notes: Notes) -> HttpBody:
+def done(heard: Transcript, diagnostics: Diagnostics) -> HttpBody:
     """The event at the end of a stream. Its text is the better one where it differs from the deltas: loops are cut out
     of it.
     """
@@ -76,7 +76,7 @@ def done(heard: Transcript, notes: Notes) -> HttpBody:
         "output_tokens": written,
         "total_tokens": listened + written,
     }
-    return openai.event(type="transcript.text.done", text=whole, usage=usage, **notes.fields)
+    return openai.server_sent_event(type="transcript.text.done", text=whole, usage=usage, **diagnostics.fields)
 
 
 def _verbose(heard: Transcript, asked: TranscriptionRequest) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_compat import openai
-from voicebox_compat.openai import InvalidParameter, Notes
+from voicebox_compat.openai import Diagnostics, InvalidParameter
 from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.api import request_stream
@@ -62,25 +62,25 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
     async def CreateTranscription(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranscriptionRequest], context: Context
     ) -> AsyncGenerator[openai_pb2.CreateTranscriptionResponse]:
-        notes = Notes()
-        notes.ignore_query(context)
-        answer = self._answer(request_iterator, notes, translate=False)
-        async with aclosing(openai.answered(answer, context, PARAMS, notes)) as bodies:
+        diagnostics = Diagnostics()
+        diagnostics.ignore_query(context)
+        answer = self._answer(request_iterator, diagnostics, translate=False)
+        async with aclosing(openai.with_headers(answer, context, PARAMS, diagnostics)) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateTranscriptionResponse(body=body)
 
     async def CreateTranslation(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranslationRequest], context: Context
     ) -> AsyncGenerator[openai_pb2.CreateTranslationResponse]:
-        notes = Notes()
-        notes.ignore_query(context)
-        answer = self._answer(request_iterator, notes, translate=True)
-        async with aclosing(openai.answered(answer, context, PARAMS, notes)) as bodies:
+        diagnostics = Diagnostics()
+        diagnostics.ignore_query(context)
+        answer = self._answer(request_iterator, diagnostics, translate=True)
+        async with aclosing(openai.with_headers(answer, context, PARAMS, diagnostics)) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateTranslationResponse(body=body)
 
     async def _answer(
-        self, requests: AsyncIterator[Request], notes: Notes, *, translate: bool
+        self, requests: AsyncIterator[Request], diagnostics: Diagnostics, *, translate: bool
     ) -> AsyncGenerator[HttpBody]:
         async with aclosing(request_stream.patient(aiter(requests), UPLOAD_STALL_SECONDS)) as patient:
             first = await anext(patient, None)
@@ -90,9 +90,9 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             ) as upload:
                 asked = await self._first_asked(upload, translate=translate)
                 bodies = (
-                    self._events(upload, notes, translate=translate)
+                    self._events(upload, diagnostics, translate=translate)
                     if asked.stream
-                    else self._whole(upload, asked, notes)
+                    else self._whole(upload, asked, diagnostics)
                 )
                 async with aclosing(bodies):
                     async for each in bodies:
@@ -107,25 +107,27 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
         if "model" not in upload.fields:
             await upload.whole()
         try:
-            return self._read(upload, Notes(), translate=translate)
+            return self._read(upload, Diagnostics(), translate=translate)
         except InvalidField:
             await upload.whole()  # a field that follows may put it right
-            return self._read(upload, Notes(), translate=translate)
+            return self._read(upload, Diagnostics(), translate=translate)
 
-    def _read(self, upload: Upload, notes: Notes, *, translate: bool) -> TranscriptionRequest:
+    def _read(self, upload: Upload, diagnostics: Diagnostics, *, translate: bool) -> TranscriptionRequest:
         names = [engine.model.name for engine in self._recognizer.models.engines]
-        return openai_request.read(upload.fields, notes, names, translate=translate)
+        return openai_request.read(upload.fields, diagnostics, names, translate=translate)
 
-    async def _whole(self, upload: Upload, asked: TranscriptionRequest, notes: Notes) -> AsyncGenerator[HttpBody]:
+    async def _whole(
+        self, upload: Upload, asked: TranscriptionRequest, diagnostics: Diagnostics
+    ) -> AsyncGenerator[HttpBody]:
         """Hears the file while it comes; once more, if a field that comes after it changes how. It may also ask for
         events.
         """
-        heard = await self._hear(upload, asked, Notes())
+        heard = await self._hear(upload, asked, Diagnostics())
         await upload.whole()
-        meant = self._read(upload, notes, translate=asked.translate)
-        if self._followed(meant, notes) != self._followed(asked, Notes()):
-            heard = await self._hear(upload, meant, notes)
-        notes.warn(notice.sentence for notice in heard.notices)
+        meant = self._read(upload, diagnostics, translate=asked.translate)
+        if self._followed(meant, diagnostics) != self._followed(asked, Diagnostics()):
+            heard = await self._hear(upload, meant, diagnostics)
+        diagnostics.warn(notice.sentence for notice in heard.notices)
         if not meant.stream:
             yield await asyncio.to_thread(responses.answer, heard, meant)
             return
@@ -133,14 +135,14 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             yield event
         for event in responses.segments(heard, meant):
             yield event
-        yield responses.done(heard, notes)
+        yield responses.done(heard, diagnostics)
 
-    async def _events(self, upload: Upload, notes: Notes, *, translate: bool) -> AsyncGenerator[HttpBody]:
+    async def _events(self, upload: Upload, diagnostics: Diagnostics, *, translate: bool) -> AsyncGenerator[HttpBody]:
         """Begins when all of the form is here: an event cannot be taken back."""
         await upload.whole()
-        asked = self._read(upload, notes, translate=translate)
+        asked = self._read(upload, diagnostics, translate=translate)
         told: asyncio.Queue[Heard | None] = asyncio.Queue()
-        hearing = asyncio.create_task(self._hear(upload, asked, notes, told))
+        hearing = asyncio.create_task(self._hear(upload, asked, diagnostics, told))
         try:
             is_first = True
             while (heard := await told.get()) is not None:
@@ -148,20 +150,24 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
                     yield responses.delta(heard, is_first=is_first)
                     is_first = False
             transcript = await hearing
-            notes.warn(notice.sentence for notice in transcript.notices)
+            diagnostics.warn(notice.sentence for notice in transcript.notices)
             for event in responses.segments(transcript, asked):
                 yield event
-            yield responses.done(transcript, notes)
+            yield responses.done(transcript, diagnostics)
         finally:
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
 
     async def _hear(
-        self, upload: Upload, asked: TranscriptionRequest, notes: Notes, told: asyncio.Queue[Heard | None] | None = None
+        self,
+        upload: Upload,
+        asked: TranscriptionRequest,
+        diagnostics: Diagnostics,
+        told: asyncio.Queue[Heard | None] | None = None,
     ) -> Transcript:
         try:
             engine = self._engine(asked)
-            recognition = to_recognition(self._followed(asked, notes), engine, "config")
+            recognition = to_recognition(self._followed(asked, diagnostics), engine, "config")
             blocks = upload.blocks()
             sound = source.Sound(blocks, None, self._decoder, FILE_LIMITS)
             async with aclosing(blocks), aclosing(sound):
@@ -180,7 +186,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             raise InvalidParameter("model", f"The model {engine.model.name} cannot translate.", "UNSUPPORTED_BY_ENGINE")
         return engine
 
-    def _followed(self, asked: TranscriptionRequest, notes: Notes) -> asr_pb2.RecognitionConfig:
+    def _followed(self, asked: TranscriptionRequest, diagnostics: Diagnostics) -> asr_pb2.RecognitionConfig:
         """The config without the hints that the model cannot follow; these are noted."""
         config = asr_pb2.RecognitionConfig()
         config.CopyFrom(asked.config)
@@ -190,7 +196,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             if refused.reason != "UNSUPPORTED_BY_ENGINE" or hint not in HINTS:
                 raise refused
             config.ClearField(hint)  # type: ignore[arg-type]  # the stubs know literal names only
-            notes.ignore(PARAMS.get(refused.field, hint))
+            diagnostics.ignore(PARAMS.get(refused.field, hint))
         return config
 
 
