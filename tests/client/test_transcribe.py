@@ -131,7 +131,7 @@ def test_warnings_and_the_kept_name_do_not_mix_with_the_text(voicebox, platform,
     assert result.stderr.splitlines() == [
         "Warning: 'so' came 20 times. (1.00 to 2.00 s)",
         "Warning: The catalog does not answer.",
-        "Kept as transcriptions/1.",
+        "Stored as transcriptions/1.",
     ]
 
 

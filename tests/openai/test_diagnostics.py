@@ -71,10 +71,20 @@ def test_a_resource_is_named_by_its_parameter():
 @pytest.mark.parametrize(
     ("given", "tag"),
     [
-        ("English", "en"), ("german", "de"), ("en_US", "en-US"), ("EN", "en"), ("auto", ""), (" Auto ", ""), ("", ""), ("mandarin", "zh"),
-        ("Cantonese", "yue"), ("zh-Hant-TW", "zh-Hant-TW"), ("none", ""), ("klingon", "klingon"),
+        ("English", "en"),
+        ("german", "de"),
+        ("en_US", "en-US"),
+        ("EN", "en"),
+        ("auto", ""),
+        (" Auto ", ""),
+        ("", ""),
+        ("mandarin", "zh"),
+        ("Cantonese", "yue"),
+        ("zh-Hant-TW", "zh-Hant-TW"),
+        ("none", ""),
+        ("klingon", "klingon"),
     ],
-)  # fmt: skip
+)
 def test_a_language_has_several_spellings(given, tag):
     assert openai_languages.tag(given) == tag
 

@@ -32,10 +32,16 @@ HINTS = [
 OF_STREAMS = [
     ({"endpointing_config": {name: value}}, f"config.endpointing_config.{name}")
     for name, value in {
-        "start_history": 200, "start_threshold": 0.5, "stop_history": 10, "stop_threshold": 0.98, "stop_history_eou": 240,
+        "start_history": 200,
+        "start_threshold": 0.5,
+        "stop_history": 10,
+        "stop_threshold": 0.98,
+        "stop_history_eou": 240,
         "stop_threshold_eou": 0.99,
     }.items()
-] + [({"diarization_config": {"enable_speaker_diarization": True, "max_speaker_count": 2}}, "config.diarization_config")]  # fmt: skip
+] + [
+    ({"diarization_config": {"enable_speaker_diarization": True, "max_speaker_count": 2}}, "config.diarization_config")
+]
 
 
 @pytest.mark.parametrize(
@@ -65,14 +71,21 @@ def test_what_is_followed_is_not_named(sdk, said):
 def test_pipecats_settings_are_taken(sdk, said):
     """As its RivaSTTService sends them."""
     config = {
-        "max_alternatives": 1, "audio_channel_count": 1, "enable_automatic_punctuation": False, "verbatim_transcripts": False,
+        "max_alternatives": 1,
+        "audio_channel_count": 1,
+        "enable_automatic_punctuation": False,
+        "verbatim_transcripts": False,
         "speech_contexts": [{"phrases": ["family"], "boost": 4.0}],
         "endpointing_config": {
-            "start_history": 100, "start_threshold": 0.5, "stop_history": 500, "stop_history_eou": 500, "stop_threshold": 0.5,
+            "start_history": 100,
+            "start_threshold": 0.5,
+            "stop_history": 500,
+            "stop_history_eou": 500,
+            "stop_threshold": 0.5,
             "stop_threshold_eou": 0.5,
         },
         "custom_configuration": {"enable_vad_endpointing": "true", "neural_vad.onset": "0.65"},
-    }  # fmt: skip
+    }
     results, told = recognized(sdk, said, config, streamed=True)
     assert word_error_rate(text_of(results)) <= WER
     assert "config.endpointing_config.stop_history_eou" in told[IGNORED].split(", ")

@@ -111,10 +111,10 @@ def _fields(contract: Contract, message: DescriptorProto) -> dict[str, Any]:
     """By both spellings of their names."""
     fields = {}
     for field in message.field:
-        told = {"name": field.json_name, **_kind(contract, field)}
+        described = {"name": field.json_name, **_kind(contract, field)}
         if field.HasField("oneof_index") and not field.proto3_optional:
-            told["oneof"] = message.oneof_decl[field.oneof_index].name
-        fields[field.name] = fields[field.json_name] = told
+            described["oneof"] = message.oneof_decl[field.oneof_index].name
+        fields[field.name] = fields[field.json_name] = described
     return fields
 
 

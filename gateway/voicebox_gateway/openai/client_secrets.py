@@ -1,7 +1,9 @@
 """Short-lived keys for pages: a server of the page's owner asks for one, with a session's settings, and the page
 connects with it.
 
-The settings are in the key itself, so that every replica can read it and nothing is stored. There is no authentication yet, so a key protects nothing: it only carries the settings and its expiry. https://platform.openai.com/docs/api-reference/realtime-sessions
+The settings are in the key itself, so that every replica can read it and nothing is stored. There is no authentication
+yet, so a key protects nothing: it only carries the settings and its expiry.
+https://platform.openai.com/docs/api-reference/realtime-sessions
 """
 
 import base64

@@ -54,7 +54,9 @@ class Items:
         self._forget(item_id)
 
     def truncate(self, item_id: str) -> None:
-        """Mark a spoken item as incomplete and remove its transcript, since it is unknown how much of it was played. InvalidField as `find`."""
+        """Mark a spoken item as incomplete and remove its transcript, since it is unknown how much of it was played.
+        InvalidField as `find`.
+        """
         item = self.find(item_id)
         if item["role"] != "assistant":
             raise InvalidField("item_id", "Only what was spoken here can be truncated.", "INVALID_VALUE")

@@ -27,10 +27,10 @@ PROTOCOL = "nari.speech.v1"
 AUDIO = {"encoding": "pcm_s16le", "sample_rate": 24_000, "channels": 1}
 MOST_CHARACTERS = 10_000
 LONGEST_INPUT_SECONDS = 300.0
-"""Of one text, from the connection on: who writes no further keeps nobody else waiting."""
+"""Of one text, from the connection on: a client that stops sending must not hold a session."""
 
 WRONG, FAILED = 1008, 1011
-"""Close codes, RFC 6455, 7.4.1: what the client sent cannot be, and what we could not do."""
+"""Close codes, RFC 6455, 7.4.1: an error of the client, and an error of the server."""
 
 
 async def speak(websocket: WebSocket) -> None:

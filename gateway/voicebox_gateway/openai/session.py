@@ -62,7 +62,9 @@ Session = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class InputSettings:
-    """How input audio is transcribed. Without `detects_turns` the client ends turns; with `interrupts` the beginning of a turn stops the response."""
+    """How input audio is transcribed. Without `detects_turns` the client ends turns; with `interrupts` the beginning of
+    a turn stops the response.
+    """
 
     config: asr_pb2.StreamingConfig
     transcribes: bool
@@ -92,7 +94,9 @@ def new(kind: str, model: str) -> Session:
 
 
 def updated(session: Session, change: object, diagnostics: Diagnostics) -> Session:
-    """The session with a client's changes; InvalidField where one is not supported. Ignored fields are named by their paths."""
+    """The session with a client's changes; InvalidField where one is not supported. Ignored fields are named by their
+    paths.
+    """
     fields = beta_session.current(as_object(change, "session"))
     if fields.get("type", session["type"]) != session["type"]:
         raise InvalidField(
@@ -138,7 +142,9 @@ def input_settings(session: Session) -> InputSettings:
 
 
 def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """The fields of OpenAI's speech request, without its input. `response` changes them for one response; `path` is its path in the client's event. The session's instructions are not used: they are for a language model."""
+    """The fields of OpenAI's speech request, without its input. `response` changes them for one response; `path` is its
+    path in the client's event. The session's instructions are not used: they are for a language model.
+    """
     change = as_object(
         as_object(response.get("audio") or {}, f"{path}.audio").get("output") or {}, f"{path}.audio.output"
     )
@@ -160,7 +166,9 @@ def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str
 
 
 def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str, diagnostics: Diagnostics) -> None:
-    """InvalidField for a setting that would change a language model's answers; other unknown settings are named as ignored."""
+    """InvalidField for a setting that would change a language model's answers; other unknown settings are named as
+    ignored.
+    """
     for name in given:
         if name in known or given[name] in IDLE:
             continue

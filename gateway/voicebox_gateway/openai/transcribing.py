@@ -31,7 +31,9 @@ HINTS = ("prompt", "voice_activity")
 async def without_unsupported_hints(
     services: Services, caller: Metadata, settings: InputSettings, diagnostics: Diagnostics
 ) -> InputSettings:
-    """The settings without the hints that asr does not support; those are named in `diagnostics`. Raises grpc.aio.AioRpcError for every other error of asr."""
+    """The settings without the hints that asr does not support; those are named in `diagnostics`. Raises
+    grpc.aio.AioRpcError for every other error of asr.
+    """
     config = asr_pb2.StreamingConfig()
     config.CopyFrom(settings.config)
     while True:
@@ -63,14 +65,18 @@ def _drop_hint(config: asr_pb2.RecognitionConfig, api_error: ApiError, diagnosti
 
 
 async def check(services: Services, caller: Metadata, settings: InputSettings) -> None:
-    """Check the settings with asr; raises grpc.aio.AioRpcError when it refuses them. This happens before there is audio: if a message is being sent when asr refuses, gRPC reports "Internal error from Core" instead of the error."""
+    """Check the settings with asr; raises grpc.aio.AioRpcError when it refuses them. This happens before there is
+    audio: if a message is being sent when asr refuses, gRPC reports "Internal error from Core" instead of the error.
+    """
     config = asr_pb2.StreamingRecognizeRequest(config=settings.config)
     async for _ in services.recognition.StreamingRecognize(iter([config]), timeout=CHECK_SECONDS, metadata=caller):
         pass
 
 
 class RecognitionStream:
-    """The audio between two commits: one stream to asr. Each turn that asr finds is an item; without turn detection all of it is one item."""
+    """The audio between two commits: one stream to asr. Each turn that asr finds is an item; without turn detection all
+    of it is one item.
+    """
 
     def __init__(
         self, services: Services, caller: Metadata, settings: InputSettings, send: Send, begin_ms: int
@@ -199,7 +205,9 @@ class RecognitionStream:
 
 
 def continued(sent: str, final: str) -> str:
-    """The final text as a continuation of what was sent, so that the deltas joined are the completed text. asr does not change a stable text; if it differs all the same, the words after those already sent are used."""
+    """The final text as a continuation of what was sent, so that the deltas joined are the completed text. asr does not
+    change a stable text; if it differs all the same, the words after those already sent are used.
+    """
     if final.startswith(sent):
         return final
     old, new = sent.split(), final.split()

@@ -57,12 +57,14 @@ class Connections:
         self._running: dict[asyncio.Task[None], Connection] = {}
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Begin a session, or tell the peer that there is no room."""
+        """Serve a connection, or refuse it when there are too many."""
         most = self._settings.max_connections
         if len(self._running) >= most:
             writer.write(
                 events.write(
-                    failures.error_event(Exhausted("TOO_MANY_CONNECTIONS", f"All {most} connections are taken."))
+                    failures.error_event(
+                        Exhausted("TOO_MANY_CONNECTIONS", f"At capacity: {most} connections are open.")
+                    )
                 )
             )
             writer.close()

@@ -1,4 +1,4 @@
-"""The services that the bridge asks."""
+"""The services that the bridge calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ Call = TypeVar("Call", bound=Cancellable)
 
 @contextmanager
 def cancelled_at_end(call: Call) -> Iterator[Call]:
-    """A call that ends with the block: its service is told at once when the peer has gone."""
+    """A call that ends with the block: it is cancelled at once when the peer leaves."""
     try:
         yield call
     finally:
@@ -42,7 +42,7 @@ def cancelled_at_end(call: Call) -> Iterator[Call]:
 
 
 def lost_its_details(error: grpc.aio.AioRpcError) -> bool:
-    """True where gRPC lost the service's own error, since a message of ours was under way when it came."""
+    """True where gRPC lost the service's error, because we were sending a message when it arrived."""
     return error.details() == "Internal error from Core"
 
 

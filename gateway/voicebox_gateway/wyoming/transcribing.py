@@ -1,4 +1,4 @@
-"""Sound becomes text: Wyoming's requests to asr, and its events back."""
+"""Transcribes audio: Wyoming's requests to asr, and asr's results as events."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from dataclasses import dataclass
@@ -38,16 +38,16 @@ def samples(sound: SampleFormat, event: Event) -> bytes:
 
 
 async def transcribe(
-    asked: Data, sound: SampleFormat, blocks: AsyncIterator[bytes], services: Services, seconds: float
+    data: Data, sound: SampleFormat, blocks: AsyncIterator[bytes], services: Services, seconds: float
 ) -> AsyncGenerator[Event]:
     """Answers `transcribe` and the audio that follows it, an utterance at a time; at most `seconds`."""
     config = asr_pb2.RecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE,
         sample_rate_hz=sound.sample_rate_hz,
         channel_count=sound.channel_count,
-        language=fields.text(asked, "language"),
-        model=fields.text(asked, "name"),
-        hotwords=[*fields.texts(asked, "transcript_names"), *fields.texts(asked, "transcript_terms")],
+        language=fields.text(data, "language"),
+        model=fields.text(data, "name"),
+        hotwords=[*fields.texts(data, "transcript_names"), *fields.texts(data, "transcript_terms")],
     )
 
     async def requests() -> AsyncIterator[asr_pb2.StreamingRecognizeRequest]:
@@ -60,7 +60,7 @@ async def transcribe(
             async for event in _events(call):
                 yield event
     except grpc.aio.AioRpcError as error:
-        if lost_its_details(error):  # asked without sound, asr can tell once more what it refuses
+        if lost_its_details(error):  # without audio asr returns its error again
             first = asr_pb2.StreamingRecognizeRequest(config=asr_pb2.StreamingConfig(recognition=config))
             async for _ in services.asr.StreamingRecognize(iter([first]), timeout=ASK_SECONDS):
                 pass
@@ -68,17 +68,17 @@ async def transcribe(
 
 
 async def _events(answers: AsyncIterable[asr_pb2.StreamingRecognizeResponse]) -> AsyncIterator[Event]:
-    """Each final is a chunk; all chunks joined are the transcript, which clients that know no chunks wait for."""
-    heard: list[str] = []
+    """Each final is a chunk; the chunks joined are the transcript, for clients that do not support chunks."""
+    finals: list[str] = []
     async for answer in answers:
         match answer.WhichOneof("event"):
             case "final" if answer.final.transcript:
-                if not heard:
+                if not finals:
                     yield Event("transcript-start", {"language": answer.final.language})
-                heard.append(answer.final.transcript)
-                yield Event("transcript-chunk", {"text": f" {heard[-1]}" if heard[1:] else heard[-1]})
+                finals.append(answer.final.transcript)
+                yield Event("transcript-chunk", {"text": f" {finals[-1]}" if finals[1:] else finals[-1]})
             case "finished":
-                if not heard:
+                if not finals:
                     yield Event("transcript-start", {"language": answer.finished.language})
-                yield Event("transcript", {"text": " ".join(heard), "language": answer.finished.language})
+                yield Event("transcript", {"text": " ".join(finals), "language": answer.finished.language})
                 yield Event("transcript-stop")

@@ -1,6 +1,4 @@
-"""What other people's APIs share: their names of fields in errors, and what was not followed in the answer's trailing
-metadata.
-"""
+"""Names of fields in the errors of other APIs, and ignored hints in trailing metadata."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,16 +13,14 @@ from .openai import Diagnostics
 
 
 def send_diagnostics(context: "grpc.aio.ServicerContext[Any, Any]", diagnostics: Diagnostics) -> None:
-    """Name what was ignored, and the warnings, in trailing metadata, under the names of the headers of the HTTP
-    APIs.
-    """
+    """Set ignored hints and warnings as trailing metadata, with the names of the HTTP headers."""
     context.set_trailing_metadata(((request_id.HEADER, request_id.current.get()), *diagnostics.metadata))
 
 
 @contextmanager
 def with_field_names(names: Mapping[str, str]) -> Iterator[None]:
-    """What the block raises of our fields, as `text` or `config.hotwords[3]`, leaves it under `names`, in its sentence
-    too.
+    """An InvalidField of our field, such as `text` or `config.hotwords[3]`, leaves the block with its name in `names`,
+    also in the sentence.
     """
     try:
         yield

@@ -27,10 +27,10 @@ event of a stream.
 """
 
 WARNINGS_HEADER, WARNINGS_FIELD = "x-voicebox-warnings", "x_voicebox_warnings"
-"""Where an answer says what was asked for and could not be done: sentences, in the same places."""
+"""Where an answer has its warnings, in the same places."""
 
 QUERY_HEADER = "x-voicebox-query"
-"""In which the gateway hands over a request's query; OpenAI's audio paths know no parameter of it."""
+"""The header in which the gateway passes on a request's query; OpenAI's audio paths have no query parameters."""
 
 LEAST_LIKENESS = 0.85
 """Of a parameter's name to one that there is, from 0 to 1: two letters swapped in a word of eight are 0.87."""
@@ -50,7 +50,7 @@ STATUSES = {
 }
 TOO_LARGE_REASONS = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
 CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
-"""OpenAI's words for some of our reasons; the others are told as they are, in lower case."""
+"""OpenAI's codes for some of our reasons; others are sent in lower case."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -61,9 +61,8 @@ class InvalidParameter(InvalidField):
 
 @dataclass
 class Diagnostics:
-    """What an answer tells besides its body: headers, the names of parameters that it does not follow, and warnings.
-
-    Ignored is what asks for another quality only; what would change the meaning of the answer is refused.
+    """What an answer has besides its body: headers, names of ignored hints, and warnings. A parameter is ignored only
+    if it affects quality; one that would change the meaning of the answer is refused.
     """
 
     ignored: list[str] = field(default_factory=list)
@@ -71,31 +70,31 @@ class Diagnostics:
     headers: dict[str, str] = field(default_factory=dict)
 
     def warn(self, sentences: Iterable[str]) -> None:
-        """Say what was asked for and could not be done, each once."""
+        """Add warnings, each once."""
         new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self.warnings]
         self.warnings += new[: MAX_IGNORED - len(self.warnings)]
 
     def ignore(self, name: str) -> None:
-        """Name a parameter as the client gave it, once."""
+        """Add the name of an ignored parameter, once."""
         shown = name[:MAX_NAME_CHARACTERS]
         if shown not in self.ignored and len(self.ignored) < MAX_IGNORED:
             self.ignored.append(shown)
 
     def ignore_unknown(self, name: str, known: Collection[str]) -> None:
-        """As `ignore`, for what nobody knows; when it is nearly the name of a parameter, a warning says so."""
+        """As `ignore`, for an unknown parameter; if it is nearly the name of a known one, there is a warning."""
         self.ignore(name)
         if near := _near(name, known):
             self.warn([f"{name[:MAX_NAME_CHARACTERS]} is ignored. Did you mean {near}?"])
 
     def ignore_query(self, context: Context) -> None:
-        """Name the parameters of the request's query."""
+        """Ignore the parameters of the request's query."""
         query = dict(context.invocation_metadata() or ()).get(QUERY_HEADER, "")
         for name, _ in parse_qsl(str(query), keep_blank_values=True):
             self.ignore(name)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The headers, in ASCII; empty when there is nothing to tell."""
+        """The headers, in ASCII."""
         named = {IGNORED_HEADER: ", ".join(map(_ascii, self.ignored))} if self.ignored else {}
         warned = {WARNINGS_HEADER: _sentences(self.warnings)} if self.warnings else {}
         return tuple({**self.headers, **named, **warned}.items())
@@ -130,7 +129,7 @@ def _ascii(name: str) -> str:
 
 @dataclass(frozen=True)
 class ErrorResponse:
-    """An error as OpenAI's clients want it. `retry_seconds` is when to try again, None when that is not known."""
+    """An error in the form of OpenAI's API. `retry_seconds` is when to try again, None when that is not known."""
 
     status: int
     body: str
@@ -138,7 +137,7 @@ class ErrorResponse:
 
 
 def error_response(error: Exception, params: Mapping[str, str]) -> ErrorResponse:
-    """An error in OpenAI's words; `params` are its names for the fields, or kinds of resources, of ours."""
+    """An error in the form of OpenAI's API; `params` are its names for our fields and kinds of resources."""
     if not isinstance(error, VoiceboxError):
         return ErrorResponse(
             500, _body(f"internal error (request {request_id.current.get()})", "server_error", "internal_error", None)
@@ -171,10 +170,8 @@ async def with_headers(
     params: Mapping[str, str],
     diagnostics: Diagnostics | None = None,
 ) -> AsyncGenerator[httpbody_pb2.HttpBody]:
-    """The pieces of an answer, and before the first one its headers. What goes wrong before it is told as OpenAI tells
-    it.
-
-    `diagnostics` are complete when the first piece comes.
+    """The pieces of an answer, after sending its headers. An error before the first piece is sent in the form of
+    OpenAI's API. `diagnostics` must be complete when the first piece is yielded.
     """
     begun = False
     try:
