@@ -61,7 +61,7 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
     texts = parts(first.text)
     if len(texts) > 1 and first.config.audio.encoding == tts_pb2.AUDIO_ENCODING_FLAC:
         raise ValueError(
-            f"A text of more than {MOST_CHARACTERS} characters is made in parts, which FLAC cannot join: choose another."
+            f"A text of more than {MOST_CHARACTERS} characters is spoken in parts, which FLAC cannot join."
         )
     found = []
     for number, text in enumerate(texts):

@@ -163,7 +163,8 @@ REALTIME: Json = {
     "operationId": "Realtime",
     "tags": [TAG["name"]],
     "summary": "Opens a WebSocket for OpenAI's Realtime API",
-    "description": "Events in JSON both ways: https://platform.openai.com/docs/api-reference/realtime. Audio is 24 kHz, 16 bits, mono.",
+    "description": "Events in JSON both ways: https://platform.openai.com/docs/api-reference/realtime. "
+    "Audio is 24 kHz, 16 bits, mono.",
     "parameters": [
         {
             "name": "intent",

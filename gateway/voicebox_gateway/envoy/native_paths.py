@@ -42,7 +42,8 @@ SPECIAL = {
 
 Types = FieldDescriptorProto.Type
 KINDS = {
-    Types.TYPE_DOUBLE: "double", Types.TYPE_FLOAT: "float", Types.TYPE_BOOL: "bool", Types.TYPE_STRING: "string", Types.TYPE_BYTES: "bytes",
+    Types.TYPE_DOUBLE: "double", Types.TYPE_FLOAT: "float", Types.TYPE_BOOL: "bool", Types.TYPE_STRING: "string",
+    Types.TYPE_BYTES: "bytes",
     Types.TYPE_INT32: "int32", Types.TYPE_SINT32: "int32", Types.TYPE_SFIXED32: "int32", Types.TYPE_UINT32: "uint32",
     Types.TYPE_FIXED32: "uint32", Types.TYPE_INT64: "int64", Types.TYPE_SINT64: "int64", Types.TYPE_SFIXED64: "int64",
     Types.TYPE_UINT64: "uint64", Types.TYPE_FIXED64: "uint64", Types.TYPE_ENUM: "enum",

@@ -26,14 +26,19 @@ ALIASES = (
 """OpenAI's names that a list of models shows."""
 
 _SPEECH_FAMILIES = (
-    "kokoro piper xtts coqui orpheus chatterbox dia parler bark tortoise f5 fish openaudio cosyvoice melo melotts styletts styletts2 "
-    "speecht5 vits mms csm zonos higgs vibevoice indextts qwen3 maya1 neutts kitten kittentts voxcpm spark outetts playai playht eleven "
-    "multilingual turbo aura sonic cartesia rime mist arcana edge azure polly google gemini minimax hume octave inworld lmnt "
+    "kokoro piper xtts coqui orpheus chatterbox dia parler bark tortoise f5 fish openaudio cosyvoice "
+    "melo melotts styletts styletts2 "
+    "speecht5 vits mms csm zonos higgs vibevoice indextts qwen3 maya1 neutts kitten kittentts voxcpm "
+    "spark outetts playai playht eleven "
+    "multilingual turbo aura sonic cartesia rime mist arcana edge azure polly google gemini minimax hume "
+    "octave inworld lmnt "
     "murf magpie fastpitch"
 )
 _TRANSCRIPTION_FAMILIES = (
-    "whisper distil parakeet canary voxtral nova scribe moonshine wav2vec2 sensevoice sense paraformer funasr vosk granite nemo "
-    "conformer universal best nano tiny base small medium large turbo crisperwhisper qwen3 gemini deepgram assemblyai ursa"
+    "whisper distil parakeet canary voxtral nova scribe moonshine wav2vec2 sensevoice sense paraformer "
+    "funasr vosk granite nemo "
+    "conformer universal best nano tiny base small medium large turbo crisperwhisper qwen3 gemini "
+    "deepgram assemblyai ursa"
 )
 
 

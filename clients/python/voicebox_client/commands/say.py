@@ -221,4 +221,5 @@ def _sentence(
         if finished.HasField("word_error_rate")
         else ""
     )
-    return f"{done}: {seconds(finished.duration):.2f} s by {who}, first audio after {first_audio_seconds * 1000:.0f} ms{checked}{stored}."
+    first_ms = 1000 * first_audio_seconds
+    return f"{done}: {seconds(finished.duration):.2f} s by {who}, first audio after {first_ms:.0f} ms{checked}{stored}."

@@ -62,7 +62,8 @@ def set_hotwords(
         diagnostics.ignore(field)
         diagnostics.warn(
             [
-                f"{left_out} phrases of {field} are ignored: {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters are used at most."
+                f"{left_out} phrases of {field} are ignored: at most {MAX_HOTWORDS} "
+                f"of {MAX_HOTWORD_CHARACTERS} characters are used."
             ]
         )
 

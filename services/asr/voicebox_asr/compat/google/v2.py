@@ -104,7 +104,10 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
         )
 
     async def _not_kept(self, request: Message, context: Context) -> NoReturn:
-        sentence = "Recognizers, phrase sets, custom classes and settings are not kept here: use recognizers/_ with a config in each request."
+        sentence = (
+            "Recognizers, phrase sets, custom classes and settings are not stored here: "
+            "use recognizers/_ with a config in each request."
+        )
         raise Unsupported("RESOURCES_NOT_KEPT", sentence)
 
     CreateRecognizer = GetRecognizer = ListRecognizers = UpdateRecognizer = DeleteRecognizer = UndeleteRecognizer = (
