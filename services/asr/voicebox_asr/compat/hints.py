@@ -69,7 +69,7 @@ def set_hotwords(
 
 
 def speakers_at_most(count: int, default: int, field: str, diagnostics: Diagnostics) -> int:
-    """How many speakers to tell apart at most."""
+    """The greatest number of speakers."""
     if count > MAX_SPEAKERS:
         diagnostics.ignore(field)
         diagnostics.warn([f"{field} is at most {MAX_SPEAKERS} here, not {count}."])

@@ -1,4 +1,4 @@
-"""Voices of other servers that their clients name: one of ours stands in for each, and the answer says so."""
+"""Replaces voices of other servers by ours, and lists them as ignored."""
 
 import re
 import zlib

@@ -1,4 +1,4 @@
-"""Tells what the bytes are that Google's clients send, and turns telephone sound into ours."""
+"""Detects the format of audio from Google's clients, and converts telephone audio to s16le."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Format:
 
 
 def checked(form: Format, field: str) -> Format:
-    """The format; InvalidField, under the path `field`, for an encoding that cannot be heard."""
+    """The format; InvalidField, under the path `field`, for an unsupported encoding."""
     if form.encoding not in (AUTO, *SAMPLES, *FILES):
         raise InvalidField(
             field, f"{field} must be one of {', '.join((*SAMPLES, *FILES))}, not {form.encoding}.", "ENCODING_UNKNOWN"
@@ -43,6 +43,6 @@ def to_samples(form: Format, start: bytes) -> Callable[[bytes], bytes] | None:
 
 
 def set_format(native: asr_pb2.RecognitionConfig, form: Format) -> None:
-    """Tell the recogniser that samples come. Files say their rate and channels themselves."""
+    """Set the format of headerless samples. Files have their rate and channels in their headers."""
     native.encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE
     native.sample_rate_hz, native.channel_count = form.sample_rate_hz, form.channel_count

@@ -1,4 +1,4 @@
-"""Work that goes on after its call has ended, and what came of it: bounded in number and in time."""
+"""Long-running operations and their results, limited in number and in time."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ class Operation:
 
 
 class Operations:
-    """Runs `at_once` of them at a time and the others in their order; what ended is kept for `kept_seconds`.
+    """Runs `at_once` operations at a time and the others in order; results are stored for `kept_seconds`.
 
     They live in this process alone: with several replicas, a client asks the one that runs its work.
     """
@@ -90,7 +90,7 @@ class Operations:
         self._forget_old()
         operation = self._operations.get(name)
         if operation is None or operation.owner != owner:
-            hint = f"What ended is kept for {self._kept_seconds:g} s."
+            hint = f"Results are stored for {self._kept_seconds:g} s."
             raise NotFound("operation", name[:200], hint)
         return operation
 
@@ -102,7 +102,7 @@ class Operations:
                 yield operation
 
     def delete(self, operation: Operation) -> None:
-        """Forget it; nobody could learn what comes of it, so that it stops, too."""
+        """Cancel the operation and remove it."""
         operation.task.cancel()
         self._operations.pop(operation.name, None)
 

@@ -12,16 +12,16 @@ DEFAULT_MODELS = frozenset(
     "default latest_long latest_short long short command_and_search phone_call video telephony telephony_short".split()
     + "chirp chirp_2 chirp_3".split()
 )
-"""Google's names of models for everything: ours is chosen by the server. Its medical ones know other words."""
+"""Google's names of general models, for which the default model is used. Its medical models are refused."""
 
 MOST_ALTERNATIVES = 30
 MOST_SPEAKERS = 6
-"""So many speakers are told apart at most when Google's clients do not say."""
+"""The greatest number of speakers when Google's clients give none."""
 
 
 @dataclass(frozen=True)
 class RequestOptions:
-    """What an answer is to tell: of words their times, confidence or speakers, and whether channels are told apart."""
+    """What the answer contains: times, confidence and speakers of words, and whether channels are separate."""
 
     times: bool = False
     confidence: bool = False
@@ -29,13 +29,13 @@ class RequestOptions:
 
     @property
     def words(self) -> bool:
-        """Whether words are told at all."""
+        """Whether the answer contains words."""
         return self.times or self.confidence or self.speakers
 
 
 @dataclass(frozen=True)
 class ParsedRequest:
-    """What a config asks for: of the recogniser (save the sound's format), of the sound, of the answer."""
+    """A parsed config: for the recogniser (without the audio's format), for the audio, for the answer."""
 
     config: asr_pb2.RecognitionConfig
     format: Format
@@ -44,7 +44,7 @@ class ParsedRequest:
 
 @dataclass(frozen=True)
 class ParsedStream:
-    """The same of a stream. `activity` is whether to tell when speech begins and ends; after one final, a `single`
+    """The same for a stream. With `activity` the beginning and end of speech are sent; after one final, a `single`
     stream ends.
     """
 
@@ -78,7 +78,7 @@ def to_hotwords(phrases: Iterable[tuple[str, float]], field: str) -> list[str]:
 
 
 def check_alternatives(count: int, field: str) -> None:
-    """One alternative is told, however many are wanted."""
+    """There is one alternative, whatever number the client gives."""
     if not 0 <= count <= MOST_ALTERNATIVES:
         raise InvalidField(field, f"{field} must be 0 to {MOST_ALTERNATIVES}, not {count}.")
 

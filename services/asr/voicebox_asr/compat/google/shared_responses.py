@@ -1,4 +1,4 @@
-"""What the two versions of Google's speech API tell alike of what was heard."""
+"""What the answers of both versions of Google's speech API have in common."""
 
 from voicebox.asr.v1 import asr_pb2
 
@@ -18,5 +18,5 @@ def stability(interim: asr_pb2.Hypothesis) -> float:
 
 
 def speaker_number(speaker: str) -> int:
-    """Speakers are numbered: `speaker-1` is 1, and nobody is 0."""
+    """The speaker's number: 1 for `speaker-1`, 0 for none."""
     return int(speaker.removeprefix("speaker-") or 0)

@@ -52,7 +52,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
         return google.RecognizeResponse(results=v1_responses.results(heard, asked.wishes))
 
     async def LongRunningRecognize(self, request: google.LongRunningRecognizeRequest, context: Context) -> Any:
-        """Begins to hear a recording; what is wrong with its config is told at once."""
+        """Start recognising a recording; errors in its config are raised at once."""
         with self._call.named(v1_request.NAMES):
             asked, audio = v1_request.parse(request.config), v1_request.content(request.audio)
             v1_request.refuse_output(request)

@@ -1,4 +1,4 @@
-"""What was heard, as clients of Google's Speech v1 read it."""
+"""Results as messages of Google's Speech v1."""
 
 from collections.abc import Iterable, Iterator
 
@@ -34,7 +34,7 @@ def results(heard: asr_pb2.RecognizeResponse, wishes: RequestOptions) -> list[go
 
 
 def events(happened: asr_pb2.StreamingRecognizeResponse, stream: ParsedStream) -> Iterator[Response]:
-    """What Google's clients are told of an event of ours: mostly one thing, or nothing."""
+    """Google's messages for one of our events: mostly one, or none."""
     match happened.WhichOneof("event"):
         case "interim":
             yield Response(results=[_interim(happened.interim)])
@@ -86,7 +86,7 @@ def _alternative(
 
 
 def _words(words: Iterable[asr_pb2.Word], wishes: RequestOptions) -> Iterator[google.WordInfo]:
-    """A word's speaker is told as a number and as the same in letters: Google's programs read either."""
+    """A word's speaker is a number and the same number as text, since Google's programs read either."""
     for word in words if wishes.words else ():
         speaker = speaker_number(word.speaker)
         yield google.WordInfo(

@@ -45,7 +45,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
         return google.RecognizeResponse(results=v2_responses.results(heard, asked.wishes))
 
     async def BatchRecognize(self, request: google.BatchRecognizeRequest, context: Context) -> Any:
-        """Begins to hear recordings; what is wrong with their configs is told at once, what is wrong with a file in its
+        """Start recognising recordings; errors in their configs are raised at once, errors of a file are in its
         result.
         """
         recognizer, size_bytes = request.recognizer, request.ByteSize()

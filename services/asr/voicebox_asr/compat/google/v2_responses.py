@@ -1,4 +1,4 @@
-"""What was heard, as clients of Google's Speech v2 read it."""
+"""Results as messages of Google's Speech v2."""
 
 from collections.abc import Iterable, Iterator
 
@@ -30,7 +30,7 @@ def results(heard: asr_pb2.RecognizeResponse, wishes: RequestOptions) -> list[go
 
 
 def event(happened: asr_pb2.StreamingRecognizeResponse, stream: ParsedStream) -> Response | None:
-    """What Google's clients are told of an event of ours; None for one that they have no words for."""
+    """Google's message for one of our events; None where there is none."""
     match happened.WhichOneof("event"):
         case "interim":
             return Response(results=[_interim(happened.interim)])

@@ -1,4 +1,4 @@
-"""Writes what was heard as OpenAI does."""
+"""Results in the formats of OpenAI's API."""
 
 import json
 import math
@@ -27,7 +27,7 @@ INPUT_TOKENS_PER_SECOND = 10
 
 
 def answer(heard: Transcript, asked: TranscriptionRequest) -> HttpBody:
-    """All that was heard, in the format that was asked for."""
+    """The whole result, in the requested format."""
     match asked.format:
         case ResponseFormat.JSON:
             return _json({"text": text(heard), "usage": _seconds(heard)})

@@ -46,7 +46,7 @@ PARAMS = {
 }
 
 HINTS = ("prompt", "decoding", "voice_activity", "hotwords")
-"""Fields of a config without which a model that cannot follow them hears."""
+"""Fields of a config that are dropped when the model does not support them."""
 
 Request = TypeVar("Request", openai_pb2.CreateTranscriptionRequest, openai_pb2.CreateTranslationRequest)
 FindSpeakers = Callable[[Recognition], SpeakerSearch | None]

@@ -1,4 +1,5 @@
-"""Keeps a form's file on disk while it comes, so that it can be heard at once, and again if a later field says how.
+"""Stores a form's file on disk while it arrives, so that recognition can start at once, and again if a later field
+changes it.
 
 curl sends the file first, SDKs send it last. With the file kept, neither has to wait for the other.
 """
@@ -58,7 +59,7 @@ class Upload:
             await self._more()
 
     async def blocks(self) -> AsyncGenerator[bytes]:
-        """The file from its beginning, as far as it has come and then as it comes."""
+        """The file from its beginning, including what has still to arrive."""
         at = 0
         while at < self.size or not self._has_ended:
             if at < self.size:

@@ -1,4 +1,4 @@
-"""Tells what the bytes are that NVIDIA Riva's clients send, and turns telephone sound into ours."""
+"""Detects the format of audio from NVIDIA Riva's clients, and converts telephone audio to s16le."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def sound_of(config: riva_asr_pb2.RecognitionConfig, start: bytes) -> Sound:
 
 
 def set_format(native: asr_pb2.RecognitionConfig, config: riva_asr_pb2.RecognitionConfig, sound: Sound) -> None:
-    """Tell the recogniser what it gets. Files say their rate and channels themselves."""
+    """Set the format of headerless samples. Files have their rate and channels in their headers."""
     if not sound.is_file:
         native.encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE
         native.sample_rate_hz = config.sample_rate_hertz

@@ -18,7 +18,7 @@ MULTILINGUAL = "multi"
 """Riva's language code for "any, detected anew as it changes"."""
 
 MOST_SPEAKERS = 8
-"""So many speakers are told apart at most when Riva's clients do not say."""
+"""The greatest number of speakers when Riva's clients give none."""
 
 LEAST_SILENCE_MILLISECONDS, MOST_SILENCE_MILLISECONDS = (round(1000 * seconds) for seconds in END_SILENCE_SECONDS)
 
@@ -76,7 +76,7 @@ def to_recognition(
 def to_live_recognition(
     config: riva_asr_pb2.RecognitionConfig, engine: Engine, diagnostics: Diagnostics
 ) -> asr_pb2.RecognitionConfig:
-    """The same for a stream, in which speakers are not told apart."""
+    """The same for a stream, without diarization."""
     native = to_recognition(config, engine, diagnostics)
     if native.diarization.enabled:
         native.ClearField("diarization")

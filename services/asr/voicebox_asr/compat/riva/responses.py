@@ -1,4 +1,4 @@
-"""What was heard, as NVIDIA Riva's clients read it."""
+"""Results as messages of NVIDIA Riva."""
 
 from collections.abc import Iterator
 
@@ -85,7 +85,7 @@ def _final(
 
 
 def _word(word: asr_pb2.Word, language: str, *, times: bool) -> riva_asr_pb2.WordInfo:
-    """Speakers are numbered: `speaker-1` is 1, and nobody is 0."""
+    """The speaker's number: 1 for `speaker-1`, 0 for none."""
     return riva_asr_pb2.WordInfo(
         word=word.word,
         start_time=word.start_offset.ToMilliseconds() if times else 0,

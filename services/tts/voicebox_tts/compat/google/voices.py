@@ -1,4 +1,4 @@
-"""Finds the voices that Google's clients ask for, and lists ours as theirs."""
+"""Finds voices for Google's clients, and lists ours in Google's form."""
 
 from collections.abc import Sequence
 

@@ -55,7 +55,7 @@ PARAMS = {
     "body": "",
 }
 HINTS = ("style.instructions", "style.language", "style.speed")
-"""What a voice that cannot follow them speaks without."""
+"""Fields that are dropped when the voice does not support them."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -114,7 +114,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
     async def _speech(
         self, asked: SpeechRequest, context: Context, diagnostics: Diagnostics
     ) -> AsyncGenerator[Event | Silence]:
-        """The speech; without the hints that nobody can follow, which shows before it begins."""
+        """The speech. Hints that the voice does not support are dropped before it begins."""
         request, found = await self._native(asked, diagnostics)
         begun = False
         while not begun:
@@ -178,8 +178,8 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
 def _drop_hint(
     request: tts_pb2.SynthesizeRequest, found: ChosenVoice, field: str, asked: SpeechRequest, diagnostics: Diagnostics
 ) -> bool:
-    """Whether the request changed: a voice that nobody chose gives way to one that speaks the language; a hint is left
-    out, and noted.
+    """Whether the request changed: a default voice is replaced by one of the language; a hint is dropped, and listed as
+    ignored.
     """
     if field not in HINTS:
         return False

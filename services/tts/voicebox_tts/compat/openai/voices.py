@@ -1,5 +1,5 @@
-"""Finds the models and voices that OpenAI's clients name: ours by their names, those of others by what stands in for
-them.
+"""Finds the models and voices in requests of OpenAI's clients: ours by their names; those of other servers are
+replaced.
 """
 
 import zlib
@@ -38,7 +38,9 @@ OWN_ENGINES = ("flite", "espeak", "pocket", "qwen3")
 
 @dataclass(frozen=True)
 class ChosenVoice:
-    """Whom a name means. `is_free`: no voice of ours was named, so that another one may speak where this one cannot."""
+    """The voice for a name. `is_free`: it was not named itself, so that another may be used where this one cannot
+    speak.
+    """
 
     voice: tts_pb2.VoiceSelection
     is_free: bool
