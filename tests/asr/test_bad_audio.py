@@ -312,5 +312,5 @@ async def test_float_samples_that_were_never_scaled_and_those_that_are_no_number
 @pytest.mark.parametrize("milliseconds", [10, 30, 100, 250])
 async def test_a_file_too_short_for_a_word_says_so(stub, spoken, milliseconds: int) -> None:
     short = spoken[spoken.size // 2 :][: 16 * milliseconds]
-    assert "SHORT_SOUND" in await warned(stub, wav(short))
-    assert "SHORT_SOUND" in await warned(stub, wav(np.zeros_like(short)))
+    assert "SHORT_AUDIO" in await warned(stub, wav(short))
+    assert "SHORT_AUDIO" in await warned(stub, wav(np.zeros_like(short)))

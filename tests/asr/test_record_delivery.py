@@ -146,7 +146,7 @@ async def test_what_the_catalog_rejects_is_set_aside_and_said(open_asr, catalog,
 async def test_a_full_spool_costs_the_record_and_not_the_answer(open_asr, tmp_path, call):
     running = await open_asr(CATALOG_ADDRESS=GONE, ASR_SPOOL_BYTES="0")
     answer = await call(running.channel)
-    assert (answer.transcription, reasons(answer)) == ("", ["NOT_KEPT"])
+    assert (answer.transcription, reasons(answer)) == ("", ["NOT_STORED"])
     assert "spool is full" in answer.warnings[0].message
     assert not spooled(tmp_path, ".data")
 
@@ -158,7 +158,7 @@ async def test_a_disk_that_cannot_be_written_costs_the_record_and_not_the_answer
     running = await open_asr(CATALOG_ADDRESS=GONE)
     monkeypatch.setattr("voicebox_outbox.spool._fsync", full)
     answer = await recognize(running.channel)
-    assert (answer.transcription, reasons(answer)) == ("", ["NOT_KEPT"])
+    assert (answer.transcription, reasons(answer)) == ("", ["NOT_STORED"])
     assert "The disk is full" in answer.warnings[0].message
     assert not spooled(tmp_path, ".data")
 
@@ -233,7 +233,7 @@ async def test_copies_share_the_disk_and_release_it(tmp_path):
             assert sum([len(block) async for block in recorder.copied(file())]) == 100_000
         assert not (await first.record(transcript, engine)).warnings
         refused = await second.record(transcript, engine)
-        assert (refused.name, [notice.reason for notice in refused.warnings]) == ("", [Reason.NOT_KEPT])
+        assert (refused.name, [notice.reason for notice in refused.warnings]) == ("", [Reason.NOT_STORED])
         assert "space" in refused.warnings[0].sentence
     with records.recorder(job()) as third:
         assert sum([len(block) async for block in third.copied(file())]) == 100_000

@@ -153,6 +153,8 @@ def test_grammars() -> None:
         (RecognitionConfig(decoding=Decoding(no_speech_threshold=math.nan)), "decoding.no_speech_threshold"),
         (RecognitionConfig(voice_activity=VoiceActivityConfig(threshold=0.0)), "voice_activity.threshold"),
         (RecognitionConfig(store=True, request_id="yes"), "request_id"),
+        (RecognitionConfig(labels={"team": "games"}), "labels"),
+        (RecognitionConfig(store=False, request_id="yes", labels={"x": "y"}), "labels"),
         (RecognitionConfig(store=True, labels={"": "x"}), "labels"),
         (RecognitionConfig(store=True, labels={"x": "x" * 256}), "labels"),
         (

@@ -147,11 +147,11 @@ def test_vtt_tells_each_words_time() -> None:
 def test_vtt_tells_its_notices_in_comments() -> None:
     notices = [
         RecognitionWarning(Reason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0),
-        RecognitionWarning(Reason.NOT_KEPT, "It was not kept."),
+        RecognitionWarning(Reason.NOT_STORED, "It was not kept."),
     ]
     document = writers.vtt([utterance(ENGLISH)], Layout(), notices)
     assert "\n\nNOTE REPETITION at 00:01:01.500: 'a -> b c' came 9 times in a row.\n\n" in document
-    assert "\n\nNOTE NOT_KEPT: It was not kept.\n\n" in document
+    assert "\n\nNOTE NOT_STORED: It was not kept.\n\n" in document
     assert [cue.text for cue in webvtt.from_buffer(io.StringIO(document))] == [
         cue.text for cue in webvtt.from_buffer(io.StringIO(writers.vtt([utterance(ENGLISH)], Layout())))
     ]

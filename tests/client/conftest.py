@@ -32,9 +32,11 @@ from voicebox_kit.status import to_status
 RATE_HZ = 16000
 # The header of a streamed WAV file, which claims the greatest length.
 WAV_HEADER = (
-    b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0" + RATE_HZ.to_bytes(4, "little") + (2 * RATE_HZ).to_bytes(4, "little")
+    b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0"
+    + RATE_HZ.to_bytes(4, "little")
+    + (2 * RATE_HZ).to_bytes(4, "little")
     + b"\x02\0\x10\0data\xff\xff\xff\xff"
-)  # fmt: skip
+)
 SAMPLES = bytes(range(256)) * 25
 
 

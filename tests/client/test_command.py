@@ -57,7 +57,7 @@ def test_say_writes_a_normal_wav_file(voicebox, platform):
     asked = platform.asked["StreamSynthesize"][0]
     assert asked.text == "Hello world."
     assert result.stdout.startswith("Wrote speech.wav: 0.20 s by flite/slt, first audio after ")
-    assert result.stdout.endswith(f" ms, kept as generations/{asked.config.request_id}.\n")
+    assert result.stdout.endswith(f" ms, stored as generations/{asked.config.request_id}.\n")
     assert result.stderr == "Warning: It was a fake.\n"
 
 
@@ -485,8 +485,14 @@ def test_say_names_a_model_and_tells_how_much_was_misheard(voicebox, platform, t
 
 def test_voices(voicebox, platform):
     assert voicebox("voices", "--language", "en", "--engine", "flite").stdout.splitlines()[1].split() == [
-        "flite/slt", "en-US", "16000", "Hz", "speed,", "seed", "default",
-    ]  # fmt: skip
+        "flite/slt",
+        "en-US",
+        "16000",
+        "Hz",
+        "speed,",
+        "seed",
+        "default",
+    ]
     assert platform.asked["ListVoices"][0] == tts_pb2.ListVoicesRequest(language="en", engine="flite")
     assert answered(voicebox("--json", "voices"))["voices"][0]["isDefault"]
 

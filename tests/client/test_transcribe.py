@@ -124,14 +124,14 @@ def test_warnings_and_the_kept_name_do_not_mix_with_the_text(voicebox, platform,
     platform.recognised.warnings.add(
         reason="REPETITION", message="'so' came 20 times.", start_offset=seconds(1), end_offset=seconds(2)
     )
-    platform.recognised.warnings.add(reason="NOT_KEPT", message="The catalog does not answer.")
+    platform.recognised.warnings.add(reason="NOT_STORED", message="The catalog does not answer.")
     platform.recognised.transcription = "transcriptions/1"
     result = voicebox("transcribe", str(recording))
     assert result.stdout == "hello world\n"
     assert result.stderr.splitlines() == [
         "Warning: 'so' came 20 times. (1.00 to 2.00 s)",
         "Warning: The catalog does not answer.",
-        "Kept as transcriptions/1.",
+        "Stored as transcriptions/1.",
     ]
 
 

@@ -56,26 +56,74 @@ def test_ranges(kind: Range, words):
 @pytest.mark.parametrize(
     ("words", "method", "field", "sentence", "said"),
     [
-        (["say", "x", "--speed", "9"], "StreamSynthesize", "config.style.speed", "config.style.speed must be 0.25 to 4.", "--speed must be 0.25 to 4."),
-        (["say", "x", "--pitch", "99"], "StreamSynthesize", "config.style.pitch_semitones", "It must be less.", "--pitch: It must be less."),
-        (["say", "x", "--rate", "1"], "StreamSynthesize", "config.audio.sample_rate_hz", "config.audio.sample_rate_hz is low.", "--rate is low."),
-        (["say", "x", "--language", "!"], "StreamSynthesize", "config.style.language", "config.style.language: '!' is none.", "--language: '!' is none."),
-        (["say", "x", "--voice", "y"], "StreamSynthesize", "config.voice.voice", "config.voice.voice is too long.", "--voice is too long."),
+        (
+            ["say", "x", "--speed", "9"],
+            "StreamSynthesize",
+            "config.style.speed",
+            "config.style.speed must be 0.25 to 4.",
+            "--speed must be 0.25 to 4.",
+        ),
+        (
+            ["say", "x", "--pitch", "99"],
+            "StreamSynthesize",
+            "config.style.pitch_semitones",
+            "It must be less.",
+            "--pitch: It must be less.",
+        ),
+        (
+            ["say", "x", "--rate", "1"],
+            "StreamSynthesize",
+            "config.audio.sample_rate_hz",
+            "config.audio.sample_rate_hz is low.",
+            "--rate is low.",
+        ),
+        (
+            ["say", "x", "--language", "!"],
+            "StreamSynthesize",
+            "config.style.language",
+            "config.style.language: '!' is none.",
+            "--language: '!' is none.",
+        ),
+        (
+            ["say", "x", "--voice", "y"],
+            "StreamSynthesize",
+            "config.voice.voice",
+            "config.voice.voice is too long.",
+            "--voice is too long.",
+        ),
         (["voices", "--language", "!"], "ListVoices", "language", "language is no tag.", "--language is no tag."),
         (["say", "x"], "StreamSynthesize", "text", "text is empty.", "text is empty."),
         (["say", "x"], "StreamSynthesize", "audio", "Nothing fits.", "audio: Nothing fits."),
-        (["history", "list", "--filter", "x"], "ListGenerations", "filter", "filter cannot be read.", "--filter cannot be read."),
-        (["profiles", "create", "A", "--id", "!"], "CreateProfile", "profile_id", "profile_id is none.", "--id is none."),
         (
-            ["profiles", "create", "A", "--consent", "x"], "CreateProfile", "profile.consent.statement",
-            "profile.consent.statement is short.", "--consent is short.",
+            ["history", "list", "--filter", "x"],
+            "ListGenerations",
+            "filter",
+            "filter cannot be read.",
+            "--filter cannot be read.",
         ),
         (
-            ["profiles", "create", "A", "--speed", "9"], "CreateProfile", "profile.default_voice_settings.speed",
-            "profile.default_voice_settings.speed is too much.", "--speed is too much.",
+            ["profiles", "create", "A", "--id", "!"],
+            "CreateProfile",
+            "profile_id",
+            "profile_id is none.",
+            "--id is none.",
+        ),
+        (
+            ["profiles", "create", "A", "--consent", "x"],
+            "CreateProfile",
+            "profile.consent.statement",
+            "profile.consent.statement is short.",
+            "--consent is short.",
+        ),
+        (
+            ["profiles", "create", "A", "--speed", "9"],
+            "CreateProfile",
+            "profile.default_voice_settings.speed",
+            "profile.default_voice_settings.speed is too much.",
+            "--speed is too much.",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_field_is_named_as_the_option_that_it_came_by(voicebox, platform, words, method, field, sentence, said):
     platform.failures[method] = [InvalidField(field, sentence)]
     assert voicebox(*words).stderr == f"Error: {said}\n"

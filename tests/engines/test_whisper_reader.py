@@ -202,7 +202,7 @@ def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warnin
 ) -> None:
     heard = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
     assert heard.text == kept
-    assert [notice.reason for notice in heard.warnings] == [Reason.SHORT_SOUND]
+    assert [notice.reason for notice in heard.warnings] == [Reason.SHORT_AUDIO]
 
 
 def test_short_words_in_longer_sound_are_no_matter_for_a_warning(read) -> None:

@@ -139,11 +139,17 @@ async def test_a_404_is_free_of_jargon(gateway, path):
 @pytest.mark.parametrize(
     ("path", "service"),
     [
-        ("/v1/speech:recognizeUpload?x=1", "asr"), ("/v1/speech:transcribe?x=1", "asr"), ("/v1/speech:recognize?x=1", "asr"),
-        ("/v1/asr/models/a/b:load?x=1", "asr"), ("/v1/profiles?x=1", "catalog"), ("/v1/profiles/ann/samples?x=1", "catalog"),
-        ("/v1/generations:deleteAll?x=1", "catalog"), ("/v1/speech:synthesize?x=1", "tts"), ("/v1/tts/models/a/b:load?x=1", "tts"),
+        ("/v1/speech:recognizeUpload?x=1", "asr"),
+        ("/v1/speech:transcribe?x=1", "asr"),
+        ("/v1/speech:recognize?x=1", "asr"),
+        ("/v1/asr/models/a/b:load?x=1", "asr"),
+        ("/v1/profiles?x=1", "catalog"),
+        ("/v1/profiles/ann/samples?x=1", "catalog"),
+        ("/v1/generations:deleteAll?x=1", "catalog"),
+        ("/v1/speech:synthesize?x=1", "tts"),
+        ("/v1/tts/models/a/b:load?x=1", "tts"),
     ],
-)  # fmt: skip
+)
 async def test_a_refusal_names_the_service_whose_path_it_is(gateway, path, service):
     answer = await gateway.http.post(path, content=b"{}")
     assert answer.status_code == 400

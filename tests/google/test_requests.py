@@ -14,7 +14,7 @@ from voicebox_asr.compat.google import audio, shared_request, v1_request, v1_res
 from voicebox_asr.compat.google import stream as google_stream
 from voicebox_asr.compat.google.audio import Format
 from voicebox_asr.compat.google.shared_request import FileRequest, OutputOptions, StreamRequest
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.compat.google import request as speech_request
@@ -52,8 +52,8 @@ def is_of(field: str, message: Message) -> bool:
 def test_any_speech_request_is_ours_or_refused_by_name(asked):
     field = refused_field(
         lambda: (
-            speech_request.refuse_voice(asked.voice, "voice", Notes()),
-            speech_request.to_whole(asked, SLT, Notes()),
+            speech_request.refuse_voice(asked.voice, "voice", Diagnostics()),
+            speech_request.to_whole(asked, SLT, Diagnostics()),
         )
     )
     assert not field or is_of(field, asked)
@@ -91,7 +91,7 @@ def test_every_name_of_ours_is_a_name_of_googles():
 
 
 def test_a_conversation_is_as_fast_as_it_is_read():
-    config = speech_request.to_conversation(texttospeech_v1_pb2.StreamingSynthesizeConfig(), SLT, Notes())
+    config = speech_request.to_conversation(texttospeech_v1_pb2.StreamingSynthesizeConfig(), SLT, Diagnostics())
     assert config.synthesis.audio.encoding == tts_pb2.AUDIO_ENCODING_PCM_S16LE
     assert config.ahead_seconds > 3600
 

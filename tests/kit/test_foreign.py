@@ -1,14 +1,14 @@
 """Fields under other people's names."""
 
 import pytest
-from voicebox_compat.fields import named_as
+from voicebox_compat.fields import with_field_names
 from voicebox_kit.errors import InvalidField, NotFound
 
 NAMES = {"config.hotwords": "phrases", "audio": "input.audio"}
 
 
 def raised(error: Exception) -> Exception:
-    with pytest.raises(type(error)) as told, named_as(NAMES):
+    with pytest.raises(type(error)) as told, with_field_names(NAMES):
         raise error
     return told.value
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from voicebox_compat.openai import Notes, told
+from voicebox_compat.openai import Diagnostics, error_response
 from voicebox_kit.errors import NotFound
 
 KNOWN = ("response_format", "language", "temperature", "timestamp_granularities", "prompt", "stream")
@@ -20,21 +20,21 @@ KNOWN = ("response_format", "language", "temperature", "timestamp_granularities"
     ],
 )  # fmt: skip
 def test_a_parameter_that_is_nearly_ours_is_named_with_it(name, near):
-    notes = Notes()
-    notes.ignore_unknown(name, KNOWN)
-    assert notes.ignored == [name]
-    assert notes.warnings == [f"{name} is ignored. Did you mean {near}?"]
+    diagnostics = Diagnostics()
+    diagnostics.ignore_unknown(name, KNOWN)
+    assert diagnostics.ignored == [name]
+    assert diagnostics.warnings == [f"{name} is ignored. Did you mean {near}?"]
 
 
 @pytest.mark.parametrize("name", ["languages", "vad_filter", "user", "stream_options", "x" * 10_000, ""])
 def test_others_are_named_alone(name):
-    notes = Notes()
-    notes.ignore_unknown(name, KNOWN)
-    assert (len(notes.ignored), notes.warnings) == (1, [])
+    diagnostics = Diagnostics()
+    diagnostics.ignore_unknown(name, KNOWN)
+    assert (len(diagnostics.ignored), diagnostics.warnings) == (1, [])
 
 
 @pytest.mark.parametrize("name", ["models/nonsense", "models/whisper/nonsense"])
 def test_a_model_is_named_as_openais_clients_name_it(name):
-    error = json.loads(told(NotFound("model", name, "There are: tiny."), {}).body)["error"]
+    error = json.loads(error_response(NotFound("model", name, "There are: tiny."), {}).body)["error"]
     assert error["message"] == f"There is no model {name.removeprefix('models/')!r}. There are: tiny."
     assert error["param"] == "model"

@@ -22,12 +22,12 @@ class Speech(openai_pb2_grpc.OpenAiSpeechServiceServicer):
     """Its bodies are commands: `full`, `bug`, `late`, `late bug`; any other is answered."""
 
     async def CreateSpeech(self, requests, context):
-        async with aclosing(openai.answered(self._answer(requests), context, {})) as bodies:
+        async with aclosing(openai.with_headers(self._answer(requests), context, {})) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateSpeechResponse(body=body)
 
     async def _answer(self, requests) -> AsyncIterator[HttpBody]:
-        command = await openai.whole((request.body.data async for request in requests), 100)
+        command = await openai.read_body((request.body.data async for request in requests), 100)
         if command == b"full":
             raise Exhausted("QUEUE_FULL", "No room.", 2.0)
         if command == b"bug":

@@ -43,13 +43,33 @@ def test_the_sdk_raises_its_own_errors(sdk, given, status, param, code, is_async
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"input": ' + b"9" * 5000 + b"}", b"{}", b'{"input": null}',
-        b'{"input": 1}', b'{"input": ["x"]}', b'{"input": "\\ud800"}', b'{"input": "\\u0000"}', b'{"input": "x", "voice": 7}',
-        b'{"input": "x", "voice": {"id": 7}}', b'{"input": "x", "voice": {"name": "y"}}', b'{"input": "x", "voice": "\\u0000"}',
-        b'{"input": "x", "voice": "../etc"}', b'{"input": "x", "speed": "fast"}', b'{"input": "x", "speed": NaN}',
-        b'{"input": "x", "speed": true}', b'{"input": "x", "speed": 1e999}', b'{"input": "x", "model": {}}', b" " * 300_000,
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"input": ' + b"9" * 5000 + b"}",
+        b"{}",
+        b'{"input": null}',
+        b'{"input": 1}',
+        b'{"input": ["x"]}',
+        b'{"input": "\\ud800"}',
+        b'{"input": "\\u0000"}',
+        b'{"input": "x", "voice": 7}',
+        b'{"input": "x", "voice": {"id": 7}}',
+        b'{"input": "x", "voice": {"name": "y"}}',
+        b'{"input": "x", "voice": "\\u0000"}',
+        b'{"input": "x", "voice": "../etc"}',
+        b'{"input": "x", "speed": "fast"}',
+        b'{"input": "x", "speed": NaN}',
+        b'{"input": "x", "speed": true}',
+        b'{"input": "x", "speed": 1e999}',
+        b'{"input": "x", "model": {}}',
+        b" " * 300_000,
     ],
-)  # fmt: skip
+)
 def test_no_body_of_speech_is_our_fault(http, body):
     answer = http.post(SPEECH, content=body)
     assert 400 <= answer.status_code < 500

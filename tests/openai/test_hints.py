@@ -73,10 +73,18 @@ def test_a_hint_that_speech_cannot_follow_is_ignored_and_named(http, given, name
 @pytest.mark.parametrize(
     "given",
     [
-        {"response_format": "PCM"}, {"response_format": " pcm"}, {"response_format": "audio/pcm"}, {"voice": "Alloy"}, {"voice": "SLT"},
-        {"speed": "1.0"}, {"speed": 1}, {"model": "TTS-1"}, {"stream_format": "Audio"}, {"voice": " slt "},
+        {"response_format": "PCM"},
+        {"response_format": " pcm"},
+        {"response_format": "audio/pcm"},
+        {"voice": "Alloy"},
+        {"voice": "SLT"},
+        {"speed": "1.0"},
+        {"speed": 1},
+        {"model": "TTS-1"},
+        {"stream_format": "Audio"},
+        {"voice": " slt "},
     ],
-)  # fmt: skip
+)
 def test_values_have_several_spellings(http, given):
     answer = speak(http, **given)
     assert ignored(answer) == set()
@@ -163,10 +171,13 @@ def test_a_sample_rate_is_honoured(http, rate):
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"text": "Hi"}, "input"), ({"input": "x", "sample_rate": 1}, "sample_rate"), ({"input": "x", "speed": "fast"}, "speed"),
-        ({"input": "x", "stream": "maybe"}, "stream"), ({"input": "x", "sample_rate": 11_025, "response_format": "opus"}, "sample_rate"),
+        ({"text": "Hi"}, "input"),
+        ({"input": "x", "sample_rate": 1}, "sample_rate"),
+        ({"input": "x", "speed": "fast"}, "speed"),
+        ({"input": "x", "stream": "maybe"}, "stream"),
+        ({"input": "x", "sample_rate": 11_025, "response_format": "opus"}, "sample_rate"),
     ],
-)  # fmt: skip
+)
 def test_an_error_names_the_parameter_as_the_client_gave_it(http, body, param):
     answer = http.post(SPEECH, json=body)
     error = answer.json()["error"]
@@ -289,11 +300,20 @@ def test_an_error_about_a_file_keeps_its_words(http):
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
-        (openai_names.OTHER_SPEECH, ["kokoro", "speaches-ai/piper-en_US", "XTTS_v2", "playai-tts", "aura-2", "suno/bark"]),
-        (openai_names.OTHER_TRANSCRIPTION, ["tiny.en", "distil-large-v3", "openai/whisper-large-v3", "nova-2", "mistralai/Voxtral"]),
-        (openai_names.REALTIME, ["gpt-4o-realtime-preview", "gpt-realtime", "gpt-realtime-2025-08-28", "gpt-4o-mini-realtime-preview"]),
+        (
+            openai_names.OTHER_SPEECH,
+            ["kokoro", "speaches-ai/piper-en_US", "XTTS_v2", "playai-tts", "aura-2", "suno/bark"],
+        ),
+        (
+            openai_names.OTHER_TRANSCRIPTION,
+            ["tiny.en", "distil-large-v3", "openai/whisper-large-v3", "nova-2", "mistralai/Voxtral"],
+        ),
+        (
+            openai_names.REALTIME,
+            ["gpt-4o-realtime-preview", "gpt-realtime", "gpt-realtime-2025-08-28", "gpt-4o-mini-realtime-preview"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_families_are_found_in_names(pattern, names):
     assert [name for name in names if not pattern.fullmatch(name)] == []
     assert not any(pattern.fullmatch(name) for name in ("none", "none/none", "tts-9", "", "whisperer", "ann"))

@@ -12,7 +12,7 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.riva import riva_asr_pb2, riva_audio_pb2, riva_tts_pb2
 from voicebox_asr.compat.riva import audio, responses, stream
 from voicebox_asr.compat.riva import request as riva_request
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.compat.riva import request as speech_request
@@ -36,13 +36,13 @@ def refused_field(turn: Callable[..., object], asked: Message) -> str:
 
 
 def to_native(config: Config) -> None:
-    riva_request.to_endpointing(config, Notes())
-    audio.set_format(riva_request.to_config(config, ABLE, Notes()), config, audio.detect_audio(config, b""))
+    riva_request.to_endpointing(config, Diagnostics())
+    audio.set_format(riva_request.to_config(config, ABLE, Diagnostics()), config, audio.detect_audio(config, b""))
 
 
 @given(messages(riva_tts_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
 def test_any_speech_request_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda each: speech_request.to_whole(each, Notes()), asked)
+    field = refused_field(lambda each: speech_request.to_whole(each, Diagnostics()), asked)
     assert field.partition(".")[0] in ("", *asked.DESCRIPTOR.fields_by_name)
 
 
@@ -56,7 +56,7 @@ def test_any_config_is_ours_or_refused_by_name(config):
 @given(st.integers(8_000, 48_000))
 def test_opus_is_asked_for_at_a_rate_that_loses_nothing(rate):
     asked = riva_tts_pb2.SynthesizeSpeechRequest(text="x", encoding=riva_audio_pb2.OGGOPUS, sample_rate_hz=rate)
-    found = speech_request.to_whole(asked, Notes()).config.audio.sample_rate_hz
+    found = speech_request.to_whole(asked, Diagnostics()).config.audio.sample_rate_hz
     assert found in speech_request.OPUS_RATES_HZ
     assert rate <= found < 2 * rate
 
@@ -65,7 +65,7 @@ def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
     asked = riva_tts_pb2.SynthesizeSpeechRequest(
         text="x", voice_name="flite.slt", language_code="en-US", sample_rate_hz=16_000
     )
-    whole, streamed = speech_request.to_whole(asked, Notes()), speech_request.to_streamed(asked, Notes())
+    whole, streamed = speech_request.to_whole(asked, Diagnostics()), speech_request.to_streamed(asked, Diagnostics())
     assert (whole.text, whole.config) == (
         streamed.text,
         streamed.config,
@@ -106,7 +106,7 @@ def test_what_only_some_models_can_is_asked_of_them():
         custom_configuration={"task": "translate"},
         diarization_config={"enable_speaker_diarization": True},
     )
-    native = riva_request.to_config(config, ABLE, Notes())
+    native = riva_request.to_config(config, ABLE, Diagnostics())
     assert (native.language, native.multilingual, native.model) == ("", True, "models/counting/1")
     assert list(native.hotwords) == ["Aachen", "Köln", "Bonn"]
     assert native.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
@@ -135,8 +135,8 @@ async def stream_of(requests):
 
 async def as_ours(config, *requests):
     asked = riva_asr_pb2.StreamingRecognitionConfig(config=config)
-    ours = asr_pb2.StreamingConfig(recognition=riva_request.to_live_config(config, ABLE, Notes()))
-    return [message async for message in stream.to_stream(asked, ours, stream_of(requests), Notes())]
+    ours = asr_pb2.StreamingConfig(recognition=riva_request.to_live_config(config, ABLE, Diagnostics()))
+    return [message async for message in stream.to_stream(asked, ours, stream_of(requests), Diagnostics())]
 
 
 async def test_a_stream_becomes_a_config_and_its_sound_whatever_its_first_pieces():

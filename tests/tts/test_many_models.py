@@ -124,6 +124,13 @@ def reason_of(error: grpc.aio.AioRpcError) -> str:
     return str(info.reason)
 
 
+def field_of(error: grpc.aio.AioRpcError) -> str:
+    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    bad = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad)
+    return str(bad.field_violations[0].field)
+
+
 PROFILE = tts_pb2.VoiceSelection(profile="profiles/ann")
 
 
@@ -206,6 +213,16 @@ async def test_voices_of_a_description_are_files_to_choose_from(tts, engines):
         samples, rate = soundfile.read(io.BytesIO(voice.audio))
         assert (len(samples) / rate, voice.duration.ToMilliseconds()) == (0.15, 150)
         assert np.abs(samples).max() > 0.4
+
+
+@pytest.mark.parametrize(
+    ("config", "field"), [({"count": 9}, "config.count"), ({"language": "not a language"}, "config.language")]
+)
+async def test_a_wrong_config_of_a_design_is_named_by_its_path(tts, config, field):
+    request = tts_pb2.DesignVoiceRequest(description="A deep voice.", text="abc", config=config)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await tts.DesignVoice(request)
+    assert field_of(caught.value) == field
 
 
 @pytest.mark.parametrize(

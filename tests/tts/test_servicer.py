@@ -332,6 +332,29 @@ async def test_a_wrong_conversation_is_refused(tts, messages, reason, field):
     assert (reason_of(refused.value), field_of(refused.value)) == (reason, field)
 
 
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"synthesis": {"style": {"speed": 9}}}, "config.synthesis.style.speed"),
+        ({"synthesis": {"style": {"instructions": "softly"}}}, "config.synthesis.style.instructions"),
+        ({"synthesis": {"audio": {"encoding": 77}}}, "config.synthesis.audio.encoding"),
+        ({"synthesis": {"request_id": "7"}}, "config.synthesis.request_id"),
+        ({"synthesis": {"voice": {"profile": "ann"}}}, "config.synthesis.voice.profile"),
+        ({"ahead_seconds": 0.5}, "config.ahead_seconds"),
+    ],
+)
+async def test_a_wrong_config_of_a_conversation_is_named_by_its_whole_path(tts, config, field):
+    async def requests():
+        yield tts_pb2.ConverseSynthesizeRequest(config=config)
+        yield tts_pb2.ConverseSynthesizeRequest(text="Hello.")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        async for _ in tts.ConverseSynthesize(requests()):
+            pass
+    assert field_of(refused.value) == field
+    assert "Internal" not in (refused.value.details() or "")
+
+
 async def test_a_conversation_without_config_is_refused(tts):
     async def requests():
         yield tts_pb2.ConverseSynthesizeRequest(text="Hello.")

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.text import ssml
 
@@ -37,10 +37,10 @@ from voicebox_tts.text import ssml
     ],
 )
 def test_what_is_said(document, text, dropped):
-    notes = Notes()
-    assert " ".join(ssml.plain(document, "text", notes).split()) == text
-    assert notes.ignored == [f"text.{name}" for name in dropped]
-    assert bool(notes.warnings) == bool(dropped)
+    diagnostics = Diagnostics()
+    assert " ".join(ssml.plain(document, "text", diagnostics).split()) == text
+    assert diagnostics.ignored == [f"text.{name}" for name in dropped]
+    assert bool(diagnostics.warnings) == bool(dropped)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,12 @@ def test_what_is_said(document, text, dropped):
 )
 def test_what_is_no_ssml_is_refused(document):
     with pytest.raises(InvalidField):
-        ssml.plain(document, "text", Notes())
+        ssml.plain(document, "text", Diagnostics())
 
 
 @given(st.text(alphabet="<>/speakbr ='&;!\"-", max_size=60))
 def test_any_text_is_read_or_refused_by_name(text):
     with suppress(InvalidField):
-        assert ssml.plain(f"<speak>{text}</speak>", "text", Notes()).count("<") <= text.count("&") + text.count("CDATA")
+        assert ssml.plain(f"<speak>{text}</speak>", "text", Diagnostics()).count("<") <= text.count("&") + text.count(
+            "CDATA"
+        )

@@ -70,14 +70,17 @@ async def test_words_are_acknowledged_and_spoken(running):
 @pytest.mark.parametrize(
     ("events", "code"),
     [
-        (["{"], "invalid_json"), (["[]"], "invalid_type"), ([b"\xff"], "invalid_json"), ([{"type": "input_text.end"}], "invalid_value"),
+        (["{"], "invalid_json"),
+        (["[]"], "invalid_type"),
+        ([b"\xff"], "invalid_json"),
+        ([{"type": "input_text.end"}], "invalid_value"),
         ([START, {"type": "input_text.append", "sequence": 1, "text": "x"}], "invalid_value"),
         ([START, {"type": "input_text.append", "sequence": 0, "text": "\ud800"}], "invalid_value"),
         ([START, {"type": "input_text.append", "sequence": 0, "text": "x" * 10_001}], "text_too_long"),
         ([START, {"type": "input_text.end", "sequence": 0}], "text_empty"),
         ([{**START, "voice": "nobody"}, APPEND, {"type": "input_text.end", "sequence": 1}], "voice_not_found"),
     ],
-)  # fmt: skip
+)
 async def test_what_cannot_be_is_an_error_event_and_the_end(running, events, code):
     async with opened(running) as websocket:
         for event in events:

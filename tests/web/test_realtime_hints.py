@@ -251,10 +251,14 @@ def test_the_final_text_goes_on_from_what_was_sent(sent, final):
 @pytest.mark.parametrize(
     ("sent", "final", "whole"),
     [
-        ("the cat", "The cat sat down", "the cat sat down"), ("the cat sat", "the bat sat down", "the cat sat down"),
-        ("one two", "one", "one two"), ("", "one two", "one two"), ("the cats", "the cat sat", "the cats sat"), ("a b", "", "a b"),
+        ("the cat", "The cat sat down", "the cat sat down"),
+        ("the cat sat", "the bat sat down", "the cat sat down"),
+        ("one two", "one", "one two"),
+        ("", "one two", "one two"),
+        ("the cats", "the cat sat", "the cats sat"),
+        ("a b", "", "a b"),
     ],
-)  # fmt: skip
+)
 def test_what_was_corrected_is_not_said_twice(sent, final, whole):
     assert continued(sent, final) == whole
 

@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
-class AioAnswerStream(Protocol[Answer_co]):
+class AioResponseStream(Protocol[Answer_co]):
     """What grpc.aio returns for a call that answers with a stream."""
 
     def __aiter__(self) -> AsyncIterator[Answer_co]: ...
@@ -48,7 +48,7 @@ class AioCalls:
             await self._sleep(pause_seconds)
 
     async def stream(
-        self, start: Callable[[float], AioAnswerStream[Answer]], timeout_seconds: float, policy: RetryPolicy
+        self, start: Callable[[float], AioResponseStream[Answer]], timeout_seconds: float, policy: RetryPolicy
     ) -> AsyncGenerator[Answer]:
         """The answers as they come; tried again only until the first of them. Closing the iterator cancels the call."""
         attempts = Attempts(policy, timeout_seconds, self._clock)

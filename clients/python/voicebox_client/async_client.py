@@ -16,7 +16,7 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import history_requests, long_text, profile_requests, recognition_requests, requests, upload
-from .aio_calls import AioAnswerStream, AioCalls
+from .aio_calls import AioCalls, AioResponseStream
 from .connection import (
     DEFAULT_TARGET,
     TIMEOUT_SECONDS,
@@ -179,7 +179,9 @@ class AsyncClient:
     def list_profiles(
         self, page_size: int = 0, filter: str = "", show_deleted: bool = False
     ) -> AsyncIterator[catalog_pb2.Profile]:
-        """All profiles, newest first, a page at a time; `filter` as the contract tells, deleted ones too when asked."""
+        """All profiles, newest first, a page at a time; `filter` as in ListProfilesRequest, deleted ones too on
+        request.
+        """
         request = catalog_pb2.ListProfilesRequest(page_size=page_size, filter=filter, show_deleted=show_deleted)
         return (item async for page in self._pages(self._catalog.ListProfiles, request) for item in page.profiles)
 
@@ -348,7 +350,7 @@ class AsyncClient:
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
     ) -> AsyncIterator[catalog_pb2.Transcription]:
-        """What was heard and kept, as `list_generations`, without its utterances."""
+        """Stored transcriptions, as `list_generations`, without their utterances."""
         request = catalog_pb2.ListTranscriptionsRequest(
             search=search, filter=filter, page_size=page_size, order_by=order_by
         )
@@ -380,19 +382,19 @@ class AsyncClient:
         await self._ask(self._catalog.DeleteTranscription, request)
 
     async def get_retention_rule(self) -> catalog_pb2.RetentionRule:
-        """How long the history is kept; unset limits keep everything."""
+        """How long the history is stored; without limits nothing is deleted."""
         return await self._ask(self._catalog.GetRetentionRule, catalog_pb2.GetRetentionRuleRequest())
 
     async def set_retention_rule(
         self, keep_days: int | None = None, keep_bytes: int | None = None
     ) -> catalog_pb2.RetentionRule:
-        """Sets how long the history is kept; None keeps everything."""
+        """Sets how long the history is stored; None is no limit."""
         return await self._ask(
             self._catalog.UpdateRetentionRule, history_requests.retention_rule(keep_days, keep_bytes)
         )
 
     async def apply_retention(self, *, force: bool = False) -> catalog_pb2.ApplyRetentionResponse:
-        """Counts what the rule no longer keeps; with `force` it is deleted."""
+        """Counts the records beyond the rule; with `force` they are deleted."""
         request = catalog_pb2.ApplyRetentionRequest(force=force)
         return await self._ask(self._catalog.ApplyRetention, request, timeout_seconds=self._work_seconds)
 
@@ -413,7 +415,7 @@ class AsyncClient:
         return await self._ask(self._models.UnloadModel, request, host_metadata(host))
 
     def download_model(self, host: ModelHost, name: str) -> AsyncIterator[models_pb2.DownloadModelResponse]:
-        """Fetches a model's files; the progress as it comes."""
+        """Downloads a model's files and yields the progress."""
         request = models_pb2.DownloadModelRequest(name=requests.resource("models", name))
         return self._stream(self._models.DownloadModel, request, host_metadata(host))
 
@@ -493,14 +495,14 @@ class AsyncClient:
         )
 
     def _stream(
-        self, method: Callable[..., AioAnswerStream[Answer]], request: object, metadata: Metadata = ()
+        self, method: Callable[..., AioResponseStream[Answer]], request: object, metadata: Metadata = ()
     ) -> AsyncGenerator[Answer]:
         return self._calls.stream(
             lambda left: method(request, timeout=left, metadata=metadata), self._work_seconds, self._retry
         )
 
     def _live(
-        self, method: Callable[..., AioAnswerStream[Answer]], messages: AsyncIterator[Message]
+        self, method: Callable[..., AioResponseStream[Answer]], messages: AsyncIterator[Message]
     ) -> AsyncGenerator[Answer]:
         return self._calls.stream(lambda left: method(messages, timeout=left), self._work_seconds, NEVER)
 

@@ -13,7 +13,7 @@ Answer = TypeVar("Answer")
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
-class AnswerStream(Protocol[Answer_co]):
+class ResponseStream(Protocol[Answer_co]):
     """What gRPC returns for a call that answers with a stream."""
 
     def __iter__(self) -> Iterator[Answer_co]: ...
@@ -40,7 +40,7 @@ class Calls:
             self._sleep(pause_seconds)
 
     def stream(
-        self, start: Callable[[float], AnswerStream[Answer]], timeout_seconds: float, policy: RetryPolicy
+        self, start: Callable[[float], ResponseStream[Answer]], timeout_seconds: float, policy: RetryPolicy
     ) -> Iterator[Answer]:
         """The answers as they come; tried again only until the first of them. Leaving the iterator cancels the call."""
         attempts = Attempts(policy, timeout_seconds, self._clock)

@@ -16,18 +16,18 @@ from .session import Session, given_parameters, progress
 # Shown by `voicebox --help` without importing the verbs, since gRPC alone takes longer to import than the help to show.
 VERBS = {
     "say": "Speak a text, to a file or to the speakers.",
-    "transcribe": "Tell what is said in recordings.",
-    "profiles": "Keep voices, and the recordings that they are made from.",
+    "transcribe": "Transcribe recordings.",
+    "profiles": "Store voices, and the recordings that they are made from.",
     "history": "Find what was spoken before.",
-    "transcriptions": "Find what was heard and kept before.",
-    "retention": "Say how long the history is kept.",
+    "transcriptions": "List, search and edit stored transcriptions.",
+    "retention": "Set how long the history is stored.",
     "voices": "List the built-in voices.",
     "design": "Make voices of a description.",
     "models": "List, load, unload and download models.",
-    "health": "Tell which services answer.",
+    "health": "Show which services answer.",
 }
 PLUGINS = "voicebox.commands"
-CATALOG_HELP = "Back up, verify, move and migrate what the catalog keeps (comes with the platform)."
+CATALOG_HELP = "Back up, verify, move and migrate the catalog's data (comes with the platform)."
 SERVE_HELP = "Serve services (comes with the platform, not with the client)."
 INTERRUPTED = 130
 ANYWHERE = ("--json", "--wide")
@@ -138,5 +138,5 @@ def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
 @click.version_option(package_name="voicebox-client", prog_name="voicebox")
 @click.pass_context
 def main(ctx: click.Context, server: str, as_json: bool, timeout_seconds: float | None, wide: bool) -> None:
-    """Speech on one address: speak, transcribe, keep voices and history."""
+    """Speech on one address: speak, transcribe, manage voices and history."""
     ctx.obj = Session(server, as_json, timeout_seconds, wide=wide)

@@ -15,7 +15,7 @@ class VoiceboxClientError(Exception):
                    `STREAM_CUT_SHORT` when a stream ended too early, else the code when the server gave no reason
     sentence       what happened, for people
     field          the path of the request field at fault, as in `audio.sample_rate_hz`; empty when none is named
-    metadata       what the server told besides, such as `request_id`
+    metadata       further facts from the server, such as `request_id`
     retry_seconds  when the server wants to be asked again; None when it does not say
     """
 

@@ -1,4 +1,4 @@
-"""Which services answer, as the gateway's /healthz tells."""
+"""Which services answer, by the gateway's /healthz."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""What is asked of the history, as protos: pure functions that the sync and the async client share."""
+"""Builds requests about the history: pure functions that both clients share."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypedDict, Unpack
@@ -22,14 +22,14 @@ GROUPS: Mapping[str, "catalog_pb2.StatisticsGroup.ValueType"] = {
 class TranscriptionChanges(TypedDict, total=False):
     """What can change in a transcription."""
 
-    favorite: Annotated[bool, "True: rules of retention keep it"]
+    favorite: Annotated[bool, "True: the retention rule never deletes it"]
     labels: Annotated[Mapping[str, str], "all labels, in place of those it has"]
 
 
 class GenerationChanges(TranscriptionChanges, total=False):
     """What can change in a generation."""
 
-    word_error_rate: Annotated[float, "between its text and what a recogniser heard"]
+    word_error_rate: Annotated[float, "between its text and what was recognised"]
 
 
 def update_generation(
@@ -58,29 +58,29 @@ def statistics(filter: str, by: Group | Literal[""], page_size: int) -> catalog_
 
 
 def retention_rule(keep_days: int | None, keep_bytes: int | None) -> catalog_pb2.UpdateRetentionRuleRequest:
-    """None keeps everything."""
+    """None is no limit."""
     return catalog_pb2.UpdateRetentionRuleRequest(
         rule=catalog_pb2.RetentionRule(keep_days=keep_days, keep_bytes=keep_bytes)
     )
 
 
-def again(kept: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
+def again(generation: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
     """The same text, voice, model, seed and parameters as of a generation; `options` come before what it had, and
     another voice may be of another model.
     """
     had: SpeechOptions = {
-        "seed": kept.seed,
-        "language": kept.language,
-        "speed": kept.speed,
-        "pitch_semitones": kept.pitch_semitones,
+        "seed": generation.seed,
+        "language": generation.language,
+        "speed": generation.speed,
+        "pitch_semitones": generation.pitch_semitones,
     }
-    if kept.parameters.get("instructions"):
-        had["instructions"] = kept.parameters["instructions"]
+    if generation.parameters.get("instructions"):
+        had["instructions"] = generation.parameters["instructions"]
     if not options.keys() & {"profile", "voice", "reference"}:
-        if kept.profile:
-            had["profile"] = kept.profile
+        if generation.profile:
+            had["profile"] = generation.profile
         else:
-            had["voice"] = kept.voice
-        if kept.model:
-            had["model"] = kept.model
-    return say(kept.text, **(had | options))
+            had["voice"] = generation.voice
+        if generation.model:
+            had["model"] = generation.model
+    return say(generation.text, **(had | options))

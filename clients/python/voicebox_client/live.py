@@ -20,7 +20,7 @@ BLOCK_BYTES = 3200
 
 @dataclass(frozen=True)
 class Spoken:
-    """Blocks of s16le samples, and what the recogniser must be told about them."""
+    """Blocks of s16le samples, and their format."""
 
     blocks: Iterator[bytes]
     options: RecognitionOptions

@@ -17,7 +17,7 @@ from . import wav
 from .errors import VoiceboxClientError
 
 MOST_CHARACTERS = 10_000
-"""Of one call; so much is made again at most when a call fails."""
+"""Of one call; at most this much is generated again when a call fails."""
 
 # Where a text may be cut, best first: after a paragraph, a line, a sentence (of Chinese, Japanese, Hindi and Arabic
 # too), a clause, a word.
@@ -61,7 +61,7 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
     texts = parts(first.text)
     if len(texts) > 1 and first.config.audio.encoding == tts_pb2.AUDIO_ENCODING_FLAC:
         raise ValueError(
-            f"A text of more than {MOST_CHARACTERS} characters is made in parts, which FLAC cannot join: choose another."
+            f"A text of more than {MOST_CHARACTERS} characters is spoken in parts, which FLAC cannot join."
         )
     found = []
     for number, text in enumerate(texts):
@@ -156,7 +156,7 @@ class Joined:
         whole.warnings.extend(dict.fromkeys(warning for part in self.finished for warning in part.warnings))
         if len(self.finished) > 1:
             whole.warnings.append(
-                f"The text was spoken in {len(self.finished)} parts, each with a record of its own in the history."
+                f"The text was spoken in {len(self.finished)} parts; the history has one record for each."
             )
             if whole.HasField("word_error_rate"):
                 whole.word_error_rate = self._word_error_rate()
@@ -170,7 +170,7 @@ class Joined:
 
 
 class WholeParts:
-    """Writes the audio of a long text to a file, and keeps the whole parts of it when a later one fails."""
+    """Writes the audio of a long text to a file, and, when a later part fails, keeps the parts before it."""
 
     def __init__(self, joined: Joined | None) -> None:
         self._joined = joined
@@ -201,7 +201,7 @@ class WholeParts:
         )
 
     def ended(self) -> None:
-        """Raises the error that came, now that the file is kept."""
+        """Raise the error after the file was closed."""
         if self._error:
             raise self._error
 

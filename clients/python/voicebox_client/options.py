@@ -11,7 +11,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
-class _LeftOut:
+class _ServerDefault:
     """Stands in a signature for what the server chooses."""
 
     def __repr__(self) -> str:
@@ -38,7 +38,8 @@ def takes(options: type) -> Callable[[Method], Method]:
             return method(*values, **given)
 
         added = [
-            inspect.Parameter(name, KEYWORD, default=_LeftOut(), annotation=_type(hint)) for name, hint in hints.items()
+            inspect.Parameter(name, KEYWORD, default=_ServerDefault(), annotation=_type(hint))
+            for name, hint in hints.items()
         ]
         checked.__signature__ = own.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
         checked.__doc__ = f"{inspect.getdoc(method)}\n\n{_described(hints)}"

@@ -13,7 +13,7 @@ CONSENT = ("statement", "speaker", "scope")
 
 
 class ProfileDetails(TypedDict, total=False):
-    """What a profile may tell besides its name."""
+    """The fields of a profile besides its name."""
 
     language: Annotated[str, "BCP 47, default en-US"]
     description: Annotated[str, "free text"]
@@ -38,9 +38,7 @@ class SampleChanges(TypedDict, total=False):
     trim_start_seconds: Annotated[float, "where the used part begins"]
     trim_end_seconds: Annotated[float | None, "where it ends; None is the end of the recording"]
     excluded: Annotated[bool, "True: not part of the profile's reference"]
-    transcript_word_error_rate: Annotated[
-        float | None, "of the transcript, by what a recogniser heard; None: not known"
-    ]
+    transcript_word_error_rate: Annotated[float | None, "of the transcript against what was recognised; None: unknown"]
 
 
 def create_profile(
@@ -122,7 +120,7 @@ def set_avatar(profile: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.Se
 
 
 def import_profile(profile_id: str, id_: str, pieces: Iterator[bytes]) -> Iterator[catalog_pb2.ImportProfileRequest]:
-    """The messages of an upload; the first one tells the new profile's id."""
+    """The messages of an upload; the first one has the new profile's id."""
     first = httpbody_pb2.HttpBody(data=next(pieces, b""))
     yield catalog_pb2.ImportProfileRequest(profile_id=profile_id, request_id=id_, archive=first)
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""Numbers with bounds as the types of options, told as people write them."""
+"""Numbers with bounds as the types of options."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ class Range(click.ParamType[Any]):
         return f"{self.least} or more" if self.most is None else f"{self.least} to {self.most}"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number. click.BadParameter tells the range."""
+        """The number. click.BadParameter names the range."""
         number = self.read.convert(value, param, ctx)
         is_in = (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
         if not is_in or (self.above is not None and not number > self.above):

@@ -27,27 +27,27 @@ FORMATS: Mapping[str, "asr_pb2.TranscriptFormat.ValueType"] = {
 
 
 class RecognitionOptions(TypedDict, total=False):
-    """How something is heard; what is left out is the server's default. Not every engine can do everything: it says
-    so.
+    """How to recognise; what is left out is the server's default. An option that the engine does not support is an
+    error.
     """
 
-    sample_rate_hz: Annotated[int, "of headerless s16le samples; left out for files, which tell it themselves"]
+    sample_rate_hz: Annotated[int, "of headerless s16le samples; left out for files, whose headers have it"]
     channel_count: Annotated[int, "of headerless samples, 1 to 8"]
     language: Annotated[str, "BCP 47"]
-    word_offsets: Annotated[bool, "True: tell each word's time"]
+    word_offsets: Annotated[bool, "True: with the time of each word"]
     model: Annotated[str, "`whisper/small` or `models/whisper/small`"]
     task: Annotated[Task, "`translate` writes English, whatever is spoken"]
     multilingual: Annotated[bool, "True: the language may change within the audio"]
-    prompt: Annotated[str, "text that could stand before this audio"]
+    prompt: Annotated[str, "text that precedes this audio"]
     hotwords: Annotated[Sequence[str], "words and phrases that are likely"]
-    grammar: Annotated[str, "JSGF: what can be heard at all"]
+    grammar: Annotated[str, "JSGF: the only texts that can be recognised"]
     phrases: Annotated[Sequence[str], "the same as a list; not together with `grammar`"]
-    separate_channels: Annotated[bool, "True: each channel by itself"]
-    diarization: Annotated[bool, "True: tell who speaks"]
+    separate_channels: Annotated[bool, "True: each channel separately"]
+    diarization: Annotated[bool, "True: find who speaks"]
     max_speakers: Annotated[int, "1 to 20; asks for diarization"]
     min_speakers: Annotated[int, "asks for diarization"]
     decoding: Annotated[asr_pb2.Decoding, "how the model searches"]
-    voice_activity: Annotated[asr_pb2.VoiceActivityConfig, "how speech is told from silence"]
+    voice_activity: Annotated[asr_pb2.VoiceActivityConfig, "how speech is separated from silence"]
     store: Annotated[bool, "whether the history stores a record with its audio; default False"]
     request_id: Annotated[str, "a UUID4, the id of that record; chosen when left out"]
     labels: Annotated[Mapping[str, str], "of that record"]

@@ -30,7 +30,7 @@ def listing_options(function: Function) -> Function:
         click.option(
             "--order-by", default="", metavar="ORDER", help="create_time or duration, each also with desc; relevance."
         ),
-        click.option("--limit", type=whole(1), default=20, show_default=True, help="At most so many."),
+        click.option("--limit", type=whole(1), default=20, show_default=True, help="At most this many."),
     )
     return _with(options, function)
 

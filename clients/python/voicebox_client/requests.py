@@ -1,4 +1,4 @@
-"""What is asked, as protos: pure functions that the sync and the async client share."""
+"""Builds requests of tts: pure functions that both clients share."""
 
 import uuid
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ ENCODINGS: Mapping[str, "tts_pb2.AudioEncoding.ValueType"] = {
 }
 
 AS_FAST_AS_IT_CAN = 86_400.0
-"""For `ahead_seconds` of `converse`: nobody listens while it is made."""
+"""For `ahead_seconds` of `converse`: for a reader that only stores the audio."""
 
 
 class SpeechOptions(TypedDict, total=False):
@@ -36,7 +36,7 @@ class SpeechOptions(TypedDict, total=False):
     instructions: Annotated[str, "in words, where the engine follows them"]
     seed: Annotated[int, "the same seed and request give the same samples"]
     model: Annotated[str, "`qwen3/1.7b-base`, or `models/qwen3/1.7b-base`"]
-    check: Annotated[bool, "True: the speech is recognised, and the word error rate told"]
+    check: Annotated[bool, "True: the speech is recognised, and the answer has the word error rate"]
     request_id: Annotated[str, "a UUID4; drawn when left out"]
     store: Annotated[bool, "whether the history stores a record; default True"]
     ahead_seconds: Annotated[

@@ -1,4 +1,4 @@
-"""What every verb is told: where the platform is, and how to answer."""
+"""What every command gets: where the platform is, and how to print."""
 
 import shutil
 import sys
@@ -65,7 +65,7 @@ def given_parameters() -> tuple[click.Parameter, ...]:
 
 @dataclass
 class Working:
-    """Work of unknown length: `share` of it is done, where that can be told."""
+    """Work of unknown length: `share` of it is done, where that is known."""
 
     label: str
     share: float | None = None

@@ -16,7 +16,7 @@ SpeechEvent = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeRespo
 
 
 class _Heard:
-    """What an utterance told so far: `started` comes before any audio, `finished` when all of it came.
+    """The state of an utterance: `started` comes before any audio, `finished` when all of it came.
 
     A conversation that was interrupted before its first sound has no `started`.
     """

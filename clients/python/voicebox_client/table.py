@@ -42,7 +42,7 @@ def fitting(text: str, columns: int) -> str:
 
 
 def shorten_ids(table: list[list[str]]) -> None:
-    """Cut the UUIDs at the end of the first column to the shortest beginning that tells all of them apart."""
+    """Cut the UUIDs at the end of the first column to the shortest beginnings that differ."""
     found = {row[0]: match for row in table[1:] if (match := _ID.search(row[0]))}
     if not found:
         return

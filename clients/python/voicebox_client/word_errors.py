@@ -1,4 +1,4 @@
-"""How far a transcript is from what was heard."""
+"""The word error rate between two texts."""
 
 import re
 import unicodedata
@@ -6,12 +6,12 @@ import unicodedata
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
-def word_error_rate(reference: str, heard: str) -> float:
+def word_error_rate(reference: str, hypothesis: str) -> float:
     """Words replaced, left out and added, over the words of the reference; case and punctuation do not count.
 
-    Without a word in the reference: 0 when nothing was heard either, else 1.
+    Without a word in the reference: 0 when the hypothesis has none either, else 1.
     """
-    expected, found = _words(reference), _words(heard)
+    expected, found = _words(reference), _words(hypothesis)
     if not expected:
         return float(bool(found))
     costs = list(range(len(found) + 1))

@@ -55,7 +55,8 @@ EXAMPLES: Mapping[str, Example] = {
     "post /v1/voices:design": Example(body={"description": "A calm old man with a deep, husky voice.", "text": TEXT}),
     "post /v1/speech:recognize": Example(
         body={"config": {"language": "en-US"}, "audio": TINY_WAV},
-        curl_body='@<(echo "{\\"config\\": {\\"language\\": \\"en-US\\"}, \\"audio\\": \\"$(base64 -w 0 hello.wav)\\"}")',
+        curl_body='@<(echo "{\\"config\\": {\\"language\\": \\"en-US\\"}, '
+        '\\"audio\\": \\"$(base64 -w 0 hello.wav)\\"}")',
     ),
     "post /v1/speech:recognizeUpload": Example(
         query={"config.language": "en-US", "config.store": True}, file="hello.wav"

@@ -1,4 +1,4 @@
-"""What the protos cannot tell of OpenAI's paths: bodies that go through them as bytes, and the paths that `web`
+"""What the protos do not describe of OpenAI's paths: bodies that go through them as bytes, and the paths that `web`
 answers.
 
 https://platform.openai.com/docs/api-reference
@@ -163,7 +163,8 @@ REALTIME: Json = {
     "operationId": "Realtime",
     "tags": [TAG["name"]],
     "summary": "Opens a WebSocket for OpenAI's Realtime API",
-    "description": "Events in JSON both ways: https://platform.openai.com/docs/api-reference/realtime. Audio is 24 kHz, 16 bits, mono.",
+    "description": "Events in JSON both ways: https://platform.openai.com/docs/api-reference/realtime. "
+    "Audio is 24 kHz, 16 bits, mono.",
     "parameters": [
         {
             "name": "intent",
@@ -213,7 +214,7 @@ OTHERS: dict[str, Json] = {
     "/v1/models": _get(
         "ListOpenAiModels", "Lists the models, and OpenAI's names for the default ones", "OpenAiModels", []
     ),
-    "/v1/models/{model}": _get("GetOpenAiModel", "Tells of one model", "OpenAiModel", [MODEL_PARAMETER]),
+    "/v1/models/{model}": _get("GetOpenAiModel", "Gets one model", "OpenAiModel", [MODEL_PARAMETER]),
     "/v1/audio/models": _get("ListOpenAiAudioModels", "Lists the models, as other servers do", "OpenAiModels", []),
     "/v1/audio/voices": _get(
         "ListOpenAiVoices", "Lists voices, profiles, and OpenAI's names for voices", "OpenAiVoices", []

@@ -16,8 +16,10 @@ from .contract import Contract, Message, Method
 from .schemas import HTTP_BODY, WELL_KNOWN, Json, Schemas, is_required
 
 DESCRIPTION = (
-    "Speech synthesis, speech recognition, profiles and history. JSON is proto JSON: an unset field is left out, 64-bit integers are "
-    "strings, bytes are base64. OpenAI's own paths are here, too. What streams in both directions is gRPC, and not described here."
+    "Speech synthesis, speech recognition, profiles and history. JSON is proto JSON: an unset field is "
+    "left out, 64-bit integers are "
+    "strings, bytes are base64. OpenAI's own paths are here, too. What streams in both directions is "
+    "gRPC, and not described here."
 )
 TAGS = ("TextToSpeechService", "SpeechToTextService", openai_paths.TAG["name"], "CatalogService", "ModelService")
 """Whoever looks at the page for the first time wants to speak and to hear."""
@@ -83,7 +85,7 @@ STATUS: Json = {
         "message": {"type": "string", "description": "A sentence for people."},
         "details": {
             "type": "array",
-            "description": "One google.rpc.ErrorInfo with a stable reason, and what else fits: BadRequest, ResourceInfo, RetryInfo.",
+            "description": "One google.rpc.ErrorInfo with a stable reason; also BadRequest, ResourceInfo or RetryInfo.",
             "items": {"type": "object", "required": ["@type"], "properties": {"@type": {"type": "string"}}},
         },
     },

@@ -12,7 +12,8 @@ from typing import Any
 from .schemas import Json
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color-scheme: light dark }
 pre { overflow-x: auto; padding: .5rem; background: color-mix(in srgb, currentColor 8%, transparent) }
 code, pre { font: 14px/1.5 ui-monospace, monospace }
 summary { cursor: pointer; padding: .2rem 0 }
@@ -40,7 +41,8 @@ def render(document: Json) -> str:
         '<h2 id="Schemas">Schemas</h2>',
         *(_schema(name, schema) for name, schema in document["components"]["schemas"].items()),
     ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
+    meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head = f"{meta}<title>{title}</title><style>{STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>'
 
 
@@ -93,8 +95,9 @@ def _properties(schema: Json) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _row(name: str, kind: str, told: str, *, is_required: bool) -> str:
-    return f"<tr><td><code>{escape(name)}</code>{' *' if is_required else ''}</td><td>{kind}</td><td>{_prose(told)}</td></tr>"
+def _row(name: str, kind: str, comment: str, *, is_required: bool) -> str:
+    mark = " *" if is_required else ""
+    return f"<tr><td><code>{escape(name)}</code>{mark}</td><td>{kind}</td><td>{_prose(comment)}</td></tr>"
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

@@ -19,8 +19,10 @@ FOREVER = "public, max-age=31536000, immutable"
 """The bundle's name holds its version."""
 
 POLICY = "; ".join((
-    "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data: blob:", "font-src 'self' data:",
-    "media-src 'self' data: blob:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+    "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "media-src 'self' data: blob:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'",
+    "frame-ancestors 'none'",
 ))  # fmt: skip
 """What the page may load and ask: this server. The bundle knows addresses of its makers; a browser asks none of
 them.
@@ -42,9 +44,11 @@ START = f"Scalar.createApiReference('#app', {json.dumps(SETTINGS)});\n"
 
 PAGE = f"""<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>voicebox</title></head>
+<head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>voicebox</title></head>
 <body>
-<div id="app"><p>Without scripts: <a href="/docs/plain">the plain page</a>, <a href="/openapi.json">openapi.json</a>.</p></div>
+<div id="app"><p>Without scripts: <a href="/docs/plain">the plain page</a>,
+<a href="/openapi.json">openapi.json</a>.</p></div>
 <script src="/docs/{BUNDLE}"></script>
 <script src="/docs/start.js"></script>
 </body>

@@ -20,9 +20,8 @@ class Admin:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             reader, writer = await self._connect()
             try:
-                writer.write(
-                    f"{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode()
-                )
+                headers = "host: admin\r\nconnection: close\r\ncontent-length: 0\r\n"
+                writer.write(f"{method} {path} HTTP/1.1\r\n{headers}\r\n".encode())
                 answer = await reader.read()
             finally:
                 writer.close()

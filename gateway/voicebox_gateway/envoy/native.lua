@@ -2,7 +2,7 @@
 -- What is wrong is a 400 that names the field as JSON spells it; a known path with another method is a 405 with `allow`.
 -- Before this text stands `local MESSAGES, ENUMS, ROUTES`, which native_paths.py writes.
 
-local TOLD = "voicebox.native" -- where replies.py, and the answer below, read what this filter found
+local METADATA_KEY = "voicebox.native" -- where local_replies.py, and the answer below, read what this filter found
 local MAX_DEPTH = 64
 local LONGEST_SHOWN = 100
 local MAX_NEAR_DEPTH = 2 -- of the messages in which a field of that name is looked for: config, config.style
@@ -338,29 +338,29 @@ local function json(text)
   return '"' .. text:gsub('[%c"\\\127]', function(mark) return ESCAPED[mark] or string.format("\\u%04x", mark:byte()) end) .. '"'
 end
 
-local function answer(handle, told, service)
+local function answer(handle, fault, service)
   local id = handle:headers():get("x-request-id") or ""
   local metadata = '{"request_id":' .. json(id:sub(1, 128)) .. ',"service":' .. json(service) .. "}"
-  local info = '{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":' .. json(told.reason) .. ',"domain":"voicebox","metadata":' .. metadata .. "}"
-  local violation = '{"field":' .. json(told.field) .. ',"description":' .. json(told.sentence) .. "}"
-  local details = told.field == "" and info or info .. ',{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[' .. violation .. "]}"
-  handle:streamInfo():dynamicMetadata():set(TOLD, "refused", true)
-  handle:respond({[":status"] = "400"}, '{"code":3,"message":' .. json(told.sentence) .. ',"details":[' .. details .. "]}")
+  local info = '{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":' .. json(fault.reason) .. ',"domain":"voicebox","metadata":' .. metadata .. "}"
+  local violation = '{"field":' .. json(fault.field) .. ',"description":' .. json(fault.sentence) .. "}"
+  local details = fault.field == "" and info or info .. ',{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[' .. violation .. "]}"
+  handle:streamInfo():dynamicMetadata():set(METADATA_KEY, "refused", true)
+  handle:respond({[":status"] = "400"}, '{"code":3,"message":' .. json(fault.sentence) .. ',"details":[' .. details .. "]}")
 end
 
 local function checked(handle, route, check, ...)
-  local ok, told = pcall(check, ...)
+  local ok, fault = pcall(check, ...)
   if ok then return true end
-  if type(told) ~= "table" then error(told, 0) end
-  answer(handle, told, route.service)
+  if type(fault) ~= "table" then error(fault, 0) end
+  answer(handle, fault, route.service)
   return false
 end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method"), headers:get(":path")
-  local told = handle:streamInfo():dynamicMetadata()
-  local head = (told:get("voicebox.tidy") or {}).head
+  local found = handle:streamInfo():dynamicMetadata()
+  local head = (found:get("voicebox.tidy") or {}).head
   local plain_path, query = path:match("^([^?]*)[?]?(.*)$")
   local route, allowed = find_route(method, plain_path)
   if not route then
@@ -372,17 +372,17 @@ function envoy_on_request(handle)
   if not checked(handle, route, check_query, query, route.input) then return end
   if head and route.makes_speech then
     local encoding = from_query(query:match("config%.audio%.encoding=([^&]*)") or "")
-    told:set(TOLD, "type", SPEECH_TYPES[encoding] or "audio/wav")
+    found:set(METADATA_KEY, "type", SPEECH_TYPES[encoding] or "audio/wav")
     handle:respond({[":status"] = "200"}, "")
     return
   end
   local body = route.body and handle:body()
   if body and not checked(handle, route, check_body, body:getBytes(0, body:length()), route.body) then return end
-  told:set(TOLD, "checked", true)
+  found:set(METADATA_KEY, "checked", true)
 end
 
 function envoy_on_response(handle)
-  local type = (handle:streamInfo():dynamicMetadata():get(TOLD) or {}).type
+  local type = (handle:streamInfo():dynamicMetadata():get(METADATA_KEY) or {}).type
   if not type then return end
   handle:headers():replace("content-type", type)
   handle:headers():remove("content-length") -- of a body that nobody gets

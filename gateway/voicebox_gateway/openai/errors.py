@@ -1,4 +1,4 @@
-"""Errors in OpenAI's words: https://platform.openai.com/docs/guides/error-codes."""
+"""Errors in OpenAI's form: https://platform.openai.com/docs/guides/error-codes."""
 
 import json
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from voicebox_kit.status import DETAILS_HEADER
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """An error as OpenAI's clients want it: an HTTP status, and what stands in the body's `error`."""
+class ApiError:
+    """An error in the form of OpenAI's API: an HTTP status, and the members of the body's `error`."""
 
     status: int
     message: str
@@ -24,7 +24,7 @@ class Refusal:
 
     @property
     def error(self) -> Mapping[str, str | None]:
-        """What stands under `error`."""
+        """The object `error` of the body."""
         kind = "requests" if self.status == 429 else "server_error" if self.status >= 500 else "invalid_request_error"
         return {"message": self.message, "type": kind, "param": self.param, "code": self.code}
 
@@ -33,27 +33,27 @@ class Refusal:
         return JSONResponse({"error": self.error}, self.status, headers)
 
 
-def of_rpc(error: grpc.aio.AioRpcError) -> Refusal:
-    """What a service of ours said: in OpenAI's words where it did so itself, else translated."""
+def from_rpc_error(error: grpc.aio.AioRpcError) -> ApiError:
+    """The error of one of our services: in OpenAI's form where the service sent that, else translated."""
     pairs: Any = error.initial_metadata() or ()  # which its type does not say
     own = dict(pairs)
     if openai.ERROR_HEADER in own:
-        told = json.loads(own[openai.ERROR_HEADER])["error"]
-        return Refusal(int(own[openai.STATUS_HEADER]), told["message"], told["code"], told["param"])
+        sent = json.loads(own[openai.ERROR_HEADER])["error"]
+        return ApiError(int(own[openai.STATUS_HEADER]), sent["message"], sent["code"], sent["param"])
     number, _ = error.code().value
     statuses = {int(code): status for code, status in openai.STATUSES.items()}
     reason, field = _details(error)
     code = openai.CODES.get(reason, reason.lower()) or error.code().name.lower()
-    return Refusal(statuses.get(number, 500), error.details() or "The service does not answer.", code, field)
+    return ApiError(statuses.get(number, 500), error.details() or "The service does not answer.", code, field)
 
 
-def of_field(error: InvalidField) -> Refusal:
-    """What is wrong with something that the client sent."""
-    return Refusal(400, error.sentence, openai.CODES.get(error.reason, error.reason.lower()), error.field or None)
+def from_field_error(error: InvalidField) -> ApiError:
+    """The error about a field that the client sent."""
+    return ApiError(400, error.sentence, openai.CODES.get(error.reason, error.reason.lower()), error.field or None)
 
 
 def _details(error: grpc.aio.AioRpcError) -> tuple[str, str | None]:
-    """The reason and the field that a service's error tells; empty and None where it tells none."""
+    """The reason and the field of a service's error; empty and None where it has none."""
     pairs: Any = error.trailing_metadata() or ()  # which its type does not say
     packed = dict(pairs).get(DETAILS_HEADER, b"")
     reason, field = "", None

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .errors import Refusal
+from .errors import ApiError
 
 
 class Send(Protocol):
@@ -21,19 +21,19 @@ def new_id(kind: str) -> str:
     return f"{kind}_{uuid.uuid4().hex[:24]}"
 
 
-async def refuse(send: Send, refusal: Refusal, cause: object = None) -> None:
-    """Tell of an error; `cause` is the event_id that the client gave to what it is about."""
-    await send("error", error={**refusal.error, "event_id": cause if isinstance(cause, str) else None})
+async def send_error(send: Send, api_error: ApiError, cause: object = None) -> None:
+    """Send an error; `cause` is the event_id of the client's event that caused it."""
+    await send("error", error={**api_error.error, "event_id": cause if isinstance(cause, str) else None})
 
 
 async def add_item(send: Send, item: Mapping[str, Any]) -> None:
-    """Tell of an item that is complete when it is added."""
+    """Send the events of an item that is complete when it is added."""
     await send("conversation.item.added", item=item, previous_item_id=None)
     await send("conversation.item.done", item=item, previous_item_id=None)
 
 
 def user_item(item_id: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a person said or wrote."""
+    """An item of the user."""
     return {
         "id": item_id,
         "object": "realtime.item",
@@ -45,7 +45,7 @@ def user_item(item_id: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def answer_item(item_id: str, status: str, transcript: str | None) -> Mapping[str, Any]:
-    """An answer: without content until it has a transcript."""
+    """An item of the assistant; it has no content until there is a transcript."""
     content = [] if transcript is None else [{"type": "output_audio", "transcript": transcript}]
     return {
         "id": item_id,

@@ -1,4 +1,4 @@
-"""A conversation's items, as far as a client may still ask for them."""
+"""The items of a conversation that a client can still retrieve."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from voicebox_kit.errors import InvalidField
 
 MOST_ITEMS = 1000
-"""Of one session. The oldest are forgotten."""
+"""Of one session; older ones are dropped."""
 
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
@@ -14,7 +14,7 @@ Item = Mapping[str, Any]
 
 
 class Items:
-    """Takes note of the items in events that go to the client."""
+    """Collects the items of the events that are sent to the client."""
 
     def __init__(self) -> None:
         self._items: dict[str, Item] = {}
@@ -22,7 +22,7 @@ class Items:
         self._last: str | None = None
 
     def before(self, item_id: str) -> str | None:
-        """Which item stands before one that is there or that is just added; None before the first."""
+        """The id of the item before this one; None for the first. A new id is added at the end."""
         if item_id not in self._before:
             self._before[item_id], self._last = self._last, item_id
             if len(self._before) > MOST_ITEMS:
@@ -30,7 +30,7 @@ class Items:
         return self._before[item_id]
 
     def note(self, kind: str, fields: Mapping[str, Any]) -> None:
-        """Take what an event tells of an item."""
+        """Store the item of an event."""
         if kind in ("conversation.item.added", "conversation.item.done"):
             self._items[fields["item"]["id"]] = fields["item"]
         elif kind == TRANSCRIBED and fields["item_id"] in self._items:
@@ -41,20 +41,22 @@ class Items:
             }
 
     def find(self, item_id: str) -> Item:
-        """The item; InvalidField when it is not there, or was forgotten."""
+        """The item; InvalidField when there is none of that id, or it was dropped."""
         if item_id not in self._items:
             raise InvalidField("item_id", f"There is no item {item_id[:100]!r} in this conversation.", "ITEM_NOT_FOUND")
         return self._items[item_id]
 
     def delete(self, item_id: str) -> None:
-        """Forget an item; InvalidField as `find`."""
+        """Remove an item; InvalidField as `find`."""
         self.find(item_id)
         if item_id == self._last:
             self._last = self._before.get(item_id)
         self._forget(item_id)
 
     def truncate(self, item_id: str) -> None:
-        """Of a spoken item only a part was heard; nobody knows how much of its text that is. InvalidField as `find`."""
+        """Mark a spoken item as incomplete and remove its transcript, since it is unknown how much of it was played.
+        InvalidField as `find`.
+        """
         item = self.find(item_id)
         if item["role"] != "assistant":
             raise InvalidField("item_id", "Only what was spoken here can be truncated.", "INVALID_VALUE")

@@ -19,7 +19,7 @@ from voicebox_kit.errors import InvalidField
 
 from voicebox_gateway.web.services import Services, metadata
 
-from .errors import Refusal, of_field, of_rpc
+from .errors import ApiError, from_field_error, from_rpc_error
 from .events import new_id
 from .values import as_object, text
 
@@ -27,21 +27,23 @@ PROTOCOL = "nari.speech.v1"
 AUDIO = {"encoding": "pcm_s16le", "sample_rate": 24_000, "channels": 1}
 MOST_CHARACTERS = 10_000
 LONGEST_INPUT_SECONDS = 300.0
-"""Of one text, from the connection on: who writes no further keeps nobody else waiting."""
+"""Of one text, from the connection on: a client that stops sending must not hold a session."""
 
 WRONG, FAILED = 1008, 1011
-"""Close codes, RFC 6455, 7.4.1: what the client sent cannot be, and what we could not do."""
+"""Close codes, RFC 6455, 7.4.1: an error of the client, and an error of the server."""
 
 
 async def speak(websocket: WebSocket) -> None:
     """Serve one request, and close."""
     if PROTOCOL not in websocket.scope["subprotocols"]:
-        refusal = Refusal(400, f"This WebSocket speaks {PROTOCOL}: offer it as its subprotocol.", "subprotocol_missing")
-        await websocket.send_denial_response(refusal.response())
+        api_error = ApiError(
+            400, f"This WebSocket speaks {PROTOCOL}: offer it as its subprotocol.", "subprotocol_missing"
+        )
+        await websocket.send_denial_response(api_error.response())
         return
     free: asyncio.Semaphore = websocket.app.state.free_sessions
     if free.locked():
-        full = Refusal(429, "All sessions are taken: try again soon.", "rate_limit_exceeded")
+        full = ApiError(429, "All sessions are taken: try again soon.", "rate_limit_exceeded")
         await websocket.send_denial_response(full.response({"retry-after": "1"}))
         return
     async with free:
@@ -56,12 +58,12 @@ async def _serve(websocket: WebSocket) -> None:
             body = await _asked(websocket)
         await _spoken(websocket, body)
     except InvalidField as error:
-        await _refuse(websocket, of_field(error), WRONG)
+        await _refuse(websocket, from_field_error(error), WRONG)
     except TimeoutError:
-        await _refuse(websocket, Refusal(408, "The text did not end in time.", "request_timeout"), WRONG)
+        await _refuse(websocket, ApiError(408, "The text did not end in time.", "request_timeout"), WRONG)
     except grpc.aio.AioRpcError as error:
-        refusal = of_rpc(error)
-        await _refuse(websocket, refusal, FAILED if refusal.status >= 500 else WRONG)
+        api_error = from_rpc_error(error)
+        await _refuse(websocket, api_error, FAILED if api_error.status >= 500 else WRONG)
     else:
         await websocket.close(1000)
 
@@ -127,6 +129,6 @@ async def _send(websocket: WebSocket, kind: str, /, **fields: Any) -> None:
     await websocket.send_text(json.dumps({"type": kind, **fields}))
 
 
-async def _refuse(websocket: WebSocket, refusal: Refusal, code: int) -> None:
-    await _send(websocket, "error", error=refusal.error)
+async def _refuse(websocket: WebSocket, api_error: ApiError, code: int) -> None:
+    await _send(websocket, "error", error=api_error.error)
     await websocket.close(code)

@@ -14,7 +14,7 @@ from voicebox_compat import openai_names
 
 from voicebox_gateway.web.services import Metadata, Services, metadata
 
-from .errors import Refusal, of_rpc
+from .errors import ApiError, from_rpc_error
 
 OWNER, ALIAS_OWNER = "voicebox", "openai"
 LIST_SECONDS = 10.0
@@ -32,7 +32,7 @@ async def list_models(request: Request) -> JSONResponse:
     try:
         entries = await _entries(request.app.state.services, metadata(request.headers))
     except grpc.aio.AioRpcError as error:
-        return of_rpc(error).response()
+        return from_rpc_error(error).response()
     return JSONResponse({"object": "list", "data": entries})
 
 
@@ -41,7 +41,7 @@ async def list_audio_models(request: Request) -> JSONResponse:
     try:
         entries = await _entries(request.app.state.services, metadata(request.headers))
     except grpc.aio.AioRpcError as error:
-        return of_rpc(error).response()
+        return from_rpc_error(error).response()
     return JSONResponse(
         {"object": "list", "data": entries, "models": [{**entry, "name": entry["id"]} for entry in entries]}
     )
@@ -53,13 +53,13 @@ async def get_model(request: Request) -> JSONResponse:
     try:
         entries = await _entries(request.app.state.services, metadata(request.headers))
     except grpc.aio.AioRpcError as error:
-        return of_rpc(error).response()
+        return from_rpc_error(error).response()
     for entry in entries:
         if entry["id"] == asked:
             return JSONResponse(entry)
     if openai_names.is_openai(asked):
         return JSONResponse(_entry(asked, ALIAS_OWNER))
-    return Refusal(404, f"The model {asked[:100]!r} does not exist.", "model_not_found", "model").response()
+    return ApiError(404, f"The model {asked[:100]!r} does not exist.", "model_not_found", "model").response()
 
 
 async def _entries(services: Services, caller: Metadata) -> list[Entry]:

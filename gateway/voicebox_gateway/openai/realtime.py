@@ -14,36 +14,34 @@ from typing import Any, NoReturn
 import grpc
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from voicebox_compat import openai_names
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from voicebox_gateway.web.services import Metadata, Services, metadata
 
 from . import client_secrets, events, session
-from .errors import Refusal, of_field, of_rpc
+from .errors import ApiError, from_field_error, from_rpc_error
 from .items import Items
-from .speaking import Answer
-from .transcribing import BYTES_PER_MS, Stretch, followed
+from .speaking import SpokenResponse
+from .transcribing import BYTES_PER_MS, RecognitionStream, without_unsupported_hints
 from .values import as_object, number, text
 
 MOST_PIECE_BYTES = 15 * 1024 * 1024
 LEAST_COMMIT_MS = 100
 """Both are OpenAI's own."""
 
-MOST_STRETCHES = 4
-"""So many stretches of one client's audio are heard at once: the committed ones, and the one that grows. Audio that
-comes then waits.
-"""
+MAX_RECOGNITION_STREAMS = 4
+"""Streams to asr of one client at once: the committed ones, and the current one. Further audio waits."""
 
 MOST_TEXTS, MOST_CHARACTERS = 100, 10_000
-"""What may wait to be spoken; tts takes 10,000 characters at once."""
+"""Texts that wait to be spoken; tts accepts 10,000 characters in one call."""
 
 LONGEST_MS = 1000 * session.LONGEST_SESSION_SECONDS
 RESPONSE = frozenset({"input", "instructions", "audio", "output_modalities", "conversation", "metadata"})
-"""What a response may say of itself; the rest is about a language model."""
+"""Fields of a response that have a meaning without a language model."""
 
 SUBPROTOCOL = "realtime"
-"""Browsers, which can send no headers, offer it beside one that holds their key."""
+"""Browsers cannot send headers: they offer this subprotocol, and one that has their key."""
 
 Event = Mapping[str, Any]
 
@@ -52,18 +50,18 @@ async def converse(websocket: WebSocket) -> None:
     """Serve one client, until it leaves or its hour is over."""
     free: asyncio.Semaphore = websocket.app.state.free_sessions
     if free.locked():
-        full = Refusal(429, "All sessions are taken: try again soon.", "rate_limit_exceeded")
+        full = ApiError(429, "All sessions are taken: try again soon.", "rate_limit_exceeded")
         await websocket.send_denial_response(full.response({"retry-after": "1"}))
         return
     try:
-        settings = client_secrets.find(websocket.headers, websocket.scope["subprotocols"])
-        client_secrets.opened(settings, "", Notes())
+        settings = client_secrets.find_settings(websocket.headers, websocket.scope["subprotocols"])
+        client_secrets.new_session(settings, "", Diagnostics())
     except client_secrets.Expired:
-        expired = Refusal(401, "The client secret has expired: make another one.", "invalid_api_key")
+        expired = ApiError(401, "The client secret has expired: make another one.", "invalid_api_key")
         await websocket.send_denial_response(expired.response())
         return
     except InvalidField as error:
-        await websocket.send_denial_response(of_field(error).response())
+        await websocket.send_denial_response(from_field_error(error).response())
         return
     async with free:
         await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
@@ -74,11 +72,11 @@ async def converse(websocket: WebSocket) -> None:
             pass
         except* TimeoutError:
             with suppress(WebSocketDisconnect):
-                await websocket.close(1001, "The session's hour is over: connect anew.")
+                await websocket.close(1001, "The session has reached its limit of one hour: connect again.")
 
 
 class Connection:
-    """One client's session, its audio on the way to asr, and the answer that is spoken to it."""
+    """One client's session: its audio on the way to asr, and the response that is spoken."""
 
     def __init__(self, websocket: WebSocket, tasks: asyncio.TaskGroup, settings: Event) -> None:
         """`settings` are those that came with the client's key."""
@@ -89,15 +87,15 @@ class Connection:
         self._settings: Event = {"type": "transcription", **settings} if transcribes else settings
         self._services: Services = websocket.app.state.services
         self._caller: Metadata = metadata(websocket.headers)
-        self._notes = Notes()
-        self._session = client_secrets.opened(self._settings, "" if transcribes else model, self._notes)
-        self._hearing = session.hearing(self._session)
+        self._diagnostics = Diagnostics()
+        self._session = client_secrets.new_session(self._settings, "" if transcribes else model, self._diagnostics)
+        self._input_settings = session.input_settings(self._session)
         self._items = Items()
-        self._stretch: Stretch | None = None
-        self._free_stretches = asyncio.Semaphore(MOST_STRETCHES)
+        self._stream: RecognitionStream | None = None
+        self._free_streams = asyncio.Semaphore(MAX_RECOGNITION_STREAMS)
         self._heard_bytes = 0
         self._texts: dict[str, str] = {}
-        self._answer: tuple[Answer, asyncio.Task[None]] | None = None
+        self._answer: tuple[SpokenResponse, asyncio.Task[None]] | None = None
         self._handlers: Mapping[str, Callable[[Event], Awaitable[None]]] = {
             "session.update": self._update,
             "transcription_session.update": self._update_beta,
@@ -123,16 +121,18 @@ class Connection:
             await self._take(message.get("text") or message.get("bytes") or "")
 
     async def _begin(self) -> None:
-        """What asr says to the settings that came with the key is told after the session is there."""
-        refusal = None
+        """Create the session first; then send asr's error about the settings in the key, if there is one."""
+        api_error = None
         if self._settings:
             try:
-                self._hearing = await followed(self._services, self._caller, self._hearing, self._notes)
+                self._input_settings = await without_unsupported_hints(
+                    self._services, self._caller, self._input_settings, self._diagnostics
+                )
             except grpc.aio.AioRpcError as error:
-                refusal = of_rpc(error)
-        await self._send("session.created", session=self._session, **self._notes.fields)
-        if refusal:
-            await events.refuse(self._send, refusal)
+                api_error = from_rpc_error(error)
+        await self._send("session.created", session=self._session, **self._diagnostics.fields)
+        if api_error:
+            await events.send_error(self._send, api_error)
 
     async def _take(self, frame: str | bytes) -> None:
         given: Any = {}
@@ -141,8 +141,8 @@ class Connection:
             kind = text(given, "type", "event")
             await self._handlers.get(kind, self._unknown)(given)
         except (InvalidField, grpc.aio.AioRpcError) as error:
-            refusal = of_field(error) if isinstance(error, InvalidField) else of_rpc(error)
-            await events.refuse(self._send, refusal, given.get("event_id") if isinstance(given, dict) else None)
+            api_error = from_field_error(error) if isinstance(error, InvalidField) else from_rpc_error(error)
+            await events.send_error(self._send, api_error, given.get("event_id") if isinstance(given, dict) else None)
 
     async def _send(self, kind: str, /, **fields: Any) -> None:
         self._items.note(kind, fields)
@@ -160,54 +160,54 @@ class Connection:
     # --- the session ---
 
     async def _update(self, event: Event, answer: str = "session.updated") -> None:
-        notes = Notes()
-        changed = session.updated(self._session, event.get("session"), notes)
-        hearing = session.hearing(changed)
-        if hearing != session.hearing(self._session):
-            self._hearing = await followed(self._services, self._caller, hearing, notes)
-            if self._stretch:
-                ended, self._stretch = self._stretch, None
+        diagnostics = Diagnostics()
+        changed = session.updated(self._session, event.get("session"), diagnostics)
+        settings = session.input_settings(changed)
+        if settings != session.input_settings(self._session):
+            self._input_settings = await without_unsupported_hints(self._services, self._caller, settings, diagnostics)
+            if self._stream:
+                ended, self._stream = self._stream, None
                 await ended.end()
         self._session = changed
-        await self._send(answer, session=self._session, **notes.fields)
+        await self._send(answer, session=self._session, **diagnostics.fields)
 
     async def _update_beta(self, event: Event) -> None:
         await self._update(event, "transcription_session.updated")
 
-    # --- what is heard ---
+    # --- input audio ---
 
     async def _append(self, event: Event) -> None:
         audio = _audio(event)
-        if self._stretch is None or self._stretch.ended:
-            await self._free_stretches.acquire()
+        if self._stream is None or self._stream.ended:
+            await self._free_streams.acquire()
             begin_ms = self._heard_bytes // BYTES_PER_MS
-            self._stretch = Stretch(self._services, self._caller, self._hearing, self._send, begin_ms)
-            self._tasks.create_task(self._follow(self._stretch))
-            await self._stretch.open()
+            self._stream = RecognitionStream(self._services, self._caller, self._input_settings, self._send, begin_ms)
+            self._tasks.create_task(self._follow(self._stream))
+            await self._stream.open()
         self._heard_bytes += len(audio)
-        await self._stretch.append(audio)
+        await self._stream.append(audio)
 
-    async def _follow(self, stretch: Stretch) -> None:
+    async def _follow(self, stream: RecognitionStream) -> None:
         try:
-            await stretch.follow(self._interrupt)
+            await stream.follow(self._interrupt)
         finally:
-            self._free_stretches.release()
+            self._free_streams.release()
 
     async def _commit(self, event: Event) -> None:
-        if self._stretch is None or self._stretch.bytes < LEAST_COMMIT_MS * BYTES_PER_MS:
-            has_ms = self._stretch.bytes / BYTES_PER_MS if self._stretch else 0
+        if self._stream is None or self._stream.bytes < LEAST_COMMIT_MS * BYTES_PER_MS:
+            has_ms = self._stream.bytes / BYTES_PER_MS if self._stream else 0
             sentence = f"The buffer holds {has_ms:g} ms of audio: it must be at least {LEAST_COMMIT_MS} ms."
             raise InvalidField("", sentence, "INPUT_AUDIO_BUFFER_COMMIT_EMPTY")
-        committed, self._stretch = self._stretch, None
+        committed, self._stream = self._stream, None
         await committed.commit()
 
     async def _clear(self, event: Event) -> None:
-        if self._stretch:
-            dropped, self._stretch = self._stretch, None
+        if self._stream:
+            dropped, self._stream = self._stream, None
             await dropped.drop()
         await self._send("input_audio_buffer.cleared")
 
-    # --- what is said ---
+    # --- texts and responses ---
 
     async def _create_item(self, event: Event) -> None:
         item = as_object(event.get("item"), "item")
@@ -227,7 +227,7 @@ class Connection:
     async def _delete_item(self, event: Event) -> None:
         item_id = text(event, "item_id", "event")
         self._items.delete(item_id)
-        self._texts.pop(item_id, None)  # what waits to be spoken is spoken no more
+        self._texts.pop(item_id, None)  # a waiting text is not spoken any more
         await self._send("conversation.item.deleted", item_id=item_id)
 
     async def _truncate_item(self, event: Event) -> None:
@@ -236,7 +236,7 @@ class Connection:
         await self._send("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=round(end_ms))
 
     async def _clear_output(self, event: Event) -> None:
-        """The listener wants to hear no more of the answer."""
+        """Stop the response that is spoken."""
         response_id = self._answer[0].response_id if self._answer else None
         await self._stop("client_cancelled")
         await self._send("output_audio_buffer.cleared", response_id=response_id)
@@ -246,29 +246,29 @@ class Connection:
             raise InvalidField("type", "A transcription session does not speak.", "INVALID_VALUE")
         if self._answer and not self._answer[1].done():
             raise InvalidField(
-                "", "An answer is being spoken: cancel it first.", "CONVERSATION_ALREADY_HAS_ACTIVE_RESPONSE"
+                "", "A response is being spoken: cancel it first.", "CONVERSATION_ALREADY_HAS_ACTIVE_RESPONSE"
             )
         response = as_object(event.get("response") or {}, "response")
-        notes = Notes()
-        session.check_modelless(response, RESPONSE, "response", notes)
+        diagnostics = Diagnostics()
+        session.check_modelless(response, RESPONSE, "response", diagnostics)
         speech = session.speech(self._session, response, "response")
         own = response.get("input") is None
         texts = list(self._texts.values()) if own else _inputs(response["input"])
         if not any(each.strip() for each in texts):
             raise InvalidField(
-                "input", "There is nothing to speak: create an item with a text first.", "MISSING_REQUIRED_PARAMETER"
+                "input", "There is no text to speak: create an item with a text first.", "MISSING_REQUIRED_PARAMETER"
             )
-        answer = Answer(self._services, self._caller, "\n".join(texts), speech, notes, self._send)
+        answer = SpokenResponse(self._services, self._caller, "\n".join(texts), speech, diagnostics, self._send)
         if own:
             self._texts = {}
         self._answer = answer, self._tasks.create_task(answer.speak())
 
     async def _cancel(self, event: Event) -> None:
         if not await self._stop("client_cancelled"):
-            raise InvalidField("", "There is no answer to cancel.", "RESPONSE_CANCEL_NOT_ACTIVE")
+            raise InvalidField("", "There is no response to cancel.", "RESPONSE_CANCEL_NOT_ACTIVE")
 
     async def _interrupt(self) -> None:
-        if self._hearing.interrupts:
+        if self._input_settings.interrupts:
             await self._stop("turn_detected")
 
     async def _stop(self, reason: str) -> bool:

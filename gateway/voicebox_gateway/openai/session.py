@@ -1,4 +1,4 @@
-"""What a Realtime client may set: OpenAI's session object, and what it means here."""
+"""OpenAI's Realtime session object, and what its settings mean for asr and tts."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai_languages
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 
@@ -22,7 +22,7 @@ LONGEST_SESSION_SECONDS = 3600
 """OpenAI's own limit."""
 
 LONGEST_SILENCE_SECONDS = 5.0
-"""What asr takes at most. Where the client itself says when a turn ends, shorter pauses cut no turn in two."""
+"""asr's maximum. It is used when the client ends turns itself, so that pauses do not end them."""
 
 SERVER_VAD = {
     "type": "server_vad",
@@ -32,11 +32,11 @@ SERVER_VAD = {
     "interrupt_response": True,
 }
 EAGERNESS_SECONDS = {"low": 2.0, "medium": 1.0, "auto": 1.0, "high": 0.5}
-"""How long `semantic_vad` waits. We listen for silence, whatever was said before it."""
+"""Silence that ends a turn with `semantic_vad`, which here depends on silence only."""
 
 FIXED = frozenset({"type", "id", "object", "expires_at"})
 IDLE: tuple[object, ...] = (None, [], False, "auto", "none", "inf")
-"""Values with which a field asks for nothing."""
+"""Values that are the same as leaving a field out."""
 
 INPUT = frozenset({"format", "noise_reduction", "transcription", "turn_detection"})
 OUTPUT = frozenset({"format", "voice", "speed"})
@@ -55,15 +55,15 @@ DETECTION = frozenset(
 )
 
 REFUSED = ("tools",)
-"""What asks a language model, of which there is none here, for other answers; its other settings are ignored."""
+"""Settings of a language model that would change its answers; there is none here. Its other settings are ignored."""
 
 Session = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """How what is said becomes text. Without `detects_turns` the client says when a turn ends; with `interrupts` a turn
-    ends an answer.
+class InputSettings:
+    """How input audio is transcribed. Without `detects_turns` the client ends turns; with `interrupts` the beginning of
+    a turn stops the response.
     """
 
     config: asr_pb2.StreamingConfig
@@ -93,34 +93,34 @@ def new(kind: str, model: str) -> Session:
     return {**common, "object": "realtime.session", **talks}
 
 
-def updated(session: Session, change: object, notes: Notes) -> Session:
-    """The session with what a client changes; InvalidField where that cannot be. What is ignored is noted by its
-    path.
+def updated(session: Session, change: object, diagnostics: Diagnostics) -> Session:
+    """The session with a client's changes; InvalidField where one is not supported. Ignored fields are named by their
+    paths.
     """
     fields = beta_session.current(as_object(change, "session"))
     if fields.get("type", session["type"]) != session["type"]:
         raise InvalidField(
-            "session.type", f"This is a {session['type']} session: connect anew for another.", "INVALID_VALUE"
+            "session.type", f"This is a {session['type']} session: connect again for the other kind.", "INVALID_VALUE"
         )
-    check_modelless(fields, session.keys() | FIXED, "session", notes)
+    check_modelless(fields, session.keys() | FIXED, "session", diagnostics)
     change_of_audio = as_object(fields.get("audio") or {}, "session.audio")
-    audio = _merged(session["audio"], change_of_audio, notes)
+    audio = _merged(session["audio"], change_of_audio, diagnostics)
     result = {
         **session,
         **{name: value for name, value in fields.items() if name in session.keys() - FIXED},
         "audio": audio,
     }
-    hearing(result)
+    input_settings(result)
     if (change_of_audio.get("input") or {}).get("noise_reduction"):
-        notes.ignore("session.audio.input.noise_reduction")
+        diagnostics.ignore("session.audio.input.noise_reduction")
     if "output" in audio:
         text(result, "instructions", "session")
         speech(result, {}, "session")
     return result
 
 
-def hearing(session: Session) -> Hearing:
-    """What the session means for asr; InvalidField where asr cannot do it."""
+def input_settings(session: Session) -> InputSettings:
+    """The settings for asr; InvalidField where asr does not support one."""
     path = "session.audio.input"
     given = session["audio"]["input"]
     _check_format(given.get("format"), f"{path}.format")
@@ -136,16 +136,14 @@ def hearing(session: Session) -> Hearing:
             )
         ),
     )
-    return Hearing(
+    return InputSettings(
         config, given.get("transcription") is not None, detects, turns.get("interrupt_response", True) is not False
     )
 
 
 def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """How an answer sounds: the fields of OpenAI's speech request but its input.
-
-    `response` changes them for one answer; `path` is what the client calls it. The session's instructions are for a
-    language model.
+    """The fields of OpenAI's speech request, without its input. `response` changes them for one response; `path` is its
+    path in the client's event. The session's instructions are not used: they are for a language model.
     """
     change = as_object(
         as_object(response.get("audio") or {}, f"{path}.audio").get("output") or {}, f"{path}.audio.output"
@@ -153,9 +151,7 @@ def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str
     output = {**session["audio"]["output"], **change}
     _check_format(output.get("format"), f"{path}.audio.output.format")
     if (response.get("output_modalities") or session["output_modalities"]) != ["audio"]:
-        raise InvalidField(
-            f"{path}.output_modalities", 'output_modalities may be ["audio"] alone.', "UNSUPPORTED_VALUE"
-        )
+        raise InvalidField(f"{path}.output_modalities", 'output_modalities must be ["audio"].', "UNSUPPORTED_VALUE")
     speed = number(output, "speed", f"{path}.audio.output", 0.25, 4.0, 1.0)
     voice = output.get("voice")
     return {
@@ -169,9 +165,9 @@ def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str
     }
 
 
-def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> None:
-    """InvalidField when something is asked of a language model that would change its answers; other unknown settings
-    are noted.
+def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str, diagnostics: Diagnostics) -> None:
+    """InvalidField for a setting that would change a language model's answers; other unknown settings are named as
+    ignored.
     """
     for name in given:
         if name in known or given[name] in IDLE:
@@ -180,27 +176,27 @@ def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str,
             raise InvalidField(
                 f"{path}.{name}", f"There is no language model here that could use {name}.", "UNSUPPORTED_PARAMETER"
             )
-        notes.ignore(f"{path}.{name}")
+        diagnostics.ignore(f"{path}.{name}")
 
 
-def _merged(audio: Mapping[str, Any], change: Mapping[str, Any], notes: Notes) -> Mapping[str, Any]:
-    """`audio` with what changes in it; what nobody knows is noted and left out."""
-    _known(change, audio.keys(), "session.audio", notes)
+def _merged(audio: Mapping[str, Any], change: Mapping[str, Any], diagnostics: Diagnostics) -> Mapping[str, Any]:
+    """`audio` with the changes; unknown fields are named as ignored and dropped."""
+    _known(change, audio.keys(), "session.audio", diagnostics)
     sides = {}
     for side, values in audio.items():
         path = f"session.audio.{side}"
-        kept = _known(as_object(change.get(side) or {}, path), INPUT if side == "input" else OUTPUT, path, notes)
+        kept = _known(as_object(change.get(side) or {}, path), INPUT if side == "input" else OUTPUT, path, diagnostics)
         for name, names in (("transcription", TRANSCRIPTION), ("turn_detection", DETECTION)):
             if kept.get(name):
-                kept[name] = _known(as_object(kept[name], f"{path}.{name}"), names, f"{path}.{name}", notes)
+                kept[name] = _known(as_object(kept[name], f"{path}.{name}"), names, f"{path}.{name}", diagnostics)
         sides[side] = {**values, **kept}
     return sides
 
 
-def _known(given: Mapping[str, Any], known: Collection[str], path: str, notes: Notes) -> dict[str, Any]:
+def _known(given: Mapping[str, Any], known: Collection[str], path: str, diagnostics: Diagnostics) -> dict[str, Any]:
     for name, value in given.items():
         if name not in known and value is not None:
-            notes.ignore(f"{path}.{name}")
+            diagnostics.ignore(f"{path}.{name}")
     return {name: value for name, value in given.items() if name in known}
 
 
@@ -222,13 +218,13 @@ def _silence_seconds(turns: Mapping[str, Any], path: str) -> float:
     if turns.get("create_response"):
         raise InvalidField(
             f"{path}.create_response",
-            "There is no language model here that could answer by itself.",
+            "There is no language model here to answer: create_response must be false.",
             "UNSUPPORTED_VALUE",
         )
     if turns.get("idle_timeout_ms"):
         raise InvalidField(
             f"{path}.idle_timeout_ms",
-            "There is no language model here that could break a silence.",
+            "There is no language model here to speak after a silence: leave idle_timeout_ms out.",
             "UNSUPPORTED_VALUE",
         )
     kind = text(turns, "type", path) or "server_vad"

@@ -1,4 +1,4 @@
-"""What a Realtime client says becomes items with transcripts, by asr's StreamingRecognize."""
+"""Transcribes the audio of a Realtime client with asr's StreamingRecognize; each turn becomes an item."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,78 +10,80 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai_names
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 
 from voicebox_gateway.web.services import Metadata, Services
 
-from .errors import Refusal, of_rpc
-from .events import Send, add_item, new_id, refuse, user_item
-from .session import RATE_HZ, Hearing
+from .errors import ApiError, from_rpc_error
+from .events import Send, add_item, new_id, send_error, user_item
+from .session import RATE_HZ, InputSettings
 
 BYTES_PER_MS = 2 * RATE_HZ // 1000
 MOST_WRITE_BYTES = 1024 * 1024
-"""asr bounds how far sound may run ahead of being heard: in pieces of this size it comes as it is heard."""
+"""asr limits how far audio may be ahead of recognition: pieces of this size never reach that limit."""
 
 
 CHECK_SECONDS = 10.0
 HINTS = ("prompt", "voice_activity")
-"""Fields of a recognition's config without which a model that cannot follow them hears."""
+"""Fields of RecognitionConfig that are dropped when the model does not support them."""
 
 
-async def followed(services: Services, caller: Metadata, hearing: Hearing, notes: Notes) -> Hearing:
-    """How asr can hear: without the hints that it cannot follow, which are noted. grpc.aio.AioRpcError for all else
-    that it refuses.
+async def without_unsupported_hints(
+    services: Services, caller: Metadata, settings: InputSettings, diagnostics: Diagnostics
+) -> InputSettings:
+    """The settings without the hints that asr does not support; those are named in `diagnostics`. Raises
+    grpc.aio.AioRpcError for every other error of asr.
     """
     config = asr_pb2.StreamingConfig()
-    config.CopyFrom(hearing.config)
+    config.CopyFrom(settings.config)
     while True:
-        kept = replace(hearing, config=config)
+        kept = replace(settings, config=config)
         try:
             await check(services, caller, kept)
         except grpc.aio.AioRpcError as error:
-            if not _left_out(config.recognition, of_rpc(error), notes):
+            if not _drop_hint(config.recognition, from_rpc_error(error), diagnostics):
                 raise
         else:
             return kept
 
 
-def _left_out(config: asr_pb2.RecognitionConfig, refusal: Refusal, notes: Notes) -> bool:
+def _drop_hint(config: asr_pb2.RecognitionConfig, api_error: ApiError, diagnostics: Diagnostics) -> bool:
     """Whether the config changed."""
-    if refusal.code == "model_not_found" and openai_names.OTHER_TRANSCRIPTION.fullmatch(
+    if api_error.code == "model_not_found" and openai_names.OTHER_TRANSCRIPTION.fullmatch(
         config.model.removeprefix("models/")
     ):
         config.ClearField("model")
-        notes.ignore("session.audio.input.transcription.model")
+        diagnostics.ignore("session.audio.input.transcription.model")
         return True
     for hint in HINTS:
-        if refusal.code == "unsupported_by_engine" and hint in (refusal.param or "").split("."):
+        if api_error.code == "unsupported_by_engine" and hint in (api_error.param or "").split("."):
             config.ClearField(hint)  # type: ignore[arg-type]  # the stubs know literal names only
             where = "transcription.prompt" if hint == "prompt" else "turn_detection.threshold"
-            notes.ignore(f"session.audio.input.{where}")
+            diagnostics.ignore(f"session.audio.input.{where}")
             return True
     return False
 
 
-async def check(services: Services, caller: Metadata, hearing: Hearing) -> None:
-    """Ask asr whether it can hear like that; grpc.aio.AioRpcError where it cannot.
-
-    Asked before there is audio: a client whose message is under way when asr refuses sees "Internal error from Core" in
-    its place.
+async def check(services: Services, caller: Metadata, settings: InputSettings) -> None:
+    """Check the settings with asr; raises grpc.aio.AioRpcError when it refuses them. This happens before there is
+    audio: if a message is being sent when asr refuses, gRPC reports "Internal error from Core" instead of the error.
     """
-    config = asr_pb2.StreamingRecognizeRequest(config=hearing.config)
+    config = asr_pb2.StreamingRecognizeRequest(config=settings.config)
     async for _ in services.recognition.StreamingRecognize(iter([config]), timeout=CHECK_SECONDS, metadata=caller):
         pass
 
 
-class Stretch:
-    """The audio between two commits: one stream to asr. Its items are the turns that asr finds, or all of it where the
-    client says so.
+class RecognitionStream:
+    """The audio between two commits: one stream to asr. Each turn that asr finds is an item; without turn detection all
+    of it is one item.
     """
 
-    def __init__(self, services: Services, caller: Metadata, hearing: Hearing, send: Send, begin_ms: int) -> None:
-        """`begin_ms` is how much audio the session had before."""
+    def __init__(
+        self, services: Services, caller: Metadata, settings: InputSettings, send: Send, begin_ms: int
+    ) -> None:
+        """`begin_ms` is the duration of the session's audio before this stream."""
         self._call = services.recognition.StreamingRecognize(None, metadata=caller)
-        self.hearing, self._send, self._begin_ms = hearing, send, begin_ms
+        self.settings, self._send, self._begin_ms = settings, send, begin_ms
         self._item_id, self._began_ms = new_id("item"), begin_ms
         self._sent = ""
         self._announced = False
@@ -90,70 +92,72 @@ class Stretch:
 
     @property
     def ended(self) -> bool:
-        """Whether it can take no more, since asr ended it."""
+        """Whether asr has ended the stream."""
         return self._call.done()
 
     async def open(self) -> None:
-        """Tell asr how to listen."""
-        await self._write(asr_pb2.StreamingRecognizeRequest(config=self.hearing.config))
+        """Send the config to asr."""
+        await self._write(asr_pb2.StreamingRecognizeRequest(config=self.settings.config))
 
     async def append(self, audio: bytes) -> None:
-        """The next samples; waits while asr is behind."""
+        """Send the next samples; waits while asr is behind."""
         self.bytes += len(audio)
         for start in range(0, len(audio), MOST_WRITE_BYTES):
             await self._write(asr_pb2.StreamingRecognizeRequest(audio=audio[start : start + MOST_WRITE_BYTES]))
 
     async def commit(self) -> None:
-        """No more comes, and what came is an item."""
+        """End the audio; it becomes an item."""
         self._committed = True
-        if not self.hearing.detects_turns:
+        if not self.settings.detects_turns:
             await self._announce()
         await self.end()
 
     async def end(self) -> None:
-        """No more comes."""
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it has ended: `follow` tells why
+        """End the audio."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it has ended: `follow` sends the reason
             await self._call.done_writing()
 
     async def drop(self) -> None:
-        """Forget what was not yet heard."""
+        """Discard audio that is not recognised yet."""
         self._call.cancel()
         if self._announced:
             await self._transcription(
-                "failed", error=Refusal(400, "The buffer was cleared before this was heard.", "cleared").error
+                "failed", error=ApiError(400, "The buffer was cleared before this was transcribed.", "cleared").error
             )
 
     async def follow(self, on_speech: Callable[[], Awaitable[None]]) -> None:
-        """Tell the client what asr hears, to the end; `on_speech` is called when a turn begins."""
+        """Send asr's results to the client until the stream ends; `on_speech` is called when a turn begins."""
         try:
             async for answer in self._call:
-                await self._tell(answer, on_speech)
+                await self._send_result(answer, on_speech)
             if self._committed:
                 await self._end_item(self._sent, self._begin_ms + self.bytes // BYTES_PER_MS)
         except grpc.aio.AioRpcError as error:
-            await self._fail(of_rpc(error))
+            await self._fail(from_rpc_error(error))
         finally:
             self._call.cancel()
 
     async def _write(self, request: asr_pb2.StreamingRecognizeRequest) -> None:
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it has ended: `follow` tells why
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it has ended: `follow` sends the reason
             await self._call.write(request)
 
-    async def _tell(self, answer: asr_pb2.StreamingRecognizeResponse, on_speech: Callable[[], Awaitable[None]]) -> None:
+    async def _send_result(
+        self, answer: asr_pb2.StreamingRecognizeResponse, on_speech: Callable[[], Awaitable[None]]
+    ) -> None:
         kind = answer.WhichOneof("event")
-        if not self.hearing.detects_turns:
+        if not self.settings.detects_turns:
             if kind == "final" and answer.final.transcript:
-                await self._tell_more(f"{self._sent} {answer.final.transcript}".strip())
+                await self._send_delta(f"{self._sent} {answer.final.transcript}".strip())
         elif kind == "speech_event":
-            await self._tell_speech(answer.speech_event, on_speech)
+            await self._send_speech_event(answer.speech_event, on_speech)
         elif kind == "interim":
-            await self._tell_more(answer.interim.stable_transcript)
+            await self._send_delta(answer.interim.stable_transcript)
         elif kind == "final":
             await self._end_item(answer.final.transcript, self._ms(answer.final.end_offset))
 
-    async def _tell_speech(self, told: asr_pb2.SpeechEvent, on_speech: Callable[[], Awaitable[None]]) -> None:
-        at_ms = self._ms(told.offset)
-        if told.type == asr_pb2.SpeechEvent.TYPE_SPEECH_BEGIN:
+    async def _send_speech_event(self, event: asr_pb2.SpeechEvent, on_speech: Callable[[], Awaitable[None]]) -> None:
+        at_ms = self._ms(event.offset)
+        if event.type == asr_pb2.SpeechEvent.TYPE_SPEECH_BEGIN:
             self._began_ms = at_ms
             await self._send("input_audio_buffer.speech_started", item_id=self._item_id, audio_start_ms=at_ms)
             await on_speech()
@@ -166,7 +170,7 @@ class Stretch:
         await self._send("input_audio_buffer.committed", item_id=self._item_id, previous_item_id=None)
         await add_item(self._send, user_item(self._item_id, {"type": "input_audio", "transcript": None}))
 
-    async def _tell_more(self, text: str) -> None:
+    async def _send_delta(self, text: str) -> None:
         """Deltas only add."""
         if text.startswith(self._sent) and text != self._sent:
             await self._transcription("delta", delta=text[len(self._sent) :])
@@ -176,22 +180,22 @@ class Stretch:
         if not self._announced:
             await self._announce()
         text = continued(self._sent, text)
-        await self._tell_more(text)
+        await self._send_delta(text)
         await self._transcription(
             "completed", transcript=text, usage={"type": "duration", "seconds": (end_ms - self._began_ms) / 1000}
         )
         self._item_id, self._began_ms, self._sent, self._announced = new_id("item"), end_ms, "", False
-        # A commit makes at least one item, so that who waits for one gets it: the running turn, or what was left.
+        # A commit creates at least one item: the current turn, or the audio that is left.
         self._committed = False
 
-    async def _fail(self, refusal: Refusal) -> None:
+    async def _fail(self, api_error: ApiError) -> None:
         if self._announced:
-            await self._transcription("failed", error=refusal.error)
+            await self._transcription("failed", error=api_error.error)
         else:
-            await refuse(self._send, refusal)
+            await send_error(self._send, api_error)
 
     async def _transcription(self, what: str, **fields: object) -> None:
-        if self.hearing.transcribes:
+        if self.settings.transcribes:
             await self._send(
                 f"conversation.item.input_audio_transcription.{what}", item_id=self._item_id, content_index=0, **fields
             )
@@ -201,10 +205,8 @@ class Stretch:
 
 
 def continued(sent: str, final: str) -> str:
-    """The final text in so far as it goes on from what was sent, so that all deltas joined are what is completed.
-
-    asr promises that a stable text stays; where it changes all the same, the words after those that were sent are
-    taken.
+    """The final text as a continuation of what was sent, so that the deltas joined are the completed text. asr does not
+    change a stable text; if it differs all the same, the words after those already sent are used.
     """
     if final.startswith(sent):
         return final

@@ -17,7 +17,7 @@ from voicebox_compat.openai import IGNORED_FIELD, IGNORED_HEADER
 
 from voicebox_gateway.web.services import Metadata, Services, metadata
 
-from .errors import of_rpc
+from .errors import from_rpc_error
 
 OPENAI_VOICES = (
     "alloy",
@@ -46,7 +46,7 @@ async def list_voices(request: Request) -> JSONResponse:
     caller = metadata(request.headers)
     own, stored = await asyncio.gather(_own(services, caller), _profiles(services, caller), return_exceptions=True)
     if isinstance(own, grpc.aio.AioRpcError):
-        return of_rpc(own).response()
+        return from_rpc_error(own).response()
     if isinstance(own, BaseException):
         raise own
     missing = isinstance(stored, grpc.aio.AioRpcError)

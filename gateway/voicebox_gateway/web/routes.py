@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicebox_gateway.docs import documents, scalar
 from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, voices
-from voicebox_gateway.openai.errors import Refusal
+from voicebox_gateway.openai.errors import ApiError
 
 from .services import Services
 
@@ -58,13 +58,13 @@ def app(services: Services, max_sessions: int) -> Starlette:
 
 
 async def _needs_upgrade(_request: Request) -> Response:
-    return Refusal(426, "This path is a WebSocket.", "upgrade_required").response({"upgrade": "websocket"})
+    return ApiError(426, "This path is a WebSocket.", "upgrade_required").response({"upgrade": "websocket"})
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return Refusal(error.status_code, error.detail, error.detail.lower().replace(" ", "_")).response(error.headers)
+    return ApiError(error.status_code, error.detail, error.detail.lower().replace(" ", "_")).response(error.headers)
 
 
 async def _fail(_request: Request, _error: Exception) -> Response:
-    return Refusal(500, "internal error", "internal_error").response()
+    return ApiError(500, "internal error", "internal_error").response()

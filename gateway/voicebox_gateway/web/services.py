@@ -1,4 +1,4 @@
-"""The services behind, and on whose behalf they are asked."""
+"""Clients of the services, and the caller's metadata."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -49,5 +49,7 @@ async def connected(tts_address: str, asr_address: str, catalog_address: str) ->
 
 
 def metadata(headers: Mapping[str, str]) -> Metadata:
-    """What a request's headers say of who asks, for the services; the gateway drops what strangers claim."""
+    """The request id and the principal of a request, for the services; the gateway has removed a principal from
+    outside.
+    """
     return tuple((name, headers[name]) for name in (request_id.HEADER, principal.HEADER) if name in headers)

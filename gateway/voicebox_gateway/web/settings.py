@@ -8,7 +8,9 @@ from voicebox_kit import server, variables
 
 @dataclass(frozen=True)
 class Settings:
-    """Where `web` listens, whom it asks, and how many Realtime sessions it holds at once. Addresses are `host:port`."""
+    """Where `web` listens, which services it calls, and how many Realtime sessions it holds at once. Addresses are
+    `host:port`.
+    """
 
     address: str
     tts_address: str

@@ -13,7 +13,7 @@ from voicebox_kit.server import OPTIONS, Endpoint, Serving
 from . import events, failures, services
 from .events import MAX_HEADER_BYTES
 from .services import Services
-from .session import Session
+from .session import Connection
 from .settings import Settings, read
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         grpc.aio.insecure_channel(settings.asr_address, options=OPTIONS) as asr,
         grpc.aio.insecure_channel(settings.catalog_address, options=OPTIONS) as catalog,
     ):
-        sessions = Sessions(services.over(tts, asr, catalog), settings)
+        sessions = Connections(services.from_channels(tts, asr, catalog), settings)
         server = await _listen(sessions, settings.address)
         try:
             address = _host_and_port(server)
@@ -49,23 +49,27 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             log.info("wyoming stopped")
 
 
-class Sessions:
+class Connections:
     """The peers that are connected now, as many as the settings allow."""
 
     def __init__(self, services: Services, settings: Settings) -> None:
         self._services, self._settings = services, settings
-        self._running: dict[asyncio.Task[None], Session] = {}
+        self._running: dict[asyncio.Task[None], Connection] = {}
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Begin a session, or tell the peer that there is no room."""
+        """Serve a connection, or refuse it when there are too many."""
         most = self._settings.max_connections
         if len(self._running) >= most:
             writer.write(
-                events.write(failures.event(Exhausted("TOO_MANY_CONNECTIONS", f"All {most} connections are taken.")))
+                events.write(
+                    failures.error_event(
+                        Exhausted("TOO_MANY_CONNECTIONS", f"At capacity: {most} connections are open.")
+                    )
+                )
             )
             writer.close()
             return
-        session = Session(reader, writer, self._services, self._settings)
+        session = Connection(reader, writer, self._services, self._settings)
         task = asyncio.create_task(session.run())
         self._running[task] = session
         task.add_done_callback(self._running.pop)
@@ -82,7 +86,7 @@ class Sessions:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _listen(sessions: Sessions, address: str) -> asyncio.Server:
+async def _listen(sessions: Connections, address: str) -> asyncio.Server:
     host, port = host_and_port(address)
     try:
         return await asyncio.start_server(sessions.accept, host, port, limit=MAX_HEADER_BYTES)

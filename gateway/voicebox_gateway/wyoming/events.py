@@ -27,7 +27,7 @@ STALL_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Event:
-    """What happened, what is told about it, and sound as bytes."""
+    """A type, its data, and audio as bytes."""
 
     type: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Event:
 
 
 async def read(reader: asyncio.StreamReader) -> Event | None:
-    """The next event, None when the peer has gone. `reader` must have the limit MAX_HEADER_BYTES.
+    """The next event, None when the peer has left. `reader` must have the limit MAX_HEADER_BYTES.
 
     Raises InvalidField when it is no event or too large, TimeoutError when its bytes do not come.
     """
@@ -51,7 +51,7 @@ async def read(reader: asyncio.StreamReader) -> Event | None:
         raise InvalidField("header", f"An event's line may have {MAX_HEADER_BYTES} bytes.", "EVENT_TOO_LARGE") from None
     kind, data = header.get("type"), header.get("data") or {}
     if not isinstance(kind, str) or not isinstance(data, dict):
-        raise InvalidField("header", "An event has a `type` that is a text and `data` that is an object.", "BAD_EVENT")
+        raise InvalidField("header", "An event needs a `type`, which is a string; `data` is an object.", "BAD_EVENT")
     return Event(kind, {**data, **(_object(more, "data") if more else {})}, payload)
 
 
@@ -70,7 +70,9 @@ def _object(text: bytes, name: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise InvalidField(
-            name, f"An event's {name} is a JSON object, as https://github.com/OHF-Voice/wyoming says.", "BAD_EVENT"
+            name,
+            f"The {name} of an event must be a JSON object, see https://github.com/OHF-Voice/wyoming.",
+            "BAD_EVENT",
         )
     return value
 

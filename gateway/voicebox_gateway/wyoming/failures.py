@@ -1,4 +1,4 @@
-"""Tells the peer what went wrong, as Wyoming's error event: a sentence, and our stable reason as the code."""
+"""Errors as Wyoming's error events: a sentence, and our stable reason as the code."""
 
 import logging
 from typing import Any
@@ -13,17 +13,15 @@ from .events import Event
 log = logging.getLogger(__name__)
 
 
-def event(error: Exception) -> Event:
-    """The error event. What is no error of the peer, of a service or of time is a bug: the log tells of it, the event
-    does not.
-    """
+def error_event(error: Exception) -> Event:
+    """The error event. Any other exception is a bug: it is logged, and the event has no details."""
     match error:
         case VoiceboxError():
             return _event(error.sentence, error.reason)
         case grpc.aio.AioRpcError():
             return _event(error.details() or "The service does not answer.", reason(error))
         case TimeoutError():
-            return _event("The connection was idle, or the answer took, for longer than may be.", "TOO_SLOW")
+            return _event("The connection was idle for too long, or the answer took too long.", "TOO_SLOW")
         case _:
             log.error("a session broke", exc_info=error)
             return _event("internal error", "INTERNAL")
@@ -34,7 +32,7 @@ def _event(sentence: str, reason: str) -> Event:
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:
-    """The reason that the service tells, or gRPC's code where it tells none."""
+    """The reason of a service's error, or gRPC's code where it has none."""
     metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
     packed = dict(metadata).get(DETAILS_HEADER, b"")
     info = error_details_pb2.ErrorInfo()

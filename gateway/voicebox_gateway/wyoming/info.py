@@ -1,4 +1,4 @@
-"""What Home Assistant is told of the platform: voices, stored profiles and models, with their languages."""
+"""The info event for Home Assistant: voices, stored profiles and models, with their languages."""
 
 import asyncio
 import logging
@@ -31,17 +31,17 @@ PROGRAM = {
 async def describe(services: Services) -> Event:
     """The info event. A service that does not answer is left out; raises grpc.aio.AioRpcError when neither does."""
     programs = await asyncio.gather(_voices(services), _models(services), return_exceptions=True)
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, program in zip(("tts", "asr"), programs, strict=True):
         if isinstance(program, grpc.aio.AioRpcError):
             log.warning("info leaves %s out: %s", name, program.details())
         elif isinstance(program, BaseException):
             raise program
         else:
-            told[name] = [program]
-    if not told and isinstance(programs[0], BaseException):
+            found[name] = [program]
+    if not found and isinstance(programs[0], BaseException):
         raise programs[0]
-    return Event("info", told)
+    return Event("info", found)
 
 
 async def _voices(services: Services) -> dict[str, Any]:
@@ -71,7 +71,7 @@ async def _profiles(services: Services) -> Sequence[catalog_pb2.Profile]:
 
 async def _models(services: Services) -> dict[str, Any]:
     models = await services.asr_models.ListModels(models_pb2.ListModelsRequest(), timeout=ASK_SECONDS)
-    # Utterances are told apart, but what ends a command is the client's to know: the stream goes on until its
+    # asr finds the ends of utterances, but only the client knows the end of a command: the stream lasts until its
     # audio-stop.
     return {**PROGRAM, "models": [_model(model) for model in models.models], "supports_transcript_streaming": True}
 

@@ -1,4 +1,4 @@
-"""The services that the bridge asks."""
+"""The services that the bridge calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,20 +33,20 @@ Call = TypeVar("Call", bound=Cancellable)
 
 
 @contextmanager
-def freed(call: Call) -> Iterator[Call]:
-    """A call that ends with the block: its service is told at once when the peer has gone."""
+def cancelled_at_end(call: Call) -> Iterator[Call]:
+    """A call that ends with the block: it is cancelled at once when the peer leaves."""
     try:
         yield call
     finally:
         call.cancel()
 
 
-def is_lost(error: grpc.aio.AioRpcError) -> bool:
-    """True where gRPC lost the service's own error, since a message of ours was under way when it came."""
+def lost_its_details(error: grpc.aio.AioRpcError) -> bool:
+    """True where gRPC lost the service's error, because we were sending a message when it arrived."""
     return error.details() == "Internal error from Core"
 
 
-def over(tts: grpc.aio.Channel, asr: grpc.aio.Channel, catalog: grpc.aio.Channel) -> Services:
+def from_channels(tts: grpc.aio.Channel, asr: grpc.aio.Channel, catalog: grpc.aio.Channel) -> Services:
     """The services behind these channels."""
     return Services(
         cast("tts_pb2_grpc.TextToSpeechServiceAsyncStub", tts_pb2_grpc.TextToSpeechServiceStub(tts)),

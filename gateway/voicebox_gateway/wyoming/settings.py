@@ -8,14 +8,14 @@ from voicebox_kit import server, variables
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the bridge listens, whom it asks, and its limits. Addresses are `host:port`."""
+    """Where the bridge listens, which services it calls, and its limits. Addresses are `host:port`."""
 
     address: str
     tts_address: str
     asr_address: str
     catalog_address: str
     max_connections: int
-    idle_seconds: float  # a peer that neither asks nor listens for so long is taken for lost
+    idle_seconds: float  # a peer that neither sends nor reads for this long is disconnected
     turn_seconds: float  # the longest speech or recognition
     grace_seconds: float
 

@@ -12,7 +12,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 from . import failures, fields
 from .events import Event
 from .fields import Data
-from .services import Services, freed, is_lost
+from .services import Services, cancelled_at_end, lost_its_details
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ PIPER = re.compile(r"(?P<language>[a-z]{2,3}_[A-Z]{2})-\w+-(x_low|low|medium|hig
 """Names of Piper's voices: who used it before has them in the settings of Home Assistant."""
 
 WARNINGS = "x_voicebox_warnings"
-"""Where an audio-start says what was not done as asked; clients leave alone what they do not know."""
+"""The field of an audio-start with warnings; clients ignore unknown fields."""
 
 Answer = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse
 
@@ -46,8 +46,8 @@ async def speak(data: Data, services: Services, seconds: float) -> AsyncGenerato
         ahead_seconds=WHOLE_AHEAD_SECONDS,
         config=tts_pb2.SynthesisConfig(voice=voice, audio=AUDIO),
     )
-    with freed(services.tts.StreamSynthesize(request, timeout=seconds)) as call:
-        async for event in _or_silence(_told(call, warnings)):
+    with cancelled_at_end(services.tts.StreamSynthesize(request, timeout=seconds)) as call:
+        async for event in _or_silence(_events(call, warnings)):
             yield event
 
 
@@ -65,11 +65,11 @@ async def converse(data: Data, texts: AsyncIterator[str], services: Services, se
             yield tts_pb2.ConverseSynthesizeRequest(text=text)
 
     try:
-        with freed(services.tts.ConverseSynthesize(requests(), timeout=seconds)) as call:
-            async for event in _or_silence(_told(call, warnings)):
+        with cancelled_at_end(services.tts.ConverseSynthesize(requests(), timeout=seconds)) as call:
+            async for event in _or_silence(_events(call, warnings)):
                 yield event
     except grpc.aio.AioRpcError as error:
-        if is_lost(error):  # asked for one word in one message, tts can tell once more what it refuses
+        if lost_its_details(error):  # for one word in one message tts returns its error again
             word = tts_pb2.StreamSynthesizeRequest(
                 text="a", config=tts_pb2.SynthesisConfig(voice=voice, audio=AUDIO, store=False)
             )
@@ -84,12 +84,12 @@ def piece(event: Event) -> str:
     return fields.text(event.data, "text")
 
 
-async def _or_silence(told: AsyncIterator[Event]) -> AsyncIterator[Event]:
+async def _or_silence(spoken: AsyncIterator[Event]) -> AsyncIterator[Event]:
     """The events; a moment of silence where there is nothing to say."""
     types: list[str] = []
     form: Mapping[str, Any] = {"rate": SILENCE_HZ, "width": SAMPLE_BYTES, "channels": 1, "timestamp": 0}
     try:
-        async for event in told:
+        async for event in spoken:
             if event.type == "audio-start":
                 form = event.data
             types.append(event.type)
@@ -104,7 +104,7 @@ async def _or_silence(told: AsyncIterator[Event]) -> AsyncIterator[Event]:
         yield Event("audio-stop", {"timestamp": round(1000 * SILENCE_SECONDS)})
 
 
-async def _told(answers: AsyncIterable[Answer], warnings: Sequence[str]) -> AsyncIterator[Event]:
+async def _events(answers: AsyncIterable[Answer], warnings: Sequence[str]) -> AsyncIterator[Event]:
     form: dict[str, int] = {}
     async for answer in answers:
         match answer.WhichOneof("event"):
@@ -126,10 +126,10 @@ def _check_format(data: Data) -> None:
 
 
 async def _voice(asked: Data, services: Services) -> tuple[tts_pb2.VoiceSelection | None, Sequence[str]]:
-    """Whose voice `voice` asks for, and what is not as it asks.
+    """The voice of the field `voice`, and warnings.
 
-    By a name that info tells, by a stored profile's name, or the first that speaks its language, which also stands in
-    for Piper's voices.
+    It is a name from info, a stored profile, or a language, whose first voice is used. A voice of Piper is replaced by
+    one of its language.
     """
     name, language = fields.text(asked, "name"), fields.text(asked, "language")
     if fields.text(asked, "speaker"):

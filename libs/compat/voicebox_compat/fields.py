@@ -1,6 +1,4 @@
-"""What other people's APIs share: their names of fields in errors, and what was not followed in the answer's trailing
-metadata.
-"""
+"""Names of fields in the errors of other APIs, and ignored hints in trailing metadata."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,20 +9,18 @@ import grpc
 from voicebox_kit import request_id
 from voicebox_kit.errors import InvalidField
 
-from .openai import Notes
+from .openai import Diagnostics
 
 
-def tell(context: "grpc.aio.ServicerContext[Any, Any]", notes: Notes) -> None:
-    """Name what was ignored, and the warnings, in trailing metadata, under the names of the headers of the HTTP
-    APIs.
-    """
-    context.set_trailing_metadata(((request_id.HEADER, request_id.current.get()), *notes.metadata))
+def send_diagnostics(context: "grpc.aio.ServicerContext[Any, Any]", diagnostics: Diagnostics) -> None:
+    """Set ignored hints and warnings as trailing metadata, with the names of the HTTP headers."""
+    context.set_trailing_metadata(((request_id.HEADER, request_id.current.get()), *diagnostics.metadata))
 
 
 @contextmanager
-def named_as(names: Mapping[str, str]) -> Iterator[None]:
-    """What the block raises of our fields, as `text` or `config.hotwords[3]`, leaves it under `names`, in its sentence
-    too.
+def with_field_names(names: Mapping[str, str]) -> Iterator[None]:
+    """An InvalidField of our field, such as `text` or `config.hotwords[3]`, leaves the block with its name in `names`,
+    also in the sentence.
     """
     try:
         yield

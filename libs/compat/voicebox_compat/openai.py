@@ -30,7 +30,7 @@ WARNINGS_HEADER, WARNINGS_FIELD = "x-voicebox-warnings", "x_voicebox_warnings"
 """Where an answer lists what was requested and not done: sentences, in the same headers and fields."""
 
 QUERY_HEADER = "x-voicebox-query"
-"""In which the gateway hands over a request's query; OpenAI's audio paths know no parameter of it."""
+"""The header in which the gateway passes on a request's query; OpenAI's audio paths have no query parameters."""
 
 LEAST_LIKENESS = 0.85
 """Of a parameter's name to one that there is, from 0 to 1: two letters swapped in a word of eight are 0.87."""
@@ -48,7 +48,7 @@ STATUSES = {
     Code.UNIMPLEMENTED: 501,
     Code.UNAVAILABLE: 503,
 }
-TOO_LARGE = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
+TOO_LARGE_REASONS = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
 CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
 """OpenAI's codes for some of our reasons; the others are sent in lower case."""
 
@@ -60,10 +60,9 @@ class InvalidParameter(InvalidField):
 
 
 @dataclass
-class Notes:
-    """What an answer tells besides its body: headers, the names of parameters that it does not follow, and warnings.
-
-    Ignored is what asks for another quality only; what would change the meaning of the answer is refused.
+class Diagnostics:
+    """What an answer has besides its body: headers, names of ignored hints, and warnings. A parameter is ignored only
+    if it affects quality; one that would change the meaning of the answer is refused.
     """
 
     ignored: list[str] = field(default_factory=list)
@@ -76,19 +75,19 @@ class Notes:
         self.warnings += new[: MAX_IGNORED - len(self.warnings)]
 
     def ignore(self, name: str) -> None:
-        """Name a parameter as the client gave it, once."""
+        """Add the name of an ignored parameter, once."""
         shown = name[:MAX_NAME_CHARACTERS]
         if shown not in self.ignored and len(self.ignored) < MAX_IGNORED:
             self.ignored.append(shown)
 
     def ignore_unknown(self, name: str, known: Collection[str]) -> None:
-        """As `ignore`, for what nobody knows; when it is nearly the name of a parameter, a warning says so."""
+        """As `ignore`, for an unknown parameter; if it is nearly the name of a known one, there is a warning."""
         self.ignore(name)
         if near := _near(name, known):
             self.warn([f"{name[:MAX_NAME_CHARACTERS]} is ignored. Did you mean {near}?"])
 
     def ignore_query(self, context: Context) -> None:
-        """Name the parameters of the request's query."""
+        """Ignore the parameters of the request's query."""
         query = dict(context.invocation_metadata() or ()).get(QUERY_HEADER, "")
         for name, _ in parse_qsl(str(query), keep_blank_values=True):
             self.ignore(name)
@@ -103,8 +102,8 @@ class Notes:
     @property
     def fields(self) -> Mapping[str, Any]:
         """The same for an event."""
-        told = {IGNORED_FIELD: list(self.ignored), WARNINGS_FIELD: list(self.warnings)}
-        return {name: value for name, value in told.items() if value}
+        error_response = {IGNORED_FIELD: list(self.ignored), WARNINGS_FIELD: list(self.warnings)}
+        return {name: value for name, value in error_response.items() if value}
 
 
 def _near(name: str, known: Collection[str]) -> str:
@@ -129,21 +128,21 @@ def _ascii(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
-    """An error as OpenAI's clients want it. `retry_seconds` is when to try again, None when that is not known."""
+class ErrorResponse:
+    """An error in the form of OpenAI's API. `retry_seconds` is when to try again, None when that is not known."""
 
     status: int
     body: str
     retry_seconds: float | None = None
 
 
-def told(error: Exception, params: Mapping[str, str]) -> Told:
-    """An error in OpenAI's words; `params` are its names for the fields, or kinds of resources, of ours."""
+def error_response(error: Exception, params: Mapping[str, str]) -> ErrorResponse:
+    """An error in the form of OpenAI's API; `params` are its names for our fields and kinds of resources."""
     if not isinstance(error, VoiceboxError):
-        return Told(
+        return ErrorResponse(
             500, _body(f"internal error (request {request_id.current.get()})", "server_error", "internal_error", None)
         )
-    status = 413 if error.reason in TOO_LARGE else STATUSES[error.code]
+    status = 413 if error.reason in TOO_LARGE_REASONS else STATUSES[error.code]
     kind = "requests" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
     own = error.field if isinstance(error, InvalidField) else error.kind if isinstance(error, ResourceError) else ""
     param = (own if isinstance(error, InvalidParameter) else params.get(own, own)) or None
@@ -153,7 +152,9 @@ def told(error: Exception, params: Mapping[str, str]) -> Told:
             f"'{error.name}'", f"'{error.name.removeprefix('models/')}'"
         )  # OpenAI's names have no prefix
     retry_seconds = error.retry_seconds if isinstance(error, Unavailable | Exhausted) else None
-    return Told(status, _body(sentence, kind, CODES.get(error.reason, error.reason.lower()), param), retry_seconds)
+    return ErrorResponse(
+        status, _body(sentence, kind, CODES.get(error.reason, error.reason.lower()), param), retry_seconds
+    )
 
 
 def _renamed(sentence: str, own: str, param: str) -> str:
@@ -163,32 +164,30 @@ def _renamed(sentence: str, own: str, param: str) -> str:
     return re.sub(rf"{'' if '.' in own else '^'}{re.escape(own)}\b", lambda _: param, sentence)
 
 
-async def answered(
+async def with_headers(
     bodies: AsyncGenerator[httpbody_pb2.HttpBody],
     context: Context,
     params: Mapping[str, str],
-    notes: Notes | None = None,
+    diagnostics: Diagnostics | None = None,
 ) -> AsyncGenerator[httpbody_pb2.HttpBody]:
-    """The pieces of an answer, and before the first one its headers. What goes wrong before it is told as OpenAI tells
-    it.
-
-    `notes` are complete when the first piece comes.
+    """The pieces of an answer, after sending its headers. An error before the first piece is sent in the form of
+    OpenAI's API. `diagnostics` must be complete when the first piece is yielded.
     """
     begun = False
     try:
         async with aclosing(bodies):
             async for body in bodies:
-                if not begun and notes and notes.metadata:
-                    await context.send_initial_metadata(notes.metadata)
+                if not begun and diagnostics and diagnostics.metadata:
+                    await context.send_initial_metadata(diagnostics.metadata)
                 begun = True
                 yield body
     except Exception as error:
         if not begun:
-            await context.send_initial_metadata(_headers(told(error, params)))
+            await context.send_initial_metadata(_headers(error_response(error, params)))
         raise
 
 
-async def whole(pieces: AsyncIterator[bytes], most_bytes: int) -> bytes:
+async def read_body(pieces: AsyncIterator[bytes], most_bytes: int) -> bytes:
     """A request's body; InvalidField("body") when it is larger than `most_bytes`."""
     body = bytearray()
     async for piece in pieces:
@@ -198,7 +197,7 @@ async def whole(pieces: AsyncIterator[bytes], most_bytes: int) -> bytes:
     return bytes(body)
 
 
-def event(**fields: object) -> httpbody_pb2.HttpBody:
+def server_sent_event(**fields: object) -> httpbody_pb2.HttpBody:
     """A server-sent event."""
     return httpbody_pb2.HttpBody(
         content_type="text/event-stream", data=b"data: " + json.dumps(fields).encode() + b"\n\n"
@@ -216,6 +215,6 @@ def _body(message: str, kind: str, code: str, param: str | None) -> str:
     return json.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
-def _headers(error: Told) -> tuple[tuple[str, str], ...]:
+def _headers(error: ErrorResponse) -> tuple[tuple[str, str], ...]:
     headers = ((STATUS_HEADER, str(error.status)), (ERROR_HEADER, error.body))
     return headers if error.retry_seconds is None else (*headers, (RETRY_HEADER, f"{error.retry_seconds:.0f}"))

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 
 
-class Renamed:
+class ServiceAlias:
     """Stands in for a server in generated `add_...Servicer_to_server`, and registers the methods as those of the
     service `name`.
     """

@@ -19,7 +19,7 @@ from voicebox.foreign.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
-from voicebox_compat.service_alias import Renamed
+from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
 from voicebox_kit.folders import own_folder
@@ -161,7 +161,7 @@ def _register(
     openai_pb2_grpc.add_OpenAiTranscriptionServiceServicer_to_server(openai, server)
     riva_asr_pb2_grpc.add_RivaSpeechRecognitionServicer_to_server(riva, server)
     speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_v1, server)
-    beta = cast("grpc.aio.Server", Renamed(server, GOOGLE_BETA_SERVICE))
+    beta = cast("grpc.aio.Server", ServiceAlias(server, GOOGLE_BETA_SERVICE))
     speech_v1_pb2_grpc.add_SpeechServicer_to_server(google_beta, beta)
     speech_v2_pb2_grpc.add_SpeechServicer_to_server(google_v2, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(google_operations, server)

@@ -19,7 +19,7 @@ from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import open_blobs
-from voicebox_compat.service_alias import Renamed
+from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit.background import Background
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
@@ -174,6 +174,6 @@ def _register(
     openai_pb2_grpc.add_OpenAiSpeechServiceServicer_to_server(openai, server)
     riva_tts_pb2_grpc.add_RivaSpeechSynthesisServicer_to_server(riva, server)
     texttospeech_v1_pb2_grpc.add_TextToSpeechServicer_to_server(google, server)
-    beta = cast("grpc.aio.Server", Renamed(server, GOOGLE_BETA_SERVICE))
+    beta = cast("grpc.aio.Server", ServiceAlias(server, GOOGLE_BETA_SERVICE))
     texttospeech_v1_pb2_grpc.add_TextToSpeechServicer_to_server(google, beta)
     models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)

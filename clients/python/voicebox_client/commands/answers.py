@@ -16,7 +16,7 @@ def print_answer(session: Session, message: Message) -> None:
 
 
 def print_deleted(session: Session, name: str) -> None:
-    """That it is gone."""
+    """Print that it was deleted."""
     if session.json:
         print_json({})
     else:

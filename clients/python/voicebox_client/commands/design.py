@@ -54,7 +54,8 @@ def command(
     else:
         print_table(("FILE", "SEED", "SECONDS", "MODEL"), map(_row, paths, voices))
         click.echo(
-            f"To keep one: voicebox profiles create NAME --sample {shlex.quote(str(paths[0]))} --transcript {shlex.quote(text)}"
+            f"To store one: voicebox profiles create NAME --sample {shlex.quote(str(paths[0]))} "
+            f"--transcript {shlex.quote(text)}"
         )
     for warning in (warning for voice in voices for warning in voice.warnings):
         click.echo(f"Warning: {warning}", err=True)

@@ -10,7 +10,7 @@ from voicebox_client.session import Session, pass_session
 @click.pass_context
 @pass_session
 def command(session: Session, ctx: click.Context) -> None:
-    """Tell which services answer.
+    """Show which services answer.
 
     The exit code is 0 when all of them do, else 1.
     """

@@ -81,7 +81,7 @@ def audio(session: Session, generation: str, output: str | None, play: bool) -> 
 @click.option("--off", is_flag=True, help="It is none any more.")
 @pass_session
 def favorite(session: Session, generation: str, off: bool) -> None:
-    """Mark one generation as a favourite: rules of retention keep it."""
+    """Mark one generation as a favourite: the retention rule never deletes it."""
     with session.client() as client:
         _print(session, client.update_generation(generation, favorite=not off))
 
@@ -93,8 +93,8 @@ def favorite(session: Session, generation: str, off: bool) -> None:
 def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
     """Label one generation; a key without a value takes its label away."""
     with session.client() as client:
-        kept = client.get_generation(generation)
-        _print(session, client.update_generation(generation, kept.etag, labels=labelled(kept.labels, changes)))
+        stored = client.get_generation(generation)
+        _print(session, client.update_generation(generation, stored.etag, labels=labelled(stored.labels, changes)))
 
 
 @command.command()
@@ -132,7 +132,7 @@ def delete(session: Session, generation: str | None, filter_: str | None, force:
 @command.command()
 @click.option("--by", type=click.Choice(get_args(Group)), help="How to group.")
 @click.option("--filter", "filter_", default="", help="Only those that meet these conditions.")
-@click.option("--limit", type=whole(1, LARGEST_PAGE), default=100, show_default=True, help="At most so many groups.")
+@click.option("--limit", type=whole(1, LARGEST_PAGE), default=100, show_default=True, help="At most this many groups.")
 @pass_session
 def stats(session: Session, by: str | None, filter_: str, limit: int) -> None:
     """Count what was spoken."""

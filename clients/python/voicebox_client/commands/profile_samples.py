@@ -25,7 +25,7 @@ SECONDS = real(0)
 @click.argument("file", type=RECORDING)
 @click.option("--transcript", default="", metavar="TEXT", help="What is said in it.")
 @click.option("--transcribe", is_flag=True, help="Have the recogniser write the transcript.")
-@click.option("--verify", is_flag=True, help="Have the recogniser check the transcript, and keep its word error rate.")
+@click.option("--verify", is_flag=True, help="Check the transcript by recognition, and store its word error rate.")
 @pass_session
 def add_sample(session: Session, profile: str, file: Path, transcript: str, transcribe: bool, verify: bool) -> None:
     """Add a recording to a profile."""

@@ -1,4 +1,4 @@
-"""`voicebox profiles`: voices that are kept."""
+"""`voicebox profiles`: stored voices."""
 
 import tempfile
 import uuid
@@ -23,7 +23,7 @@ from voicebox_client.session import Session, given_parameters, pass_session, wor
 
 @click.group("profiles")
 def command() -> None:
-    """Keep voices, and the recordings that they are made from."""
+    """Store voices, and the recordings that they are made from."""
 
 
 for _verb in (*profile_files.COMMANDS, *profile_samples.COMMANDS):
@@ -31,7 +31,7 @@ for _verb in (*profile_files.COMMANDS, *profile_samples.COMMANDS):
 
 
 def _details(function: Any) -> Any:
-    """The options of what a profile may tell."""
+    """The options for a profile's fields."""
     options = (
         click.option("--language", help="BCP 47 language that the person speaks."),
         click.option("--description", help="Free text."),

@@ -1,4 +1,4 @@
-"""`voicebox retention`: how long the history is kept."""
+"""`voicebox retention`: how long the history is stored."""
 
 import click
 from voicebox.catalog.v1 import catalog_pb2
@@ -12,7 +12,7 @@ MEGABYTE = 1_000_000
 
 @click.group("retention")
 def command() -> None:
-    """Say how long the history is kept."""
+    """Set how long the history is stored."""
 
 
 @command.command()
@@ -29,7 +29,7 @@ def show(session: Session) -> None:
 @click.option("--keep-everything", is_flag=True, help="Delete nothing.")
 @pass_session
 def set_(session: Session, keep_days: int | None, keep_megabytes: float | None, keep_everything: bool) -> None:
-    """Set the rule, in the place of the last one. Favourites are kept in any case."""
+    """Set the rule, in place of the last one. Favourites are never deleted by it."""
     if (keep_days is None and keep_megabytes is None) != keep_everything:
         raise click.UsageError("Give --keep-days, --keep-megabytes or both; or --keep-everything.")
     keep_bytes = None if keep_megabytes is None else round(keep_megabytes * MEGABYTE)
@@ -41,7 +41,7 @@ def set_(session: Session, keep_days: int | None, keep_megabytes: float | None, 
 @click.option("--force", is_flag=True, help="Delete; otherwise only say what would be.")
 @pass_session
 def apply(session: Session, force: bool) -> None:
-    """Delete what the rule no longer keeps. The catalog does so by itself, on a schedule."""
+    """Delete the records beyond the rule. The catalog does this itself, on a schedule."""
     with session.client() as client, working("Applying the rule"):
         done = client.apply_retention(force=force)
     if session.json:

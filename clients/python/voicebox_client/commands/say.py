@@ -73,9 +73,7 @@ class Target:
 @click.option("--instructions", metavar="TEXT", help="How to speak, in words, where the engine follows them.")
 @click.option("--seed", type=whole(0, 2**32 - 1), help="The same seed gives the same samples.")
 @click.option("--model", help="The model that speaks, as `voicebox models tts list` names it.")
-@click.option(
-    "--check", is_flag=True, help="Have it recognised afterwards, and tell how many words were not understood."
-)
+@click.option("--check", is_flag=True, help="Have it recognised afterwards, and show the word error rate.")
 @click.option("--no-store", "store", flag_value=False, default=None, help="Store no record of it in the history.")
 @pass_session
 def command(
@@ -112,13 +110,13 @@ def command(
 
 
 def deliver(session: Session, speech: Speech, target: Target) -> None:
-    """Send the audio to its target as it comes, and say what it was."""
+    """Send the audio to its target while it arrives, then print a summary."""
     first_audio_seconds = _stream(speech, target)
     _report(session, speech, target, first_audio_seconds)
 
 
 def _text(words: tuple[str, ...], path: Path | None, is_live: bool) -> str | Iterator[str]:
-    """The text, or its pieces as they come."""
+    """The text, or its pieces as they are written."""
     if is_live:
         if path is not None or words not in {(), (STDIN,)}:
             raise click.UsageError("With --live, the text comes from stdin.")
@@ -152,7 +150,7 @@ def _encoding_for(output: str) -> Encoding:
 
 
 def _stream(speech: Speech, target: Target) -> float:
-    """Sends the audio on as it comes, and returns the seconds from the request to the first of it."""
+    """Sends the audio on while it arrives, and returns the seconds from the request to the first of it."""
     began = time.monotonic()
     first_audio_seconds = 0.0
     heard_seconds = 0.0
@@ -217,10 +215,11 @@ def _sentence(
     done = f"Wrote {target.output}" if target.output not in {"", STDOUT} else "Spoke"
     voice = started.voice or started.model  # a cloned voice has no built-in one in it
     who = f"{started.profile} on {voice}" if started.profile else voice
-    kept = f", kept as {finished.generation}" if finished.generation else ""
+    stored = f", stored as {finished.generation}" if finished.generation else ""
     checked = (
         f", {100 * finished.word_error_rate:.0f} % of the words misheard"
         if finished.HasField("word_error_rate")
         else ""
     )
-    return f"{done}: {seconds(finished.duration):.2f} s by {who}, first audio after {first_audio_seconds * 1000:.0f} ms{checked}{kept}."
+    first_ms = 1000 * first_audio_seconds
+    return f"{done}: {seconds(finished.duration):.2f} s by {who}, first audio after {first_ms:.0f} ms{checked}{stored}."

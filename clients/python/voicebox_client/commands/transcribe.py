@@ -26,10 +26,8 @@ LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys_
 
 @click.command("transcribe")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
-@click.option(
-    "--live", "is_live", is_flag=True, help="Send it at the speed of speech, and show what is heard meanwhile."
-)
-@click.option("--words", "word_offsets", is_flag=True, default=None, help="Tell each word's time and confidence.")
+@click.option("--live", "is_live", is_flag=True, help="Send it at the speed of speech, and show results meanwhile.")
+@click.option("--words", "word_offsets", is_flag=True, default=None, help="Show each word's time and confidence.")
 @click.option(
     "--model", metavar="ENGINE/MODEL", help="The model, such as whisper/small; `voicebox models asr` lists them."
 )
@@ -37,23 +35,25 @@ LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys_
 @click.option("--multilingual", is_flag=True, default=None, help="The language may change within the audio.")
 @click.option("--task", type=click.Choice(get_args(Task)), help="translate: write English, whatever is spoken.")
 @click.option(
-    "--prompt", metavar="TEXT", help="Text that could stand before this audio: its spelling and names carry over."
+    "--prompt", metavar="TEXT", help="Text that precedes this audio: its spelling and names are carried over."
 )
-@click.option(
-    "--hotword", "hotwords", multiple=True, metavar="WORDS", help="Words that are likely; may be given again."
-)
+@click.option("--hotword", "hotwords", multiple=True, metavar="WORDS", help="Likely words; may be repeated.")
 @click.option(
     "--grammar",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A file with the JSGF grammar of what can be heard.",
+    help="A file with the JSGF grammar of the texts that can be recognised.",
 )
 @click.option(
-    "--phrase", "phrases", multiple=True, metavar="WORDS", help="What can be heard at all; may be given again."
+    "--phrase",
+    "phrases",
+    multiple=True,
+    metavar="WORDS",
+    help="One of the only phrases that can be recognised; may be repeated.",
 )
-@click.option("--channels", "separate_channels", is_flag=True, default=None, help="Hear each channel by itself.")
-@click.option("--speakers", "diarization", is_flag=True, default=None, help="Tell who speaks.")
-@click.option("--max-speakers", type=whole(1, 20), metavar="N", help="Tell who speaks: at most so many people.")
-@click.option("--min-speakers", type=whole(1, 20), metavar="N", help="Tell who speaks: at least so many people.")
+@click.option("--channels", "separate_channels", is_flag=True, default=None, help="Recognise each channel separately.")
+@click.option("--speakers", "diarization", is_flag=True, default=None, help="Show who speaks.")
+@click.option("--max-speakers", type=whole(1, 20), metavar="N", help="Show who speaks: at most this many people.")
+@click.option("--min-speakers", type=whole(1, 20), metavar="N", help="Show who speaks: at least this many people.")
 @click.option("--store", is_flag=True, default=None, help="Store the audio and the text in the history.")
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the stored record; may be repeated."
@@ -63,7 +63,7 @@ LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys_
     "sample_rate_hz",
     type=int,
     metavar="HZ",
-    help="The input is headerless 16-bit mono samples, so many per second.",
+    help="The input is headerless 16-bit mono samples, this many per second.",
 )
 @click.option("--format", "form", type=click.Choice(get_args(TranscriptFormat)), help="Write a document of this form.")
 @click.option(
@@ -86,7 +86,7 @@ def command(
     output: str | None,
     **given: object,
 ) -> None:
-    """Tell what is said in recordings."""
+    """Transcribe recordings."""
     options = _options({name: value for name, value in given.items() if value not in (None, ())})
     _check(files, is_live, form, output, options)
     with session.client() as client:
@@ -116,7 +116,7 @@ def _check(
     files: Sequence[str], is_live: bool, form: TranscriptFormat | None, output: str | None, options: DocumentOptions
 ) -> None:
     if is_live and form:
-        raise click.UsageError("--format is for recordings that are heard whole, not --live.")
+        raise click.UsageError("--format is for whole recordings, not --live.")
     if not form and (output or options.keys() & LAYOUT):
         raise click.UsageError("Say with --format what to write.")
     if form and len(files) > 1 and not (output and Path(output).is_dir()):
@@ -174,7 +174,7 @@ def _source(file: str) -> Source:
 
 
 def _lines(answer: asr_pb2.RecognizeResponse) -> list[str]:
-    """The text; where speakers or channels are told, a line for each utterance."""
+    """The text; with speakers or channels, a line for each utterance."""
     if any(map(_who, answer.utterances)):
         return [_said(utterance) for utterance in answer.utterances]
     return [answer.transcript]
@@ -218,7 +218,7 @@ def _print_notes(warnings: Iterable[asr_pb2.RecognitionWarning], transcription: 
         )
         click.echo(f"Warning: {warning.message}{place}", err=True)
     if transcription:
-        click.echo(f"Kept as {transcription}.", err=True)
+        click.echo(f"Stored as {transcription}.", err=True)
 
 
 def _print_words(words: Iterable[asr_pb2.Word]) -> None:

@@ -1,4 +1,4 @@
-"""`voicebox transcriptions`: what was heard and kept, found again."""
+"""`voicebox transcriptions`: stored transcriptions."""
 
 from itertools import islice
 
@@ -23,20 +23,20 @@ from voicebox_client.session import Session, pass_session
 
 @click.group("transcriptions")
 def command() -> None:
-    """Find what was heard and kept before."""
+    """List, search and edit stored transcriptions."""
 
 
 @command.command("list")
 @listing_options
 @pass_session
 def list_(session: Session, search: str, filter_: str, order_by: str, limit: int) -> None:
-    """List what was heard, newest first."""
+    """List transcriptions, newest first."""
     _list(session, search, filter_, order_by, limit)
 
 
 @command.command()
 @click.argument("words", nargs=-1, required=True)
-@click.option("--limit", type=whole(1), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=whole(1), default=20, show_default=True, help="At most this many.")
 @pass_session
 def search(session: Session, words: tuple[str, ...], limit: int) -> None:
     """Find texts with all these words, those first of which they are the most."""
@@ -49,7 +49,7 @@ def _list(session: Session, words: str, filter_: str, order_by: str, limit: int)
     if session.json:
         print_list("transcriptions", found)
     else:
-        print_table(("NAME", "HEARD", "SECONDS", "LANGUAGE", "ENGINE", "TEXT"), map(_row, found))
+        print_table(("NAME", "TIME", "SECONDS", "LANGUAGE", "ENGINE", "TEXT"), map(_row, found))
 
 
 def _row(one: catalog_pb2.Transcription) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def save(session: Session, transcription: str, output: str | None, play: bool) -
 @click.option("--off", is_flag=True, help="It is none any more.")
 @pass_session
 def favorite(session: Session, transcription: str, off: bool) -> None:
-    """Mark one transcription as a favourite: rules of retention keep it."""
+    """Mark one transcription as a favourite: the retention rule never deletes it."""
     with session.client() as client:
         _print(session, client.update_transcription(transcription, favorite=not off))
 
@@ -106,8 +106,10 @@ def favorite(session: Session, transcription: str, off: bool) -> None:
 def label(session: Session, transcription: str, changes: tuple[str, ...]) -> None:
     """Label one transcription; a key without a value takes its label away."""
     with session.client() as client:
-        kept = client.get_transcription(transcription)
-        _print(session, client.update_transcription(transcription, kept.etag, labels=labelled(kept.labels, changes)))
+        stored = client.get_transcription(transcription)
+        _print(
+            session, client.update_transcription(transcription, stored.etag, labels=labelled(stored.labels, changes))
+        )
 
 
 @command.command()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai_names
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import NotFound
 from voicebox_models.models import Models
 
@@ -16,7 +16,7 @@ OWN_ENGINES = ("whisper", "pocketsphinx")
 """A name `{engine}/{model}` of one of these is ours, also where it is not here."""
 
 
-def find_model(models: Models[Engine], name: str, field: str, notes: Notes) -> Engine:
+def find_model(models: Models[Engine], name: str, field: str, diagnostics: Diagnostics) -> Engine:
     """The model of a name, with or without `models/`; the default one without a name.
 
     For the name of another server's model it is the default one too, with a note. Raises NotFound("model").
@@ -29,42 +29,46 @@ def find_model(models: Models[Engine], name: str, field: str, notes: Notes) -> E
     except NotFound:
         if plain.partition("/")[0] in OWN_ENGINES or not openai_names.OTHER_TRANSCRIPTION.fullmatch(plain):
             raise
-    notes.ignore(field)
-    notes.warn([f"There is no model {plain[:100]!r} here: {models.default.model.name} is used."])
+    diagnostics.ignore(field)
+    diagnostics.warn([f"There is no model {plain[:100]!r} here: {models.default.model.name} is used."])
     return models.default
 
 
 def set_hotwords(
-    native: asr_pb2.RecognitionConfig, phrases: Iterable[tuple[str, float]], engine: Engine, field: str, notes: Notes
+    native: asr_pb2.RecognitionConfig,
+    phrases: Iterable[tuple[str, float]],
+    engine: Engine,
+    field: str,
+    diagnostics: Diagnostics,
 ) -> None:
     """Set phrases as hotwords; every boost has the same effect."""
     given = [(phrase.strip(), boost) for phrase, boost in phrases]
     likelier = list(dict.fromkeys(phrase for phrase, boost in given if phrase and boost >= 0))
     fitting = [phrase for phrase in likelier if len(phrase) <= MAX_HOTWORD_CHARACTERS][:MAX_HOTWORDS]
     if fitting and not engine.capabilities.hotwords:
-        notes.ignore(field)
-        notes.warn([f"The model {engine.model.name} cannot make phrases likelier: {field} is ignored."])
+        diagnostics.ignore(field)
+        diagnostics.warn([f"The model {engine.model.name} cannot make phrases likelier: {field} is ignored."])
         return
     native.hotwords.extend(fitting)
     if any(boost < 0 for _, boost in given):
-        notes.ignore(field)
-        notes.warn(
+        diagnostics.ignore(field)
+        diagnostics.warn(
             [f"Phrases of {field} can be made likelier, not less likely: those with a negative boost are ignored."]
         )
     if left_out := len(likelier) - len(fitting):
-        notes.ignore(field)
+        diagnostics.ignore(field)
         most = f"at most {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters"
-        notes.warn([f"{left_out} phrases of {field} are ignored: {most}."])
+        diagnostics.warn([f"{left_out} phrases of {field} are ignored: {most}."])
 
 
-def speakers_at_most(count: int, default: int, field: str, notes: Notes) -> int:
+def speakers_at_most(count: int, default: int, field: str, diagnostics: Diagnostics) -> int:
     """The most speakers that diarization may find."""
     if count > MAX_SPEAKERS:
-        notes.ignore(field)
-        notes.warn([f"{field} is at most {MAX_SPEAKERS} here, not {count}."])
+        diagnostics.ignore(field)
+        diagnostics.warn([f"{field} is at most {MAX_SPEAKERS} here, not {count}."])
     return min(count, MAX_SPEAKERS) if count > 0 else default
 
 
-def warn_of(result: asr_pb2.RecognizeResponse | asr_pb2.StreamFinished, notes: Notes) -> None:
+def warn_of(result: asr_pb2.RecognizeResponse | asr_pb2.StreamFinished, diagnostics: Diagnostics) -> None:
     """Pass the warnings of a result on."""
-    notes.warn(warning.message for warning in result.warnings)
+    diagnostics.warn(warning.message for warning in result.warnings)

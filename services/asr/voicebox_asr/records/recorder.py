@@ -167,4 +167,4 @@ def _recorded(name: str, outcome: Outcome) -> Recorded:
 
 def _not_kept(request: RecordRequest, why: str) -> Recorded:
     log.warning("transcriptions/%s is not kept: %s", request.request_id, why)
-    return Recorded(warnings=(RecognitionWarning(Reason.NOT_KEPT, f"The transcription was not kept: {why}"),))
+    return Recorded(warnings=(RecognitionWarning(Reason.NOT_STORED, f"The transcription was not kept: {why}"),))

@@ -117,7 +117,7 @@ def _voice(
 
 
 def content_type(encoding: Encoding, sample_rate_hz: int) -> str:
-    """The media type of an utterance's file; headerless samples tell their rate in it."""
+    """The media type of an utterance's file; of headerless samples it has the rate."""
     return f"{encoding.content_type};rate={sample_rate_hz}" if encoding is Encoding.PCM_S16LE else encoding.content_type
 
 

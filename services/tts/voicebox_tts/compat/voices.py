@@ -1,9 +1,9 @@
-"""Voices of other servers that their clients name: one of ours stands in for each, and the answer says so."""
+"""Replaces voices of other servers by ours, and lists them as ignored."""
 
 import re
 import zlib
 
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound
 
@@ -21,7 +21,9 @@ NVIDIA = re.compile(
 REGION = re.compile(r"(?:^|[-._])([a-z]{2,3}[-_][a-z]{2})(?=[-._]|$)", re.IGNORECASE)
 
 
-async def stand_in(roster: VoiceRegistry, name: str, language: str, field: str, notes: Notes) -> str:
+async def substitute_voice(
+    roster: VoiceRegistry, name: str, language: str, field: str, diagnostics: Diagnostics
+) -> str:
     """A voice of ours, `{engine}/{voice}`, that speaks the language: always the same one for the same name.
 
     Without a language it is the one in the name, where there is such a voice. Raises NotFound("voice") for a name that
@@ -33,8 +35,8 @@ async def stand_in(roster: VoiceRegistry, name: str, language: str, field: str, 
     engine, voice = await roster.find("", wanted)
     alike = [each for each in await roster.voices(engine) if speaks(each, wanted or voice.languages[0])]
     chosen = f"{engine.name}/{alike[zlib.crc32(name.lower().encode()) % len(alike)].name}"
-    notes.ignore(field)
-    notes.warn([f"There is no voice {name[:100]!r} here: {chosen} speaks."])
+    diagnostics.ignore(field)
+    diagnostics.warn([f"There is no voice {name[:100]!r} here: {chosen} speaks."])
     return chosen
 
 

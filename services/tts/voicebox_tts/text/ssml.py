@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 MAX_CHARACTERS = 100_000
@@ -38,7 +38,7 @@ def is_ssml(text: str) -> bool:
     return start.startswith(("<speak>", "<speak ")) or (start.startswith("<?xml") and "<speak" in text)
 
 
-def plain(ssml: str, field: str, notes: Notes) -> str:
+def plain(ssml: str, field: str, diagnostics: Diagnostics) -> str:
     """The text that is spoken: the parts of an SSML document, with a line's end for each pause. What is not followed is
     noted.
 
@@ -63,10 +63,10 @@ def plain(ssml: str, field: str, notes: Notes) -> str:
     except (ParseError, ValueError) as error:
         raise InvalidField(field, f"{field} is not well-formed SSML: {error}.", "SSML_INVALID") from error
     for name in dict.fromkeys(reading.dropped):
-        notes.ignore(f"{field}.{name}")
+        diagnostics.ignore(f"{field}.{name}")
     if reading.dropped:
         named = ", ".join(dict.fromkeys(reading.dropped))
-        notes.warn(
+        diagnostics.warn(
             [f"These parts of {field} are not followed, and the text within them is spoken plainly: {named[:500]}."]
         )
     return "".join(reading.parts)

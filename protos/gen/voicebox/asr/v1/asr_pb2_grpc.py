@@ -84,7 +84,7 @@ class SpeechToTextServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamingRecognize(self, request_iterator, context):
-        """Recognises speech while it is spoken. The server finds the ends of utterances itself: finals come while the stream stays open.
+        """Recognises live speech. The server finds the ends of utterances: finals are sent while the stream stays open.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

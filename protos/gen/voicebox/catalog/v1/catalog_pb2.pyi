@@ -56,11 +56,11 @@ class _GenerationStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrappe
     GENERATION_STATUS_UNSPECIFIED: _GenerationStatus.ValueType  # 0
     """Never sent."""
     GENERATION_STATUS_COMPLETED: _GenerationStatus.ValueType  # 1
-    """Everything was made and sent."""
+    """All audio was generated and sent."""
     GENERATION_STATUS_CANCELLED: _GenerationStatus.ValueType  # 2
-    """The client went away; the audio is what was made until then."""
+    """The client cancelled; the audio is what was generated until then."""
     GENERATION_STATUS_FAILED: _GenerationStatus.ValueType  # 3
-    """The engine failed; the audio is what was made until then."""
+    """The engine failed; the audio is what was generated until then."""
 
 class GenerationStatus(_GenerationStatus, metaclass=_GenerationStatusEnumTypeWrapper):
     """How a generation ended."""
@@ -68,11 +68,11 @@ class GenerationStatus(_GenerationStatus, metaclass=_GenerationStatusEnumTypeWra
 GENERATION_STATUS_UNSPECIFIED: GenerationStatus.ValueType  # 0
 """Never sent."""
 GENERATION_STATUS_COMPLETED: GenerationStatus.ValueType  # 1
-"""Everything was made and sent."""
+"""All audio was generated and sent."""
 GENERATION_STATUS_CANCELLED: GenerationStatus.ValueType  # 2
-"""The client went away; the audio is what was made until then."""
+"""The client cancelled; the audio is what was generated until then."""
 GENERATION_STATUS_FAILED: GenerationStatus.ValueType  # 3
-"""The engine failed; the audio is what was made until then."""
+"""The engine failed; the audio is what was generated until then."""
 global___GenerationStatus = GenerationStatus
 
 class _StatisticsGroup:
@@ -105,7 +105,7 @@ global___StatisticsGroup = StatisticsGroup
 
 @typing.final
 class Profile(google.protobuf.message.Message):
-    """A voice that somebody stored."""
+    """A stored voice."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -141,7 +141,7 @@ class Profile(google.protobuf.message.Message):
     DELETE_TIME_FIELD_NUMBER: builtins.int
     PURGE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """`profiles/{profile}`; the last part is chosen on creation or drawn by the server."""
+    """`profiles/{profile}`; the last part is given on creation, or chosen by the server."""
     display_name: builtins.str
     """A name for people: 1 to 100 characters."""
     language: builtins.str
@@ -151,7 +151,7 @@ class Profile(google.protobuf.message.Message):
     sample_count: builtins.int
     """How many samples it has."""
     etag: builtins.str
-    """Changes whenever the profile or its samples change. On update and delete: what the caller last saw; a mismatch is ABORTED."""
+    """Changes whenever the profile or its samples change. On update and delete: the etag that the caller has; a mismatch is ABORTED."""
     owner: builtins.str
     """Who owns it; `local` without authentication."""
     avatar_etag: builtins.str
@@ -174,7 +174,7 @@ class Profile(google.protobuf.message.Message):
 
     @property
     def default_voice_settings(self) -> global___VoiceSettings:
-        """How it speaks when the caller does not say."""
+        """Speed, pitch and seed when the request sets none."""
 
     @property
     def delete_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -182,7 +182,7 @@ class Profile(google.protobuf.message.Message):
 
     @property
     def purge_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When a deleted profile is gone for good."""
+        """When a deleted profile is removed for good."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class Consent(google.protobuf.message.Message):
     """What for: up to 200 characters, such as `internal demos`. Default: anything."""
     @property
     def time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When. Default: when it was written here."""
+        """When. Default: the time of this call."""
 
     def __init__(
         self,
@@ -276,7 +276,7 @@ global___VoiceSettings = VoiceSettings
 
 @typing.final
 class CreateProfileRequest(google.protobuf.message.Message):
-    """Asks for a new profile."""
+    """Request of CreateProfile."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -284,7 +284,7 @@ class CreateProfileRequest(google.protobuf.message.Message):
     PROFILE_ID_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     profile_id: builtins.str
-    """The last part of its name: 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit. Default: drawn by the server."""
+    """The last part of its name: 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit. Default: the server chooses one."""
     request_id: builtins.str
     """A UUID4 that makes the call idempotent."""
     @property
@@ -305,7 +305,7 @@ global___CreateProfileRequest = CreateProfileRequest
 
 @typing.final
 class GetProfileRequest(google.protobuf.message.Message):
-    """Asks for one profile."""
+    """Request of GetProfile."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -323,7 +323,7 @@ global___GetProfileRequest = GetProfileRequest
 
 @typing.final
 class ListProfilesRequest(google.protobuf.message.Message):
-    """Asks for profiles."""
+    """Request of ListProfiles."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -334,7 +334,7 @@ class ListProfilesRequest(google.protobuf.message.Message):
     page_size: builtins.int
     """At most this many, up to 1000. Default 0: 50."""
     page_token: builtins.str
-    """From the answer before, with all else unchanged."""
+    """next_page_token of the previous page, with all other fields unchanged."""
     filter: builtins.str
     """Conditions joined by AND: `language = "en-US" AND labels.team = "games"`.
     Fields: display_name, language, labels.{key} (with =), create_time and sample_count (with =, <, <=, >, >=). Default: all.
@@ -379,7 +379,7 @@ global___ListProfilesResponse = ListProfilesResponse
 
 @typing.final
 class UpdateProfileRequest(google.protobuf.message.Message):
-    """Asks for a change."""
+    """Request of UpdateProfile."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -406,7 +406,7 @@ global___UpdateProfileRequest = UpdateProfileRequest
 
 @typing.final
 class DeleteProfileRequest(google.protobuf.message.Message):
-    """Asks to delete a profile."""
+    """Request of DeleteProfile."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -416,9 +416,9 @@ class DeleteProfileRequest(google.protobuf.message.Message):
     name: builtins.str
     """`profiles/{profile}`."""
     etag: builtins.str
-    """What the caller last saw; a mismatch is ABORTED. Default: any."""
+    """The etag that the caller has; a mismatch is ABORTED. Default: any."""
     permanently: builtins.bool
-    """True: it is gone at once, with its samples, and cannot be undeleted. Default: false."""
+    """True: it is removed at once, with its samples, and cannot be undeleted. Default: false."""
     def __init__(
         self,
         *,
@@ -432,7 +432,7 @@ global___DeleteProfileRequest = DeleteProfileRequest
 
 @typing.final
 class UndeleteProfileRequest(google.protobuf.message.Message):
-    """Asks to bring a profile back."""
+    """Request of UndeleteProfile."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -450,7 +450,7 @@ global___UndeleteProfileRequest = UndeleteProfileRequest
 
 @typing.final
 class DuplicateProfileRequest(google.protobuf.message.Message):
-    """Asks for a copy of a profile."""
+    """Request of DuplicateProfile."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -505,7 +505,7 @@ global___SetProfileAvatarRequest = SetProfileAvatarRequest
 
 @typing.final
 class DownloadProfileAvatarRequest(google.protobuf.message.Message):
-    """Asks for a picture."""
+    """Request of DownloadProfileAvatar."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -544,7 +544,7 @@ global___DownloadProfileAvatarResponse = DownloadProfileAvatarResponse
 
 @typing.final
 class DeleteProfileAvatarRequest(google.protobuf.message.Message):
-    """Asks to remove a picture."""
+    """Request of DeleteProfileAvatar."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -562,7 +562,7 @@ global___DeleteProfileAvatarRequest = DeleteProfileAvatarRequest
 
 @typing.final
 class ExportProfileRequest(google.protobuf.message.Message):
-    """Asks for a profile's archive."""
+    """Request of ExportProfile."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -668,13 +668,13 @@ class Sample(google.protobuf.message.Message):
     level_dbfs: builtins.float
     """Loudness of the original: the level of its root mean square, in dB of full scale."""
     transcript_word_error_rate: builtins.float
-    """The word error rate between the transcript and what a recogniser heard, 0 and up; unset when it was not checked."""
+    """The word error rate between the transcript and what was recognised, 0 and up; unset when it was not checked."""
     excluded: builtins.bool
     """True: not part of the profile's reference, such as a long recording that was cut into utterances."""
     source: builtins.str
     """`profiles/{profile}/samples/{sample}` that it was cut from; empty when it was uploaded."""
     etag: builtins.str
-    """Changes whenever the sample changes. On update: what the caller last saw; a mismatch is ABORTED."""
+    """Changes whenever the sample changes. On update: the etag that the caller has; a mismatch is ABORTED."""
     @property
     def duration(self) -> google.protobuf.duration_pb2.Duration:
         """How long it is."""
@@ -816,7 +816,7 @@ class QualityFinding(google.protobuf.message.Message):
     verdict: global___QualityReport.Verdict.ValueType
     """Whether it is why the verdict is WARN or REJECT."""
     message: builtins.str
-    """A sentence that tells a person what to do."""
+    """What to do, as a sentence for people."""
     def __init__(
         self,
         *,
@@ -863,7 +863,7 @@ global___UploadSampleRequest = UploadSampleRequest
 
 @typing.final
 class GetSampleRequest(google.protobuf.message.Message):
-    """Asks for one sample."""
+    """Request of GetSample."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -881,7 +881,7 @@ global___GetSampleRequest = GetSampleRequest
 
 @typing.final
 class ListSamplesRequest(google.protobuf.message.Message):
-    """Asks for a profile's samples."""
+    """Request of ListSamples."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -893,7 +893,7 @@ class ListSamplesRequest(google.protobuf.message.Message):
     page_size: builtins.int
     """At most this many, up to 1000. Default 0: 50."""
     page_token: builtins.str
-    """From the answer before, with all else unchanged."""
+    """next_page_token of the previous page, with all other fields unchanged."""
     def __init__(
         self,
         *,
@@ -931,7 +931,7 @@ global___ListSamplesResponse = ListSamplesResponse
 
 @typing.final
 class UpdateSampleRequest(google.protobuf.message.Message):
-    """Asks for a change."""
+    """Request of UpdateSample."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -958,7 +958,7 @@ global___UpdateSampleRequest = UpdateSampleRequest
 
 @typing.final
 class SegmentSampleRequest(google.protobuf.message.Message):
-    """Asks to cut a recording."""
+    """Request of SegmentSample."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1013,7 +1013,7 @@ global___SegmentSampleResponse = SegmentSampleResponse
 
 @typing.final
 class DeleteSampleRequest(google.protobuf.message.Message):
-    """Asks to delete a sample."""
+    """Request of DeleteSample."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1031,7 +1031,7 @@ global___DeleteSampleRequest = DeleteSampleRequest
 
 @typing.final
 class DownloadSampleAudioRequest(google.protobuf.message.Message):
-    """Asks for a sample's audio."""
+    """Request of DownloadSampleAudio."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1074,7 +1074,7 @@ global___DownloadSampleAudioResponse = DownloadSampleAudioResponse
 
 @typing.final
 class GetReferenceRequest(google.protobuf.message.Message):
-    """Asks for a profile's reference recording."""
+    """Request of GetReference."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1084,7 +1084,7 @@ class GetReferenceRequest(google.protobuf.message.Message):
     profile: builtins.str
     """`profiles/{profile}`."""
     known_etag: builtins.str
-    """The etag that the caller holds. Default: none."""
+    """The etag that the caller has. Default: none."""
     @property
     def max_duration(self) -> google.protobuf.duration_pb2.Duration:
         """The longest reference that the caller can use: 1 to 300 s. Default: 60 s."""
@@ -1145,7 +1145,7 @@ class ReferenceHeader(google.protobuf.message.Message):
     etag: builtins.str
     """Changes exactly when the audio or the transcripts would."""
     unchanged: builtins.bool
-    """True: the caller's etag is still right, and no audio follows."""
+    """True: the caller's etag is current, and no audio follows."""
     sample_rate_hz: builtins.int
     """Samples per second."""
     transcript: builtins.str
@@ -1176,7 +1176,7 @@ global___ReferenceHeader = ReferenceHeader
 
 @typing.final
 class Generation(google.protobuf.message.Message):
-    """Something that was spoken."""
+    """A record of a text that was spoken."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1240,11 +1240,11 @@ class Generation(google.protobuf.message.Message):
     WORD_ERROR_RATE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """`generations/{generation}`; the last part is the request id of what was completed."""
+    """`generations/{generation}`; the last part is the request id of the call."""
     text: builtins.str
     """What was said."""
     profile: builtins.str
-    """The profile whose voice was asked for, or empty."""
+    """The profile in the request, or empty."""
     voice: builtins.str
     """The built-in voice: `{engine}/{voice}`."""
     engine: builtins.str
@@ -1272,16 +1272,16 @@ class Generation(google.protobuf.message.Message):
     model_revision: builtins.str
     """The revision of the model."""
     real_time_factor: builtins.float
-    """synthesis_time over duration; 0 without sound."""
+    """synthesis_time divided by duration; 0 without audio."""
     favorite: builtins.bool
-    """Whether somebody likes it."""
+    """Whether it is marked as a favourite."""
     word_error_rate: builtins.float
-    """The word error rate between the text and what a recogniser heard, 0 and up; unset when it was not checked."""
+    """The word error rate between the text and what was recognised, 0 and up; unset when it was not checked."""
     etag: builtins.str
-    """Changes whenever its labels or `favorite` change. On update: what the caller last saw; a mismatch is ABORTED."""
+    """Changes whenever its labels or `favorite` change. On update: the etag that the caller has; a mismatch is ABORTED."""
     @property
     def duration(self) -> google.protobuf.duration_pb2.Duration:
-        """How long the sound is."""
+        """The duration of the audio."""
 
     @property
     def time_to_first_chunk(self) -> google.protobuf.duration_pb2.Duration:
@@ -1293,7 +1293,7 @@ class Generation(google.protobuf.message.Message):
 
     @property
     def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Sentences for people on what was not as asked."""
+        """Warnings, as sentences for people: what was not done as requested."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -1372,7 +1372,7 @@ global___RecordGenerationRequest = RecordGenerationRequest
 
 @typing.final
 class GetGenerationRequest(google.protobuf.message.Message):
-    """Asks for one generation."""
+    """Request of GetGeneration."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1390,7 +1390,7 @@ global___GetGenerationRequest = GetGenerationRequest
 
 @typing.final
 class ListGenerationsRequest(google.protobuf.message.Message):
-    """Asks for generations."""
+    """Request of ListGenerations."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1402,7 +1402,7 @@ class ListGenerationsRequest(google.protobuf.message.Message):
     page_size: builtins.int
     """At most this many, up to 1000. Default 0: 50."""
     page_token: builtins.str
-    """From the answer before, with all else unchanged."""
+    """next_page_token of the previous page, with all other fields unchanged."""
     filter: builtins.str
     """Conditions joined by AND: `profile = "profiles/ann" AND engine = "flite" AND create_time >= "2026-01-01T00:00:00Z"`.
     Fields: profile, voice, engine, language, status, favorite, labels.{key} (with =), create_time and duration_seconds (with =, <, <=, >, >=).
@@ -1453,7 +1453,7 @@ global___ListGenerationsResponse = ListGenerationsResponse
 
 @typing.final
 class UpdateGenerationRequest(google.protobuf.message.Message):
-    """Asks for a change."""
+    """Request of UpdateGeneration."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1480,14 +1480,14 @@ global___UpdateGenerationRequest = UpdateGenerationRequest
 
 @typing.final
 class DeleteGenerationsRequest(google.protobuf.message.Message):
-    """Asks to delete generations."""
+    """Request of DeleteGenerations."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     FILTER_FIELD_NUMBER: builtins.int
     FORCE_FIELD_NUMBER: builtins.int
     filter: builtins.str
-    """As in ListGenerationsRequest; `*` for all of them. Favourites are deleted too, unless the filter leaves them out."""
+    """As in ListGenerationsRequest; `*` for all of them. Favourites are deleted too, unless the filter excludes them."""
     force: builtins.bool
     """True: delete. Default: only count them."""
     def __init__(
@@ -1530,7 +1530,7 @@ global___DeleteGenerationsResponse = DeleteGenerationsResponse
 
 @typing.final
 class GetGenerationStatisticsRequest(google.protobuf.message.Message):
-    """Asks for statistics."""
+    """Request of GetGenerationStatistics."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1542,7 +1542,7 @@ class GetGenerationStatisticsRequest(google.protobuf.message.Message):
     group_by: global___StatisticsGroup.ValueType
     """How to group. Default: all in one."""
     page_size: builtins.int
-    """At most so many groups, up to 1000, the largest or the latest first. Default 0: 100."""
+    """At most this many groups, up to 1000, the largest or the latest first. Default 0: 100."""
     def __init__(
         self,
         *,
@@ -1626,7 +1626,7 @@ global___StatisticsRow = StatisticsRow
 
 @typing.final
 class ExportGenerationsRequest(google.protobuf.message.Message):
-    """Asks for the history's archive."""
+    """Request of ExportGenerations."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1669,7 +1669,7 @@ global___ExportGenerationsResponse = ExportGenerationsResponse
 
 @typing.final
 class DeleteGenerationRequest(google.protobuf.message.Message):
-    """Asks to delete a generation."""
+    """Request of DeleteGeneration."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1687,7 +1687,7 @@ global___DeleteGenerationRequest = DeleteGenerationRequest
 
 @typing.final
 class DownloadGenerationAudioRequest(google.protobuf.message.Message):
-    """Asks for a generation's audio."""
+    """Request of DownloadGenerationAudio."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1726,7 +1726,7 @@ global___DownloadGenerationAudioResponse = DownloadGenerationAudioResponse
 
 @typing.final
 class Transcription(google.protobuf.message.Message):
-    """Something that was recognised, and that was to be kept."""
+    """A record of audio that was recognised."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1784,7 +1784,7 @@ class Transcription(google.protobuf.message.Message):
     name: builtins.str
     """`transcriptions/{transcription}`; the last part is the request id."""
     text: builtins.str
-    """What was heard."""
+    """The text."""
     engine: builtins.str
     """The engine."""
     model: builtins.str
@@ -1792,19 +1792,19 @@ class Transcription(google.protobuf.message.Message):
     model_revision: builtins.str
     """The revision of the model."""
     language: builtins.str
-    """The language that was heard, BCP 47."""
+    """The language that was recognised, BCP 47."""
     container: builtins.str
     """Container of the audio, such as `flac`, as it was uploaded."""
     size_bytes: builtins.int
     """Size of the audio."""
     speaker_count: builtins.int
-    """How many speakers were told apart; 0 when that was not asked."""
+    """How many speakers were found; 0 without diarization."""
     owner: builtins.str
     """Who owns it; `local` without authentication."""
     favorite: builtins.bool
-    """Whether somebody likes it."""
+    """Whether it is marked as a favourite."""
     etag: builtins.str
-    """Changes whenever its labels or `favorite` change. On update: what the caller last saw; a mismatch is ABORTED."""
+    """Changes whenever its labels or `favorite` change. On update: the etag that the caller has; a mismatch is ABORTED."""
     @property
     def utterances(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TranscriptionUtterance]:
         """The utterances, in order; left out of lists."""
@@ -1823,7 +1823,7 @@ class Transcription(google.protobuf.message.Message):
 
     @property
     def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Sentences for people on what was not as it should be."""
+        """Warnings, as sentences for people."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -1892,7 +1892,7 @@ class TranscriptionUtterance(google.protobuf.message.Message):
 
     @property
     def words(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TranscriptionWord]:
-        """The words, where the engine tells them."""
+        """The words, where the engine has them."""
 
     def __init__(
         self,
@@ -1912,7 +1912,7 @@ global___TranscriptionUtterance = TranscriptionUtterance
 
 @typing.final
 class TranscriptionWord(google.protobuf.message.Message):
-    """A word that was heard."""
+    """A word that was recognised."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1924,7 +1924,7 @@ class TranscriptionWord(google.protobuf.message.Message):
     text: builtins.str
     """The word."""
     confidence: builtins.float
-    """How sure the engine is, 0 to 1; unset where it does not tell."""
+    """How sure the engine is, 0 to 1; unset where it has no score."""
     speaker: builtins.str
     """Who says it; empty when that is not known."""
     @property
@@ -1978,7 +1978,7 @@ global___RecordTranscriptionRequest = RecordTranscriptionRequest
 
 @typing.final
 class GetTranscriptionRequest(google.protobuf.message.Message):
-    """Asks for one transcription."""
+    """Request of GetTranscription."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1996,7 +1996,7 @@ global___GetTranscriptionRequest = GetTranscriptionRequest
 
 @typing.final
 class ListTranscriptionsRequest(google.protobuf.message.Message):
-    """Asks for transcriptions."""
+    """Request of ListTranscriptions."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -2008,7 +2008,7 @@ class ListTranscriptionsRequest(google.protobuf.message.Message):
     page_size: builtins.int
     """At most this many, up to 1000. Default 0: 50."""
     page_token: builtins.str
-    """From the answer before, with all else unchanged."""
+    """next_page_token of the previous page, with all other fields unchanged."""
     filter: builtins.str
     """As in ListGenerationsRequest, with the fields engine, model, language, favorite, labels.{key}, create_time and duration_seconds. Default: all."""
     search: builtins.str
@@ -2054,7 +2054,7 @@ global___ListTranscriptionsResponse = ListTranscriptionsResponse
 
 @typing.final
 class UpdateTranscriptionRequest(google.protobuf.message.Message):
-    """Asks for a change."""
+    """Request of UpdateTranscription."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -2081,7 +2081,7 @@ global___UpdateTranscriptionRequest = UpdateTranscriptionRequest
 
 @typing.final
 class DeleteTranscriptionRequest(google.protobuf.message.Message):
-    """Asks to delete a transcription."""
+    """Request of DeleteTranscription."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -2099,7 +2099,7 @@ global___DeleteTranscriptionRequest = DeleteTranscriptionRequest
 
 @typing.final
 class DownloadTranscriptionAudioRequest(google.protobuf.message.Message):
-    """Asks for a transcription's audio."""
+    """Request of DownloadTranscriptionAudio."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -2138,7 +2138,7 @@ global___DownloadTranscriptionAudioResponse = DownloadTranscriptionAudioResponse
 
 @typing.final
 class RetentionRule(google.protobuf.message.Message):
-    """How long the history of an owner is kept. Favourites are kept in any case. Unset limits keep everything."""
+    """How long the history of an owner is stored. Favourites are never deleted by it. Unset limits delete nothing."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -2146,7 +2146,7 @@ class RetentionRule(google.protobuf.message.Message):
     KEEP_BYTES_FIELD_NUMBER: builtins.int
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     keep_days: builtins.int
-    """Generations and transcriptions older than so many days are deleted: 1 to 36,500."""
+    """Generations and transcriptions older than this many days are deleted: 1 to 36,500."""
     keep_bytes: builtins.int
     """The oldest ones are deleted while the audio of all of them is larger than this: 0 and up."""
     @property
@@ -2171,7 +2171,7 @@ global___RetentionRule = RetentionRule
 
 @typing.final
 class GetRetentionRuleRequest(google.protobuf.message.Message):
-    """Asks for the caller's rule."""
+    """Request of GetRetentionRule."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -2183,7 +2183,7 @@ global___GetRetentionRuleRequest = GetRetentionRuleRequest
 
 @typing.final
 class UpdateRetentionRuleRequest(google.protobuf.message.Message):
-    """Asks for a change."""
+    """Request of UpdateRetentionRule."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -2204,7 +2204,7 @@ global___UpdateRetentionRuleRequest = UpdateRetentionRuleRequest
 
 @typing.final
 class ApplyRetentionRequest(google.protobuf.message.Message):
-    """Asks to apply the caller's rule."""
+    """Request of ApplyRetention."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

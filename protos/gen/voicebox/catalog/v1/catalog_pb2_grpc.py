@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """The memory of the platform. Every acknowledged write is on disk.
+    """Profiles, samples and history. Every acknowledged write is on disk.
     """
 
     def __init__(self, channel):
@@ -229,7 +229,7 @@ class CatalogServiceStub(object):
 
 
 class CatalogServiceServicer(object):
-    """The memory of the platform. Every acknowledged write is on disk.
+    """Profiles, samples and history. Every acknowledged write is on disk.
     """
 
     def CreateProfile(self, request, context):
@@ -240,7 +240,7 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetProfile(self, request, context):
-        """Tells of one profile.
+        """Gets one profile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -262,7 +262,7 @@ class CatalogServiceServicer(object):
 
     def DeleteProfile(self, request, context):
         """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
-        Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
+        Its name is free at once: when a new profile takes it, the deleted one is renamed to `NAME-deleted-` and eight digits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -283,7 +283,7 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetProfileAvatar(self, request_iterator, context):
-        """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+        """Sets a profile's picture: PNG, JPEG or WebP. It is converted to a square WebP; nothing else in the file is stored.
         Over HTTP the body is the picture itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -327,7 +327,7 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetSample(self, request, context):
-        """Tells of one sample.
+        """Gets one sample.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -348,7 +348,7 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SegmentSample(self, request, context):
-        """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used.
+        """Cuts a long recording at its pauses into utterances of 2 to 15 s; each becomes a new sample. The long one stays, but is no longer used.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -370,21 +370,21 @@ class CatalogServiceServicer(object):
 
     def GetReference(self, request, context):
         """Streams the recording that a profile's voice is made from: the normalised audio of its samples, with their transcripts.
-        Asked with the etag that the caller already holds, it answers `unchanged` alone.
+        If the request has the current etag, the answer is `unchanged` alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordGeneration(self, request_iterator, context):
-        """Keeps a generation: metadata first, then its audio. The same request id again answers what was kept the first time.
+        """Stores a generation: metadata first, then its audio. A repeated request id returns what was stored the first time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetGeneration(self, request, context):
-        """Tells of one generation.
+        """Gets one generation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -440,14 +440,14 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RecordTranscription(self, request_iterator, context):
-        """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time.
+        """Stores a transcription: metadata first, then its audio. A repeated request id returns what was stored the first time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTranscription(self, request, context):
-        """Tells of one transcription.
+        """Gets one transcription.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -482,21 +482,21 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetRetentionRule(self, request, context):
-        """Tells how long the caller's history is kept.
+        """Gets the rule for how long the caller's history is stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRetentionRule(self, request, context):
-        """Sets how long the caller's history is kept.
+        """Sets the rule for how long the caller's history is stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApplyRetention(self, request, context):
-        """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule.
+        """Deletes the records that the caller's rule no longer covers, or only reports them. The catalog does this itself, on a schedule.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -704,7 +704,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """The memory of the platform. Every acknowledged write is on disk.
+    """Profiles, samples and history. Every acknowledged write is on disk.
     """
 
     @staticmethod

@@ -19,7 +19,7 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class CatalogServiceStub:
-    """The memory of the platform. Every acknowledged write is on disk."""
+    """Profiles, samples and history. Every acknowledged write is on disk."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     CreateProfile: grpc.UnaryUnaryMultiCallable[
@@ -32,7 +32,7 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.GetProfileRequest,
         voicebox.catalog.v1.catalog_pb2.Profile,
     ]
-    """Tells of one profile."""
+    """Gets one profile."""
 
     ListProfiles: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListProfilesRequest,
@@ -51,7 +51,7 @@ class CatalogServiceStub:
         google.protobuf.empty_pb2.Empty,
     ]
     """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
-    Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
+    Its name is free at once: when a new profile takes it, the deleted one is renamed to `NAME-deleted-` and eight digits.
     """
 
     UndeleteProfile: grpc.UnaryUnaryMultiCallable[
@@ -70,7 +70,7 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.SetProfileAvatarRequest,
         voicebox.catalog.v1.catalog_pb2.Profile,
     ]
-    """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+    """Sets a profile's picture: PNG, JPEG or WebP. It is converted to a square WebP; nothing else in the file is stored.
     Over HTTP the body is the picture itself.
     """
 
@@ -110,7 +110,7 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.GetSampleRequest,
         voicebox.catalog.v1.catalog_pb2.Sample,
     ]
-    """Tells of one sample."""
+    """Gets one sample."""
 
     ListSamples: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListSamplesRequest,
@@ -128,7 +128,7 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.SegmentSampleRequest,
         voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse,
     ]
-    """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used."""
+    """Cuts a long recording at its pauses into utterances of 2 to 15 s; each becomes a new sample. The long one stays, but is no longer used."""
 
     DeleteSample: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.DeleteSampleRequest,
@@ -147,20 +147,20 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.GetReferenceResponse,
     ]
     """Streams the recording that a profile's voice is made from: the normalised audio of its samples, with their transcripts.
-    Asked with the etag that the caller already holds, it answers `unchanged` alone.
+    If the request has the current etag, the answer is `unchanged` alone.
     """
 
     RecordGeneration: grpc.StreamUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.RecordGenerationRequest,
         voicebox.catalog.v1.catalog_pb2.Generation,
     ]
-    """Keeps a generation: metadata first, then its audio. The same request id again answers what was kept the first time."""
+    """Stores a generation: metadata first, then its audio. A repeated request id returns what was stored the first time."""
 
     GetGeneration: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.GetGenerationRequest,
         voicebox.catalog.v1.catalog_pb2.Generation,
     ]
-    """Tells of one generation."""
+    """Gets one generation."""
 
     ListGenerations: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListGenerationsRequest,
@@ -208,13 +208,13 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.RecordTranscriptionRequest,
         voicebox.catalog.v1.catalog_pb2.Transcription,
     ]
-    """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time."""
+    """Stores a transcription: metadata first, then its audio. A repeated request id returns what was stored the first time."""
 
     GetTranscription: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.GetTranscriptionRequest,
         voicebox.catalog.v1.catalog_pb2.Transcription,
     ]
-    """Tells of one transcription."""
+    """Gets one transcription."""
 
     ListTranscriptions: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListTranscriptionsRequest,
@@ -244,22 +244,22 @@ class CatalogServiceStub:
         voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
         voicebox.catalog.v1.catalog_pb2.RetentionRule,
     ]
-    """Tells how long the caller's history is kept."""
+    """Gets the rule for how long the caller's history is stored."""
 
     UpdateRetentionRule: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.UpdateRetentionRuleRequest,
         voicebox.catalog.v1.catalog_pb2.RetentionRule,
     ]
-    """Sets how long the caller's history is kept."""
+    """Sets the rule for how long the caller's history is stored."""
 
     ApplyRetention: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ApplyRetentionRequest,
         voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse,
     ]
-    """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule."""
+    """Deletes the records that the caller's rule no longer covers, or only reports them. The catalog does this itself, on a schedule."""
 
 class CatalogServiceAsyncStub:
-    """The memory of the platform. Every acknowledged write is on disk."""
+    """Profiles, samples and history. Every acknowledged write is on disk."""
 
     CreateProfile: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.CreateProfileRequest,
@@ -271,7 +271,7 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.GetProfileRequest,
         voicebox.catalog.v1.catalog_pb2.Profile,
     ]
-    """Tells of one profile."""
+    """Gets one profile."""
 
     ListProfiles: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListProfilesRequest,
@@ -290,7 +290,7 @@ class CatalogServiceAsyncStub:
         google.protobuf.empty_pb2.Empty,
     ]
     """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
-    Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
+    Its name is free at once: when a new profile takes it, the deleted one is renamed to `NAME-deleted-` and eight digits.
     """
 
     UndeleteProfile: grpc.aio.UnaryUnaryMultiCallable[
@@ -309,7 +309,7 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.SetProfileAvatarRequest,
         voicebox.catalog.v1.catalog_pb2.Profile,
     ]
-    """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+    """Sets a profile's picture: PNG, JPEG or WebP. It is converted to a square WebP; nothing else in the file is stored.
     Over HTTP the body is the picture itself.
     """
 
@@ -349,7 +349,7 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.GetSampleRequest,
         voicebox.catalog.v1.catalog_pb2.Sample,
     ]
-    """Tells of one sample."""
+    """Gets one sample."""
 
     ListSamples: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListSamplesRequest,
@@ -367,7 +367,7 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.SegmentSampleRequest,
         voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse,
     ]
-    """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used."""
+    """Cuts a long recording at its pauses into utterances of 2 to 15 s; each becomes a new sample. The long one stays, but is no longer used."""
 
     DeleteSample: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.DeleteSampleRequest,
@@ -386,20 +386,20 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.GetReferenceResponse,
     ]
     """Streams the recording that a profile's voice is made from: the normalised audio of its samples, with their transcripts.
-    Asked with the etag that the caller already holds, it answers `unchanged` alone.
+    If the request has the current etag, the answer is `unchanged` alone.
     """
 
     RecordGeneration: grpc.aio.StreamUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.RecordGenerationRequest,
         voicebox.catalog.v1.catalog_pb2.Generation,
     ]
-    """Keeps a generation: metadata first, then its audio. The same request id again answers what was kept the first time."""
+    """Stores a generation: metadata first, then its audio. A repeated request id returns what was stored the first time."""
 
     GetGeneration: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.GetGenerationRequest,
         voicebox.catalog.v1.catalog_pb2.Generation,
     ]
-    """Tells of one generation."""
+    """Gets one generation."""
 
     ListGenerations: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListGenerationsRequest,
@@ -447,13 +447,13 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.RecordTranscriptionRequest,
         voicebox.catalog.v1.catalog_pb2.Transcription,
     ]
-    """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time."""
+    """Stores a transcription: metadata first, then its audio. A repeated request id returns what was stored the first time."""
 
     GetTranscription: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.GetTranscriptionRequest,
         voicebox.catalog.v1.catalog_pb2.Transcription,
     ]
-    """Tells of one transcription."""
+    """Gets one transcription."""
 
     ListTranscriptions: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ListTranscriptionsRequest,
@@ -483,22 +483,22 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
         voicebox.catalog.v1.catalog_pb2.RetentionRule,
     ]
-    """Tells how long the caller's history is kept."""
+    """Gets the rule for how long the caller's history is stored."""
 
     UpdateRetentionRule: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.UpdateRetentionRuleRequest,
         voicebox.catalog.v1.catalog_pb2.RetentionRule,
     ]
-    """Sets how long the caller's history is kept."""
+    """Sets the rule for how long the caller's history is stored."""
 
     ApplyRetention: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.ApplyRetentionRequest,
         voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse,
     ]
-    """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule."""
+    """Deletes the records that the caller's rule no longer covers, or only reports them. The catalog does this itself, on a schedule."""
 
 class CatalogServiceServicer(metaclass=abc.ABCMeta):
-    """The memory of the platform. Every acknowledged write is on disk."""
+    """Profiles, samples and history. Every acknowledged write is on disk."""
 
     @abc.abstractmethod
     def CreateProfile(
@@ -514,7 +514,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.GetProfileRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Profile, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Profile]]:
-        """Tells of one profile."""
+        """Gets one profile."""
 
     @abc.abstractmethod
     def ListProfiles(
@@ -539,7 +539,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Deletes a profile with its samples. It can be undeleted until its `purge_time`. Its generations stay in the history.
-        Its name is free at once: a new profile that takes it gives the deleted one the name `NAME-deleted-` and eight digits.
+        Its name is free at once: when a new profile takes it, the deleted one is renamed to `NAME-deleted-` and eight digits.
         """
 
     @abc.abstractmethod
@@ -564,7 +564,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[voicebox.catalog.v1.catalog_pb2.SetProfileAvatarRequest],
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Profile, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Profile]]:
-        """Sets a profile's picture: PNG, JPEG or WebP. It is drawn anew as a square WebP, so nothing else that was in the file is kept.
+        """Sets a profile's picture: PNG, JPEG or WebP. It is converted to a square WebP; nothing else in the file is stored.
         Over HTTP the body is the picture itself.
         """
 
@@ -616,7 +616,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.GetSampleRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Sample, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Sample]]:
-        """Tells of one sample."""
+        """Gets one sample."""
 
     @abc.abstractmethod
     def ListSamples(
@@ -640,7 +640,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.SegmentSampleRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.SegmentSampleResponse]]:
-        """Cuts a long recording at its pauses into utterances of 2 to 15 s, each a sample of its own. The long one stays, and is no longer used."""
+        """Cuts a long recording at its pauses into utterances of 2 to 15 s; each becomes a new sample. The long one stays, but is no longer used."""
 
     @abc.abstractmethod
     def DeleteSample(
@@ -665,7 +665,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.GetReferenceResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.GetReferenceResponse]]:
         """Streams the recording that a profile's voice is made from: the normalised audio of its samples, with their transcripts.
-        Asked with the etag that the caller already holds, it answers `unchanged` alone.
+        If the request has the current etag, the answer is `unchanged` alone.
         """
 
     @abc.abstractmethod
@@ -674,7 +674,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[voicebox.catalog.v1.catalog_pb2.RecordGenerationRequest],
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Generation, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Generation]]:
-        """Keeps a generation: metadata first, then its audio. The same request id again answers what was kept the first time."""
+        """Stores a generation: metadata first, then its audio. A repeated request id returns what was stored the first time."""
 
     @abc.abstractmethod
     def GetGeneration(
@@ -682,7 +682,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.GetGenerationRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Generation, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Generation]]:
-        """Tells of one generation."""
+        """Gets one generation."""
 
     @abc.abstractmethod
     def ListGenerations(
@@ -746,7 +746,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[voicebox.catalog.v1.catalog_pb2.RecordTranscriptionRequest],
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Transcription, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Transcription]]:
-        """Keeps a transcription: metadata first, then its audio. The same request id again answers what was kept the first time."""
+        """Stores a transcription: metadata first, then its audio. A repeated request id returns what was stored the first time."""
 
     @abc.abstractmethod
     def GetTranscription(
@@ -754,7 +754,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.GetTranscriptionRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Transcription, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Transcription]]:
-        """Tells of one transcription."""
+        """Gets one transcription."""
 
     @abc.abstractmethod
     def ListTranscriptions(
@@ -794,7 +794,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.RetentionRule, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.RetentionRule]]:
-        """Tells how long the caller's history is kept."""
+        """Gets the rule for how long the caller's history is stored."""
 
     @abc.abstractmethod
     def UpdateRetentionRule(
@@ -802,7 +802,7 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.UpdateRetentionRuleRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.RetentionRule, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.RetentionRule]]:
-        """Sets how long the caller's history is kept."""
+        """Sets the rule for how long the caller's history is stored."""
 
     @abc.abstractmethod
     def ApplyRetention(
@@ -810,6 +810,6 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.catalog.v1.catalog_pb2.ApplyRetentionRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse]]:
-        """Deletes what the caller's rule no longer keeps, or only says what that is. The catalog does so by itself, on a schedule."""
+        """Deletes the records that the caller's rule no longer covers, or only reports them. The catalog does this itself, on a schedule."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

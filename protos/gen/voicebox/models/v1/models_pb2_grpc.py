@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ModelServiceStub(object):
-    """The models of the service that is asked. Over HTTP the path says which: /v1/tts/models or /v1/asr/models;
-    over gRPC through the gateway the metadata `x-voicebox-service: asr` chooses asr, and tts answers without it.
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 
     def __init__(self, channel):
@@ -64,8 +64,8 @@ class ModelServiceStub(object):
 
 
 class ModelServiceServicer(object):
-    """The models of the service that is asked. Over HTTP the path says which: /v1/tts/models or /v1/asr/models;
-    over gRPC through the gateway the metadata `x-voicebox-service: asr` chooses asr, and tts answers without it.
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 
     def ListModels(self, request, context):
@@ -76,7 +76,7 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Tells of one model.
+        """Gets one model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,7 +84,7 @@ class ModelServiceServicer(object):
 
     def LoadModel(self, request, context):
         """Loads a model, and answers when it is ready. Loading a loaded model changes nothing. Never downloads: FAILED_PRECONDITION when its files
-        are not here. RESOURCE_EXHAUSTED when it does not fit into the memory that models may hold.
+        are missing. RESOURCE_EXHAUSTED when it does not fit into the memory that models may hold.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,8 +98,8 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DownloadModel(self, request, context):
-        """Fetches a model's files and streams the progress. A model that needs none is done at once. One download serves all callers, and ends
-        when the last one leaves.
+        """Downloads a model's files and streams the progress. A model that needs none is done at once. All callers share one download, which
+        stops when the last of them cancels.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,8 +142,8 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService(object):
-    """The models of the service that is asked. Over HTTP the path says which: /v1/tts/models or /v1/asr/models;
-    over gRPC through the gateway the metadata `x-voicebox-service: asr` chooses asr, and tts answers without it.
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 
     @staticmethod

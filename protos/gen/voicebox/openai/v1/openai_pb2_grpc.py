@@ -47,7 +47,7 @@ class OpenAiSpeechServiceServicer(object):
     """
 
     def CreateSpeech(self, request_iterator, context):
-        """Speaks a text. The answer is streamed while it is made.
+        """Speaks a text. The answer is streamed while it is generated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TextToSpeechServiceStub(object):
-    """Speech synthesis. Every method answers with the ACTUAL engine, voice and seed that were used.
+    """Speech synthesis. Every answer names the engine, model, voice and seed that were actually used.
     """
 
     def __init__(self, channel):
@@ -68,18 +68,18 @@ class TextToSpeechServiceStub(object):
 
 
 class TextToSpeechServiceServicer(object):
-    """Speech synthesis. Every method answers with the ACTUAL engine, voice and seed that were used.
+    """Speech synthesis. Every answer names the engine, model, voice and seed that were actually used.
     """
 
     def Synthesize(self, request, context):
-        """Speaks a text and answers when all of it is made. Audio over 15.75 MiB does not fit: INVALID_ARGUMENT, use StreamSynthesize.
+        """Speaks a text and answers when all of it is generated. Audio over 15.75 MiB does not fit: INVALID_ARGUMENT, use StreamSynthesize.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamSynthesize(self, request, context):
-        """Speaks a text and streams it while it is made: `started`, any number of `chunk`, `finished`.
+        """Speaks a text and streams it while it is generated: `started`, any number of `chunk`, `finished`.
         A stream without `finished` was cut short.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -87,7 +87,7 @@ class TextToSpeechServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PlaySpeech(self, request, context):
-        """Speaks a text and streams nothing but the audio file's bytes, which a browser or curl can play as they come. Warnings come as the
+        """Speaks a text and streams only the bytes of an audio file, which a browser or curl can play as they arrive. Warnings are in the
         trailing metadata `x-voicebox-warning`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -103,8 +103,8 @@ class TextToSpeechServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DesignVoice(self, request, context):
-        """Speaks a text in voices that fit a description, to choose from. A chosen one becomes a profile with its audio as a sample and its
-        text as the transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
+        """Speaks a text in voices that fit a description. To use one of them, create a profile with its audio as a sample and its text as the
+        transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,7 +159,7 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TextToSpeechService(object):
-    """Speech synthesis. Every method answers with the ACTUAL engine, voice and seed that were used.
+    """Speech synthesis. Every answer names the engine, model, voice and seed that were actually used.
     """
 
     @staticmethod

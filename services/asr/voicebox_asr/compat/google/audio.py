@@ -41,6 +41,6 @@ def to_samples(form: Format, start: bytes) -> Callable[[bytes], bytes] | None:
 
 
 def set_format(native: asr_pb2.RecognitionConfig, form: Format) -> None:
-    """Tell the recogniser that samples come. Files say their rate and channels themselves."""
+    """Set the format of headerless samples. Files have their rate and channels in their headers."""
     native.encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE
     native.sample_rate_hz, native.channel_count = form.sample_rate_hz, form.channel_count

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 from voicebox.asr.v1 import asr_pb2
 from voicebox_audio.formats.sniff import SNIFF_BYTES
-from voicebox_compat.fields import named_as, tell
-from voicebox_compat.openai import Notes
+from voicebox_compat.fields import send_diagnostics, with_field_names
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import NotFound
 from voicebox_models.models import Models
 
@@ -36,14 +36,14 @@ class GoogleCall:
 
     def follow(self, config: asr_pb2.RecognitionConfig, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
         """Leave hints that the model cannot honour out of a config, and name them to the caller."""
-        notes = Notes()
-        engine = find_model(self._models, config.model, "config.model", notes)
+        diagnostics = Diagnostics()
+        engine = find_model(self._models, config.model, "config.model", diagnostics)
         config.model = f"models/{engine.model.name}"
         if config.hotwords and not engine.capabilities.hotwords:
             del config.hotwords[:]
-            notes.ignore("config.adaptation")
-            notes.warn([f"The model {engine.model.name} cannot make phrases likelier: they are ignored."])
-        tell(context, notes)
+            diagnostics.ignore("config.adaptation")
+            diagnostics.warn([f"The model {engine.model.name} cannot make phrases likelier: they are ignored."])
+        send_diagnostics(context, diagnostics)
 
     def check(self, file_request: FileRequest, audio: bytes) -> None:
         """InvalidField or NotFound("model"), as `recognize` would raise them for this request."""
@@ -55,7 +55,7 @@ class GoogleCall:
     def named(self, names: Mapping[str, str]) -> Iterator[None]:
         """Raise errors of the block in Google's terms: fields by `names`, an unknown model with those that exist."""
         try:
-            with named_as(names):
+            with with_field_names(names):
                 yield
         except NotFound as error:
             if error.kind != "model":

@@ -12,7 +12,7 @@ DEFAULT_MODELS = frozenset(
     "default latest_long latest_short long short command_and_search phone_call video telephony telephony_short".split()
     + "chirp chirp_2 chirp_3".split()
 )
-"""Google's names of models for everything: ours is chosen by the server. Its medical ones know other words."""
+"""Google's names of general models, for which the default model is used. Its medical models are refused."""
 
 MOST_ALTERNATIVES = 30
 MOST_SPEAKERS = 6

@@ -1,4 +1,4 @@
-"""Takes a multipart form apart as it comes: its fields, and the bytes of its one file.
+"""Parses a multipart form while it arrives: its fields, and the bytes of its one file.
 
 RFC 7578. The parser is python-multipart's, which is pushed and holds nothing back.
 """

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai_languages, openai_names
-from voicebox_compat.openai import InvalidParameter, Notes
+from voicebox_compat.openai import Diagnostics, InvalidParameter
 
 from voicebox_asr.api.options import MAX_PROMPT_CHARACTERS
 
@@ -70,7 +70,7 @@ class TranscriptionRequest:
         return self.config.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
 
 
-def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool) -> TranscriptionRequest:
+def read(given: Fields, diagnostics: Diagnostics, models: Sequence[str], *, translate: bool) -> TranscriptionRequest:
     """The request that a form's fields make; InvalidParameter where it is wrong. `models` are the known names.
 
     Names may be encoded as in a URL, and those of lists may end in brackets.
@@ -82,27 +82,27 @@ def read(given: Fields, notes: Notes, models: Sequence[str], *, translate: bool)
         if plain in known:
             fields.setdefault(plain, []).extend(texts)
         else:
-            notes.ignore_unknown(name, known)
+            diagnostics.ignore_unknown(name, known)
     if any(fields.get("include", ())):
-        notes.ignore("include")
+        diagnostics.ignore("include")
     single = {name: _only(name, texts) for name, texts in fields.items() if name not in LISTS}
     formats = [each for each in ResponseFormat if not translate or each is not ResponseFormat.DIARIZED_JSON]
     answer = ResponseFormat(values.choice("response_format", single.get("response_format", ""), formats, SPELLINGS))
-    granularities = _granularities(values.texts(fields.get("timestamp_granularities", ())), answer, notes)
+    granularities = _granularities(values.texts(fields.get("timestamp_granularities", ())), answer, diagnostics)
     stream = values.boolean("stream", single.get("stream", ""))
     if stream and answer not in STREAMED:
-        notes.ignore("stream")
+        diagnostics.ignore("stream")
     words = answer in (ResponseFormat.SRT, ResponseFormat.VTT) or "word" in granularities
-    config = _config(single, notes, models, translate=translate, words=words)
+    config = _config(single, diagnostics, models, translate=translate, words=words)
     config.diarization.enabled = answer is ResponseFormat.DIARIZED_JSON
     return TranscriptionRequest(config, answer, granularities, stream and answer in STREAMED)
 
 
 def _config(
-    fields: Mapping[str, str], notes: Notes, models: Sequence[str], *, translate: bool, words: bool
+    fields: Mapping[str, str], diagnostics: Diagnostics, models: Sequence[str], *, translate: bool, words: bool
 ) -> asr_pb2.RecognitionConfig:
     config = asr_pb2.RecognitionConfig(
-        model=_model(fields.get("model", "").strip(), models, notes),
+        model=_model(fields.get("model", "").strip(), models, diagnostics),
         # OpenAI's languages have no regions: a model of en-US only gets en-GB, too.
         language=openai_languages.tag(fields.get("language", "")).partition("-")[0],
         # OpenAI takes longer ones, and lets the last of them count.
@@ -118,7 +118,7 @@ def _config(
     return config
 
 
-def _model(name: str, models: Sequence[str], notes: Notes) -> str:
+def _model(name: str, models: Sequence[str], diagnostics: Diagnostics) -> str:
     """Our name for it; empty for the default model, which OpenAI's names mean, and noted, those of other servers."""
     plain = name.removeprefix("models/")
     if not plain or openai_names.TRANSCRIPTION.fullmatch(plain):
@@ -127,7 +127,7 @@ def _model(name: str, models: Sequence[str], notes: Notes) -> str:
     if plain.lower() in own:
         return f"models/{own[plain.lower()]}"
     if plain.partition("/")[0] not in OWN_ENGINES and openai_names.OTHER_TRANSCRIPTION.fullmatch(plain):
-        notes.ignore("model")
+        diagnostics.ignore("model")
         return ""
     return f"models/{plain}"
 
@@ -154,7 +154,7 @@ def _only(name: str, texts: Sequence[str]) -> str:
     return texts[0]
 
 
-def _granularities(texts: Sequence[str], answer: ResponseFormat, notes: Notes) -> frozenset[str]:
+def _granularities(texts: Sequence[str], answer: ResponseFormat, diagnostics: Diagnostics) -> frozenset[str]:
     name = "timestamp_granularities"
     requested = frozenset(text.strip().lower().removesuffix("s") for text in texts)
     if unknown := sorted(requested - {"word", "segment"}):
@@ -164,5 +164,5 @@ def _granularities(texts: Sequence[str], answer: ResponseFormat, notes: Notes) -
     if "word" in requested and answer is ResponseFormat.JSON:
         raise InvalidParameter(name, "The times of words need the response_format verbose_json.")
     if requested:
-        notes.ignore(name)
+        diagnostics.ignore(name)
     return frozenset()

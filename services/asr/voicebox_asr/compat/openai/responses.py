@@ -8,7 +8,7 @@ from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
 from voicebox_compat import openai, openai_languages
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 
 from voicebox_asr.documents.subtitles import Layout
 from voicebox_asr.documents.writers import CONTENT_TYPES, DocumentOptions, Format, document
@@ -48,7 +48,9 @@ def text(transcript: Transcript) -> str:
 
 def delta(hypothesis: Hypothesis, *, is_first: bool) -> HttpBody:
     """The event of an utterance: all deltas joined are the text."""
-    return openai.event(type="transcript.text.delta", delta=hypothesis.text if is_first else f" {hypothesis.text}")
+    return openai.server_sent_event(
+        type="transcript.text.delta", delta=hypothesis.text if is_first else f" {hypothesis.text}"
+    )
 
 
 def deltas(transcript: Transcript) -> Iterator[HttpBody]:
@@ -60,10 +62,10 @@ def deltas(transcript: Transcript) -> Iterator[HttpBody]:
 def segments(transcript: Transcript, request: TranscriptionRequest) -> Iterator[HttpBody]:
     """The events with speakers, where they are requested: speakers are known only at the end."""
     if request.format is ResponseFormat.DIARIZED_JSON:
-        yield from (openai.event(**segment) for segment in _speakers_segments(transcript))
+        yield from (openai.server_sent_event(**segment) for segment in _speakers_segments(transcript))
 
 
-def done(transcript: Transcript, notes: Notes) -> HttpBody:
+def done(transcript: Transcript, diagnostics: Diagnostics) -> HttpBody:
     """The last event of a stream. Its text replaces the deltas where it differs: loops are cut out of it."""
     whole = text(transcript)
     listened, written = math.ceil(INPUT_TOKENS_PER_SECOND * transcript.audio_seconds), openai.text_tokens(whole)
@@ -74,7 +76,7 @@ def done(transcript: Transcript, notes: Notes) -> HttpBody:
         "output_tokens": written,
         "total_tokens": listened + written,
     }
-    return openai.event(type="transcript.text.done", text=whole, usage=usage, **notes.fields)
+    return openai.server_sent_event(type="transcript.text.done", text=whole, usage=usage, **diagnostics.fields)
 
 
 def _verbose(transcript: Transcript, request: TranscriptionRequest) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_compat import openai
-from voicebox_compat.openai import InvalidParameter, Notes
+from voicebox_compat.openai import Diagnostics, InvalidParameter
 from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.api import request_stream
@@ -66,25 +66,25 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
     async def CreateTranscription(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranscriptionRequest], context: Context
     ) -> AsyncGenerator[openai_pb2.CreateTranscriptionResponse]:
-        notes = Notes()
-        notes.ignore_query(context)
-        answer = self._answer(request_iterator, notes, translate=False)
-        async with aclosing(openai.answered(answer, context, PARAMS, notes)) as bodies:
+        diagnostics = Diagnostics()
+        diagnostics.ignore_query(context)
+        answer = self._answer(request_iterator, diagnostics, translate=False)
+        async with aclosing(openai.with_headers(answer, context, PARAMS, diagnostics)) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateTranscriptionResponse(body=body)
 
     async def CreateTranslation(
         self, request_iterator: AsyncIterator[openai_pb2.CreateTranslationRequest], context: Context
     ) -> AsyncGenerator[openai_pb2.CreateTranslationResponse]:
-        notes = Notes()
-        notes.ignore_query(context)
-        answer = self._answer(request_iterator, notes, translate=True)
-        async with aclosing(openai.answered(answer, context, PARAMS, notes)) as bodies:
+        diagnostics = Diagnostics()
+        diagnostics.ignore_query(context)
+        answer = self._answer(request_iterator, diagnostics, translate=True)
+        async with aclosing(openai.with_headers(answer, context, PARAMS, diagnostics)) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateTranslationResponse(body=body)
 
     async def _answer(
-        self, requests: AsyncIterator[Request], notes: Notes, *, translate: bool
+        self, requests: AsyncIterator[Request], diagnostics: Diagnostics, *, translate: bool
     ) -> AsyncGenerator[HttpBody]:
         async with aclosing(request_stream.patient(aiter(requests), UPLOAD_STALL_SECONDS)) as patient:
             first = await anext(patient, None)
@@ -94,9 +94,9 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             ) as upload:
                 request = await self._first_request(upload, translate=translate)
                 bodies = (
-                    self._events(upload, notes, translate=translate)
+                    self._events(upload, diagnostics, translate=translate)
                     if request.stream
-                    else self._whole(upload, request, notes)
+                    else self._whole(upload, request, diagnostics)
                 )
                 async with aclosing(bodies):
                     async for each in bodies:
@@ -111,23 +111,25 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
         if "model" not in upload.fields:
             await upload.whole()
         try:
-            return self._read(upload, Notes(), translate=translate)
+            return self._read(upload, Diagnostics(), translate=translate)
         except InvalidField:
             await upload.whole()  # a field that follows may put it right
-            return self._read(upload, Notes(), translate=translate)
+            return self._read(upload, Diagnostics(), translate=translate)
 
-    def _read(self, upload: Upload, notes: Notes, *, translate: bool) -> TranscriptionRequest:
+    def _read(self, upload: Upload, diagnostics: Diagnostics, *, translate: bool) -> TranscriptionRequest:
         names = [engine.model.name for engine in self._recognizer.models.engines]
-        return openai_request.read(upload.fields, notes, names, translate=translate)
+        return openai_request.read(upload.fields, diagnostics, names, translate=translate)
 
-    async def _whole(self, upload: Upload, request: TranscriptionRequest, notes: Notes) -> AsyncGenerator[HttpBody]:
+    async def _whole(
+        self, upload: Upload, request: TranscriptionRequest, diagnostics: Diagnostics
+    ) -> AsyncGenerator[HttpBody]:
         """Recognise the file while it arrives, and again if a later field changes how; it may also ask for events."""
-        transcript = await self._recognize(upload, request, Notes())
+        transcript = await self._recognize(upload, request, Diagnostics())
         await upload.whole()
-        final_request = self._read(upload, notes, translate=request.translate)
-        if self._supported(final_request, notes) != self._supported(request, Notes()):
-            transcript = await self._recognize(upload, final_request, notes)
-        notes.warn(warning.sentence for warning in transcript.warnings)
+        final_request = self._read(upload, diagnostics, translate=request.translate)
+        if self._supported(final_request, diagnostics) != self._supported(request, Diagnostics()):
+            transcript = await self._recognize(upload, final_request, diagnostics)
+        diagnostics.warn(warning.sentence for warning in transcript.warnings)
         if not final_request.stream:
             yield await asyncio.to_thread(responses.answer, transcript, final_request)
             return
@@ -135,14 +137,14 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             yield event
         for event in responses.segments(transcript, final_request):
             yield event
-        yield responses.done(transcript, notes)
+        yield responses.done(transcript, diagnostics)
 
-    async def _events(self, upload: Upload, notes: Notes, *, translate: bool) -> AsyncGenerator[HttpBody]:
+    async def _events(self, upload: Upload, diagnostics: Diagnostics, *, translate: bool) -> AsyncGenerator[HttpBody]:
         """Begins when the form is complete: an event cannot be taken back."""
         await upload.whole()
-        request = self._read(upload, notes, translate=translate)
+        request = self._read(upload, diagnostics, translate=translate)
         hypotheses: asyncio.Queue[Hypothesis | None] = asyncio.Queue()
-        recognizing = asyncio.create_task(self._recognize(upload, request, notes, hypotheses))
+        recognizing = asyncio.create_task(self._recognize(upload, request, diagnostics, hypotheses))
         try:
             is_first = True
             while (hypothesis := await hypotheses.get()) is not None:
@@ -150,10 +152,10 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
                     yield responses.delta(hypothesis, is_first=is_first)
                     is_first = False
             transcript = await recognizing
-            notes.warn(warning.sentence for warning in transcript.warnings)
+            diagnostics.warn(warning.sentence for warning in transcript.warnings)
             for event in responses.segments(transcript, request):
                 yield event
-            yield responses.done(transcript, notes)
+            yield responses.done(transcript, diagnostics)
         finally:
             recognizing.cancel()
             await asyncio.gather(recognizing, return_exceptions=True)
@@ -162,12 +164,12 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
         self,
         upload: Upload,
         request: TranscriptionRequest,
-        notes: Notes,
+        diagnostics: Diagnostics,
         hypotheses: asyncio.Queue[Hypothesis | None] | None = None,
     ) -> Transcript:
         try:
             engine = self._engine(request)
-            job = to_job(self._supported(request, notes), engine, "config")
+            job = to_job(self._supported(request, diagnostics), engine, "config")
             blocks = upload.blocks()
             sound = source.SampleSource(blocks, None, self._decoder, FILE_LIMITS)
             async with aclosing(blocks), aclosing(sound):
@@ -186,7 +188,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             raise InvalidParameter("model", f"The model {engine.model.name} cannot translate.", "UNSUPPORTED_BY_ENGINE")
         return engine
 
-    def _supported(self, request: TranscriptionRequest, notes: Notes) -> asr_pb2.RecognitionConfig:
+    def _supported(self, request: TranscriptionRequest, diagnostics: Diagnostics) -> asr_pb2.RecognitionConfig:
         """The config without the hints that the model cannot follow; these are noted."""
         config = asr_pb2.RecognitionConfig()
         config.CopyFrom(request.config)
@@ -196,7 +198,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
             if refused.reason != "UNSUPPORTED_BY_ENGINE" or hint not in HINTS:
                 raise refused
             config.ClearField(hint)  # type: ignore[arg-type]  # the stubs know literal names only
-            notes.ignore(PARAMS.get(refused.field, hint))
+            diagnostics.ignore(PARAMS.get(refused.field, hint))
         return config
 
 

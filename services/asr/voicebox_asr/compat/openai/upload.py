@@ -58,7 +58,7 @@ class Upload:
             await self._more()
 
     async def blocks(self) -> AsyncGenerator[bytes]:
-        """The file from its beginning, as far as it has come and then as it comes."""
+        """The file from its beginning, including what has still to arrive."""
         at = 0
         while at < self.size or not self._has_ended:
             if at < self.size:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.riva import riva_asr_pb2
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.api.requests import END_SILENCE_SECONDS
@@ -43,7 +43,9 @@ NAMES = {
 """Riva's names for our fields."""
 
 
-def to_config(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
+def to_config(
+    config: riva_asr_pb2.RecognitionConfig, engine: Engine, diagnostics: Diagnostics
+) -> asr_pb2.RecognitionConfig:
     """Our config without the audio format; InvalidField, by Riva's name, for what would change the transcript.
 
     Hints that cannot be followed are noted. `enable_automatic_punctuation` and
@@ -54,58 +56,60 @@ def to_config(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Not
             "config.profanity_filter", "Nothing is filtered here: set config.profanity_filter to false.", "UNSUPPORTED"
         )
     if config.max_alternatives > 1:
-        notes.ignore("config.max_alternatives")
+        diagnostics.ignore("config.max_alternatives")
     speakers, multilingual = config.diarization_config, config.language_code == MULTILINGUAL
     native = asr_pb2.RecognitionConfig(
         model=f"models/{engine.model.name}",
         language="" if multilingual else config.language_code,
         multilingual=multilingual,
-        task=_task(config.custom_configuration, notes),
+        task=_task(config.custom_configuration, diagnostics),
         separate_channels=config.enable_separate_recognition_per_channel,
         word_offsets=config.enable_word_time_offsets or speakers.enable_speaker_diarization,
-        diarization=_diarization(speakers, notes) if speakers.enable_speaker_diarization else None,
+        diarization=_diarization(speakers, diagnostics) if speakers.enable_speaker_diarization else None,
     )
     phrases = [(phrase, context.boost) for context in config.speech_contexts for phrase in context.phrases]
-    set_hotwords(native, phrases, engine, "config.speech_contexts", notes)
+    set_hotwords(native, phrases, engine, "config.speech_contexts", diagnostics)
     return native
 
 
-def to_live_config(config: riva_asr_pb2.RecognitionConfig, engine: Engine, notes: Notes) -> asr_pb2.RecognitionConfig:
+def to_live_config(
+    config: riva_asr_pb2.RecognitionConfig, engine: Engine, diagnostics: Diagnostics
+) -> asr_pb2.RecognitionConfig:
     """The same for a stream, which has no diarization."""
-    native = to_config(config, engine, notes)
+    native = to_config(config, engine, diagnostics)
     if native.diarization.enabled:
         native.ClearField("diarization")
-        notes.ignore("config.diarization_config")
-        notes.warn(["Diarization is for files only: each speaker_tag of a stream is 0."])
+        diagnostics.ignore("config.diarization_config")
+        diagnostics.warn(["Diarization is for files only: each speaker_tag of a stream is 0."])
     return native
 
 
-def to_endpointing(config: riva_asr_pb2.RecognitionConfig, notes: Notes) -> asr_pb2.Endpointing:
+def to_endpointing(config: riva_asr_pb2.RecognitionConfig, diagnostics: Diagnostics) -> asr_pb2.Endpointing:
     """When an utterance ends: `stop_history` milliseconds after its last speech. Other fields are noted."""
     riva, endpointing = config.endpointing_config, asr_pb2.Endpointing()
     for descriptor, value in riva.ListFields():
         field = f"config.endpointing_config.{descriptor.name}"
         if descriptor.name != "stop_history":
-            notes.ignore(field)
+            diagnostics.ignore(field)
         elif value > 0:
             milliseconds = min(max(value, LEAST_SILENCE_MILLISECONDS), MOST_SILENCE_MILLISECONDS)
             endpointing.end_silence.FromMilliseconds(milliseconds)
             if milliseconds != value:
-                notes.ignore(field)
-                notes.warn([f"{field} is {milliseconds} here, not {value}."])
+                diagnostics.ignore(field)
+                diagnostics.warn([f"{field} is {milliseconds} here, not {value}."])
     return endpointing
 
 
-def ignore_endpointing(config: riva_asr_pb2.RecognitionConfig, notes: Notes) -> None:
+def ignore_endpointing(config: riva_asr_pb2.RecognitionConfig, diagnostics: Diagnostics) -> None:
     """The model finds where the utterances of a file end."""
     if config.endpointing_config.ListFields():
-        notes.ignore("config.endpointing_config")
+        diagnostics.ignore("config.endpointing_config")
 
 
-def _task(custom: Mapping[str, str], notes: Notes) -> asr_pb2.RecognitionTask.ValueType:
+def _task(custom: Mapping[str, str], diagnostics: Diagnostics) -> asr_pb2.RecognitionTask.ValueType:
     """Riva leaves it to the model which custom_configuration there is: ours is the task, as for its Whisper."""
     for name in sorted(custom.keys() - {"task"}):
-        notes.ignore(f"config.custom_configuration.{name}")
+        diagnostics.ignore(f"config.custom_configuration.{name}")
     task = custom.get("task", "transcribe")
     if task not in TASKS:
         field = "config.custom_configuration.task"
@@ -113,8 +117,8 @@ def _task(custom: Mapping[str, str], notes: Notes) -> asr_pb2.RecognitionTask.Va
     return TASKS[task]
 
 
-def _diarization(speakers: riva_asr_pb2.SpeakerDiarizationConfig, notes: Notes) -> asr_pb2.Diarization:
+def _diarization(speakers: riva_asr_pb2.SpeakerDiarizationConfig, diagnostics: Diagnostics) -> asr_pb2.Diarization:
     field = "config.diarization_config.max_speaker_count"
     return asr_pb2.Diarization(
-        enabled=True, max_speakers=speakers_at_most(speakers.max_speaker_count, MAX_SPEAKERS, field, notes)
+        enabled=True, max_speakers=speakers_at_most(speakers.max_speaker_count, MAX_SPEAKERS, field, diagnostics)
     )

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc
-from voicebox_compat.fields import named_as, tell
-from voicebox_compat.openai import Notes
+from voicebox_compat.fields import send_diagnostics, with_field_names
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_models.models import Models
 
@@ -37,18 +37,18 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
     async def Recognize(
         self, request: riva_asr_pb2.RecognizeRequest, context: Context
     ) -> riva_asr_pb2.RecognizeResponse:
-        notes = Notes()
+        diagnostics = Diagnostics()
         with self._named(request.config.model):
-            engine = find_model(self._models, request.config.model, "config.model", notes)
-            riva_request.ignore_endpointing(request.config, notes)
+            engine = find_model(self._models, request.config.model, "config.model", diagnostics)
+            riva_request.ignore_endpointing(request.config, diagnostics)
             sound = riva_audio.detect_audio(request.config, request.audio)
-            config = riva_request.to_config(request.config, engine, notes)
+            config = riva_request.to_config(request.config, engine, diagnostics)
             riva_audio.set_format(config, request.config, sound)
             audio = await asyncio.to_thread(sound.to_s16le, request.audio)
             native = asr_pb2.RecognizeRequest(config=config, audio=audio)
             response = await self._speech.Recognize(native, context)
-        warn_of(response, notes)
-        tell(context, notes)
+        warn_of(response, diagnostics)
+        send_diagnostics(context, diagnostics)
         return responses.transcript(response, request.config, request.id if request.HasField("id") else None)
 
     async def StreamingRecognize(
@@ -60,19 +60,19 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
                 raise InvalidField(
                     "streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST"
                 )
-            notes = Notes()
-            riva_stream.forces_end(first.runtime_config, notes)  # there is nothing to end yet
+            diagnostics = Diagnostics()
+            riva_stream.forces_end(first.runtime_config, diagnostics)  # there is nothing to end yet
             config, request_id = first.streaming_config.config, first.id if first.HasField("id") else None
             with self._named(config.model):
                 stream = riva_stream.to_stream(
-                    first.streaming_config, self._live(first.streaming_config, notes), requests, notes
+                    first.streaming_config, self._live(first.streaming_config, diagnostics), requests, diagnostics
                 )
                 async with aclosing(stream), aclosing(self._speech.StreamingRecognize(stream, context)) as events:
                     async for happened in events:
-                        warn_of(happened.finished, notes)
+                        warn_of(happened.finished, diagnostics)
                         if event := responses.event(happened, config, request_id):
                             yield event
-            tell(context, notes)
+            send_diagnostics(context, diagnostics)
 
     async def GetRivaSpeechRecognitionConfig(
         self, request: riva_asr_pb2.RivaSpeechRecognitionConfigRequest, context: Context
@@ -84,19 +84,21 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
         configs = [config for engine in engines for config in responses.configs(engine)]
         return riva_asr_pb2.RivaSpeechRecognitionConfigResponse(model_config=configs)
 
-    def _live(self, streaming: riva_asr_pb2.StreamingRecognitionConfig, notes: Notes) -> asr_pb2.StreamingConfig:
-        engine = find_model(self._models, streaming.config.model, "config.model", notes)
+    def _live(
+        self, streaming: riva_asr_pb2.StreamingRecognitionConfig, diagnostics: Diagnostics
+    ) -> asr_pb2.StreamingConfig:
+        engine = find_model(self._models, streaming.config.model, "config.model", diagnostics)
         return asr_pb2.StreamingConfig(
-            recognition=riva_request.to_live_config(streaming.config, engine, notes),
+            recognition=riva_request.to_live_config(streaming.config, engine, diagnostics),
             interim_results=streaming.interim_results,
-            endpointing=riva_request.to_endpointing(streaming.config, notes),
+            endpointing=riva_request.to_endpointing(streaming.config, diagnostics),
         )
 
     @contextmanager
     def _named(self, model: str) -> Iterator[None]:
         """Raise errors of the block in Riva's terms."""
         try:
-            with named_as(riva_request.NAMES):
+            with with_field_names(riva_request.NAMES):
                 yield
         except NotFound as error:
             if error.kind != "model":

@@ -11,7 +11,7 @@ from voicebox_audio.encoding.encoder import Encoding, encode_whole
 from voicebox_audio.encoding.headers import g711_wav
 from voicebox_audio.g711 import s16le_to_alaw, s16le_to_mulaw
 from voicebox_audio.pcm import to_s16le
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 GAINS_DB = (-96.0, 16.0)
@@ -44,21 +44,21 @@ def check_gain(decibels: float, field: str) -> None:
         raise InvalidField(field, f"{field} must be {low:g} to {high:g}, not {decibels:g}.")
 
 
-async def rewritten(made: tts_pb2.SynthesizeResponse, asked: google.AudioConfig, notes: Notes) -> bytes:
+async def rewritten(made: tts_pb2.SynthesizeResponse, asked: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
     """The samples of an answer in the encoding and at the loudness that is asked for. G.711 comes in a WAV file, as
     Google's.
     """
-    return await asyncio.to_thread(_rewritten, made.audio, made.started.audio.sample_rate_hz, asked, notes)
+    return await asyncio.to_thread(_rewritten, made.audio, made.started.audio.sample_rate_hz, asked, diagnostics)
 
 
-def _rewritten(audio: bytes, rate_hz: int, asked: google.AudioConfig, notes: Notes) -> bytes:
+def _rewritten(audio: bytes, rate_hz: int, asked: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
     samples = (
         np.frombuffer(audio, "<i2").astype(np.float32)
         / np.float32(32768)
         * np.float32(10 ** (asked.volume_gain_db / 20))
     )
     if samples.size and np.abs(samples).max() > 1.0:
-        notes.warn(
+        diagnostics.warn(
             [f"At {asked.volume_gain_db:g} dB the loudest samples are beyond full scale: they are cut off there."]
         )
         samples = np.clip(samples, -1.0, 1.0)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from voicebox.foreign.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.api.requests import MAX_AHEAD_SECONDS
@@ -68,7 +68,7 @@ samples.
 
 
 def to_whole(
-    asked: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, notes: Notes
+    asked: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
 ) -> tts_pb2.SynthesizeRequest:
     """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it asks for
     what cannot be.
@@ -77,12 +77,12 @@ def to_whole(
     audio = asked.audio_config
     google_audio.check_gain(audio.volume_gain_db, "audio_config.volume_gain_db")
     if audio.effects_profile_id:
-        notes.ignore("audio_config.effects_profile_id")
+        diagnostics.ignore("audio_config.effects_profile_id")
     spec = _audio(audio, ENCODINGS, "audio_config.audio_encoding")
     if not google_audio.is_plain(audio):
         spec.encoding = tts_pb2.AUDIO_ENCODING_PCM_S16LE
     return tts_pb2.SynthesizeRequest(
-        text=_text(asked.input, notes),
+        text=_text(asked.input, diagnostics),
         config=tts_pb2.SynthesisConfig(
             voice=voice,
             audio=spec,
@@ -97,12 +97,12 @@ def to_whole(
 
 
 def to_conversation(
-    asked: google.StreamingSynthesizeConfig, voice: tts_pb2.VoiceSelection, notes: Notes
+    asked: google.StreamingSynthesizeConfig, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
 ) -> tts_pb2.ConverseConfig:
     """The same for a stream: it is as fast as it is read, since Google's clients write files from it, too."""
     _refuse_options(asked.advanced_voice_options, "streaming_config.advanced_voice_options")
     if asked.custom_pronunciations.pronunciations:
-        notes.ignore("streaming_config.custom_pronunciations")
+        diagnostics.ignore("streaming_config.custom_pronunciations")
     audio = asked.streaming_audio_config
     return tts_pb2.ConverseConfig(
         ahead_seconds=MAX_AHEAD_SECONDS,
@@ -114,7 +114,7 @@ def to_conversation(
     )
 
 
-def to_piece(asked: google.StreamingSynthesizeRequest, notes: Notes) -> str:
+def to_piece(asked: google.StreamingSynthesizeRequest, diagnostics: Diagnostics) -> str:
     """The text of a message of a stream, after its config."""
     if not asked.HasField("input"):
         raise InvalidField(
@@ -128,11 +128,11 @@ def to_piece(asked: google.StreamingSynthesizeRequest, notes: Notes) -> str:
     if kind not in (None, "text"):
         raise _unsupported(f"input.{kind}", f"input.{kind} is not understood here: send plain text as input.text.")
     if asked.input.prompt:
-        notes.ignore("input.prompt")
+        diagnostics.ignore("input.prompt")
     return asked.input.text
 
 
-def refuse_voice(asked: google.VoiceSelectionParams, field: str, notes: Notes) -> None:
+def refuse_voice(asked: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics) -> None:
     """InvalidField, under the path `field`, where a voice is asked for that is none of ours. Google's models are
     noted.
     """
@@ -142,19 +142,19 @@ def refuse_voice(asked: google.VoiceSelectionParams, field: str, notes: Notes) -
                 f"{field}.{name}", f"{field}.{name} is not known here: name a voice, or a profile as profiles/..."
             )
     if asked.model_name:
-        notes.ignore(f"{field}.model_name")
-        notes.warn([f"There is no model {asked.model_name[:100]!r} here: a voice's own model speaks."])
+        diagnostics.ignore(f"{field}.model_name")
+        diagnostics.warn([f"There is no model {asked.model_name[:100]!r} here: a voice's own model speaks."])
 
 
-def _text(asked: google.SynthesisInput, notes: Notes) -> str:
+def _text(asked: google.SynthesisInput, diagnostics: Diagnostics) -> str:
     if asked.custom_pronunciations.pronunciations:
-        notes.ignore("input.custom_pronunciations")
-        notes.warn(["No engine here takes phonemes: words are spoken as the voice reads them."])
+        diagnostics.ignore("input.custom_pronunciations")
+        diagnostics.warn(["No engine here takes phonemes: words are spoken as the voice reads them."])
     match asked.WhichOneof("input_source"):
         case "text" | None:
             return asked.text
         case "ssml":
-            return ssml.plain(asked.ssml, "input.ssml", notes)
+            return ssml.plain(asked.ssml, "input.ssml", diagnostics)
         case "markup":
             return _unmarked(asked.markup)
         case other:

@@ -9,8 +9,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from voicebox.foreign.google import texttospeech_v1_pb2 as google
 from voicebox.foreign.google import texttospeech_v1_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
-from voicebox_compat.fields import named_as, tell
-from voicebox_compat.openai import Notes
+from voicebox_compat.fields import send_diagnostics, with_field_names
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.api.servicer import TextToSpeechServicer
@@ -38,47 +38,47 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         self._speech, self._roster = speech, roster
 
     async def ListVoices(self, request: google.ListVoicesRequest, context: Context) -> google.ListVoicesResponse:
-        notes = Notes()
-        voices = await google_voices.listed(self._roster, request.language_code, notes)
-        tell(context, notes)
+        diagnostics = Diagnostics()
+        voices = await google_voices.listed(self._roster, request.language_code, diagnostics)
+        send_diagnostics(context, diagnostics)
         return google.ListVoicesResponse(voices=voices)
 
     async def SynthesizeSpeech(
         self, request: google.SynthesizeSpeechRequest, context: Context
     ) -> google.SynthesizeSpeechResponse:
-        notes = Notes()
-        with named_as(google_request.NAMES):
-            google_request.refuse_voice(request.voice, "voice", notes)
+        diagnostics = Diagnostics()
+        with with_field_names(google_request.NAMES):
+            google_request.refuse_voice(request.voice, "voice", diagnostics)
             unknowns = UnknownFieldSet(request)
             for unknown in map(unknowns.__getitem__, range(len(unknowns))):
-                notes.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
-            voice = await google_voices.find_voice(self._roster, request.voice, "voice", notes)
-            native = google_request.to_whole(request, voice, notes)
-            await self._follow(native, notes)
+                diagnostics.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
+            voice = await google_voices.find_voice(self._roster, request.voice, "voice", diagnostics)
+            native = google_request.to_whole(request, voice, diagnostics)
+            await self._follow(native, diagnostics)
             made = await self._speech.Synthesize(native, context)
             plain = google_audio.is_plain(request.audio_config)
-            audio = made.audio if plain else await google_audio.rewritten(made, request.audio_config, notes)
-        notes.warn(made.finished.warnings)
-        tell(context, notes)
+            audio = made.audio if plain else await google_audio.rewritten(made, request.audio_config, diagnostics)
+        diagnostics.warn(made.finished.warnings)
+        send_diagnostics(context, diagnostics)
         return google.SynthesizeSpeechResponse(audio_content=audio)
 
     async def StreamingSynthesize(
         self, request_iterator: AsyncIterator[google.StreamingSynthesizeRequest], context: Context
     ) -> AsyncGenerator[google.StreamingSynthesizeResponse]:
-        notes, codecs = Notes(), list[Callable[[bytes], bytes]]()
-        with named_as(google_request.STREAM_NAMES):
-            pieces = self._pieces(request_iterator, notes, codecs)
+        diagnostics, codecs = Diagnostics(), list[Callable[[bytes], bytes]]()
+        with with_field_names(google_request.STREAM_NAMES):
+            pieces = self._pieces(request_iterator, diagnostics, codecs)
             async with aclosing(pieces), aclosing(self._speech.ConverseSynthesize(pieces, context)) as events:
                 async for event in events:
-                    notes.warn(event.finished.warnings)
+                    diagnostics.warn(event.finished.warnings)
                     if audio := event.chunk.audio:
                         yield google.StreamingSynthesizeResponse(audio_content=codecs[0](audio) if codecs else audio)
-        tell(context, notes)
+        send_diagnostics(context, diagnostics)
 
     async def _pieces(
         self,
         requests: AsyncIterator[google.StreamingSynthesizeRequest],
-        notes: Notes,
+        diagnostics: Diagnostics,
         codecs: list[Callable[[bytes], bytes]],
     ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeRequest]:
         """Our config, then texts. `codecs` gets what makes telephone sound of samples, if that is asked for."""
@@ -86,15 +86,15 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         if first is None or not first.HasField("streaming_config"):
             raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
         asked = first.streaming_config
-        google_request.refuse_voice(asked.voice, "streaming_config.voice", notes)
-        voice = await google_voices.find_voice(self._roster, asked.voice, "streaming_config.voice", notes)
+        google_request.refuse_voice(asked.voice, "streaming_config.voice", diagnostics)
+        voice = await google_voices.find_voice(self._roster, asked.voice, "streaming_config.voice", diagnostics)
         if asked.streaming_audio_config.audio_encoding in google_audio.G711:
             codecs.append(google_audio.G711[asked.streaming_audio_config.audio_encoding][0])
-        yield tts_pb2.ConverseSynthesizeRequest(config=google_request.to_conversation(asked, voice, notes))
+        yield tts_pb2.ConverseSynthesizeRequest(config=google_request.to_conversation(asked, voice, diagnostics))
         async for request in requests:
-            yield tts_pb2.ConverseSynthesizeRequest(text=google_request.to_piece(request, notes))
+            yield tts_pb2.ConverseSynthesizeRequest(text=google_request.to_piece(request, diagnostics))
 
-    async def _follow(self, native: tts_pb2.SynthesizeRequest, notes: Notes) -> None:
+    async def _follow(self, native: tts_pb2.SynthesizeRequest, diagnostics: Diagnostics) -> None:
         """A prompt that the voice's engine cannot follow is noted."""
         if not native.config.style.instructions:
             return
@@ -104,4 +104,4 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
             engine = (await self._roster.find(native.config.voice.voice, ""))[0]
         if Capability.INSTRUCTIONS not in engine.capabilities:
             native.config.style.ClearField("instructions")
-            notes.ignore("input.prompt")
+            diagnostics.ignore("input.prompt")

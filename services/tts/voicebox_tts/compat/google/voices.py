@@ -1,14 +1,14 @@
-"""Finds the voices that Google's clients ask for, and lists ours as theirs."""
+"""Finds voices for Google's clients, and lists ours in Google's form."""
 
 from collections.abc import Sequence
 
 from voicebox.foreign.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import NotFound
 
 from voicebox_tts.api.requests import spoken
-from voicebox_tts.compat.voices import stand_in
+from voicebox_tts.compat.voices import substitute_voice
 from voicebox_tts.engine import Engine, Gender, Voice
 from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
@@ -17,7 +17,7 @@ MOST_NAMED = 10
 
 
 async def find_voice(
-    roster: VoiceRegistry, asked: google.VoiceSelectionParams, field: str, notes: Notes
+    roster: VoiceRegistry, asked: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics
 ) -> tts_pb2.VoiceSelection:
     """Who is meant: by name, as `flite/slt` or `profiles/ann`; else one who speaks the language, of that gender if
     there is one.
@@ -32,7 +32,9 @@ async def find_voice(
         engine, voice = await roster.find(asked.name, language)
     except NotFound as error:
         try:
-            return tts_pb2.VoiceSelection(voice=await stand_in(roster, asked.name, language, f"{field}.name", notes))
+            return tts_pb2.VoiceSelection(
+                voice=await substitute_voice(roster, asked.name, language, f"{field}.name", diagnostics)
+            )
         except NotFound:
             raise NotFound("voice", asked.name[:100], await _some(roster)) from error
     if not asked.name:
@@ -46,11 +48,11 @@ def preferred(voice: Voice, others: Sequence[Voice], gender: int) -> Voice:
     return next((each for each in (voice, *others) if each.gender and GENDERS[each.gender] == gender), voice)
 
 
-async def listed(roster: VoiceRegistry, language: str, notes: Notes) -> list[google.Voice]:
+async def listed(roster: VoiceRegistry, language: str, diagnostics: Diagnostics) -> list[google.Voice]:
     """All voices, or those that speak a language; models whose voices cannot be known are noted."""
     wanted = spoken(language, "language_code")
     offers = await roster.offers()
-    notes.warn([offer.warning for offer in offers if offer.warning])
+    diagnostics.warn([offer.warning for offer in offers if offer.warning])
     return [
         _listed(offer.engine, voice)
         for offer in offers

@@ -9,7 +9,7 @@ import re
 
 _FORMS = (
     r"[a-z][fm]_[a-z0-9]+([+(][a-z0-9_+().]*)?",  # Kokoro: af_heart, and mixtures such as af_bella(2)+af_sky
-    r"[a-z]{2,3}[-_][a-z]{2}[-_]\w[\w-]*",  # Azure, Edge, Google, Piper: en-US-AriaNeural, en-US-Chirp3-HD-Kore, en_US-lessac-medium
+    r"[a-z]{2,3}[-_][a-z]{2}[-_]\w[\w-]*",  # Azure, Edge, Google, Piper: en-US-AriaNeural, en_US-lessac-medium
     r"aura(-2)?-[a-z]+-[a-z]{2}",  # Deepgram
     r"[\w .-]+\.(wav|mp3|flac|ogg|onnx|pt|pth|bin|json|safetensors)",  # AllTalk, Chatterbox, LocalAI
     r"[a-z]+-playai",  # Groq
@@ -25,13 +25,16 @@ _NAMES = (
     # Orpheus
     "tara leah jess leo dan mia zac zoe autumn diana hannah austin daniel troy "
     # ElevenLabs
-    "rachel adam antoni bella elli josh arnold sam domi george sarah aria roger laura charlie callum liam charlotte alice matilda will "
+    "rachel adam antoni bella elli josh arnold sam domi george sarah aria roger laura charlie callum "
+    "liam charlotte alice matilda will "
     "jessica chris brian lily bill "
     # Polly
     "joanna matthew amy emma kendra kimberly salli joey justin ivy danielle ruth stephen "
     # Gemini
-    "zephyr puck charon kore fenrir leda orus aoede callirrhoe autonoe enceladus iapetus umbriel algieba despina erinome algenib "
-    "rasalgethi laomedeia achernar alnilam schedar gacrux pulcherrima achird zubenelgenubi vindemiatrix sadachbia sadaltager sulafat "
+    "zephyr puck charon kore fenrir leda orus aoede callirrhoe autonoe enceladus iapetus umbriel algieba "
+    "despina erinome algenib "
+    "rasalgethi laomedeia achernar alnilam schedar gacrux pulcherrima achird zubenelgenubi vindemiatrix "
+    "sadachbia sadaltager sulafat "
     # Pocket TTS, Kitten TTS, XTTS
     "alba marius javert jean fantine cosette eponine azelma jasper luna bruno rosie hugo kiki "
     "claribel_dervla daisy_studious ana_florence aaron_dreschner damien_black"

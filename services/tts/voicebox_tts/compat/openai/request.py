@@ -11,7 +11,7 @@ from typing import Any
 
 from voicebox_audio.encoding.encoder import Encoding, supported_rate
 from voicebox_compat import openai_languages
-from voicebox_compat.openai import InvalidParameter, Notes
+from voicebox_compat.openai import Diagnostics, InvalidParameter
 
 ENCODINGS = {
     "mp3": Encoding.MP3,
@@ -83,12 +83,12 @@ class SpeechRequest:
     sample_rate_hz: int
 
 
-def read(body: bytes, notes: Notes) -> SpeechRequest:
+def read(body: bytes, diagnostics: Diagnostics) -> SpeechRequest:
     """The request that a body holds; InvalidParameter where it is wrong. A null is as good as nothing."""
     fields = _fields(body)
     for name in fields:
         if name not in FIELDS:
-            notes.ignore_unknown(name, FIELDS)
+            diagnostics.ignore_unknown(name, FIELDS)
     if "input" not in fields:
         raise InvalidParameter("input", "The parameter input is missing.", "MISSING_REQUIRED_PARAMETER")
     encoding = ENCODINGS[_choice(fields, "response_format", ENCODINGS, SPELLINGS)]

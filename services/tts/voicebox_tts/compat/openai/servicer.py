@@ -18,7 +18,7 @@ from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import Encoding, encode_whole
 from voicebox_compat import openai
-from voicebox_compat.openai import InvalidParameter, Notes
+from voicebox_compat.openai import Diagnostics, InvalidParameter
 from voicebox_kit import deadline, principal
 from voicebox_kit.errors import InvalidField, NotFound
 
@@ -35,7 +35,7 @@ from voicebox_tts.voices.registry import VoiceRegistry
 from . import request as openai_request
 from . import voices
 from .request import SpeechRequest
-from .voices import Found
+from .voices import ChosenVoice
 
 MAX_BODY_BYTES = 256 * 1024
 """10,000 characters are at most 120 kB, written as \\u escapes."""
@@ -56,7 +56,7 @@ PARAMS = {
     "body": "",
 }
 HINTS = ("style.instructions", "style.language", "style.speed")
-"""What a voice that cannot follow them speaks without."""
+"""Fields that are dropped when the voice does not support them."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -77,19 +77,19 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
     async def CreateSpeech(
         self, request_iterator: AsyncIterator[openai_pb2.CreateSpeechRequest], context: Context
     ) -> AsyncGenerator[openai_pb2.CreateSpeechResponse]:
-        notes = Notes()
-        notes.ignore_query(context)
+        diagnostics = Diagnostics()
+        diagnostics.ignore_query(context)
         async with aclosing(
-            openai.answered(self._answer(request_iterator, context, notes), context, PARAMS, notes)
+            openai.with_headers(self._answer(request_iterator, context, diagnostics), context, PARAMS, diagnostics)
         ) as bodies:
             async for body in bodies:
                 yield openai_pb2.CreateSpeechResponse(body=body)
 
     async def _answer(
-        self, requests: AsyncIterator[openai_pb2.CreateSpeechRequest], context: Context, notes: Notes
+        self, requests: AsyncIterator[openai_pb2.CreateSpeechRequest], context: Context, diagnostics: Diagnostics
     ) -> AsyncGenerator[httpbody_pb2.HttpBody]:
         asked = openai_request.read(
-            await openai.whole((request.body.data async for request in requests), MAX_BODY_BYTES), notes
+            await openai.read_body((request.body.data async for request in requests), MAX_BODY_BYTES), diagnostics
         )
         cleaned = texts.clean(asked.text)
         if not cleaned:
@@ -98,21 +98,25 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
             Preparation("en").prepare(cleaned)
         )  # "♥" has a word
         rate = 0
-        async with aclosing(self._speech(asked, context, notes) if speaks else self._silence(asked, notes)) as events:
+        async with aclosing(
+            self._speech(asked, context, diagnostics) if speaks else self._silence(asked, diagnostics)
+        ) as events:
             async for event in events:
                 match event:
                     case Started() | Silence():
                         rate = event.sample_rate_hz
-                        notes.headers["x-sample-rate"] = str(rate)
+                        diagnostics.headers["x-sample-rate"] = str(rate)
                     case Chunk() if event.audio:
                         yield _delta(event) if asked.events else _piece(event, asked.encoding, rate)
                     case Finished() if asked.events:
-                        notes.warn(event.warnings)
-                        yield _done(event, asked.text, notes)
+                        diagnostics.warn(event.warnings)
+                        yield _done(event, asked.text, diagnostics)
 
-    async def _speech(self, asked: SpeechRequest, context: Context, notes: Notes) -> AsyncGenerator[Event | Silence]:
-        """The speech; without the hints that nobody can follow, which shows before it begins."""
-        request, found = await self._native(asked, notes)
+    async def _speech(
+        self, asked: SpeechRequest, context: Context, diagnostics: Diagnostics
+    ) -> AsyncGenerator[Event | Silence]:
+        """The speech. Hints that the voice does not support are dropped before it begins."""
+        request, found = await self._native(asked, diagnostics)
         begun = False
         while not begun:
             try:
@@ -125,22 +129,24 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
                         begun = True
                         yield event
             except InvalidField as error:
-                if begun or not _left_out(request, found, error.field, asked, notes):
+                if begun or not _drop_hint(request, found, error.field, asked, diagnostics):
                     raise
             except NotFound as error:
                 if begun or error.kind != "profile" or "/" in asked.voice:
                     raise
-                found = await voices.stand_in(self._roster, request.config.model, asked.voice)
+                found = await voices.substitute_voice(self._roster, request.config.model, asked.voice)
                 request.config.voice.CopyFrom(found.voice)
-                notes.ignore("voice")
+                diagnostics.ignore("voice")
 
-    async def _native(self, asked: SpeechRequest, notes: Notes) -> tuple[tts_pb2.SynthesizeRequest, Found]:
-        model = voices.find_model(self._roster, asked.model, notes)
+    async def _native(
+        self, asked: SpeechRequest, diagnostics: Diagnostics
+    ) -> tuple[tts_pb2.SynthesizeRequest, ChosenVoice]:
+        model = voices.find_model(self._roster, asked.model, diagnostics)
         try:
             found = await voices.find_voice(self._roster, model, asked.voice)
         except NotFound:
-            found = await voices.stand_in(self._roster, model, asked.voice)
-            notes.ignore("voice")
+            found = await voices.substitute_voice(self._roster, model, asked.voice)
+            diagnostics.ignore("voice")
         request = tts_pb2.SynthesizeRequest(
             text=asked.text,
             config=tts_pb2.SynthesisConfig(
@@ -156,10 +162,10 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         )
         return request, found
 
-    async def _silence(self, asked: SpeechRequest, notes: Notes) -> AsyncGenerator[Event | Silence]:
+    async def _silence(self, asked: SpeechRequest, diagnostics: Diagnostics) -> AsyncGenerator[Event | Silence]:
         """A short silence, once the rest of the request is known to be good; that nothing was said is noted."""
-        request, _ = await self._native(asked, notes)
-        notes.ignore("input")
+        request, _ = await self._native(asked, diagnostics)
+        diagnostics.ignore("input")
         request.config.style.Clear()
         job = to_job(request.config, "")
         rate = job.sample_rate_hz or openai_request.LOSSLESS_RATE_HZ
@@ -170,9 +176,11 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         yield Finished(Statistics(samples.size, SILENCE_SECONDS, 0.0, 0.0))
 
 
-def _left_out(request: tts_pb2.SynthesizeRequest, found: Found, field: str, asked: SpeechRequest, notes: Notes) -> bool:
-    """Whether the request changed: a voice that nobody chose gives way to one that speaks the language; a hint is left
-    out, and noted.
+def _drop_hint(
+    request: tts_pb2.SynthesizeRequest, found: ChosenVoice, field: str, asked: SpeechRequest, diagnostics: Diagnostics
+) -> bool:
+    """Whether the request changed: a default voice is replaced by one of the language; a hint is dropped, and listed as
+    ignored.
     """
     if field not in HINTS:
         return False
@@ -183,7 +191,7 @@ def _left_out(request: tts_pb2.SynthesizeRequest, found: Found, field: str, aske
     request.config.style.ClearField(name)  # type: ignore[arg-type]  # the stubs know literal names only
     if name == "language":
         request.config.voice.CopyFrom(found.voice)
-    notes.ignore(asked.language_name if name == "language" else name)
+    diagnostics.ignore(asked.language_name if name == "language" else name)
     return True
 
 
@@ -192,10 +200,10 @@ def _piece(chunk: Chunk, encoding: Encoding, sample_rate_hz: int) -> httpbody_pb
 
 
 def _delta(chunk: Chunk) -> httpbody_pb2.HttpBody:
-    return openai.event(type="speech.audio.delta", audio=base64.b64encode(chunk.audio).decode())
+    return openai.server_sent_event(type="speech.audio.delta", audio=base64.b64encode(chunk.audio).decode())
 
 
-def _done(finished: Finished, text: str, notes: Notes) -> httpbody_pb2.HttpBody:
+def _done(finished: Finished, text: str, diagnostics: Diagnostics) -> httpbody_pb2.HttpBody:
     asked, made = openai.text_tokens(text), round(OUTPUT_TOKENS_PER_SECOND * finished.statistics.duration_seconds)
     usage = {"input_tokens": asked, "output_tokens": made, "total_tokens": asked + made}
-    return openai.event(type="speech.audio.done", usage=usage, **notes.fields)
+    return openai.server_sent_event(type="speech.audio.done", usage=usage, **diagnostics.fields)

@@ -1,5 +1,5 @@
-"""Finds the models and voices that OpenAI's clients name: ours by their names, those of others by what stands in for
-them.
+"""Finds the models and voices in requests of OpenAI's clients: ours by their names; those of other servers are
+replaced.
 """
 
 import zlib
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat import openai_names
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api.requests import PROFILE_NAME
@@ -37,14 +37,16 @@ OWN_ENGINES = ("flite", "espeak", "pocket", "qwen3")
 
 
 @dataclass(frozen=True)
-class Found:
-    """Whom a name means. `is_free`: no voice of ours was named, so that another one may speak where this one cannot."""
+class ChosenVoice:
+    """The voice for a name. `is_free`: it was not named itself, so that another may be used where this one cannot
+    speak.
+    """
 
     voice: tts_pb2.VoiceSelection
     is_free: bool
 
 
-def find_model(roster: VoiceRegistry, model: str, notes: Notes) -> str:
+def find_model(roster: VoiceRegistry, model: str, diagnostics: Diagnostics) -> str:
     """The `models/{engine}/{model}` of `{engine}/{model}` or `{engine}`, with `models/` before it or not; empty for the
     default.
 
@@ -57,12 +59,12 @@ def find_model(roster: VoiceRegistry, model: str, notes: Notes) -> str:
         if name.lower() in (engine.name.lower(), engine.model.name.lower()):
             return f"models/{engine.model.name}"
     if name.partition("/")[0] not in OWN_ENGINES and openai_names.OTHER_SPEECH.fullmatch(name):
-        notes.ignore("model")
+        diagnostics.ignore("model")
         return ""
     raise NotFound("model", model[:100])
 
 
-async def find_voice(roster: VoiceRegistry, model: str, name: str) -> Found:
+async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
     """Who is meant by a name: a built-in voice, else one of OpenAI's, else a profile; `profiles/...` and
     `{engine}/{voice}` are plain.
 
@@ -74,23 +76,23 @@ async def find_voice(roster: VoiceRegistry, model: str, name: str) -> Found:
     if slash and model and engine_name not in ("profiles", roster.named(model).name):
         raise InvalidField("voice", f"The voice {name[:100]!r} is none of {model}.", "VOICE_OF_OTHER_MODEL")
     if slash and engine_name != "profiles":
-        return Found(tts_pb2.VoiceSelection(voice=name), is_free=False)
+        return ChosenVoice(tts_pb2.VoiceSelection(voice=name), is_free=False)
     engine = await _engine(roster, model)
     voices = await roster.voices(engine)
     if not name:
-        return Found(
+        return ChosenVoice(
             tts_pb2.VoiceSelection(voice=f"{engine.name}/{engine.default_voice}" if voices else ""), is_free=True
         )
     plain = name.strip().lower()
     for voice in voices if not slash else ():
         if voice.name.lower() == plain:
-            return Found(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free=False)
+            return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free=False)
     if plain in OPENAI_VOICES and voices:
-        return Found(_stand_in(engine, voices, OPENAI_VOICES.index(plain)), is_free=True)
-    return Found(_profile(name), is_free=False)
+        return ChosenVoice(_substitute(engine, voices, OPENAI_VOICES.index(plain)), is_free=True)
+    return ChosenVoice(_profile(name), is_free=False)
 
 
-async def stand_in(roster: VoiceRegistry, model: str, name: str) -> Found:
+async def substitute_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
     """A voice of ours for another server's, always the same for the same name. NotFound("voice") for a name that is no
     other server's.
     """
@@ -99,14 +101,14 @@ async def stand_in(roster: VoiceRegistry, model: str, name: str) -> Found:
     engine = await _engine(roster, model)
     voices = await roster.voices(engine)
     number = zlib.crc32(name.strip().lower().encode())
-    return Found(_stand_in(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
+    return ChosenVoice(_substitute(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
 
 
 async def _engine(roster: VoiceRegistry, model: str) -> Engine:
     return roster.named(model) if model else (await roster.find("", ""))[0]
 
 
-def _stand_in(engine: Engine, voices: Sequence[Voice], number: int) -> tts_pb2.VoiceSelection:
+def _substitute(engine: Engine, voices: Sequence[Voice], number: int) -> tts_pb2.VoiceSelection:
     alike = [voice for voice in voices if speaks(voice, voices[0].languages[0])]
     return tts_pb2.VoiceSelection(voice=f"{engine.name}/{alike[number % len(alike)].name}")
 

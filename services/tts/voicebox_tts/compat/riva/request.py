@@ -9,7 +9,7 @@ from voicebox.foreign.riva import riva_audio_pb2, riva_tts_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import wav_header
 from voicebox_audio.formats.sniff import sniff
-from voicebox_compat.openai import Notes
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.api.requests import MAX_AHEAD_SECONDS
@@ -40,39 +40,45 @@ PROMPT_RATES_HZ, PROMPT_RATE_HZ = (8_000, 48_000), 22_050
 MAX_QUALITY = 40
 
 
-def to_whole(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.SynthesizeRequest:
+def to_whole(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesizeRequest:
     """The request for a whole utterance; InvalidField, by Riva's name, where that would be other speech; hints are
     noted.
     """
-    return tts_pb2.SynthesizeRequest(text=_text(asked, notes), config=_config(asked, notes))
+    return tts_pb2.SynthesizeRequest(text=_text(asked, diagnostics), config=_config(asked, diagnostics))
 
 
-def to_streamed(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.StreamSynthesizeRequest:
+def to_streamed(
+    asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics
+) -> tts_pb2.StreamSynthesizeRequest:
     """The same for a stream. Riva's clients write files from it, too: it is as fast as they read."""
     return tts_pb2.StreamSynthesizeRequest(
-        text=_text(asked, notes), config=_config(asked, notes), ahead_seconds=MAX_AHEAD_SECONDS
+        text=_text(asked, diagnostics), config=_config(asked, diagnostics), ahead_seconds=MAX_AHEAD_SECONDS
     )
 
 
-def _text(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> str:
+def _text(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> str:
     if asked.custom_dictionary.strip():
-        notes.ignore("custom_dictionary")
-        notes.warn(["No engine here takes phonemes: words of custom_dictionary are spoken as the voice reads them."])
-    return ssml.plain(asked.text, "text", notes) if ssml.is_ssml(asked.text) else asked.text
+        diagnostics.ignore("custom_dictionary")
+        diagnostics.warn(
+            ["No engine here takes phonemes: words of custom_dictionary are spoken as the voice reads them."]
+        )
+    return ssml.plain(asked.text, "text", diagnostics) if ssml.is_ssml(asked.text) else asked.text
 
 
-def _config(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.SynthesisConfig:
-    return tts_pb2.SynthesisConfig(voice=_voice(asked, notes), audio=_audio(asked), style=_style(asked, notes))
+def _config(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesisConfig:
+    return tts_pb2.SynthesisConfig(
+        voice=_voice(asked, diagnostics), audio=_audio(asked), style=_style(asked, diagnostics)
+    )
 
 
-def _voice(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.VoiceSelection:
+def _voice(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.VoiceSelection:
     """Riva joins a voice's name of two parts by a point, as `flite.slt`. A prompt is a voice by itself: one beside it
     is noted.
     """
     name = asked.voice_name
     if asked.HasField("zero_shot_data"):
         if name:
-            notes.ignore("voice_name")
+            diagnostics.ignore("voice_name")
         return tts_pb2.VoiceSelection(reference=_reference(asked.zero_shot_data))
     if name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=name)
@@ -115,7 +121,7 @@ def _known() -> str:
     return ", ".join(riva_audio_pb2.AudioEncoding.Name(encoding) for encoding in ENCODINGS if encoding)  # type: ignore[arg-type]
 
 
-def _style(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2.SpeakingStyle:
+def _style(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SpeakingStyle:
     """Riva leaves it to the model which custom_configuration there is: ours are a style's fields."""
     style = tts_pb2.SpeakingStyle(language=asked.language_code)
     for key, value in sorted(asked.custom_configuration.items()):
@@ -127,7 +133,7 @@ def _style(asked: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes) -> tts_pb2
             case "instructions":
                 style.instructions = value
             case _:
-                notes.ignore(f"custom_configuration.{key}")
+                diagnostics.ignore(f"custom_configuration.{key}")
     return style
 
 

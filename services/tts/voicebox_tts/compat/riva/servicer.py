@@ -7,13 +7,13 @@ from typing import Any
 import grpc
 from voicebox.foreign.riva import riva_tts_pb2, riva_tts_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
-from voicebox_compat.fields import named_as, tell
-from voicebox_compat.openai import Notes
+from voicebox_compat.fields import send_diagnostics, with_field_names
+from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api.requests import spoken
 from voicebox_tts.api.servicer import TextToSpeechServicer
-from voicebox_tts.compat.voices import stand_in
+from voicebox_tts.compat.voices import substitute_voice
 from voicebox_tts.engine import Capability, Engine
 from voicebox_tts.voices.registry import VoiceRegistry
 
@@ -35,13 +35,13 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     async def Synthesize(
         self, request: riva_tts_pb2.SynthesizeSpeechRequest, context: Context
     ) -> riva_tts_pb2.SynthesizeSpeechResponse:
-        notes = Notes()
-        with named_as(riva_request.NAMES):
-            native = riva_request.to_whole(request, notes)
-            await self._check(request, native, notes)
+        diagnostics = Diagnostics()
+        with with_field_names(riva_request.NAMES):
+            native = riva_request.to_whole(request, diagnostics)
+            await self._check(request, native, diagnostics)
             made = await self._speech.Synthesize(native, context)
-        notes.warn(made.finished.warnings)
-        tell(context, notes)
+        diagnostics.warn(made.finished.warnings)
+        send_diagnostics(context, diagnostics)
         return responses.whole(request, made)
 
     async def SynthesizeOnline(
@@ -52,35 +52,35 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         Clients from before 2026-03 know this as a method of one request and many answers, which on the wire is a stream
         of one request.
         """
-        notes = Notes()
+        diagnostics = Diagnostics()
         async for request in request_iterator:
-            with named_as(riva_request.NAMES):
-                async with aclosing(self._speak(request, notes, context)) as pieces:
+            with with_field_names(riva_request.NAMES):
+                async with aclosing(self._speak(request, diagnostics, context)) as pieces:
                     async for piece in pieces:
                         yield piece
-        tell(context, notes)
+        send_diagnostics(context, diagnostics)
 
     async def GetRivaSynthesisConfig(
         self, request: riva_tts_pb2.RivaSynthesisConfigRequest, context: Context
     ) -> riva_tts_pb2.RivaSynthesisConfigResponse:
-        response, notes = riva_tts_pb2.RivaSynthesisConfigResponse(), Notes()
+        response, diagnostics = riva_tts_pb2.RivaSynthesisConfigResponse(), Diagnostics()
         for offer in await self._roster.offers():
             if request.model_name in ("", offer.engine.model.name):
                 response.model_config.extend(responses.configs(offer.engine, offer.voices))
-                notes.warn([offer.warning] if offer.warning else [])
-        tell(context, notes)
+                diagnostics.warn([offer.warning] if offer.warning else [])
+        send_diagnostics(context, diagnostics)
         if request.model_name and not response.model_config:
             raise NotFound("model", request.model_name[:100])
         return response
 
     async def _speak(
-        self, request: riva_tts_pb2.SynthesizeSpeechRequest, notes: Notes, context: Context
+        self, request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics, context: Context
     ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
-        native = riva_request.to_streamed(request, notes)
-        await self._check(request, native, notes)
+        native = riva_request.to_streamed(request, diagnostics)
+        await self._check(request, native, diagnostics)
         async with aclosing(self._speech.StreamSynthesize(native, context)) as events:
             async for event in events:
-                notes.warn(event.finished.warnings)
+                diagnostics.warn(event.finished.warnings)
                 if piece := responses.piece(request, event):
                     yield piece
 
@@ -88,25 +88,25 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         self,
         request: riva_tts_pb2.SynthesizeSpeechRequest,
         native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest,
-        notes: Notes,
+        diagnostics: Diagnostics,
     ) -> None:
         """That the voice, or who speaks for a prompt or profile, is there and can tell its words' times if it is to.
 
         A voice of ours is chosen for another server's. Instructions that an engine cannot follow are noted.
         """
         try:
-            engine = await self._speaker(request.voice_name, native, notes)
+            engine = await self._speaker(request.voice_name, native, diagnostics)
         except NotFound as error:
             raise NotFound("voice", request.voice_name[:100], await self._some_voices()) from error
         if native.config.style.instructions and Capability.INSTRUCTIONS not in engine.capabilities:
             native.config.style.ClearField("instructions")
-            notes.ignore("custom_configuration.instructions")
+            diagnostics.ignore("custom_configuration.instructions")
         if request.enable_word_time_offsets and Capability.WORD_TIMINGS not in engine.capabilities:
             sentence = f"The engine {engine.name} cannot honour enable_word_time_offsets."
             raise InvalidField("enable_word_time_offsets", sentence, "UNSUPPORTED_BY_ENGINE")
 
     async def _speaker(
-        self, name: str, native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest, notes: Notes
+        self, name: str, native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest, diagnostics: Diagnostics
     ) -> Engine:
         if native.config.voice.WhichOneof("source") in ("profile", "reference"):
             return self._roster.follower("")[0]
@@ -114,7 +114,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         try:
             return (await self._roster.find(native.config.voice.voice, language))[0]
         except NotFound:
-            native.config.voice.voice = await stand_in(self._roster, name, language, "voice_name", notes)
+            native.config.voice.voice = await substitute_voice(self._roster, name, language, "voice_name", diagnostics)
             return (await self._roster.find(native.config.voice.voice, ""))[0]
 
     async def _some_voices(self) -> str:

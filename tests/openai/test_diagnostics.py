@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_compat import openai, openai_languages
-from voicebox_compat.openai import InvalidParameter, Notes
+from voicebox_compat.openai import Diagnostics, InvalidParameter
 from voicebox_kit.errors import InvalidField, NotFound
 
 PARAMS = {
@@ -21,15 +21,15 @@ PARAMS = {
 
 @given(st.lists(st.text(max_size=200), max_size=100), st.lists(st.text(max_size=500), max_size=20))
 def test_headers_are_ascii_and_bounded_whatever_a_client_calls_its_parameters(names, warnings):
-    notes = Notes()
+    diagnostics = Diagnostics()
     for name in names:
-        notes.ignore(name)
-    notes.warn(warnings)
-    for _, value in notes.metadata:
+        diagnostics.ignore(name)
+    diagnostics.warn(warnings)
+    for _, value in diagnostics.metadata:
         assert value.isascii()
         assert value.isprintable()
         assert len(value) < 10_000
-    assert len(notes.ignored) == len(set(notes.ignored)) <= 64
+    assert len(diagnostics.ignored) == len(set(diagnostics.ignored)) <= 64
 
 
 @pytest.mark.parametrize(
@@ -50,29 +50,41 @@ def test_headers_are_ascii_and_bounded_whatever_a_client_calls_its_parameters(na
     ],
 )
 def test_a_sentence_uses_the_clients_name_where_it_names_the_field(field, sentence, told):
-    error = json.loads(openai.told(InvalidField(field, sentence), PARAMS).body)["error"]
+    error = json.loads(openai.error_response(InvalidField(field, sentence), PARAMS).body)["error"]
     assert error["message"] == told
     assert error["param"] == (PARAMS[field] or None)
 
 
 @pytest.mark.parametrize("name", ["text", "audio", "config", "profile"])
 def test_a_name_that_the_client_gave_stays_as_it_is(name):
-    error = json.loads(openai.told(InvalidParameter(name, f"There is no parameter {name!r}."), PARAMS).body)["error"]
+    error = json.loads(openai.error_response(InvalidParameter(name, f"There is no parameter {name!r}."), PARAMS).body)[
+        "error"
+    ]
     assert (error["param"], error["message"]) == (name, f"There is no parameter {name!r}.")
 
 
 def test_a_resource_is_named_by_its_parameter():
-    error = json.loads(openai.told(NotFound("profile", "profiles/ann"), PARAMS).body)["error"]
+    error = json.loads(openai.error_response(NotFound("profile", "profiles/ann"), PARAMS).body)["error"]
     assert (error["param"], error["message"]) == ("voice", "There is no profile 'profiles/ann'.")
 
 
 @pytest.mark.parametrize(
     ("given", "tag"),
     [
-        ("English", "en"), ("german", "de"), ("en_US", "en-US"), ("EN", "en"), ("auto", ""), (" Auto ", ""), ("", ""), ("mandarin", "zh"),
-        ("Cantonese", "yue"), ("zh-Hant-TW", "zh-Hant-TW"), ("none", ""), ("klingon", "klingon"),
+        ("English", "en"),
+        ("german", "de"),
+        ("en_US", "en-US"),
+        ("EN", "en"),
+        ("auto", ""),
+        (" Auto ", ""),
+        ("", ""),
+        ("mandarin", "zh"),
+        ("Cantonese", "yue"),
+        ("zh-Hant-TW", "zh-Hant-TW"),
+        ("none", ""),
+        ("klingon", "klingon"),
     ],
-)  # fmt: skip
+)
 def test_a_language_has_several_spellings(given, tag):
     assert openai_languages.tag(given) == tag
 
@@ -87,15 +99,15 @@ class FakeContext:
 
 
 async def test_an_answer_begins_with_its_headers_and_ends_with_the_same_in_its_last_event():
-    notes, context = Notes(), FakeContext()
+    diagnostics, context = Diagnostics(), FakeContext()
 
     async def bodies():
-        notes.ignore("prompt")
-        notes.headers["x-sample-rate"] = "24000"
-        notes.warn(["The text was repeated: it is cut."])
-        yield openai.event(type="done", **notes.fields)
+        diagnostics.ignore("prompt")
+        diagnostics.headers["x-sample-rate"] = "24000"
+        diagnostics.warn(["The text was repeated: it is cut."])
+        yield openai.server_sent_event(type="done", **diagnostics.fields)
 
-    [body] = [body async for body in openai.answered(bodies(), context, {}, notes)]
+    [body] = [body async for body in openai.with_headers(bodies(), context, {}, diagnostics)]
     assert dict(context.sent) == {
         "x-sample-rate": "24000",
         "x-voicebox-ignored": "prompt",
@@ -110,7 +122,7 @@ async def test_an_answer_with_nothing_to_tell_has_no_headers_of_its_own():
     context = FakeContext()
 
     async def bodies():
-        yield openai.event(type="done")
+        yield openai.server_sent_event(type="done")
 
-    assert [body async for body in openai.answered(bodies(), context, {}, Notes())]
+    assert [body async for body in openai.with_headers(bodies(), context, {}, Diagnostics())]
     assert context.sent == ()
