@@ -8,7 +8,8 @@ import pytest
 import soundfile
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
-from voicebox_audio.encoding.encoder import Encoding, encode_whole, open_encoder, supported_rate, wav_header
+from voicebox_audio.encoding.encoder import encode_whole, open_encoder, wav_header
+from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_audio.pcm import from_s16le
 
 shares_the_decoder = pytest.mark.asyncio(loop_scope="module")

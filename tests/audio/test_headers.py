@@ -5,7 +5,8 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from voicebox_audio.encoding.encoder import Encoding, encode_whole, open_encoder
+from voicebox_audio.encoding.encoder import encode_whole, open_encoder
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
 
 TONE = (0.5 * np.sin(np.arange(40_001) / 10)).astype(np.float32)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
-from voicebox_audio.encoding.encoder import Encoding, encode_whole, wav_header
+from voicebox_audio.encoding.encoder import encode_whole, wav_header
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.errors import AudioError, Reason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

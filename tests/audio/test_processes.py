@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from voicebox_audio.decoding.decoder import Decoder, open_decoder
 from voicebox_audio.decoding.limits import Limits
-from voicebox_audio.encoding.encoder import Encoding, encode_whole, wav_header
+from voicebox_audio.encoding.encoder import encode_whole, wav_header
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.errors import AudioError, DecoderUnavailable, Reason
 
 LIMITS = Limits()

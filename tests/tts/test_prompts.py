@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from voicebox_audio.decoding.decoder import open_decoder
-from voicebox_audio.encoding.encoder import Encoding, open_encoder
+from voicebox_audio.encoding.encoder import open_encoder
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 from voicebox_tts.job import Defaults, Profile, Recording
 from voicebox_tts.peers.catalog import Catalog

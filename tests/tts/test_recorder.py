@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from voicebox.catalog.v1 import catalog_pb2
-from voicebox_audio.encoding.encoder import Encoding
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_outbox.outbox import Outcome as Delivery
 from voicebox_tts.engine import Style

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox.tts.v1 import tts_pb2
-from voicebox_audio.encoding.encoder import Encoding
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.field_paths import paths_below
 from voicebox_tts.api.requests import checked_text, to_ahead_seconds, to_job

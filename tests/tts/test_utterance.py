@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from voicebox_audio.encoding.encoder import Encoding, open_encoder
+from voicebox_audio.encoding.encoder import open_encoder
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.pcm import from_s16le
 from voicebox_tts.engine import Style
 from voicebox_tts.synthesis.utterance import CHUNK_SECONDS, Utterance

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from voicebox_audio.encoding.encoder import Encoding
+from voicebox_audio.encoding.encodings import Encoding
 
 from .engine import Style
 

@@ -17,7 +17,8 @@ import sys
 
 import numpy as np
 
-from voicebox_audio.encoding.encoder import Encoding, open_encoder
+from voicebox_audio.encoding.encoder import open_encoder
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.formats.ffmpeg import open_libav
 from voicebox_audio.formats.input import EncodedInput
 

@@ -9,7 +9,7 @@ from av.audio.frame import AudioFrame
 
 from voicebox_audio.pcm import Samples, to_s16le
 
-from .encoder import Encoding
+from .encodings import Encoding
 
 
 @dataclass(frozen=True)

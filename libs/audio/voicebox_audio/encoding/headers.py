@@ -2,7 +2,8 @@
 
 import struct
 
-from .encoder import Encoding, wav_header
+from .encoder import wav_header
+from .encodings import Encoding
 
 _FLAC_FACTS = slice(18, 26)
 """The 64 bits of STREAMINFO that end in the 36-bit count of samples: RFC 9639, 8.2. An encoder that streams leaves 0

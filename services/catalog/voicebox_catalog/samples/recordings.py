@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from voicebox_audio.decoding.decoder import Decoder, SourceFile
 from voicebox_audio.decoding.limits import Limits
-from voicebox_audio.encoding.encoder import Encoding, encode_whole, open_encoder
+from voicebox_audio.encoding.encoder import encode_whole, open_encoder
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
 from voicebox_audio.errors import AudioError, Reason
 from voicebox_audio.levels import PEAK_CEILING, SILENCE_DBFS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from voicebox.tts.v1 import tts_pb2
-from voicebox_audio.encoding.encoder import Encoding
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.durations import to_duration
 from voicebox_models.models import State
 from voicebox_models.servicer import STATES

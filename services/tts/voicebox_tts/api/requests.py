@@ -9,7 +9,7 @@ import secrets
 import uuid
 
 from voicebox.tts.v1 import tts_pb2
-from voicebox_audio.encoding.encoder import Encoding, supported_rate
+from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.api import httpbody_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
-from voicebox_audio.encoding.encoder import Encoding
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
 from voicebox_kit import deadline, principal, request_id
 from voicebox_kit.durations import to_duration

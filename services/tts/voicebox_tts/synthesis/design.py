@@ -6,7 +6,8 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 
 import numpy as np
-from voicebox_audio.encoding.encoder import Encoding, open_encoder
+from voicebox_audio.encoding.encoder import open_encoder
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
 from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import InvalidField

@@ -9,7 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from voicebox_audio.encoding.encoder import Encoding, open_encoder, supported_rate
+from voicebox_audio.encoding.encoder import open_encoder
+from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_kit.permits import Permits
 
 from voicebox_tts.engine import Session

@@ -7,7 +7,8 @@ from importlib import import_module
 import numpy as np
 from voicebox.foreign.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
-from voicebox_audio.encoding.encoder import Encoding, encode_whole
+from voicebox_audio.encoding.encoder import encode_whole
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import g711_wav
 from voicebox_audio.g711 import s16le_to_alaw, s16le_to_mulaw
 from voicebox_audio.pcm import to_s16le

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from voicebox_audio.encoding.encoder import Encoding, supported_rate
+from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_compat import openai_languages
 from voicebox_compat.openai import Diagnostics, InvalidParameter
 

@@ -16,7 +16,8 @@ import numpy as np
 from google.api import httpbody_pb2
 from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
-from voicebox_audio.encoding.encoder import Encoding, encode_whole
+from voicebox_audio.encoding.encoder import encode_whole
+from voicebox_audio.encoding.encodings import Encoding
 from voicebox_compat import openai
 from voicebox_compat.openai import Diagnostics, InvalidParameter
 from voicebox_kit import deadline, principal
