@@ -6,7 +6,7 @@ BUF := .tools/buf/node_modules/.bin/buf
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test check bench bench-quick bench-gpu protos clean help
+.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu protos clean help
 
 run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -25,6 +25,9 @@ demo: .venv/run.stamp  ## A profile, speech in its voice, and what the recognise
 
 test: .venv/dev.stamp .tools/buf.stamp  ## Everything that needs no GPU and no download
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -q
+
+test-unit: .venv/dev.stamp  ## What needs no server, database or child process: seconds
+	$(BIN)/pytest -q -m unit $$(grep -rl --include='test_*.py' 'pytest.mark.unit' tests)
 
 check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, imports, protos, manifests
 	$(BIN)/ruff format --check .

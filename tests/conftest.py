@@ -41,10 +41,13 @@ sys.addaudithook(_refuse_outside)
 
 
 @pytest.fixture(autouse=True)
-def unit_tests_stay_inside(request: pytest.FixtureRequest) -> Iterator[None]:
+def unit_tests_stay_inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What is marked `unit` needs no server, database or child process."""
     global _running_unit_test  # noqa: PLW0603 - an audit hook cannot be removed
     _running_unit_test = request.node.nodeid if request.node.get_closest_marker("unit") else ""
+    if _running_unit_test:  # gRPC's core listens and connects without telling Python
+        monkeypatch.setattr(grpc.aio, "server", None)
+        monkeypatch.setattr(grpc.aio, "insecure_channel", None)
     yield
     _running_unit_test = ""
 

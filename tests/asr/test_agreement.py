@@ -4,6 +4,8 @@ import pytest
 from voicebox_asr.engine import Hypothesis, Word
 from voicebox_asr.live.agreement import Agreement, pieces
 
+pytestmark = pytest.mark.unit
+
 
 def heard(text: str, words: list[str] | None = None) -> Hypothesis:
     return Hypothesis(

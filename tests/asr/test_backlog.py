@@ -7,6 +7,8 @@ from voicebox_asr.live.backlog import JOINED_SAMPLES, MAX_PIECES, MAX_SECONDS, B
 
 from .conftest import silence
 
+pytestmark = pytest.mark.unit
+
 END = Control.END_UTTERANCE
 
 

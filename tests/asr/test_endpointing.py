@@ -5,6 +5,8 @@ import random
 import pytest
 from voicebox_asr.segmentation.endpointing import Begin, End, Endpointer, Endpointing
 
+pytestmark = pytest.mark.unit
+
 FRAME = 0.03
 DEFAULT = Endpointing()
 

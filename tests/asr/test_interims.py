@@ -6,6 +6,8 @@ import pytest
 from voicebox_asr.engine import Hypothesis
 from voicebox_asr.live.interims import Interims
 
+pytestmark = pytest.mark.unit
+
 
 @dataclass
 class Recogniser:

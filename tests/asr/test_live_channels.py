@@ -9,6 +9,8 @@ from voicebox_asr.segmentation.segmenter import Segmenter
 
 from .conftest import CountingSession, LoudActivity, silence, tone
 
+pytestmark = pytest.mark.unit
+
 
 class Call:
     """A stream and the sessions that it opened, by channel."""

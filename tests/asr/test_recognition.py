@@ -17,6 +17,8 @@ from voicebox_models.models import Default, Models
 
 from .conftest import CountingEngine, silence, tone
 
+pytestmark = pytest.mark.unit
+
 PATIENCE_SECONDS = 30
 
 

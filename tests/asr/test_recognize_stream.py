@@ -18,6 +18,8 @@ from voicebox_models.models import Default, Models
 
 from .conftest import CountingEngine, CountingSession, silence, tone
 
+pytestmark = pytest.mark.unit
+
 PLAIN = StreamOptions(Options(language="en-US"), Endpointing())
 WITH_INTERIMS = replace(PLAIN, interim_results=True)
 

@@ -6,6 +6,8 @@ from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Reason
 
+pytestmark = pytest.mark.unit
+
 WRITTEN = Scores(compression_ratio=1.5, average_log_probability=-0.3)
 
 

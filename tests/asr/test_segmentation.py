@@ -6,6 +6,8 @@ from voicebox_asr.segmentation.segmenter import Segmenter, SegmenterEvent, Utter
 
 from .conftest import LoudActivity, silence, tone
 
+pytestmark = pytest.mark.unit
+
 
 def segments(samples: Samples, piece: int) -> list[SegmenterEvent]:
     segmenter = Segmenter(LoudActivity(), Endpointing())

@@ -13,6 +13,8 @@ from voicebox_asr.results import words as wording
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Reason, RecognitionWarning
 
+pytestmark = pytest.mark.unit
+
 ENGLISH = (
     "Printing, in the only sense with which we are at present concerned, differs from most if not from all the arts "
     "and crafts represented in the Exhibition. In being comparatively modern. For although the Chinese took "

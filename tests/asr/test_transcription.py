@@ -16,6 +16,8 @@ from voicebox_models.models import Default, Models
 
 from .conftest import CountingEngine, silence, tone
 
+pytestmark = pytest.mark.unit
+
 
 @dataclass
 class ScriptedReader:

@@ -9,6 +9,8 @@ from voicebox_asr.segmentation.utterance_reader import UtteranceReader
 
 from .conftest import CountingSession, LoudActivity, silence, tone
 
+pytestmark = pytest.mark.unit
+
 
 def reader(session: CountingSession, **endpointing: float) -> UtteranceReader:
     return UtteranceReader(session, Segmenter(LoudActivity(), Endpointing(**endpointing)))

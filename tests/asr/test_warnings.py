@@ -1,11 +1,14 @@
 """Where an engine is not sure is told, once for neighbours, by the caller's own thresholds."""
 
+import pytest
 from voicebox_asr.engine import Decoding, Hypothesis, Options, Scores
 from voicebox_asr.live.recognizer import Final, SpeechStart
 from voicebox_asr.live.result import LiveResult
 from voicebox_asr.live.stream import StreamFinished
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import Reason, low_confidence_warnings
+
+pytestmark = pytest.mark.unit
 
 SURE, UNLIKELY, REPETITIVE = Scores(None, -0.3, 1.2), Scores(None, -1.5, 1.2), Scores(None, -0.3, 3.0)
 

@@ -16,6 +16,8 @@ from voicebox_asr.segmentation.windows import (
     last_pause,
 )
 
+pytestmark = pytest.mark.unit
+
 LONGEST_SECONDS = 3.0
 
 

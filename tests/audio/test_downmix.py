@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from voicebox_audio.downmix import Downmixer
 
+pytestmark = pytest.mark.unit
+
 RNG = np.random.default_rng(0)
 VOICE = RNG.normal(0, 0.1, 48_000).astype(np.float32)
 OTHER = RNG.normal(0, 0.1, 48_000).astype(np.float32)

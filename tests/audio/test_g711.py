@@ -7,6 +7,8 @@ import pytest
 import soundfile
 from voicebox_audio.g711 import alaw_to_s16le, mulaw_to_s16le, s16le_to_alaw, s16le_to_mulaw
 
+pytestmark = pytest.mark.unit
+
 CODES = bytes(range(256))
 
 

@@ -9,6 +9,8 @@ from voicebox_audio.encoding.encoder import encode_whole, open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
 
+pytestmark = pytest.mark.unit
+
 TONE = (0.5 * np.sin(np.arange(40_001) / 10)).astype(np.float32)
 
 

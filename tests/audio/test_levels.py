@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from voicebox_audio.levels import PEAK_CEILING, SILENCE_DBFS, normalize, peak, rms_dbfs
 
+pytestmark = pytest.mark.unit
+
 NOTHING = np.zeros(0, np.float32)
 
 

@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_audio.pcm import SampleJoiner, from_s16le, to_s16le
 
+pytestmark = pytest.mark.unit
+
 
 def test_every_16_bit_value_survives() -> None:
     data = np.arange(-32768, 32768).astype("<i2").tobytes()

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from voicebox_audio.resample import Resampler
 
+pytestmark = pytest.mark.unit
+
 
 def _in_pieces(resampler: Resampler, samples: np.ndarray, sizes: list[int]) -> np.ndarray:
     out, start = [], 0

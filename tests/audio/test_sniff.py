@@ -1,6 +1,8 @@
 import pytest
 from voicebox_audio.formats.sniff import SNIFF_BYTES, sniff
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize(
     ("start", "container"),

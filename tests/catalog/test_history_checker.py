@@ -4,6 +4,8 @@ import pytest
 
 from .history_checker import Kind, Operation, Outcome, violations
 
+pytestmark = pytest.mark.unit
+
 ACKNOWLEDGED, UNKNOWN, REFUSED = Outcome.ACKNOWLEDGED, Outcome.UNKNOWN, Outcome.REFUSED
 
 

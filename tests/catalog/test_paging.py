@@ -7,6 +7,8 @@ from voicebox_kit.errors import InvalidField
 from voicebox_sql.keys import LATEST_US, SLOTS, draw_key, first_key, time_us_of
 from voicebox_sql.paging import Cursor, cursor_from_token, from_token, page_size, to_token
 
+pytestmark = pytest.mark.unit
+
 KEYS = st.integers(0, 2**63 - 1)
 
 

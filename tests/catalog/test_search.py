@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.search import MAX_TERMS, MOST_BYTES, is_word, relevance_class, scope_token, terms_of, tokens_of
 
+pytestmark = pytest.mark.unit
+
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
 

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from voicebox_sql.batcher import MOST, Batcher
 
+pytestmark = pytest.mark.unit
+
 
 class Work:
     """Doubles numbers, and remembers its batches; odd ones fail, and 13 makes the whole batch fail."""

@@ -8,6 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from voicebox_kit.background import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEADY_SECONDS, Background
 
+pytestmark = pytest.mark.unit
+
 
 class Clock:
     """Sleeps that end when the test says so."""

@@ -9,6 +9,8 @@ from contextlib import aclosing
 import pytest
 from voicebox_kit.bridge import in_thread
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture
 def executor():

@@ -4,6 +4,8 @@ import pytest
 from voicebox_compat.fields import with_field_names
 from voicebox_kit.errors import InvalidField, NotFound
 
+pytestmark = pytest.mark.unit
+
 NAMES = {"config.hotwords": "phrases", "audio": "input.audio"}
 
 

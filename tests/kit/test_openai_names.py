@@ -6,6 +6,8 @@ import pytest
 from voicebox_compat.openai import Diagnostics, error_response
 from voicebox_kit.errors import NotFound
 
+pytestmark = pytest.mark.unit
+
 KNOWN = ("response_format", "language", "temperature", "timestamp_granularities", "prompt", "stream")
 
 

@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.permits import CAUTION, FIRST_HOLD_SECONDS, Permits
 
+pytestmark = pytest.mark.unit
+
 
 async def hold(permits: Permits, name: str, order: list[str], leave: asyncio.Event) -> None:
     async with permits.take():

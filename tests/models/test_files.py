@@ -10,6 +10,8 @@ from voicebox_models.files import Downloadable, DownloadedFiles
 from voicebox_models.hub import Hub
 from voicebox_models.progress import Report
 
+pytestmark = pytest.mark.unit
+
 
 @dataclass
 class FakeSource:

@@ -4,6 +4,8 @@ import pytest
 from voicebox_models import store
 from voicebox_models.store import Manifest, StoredFile
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture
 def model(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 from safetensors.numpy import save
 from voicebox_models import tensor_files
 
+pytestmark = pytest.mark.unit
+
 WHOLE = save({"a": np.zeros((2, 3), np.float32), "b": np.ones(4, np.int64)}, metadata={"format": "np"})
 
 

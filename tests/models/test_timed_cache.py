@@ -5,6 +5,8 @@ from voicebox_models.timed_cache import TTL_SECONDS, TimedCache
 
 from .conftest import FakeEngine
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture
 def default():

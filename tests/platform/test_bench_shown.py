@@ -4,6 +4,8 @@ import pytest
 
 from bench.shown import Shown, first_shown
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize(
     ("interims", "times"),

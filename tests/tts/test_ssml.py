@@ -9,6 +9,8 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.text import ssml
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize(
     ("document", "text", "dropped"),

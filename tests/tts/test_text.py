@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_tts.text.sentences import LONGEST_SENTENCE, SentenceFeed, clean, has_something_to_say, sentences
 
+pytestmark = pytest.mark.unit
+
 PIECES = st.sampled_from(
     [
         *("Mr. ", "U.S. ", "p.m.", "No. ", "J. R. ", " The", "word ", "x" * 90, "3.14", "http://a.b/c.d "),
