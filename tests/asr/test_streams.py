@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import numpy as np
@@ -151,7 +152,9 @@ async def refusal(call) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     info = error_details_pb2.ErrorInfo()
-    status_pb2.Status.FromString(caught.value.trailing_metadata()["grpc-status-details-bin"]).details[0].Unpack(info)
+    status_pb2.Status.FromString(dict[str, Any](caught.value.trailing_metadata())["grpc-status-details-bin"]).details[
+        0
+    ].Unpack(info)
     return caught.value.code(), info.reason
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Any
 
 import grpc
 import numpy as np
@@ -120,14 +121,14 @@ async def said(tts, text="ab", **config) -> tts_pb2.SynthesizeResponse:
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(error.trailing_metadata()["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
     return str(info.reason)
 
 
 def field_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(error.trailing_metadata()["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     bad = error_details_pb2.BadRequest()
     assert status.details[1].Unpack(bad)
     return str(bad.field_violations[0].field)

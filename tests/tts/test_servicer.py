@@ -4,6 +4,7 @@ import asyncio
 import io
 import time
 import uuid
+from typing import Any
 
 import grpc
 import numpy as np
@@ -32,14 +33,14 @@ def tts(running):
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(error.trailing_metadata()["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
     return info.reason
 
 
 def field_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(error.trailing_metadata()["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     bad = error_details_pb2.BadRequest()
     assert status.details[1].Unpack(bad)
     return bad.field_violations[0].field
@@ -502,7 +503,7 @@ async def test_who_would_wait_too_long_is_refused_at_once(start, catalog, patien
         async for _ in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=TEXT), timeout=deadline):
             pass
     assert (refused.value.code().name, reason_of(refused.value)) == ("RESOURCE_EXHAUSTED", "WAIT_TOO_LONG")
-    status = status_pb2.Status.FromString(refused.value.trailing_metadata()["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](refused.value.trailing_metadata())["grpc-status-details-bin"])
     retry = error_details_pb2.RetryInfo()
     assert status.details[1].Unpack(retry)
     assert retry.retry_delay.ToMilliseconds() > 0
