@@ -56,7 +56,7 @@ def pytest_configure() -> None:
     """Engines that others installed beside ours are no part of these tests; those that tests install themselves come
     later.
     """
-    every = plugins.entry_points
+    every = metadata.entry_points
     groups = [group for group in metadata.entry_points().groups if group.startswith("voicebox.")]
     others = {
         each.dist.name
@@ -68,7 +68,7 @@ def pytest_configure() -> None:
     def ours(*, group: str) -> EntryPoints:
         return EntryPoints(each for each in every(group=group) if each.dist is None or each.dist.name not in others)
 
-    plugins.entry_points = ours  # type: ignore[assignment]
+    vars(plugins)["entry_points"] = ours
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         "-p",
         "no:cacheprovider",
     ]
-    place = ["--basetemp", str(pyfuncitem.funcargs["small_disk"] / "inner")]
+    place = ["--basetemp", f"{pyfuncitem.funcargs['small_disk']}/inner"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         [*command, *place, pyfuncitem.nodeid],

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from voicebox_asr.segmentation.utterance_reader import FILE_ENDPOINTING, Utteran
 from voicebox_audio.pcm import to_s16le
 from voicebox_models.engine import InstalledFiles, Model
 from voicebox_models.family import SingleModel
+
+from tests.support.aio import aio_stub
 
 SENTENCES = ("The weather is very nice today.", "Please open the window and close the door.")
 
@@ -164,7 +167,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Engine
 
     def install(engine: Engine) -> None:
         module = ModuleType("installed_engine")
-        module.family = lambda setup: SingleModel(engine)
+        vars(module)["family"] = lambda setup: SingleModel(engine)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         package = tmp_path / "packages" / "voicebox_installed_engine-1.0.dist-info"
         package.mkdir(parents=True)
@@ -176,6 +179,6 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Engine
 
 
 @pytest.fixture
-async def stub(start: Callable[..., Awaitable[object]]) -> asr_pb2_grpc.SpeechToTextServiceStub:
+async def stub(start: Callable[..., Awaitable[Any]]) -> Any:
     """The asr service with pocketsphinx."""
-    return asr_pb2_grpc.SpeechToTextServiceStub((await start(open_service)).channel)
+    return aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, (await start(open_service)).channel)

@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 from collections.abc import Awaitable
+from typing import Any
 
 import grpc
 import numpy as np
@@ -58,7 +59,7 @@ async def refusal(call) -> tuple[grpc.StatusCode, str, str]:
     """The status, the field and the reason of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = status_pb2.Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](caught.value.trailing_metadata())["grpc-status-details-bin"])
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     status.details[0].Unpack(info)
     status.details[1].Unpack(bad)

@@ -43,8 +43,8 @@ async def test_subtitles_are_shown_while_they_are_said(stub, spoken, form: str) 
     body = await transcribe(stub, wav(spoken), format=number, subtitles=layout)
     assert body.content_type == {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}[form]
     cues = webvtt.from_buffer(io.StringIO(body.data.decode()), format=form)
-    assert word_errors(SAID, words(" ".join(cue.text for cue in cues))) <= 3
-    assert all(len(cue.text) <= 20 and len(cue.text.split()) <= 3 for cue in cues)
+    assert word_errors(SAID, words(" ".join(cue.text for cue in cues.captions))) <= 3
+    assert all(len(cue.text) <= 20 and len(cue.text.split()) <= 3 for cue in cues.captions)
     assert len(cues) >= 5
     assert 0.9 < cues[0].start_in_seconds + cues[0].start_time.milliseconds / 1000 < 1.4  # after the second of silence
     assert cues[-1].end_in_seconds <= spoken.size / SAMPLE_RATE_HZ

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from voicebox_tts.engine import Style
 from voicebox_tts.engines.espeak.engine import EspeakEngine
 
 from bench.recordings import SPELLINGS
+from tests.support.aio import aio_stub
 
 from .conftest import silence, wav, word_errors, words
 
@@ -49,7 +51,7 @@ class Recording:
 class Sides:
     """The service and the library with the same weights."""
 
-    stub: asr_pb2_grpc.SpeechToTextServiceStub
+    stub: Any
     library: BatchedInferencePipeline
 
     async def by_service(self, recording: Recording) -> asr_pb2.RecognizeResponse:
@@ -75,7 +77,7 @@ async def sides(start, packaged_whisper: Path, request: pytest.FixtureRequest) -
     folder = packaged_whisper / getattr(request, "param", "tiny.en")
     running = await start(open_service, ASR_ENGINE="whisper", ASR_MODEL=str(folder))
     library = BatchedInferencePipeline(WhisperModel(str(folder), device="cpu", compute_type="int8"))
-    return Sides(asr_pb2_grpc.SpeechToTextServiceStub(running.channel), library)
+    return Sides(aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, running.channel), library)
 
 
 def joined(recordings: Mapping[str, Recording], seconds: float, pause_seconds: float) -> Recording:

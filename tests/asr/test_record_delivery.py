@@ -23,6 +23,7 @@ from voicebox_outbox import outbox as outboxes
 from voicebox_outbox.outbox import Outcome
 
 from bench.launch import platform
+from tests.support.aio import aio_stub
 
 from .conftest import CountingEngine, tone, wav
 
@@ -35,6 +36,7 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
     """Remembers what it is sent; `failure` is what it answers instead while it is set."""
 
     def __init__(self) -> None:
+        self.address = ""
         self.received: list[tuple[catalog_pb2.Transcription, bytes]] = []
         self.failure: grpc.StatusCode | None = None
         self.arrived = asyncio.Event()
@@ -77,7 +79,7 @@ def keeping() -> RecognitionConfig:
 
 async def recognize(channel: grpc.aio.Channel) -> asr_pb2.RecognizeResponse:
     request = asr_pb2.RecognizeRequest(config=keeping(), audio=wav(tone(1.0)))
-    return await asr_pb2_grpc.SpeechToTextServiceStub(channel).Recognize(request, metadata=ANN)
+    return await aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel).Recognize(request, metadata=ANN)
 
 
 async def stream(channel: grpc.aio.Channel) -> asr_pb2.StreamFinished:
@@ -88,7 +90,7 @@ async def stream(channel: grpc.aio.Channel) -> asr_pb2.StreamFinished:
         yield StreamingRecognizeRequest(config=StreamingConfig(recognition=recognition))
         yield StreamingRecognizeRequest(audio=to_s16le(tone(1.0)))
 
-    events = asr_pb2_grpc.SpeechToTextServiceStub(channel).StreamingRecognize(requests(), metadata=ANN)
+    events = aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel).StreamingRecognize(requests(), metadata=ANN)
     return [event async for event in events][-1].finished
 
 

@@ -17,6 +17,8 @@ from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ
 from voicebox_audio.pcm import to_s16le
 
+from tests.support.aio import END_OF_STREAM, aio_stub
+
 from .conftest import SENTENCES, silence, wav, word_errors, words
 
 PCM = RecognitionConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=SAMPLE_RATE_HZ)
@@ -151,7 +153,7 @@ async def test_a_final_comes_while_the_stream_is_open(stub, spoken) -> None:
     assert kinds[0] == "speech_event"
     await call.done_writing()
     assert (await call.read()).finished.utterance_count == 2
-    assert await call.read() is grpc.aio.EOF
+    assert await call.read() is END_OF_STREAM
 
 
 async def test_interims_share_their_finals_index_and_are_off_by_default(stub, spoken) -> None:
@@ -208,7 +210,7 @@ async def test_who_vanishes_frees_the_place(start, spoken) -> None:
     running = await start(open_service, ASR_STREAMS="1", ASR_QUEUE="0")
     from voicebox.asr.v1 import asr_pb2_grpc
 
-    stub = asr_pb2_grpc.SpeechToTextServiceStub(running.channel)
+    stub = aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, running.channel)
     call = stub.StreamingRecognize()
     await call.write(StreamingRecognizeRequest(config=StreamingConfig(recognition=PCM)))
     await call.write(StreamingRecognizeRequest(audio=to_s16le(spoken)))
@@ -231,7 +233,7 @@ def streams_running(address: str) -> float:
 async def test_who_says_nothing_for_long_is_sent_away(start) -> None:
     from voicebox.asr.v1 import asr_pb2_grpc
 
-    stub = asr_pb2_grpc.SpeechToTextServiceStub((await start(open_service, ASR_IDLE_SECONDS="0.1")).channel)
+    stub = aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, (await start(open_service, ASR_IDLE_SECONDS="0.1")).channel)
     call = stub.StreamingRecognize()
     await call.write(StreamingRecognizeRequest(config=StreamingConfig()))
     with pytest.raises(grpc.aio.AioRpcError) as caught:

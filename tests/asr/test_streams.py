@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import numpy as np
@@ -18,6 +19,8 @@ from voicebox_asr.audio.source import PIECE_BYTES
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, Samples, VoiceDetection
 from voicebox_asr.live.backlog import MAX_SECONDS
 from voicebox_audio.pcm import to_s16le
+
+from tests.support.aio import END_OF_STREAM
 
 from .conftest import CountingEngine, CountingSession, LoudActivity, silence, tone, wav
 
@@ -131,7 +134,7 @@ async def opened(stub, *sent: StreamingConfig | bytes | int, timeout: float = PA
 async def rest(call) -> list[asr_pb2.StreamingRecognizeResponse]:
     """What a stream still says."""
     responses = []
-    while (response := await call.read()) is not grpc.aio.EOF:
+    while (response := await call.read()) is not END_OF_STREAM:
         responses.append(response)
     return responses
 
@@ -149,9 +152,9 @@ async def refusal(call) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     info = error_details_pb2.ErrorInfo()
-    status_pb2.Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"]).details[0].Unpack(
-        info
-    )
+    status_pb2.Status.FromString(dict[str, Any](caught.value.trailing_metadata())["grpc-status-details-bin"]).details[
+        0
+    ].Unpack(info)
     return caught.value.code(), info.reason
 
 

@@ -119,13 +119,13 @@ def test_srt_is_read_back(speaker: str) -> None:
     utterances = [utterance(ENGLISH, speaker=speaker), utterance(NASTY, 20.0, 30.0), utterance(ARABIC, 3600.0, 3610.0)]
     read = webvtt.from_buffer(io.StringIO(writers.srt(utterances, Layout())), format="srt")
     prefix = f"{speaker}: " if speaker else ""
-    first = [cue.text.removeprefix(prefix) for cue in read if cue.start < "00:00:20"]
+    first = [cue.text.removeprefix(prefix) for cue in read.captions if cue.start < "00:00:20"]
     assert " ".join(" ".join(first).split()) == ENGLISH
-    assert all(cue.text.startswith(prefix) for cue in read if cue.start < "00:00:20")
-    assert all(len(line) <= 42 for cue in read for line in cue.text.splitlines())
-    assert " ".join(cue.text for cue in read if "00:00:20" <= cue.start < "01:00:00").replace("\n", " ") == " ".join(
-        NASTY.replace("<", "‹").replace(">", "›").split()
-    )
+    assert all(cue.text.startswith(prefix) for cue in read.captions if cue.start < "00:00:20")
+    assert all(len(line) <= 42 for cue in read.captions for line in cue.text.splitlines())
+    assert " ".join(cue.text for cue in read.captions if "00:00:20" <= cue.start < "01:00:00").replace(
+        "\n", " "
+    ) == " ".join(NASTY.replace("<", "‹").replace(">", "›").split())
     assert read[-1].end == "01:00:10.000"
 
 
@@ -133,8 +133,8 @@ def test_vtt_is_read_back_with_its_voices() -> None:
     utterances = [utterance(ENGLISH, speaker="speaker-2"), utterance(NASTY, 20.0, 30.0)]
     document = writers.vtt(utterances, Layout())
     read = webvtt.from_buffer(io.StringIO(document))
-    assert all(cue.voice == "speaker-2" for cue in read if cue.start < "00:00:20")
-    assert " ".join(" ".join(cue.text.split()) for cue in read if cue.start < "00:00:20") == ENGLISH
+    assert all(cue.voice == "speaker-2" for cue in read.captions if cue.start < "00:00:20")
+    assert " ".join(" ".join(cue.text.split()) for cue in read.captions if cue.start < "00:00:20") == ENGLISH
     assert document.count("-->") == len(read)
     nasty = document[document.index("00:00:20.000") :]
     assert "a&lt;b &amp; c&gt;d --&gt;" in nasty.replace("\n", " ")
@@ -154,8 +154,8 @@ def test_vtt_tells_its_notices_in_comments() -> None:
     document = writers.vtt([utterance(ENGLISH)], Layout(), notices)
     assert "\n\nNOTE REPETITION at 00:01:01.500: 'a -> b c' came 9 times in a row.\n\n" in document
     assert "\n\nNOTE NOT_STORED: It was not kept.\n\n" in document
-    assert [cue.text for cue in webvtt.from_buffer(io.StringIO(document))] == [
-        cue.text for cue in webvtt.from_buffer(io.StringIO(writers.vtt([utterance(ENGLISH)], Layout())))
+    assert [cue.text for cue in webvtt.from_buffer(io.StringIO(document)).captions] == [
+        cue.text for cue in webvtt.from_buffer(io.StringIO(writers.vtt([utterance(ENGLISH)], Layout()))).captions
     ]
 
 

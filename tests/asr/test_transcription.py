@@ -61,7 +61,7 @@ class ScriptedEngine(CountingEngine):
     languages: dict[float, str] = field(default_factory=dict)
     readers: list[ScriptedReader] = field(default_factory=list)
 
-    def read(self, options: Options) -> ScriptedReader:
+    def read(self, options: Options) -> ScriptedReader:  # type: ignore[override]  # a reader all the same
         self.readers.append(ScriptedReader(self.languages))
         return self.readers[-1]
 

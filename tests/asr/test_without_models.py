@@ -13,6 +13,8 @@ from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_asr.app import open_service
 
+from tests.support.aio import aio_stub
+
 from .conftest import tone, wav
 
 
@@ -29,16 +31,16 @@ SOUND = wav(tone(1.0))
 
 def upload(channel):
     request = asr_pb2.RecognizeUploadRequest(audio=httpbody_pb2.HttpBody(data=SOUND))
-    return asr_pb2_grpc.SpeechToTextServiceStub(channel).RecognizeUpload(iter([request]))
+    return aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel).RecognizeUpload(iter([request]))
 
 
 def recognize(channel):
-    return asr_pb2_grpc.SpeechToTextServiceStub(channel).Recognize(asr_pb2.RecognizeRequest(audio=SOUND))
+    return aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel).Recognize(asr_pb2.RecognizeRequest(audio=SOUND))
 
 
 def riva(channel):
     config = riva_asr_pb2.RecognitionConfig(language_code="en-US")
-    return riva_asr_pb2_grpc.RivaSpeechRecognitionStub(channel).Recognize(
+    return aio_stub(riva_asr_pb2_grpc.RivaSpeechRecognitionStub, channel).Recognize(
         riva_asr_pb2.RecognizeRequest(config=config, audio=SOUND)
     )
 
@@ -46,7 +48,9 @@ def riva(channel):
 def google(channel):
     config = speech_v1_pb2.RecognitionConfig(language_code="en-US")
     audio = speech_v1_pb2.RecognitionAudio(content=SOUND)
-    return speech_v1_pb2_grpc.SpeechStub(channel).Recognize(speech_v1_pb2.RecognizeRequest(config=config, audio=audio))
+    return aio_stub(speech_v1_pb2_grpc.SpeechStub, channel).Recognize(
+        speech_v1_pb2.RecognizeRequest(config=config, audio=audio)
+    )
 
 
 @pytest.mark.parametrize("call", [upload, recognize, riva, google])
@@ -54,7 +58,7 @@ async def test_every_call_says_what_is_missing(channel, call):
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await call(channel)
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
-    assert "Its files are not here" in refused.value.details()
+    assert "Its files are not here" in str(refused.value.details())
 
 
 async def test_a_live_stream_says_what_is_missing(channel):
@@ -62,12 +66,14 @@ async def test_a_live_stream_says_what_is_missing(channel):
         config=asr_pb2.StreamingConfig(recognition=asr_pb2.RecognitionConfig(encoding=1, sample_rate_hz=16000))
     )
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        async for _ in asr_pb2_grpc.SpeechToTextServiceStub(channel).StreamingRecognize(iter([first])):
+        async for _ in aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel).StreamingRecognize(iter([first])):
             pass
-    assert "Its files are not here" in refused.value.details()
+    assert "Its files are not here" in str(refused.value.details())
 
 
 async def test_the_models_that_could_be_fetched_are_listed(channel):
-    listed = (await models_pb2_grpc.ModelServiceStub(channel).ListModels(models_pb2.ListModelsRequest())).models
+    listed = (
+        await aio_stub(models_pb2_grpc.ModelServiceStub, channel).ListModels(models_pb2.ListModelsRequest())
+    ).models
     assert listed[0].is_default
     assert {model.state for model in listed} == {models_pb2.MODEL_STATE_ABSENT}

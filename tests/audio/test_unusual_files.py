@@ -129,7 +129,11 @@ async def test_adts_that_is_cut_off_says_so(decoder: Decoder, sine: Sine, mux: M
 async def test_an_mp3_that_is_cut_between_frames_is_told_by_its_count(decoder: Decoder, sine: Sine, mux: Mux) -> None:
     whole = mux("mp3", "libmp3lame", sine(48_000, 4), id3v2_version="0")
     walk = FrameWalk()
-    ends = [at for at in range(len(whole)) if (walk.push(whole[at : at + 1]), walk.is_whole)[1]]
+    ends = []
+    for at in range(len(whole)):
+        walk.push(whole[at : at + 1])
+        if walk.is_whole:
+            ends.append(at)
     assert (await decoder.decode(whole[: ends[len(ends) // 2] + 1], None, LIMITS)).source.cut_short
 
 

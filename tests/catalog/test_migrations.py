@@ -50,7 +50,7 @@ def reflected(connection):
 
 def filled(table, key, **given):
     """A row with something in every column."""
-    row = {}
+    row: dict[str, object] = {}
     for column in table.columns:
         if isinstance(column.type, sa.String):
             row[column.name] = f"{column.name}-{key}"

@@ -73,11 +73,12 @@ async def at(database_url, blob_url, keys, scratch):
 async def sides(database_url, blob_url, target, env, tmp_path, monkeypatch):
     """A source with three batches of generations, each with a blob, and a target."""
     monkeypatch.setattr(table_rows, "ROWS", 20)
-    async with at(database_url, blob_url, env, tmp_path) as source, at(*target, env, tmp_path) as empty:
+    database, blobs = target
+    async with at(database_url, blob_url, env, tmp_path) as source, at(database, blobs, env, tmp_path) as empty:
         names = [(await source.blobs.put("generations", blocks(b"%d" % number), 9)).name for number in range(5)]
         row = {
             column.name: 0 if isinstance(column.type, sa.Integer | sa.Float) else ""
-            for column in Generation.__table__.columns
+            for column in sa.inspect(Generation).columns
         }
         row |= {"owner": "local", "warnings": [], "parameters": {}, "labels": {}, "favorite": False}
         rows = [

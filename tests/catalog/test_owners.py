@@ -6,6 +6,7 @@ import grpc
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
 from voicebox.catalog.v1 import catalog_pb2 as pb
 
 ANN = (("x-voicebox-principal", "ann"),)
@@ -67,7 +68,7 @@ async def test_what_another_owner_has_is_not_found_by_any_rpc(catalog, hers, ref
     for method in NAMED:
         descriptor = SERVICE.methods_by_name[method]
         name = hers[kind_of(method)].name
-        request = REST[method](name) if method in REST else descriptor.input_type._concrete_class(name=name)
+        request = REST[method](name) if method in REST else GetMessageClass(descriptor.input_type)(name=name)
         call = getattr(catalog, method)
         error = await refused(call(once(request)) if descriptor.client_streaming else call(request))
         assert error.code == grpc.StatusCode.NOT_FOUND, (method, error.sentence)

@@ -54,8 +54,8 @@ async def filled(catalog, generation, record):
     """
     for age, text in enumerate("abcde", 1):
         await record(catalog, generation(text=text, create_time=ago(age), favorite=text == "c"), b"0123456789")
-    for age, text in ((2.5, "F"), (4.5, "G")):
-        await transcribe(catalog, b"0123456789", text=text, create_time=ago(age), duration=Duration(seconds=1))
+    for days, text in ((2.5, "F"), (4.5, "G")):
+        await transcribe(catalog, b"0123456789", text=text, create_time=ago(days), duration=Duration(seconds=1))
     await record(catalog, generation(text="z", create_time=ago(1000)), b"0123456789", metadata=ANN)
     return catalog
 

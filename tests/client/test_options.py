@@ -55,7 +55,7 @@ def test_every_method_with_options_documents_each_of_them(kind):
     for name in methods:
         method = getattr(kind, name)
         options = [each for each in inspect.signature(method).parameters.values() if repr(each.default) == "..."]
-        lines = pydoc.render_doc(method, renderer=pydoc.plaintext).splitlines()
+        lines = pydoc.plain(pydoc.render_doc(method)).splitlines()
         assert options
         for option in options:
             assert any(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField, StartError, Unavailable
-from voicebox_tts.engine import Style
+from voicebox_tts.engine import Speech, Style
 from voicebox_tts.engines.flite import engine as flite
 from voicebox_tts.engines.flite import fork_server
 from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession, _Playback
@@ -146,11 +146,15 @@ def test_a_new_stream_begins_while_a_long_one_is_made(engine: FliteEngine) -> No
         samples(engine.open("slt", Style(), 1), text)
         order.append(name)
 
+    def finish(stream: Iterator[Speech]) -> None:
+        list(stream)
+        order.append("long")
+
     others = [engine.open("slt", Style(), 1).speak(LONG) for _ in range(4)]
     for other in others:
         next(other)
     with ThreadPoolExecutor(5) as executor:
-        running = [executor.submit(lambda stream=other: (list(stream), order.append("long"))) for other in others]
+        running = [executor.submit(finish, other) for other in others]
         executor.submit(say, "short", "Yes.").result(timeout=60)
         for future in running:
             future.result(timeout=60)

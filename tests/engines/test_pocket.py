@@ -21,7 +21,8 @@ import torch
 import yaml
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError, Unavailable
 from voicebox_models import store
-from voicebox_models.engine import Progress, Setup
+from voicebox_models.engine import Progress, Report, Setup
+from voicebox_models.files import Downloadable
 from voicebox_models.hub import Hub
 from voicebox_models.store import Manifest, StoredFile
 from voicebox_tts.engine import Capability, Packed, Reference, Samples, Speech, Style
@@ -317,9 +318,14 @@ class FakeHub:
         store.write_manifest(target, Manifest(repository, revision, "2026-01-01", files))
 
 
+def fetch(engine: PocketEngine, report: Report) -> None:
+    assert isinstance(engine.files, Downloadable)
+    engine.files.download(report)
+
+
 def downloaded(tmp_path: Path, hub: FakeHub, model: str = "french") -> tuple[PocketEngine, list[Progress]]:
-    engine, told = found(Setup("auto", "auto", tmp_path, hub=hub), f"pocket/{model}"), list[Progress]()  # type: ignore[arg-type]
-    engine.files.download(told.append)
+    engine, told = found(Setup("auto", "auto", tmp_path, hub=hub), f"pocket/{model}"), list[Progress]()
+    fetch(engine, told.append)
     return engine, told
 
 
@@ -339,7 +345,7 @@ def test_a_download_is_the_parts_that_the_package_names(tmp_path: Path) -> None:
     assert Capability.CLONING in engine.capabilities
     assert [progress.bytes_done for progress in told] == sorted(progress.bytes_done for progress in told)
     assert told[-1] == Progress(30, 30)
-    engine.files.download(told.append)
+    fetch(engine, told.append)
     assert len(hub.fetched) == 3
 
 
@@ -361,21 +367,21 @@ def test_a_download_that_was_cut_off_goes_on_from_the_part_that_it_had(tmp_path:
         if progress.bytes_done > 10:
             raise InterruptedError
 
-    engine = found(Setup("auto", "auto", tmp_path, hub=hub), "pocket/dutch")  # type: ignore[arg-type]
+    engine = found(Setup("auto", "auto", tmp_path, hub=hub), "pocket/dutch")
     with pytest.raises(InterruptedError):
-        engine.files.download(give_up)
+        fetch(engine, give_up)
     assert not engine.files.present
     shutil.rmtree(
         next((tmp_path / "pocket" / ".dutch.parts").glob("*-tokenizer"))
     )  # Hub.fetch would leave no such folder
-    engine.files.download(lambda progress: None)
+    fetch(engine, lambda progress: None)
     assert engine.files.present
     assert [name for _, name in hub.fetched].count("languages/dutch/model.safetensors") == 1
 
 
 def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(Precondition) as caught:
-        found(Setup("auto", "auto", tmp_path, hub=Hub(offline=True))).files.download(lambda progress: None)
+        fetch(found(Setup("auto", "auto", tmp_path, hub=Hub(offline=True))), lambda progress: None)
     assert caught.value.reason == "OFFLINE"
 
 
@@ -448,14 +454,19 @@ def test_frames_come_one_by_one_and_closing_stops_at_once(pocket: PocketEngine) 
     loaded = pocket._loaded
     assert loaded is not None
     network, step = loaded.network, loaded.network.step
-    network.step = lambda *arguments: (steps.append(1), step(*arguments))[1]  # type: ignore[method-assign]
+
+    def counted(*arguments):
+        steps.append(1)
+        return step(*arguments)
+
+    network.step = counted
     try:
         with closing(pocket.open("alba", PLAIN, 1)) as session:
             speech = session.speak(SENTENCE * 10)
             assert len(next(speech).samples) == FRAME
             speech.close()
     finally:
-        del network.step  # type: ignore[method-assign]
+        del network.step
     assert len(steps) <= 2
 
 
@@ -569,7 +580,12 @@ def test_a_long_text_begins_each_piece_with_the_voice(pocket: PocketEngine, monk
     assert loaded is not None
     begun = []
     begin = loaded.network.begin
-    monkeypatch.setattr(loaded.network, "begin", lambda prompt, piece: (begun.append(prompt), begin(prompt, piece))[1])
+
+    def remembered(prompt, piece):
+        begun.append(prompt)
+        return begin(prompt, piece)
+
+    monkeypatch.setattr(loaded.network, "begin", remembered)
     said(pocket, f"{SENTENCE} " * 6)
     assert len(begun) > 3
     assert all(prompt is begun[0] for prompt in begun)

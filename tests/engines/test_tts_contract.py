@@ -44,7 +44,7 @@ def test_every_engine_is_tested() -> None:
     assert {case.entry for case in CASES.values()} == set(plugins.names(GROUP))
 
 
-@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
+@pytest.fixture(scope="module", params=CASES.values(), ids=list(CASES))  # type: ignore[no-redef]  # replaces the suite's
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     case: Case = request.param
     with suite.opened(case.engine(request), case.entry) as engine:

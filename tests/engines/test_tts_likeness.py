@@ -27,8 +27,8 @@ SYNTHETIC = {"kal16": Style(), "slt": Style(pitch_semitones=5)}
 
 
 @pytest.fixture(scope="module", params=[FliteEngine, EspeakEngine])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    engine: Engine = request.param()
+def engine(request: pytest.FixtureRequest) -> Iterator[FliteEngine | EspeakEngine]:
+    engine: FliteEngine | EspeakEngine = request.param()
     engine.load()
     yield engine
     engine.unload()
@@ -66,8 +66,14 @@ def speak(engine: Engine, voice: str | VoicePrompt, sentences: tuple[str, ...], 
         return np.concatenate([speech.samples for sentence in sentences for speech in session.speak(sentence)])
 
 
-def test_pitch_and_colour_follow_the_recording(engine: Engine, reference: Reference) -> None:
-    rate_hz = engine.voices()[0].sample_rate_hz
+def rate_hz_of(engine: Engine) -> int:
+    voices = engine.voices()
+    assert voices
+    return voices[0].sample_rate_hz
+
+
+def test_pitch_and_colour_follow_the_recording(engine: FliteEngine | EspeakEngine, reference: Reference) -> None:
+    rate_hz = rate_hz_of(engine)
     prompt = engine.prompt(reference)
     wanted = profile(reference.samples, reference.sample_rate_hz)
     heard, base = (profile(speak(engine, voice, SENTENCES), rate_hz) for voice in (prompt, prompt.base_voice))
@@ -85,10 +91,10 @@ def test_pitch_and_colour_follow_the_recording(engine: Engine, reference: Refere
     assert after < 5.0
 
 
-def test_a_likeness_keeps_to_the_style(engine: Engine, reference: Reference) -> None:
+def test_a_likeness_keeps_to_the_style(engine: FliteEngine | EspeakEngine, reference: Reference) -> None:
     prompt = engine.prompt(reference)
     plain, styled = (speak(engine, prompt, SENTENCES, style) for style in (PLAIN, Style(speed=1.5, pitch_semitones=-3)))
-    low, high = (profile(samples, engine.voices()[0].sample_rate_hz) for samples in (styled, plain))
+    low, high = (profile(samples, rate_hz_of(engine)) for samples in (styled, plain))
     assert low
     assert high
     assert 12 * np.log2(low.pitch_hz / high.pitch_hz) == pytest.approx(-3, abs=1.5)
@@ -96,7 +102,9 @@ def test_a_likeness_keeps_to_the_style(engine: Engine, reference: Reference) -> 
 
 
 @pytest.mark.parametrize("engine", [FliteEngine], indirect=True)
-def test_it_is_still_understood(engine: Engine, reference: Reference, recognise: Callable[[Samples, int], str]) -> None:
+def test_it_is_still_understood(
+    engine: FliteEngine | EspeakEngine, reference: Reference, recognise: Callable[[Samples, int], str]
+) -> None:
     """Only flite: pocketsphinx understands two of five words of espeak-ng's own voices."""
     prompt = engine.prompt(reference)
     heard = [recognise(speak(engine, prompt, (sentence,)), 16_000) for sentence in SENTENCES]

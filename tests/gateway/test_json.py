@@ -60,7 +60,9 @@ async def test_a_unary_body_over_the_limit_is_a_413(gateway, path, framing):
     if "chunked" in framing:
         writer.write(b"4c4b40\r\n" + b" " * 5_000_000 + b"\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
-    length = int(re.search(rb"content-length: (\d+)", head)[1])
+    found = re.search(rb"content-length: (\d+)", head)
+    assert found
+    length = int(found[1])
     body = json.loads(await reader.readexactly(length))
     writer.transport.abort()
     assert head.startswith(b"HTTP/1.1 413 ")

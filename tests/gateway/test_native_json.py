@@ -6,6 +6,7 @@ import re
 import pytest
 from google.api import annotations_pb2
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from voicebox.asr.v1 import asr_pb2
@@ -198,7 +199,7 @@ async def test_lines_and_columns_are_counted_from_one(gateway):
     assert "line 3, column 3" in answer.json()["message"]
 
 
-REQUESTS = {
+REQUESTS: dict[str, type[Message]] = {
     "/v1/speech:synthesize": tts_pb2.SynthesizeRequest,
     "/v1/speech:stream": tts_pb2.StreamSynthesizeRequest,
     "/v1/speech:recognize": asr_pb2.RecognizeRequest,

@@ -2,6 +2,8 @@
 
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 
+from tests.support.aio import aio_stub
+
 from .conftest import BLOCK
 
 PATH = "/v1/profiles/ann/samples/1:audio"
@@ -29,7 +31,7 @@ async def test_a_part_behind_the_end_is_a_416(gateway):
 
 
 async def test_a_grpc_client_is_told_by_metadata_and_its_status_stays(gateway):
-    stub = catalog_pb2_grpc.CatalogServiceStub(gateway.channel)
+    stub = aio_stub(catalog_pb2_grpc.CatalogServiceStub, gateway.channel)
     request = catalog_pb2.DownloadSampleAudioRequest(name="profiles/ann/samples/1")
     call = stub.DownloadSampleAudio(request, metadata=(("range", "bytes=0-9"),))
     assert b"".join([answer.body.data async for answer in call]) == BLOCK[:10]

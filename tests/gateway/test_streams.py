@@ -11,6 +11,8 @@ import httpx
 import pytest
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
+from tests.support.aio import aio_stub
+
 EVENT_SECONDS = 10  # generous: what is waited for takes milliseconds
 
 
@@ -193,7 +195,7 @@ async def test_a_silent_session_outlives_the_idle_limit_of_streams(open_gateway)
             grpc.aio.insecure_channel(address) as channel,
             httpx.AsyncClient(base_url=f"http://{address}") as http,
         ):
-            call = tts_pb2_grpc.TextToSpeechServiceStub(channel).ConverseSynthesize()
+            call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).ConverseSynthesize()
             await call.write(tts_pb2.ConverseSynthesizeRequest(text="one"))
             assert (await call.read()).chunk.audio == b"one"
             with pytest.raises(httpx.HTTPError):  # this one is cut, so the limit has passed
@@ -211,7 +213,7 @@ async def test_an_http_client_that_leaves_is_felt_by_the_service(gateway, fakes,
 
 
 async def test_a_grpc_client_that_cancels_is_felt_by_the_service(gateway, fakes):
-    call = tts_pb2_grpc.TextToSpeechServiceStub(gateway.channel).StreamSynthesize(
+    call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).StreamSynthesize(
         tts_pb2.StreamSynthesizeRequest(text="waits")
     )
     await call.read()

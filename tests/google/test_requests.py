@@ -10,7 +10,15 @@ from hypothesis import given
 from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
 from voicebox.tts.v1 import tts_pb2
-from voicebox_asr.compat.google import audio, shared_request, v1_request, v1_responses, v2_request, v2_responses
+from voicebox_asr.compat.google import (
+    audio,
+    shared_request,
+    shared_responses,
+    v1_request,
+    v1_responses,
+    v2_request,
+    v2_responses,
+)
 from voicebox_asr.compat.google import stream as google_stream
 from voicebox_asr.compat.google.audio import Format
 from voicebox_asr.compat.google.shared_request import FileRequest, OutputOptions, StreamRequest
@@ -52,7 +60,7 @@ def is_of(field: str, message: Message) -> bool:
 def test_any_speech_request_is_ours_or_refused_by_name(asked):
     field = refused_field(
         lambda: (
-            speech_request.refuse_voice(asked.voice, "voice", Diagnostics()),
+            speech_request.refuse_voice(asked.voice, "voice", Diagnostics()),  # type: ignore[func-returns-value]  # it raises
             speech_request.to_whole(asked, SLT, Diagnostics()),
         )
     )
@@ -252,7 +260,8 @@ def test_of_words_only_what_is_asked_is_told():
 def test_what_is_stable_grows_with_what_is_settled():
     settled = ["", "one", "one two"]
     told = [
-        v1_responses.stability(asr_pb2.Hypothesis(transcript="one two", stable_transcript=stable)) for stable in settled
+        shared_responses.stability(asr_pb2.Hypothesis(transcript="one two", stable_transcript=stable))
+        for stable in settled
     ]
     assert told == sorted(set(told))
     assert 0 < told[0] < told[-1] < 1

@@ -84,7 +84,7 @@ async def test_health_is_told_now_and_on_each_change() -> None:
         told.append((name, is_well))
 
     background = Background(CollectorRegistry(), clock.sleep)
-    async with background.running("sweep", asyncio.Event().wait), background.reporting(report):  # type: ignore[arg-type]
+    async with background.running("sweep", asyncio.Event().wait), background.reporting(report):
         assert told == [("sweep", True)]
         async with background.running("delivery", fail):
             while ("delivery", False) not in told:

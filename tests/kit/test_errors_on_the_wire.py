@@ -9,6 +9,8 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import errors
 from voicebox_kit.unreadable import UNDECODED, checked
 
+from tests.support.aio import aio_stub
+
 CASES = [
     (
         errors.InvalidField("audio.sample_rate_hz", "no"),
@@ -51,13 +53,13 @@ def details_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
 
 
 async def unary(channel) -> None:
-    await tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(
+    await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).Synthesize(
         tts_pb2.SynthesizeRequest(), metadata=(("x-request-id", "me-7"),)
     )
 
 
 async def streamed(channel) -> None:
-    stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+    stub = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel)
     async for _ in stub.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(), metadata=(("x-request-id", "me-7"),)):
         pass
 
@@ -95,8 +97,8 @@ async def test_a_bug_tells_only_the_request_id(serve, call, caplog):
     with caplog.at_level(logging.ERROR), pytest.raises(grpc.aio.AioRpcError) as refused:
         await call(channel)
     assert refused.value.code() is grpc.StatusCode.INTERNAL
-    assert "secret" not in refused.value.details()
-    assert "me-7" in refused.value.details()
+    assert "secret" not in str(refused.value.details())
+    assert "me-7" in str(refused.value.details())
     assert "a secret" in caplog.text
 
 
@@ -106,7 +108,7 @@ async def test_a_request_id_is_drawn_and_told_when_none_is_sent(serve):
             return tts_pb2.SynthesizeResponse()
 
     _, channel = await serve(Fine())
-    call = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(tts_pb2.SynthesizeRequest())
+    call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).Synthesize(tts_pb2.SynthesizeRequest())
     assert len(dict(await call.trailing_metadata())["x-request-id"]) == 36
 
 
@@ -127,7 +129,7 @@ async def test_a_client_that_still_sends_gets_the_error_not_a_broken_call(serve)
     )
     for _ in range(5):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await asr_pb2_grpc.SpeechToTextServiceStub(channel).RecognizeUpload(uploads())
+            await aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel).RecognizeUpload(uploads())
         assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "no audio")
 
 
@@ -156,7 +158,7 @@ async def test_bytes_that_are_no_message_are_refused_in_plain_words(serve, metho
             case _:
                 [_ async for _ in channel.stream_stream(path)(requests())]
     assert refused.value.code().name == "INVALID_ARGUMENT"
-    assert "class" not in refused.value.details()
+    assert "class" not in str(refused.value.details())
     info = error_details_pb2.ErrorInfo()
     assert details_of(refused.value).details[0].Unpack(info)
     assert info.reason == "MESSAGE_UNREADABLE"

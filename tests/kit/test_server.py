@@ -21,6 +21,7 @@ from voicebox_kit.serve import serve as serve_all
 from voicebox_kit.server import serving
 
 from bench.launch import free_ports
+from tests.support.aio import END_OF_STREAM, aio_stub
 
 NAME = "voicebox.tts.v1.TextToSpeechService"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -58,7 +59,9 @@ async def code_of(stub) -> grpc.StatusCode:
 
 
 async def health(channel, name: str = "") -> int:
-    return (await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))).status
+    return (
+        await aio_stub(health_pb2_grpc.HealthStub, channel).Check(health_pb2.HealthCheckRequest(service=name))
+    ).status
 
 
 async def test_it_serves_only_once_it_is_loaded(service):
@@ -82,7 +85,7 @@ async def test_it_serves_only_once_it_is_loaded(service):
 
 async def test_reflection_lists_the_service_and_health(serve):
     _, channel = await serve(Slow())
-    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    stub = aio_stub(reflection_pb2_grpc.ServerReflectionStub, channel)
     answers = [
         answer
         async for answer in stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
@@ -97,7 +100,10 @@ async def test_reflection_describes_what_it_serves_and_what_the_gateway_leads_to
     _, channel = await serve(Slow())
     asked = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)]
     [answer] = [
-        answer async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter(asked))
+        answer
+        async for answer in aio_stub(reflection_pb2_grpc.ServerReflectionStub, channel).ServerReflectionInfo(
+            iter(asked)
+        )
     ]
     described = [FileDescriptorProto.FromString(file) for file in answer.file_descriptor_response.file_descriptor_proto]
     assert any(name.startswith(f"{file.package}.{service.name}") for file in described for service in file.service)
@@ -107,7 +113,7 @@ async def test_metrics_count_calls_but_not_probes(serve):
     running, channel = await serve(Slow())
     assert await health(channel) == SERVING
     with pytest.raises(grpc.aio.AioRpcError):
-        await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(tts_pb2.ListVoicesRequest())
+        await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).ListVoices(tts_pb2.ListVoicesRequest())
     metrics = await asyncio.to_thread(
         lambda: urllib.request.urlopen(f"http://{running.endpoints[1].address}/metrics").read().decode()
     )
@@ -145,7 +151,7 @@ def test_a_taken_port_is_found_before_anything_is_opened(host):
         opened.append(env)
 
     module = ModuleType("taken_service")
-    module.addresses = lambda env: {"SOME_ADDRESS": f"{host}:{env['PORT']}"}
+    vars(module)["addresses"] = lambda env: {"SOME_ADDRESS": f"{host}:{env['PORT']}"}
     open_service.__module__ = "taken_service"
     sys.modules["taken_service"] = module
     with socket.create_server(
@@ -175,7 +181,7 @@ async def test_draining_lets_a_stream_finish_and_refuses_new_calls(service):
     opening = serving("fake", service(slow), 30)
     running = await opening.__aenter__()
     async with grpc.aio.insecure_channel(running.endpoints[0].address) as channel:
-        stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+        stub = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel)
         call = stub.StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
         await call.read()
         closing = asyncio.create_task(opening.__aexit__(None, None, None))
@@ -185,8 +191,8 @@ async def test_draining_lets_a_stream_finish_and_refuses_new_calls(service):
         # A call that gRPC had accepted at that very moment, and not handed over, is cancelled.
         assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
         slow.go_on.set()
-        assert await call.read() != grpc.aio.EOF
-        assert await call.read() == grpc.aio.EOF
+        assert await call.read() != END_OF_STREAM
+        assert await call.read() == END_OF_STREAM
         assert (await call.code()) is grpc.StatusCode.OK
         await closing
 
@@ -195,7 +201,7 @@ async def test_draining_lets_a_stream_finish_and_refuses_new_calls(service):
 async def test_a_client_that_leaves_closes_the_servicers_generator(serve, servicer):
     fake = servicer()
     _, channel = await serve(fake)
-    call = tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
+    call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
     await call.read()
     call.cancel()
     await asyncio.wait_for(fake.closed.wait(), 10)
@@ -205,7 +211,9 @@ async def test_a_client_that_stops_reading_and_leaves_closes_the_generator(serve
     fake = Endless()
     running, _ = await serve(fake)
     async with grpc.aio.insecure_channel(running.endpoints[0].address) as channel:
-        call = tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
+        call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).StreamSynthesize(
+            tts_pb2.StreamSynthesizeRequest()
+        )
         await call.read()
     await asyncio.wait_for(fake.closed.wait(), 10)
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -136,11 +137,10 @@ def registry() -> CollectorRegistry:
 def make_models(executor, registry, clock):
     """Makes Models of engines, each in a family of its own, the first the default; limits by keyword."""
 
-    def make_models(*engines: FakeEngine, clock: Callable[[], float] = clock, **limits: float) -> Models[FakeEngine]:
+    def make_models(*engines: FakeEngine, clock: Callable[[], float] = clock, **limits: float) -> Models[Any]:
         families = [FakeFamily(engine) for engine in engines]
-        return Models(
-            "asr", families, Default(engines[0], "It is the best one."), executor, registry, Limits(**limits), clock
-        )
+        default = Default[Any](engines[0], "It is the best one.")
+        return Models[Any]("asr", families, default, executor, registry, Limits(**limits), clock)
 
     return make_models
 

@@ -254,7 +254,7 @@ def test_the_librarys_own_cache_is_found_and_nothing_is_fetched(fake_hub, tmp_pa
     snapshot = tmp_path / "models--org--model" / "snapshots" / fake_hub.commit
     snapshot.mkdir(parents=True)
     (snapshot / "model.bin").write_bytes(b"weights")
-    for module in (constants, file_download.constants):
+    for module in (constants, vars(file_download)["constants"]):
         monkeypatch.setattr(module, "HF_HUB_CACHE", str(tmp_path))
     client = Hub(fake_hub.endpoint)
     assert client.cached("org/model", fake_hub.commit, "model.bin") == snapshot

@@ -13,6 +13,8 @@ from voicebox_models.models import State
 from voicebox_models.registry import MAX_UNLISTED
 from voicebox_models.servicer import ModelServicer
 
+from tests.support.aio import aio_stub
+
 from .conftest import FakeEngine
 
 
@@ -368,7 +370,7 @@ async def test_a_client_that_cancels_ends_its_download(models, other):
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.timeout(30), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        download = models_pb2_grpc.ModelServiceStub(channel).DownloadModel(
+        download = aio_stub(models_pb2_grpc.ModelServiceStub, channel).DownloadModel(
             models_pb2.DownloadModelRequest(name="models/beta/1")
         )
         for _ in range(2):

@@ -11,6 +11,8 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_asr.app import open_service
 from voicebox_models import store
 
+from tests.support.aio import aio_stub
+
 NAME = "models/whisper/org/random"
 SECOND_OF_SILENCE = bytes(32_000)
 
@@ -26,8 +28,8 @@ def published(fake_hub, whisper_models):
 async def test_a_model_of_the_hub_is_fetched_used_and_unloaded(start, fake_hub, published, tmp_path: Path) -> None:
     running = await start(open_service, HF_ENDPOINT=published)
     models, speech = (
-        models_pb2_grpc.ModelServiceStub(running.channel),
-        asr_pb2_grpc.SpeechToTextServiceStub(running.channel),
+        aio_stub(models_pb2_grpc.ModelServiceStub, running.channel),
+        aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, running.channel),
     )
     config = asr_pb2.RecognitionConfig(
         model=NAME, language="en", encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000
@@ -50,6 +52,6 @@ async def test_a_model_of_the_hub_is_fetched_used_and_unloaded(start, fake_hub, 
     data = {"VOICEBOX_DATA": str(tmp_path / "next"), "VOICEBOX_MODELS": str(tmp_path / "models")}
     next_one = await start(open_service, ASR_MODEL="org/random", VOICEBOX_OFFLINE="1", **data)
     default = (
-        await models_pb2_grpc.ModelServiceStub(next_one.channel).ListModels(models_pb2.ListModelsRequest())
+        await aio_stub(models_pb2_grpc.ModelServiceStub, next_one.channel).ListModels(models_pb2.ListModelsRequest())
     ).models[0]
     assert (default.name, default.is_default, default.state) == (NAME, True, models_pb2.MODEL_STATE_LOADED)

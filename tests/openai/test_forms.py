@@ -17,6 +17,8 @@ from voicebox_asr.compat.openai.upload import open_upload
 from voicebox_asr.records.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted, InvalidField
 
+from tests.support.aio import aio_stub
+
 CONTENT_TYPE = 'multipart/form-data; boundary="xx"'
 
 
@@ -131,7 +133,7 @@ async def test_a_form_that_is_cut_short_is_an_error():
 
 async def test_an_engine_that_can_translates_and_takes_prompts_and_temperatures(start, tiny_whisper, speech_data):
     running = await start(open_service, ASR_ENGINE="whisper", ASR_MODEL=str(tiny_whisper))
-    stub = openai_pb2_grpc.OpenAiTranscriptionServiceStub(running.channel)
+    stub = aio_stub(openai_pb2_grpc.OpenAiTranscriptionServiceStub, running.channel)
     fields = (
         part("model", b"whisper-1")
         + part("prompt", b"p" * 2000)

@@ -1,6 +1,7 @@
 """Every RPC, called with whatever its request may hold, ends in OK or in a status that is documented."""
 
 import asyncio
+from collections.abc import Callable
 
 import grpc
 import pytest
@@ -35,6 +36,7 @@ def call(stub, method, requests):
 
 @pytest.mark.parametrize("method", [*SPEECH.methods, *RECOGNITION.methods], ids=lambda method: method.name)
 async def test_it_is_ok_or_a_documented_status(method, start):
+    make_stub: Callable[[grpc.Channel], object]
     if method.containing_service is SPEECH:
         running, make_stub = (
             await start(tts.open_service, TTS_MORE_ENGINES="none"),

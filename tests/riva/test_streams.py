@@ -8,6 +8,8 @@ from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc, riva_audio_pb
 from voicebox_asr import app as asr
 from voicebox_tts import app as tts
 
+from tests.support.aio import END_OF_STREAM, aio_stub
+
 SECONDS = 60
 """Far more than anything here takes."""
 CONFIG = riva_asr_pb2.RecognitionConfig(encoding=riva_audio_pb2.LINEAR_PCM, sample_rate_hertz=16_000)
@@ -15,7 +17,7 @@ CONFIG = riva_asr_pb2.RecognitionConfig(encoding=riva_audio_pb2.LINEAR_PCM, samp
 
 async def test_a_listener_who_leaves_frees_the_place(start):
     running = await start(tts.open_service, TTS_STREAMS="1", TTS_MORE_ENGINES="none")
-    stub = riva_tts_pb2_grpc.RivaSpeechSynthesisStub(running.channel)
+    stub = aio_stub(riva_tts_pb2_grpc.RivaSpeechSynthesisStub, running.channel)
     request = riva_tts_pb2.SynthesizeSpeechRequest(text="One more word. " * 600, sample_rate_hz=48_000)
     for _ in range(3):
         call = stub.SynthesizeOnline(iter([request]), timeout=SECONDS)
@@ -26,32 +28,32 @@ async def test_a_listener_who_leaves_frees_the_place(start):
 
 async def test_a_stream_between_its_texts_takes_nobodys_place(start):
     running = await start(tts.open_service, TTS_STREAMS="1", TTS_MORE_ENGINES="none")
-    stub = riva_tts_pb2_grpc.RivaSpeechSynthesisStub(running.channel)
+    stub = aio_stub(riva_tts_pb2_grpc.RivaSpeechSynthesisStub, running.channel)
     request = riva_tts_pb2.SynthesizeSpeechRequest(text="Hello.")
     call = stub.SynthesizeOnline(timeout=SECONDS)
     await call.write(request)
     assert (await call.read()).audio
     assert (await stub.Synthesize(request, timeout=SECONDS)).audio
     await call.done_writing()
-    while await call.read() is not grpc.aio.EOF:
+    while await call.read() is not END_OF_STREAM:
         pass
     assert await call.code() is grpc.StatusCode.OK
 
 
 async def test_a_stream_that_is_silent_takes_nobodys_place(start):
     running = await start(asr.open_service, ASR_ENGINE="pocketsphinx", ASR_STREAMS="1")
-    stub = riva_asr_pb2_grpc.RivaSpeechRecognitionStub(running.channel)
+    stub = aio_stub(riva_asr_pb2_grpc.RivaSpeechRecognitionStub, running.channel)
     call = stub.StreamingRecognize(timeout=SECONDS)
     await call.write(riva_asr_pb2.StreamingRecognizeRequest(streaming_config={"config": CONFIG}))
     heard = await stub.Recognize(riva_asr_pb2.RecognizeRequest(config=CONFIG, audio=bytes(32_000)), timeout=SECONDS)
     assert not heard.results
     await call.done_writing()
-    assert await call.read() is grpc.aio.EOF
+    assert await call.read() is END_OF_STREAM
 
 
 async def test_a_stream_that_is_forgotten_ends(start):
     running = await start(asr.open_service, ASR_ENGINE="pocketsphinx", ASR_IDLE_SECONDS="1")
-    stub = riva_asr_pb2_grpc.RivaSpeechRecognitionStub(running.channel)
+    stub = aio_stub(riva_asr_pb2_grpc.RivaSpeechRecognitionStub, running.channel)
     calls = [stub.StreamingRecognize(timeout=SECONDS) for _ in range(3)]
     for call in calls[1:]:
         await call.write(riva_asr_pb2.StreamingRecognizeRequest(streaming_config={"config": CONFIG}))

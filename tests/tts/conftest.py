@@ -102,6 +102,7 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
     """Keeps what it is given; `failure` is what it answers instead while it is set."""
 
     def __init__(self) -> None:
+        self.address = ""
         self.records: dict[str, tuple[catalog_pb2.Generation, bytes]] = {}
         self.failure: grpc.StatusCode | None = None
         self.etag = "1"

@@ -90,7 +90,7 @@ async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalo
 
     async with grpc.aio.insecure_channel(catalog.address) as channel:
         dead = Catalog(channel)
-        dead._stub.RecordGeneration = dying
+        vars(dead._stub)["RecordGeneration"] = dying
         assert await keep(opened(tmp_path, dead, executor)) is Outcome.PENDING
         history = opened(tmp_path, Catalog(channel), executor)
         async with history._outbox.delivering(Background(CollectorRegistry())):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Any
 
 import grpc
 import numpy as np
@@ -20,6 +21,8 @@ from voicebox_kit import plugins
 from voicebox_models.engine import Model
 from voicebox_tts.app import open_service
 from voicebox_tts.engine import Capability, Description, Voice
+
+from tests.support.aio import aio_stub
 
 from .conftest import RATE, ToneEngine, TonePrompt, ToneSession
 
@@ -110,7 +113,7 @@ async def running(start, catalog, engines, monkeypatch):
 
 @pytest.fixture
 def tts(running):
-    return tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    return aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, running.channel)
 
 
 async def said(tts, text="ab", **config) -> tts_pb2.SynthesizeResponse:
@@ -118,14 +121,14 @@ async def said(tts, text="ab", **config) -> tts_pb2.SynthesizeResponse:
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
     return str(info.reason)
 
 
 def field_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     bad = error_details_pb2.BadRequest()
     assert status.details[1].Unpack(bad)
     return str(bad.field_violations[0].field)
@@ -183,7 +186,7 @@ async def test_voices_are_listed_once_without_loading_a_model(tts, engines):
 
 
 async def test_a_model_that_speaks_is_not_unloaded(tts, running, engines):
-    models = models_pb2_grpc.ModelServiceStub(running.channel)
+    models = aio_stub(models_pb2_grpc.ModelServiceStub, running.channel)
     name = "models/many/louder"
     call = tts.StreamSynthesize(
         tts_pb2.StreamSynthesizeRequest(text="a" * 400, ahead_seconds=1, config=tts_pb2.SynthesisConfig(model=name))
@@ -248,7 +251,7 @@ async def test_a_design_that_cannot_be_is_refused(tts, engines, fields, code, re
 
 
 async def test_openai_clients_name_a_model_for_a_voice_and_for_a_profile(running):
-    stub = openai_pb2_grpc.OpenAiSpeechServiceStub(running.channel)
+    stub = aio_stub(openai_pb2_grpc.OpenAiSpeechServiceStub, running.channel)
 
     async def spoken(body: bytes) -> bytes:
         request = openai_pb2.CreateSpeechRequest()

@@ -75,7 +75,7 @@ async def test_accents_and_lone_greek_letters_are_read_as_they_are_meant(tts, te
 async def test_a_text_of_which_nothing_can_be_said_is_refused_by_name(tts):
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await whole(tts, "你好", "flite/slt")
-    assert "你 (U+4F60), 好 (U+597D)" in refused.value.details()
+    assert "你 (U+4F60), 好 (U+597D)" in str(refused.value.details())
 
 
 async def audio(tts, text, **fields):

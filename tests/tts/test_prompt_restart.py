@@ -98,7 +98,7 @@ async def test_replicas_share_what_one_computed(started, computed, tmp_path):
     async with started("one", **shared) as one:
         first = await said(one)
     async with started("one", **shared) as one, started("two", **shared) as two:
-        assert await asyncio.gather(said(one), said(two)) == [first, first]
+        assert list(await asyncio.gather(said(one), said(two))) == [first, first]
     async with started("two") as alone:
         assert await said(alone) == first
     assert len(computed) == 1

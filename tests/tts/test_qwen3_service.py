@@ -19,6 +19,7 @@ from voicebox_catalog.app import open_service as open_catalog
 from voicebox_tts.app import open_service
 
 from tests.conftest import Running
+from tests.support.aio import END_OF_STREAM
 
 from .test_servicer import field_of, reason_of
 
@@ -211,7 +212,7 @@ async def test_a_conversation_speaks_while_it_is_written(tts):
     assert (await call.read()).chunk.audio, "the first clause is spoken before the sentence is complete"
     await call.write(tts_pb2.ConverseSynthesizeRequest(text=" knew."))
     await call.done_writing()
-    while (event := await call.read()) is not grpc.aio.EOF:
+    while (event := await call.read()) is not END_OF_STREAM:
         last = event
     assert last.finished.sample_count > 0
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import time
 import uuid
+from typing import Any
 
 import grpc
 import numpy as np
@@ -14,6 +15,8 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.errors import StartError
 from voicebox_tts.app import open_service
+
+from tests.support.aio import END_OF_STREAM, aio_stub
 
 TEXT = "Hello there. This is a test of 42 words, or fewer."
 E_ = tts_pb2.AudioEncoding
@@ -26,18 +29,18 @@ async def running(start, catalog):
 
 @pytest.fixture
 def tts(running):
-    return tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    return aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, running.channel)
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
     return info.reason
 
 
 def field_of(error: grpc.aio.AioRpcError) -> str:
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](error.trailing_metadata())["grpc-status-details-bin"])
     bad = error_details_pb2.BadRequest()
     assert status.details[1].Unpack(bad)
     return bad.field_violations[0].field
@@ -131,7 +134,7 @@ async def test_speech_goes_on_while_the_catalog_is_away(tts, catalog):
 async def test_a_recording_is_followed_approximately_which_is_said(start, speech_data):
     reference = (speech_data.path("LJ001-0002.wav")).read_bytes()
     running = await start(open_service, CATALOG_ADDRESS="127.0.0.1:1")
-    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    tts = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, running.channel)
     voice = tts_pb2.VoiceSelection(reference=tts_pb2.InlineReference(audio=reference))
     events = await stream(tts, voice=voice, store=False)
     assert events[0].started.cloning == tts_pb2.CAPABILITY_CLONING_APPROXIMATE
@@ -266,7 +269,7 @@ async def test_an_interruption_ends_the_sound_at_once_and_what_follows_is_spoken
     await call.write(tts_pb2.ConverseSynthesizeRequest(control=INTERRUPT))
     await call.write(tts_pb2.ConverseSynthesizeRequest(text="Good evening."))
     await call.done_writing()
-    while (event := await call.read()) is not grpc.aio.EOF:
+    while (event := await call.read()) is not END_OF_STREAM:
         events.append(event)
     kinds = [event.WhichOneof("event") for event in events]
     at = kinds.index("interrupted")
@@ -293,7 +296,7 @@ async def test_each_interruption_is_answered_also_when_nobody_speaks(tts):
     await call.write(tts_pb2.ConverseSynthesizeRequest(text="Hello."))
     await call.done_writing()
     words = []
-    while (event := await call.read()) is not grpc.aio.EOF:
+    while (event := await call.read()) is not END_OF_STREAM:
         words += [word.word for word in event.chunk.words]
     assert words == ["hello"]
 
@@ -445,7 +448,7 @@ async def test_a_conversation_that_says_nothing_takes_no_place_and_ends(start, c
     running = await start(
         open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0", TTS_IDLE_SECONDS="1"
     )
-    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    tts = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, running.channel)
     call = tts.ConverseSynthesize()
     await call.write(tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig()))
     assert (await stream(tts, text="Hello."))[-1].HasField("finished")
@@ -460,7 +463,7 @@ async def test_streams_that_a_stop_cuts_short_are_kept(tmp_path):
     serving = await opening.__aenter__()
     async with grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
         request = tts_pb2.StreamSynthesizeRequest(text="This goes on and on. " * 40, ahead_seconds=1)
-        calls = [tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(request) for _ in range(3)]
+        calls = [aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).StreamSynthesize(request) for _ in range(3)]
         for call in calls:
             await call.read()
             await call.read()
@@ -470,7 +473,7 @@ async def test_streams_that_a_stop_cuts_short_are_kept(tmp_path):
 
 async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
     running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_QUEUE="0")
-    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    tts = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, running.channel)
     call = tts.StreamSynthesize(
         tts_pb2.StreamSynthesizeRequest(
             text="This goes on and on. " * 40, ahead_seconds=1, config=tts_pb2.SynthesisConfig(store=False)
@@ -489,7 +492,7 @@ async def test_a_full_queue_refuses_with_a_time_to_retry(start, catalog):
 async def test_who_would_wait_too_long_is_refused_at_once(start, catalog, patience, deadline):
     """By the service's patience, or by the caller's own deadline."""
     running = await start(open_service, CATALOG_ADDRESS=catalog.address, TTS_STREAMS="1", TTS_PATIENCE_SECONDS=patience)
-    tts = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    tts = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, running.channel)
     call = tts.StreamSynthesize(
         tts_pb2.StreamSynthesizeRequest(
             text="This goes on and on. " * 40, ahead_seconds=1, config=tts_pb2.SynthesisConfig(store=False)
@@ -500,7 +503,7 @@ async def test_who_would_wait_too_long_is_refused_at_once(start, catalog, patien
         async for _ in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(text=TEXT), timeout=deadline):
             pass
     assert (refused.value.code().name, reason_of(refused.value)) == ("RESOURCE_EXHAUSTED", "WAIT_TOO_LONG")
-    status = status_pb2.Status.FromString(dict(refused.value.trailing_metadata())["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict[str, Any](refused.value.trailing_metadata())["grpc-status-details-bin"])
     retry = error_details_pb2.RetryInfo()
     assert status.details[1].Unpack(retry)
     assert retry.retry_delay.ToMilliseconds() > 0
@@ -510,7 +513,7 @@ async def test_who_would_wait_too_long_is_refused_at_once(start, catalog, patien
 
 
 async def test_the_models_are_listed_loaded_and_unloaded(running):
-    models = models_pb2_grpc.ModelServiceStub(running.channel)
+    models = aio_stub(models_pb2_grpc.ModelServiceStub, running.channel)
     listed = (await models.ListModels(models_pb2.ListModelsRequest())).models
     assert [(model.engine, model.is_default) for model in listed if model.state != models_pb2.MODEL_STATE_ABSENT] == [
         ("flite", True),

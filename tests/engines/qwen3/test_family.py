@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from voicebox_kit.errors import Precondition, StartError
-from voicebox_models.engine import NotInstalled, Progress, Setup
+from voicebox_models.engine import NotInstalled, Progress, Report, Setup
+from voicebox_models.files import Downloadable
 from voicebox_models.hub import Hub
 from voicebox_tts.engine import Capability, Gender
 from voicebox_tts.engines.qwen3 import device
@@ -42,6 +43,11 @@ def engine(models: Qwen3Family, name: str) -> Qwen3Engine:
     found = models.engine(name)
     assert found is not None
     return found
+
+
+def fetch(engine: Qwen3Engine, report: Report) -> None:
+    assert isinstance(engine.files, Downloadable)
+    engine.files.download(report)
 
 
 @pytest.fixture
@@ -154,12 +160,12 @@ def test_what_is_on_no_hub_cannot_be_downloaded(setup: Setup, copied: Path) -> N
     mine = engine(family(setup), "qwen3/mine")
     shutil.rmtree(copied)
     with pytest.raises(Precondition, match="was removed"):
-        mine.files.download(lambda progress: None)
+        fetch(mine, lambda progress: None)
 
 
 def test_downloading_what_is_here_does_nothing(setup: Setup, copied: Path) -> None:
     reported: list[Progress] = []
-    engine(family(setup), "qwen3/mine").files.download(reported.append)
+    fetch(engine(family(setup), "qwen3/mine"), reported.append)
     assert reported == []
 
 

@@ -121,7 +121,7 @@ def test_a_row_that_does_not_advance_stays_as_it_is(language_model, prompts) -> 
     for advancing in turns:
         step = frames.step(3, advancing)
         assert not step.ended.any()
-        for row in np.flatnonzero(advancing):
+        for row in np.flatnonzero(advancing).tolist():
             said[row].append(step.codes[row])
 
     for row in range(3):
