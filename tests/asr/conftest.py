@@ -140,7 +140,7 @@ class CountingEngine:
     model: Model = field(default_factory=lambda: Model("counting/1", "1", "Apache-2.0", ("en-US", "de-DE")))
     device: str = "cpu"
     capabilities: Capabilities = CAPABILITIES
-    files: InstalledFiles = InstalledFiles()
+    files: InstalledFiles = field(default_factory=InstalledFiles)
     loaded: bool = False
     memory_bytes: int = 0
     session: CountingSession = field(default_factory=CountingSession)

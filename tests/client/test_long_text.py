@@ -165,7 +165,7 @@ def test_the_command_refuses_a_long_flac_in_one_sentence(voicebox, platform, tmp
     monkeypatch.chdir(tmp_path)
     result = voicebox("say", CHAPTER, "-o", "chapter.flac")
     assert (result.exit_code, platform.asked) == (2, {})
-    assert "choose another" in result.stderr
+    assert "which FLAC cannot join" in result.stderr
 
 
 def test_the_limit_is_the_contracts():

@@ -19,7 +19,6 @@ def is_refused(told, field):
     ("given", "field"),
     [
         ({"input": {}}, "input.text"),
-        ({"input": {"text": " ... "}}, "input.text"),
         ({"input": {"text": "x" * 10_001}}, "input.text"),
         (
             {"input": {"multi_speaker_markup": {"turns": [{"speaker": "R", "text": "Hello."}]}}},
@@ -74,7 +73,6 @@ def test_an_unknown_profile_is_not_found(sdk):
         ([{"input": {"text": "Hello."}}], "streaming_config"),
         ([{"streaming_config": {"voice": VOICE}}, {"streaming_config": {"voice": VOICE}}], "streaming_config"),
         ([{"streaming_config": {"voice": VOICE}}], "input.text"),
-        ([{"streaming_config": {"voice": VOICE}}, {"input": {"text": "..."}}], "input.text"),
         ([{"streaming_config": {"voice": {"language_code": "tlh"}}}], "streaming_config.voice.language_code"),
         (
             [{"streaming_config": {"voice": VOICE, "streaming_audio_config": {"audio_encoding": "MP3"}}}],

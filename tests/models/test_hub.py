@@ -96,7 +96,7 @@ def test_files_that_come_from_elsewhere_are_followed_and_gone_on_with_there(hub,
 def test_a_hub_that_sends_less_than_it_told_is_given_up(hub, fake_hub, target, ignores_ranges):
     fake_hub.ignores_ranges = ignores_ranges
     fake_hub.sent_instead["model.bin"] = fake_hub.files["model.bin"][:500_000]
-    with pytest.raises(Unavailable, match=r"less of model\.bin than it told"):
+    with pytest.raises(Unavailable, match=r"less of model\.bin than it announced"):
         fetch(hub, target)
     assert visible(target) == []
 

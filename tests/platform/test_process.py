@@ -45,7 +45,7 @@ def test_a_second_platform_on_the_same_ports_says_so(running, tmp_path):
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"TTS_ENGINE": "nobody"}, "voicebox: 'nobody' is not installed"),
+        ({"TTS_ENGINE": "nobody"}, "voicebox: There is no engine 'nobody'"),
         (
             {"TTS_ENGINE": "flite", "TTS_DEVICE": "cuda:7"},
             "voicebox: flite runs on cpu, there is no device 'cuda:7' for it.",

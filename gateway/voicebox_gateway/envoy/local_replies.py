@@ -77,6 +77,8 @@ def local_reply_config(max_request_bytes: int) -> dict[str, Any]:
                 "filter": _header(":path", safe_regex={"regex": "/(healthz?/?)?([?].*)?"}),
                 "body_format_override": {**AS_IT_IS, "content_type": "application/json"},
             },
+            # A 204 has no body: with one, HTTP/1.1 clients take it for the next response.
+            {"filter": _has_status(204), "body_format_override": AS_IT_IS},
             # native.lua has written the whole answer.
             {
                 "filter": _is_told("voicebox.native", "refused"),

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from .errors import Exhausted
 
 RETRY_SECONDS = 1.0
-FIRST_HOLD_SECONDS = 1.0
+FIRST_HOLD_SECONDS = 0.5
 """The assumed hold time of a permit, with all permits in use, before any was released."""
 MEMORY = 0.2
 """The weight of the newest hold in the mean."""
