@@ -10,7 +10,10 @@ from voicebox_client.word_errors import word_error_rate
 from bench.launch import PlatformFailed, platform
 
 OUT = Path("out")
-TEXT = "The quick brown fox jumps over the lazy dog. Every morning the old man walks to the harbour and looks at the ships."
+TEXT = (
+    "The quick brown fox jumps over the lazy dog. Every morning the old man walks to the harbour and looks at the "
+    "ships."
+)
 SAMPLE = Path(__file__).parent / "ann.wav"  # from LJ Speech, public domain: see tests/data/speech/README.md
 TRANSCRIPT = "Printing, then, for our purpose, may be considered as the art of making books by means of movable types."
 

@@ -149,5 +149,8 @@ def test_every_encoding_has_a_type_and_a_suffix() -> None:
 
 
 def test_pcm_and_wav_load_no_codec_library() -> None:
-    code = "import sys; from voicebox_audio.encoding.encoder import *; open_encoder(Encoding.WAV, 16000); sys.exit('av' in sys.modules)"
+    code = (
+        "import sys; from voicebox_audio.encoding.encoder import *; open_encoder(Encoding.WAV, 16000); sys.exit('av' "
+        "in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

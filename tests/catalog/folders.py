@@ -10,7 +10,10 @@ def check_folder(folder):
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
         database.execute("INSERT INTO generation_search(generation_search) VALUES ('integrity-check')")
-        rows = "SELECT blob, size_bytes FROM generations WHERE blob <> '' UNION ALL SELECT original_blob, size_bytes FROM samples"
+        rows = (
+            "SELECT blob, size_bytes FROM generations WHERE blob <> '' UNION ALL SELECT original_blob, size_bytes FROM "
+            "samples"
+        )
         for blob, size_bytes in database.execute(rows):
             assert (folder / "blobs" / blob).stat().st_size == size_bytes
         for (blob,) in database.execute("SELECT normalized_blob FROM samples"):

@@ -43,7 +43,10 @@ class Postgres:
 
     def start(self) -> None:
         fsync = "on" if self._fsync else "off"
-        options = f"-p {self.port} -k {self._data} -h 127.0.0.1 -c fsync={fsync} -c full_page_writes={fsync} -c shared_buffers=32MB"
+        options = (
+            f"-p {self.port} -k {self._data} -h 127.0.0.1 -c fsync={fsync} -c full_page_writes={fsync} -c "
+            "shared_buffers=32MB"
+        )
         log = self._data.parent / "log"
         self._run("pg_ctl", "start", "--wait", "--pgdata", self._data, "--log", log, "--options", options)
 
@@ -62,7 +65,10 @@ class Postgres:
 
     def clear(self, database: str) -> None:
         """Ends whoever is still connected, and deletes all rows but the revision."""
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ended = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+            "pg_backend_pid()"
+        )
         each = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
         loop = f"FOR name IN {each} LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;"
         self.query(database, ended, f"DO $$ DECLARE name text; BEGIN {loop} END $$")

@@ -332,7 +332,8 @@ def test_transcribe_live_prints_finals(voicebox, platform, recording):
     result = voicebox("transcribe", "--live", str(recording))
     assert (
         result.stdout
-        == "hello world\nSTART  END   CONFIDENCE  WORD\n0.00   0.50  0.90        hello\n1.00   1.50  0.90        world\n"
+        == "hello world\nSTART  END   CONFIDENCE  WORD\n0.00   0.50  0.90        hello\n1.00   1.50  0.90        "
+        "world\n"
     )
     with wave.open(str(recording)) as read:
         assert platform.uploaded == read.readframes(read.getnframes())

@@ -127,5 +127,8 @@ def test_a_verb_imports_no_server():
 
 
 def test_the_package_offers_its_names_lazily():
-    code = "import voicebox_client, sys; assert 'grpc' not in sys.modules; voicebox_client.Client; assert 'grpc' in sys.modules"
+    code = (
+        "import voicebox_client, sys; assert 'grpc' not in sys.modules; voicebox_client.Client; assert 'grpc' in "
+        "sys.modules"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -53,7 +53,8 @@ async def test_play_by_get_takes_the_longest_text(gateway, fakes):
     host, port = gateway.address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(
-        f"GET /v1/speech:play?text={quote('語' * 10_000)} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode()
+        f"GET /v1/speech:play?text={quote('語' * 10_000)} HTTP/1.1\r\n".encode()
+        + f"host: {host}\r\nconnection: close\r\n\r\n".encode()
     )
     answer = await reader.read()
     writer.close()

@@ -58,7 +58,10 @@ async def test_head_is_get_without_a_body(gateway, path):
 
 
 async def test_after_head_the_connection_goes_on(gateway):
-    requests = b"HEAD /v1/profiles/ann/samples/1:audio HTTP/1.1\r\nhost: x\r\n\r\nGET /v1/voices HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    requests = (
+        b"HEAD /v1/profiles/ann/samples/1:audio HTTP/1.1\r\nhost: x\r\n\r\n"
+        b"GET /v1/voices HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
     answer = await raw(gateway, requests)
     assert answer.count(b"HTTP/1.1 200 OK") == 2
     assert answer.endswith(b'{"voices":[{"name":"flite/slt"}]}')

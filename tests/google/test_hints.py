@@ -58,7 +58,8 @@ def test_speech_goes_on_and_names_what_it_ignores(sdk, given, field):
     [
         {"ssml": f"<speak>{TEXT}</speak>"},
         {
-            "ssml": f'<?xml version="1.0"?><speak version="1.1" xmlns="http://www.w3.org/2001/10/synthesis">{TEXT}</speak>'
+            "ssml": '<?xml version="1.0"?><speak version="1.1" '
+            f'xmlns="http://www.w3.org/2001/10/synthesis">{TEXT}</speak>'
         },
     ],
 )

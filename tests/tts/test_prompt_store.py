@@ -1,5 +1,5 @@
-"""Prompts outlive the process, are what was packed or are computed again, and are shared by replicas when their store is
-there.
+"""Prompts outlive the process, are what was packed or are computed again, and are shared by replicas when their store
+is there.
 """
 
 import asyncio

@@ -35,7 +35,8 @@ HEADERS = {
     "voice is a list": b'{"type": "synthesize", "data": {"text": "Hi.", "voice": [1]}}\n',
     "rate is a text": b'{"type": "audio-start", "data": {"rate": "16000", "width": 2, "channels": 1}}\n',
     "rate is nothing": b'{"type": "audio-start", "data": {"rate": NaN, "width": 2, "channels": 1}}\n',
-    "names are texts": b'{"type": "audio-start", "data": {"rate": 16000, "width": 2, "channels": 1}}\n{"type": "audio-chunk"}\n',
+    "names are texts": b'{"type": "audio-start", "data": {"rate": 16000, "width": 2, "channels": 1}}\n{"type": '
+    b'"audio-chunk"}\n',
 }
 
 
