@@ -158,7 +158,7 @@ async def test_a_disk_that_cannot_be_written_costs_the_record_and_not_the_answer
         raise OSError(28, "No space left on device")
 
     running = await open_asr(CATALOG_ADDRESS=GONE)
-    monkeypatch.setattr("voicebox_outbox.spool._fsync", full)
+    monkeypatch.setattr("voicebox_outbox.spool.sync_path", full)
     answer = await recognize(running.channel)
     assert (answer.transcription, reasons(answer)) == ("", ["NOT_STORED"])
     assert "The disk is full" in answer.warnings[0].message

@@ -18,6 +18,8 @@ DOCUMENTS = [
 FILES = re.compile(
     r"(?<![\w/.-])(?:(?:libs|services|gateway|clients|protos|tests|bench|demo|deploy|docs|examples)/)[\w./-]*[\w-]\.(?:py|ya?ml|md|toml|proto|sh|lua|wav)"
 )
+PACKAGES = [*ROOT.glob("libs/*/README.md"), ROOT / "gateway" / "README.md", ROOT / "clients" / "python" / "README.md"]
+MODULES = re.compile(r"`([\w/]+\.py)`")
 LINKS = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 
 
@@ -28,3 +30,9 @@ def test_every_file_and_link_in_a_document_exists(document: Path) -> None:
     missing = [name for name in FILES.findall(text) if not any((base / name).exists() for base in bases)]
     missing += [link for link in LINKS.findall(text) if not (document.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("readme", PACKAGES, ids=lambda path: str(path.parent.relative_to(ROOT)))
+def test_every_module_in_a_package_readme_exists(readme: Path) -> None:
+    named = set(MODULES.findall(readme.read_text()))
+    assert not [name for name in named if not (list(readme.parent.rglob(name)) or (ROOT / name).exists())]

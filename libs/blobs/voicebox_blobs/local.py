@@ -14,11 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
+from voicebox_kit.durable import give_name, sync_file, sync_path
 from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.shielded import shielded
 
 from .blobs import READ_BYTES, Blob, Meter, StoredBlob, fresh_name, pieces, storage_errors
-from .durable import give_name, sync_file, sync_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -123,7 +123,7 @@ class LocalBlobs:
         if path.parent not in self._safe_folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             for folder in (path.parent, *path.parent.parents):
-                sync_folder(folder)
+                sync_path(folder)
                 if folder == self._folder:
                     break
             self._safe_folders.add(path.parent)

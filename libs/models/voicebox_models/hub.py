@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import logging
-import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -14,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO
 
+from voicebox_kit.durable import sync_path
 from voicebox_kit.errors import Exhausted, Precondition, StartError, Unavailable
 from voicebox_kit.folders import own_folder
 
@@ -275,19 +275,11 @@ def _own(staging: Path, label: str) -> IO[str]:
 def _settle(staging: Path, target: Path) -> None:
     """Move what was gathered to where it belongs, for good, and take away what older commits left."""
     for path in (*staging.rglob("*"), staging):
-        _fsync(path)
+        sync_path(path)
     staging.rename(target)
-    _fsync(target.parent)
+    sync_path(target.parent)
     for stale in target.parent.glob(f".{target.name}.*.part"):
         shutil.rmtree(stale)
-
-
-def _fsync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 @contextmanager

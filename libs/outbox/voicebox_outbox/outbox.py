@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from voicebox_kit.background import Background
 from voicebox_kit.errors import Unavailable
 
-from .spool import Spool, cause
+from .spool import Spool, cause, file_size
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Outbox(Generic[Record]):
         """
         outcome = await self._offer(data, record, PROMPT_SECONDS) if promptly else Outcome.PENDING
         if outcome is Outcome.DELIVERED:
-            await self._in_thread(data.unlink)
+            self._spool.discard(data)
             return outcome
         await self._in_thread(self._spool.commit, data, json_format.MessageToJson(record))
         if outcome is Outcome.REJECTED:
@@ -175,7 +175,7 @@ class Outbox(Generic[Record]):
     async def _offer(self, data: Path, record: Record, timeout_seconds: float) -> Outcome:
         """Send one record."""
         try:
-            size_bytes = (await self._in_thread(data.stat)).st_size
+            size_bytes = file_size(data)
             await self._send(record, data, timeout_seconds + size_bytes / SLOWEST_BYTES_PER_SECOND)
         except grpc.aio.AioRpcError as error:
             if error.code() in FINAL:

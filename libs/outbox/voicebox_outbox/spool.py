@@ -5,12 +5,12 @@ before `commit` returns. Knows files, not gRPC.
 """
 
 import errno
-import os
 import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from voicebox_kit.durable import sync_path
 from voicebox_kit.errors import Exhausted, StartError
 
 DATA, METADATA = ".data", ".json"
@@ -25,7 +25,8 @@ class Spool:
     """A folder of one process, at most `max_bytes` big. Files that a crash left uncommitted are removed when it is
     opened.
 
-    Sizes are counted in memory: the folder is listed once, at start. Blocking, except `reserve`, `waiting` and `len`.
+    Sizes are counted in memory: the folder is listed once, at start. Blocking, except `reserve`, `discard`, `waiting`
+    and `len`.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -49,16 +50,21 @@ class Spool:
             raise Exhausted("SPOOL_FULL", "The history's spool is full: the catalog has been away too long.")
         return self._folder / f"{uuid.uuid4()}{DATA}"
 
+    def discard(self, data: Path) -> None:
+        """Remove a reserved file that becomes no record. One that cannot be removed is left to the next start."""
+        with suppress(OSError):
+            data.unlink()
+
     def commit(self, data: Path, metadata: str) -> None:
         """Make a reserved file a record: durable when this returns. OSError when the disk cannot take it."""
         temporary, final = data.with_suffix(".tmp"), data.with_suffix(METADATA)
         try:
-            _fsync(data)
+            sync_path(data)
             temporary.write_text(metadata, "utf-8")
-            _fsync(temporary)
+            sync_path(temporary)
             size = data.stat().st_size
             temporary.rename(final)
-            _fsync(self._folder)
+            sync_path(self._folder)
         except OSError as error:
             for path in (temporary, final):
                 with suppress(OSError):
@@ -132,10 +138,11 @@ def cause(error: Exception) -> str:
 def _sizes(folder: Path) -> dict[str, int]:
     """The bytes of each record's file by its name, oldest first."""
     dated = sorted(((path.stat().st_mtime_ns, path) for path in folder.glob(f"*{METADATA}")), key=lambda each: each[0])
-    return {path.stem: _size(path.with_suffix(DATA)) for _, path in dated}
+    return {path.stem: file_size(path.with_suffix(DATA)) for _, path in dated}
 
 
-def _size(path: Path) -> int:
+def file_size(path: Path) -> int:
+    """A file's bytes; 0 when it cannot be read."""
     with suppress(OSError):
         return path.stat().st_size
     return 0
@@ -145,11 +152,3 @@ def _is_full(folder: Path) -> bool:
     with suppress(OSError):
         return shutil.disk_usage(folder).free < FULL_BYTES
     return False
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from voicebox_blobs.blobs import sha256_of
-from voicebox_blobs.durable import sync_folder, write_aside
 from voicebox_blobs.local import STAGED
+from voicebox_kit.durable import sync_path, write_aside
 from voicebox_kit.errors import StartError
 
 from voicebox_catalog.store.blob_rows import COLUMNS
@@ -162,4 +162,4 @@ def _prune(blobs: Path, held: set[str]) -> None:
 def _sync_tree(folder: Path) -> None:
     """Makes the names in a folder survive a power failure."""
     for parent, _, _ in os.walk(folder):
-        sync_folder(Path(parent))
+        sync_path(Path(parent))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from voicebox_kit.durable import write_aside
+
 from .file import MAX_BYTES, file_name
 
 log = logging.getLogger(__name__)
@@ -69,18 +71,9 @@ class PromptFolder:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(f".{secrets.token_hex(8)}")
-    try:
-        with half.open("xb") as file:
+    def create(staged: Path) -> None:
+        with staged.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        half.rename(path)
-    finally:
-        half.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(path, path.with_suffix(f".{secrets.token_hex(8)}"), create)

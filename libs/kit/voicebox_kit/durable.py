@@ -22,7 +22,7 @@ def write_aside(path: Path, staged: Path, write: Callable[[Path], object]) -> No
 def give_name(staged: Path, path: Path) -> None:
     """Renames a file that is on the disk, and brings the name there, too."""
     staged.rename(path)
-    sync_folder(path.parent)
+    sync_path(path.parent)
 
 
 def sync_file(descriptor: int) -> None:
@@ -30,9 +30,9 @@ def sync_file(descriptor: int) -> None:
     os.fdatasync(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
-    """Brings the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_path(path: Path) -> None:
+    """Brings a file's bytes, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

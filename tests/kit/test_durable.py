@@ -1,7 +1,7 @@
 """Files that are written aside: whole under their names, or not there."""
 
 import pytest
-from voicebox_blobs.durable import write_aside
+from voicebox_kit.durable import write_aside
 
 
 def test_the_file_has_its_name_when_it_is_whole(tmp_path):
