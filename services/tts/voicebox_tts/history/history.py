@@ -1,17 +1,13 @@
 """The history: each generation is in the catalog or on this disk before the client is told that it was recorded."""
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar
 
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_outbox.outbox import Outbox
 from voicebox_outbox.outbox import Outcome as Delivery
 
 from .draft import Draft
-
-T = TypeVar("T")
 
 
 class History:
@@ -26,7 +22,7 @@ class History:
 
     async def complete(self, draft: Draft) -> None:
         """Complete the draft's file. OSError when any of it could not be written."""
-        await self._in_thread(draft.close)
+        await asyncio.get_running_loop().run_in_executor(self._executor, draft.close)
 
     async def record(self, draft: Draft, generation: catalog_pb2.Generation, *, promptly: bool) -> Delivery:
         """Make a record durable; with `promptly`, in the catalog at once where it answers.
@@ -35,6 +31,3 @@ class History:
         """
         await self.complete(draft)
         return await self._outbox.keep(draft.path, generation, promptly=promptly)
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
