@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import string
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import pytest
 import trustme
 
 from bench.launch import Platform, platform
+from tests.support.hearing import TEXT
 from tests.support.sdk import sdk_environment
 
 SDKS = ("google-cloud-texttospeech==2.38.0", "google-cloud-speech==2.41.0")
-TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."
-WER = 0.3
 RECOGNIZER = "projects/any/locations/global/recognizers/_"
 LINEAR16 = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code": "en-US"}
 EXPLICIT = {"explicit_decoding_config": {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "audio_channel_count": 1}}
@@ -140,8 +137,3 @@ def text_of(results: list[dict[str, Any]]) -> str:
 
 def finals(responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [result for response in responses for result in response.get("results", ()) if result.get("is_final")]
-
-
-def word_error_rate(heard: str, spoken: str = TEXT) -> float:
-    plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(spoken.lower().translate(plain), heard.lower().translate(plain).strip() or "nothing")

@@ -4,7 +4,9 @@ import base64
 
 import pytest
 
-from .conftest import TEXT, WER, finals, in_base64, in_chunks, text_of, word_error_rate
+from tests.support.hearing import TEXT, WER, word_error_rate
+
+from .conftest import finals, in_base64, in_chunks, text_of
 
 VOICE = {"language_code": "en-US"}
 LINEAR16 = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code": "en-US"}

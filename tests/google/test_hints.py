@@ -12,7 +12,9 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.g711 import alaw_to_s16le, mulaw_to_s16le
 
-from .conftest import TEXT, in_base64
+from tests.support.hearing import TEXT
+
+from .conftest import in_base64
 
 VOICE = {"language_code": "en-US"}
 WAV = {"audio_encoding": "LINEAR16", "sample_rate_hertz": 16_000}

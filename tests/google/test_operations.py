@@ -7,7 +7,9 @@ from google.protobuf.duration_pb2 import Duration
 from voicebox_asr.compat.google.operation_store import Operations
 from voicebox_kit.errors import Exhausted, NotFound
 
-from .conftest import ENGLISH, LINEAR16, RECOGNIZER, WER, in_base64, text_of, word_error_rate
+from tests.support.hearing import WER, word_error_rate
+
+from .conftest import ENGLISH, LINEAR16, RECOGNIZER, in_base64, text_of
 
 PARENT = RECOGNIZER.removesuffix("/recognizers/_")
 

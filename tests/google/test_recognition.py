@@ -2,17 +2,17 @@
 
 import pytest
 
+from tests.support.hearing import WER, word_error_rate
+
 from .conftest import (
     ENGLISH,
     EXPLICIT,
     LINEAR16,
     RECOGNIZER,
-    WER,
     finals,
     in_base64,
     in_chunks,
     text_of,
-    word_error_rate,
 )
 
 SILENCE = in_chunks(bytes(2 * 32_000))

@@ -6,7 +6,9 @@ import ssl
 import httpx
 import pytest
 
-from .conftest import ENGLISH, LINEAR16, RECOGNIZER, TEXT, WER, in_base64, text_of, word_error_rate
+from tests.support.hearing import TEXT, WER, word_error_rate
+
+from .conftest import ENGLISH, LINEAR16, RECOGNIZER, in_base64, text_of
 
 VOICE = {"language_code": "en-US"}
 SPEECH = {

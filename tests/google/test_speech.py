@@ -6,7 +6,9 @@ import wave
 
 import pytest
 
-from .conftest import TEXT, in_base64, text_of, word_error_rate
+from tests.support.hearing import TEXT, WER, word_error_rate
+
+from .conftest import in_base64, text_of
 
 CONFIG = {"voice": {"name": "flite/slt", "language_code": "en-US"}}
 
@@ -41,7 +43,7 @@ def test_what_is_said_is_recognised(sdk, encoding, start):
     audio = sdk.speech(audio_encoding=encoding, sample_rate_hertz=16_000)
     assert audio.startswith(start)
     told = {"encoding": "LINEAR16" if encoding == "PCM" else encoding, "sample_rate_hertz": 16_000}
-    assert word_error_rate(heard_in(sdk, audio, **told)) <= 0.3
+    assert word_error_rate(heard_in(sdk, audio, **told)) <= WER
 
 
 def test_linear16_is_a_wav_file_that_tells_its_length(sdk):
@@ -81,7 +83,7 @@ def test_a_text_is_streamed_as_it_is_written(sdk):
     audio = b"".join(
         base64.b64decode(response["audio_content"]) for response in sdk.call("stream_speech", requests=requests)
     )
-    assert word_error_rate(heard_in(sdk, audio, encoding="LINEAR16", sample_rate_hertz=16_000)) <= 0.3
+    assert word_error_rate(heard_in(sdk, audio, encoding="LINEAR16", sample_rate_hertz=16_000)) <= WER
 
 
 def test_a_sentence_is_heard_while_the_stream_is_open(sdk):

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
+from tests.support.hearing import WER, word_error_rate
 from tests.support.npm import npm_folder, run_node
-from tests.web.test_realtime import word_error_rate
-
-from .test_transcriptions import WER
 
 PACKAGES = ("openai@7.59.0", "ai@7.0.173", "@ai-sdk/openai@4.0.118")
 TEXT = "The old man walked slowly to the market."

@@ -1,21 +1,13 @@
 """audio.transcriptions and audio.translations, as the SDK's users call them: what audio.speech says is heard."""
 
-import string
 from itertools import groupby
 from pathlib import Path
 
-import jiwer
 import pytest
 
+from tests.support.hearing import TEXT, WER, word_error_rate
+
 from .conftest import SdkError
-
-TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."
-WER = 0.3
-
-
-def word_error_rate(heard: str) -> float:
-    plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(TEXT.lower().translate(plain), heard.lower().translate(plain))
 
 
 @pytest.fixture(scope="module")

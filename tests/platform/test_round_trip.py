@@ -4,20 +4,14 @@ kept.
 
 import base64
 import json
-import string
 
 import httpx
-import jiwer
 import pytest
 from voicebox_client import Client, VoiceboxClientError
 
+from tests.support.hearing import WER, word_error_rate
+
 TEXT = "The old man walked slowly to the market and bought bread, milk and a dozen eggs for his family."
-WER = 0.3
-
-
-def word_error_rate(said: str, heard: str) -> float:
-    plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(said.lower().translate(plain), heard.lower().translate(plain))
 
 
 @pytest.fixture
@@ -41,7 +35,7 @@ def test_by_curl_speech_streams_while_it_is_made_and_is_recognised(http):
     heard = http.post(
         "/v1/speech:recognizeUpload", content=b"".join(pieces), headers={"content-type": "audio/wav"}
     ).json()
-    assert word_error_rate(TEXT, heard["transcript"]) <= WER
+    assert word_error_rate(heard["transcript"], TEXT) <= WER
 
 
 def test_by_json_a_whole_answer_is_recognised(http):
@@ -51,7 +45,7 @@ def test_by_json_a_whole_answer_is_recognised(http):
     ).json()
     assert spoken["started"]["engine"] == "flite"
     heard = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
-    assert word_error_rate(TEXT, heard["transcript"]) <= WER
+    assert word_error_rate(heard["transcript"], TEXT) <= WER
     words = [word["word"] for utterance in heard["utterances"] for word in utterance["words"]]
     assert " ".join(words) == heard["transcript"]
 
@@ -67,7 +61,7 @@ def test_by_json_a_stream_is_events(http):
 @pytest.mark.parametrize("encoding", ["ogg", "mp3"])
 def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, encoding):
     audio = client.say(TEXT, voice=voice, seed=1, encoding=encoding, store=False).read()
-    assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= WER
+    assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= WER
 
 
 def test_a_live_stream_hears_speech_while_it_is_made(client):
@@ -75,7 +69,7 @@ def test_a_live_stream_hears_speech_while_it_is_made(client):
     blocks = (event.chunk.audio for event in speech if event.HasField("chunk"))
     events = list(client.listen(blocks, sample_rate_hz=16_000))
     finals = " ".join(event.final.transcript for event in events if event.HasField("final"))
-    assert word_error_rate(TEXT, finals) <= WER
+    assert word_error_rate(finals, TEXT) <= WER
     assert any(event.HasField("interim") for event in events)
 
 
@@ -86,12 +80,12 @@ def test_a_profile_speaks_is_understood_and_is_in_the_history(client, http, spee
     audio = speech.read()
     assert speech.started.profile == "profiles/reader"
     assert speech.started.cloning == 1
-    assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= WER
+    assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= WER
     [generation] = client.list_generations(search="bread mil", filter='profile = "profiles/reader"')
     assert generation.name == speech.finished.generation
     kept = http.get(f"/v1/{generation.name}:audio")
     assert kept.headers["content-type"] == "audio/flac"
-    assert word_error_rate(TEXT, client.transcribe(kept.content).transcript) <= WER
+    assert word_error_rate(client.transcribe(kept.content).transcript, TEXT) <= WER
     client.delete_generation(generation.name)
     client.delete_profile("reader")
     with pytest.raises(VoiceboxClientError) as refused:

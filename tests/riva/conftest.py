@@ -2,7 +2,6 @@
 
 import base64
 import json
-import string
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from bench.launch import Platform, platform
+from tests.support.hearing import TEXT
 from tests.support.sdk import sdk_environment
 
 RIVA = "nvidia-riva-client==2.27.0"
-TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."
-WER = 0.3
 RATE_HZ = 22_050
 """What the SDK asks for unless it is told otherwise."""
 
@@ -113,8 +110,3 @@ def in_chunks(data: bytes, size: int = 3200) -> list[str]:
 def text_of(results: list[dict[str, Any]]) -> str:
     """The transcripts, joined as NVIDIA's scripts do."""
     return "".join(result["alternatives"][0].get("transcript", "") for result in results)
-
-
-def word_error_rate(heard: str) -> float:
-    plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(TEXT.lower().translate(plain), heard.lower().translate(plain).strip() or "nothing")

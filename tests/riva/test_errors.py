@@ -2,7 +2,9 @@
 
 import pytest
 
-from .conftest import TEXT, in_base64, in_chunks
+from tests.support.hearing import TEXT
+
+from .conftest import in_base64, in_chunks
 
 PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "en-US"}
 

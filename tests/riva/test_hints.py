@@ -4,7 +4,9 @@ metadata.
 
 import pytest
 
-from .conftest import TEXT, WER, in_base64, in_chunks, sound_of, text_of, word_error_rate
+from tests.support.hearing import TEXT, WER, word_error_rate
+
+from .conftest import in_base64, in_chunks, sound_of, text_of
 
 PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "en-US"}
 IGNORED, WARNED = "x-voicebox-ignored", "x-voicebox-warnings"

@@ -8,7 +8,9 @@ import soundfile
 from voicebox_asr.engines.ge2e.encoder import Ge2e
 from voicebox_audio.encoding.encoder import wav_header
 
-from .conftest import TEXT, WER, in_base64, in_chunks, text_of, word_error_rate
+from tests.support.hearing import TEXT, WER, word_error_rate
+
+from .conftest import in_base64, in_chunks, text_of
 
 RATE_HZ = 16_000
 SILENCE = bytes(2 * RATE_HZ * 2)

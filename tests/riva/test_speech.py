@@ -10,7 +10,9 @@ from voicebox_audio.decoding.limits import Limits
 from voicebox_client import Client
 from voicebox_tts.engines.likeness import profile
 
-from .conftest import RATE_HZ, TEXT, sound_of
+from tests.support.hearing import TEXT
+
+from .conftest import RATE_HZ, sound_of
 
 LINEAR_PCM, FLAC, OGGOPUS = 1, 2, 4
 

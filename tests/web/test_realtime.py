@@ -1,24 +1,17 @@
 """OpenAI's Realtime API through its unmodified SDK: what is said is heard, and what is written is spoken."""
 
 import json
-import string
 
-import jiwer
 import pytest
+
+from tests.support.hearing import TEXT, WER, word_error_rate
 
 from .conftest import RATE_HZ, SdkError, appended, call, of_type, read_pcm, spoken, until
 
-TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."
 SILENCE = bytes(2 * RATE_HZ)  # one second
-WER = 0.3
 REAL_SPEECH = "LJ001-0001.wav"
 COMPLETED = "conversation.item.input_audio_transcription.completed"
 DELTA = "conversation.item.input_audio_transcription.delta"
-
-
-def word_error_rate(heard, said=TEXT):
-    plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(said.lower().translate(plain), heard.lower().translate(plain))
 
 
 def message(text):

@@ -10,6 +10,8 @@ from voicebox_client.word_errors import word_error_rate
 from voicebox_gateway.wyoming import events
 from voicebox_gateway.wyoming.events import Event
 
+from tests.support.hearing import WER
+
 from .conftest import TEXT, bridge_to
 
 
@@ -52,7 +54,7 @@ async def test_what_is_said_is_recognised(bridge, voice):
         == transcript["text"]
     )
     assert transcript["language"] == "en-US"
-    assert word_error_rate(TEXT, transcript["text"]) <= 0.3
+    assert word_error_rate(TEXT, transcript["text"]) <= WER
 
 
 async def test_the_chosen_voice_speaks(bridge):
@@ -90,7 +92,7 @@ async def test_real_speech_in_the_language_that_home_assistant_names(bridge, spe
     with wave.open(str(speech_data.path("LJ001-0004.wav"))) as file:
         sound, rate = file.readframes(file.getnframes()), file.getframerate()
     heard = await bridge.ask(order("Transcribe", language="en"), *audio(sound, rate), until="transcript")
-    assert word_error_rate(speech_data.transcripts["LJ001-0004.wav"], heard.one("transcript")["text"]) <= 0.3
+    assert word_error_rate(speech_data.transcripts["LJ001-0004.wav"], heard.one("transcript")["text"]) <= WER
 
 
 NOTHING = ["", " ", "...", "\U0001f389", "\u200b", "?!", "\n\n"]
