@@ -14,7 +14,7 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError, VoiceboxError
 
 from .downloads import Downloads
-from .engine import Downloadable, Family, Loadable
+from .engine import Downloadable, Family, Loadable, Model
 from .loading import Loading
 from .memory_metrics import MemoryCollector
 from .progress import Progress
@@ -45,6 +45,16 @@ class Default(Generic[E]):
     reason: str = "It is used when no other is named."
 
 
+@dataclass(frozen=True)
+class Entry(Generic[E]):
+    """An engine, and what its files on the disk say of its model. `memory_bytes` is an estimate until it is loaded."""
+
+    engine: E
+    model: Model
+    present: bool
+    memory_bytes: int
+
+
 class Models(Generic[E]):
     """The models of `service`, as in `asr`. Loading, unloading and downloading run in `executor`, which is closed after
     `running` ended.
@@ -67,7 +77,7 @@ class Models(Generic[E]):
         self._registry = EngineRegistry(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
         self._downloads: Downloads[E] = Downloads(executor)
-        self._here: TimedCache[tuple[E, ...]] = TimedCache(self._find_here, clock)
+        self._entries: TimedCache[tuple[Entry[E], ...]] = TimedCache(self._look_up, clock)
         registry.register(MemoryCollector(self._loading.memory))
 
     @property
@@ -77,10 +87,17 @@ class Models(Generic[E]):
 
     @property
     def here(self) -> tuple[E, ...]:
-        """Those of `engines` whose files are here. Looked up again after half a second, and after what this service
-        changed itself.
-        """
-        return self._here.get()
+        """Those of `engines` whose files are here."""
+        return tuple(entry.engine for entry in self.entries if entry.engine.loaded or entry.present)
+
+    @property
+    def entries(self) -> tuple[Entry[E], ...]:
+        """One for each of `engines`. Looked up again after half a second, and after what this service changed itself."""
+        return self._entries.get()
+
+    def entry(self, engine: E) -> Entry[E]:
+        """What the files of one engine say now."""
+        return Entry(engine, engine.model, engine.files.present, engine.memory_bytes)
 
     def find(self, name: str) -> E:
         """The engine that runs `models/{engine}/{model}`, whether its files are here or not; NotFound("model") when
@@ -114,7 +131,7 @@ class Models(Generic[E]):
         try:
             await self._loading.load(engine)
         finally:
-            self._here.forget()
+            self._entries.forget()
 
     def require_files(self, engine: E) -> None:
         """Precondition("MODEL_ABSENT") when an engine's files are not here."""
@@ -157,7 +174,7 @@ class Models(Generic[E]):
                 "MODEL_IS_DEFAULT", f"models/{engine.model.name}", "The default model cannot be unloaded."
             )
         await self._loading.unload(engine)
-        self._here.forget()
+        self._entries.forget()
 
     async def download(self, engine: E) -> AsyncGenerator[Progress]:
         """Download an engine's files if they are not present, and yield the progress.
@@ -170,7 +187,7 @@ class Models(Generic[E]):
             async with aclosing(self._downloads.watch(engine)) as steps:
                 async for progress in steps:
                     yield progress
-            self._here.forget()
+            self._entries.forget()
 
     async def unload_idle(self) -> float | None:
         """Unload what is idle for too long; returns the seconds until the next model will be, None when there is
@@ -187,26 +204,26 @@ class Models(Generic[E]):
             finally:
                 await self._downloads.close()
 
-    def state(self, engine: E) -> tuple[State, str]:
-        """The state of the engine's model, and a sentence on it."""
+    def state(self, engine: E, *, present: bool | None = None) -> tuple[State, str]:
+        """The state of the engine's model, and a sentence on it. `present` is whether its files are, where known."""
         if self._loading.is_loading(engine):
             return State.LOADING, "It is being loaded."
         if engine.loaded:
             return State.LOADED, self._reason if engine is self.default else "It is ready."
-        if not engine.files.present:
+        if not (engine.files.present if present is None else present):
             return State.ABSENT, self._absence(engine)
         if failure := self._loading.failure(engine):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
 
-    def _find_here(self) -> tuple[E, ...]:
-        return tuple(engine for engine in self.engines if engine.loaded or engine.files.present)
+    def _look_up(self) -> tuple[Entry[E], ...]:
+        return tuple(map(self.entry, self.engines))
 
     def _replace_default(self, engine: E, broken: Sequence[str]) -> None:
         self.default = engine
         self._reason = f"It is used when no other is named. {' '.join(broken)}"
         self._registry.put_first(engine)
-        self._here.forget()
+        self._entries.forget()
         self._loading.pin(engine)
         log.warning("model %s is the default. %s", engine.model.name, self._reason)
 

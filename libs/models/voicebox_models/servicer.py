@@ -8,7 +8,7 @@ import grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 
 from .engine import Loadable
-from .models import Models, State
+from .models import Entry, Models, State
 from .progress import Progress
 
 MODEL_SERVICE = "voicebox.models.v1.ModelService"
@@ -33,20 +33,20 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     async def ListModels(
         self, request: models_pb2.ListModelsRequest, context: Context
     ) -> models_pb2.ListModelsResponse:
-        return models_pb2.ListModelsResponse(models=[self._message(engine) for engine in self._models.engines])
+        return models_pb2.ListModelsResponse(models=list(map(self._message, self._models.entries)))
 
     async def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.Model:
-        return self._message(self._models.find(request.name))
+        return self._message(self._models.entry(self._models.find(request.name)))
 
     async def LoadModel(self, request: models_pb2.LoadModelRequest, context: Context) -> models_pb2.Model:
         engine = self._models.find(request.name)
         await self._models.load(engine)
-        return self._message(engine)
+        return self._message(self._models.entry(engine))
 
     async def UnloadModel(self, request: models_pb2.UnloadModelRequest, context: Context) -> models_pb2.Model:
         engine = self._models.find(request.name)
         await self._models.unload(engine)
-        return self._message(engine)
+        return self._message(self._models.entry(engine))
 
     async def DownloadModel(
         self, request: models_pb2.DownloadModelRequest, context: Context
@@ -60,19 +60,22 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
 
     def _step(self, engine: Loadable, progress: Progress, *, done: bool = False) -> models_pb2.DownloadModelResponse:
         return models_pb2.DownloadModelResponse(
-            model=self._message(engine), bytes_done=progress.bytes_done, bytes_total=progress.bytes_total, done=done
+            model=self._message(self._models.entry(engine)),
+            bytes_done=progress.bytes_done,
+            bytes_total=progress.bytes_total,
+            done=done,
         )
 
-    def _message(self, engine: Loadable) -> models_pb2.Model:
-        state, detail = self._models.state(engine)
-        model = engine.model  # read from the disk each time
+    def _message(self, entry: Entry[Any]) -> models_pb2.Model:
+        engine, model = entry.engine, entry.model
+        state, detail = self._models.state(engine, present=entry.present)
         return models_pb2.Model(
             name=f"models/{model.name}",
             engine=engine.name,
             state=STATES[state],
             detail=detail,
             device=engine.device if engine.loaded else "",
-            memory_bytes=engine.memory_bytes,
+            memory_bytes=engine.memory_bytes if engine.loaded else entry.memory_bytes,
             revision=model.revision,
             licence=model.licence,
             languages=model.languages,
