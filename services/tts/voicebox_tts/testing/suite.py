@@ -51,8 +51,8 @@ HOSTILE = {
     "one of each": "".join(chr(code) for code in range(1, 0x500)),
 }
 
-NEURAL, NEURAL_CHARACTERS = {"qwen3", "pocket"}, 100
-"""Engines whose random weights speak on for every letter, and how many of a hostile text they are given."""
+NEURAL, NEURAL_CHARACTERS = {"qwen3", "pocket", "piper"}, 100
+"""Engines that take long for a text, and how many characters of a hostile one they are given."""
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ A program of its own, because libespeak-ng is under the GPL-3: whoever loads tha
 nothing else of voicebox is. (Apache-2.0, under which this file is, may be combined with the GPL-3.) The library also
 keeps its state in globals, so that a process speaks one text at a time.
 
-Standard input has one JSON object per line: {"text", "voice", "words_per_minute", "pitch", "pitch_range", "seed"}; an
-empty line while it speaks stops it. Standard output has frames, a letter, a 4-byte little-endian length, and so many
-bytes:
+Standard input has one JSON object per line: {"text", "voice", "words_per_minute", "pitch", "pitch_range", "seed"} to
+speak, or {"phonemes": [text, ...], "voice"}; an empty line while it speaks stops it. Standard output has frames, a
+letter, a 4-byte little-endian length, and so many bytes:
 
 H  hello, first and once: JSON {"version", "sample_rate_hz", "voices": [{"identifier", "name", "languages":
     [[priority, code], ...]}]}
     A  audio: native signed 16-bit samples, mono
     E  events of the audio that follows: JSON [["word" | "phoneme", text, sample, first character, characters], ...]
+    P  phonemes: JSON [IPA of each text, ...], words separated by spaces
     D  done: the text is spoken, or was stopped
     F  failure: a sentence in UTF-8; the program goes on when it can
 
@@ -88,6 +89,8 @@ class Speaker:
         self._rate = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, None, flags)
         if self._rate <= 0:
             raise OSError("espeak-ng finds no data")
+        library.espeak_TextToPhonemes.restype = c.c_char_p
+        library.espeak_TextToPhonemes.argtypes = [c.POINTER(c.c_void_p), c.c_int, c.c_int]
         self._callback = _CALLBACK(self._receive)  # must live: the library holds the pointer
         library.espeak_SetSynthCallback(self._callback)
         self._has_failed = False
@@ -109,6 +112,34 @@ class Speaker:
         if status:
             raise ValueError(f"espeak-ng cannot speak this text with the voice {voice!r}")
         write_frame(self._out, b"D")
+
+    def phonemize(self, texts: Sequence[str], voice: str) -> None:
+        """Write the IPA of some texts; ValueError for an unknown voice, or when the library crashes. A fork does it, as
+        in `speak`.
+        """
+        if not (child := os.fork()):
+            self._phonemize_and_exit(texts, voice)
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise ValueError(f"espeak-ng finds no phonemes for this text with the voice {voice!r}")
+        write_frame(self._out, b"D")
+
+    def _phonemize_and_exit(self, texts: Sequence[str], voice: str) -> NoReturn:
+        status = 1
+        try:
+            if not self._library.espeak_SetVoiceByName(voice.encode()):
+                self._json(b"P", [" ".join(self._clauses(text)) for text in texts])
+                status = 0
+        finally:
+            os._exit(status)
+
+    def _clauses(self, text: str) -> Iterator[str]:
+        """The IPA of each clause: the library moves the pointer on, and sets it to NULL at the end."""
+        raw = c.create_string_buffer(text.encode())
+        rest = c.c_void_p(c.addressof(raw))
+        while rest.value:
+            clause = self._library.espeak_TextToPhonemes(c.byref(rest), _UTF8, _PHONEMES_IN_IPA)
+            yield (clause or b"").decode("utf-8", "replace").strip()
 
     def _speak_and_exit(self, text: str, voice: str, parameters: Sequence[tuple[int, int]], seed: int) -> NoReturn:
         status = 1
@@ -186,7 +217,11 @@ def main() -> None:
             if line == b"\n":
                 continue
             try:
-                speaker.speak(**json.loads(line))
+                request = json.loads(line)
+                if "phonemes" in request:
+                    speaker.phonemize(request["phonemes"], request["voice"])
+                else:
+                    speaker.speak(**request)
             except ValueError as error:
                 write_frame(out, b"F", str(error).encode())
 

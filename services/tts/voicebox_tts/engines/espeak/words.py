@@ -22,7 +22,7 @@ another.
 
 
 @dataclass(frozen=True)
-class _Written:
+class Written:
     """A word of the text. `begin` is its first character, with the punctuation that is written at it."""
 
     text: str
@@ -38,7 +38,7 @@ class WordTimeline:
     """
 
     def __init__(self, text: str, samples_before: int, sample_rate_hz: int) -> None:
-        self._written, self._before, self._rate = _words_of(text), samples_before, sample_rate_hz
+        self._written, self._before, self._rate = words_of(text), samples_before, sample_rate_hz
         self._held: list[Samples] = []
         self._received = self._released = 0
         # Of the words whose end is not known; there are none where the last is before the first.
@@ -114,18 +114,18 @@ class WordTimeline:
         return (self._before + sample) / self._rate
 
 
-def _words_of(text: str) -> list[_Written]:
+def words_of(text: str) -> list[Written]:
     """The words of a text, between spaces and dashes, without the punctuation around them."""
     return [word for match in _BETWEEN_SPACES.finditer(text) for word in _parts(match[0], match.start())]
 
 
-def _parts(run: str, at: int) -> list[_Written]:
+def _parts(run: str, at: int) -> list[Written]:
     begins = sorted(
         {0, *(end for match in _WRITTEN_TOGETHER.finditer(run) for end in (match.start(), match.end()))} - {len(run)}
     )
     ends = [*begins[1:], len(run)]
     return [
-        _Written(word, at + begin) for begin, end in zip(begins, ends, strict=True) if (word := _bare(run[begin:end]))
+        Written(word, at + begin) for begin, end in zip(begins, ends, strict=True) if (word := _bare(run[begin:end]))
     ]
 
 

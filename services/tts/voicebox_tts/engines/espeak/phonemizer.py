@@ -1,0 +1,54 @@
+"""Phonemes of texts by espeak-ng, for engines that speak phonemes."""
+
+import json
+import re
+import threading
+from collections.abc import Sequence
+
+from voicebox_kit.errors import InvalidField, Unavailable
+
+from .pool import EspeakProcess
+
+_LANGUAGE_SWITCH = re.compile(r"\([a-z-]+\)")
+"""`(en)` says that the rules of another language follow."""
+
+
+class Phonemizer:
+    """One espeak-ng process. Thread-safe; a process that ended is started again."""
+
+    def __init__(self) -> None:
+        """Starts the process; StartError when the library or its data is missing."""
+        self._process = EspeakProcess()
+        self._lock = threading.Lock()
+
+    def phonemes(self, texts: Sequence[str], voice: str) -> list[str]:
+        """The IPA of each text, words separated by spaces, by the rules of espeak-ng's voice `voice`.
+
+        InvalidField("text") when espeak-ng cannot read it, Unavailable("ENGINE_FAILED") when the process ended.
+        """
+        with self._lock:
+            if not self._process.alive:
+                self._process.close()
+                self._process = EspeakProcess()
+            try:
+                return self._ask(texts, voice)
+            except (EOFError, TimeoutError) as error:
+                self._process.kill()
+                raise Unavailable("ENGINE_FAILED", f"{error}: it will be started again.") from error
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._process.close()
+
+    def _ask(self, texts: Sequence[str], voice: str) -> list[str]:
+        self._process.ask({"phonemes": list(texts), "voice": voice})
+        found = list[str]()
+        while True:
+            letter, body = self._process.read()
+            if letter == b"P":
+                found = [_LANGUAGE_SWITCH.sub("", ipa) for ipa in json.loads(body)]
+            elif letter == b"F":
+                raise InvalidField("text", f"{body.decode()}.", "TEXT_NOT_SPEAKABLE")
+            else:
+                return found
