@@ -92,7 +92,7 @@ class Models(Generic[E]):
 
     @property
     def entries(self) -> tuple[Entry[E], ...]:
-        """One for each of `engines`. Looked up again after half a second, and after what this service changed itself."""
+        """One for each of `engines`, looked up again after half a second and after what this service changed itself."""
         return self._entries.get()
 
     def entry(self, engine: E) -> Entry[E]:
