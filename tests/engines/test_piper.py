@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField, NotFound, StartError
 from voicebox_models.engine import Setup
 from voicebox_tts.engine import Style
+from voicebox_tts.engines.clauses import MAX_CLAUSE_CHARACTERS, Clause, clauses
 from voicebox_tts.engines.piper import model_files
 from voicebox_tts.engines.piper.engine import PiperEngine, family
 from voicebox_tts.engines.piper.phonemes import encode, words_of_phonemes
 from voicebox_tts.engines.piper.published import KNOWN, PiperSource, is_published_name
-from voicebox_tts.engines.piper.text import MAX_CLAUSE_CHARACTERS, Clause, clauses
 
 JOE = "en_US-joe-medium"
 TEXTS = [
@@ -72,7 +72,7 @@ def test_ids_are_as_the_model_was_trained() -> None:
     """A pad after the beginning and after each phoneme; a phoneme may have several ids; an unknown one is named."""
     encoded = encode("ˈab c?", ".", [0, 0, 0, 0, 1, 1], IDS)
     assert encoded.ids == (1, 0, 120, 0, 14, 0, 15, 0, 3, 0, 16, 17, 0, 10, 0, 2)
-    assert [(each.ipa, each.first, each.after, each.word) for each in encoded.phonemes] == [
+    assert [(each.text, each.first, each.after, each.word) for each in encoded.phonemes] == [
         ("ˈ", 2, 4, 0),
         ("a", 4, 6, 0),
         ("b", 6, 8, 0),

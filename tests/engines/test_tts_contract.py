@@ -1,4 +1,4 @@
-"""The suite for text-to-speech engines on our own: pocket and qwen3 with random weights, the others as they speak."""
+"""The suite on our own text-to-speech engines: mms, pocket and qwen3 with random weights, the others as they speak."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ class Case:
     def engine(self, request: pytest.FixtureRequest) -> Engine:
         folder = Path(request.getfixturevalue(self.models_fixture)) if self.models_fixture else Path("no models")
         models_folder = folder.parent if folder.name == self.entry else folder
-        family = plugins.load(GROUP, self.entry)(Setup("cpu", "auto", models_folder))
+        setup = Setup("cpu", "auto", models_folder, accepted_licences=frozenset({"CC-BY-NC-4.0"}))
+        family = plugins.load(GROUP, self.entry)(setup)
         engine: Engine = family.engine(self.model) if self.model else family.engines()[0]
         return engine
 
@@ -34,6 +35,7 @@ class Case:
 CASES = {
     "flite": Case("flite"),
     "espeak": Case("espeak"),
+    "mms": Case("mms", "mms/eng", "tiny_mms"),
     "piper": Case("piper", "piper/en_US-joe-medium", "piper_voices"),
     "pocket": Case("pocket", "pocket/english", "tiny_pocket"),
     "qwen3 with voices": Case("qwen3", "qwen3/custom-voice", "tiny_qwen3"),

@@ -94,6 +94,9 @@ class Setup:
     """
     hub: Hub = field(default_factory=Hub)
     """Where models are downloaded from."""
+    accepted_licences: frozenset[str] = frozenset()
+    """Licences with conditions that a person accepted: SPDX identifiers. Engines ask only for those that forbid a use.
+    """
     options: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the service for its engines, by names that both know."""
 

@@ -15,6 +15,12 @@ def models_folder(env: Mapping[str, str]) -> Path:
     )
 
 
+def accepted_licences(env: Mapping[str, str]) -> frozenset[str]:
+    """VOICEBOX_ACCEPTED_LICENCES: SPDX identifiers of licences, separated by commas."""
+    listed = variables.text(env, "VOICEBOX_ACCEPTED_LICENCES", "").split(",")
+    return frozenset(licence.strip() for licence in listed if licence.strip())
+
+
 def hub(env: Mapping[str, str]) -> Hub:
     """HF_ENDPOINT: the model hub, otherwise the public one. VOICEBOX_OFFLINE: nothing is fetched. Its library reads
     HF_TOKEN itself.

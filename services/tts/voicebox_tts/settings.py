@@ -9,7 +9,7 @@ from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
-from voicebox_models.settings import hub, models_folder
+from voicebox_models.settings import accepted_licences, hub, models_folder
 
 PROMPT_STORE = "TTS_PROMPT_STORE"
 
@@ -28,6 +28,7 @@ class Settings:
     compute_type: str
     models_folder: Path
     hub: Hub
+    accepted_licences: frozenset[str]
     model_limits: Limits
     chunk_frames: str
     streams: int
@@ -64,6 +65,7 @@ class Settings:
             compute_type=variables.text(env, "TTS_COMPUTE_TYPE", AUTO),
             models_folder=models_folder(env),
             hub=hub(env),
+            accepted_licences=accepted_licences(env),
             model_limits=Limits(
                 variables.integer(env, "TTS_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
                 variables.seconds(env, "TTS_MODEL_TTL_SECONDS", 0.0),

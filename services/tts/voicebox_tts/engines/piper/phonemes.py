@@ -5,19 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from voicebox_tts.engines.timing import Unit
+
 BEGIN, END, PAD, SPACE = "^", "$", "_", " "
 STRESS = "ˈˌ"
 """Marks before a stressed syllable: phonemes of the model, but none that is heard by itself."""
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A phoneme, and the ids that stand for it: those from `first` to before `after`."""
-
-    ipa: str
-    first: int
-    after: int
-    word: int
 
 
 @dataclass(frozen=True)
@@ -25,7 +17,7 @@ class Encoded:
     """What the model is given, and what each part of it stands for. `unknown` are phonemes that it has no id for."""
 
     ids: tuple[int, ...]
-    phonemes: tuple[Placed, ...]
+    phonemes: tuple[Unit, ...]
     unknown: str
 
 
@@ -36,7 +28,7 @@ def encode(ipa: str, end: str, words: Sequence[int], phoneme_ids: Mapping[str, S
     """
     pad = phoneme_ids[PAD]
     ids = [*phoneme_ids[BEGIN], *pad]
-    placed, unknown = list[Placed](), dict[str, None]()
+    placed, unknown = list[Unit](), dict[str, None]()
     for character, word in [*zip(ipa, words, strict=True), *((sign, -1) for sign in end)]:
         for phoneme in unicodedata.normalize("NFD", character):
             if phoneme not in phoneme_ids:
@@ -45,7 +37,7 @@ def encode(ipa: str, end: str, words: Sequence[int], phoneme_ids: Mapping[str, S
             first = len(ids)
             ids += [*phoneme_ids[phoneme], *pad]
             if word >= 0 and phoneme != SPACE:
-                placed.append(Placed(phoneme, first, len(ids), word))
+                placed.append(Unit(phoneme, first, len(ids), word))
     return Encoded((*ids, *phoneme_ids[END]), tuple(placed), "".join(unknown))
 
 

@@ -1,19 +1,19 @@
 """Speaks one stream with a Piper voice."""
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from voicebox_tts.engine import Phoneme, Samples, Speech, Word
+from voicebox_tts.engine import Phoneme, Samples, Speech
+from voicebox_tts.engines.clauses import Clause, chunks, clauses
 from voicebox_tts.engines.espeak.words import words_of
+from voicebox_tts.engines.timing import timed
 from voicebox_tts.normalization.characters import wants_sound
 
 from .loaded import NOISE_SAMPLES, LoadedPiper
 from .phonemes import STRESS, Encoded, encode, words_of_phonemes
-from .text import Clause, clauses
-
-FIRST_PIECE_SECONDS, PIECE_SECONDS = 0.1, 0.5
-"""A clause is made as a whole, and yielded in pieces: a listener who leaves is noticed after one."""
 
 
 class PiperSession:
@@ -43,44 +43,27 @@ class PiperSession:
         samples, lengths = self._loaded.speak(
             encoded.ids, self._speed, self._speaker, noise.standard_normal(NOISE_SAMPLES, np.float32)
         )
-        yield from self._in_pieces(samples, encoded, words, np.concatenate([[0], np.cumsum(lengths)]))
+        yield from self._in_chunks(samples, encoded, words, np.concatenate([[0], np.cumsum(lengths)]))
 
-    def _in_pieces(
+    def _in_chunks(
         self,
         samples: Samples,
         encoded: Encoded,
         words: Sequence[str],
-        starts: np.ndarray[tuple[int], np.dtype[np.float64]],
+        starts: NDArray[np.float64],
     ) -> Iterator[Speech]:
-        """The words and phonemes come with the first piece."""
-        first, step = (int(seconds * self.sample_rate_hz) for seconds in (FIRST_PIECE_SECONDS, PIECE_SECONDS))
+        """The words and phonemes come with the first chunk."""
         seconds = (self._samples + starts) / self.sample_rate_hz
         self._samples += len(samples)
         phonemes = tuple(
-            Phoneme(each.ipa, float(seconds[each.first])) for each in encoded.phonemes if each.ipa not in STRESS
+            Phoneme(each.text, float(seconds[each.first])) for each in encoded.phonemes if each.text not in STRESS
         )
         warnings = (
             (f"The voice has no sound for the phonemes {' '.join(encoded.unknown)}: they were left out.",)
             if encoded.unknown.strip()
             else ()
         )
-        yield Speech(samples[:first], tuple(_timed(words, encoded, seconds)), phonemes, warnings)
-        for begin in range(first, len(samples), step):
-            yield Speech(samples[begin : begin + step])
-
-
-def _timed(
-    words: Sequence[str], encoded: Encoded, seconds: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> Iterator[Word]:
-    """Each word once, in order. Words that were joined to the one before them share its time by their letters."""
-    own = {number: [each for each in encoded.phonemes if each.word == number] for number in range(len(words))}
-    heads = [number for number in own if own[number]] or [0]
-    for head, after in zip(heads, [*heads[1:], len(words)], strict=True):
-        group = range(0 if head == heads[0] else head, after)
-        begin = float(seconds[own[head][0].first]) if own[head] else float(seconds[0])
-        end = float(seconds[own[head][-1].after]) if own[head] else float(seconds[-1])
-        letters = sum(len(words[number]) for number in group)
-        for number in group:
-            until = begin + (end - begin) * len(words[number]) / letters
-            yield Word(words[number], begin, until)
-            begin, letters = until, letters - len(words[number])
+        speech = Speech(samples, tuple(timed(words, encoded.phonemes, seconds)), phonemes, warnings)
+        for chunk in chunks(samples, self.sample_rate_hz):
+            yield replace(speech, samples=chunk)
+            speech = Speech(samples)

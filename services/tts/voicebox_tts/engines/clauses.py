@@ -1,14 +1,18 @@
-"""Cuts a sentence into what Piper speaks at once: clauses with the punctuation that ends them."""
+"""Cuts a sentence into clauses, each with the sign that ends it, and their audio into chunks."""
 
 import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from voicebox_tts.engine import Samples
 from voicebox_tts.normalization.characters import wants_sound, with_few_marks
 
 MAX_CLAUSE_CHARACTERS = 200
 """A clause without punctuation is cut between words here: the time for a clause grows faster than its length."""
+
+FIRST_CHUNK_SECONDS, CHUNK_SECONDS = 0.1, 0.5
+"""A clause is made as a whole, and yielded in chunks: a listener who leaves is noticed after one."""
 
 _ENDS = {"。": ".", "…": ".", "！": "!", "？": "?", "，": ",", "、": ",", "；": ";", "：": ":"} | {
     sign: sign for sign in ".!?,;:"
@@ -19,7 +23,7 @@ _TRAILING = re.compile(r"[\s\"'”’)\]]+$")
 
 @dataclass(frozen=True)
 class Clause:
-    """A text, and the sign that ends it, of those that Piper knows."""
+    """A text, and the sign that ends it: one of `.!?,;:`, or none where the clause was too long."""
 
     text: str
     end: str
@@ -33,3 +37,11 @@ def clauses(sentence: str) -> Iterator[Clause]:
         *before, last = textwrap.wrap(part, MAX_CLAUSE_CHARACTERS, break_on_hyphens=False)
         yield from (Clause(text, "") for text in before)
         yield Clause(last, end)
+
+
+def chunks(samples: Samples, sample_rate_hz: int) -> Iterator[Samples]:
+    """The samples in order; the first chunk is short. One chunk, if empty, of none."""
+    first, step = (int(seconds * sample_rate_hz) for seconds in (FIRST_CHUNK_SECONDS, CHUNK_SECONDS))
+    yield samples[:first]
+    for begin in range(first, len(samples), step):
+        yield samples[begin : begin + step]
