@@ -32,12 +32,15 @@ class NotInstalled(StartError):
 
 @dataclass(frozen=True)
 class Model:
-    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression; `languages` are BCP 47."""
+    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression; `languages` are BCP 47;
+    `source` says where its files come from, empty when that is not known.
+    """
 
     name: str
     revision: str
     licence: str
     languages: tuple[str, ...]
+    source: str = ""
 
 
 class Loadable(Protocol):

@@ -1,0 +1,33 @@
+"""A hibari voice in memory: its network, how words are said, and the cores that all its streams share."""
+
+import time
+
+from voicebox_kit.errors import StartError
+from voicebox_models.devices import usable_cores
+
+from voicebox_tts.engines.priority_semaphore import PrioritySemaphore
+
+from .network import HibariNetwork
+from .pronunciation import Pronunciation
+from .session import Delivery, HibariSession, Shared
+
+
+class LoadedHibari:
+    """Opened by the engine, and closed when it is unloaded."""
+
+    def __init__(self, weights: bytes, *, british: bool) -> None:
+        """StartError when the files are not what they should be."""
+        try:
+            network = HibariNetwork(weights)
+        except Exception as error:  # onnxruntime raises what it likes
+            raise StartError(f"The weights cannot be loaded: {error}") from error
+        pronunciation = Pronunciation(british=british)
+        self._shared = Shared(network, pronunciation, PrioritySemaphore(usable_cores()), time.monotonic)
+        list(self.session(Delivery(), seed=0).speak("Hello."))  # the first run allocates memory
+
+    def session(self, delivery: Delivery, seed: int) -> HibariSession:
+        """A stream."""
+        return HibariSession(self._shared, delivery, seed)
+
+    def close(self) -> None:
+        """Nothing but memory is held. Open sessions go on with it until they are closed."""
