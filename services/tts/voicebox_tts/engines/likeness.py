@@ -37,10 +37,13 @@ PEAK = 0.7
 
 @dataclass(frozen=True)
 class Shift:
-    """How a voice differs from itself: factors on its pitch, and on its pitch's spread in semitones."""
+    """How a voice differs from itself: factors on its pitch, on its pitch's spread in semitones, and on its formants'
+    frequencies, which say how large a speaker is.
+    """
 
     pitch: float = 1.0
     spread: float = 1.0
+    formants: float = 1.0
 
     def by_semitones(self, semitones: float) -> "Shift":
         """The same, higher by some semitones."""

@@ -72,7 +72,10 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         self, model: str, published: Published | None, setup: Setup, device: "Device", silero: "Callable[[], Silero]"
     ) -> None:
         """`model` is `whisper/{model}`; `published` tells where it is on the hub, None when it is not there."""
-        super().__init__(DownloadedFiles(model, setup, published, model_files.size_bytes))
+        self._files = DownloadedFiles(
+            model, setup, published, model_files.size_bytes, published.packaged if published else None
+        )
+        super().__init__(self._files)
         self.device = device.name
         self._name, self._published = model, published
         self._device, self._silero = device, silero
@@ -82,7 +85,7 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
     def model(self) -> Model:
         if self._model is None or not self._model.revision:
             licence = self._published.licence if self._published else UNKNOWN_LICENCE
-            self._model = Model(self._name, self.files.revision, licence, self._languages())
+            self._model = Model(self._name, self.files.revision, licence, self._languages(), self._source())
         return self._model
 
     @property
@@ -113,9 +116,10 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         return activity
 
     def _open_model(self) -> "LoadedWhisper":
-        folder = model_files.checked(require_folder(self.files, self._name))
+        package = self._files.package
+        files = package.read() if package else model_files.checked(require_folder(self.files, self._name))
         loaded: LoadedWhisper = import_module(".loaded", __package__).LoadedWhisper(
-            folder, self._device, self._silero()
+            self._name, files, self._device, self._silero()
         )
         return loaded
 
@@ -123,6 +127,12 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         """A model of one language uses it in any case."""
         languages = self.model.languages
         return replace(options, language=languages[0], multilingual=False) if len(languages) == 1 else options
+
+    def _source(self) -> str:
+        package = self._files.package
+        if package or self._published is None:
+            return package.source if package else ""
+        return self._published.source
 
     def _languages(self) -> tuple[str, ...]:
         if self._published and self._published.languages:

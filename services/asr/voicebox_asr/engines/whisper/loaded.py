@@ -24,12 +24,13 @@ QUEUE_SIZE = 256
 class LoadedWhisper:
     """Opened by the engine, and closed when it is unloaded."""
 
-    def __init__(self, folder: Path, device: Device, silero: Silero) -> None:
-        """Raises StartError when the files or the device do not do."""
+    def __init__(self, name: str, files: Path | dict[str, bytes], device: Device, silero: Silero) -> None:
+        """`files` are a folder, or what is in it, by name. Raises StartError when they or the device do not do."""
         self._silero = silero
         try:
             model = WhisperModel(
-                str(folder),
+                name if isinstance(files, dict) else str(files),
+                files=files if isinstance(files, dict) else None,
                 device=device.kind,
                 device_index=device.index,
                 compute_type=device.compute_type,
@@ -39,7 +40,8 @@ class LoadedWhisper:
             self._decoder = Decoder(model)
             self._warm_up()
         except Exception as error:  # the libraries raise what they like for files that are not what they should be
-            raise StartError(f"The model in {folder} cannot be loaded on {device.name}: {error}") from error
+            where = name if isinstance(files, dict) else f"The model in {files}"
+            raise StartError(f"{where} cannot be loaded on {device.name}: {error}") from error
         self._scheduler: Scheduler[Clip, Decoded] = Scheduler(
             self._decoder.decode, device.batch_size, QUEUE_SIZE, give_back_free
         )

@@ -86,7 +86,7 @@ class HibariSession:
     def _sound(self, prosody: Prosody, begin: int, end: int) -> Iterator[Samples]:
         """The frames from `begin` to `end`."""
         noise = np.random.default_rng((self._seed & 0xFFFF_FFFF_FFFF_FFFF, self._pieces))
-        vocoder = Vocoder(moved(prosody.pitch_hz, self._delivery.shift)[begin:end], noise)
+        vocoder = Vocoder(moved(prosody.pitch_hz, self._delivery.shift)[begin:end], noise, self._delivery.shift.formants)
         at, sizes = begin, iter(CHUNK_FRAMES)
         while at < end:
             until = min(at + next(sizes, CHUNK_FRAMES[-1]), end)
@@ -124,7 +124,7 @@ class HibariSession:
 def moved(pitch_hz: NDArray[np.float32], shift: Shift) -> NDArray[np.float32]:
     """A pitch contour, shape (frames,), with its median and its spread around it multiplied; 0 stays 0."""
     voiced = pitch_hz > 0
-    if shift == Shift() or not voiced.any():
+    if (shift.pitch, shift.spread) == (1.0, 1.0) or not voiced.any():
         return pitch_hz
     middle = np.median(pitch_hz[voiced])
     wide = shift.pitch * middle * (np.maximum(pitch_hz, 1) / middle) ** shift.spread

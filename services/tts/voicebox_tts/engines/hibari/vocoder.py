@@ -32,11 +32,11 @@ _TINY = np.float32(2e-3)
 class Vocoder:
     """One piece of text. The same frames give the same samples, however they are cut into pushes."""
 
-    def __init__(self, pitch_hz: Floats, noise: np.random.Generator) -> None:
-        """`pitch_hz`, shape (frames,), is 0 where there is no voice."""
+    def __init__(self, pitch_hz: Floats, noise: np.random.Generator, formants: float = 1.0) -> None:
+        """`pitch_hz`, shape (frames,), is 0 where there is no voice; `formants` is a factor on their frequencies."""
         half = np.zeros(WINDOW_SAMPLES // 2, np.float32)
         self._excitation = np.concatenate([half, pulses(pitch_hz), half])
-        self._noise = noise
+        self._noise, self._formants = noise, formants
         self._frames = 0
         self._begun: Floats = np.zeros(WINDOW_SAMPLES - FRAME_SAMPLES, np.float32)
         self._to_skip = WINDOW_SAMPLES // 2
@@ -58,7 +58,7 @@ class Vocoder:
         return self._skipped(self._begun[: WINDOW_SAMPLES // 2])
 
     def _combined(self, spectrum: Floats) -> NDArray[np.complex64]:
-        voiced, turn, noise, free, phase = spectrum
+        voiced, turn, noise, free, phase = stretched(spectrum, self._formants)
         count = len(voiced)
         begin = self._frames * FRAME_SAMPLES
         self._frames += count
@@ -77,6 +77,18 @@ class Vocoder:
         skipped = min(self._to_skip, len(samples))
         self._to_skip -= skipped
         return samples[skipped:]
+
+
+def stretched(spectrum: Floats, factor: float) -> Floats:
+    """A spectrum, shape (..., bins), with all its frequencies multiplied; the last bin fills what is left free."""
+    if factor == 1.0:
+        return spectrum
+    last = spectrum.shape[-1] - 1
+    at = np.minimum(np.arange(last + 1) / factor, last)
+    below = np.minimum(at.astype(np.int64), last - 1)
+    share = (at - below).astype(np.float32)
+    between: Floats = spectrum[..., below] * (1 - share) + spectrum[..., below + 1] * share
+    return between
 
 
 def pulses(pitch_hz: Floats) -> Floats:

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from voicebox_audio.pcm import Samples
-from voicebox_audio.resample import Resampler
+from .pcm import Samples
+from .resample import Resampler
 
 from .k_weighting import KWeighting
 
