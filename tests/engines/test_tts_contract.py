@@ -33,6 +33,7 @@ class Case:
 
 CASES = {
     "flite": Case("flite"),
+    "hibari": Case("hibari"),
     "espeak": Case("espeak"),
     "pocket": Case("pocket", "pocket/english", "tiny_pocket"),
     "qwen3 with voices": Case("qwen3", "qwen3/custom-voice", "tiny_qwen3"),

@@ -97,6 +97,8 @@ class Setup:
     """
     hub: Hub = field(default_factory=Hub)
     """Where models are downloaded from."""
+    packaged: bool = True
+    """Whether models that come in installed packages are used."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the service for its engines, by names that both know."""
 

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
     )
     words = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=out)
-    setup = Setup("auto", "auto", settings.models_folder(env), hub=settings.hub(env))
+    setup = Setup("auto", "auto", settings.models_folder(env), hub=settings.hub(env), packaged=settings.packaged(env))
     try:
         families = {name: family for group in words.groups for name, family in installed(group, setup).items()}
         suitable = [engine for family in families.values() for engine in family.recommended()]

@@ -108,7 +108,7 @@ class DownloadedFiles:
         packaged: PackagedModel | None = None,
     ) -> None:
         self._model, self._setup, self._source, self._weights_bytes = model, setup, source, weights_bytes
-        self._packaged = packaged
+        self._packaged = packaged if setup.packaged else None
 
     @property
     def folder(self) -> Path | None:

@@ -7,12 +7,19 @@ from voicebox_kit import variables
 
 from .hub import Hub
 
+EMBEDDED = "VOICEBOX_EMBEDDED"
+
 
 def models_folder(env: Mapping[str, str]) -> Path:
     """VOICEBOX_MODELS: the models folder; otherwise `models` in VOICEBOX_DATA."""
     return Path(
         variables.text(env, "VOICEBOX_MODELS", str(Path(variables.text(env, "VOICEBOX_DATA", "var")) / "models"))
     )
+
+
+def packaged(env: Mapping[str, str]) -> bool:
+    """VOICEBOX_EMBEDDED: whether models in installed packages are used. `small`: not, `full`, the default: they are."""
+    return variables.choice(env, EMBEDDED, ("full", "small")) == "full"
 
 
 def hub(env: Mapping[str, str]) -> Hub:

@@ -73,7 +73,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     settings = Settings.read(env)
     registry = CollectorRegistry()
     options = {"chunk_frames": settings.chunk_frames, "streams": str(settings.streams)}
-    setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
+    setup = Setup(
+        settings.device,
+        settings.compute_type,
+        settings.models_folder,
+        hub=settings.hub,
+        packaged=settings.packaged,
+        options=options,
+    )
     chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
 
     def streams(engine: Engine) -> int:

@@ -9,7 +9,7 @@ from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
-from voicebox_models.settings import hub, models_folder
+from voicebox_models.settings import hub, models_folder, packaged
 
 PROMPT_STORE = "TTS_PROMPT_STORE"
 
@@ -27,6 +27,7 @@ class Settings:
     device: str
     compute_type: str
     models_folder: Path
+    packaged: bool
     hub: Hub
     model_limits: Limits
     chunk_frames: str
@@ -63,6 +64,7 @@ class Settings:
             device=variables.text(env, "TTS_DEVICE", AUTO),
             compute_type=variables.text(env, "TTS_COMPUTE_TYPE", AUTO),
             models_folder=models_folder(env),
+            packaged=packaged(env),
             hub=hub(env),
             model_limits=Limits(
                 variables.integer(env, "TTS_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),

@@ -47,7 +47,11 @@ MEDIAN_HZ = {"heart": 190.0}
 
 
 def family(setup: Setup) -> "HibariFamily":
-    """Every voice of hibari; NotInstalled without its package, StartError for a device that it does not know."""
+    """Every voice of hibari; NotInstalled without its package, or where packaged models are not wanted; StartError for a
+    device that it does not know.
+    """
+    if not setup.packaged:
+        raise NotInstalled("The engine hibari is left out: VOICEBOX_EMBEDDED is small.")
     if missing := [name for name in ("hibari", "onnxruntime") if find_spec(name) is None]:
         raise NotInstalled(f"The engine hibari needs {' and '.join(missing)}: install voicebox-tts[hibari].")
     cpu_only(NAME, setup.device)
