@@ -12,6 +12,7 @@ from voicebox_models.residency import Limits
 from voicebox_models.settings import hub, models_folder, packaged
 
 PROMPT_STORE = "TTS_PROMPT_STORE"
+VOICE_ALIASES = "TTS_VOICE_ALIASES"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Settings:
     compute_type: str
     models_folder: Path
     packaged: bool
+    voice_aliases: str
+    """Names that stand for voices, as `name=engine/voice,*=default`."""
     hub: Hub
     model_limits: Limits
     chunk_frames: str
@@ -65,6 +68,7 @@ class Settings:
             compute_type=variables.text(env, "TTS_COMPUTE_TYPE", AUTO),
             models_folder=models_folder(env),
             packaged=packaged(env),
+            voice_aliases=variables.text(env, VOICE_ALIASES, ""),
             hub=hub(env),
             model_limits=Limits(
                 variables.integer(env, "TTS_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
