@@ -41,7 +41,7 @@ Chunks = list[tuple[float, float]]
 
 def measure(folder: Path) -> list[Figure]:
     """All of it on one platform that speaks to 64 callers at once."""
-    with platform(folder, TTS_STREAMS=str(STREAMS), TTS_QUEUE=str(STREAMS)) as running:
+    with platform(folder, TTS_STREAMS=str(STREAMS), TTS_QUEUE=str(STREAMS), VOICEBOX_EMBEDDED="small") as running:
         return [*shares(running), *asyncio.run(streams(running)), *asyncio.run(rates(running))]
 
 

@@ -108,7 +108,7 @@ class DownloadedFiles:
         packaged: PackagedModel | None = None,
     ) -> None:
         self._model, self._setup, self._source, self._weights_bytes = model, setup, source, weights_bytes
-        self._packaged = packaged if setup.packaged else None
+        self.packaged = packaged if setup.packaged else None
 
     @property
     def folder(self) -> Path | None:
@@ -124,7 +124,7 @@ class DownloadedFiles:
     @property
     def package(self) -> PackagedModel | None:
         """The installed packages that hold the model; None where they are not installed, or where there is a folder."""
-        return self._packaged if self._packaged and self.folder is None and self._packaged.present else None
+        return self.packaged if self.packaged and self.folder is None and self.packaged.present else None
 
     @property
     def revision(self) -> str:

