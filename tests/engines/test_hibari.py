@@ -24,7 +24,7 @@ from voicebox_tts.engine import Samples, Speech, Style
 from voicebox_tts.engines.hibari import engine as module
 from voicebox_tts.engines.hibari import published
 from voicebox_tts.engines.hibari.engine import HibariEngine, family
-from voicebox_tts.engines.hibari.network import CONTEXT_FRAMES, FRAME_SAMPLES, HibariNetwork, Prosody
+from voicebox_tts.engines.hibari.network import CONTEXT_FRAMES, FRAME_SAMPLES, LEAD_FRAMES, HibariNetwork, Prosody
 from voicebox_tts.engines.hibari.onnx_graph import OnnxGraph
 from voicebox_tts.engines.hibari.pronunciation import Pronunciation
 from voicebox_tts.engines.hibari.session import CHUNK_FRAMES, moved
@@ -92,11 +92,11 @@ def test_the_cut_network_computes_what_the_whole_one_does(
 ) -> None:
     feed = {"ids": np.array([ids]), "speed": np.ones(1, np.float32)}
     *spectrum, pitch_hz = judge.sess.run(None, feed)
-    np.testing.assert_array_equal(prosody.pitch_hz, pitch_hz[0])
-    assert 2 * prosody.steps.sum() == prosody.frames == len(pitch_hz[0])
+    np.testing.assert_allclose(prosody.pitch_hz, pitch_hz[0], atol=0.05)
+    assert prosody.starts[-1] + LEAD_FRAMES == prosody.frames == len(pitch_hz[0])
     ours = network.spectrum(prosody.features, 0, prosody.frames)
-    for mine, theirs in zip(ours, spectrum, strict=True):
-        np.testing.assert_allclose(mine.T, theirs[0], atol=1e-4)
+    db = 20 / np.log(10) * (ours[0].T - spectrum[0][0])
+    assert np.sqrt(np.mean(db**2)) < 0.5, "some values are rounded to another step of 8 bits"
 
 
 def test_a_window_of_frames_is_nearly_what_the_whole_sentence_gives(
@@ -209,7 +209,7 @@ def test_phonemes_lie_within_their_words(engine: HibariEngine) -> None:
     ("text", "words"),
     [
         ("Don't stop, it's well-known.", "Don't stop it's well-known"),
-        ("The ships/harbour (in 1998) cost $5.", "The ships harbour in 1998 cost 5"),
+        ("The ships/harbour (in 1998) cost $5.", "The ships/harbour in 1998 cost 5"),
         ("Yes—no… maybe", "Yes no maybe"),
         ('"Who?" he asked: "You."', "Who he asked You"),
     ],
@@ -246,7 +246,7 @@ def test_what_it_is_given_to_say(text: str, cleaned: str) -> None:
 
 
 def test_a_long_sentence_is_cut_at_its_clauses_and_begins_with_a_short_one() -> None:
-    text = "The birch canoe slid on the smooth planks, while we glued the sheet, " * 8 + "and went home."
+    text = "The birch canoe slid on the smooth planks, while we glued the sheet, " * 5 + "and went home."
     parts = list(pieces(text, eager=True))
     assert len(parts[0].text) <= EAGER_WORK
     assert " ".join(part.text for part in parts) == text
@@ -273,14 +273,18 @@ def test_pitch_moves_by_semitones_and_the_words_stay(engine: HibariEngine) -> No
     measured = [profile(samples(each), RATE_HZ) for each in (plain, low)]
     assert measured[0]
     assert measured[1]
-    assert 12 * np.log2(measured[1].pitch_hz / measured[0].pitch_hz) == pytest.approx(-4, abs=0.7)
+    assert 12 * np.log2(measured[1].pitch_hz / measured[0].pitch_hz) == pytest.approx(-4, abs=0.4)
     assert [speech.words for speech in plain] == [speech.words for speech in low]
 
 
 def test_a_contour_keeps_its_middle_and_its_silence() -> None:
     contour = np.array([0, 100, 200, 400, 0], np.float32)
-    np.testing.assert_allclose(moved(contour, Shift(2.0, 0.5)), [0, 2 * 200 / 2**0.5, 400, 400 * 2**0.5, 0], rtol=1e-5)
-    assert moved(contour, Shift()) is contour
+    prosody = Prosody(np.zeros(2, np.int64), contour, np.zeros((3, 5), np.float32))
+    wide = moved(prosody, Shift(2.0, 0.5))
+    np.testing.assert_allclose(wide.pitch_hz, [0, 2 * 200 / 2**0.5, 400, 400 * 2**0.5, 0], rtol=1e-5)
+    np.testing.assert_allclose(wide.features[1], np.log1p(wide.pitch_hz) / 5, rtol=1e-5)
+    assert not wide.features[[0, 2]].any()
+    assert moved(prosody, Shift()) is prosody
 
 
 def damaged(tmp_path: Path, file: PackagedFile, monkeypatch: pytest.MonkeyPatch) -> PackagedFile:

@@ -67,6 +67,15 @@ class LoudnessMeter:
         self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
 
 
+def gain_to(lufs: float, samples: Samples, sample_rate_hz: int) -> float:
+    """The factor that makes samples so loud, or less where their greatest would exceed full scale; 1 for silence."""
+    meter = LoudnessMeter(sample_rate_hz)
+    meter.push(samples)
+    if meter.lufs <= ABSOLUTE_GATE_LUFS:
+        return 1.0
+    return min(10 ** ((lufs - meter.lufs) / 20), 1 / float(np.abs(samples).max()))
+
+
 def _lufs(power: float) -> float:
     return max(-0.691 + 10 * math.log10(power), SILENCE_LUFS) if power > 0 else SILENCE_LUFS
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import soxr
 from numpy.typing import NDArray
+from voicebox_audio.loudness import gain_to
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Packed, Reference, Samples
@@ -32,7 +33,8 @@ CALIBRATION = (
 )
 """Four of the Harvard sentences, which are phonetically balanced (IEEE 297, 1969)."""
 CALIBRATION_ROUNDS = 3
-PEAK = 0.7
+LOUDNESS_LUFS = -20.0
+"""Of every embedded voice: another voice is not louder, and the loudest sounds of most stay below full scale."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class VoiceProfile:
 
 
 class Colour:
-    """A causal filter for one stream. It adds no delay."""
+    """A causal filter for one stream, or, of one tap, a gain. It adds no delay."""
 
     def __init__(self, taps: tuple[float, ...]) -> None:
         self._taps = np.array(taps or (1.0,))
@@ -99,8 +101,8 @@ class Colour:
 
     def paint(self, samples: Samples) -> Samples:
         """The stream's next samples, filtered, in [-1, 1]."""
-        if len(self._taps) == 1:
-            return samples
+        if not len(self._before):
+            return samples if self._taps[0] == 1.0 else np.clip(samples * np.float32(self._taps[0]), -1.0, 1.0)
         whole = np.concatenate([self._before, samples])
         self._before = whole[len(samples) :]
         painted: Samples = np.clip(np.convolve(whole, self._taps, "valid"), -1.0, 1.0).astype(np.float32)
@@ -129,8 +131,8 @@ def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: i
         assert measured is not None, "a built-in voice is voiced speech"
         shift, colour_db = _corrected(shift, target, measured), target.colour_db - measured.colour_db
     taps = minimum_phase(np.clip(colour_db, -LIMIT_DB, LIMIT_DB), rate_hz)
-    loudest = float(np.abs(np.convolve(spoken, taps)).max())
-    return LikenessPrompt(voice, shift, tuple((taps * PEAK / max(loudest, 1e-6)).tolist()))
+    gain = gain_to(LOUDNESS_LUFS, np.convolve(spoken, taps).astype(np.float32), rate_hz)
+    return LikenessPrompt(voice, shift, tuple((taps * gain).tolist()))
 
 
 def _corrected(shift: Shift, target: VoiceProfile, measured: VoiceProfile) -> Shift:

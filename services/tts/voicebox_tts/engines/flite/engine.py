@@ -71,6 +71,8 @@ _PITCH = {
     "kal": _Pitch(11.0),
 }
 """rms takes its pitch from a model of accents (SPAM), later than the others take these values."""
+_GAIN_DB = {"slt": -3.9, "rms": 1.8, "awb": 0.7, "kal16": 8.4, "kal": 0.5}
+"""What makes each voice as loud as LOUDNESS_LUFS; a likeness has that in its colour."""
 _LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
 """The statistical voices whose pitch can be changed, with their median pitch."""
 
@@ -147,7 +149,7 @@ class FliteEngine(Lifecycle[ForkServer]):
         self, server: ForkServer, voice: Voice, style: Style, seed: int, prompt: LikenessPrompt | None
     ) -> "FliteSession":
         shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
-        colour = Colour(prompt.taps) if prompt else None
+        colour = Colour(prompt.taps if prompt else (10 ** (_GAIN_DB[voice.name] / 20),))
         shared = _Shared(server, self._cores, self._clock)
         return FliteSession(shared, voice, _features(voice, style.speed, shift), seed, colour)
 
@@ -168,7 +170,7 @@ class _Shared:
 class FliteSession:
     """One stream: what was spoken so far, and the spectral colour of its voice."""
 
-    def __init__(self, shared: _Shared, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
+    def __init__(self, shared: _Shared, voice: Voice, features: Features, seed: int, colour: Colour) -> None:
         self.sample_rate_hz = voice.sample_rate_hz
         self._shared, self._voice, self._features = shared, voice.name, features
         self._seed, self._colour = seed, colour
@@ -200,7 +202,7 @@ class FliteSession:
                 assert isinstance(samples, np.ndarray)
                 if len(inside := trim.push(samples)):
                     self._samples += len(inside)
-                    yield Speech(self._colour.paint(inside) if self._colour else inside, timed)
+                    yield Speech(self._colour.paint(inside), timed)
                     timed = ()
 
     def _timed(self, word: SpokenWord, cut_samples: int) -> Word:

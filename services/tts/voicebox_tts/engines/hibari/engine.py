@@ -42,7 +42,6 @@ if TYPE_CHECKING:  # imported when they are needed: they take 0.2 s and 40 MB
 NAME = "hibari"
 RATE_HZ = 24_000
 UNKNOWN_LICENCE = "LicenseRef-unknown"
-GAIN = 1.0
 MEDIAN_HZ = {"heart": 190.0}
 
 
@@ -164,7 +163,7 @@ class HibariEngine(Lifecycle["LoadedHibari"]):
         shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
         loaded = self._opened()
         delivery = import_module(".session", __package__).Delivery(
-            style.speed, GAIN, shift, prompt.taps if prompt else ()
+            style.speed, shift, prompt.taps if prompt else (loaded.gain,)
         )
         session: HibariSession = loaded.session(delivery, seed)
         return session

@@ -2,14 +2,18 @@
 
 import time
 
+import numpy as np
+from voicebox_audio.loudness import gain_to
 from voicebox_kit.errors import StartError
 from voicebox_models.devices import usable_cores
 
+from voicebox_tts.engines.likeness import CALIBRATION, LOUDNESS_LUFS
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore
 
 from .network import HibariNetwork
 from .pronunciation import Pronunciation
 from .session import Delivery, HibariSession, Shared
+from .vocoder import RATE_HZ
 
 
 class LoadedHibari:
@@ -23,7 +27,9 @@ class LoadedHibari:
             raise StartError(f"The weights cannot be loaded: {error}") from error
         pronunciation = Pronunciation(british=british)
         self._shared = Shared(network, pronunciation, PrioritySemaphore(usable_cores()), time.monotonic)
-        list(self.session(Delivery(), seed=0).speak("Hello."))  # the first run allocates memory
+        own = [speech.samples for speech in self.session(Delivery(), seed=0).speak(CALIBRATION)]
+        self.gain = gain_to(LOUDNESS_LUFS, np.concatenate(own), RATE_HZ)
+        """What makes the voice as loud as others are."""
 
     def session(self, delivery: Delivery, seed: int) -> HibariSession:
         """A stream."""

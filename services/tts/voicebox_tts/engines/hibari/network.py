@@ -4,7 +4,7 @@ The published model does all at once. Here it is cut in two where its decoder be
 sentence's later frames are not decoded yet. The decoder is convolutions alone: a frame depends on 27 on each side.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,11 @@ FRAME_SAMPLES = 300
 """12.5 ms at 24 kHz."""
 FRAMES_PER_STEP = 2
 """Durations are counted in steps of 25 ms."""
+LEAD_FRAMES = 4
+"""So much sooner than its durations say does a phoneme sound: its voicing and its energy agree with the pitch and the
+samples best when the durations begin 50 to 60 ms earlier. Kokoro, of which the voices are distilled, subtracts 75 ms
+from the times that it shows.
+"""
 CONTEXT_FRAMES = 27
 """Nine convolutions of seven frames each."""
 SPECTRUM = ("lh", "theta", "ln", "lr", "phi")
@@ -24,22 +29,31 @@ SPECTRUM = ("lh", "theta", "ln", "lr", "phi")
 
 Floats = NDArray[np.float32]
 
+_PITCH_FEATURE = -2
+"""Its row among the features; the last is the energy."""
+
 
 @dataclass(frozen=True)
 class Prosody:
     """How a piece of text is spoken.
 
-    `steps`, shape (phonemes,), is how many steps of 25 ms each takes; `pitch_hz`, shape (frames,), is 0 where there is
-    no voice; `features`, shape (channels, frames), is what the decoder reads.
+    `starts`, shape (phonemes + 1,), are the frames at which they begin, and the last one's end; `pitch_hz`, shape
+    (frames,), is near 0 where there is no voice; `features`, shape (channels, frames), is what the decoder reads.
     """
 
-    steps: NDArray[np.int64]
+    starts: NDArray[np.int64]
     pitch_hz: Floats
     features: Floats
 
     @property
     def frames(self) -> int:
         return len(self.pitch_hz)
+
+    def at_pitch(self, pitch_hz: Floats) -> "Prosody":
+        """The same with another contour, shape (frames,)."""
+        features = self.features.copy()
+        features[_PITCH_FEATURE] = _pitch_feature(pitch_hz)
+        return replace(self, pitch_hz=pitch_hz, features=features)
 
 
 class HibariNetwork:
@@ -51,18 +65,27 @@ class HibariNetwork:
         steps, self._features = _durations(graph), _decoder_input(graph)
         self._prosody = _session(graph.part(("ids", "speed"), (steps, "f0", self._features)))
         self._decoder = _session(graph.part((self._features,), SPECTRUM))
+        tried = self.prosody((0, 1, 0), 1.0)
+        if not np.allclose(tried.features[_PITCH_FEATURE], _pitch_feature(tried.pitch_hz), atol=1e-3):
+            raise ValueError("It is no model of hibari: its decoder reads the pitch otherwise.")
 
     def prosody(self, ids: tuple[int, ...], speed: float) -> Prosody:
         """Of phonemes, as numbers of the vocabulary with 0 at both ends."""
         feed = {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
         steps, pitch_hz, features = self._prosody.run(None, feed)
-        return Prosody(steps.astype(np.int64), pitch_hz[0], features[0])
+        starts = FRAMES_PER_STEP * np.concatenate([[0], np.cumsum(steps.astype(np.int64))])
+        return Prosody(np.maximum(starts - LEAD_FRAMES, 0), pitch_hz[0], features[0])
 
     def spectrum(self, features: Floats, begin: int, end: int) -> Floats:
         """The frames from `begin` to `end`, shape (5, frames, 601), in the order of SPECTRUM."""
         first, last = max(begin - CONTEXT_FRAMES, 0), min(end + CONTEXT_FRAMES, features.shape[1])
         parts = self._decoder.run(None, {self._features: np.ascontiguousarray(features[None, :, first:last])})
         return np.stack([part[0, :, begin - first : end - first].T for part in parts])
+
+
+def _pitch_feature(pitch_hz: Floats) -> Floats:
+    feature: Floats = np.log1p(np.maximum(pitch_hz, 0)) / np.float32(5)
+    return feature
 
 
 def _session(model: bytes) -> Any:

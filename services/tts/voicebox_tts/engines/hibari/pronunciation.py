@@ -75,7 +75,7 @@ class Pronunciation:
             sounds.extend(_sounds(letters, begin))
             ids.extend(self._vocabulary[letter] for letter in letters)
             if token.is_word and len(ids) > begin:
-                words.append(SpokenWord(token.text, begin, len(ids)))
+                words.append(SpokenWord(token.word, begin, len(ids)))
             if token.space_follows:
                 ids.append(self._vocabulary[" "])
         while len(ids) > 1 and ids[-1] == self._vocabulary[" "]:
@@ -94,6 +94,12 @@ class _Token:
     @property
     def is_word(self) -> bool:
         return any(map(str.isalnum, self.text))
+
+    @property
+    def word(self) -> str:
+        """The word without the punctuation around it."""
+        inside = [index for index, character in enumerate(self.text) if character.isalnum()]
+        return self.text[inside[0] : inside[-1] + 1]
 
 
 def _joined(tokens: list[Any]) -> Iterator[_Token]:

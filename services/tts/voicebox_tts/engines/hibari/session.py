@@ -12,10 +12,10 @@ from voicebox_tts.engines.likeness import Colour, Shift
 from voicebox_tts.engines.playback import Playback
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore, Waiter
 
-from .network import FRAME_SAMPLES, FRAMES_PER_STEP, HibariNetwork, Prosody
+from .network import FRAME_SAMPLES, HibariNetwork, Prosody
 from .pronunciation import Pronounced, Pronunciation
 from .text import Piece, pieces
-from .vocoder import RATE_HZ, Vocoder
+from .vocoder import LOWEST_HZ, RATE_HZ, Vocoder
 
 CHUNK_FRAMES = (24, 96, 240)
 """How many frames of 12.5 ms are decoded at once: few at first, for early sound; the last number repeats. Each time
@@ -37,10 +37,9 @@ class Shared:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a stream sounds: its speed, a factor on its samples, and how it differs from the voice itself."""
+    """How a stream sounds: its speed, how it differs from the voice itself, and the taps of its colour."""
 
     speed: float = 1.0
-    gain: float = 1.0
     shift: Shift = Shift()
     taps: tuple[float, ...] = ()
 
@@ -74,7 +73,8 @@ class HibariSession:
             if not pronounced.words:
                 return
             prosody = self._shared.network.prosody(pronounced.ids, self._delivery.speed)
-        starts = FRAMES_PER_STEP * np.concatenate([[0], np.cumsum(prosody.steps)])
+            prosody = moved(prosody, self._delivery.shift)
+        starts = prosody.starts
         begin = 0 if self._pause_before else max(int(starts[pronounced.sounds[0].at]) - MARGIN_FRAMES, 0)
         end = min(int(starts[-2]) + MARGIN_FRAMES, prosody.frames) if piece.ends_inside else prosody.frames
         self._pieces += 1
@@ -86,7 +86,7 @@ class HibariSession:
     def _sound(self, prosody: Prosody, begin: int, end: int) -> Iterator[Samples]:
         """The frames from `begin` to `end`."""
         noise = np.random.default_rng((self._seed & 0xFFFF_FFFF_FFFF_FFFF, self._pieces))
-        vocoder = Vocoder(moved(prosody.pitch_hz, self._delivery.shift)[begin:end], noise, self._delivery.shift.formants)
+        vocoder = Vocoder(prosody.pitch_hz[begin:end], noise, self._delivery.shift.formants)
         at, sizes = begin, iter(CHUNK_FRAMES)
         while at < end:
             until = min(at + next(sizes, CHUNK_FRAMES[-1]), end)
@@ -94,10 +94,10 @@ class HibariSession:
                 samples = vocoder.push(self._shared.network.spectrum(prosody.features, at, until))
                 if until == end:
                     samples = np.concatenate([samples, vocoder.finish()])
-                painted = self._colour.paint(samples * np.float32(self._delivery.gain))
+                painted = self._colour.paint(samples)
             self._samples += len(samples)
             self._playback.add(len(samples))
-            yield np.clip(painted, -1.0, 1.0)
+            yield painted
             at = until
 
     def _timed(
@@ -121,12 +121,12 @@ class HibariSession:
             self._shared.cores.release(self._waiter)
 
 
-def moved(pitch_hz: NDArray[np.float32], shift: Shift) -> NDArray[np.float32]:
-    """A pitch contour, shape (frames,), with its median and its spread around it multiplied; 0 stays 0."""
-    voiced = pitch_hz > 0
+def moved(prosody: Prosody, shift: Shift) -> Prosody:
+    """The same with the median of its pitch, and the spread around it, multiplied; what has no voice stays without."""
+    pitch_hz = prosody.pitch_hz
+    voiced = pitch_hz > LOWEST_HZ
     if (shift.pitch, shift.spread) == (1.0, 1.0) or not voiced.any():
-        return pitch_hz
+        return prosody
     middle = np.median(pitch_hz[voiced])
     wide = shift.pitch * middle * (np.maximum(pitch_hz, 1) / middle) ** shift.spread
-    contour: NDArray[np.float32] = np.where(voiced, wide, 0).astype(np.float32)
-    return contour
+    return prosody.at_pitch(np.where(voiced, wide, 0).astype(np.float32))
