@@ -1,4 +1,6 @@
-"""Speech: time to first audio by each way in, and what the service costs over its engine. hibari and flite, 20 words."""
+"""Speech: time to first audio by each way in, and what the service costs over its engine. Of hibari and flite, with 20
+words.
+"""
 
 import time
 from collections.abc import Callable, Iterator

@@ -19,7 +19,7 @@ from voicebox_kit.server import OpenService, Serving
 
 REPOSITORY = Path(__file__).parent.parent
 
-# Services that tests start speak by flite and hear by pocketsphinx: real weights are loaded by the tests that are about them.
+# Services that tests start speak by flite and hear by pocketsphinx: the tests about real weights load them.
 os.environ["VOICEBOX_EMBEDDED"] = "small"
 
 if (

@@ -16,9 +16,9 @@ from voicebox_tts.engines.flite import engine as flite
 from voicebox_tts.engines.flite import fork_server
 from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession
 from voicebox_tts.engines.flite.text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
+from voicebox_tts.engines.likeness import profile
 from voicebox_tts.engines.playback import Playback
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore, Waiter
-from voicebox_tts.engines.likeness import profile
 
 LONG = (
     "The birch canoe slid on the smooth planks while we glued the sheet to the dark blue background of the old house. "

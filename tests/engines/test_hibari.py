@@ -41,6 +41,7 @@ from voicebox_tts.engines.hibari.vocoder import RATE_HZ, Vocoder, pulses
 from voicebox_tts.engines.likeness import Shift, profile
 
 SENTENCE = "Four hours of steady work faced us, and then we went home to the old house by the river."
+PLAIN = Style()
 SETUP = Setup("auto", "auto", Path("no models"))
 
 
@@ -78,7 +79,7 @@ def judge() -> hibari.Hibari:
     return hibari.Hibari()
 
 
-def spoken(engine: HibariEngine, *sentences: str, style: Style = Style(), seed: int = 1) -> list[Speech]:
+def spoken(engine: HibariEngine, *sentences: str, style: Style = PLAIN, seed: int = 1) -> list[Speech]:
     with closing(engine.open("heart", style, seed)) as session:
         return [speech for sentence in sentences for speech in session.speak(sentence)]
 
@@ -99,9 +100,7 @@ def test_the_cut_network_computes_what_the_whole_one_does(
     assert np.sqrt(np.mean(db**2)) < 0.5, "some values are rounded to another step of 8 bits"
 
 
-def test_a_window_of_frames_is_nearly_what_the_whole_sentence_gives(
-    network: HibariNetwork, prosody: Prosody
-) -> None:
+def test_a_window_of_frames_is_nearly_what_the_whole_sentence_gives(network: HibariNetwork, prosody: Prosody) -> None:
     """Not quite: the network rounds its numbers to 8 bits by the greatest of those that it computes at once."""
     whole = network.spectrum(prosody.features, 0, prosody.frames)
     begin, end = 40, 40 + CHUNK_FRAMES[0]
@@ -142,8 +141,9 @@ def test_samples_do_not_depend_on_how_frames_are_cut(cuts: list[int]) -> None:
     pitch_hz = np.where(random.random(frames) > 0.3, 180, 0).astype(np.float32)
     whole = Vocoder(pitch_hz, np.random.default_rng(0))
     expected = np.concatenate([whole.push(spectrum), whole.finish()])
-    parts, vocoder = np.split(spectrum, sorted({min(cut, frames - 1) for cut in cuts}), axis=1), Vocoder(
-        pitch_hz, np.random.default_rng(0)
+    parts, vocoder = (
+        np.split(spectrum, sorted({min(cut, frames - 1) for cut in cuts}), axis=1),
+        Vocoder(pitch_hz, np.random.default_rng(0)),
     )
     made = np.concatenate([*(vocoder.push(part) for part in parts), vocoder.finish()])
     np.testing.assert_allclose(made, expected, atol=1e-6)

@@ -1,6 +1,6 @@
 """Every embedded voice, and every likeness, is as loud as every other: -20 LUFS."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -30,12 +30,12 @@ def loudness(engine: Engine, voice: str | VoicePrompt) -> float:
 
 
 @pytest.fixture(params=[heart, FliteEngine, EspeakEngine])
-def engine(request: pytest.FixtureRequest) -> Engine:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     make: Callable[[], Engine] = request.param
     engine = make()
     engine.load()
-    request.addfinalizer(engine.unload)
-    return engine
+    yield engine
+    engine.unload()
 
 
 def test_every_voice_is_as_loud_as_every_other(engine: Engine) -> None:

@@ -41,7 +41,7 @@ def by_minutes(minutes):
     return held
 
 speech = np.load(sys.argv[2])
-whisper = whisper_loaded.LoadedWhisper("random", Path(sys.argv[1]), whisper_device.resolved("cpu", "auto"), silero.Silero())
+whisper = whisper_loaded.LoadedWhisper(Path(sys.argv[1]), whisper_device.resolved("cpu", "auto"), silero.Silero())
 by_minutes(2)
 before = memory()
 held = by_minutes(20)

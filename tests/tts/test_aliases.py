@@ -12,7 +12,13 @@ from tests.support.aio import aio_stub
 
 def test_names_are_found_whatever_their_case() -> None:
     aliases = VoiceAliases.parse(" af_bella=hibari/heart, Nova = default ,*=flite/rms", "X")
-    assert [aliases.of(name) for name in ("AF_Bella", " nova ", "echo", "*", "")] == ["hibari/heart", "", None, None, None]
+    assert [aliases.of(name) for name in ("AF_Bella", " nova ", "echo", "*", "")] == [
+        "hibari/heart",
+        "",
+        None,
+        None,
+        None,
+    ]
     assert aliases.of_any == "flite/rms"
     assert VoiceAliases.parse("", "X").of_any is None
 
@@ -32,7 +38,9 @@ async def speak(running, voice: str) -> str:
 
 
 async def test_an_alias_speaks_and_any_other_name_has_its_own(start) -> None:
-    running = await start(open_service, TTS_VOICE_ALIASES="af_bella=flite/rms,*=flite/awb", CATALOG_ADDRESS="127.0.0.1:1")
+    running = await start(
+        open_service, TTS_VOICE_ALIASES="af_bella=flite/rms,*=flite/awb", CATALOG_ADDRESS="127.0.0.1:1"
+    )
     assert [await speak(running, name) for name in ("af_bella", "whoever", "flite/slt", "slt", "")] == [
         "flite/rms",
         "flite/awb",

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
 from .pcm import Samples
 
 RESPONSE_SECONDS = 0.1

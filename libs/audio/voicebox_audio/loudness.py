@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from .pcm import Samples
-from .resample import Resampler
 
 from .k_weighting import KWeighting
+from .pcm import Samples
+from .resample import Resampler
 
 SILENCE_LUFS = -120.0
 """What silence measures."""

@@ -75,13 +75,14 @@ class Hub:
         """Fetch a repository's files that match `patterns` into the folder `target`, which must not be there yet.
 
         `revision` is a commit; empty for the newest, which is then pinned before anything is fetched. `required` are
-        names that must be among the files, `pinned` the SHA-256 that some must have. They are gathered in a hidden folder beside the target, checked, and moved
-        at the end. An interrupted download stays there, and the next one resumes it. Blocking; what `report` raises
-        ends it.
+        names that must be among the files, `pinned` the SHA-256 that some must have. They are gathered in a hidden
+        folder beside the target, checked, and moved at the end. An interrupted download stays there, and the next one
+        resumes it. Blocking; what `report` raises ends it.
 
         Raises Unavailable("MODEL_HUB_UNREACHABLE") without a network, Unavailable("MODEL_DAMAGED") when a checksum
         differs, NotFound("repository"), Precondition("MODEL_GATED"), Precondition("MODEL_UNSUITABLE") when it holds not
-        what is needed, Precondition("MODEL_CHANGED") when a pinned file is another one there, Precondition("OFFLINE"), Precondition("MODEL_FOLDER_TAKEN") and Exhausted("STORAGE_FULL").
+        what is needed, Precondition("MODEL_CHANGED") when a pinned file is another one there, Precondition("OFFLINE"),
+        Precondition("MODEL_FOLDER_TAKEN") and Exhausted("STORAGE_FULL").
         """
         if target.exists():
             raise Precondition(

@@ -73,8 +73,8 @@ def unspoken(text: str, signs: str) -> str:
 
 
 def transliterated(text: str) -> str:
-    """The letters of other scripts that `printable` writes in Latin letters, each once, in their order; not a Greek letter
-    that stands alone, which is called by its name.
+    """The letters of other scripts that `printable` writes in Latin letters, each once, in their order; not a Greek
+    letter that stands alone, which is called by its name.
     """
     if text.isascii():
         return ""
@@ -103,5 +103,3 @@ def _folded(text: str) -> str:
 def _letters_name(letter: re.Match[str]) -> str:
     """What a Greek letter that stands alone is called: a sign of science, not a word."""
     return unicodedata.name(letter[0], "").rpartition("LETTER ")[2].partition(" ")[0].lower() or letter[0]
-
-

@@ -11,7 +11,6 @@ from voicebox_tts.engine import CLONING, Capability, CloningEngine, Engine, Voic
 
 from .aliases import VoiceAliases
 
-
 NO_ALIASES = VoiceAliases()
 
 
@@ -90,9 +89,7 @@ class VoiceRegistry:
             return await self._speaker_of(language, engines, model)
         return await self._called(self.aliases.of_any, language, engines, model)
 
-    async def _called(
-        self, name: str, language: str, engines: Sequence[Engine], model: str
-    ) -> tuple[Engine, Voice]:
+    async def _called(self, name: str, language: str, engines: Sequence[Engine], model: str) -> tuple[Engine, Voice]:
         """The voice of a name; raises as `find`."""
         engine_name, slash, voice_name = name.rpartition("/")
         family = engine_name if slash else (engines[0] if model else self.default).name

@@ -118,9 +118,7 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
     def _open_model(self) -> "LoadedWhisper":
         package = self._files.package
         files = package.read() if package else model_files.checked(require_folder(self.files, self._name))
-        loaded: LoadedWhisper = import_module(".loaded", __package__).LoadedWhisper(
-            self._name, files, self._device, self._silero()
-        )
+        loaded: LoadedWhisper = import_module(".loaded", __package__).LoadedWhisper(files, self._device, self._silero())
         return loaded
 
     def _own(self, options: Options) -> Options:

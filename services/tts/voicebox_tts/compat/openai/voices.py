@@ -65,8 +65,8 @@ def find_model(roster: VoiceRegistry, model: str, diagnostics: Diagnostics) -> s
 
 
 async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
-    """Who is meant by a name: an alias's voice, else a built-in one, else one of OpenAI's, else a profile; `profiles/...`
-    and `{engine}/{voice}` are plain.
+    """Who is meant by a name: an alias's voice, else a built-in one, else one of OpenAI's, else a profile;
+    `profiles/...` and `{engine}/{voice}` are plain.
 
     OpenAI's voices stand for those of the engine that speak its default voice's language: alloy for the first of them,
     ash for the second, and round again, so that a program with several voices is heard to have several. `model` is as

@@ -170,9 +170,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
 class EspeakSession:
     """One stream; it holds a process only while it speaks a sentence."""
 
-    def __init__(
-        self, pool: EspeakPool, request: Mapping[str, Any], sample_rate_hz: int, colour: Colour
-    ) -> None:
+    def __init__(self, pool: EspeakPool, request: Mapping[str, Any], sample_rate_hz: int, colour: Colour) -> None:
         self.sample_rate_hz = sample_rate_hz
         self._pool, self._request, self._colour = pool, request, colour
         self._samples = 0

@@ -46,8 +46,8 @@ MEDIAN_HZ = {"heart": 190.0}
 
 
 def family(setup: Setup) -> "HibariFamily":
-    """Every voice of hibari; NotInstalled without its package, or where packaged models are not wanted; StartError for a
-    device that it does not know.
+    """Every voice of hibari; NotInstalled without its package, or where packaged models are not wanted; StartError for
+    a device that it does not know.
     """
     if not setup.packaged:
         raise NotInstalled("The engine hibari is left out: VOICEBOX_EMBEDDED is small.")
@@ -60,8 +60,7 @@ def family(setup: Setup) -> "HibariFamily":
 
 
 class HibariFamily(ManyModels["HibariEngine"]):
-    """The voice that comes in the package, those that are published at the hub, and folders with one of another maker.
-    """
+    """The voice that comes in the package, those that are published at the hub, and folders of a person."""
 
     preference = 25
 

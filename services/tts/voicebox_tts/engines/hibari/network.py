@@ -84,8 +84,7 @@ class HibariNetwork:
 
 
 def _pitch_feature(pitch_hz: Floats) -> Floats:
-    feature: Floats = np.log1p(np.maximum(pitch_hz, 0)) / np.float32(5)
-    return feature
+    return (np.log1p(np.maximum(pitch_hz, 0)) / 5).astype(np.float32)
 
 
 def _session(model: bytes) -> Any:

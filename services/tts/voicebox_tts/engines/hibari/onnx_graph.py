@@ -48,8 +48,8 @@ class OnnxGraph:
         self.nodes = tuple(_node(field) for field in self._graph if field.number == _GRAPH_NODE)
 
     def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-        """The model that computes `outputs` of `inputs`. Those that are neither inputs nor outputs of the whole model are
-        tensors of floats.
+        """The model that computes `outputs` of `inputs`. Those that are neither inputs nor outputs of the whole model
+        are tensors of floats.
         """
         needed, kept = set(outputs), list[Node]()
         for node in reversed(self.nodes):

@@ -25,6 +25,9 @@ MARGIN_FRAMES = 3
 """Silence that is left before the first phoneme of a stream, and after the last of a piece whose sentence goes on."""
 
 
+UNCHANGED = Shift()
+
+
 @dataclass(frozen=True)
 class Shared:
     """What all streams of a voice share: the network, its reader, the semaphore of cores, and the clock in seconds."""
@@ -40,7 +43,7 @@ class Delivery:
     """How a stream sounds: its speed, how it differs from the voice itself, and the taps of its colour."""
 
     speed: float = 1.0
-    shift: Shift = Shift()
+    shift: Shift = UNCHANGED
     taps: tuple[float, ...] = ()
 
 
@@ -100,9 +103,7 @@ class HibariSession:
             yield painted
             at = until
 
-    def _timed(
-        self, pronounced: Pronounced, starts: NDArray[np.int64]
-    ) -> tuple[tuple[Word, ...], tuple[Phoneme, ...]]:
+    def _timed(self, pronounced: Pronounced, starts: NDArray[np.int64]) -> tuple[tuple[Word, ...], tuple[Phoneme, ...]]:
         """Words and phonemes with their times in the stream; `starts` are the frames at which the numbers begin."""
 
         def seconds(index: int) -> float:

@@ -49,8 +49,7 @@ def pieces(sentence: str, *, eager: bool) -> Iterator[Piece]:
 def clean(text: str) -> str:
     """Printable ASCII, dashes and ellipses, with long words and numbers cut; other scripts leave nothing."""
     latin = "".join(
-        f"{part} " if _PAUSES.fullmatch(part) else printable(part).translate(_BRACKETS)
-        for part in _PAUSES.split(text)
+        f"{part} " if _PAUSES.fullmatch(part) else printable(part).translate(_BRACKETS) for part in _PAUSES.split(text)
     )
     words = _LONG_WORD.sub(r"\1 ", _LONG_NUMBER.sub(lambda digits: " ".join(digits[0]), latin))
     return " ".join(words.split())
