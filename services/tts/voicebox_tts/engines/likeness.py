@@ -70,15 +70,16 @@ class LikenessPrompt:
 
 def pack_likeness(prompt: LikenessPrompt) -> Packed:
     """A likeness in a form that can be stored."""
-    shift = np.array([prompt.shift.pitch, prompt.shift.spread])
+    shift = np.array([prompt.shift.pitch, prompt.shift.spread, prompt.shift.formants])
     return Packed({"shift": shift, "taps": np.array(prompt.taps)}, {"base_voice": prompt.base_voice})
 
 
 def unpack_likeness(packed: Packed) -> LikenessPrompt:
     """What was packed; ValueError when it is no likeness."""
     try:
-        pitch, spread = packed.arrays["shift"].tolist()
-        return LikenessPrompt(packed.facts["base_voice"], Shift(pitch, spread), tuple(packed.arrays["taps"].tolist()))
+        pitch, spread, *formants = packed.arrays["shift"].tolist()
+        shift = Shift(pitch, spread, *formants)  # older ones have no formants
+        return LikenessPrompt(packed.facts["base_voice"], shift, tuple(packed.arrays["taps"].tolist()))
     except (KeyError, TypeError) as error:
         raise ValueError(f"It is no likeness: {error}.") from error
 
@@ -113,18 +114,31 @@ Render = Callable[[str, Shift, str], Samples]
 """Speaks a text in a built-in voice, shifted: (voice, shift, text), at the engine's rate."""
 
 
-def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: int, render: Render) -> LikenessPrompt:
+def formants_kept(_: float) -> float:
+    """For engines that cannot move them."""
+    return 1.0
+
+
+def approximate(
+    reference: Reference,
+    voices_hz: Mapping[str, float],
+    rate_hz: int,
+    render: Render,
+    formants: Callable[[float], float] = formants_kept,
+) -> LikenessPrompt:
     """Move the voice whose median pitch is nearest toward the reference.
 
-    An engine's pitch parameter is not the median pitch, so that both factors are corrected by a measurement. Raises
-    InvalidField("reference") when the reference holds too little speech.
+    An engine's pitch parameter is not the median pitch, so that both factors are corrected by a measurement. `formants`
+    is the factor on them for a factor on the pitch. Raises InvalidField("reference") when the reference holds too
+    little speech.
     """
     target = profile(reference.samples, reference.sample_rate_hz)
     if target is None:
         sentence = "The recording holds less than a third of a second of voiced speech."
         raise InvalidField("reference", sentence, "REFERENCE_TOO_LITTLE_SPEECH")
     voice = min(voices_hz, key=lambda name: abs(np.log2(target.pitch_hz / voices_hz[name])))
-    shift, colour_db = Shift(target.pitch_hz / voices_hz[voice]), np.zeros(len(BANDS_HZ))
+    ratio = target.pitch_hz / voices_hz[voice]
+    shift, colour_db = Shift(ratio, formants=formants(ratio)), np.zeros(len(BANDS_HZ))
     for _ in range(CALIBRATION_ROUNDS):
         spoken = render(voice, shift, CALIBRATION)
         measured = profile(spoken, rate_hz)
@@ -137,7 +151,8 @@ def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: i
 
 def _corrected(shift: Shift, target: VoiceProfile, measured: VoiceProfile) -> Shift:
     wanted_spread = min(target.spread_semitones, WIDEST_SPREAD_SEMITONES)
-    return Shift(
+    return replace(
+        shift,
         pitch=shift.pitch * float(np.clip(target.pitch_hz / measured.pitch_hz, 0.7, 1.4)),
         spread=shift.spread * float(np.clip(wanted_spread / max(measured.spread_semitones, 0.2), 0.5, 1.6)),
     )

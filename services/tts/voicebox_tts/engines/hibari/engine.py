@@ -42,7 +42,8 @@ if TYPE_CHECKING:  # imported when they are needed: they take 0.2 s and 40 MB
 NAME = "hibari"
 RATE_HZ = 24_000
 UNKNOWN_LICENCE = "LicenseRef-unknown"
-MEDIAN_HZ = {"heart": 190.0}
+LEAST_FORMANTS = 0.8
+"""A factor on their frequencies: a man's are about 0.85 of a woman's."""
 
 
 def family(setup: Setup) -> "HibariFamily":
@@ -133,7 +134,7 @@ class HibariEngine(Lifecycle["LoadedHibari"]):
 
     def prompt(self, reference: Reference) -> LikenessPrompt:
         """An approximate likeness, in a second; InvalidField("reference") when it holds too little speech."""
-        return approximate(reference, MEDIAN_HZ, RATE_HZ, self._render)
+        return approximate(reference, {self.default_voice: self._opened().pitch_hz}, RATE_HZ, self._render, formants)
 
     def pack(self, prompt: VoicePrompt) -> Packed:
         """A likeness, to be stored."""
@@ -189,6 +190,14 @@ class HibariEngine(Lifecycle["LoadedHibari"]):
         if published and hashlib.sha256(content).hexdigest() != published.sha256:
             raise StartError(f"{path} is damaged: its SHA-256 is not the published one.")
         return content
+
+
+def formants(pitch: float) -> float:
+    """How formants go with a factor on the pitch: down with it, by the fourth root; higher voices keep theirs.
+
+    Measured by the similarity of speaker embeddings to recordings of six voices.
+    """
+    return max(min(pitch, 1.0) ** 0.25, LEAST_FORMANTS)
 
 
 def _files(model: str, published: Published | None, setup: Setup) -> ModelFiles:

@@ -7,13 +7,16 @@ from voicebox_audio.loudness import gain_to
 from voicebox_kit.errors import StartError
 from voicebox_models.devices import usable_cores
 
-from voicebox_tts.engines.likeness import CALIBRATION, LOUDNESS_LUFS
+from voicebox_tts.engines.likeness import CALIBRATION, LOUDNESS_LUFS, profile
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore
 
 from .network import HibariNetwork
 from .pronunciation import Pronunciation
 from .session import Delivery, HibariSession, Shared
 from .vocoder import RATE_HZ
+
+
+TYPICAL_HZ = 170.0
 
 
 class LoadedHibari:
@@ -28,8 +31,12 @@ class LoadedHibari:
         pronunciation = Pronunciation(british=british)
         self._shared = Shared(network, pronunciation, PrioritySemaphore(usable_cores()), time.monotonic)
         own = [speech.samples for speech in self.session(Delivery(), seed=0).speak(CALIBRATION)]
-        self.gain = gain_to(LOUDNESS_LUFS, np.concatenate(own), RATE_HZ)
+        spoken = np.concatenate(own)
+        self.gain = gain_to(LOUDNESS_LUFS, spoken, RATE_HZ)
         """What makes the voice as loud as others are."""
+        measured = profile(spoken, RATE_HZ)
+        self.pitch_hz = measured.pitch_hz if measured else TYPICAL_HZ
+        """The median of its pitch."""
 
     def session(self, delivery: Delivery, seed: int) -> HibariSession:
         """A stream."""
