@@ -70,11 +70,18 @@ class HibariNetwork:
             raise ValueError("It is no model of hibari: its decoder reads the pitch otherwise.")
 
     def prosody(self, ids: tuple[int, ...], speed: float) -> Prosody:
-        """Of phonemes, as numbers of the vocabulary with 0 at both ends."""
-        feed = {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
+        """Of phonemes, as numbers of the vocabulary with 0 at both ends.
+
+        The network's own input for the speed is not used: it gives no phoneme less than 25 ms, so that it is never more
+        than twice as fast, and speaks higher when it is faster. Frames are left out or repeated instead.
+        """
+        feed = {"ids": np.array([ids], np.int64), "speed": np.ones(1, np.float32)}
         steps, pitch_hz, features = self._prosody.run(None, feed)
         starts = FRAMES_PER_STEP * np.concatenate([[0], np.cumsum(steps.astype(np.int64))])
-        return Prosody(np.maximum(starts - LEAD_FRAMES, 0), pitch_hz[0], features[0])
+        frames = max(round(len(pitch_hz[0]) / speed), 1)
+        kept = np.minimum((np.arange(frames) + 0.5) * speed, len(pitch_hz[0]) - 1).astype(np.int64)
+        heard = np.rint((starts - LEAD_FRAMES) / speed).astype(np.int64)
+        return Prosody(np.clip(heard, 0, frames), pitch_hz[0, kept], features[0][:, kept])
 
     def spectrum(self, features: Floats, begin: int, end: int) -> Floats:
         """The frames from `begin` to `end`, shape (5, frames, 601), in the order of SPECTRUM."""

@@ -21,8 +21,10 @@ CHUNK_FRAMES = (24, 96, 240)
 """How many frames of 12.5 ms are decoded at once: few at first, for early sound; the last number repeats. Each time
 54 more are decoded beside them, so that larger chunks are cheaper.
 """
-MARGIN_FRAMES = 3
-"""Silence that is left before the first phoneme of a stream, and after the last of a piece whose sentence goes on."""
+MARGIN_FRAMES, PAUSE_FRAMES = 3, 8
+"""Silence that is left before the first phoneme of a stream, and after the last of a piece whose sentence goes on; and
+before a sentence that follows another, which ends with 0.45 s of silence.
+"""
 
 
 UNCHANGED = Shift()
@@ -78,7 +80,8 @@ class HibariSession:
             prosody = self._shared.network.prosody(pronounced.ids, self._delivery.speed)
             prosody = moved(prosody, self._delivery.shift)
         starts = prosody.starts
-        begin = 0 if self._pause_before else max(int(starts[pronounced.sounds[0].at]) - MARGIN_FRAMES, 0)
+        silence = PAUSE_FRAMES if self._pause_before else MARGIN_FRAMES
+        begin = max(int(starts[pronounced.sounds[0].at]) - silence, 0)
         end = min(int(starts[-2]) + MARGIN_FRAMES, prosody.frames) if piece.ends_inside else prosody.frames
         self._pieces += 1
         words, phonemes = self._timed(pronounced, starts - begin)
