@@ -277,9 +277,22 @@ def test_pitch_moves_by_semitones_and_the_words_stay(engine: HibariEngine) -> No
     assert [speech.words for speech in plain] == [speech.words for speech in low]
 
 
+@pytest.mark.parametrize("speed", [0.25, 0.5, 1.5, 4.0])
+def test_any_speed_is_exact_and_keeps_the_pitch_and_the_order_of_words(engine: HibariEngine, speed: float) -> None:
+    plain, other = (spoken(engine, SENTENCE, style=Style(speed=factor)) for factor in (1.0, speed))
+    assert len(samples(plain)) / len(samples(other)) == pytest.approx(speed, rel=0.08)
+    words = [word for speech in other for word in speech.words]
+    assert [word.text for word in words] == [word.text for speech in plain for word in speech.words]
+    assert all(word.start_seconds < word.end_seconds for word in words)
+    one, another = (profile(samples(each), RATE_HZ) for each in (plain, other))
+    assert one
+    assert another
+    assert abs(12 * np.log2(another.pitch_hz / one.pitch_hz)) < 1
+
+
 def test_a_contour_keeps_its_middle_and_its_silence() -> None:
     contour = np.array([0, 100, 200, 400, 0], np.float32)
-    prosody = Prosody(np.zeros(2, np.int64), contour, np.zeros((3, 5), np.float32))
+    prosody = Prosody(np.zeros(2), contour, np.zeros((3, 5), np.float32))
     wide = moved(prosody, Shift(2.0, 0.5))
     np.testing.assert_allclose(wide.pitch_hz, [0, 2 * 200 / 2**0.5, 400, 400 * 2**0.5, 0], rtol=1e-5)
     np.testing.assert_allclose(wide.features[1], np.log1p(wide.pitch_hz) / 5, rtol=1e-5)

@@ -37,11 +37,11 @@ _PITCH_FEATURE = -2
 class Prosody:
     """How a piece of text is spoken.
 
-    `starts`, shape (phonemes + 1,), are the frames at which they begin, and the last one's end; `pitch_hz`, shape
+    `starts`, shape (phonemes + 1,), is when they begin, in frames, and the last one's end; `pitch_hz`, shape
     (frames,), is near 0 where there is no voice; `features`, shape (channels, frames), is what the decoder reads.
     """
 
-    starts: NDArray[np.int64]
+    starts: NDArray[np.float64]
     pitch_hz: Floats
     features: Floats
 
@@ -80,8 +80,7 @@ class HibariNetwork:
         starts = FRAMES_PER_STEP * np.concatenate([[0], np.cumsum(steps.astype(np.int64))])
         frames = max(round(len(pitch_hz[0]) / speed), 1)
         kept = np.minimum((np.arange(frames) + 0.5) * speed, len(pitch_hz[0]) - 1).astype(np.int64)
-        heard = np.rint((starts - LEAD_FRAMES) / speed).astype(np.int64)
-        return Prosody(np.clip(heard, 0, frames), pitch_hz[0, kept], features[0][:, kept])
+        return Prosody(np.clip((starts - LEAD_FRAMES) / speed, 0, frames), pitch_hz[0, kept], features[0][:, kept])
 
     def spectrum(self, features: Floats, begin: int, end: int) -> Floats:
         """The frames from `begin` to `end`, shape (5, frames, 601), in the order of SPECTRUM."""

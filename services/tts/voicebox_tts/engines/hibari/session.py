@@ -106,11 +106,11 @@ class HibariSession:
             yield painted
             at = until
 
-    def _timed(self, pronounced: Pronounced, starts: NDArray[np.int64]) -> tuple[tuple[Word, ...], tuple[Phoneme, ...]]:
+    def _timed(self, pronounced: Pronounced, starts: NDArray[np.float64]) -> tuple[tuple[Word, ...], tuple[Phoneme, ...]]:
         """Words and phonemes with their times in the stream; `starts` are the frames at which the numbers begin."""
 
         def seconds(index: int) -> float:
-            return (self._samples + FRAME_SAMPLES * int(starts[index])) / RATE_HZ
+            return (self._samples + FRAME_SAMPLES * float(starts[index])) / RATE_HZ
 
         words = tuple(Word(word.text, seconds(word.begin), seconds(word.end)) for word in pronounced.words)
         return words, tuple(Phoneme(sound.ipa, seconds(sound.at)) for sound in pronounced.sounds)
