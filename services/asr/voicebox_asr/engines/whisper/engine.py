@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicebox_models.engine import Model, NotInstalled, Setup
@@ -116,9 +117,15 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         return activity
 
     def _open_model(self) -> "LoadedWhisper":
-        package = self._files.package
-        files = package.read() if package else model_files.checked(require_folder(self.files, self._name))
-        loaded: LoadedWhisper = import_module(".loaded", __package__).LoadedWhisper(files, self._device, self._silero())
+        if package := self._files.package:
+            with package.unpacked() as folder:
+                return self._loaded_from(folder)
+        return self._loaded_from(model_files.checked(require_folder(self.files, self._name)))
+
+    def _loaded_from(self, folder: Path) -> "LoadedWhisper":
+        loaded: LoadedWhisper = import_module(".loaded", __package__).LoadedWhisper(
+            folder, self._device, self._silero()
+        )
         return loaded
 
     def _own(self, options: Options) -> Options:

@@ -17,9 +17,6 @@ from .file_reader import WhisperReader
 from .heap import give_back_free
 from .session import WhisperSession
 
-IN_MEMORY = "packaged"
-"""What the library calls a model without a folder."""
-
 QUEUE_SIZE = 256
 """Windows that may wait, of 1 MB each. A file has a batch of them at most, a live stream one."""
 
@@ -27,13 +24,12 @@ QUEUE_SIZE = 256
 class LoadedWhisper:
     """Opened by the engine, and closed when it is unloaded."""
 
-    def __init__(self, files: Path | dict[str, bytes], device: Device, silero: Silero) -> None:
-        """`files` are a folder, or what is in it, by name. Raises StartError when they or the device do not do."""
+    def __init__(self, folder: Path, device: Device, silero: Silero) -> None:
+        """Raises StartError when the files or the device do not do."""
         self._silero = silero
         try:
             model = WhisperModel(
-                IN_MEMORY if isinstance(files, dict) else str(files),
-                files=files if isinstance(files, dict) else None,
+                str(folder),
                 device=device.kind,
                 device_index=device.index,
                 compute_type=device.compute_type,
@@ -43,8 +39,7 @@ class LoadedWhisper:
             self._decoder = Decoder(model)
             self._warm_up()
         except Exception as error:  # the libraries raise what they like for files that are not what they should be
-            where = "installed packages" if isinstance(files, dict) else files
-            raise StartError(f"The model in {where} cannot be loaded on {device.name}: {error}") from error
+            raise StartError(f"The model in {folder} cannot be loaded on {device.name}: {error}") from error
         self._scheduler: Scheduler[Clip, Decoded] = Scheduler(
             self._decoder.decode, device.batch_size, QUEUE_SIZE, give_back_free
         )

@@ -197,7 +197,7 @@ def formants(pitch: float) -> float:
 
     Measured by the similarity of speaker embeddings to recordings of six voices.
     """
-    return max(min(pitch, 1.0) ** 0.25, LEAST_FORMANTS)
+    return float(max(min(pitch, 1.0) ** 0.25, LEAST_FORMANTS))
 
 
 def _files(model: str, published: Published | None, setup: Setup) -> ModelFiles:

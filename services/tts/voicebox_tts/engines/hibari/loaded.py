@@ -15,7 +15,6 @@ from .pronunciation import Pronunciation
 from .session import Delivery, HibariSession, Shared
 from .vocoder import RATE_HZ
 
-
 TYPICAL_HZ = 170.0
 
 

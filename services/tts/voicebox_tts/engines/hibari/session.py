@@ -106,7 +106,9 @@ class HibariSession:
             yield painted
             at = until
 
-    def _timed(self, pronounced: Pronounced, starts: NDArray[np.float64]) -> tuple[tuple[Word, ...], tuple[Phoneme, ...]]:
+    def _timed(
+        self, pronounced: Pronounced, starts: NDArray[np.float64]
+    ) -> tuple[tuple[Word, ...], tuple[Phoneme, ...]]:
         """Words and phonemes with their times in the stream; `starts` are the frames at which the numbers begin."""
 
         def seconds(index: int) -> float:
