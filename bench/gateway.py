@@ -54,8 +54,8 @@ def measure(folder: Path) -> list[Figure]:
     """All of it on one platform that speaks to 64 callers at once."""
     database = f"sqlite+aiosqlite:///{folder / 'history.sqlite'}"
     asyncio.run(fill_history(database))
-    streams_at_once = {"TTS_STREAMS": str(STREAMS), "TTS_QUEUE": str(STREAMS)}
-    with platform(folder, CATALOG_DATABASE_URL=database, **streams_at_once) as running:
+    settings = {"TTS_STREAMS": str(STREAMS), "TTS_QUEUE": str(STREAMS), "VOICEBOX_EMBEDDED": "small"}
+    with platform(folder, CATALOG_DATABASE_URL=database, **settings) as running:
         return [*shares(running), *asyncio.run(streams(running)), *asyncio.run(rates(running))]
 
 

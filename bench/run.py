@@ -16,6 +16,8 @@ from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
 RATIOS = "--ratios"
+SMALL = {"VOICEBOX_EMBEDDED": "small"}
+"""For what is measured with flite or pocketsphinx."""
 THREADS = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}"
 
 
@@ -35,11 +37,11 @@ def start(folder: Path) -> list[Figure]:
     ]
 
 
-def served(measure: Callable[..., list[Figure]]) -> Callable[[Path], list[Figure]]:
+def served(measure: Callable[..., list[Figure]], **variables: str) -> Callable[[Path], list[Figure]]:
     """A benchmark that wants a platform."""
 
     def run(folder: Path) -> list[Figure]:
-        with platform(folder) as running:
+        with platform(folder, **variables) as running:
             return measure(running)
 
     return run
@@ -48,10 +50,10 @@ def served(measure: Callable[..., list[Figure]]) -> Callable[[Path], list[Figure
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start,
     "tts": served(tts.measure),
-    "load": served(load.measure),
-    "openai": served(openai.measure),
+    "load": served(load.measure, **SMALL),
+    "openai": served(openai.measure, **SMALL),
     "gateway": gateway.measure,
-    "asr": served(asr.measure),
+    "asr": served(asr.measure, **SMALL),
     "whisper": whisper.measure,
     "whisper-words": whisper_words.measure,
     "live": live.measure,

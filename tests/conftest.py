@@ -20,6 +20,9 @@ from voicebox_kit.server import OpenService, Serving
 
 REPOSITORY = Path(__file__).parent.parent
 
+# Services that tests start speak by flite and hear by pocketsphinx: the tests about real weights load them.
+os.environ["VOICEBOX_EMBEDDED"] = "small"
+
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # as shells start what runs in the background: our children would be deaf to it, too
@@ -235,6 +238,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Running
             free = {f"{name}_ADDRESS": "127.0.0.1:0" for name in ("TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS")}
             own = open_service.__module__.removeprefix("voicebox_").partition(".")[0].upper()
             fixed = {"VOICEBOX_DATA": str(tmp_path), "VOICEBOX_GRACE_SECONDS": "0", f"{own}_ADDRESS": "127.0.0.1:0"}
+            fixed["VOICEBOX_EMBEDDED"] = os.environ["VOICEBOX_EMBEDDED"]
             serving = await stack.enter_async_context(open_service({**free, **fixed, **env}))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(serving.endpoints[0].address))
             return Running(serving, channel)

@@ -8,8 +8,8 @@ import pytest
 import scipy.signal
 import soundfile
 import soxr
-from voicebox_catalog.samples.k_weighting import KWeighting
-from voicebox_catalog.samples.loudness import SILENCE_LUFS, LoudnessMeter
+from voicebox_audio.k_weighting import KWeighting
+from voicebox_audio.loudness import SILENCE_LUFS, LoudnessMeter
 from voicebox_catalog.samples.quality import ClippingMeter, FrameMeter, Limit, Limits, Verdict, judge
 from voicebox_catalog.samples.utterances import utterances
 from voicebox_catalog.samples.voice_activity import FRAME_SECONDS, runs, speech_frames

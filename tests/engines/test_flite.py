@@ -14,10 +14,11 @@ from voicebox_kit.errors import InvalidField, StartError, Unavailable
 from voicebox_tts.engine import Speech, Style
 from voicebox_tts.engines.flite import engine as flite
 from voicebox_tts.engines.flite import fork_server
-from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession, _Playback
-from voicebox_tts.engines.flite.priority_semaphore import PrioritySemaphore, Waiter
+from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession
 from voicebox_tts.engines.flite.text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
 from voicebox_tts.engines.likeness import profile
+from voicebox_tts.engines.playback import Playback
+from voicebox_tts.engines.priority_semaphore import PrioritySemaphore, Waiter
 
 LONG = (
     "The birch canoe slid on the smooth planks while we glued the sheet to the dark blue background of the old house. "
@@ -93,9 +94,9 @@ def test_a_fork_that_breaks_is_an_error_and_not_the_end_of_a_text(
 def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -> None:
     now = [100.0]
 
-    def stream(*, made_seconds: float = 0.0, asked: float = 100.0) -> _Playback:
+    def stream(*, made_seconds: float = 0.0, asked: float = 100.0) -> Playback:
         now[0] = asked
-        lead = _Playback(lambda: now[0], 16_000)
+        lead = Playback(lambda: now[0], 16_000)
         lead.begin()
         if made_seconds:
             lead.add(int(16_000 * made_seconds))
@@ -108,9 +109,9 @@ def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -
         stream(made_seconds=15.0),
     )
     now[0] = 100.3
-    assert sorted([enough, newer, dry, new], key=_Playback.priority) == [dry, new, newer, enough]
+    assert sorted([enough, newer, dry, new], key=Playback.priority) == [dry, new, newer, enough]
     now[0] = 114.0  # the one that had enough has 1 s left; the other's listener stands still
-    assert sorted([enough, newer, dry, new], key=_Playback.priority) == [dry, enough, new, newer]
+    assert sorted([enough, newer, dry, new], key=Playback.priority) == [dry, enough, new, newer]
     dry.begin()
     assert dry.priority() == (1, 114.0)
 

@@ -34,6 +34,7 @@ class Case:
 
 CASES = {
     "flite": Case("flite"),
+    "hibari": Case("hibari"),
     "espeak": Case("espeak"),
     "mms": Case("mms", "mms/eng", "tiny_mms"),
     "piper": Case("piper", "piper/en_US-joe-medium", "piper_voices"),

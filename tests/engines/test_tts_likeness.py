@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import jiwer
 import numpy as np
@@ -9,9 +10,12 @@ import pocketsphinx
 import pytest
 import soundfile
 import soxr
+from voicebox_models.engine import Setup
 from voicebox_tts.engine import Engine, Reference, Samples, Style, VoicePrompt
 from voicebox_tts.engines.espeak.engine import EspeakEngine
 from voicebox_tts.engines.flite.engine import FliteEngine
+from voicebox_tts.engines.hibari import engine as hibari
+from voicebox_tts.engines.hibari.engine import HibariEngine
 from voicebox_tts.engines.likeness import profile
 
 SENTENCES = (
@@ -26,9 +30,16 @@ HUMAN = ("LJ001-0001.wav", "jfk.flac")
 SYNTHETIC = {"kal16": Style(), "slt": Style(pitch_semitones=5)}
 
 
-@pytest.fixture(scope="module", params=[FliteEngine, EspeakEngine])
-def engine(request: pytest.FixtureRequest) -> Iterator[FliteEngine | EspeakEngine]:
-    engine: FliteEngine | EspeakEngine = request.param()
+Likening = FliteEngine | EspeakEngine | HibariEngine
+
+
+def heart() -> HibariEngine:
+    return hibari.family(Setup("cpu", "auto", Path("no models"))).engines()[0]
+
+
+@pytest.fixture(scope="module", params=[heart, FliteEngine, EspeakEngine])
+def engine(request: pytest.FixtureRequest) -> Iterator[Likening]:
+    engine: Likening = request.param()
     engine.load()
     yield engine
     engine.unload()
@@ -72,7 +83,7 @@ def rate_hz_of(engine: Engine) -> int:
     return voices[0].sample_rate_hz
 
 
-def test_pitch_and_colour_follow_the_recording(engine: FliteEngine | EspeakEngine, reference: Reference) -> None:
+def test_pitch_and_colour_follow_the_recording(engine: Likening, reference: Reference) -> None:
     rate_hz = rate_hz_of(engine)
     prompt = engine.prompt(reference)
     wanted = profile(reference.samples, reference.sample_rate_hz)
@@ -91,7 +102,7 @@ def test_pitch_and_colour_follow_the_recording(engine: FliteEngine | EspeakEngin
     assert after < 5.0
 
 
-def test_a_likeness_keeps_to_the_style(engine: FliteEngine | EspeakEngine, reference: Reference) -> None:
+def test_a_likeness_keeps_to_the_style(engine: Likening, reference: Reference) -> None:
     prompt = engine.prompt(reference)
     plain, styled = (speak(engine, prompt, SENTENCES, style) for style in (PLAIN, Style(speed=1.5, pitch_semitones=-3)))
     low, high = (profile(samples, rate_hz_of(engine)) for samples in (styled, plain))
@@ -101,13 +112,13 @@ def test_a_likeness_keeps_to_the_style(engine: FliteEngine | EspeakEngine, refer
     assert len(plain) / len(styled) == pytest.approx(1.5, rel=0.1)
 
 
-@pytest.mark.parametrize("engine", [FliteEngine], indirect=True)
+@pytest.mark.parametrize("engine", [heart, FliteEngine], indirect=True)
 def test_it_is_still_understood(
-    engine: FliteEngine | EspeakEngine, reference: Reference, recognise: Callable[[Samples, int], str]
+    engine: Likening, reference: Reference, recognise: Callable[[Samples, int], str]
 ) -> None:
-    """Only flite: pocketsphinx understands two of five words of espeak-ng's own voices."""
+    """Not espeak: pocketsphinx understands two of five words of its own voices."""
     prompt = engine.prompt(reference)
-    heard = [recognise(speak(engine, prompt, (sentence,)), 16_000) for sentence in SENTENCES]
+    heard = [recognise(speak(engine, prompt, (sentence,)), rate_hz_of(engine)) for sentence in SENTENCES]
     said = [sentence.lower().rstrip(".") for sentence in SENTENCES]
     error_rate = jiwer.wer(said, heard)
     print(f"word error rate {error_rate:.2f}")

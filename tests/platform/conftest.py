@@ -11,8 +11,10 @@ from bench.launch import Platform, platform
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_whisper: Path) -> Iterator[Platform]:
-    """It hears with pocketsphinx, and has a Whisper model that the examples call `tiny`."""
+    """It speaks and hears with what is installed by `make run`, and has a Whisper model that the examples call
+    `tiny`.
+    """
     data: Path = tmp_path_factory.mktemp("platform")
     shutil.copytree(tiny_whisper, data / "models" / "whisper" / "tiny")
-    with platform(data, ASR_ENGINE="pocketsphinx", ASR_MORE_ENGINES="whisper") as running:
+    with platform(data, VOICEBOX_EMBEDDED="full") as running:
         yield running

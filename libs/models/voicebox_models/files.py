@@ -11,6 +11,7 @@ from voicebox_kit.errors import Precondition
 
 from . import store
 from .hub import Hub
+from .packaged import PackagedModel
 from .progress import Report
 
 if TYPE_CHECKING:
@@ -93,13 +94,21 @@ class DownloadedFiles:
     """A model in the models folder, in a folder that the settings name, in the hub library's cache, or only at the hub.
 
     `model` is `{engine}/{model}`; `source` is None for a folder that a person put on this machine; `weights_bytes`
-    measures the weights in a folder.
+    measures the weights in a folder. `packaged` are packages that hold the same model, used where there is no folder.
     """
 
     instructions = ""
 
-    def __init__(self, model: str, setup: "Setup", source: Source | None, weights_bytes: Callable[[Path], int]) -> None:
+    def __init__(
+        self,
+        model: str,
+        setup: "Setup",
+        source: Source | None,
+        weights_bytes: Callable[[Path], int],
+        packaged: PackagedModel | None = None,
+    ) -> None:
         self._model, self._setup, self._source, self._weights_bytes = model, setup, source, weights_bytes
+        self.packaged = packaged if setup.packaged else None
 
     @property
     def folder(self) -> Path | None:
@@ -110,18 +119,27 @@ class DownloadedFiles:
 
     @property
     def present(self) -> bool:
-        return self.folder is not None
+        return self.folder is not None or self.package is not None
+
+    @property
+    def package(self) -> PackagedModel | None:
+        """The installed packages that hold the model; None where they are not installed, or where there is a folder."""
+        return self.packaged if self.packaged and self.folder is None and self.packaged.present else None
 
     @property
     def revision(self) -> str:
         if folder := self.folder:
             return store.revision(folder)
+        if package := self.package:
+            return package.version
         return self._source.revision if self._source else ""
 
     @property
     def size_bytes(self) -> int:
         if folder := self.folder:
             return self._weights_bytes(folder)
+        if package := self.package:
+            return package.size_bytes
         return self._source.size_bytes if self._source else 0
 
     def download(self, report: Report) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +34,8 @@ SPARE_BYTES = 256 << 20
 
 TRIES = 5
 """How often in a row a file may be cut off without a byte of progress."""
+
+NOTHING_PINNED: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,19 @@ class Hub:
         report: Report,
         *,
         required: Collection[str] = (),
+        pinned: Mapping[str, str] = NOTHING_PINNED,
     ) -> Manifest:
         """Fetch a repository's files that match `patterns` into the folder `target`, which must not be there yet.
 
         `revision` is a commit; empty for the newest, which is then pinned before anything is fetched. `required` are
-        names that must be among the files. They are gathered in a hidden folder beside the target, checked, and moved
-        at the end. An interrupted download stays there, and the next one resumes it. Blocking; what `report` raises
-        ends it.
+        names that must be among the files, `pinned` the SHA-256 that some must have. They are gathered in a hidden
+        folder beside the target, checked, and moved at the end. An interrupted download stays there, and the next one
+        resumes it. Blocking; what `report` raises ends it.
 
         Raises Unavailable("MODEL_HUB_UNREACHABLE") without a network, Unavailable("MODEL_DAMAGED") when a checksum
         differs, NotFound("repository"), Precondition("MODEL_GATED"), Precondition("MODEL_UNSUITABLE") when it holds not
-        what is needed, Precondition("OFFLINE"), Precondition("MODEL_FOLDER_TAKEN") and Exhausted("STORAGE_FULL").
+        what is needed, Precondition("MODEL_CHANGED") when a pinned file is another one there, Precondition("OFFLINE"),
+        Precondition("MODEL_FOLDER_TAKEN") and Exhausted("STORAGE_FULL").
         """
         if target.exists():
             raise Precondition(
@@ -88,6 +92,7 @@ class Hub:
             raise offline("VOICEBOX_OFFLINE")
         commit, known = self._commit(repository, revision)
         files = _wanted(repository, known, patterns, required)
+        _require_pinned(repository, files, pinned)
         staging = target.with_name(f".{target.name}.{commit[:12]}.part")
         with _storage(target), _own(staging, f"download of {repository}") as lock:
             _check_space(staging, files)
@@ -217,6 +222,13 @@ def _wanted(
     if not wanted:
         raise Precondition("MODEL_UNSUITABLE", repository, f"{repository} holds no file that this engine uses.")
     return wanted
+
+
+def _require_pinned(repository: str, files: Sequence[HubFile], pinned: Mapping[str, str]) -> None:
+    for file in files:
+        if file.name in pinned and file.sha256 != pinned[file.name]:
+            sentence = f"{repository} holds another {file.name} than the one that is known here: it is not fetched."
+            raise Precondition("MODEL_CHANGED", repository, sentence)
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:

@@ -80,4 +80,5 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
             licence=model.licence,
             languages=model.languages,
             is_default=engine is self._models.default,
+            source=model.source,
         )

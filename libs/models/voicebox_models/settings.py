@@ -7,6 +7,8 @@ from voicebox_kit import variables
 
 from .hub import Hub
 
+EMBEDDED = "VOICEBOX_EMBEDDED"
+
 
 def models_folder(env: Mapping[str, str]) -> Path:
     """VOICEBOX_MODELS: the models folder; otherwise `models` in VOICEBOX_DATA."""
@@ -19,6 +21,11 @@ def accepted_licences(env: Mapping[str, str]) -> frozenset[str]:
     """VOICEBOX_ACCEPTED_LICENCES: SPDX identifiers of licences, separated by commas."""
     listed = variables.text(env, "VOICEBOX_ACCEPTED_LICENCES", "").split(",")
     return frozenset(licence.strip() for licence in listed if licence.strip())
+
+
+def packaged(env: Mapping[str, str]) -> bool:
+    """VOICEBOX_EMBEDDED: whether models in installed packages are used. `small`: not, `full`, the default: they are."""
+    return variables.choice(env, EMBEDDED, ("full", "small")) == "full"
 
 
 def hub(env: Mapping[str, str]) -> Hub:

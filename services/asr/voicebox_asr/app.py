@@ -77,7 +77,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     registry = CollectorRegistry()
     background = Background(registry)
     options = {"threads": str(settings.threads)}
-    setup = Setup(settings.device, settings.compute_type, settings.models_folder, hub=settings.hub, options=options)
+    setup = Setup(
+        settings.device,
+        settings.compute_type,
+        settings.models_folder,
+        hub=settings.hub,
+        packaged=settings.packaged,
+        options=options,
+    )
     chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
     speaker_engine: SpeakerEngine = plugins.load(SPEAKERS, settings.speaker_engine)()
 

@@ -9,7 +9,7 @@ from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
-from voicebox_models.settings import hub, models_folder
+from voicebox_models.settings import hub, models_folder, packaged
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Settings:
     threads: int
     """0 leaves it to the engine and the machine."""
     models_folder: Path
+    packaged: bool
     hub: Hub
     model_limits: Limits
     streams: int
@@ -54,6 +55,7 @@ class Settings:
             if variables.text(env, "ASR_THREADS", AUTO) == AUTO
             else variables.integer(env, "ASR_THREADS", 0, 0, 1024),
             models_folder=models_folder(env),
+            packaged=packaged(env),
             hub=hub(env),
             model_limits=Limits(
                 variables.integer(env, "ASR_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),

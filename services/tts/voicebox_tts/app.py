@@ -43,9 +43,10 @@ from .prompts.folder import PromptFolder
 from .prompts.resolver import PromptResolver
 from .prompts.shared import SharedPrompts
 from .prompts.store import PromptStore
-from .settings import PROMPT_STORE, Settings
+from .settings import PROMPT_STORE, VOICE_ALIASES, Settings
 from .synthesis.design import Designer
 from .synthesis.synthesizer import Synthesizer
+from .voices.aliases import VoiceAliases
 from .voices.registry import VoiceRegistry
 from .voices.resolver import Resolver
 
@@ -79,6 +80,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         settings.models_folder,
         hub=settings.hub,
         accepted_licences=settings.accepted_licences,
+        packaged=settings.packaged,
         options=options,
     )
     chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
@@ -111,7 +113,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             _open_shared_prompts(settings) as shared,
         ):
             catalog = Catalog(channel)
-            voices = VoiceRegistry(models)
+            voices = VoiceRegistry(models, VoiceAliases.parse(settings.voice_aliases, VOICE_ALIASES))
             store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
             prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry)
             outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)

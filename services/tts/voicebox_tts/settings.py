@@ -9,9 +9,10 @@ from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import Limits
-from voicebox_models.settings import accepted_licences, hub, models_folder
+from voicebox_models.settings import accepted_licences, hub, models_folder, packaged
 
 PROMPT_STORE = "TTS_PROMPT_STORE"
+VOICE_ALIASES = "TTS_VOICE_ALIASES"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Settings:
     device: str
     compute_type: str
     models_folder: Path
+    packaged: bool
+    voice_aliases: str
+    """Names that stand for voices, as `name=engine/voice,*=default`."""
     hub: Hub
     accepted_licences: frozenset[str]
     model_limits: Limits
@@ -64,6 +68,8 @@ class Settings:
             device=variables.text(env, "TTS_DEVICE", AUTO),
             compute_type=variables.text(env, "TTS_COMPUTE_TYPE", AUTO),
             models_folder=models_folder(env),
+            packaged=packaged(env),
+            voice_aliases=variables.text(env, VOICE_ALIASES, ""),
             hub=hub(env),
             accepted_licences=accepted_licences(env),
             model_limits=Limits(

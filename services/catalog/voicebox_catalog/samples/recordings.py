@@ -18,10 +18,10 @@ from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
 from voicebox_audio.errors import AudioError, Reason
 from voicebox_audio.levels import PEAK_CEILING, SILENCE_DBFS
+from voicebox_audio.loudness import SILENCE_LUFS, LoudnessMeter
 from voicebox_audio.resample import Resampler
 from voicebox_blobs.blobs import Blob, Blobs, storage_errors
 
-from .loudness import SILENCE_LUFS, LoudnessMeter
 from .quality import ClippingMeter, FrameMeter, Measures
 from .utterances import utterances
 from .voice_activity import FRAME_SECONDS

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import soxr
 from numpy.typing import NDArray
+from voicebox_audio.loudness import gain_to
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Packed, Reference, Samples
@@ -32,15 +33,19 @@ CALIBRATION = (
 )
 """Four of the Harvard sentences, which are phonetically balanced (IEEE 297, 1969)."""
 CALIBRATION_ROUNDS = 3
-PEAK = 0.7
+LOUDNESS_LUFS = -20.0
+"""Of every embedded voice: another voice is not louder, and the loudest sounds of most stay below full scale."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How a voice differs from itself: factors on its pitch, and on its pitch's spread in semitones."""
+    """How a voice differs from itself: factors on its pitch, on its pitch's spread in semitones, and on its formants'
+    frequencies, which say how large a speaker is.
+    """
 
     pitch: float = 1.0
     spread: float = 1.0
+    formants: float = 1.0
 
     def by_semitones(self, semitones: float) -> "Shift":
         """The same, higher by some semitones."""
@@ -65,15 +70,16 @@ class LikenessPrompt:
 
 def pack_likeness(prompt: LikenessPrompt) -> Packed:
     """A likeness in a form that can be stored."""
-    shift = np.array([prompt.shift.pitch, prompt.shift.spread])
+    shift = np.array([prompt.shift.pitch, prompt.shift.spread, prompt.shift.formants])
     return Packed({"shift": shift, "taps": np.array(prompt.taps)}, {"base_voice": prompt.base_voice})
 
 
 def unpack_likeness(packed: Packed) -> LikenessPrompt:
     """What was packed; ValueError when it is no likeness."""
     try:
-        pitch, spread = packed.arrays["shift"].tolist()
-        return LikenessPrompt(packed.facts["base_voice"], Shift(pitch, spread), tuple(packed.arrays["taps"].tolist()))
+        pitch, spread, *formants = packed.arrays["shift"].tolist()
+        shift = Shift(pitch, spread, *formants)  # older ones have no formants
+        return LikenessPrompt(packed.facts["base_voice"], shift, tuple(packed.arrays["taps"].tolist()))
     except (KeyError, TypeError) as error:
         raise ValueError(f"It is no likeness: {error}.") from error
 
@@ -88,7 +94,7 @@ class VoiceProfile:
 
 
 class Colour:
-    """A causal filter for one stream. It adds no delay."""
+    """A causal filter for one stream, or, of one tap, a gain. It adds no delay."""
 
     def __init__(self, taps: tuple[float, ...]) -> None:
         self._taps = np.array(taps or (1.0,))
@@ -96,8 +102,8 @@ class Colour:
 
     def paint(self, samples: Samples) -> Samples:
         """The stream's next samples, filtered, in [-1, 1]."""
-        if len(self._taps) == 1:
-            return samples
+        if not len(self._before):
+            return samples if self._taps[0] == 1.0 else np.clip(samples * np.float32(self._taps[0]), -1.0, 1.0)
         whole = np.concatenate([self._before, samples])
         self._before = whole[len(samples) :]
         painted: Samples = np.clip(np.convolve(whole, self._taps, "valid"), -1.0, 1.0).astype(np.float32)
@@ -108,31 +114,45 @@ Render = Callable[[str, Shift, str], Samples]
 """Speaks a text in a built-in voice, shifted: (voice, shift, text), at the engine's rate."""
 
 
-def approximate(reference: Reference, voices_hz: Mapping[str, float], rate_hz: int, render: Render) -> LikenessPrompt:
+def formants_kept(_: float) -> float:
+    """For engines that cannot move them."""
+    return 1.0
+
+
+def approximate(
+    reference: Reference,
+    voices_hz: Mapping[str, float],
+    rate_hz: int,
+    render: Render,
+    formants: Callable[[float], float] = formants_kept,
+) -> LikenessPrompt:
     """Move the voice whose median pitch is nearest toward the reference.
 
-    An engine's pitch parameter is not the median pitch, so that both factors are corrected by a measurement. Raises
-    InvalidField("reference") when the reference holds too little speech.
+    An engine's pitch parameter is not the median pitch, so that both factors are corrected by a measurement. `formants`
+    is the factor on them for a factor on the pitch. Raises InvalidField("reference") when the reference holds too
+    little speech.
     """
     target = profile(reference.samples, reference.sample_rate_hz)
     if target is None:
         sentence = "The recording holds less than a third of a second of voiced speech."
         raise InvalidField("reference", sentence, "REFERENCE_TOO_LITTLE_SPEECH")
     voice = min(voices_hz, key=lambda name: abs(np.log2(target.pitch_hz / voices_hz[name])))
-    shift, colour_db = Shift(target.pitch_hz / voices_hz[voice]), np.zeros(len(BANDS_HZ))
+    ratio = target.pitch_hz / voices_hz[voice]
+    shift, colour_db = Shift(ratio, formants=formants(ratio)), np.zeros(len(BANDS_HZ))
     for _ in range(CALIBRATION_ROUNDS):
         spoken = render(voice, shift, CALIBRATION)
         measured = profile(spoken, rate_hz)
         assert measured is not None, "a built-in voice is voiced speech"
         shift, colour_db = _corrected(shift, target, measured), target.colour_db - measured.colour_db
     taps = minimum_phase(np.clip(colour_db, -LIMIT_DB, LIMIT_DB), rate_hz)
-    loudest = float(np.abs(np.convolve(spoken, taps)).max())
-    return LikenessPrompt(voice, shift, tuple((taps * PEAK / max(loudest, 1e-6)).tolist()))
+    gain = gain_to(LOUDNESS_LUFS, np.convolve(spoken, taps).astype(np.float32), rate_hz)
+    return LikenessPrompt(voice, shift, tuple((taps * gain).tolist()))
 
 
 def _corrected(shift: Shift, target: VoiceProfile, measured: VoiceProfile) -> Shift:
     wanted_spread = min(target.spread_semitones, WIDEST_SPREAD_SEMITONES)
-    return Shift(
+    return replace(
+        shift,
         pitch=shift.pitch * float(np.clip(target.pitch_hz / measured.pitch_hz, 0.7, 1.4)),
         spread=shift.spread * float(np.clip(wanted_spread / max(measured.spread_semitones, 0.2), 0.5, 1.6)),
     )

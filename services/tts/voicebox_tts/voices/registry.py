@@ -9,6 +9,10 @@ from voicebox_models.models import Models, State
 
 from voicebox_tts.engine import CLONING, Capability, CloningEngine, Engine, Voice, can_clone
 
+from .aliases import VoiceAliases
+
+NO_ALIASES = VoiceAliases()
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -23,8 +27,8 @@ class Offer:
 class VoiceRegistry:
     """The voices of all models. A model that does not know its voices before is loaded when they are first needed."""
 
-    def __init__(self, models: Models[Engine]) -> None:
-        self._models = models
+    def __init__(self, models: Models[Engine], aliases: VoiceAliases = NO_ALIASES) -> None:
+        self._models, self.aliases = models, aliases
 
     @property
     def default(self) -> Engine:
@@ -64,16 +68,29 @@ class VoiceRegistry:
         return Offer(engine, voices, self._models.state(engine)[0], warning)
 
     async def find(self, name: str, language: str, model: str = "") -> tuple[Engine, Voice]:
-        """The voice of that name, `{engine}/{voice}` or `{voice}` of the default engine; without a name, one that
-        speaks the language.
+        """The voice of that name, `{engine}/{voice}` or `{voice}` of the default engine, or that the name is an alias
+        of; without a name, one that speaks the language.
 
         Only voices of `model`, when one is named. Raises NotFound("voice") for an unknown name,
         InvalidField("style.language") when no voice, or not that one, speaks the language, InvalidField("model") when
         the model has no built-in voice, and as `named`.
         """
         engines = (self.named(model),) if model else self.engines
+        alias = self.aliases.of(name)
+        name = name if alias is None else alias
         if not name:
             return await self._speaker_of(language, engines, model)
+        try:
+            return await self._called(name, language, engines, model)
+        except NotFound:
+            if self.aliases.of_any is None or alias is not None:
+                raise
+        if not self.aliases.of_any:
+            return await self._speaker_of(language, engines, model)
+        return await self._called(self.aliases.of_any, language, engines, model)
+
+    async def _called(self, name: str, language: str, engines: Sequence[Engine], model: str) -> tuple[Engine, Voice]:
+        """The voice of a name; raises as `find`."""
         engine_name, slash, voice_name = name.rpartition("/")
         family = engine_name if slash else (engines[0] if model else self.default).name
         for engine in engines:

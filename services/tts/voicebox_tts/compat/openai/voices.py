@@ -65,13 +65,15 @@ def find_model(roster: VoiceRegistry, model: str, diagnostics: Diagnostics) -> s
 
 
 async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
-    """Who is meant by a name: a built-in voice, else one of OpenAI's, else a profile; `profiles/...` and
-    `{engine}/{voice}` are plain.
+    """Who is meant by a name: an alias's voice, else a built-in one, else one of OpenAI's, else a profile;
+    `profiles/...` and `{engine}/{voice}` are plain.
 
     OpenAI's voices stand for those of the engine that speak its default voice's language: alloy for the first of them,
     ash for the second, and round again, so that a program with several voices is heard to have several. `model` is as
     `find_model` gives it.
     """
+    if roster.aliases.of(name) is not None:
+        return await _aliased(roster, roster.aliases.of(name) or "", is_free=False)
     engine_name, slash, _ = name.partition("/")
     if slash and model and engine_name not in ("profiles", roster.named(model).name):
         raise InvalidField("voice", f"The voice {name[:100]!r} is none of {model}.", "VOICE_OF_OTHER_MODEL")
@@ -94,14 +96,21 @@ async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoic
 
 async def substitute_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
     """A voice of ours for another server's, always the same for the same name. NotFound("voice") for a name that is no
-    other server's.
+    other server's, unless there is an alias for any name.
     """
+    if roster.aliases.of_any is not None:
+        return await _aliased(roster, roster.aliases.of_any, is_free=True)
     if not is_other_servers(name):
         raise NotFound("voice", name[:100])
     engine = await _engine(roster, model)
     voices = await roster.voices(engine)
     number = zlib.crc32(name.strip().lower().encode())
     return ChosenVoice(_substitute(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
+
+
+async def _aliased(roster: VoiceRegistry, target: str, *, is_free: bool) -> ChosenVoice:
+    engine, voice = await roster.find(target, "")
+    return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free)
 
 
 async def _engine(roster: VoiceRegistry, model: str) -> Engine:

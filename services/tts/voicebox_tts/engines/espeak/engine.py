@@ -46,6 +46,9 @@ _SHARE_OF_PITCH, _SHARE_OF_RANGE = 0.66, 0.135
 Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
 """
 
+_GAIN_DB = {"mi": -9.0, "haw": -5.0, "piqd": -4.5, "chr-US-Qaaa-x-west": 5.5}
+"""The voices that are not as loud as LOUDNESS_LUFS by themselves, and what makes them so."""
+
 INSTRUCTIONS = "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
 
 MOST_SIGNS = 4096
@@ -133,7 +136,8 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         if prompt and _is_female(prompt.base_voice) and not _is_female(chosen.name):
             identifier += _variant(prompt.base_voice)
         request = {"voice": identifier, "seed": seed & 0xFFFFFFFF} | _parameters(style.speed, shift)
-        return EspeakSession(pool, request, chosen.sample_rate_hz, Colour(prompt.taps) if prompt else None)
+        colour = Colour(prompt.taps if prompt else (10 ** (_GAIN_DB.get(chosen.name, 0.0) / 20),))
+        return EspeakSession(pool, request, chosen.sample_rate_hz, colour)
 
     def _named_voice(self, name: str, language: str) -> Voice:
         voice = next((voice for voice in self._voices if voice.name == name), None)
@@ -166,9 +170,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
 class EspeakSession:
     """One stream; it holds a process only while it speaks a sentence."""
 
-    def __init__(
-        self, pool: EspeakPool, request: Mapping[str, Any], sample_rate_hz: int, colour: Colour | None
-    ) -> None:
+    def __init__(self, pool: EspeakPool, request: Mapping[str, Any], sample_rate_hz: int, colour: Colour) -> None:
         self.sample_rate_hz = sample_rate_hz
         self._pool, self._request, self._colour = pool, request, colour
         self._samples = 0
@@ -197,7 +199,7 @@ class EspeakSession:
 
     def _painted(self, speech: Speech) -> Speech:
         self._samples += len(speech.samples)
-        return Speech(self._colour.paint(speech.samples), speech.words, speech.phonemes) if self._colour else speech
+        return Speech(self._colour.paint(speech.samples), speech.words, speech.phonemes)
 
 
 class _TextReader:

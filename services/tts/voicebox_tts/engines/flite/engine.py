@@ -32,22 +32,18 @@ from voicebox_tts.engine import (
     VoicePrompt,
     Word,
 )
+from voicebox_tts.engines.latin import transliterated, unspoken
 from voicebox_tts.engines.likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
+from voicebox_tts.engines.playback import Playback
+from voicebox_tts.engines.priority_semaphore import PrioritySemaphore, Waiter
 
 from .fork_server import Fork, ForkServer
 from .library import Features, SpokenWord
-from .priority_semaphore import Priority, PrioritySemaphore, Waiter
-from .text import Piece, pieces, transliterated, unspoken
+from .text import SIGNS, Piece, pieces
 
 MARGIN_SECONDS = 0.03
 """Silence that is left where a piece begins the stream or continues a sentence; the voices themselves begin with up to
 0.26 s.
-"""
-
-
-SAFE_SECONDS = 2.0
-"""A stream with less audio left to play has priority over one that begins, so that it has no gap: the next piece may
-take some tenths of a second.
 """
 
 
@@ -75,6 +71,8 @@ _PITCH = {
     "kal": _Pitch(11.0),
 }
 """rms takes its pitch from a model of accents (SPAM), later than the others take these values."""
+_GAIN_DB = {"slt": -3.9, "rms": 1.8, "awb": 0.7, "kal16": 8.4, "kal": 0.5}
+"""What makes each voice as loud as LOUDNESS_LUFS; a likeness has that in its colour."""
 _LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
 """The statistical voices whose pitch can be changed, with their median pitch."""
 
@@ -123,7 +121,7 @@ class FliteEngine(Lifecycle[ForkServer]):
 
     def unspoken(self, text: str) -> str:
         """The characters that are no part of its alphabet, and that nothing in it stands for."""
-        return unspoken(text)
+        return unspoken(text, SIGNS)
 
     def transliterated(self, text: str) -> str:
         """Greek and Cyrillic letters, which it speaks by Latin ones."""
@@ -151,7 +149,7 @@ class FliteEngine(Lifecycle[ForkServer]):
         self, server: ForkServer, voice: Voice, style: Style, seed: int, prompt: LikenessPrompt | None
     ) -> "FliteSession":
         shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
-        colour = Colour(prompt.taps) if prompt else None
+        colour = Colour(prompt.taps if prompt else (10 ** (_GAIN_DB[voice.name] / 20),))
         shared = _Shared(server, self._cores, self._clock)
         return FliteSession(shared, voice, _features(voice, style.speed, shift), seed, colour)
 
@@ -172,14 +170,14 @@ class _Shared:
 class FliteSession:
     """One stream: what was spoken so far, and the spectral colour of its voice."""
 
-    def __init__(self, shared: _Shared, voice: Voice, features: Features, seed: int, colour: Colour | None) -> None:
+    def __init__(self, shared: _Shared, voice: Voice, features: Features, seed: int, colour: Colour) -> None:
         self.sample_rate_hz = voice.sample_rate_hz
         self._shared, self._voice, self._features = shared, voice.name, features
         self._seed, self._colour = seed, colour
         self._samples = 0
         self._pieces = 0
         self._pause_before = False
-        self._playback = _Playback(shared.clock, voice.sample_rate_hz)
+        self._playback = Playback(shared.clock, voice.sample_rate_hz)
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence; the first one of the stream begins with a short piece. There is no audio of text that flite
@@ -204,7 +202,7 @@ class FliteSession:
                 assert isinstance(samples, np.ndarray)
                 if len(inside := trim.push(samples)):
                     self._samples += len(inside)
-                    yield Speech(self._colour.paint(inside) if self._colour else inside, timed)
+                    yield Speech(self._colour.paint(inside), timed)
                     timed = ()
 
     def _timed(self, word: SpokenWord, cut_samples: int) -> Word:
@@ -215,34 +213,6 @@ class FliteSession:
     def _next_seed(self) -> int:
         self._pieces += 1
         return zlib.crc32(struct.pack("<II", self._seed & 0xFFFFFFFF, self._pieces))
-
-
-class _Playback:
-    """Until when a stream's audio lasts, in seconds of the clock, if it is played from its first sample on."""
-
-    def __init__(self, clock: Callable[[], float], rate_hz: int) -> None:
-        self._clock, self._rate = clock, rate_hz
-        self._until = self._requested = self._opened = clock()
-        self._is_playing = False
-
-    def begin(self) -> None:
-        """A piece is requested. A stream that has nothing left to play begins anew."""
-        self._is_playing = self._is_playing and self._until > self._clock()
-        self._requested = self._clock()
-
-    def add(self, samples: int) -> None:
-        """More audio was made."""
-        if not self._is_playing:
-            self._until, self._is_playing = self._clock(), True
-        self._until += samples / self._rate
-
-    def priority(self) -> Priority:
-        """First a stream that plays and will soon have nothing left, then one that begins, then, of those that have
-        enough, the oldest.
-        """
-        if not self._is_playing:
-            return 1, self._requested
-        return (0, self._until) if self._until < self._clock() + SAFE_SECONDS else (2, self._opened)
 
 
 class _Trim:
@@ -265,7 +235,7 @@ class _Trim:
 class _PieceReader:
     """One piece, which a fork makes. A thread reads it to its end, so that a slow listener never stops others."""
 
-    def __init__(self, shared: _Shared, request: Mapping[str, object], playback: _Playback) -> None:
+    def __init__(self, shared: _Shared, request: Mapping[str, object], playback: Playback) -> None:
         self._cores, self._playback, self._waiter = shared.cores, playback, Waiter(playback.priority)
         self._server, self._request = shared.server, request
         self._fork = self._server.fork(request)

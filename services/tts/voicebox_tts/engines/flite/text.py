@@ -1,11 +1,10 @@
 """What flite is given to say: short pieces of printable ASCII."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voicebox_tts.normalization.characters import visible, wants_sound, with_few_marks
+from voicebox_tts.engines.latin import printable
 from voicebox_tts.text.sentences import sentences
 
 LONGEST_WORD = 40
@@ -19,55 +18,10 @@ CAPITAL_WORK, DIGIT_WORK, SYMBOL_WORK = 3, 4, 6
 sound.
 """
 
-_ASCII = str.maketrans(
-    {
-        "‘": "'",
-        "’": "'",
-        "“": '"',
-        "”": '"',
-        "–": "-",
-        "—": ", ",
-        "…": "...",
-        "⁄": "/",
-        "×": " times ",
-        "°": " degrees ",
-        "£": " pounds ",
-    }
-    | {
-        "€": " euros ",
-        "ß": "ss",
-        "æ": "ae",
-        "Æ": "AE",
-        "œ": "oe",
-        "Œ": "OE",
-        "ø": "o",
-        "Ø": "O",
-        "ł": "l",
-        "Ł": "L",
-        "đ": "d",
-        "þ": "th",
-    }
-)
-_LONE_GREEK = re.compile(r"(?<![^\W\d_])[\u0370-\u03ff](?![^\W\d_])")
+SIGNS = "$%&@#*+=/"
+"""Which it says."""
 _LONE_PAUSE = re.compile(r"(?<=\w) {1,4}([,;:.!?]+)(?= |$)")
 """A pause that stands alone is read as a word."""
-_GREEK = dict(
-    zip("αβγδεζηθικλμνξοπρσςτυφχψω", "a v g d e z i th i k l m n x o p r s s t y f ch ps o".split(), strict=True)
-)
-_CYRILLIC = dict(
-    zip(
-        "абвгдежзийклмнопрстуфхцчшщъыьэюяёєіїґљњћџђјѕўў",
-        (
-            "a b v g d e zh z i y k l m n o p r s t u f kh ts ch sh shch - y - e yu ya "
-            "yo ye i yi g lj nj c dz dj j dz w w"
-        ).split(),
-        strict=True,
-    )
-)
-_SMALL_LATIN = {letter: latin.strip("-") for letter, latin in (_GREEK | _CYRILLIC).items()}
-_LATIN = str.maketrans(
-    _SMALL_LATIN | {letter.upper(): latin.title() for letter, latin in _SMALL_LATIN.items() if len(letter.upper()) == 1}
-)
 _SMALL_WORDS = "and but or that which who when where while because if in on at of to with from for by".split()
 _BEFORE_SMALL_WORD = re.compile(rf" (?:{'|'.join(_SMALL_WORDS)}) ")
 _AFTER_COMMA = re.compile(r"[,:;] ")
@@ -98,50 +52,8 @@ def clean(text: str) -> str:
     """Printable ASCII, accents folded, Greek and Cyrillic in Latin letters, long words cut; other scripts leave
     nothing.
     """
-    printable = re.sub(r"[^\x20-\x7e]+", " ", _folded(visible(with_few_marks(text))))
-    printable = _LONE_PAUSE.sub(r"\1", printable)
-    return " ".join(re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", r"\1 ", printable).split())
-
-
-def unspoken(text: str) -> str:
-    """The characters that `clean` leaves nothing of though a reader would say them: each once, in their order."""
-    wanted = dict.fromkeys(
-        character for character in text if (not character.isascii() or character in "<>") and wants_sound(character)
-    )
-    return "".join(character for character in wanted if not re.search(r"[A-Za-z0-9$%&@#*+=/]", _folded(character)))
-
-
-def transliterated(text: str) -> str:
-    """The letters of other scripts that `clean` writes in Latin letters, each once, in their order; not a Greek letter
-    that stands alone, which is called by its name.
-    """
-    if text.isascii():
-        return ""
-    letters = dict.fromkeys(
-        character for character in _LONE_GREEK.sub(" ", unicodedata.normalize("NFKC", text)) if character.isalpha()
-    )
-    return "".join(
-        letter for letter in letters if not unicodedata.name(letter, "").startswith("LATIN") and _is_in_latin(letter)
-    )
-
-
-def _is_in_latin(letter: str) -> bool:
-    plain = unicodedata.normalize("NFKD", letter)[0]
-    return plain != plain.translate(_LATIN) or letter != letter.translate(_LATIN)
-
-
-def _folded(text: str) -> str:
-    if text.isascii():
-        return text
-    latin = _LONE_GREEK.sub(_letters_name, unicodedata.normalize("NFKC", text)).translate(_ASCII)
-    decomposed = unicodedata.normalize("NFKD", latin)
-    folded = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return folded.translate(_LATIN)
-
-
-def _letters_name(letter: re.Match[str]) -> str:
-    """What a Greek letter that stands alone is called: a sign of science, not a word."""
-    return unicodedata.name(letter[0], "").rpartition("LETTER ")[2].partition(" ")[0].lower() or letter[0]
+    joined = _LONE_PAUSE.sub(r"\1", printable(text))
+    return " ".join(re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", r"\1 ", joined).split())
 
 
 def _bounded(text: str) -> Iterator[Piece]:

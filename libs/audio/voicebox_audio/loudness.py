@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from voicebox_audio.pcm import Samples
-from voicebox_audio.resample import Resampler
 
 from .k_weighting import KWeighting
+from .pcm import Samples
+from .resample import Resampler
 
 SILENCE_LUFS = -120.0
 """What silence measures."""
@@ -65,6 +65,15 @@ class LoudnessMeter:
 
     def _watch_peak(self, samples: Samples) -> None:
         self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
+
+
+def gain_to(lufs: float, samples: Samples, sample_rate_hz: int) -> float:
+    """The factor that makes samples so loud, or less where their greatest would exceed full scale; 1 for silence."""
+    meter = LoudnessMeter(sample_rate_hz)
+    meter.push(samples)
+    if meter.lufs <= ABSOLUTE_GATE_LUFS:
+        return 1.0
+    return min(10 ** ((lufs - meter.lufs) / 20), 1 / float(np.abs(samples).max()))
 
 
 def _lufs(power: float) -> float:

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from voicebox_audio.pcm import Samples
+
+from .pcm import Samples
 
 RESPONSE_SECONDS = 0.1
 """The high-pass at 38 Hz has died away by 100 dB and more then."""

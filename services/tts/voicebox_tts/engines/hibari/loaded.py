@@ -1,0 +1,45 @@
+"""A hibari voice in memory: its network, how words are said, and the cores that all its streams share."""
+
+import time
+
+import numpy as np
+from voicebox_audio.loudness import gain_to
+from voicebox_kit.errors import StartError
+from voicebox_models.devices import usable_cores
+
+from voicebox_tts.engines.likeness import CALIBRATION, LOUDNESS_LUFS, profile
+from voicebox_tts.engines.priority_semaphore import PrioritySemaphore
+
+from .network import HibariNetwork
+from .pronunciation import Pronunciation
+from .session import Delivery, HibariSession, Shared
+from .vocoder import RATE_HZ
+
+TYPICAL_HZ = 170.0
+
+
+class LoadedHibari:
+    """Opened by the engine, and closed when it is unloaded."""
+
+    def __init__(self, weights: bytes, *, british: bool) -> None:
+        """StartError when the files are not what they should be."""
+        try:
+            network = HibariNetwork(weights)
+        except Exception as error:  # onnxruntime raises what it likes
+            raise StartError(f"The weights cannot be loaded: {error}") from error
+        pronunciation = Pronunciation(british=british)
+        self._shared = Shared(network, pronunciation, PrioritySemaphore(usable_cores()), time.monotonic)
+        own = [speech.samples for speech in self.session(Delivery(), seed=0).speak(CALIBRATION)]
+        spoken = np.concatenate(own)
+        self.gain = gain_to(LOUDNESS_LUFS, spoken, RATE_HZ)
+        """What makes the voice as loud as others are."""
+        measured = profile(spoken, RATE_HZ)
+        self.pitch_hz = measured.pitch_hz if measured else TYPICAL_HZ
+        """The median of its pitch."""
+
+    def session(self, delivery: Delivery, seed: int) -> HibariSession:
+        """A stream."""
+        return HibariSession(self._shared, delivery, seed)
+
+    def close(self) -> None:
+        """Nothing but memory is held. Open sessions go on with it until they are closed."""
