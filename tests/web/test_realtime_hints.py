@@ -12,8 +12,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.support.hearing import TEXT
+
 from .conftest import appended, call, of_type, spoken, until
-from .test_realtime import COMPLETED, DELTA, message, say  IGNORED = "x_voicebox_ignored"
+from .test_realtime import COMPLETED, DELTA, message, say
+
+IGNORED = "x_voicebox_ignored"
+
+
 def update(**session):
     return call("send", event={"type": "session.update", "session": {"type": "realtime", **session}})
 
