@@ -11,8 +11,10 @@ from voicebox_gateway.openai.transcribing import continued
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from tests.support.hearing import TEXT
+
 from .conftest import appended, call, of_type, spoken, until
-from .test_realtime import COMPLETED, DELTA, TEXT, message, say
+from .test_realtime import COMPLETED, DELTA, message, say
 
 IGNORED = "x_voicebox_ignored"
 
