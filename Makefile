@@ -7,7 +7,7 @@ RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu mms piper protos clean help
+.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper protos clean help
 
 run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -15,7 +15,7 @@ run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 run-apart: $(RUN)  ## The same, one process for each service; all end when one fails
 	@exec $(BIN)/voicebox serve --apart $(SERVICES)
 
-mms piper pocket qwen3: $(RUN)  ## Installs neural voices: piper, pocket and mms for a laptop, qwen3 for a GPU; `make models` then fetches its model
+kokoro mms piper pocket qwen3: $(RUN)  ## Installs neural voices: kokoro, piper, pocket and mms for a laptop, qwen3 for a GPU; `make models` then fetches its model
 	@./setup.sh engine $@
 
 models: $(RUN)  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others

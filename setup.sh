@@ -131,7 +131,7 @@ packages)
     ;;
 dev)
     say "Installing what the tests need into $venv: torch and others, about 1 to 4 GB on disk, some minutes."
-    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket,piper,mms]'
+    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket,piper,mms,kokoro]'
     install --no-deps qwen-tts  # the judge of our own Qwen3-TTS; it asks for torchaudio, sox and gradio, which are not needed
     touch $venv/dev.stamp
     ;;
@@ -139,7 +139,7 @@ engine)
     look_for_run
     system_packages
     make_venv
-    say "Installing the engine $2 into $venv: what it needs, 0.1 GB on disk for piper, 1 to 5 GB with torch for the others, up to some minutes."
+    say "Installing the engine $2 into $venv: what it needs, 0.1 GB on disk for piper and kokoro, 1 to 5 GB with torch for the others, up to some minutes."
     install -e "services/tts[$2]"
     ;;
 protos)

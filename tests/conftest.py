@@ -194,6 +194,20 @@ def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def kokoro_voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with the Kokoro that packages carry: `kokoro/82m`, whose voices are af_heart, af_bella and
+    ff_siwis.
+    """
+    return _once(tmp_path_factory, "kokoro_voices", "packaged_kokoro.py")
+
+
+@pytest.fixture(scope="session")
+def tiny_kokoro(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with a Kokoro of random weights: `kokoro/82m`."""
+    return _once(tmp_path_factory, "tiny_kokoro", "tiny_kokoro.py")
+
+
+@pytest.fixture(scope="session")
 def tiny_mms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with MMS voices of random weights: `mms/eng` and `mms/swh`."""
     return _once(tmp_path_factory, "tiny_mms", "tiny_mms.py")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import VitsModel
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError
-from voicebox_models.engine import Setup
+from voicebox_models.engine import Downloadable, Setup
 from voicebox_models.settings import accepted_licences
 from voicebox_tts.engine import Samples, Style
 from voicebox_tts.engines.mms.engine import MmsEngine, family
@@ -51,6 +51,7 @@ def test_nothing_is_fetched_or_loaded_before_the_licence_is_accepted(setup: Setu
     assert absent
     with pytest.raises(StartError, match=r"VOICEBOX_ACCEPTED_LICENCES=CC-BY-NC-4\.0"):
         engine.load()
+    assert isinstance(absent.files, Downloadable)
     with pytest.raises(Precondition, match="no commercial use") as caught:
         absent.files.download(lambda progress: pytest.fail(f"It is being fetched: {progress}"))
     assert (caught.value.reason, absent.model.licence) == ("LICENCE_NOT_ACCEPTED", "CC-BY-NC-4.0")
@@ -69,6 +70,7 @@ def test_an_accepted_one_is_fetched(setup: Setup, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(MmsSource, "fetch", lambda self, hub, target, report: fetched.append(target))
     engine = family(replace(setup, models_folder=tmp_path)).engine("mms/swh")
     assert engine
+    assert isinstance(engine.files, Downloadable)
     engine.files.download(lambda progress: None)
     assert fetched == [tmp_path / "mms" / "swh"]
 

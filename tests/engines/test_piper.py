@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from voicebox_kit.errors import InvalidField, NotFound, StartError
 from voicebox_models.engine import Setup
 from voicebox_tts.engine import Style
 from voicebox_tts.engines.clauses import MAX_CLAUSE_CHARACTERS, Clause, clauses
+from voicebox_tts.engines.phoneme_words import words_of_phonemes
 from voicebox_tts.engines.piper import model_files
 from voicebox_tts.engines.piper.engine import PiperEngine, family
-from voicebox_tts.engines.piper.phonemes import encode, words_of_phonemes
+from voicebox_tts.engines.piper.phonemes import encode
 from voicebox_tts.engines.piper.published import KNOWN, PiperSource, is_published_name
 
 JOE = "en_US-joe-medium"
@@ -30,8 +32,10 @@ IDS = {"_": (0,), "^": (1,), "$": (2,), " ": (3,), ".": (10,), "a": (14,), "b": 
 
 
 @pytest.fixture(scope="module")
-def engine(piper_voices: Path) -> PiperEngine:
-    return family(Setup("auto", "auto", piper_voices)).engines()[0]
+def engine(piper_voices: Path) -> Iterator[PiperEngine]:
+    engine = family(Setup("auto", "auto", piper_voices)).engines()[0]
+    yield engine
+    engine.unload()
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ CASES = {
     "flite": Case("flite"),
     "hibari": Case("hibari"),
     "espeak": Case("espeak"),
+    "kokoro": Case("kokoro", "kokoro/82m", "tiny_kokoro"),
     "mms": Case("mms", "mms/eng", "tiny_mms"),
     "piper": Case("piper", "piper/en_US-joe-medium", "piper_voices"),
     "pocket": Case("pocket", "pocket/english", "tiny_pocket"),

@@ -211,6 +211,14 @@ def can_clone(engine: Engine) -> TypeGuard[CloningEngine]:
 
 
 @runtime_checkable
+class BlendsVoices(Protocol):
+    """An engine that has voices beside those that it lists, such as blends of them."""
+
+    def blended(self, name: str) -> Voice | None:
+        """The voice of such a name, as in `af_heart*0.6+af_bella*0.4`; None when it is none. Raises as `voices`."""
+
+
+@runtime_checkable
 class Transliterates(Protocol):
     """An engine that transliterates letters of another script, which is not how they are read."""
 

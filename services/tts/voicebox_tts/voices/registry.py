@@ -7,7 +7,7 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_models.models import Models, State
 
-from voicebox_tts.engine import CLONING, Capability, CloningEngine, Engine, Voice, can_clone
+from voicebox_tts.engine import CLONING, BlendsVoices, Capability, CloningEngine, Engine, Voice, can_clone
 
 from .aliases import VoiceAliases
 
@@ -94,7 +94,7 @@ class VoiceRegistry:
         engine_name, slash, voice_name = name.rpartition("/")
         family = engine_name if slash else (engines[0] if model else self.default).name
         for engine in engines:
-            for voice in await self.voices(engine) if engine.name == family else ():
+            for voice in await self._named(voice_name, engine) if engine.name == family else ():
                 if voice.name == voice_name:
                     if language and not speaks(voice, language):
                         raise InvalidField(
@@ -102,6 +102,12 @@ class VoiceRegistry:
                         )
                     return engine, voice
         raise NotFound("voice", name, self._models.hint(family))
+
+    async def _named(self, name: str, engine: Engine) -> Sequence[Voice]:
+        """An engine's voices, and the blend that a name may be."""
+        listed = await self.voices(engine)
+        blend = engine.blended(name) if isinstance(engine, BlendsVoices) else None
+        return (*listed, blend) if blend else listed
 
     def follower(self, model: str) -> tuple[CloningEngine, Capability]:
         """The engine that follows a recording, and how: the model that is named, else the default, else the best one

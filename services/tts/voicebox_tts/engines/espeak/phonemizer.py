@@ -21,8 +21,9 @@ class Phonemizer:
         self._process = EspeakProcess()
         self._lock = threading.Lock()
 
-    def phonemes(self, texts: Sequence[str], voice: str) -> list[str]:
-        """The IPA of each text, words separated by spaces, by the rules of espeak-ng's voice `voice`.
+    def phonemes(self, texts: Sequence[str], voice: str, tie: str = "") -> list[str]:
+        """The IPA of each text, words separated by spaces, by the rules of espeak-ng's voice `voice`. The
+        character `tie` joins the letters of one phoneme.
 
         InvalidField("text") when espeak-ng cannot read it, Unavailable("ENGINE_FAILED") when the process ended.
         """
@@ -31,7 +32,7 @@ class Phonemizer:
                 self._process.close()
                 self._process = EspeakProcess()
             try:
-                return self._ask(texts, voice)
+                return self._ask(texts, voice, tie)
             except (EOFError, TimeoutError) as error:
                 self._process.kill()
                 raise Unavailable("ENGINE_FAILED", f"{error}: it will be started again.") from error
@@ -41,8 +42,8 @@ class Phonemizer:
         with self._lock:
             self._process.close()
 
-    def _ask(self, texts: Sequence[str], voice: str) -> list[str]:
-        self._process.ask({"phonemes": list(texts), "voice": voice})
+    def _ask(self, texts: Sequence[str], voice: str, tie: str) -> list[str]:
+        self._process.ask({"phonemes": list(texts), "voice": voice, "tie": tie})
         found = list[str]()
         while True:
             letter, body = self._process.read()

@@ -5,14 +5,15 @@ nothing else of voicebox is. (Apache-2.0, under which this file is, may be combi
 keeps its state in globals, so that a process speaks one text at a time.
 
 Standard input has one JSON object per line: {"text", "voice", "words_per_minute", "pitch", "pitch_range", "seed"} to
-speak, or {"phonemes": [text, ...], "voice"}; an empty line while it speaks stops it. Standard output has frames, a
-letter, a 4-byte little-endian length, and so many bytes:
+speak, or {"phonemes": [text, ...], "voice", "tie"}; an empty line while it speaks stops it. Standard output has frames,
+a letter, a 4-byte little-endian length, and so many bytes:
 
 H  hello, first and once: JSON {"version", "sample_rate_hz", "voices": [{"identifier", "name", "languages":
     [[priority, code], ...]}]}
     A  audio: native signed 16-bit samples, mono
     E  events of the audio that follows: JSON [["word" | "phoneme", text, sample, first character, characters], ...]
-    P  phonemes: JSON [IPA of each text, ...], words separated by spaces
+    P  phonemes: JSON [IPA of each text, ...], words separated by spaces; a `tie` that is not empty joins the letters of
+        one phoneme
     D  done: the text is spoken, or was stopped
     F  failure: a sentence in UTF-8; the program goes on when it can
 
@@ -29,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 _SYNCHRONOUS, _EVENTS_OF_PHONEMES, _PHONEMES_IN_IPA, _DO_NOT_EXIT = 2, 0x1, 0x2, 0x8000
+_TIED = 0x80
 _UTF8, _RATE, _PITCH, _RANGE = 1, 1, 3, 4
 _END, _WORD, _PHONEME = 0, 1, 7
 _BUFFER_MS = 20
@@ -113,32 +115,33 @@ class Speaker:
             raise ValueError(f"espeak-ng cannot speak this text with the voice {voice!r}")
         write_frame(self._out, b"D")
 
-    def phonemize(self, texts: Sequence[str], voice: str) -> None:
+    def phonemize(self, texts: Sequence[str], voice: str, tie: str) -> None:
         """Write the IPA of some texts; ValueError for an unknown voice, or when the library crashes. A fork does it, as
         in `speak`.
         """
         if not (child := os.fork()):
-            self._phonemize_and_exit(texts, voice)
+            self._phonemize_and_exit(texts, voice, tie)
         _, status = os.waitpid(child, 0)
         if status:
             raise ValueError(f"espeak-ng finds no phonemes for this text with the voice {voice!r}")
         write_frame(self._out, b"D")
 
-    def _phonemize_and_exit(self, texts: Sequence[str], voice: str) -> NoReturn:
+    def _phonemize_and_exit(self, texts: Sequence[str], voice: str, tie: str) -> NoReturn:
         status = 1
         try:
             if not self._library.espeak_SetVoiceByName(voice.encode()):
-                self._json(b"P", [" ".join(self._clauses(text)) for text in texts])
+                self._json(b"P", [" ".join(self._clauses(text, tie)) for text in texts])
                 status = 0
         finally:
             os._exit(status)
 
-    def _clauses(self, text: str) -> Iterator[str]:
+    def _clauses(self, text: str, tie: str) -> Iterator[str]:
         """The IPA of each clause: the library moves the pointer on, and sets it to NULL at the end."""
+        mode = _PHONEMES_IN_IPA | (_TIED | ord(tie) << 8 if tie else 0)
         raw = c.create_string_buffer(text.encode())
         rest = c.c_void_p(c.addressof(raw))
         while rest.value:
-            clause = self._library.espeak_TextToPhonemes(c.byref(rest), _UTF8, _PHONEMES_IN_IPA)
+            clause = self._library.espeak_TextToPhonemes(c.byref(rest), _UTF8, mode)
             yield (clause or b"").decode("utf-8", "replace").strip()
 
     def _speak_and_exit(self, text: str, voice: str, parameters: Sequence[tuple[int, int]], seed: int) -> NoReturn:
@@ -219,7 +222,7 @@ def main() -> None:
             try:
                 request = json.loads(line)
                 if "phonemes" in request:
-                    speaker.phonemize(request["phonemes"], request["voice"])
+                    speaker.phonemize(request["phonemes"], request["voice"], request["tie"])
                 else:
                     speaker.speak(**request)
             except ValueError as error:

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from voicebox_tts.engine import Phoneme, Samples, Speech
 from voicebox_tts.engines.clauses import Clause, chunks, clauses
 from voicebox_tts.engines.espeak.words import words_of
+from voicebox_tts.engines.phoneme_words import STRESS, words_of_phonemes
 from voicebox_tts.engines.timing import timed
 from voicebox_tts.normalization.characters import wants_sound
 
 from .loaded import NOISE_SAMPLES, LoadedPiper
-from .phonemes import STRESS, Encoded, encode, words_of_phonemes
+from .phonemes import Encoded, encode
 
 
 class PiperSession:
