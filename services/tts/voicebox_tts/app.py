@@ -133,7 +133,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 register=partial(
                     _register,
                     speech,
-                    OpenAiSpeechServicer(synthesizer, voices),
+                    OpenAiSpeechServicer(speech, voices),
                     RivaSpeechServicer(speech, voices),
                     GoogleSpeechServicer(speech, voices),
                     ModelServicer(models),

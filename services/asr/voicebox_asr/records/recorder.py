@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.shielded import shielded
 from voicebox_outbox.outbox import Outcome
@@ -20,7 +21,6 @@ from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.warnings import Reason, RecognitionWarning
 
 from .audio_copy import AudioCopy, audio_copy
-from .disk_quota import DiskQuota
 from .record import TranscriptionRecord, transcription_record
 
 log = logging.getLogger(__name__)

@@ -1,15 +1,12 @@
 """Limits what all calls together have on disk."""
 
-from voicebox_kit.errors import Exhausted
-
-QUOTA_BYTES = 768 * 1024 * 1024
-"""Three of the largest files; each volume in deploy/k8s has room for them."""
+from .errors import Exhausted
 
 
 class DiskQuota:
     """The bytes that files which are being received may take together. For use in one event loop."""
 
-    def __init__(self, total_bytes: int = QUOTA_BYTES) -> None:
+    def __init__(self, total_bytes: int) -> None:
         self._free_bytes = total_bytes
 
     def reserve(self, size_bytes: int) -> None:

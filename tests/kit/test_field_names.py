@@ -23,6 +23,7 @@ def raised(error: Exception) -> Exception:
         ("config.hotwords", "The model cannot honour config.hotwords.", "phrases", "The model cannot honour phrases."),
         ("config.hotwords", "There are too many.", "phrases", "phrases: There are too many."),
         ("text", "text is empty.", "text", "text is empty."),
+        ("audio", "audio/x is no audiobook.", "input.audio", "input.audio/x is no audiobook."),
         ("config.hot", "config.hot is not config.hotwords.", "config.hot", "config.hot is not config.hotwords."),
     ],
 )
