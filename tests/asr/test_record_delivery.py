@@ -20,7 +20,7 @@ from voicebox_asr.results.warnings import Reason
 from voicebox_audio.pcm import to_s16le
 from voicebox_kit.disk_quota import DiskQuota
 from voicebox_outbox import outbox as outboxes
-from voicebox_outbox.outbox import Outcome
+from voicebox_outbox.outbox import Delivery
 
 from bench.launch import platform
 from tests.support.aio import aio_stub
@@ -210,11 +210,11 @@ class ListOutbox:
     def reserve(self) -> Path:
         return self._folder / f"{uuid.uuid4()}.data"
 
-    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Delivery:
         await self.blocked.wait()
         self.sizes.append(audio.stat().st_size)
         audio.unlink()
-        return Outcome.DELIVERED
+        return Delivery.DELIVERED
 
 
 def job() -> Job:

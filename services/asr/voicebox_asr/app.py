@@ -14,10 +14,10 @@ from google.longrunning import operations_pb2_grpc
 from prometheus_client import CollectorRegistry
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2
-from voicebox.foreign.google import speech_v1_pb2_grpc, speech_v2_pb2_grpc
-from voicebox.foreign.riva import riva_asr_pb2_grpc
+from voicebox.compat.google import speech_v1_pb2_grpc, speech_v2_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2_grpc
+from voicebox.compat.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
-from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
@@ -55,7 +55,7 @@ GOOGLE_SERVICES = (GOOGLE_V1_SERVICE, GOOGLE_V2_SERVICE, OPERATIONS_SERVICE)
 NAMES = (
     "voicebox.asr.v1.SpeechToTextService",
     MODEL_SERVICE,
-    "voicebox.openai.v1.OpenAiTranscriptionService",
+    "voicebox.compat.openai.v1.OpenAiTranscriptionService",
     RIVA_SERVICE,
     *GOOGLE_SERVICES,
 )

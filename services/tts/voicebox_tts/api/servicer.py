@@ -132,9 +132,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         """
         with paths_below(path, tts_pb2.SynthesisConfig.DESCRIPTOR):
             job = to_job(config, principal.owner(context), ahead_seconds)
-            async with aclosing(
-                self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))
-            ) as events:
+            async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
                 yield events
 
 

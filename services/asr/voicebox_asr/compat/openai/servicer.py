@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import grpc
 from google.api.httpbody_pb2 import HttpBody
 from voicebox.asr.v1 import asr_pb2
-from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_compat import openai
 from voicebox_compat.openai import Diagnostics, InvalidParameter
 from voicebox_kit.disk_quota import DiskQuota
@@ -48,7 +48,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServicer):
-    """The voicebox.openai.v1.OpenAiTranscriptionService."""
+    """The voicebox.compat.openai.v1.OpenAiTranscriptionService."""
 
     def __init__(
         self, speech: SpeechToTextServicer, models: Models[Engine], quota: DiskQuota, max_file_bytes: int

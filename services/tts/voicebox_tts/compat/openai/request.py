@@ -1,4 +1,4 @@
-"""Reads the body of OpenAI's speech request, refusing what is wrong by the client's name for it, and makes our own of it.
+"""Reads the body of OpenAI's speech request, refusing what is wrong by the client's name for it, and makes our own.
 
 Values are taken in the spellings that clients have for them. Fields that nobody here knows are ignored and noted.
 """

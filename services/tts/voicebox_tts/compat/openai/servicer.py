@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import numpy as np
 from google.api.httpbody_pb2 import HttpBody
-from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import encode_whole
 from voicebox_compat import openai
@@ -60,7 +60,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
-    """The voicebox.openai.v1.OpenAiSpeechService."""
+    """The voicebox.compat.openai.v1.OpenAiSpeechService."""
 
     def __init__(self, speech: TextToSpeechServicer, roster: VoiceRegistry) -> None:
         self._speech, self._roster = speech, roster
