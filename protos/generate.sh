@@ -10,10 +10,10 @@ google=$("$python" -c 'import google.api, os; print(os.path.dirname(os.path.dirn
 PATH="$(dirname "$python"):$PATH" "$python" -m grpc_tools.protoc -I . -I "$google" \
     --python_out="$out" --grpc_python_out="$out" --mypy_out=quiet:"$out" --mypy_grpc_out=quiet:"$out" \
     --include_imports --include_source_info --descriptor_set_out="$out/voicebox/descriptors.binpb" \
-    voicebox/*/v1/*.proto "$google/google/rpc/error_details.proto"
+    voicebox/*/v1/*.proto voicebox/compat/*/v1/*.proto "$google/google/rpc/error_details.proto"
 # Other people's contracts: code only, since they are not ours to lint, and have no JSON through the gateway.
-PATH="$(dirname "$python"):$PATH" "$python" -m grpc_tools.protoc --descriptor_set_in=foreign/foreign.binpb \
+PATH="$(dirname "$python"):$PATH" "$python" -m grpc_tools.protoc --descriptor_set_in=compat/descriptors.binpb \
     --python_out="$out" --grpc_python_out="$out" --mypy_out=quiet:"$out" --mypy_grpc_out=quiet:"$out" \
-    $("$python" foreign/names.py foreign/foreign.binpb)
+    $("$python" compat/names.py compat/descriptors.binpb)
 rm -rf "$out/google"
 find "$out/voicebox" -type d -exec touch {}/py.typed \;

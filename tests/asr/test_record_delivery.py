@@ -14,13 +14,13 @@ from voicebox_asr import app
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Options
 from voicebox_asr.job import Job, RecordRequest
 from voicebox_asr.records import recorder as recorders
-from voicebox_asr.records.disk_quota import DiskQuota
 from voicebox_asr.records.record import TranscriptionRecord
 from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.warnings import Reason
 from voicebox_audio.pcm import to_s16le
+from voicebox_kit.disk_quota import DiskQuota
 from voicebox_outbox import outbox as outboxes
-from voicebox_outbox.outbox import Outcome
+from voicebox_outbox.outbox import Delivery
 
 from bench.launch import platform
 from tests.support.aio import aio_stub
@@ -210,11 +210,11 @@ class ListOutbox:
     def reserve(self) -> Path:
         return self._folder / f"{uuid.uuid4()}.data"
 
-    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Delivery:
         await self.blocked.wait()
         self.sizes.append(audio.stat().st_size)
         audio.unlink()
-        return Outcome.DELIVERED
+        return Delivery.DELIVERED
 
 
 def job() -> Job:
@@ -248,7 +248,7 @@ async def test_copies_share_the_disk_and_release_it(tmp_path):
 async def test_a_record_is_written_to_its_end_when_its_caller_leaves(tmp_path):
     outbox = ListOutbox(tmp_path)
     outbox.blocked.clear()
-    records = recorders.Records(outbox, DiskQuota())
+    records = recorders.Records(outbox, DiskQuota(150_000))
 
     async def call() -> None:
         with records.recorder(job()) as recorder:

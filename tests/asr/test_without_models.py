@@ -8,8 +8,8 @@ import grpc
 import pytest
 from google.api import httpbody_pb2
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
-from voicebox.foreign.google import speech_v1_pb2, speech_v1_pb2_grpc
-from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc
+from voicebox.compat.google import speech_v1_pb2, speech_v1_pb2_grpc
+from voicebox.compat.riva import riva_asr_pb2, riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_asr.app import open_service
 

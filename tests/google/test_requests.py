@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from hypothesis import given
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
+from voicebox.compat.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_asr.compat.google import (
     audio,

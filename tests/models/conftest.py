@@ -89,7 +89,7 @@ class FakeFamily:
 
     def __init__(self, *listed: FakeEngine) -> None:
         self.listed = listed
-        self.drawback, self.preference, self.concurrency = "", 0, 16
+        self.drawback, self.concurrency = "", 16
         self.made: list[str] = []
 
     def engines(self) -> tuple[FakeEngine, ...]:

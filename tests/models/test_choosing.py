@@ -8,45 +8,44 @@ from voicebox_kit.errors import StartError
 from voicebox_models import store
 from voicebox_models.choosing import EngineSettings, choose
 from voicebox_models.engine import NotInstalled, Setup
+from voicebox_models.family import preference
 
 from .conftest import FakeEngine, FakeFamily
 
 GROUP = "fake.engines"
 
 
-def family(*engines, preference):
-    made = FakeFamily(*engines)
-    made.preference = preference
-    return made
-
-
 @pytest.fixture
 def big():
-    engines = FakeEngine("big", "best", present=False), FakeEngine("big", "good", present=False)
-    return family(*engines, preference=2)
+    return FakeFamily(FakeEngine("big", "best", present=False), FakeEngine("big", "good", present=False))
 
 
 @pytest.fixture
 def small():
-    return family(FakeEngine("small", "only"), preference=1)
+    return FakeFamily(FakeEngine("small", "only"))
+
+
+@pytest.fixture
+def preferences():
+    return {"big": 2, "small": 1}
 
 
 @pytest.fixture
 def setups():
-    """What each family was called with."""
+    """What each entry point was called with, call by call."""
     return {}
 
 
 @pytest.fixture
-def chosen(install, big, small, setups):
-    """Chooses among `big`, `small` and `another`."""
+def chosen(install, big, small, preferences, setups):
+    """Chooses among `big`, `small` and `another`, whose entry point states no preference."""
 
     def recorded(name, family):
         def entry_point(setup):
-            setups[name] = setup
+            setups.setdefault(name, []).append(setup)
             return family
 
-        return entry_point
+        return preference(preferences[name])(entry_point) if name in preferences else entry_point
 
     install(
         another=recorded("another", FakeFamily(FakeEngine("another"))),
@@ -121,11 +120,26 @@ def test_a_setting_that_the_best_engine_refuses_is_an_error_even_with_auto(insta
 
 def test_the_device_is_for_the_first_engine_and_the_others_choose_their_own(chosen, setups):
     chosen(Setup("cuda:1", "int8", Path("models")))
-    assert {name: (setup.device, setup.compute_type) for name, setup in setups.items()} == {
-        "big": ("cuda:1", "int8"),
-        "small": ("auto", "auto"),
-        "another": ("auto", "auto"),
+    assert {name: [(setup.device, setup.compute_type) for setup in called] for name, called in setups.items()} == {
+        "big": [("cuda:1", "int8")],
+        "small": [("auto", "auto")],
+        "another": [("auto", "auto")],
     }
+
+
+def test_the_device_is_for_the_next_engine_where_the_best_is_not_installed(install, small):
+    setups = []
+
+    def absent(setup):
+        raise NotInstalled("The engine big needs heavy.")
+
+    def entry_point(setup):
+        setups.append(setup)
+        return small
+
+    install(big=preference(2)(absent), small=preference(1)(entry_point))
+    choose(GROUP, EngineSettings(), Setup("cuda:1", "int8", Path()))
+    assert [setup.device for setup in setups] == ["cuda:1"]
 
 
 def test_a_named_engine_is_alone_but_for_those_named_beside_it(chosen, big):
@@ -164,7 +178,7 @@ def test_a_folder_is_a_model_by_its_path(chosen, setups, big, tmp_path):
     (folder / "model.bin").write_bytes(b"weights")
     big.listed = (*big.listed, FakeEngine("big", "own-model"))
     assert chosen(model=str(folder)).default.engine.model.name == "big/own-model"
-    assert setups["big"].named_folder == folder
+    assert setups["big"][-1].named_folder == folder
     assert store.folders(tmp_path / "none", "big", folder) == {"big/own-model": folder}
 
 
@@ -180,8 +194,8 @@ def names_of(engines):
     return [engine.model.name for engine in engines]
 
 
-def test_equal_preference_goes_by_name_and_each_family_has_its_own_concurrency(chosen, big, small):
-    big.preference = small.preference = 0
+@pytest.mark.parametrize("preferences", [{"big": 0, "small": 0}])
+def test_equal_preference_goes_by_name_and_each_family_has_its_own_concurrency(chosen, small):
     small.concurrency = 2
     assert names(chosen()) == ["another", "big", "small"]
     assert [chosen().concurrency(family.engines()[0]) for family in chosen().families.values()] == [16, 16, 2]

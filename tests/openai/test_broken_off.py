@@ -10,7 +10,7 @@ import httpx
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 from prometheus_client import CollectorRegistry
-from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_compat import openai
 from voicebox_gateway.envoy.app import open_service
 from voicebox_kit.errors import Exhausted, Unavailable

@@ -10,11 +10,11 @@ import pytest
 from google.api.httpbody_pb2 import HttpBody
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_asr.app import open_service
 from voicebox_asr.compat.openai.form import Field, Form
 from voicebox_asr.compat.openai.upload import open_upload
-from voicebox_asr.records.disk_quota import DiskQuota
+from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted, InvalidField
 
 from tests.support.aio import aio_stub

@@ -39,6 +39,11 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_tts.voices.registry", "voicebox.tts.v1.tts_pb2"),
         ("voicebox_sql.paging", "grpc"),
     ),
+    "adapters": (
+        ("voicebox_tts.compat.openai.servicer", "voicebox_tts.synthesis.synthesizer"),
+        ("voicebox_asr.compat.openai.servicer", "voicebox_asr.recognition.recognizer"),
+        ("voicebox_asr.compat.riva.stream", "voicebox_asr.live.stream"),
+    ),
     "engines": (("voicebox_tts.voices.registry", "voicebox_tts.engines.flite.engine"),),
     "model-libraries": (("voicebox_asr.recognition.recognizer", "torch"),),
     "sql": (("voicebox_catalog.api.checks", "sqlalchemy"), ("voicebox_tts.history.record", "sqlmodel")),

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc, riva_tts_pb2, riva_tts_pb2_grpc
+from voicebox.compat.riva import riva_asr_pb2, riva_asr_pb2_grpc, riva_tts_pb2, riva_tts_pb2_grpc
 from voicebox_asr import app as asr
 from voicebox_tts import app as tts
 

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.riva import riva_asr_pb2, riva_audio_pb2, riva_tts_pb2
+from voicebox.compat.riva import riva_asr_pb2, riva_audio_pb2, riva_tts_pb2
 from voicebox_asr.compat.riva import audio, responses, stream
 from voicebox_asr.compat.riva import request as riva_request
 from voicebox_compat.openai import Diagnostics

@@ -4,7 +4,7 @@ import asyncio
 
 import grpc
 import pytest
-from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc, riva_audio_pb2, riva_tts_pb2, riva_tts_pb2_grpc
+from voicebox.compat.riva import riva_asr_pb2, riva_asr_pb2_grpc, riva_audio_pb2, riva_tts_pb2, riva_tts_pb2_grpc
 from voicebox_asr import app as asr
 from voicebox_tts import app as tts
 

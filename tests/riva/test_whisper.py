@@ -1,7 +1,7 @@
 """What only Whisper can do: its words are nonsense, since its weights are random; what is asked of it is real."""
 
 import pytest
-from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc
+from voicebox.compat.riva import riva_asr_pb2, riva_asr_pb2_grpc
 from voicebox_asr.app import open_service
 
 

@@ -3,6 +3,7 @@ while it is used.
 """
 
 import io
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 from google.rpc import error_details_pb2, status_pb2
+from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
-from voicebox.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit import plugins
 from voicebox_models.engine import Model
@@ -67,7 +68,7 @@ def many(variant: str, *capabilities: Capability, names: tuple[str, ...] = (), p
 
 
 class Family:
-    drawback, preference, concurrency = "", 0, 16
+    drawback, concurrency = "", 16
 
     def __init__(self, engines: Sequence[ManyEngine]) -> None:
         self._engines = engines
@@ -266,6 +267,16 @@ async def test_openai_clients_name_a_model_for_a_voice_and_for_a_profile(running
         len(await spoken(b'{"input": "ab", "model": "many/cloned", "voice": "ann", "response_format": "wav"}')) > 1000
     )
     assert len(await spoken(b'{"input": "ab", "model": "tts-1", "voice": "nova", "response_format": "wav"}')) > 1000
+
+
+async def test_an_error_of_our_own_goes_by_openais_name(running):
+    stub = aio_stub(openai_pb2_grpc.OpenAiSpeechServiceStub, running.channel)
+    request = openai_pb2.CreateSpeechRequest()
+    request.body.data = b'{"input": "ab", "model": "many/cloned"}'
+    call = stub.CreateSpeech(iter([request]))
+    error = json.loads(str(dict(await call.initial_metadata())["x-openai-error"]))["error"]
+    sentence = "models/many/cloned has no built-in voice: name a profile, or give a reference."
+    assert (error["param"], error["message"], error["code"]) == ("model", sentence, "model_without_voices")
 
 
 async def test_a_check_that_nobody_answers_is_a_warning(tts, catalog):

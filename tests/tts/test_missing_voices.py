@@ -3,9 +3,9 @@ API.
 """
 
 import pytest
-from voicebox.foreign.google import texttospeech_v1_pb2 as google
-from voicebox.foreign.google import texttospeech_v1_pb2_grpc
-from voicebox.foreign.riva import riva_tts_pb2, riva_tts_pb2_grpc
+from voicebox.compat.google import texttospeech_v1_pb2 as google
+from voicebox.compat.google import texttospeech_v1_pb2_grpc
+from voicebox.compat.riva import riva_tts_pb2, riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.errors import StartError

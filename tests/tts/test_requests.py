@@ -146,6 +146,7 @@ def test_a_pace_out_of_bounds_is_refused(given):
         ),
         ("seed", "seed must be small.", "config.seed", "config.seed must be small."),
         ("model", "No such model here.", "config.model", "No such model here."),
+        ("model", "models/x has no voice.", "config.model", "models/x has no voice."),
         ("voice", "voice.profile is something else.", "config.voice", "voice.profile is something else."),
         ("text", "text is empty.", "text", "text is empty."),
         ("control", "There is no control 9.", "control", "There is no control 9."),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_tts.app import open_service
-from voicebox_tts.synthesis.utterance import SILENCE_SECONDS
+from voicebox_tts.text.sentences import SILENCE_SECONDS
 
 PCM = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
 

@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 from google.rpc import error_details_pb2
-from voicebox.foreign.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
+from voicebox.compat.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
 
 SERVED: tuple[ModuleType, ...] = (texttospeech_v1_pb2, speech_v1_pb2, speech_v2_pb2)
 BETAS: tuple[tuple[ModuleType, str], ...] = ((texttospeech_v1_pb2, "v1beta1"), (speech_v1_pb2, "v1p1beta1"))

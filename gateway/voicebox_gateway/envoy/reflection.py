@@ -13,8 +13,8 @@ import grpc
 from google.longrunning import operations_proto_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_health.v1 import health_pb2
-from voicebox.foreign.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
-from voicebox.foreign.riva import riva_asr_pb2, riva_tts_pb2
+from voicebox.compat.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
+from voicebox.compat.riva import riva_asr_pb2, riva_tts_pb2
 from voicebox_kit import reflection
 
 OTHERS: tuple[ModuleType, ...] = (

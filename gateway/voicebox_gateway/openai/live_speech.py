@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 from google.api import httpbody_pb2
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from voicebox.openai.v1 import openai_pb2
+from voicebox.compat.openai.v1 import openai_pb2
 from voicebox_compat.openai import IGNORED_FIELD, IGNORED_HEADER
 from voicebox_kit.errors import InvalidField
 

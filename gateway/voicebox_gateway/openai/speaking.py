@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 from google.api import httpbody_pb2
-from voicebox.openai.v1 import openai_pb2
+from voicebox.compat.openai.v1 import openai_pb2
 from voicebox_compat import openai
 from voicebox_compat.openai import IGNORED_HEADER, Diagnostics
 

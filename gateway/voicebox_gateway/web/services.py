@@ -8,8 +8,8 @@ from typing import cast
 import grpc
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
-from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_kit import principal, request_id
 from voicebox_kit.server import OPTIONS

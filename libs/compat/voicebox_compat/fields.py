@@ -32,5 +32,5 @@ def with_field_names(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def _renamed(error: InvalidField, own: str, name: str) -> InvalidField:
-    sentence = re.sub(rf"(?<![\w.]){re.escape(own)}(?:\[\d+\])?(?![\w.]\w)", name, error.sentence)
+    sentence = re.sub(rf"(?<![\w.]){re.escape(own)}(?:\[\d+\])?(?!\w|\.\w)", name, error.sentence)
     return InvalidField(name, sentence if name in sentence else f"{name}: {sentence}", error.reason)

@@ -77,22 +77,19 @@ def choose(group: str, settings: EngineSettings, setup: Setup) -> Chosen[Any]:
 
 def installed(group: str, setup: Setup, missing: dict[str, str] | None = None) -> dict[str, Family[Any]]:
     """The families of a group by name, the highest preference first; what is not completely installed is logged and put
-    into `missing`.
+    into `missing`. The setup's device and compute type are for the first.
     """
     families: dict[str, Family[Any]] = {}
-    for name in plugins.names(group):
+    for name in sorted(plugins.names(group), key=lambda name: (-_preference(group, name), name)):
         try:
-            families[name] = _family(group, name, _free(setup))
+            families[name] = _family(group, name, _free(setup) if families else setup)
         except NotInstalled as error:
             log.info("%s", error)
             if missing is not None:
                 missing[name] = str(error)
     if not families:
         raise StartError(f"No engine of {group} can be used; the log says why.")
-    ordered = sorted(families, key=lambda name: (-families[name].preference, name))
-    if setup != _free(setup):
-        families[ordered[0]] = _family(group, ordered[0], setup)
-    return {name: families[name] for name in ordered}
+    return families
 
 
 def named(families: Mapping[str, Family[E]], model: str) -> E | None:
@@ -176,6 +173,14 @@ def _others(families: Mapping[str, Family[E]], default: Default[E]) -> tuple[E, 
 
 def _first_present(family: Family[E]) -> E | None:
     return next((engine for engine in family.engines() if engine.files.present), None)
+
+
+def _preference(group: str, name: str) -> int:
+    """What the entry point states; 0 for one that cannot be imported, which cannot be used either."""
+    try:
+        return int(getattr(plugins.load(group, name), "preference", 0))
+    except ImportError:
+        return 0
 
 
 def _family(group: str, name: str, setup: Setup) -> Family[Any]:

@@ -110,12 +110,6 @@ class Family(Protocol[E_co]):
     """The models that one entry point can run, each with its own engine."""
 
     @property
-    def preference(self) -> int:
-        """Where the service chooses its default model, families of higher preference are tried first; equal ones by
-        name. 0 unless there is a reason for another.
-        """
-
-    @property
     def concurrency(self) -> int:
         """How many sessions of one model should run at once, unless the settings name a number."""
 

@@ -1,8 +1,9 @@
-"""Families of engines: of one model, and of many in the models folder and at the hub."""
+"""Families of engines: of one model, and of many in the models folder and at the hub; and the preference of each."""
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -10,9 +11,32 @@ from . import store
 from .engine import Loadable, Setup
 
 E = TypeVar("E", bound=Loadable)
+F = TypeVar("F")
 
 CONCURRENCY = 16
 """Sessions at once, for engines without a reason for another number."""
+
+
+@dataclass(frozen=True)
+class EntryPoint(Generic[F]):
+    """An entry point that states the preference of its family before it is called."""
+
+    make: Callable[[Setup], F]
+    preference: int
+
+    def __call__(self, setup: Setup) -> F:
+        return self.make(setup)
+
+
+def preference(number: int) -> Callable[[Callable[[Setup], F]], EntryPoint[F]]:
+    """Decorates an entry point. Where the service chooses its default model, families of higher preference are tried
+    first; equal ones by name. It is 0 for an entry point without this.
+    """
+
+    def decorated(make: Callable[[Setup], F]) -> EntryPoint[F]:
+        return EntryPoint(make, number)
+
+    return decorated
 
 
 class SingleModel(Generic[E]):
@@ -20,8 +44,8 @@ class SingleModel(Generic[E]):
 
     drawback = ""
 
-    def __init__(self, engine: E, *, preference: int = 0, concurrency: int = CONCURRENCY) -> None:
-        self._engine, self.preference, self.concurrency = engine, preference, concurrency
+    def __init__(self, engine: E, *, concurrency: int = CONCURRENCY) -> None:
+        self._engine, self.concurrency = engine, concurrency
 
     def engines(self) -> Sequence[E]:
         return (self._engine,)

@@ -14,14 +14,15 @@ from google.longrunning import operations_pb2_grpc
 from prometheus_client import CollectorRegistry
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2
-from voicebox.foreign.google import speech_v1_pb2_grpc, speech_v2_pb2_grpc
-from voicebox.foreign.riva import riva_asr_pb2_grpc
+from voicebox.compat.google import speech_v1_pb2_grpc, speech_v2_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2_grpc
+from voicebox.compat.riva import riva_asr_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
-from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
+from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
@@ -43,9 +44,8 @@ from .compat.riva.servicer import RIVA_SERVICE, RivaRecognitionServicer
 from .diarization.speaker_encoder import SpeakerEngine
 from .engine import Engine
 from .peers.catalog import Catalog, TranscriptionOutbox
-from .recognition.files import FileRecognizer
+from .recognition.files import FILE_LIMITS, FileRecognizer
 from .recognition.recognizer import Recognizer
-from .records.disk_quota import DiskQuota
 from .records.recorder import Records
 from .settings import Settings
 
@@ -55,10 +55,15 @@ GOOGLE_SERVICES = (GOOGLE_V1_SERVICE, GOOGLE_V2_SERVICE, OPERATIONS_SERVICE)
 NAMES = (
     "voicebox.asr.v1.SpeechToTextService",
     MODEL_SERVICE,
-    "voicebox.openai.v1.OpenAiTranscriptionService",
+    "voicebox.compat.openai.v1.OpenAiTranscriptionService",
     RIVA_SERVICE,
     *GOOGLE_SERVICES,
 )
+
+QUOTA_BYTES = 768 * 1024 * 1024
+"""On disk for the copies of audio that are recorded, and as much for the uploads of OpenAI's clients: three of the
+largest files. Each volume in deploy/k8s has room for them.
+"""
 
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 """A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
@@ -117,7 +122,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             permits = Permits(streams(models.default), settings.queue, registry)
             recognizer = Recognizer(models, executor, permits, registry)
             outbox = Outbox("asr", spool, catalog_pb2.Transcription, Catalog(channel).record, record_executor, registry)
-            records = Records(TranscriptionOutbox(outbox), DiskQuota())
+            records = Records(TranscriptionOutbox(outbox), DiskQuota(QUOTA_BYTES))
             files = FileRecognizer(recognizer, decoder, speaker_engine, records)
             speech = SpeechToTextServicer(recognizer, decoder, files, records, settings.idle_seconds)
             call, operations = GoogleCall(speech, models), Operations(streams(models.default), time.time)
@@ -135,7 +140,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 register=partial(
                     _register,
                     speech,
-                    OpenAiTranscriptionServicer(recognizer, decoder, DiskQuota(), files.speaker_search),
+                    OpenAiTranscriptionServicer(speech, models, DiskQuota(QUOTA_BYTES), FILE_LIMITS.max_bytes),
                     RivaRecognitionServicer(speech, models, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),

@@ -12,10 +12,10 @@ from typing import cast
 import grpc
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
-from voicebox.foreign.google import texttospeech_v1_pb2_grpc
-from voicebox.foreign.riva import riva_tts_pb2_grpc
+from voicebox.compat.google import texttospeech_v1_pb2_grpc
+from voicebox.compat.openai.v1 import openai_pb2_grpc
+from voicebox.compat.riva import riva_tts_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
-from voicebox.openai.v1 import openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import open_blobs
@@ -54,7 +54,7 @@ ENGINES = "voicebox.tts.engines"
 NAMES = (
     "voicebox.tts.v1.TextToSpeechService",
     MODEL_SERVICE,
-    "voicebox.openai.v1.OpenAiSpeechService",
+    "voicebox.compat.openai.v1.OpenAiSpeechService",
     RIVA_SERVICE,
     GOOGLE_SERVICE,
 )
@@ -142,7 +142,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 register=partial(
                     _register,
                     speech,
-                    OpenAiSpeechServicer(synthesizer, voices),
+                    OpenAiSpeechServicer(speech, voices),
                     RivaSpeechServicer(speech, voices),
                     GoogleSpeechServicer(speech, voices),
                     ModelServicer(models),

@@ -1,7 +1,7 @@
 """The RPCs: each checks its request, runs the recogniser, and returns its kind of answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from voicebox_asr.live.stream import StreamFinished, StreamOptions, recognize_st
 from voicebox_asr.recognition.files import FILE_LIMITS, FileRecognizer
 from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.records.recorder import Records
+from voicebox_asr.results.utterance import Utterance
 
 from . import messages, request_stream
 from .requests import to_document_options, to_endpointing, to_job, to_live_job
@@ -56,11 +57,31 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
         self, request_iterator: AsyncIterator[asr_pb2.RecognizeUploadRequest], context: Context
     ) -> asr_pb2.RecognizeResponse:
         async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
-            first = await _first(requests)
-            engine = self._engine(first.config)
-            job = to_job(first.config, engine, "config", principal.owner(context))
-            result = await self._files.recognize(request_stream.uploaded(first.audio.data, requests), engine, job)
+            return await self.recognize_upload(requests, context)
+
+    async def recognize_upload(
+        self,
+        requests: AsyncIterator[asr_pb2.RecognizeUploadRequest],
+        context: Context,
+        on_hypothesis: Callable[[asr_pb2.Hypothesis], None] | None = None,
+    ) -> asr_pb2.RecognizeResponse:
+        """RecognizeUpload for requests that the caller does not let stall. `on_hypothesis` is called with each
+        utterance as soon as it is recognised: before loops are cut out, and without its speaker.
+        """
+        first = await _first(requests)
+        engine = self._engine(first.config)
+        job = to_job(first.config, engine, "config", principal.owner(context))
+
+        def report(utterance: Utterance) -> None:
+            if on_hypothesis:
+                on_hypothesis(messages.hypothesis_message(utterance, word_offsets=job.word_offsets))
+
+        result = await self._files.recognize(request_stream.uploaded(first.audio.data, requests), engine, job, report)
         return messages.recognize_response(result, engine, word_offsets=job.word_offsets)
+
+    def check(self, config: asr_pb2.RecognitionConfig) -> None:
+        """InvalidField or NotFound("model"), as Recognize would raise them for this config."""
+        to_job(config, self._engine(config), "config")
 
     async def Transcribe(
         self, request_iterator: AsyncIterator[asr_pb2.TranscribeRequest], context: Context

@@ -1,6 +1,6 @@
 """Recognises the files that callers send, while they arrive, and records them where the job says so."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -16,6 +16,7 @@ from voicebox_asr.engine import Engine
 from voicebox_asr.job import Job
 from voicebox_asr.records.recorder import Records
 from voicebox_asr.results.transcript import Transcript
+from voicebox_asr.results.utterance import Utterance
 
 from .recognizer import Recognizer
 from .transcription import SpeakerSearch, transcribe
@@ -41,22 +42,30 @@ class FileRecognizer:
         self._recognizer, self._decoder = recognizer, decoder
         self._speaker_engine, self._records = speaker_engine, records
 
-    async def recognize(self, blocks: AsyncGenerator[bytes], engine: Engine, job: Job) -> FileResult:
-        """Recognise a file with `engine`, for which the job was made, and record it."""
-        speakers = self.speaker_search(job)
+    async def recognize(
+        self,
+        blocks: AsyncGenerator[bytes],
+        engine: Engine,
+        job: Job,
+        on_utterance: Callable[[Utterance], None] | None = None,
+    ) -> FileResult:
+        """Recognise a file with `engine`, for which the job was made, and record it. `on_utterance` is called as by
+        `transcribe`.
+        """
+        speakers = self._speaker_search(job)
         file = Resumable(blocks)
         with self._records.recorder(job) as recorder:
             copied = recorder.copied(file)
             sound = source.SampleSource(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
             async with aclosing(blocks), aclosing(file):
                 async with aclosing(sound):
-                    transcript = await transcribe(self._recognizer, engine, sound, job.options, speakers)
+                    transcript = await transcribe(self._recognizer, engine, sound, job.options, speakers, on_utterance)
                 await recorder.copy_rest(file)
             transcript = replace(transcript, warnings=(*transcript.warnings, *sound.warnings))
             recorded = await recorder.record(transcript, engine)
         return FileResult(replace(transcript, warnings=(*transcript.warnings, *recorded.warnings)), recorded.name)
 
-    def speaker_search(self, job: Job) -> SpeakerSearch | None:
+    def _speaker_search(self, job: Job) -> SpeakerSearch | None:
         """The search for the speakers of one file; None without diarization. Precondition without a speaker encoder."""
         if job.speakers is None:
             return None

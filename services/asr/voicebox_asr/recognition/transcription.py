@@ -11,7 +11,7 @@ from voicebox_audio.pcm import Frames
 
 from voicebox_asr.audio.channels import ChannelReader, ChannelSegment
 from voicebox_asr.diarization.diarizer import Diarizer
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Hypothesis, Options, Samples
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Options, Samples
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.utterance import Utterance
@@ -36,12 +36,12 @@ async def transcribe(
     sound: AsyncIterator[Samples | Frames],
     options: Options,
     speakers: SpeakerSearch | None = None,
-    on_hypothesis: Callable[[Hypothesis], None] | None = None,
+    on_utterance: Callable[[Utterance], None] | None = None,
 ) -> Transcript:
     """The transcript of a file, its utterances by their beginnings, with speakers where `speakers` is given.
 
-    `on_hypothesis` is called with each text as soon as it is recognised, before loops are cut out. Raises what `sound`
-    raises.
+    `on_utterance` is called with each utterance as soon as it is recognised: before loops are cut out, and without its
+    speaker. Raises what `sound` raises.
     """
     segments: list[ChannelSegment] = []
 
@@ -49,8 +49,8 @@ async def transcribe(
         async for found in recognizer.run(reader, work):
             if found:
                 segments.append(found)
-                if on_hypothesis:
-                    on_hypothesis(found.segment.hypothesis)
+                if on_utterance:
+                    on_utterance(_utterance(len(segments) - 1, found))
 
     audio_samples = 0
     async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as reader:
@@ -91,10 +91,12 @@ async def _exhaust(steps: AsyncGenerator[None]) -> None:
 
 def _in_order(found: Iterable[ChannelSegment]) -> tuple[Utterance, ...]:
     segments = sorted(found, key=lambda each: (each.segment.start_seconds, each.channel))
-    return tuple(
-        Utterance(index, each.segment.hypothesis, each.segment.start_seconds, each.segment.end_seconds, each.channel)
-        for index, each in enumerate(segments)
-    )
+    return tuple(_utterance(index, each) for index, each in enumerate(segments))
+
+
+def _utterance(index: int, found: ChannelSegment) -> Utterance:
+    segment = found.segment
+    return Utterance(index, segment.hypothesis, segment.start_seconds, segment.end_seconds, found.channel)
 
 
 def _language(utterances: Sequence[Utterance]) -> tuple[str, float | None]:

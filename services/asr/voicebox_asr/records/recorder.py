@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.shielded import shielded
-from voicebox_outbox.outbox import Outcome
+from voicebox_outbox.outbox import Delivery
 from voicebox_outbox.spool import cause
 
 from voicebox_asr.engine import Engine
@@ -20,7 +21,6 @@ from voicebox_asr.results.transcript import Transcript
 from voicebox_asr.results.warnings import Reason, RecognitionWarning
 
 from .audio_copy import AudioCopy, audio_copy
-from .disk_quota import DiskQuota
 from .record import TranscriptionRecord, transcription_record
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class RecordOutbox(Protocol):
     def reserve(self) -> Path:
         """A path for a new record's audio. Exhausted("SPOOL_FULL")."""
 
-    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Delivery:
         """Make a record durable. OSError, and the audio stays the caller's, when neither catalog nor disk takes it."""
 
 
@@ -117,11 +117,11 @@ class Recorder:
             await self._flush(copy)
             audio, container = await asyncio.to_thread(copy.finish)
             record = transcription_record(request, transcript, engine, container, self._records.clock_ns())
-            outcome = await self._records.outbox.keep(audio, record)
+            delivery = await self._records.outbox.keep(audio, record)
         except OSError as error:
             return _not_kept(request, cause(error))
         copy.hand_over()
-        return _recorded(record.name, outcome)
+        return _recorded(record.name, delivery)
 
     async def _push(self, block: bytes) -> None:
         self._unwritten += block
@@ -153,11 +153,11 @@ class _Copied:
         return block
 
 
-def _recorded(name: str, outcome: Outcome) -> Recorded:
-    match outcome:
-        case Outcome.DELIVERED:
+def _recorded(name: str, delivery: Delivery) -> Recorded:
+    match delivery:
+        case Delivery.DELIVERED:
             return Recorded(name)
-        case Outcome.REJECTED:
+        case Delivery.REJECTED:
             sentence = "The catalog refused this transcription: the server has set it aside."
             return Recorded("", (RecognitionWarning(Reason.RECORD_REJECTED, sentence),))
         case _:

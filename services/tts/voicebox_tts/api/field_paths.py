@@ -25,4 +25,4 @@ def paths_below(prefix: str, config: Descriptor) -> Iterator[None]:
 
 def _renamed(sentence: str, field: str, path: str) -> str:
     """The sentence with the path where it names the field, and not where it uses the same word."""
-    return re.sub(rf"{'' if '.' in field else '^'}(?<![\w.]){re.escape(field)}(?![\w.]\w)", lambda _: path, sentence)
+    return re.sub(rf"{'' if '.' in field else '^'}(?<![\w.]){re.escape(field)}(?!\w|\.\w)", lambda _: path, sentence)

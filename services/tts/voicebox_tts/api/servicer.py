@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -45,7 +45,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
         response, audio, encoding = tts_pb2.SynthesizeResponse(), bytearray(), Encoding.WAV
-        async with aclosing(self._speak(request, context)) as events:
+        async with self._speech(request, context) as events:
             async for event in events:
                 match event:
                     case Started():
@@ -64,7 +64,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def StreamSynthesize(
         self, request: tts_pb2.StreamSynthesizeRequest, context: Context
     ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
-        async with aclosing(self._speak(request, context)) as events:
+        async with self._speech(request, context) as events:
             async for event in events:
                 yield tts_pb2.StreamSynthesizeResponse(**_field(event))
 
@@ -72,7 +72,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self, request: tts_pb2.PlaySpeechRequest, context: Context
     ) -> AsyncIterator[tts_pb2.PlaySpeechResponse]:
         kind = ""
-        async with aclosing(self._speak(request, context)) as events:
+        async with self._speech(request, context) as events:
             async for event in events:
                 if isinstance(event, Started):
                     kind = messages.content_type(event.job.encoding, event.sample_rate_hz)
@@ -95,7 +95,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         writer = asyncio.create_task(_write(request_iterator, script))
         try:
             speech = self._events(first.config.synthesis, "config.synthesis", script, ahead_seconds, context)
-            async with aclosing(speech) as events:
+            async with speech as events:
                 async for event in events:
                     yield tts_pb2.ConverseSynthesizeResponse(**_field(event))
         finally:
@@ -114,25 +114,26 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         offered = [offer for offer in await self._roster.offers() if request.engine in ("", offer.engine.name)]
         return self._lists.get(request.engine, spoken(request.language, "language"), tuple(offered))
 
-    def _speak(
+    def _speech(
         self,
         request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest,
         context: Context,
-    ) -> AsyncGenerator[Event]:
+    ) -> AbstractAsyncContextManager[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
         script = WholeText(checked_text(request.text))
         return self._events(request.config, "config", script, to_ahead_seconds(ahead), context)
 
+    @asynccontextmanager
     async def _events(
         self, config: tts_pb2.SynthesisConfig, path: str, script: Script, ahead_seconds: float, context: Context
-    ) -> AsyncGenerator[Event]:
-        """The events of speech; an error names a field of the config, which is at `path`, by its whole path."""
+    ) -> AsyncIterator[AsyncGenerator[Event]]:
+        """The events of speech; an error in the block names a field of the config, which is at `path`, by its whole
+        path.
+        """
         with paths_below(path, tts_pb2.SynthesisConfig.DESCRIPTOR):
             job = to_job(config, principal.owner(context), ahead_seconds)
-            events = self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))
-            async with aclosing(events):
-                async for event in events:
-                    yield event
+            async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
+                yield events
 
 
 def _field(event: Event) -> dict[str, Any]:

@@ -73,10 +73,12 @@ class SpeechStream:
         async for sentence in sentences:
             if isinstance(sentence, Interruption):
                 yield Interrupted(self._utterance.drop())
-            elif not self._interrupted.is_set():
-                async with aclosing(self._spoken(sentence)) as chunks:
+            elif text := await self._prepared(sentence):
+                async with aclosing(in_thread(self._utterance.speak(text), self._executor)) as chunks:
                     async for chunk in chunks:
                         yield chunk
+                        if self._interrupted.is_set():
+                            break
         if self._preparation.is_only_signs and self._utterance.sample_count == 0 and not self._interrupted.is_set():
             for chunk in self._utterance.be_silent():
                 yield chunk
@@ -84,13 +86,10 @@ class SpeechStream:
             async for chunk in chunks:
                 yield chunk
 
-    async def _spoken(self, sentence: str) -> AsyncGenerator[Chunk, None]:
+    async def _prepared(self, sentence: str) -> str:
+        """The sentence as the engine gets it; empty where there is nothing to say, or the listener interrupts."""
+        if self._interrupted.is_set():
+            return ""
         prepare = self._preparation.prepare
         text = await asyncio.get_running_loop().run_in_executor(self._executor, prepare, sentence)
-        if self._interrupted.is_set() or not text:
-            return
-        async with aclosing(in_thread(self._utterance.speak(text), self._executor)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-                if self._interrupted.is_set():
-                    break
+        return "" if self._interrupted.is_set() else text

@@ -10,14 +10,13 @@ from voicebox_audio.encoding.encoder import Encoder
 from voicebox_audio.resample import Resampler
 
 from voicebox_tts.engine import Phoneme, Samples, Session, Speech, Word
+from voicebox_tts.text.sentences import SILENCE_SECONDS
 
 SMALLEST_CHUNKS_SECONDS = (0.02, 0.04, 0.08, 0.16)
 """The first chunks leave as soon as there is anything worth sending; later ones are bigger, since each costs about 0.2
 ms.
 """
 CHUNK_SECONDS = 0.2
-SILENCE_SECONDS = 0.3
-"""The length of the silence for a text of nothing but punctuation."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ WRAPPED_CHARACTERS = 60
 """A line of so many may have been wrapped by an editor: then its end is no end of a sentence."""
 CLAUSE_WORDS, CLAUSE_CHARACTERS = 4, 8
 """A clause of fewer words, or of fewer characters where words are written together, is not worth beginning with."""
+SILENCE_SECONDS = 0.3
+"""The length of the silence for a text of nothing but punctuation."""
 
 _TITLES = frozenset(
     """

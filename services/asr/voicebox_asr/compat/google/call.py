@@ -13,7 +13,6 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import NotFound
 from voicebox_models.models import Models
 
-from voicebox_asr.api.requests import to_job
 from voicebox_asr.api.servicer import SpeechToTextServicer
 from voicebox_asr.compat.hints import find_model
 from voicebox_asr.engine import Engine
@@ -47,9 +46,7 @@ class GoogleCall:
 
     def check(self, file_request: FileRequest, audio: bytes) -> None:
         """InvalidField or NotFound("model"), as `recognize` would raise them for this request."""
-        model = file_request.config.model
-        native = to_native(file_request, audio[:SNIFF_BYTES]).config
-        to_job(native, self._models.find(model) if model else self._models.default, "config")
+        self._speech.check(to_native(file_request, audio[:SNIFF_BYTES]).config)
 
     @contextmanager
     def named(self, names: Mapping[str, str]) -> Iterator[None]:

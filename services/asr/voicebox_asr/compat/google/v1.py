@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
-from voicebox.foreign.google import speech_v1_pb2 as google
-from voicebox.foreign.google import speech_v1_pb2_grpc
+from voicebox.compat.google import speech_v1_pb2 as google
+from voicebox.compat.google import speech_v1_pb2_grpc
 from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField
 

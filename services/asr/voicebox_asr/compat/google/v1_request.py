@@ -4,7 +4,7 @@ What Google's fields mean: https://cloud.google.com/speech-to-text/docs/referenc
 """
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.google import speech_v1_pb2 as google
+from voicebox.compat.google import speech_v1_pb2 as google
 from voicebox_kit.errors import InvalidField
 
 from .audio import AUTO, Format, checked

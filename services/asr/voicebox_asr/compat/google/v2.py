@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import Message
-from voicebox.foreign.google import speech_v2_pb2 as google
-from voicebox.foreign.google import speech_v2_pb2_grpc
+from voicebox.compat.google import speech_v2_pb2 as google
+from voicebox.compat.google import speech_v2_pb2_grpc
 from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField, Unsupported, VoiceboxError
 from voicebox_kit.status import to_status

@@ -10,7 +10,7 @@ import re
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.google import speech_v2_pb2 as google
+from voicebox.compat.google import speech_v2_pb2 as google
 from voicebox_kit.errors import InvalidField, NotFound
 
 from .audio import AUTO, Format, checked

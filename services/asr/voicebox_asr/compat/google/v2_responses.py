@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.google import speech_v2_pb2 as google
+from voicebox.compat.google import speech_v2_pb2 as google
 
 from .shared_request import OutputOptions, StreamRequest
 from .shared_responses import speaker_number, stability, transcript

@@ -13,6 +13,7 @@ from voicebox_compat import openai_languages, openai_names
 from voicebox_compat.openai import Diagnostics, InvalidParameter
 
 from voicebox_asr.api.options import MAX_PROMPT_CHARACTERS
+from voicebox_asr.compat.hints import OWN_ENGINES
 
 from . import values
 from .form import plain_name
@@ -27,8 +28,6 @@ TRANSCRIPTION = TRANSLATION | {
     "chunking_strategy[threshold]",
     *LISTS,
 }
-OWN_ENGINES = ("whisper", "pocketsphinx")
-"""A name `{engine}/{model}` of one of these is ours, also where it is not installed."""
 
 Fields = Mapping[str, Sequence[str]]
 

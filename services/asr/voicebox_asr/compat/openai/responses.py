@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.duration_pb2 import Duration
+from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai, openai_languages
 from voicebox_compat.openai import Diagnostics
 
 from voicebox_asr.documents.subtitles import Layout
 from voicebox_asr.documents.writers import CONTENT_TYPES, DocumentOptions, Format, document
-from voicebox_asr.engine import Hypothesis
-from voicebox_asr.results.transcript import Transcript
+from voicebox_asr.engine import Hypothesis, Word
 from voicebox_asr.results.utterance import Utterance
 
 from .request import ResponseFormat, TranscriptionRequest
@@ -25,50 +26,49 @@ SUBTITLE_TYPES = {ResponseFormat.SRT: CONTENT_TYPES[Format.TEXT], ResponseFormat
 INPUT_TOKENS_PER_SECOND = 10
 """OpenAI counts one for 100 ms of speech."""
 
+FLOAT_DIGITS = 7
+"""What a float of 32 bits holds: 0.2, and not 0.20000000298."""
 
-def answer(transcript: Transcript, request: TranscriptionRequest) -> HttpBody:
+
+def answer(response: asr_pb2.RecognizeResponse, request: TranscriptionRequest) -> HttpBody:
     """The transcript in the requested format."""
     match request.format:
         case ResponseFormat.JSON:
-            return _json({"text": text(transcript), "usage": _seconds(transcript)})
+            return _json({"text": response.transcript, "usage": _usage(response)})
         case ResponseFormat.VERBOSE_JSON:
-            return _json(_verbose(transcript, request))
+            return _json(_verbose(response, request))
         case ResponseFormat.DIARIZED_JSON:
-            return _json(_diarized(transcript))
+            return _json(_diarized(response))
         case ResponseFormat.TEXT:
-            return HttpBody(content_type=CONTENT_TYPES[Format.TEXT], data=f"{text(transcript)}\n".encode())
+            return HttpBody(content_type=CONTENT_TYPES[Format.TEXT], data=f"{response.transcript}\n".encode())
         case ResponseFormat.SRT | ResponseFormat.VTT:
-            written = document(transcript.utterances, DocumentOptions(FORMATS[request.format], Layout()))
+            options = DocumentOptions(FORMATS[request.format], Layout())
+            written = document([_utterance(each) for each in response.utterances], options)
             return HttpBody(content_type=SUBTITLE_TYPES[request.format], data=written.encode())
 
 
-def text(transcript: Transcript) -> str:
-    return " ".join(utterance.hypothesis.text for utterance in transcript.utterances)
-
-
-def delta(hypothesis: Hypothesis, *, is_first: bool) -> HttpBody:
+def delta(hypothesis: asr_pb2.Hypothesis, *, is_first: bool) -> HttpBody:
     """The event of an utterance: all deltas joined are the text."""
-    return openai.server_sent_event(
-        type="transcript.text.delta", delta=hypothesis.text if is_first else f" {hypothesis.text}"
-    )
+    text = hypothesis.transcript
+    return openai.server_sent_event(type="transcript.text.delta", delta=text if is_first else f" {text}")
 
 
-def deltas(transcript: Transcript) -> Iterator[HttpBody]:
+def deltas(response: asr_pb2.RecognizeResponse) -> Iterator[HttpBody]:
     """The events of all utterances that hold a text."""
-    spoken = [utterance.hypothesis for utterance in transcript.utterances if utterance.hypothesis.text]
+    spoken = [hypothesis for hypothesis in response.utterances if hypothesis.transcript]
     return (delta(each, is_first=number == 0) for number, each in enumerate(spoken))
 
 
-def segments(transcript: Transcript, request: TranscriptionRequest) -> Iterator[HttpBody]:
+def segments(response: asr_pb2.RecognizeResponse, request: TranscriptionRequest) -> Iterator[HttpBody]:
     """The events with speakers, where they are requested: speakers are known only at the end."""
     if request.format is ResponseFormat.DIARIZED_JSON:
-        yield from (openai.server_sent_event(**segment) for segment in _speakers_segments(transcript))
+        yield from (openai.server_sent_event(**segment) for segment in _speakers_segments(response))
 
 
-def done(transcript: Transcript, diagnostics: Diagnostics) -> HttpBody:
+def done(response: asr_pb2.RecognizeResponse, diagnostics: Diagnostics) -> HttpBody:
     """The last event of a stream. Its text replaces the deltas where it differs: loops are cut out of it."""
-    whole = text(transcript)
-    listened, written = math.ceil(INPUT_TOKENS_PER_SECOND * transcript.audio_seconds), openai.text_tokens(whole)
+    listened = math.ceil(INPUT_TOKENS_PER_SECOND * _seconds(response.audio_duration))
+    written = openai.text_tokens(response.transcript)
     usage = {
         "type": "tokens",
         "input_tokens": listened,
@@ -76,79 +76,93 @@ def done(transcript: Transcript, diagnostics: Diagnostics) -> HttpBody:
         "output_tokens": written,
         "total_tokens": listened + written,
     }
-    return openai.server_sent_event(type="transcript.text.done", text=whole, usage=usage, **diagnostics.fields)
+    return openai.server_sent_event(
+        type="transcript.text.done", text=response.transcript, usage=usage, **diagnostics.fields
+    )
 
 
-def _verbose(transcript: Transcript, request: TranscriptionRequest) -> Mapping[str, Any]:
+def _verbose(response: asr_pb2.RecognizeResponse, request: TranscriptionRequest) -> Mapping[str, Any]:
     verbose: dict[str, Any] = {
         "task": "translate" if request.translate else "transcribe",
-        "language": openai_languages.name(transcript.language),
-        "duration": round(transcript.audio_seconds, 3),
-        "text": text(transcript),
-        "usage": _seconds(transcript),
+        "language": openai_languages.name(response.language),
+        "duration": round(_seconds(response.audio_duration), 3),
+        "text": response.transcript,
+        "usage": _usage(response),
     }
     if "segment" in request.granularities:
-        verbose["segments"] = [_segment(utterance) for utterance in transcript.utterances]
+        verbose["segments"] = [_segment(hypothesis) for hypothesis in response.utterances]
     if "word" in request.granularities:
-        words = [word for utterance in transcript.utterances for word in utterance.hypothesis.words]
-        verbose["words"] = [{"word": word.text, **_times(word.start_seconds, word.end_seconds)} for word in words]
+        words = [word for hypothesis in response.utterances for word in hypothesis.words]
+        verbose["words"] = [{"word": word.word, **_times(word)} for word in words]
     return verbose
 
 
-def _diarized(transcript: Transcript) -> Mapping[str, Any]:
+def _diarized(response: asr_pb2.RecognizeResponse) -> Mapping[str, Any]:
     return {
         "task": "transcribe",
-        "duration": round(transcript.audio_seconds, 3),
-        "text": text(transcript),
-        "segments": list(_speakers_segments(transcript)),
-        "usage": _seconds(transcript),
+        "duration": round(_seconds(response.audio_duration), 3),
+        "text": response.transcript,
+        "segments": list(_speakers_segments(response)),
+        "usage": _usage(response),
     }
 
 
-def _speakers_segments(transcript: Transcript) -> Iterator[dict[str, Any]]:
+def _speakers_segments(response: asr_pb2.RecognizeResponse) -> Iterator[dict[str, Any]]:
     """Speakers are called A, B and so on, in the order in which they first speak."""
     names: dict[str, str] = {}
-    for utterance in transcript.utterances:
-        name = names.setdefault(utterance.speaker, chr(ord("A") + len(names)))
-        times = _times(utterance.start_seconds, utterance.end_seconds)
+    for hypothesis in response.utterances:
         yield {
             "type": "transcript.text.segment",
-            "id": f"seg_{utterance.index}",
-            "speaker": name,
-            "text": utterance.hypothesis.text,
-            **times,
+            "id": f"seg_{hypothesis.utterance_index}",
+            "speaker": names.setdefault(hypothesis.speaker, chr(ord("A") + len(names))),
+            "text": hypothesis.transcript,
+            **_times(hypothesis),
         }
 
 
-def _segment(utterance: Utterance) -> Mapping[str, Any]:
+def _segment(said: asr_pb2.Hypothesis) -> Mapping[str, Any]:
     """OpenAI's schema knows no null: what an engine does not return is computed where possible, else 0.
 
     As Whisper's, the text begins with a space, and `seek` counts hundredths of a second.
     """
-    said, scores = utterance.hypothesis, utterance.hypothesis.scores
-    data = said.text.encode()
+    data = said.transcript.encode()
+    has_log_probability, has_ratio = said.HasField("average_log_probability"), said.HasField("compression_ratio")
     log_probability = math.log(said.confidence) if said.confidence else 0.0
     return {
-        "id": utterance.index,
-        "seek": round(100 * utterance.start_seconds),
-        **_times(utterance.start_seconds, utterance.end_seconds),
-        "text": f" {said.text}",
+        "id": said.utterance_index,
+        "seek": round(100 * _seconds(said.start_offset)),
+        **_times(said),
+        "text": f" {said.transcript}",
         "tokens": [],
-        "temperature": scores.temperature or 0.0,
-        "avg_logprob": log_probability if scores.average_log_probability is None else scores.average_log_probability,
-        "compression_ratio": len(data) / len(zlib.compress(data))
-        if scores.compression_ratio is None
-        else scores.compression_ratio,
-        "no_speech_prob": scores.no_speech_probability or 0.0,
+        "temperature": _short(said.temperature),
+        "avg_logprob": _short(said.average_log_probability) if has_log_probability else log_probability,
+        "compression_ratio": _short(said.compression_ratio) if has_ratio else len(data) / len(zlib.compress(data)),
+        "no_speech_prob": _short(said.no_speech_probability),
     }
 
 
-def _times(start_seconds: float, end_seconds: float) -> Mapping[str, float]:
-    return {"start": round(start_seconds, 3), "end": round(end_seconds, 3)}
+def _utterance(said: asr_pb2.Hypothesis) -> Utterance:
+    """The same as documents are written of."""
+    words = tuple(Word(word.word, _seconds(word.start_offset), _seconds(word.end_offset), None) for word in said.words)
+    hypothesis = Hypothesis(said.transcript, None, words, said.language)
+    start_seconds, end_seconds = _seconds(said.start_offset), _seconds(said.end_offset)
+    return Utterance(said.utterance_index, hypothesis, start_seconds, end_seconds, said.channel, said.speaker)
 
 
-def _seconds(transcript: Transcript) -> Mapping[str, Any]:
-    return {"type": "duration", "seconds": math.ceil(transcript.audio_seconds)}
+def _times(said: asr_pb2.Hypothesis | asr_pb2.Word) -> Mapping[str, float]:
+    return {"start": round(_seconds(said.start_offset), 3), "end": round(_seconds(said.end_offset), 3)}
+
+
+def _usage(response: asr_pb2.RecognizeResponse) -> Mapping[str, Any]:
+    return {"type": "duration", "seconds": math.ceil(_seconds(response.audio_duration))}
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.ToMicroseconds() / 1e6
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.{FLOAT_DIGITS}g}")
 
 
 def _json(document: Mapping[str, Any]) -> HttpBody:

@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from typing import IO
 
 from voicebox_compat.openai import InvalidParameter
+from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted, InvalidField
-
-from voicebox_asr.records.disk_quota import DiskQuota
 
 from .form import FILE, Field, Form
 

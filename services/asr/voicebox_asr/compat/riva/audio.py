@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.riva import riva_asr_pb2, riva_audio_pb2
+from voicebox.compat.riva import riva_asr_pb2, riva_audio_pb2
 from voicebox_audio.formats.sniff import sniff
 from voicebox_audio.g711 import alaw_to_s16le, mulaw_to_s16le
 from voicebox_kit.errors import InvalidField

@@ -6,7 +6,7 @@ What Riva's fields mean: https://docs.nvidia.com/nim/speech/latest/reference/api
 from collections.abc import Mapping
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.riva import riva_asr_pb2
+from voicebox.compat.riva import riva_asr_pb2
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.riva import riva_asr_pb2, riva_common_pb2
+from voicebox.compat.riva import riva_asr_pb2, riva_common_pb2
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine
 

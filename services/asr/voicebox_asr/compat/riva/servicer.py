@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.riva import riva_asr_pb2, riva_asr_pb2_grpc
+from voicebox.compat.riva import riva_asr_pb2, riva_asr_pb2_grpc
 from voicebox_compat.fields import send_diagnostics, with_field_names
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound

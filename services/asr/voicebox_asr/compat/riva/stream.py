@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox.foreign.riva import riva_asr_pb2
+from voicebox.compat.riva import riva_asr_pb2
 from voicebox_audio.formats.sniff import SNIFF_BYTES
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField

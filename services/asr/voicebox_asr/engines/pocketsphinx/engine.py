@@ -12,7 +12,7 @@ from voicebox_audio.pcm import to_s16le
 from voicebox_kit.errors import InvalidField, Unavailable, VoiceboxError
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import InstalledFiles, Model, Setup
-from voicebox_models.family import SingleModel
+from voicebox_models.family import SingleModel, preference
 from voicebox_models.lifecycle import Lifecycle
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Capabilities, Hypothesis, Options, Samples, VoiceDetection, Word
@@ -28,9 +28,10 @@ ANSWER_SECONDS = 120.0
 """The longest step, ending a 60 s utterance, takes 2 s."""
 
 
+@preference(10)
 def family(setup: Setup) -> SingleModel["PocketsphinxEngine"]:
     """The one model that comes in the wheel. A session keeps a core busy."""
-    return SingleModel(PocketsphinxEngine(setup.device), preference=10, concurrency=2)
+    return SingleModel(PocketsphinxEngine(setup.device), concurrency=2)
 
 
 class PocketsphinxEngine(Lifecycle[ForkServer]):

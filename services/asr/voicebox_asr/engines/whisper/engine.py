@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicebox_models.engine import Model, NotInstalled, Setup
-from voicebox_models.family import ManyModels
+from voicebox_models.family import ManyModels, preference
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.lifecycle import Lifecycle, require_folder
 
@@ -31,6 +31,7 @@ SMALL_MACHINE_CORES = 4
 """With fewer, `small` does not keep up with a person who speaks."""
 
 
+@preference(20)
 def family(setup: Setup) -> "WhisperFamily":
     """Every Whisper model for CTranslate2; NotInstalled without its libraries, StartError without the device."""
     if find_spec("faster_whisper") is None:
@@ -44,7 +45,6 @@ def family(setup: Setup) -> "WhisperFamily":
 class WhisperFamily(ManyModels["WhisperEngine"]):
     """The models in the models folder and in the hub's cache, well known ones, and any other of the hub by its name."""
 
-    preference = 20
     whole_hub = True
 
     def __init__(self, setup: Setup, device: "Device") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 import numpy as np
-from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.compat.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import encode_whole
 from voicebox_audio.encoding.encodings import Encoding

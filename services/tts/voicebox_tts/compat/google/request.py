@@ -6,7 +6,7 @@ What Google's fields mean: https://cloud.google.com/text-to-speech/docs/referenc
 import re
 from collections.abc import Mapping
 
-from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.compat.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField

@@ -6,8 +6,8 @@ from typing import Any
 
 import grpc
 from google.protobuf.unknown_fields import UnknownFieldSet
-from voicebox.foreign.google import texttospeech_v1_pb2 as google
-from voicebox.foreign.google import texttospeech_v1_pb2_grpc
+from voicebox.compat.google import texttospeech_v1_pb2 as google
+from voicebox.compat.google import texttospeech_v1_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.fields import send_diagnostics, with_field_names
 from voicebox_compat.openai import Diagnostics

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from voicebox.foreign.google import texttospeech_v1_pb2 as google
+from voicebox.compat.google import texttospeech_v1_pb2 as google
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import NotFound

@@ -1,4 +1,4 @@
-"""Reads the body of OpenAI's speech request, refusing what is wrong by the client's name for it.
+"""Reads the body of OpenAI's speech request, refusing what is wrong by the client's name for it, and makes our own.
 
 Values are taken in the spellings that clients have for them. Fields that nobody here knows are ignored and noted.
 """
@@ -9,9 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_compat import openai_languages
 from voicebox_compat.openai import Diagnostics, InvalidParameter
+
+from voicebox_tts.api import messages
 
 ENCODINGS = {
     "mp3": Encoding.MP3,
@@ -105,6 +108,19 @@ def read(body: bytes, diagnostics: Diagnostics) -> SpeechRequest:
         language=_language(_string(fields, language_name)),
         language_name=language_name,
         sample_rate_hz=_sample_rate(fields, encoding),
+    )
+
+
+def to_native(asked: SpeechRequest, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.StreamSynthesizeRequest:
+    """The same in our own terms, in a voice that was chosen; `model` is `models/{engine}/{model}`, or empty."""
+    return tts_pb2.StreamSynthesizeRequest(
+        text=asked.text,
+        config=tts_pb2.SynthesisConfig(
+            voice=voice,
+            audio=tts_pb2.AudioSpec(encoding=messages.ENCODINGS[asked.encoding], sample_rate_hz=asked.sample_rate_hz),
+            style=tts_pb2.SpeakingStyle(speed=asked.speed, instructions=asked.instructions, language=asked.language),
+            model=model,
+        ),
     )
 
 

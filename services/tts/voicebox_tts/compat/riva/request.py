@@ -5,7 +5,7 @@ What Riva's fields mean: https://docs.nvidia.com/nim/speech/latest/reference/api
 
 from collections.abc import Mapping
 
-from voicebox.foreign.riva import riva_audio_pb2, riva_tts_pb2
+from voicebox.compat.riva import riva_audio_pb2, riva_tts_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import wav_header
 from voicebox_audio.formats.sniff import sniff

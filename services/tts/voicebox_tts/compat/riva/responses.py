@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from voicebox.foreign.riva import riva_common_pb2, riva_tts_pb2
+from voicebox.compat.riva import riva_common_pb2, riva_tts_pb2
 from voicebox.tts.v1 import tts_pb2
 
 from voicebox_tts.engine import Engine, Voice

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from voicebox.foreign.riva import riva_tts_pb2, riva_tts_pb2_grpc
+from voicebox.compat.riva import riva_tts_pb2, riva_tts_pb2_grpc
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.fields import send_diagnostics, with_field_names
 from voicebox_compat.openai import Diagnostics

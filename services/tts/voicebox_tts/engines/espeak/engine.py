@@ -12,7 +12,7 @@ from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_kit.languages import covers, own
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import InstalledFiles, Model, Setup
-from voicebox_models.family import SingleModel
+from voicebox_models.family import SingleModel, preference
 from voicebox_models.lifecycle import Lifecycle
 
 from voicebox_tts.engine import (
@@ -58,9 +58,10 @@ _DEFAULT_VOICE, _FEMALE_VOICE = "en-us", "en-us+f2"
 _LIKENESS_VOICES_HZ = {_DEFAULT_VOICE: 102.0, _FEMALE_VOICE: 197.0}
 
 
+@preference(10)
 def family(setup: Setup) -> SingleModel["EspeakEngine"]:
     """espeak, on the processor."""
-    return SingleModel(EspeakEngine(setup.device), preference=10)
+    return SingleModel(EspeakEngine(setup.device))
 
 
 class EspeakEngine(Lifecycle[EspeakPool]):

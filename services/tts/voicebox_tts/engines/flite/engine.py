@@ -16,7 +16,7 @@ from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 from voicebox_kit.languages import primary
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import InstalledFiles, Model, Setup
-from voicebox_models.family import SingleModel
+from voicebox_models.family import SingleModel, preference
 from voicebox_models.lifecycle import Lifecycle
 
 from voicebox_tts.engine import (
@@ -77,9 +77,10 @@ _LIKENESS_VOICES_HZ = {"slt": 170.0, "awb": 125.0}
 """The statistical voices whose pitch can be changed, with their median pitch."""
 
 
+@preference(20)
 def family(setup: Setup) -> SingleModel["FliteEngine"]:
     """flite, on the processor."""
-    return SingleModel(FliteEngine(setup.device), preference=20)
+    return SingleModel(FliteEngine(setup.device))
 
 
 class FliteEngine(Lifecycle[ForkServer]):

@@ -12,7 +12,7 @@ from voicebox_kit.errors import InvalidField, NotFound, StartError
 from voicebox_kit.languages import primary
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, ModelFiles, NotInstalled, Setup
-from voicebox_models.family import ManyModels
+from voicebox_models.family import ManyModels, preference
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.hub import Hub
 from voicebox_models.lifecycle import Lifecycle, require_folder
@@ -46,6 +46,7 @@ LEAST_FORMANTS = 0.8
 """A factor on their frequencies: a man's are about 0.85 of a woman's."""
 
 
+@preference(25)
 def family(setup: Setup) -> "HibariFamily":
     """Every voice of hibari; NotInstalled without its package, or where packaged models are not wanted; StartError for
     a device that it does not know.
@@ -62,8 +63,6 @@ def family(setup: Setup) -> "HibariFamily":
 
 class HibariFamily(ManyModels["HibariEngine"]):
     """The voice that comes in the package, those that are published at the hub, and folders of a person."""
-
-    preference = 25
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(NAME, KNOWN, setup)

@@ -10,7 +10,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_kit.languages import covers
 from voicebox_models.devices import cpu_only, usable_cores
 from voicebox_models.engine import Model, NotInstalled, Setup
-from voicebox_models.family import ManyModels
+from voicebox_models.family import ManyModels, preference
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.lifecycle import Lifecycle, require_folder
 
@@ -32,6 +32,7 @@ DEFAULT_VOICE = "af_heart"
 UNKNOWN_LICENCE = "LicenseRef-unknown"
 
 
+@preference(23)
 def family(setup: Setup) -> "KokoroFamily":
     """Every model of Kokoro; NotInstalled without its libraries, StartError for a device that it does not know."""
     if missing := [name for name in ("onnx", "onnxruntime", "hibari") if find_spec(name) is None]:
@@ -45,7 +46,6 @@ def family(setup: Setup) -> "KokoroFamily":
 class KokoroFamily(ManyModels["KokoroEngine"]):
     """The published model, and folders of a person."""
 
-    preference = 23
     concurrency = 4
 
     def __init__(self, setup: Setup) -> None:

@@ -10,7 +10,7 @@ from voicebox_kit.errors import InvalidField, NotFound, Precondition, StartError
 from voicebox_kit.languages import covers, own
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, NotInstalled, Setup
-from voicebox_models.family import ManyModels
+from voicebox_models.family import ManyModels, preference
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.lifecycle import Lifecycle, require_folder
 from voicebox_models.progress import Report
@@ -28,6 +28,7 @@ NAME, VOICE = "mms", "voice"
 RATE_HZ = 16_000
 
 
+@preference(5)
 def family(setup: Setup) -> "MmsFamily":
     """Every MMS voice; NotInstalled without its libraries, StartError for a device that it does not know."""
     if missing := [name for name in ("torch", "transformers") if find_spec(name) is None]:
@@ -38,8 +39,6 @@ def family(setup: Setup) -> "MmsFamily":
 
 class MmsFamily(ManyModels["MmsEngine"]):
     """The voices in the models folder, and those at the hub by their codes."""
-
-    preference = 5
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(NAME, KNOWN, setup)

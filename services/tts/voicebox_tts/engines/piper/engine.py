@@ -10,7 +10,7 @@ from voicebox_kit.errors import InvalidField, NotFound, StartError
 from voicebox_kit.languages import covers
 from voicebox_models.devices import cpu_only, usable_cores
 from voicebox_models.engine import Model, NotInstalled, Setup
-from voicebox_models.family import ManyModels
+from voicebox_models.family import ManyModels, preference
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.lifecycle import Lifecycle, require_folder
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # imported when they are needed
 NAME = "piper"
 
 
+@preference(24)
 def family(setup: Setup) -> "PiperFamily":
     """Every Piper voice; NotInstalled without its libraries, StartError for a device that it does not know."""
     if missing := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]:
@@ -39,8 +40,6 @@ def family(setup: Setup) -> "PiperFamily":
 
 class PiperFamily(ManyModels["PiperEngine"]):
     """The voices in the models folder, and those at the hub by their names."""
-
-    preference = 24
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(NAME, KNOWN, setup)

@@ -11,7 +11,7 @@ from voicebox_kit.errors import InvalidField, NotFound, StartError, Unavailable
 from voicebox_kit.languages import covers
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import Model, NotInstalled, Setup
-from voicebox_models.family import ManyModels
+from voicebox_models.family import ManyModels, preference
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.lifecycle import Lifecycle, require_folder
 
@@ -33,6 +33,7 @@ UNKNOWN_LICENCE = "LicenseRef-unknown"
 UNDETERMINED = "und"
 
 
+@preference(30)
 def family(setup: Setup) -> "PocketFamily":
     """Every Pocket TTS model; NotInstalled without its libraries, StartError for a device or a compute type that it
     does not know.
@@ -49,8 +50,6 @@ def family(setup: Setup) -> "PocketFamily":
 
 class PocketFamily(ManyModels["PocketEngine"]):
     """The models in the models folder, and those that Kyutai publishes."""
-
-    preference = 30
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(NAME, KNOWN, setup)

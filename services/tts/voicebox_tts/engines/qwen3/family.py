@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from voicebox_models.engine import NotInstalled, Setup
-from voicebox_models.family import ManyModels
+from voicebox_models.family import ManyModels, preference
 
 from .device import Device, resolve_device
 from .engine import NAME, Qwen3Engine
@@ -19,6 +19,7 @@ billion.
 """
 
 
+@preference(40)
 def family(setup: Setup) -> "Qwen3Family":
     """Every Qwen3-TTS model of 12 Hz; NotInstalled without its libraries, StartError without the device that the setup
     names.
@@ -32,7 +33,6 @@ def family(setup: Setup) -> "Qwen3Family":
 class Qwen3Family(ManyModels[Qwen3Engine]):
     """The models in the models folder and in the hub's cache, well known ones, and any other of the hub by its name."""
 
-    preference = 40
     concurrency = 64
     whole_hub = True
 
