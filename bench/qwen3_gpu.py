@@ -27,7 +27,7 @@ from bench.figures import Figure, quantile
 from bench.launch import platform
 from bench.qwen3_load import AS_FAST_AS_HEARD, AS_FAST_AS_MADE, LISTENED_SECONDS, Heard, Service, recording
 
-MOST_FIRST_MS = 300.0
+MAX_FIRST_MS = 300.0
 """Whoever waits longer for an answer takes it for a pause."""
 
 TARGET_SIZE = "1.7B"
@@ -142,11 +142,11 @@ def listeners(name: str, service: Service, plan: Plan, *, has_targets: bool) -> 
     for streams in plan.streams:
         heard = asyncio.run(service.together(streams, -(-plan.utterances // streams // 2), AS_FAST_AS_HEARD))
         first = 1000 * quantile([each.first_seconds for each in heard], 0.99)
-        if first > MOST_FIRST_MS or any(each.underruns for each in heard):
+        if first > MAX_FIRST_MS or any(each.underruns for each in heard):
             break
         greatest = streams
     most = plan.streams[-1]
-    label = f"{name} real-time streams of {most}, p99 <= {MOST_FIRST_MS:g} ms, no underrun"
+    label = f"{name} real-time streams of {most}, p99 <= {MAX_FIRST_MS:g} ms, no underrun"
     yield Figure(label, greatest, "", at_least=64.0 if has_targets else None)
 
 

@@ -93,13 +93,13 @@ def heard(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) ->
 
 
 def diarize(
-    engine: SpeakerEngine, sound: Samples, utterances: Sequence[Utterance], fewest: int = 1, most: int = 20
+    engine: SpeakerEngine, sound: Samples, utterances: Sequence[Utterance], minimum: int = 1, maximum: int = 20
 ) -> list[Utterance]:
     diarizer = Diarizer(engine)
     for start in range(0, sound.size, 7_000):
         for _ in diarizer.process(sound[start : start + 7_000]):
             pass
-    return list(diarizer.finish(utterances, fewest, most))
+    return list(diarizer.finish(utterances, minimum, maximum))
 
 
 def error(truth: Sequence[Turn], labelled: Sequence[Utterance]) -> float:
@@ -173,9 +173,9 @@ def test_single_words_do_not_change_the_speaker() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_there_are_no_more_speakers_than_asked(most: int) -> None:
+def test_there_are_no_more_speakers_than_asked(maximum: int) -> None:
     sound, truth = talk(DIALOGUE, 0.5)
-    assert len({each.speaker for each in diarize(LevelSpeakers(), sound, heard(truth), most=most)}) == most
+    assert len({each.speaker for each in diarize(LevelSpeakers(), sound, heard(truth), maximum=maximum)}) == maximum
 
 
 def test_one_voice_stays_one_speaker() -> None:
@@ -309,7 +309,7 @@ def test_three_voices_become_two_speakers_when_two_are_asked(
     engine: SpeakerEngine, synthetic: dict[str, Samples]
 ) -> None:
     sound, truth = talk(alternating(synthetic, 4.0), 0.3)
-    assert {each.speaker for each in diarize(engine, sound, heard(truth), most=2)} == {"speaker-1", "speaker-2"}
+    assert {each.speaker for each in diarize(engine, sound, heard(truth), maximum=2)} == {"speaker-1", "speaker-2"}
 
 
 def test_embeddings_have_length_one_whatever_is_heard(engine: SpeakerEngine) -> None:

@@ -25,8 +25,8 @@ from tests.support.aio import aio_stub
 
 from .conftest import silence, wav, word_errors, words
 
-MOST_OVER_LIBRARY = 1.1
-LEAST_ERRORS = 2
+MAX_OVER_LIBRARY = 1.1
+MIN_ERRORS = 2
 """So many errors more than the library's are chance: each side decides some words by a hair."""
 
 
@@ -129,7 +129,7 @@ async def test_no_recording_loses_its_last_word_and_the_service_hears_as_well_as
         assert not answer.warnings
         wrong += word_errors(said(recording.transcript), said(answer.transcript))
         theirs += word_errors(said(recording.transcript), said(sides.by_library(recording)))
-    assert wrong <= MOST_OVER_LIBRARY * theirs + LEAST_ERRORS
+    assert wrong <= MAX_OVER_LIBRARY * theirs + MIN_ERRORS
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ async def test_a_minute_is_heard_as_well_as_by_the_library(
 ) -> None:
     minute = joined(recordings, 60.0, pause_seconds)
     wrong, theirs = await errors(sides, [Recording(change(minute.samples), minute.transcript)])
-    assert wrong <= MOST_OVER_LIBRARY * theirs + LEAST_ERRORS
+    assert wrong <= MAX_OVER_LIBRARY * theirs + MIN_ERRORS
 
 
 async def test_utterances_and_words_of_a_minute_are_in_their_places(sides: Sides, recordings) -> None:

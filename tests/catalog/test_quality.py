@@ -186,12 +186,12 @@ def random_levels(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize(("least", "most"), [(2.0, 15.0), (1.0, 3.0), (5.0, 60.0)])
-def test_utterances_are_within_their_bounds_in_order_and_apart(seed, least, most):
+def test_utterances_are_within_their_bounds_in_order_and_apart(seed, min_seconds, max_seconds):
     levels = random_levels(seed)
-    found = utterances(levels, least, most)
+    found = utterances(levels, min_seconds, max_seconds)
     assert found
     for stretch in found:
-        assert least <= stretch.frames * FRAME_SECONDS <= most
+        assert min_seconds <= stretch.frames * FRAME_SECONDS <= max_seconds
         assert 0 <= stretch.begin < stretch.end <= levels.size
     for one, next_one in pairwise(found):
         assert one.end <= next_one.begin

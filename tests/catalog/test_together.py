@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from voicebox_sql.batcher import MOST, Batcher
+from voicebox_sql.batcher import MAX_ITEMS, Batcher
 
 pytestmark = pytest.mark.unit
 
@@ -27,7 +27,7 @@ async def test_those_who_wait_are_done_together_in_order():
     together = Batcher(work)
     assert await asyncio.gather(*map(together.ask, range(0, 400, 2))) == list(range(0, 800, 4))
     assert [item for batch in work.batches for item in batch] == list(range(0, 400, 2))
-    assert max(map(len, work.batches)) == MOST
+    assert max(map(len, work.batches)) == MAX_ITEMS
     assert len(work.batches) <= 5
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_client import AsyncClient, VoiceboxClientError
-from voicebox_client.long_text import MOST_CHARACTERS, parts
+from voicebox_client.long_text import MAX_CHARACTERS, parts
 from voicebox_kit.errors import Exhausted, Unavailable
 
 SENTENCE = "The birch canoe slid on the smooth planks. "
@@ -17,9 +17,9 @@ CHAPTER = SENTENCE * 600
 
 
 @given(st.text(alphabet="ab .!?\n,é\u0301。", max_size=400), st.integers(2, 40))
-def test_the_parts_are_the_text_and_none_is_too_long(text, most):
-    found = parts(text, most)
-    assert all(0 < len(part) <= most for part in found) or not text
+def test_the_parts_are_the_text_and_none_is_too_long(text, max_characters):
+    found = parts(text, max_characters)
+    assert all(0 < len(part) <= max_characters for part in found) or not text
     squeezed = "".join(text.split())
     assert "".join("".join(found).split()) == squeezed
 
@@ -55,7 +55,7 @@ def test_a_long_text_is_spoken_in_parts_and_is_one_file(client, platform, tmp_pa
     finished = speech.save(tmp_path / "chapter.wav")
     asked = platform.asked["StreamSynthesize"]
     assert "".join(part.text for part in asked) == CHAPTER
-    assert max(len(part.text) for part in asked) <= MOST_CHARACTERS
+    assert max(len(part.text) for part in asked) <= MAX_CHARACTERS
     assert len({uuid.UUID(part.config.request_id) for part in asked}) == len(asked) == 3
     assert not asked[0].config.HasField("seed")
     assert [part.config.seed for part in asked[1:]] == [7, 7]
@@ -170,4 +170,4 @@ def test_the_command_refuses_a_long_flac_in_one_sentence(voicebox, platform, tmp
 
 def test_the_limit_is_the_contracts():
     text = (Path(__file__).parents[2] / "protos/voicebox/tts/v1/tts.proto").read_text()
-    assert f"1 to {MOST_CHARACTERS:,} characters" in text
+    assert f"1 to {MAX_CHARACTERS:,} characters" in text

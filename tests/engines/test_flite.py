@@ -16,7 +16,7 @@ from voicebox_tts.engines.flite import engine as flite
 from voicebox_tts.engines.flite import fork_server
 from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession, _Playback
 from voicebox_tts.engines.flite.priority_semaphore import PrioritySemaphore, Waiter
-from voicebox_tts.engines.flite.text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
+from voicebox_tts.engines.flite.text import DIGIT_WORK, MAX_WORK, Piece, clean, pieces
 from voicebox_tts.engines.likeness import profile
 
 LONG = (
@@ -215,7 +215,7 @@ def test_text_becomes_printable_ascii() -> None:
 def test_no_piece_is_more_than_bounded_work_and_nothing_is_lost(text: str) -> None:
     cut = list(pieces(text, eager=True))
     assert all(
-        len(piece.text) <= MOST_WORK and sum(map(str.isdigit, piece.text)) <= MOST_WORK / DIGIT_WORK for piece in cut
+        len(piece.text) <= MAX_WORK and sum(map(str.isdigit, piece.text)) <= MAX_WORK / DIGIT_WORK for piece in cut
     )
     assert all(len(word) <= 40 for piece in cut for word in piece.text.split())
     letters = [c for c in clean(text) if c.isalnum()]

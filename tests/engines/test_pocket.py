@@ -541,7 +541,7 @@ def test_a_voice_that_does_not_end_is_cut_off_with_a_warning(mine: tuple[PocketE
     loaded = engine._loaded
     assert loaded is not None
     (piece,) = loaded.network.text.pieces("Hi.")
-    assert len(spoken) == loaded.network.most_frames(piece) == int(np.ceil((len(piece.tokens) / 3 + 2) * 12.5))
+    assert len(spoken) == loaded.network.max_frames(piece) == int(np.ceil((len(piece.tokens) / 3 + 2) * 12.5))
     assert not any(speech.warnings for speech in spoken[:-1])
     assert "cut off" in spoken[-1].warnings[0]
     engine.unload()

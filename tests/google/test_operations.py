@@ -122,7 +122,7 @@ async def test_what_ended_is_kept_for_its_time():
 
 
 async def test_the_oldest_that_ended_gives_way_and_none_that_runs():
-    operations = Operations(9, lambda: 0.0, most=3)
+    operations = Operations(9, lambda: 0.0, max_operations=3)
     async with operations.running():
         ended = [operations.begin("", "ann", 1, described, done) for _ in range(2)]
         await asyncio.gather(*(each.task for each in ended))
@@ -137,7 +137,7 @@ async def test_the_oldest_that_ended_gives_way_and_none_that_runs():
 
 
 async def test_what_it_holds_in_all_is_bounded():
-    operations = Operations(9, lambda: 0.0, most_bytes=10)
+    operations = Operations(9, lambda: 0.0, max_bytes=10)
     async with operations.running():
         ended = operations.begin("", "ann", 6, described, done)
         await ended.task

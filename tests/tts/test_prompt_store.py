@@ -22,7 +22,7 @@ from voicebox_models.engine import Model
 from voicebox_tts.engine import Packed, Reference
 from voicebox_tts.prompts.file import content_key, file_name, from_bytes, to_bytes
 from voicebox_tts.prompts.folder import PromptFolder
-from voicebox_tts.prompts.shared import AWAY_SECONDS, MOST_WRITES, SharedPrompts
+from voicebox_tts.prompts.shared import AWAY_SECONDS, MAX_WRITES, SharedPrompts
 from voicebox_tts.prompts.store import Origin, PromptStore
 
 from tests.catalog.stores import object_store
@@ -397,12 +397,12 @@ async def test_few_writes_wait_for_a_slow_store():
     for _ in range(20):
         shared.write(KEY, WHOLE)
     await asyncio.sleep(0)
-    assert away.asked == MOST_WRITES
+    assert away.asked == MAX_WRITES
     away.gate.set()
     await shared.written()
     shared.write(KEY, WHOLE)
     await shared.written()
-    assert away.asked == MOST_WRITES + 1
+    assert away.asked == MAX_WRITES + 1
 
 
 async def test_a_caller_who_leaves_calls_the_question_off():

@@ -98,9 +98,9 @@ def update_sample(name: str, etag: str, **changes: Unpack[SampleChanges]) -> cat
 
 def segment_sample(name: str, min_seconds: float | None, max_seconds: float | None) -> catalog_pb2.SegmentSampleRequest:
     """With a fresh request id."""
-    least, most = duration(min_seconds), duration(max_seconds)
+    shortest, longest = duration(min_seconds), duration(max_seconds)
     return catalog_pb2.SegmentSampleRequest(
-        name=resource("profiles", name), min_duration=least, max_duration=most, request_id=request_id()
+        name=resource("profiles", name), min_duration=shortest, max_duration=longest, request_id=request_id()
     )
 
 

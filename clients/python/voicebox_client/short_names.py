@@ -12,7 +12,7 @@ from .session import Session
 if TYPE_CHECKING:
     from .client import Client
 
-MOST_NAMES = 10_000
+MAX_NAMES = 10_000
 """The newest ones are looked through."""
 
 _BEGINNING = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,27}")
@@ -36,7 +36,7 @@ def whole(collection: str, listing: Callable[["Client"], Iterator[Named]]) -> Ca
         if not _BEGINNING.fullmatch(beginning):
             return name
         with ctx.find_root().ensure_object(Session).client() as client:
-            names = [each.name for each in islice(listing(client), MOST_NAMES)]
+            names = [each.name for each in islice(listing(client), MAX_NAMES)]
         found = [each for each in names if each.startswith(f"{collection}/{beginning}")]
         if len(found) > 1:
             raise click.BadParameter(f"{name} is the beginning of {len(found)} names: {', '.join(found[:3])} …")

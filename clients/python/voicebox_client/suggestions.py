@@ -12,8 +12,8 @@ from .session import Session
 if TYPE_CHECKING:
     from .client import Client
 
-MOST_NAMES = 1000
-LEAST_LIKENESS = 0.65
+MAX_NAMES = 1000
+MIN_SIMILARITY = 0.65
 """One wrong letter of three is still near."""
 
 _UNKNOWN = re.compile(r"There is no (\w+) '([^']*)'\.$")
@@ -24,7 +24,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_short = {
         short: full for full in known for short in (full, full.rpartition("/")[2]) if "/" not in name or short == full
     }
-    near = difflib.get_close_matches(name, by_short, n=1, cutoff=LEAST_LIKENESS)
+    near = difflib.get_close_matches(name, by_short, n=1, cutoff=MIN_SIMILARITY)
     return f" Did you mean {by_short[near[0]]!r}?" if near else ""
 
 
@@ -35,7 +35,7 @@ def meant(session: Session, error: VoiceboxClientError) -> str:
         return ""
     try:
         with session.client() as client:
-            return nearest(found[2], islice(_LISTS[found[1]](client), MOST_NAMES))
+            return nearest(found[2], islice(_LISTS[found[1]](client), MAX_NAMES))
     except VoiceboxClientError:
         return ""
 

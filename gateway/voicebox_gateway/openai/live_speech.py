@@ -25,7 +25,7 @@ from .values import as_object, text
 
 PROTOCOL = "nari.speech.v1"
 AUDIO = {"encoding": "pcm_s16le", "sample_rate": 24_000, "channels": 1}
-MOST_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 LONGEST_INPUT_SECONDS = 300.0
 """Of one text, from the connection on: a client that stops sending must not hold a session."""
 
@@ -83,8 +83,8 @@ async def _asked(websocket: WebSocket) -> Mapping[str, Any]:
             )
         if kind == "input_text.append":
             pieces.append(text(event, "text", "event"))
-            if sum(map(len, pieces)) > MOST_CHARACTERS:
-                raise InvalidField("text", f"The text may have {MOST_CHARACTERS} characters.", "TEXT_TOO_LONG")
+            if sum(map(len, pieces)) > MAX_CHARACTERS:
+                raise InvalidField("text", f"The text may have {MAX_CHARACTERS} characters.", "TEXT_TOO_LONG")
         await _send(websocket, "input_text.ack", event=kind, sequence=sequence)
         if kind == "input_text.end":
             settings = {name: value for name, value in start.items() if name != "type"}

@@ -19,7 +19,7 @@ from .events import Send, add_item, new_id, send_error, user_item
 from .session import RATE_HZ, InputSettings
 
 BYTES_PER_MS = 2 * RATE_HZ // 1000
-MOST_WRITE_BYTES = 1024 * 1024
+MAX_WRITE_BYTES = 1024 * 1024
 """asr limits how far audio may be ahead of recognition: pieces of this size never reach that limit."""
 
 
@@ -102,8 +102,8 @@ class RecognitionStream:
     async def append(self, audio: bytes) -> None:
         """Send the next samples; waits while asr is behind."""
         self.bytes += len(audio)
-        for start in range(0, len(audio), MOST_WRITE_BYTES):
-            await self._write(asr_pb2.StreamingRecognizeRequest(audio=audio[start : start + MOST_WRITE_BYTES]))
+        for start in range(0, len(audio), MAX_WRITE_BYTES):
+            await self._write(asr_pb2.StreamingRecognizeRequest(audio=audio[start : start + MAX_WRITE_BYTES]))
 
     async def commit(self) -> None:
         """End the audio; it becomes an item."""

@@ -58,12 +58,12 @@ class Connections:
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection, or refuse it when there are too many."""
-        most = self._settings.max_connections
-        if len(self._running) >= most:
+        maximum = self._settings.max_connections
+        if len(self._running) >= maximum:
             writer.write(
                 events.write(
                     failures.error_event(
-                        Exhausted("TOO_MANY_CONNECTIONS", f"At capacity: {most} connections are open.")
+                        Exhausted("TOO_MANY_CONNECTIONS", f"At capacity: {maximum} connections are open.")
                     )
                 )
             )

@@ -45,8 +45,8 @@ class S3Blobs:
         self._store = store
         self._scratch_folder = scratch_folder
 
-    async def put(self, kind: str, blocks: AsyncIterator[bytes], most_bytes: int) -> Blob:
-        meter = Meter(most_bytes)
+    async def put(self, kind: str, blocks: AsyncIterator[bytes], max_bytes: int) -> Blob:
+        meter = Meter(max_bytes)
         with self._scratch() as file:
             await _spool(file, meter.read(blocks))
             return await self._send(file, meter.blob(fresh_name(kind, meter.sha256)))

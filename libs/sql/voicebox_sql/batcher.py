@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-MOST = 64
+MAX_ITEMS = 64
 """Of one batch: the first of it waits for the last."""
 
 
@@ -40,7 +40,7 @@ class Batcher(Generic[Item, Answer]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                await self._do([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))])
+                await self._do([self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_ITEMS))])
         finally:
             self._running = None
 

@@ -99,8 +99,8 @@ class Bench:
     gate: threading.Event
     joining: threading.Event
 
-    def submit(self, text: Text, most_frames: int = 1000, state: Any = None) -> Stream:
-        return self.batching.submit(SpeechRequest(text, None, state, most_frames))
+    def submit(self, text: Text, max_frames: int = 1000, state: Any = None) -> Stream:
+        return self.batching.submit(SpeechRequest(text, None, state, max_frames))
 
     def go(self) -> None:
         self.gate.set()
@@ -149,7 +149,7 @@ def test_a_stream_comes_in_growing_chunks_and_ends(bench: Bench) -> None:
 
 def test_the_limit_cuts_and_says_so(bench: Bench) -> None:
     bench.go()
-    chunks = read(bench.submit(Text(1), most_frames=5))
+    chunks = read(bench.submit(Text(1), max_frames=5))
     assert [(len(chunk.codes), chunk.cut) for chunk in chunks] == [(1, False), (2, False), (2, True)]
 
 
@@ -310,7 +310,7 @@ def test_a_model_that_fails_again_and_again_is_given_up(bench: Bench, where: str
 
 
 def test_closing_ends_what_is_made_and_what_waits(bench: Bench) -> None:
-    streams = [bench.submit(Text(name, frames=10**9), most_frames=10**9) for name in range(10)]
+    streams = [bench.submit(Text(name, frames=10**9), max_frames=10**9) for name in range(10)]
     bench.go()
     next(iter(streams[0]))
     bench.batching.close()

@@ -394,7 +394,7 @@ def test_a_voices_state_is_computed_once_and_the_bytes_are_bounded() -> None:
         computed.append(int(codes[0, 0]))
         return SimpleNamespace(size_bytes=10)
 
-    states = CodecStateCache(warm, most_bytes=30)
+    states = CodecStateCache(warm, max_bytes=30)
     voice = [np.full((5, 16), number, np.int64) for number in range(5)]
     with ThreadPoolExecutor(8) as executor:
         made = list(executor.map(states.after, [voice[0]] * 1000))

@@ -15,7 +15,7 @@ from voicebox_tts.engines.qwen3.model.prompt_layout import PromptEmbeddings, bui
 from voicebox_tts.engines.qwen3.noise import SamplingNoise
 from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 
-from tests.support.qwen3_cases import CASES, MOST_FRAMES, SEED, Case
+from tests.support.qwen3_cases import CASES, MAX_FRAMES, SEED, Case
 
 GROUPS = 16
 LONGEST = 256
@@ -73,12 +73,12 @@ def test_the_codes_are_the_official_package_s(case: Case, way: str, language_mod
     model = language_model(case.folder)
     prompt = build_prompt(model, case.text, voice(case), case.language, case.instructions)
 
-    made = alone(unsampled(model) if way == "greedy" else model, prompt, SEED, MOST_FRAMES)
+    made = alone(unsampled(model) if way == "greedy" else model, prompt, SEED, MAX_FRAMES)
 
     theirs = official[f"{case.name}/{way}"]
     np.testing.assert_array_equal(made[: len(theirs)], theirs)
     # At its bound the package loses the last frame; before, speech ended by itself.
-    assert len(made) == (MOST_FRAMES if len(theirs) == MOST_FRAMES - 1 else len(theirs))
+    assert len(made) == (MAX_FRAMES if len(theirs) == MAX_FRAMES - 1 else len(theirs))
 
 
 def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_model, prompts) -> None:

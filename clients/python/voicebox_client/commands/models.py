@@ -12,7 +12,7 @@ from voicebox_client.session import Session, pass_session, progress, working
 
 HOSTS: tuple[ModelHost, ...] = get_args(ModelHost)
 ACTIONS = ("list", "load", "unload", "download")
-MOST_LANGUAGES = 6
+MAX_LANGUAGES = 6
 BAR_CHARACTERS = 30
 
 
@@ -73,7 +73,7 @@ def _row(host: str, model: models_pb2.Model) -> tuple[str, ...]:
 def _languages(model: models_pb2.Model) -> str:
     """A few languages by name, many by their number."""
     count = len(model.languages)
-    return ", ".join(model.languages) if count <= MOST_LANGUAGES else f"{count} languages"
+    return ", ".join(model.languages) if count <= MAX_LANGUAGES else f"{count} languages"
 
 
 def _size(count: int) -> str:

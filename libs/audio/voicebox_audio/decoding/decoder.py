@@ -26,10 +26,10 @@ from .fork_server import ForkServer
 from .limits import Limits
 from .worker_process import Worker, WorkerDied
 
-_MOST_RATE_HZ = 192_000
-_MOST_PEAK = 1.5
+_MAX_RATE_HZ = 192_000
+_MAX_PEAK = 1.5
 """Lossy codecs overshoot full scale by a little, and so do float mixes, which clipping does not harm."""
-_MOST_OVER_RATIO = 0.01
+_MAX_OVER_RATIO = 0.01
 _SLACK_SECONDS = 0.1
 """How much longer than allowed the sound may be by our own count: resampling rounds up, once at every change of the
 file's rate.
@@ -64,7 +64,7 @@ class SourceFile:
         """Whether clipping has changed the sound audibly: float samples that were never scaled to [-1, 1], or mixed far
         too loud.
         """
-        return self.peak > _MOST_PEAK or self.over_ratio > _MOST_OVER_RATIO
+        return self.peak > _MAX_PEAK or self.over_ratio > _MAX_OVER_RATIO
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Decoder:
         Close it (`contextlib.aclosing`) when it is not read to its end; that ends its process at once.
         What `blocks` raises is raised to the reader.
         """
-        if sample_rate_hz is not None and not 1 <= sample_rate_hz <= _MOST_RATE_HZ:
+        if sample_rate_hz is not None and not 1 <= sample_rate_hz <= _MAX_RATE_HZ:
             raise ValueError(f"sound cannot be resampled to {sample_rate_hz} Hz")
         return DecodedStream(self._fork_server, blocks, sample_rate_hz, limits, separate=separate)
 

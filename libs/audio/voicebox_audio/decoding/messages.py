@@ -10,7 +10,7 @@ import struct
 
 HEADER = struct.Struct("<cI")
 JOB, READY, SOURCE, AUDIO, END, ERROR = b"J", b"H", b"S", b"A", b"E", b"X"
-MOST_PAYLOAD_BYTES = 65536
+MAX_PAYLOAD_BYTES = 65536
 """No frame is longer: the decoder believes nothing that a worker says, since an untrusted file may have taken it
 over.
 """

@@ -15,7 +15,7 @@ from voicebox_audio.resample import Resampler
 from . import messages
 from .limits import Limits
 
-_BLOCK_SAMPLES = messages.MOST_PAYLOAD_BYTES // 4
+_BLOCK_SAMPLES = messages.MAX_PAYLOAD_BYTES // 4
 
 
 def send(channel: socket.socket, kind: bytes, **said: object) -> None:

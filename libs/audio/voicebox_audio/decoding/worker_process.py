@@ -47,7 +47,7 @@ class Worker:
         may precede.
         """
         kind, length = messages.HEADER.unpack(await self._exactly(messages.HEADER.size))
-        if length > messages.MOST_PAYLOAD_BYTES:
+        if length > messages.MAX_PAYLOAD_BYTES:
             raise WorkerDied
         return kind, await self._exactly(length)
 

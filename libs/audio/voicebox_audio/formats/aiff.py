@@ -11,7 +11,7 @@ from .input import EncodedInput
 _UNKNOWN_FROM = 0x7FFF0000
 """A length from here on is what writers put down when they do not know it."""
 _ENDLESS = 0x7FFFFFFE
-_MOST_CHUNK_BYTES = 65_536
+_MAX_CHUNK_BYTES = 65_536
 """How long chunks before the sound may be, for them to be looked at."""
 _COUNT_AT = 2
 """Where COMM counts the frames."""
@@ -28,7 +28,7 @@ def with_length(encoded: EncodedInput) -> EncodedInput:
             if size <= 8 or size >= _UNKNOWN_FROM:
                 head = _endless(head, comm_at)
             break
-        if size > _MOST_CHUNK_BYTES:
+        if size > _MAX_CHUNK_BYTES:
             break
         comm_at = len(head) if name == b"COMM" else comm_at
         head += encoded.exactly(size + size % 2)

@@ -20,8 +20,8 @@ from .links import ANY, LONGEST_BEGINNING
 from .open_file import OpenFile
 
 _STREAMINFO_BYTES = 34
-_MOST_HEADER_BYTES = 16
-_LEAST_FRAME_BYTES = 8
+_MAX_HEADER_BYTES = 16
+_MIN_FRAME_BYTES = 8
 _LIKELY_FRAME_BYTES = 65_536
 """How long the longest frame may be where the file does not say it. A longer one is damaged."""
 _READ_BYTES = 16_384
@@ -67,7 +67,7 @@ def _frames(encoded: EncodedInput, longest: int) -> Iterator[bytes]:
     held, current, start, ended = bytearray(), None, 0, False
     while True:
         start = held.find(b"\xff", start)
-        if (start < 0 or len(held) < start + _MOST_HEADER_BYTES) and not ended:
+        if (start < 0 or len(held) < start + _MAX_HEADER_BYTES) and not ended:
             start = len(held) if start < 0 else start
             piece = encoded.read(_READ_BYTES)
             held += piece
@@ -80,7 +80,7 @@ def _frames(encoded: EncodedInput, longest: int) -> Iterator[bytes]:
             if current is not None:
                 yield bytes(held[:start])
             del held[:start]
-            current, start = header, _LEAST_FRAME_BYTES
+            current, start = header, _MIN_FRAME_BYTES
         else:
             start += 1
     if current is not None:
@@ -113,7 +113,7 @@ class _Header:
 
 def _parse_header(data: bytearray, start: int) -> _Header | None:
     """The header at `start` (RFC 9639 9.1), None when there is none."""
-    head = bytes(data[start : start + _MOST_HEADER_BYTES])
+    head = bytes(data[start : start + _MAX_HEADER_BYTES])
     if len(head) < 6 or head[1] & 0xFE != 0xF8 or head[3] & 1 or head[3] >> 4 > 10:
         return None
     block_code, rate_code = head[2] >> 4, head[2] & 15

@@ -25,7 +25,7 @@ from .sniff import SNIFF_BYTES, sniff
 
 _EXTENSIBLE = 0xFFFE
 _EXTENSIBLE_GUID_END = bytes.fromhex("000000001000800000aa00389b71")
-_MOST_FORMAT_BYTES = 4096
+_MAX_FORMAT_BYTES = 4096
 _FORMAT = struct.Struct("<HHIIHH")
 _PLACEHOLDER = 0x7FFF0000
 """A data size from here on is what writers put down when they do not know it: 0xFFFFFFFF, 0x7FFFFFFF, either less the
@@ -43,7 +43,7 @@ not.
 _AAC_TAGS = {0xFF, 0x706D, 0x1600, 0xA106}
 """What writers put down for AAC. It is read where it comes as ADTS: frames without a length cannot be told apart."""
 _NAMES = dict.fromkeys(_AAC_TAGS, "AAC without ADTS headers")
-_MOST = float(np.finfo(np.float32).max)
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _LATER_CHUNKS = set(
     b"LIST|list|id3 |ID3 |bext|cue |smpl|inst|fact|PEAK|iXML|axml|chna|cart|JUNK|junk|PAD "
@@ -98,7 +98,7 @@ def open_wav(encoded: EncodedInput) -> OpenFile:
             return _open_sound(encoded, format_chunk, replace(extent, order=order))
         position += size + size % 2
         if name == b"fmt ":
-            format_chunk = _little_endian(encoded.exactly(min(size, _MOST_FORMAT_BYTES)), order)
+            format_chunk = _little_endian(encoded.exactly(min(size, _MAX_FORMAT_BYTES)), order)
             encoded.skip(size - len(format_chunk) + size % 2)
         elif name == b"ds64" and size >= 16:
             wide_bytes = struct.unpack("<8xQ", encoded.exactly(16))[0]
@@ -260,7 +260,7 @@ def _from_f32(data: bytes) -> NDArray[np.float32]:
 
 
 def _from_f64(data: bytes) -> NDArray[np.float32]:
-    return np.asarray(np.clip(np.frombuffer(data, "<f8"), -_MOST, _MOST), np.float32)
+    return np.asarray(np.clip(np.frombuffer(data, "<f8"), -_FLOAT32_MAX, _FLOAT32_MAX), np.float32)
 
 
 def _from_alaw(data: bytes) -> NDArray[np.float32]:

@@ -63,4 +63,4 @@ class FileRecognizer:
         if missing := self._speaker_engine.missing:
             subject = f"speakers/{self._speaker_engine.name}"
             raise Precondition("SPEAKERS_NOT_INSTALLED", subject, f"Diarization is not possible. {missing}")
-        return SpeakerSearch(Diarizer(self._speaker_engine), job.speakers.fewest, job.speakers.most)
+        return SpeakerSearch(Diarizer(self._speaker_engine), job.speakers.minimum, job.speakers.maximum)

@@ -23,11 +23,11 @@ from .recognizer import Recognizer
 
 @dataclass(frozen=True)
 class SpeakerSearch:
-    """The search for `fewest` to `most` speakers. A diarizer serves one file."""
+    """The search for `minimum` to `maximum` speakers. A diarizer serves one file."""
 
     diarizer: Diarizer
-    fewest: int
-    most: int
+    minimum: int
+    maximum: int
 
 
 async def transcribe(
@@ -68,7 +68,7 @@ async def transcribe(
         if not utterances and not warnings and is_short(audio_samples / SAMPLE_RATE_HZ):
             warnings = (short_audio_warning("", audio_samples / SAMPLE_RATE_HZ, 0.0, audio_samples / SAMPLE_RATE_HZ),)
         if speakers:
-            work = speakers.diarizer.finish(utterances, speakers.fewest, speakers.most)
+            work = speakers.diarizer.finish(utterances, speakers.minimum, speakers.maximum)
             utterances = tuple([utterance async for utterance in recognizer.run(speakers.diarizer, work)])
         took = time.perf_counter() - began
     language, probability = _language(utterances)

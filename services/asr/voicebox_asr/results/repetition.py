@@ -86,9 +86,9 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
     left = list(tokens)
     loops: list[Loop] = []
     for size in range(1, MIN_REPEATS[-1][0] + 1):
-        least = next(repeats for most_words, repeats in MIN_REPEATS if size <= most_words)
+        min_repeats = next(repeats for max_words, repeats in MIN_REPEATS if size <= max_words)
         found = [
-            Loop(left[start : start + size], left[start + size : end]) for start, end in _repetitions(left, size, least)
+            Loop(left[start : start + size], left[start + size : end]) for start, end in _repetitions(left, size, min_repeats)
         ]
         if found:
             loops += found
@@ -116,12 +116,12 @@ def _is_said(run: Sequence[Utterance], token: Token) -> bool:
     return any(has_time(word) for word, (start, end) in placed if start <= token.start < end)
 
 
-def _repetitions(tokens: Sequence[Token], size: int, least: int) -> Iterator[tuple[int, int]]:
-    """Where `size` words come at least `least` times; the last time may be cut short."""
+def _repetitions(tokens: Sequence[Token], size: int, min_repeats: int) -> Iterator[tuple[int, int]]:
+    """Where `size` words come at least `min_repeats` times; the last time may be cut short."""
     start = 0
     for at in range(size, len(tokens) + 1):
         if at == len(tokens) or tokens[at].word != tokens[at - size].word:
-            if at - start >= least * size:
+            if at - start >= min_repeats * size:
                 yield start, at
             start = at - size + 1
 

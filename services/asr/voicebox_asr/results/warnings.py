@@ -46,8 +46,8 @@ def low_confidence_warnings(utterances: Iterable[Utterance], decoding: Decoding)
 
 def has_low_confidence(scores: Scores, decoding: Decoding = DEFAULTS) -> bool:
     """Whether a result fails a threshold. Engines return such a result only when no temperature gave a better one."""
-    ratio, most = scores.compression_ratio, decoding.compression_ratio_threshold
-    log_probability, least = scores.average_log_probability, decoding.log_probability_threshold
-    repeats = ratio is not None and ratio > (COMPRESSION_RATIO if most is None else most)
-    unlikely = log_probability is not None and log_probability < (LOG_PROBABILITY if least is None else least)
+    ratio, maximum = scores.compression_ratio, decoding.compression_ratio_threshold
+    log_probability, minimum = scores.average_log_probability, decoding.log_probability_threshold
+    repeats = ratio is not None and ratio > (COMPRESSION_RATIO if maximum is None else maximum)
+    unlikely = log_probability is not None and log_probability < (LOG_PROBABILITY if minimum is None else minimum)
     return repeats or unlikely

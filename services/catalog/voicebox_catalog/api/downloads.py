@@ -19,7 +19,7 @@ CONTENT_TYPES = {
     "webp": "image/webp",
 }
 
-MOST_CHARACTERS = 200
+MAX_CHARACTERS = 200
 """The one part that a `range` header asks for; headers with several parts are not served."""
 
 _RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*", re.ASCII | re.IGNORECASE)
@@ -82,7 +82,7 @@ def part_of(asked_range: str, size: int) -> Part | None:
     """What a `range` header asks of a file of `size` bytes: all of it when it cannot be understood, None when nothing
     is left.
     """
-    found = _RANGE.fullmatch(asked_range) if len(asked_range) <= MOST_CHARACTERS else None
+    found = _RANGE.fullmatch(asked_range) if len(asked_range) <= MAX_CHARACTERS else None
     if not found or found[1] + found[2] == "" or (found[1] and found[2] and int(found[2]) < int(found[1])):
         return Part(0, size)
     if not found[1]:

@@ -35,9 +35,9 @@ _GROUPS: dict[int, GroupBy | None] = {
 class Generations:
     """Each method answers one RPC for the owner that calls."""
 
-    def __init__(self, store: GenerationStore, blobs: Blobs, clock: Clock, most_bytes: int) -> None:
+    def __init__(self, store: GenerationStore, blobs: Blobs, clock: Clock, max_bytes: int) -> None:
         form = RecordKind(
-            "generation", GENERATION_FIELDS, most_bytes, to_generation, to_generation, from_generation, CHANGES
+            "generation", GENERATION_FIELDS, max_bytes, to_generation, to_generation, from_generation, CHANGES
         )
         self._history = History(form, store, blobs, clock)
         self._store = store

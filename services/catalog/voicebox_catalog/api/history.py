@@ -44,13 +44,13 @@ class ListRequest(Protocol):
 class RecordKind(Generic[Row, Record]):
     """A kind of record: `generation` or `transcription`, its messages and its rows.
 
-    `fields` are those of its filters, `changes` the checks of what a caller may change. `most_bytes` is the limit of
+    `fields` are those of its filters, `changes` the checks of what a caller may change. `max_bytes` is the limit of
     its audio.
     """
 
     kind: str
     fields: frozenset[Field]
-    most_bytes: int
+    max_bytes: int
     to_message: Callable[[Row], Record]
     to_listed: Callable[[Row], Record]
     to_row: Callable[[Record, str], Row]
@@ -88,7 +88,7 @@ class History(Generic[Row, Record]):
         audio = self._audio(requests)
         begin = await anext(audio, None)
         if begin:
-            blob = await self._blobs.put(f"{form.kind}s", _joined(begin, audio), form.most_bytes)
+            blob = await self._blobs.put(f"{form.kind}s", _joined(begin, audio), form.max_bytes)
             row.blob, row.size_bytes = blob.name, blob.size_bytes
         kept = await self._store.keep(row, now_us)
         if row.blob and kept.blob != row.blob:
@@ -155,12 +155,12 @@ async def delete_all(store: HistoryStore[Row], blobs: Blobs, owner: str, query: 
     return total
 
 
-def _within(most_bytes: int, records: Iterable[Record]) -> list[Record]:
+def _within(max_bytes: int, records: Iterable[Record]) -> list[Record]:
     """As many of the records as fit into this many bytes together; at least one, if there is one."""
     found: list[Record] = []
     for record in records:
-        most_bytes -= record.ByteSize()
-        if found and most_bytes < 0:
+        max_bytes -= record.ByteSize()
+        if found and max_bytes < 0:
             break
         found.append(record)
     return found

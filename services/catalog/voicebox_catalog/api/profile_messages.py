@@ -98,11 +98,11 @@ def _consent_columns(message: pb.Consent, now_us: int) -> dict[str, Any]:
 def _settings_column(message: pb.VoiceSettings) -> dict[str, float]:
     bounds = {"speed": SPEEDS, "pitch_semitones": PITCHES, "seed": (0, 2**32)}
     kept: dict[str, float] = {}
-    for name, (least, most) in bounds.items():
+    for name, (minimum, maximum) in bounds.items():
         if message.HasField(name):  # type: ignore[arg-type]  # the stubs want a literal
             value = getattr(message, name)
             field = f"profile.default_voice_settings.{name}"
-            if not (math.isfinite(value) and least <= value <= most):
-                raise InvalidField(field, f"{field} must be {least:g} to {most:g}, not {value:g}.")
+            if not (math.isfinite(value) and minimum <= value <= maximum):
+                raise InvalidField(field, f"{field} must be {minimum:g} to {maximum:g}, not {value:g}.")
             kept[name] = value
     return kept

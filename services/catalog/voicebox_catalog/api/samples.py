@@ -30,7 +30,7 @@ MAX_TRANSCRIPT = 5000
 MAX_WORD_ERROR_RATE = 1000.0
 SAMPLE_FIELDS = ("transcript", "trim_start", "trim_end", "excluded", "transcript_word_error_rate")
 """What a caller may change in a sample."""
-LEAST_USED_US = 100_000
+MIN_USED_US = 100_000
 UTTERANCE_SECONDS = (1.0, 60.0)
 """Bounds of what SegmentSample's bounds may be."""
 
@@ -100,12 +100,12 @@ class ProfileSamples:
     async def segment(self, request: pb.SegmentSampleRequest, owner: str) -> pb.SegmentSampleResponse:
         """Cut a recording at its pauses; a repeated request id returns the stored parts."""
         profile, sample = checks.sample_name(request.name)
-        least, most = _utterance_seconds(request)
+        min_seconds, max_seconds = _utterance_seconds(request)
         request_id = checks.request_id(request.request_id)
         kept = await self._store.find_parts(owner, profile, request_id)
         if not kept:
             source = await self._store.get(owner, profile, sample)
-            kept = await self._segmented(owner, profile, source, least, most, request_id)
+            kept = await self._segmented(owner, profile, source, min_seconds, max_seconds, request_id)
         return pb.SegmentSampleResponse(samples=[self._message(profile, row) for row in kept])
 
     async def delete(self, request: pb.DeleteSampleRequest, owner: str) -> Empty:
@@ -136,16 +136,16 @@ class ProfileSamples:
         return used_columns(recording, trim) | stale
 
     async def _segmented(
-        self, owner: str, profile: str, source: Sample, least: float, most: float, request_id: str | None
+        self, owner: str, profile: str, source: Sample, min_seconds: float, max_seconds: float, request_id: str | None
     ) -> Sequence[Sample]:
         async with staged(self._blobs) as names:
             with audio_errors(source.id):
                 parts = await self._recordings.cut(
-                    source.original_blob, source.sample_rate_hz, trim_of(source), least, most
+                    source.original_blob, source.sample_rate_hz, trim_of(source), min_seconds, max_seconds
                 )
             names += [part.name for part in parts]
             if not parts:
-                sentence = f"It contains no utterance of {least:g} to {most:g} s."
+                sentence = f"It contains no utterance of {min_seconds:g} to {max_seconds:g} s."
                 raise Precondition("NO_UTTERANCES", f"profiles/{profile}/samples/{source.id}", sentence)
             rows = [
                 new_sample(
@@ -222,15 +222,15 @@ def trim_from(message: pb.Sample, fields: set[str], kept: Trim, whole_us: int) -
         raise InvalidField(
             "sample.trim_end", f"sample.trim_end must be at most {whole_us / 1e6:g} s, where the recording ends."
         )
-    if (start_us or end_us) and start_us + LEAST_USED_US > (whole_us if end_us is None else end_us):
+    if (start_us or end_us) and start_us + MIN_USED_US > (whole_us if end_us is None else end_us):
         field = "sample.trim_start" if "trim_start" in fields else "sample.trim_end"
         raise InvalidField(field, "sample.trim_start must be at least 0.1 s before sample.trim_end.")
     return Trim(start_us, end_us)
 
 
 def _utterance_seconds(request: pb.SegmentSampleRequest) -> tuple[float, float]:
-    least = _seconds(request.min_duration, 2.0, "min_duration")
-    return least, _seconds(request.max_duration, max(15.0, least), "max_duration", least)
+    min_seconds = _seconds(request.min_duration, 2.0, "min_duration")
+    return min_seconds, _seconds(request.max_duration, max(15.0, min_seconds), "max_duration", min_seconds)
 
 
 def _seconds(message: Duration, default: float, field: str, at_least: float = UTTERANCE_SECONDS[0]) -> float:

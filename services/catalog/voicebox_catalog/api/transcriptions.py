@@ -14,7 +14,7 @@ from .downloads import Download
 from .history import History, RecordKind
 from .transcription_messages import CHANGES, from_transcription, to_listed, to_transcription
 
-MOST_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
 """Of a recording."""
 
 
@@ -23,7 +23,7 @@ class Transcriptions:
 
     def __init__(self, store: TranscriptionStore, blobs: Blobs, clock: Clock) -> None:
         form = RecordKind(
-            "transcription", TRANSCRIPTION_FIELDS, MOST_BYTES, to_transcription, to_listed, from_transcription, CHANGES
+            "transcription", TRANSCRIPTION_FIELDS, MAX_BYTES, to_transcription, to_listed, from_transcription, CHANGES
         )
         self._history = History(form, store, blobs, clock)
 

@@ -16,7 +16,7 @@ _RANKS = {Verdict.OK: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2}
 @dataclass(frozen=True)
 class Reference:
     """The samples that are joined, oldest first, a quarter of a second of silence between them, and at most
-    `most_samples` of the whole.
+    `max_samples` of the whole.
 
     `transcript` is empty when any of theirs is unknown; `etag` changes exactly when the audio or the transcripts do.
     """
@@ -24,10 +24,10 @@ class Reference:
     samples: tuple[Sample, ...]
     transcript: str
     etag: str
-    most_samples: int
+    max_samples: int
 
 
-def choose(samples: Sequence[Sample], limits: Limits, most_samples: int) -> Reference | None:
+def choose(samples: Sequence[Sample], limits: Limits, max_samples: int) -> Reference | None:
     """The best samples that fit as a whole: a cut one would not match its transcript. None when no sample is usable.
 
     Best is what is judged OK, then what has a transcript, then the greater signal-to-noise ratio, then the older one.
@@ -38,17 +38,17 @@ def choose(samples: Sequence[Sample], limits: Limits, most_samples: int) -> Refe
     used = 0
     for sample in ranked:
         length = sample.normalized_sample_count + (GAP_SAMPLES if chosen else 0)
-        if used + length <= most_samples:
+        if used + length <= max_samples:
             chosen.append(sample)
             used += length
     if not ranked:
         return None
     if not chosen:
-        return Reference((ranked[0],), "", _etag(ranked[:1], [""], most_samples), most_samples)
+        return Reference((ranked[0],), "", _etag(ranked[:1], [""], max_samples), max_samples)
     chosen.sort(key=lambda sample: sample.key)
     transcripts = [sample.transcript.strip() for sample in chosen]
     joined = " ".join(transcripts) if all(transcripts) else ""
-    return Reference(tuple(chosen), joined, _etag(chosen, transcripts if joined else [""] * len(chosen)), most_samples)
+    return Reference(tuple(chosen), joined, _etag(chosen, transcripts if joined else [""] * len(chosen)), max_samples)
 
 
 def usable(sample: Sample, limits: Limits) -> bool:
@@ -62,9 +62,9 @@ def _rank(sample: Sample, limits: Limits) -> tuple[int, bool, float, int]:
     return _RANKS[report.verdict], not sample.transcript.strip(), -snr_db, sample.key
 
 
-def _etag(samples: Sequence[Sample], transcripts: Sequence[str], most_samples: int = 0) -> str:
-    """Of the content alone: `most_samples` counts where it cuts."""
-    digest = hashlib.sha256(f"{SAMPLE_RATE_HZ} {most_samples} {GAP_SAMPLES}".encode())
+def _etag(samples: Sequence[Sample], transcripts: Sequence[str], max_samples: int = 0) -> str:
+    """Of the content alone: `max_samples` counts where it cuts."""
+    digest = hashlib.sha256(f"{SAMPLE_RATE_HZ} {max_samples} {GAP_SAMPLES}".encode())
     for sample, transcript in zip(samples, transcripts, strict=True):
         digest.update(hashlib.sha256(sample.normalized_sha256.encode() + transcript.encode()).digest())
     return digest.hexdigest()[:32]

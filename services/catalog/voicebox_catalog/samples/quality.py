@@ -16,7 +16,7 @@ FULL_SCALE = 0.999
 SILENCE_BELOW_LOUD_DB = 40.0
 """A frame this far below the loud ones is silence, whatever the recording's level."""
 SILENCE_DBFS = -120.0
-MOST_SNR_DB = 100.0
+MAX_SNR_DB = 100.0
 HIGH_BAND_HZ = 4_000
 """Where a telephone's band ends."""
 NARROW_BAND_DB = -45.0
@@ -268,7 +268,7 @@ def _snr_db(powers: Levels, active: Activity, heard: Activity) -> float:
     heard, also clicks.
 
     Speech without a pause has no such frames: then its quietest twentieth stands for the noise. 0 without speech, at
-    most MOST_SNR_DB.
+    most MAX_SNR_DB.
     """
     if not active.any():
         return 0.0
@@ -276,13 +276,13 @@ def _snr_db(powers: Levels, active: Activity, heard: Activity) -> float:
     noise = powers[~near]
     if noise.size < MARGIN_FRAMES:
         noise = np.sort(powers)[: max(powers.size // 20, 1)]
-    return float(np.clip(_ratio_db(powers[active].mean(), noise.mean()), 0.0, MOST_SNR_DB))
+    return float(np.clip(_ratio_db(powers[active].mean(), noise.mean()), 0.0, MAX_SNR_DB))
 
 
 def _ratio_db(above: float, below: float) -> float:
     if above <= 0:
         return SILENCE_DBFS
-    return float(10 * math.log10(above / below)) if below > 0 else MOST_SNR_DB
+    return float(10 * math.log10(above / below)) if below > 0 else MAX_SNR_DB
 
 
 def _decibels(powers: Levels) -> Levels:

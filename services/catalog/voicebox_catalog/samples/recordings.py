@@ -32,14 +32,14 @@ Samples = NDArray[np.float32]
 SAMPLE_RATE_HZ = 24_000
 LOUDNESS_LUFS = -23.0
 """The level of EBU R 128."""
-MOST_GAIN_DB = 24.0
+MAX_GAIN_DB = 24.0
 """A whisper must not become a storm of noise."""
 LIMITS = Limits(max_bytes=100 * 1024 * 1024, max_seconds=600.0)
 BLOCK_BYTES = SAMPLE_RATE_HZ * 2 * 4
 """Two seconds of float32 are worked on at a time: ten minutes at once would be 58 MB."""
 COPY_LIMITS = Limits(max_bytes=64 * 1024 * 1024, max_seconds=601.0)
 """What no normalised copy reaches: 10 minutes are 29 MB before compression."""
-LEAST_RATE_HZ = 8_000
+MIN_RATE_HZ = 8_000
 """What FLAC can be written at."""
 
 
@@ -107,7 +107,7 @@ class Recordings:
 
         The samples wait in a nameless file until the pauses are known: memory holds one utterance.
         """
-        rate_hz = max(sample_rate_hz, LEAST_RATE_HZ)
+        rate_hz = max(sample_rate_hz, MIN_RATE_HZ)
         async with self._places:
             with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
                 work = _Spooling(spool, rate_hz, trim)
@@ -124,8 +124,8 @@ class Recordings:
                     raise
                 return kept
 
-    async def samples(self, blob: str, most: int) -> Samples:
-        """The first samples, `most` or fewer, of the normalised copy that `blob` names.
+    async def samples(self, blob: str, max_samples: int) -> Samples:
+        """The first samples, `max_samples` or fewer, of the normalised copy that `blob` names.
 
         They come as a whole, 60 s are 6 MB: a caller who reads slowly must not hold a place.
         """
@@ -137,9 +137,9 @@ class Recordings:
             async for piece in stream:
                 pieces.append(piece)
                 count += piece.size
-                if count >= most:
+                if count >= max_samples:
                     break
-        return np.concatenate(pieces)[:most]
+        return np.concatenate(pieces)[:max_samples]
 
     async def _decode(self, blob: str, sample_rate_hz: int | None, push: Callable[[Samples, int], None]) -> SourceFile:
         """Gives all samples to `push`, with their rate, in a thread."""
@@ -251,10 +251,10 @@ class _Spooling:
 
 
 def _gain(loudness: LoudnessMeter) -> float:
-    """The factor that brings it to LOUDNESS_LUFS: at most MOST_GAIN_DB, no peak above -1 dBFS, and 1 for silence."""
+    """The factor that brings it to LOUDNESS_LUFS: at most MAX_GAIN_DB, no peak above -1 dBFS, and 1 for silence."""
     if loudness.lufs <= SILENCE_LUFS or loudness.true_peak <= 0:
         return 1.0
-    gain_db = min(LOUDNESS_LUFS - loudness.lufs, MOST_GAIN_DB)
+    gain_db = min(LOUDNESS_LUFS - loudness.lufs, MAX_GAIN_DB)
     return min(10 ** (gain_db / 20), PEAK_CEILING / loudness.true_peak)
 
 

@@ -9,7 +9,7 @@ from voicebox_tts.voices.registry import Offer, speaks
 
 from . import messages
 
-MOST_LISTS, MOST_CHARACTERS = 256, 64
+MAX_LISTS, MAX_CHARACTERS = 256, 64
 """One for each engine and language that is asked for; what is longer is no name of either, and not kept."""
 
 
@@ -31,8 +31,8 @@ class VoiceLists:
         if kept and kept[0] == offered:
             return kept[1]
         response = self._listed(language, offered)
-        if len(engine) + len(language) <= MOST_CHARACTERS:
-            if len(self._made) >= MOST_LISTS:
+        if len(engine) + len(language) <= MAX_CHARACTERS:
+            if len(self._made) >= MAX_LISTS:
                 self._made.clear()
             self._made[engine, language] = offered, response
         return response

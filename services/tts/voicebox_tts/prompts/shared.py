@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 2.0
 AWAY_SECONDS = 30.0
 WRITE_SECONDS = 10.0
 """Of a write, for which only the end of the process waits: the largest prompt has 36 MB."""
-MOST_WRITES = 4
+MAX_WRITES = 4
 """Written at the same time; what is computed meanwhile is stored on this disk only."""
 
 
@@ -40,8 +40,8 @@ class SharedPrompts:
     def write(self, key: str, data: bytes) -> None:
         """Begin to store a file for all replicas; a file that cannot be stored is logged."""
         name = file_name(key)
-        if self._clock() < self._retry_at or len(self._writes) >= MOST_WRITES:
-            why = "does not answer" if self._clock() < self._retry_at else f"is written to {MOST_WRITES} times already"
+        if self._clock() < self._retry_at or len(self._writes) >= MAX_WRITES:
+            why = "does not answer" if self._clock() < self._retry_at else f"is written to {MAX_WRITES} times already"
             log.warning(
                 "the voice prompt %s is stored on this machine only: the store of shared voice prompts %s", name, why
             )

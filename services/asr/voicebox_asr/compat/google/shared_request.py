@@ -14,8 +14,8 @@ DEFAULT_MODELS = frozenset(
 )
 """Google's names of general models, for which the default model is used. Its medical models are refused."""
 
-MOST_ALTERNATIVES = 30
-MOST_SPEAKERS = 6
+MAX_ALTERNATIVES = 30
+MAX_SPEAKERS = 6
 """The most speakers of diarization when Google's clients do not set it."""
 
 
@@ -77,8 +77,8 @@ def to_hotwords(phrases: Iterable[tuple[str, float]], field: str) -> list[str]:
 
 def check_alternatives(count: int, field: str) -> None:
     """The response holds one alternative, whatever the count allows."""
-    if not 0 <= count <= MOST_ALTERNATIVES:
-        raise InvalidField(field, f"{field} must be 0 to {MOST_ALTERNATIVES}, not {count}.")
+    if not 0 <= count <= MAX_ALTERNATIVES:
+        raise InvalidField(field, f"{field} must be 0 to {MAX_ALTERNATIVES}, not {count}.")
 
 
 def refuse(fields: Mapping[str, object], reasons: Mapping[str, str], field: str) -> None:

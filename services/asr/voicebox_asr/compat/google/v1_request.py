@@ -9,7 +9,7 @@ from voicebox_kit.errors import InvalidField
 
 from .audio import AUTO, Format, checked
 from .shared_request import (
-    MOST_SPEAKERS,
+    MAX_SPEAKERS,
     FileRequest,
     OutputOptions,
     StreamRequest,
@@ -134,5 +134,5 @@ def _format(config: google.RecognitionConfig) -> Format:
 
 
 def _diarization(speakers: google.SpeakerDiarizationConfig) -> asr_pb2.Diarization:
-    most = speakers.max_speaker_count or max(MOST_SPEAKERS, speakers.min_speaker_count)
-    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=most)
+    maximum = speakers.max_speaker_count or max(MAX_SPEAKERS, speakers.min_speaker_count)
+    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=maximum)

@@ -15,7 +15,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 
 from .audio import AUTO, Format, checked
 from .shared_request import (
-    MOST_SPEAKERS,
+    MAX_SPEAKERS,
     FileRequest,
     OutputOptions,
     StreamRequest,
@@ -28,7 +28,7 @@ from .shared_request import (
 RECOGNIZER = re.compile(r"(projects/[^/]+/locations/[^/]+)/recognizers/_")
 DATA_URI = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 DETECTED = "auto"
-MOST_FILES = 15
+MAX_FILES = 15
 
 _CONFIG = {
     "sample_rate_hz": "explicit_decoding_config.sample_rate_hertz",
@@ -131,8 +131,8 @@ def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[FileReque
         if output.output_format_config.HasField(name):
             reasons = {name: "the results have the times of words, and POST /v1/speech:transcribe writes subtitles."}
             refuse({name: True}, reasons, "recognition_output_config.output_format_config")
-    if not 0 < len(request.files) <= MOST_FILES:
-        raise InvalidField("files", f"files must be 1 to {MOST_FILES}, not {len(request.files)}.")
+    if not 0 < len(request.files) <= MAX_FILES:
+        raise InvalidField("files", f"files must be 1 to {MAX_FILES}, not {len(request.files)}.")
     return {file.uri: (_file_request(request, file), _inline(file.uri)) for file in request.files}
 
 
@@ -223,5 +223,5 @@ def _format(config: google.RecognitionConfig) -> Format:
 
 
 def _diarization(speakers: google.SpeakerDiarizationConfig) -> asr_pb2.Diarization:
-    most = speakers.max_speaker_count or max(MOST_SPEAKERS, speakers.min_speaker_count)
-    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=most)
+    maximum = speakers.max_speaker_count or max(MAX_SPEAKERS, speakers.min_speaker_count)
+    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=maximum)

@@ -57,7 +57,7 @@ _UNKNOWN_WORD = re.compile(r"The word '(.+?)' is missing in the dictionary")
 _SAID = re.compile(r'^(?:ERROR|FATAL): (?:"[^"]*", line \d+: )?(.+?)(?: at line \d+.*)?$', re.MULTILINE)
 """pocketsphinx's complaints; the lines that it counts are none."""
 
-MOST_LOG_BYTES = 65_536
+MAX_LOG_BYTES = 65_536
 
 
 def main() -> None:
@@ -108,7 +108,7 @@ class Dictation:
         log = os.memfd_create("log")
         exit_code = _tried(lambda: self._search(jsgf), log)
         if exit_code or os.fstat(log).st_size:
-            return _complaint(os.pread(log, MOST_LOG_BYTES, 0).decode(errors="replace"), killed=exit_code < 0)
+            return _complaint(os.pread(log, MAX_LOG_BYTES, 0).decode(errors="replace"), killed=exit_code < 0)
         self._search(jsgf)
         return {}
 

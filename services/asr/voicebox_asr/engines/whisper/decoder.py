@@ -32,7 +32,7 @@ ENCODED_A_SECOND = 50
 
 WINDOW_SECONDS = 30.0
 WINDOW_FRAMES = 30 * FRAMES_A_SECOND
-LEAST_SILENCE_FRAMES = 5 * FRAMES_A_SECOND
+MIN_SILENCE_FRAMES = 5 * FRAMES_A_SECOND
 TIMESTAMP_SECONDS = 0.02
 SHORTEST_SAMPLES = SAMPLE_RATE_HZ // 10
 """Less sound than this is filled up with silence: the spectrogram of nothing cannot be computed."""
@@ -407,7 +407,7 @@ def _padded_frames(frames: int) -> int:
     well: with 5 s of silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30 s;
     with 2 s and less they loop.
     """
-    return min(WINDOW_FRAMES, -(-(frames + LEAST_SILENCE_FRAMES) // LEAST_SILENCE_FRAMES) * LEAST_SILENCE_FRAMES)
+    return min(WINDOW_FRAMES, -(-(frames + MIN_SILENCE_FRAMES) // MIN_SILENCE_FRAMES) * MIN_SILENCE_FRAMES)
 
 
 def _sentences(

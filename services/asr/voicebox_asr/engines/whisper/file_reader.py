@@ -32,10 +32,10 @@ PROMPT_CHARACTERS = 1000
 UNRELIABLE_TEMPERATURE = 0.5
 """Text that was written at a higher temperature is no prompt for what follows, as in Whisper."""
 
-LEAST_PROGRESS_SECONDS = 0.5
+MIN_PROGRESS_SECONDS = 0.5
 """A window is decoded again only from at least this far after the last start."""
 
-LEAST_CONFIDENCE = 0.4
+MIN_CONFIDENCE = 0.4
 """The least confidence of text from decoding a gap again."""
 
 
@@ -207,7 +207,7 @@ class WhisperReader:
             ]
             return ()
         start = part.start_seconds + (decoded.continues_seconds or 0.0)
-        if start >= part.start_seconds + LEAST_PROGRESS_SECONDS:
+        if start >= part.start_seconds + MIN_PROGRESS_SECONDS:
             return (
                 replace(
                     part,
@@ -284,7 +284,7 @@ def _spans(segments: Sequence[Segment]) -> list[Span]:
 
 
 def _is_sure(segment: Segment) -> bool:
-    return (segment.hypothesis.confidence or 0.0) >= LEAST_CONFIDENCE
+    return (segment.hypothesis.confidence or 0.0) >= MIN_CONFIDENCE
 
 
 def _not_recognised(window: Window, span: Span) -> RecognitionWarning:

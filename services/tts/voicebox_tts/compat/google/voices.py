@@ -13,7 +13,7 @@ from voicebox_tts.engine import Engine, Gender, Voice
 from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
 GENDERS = {Gender.FEMALE: google.FEMALE, Gender.MALE: google.MALE}
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 
 async def find_voice(
@@ -73,5 +73,5 @@ def _listed(engine: Engine, voice: Voice) -> google.Voice:
 async def _some(roster: VoiceRegistry) -> str:
     engine, _ = await roster.find("", "")
     voices = await roster.voices(engine)
-    names = ", ".join(f"{engine.name}/{voice.name}" for voice in voices[:MOST_NAMED])
+    names = ", ".join(f"{engine.name}/{voice.name}" for voice in voices[:MAX_NAMED])
     return f"There are {names}; ListVoices lists them all, and a profile is named profiles/..."

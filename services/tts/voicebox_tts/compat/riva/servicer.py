@@ -21,7 +21,7 @@ from . import request as riva_request
 from . import responses
 
 RIVA_SERVICE = "nvidia.riva.tts.RivaSpeechSynthesis"
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -120,5 +120,5 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     async def _some_voices(self) -> str:
         engine, _ = await self._roster.find("", "")
         voices = await self._roster.voices(engine)
-        names = ", ".join(f"{engine.name}.{voice.name}" for voice in voices[:MOST_NAMED])
+        names = ", ".join(f"{engine.name}.{voice.name}" for voice in voices[:MAX_NAMED])
         return f"There are {names}; GetRivaSynthesisConfig lists them all, and a profile is named profiles/..."

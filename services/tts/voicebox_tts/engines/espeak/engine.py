@@ -36,7 +36,7 @@ from .pool import STOP_SECONDS, EspeakPool, EspeakProcess
 from .words import WordTimeline
 
 WORDS_PER_MINUTE = 175
-LEAST_SPEED = 0.46
+MIN_SPEED = 0.46
 """80 words a minute is espeak-ng's least."""
 LOWEST_SEMITONES, HIGHEST_SEMITONES = -8.0, 9.0
 """What its pitch parameter reaches."""
@@ -48,7 +48,7 @@ Measured on en-us and its variants at 0, 25, 50, 75 and 99; right to 3%.
 
 INSTRUCTIONS = "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
 
-MOST_SIGNS = 4096
+MAX_SIGNS = 4096
 """Of which it is known whether they have a sound, which takes 2 ms to find out."""
 
 _DEFAULT_VOICE, _FEMALE_VOICE = "en-us", "en-us+f2"
@@ -117,7 +117,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         )
 
     def _has_sound(self, character: str) -> bool:
-        if character not in self._sounds and len(self._sounds) < MOST_SIGNS:
+        if character not in self._sounds and len(self._sounds) < MAX_SIGNS:
             with closing(self.open(self.default_voice, Style(), seed=0).speak(character)) as spoken:
                 self._sounds[character] = any(speech.phonemes for speech in spoken)
         return self._sounds.get(character, True)
@@ -300,8 +300,8 @@ def _refuse(style: Style) -> None:
     """InvalidField for what espeak-ng cannot honour."""
     if style.instructions:
         raise InvalidField("style.instructions", "espeak-ng follows no instructions.", "UNSUPPORTED_BY_ENGINE")
-    if style.speed < LEAST_SPEED:
-        raise InvalidField("style.speed", f"espeak-ng speaks no slower than {LEAST_SPEED}.", "UNSUPPORTED_BY_ENGINE")
+    if style.speed < MIN_SPEED:
+        raise InvalidField("style.speed", f"espeak-ng speaks no slower than {MIN_SPEED}.", "UNSUPPORTED_BY_ENGINE")
     if not LOWEST_SEMITONES <= style.pitch_semitones <= HIGHEST_SEMITONES:
         sentence = f"espeak-ng moves its pitch by {LOWEST_SEMITONES:g} to {HIGHEST_SEMITONES:g} semitones."
         raise InvalidField("style.pitch_semitones", sentence, "UNSUPPORTED_BY_ENGINE")

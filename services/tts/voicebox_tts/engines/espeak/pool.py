@@ -116,8 +116,8 @@ class EspeakProcess:
 class EspeakPool:
     """At most so many processes, started when they are needed. Thread-safe."""
 
-    def __init__(self, most: int, first: EspeakProcess) -> None:
-        self._most = most
+    def __init__(self, max_processes: int, first: EspeakProcess) -> None:
+        self._max_processes = max_processes
         self._idle = [first]
         self._count = 1
         self._closed = False
@@ -127,7 +127,7 @@ class EspeakPool:
         """A process for one text; Unavailable when all are busy for so long, or the engine was unloaded."""
         deadline = time.monotonic() + wait_seconds
         with self._changed:
-            while not self._idle and self._count >= self._most and not self._closed:
+            while not self._idle and self._count >= self._max_processes and not self._closed:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise Unavailable("ENGINE_BUSY", "All espeak-ng processes are busy.")
             if self._closed:

@@ -99,7 +99,7 @@ class PocketNetwork:
             for each in (*module.parameters(), *module.buffers())
         )
 
-    def most_frames(self, piece: Piece) -> int:
+    def max_frames(self, piece: Piece) -> int:
         """After so many it has run away."""
         seconds = len(piece.tokens) / TOKENS_PER_SECOND + SPARE_SECONDS
         return math.ceil(seconds * float(self._codec.frame_rate))
@@ -136,7 +136,7 @@ class PocketNetwork:
     @torch.inference_mode()
     def begin(self, prompt: PocketPrompt, piece: Piece) -> Utterance:
         """Read a piece, after the voice's prompt."""
-        frames = self.most_frames(piece)
+        frames = self.max_frames(piece)
         memory = init_states(self._model, 1, prompt.steps + len(piece.tokens) + frames)
         for layer, cached in zip(self._layers, prompt.memories, strict=True):
             memory[layer]["cache"][:, 0, : prompt.steps] = torch.tensor(cached)

@@ -15,7 +15,7 @@ from voicebox_tts.engines.likeness import profile
 from .codec.encoder import CodecEncoder
 from .model.config import SAMPLE_RATE_HZ, ModelConfig
 from .model.speaker_encoder import SpeakerEncoder
-from .runaway import LEAST_SECONDS, usual_seconds
+from .runaway import MIN_SECONDS, usual_seconds
 from .voice_prompt import Qwen3Prompt
 
 CUT_AFTER_SECONDS = 20.0
@@ -81,7 +81,7 @@ def check_transcript(transcript: str, samples: Samples, rate_hz: int) -> None:
     if not transcript:
         return
     seconds, usual = float(sounding(samples, rate_hz).sum()) * MOMENT_SECONDS, usual_seconds(transcript)
-    if usual / RATES <= seconds <= LEAST_SECONDS + RATES * usual and any(map(str.isalnum, transcript)):
+    if usual / RATES <= seconds <= MIN_SECONDS + RATES * usual and any(map(str.isalnum, transcript)):
         return
     sentence = (
         f"The transcript is not that of the recording: it takes some {usual:.1f} s to say, "

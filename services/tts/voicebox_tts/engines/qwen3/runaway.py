@@ -20,7 +20,7 @@ be spelled; 4.5 characters of Chinese, 7.5 kana, 5.5 syllables of Korean, 2.5 di
 
 SLOWEST = 2.5
 """So many times as long as usual the slowest speech takes."""
-LEAST_SECONDS = 2.0
+MIN_SECONDS = 2.0
 """Any text may take so long: a breath before, a word that is drawn out, a pause after."""
 
 SILENT = 0.01
@@ -50,7 +50,7 @@ def usual_seconds(text: str) -> float:
 
 def max_frames(text: str) -> int:
     """The most frames that a text can need, however slowly it is spoken."""
-    return int((LEAST_SECONDS + SLOWEST * usual_seconds(text)) / FRAME_SECONDS)
+    return int((MIN_SECONDS + SLOWEST * usual_seconds(text)) / FRAME_SECONDS)
 
 
 class RunawayDetector:
