@@ -10,7 +10,7 @@ from voicebox_asr.engine import (
     SAMPLE_RATE_HZ,
     Hypothesis,
     Options,
-    Reason,
+    WarningReason,
     Samples,
     Session,
     VoiceActivity,
@@ -287,4 +287,4 @@ def test_in_very_short_speech_only_what_can_be_said_is_told_and_there_is_a_warni
     (final,) = (event for event in events if isinstance(event, Final))
     assert final.utterance.hypothesis.text == said
     assert {event.utterance.hypothesis.text for event in events if isinstance(event, Interim)} <= {"", said}
-    assert [notice.reason for notice in final.warnings] == [Reason.SHORT_AUDIO] * warned
+    assert [notice.reason for notice in final.warnings] == [WarningReason.SHORT_AUDIO] * warned

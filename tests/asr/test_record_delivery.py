@@ -17,10 +17,10 @@ from voicebox_asr.records import recorder as recorders
 from voicebox_asr.records.disk_quota import DiskQuota
 from voicebox_asr.records.record import TranscriptionRecord
 from voicebox_asr.results.transcript import Transcript
-from voicebox_asr.results.warnings import Reason
+from voicebox_asr.results.warnings import WarningReason
 from voicebox_audio.pcm import to_s16le
 from voicebox_outbox import outbox as outboxes
-from voicebox_outbox.outbox import Outcome
+from voicebox_outbox.outbox import Delivery
 
 from bench.launch import platform
 from tests.support.aio import aio_stub
@@ -210,11 +210,11 @@ class ListOutbox:
     def reserve(self) -> Path:
         return self._folder / f"{uuid.uuid4()}.data"
 
-    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Delivery:
         await self.blocked.wait()
         self.sizes.append(audio.stat().st_size)
         audio.unlink()
-        return Outcome.DELIVERED
+        return Delivery.DELIVERED
 
 
 def job() -> Job:
@@ -235,7 +235,7 @@ async def test_copies_share_the_disk_and_release_it(tmp_path):
             assert sum([len(block) async for block in recorder.copied(file())]) == 100_000
         assert not (await first.record(transcript, engine)).warnings
         refused = await second.record(transcript, engine)
-        assert (refused.name, [notice.reason for notice in refused.warnings]) == ("", [Reason.NOT_STORED])
+        assert (refused.name, [notice.reason for notice in refused.warnings]) == ("", [WarningReason.NOT_STORED])
         assert "space" in refused.warnings[0].sentence
     with records.recorder(job()) as third:
         assert sum([len(block) async for block in third.copied(file())]) == 100_000

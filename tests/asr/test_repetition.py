@@ -4,7 +4,7 @@ import pytest
 from voicebox_asr.engine import Hypothesis, Scores, Word
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Reason
+from voicebox_asr.results.warnings import WarningReason
 
 pytestmark = pytest.mark.unit
 
@@ -33,7 +33,7 @@ def utterance(
 def test_a_loop_is_cut_to_its_first_round_and_told(loop: str, first: str) -> None:
     (kept,), (notice,) = without_loops([utterance(f"Well {loop}")])
     assert kept.hypothesis.text == f"Well {first}"
-    assert notice.reason is Reason.REPETITION
+    assert notice.reason is WarningReason.REPETITION
     assert notice.start_seconds is not None
     assert notice.start_seconds > 0
     assert notice.end_seconds == pytest.approx(10.0, abs=0.2)
@@ -123,4 +123,4 @@ def test_of_a_loop_as_much_is_kept_as_the_sound_supports(own: int) -> None:
 @pytest.mark.parametrize("resemblance", [None, 0.0, 0.3])
 def test_words_whose_sounds_do_not_repeat_were_not_said_again(resemblance: float | None) -> None:
     (kept,), (notice,) = without_loops([said_again(40, 40, resemblance)])
-    assert (kept.hypothesis.text, notice.reason) == ("no", Reason.REPETITION)
+    assert (kept.hypothesis.text, notice.reason) == ("no", WarningReason.REPETITION)

@@ -30,9 +30,9 @@ def test_the_sound_is_the_streams_own_however_it_is_cut(piece: int) -> None:
     for began, ended in zip(begans, endeds, strict=True):
         sounds = found[found.index(began) + 1 : found.index(ended)]
         heard = np.concatenate([sound.samples for sound in sounds if isinstance(sound, UtteranceAudio)])
-        first = round(began.sound_seconds * SAMPLE_RATE_HZ)
+        first = round(began.audio_seconds * SAMPLE_RATE_HZ)
         np.testing.assert_array_equal(heard, stream[first : first + heard.size])
-        assert heard.size >= (ended.sound_seconds - began.sound_seconds) * SAMPLE_RATE_HZ - 1
+        assert heard.size >= (ended.audio_seconds - began.audio_seconds) * SAMPLE_RATE_HZ - 1
 
 
 def test_silence_and_nothing_give_nothing() -> None:
@@ -46,4 +46,4 @@ def test_end_utterance_ends_it_at_once() -> None:
     assert [type(segment) for segment in segmenter.push(tone(1))] == [UtteranceStart, UtteranceAudio]
     (ended,) = segmenter.end_utterance()
     assert isinstance(ended, UtteranceEnd)
-    assert ended.sound_seconds == pytest.approx(1.0)
+    assert ended.audio_seconds == pytest.approx(1.0)

@@ -6,7 +6,7 @@ from voicebox_asr.live.recognizer import Final, SpeechStart
 from voicebox_asr.live.result import LiveResult
 from voicebox_asr.live.stream import StreamFinished
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Reason, low_confidence_warnings
+from voicebox_asr.results.warnings import WarningReason, low_confidence_warnings
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +23,7 @@ def utterances(*scores: Scores) -> list[Utterance]:
 def test_neighbours_are_told_once() -> None:
     found = low_confidence_warnings(utterances(UNLIKELY, REPETITIVE, SURE, SURE, UNLIKELY), Decoding())
     assert [(notice.start_seconds, notice.end_seconds) for notice in found] == [(0.0, 1.9), (4.0, 4.9)]
-    assert {notice.reason for notice in found} == {Reason.LOW_CONFIDENCE}
+    assert {notice.reason for notice in found} == {WarningReason.LOW_CONFIDENCE}
 
 
 def test_the_callers_thresholds_count() -> None:
@@ -45,7 +45,7 @@ def test_finals_are_cut_on_their_way_and_told_at_the_end() -> None:
     assert isinstance(final, Final)
     assert (final.utterance.index, final.utterance.hypothesis.text) == (3, "no")
     result = heard.transcript(StreamFinished(10.0, 1, "en", 0))
-    assert [notice.reason for notice in result.warnings] == [Reason.REPETITION, Reason.LOW_CONFIDENCE]
+    assert [notice.reason for notice in result.warnings] == [WarningReason.REPETITION, WarningReason.LOW_CONFIDENCE]
     assert result.utterances == [final.utterance]
 
 

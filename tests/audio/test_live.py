@@ -10,7 +10,7 @@ from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, wav_header
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -112,7 +112,7 @@ async def test_a_refused_stream_takes_no_more_bytes(decoder: Decoder) -> None:
 
     with pytest.raises(AudioError) as error:
         await anext(decoder.stream(endless(), 16_000, LIMITS))
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED
     assert taken < 100
 
 
@@ -146,7 +146,7 @@ async def test_a_live_stream_is_bounded_too(decoder: Decoder) -> None:
     with pytest.raises(AudioError) as error:
         async for piece in decoder.stream(endless(), 16_000, Limits(max_seconds=20)):
             heard += piece.size
-    assert error.value.reason is Reason.AUDIO_TOO_LONG
+    assert error.value.reason is AudioReason.AUDIO_TOO_LONG
     assert heard <= 20 * 16_000
 
 

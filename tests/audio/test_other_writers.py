@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile
-from voicebox_audio.decoding.decoder import Clip, Decoder
+from voicebox_audio.decoding.decoder import DecodedFile, Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,7 +29,7 @@ def by_libsndfile(samples: np.ndarray, sample_rate_hz: int, form: str, subtype: 
     return file.getvalue()
 
 
-def is_the_sine(clip: Clip, seconds: float, frequency: Callable[..., float]) -> bool:
+def is_the_sine(clip: DecodedFile, seconds: float, frequency: Callable[..., float]) -> bool:
     return (
         abs(clip.samples.size / clip.sample_rate_hz - seconds) < 0.15
         and abs(frequency(clip.samples, clip.sample_rate_hz) - 440) < 3
@@ -176,7 +176,7 @@ async def test_an_unknown_start_is_searched_for_16_kib_and_no_further(decoder: D
     assert (await decoder.decode(b"x" * 9_000 + file, None, LIMITS)).source.container == "mp3"
     with pytest.raises(AudioError) as error:
         await decoder.decode(b"x" * 17_000 + file, None, LIMITS)
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -322,7 +322,7 @@ async def test_joined_files_do_not_pass_the_limits(decoder: Decoder, sine: Sine)
     one = encode_whole(Encoding.OGG_OPUS, sine(16_000, 2), 16_000)
     with pytest.raises(AudioError) as error:
         await decoder.decode(one * 10, 16_000, Limits(max_seconds=15))
-    assert error.value.reason is Reason.AUDIO_TOO_LONG
+    assert error.value.reason is AudioReason.AUDIO_TOO_LONG
 
 
 @pytest.mark.parametrize("kinds", [("wav", "flac"), ("wav", "aac"), ("wav", "opus")])
@@ -344,4 +344,4 @@ async def test_a_file_that_is_cut_says_so(kind: str, decoder: Decoder, sine: Sin
 async def test_a_tag_that_ffmpeg_takes_for_another_codec_is_refused(decoder: Decoder, sine: Sine) -> None:
     with pytest.raises(AudioError, match="0x0038") as error:
         await decoder.decode(by_libsndfile(sine(8_000, 1), 8_000, "WAV", "NMS_ADPCM_16"), None, LIMITS)
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED

@@ -16,7 +16,7 @@ from voicebox_audio.decoding.decoder import Decoder, open_decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, wav_header
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, DecoderUnavailable, Reason
+from voicebox_audio.errors import AudioError, DecoderUnavailable, AudioReason
 
 LIMITS = Limits()
 FILE = encode_whole(Encoding.WAV, np.zeros(16_000, np.float32), 16_000)
@@ -127,7 +127,7 @@ async def test_a_killed_child_is_an_audio_error(decoder: Decoder) -> None:
         async with asyncio.timeout(10):
             async for _ in stream:
                 pass
-    assert error.value.reason is Reason.AUDIO_UNREADABLE
+    assert error.value.reason is AudioReason.AUDIO_UNREADABLE
     assert (await decoder.decode(FILE, None, LIMITS)).samples.size == 16_000
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.ffmpeg import _DEMUXERS
 from voicebox_audio.formats.mpeg import FrameWalk
 from voicebox_audio.formats.sniff import NAMES
@@ -181,7 +181,7 @@ async def test_aac_in_wav_is_read_where_its_frames_can_be_found(
 async def test_other_aac_in_wav_is_refused_by_name(decoder: Decoder, sine: Sine, mux: Mux) -> None:
     with pytest.raises(AudioError, match="AAC") as error:
         await decoder.decode(mux("wav", "aac", sine(48_000, 1)), None, LIMITS)
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED
 
 
 async def test_the_refusal_of_what_is_no_audio_names_all_that_is_read(decoder: Decoder) -> None:

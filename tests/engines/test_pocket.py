@@ -24,7 +24,7 @@ from voicebox_models import store
 from voicebox_models.engine import Progress, Report, Setup
 from voicebox_models.files import Downloadable
 from voicebox_models.hub import Hub
-from voicebox_models.store import Manifest, StoredFile
+from voicebox_models.store import ModelManifest, StoredFile
 from voicebox_tts.engine import Capability, Packed, Reference, Samples, Speech, Style
 from voicebox_tts.engines.pocket import model_files
 from voicebox_tts.engines.pocket.engine import PocketEngine, PocketFamily, family
@@ -315,7 +315,7 @@ class FakeHub:
         files = tuple(
             StoredFile(name, (target / name).stat().st_size, store.sha256(target / name)) for name in required
         )
-        store.write_manifest(target, Manifest(repository, revision, "2026-01-01", files))
+        store.write_manifest(target, ModelManifest(repository, revision, "2026-01-01", files))
 
 
 def fetch(engine: PocketEngine, report: Report) -> None:

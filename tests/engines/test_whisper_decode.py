@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Options, Samples, Segment, Task, VoiceDetection
 from voicebox_asr.engines.silero import Silero
-from voicebox_asr.engines.whisper.decoder import Clip, Decoded, Decoder, segmented
+from voicebox_asr.engines.whisper.decoder import Clip, Decoded, WhisperDecoder, segmented
 from voicebox_asr.engines.whisper.device import resolved
 from voicebox_asr.engines.whisper.loaded import LoadedWhisper
 
@@ -27,7 +27,7 @@ class Counted(LoadedWhisper):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, resolved("cpu", "auto"), Silero())
         self.batches: list[int] = []
-        self.decoder: Decoder = self._decoder
+        self.decoder: WhisperDecoder = self._decoder
         self._scheduler._decode = self._counted
 
     def _counted(self, clips: Sequence[Clip]) -> Sequence[Decoded]:

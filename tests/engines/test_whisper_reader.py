@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Hypothesis, Options, Reason, Samples, Scores, Segment, Word
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Hypothesis, Options, WarningReason, Samples, Scores, Segment, Word
 from voicebox_asr.engines.whisper.batcher import Scheduler
 from voicebox_asr.engines.whisper.decoder import Decoded, continues_seconds
 from voicebox_asr.engines.whisper.file_reader import WhisperReader
@@ -170,7 +170,7 @@ def test_speech_beyond_the_last_word_is_warned_of_when_nothing_is_heard_in_it(re
     heard = read(writer, sound((0.0, 7.0), seconds=7.0))
     assert heard.text == "setting or printing"
     (notice,) = heard.warnings
-    assert notice.reason is Reason.NOT_RECOGNISED
+    assert notice.reason is WarningReason.NOT_RECOGNISED
     assert 4.0 <= notice.start_seconds < notice.end_seconds <= 7.1
 
 
@@ -202,7 +202,7 @@ def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warnin
 ) -> None:
     heard = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
     assert heard.text == kept
-    assert [notice.reason for notice in heard.warnings] == [Reason.SHORT_AUDIO]
+    assert [notice.reason for notice in heard.warnings] == [WarningReason.SHORT_AUDIO]
 
 
 def test_short_words_in_longer_sound_are_no_matter_for_a_warning(read) -> None:
@@ -216,7 +216,7 @@ def test_another_language_within_a_window_is_heard_as_such_and_warned_of(read) -
     heard = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options())
     assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de"]
     assert [clip.language for clip in writer.asked] == ["", ""]
-    assert [notice.reason for notice in heard.warnings] == [Reason.LANGUAGE_CHANGED]
+    assert [notice.reason for notice in heard.warnings] == [WarningReason.LANGUAGE_CHANGED]
 
 
 def test_a_language_that_the_caller_names_is_kept(read) -> None:
@@ -299,7 +299,7 @@ def test_each_stretch_of_a_window_is_decoded_in_its_own_language_and_the_rarer_i
         pytest.approx(at, abs=0.8) for at in (0.0, 7.0, 14.0)
     ]
     (notice,) = heard.warnings
-    assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(warned, abs=0.8))
+    assert (notice.reason, notice.start_seconds) == (WarningReason.LANGUAGE_CHANGED, pytest.approx(warned, abs=0.8))
 
 
 def test_each_window_has_a_language_of_its_own_and_another_than_before_is_warned_of(read) -> None:
@@ -307,7 +307,7 @@ def test_each_window_has_a_language_of_its_own_and_another_than_before_is_warned
     heard = read(Polyglot([]), samples, Options())
     assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de", "en"]
     (notice,) = heard.warnings
-    assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(20.0, abs=0.8))
+    assert (notice.reason, notice.start_seconds) == (WarningReason.LANGUAGE_CHANGED, pytest.approx(20.0, abs=0.8))
     assert read(Polyglot([]), samples, Options(multilingual=True)).warnings == []
 
 

@@ -20,7 +20,7 @@ from voicebox_asr.compat.google import (
     v2_responses,
 )
 from voicebox_asr.compat.google import stream as google_stream
-from voicebox_asr.compat.google.audio import Format
+from voicebox_asr.compat.google.audio import AudioFormat
 from voicebox_asr.compat.google.shared_request import FileRequest, OutputOptions, StreamRequest
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.durations import to_duration
@@ -179,7 +179,7 @@ def test_a_mask_leaves_what_it_names(paths):
     ],
 )
 def test_samples_are_told_from_files(encoding, start, is_file):
-    assert (audio.to_samples(Format(encoding, 8_000, 1), start) is None) is is_file
+    assert (audio.to_samples(AudioFormat(encoding, 8_000, 1), start) is None) is is_file
 
 
 async def blocks_of(*pieces):
@@ -188,7 +188,7 @@ async def blocks_of(*pieces):
 
 
 async def as_ours(encoding, *pieces):
-    asked = FileRequest(asr_pb2.RecognitionConfig(), Format(encoding, 8_000, 1), OutputOptions())
+    asked = FileRequest(asr_pb2.RecognitionConfig(), AudioFormat(encoding, 8_000, 1), OutputOptions())
     stream = StreamRequest(asked, asr_pb2.StreamingConfig(interim_results=True), activity=False)
     first, *rest = [message async for message in google_stream.to_stream(stream, blocks_of(*pieces))]
     assert first.config.interim_results
@@ -268,7 +268,7 @@ def test_what_is_stable_grows_with_what_is_settled():
 
 
 def test_a_recording_is_ours_with_and_without_its_header():
-    asked = FileRequest(asr_pb2.RecognitionConfig(language="en-US"), Format("MULAW", 8_000, 2), OutputOptions())
+    asked = FileRequest(asr_pb2.RecognitionConfig(language="en-US"), AudioFormat("MULAW", 8_000, 2), OutputOptions())
     native = shared_request.to_native(asked, b"\xff" * 20)
     assert (native.audio, native.config.sample_rate_hz, native.config.channel_count) == (bytes(40), 8_000, 2)
     assert shared_request.to_native(asked, WAV).config == asked.config

@@ -80,8 +80,8 @@ async def test_the_pause_is_bounded() -> None:
 async def test_health_is_told_now_and_on_each_change() -> None:
     clock, told = Clock(), list[tuple[str, bool]]()
 
-    async def report(name: str, is_well: bool) -> None:
-        told.append((name, is_well))
+    async def report(name: str, is_healthy: bool) -> None:
+        told.append((name, is_healthy))
 
     background = Background(CollectorRegistry(), clock.sleep)
     async with background.running("sweep", asyncio.Event().wait), background.reporting(report):

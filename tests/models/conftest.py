@@ -19,7 +19,7 @@ from voicebox_kit.errors import StartError
 from voicebox_models.engine import Model, Progress, Report, Setup
 from voicebox_models.hub import Hub
 from voicebox_models.models import Default, Models
-from voicebox_models.residency import Limits
+from voicebox_models.residency import MemoryLimits
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -140,7 +140,7 @@ def make_models(executor, registry, clock):
     def make_models(*engines: FakeEngine, clock: Callable[[], float] = clock, **limits: float) -> Models[Any]:
         families = [FakeFamily(engine) for engine in engines]
         default = Default[Any](engines[0], "It is the best one.")
-        return Models[Any]("asr", families, default, executor, registry, Limits(**limits), clock)
+        return Models[Any]("asr", families, default, executor, registry, MemoryLimits(**limits), clock)
 
     return make_models
 

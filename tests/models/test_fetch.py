@@ -5,7 +5,7 @@ import io
 import pytest
 from voicebox_models import store
 from voicebox_models.fetch import main
-from voicebox_models.store import Manifest, StoredFile
+from voicebox_models.store import ModelManifest, StoredFile
 
 from .conftest import FakeEngine, FakeFamily
 
@@ -77,7 +77,7 @@ def test_a_model_that_is_here_is_checked(fetch, family, tmp_path):
     folder.mkdir(parents=True)
     (folder / "model.bin").write_bytes(b"weights")
     file = StoredFile("model.bin", 7, store.sha256(folder / "model.bin"))
-    store.write_manifest(folder, Manifest("org/good", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
+    store.write_manifest(folder, ModelManifest("org/good", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
     assert fetch() == (0, "models/big/good is here already.\n")
     (folder / "model.bin").write_bytes(b"weighty")
     code, said = fetch()

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_kit.background import Background
 from voicebox_outbox import outbox as outboxes
-from voicebox_outbox.outbox import Outbox, Outcome
+from voicebox_outbox.outbox import Outbox, Delivery
 from voicebox_outbox.spool import Spool
 from voicebox_tts.history.history import History
 from voicebox_tts.peers.catalog import Catalog
@@ -38,7 +38,7 @@ async def open_history(catalog, tmp_path, executor):
     return open_history
 
 
-async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> Outcome:
+async def keep(history: History, name: str = "generations/1", *, promptly: bool = True) -> Delivery:
     draft = history.draft(8000)
     draft.write(TONE)
     return await history.record(draft, catalog_pb2.Generation(name=name, text="hello", owner="ann"), promptly=promptly)
@@ -46,7 +46,7 @@ async def keep(history: History, name: str = "generations/1", *, promptly: bool 
 
 async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history, catalog, tmp_path):
     async with open_history() as history:
-        assert await keep(history) is Outcome.DELIVERED
+        assert await keep(history) is Delivery.DELIVERED
     [(generation, audio)] = catalog.records.values()
     assert generation.text == "hello"
     (tmp_path / "copy.flac").write_bytes(audio)
@@ -59,8 +59,8 @@ async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_
 ):
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     async with open_history() as history:
-        assert await keep(history, "generations/1") is Outcome.PENDING
-        assert await keep(history, "generations/2") is Outcome.PENDING
+        assert await keep(history, "generations/1") is Delivery.PENDING
+        assert await keep(history, "generations/2") is Delivery.PENDING
     assert len(list(tmp_path.glob("*.json"))) == 2
     catalog.failure = None
     async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
@@ -74,7 +74,7 @@ async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_
     monkeypatch.setattr(outboxes, "RETRY_SECONDS", 0.01)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
-        assert await keep(history) is Outcome.PENDING
+        assert await keep(history) is Delivery.PENDING
         catalog.failure = None
         await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
@@ -91,7 +91,7 @@ async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalo
     async with grpc.aio.insecure_channel(catalog.address) as channel:
         dead = Catalog(channel)
         vars(dead._stub)["RecordGeneration"] = dying
-        assert await keep(opened(tmp_path, dead, executor)) is Outcome.PENDING
+        assert await keep(opened(tmp_path, dead, executor)) is Delivery.PENDING
         history = opened(tmp_path, Catalog(channel), executor)
         async with history._outbox.delivering(Background(CollectorRegistry())):
             await asyncio.wait_for(catalog.arrived.wait(), 30)
@@ -102,14 +102,14 @@ async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_histo
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     async with open_history() as history:
         with caplog.at_level(logging.ERROR):
-            assert await keep(history) is Outcome.REJECTED
+            assert await keep(history) is Delivery.REJECTED
     assert "is set aside" in caplog.text
     assert len(list((tmp_path / "rejected").iterdir())) == 2
 
 
 async def test_a_record_that_is_not_urgent_is_delivered_in_the_background(open_history, catalog):
     async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
-        assert await keep(history, promptly=False) is Outcome.PENDING
+        assert await keep(history, promptly=False) is Delivery.PENDING
         await asyncio.wait_for(catalog.arrived.wait(), 30)
     assert list(catalog.records) == ["generations/1"]
 
@@ -139,7 +139,7 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
 async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(open_history, catalog, tmp_path, code):
     catalog.failure = code
     async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
-        assert await keep(history) is Outcome.PENDING
+        assert await keep(history) is Delivery.PENDING
         await asyncio.sleep(0.05)
     assert len(list(tmp_path.glob("*.json"))) == 1
     assert not list((tmp_path / "rejected").iterdir())

@@ -11,7 +11,7 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
-from voicebox_tts.job import Defaults, Profile, Recording
+from voicebox_tts.job import Defaults, StoredProfile, Recording
 from voicebox_tts.peers.catalog import Catalog
 from voicebox_tts.prompts.folder import PromptFolder
 from voicebox_tts.prompts.resolver import PromptResolver
@@ -19,7 +19,7 @@ from voicebox_tts.prompts.store import PromptStore
 
 from .conftest import ToneEngine
 
-ANN = Profile("profiles/ann")
+ANN = StoredProfile("profiles/ann")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_while_the_catalog_is_away_a_known_voice_speaks_with_a_warning(ope
     assert not (await prompts.of_profile(ANN, engine, "local", 10)).warnings
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(Unavailable) as refused:
-        await prompts.of_profile(Profile("profiles/bob"), engine, "local", 10)
+        await prompts.of_profile(StoredProfile("profiles/bob"), engine, "local", 10)
     assert refused.value.reason == "CATALOG_UNREACHABLE"
 
 
@@ -103,7 +103,7 @@ async def test_a_reference_that_the_engine_cannot_use_is_a_precondition(open_pro
 async def test_the_cache_is_bounded_and_forgets_the_least_used(open_prompts, engine):
     prompts = open_prompts(max_bytes=2500, disk_bytes=0)
     for name in ("a", "b", "a", "c", "a", "b"):
-        await prompts.of_profile(Profile(f"profiles/{name}"), engine, "local", 10)
+        await prompts.of_profile(StoredProfile(f"profiles/{name}"), engine, "local", 10)
     assert engine.prompts == 4
 
 
@@ -197,7 +197,7 @@ async def test_where_prompts_came_from_is_counted(open_prompts, engine, catalog)
     prompts = open_prompts(registry=registry)
     for _ in range(3):
         await prompts.of_profile(ANN, engine, "local", 10)
-    await prompts.of_profile(Profile("profiles/bob"), engine, "local", 10)  # the same audio
+    await prompts.of_profile(StoredProfile("profiles/bob"), engine, "local", 10)  # the same audio
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     await prompts.of_profile(ANN, engine, "local", 10)
     found = {

@@ -10,7 +10,7 @@ import pytest
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.errors import Exhausted, Unavailable
-from voicebox_outbox.outbox import Outcome as Delivery
+from voicebox_outbox.outbox import Delivery
 from voicebox_tts.engine import Style
 from voicebox_tts.history.draft import Draft
 from voicebox_tts.history.record import Statistics

@@ -61,12 +61,12 @@ def _fields(details: ProfileDetails) -> dict[str, Any]:
     part.
     """
     fields: dict[str, Any] = dict(details)
-    told = {name: fields.pop(f"consent_{name}") for name in CONSENT if f"consent_{name}" in fields}
-    if told and "consent" in fields:
+    consent = {name: fields.pop(f"consent_{name}") for name in CONSENT if f"consent_{name}" in fields}
+    if consent and "consent" in fields:
         raise ValueError("Give consent or consent_statement, not both.")
-    if told and not told.get("statement"):
+    if consent and not consent.get("statement"):
         raise ValueError("Say with consent_statement what was agreed.")
-    return fields | ({"consent": catalog_pb2.Consent(**told)} if told else {})
+    return fields | ({"consent": catalog_pb2.Consent(**consent)} if consent else {})
 
 
 def add_sample(

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Session:
+class CommandSession:
     """The global options. `timeout_seconds` of None leaves the client's own deadlines; `wide` leaves tables whole."""
 
     server: str
@@ -50,7 +50,7 @@ def pass_session(function: "Callable[Concatenate[Session, P], R]") -> "Callable[
     @wraps(function)
     def with_session(ctx: click.Context, /, *given: P.args, **named: P.kwargs) -> R:
         ctx.meta[PARAMETERS] = tuple(ctx.command.params)
-        session = ctx.find_object(Session)
+        session = ctx.find_object(CommandSession)
         assert session is not None
         return ctx.invoke(function, session, *given, **named)
 

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterator
 from typing import cast
 
-from .upload import Readable
+from .upload import BinaryFile
 
 READ_BYTES = 4096
 
 
-def stdin() -> Readable:
+def stdin() -> BinaryFile:
     """Standard input without Python's buffer: bytes come as soon as they are there, and a thread that still waits for
     them when the command ends holds no lock that the interpreter needs.
     """

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from .errors import VoiceboxClientError
-from .session import Session
+from .session import CommandSession
 
 if TYPE_CHECKING:
     from .client import Client
@@ -28,7 +28,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {by_short[near[0]]!r}?" if near else ""
 
 
-def meant(session: Session, error: VoiceboxClientError) -> str:
+def meant(session: CommandSession, error: VoiceboxClientError) -> str:
     """The nearest voice, profile or model to the one that an error says there is not, and no more than that."""
     found = _UNKNOWN.fullmatch(error.sentence)
     if not found or found[1] not in _LISTS or not error.reason.endswith("_NOT_FOUND"):

@@ -54,13 +54,13 @@ async def _answer(request: Request, *, is_beta: bool) -> Response:
     diagnostics = Diagnostics()
     try:
         given = as_object(await _body(request), "body")
-        asked = given if is_beta else as_object(given.get("session") or {}, "session")
+        settings = given if is_beta else as_object(given.get("session") or {}, "session")
         if request.url.path.rstrip("/").endswith("transcription_sessions"):
-            asked = {**asked, "type": "transcription"}
+            settings = {**settings, "type": "transcription"}
         after = as_object(given.get("expires_after") or {}, "expires_after")
         expires_at = int(time.time() + number(after, "seconds", "expires_after", *LIFE_SECONDS, USUAL_LIFE_SECONDS))
-        made = new_session(asked, "", diagnostics)
-        key = _written(asked, expires_at)
+        made = new_session(settings, "", diagnostics)
+        key = _written(settings, expires_at)
     except InvalidField as error:
         return from_field_error(error).response()
     secret = {"value": key, "expires_at": expires_at}

@@ -67,7 +67,7 @@ async def converse(websocket: WebSocket) -> None:
         await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
         try:
             async with asyncio.timeout(session.LONGEST_SESSION_SECONDS), asyncio.TaskGroup() as tasks:
-                await Connection(websocket, tasks, settings).serve()
+                await RealtimeConnection(websocket, tasks, settings).serve()
         except* WebSocketDisconnect:
             pass
         except* TimeoutError:
@@ -75,7 +75,7 @@ async def converse(websocket: WebSocket) -> None:
                 await websocket.close(1001, "The session has reached its limit of one hour: connect again.")
 
 
-class Connection:
+class RealtimeConnection:
     """One client's session: its audio on the way to asr, and the response that is spoken."""
 
     def __init__(self, websocket: WebSocket, tasks: asyncio.TaskGroup, settings: Event) -> None:
@@ -93,7 +93,7 @@ class Connection:
         self._items = Items()
         self._stream: RecognitionStream | None = None
         self._free_streams = asyncio.Semaphore(MAX_RECOGNITION_STREAMS)
-        self._heard_bytes = 0
+        self._received_bytes = 0
         self._texts: dict[str, str] = {}
         self._answer: tuple[SpokenResponse, asyncio.Task[None]] | None = None
         self._handlers: Mapping[str, Callable[[Event], Awaitable[None]]] = {
@@ -180,11 +180,11 @@ class Connection:
         audio = _audio(event)
         if self._stream is None or self._stream.ended:
             await self._free_streams.acquire()
-            begin_ms = self._heard_bytes // BYTES_PER_MS
+            begin_ms = self._received_bytes // BYTES_PER_MS
             self._stream = RecognitionStream(self._services, self._caller, self._input_settings, self._send, begin_ms)
             self._tasks.create_task(self._follow(self._stream))
             await self._stream.open()
-        self._heard_bytes += len(audio)
+        self._received_bytes += len(audio)
         await self._stream.append(audio)
 
     async def _follow(self, stream: RecognitionStream) -> None:

@@ -15,7 +15,7 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_gateway.web.services import Metadata, Services
 
 from .errors import ApiError, from_rpc_error
-from .events import Send, add_item, new_id, send_error, user_item
+from .events import SendEvent, add_item, new_id, send_error, user_item
 from .session import RATE_HZ, InputSettings
 
 BYTES_PER_MS = 2 * RATE_HZ // 1000
@@ -79,7 +79,7 @@ class RecognitionStream:
     """
 
     def __init__(
-        self, services: Services, caller: Metadata, settings: InputSettings, send: Send, begin_ms: int
+        self, services: Services, caller: Metadata, settings: InputSettings, send: SendEvent, begin_ms: int
     ) -> None:
         """`begin_ms` is the duration of the session's audio before this stream."""
         self._call = services.recognition.StreamingRecognize(None, metadata=caller)

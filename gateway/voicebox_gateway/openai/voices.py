@@ -67,8 +67,8 @@ async def _profiles(services: Services, caller: Metadata) -> list[Entry]:
     entries: list[Entry] = []
     token = ""
     while len(entries) < MAX_PROFILES:
-        asked = catalog_pb2.ListProfilesRequest(page_size=PAGE, page_token=token)
-        page = await services.profiles.ListProfiles(asked, timeout=LIST_SECONDS, metadata=caller)
+        request_message = catalog_pb2.ListProfilesRequest(page_size=PAGE, page_token=token)
+        page = await services.profiles.ListProfiles(request_message, timeout=LIST_SECONDS, metadata=caller)
         entries += [
             _entry(each.name, each.display_name, "profile", [each.language] if each.language else [])
             for each in page.profiles

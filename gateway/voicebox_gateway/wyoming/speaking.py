@@ -125,14 +125,14 @@ def _check_format(data: Data) -> None:
         raise InvalidField("text_format", f"text_format must be text, not {text_format}: no markup is understood.")
 
 
-async def _voice(asked: Data, services: Services) -> tuple[tts_pb2.VoiceSelection | None, Sequence[str]]:
+async def _voice(selection: Data, services: Services) -> tuple[tts_pb2.VoiceSelection | None, Sequence[str]]:
     """The voice of the field `voice`, and warnings.
 
     It is a name from info, a stored profile, or a language, whose first voice is used. A voice of Piper is replaced by
     one of its language.
     """
-    name, language = fields.text(asked, "name"), fields.text(asked, "language")
-    if fields.text(asked, "speaker"):
+    name, language = fields.text(selection, "name"), fields.text(selection, "language")
+    if fields.text(selection, "speaker"):
         raise InvalidField("voice.speaker", "voice.speaker must be left out: each voice is one speaker.")
     if name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=name), ()

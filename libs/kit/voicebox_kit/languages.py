@@ -97,14 +97,14 @@ def own(code: str) -> str:
     return "x-" + "-".join(subtags).lower()
 
 
-def covers(asked: str, spoken: str) -> bool:
+def covers(requested: str, spoken: str) -> bool:
     """Whether a voice or model for one language will do for another: "en" covers "en-US", and a voice for "en" speaks
     "en-US".
 
     Scripts and private use, as in `en-x-foo`, count where both name one; extensions, as `u-ca-buddhist`, are not about
     speech.
     """
-    (script, private, one), (other_script, other_private, other) = _parts(asked), _parts(spoken)
+    (script, private, one), (other_script, other_private, other) = _parts(requested), _parts(spoken)
     if (script and other_script and script != other_script) or (private and other_private and private != other_private):
         return False
     shorter = min(len(one), len(other))
@@ -116,10 +116,10 @@ def same(one: str, other: str) -> bool:
     return _parts(one) == _parts(other)
 
 
-def best(asked: str, known: Iterable[str]) -> str | None:
+def best(requested: str, known: Iterable[str]) -> str | None:
     """Which of the known tags is meant: the same one, else the first that covers it."""
-    among = [each for each in known if covers(asked, each)]
-    return max(among, key=lambda each: (understood(each) == understood(asked), same(asked, each)), default=None)
+    among = [each for each in known if covers(requested, each)]
+    return max(among, key=lambda each: (understood(each) == understood(requested), same(requested, each)), default=None)
 
 
 def primary(given: str) -> str:

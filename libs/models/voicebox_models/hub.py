@@ -20,7 +20,7 @@ from voicebox_kit.folders import own_folder
 from . import store
 from .hub_library import explained, library, offline
 from .progress import Progress, Report
-from .store import Manifest, StoredFile, sha256, write_manifest
+from .store import ModelManifest, StoredFile, sha256, write_manifest
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Hub:
         report: Report,
         *,
         required: Collection[str] = (),
-    ) -> Manifest:
+    ) -> ModelManifest:
         """Fetch a repository's files that match `patterns` into the folder `target`, which must not be there yet.
 
         `revision` is a commit; empty for the newest, which is then pinned before anything is fetched. `required` are
@@ -95,7 +95,7 @@ class Hub:
             for file in files:
                 self._fetch_file(repository, commit, file, staging / file.name, tally)
             stored = tuple(_checked(staging / file.name, file) for file in files)
-            manifest = Manifest(repository, commit, datetime.now(UTC).isoformat(timespec="seconds"), stored)
+            manifest = ModelManifest(repository, commit, datetime.now(UTC).isoformat(timespec="seconds"), stored)
             write_manifest(staging, manifest)
             Path(lock.name).unlink()
             _settle(staging, target)

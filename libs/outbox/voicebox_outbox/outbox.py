@@ -42,7 +42,7 @@ SentRecord_contra = TypeVar("SentRecord_contra", bound=Message, contravariant=Tr
 _Result = TypeVar("_Result")
 
 
-class Outcome(Enum):
+class Delivery(Enum):
     """What became of a record: confirmed; in the spool; in the spool, and the receiver is away; set aside for ever."""
 
     DELIVERED = "delivered"
@@ -51,7 +51,7 @@ class Outcome(Enum):
     REJECTED = "rejected"
 
 
-class Send(Protocol[SentRecord_contra]):
+class SendRecord(Protocol[SentRecord_contra]):
     """Sends one record with its file. Raises grpc.aio.AioRpcError as the receiver answers, Unavailable when it goes
     away.
     """
@@ -67,7 +67,7 @@ class Outbox(Generic[Record]):
         service: str,
         spool: Spool,
         record_type: type[Record],
-        send: Send[Record],
+        send: SendRecord[Record],
         executor: Executor,
         registry: CollectorRegistry,
     ) -> None:
@@ -92,23 +92,23 @@ class Outbox(Generic[Record]):
         """A path for a new record's file. Exhausted("SPOOL_FULL")."""
         return self._spool.reserve()
 
-    async def keep(self, data: Path, record: Record, *, promptly: bool) -> Outcome:
+    async def keep(self, data: Path, record: Record, *, promptly: bool) -> Delivery:
         """Make a record durable: DELIVERED at once when `promptly` and the receiver answers, else PENDING or REJECTED.
 
         The file is complete and closed; the outbox removes it. Raises OSError when neither the receiver nor the disk
         takes the record: the file is then the caller's.
         """
-        outcome = await self._offer(data, record, PROMPT_SECONDS) if promptly else Outcome.PENDING
-        if outcome is Outcome.DELIVERED:
+        outcome = await self._offer(data, record, PROMPT_SECONDS) if promptly else Delivery.PENDING
+        if outcome is Delivery.DELIVERED:
             self._spool.discard(data)
             return outcome
         await self._in_thread(self._spool.commit, data, json_format.MessageToJson(record))
-        if outcome is Outcome.REJECTED:
+        if outcome is Delivery.REJECTED:
             await self._in_thread(self._reject, data)
             return outcome
         self._waiting.set(len(self._spool))
         self._due.set()
-        return Outcome.PENDING
+        return Delivery.PENDING
 
     async def _deliver_for_ever(self) -> None:
         self._due.set()
@@ -132,13 +132,13 @@ class Outbox(Generic[Record]):
         """Offer records of the queue until there is none, or the receiver is away."""
         while (data := queue.next()) is not None:
             match await self._read_and_offer(data):
-                case Outcome.DELIVERED:
+                case Delivery.DELIVERED:
                     await self._settle(data, self._spool.remove, queue)
-                case Outcome.REJECTED:
+                case Delivery.REJECTED:
                     await self._settle(data, self._reject, queue)
-                case Outcome.PENDING:  # a failure of this record alone: those behind it do not wait for it
+                case Delivery.PENDING:  # a failure of this record alone: those behind it do not wait for it
                     queue.all_settled = False
-                case Outcome.AWAY:
+                case Delivery.AWAY:
                     queue.stop()
             self._waiting.set(len(self._spool))
 
@@ -150,16 +150,16 @@ class Outbox(Generic[Record]):
             log.error("%s stays in the spool: %s", data, cause(error))
             queue.all_settled = False
 
-    async def _read_and_offer(self, data: Path) -> Outcome:
+    async def _read_and_offer(self, data: Path) -> Delivery:
         try:
             record = self._parsed(await self._in_thread(self._spool.metadata, data))
             return await self._offer(data, record, DELIVERY_SECONDS)
         except (ValueError, FileNotFoundError) as error:
             log.error("%s is set aside: it cannot be read: %s", data, error)
-            return Outcome.REJECTED
+            return Delivery.REJECTED
         except OSError as error:
             log.error("%s waits on disk: it cannot be read now: %s", data, cause(error))
-            return Outcome.PENDING
+            return Delivery.PENDING
 
     def _parsed(self, metadata: bytes) -> Record:
         """The record; ValueError, whatever is wrong with it."""
@@ -172,7 +172,7 @@ class Outbox(Generic[Record]):
         if removed := self._spool.reject(data):
             log.warning("%d of the oldest rejected records are removed: they took too much of the disk", removed)
 
-    async def _offer(self, data: Path, record: Record, timeout_seconds: float) -> Outcome:
+    async def _offer(self, data: Path, record: Record, timeout_seconds: float) -> Delivery:
         """Send one record."""
         try:
             size_bytes = file_size(data)
@@ -185,14 +185,14 @@ class Outbox(Generic[Record]):
                     error.code().name,
                     error.details(),
                 )
-                return Outcome.REJECTED
+                return Delivery.REJECTED
             log.warning("%s waits on disk: the catalog answered %s", _name(record, data), error.code().name)
-            return Outcome.AWAY if error.code() in AWAY else Outcome.PENDING
+            return Delivery.AWAY if error.code() in AWAY else Delivery.PENDING
         except Unavailable as error:
             log.warning("%s waits on disk: %s", _name(record, data), error)
-            return Outcome.AWAY
+            return Delivery.AWAY
         self._delivered.inc()
-        return Outcome.DELIVERED
+        return Delivery.DELIVERED
 
     async def _in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)

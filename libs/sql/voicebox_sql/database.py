@@ -106,10 +106,10 @@ class Database:
             raise self._broken
 
     def _translated(self, error: Exception) -> Exception:
-        told = translated(error)
-        if isinstance(told, Unavailable) and told.reason == BROKEN:
-            self._broken = told
-        return told
+        caller_error = translated(error)
+        if isinstance(caller_error, Unavailable) and caller_error.reason == BROKEN:
+            self._broken = caller_error
+        return caller_error
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` and commit; on an error it is rolled back. It runs to its end even if the caller is cancelled.

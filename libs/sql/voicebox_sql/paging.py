@@ -26,11 +26,11 @@ class Cursor:
     rank: int = 0
 
 
-def page_size(asked: int, default: int = DEFAULT_PAGE_SIZE) -> int:
+def page_size(requested: int, default: int = DEFAULT_PAGE_SIZE) -> int:
     """How many rows a page has: 0 is the default, more than the maximum is the maximum. InvalidField when negative."""
-    if asked < 0:
+    if requested < 0:
         raise InvalidField("page_size", "page_size must not be negative.")
-    return min(asked or default, MAX_PAGE_SIZE)
+    return min(requested or default, MAX_PAGE_SIZE)
 
 
 def to_token(key: int, *query: str, rank: int = 0) -> str:

@@ -67,7 +67,7 @@ async def engines(url: URL) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
             await asyncio.to_thread(worker.join, BUSY_SECONDS)
 
 
-class Reads:
+class SqliteReads:
     """Runs works in threads, each with a connection of its own: a whole transaction is one switch between threads."""
 
     def __init__(self, engine: Engine, executor: ThreadPoolExecutor) -> None:
@@ -83,7 +83,7 @@ class Reads:
 
 
 @asynccontextmanager
-async def reading(url: URL) -> AsyncIterator[Reads]:
+async def reading(url: URL) -> AsyncIterator[SqliteReads]:
     """Threads that read, until the block ends."""
     path = url.database or ":memory:"
 
@@ -101,7 +101,7 @@ async def reading(url: URL) -> AsyncIterator[Reads]:
     )
     event.listen(engine, "begin", _begin)
     with ThreadPoolExecutor(READERS, thread_name_prefix="catalog-reads") as executor:
-        yield Reads(engine, executor)
+        yield SqliteReads(engine, executor)
     engine.dispose()
 
 

@@ -140,7 +140,7 @@ class Segment:
     end_seconds: float
 
 
-class Reason(StrEnum):
+class WarningReason(StrEnum):
     """The kind of a warning: stable words for programs."""
 
     REPETITION = "REPETITION"
@@ -160,7 +160,7 @@ class Reason(StrEnum):
 class RecognitionWarning:
     """A warning about a result: a sentence for people, and its time in seconds from the start; None without a time."""
 
-    reason: Reason
+    reason: WarningReason
     sentence: str
     start_seconds: float | None = None
     end_seconds: float | None = None

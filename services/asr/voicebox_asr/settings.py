@@ -8,7 +8,7 @@ from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
-from voicebox_models.residency import Limits
+from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import hub, models_folder
 
 
@@ -27,7 +27,7 @@ class Settings:
     """0 leaves it to the engine and the machine."""
     models_folder: Path
     hub: Hub
-    model_limits: Limits
+    model_limits: MemoryLimits
     streams: int
     """0 leaves it to the engine."""
     queue: int
@@ -55,7 +55,7 @@ class Settings:
             else variables.integer(env, "ASR_THREADS", 0, 0, 1024),
             models_folder=models_folder(env),
             hub=hub(env),
-            model_limits=Limits(
+            model_limits=MemoryLimits(
                 variables.integer(env, "ASR_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
                 variables.seconds(env, "ASR_MODEL_TTL_SECONDS", 0.0),
             ),

@@ -8,7 +8,7 @@ from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
-from voicebox_models.residency import Limits
+from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import hub, models_folder
 
 PROMPT_STORE = "TTS_PROMPT_STORE"
@@ -28,7 +28,7 @@ class Settings:
     compute_type: str
     models_folder: Path
     hub: Hub
-    model_limits: Limits
+    model_limits: MemoryLimits
     chunk_frames: str
     streams: int
     """0 leaves it to the engine."""
@@ -64,7 +64,7 @@ class Settings:
             compute_type=variables.text(env, "TTS_COMPUTE_TYPE", AUTO),
             models_folder=models_folder(env),
             hub=hub(env),
-            model_limits=Limits(
+            model_limits=MemoryLimits(
                 variables.integer(env, "TTS_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
                 variables.seconds(env, "TTS_MODEL_TTL_SECONDS", 0.0),
             ),

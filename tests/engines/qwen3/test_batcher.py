@@ -15,9 +15,9 @@ from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_tts.engines.qwen3.scheduler import batcher as batching
 from voicebox_tts.engines.qwen3.scheduler import stream as stream_module
 from voicebox_tts.engines.qwen3.scheduler.admission import Admission
-from voicebox_tts.engines.qwen3.scheduler.batcher import Batcher, SpeechRequest
+from voicebox_tts.engines.qwen3.scheduler.batcher import Batcher, GenerationRequest
 from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
-from voicebox_tts.engines.qwen3.scheduler.stream import MAX_CHUNKS, Chunk, Stream
+from voicebox_tts.engines.qwen3.scheduler.stream import MAX_CHUNKS, FrameChunk, Stream
 
 SAMPLES = 4
 """Of a frame, here."""
@@ -100,7 +100,7 @@ class Bench:
     joining: threading.Event
 
     def submit(self, text: Text, max_frames: int = 1000, state: Any = None) -> Stream:
-        return self.batching.submit(SpeechRequest(text, None, state, max_frames))
+        return self.batching.submit(GenerationRequest(text, None, state, max_frames))
 
     def go(self) -> None:
         self.gate.set()
@@ -125,16 +125,16 @@ def bench() -> Iterator[Bench]:
     held.close()
 
 
-def read(stream: Stream) -> list[Chunk]:
+def read(stream: Stream) -> list[FrameChunk]:
     with closing(stream):
         return list(stream)
 
 
-def spoken(chunks: Sequence[Chunk]) -> list[float]:
+def spoken(chunks: Sequence[FrameChunk]) -> list[float]:
     return np.concatenate([np.zeros(0), *(chunk.samples for chunk in chunks)])[::SAMPLES].tolist()
 
 
-def read_all(streams: Sequence[Stream]) -> list[list[Chunk]]:
+def read_all(streams: Sequence[Stream]) -> list[list[FrameChunk]]:
     with ThreadPoolExecutor(len(streams)) as executor:
         return list(executor.map(read, streams))
 

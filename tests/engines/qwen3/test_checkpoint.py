@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from voicebox_kit.errors import StartError
 from voicebox_tts.engines.qwen3.model import checkpoint, config
-from voicebox_tts.engines.qwen3.model.config import Kind, Speaker
+from voicebox_tts.engines.qwen3.model.config import Kind, SpeakerConfig
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 
 
@@ -81,7 +81,7 @@ def test_languages_have_the_model_s_names(tiny_qwen3: Path, tag: str, name: str)
 def test_dialects_belong_to_speakers(tiny_qwen3: Path) -> None:
     told = config.read(tiny_qwen3 / "custom-voice")
 
-    assert told.speakers["eric"] == Speaker(891, "sichuan_dialect")
+    assert told.speakers["eric"] == SpeakerConfig(891, "sichuan_dialect")
     assert told.speakers["ryan"].dialect == ""
     assert "sichuan_dialect" in told.languages
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.pcm import Frames, Samples
 
 from . import messages
@@ -68,7 +68,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
-class Clip:
+class DecodedFile:
     """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when asked
     `separate`.
     """
@@ -84,7 +84,7 @@ class Decoder:
     def __init__(self, fork_server: ForkServer) -> None:
         self._fork_server = fork_server
 
-    async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> Clip:
+    async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> DecodedFile:
         """Decodes a whole file to the asked rate, None for its own; its channels' mean, or each by itself when
         `separate`.
 
@@ -97,10 +97,10 @@ class Decoder:
                 samples = np.concatenate([piece async for piece in stream])
         except TimeoutError as error:
             raise AudioError(
-                Reason.AUDIO_TOO_SLOW, f"Decoding the audio takes longer than {limits.wall_seconds:g} s."
+                AudioReason.AUDIO_TOO_SLOW, f"Decoding the audio takes longer than {limits.wall_seconds:g} s."
             ) from error
         assert stream.source is not None
-        return Clip(samples, sample_rate_hz or stream.source.sample_rate_hz, stream.source)
+        return DecodedFile(samples, sample_rate_hz or stream.source.sample_rate_hz, stream.source)
 
     def stream(
         self, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
@@ -151,7 +151,7 @@ class DecodedStream:
         self.source: SourceFile | None = None
         self._fork_server = fork_server
         self._blocks = blocks
-        self._asked_rate_hz = sample_rate_hz
+        self._requested_rate_hz = sample_rate_hz
         self._limits = limits
         self._separate = separate
         self._pieces = self._decode()
@@ -159,7 +159,7 @@ class DecodedStream:
     @property
     def sample_rate_hz(self) -> int | None:
         """The rate of the arrays: as asked, or the file's own, which is None before the first array."""
-        return self._asked_rate_hz or (self.source.sample_rate_hz if self.source else None)
+        return self._requested_rate_hz or (self.source.sample_rate_hz if self.source else None)
 
     def __aiter__(self) -> "DecodedStream":
         return self
@@ -175,14 +175,14 @@ class DecodedStream:
         worker = await self._fork_server.worker()
         feeding = asyncio.create_task(self._feed(worker))
         try:
-            async with contextlib.aclosing(self._hear(worker)) as pieces:
+            async with contextlib.aclosing(self._receive(worker)) as pieces:
                 async for samples in pieces:
                     yield samples
         except WorkerDied as death:
             if feeding.done() and (cause := feeding.exception()):
                 raise cause from None
             raise AudioError(
-                Reason.AUDIO_UNREADABLE,
+                AudioReason.AUDIO_UNREADABLE,
                 "Decoding the audio broke off: it is damaged, or takes more memory or time than is allowed.",
             ) from death
         finally:
@@ -197,7 +197,7 @@ class DecodedStream:
         """Sends the job and the bytes. When the bytes' source fails, the worker is killed, which the reader hears
         of.
         """
-        job = {"sample_rate_hz": self._asked_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
+        job = {"sample_rate_hz": self._requested_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
         try:
             alive = await worker.send(messages.frame(messages.JOB, json.dumps(job).encode()))
             while alive and (block := await anext(self._blocks, None)) is not None:
@@ -207,7 +207,7 @@ class DecodedStream:
             worker.kill()
             raise
 
-    async def _hear(self, worker: Worker) -> AsyncGenerator[Samples | Frames]:
+    async def _receive(self, worker: Worker) -> AsyncGenerator[Samples | Frames]:
         """The sound that the worker sends. It is counted here too, since a worker that a file took over counts
         nothing.
         """
@@ -218,11 +218,11 @@ class DecodedStream:
                 samples = np.frombuffer(payload, "<f4")
                 if self._separate:
                     samples = samples.reshape(-1, self._channel_count)
-                left_seconds -= len(samples) / (self._asked_rate_hz or self.source.sample_rate_hz)
+                left_seconds -= len(samples) / (self._requested_rate_hz or self.source.sample_rate_hz)
                 if left_seconds < 0:
                     raise WorkerDied
                 yield samples
-            elif self._heed(kind, payload):
+            elif self._handle(kind, payload):
                 return
 
     @property
@@ -230,19 +230,19 @@ class DecodedStream:
         """How many channels the arrays have."""
         return self.source.channel_count if self._separate and self.source else 1
 
-    def _heed(self, kind: bytes, payload: bytearray) -> bool:
+    def _handle(self, kind: bytes, payload: bytearray) -> bool:
         """Takes what is said about the sound; True when that was the last. AudioError when it is an error."""
         try:
-            said = json.loads(payload)
+            message = json.loads(payload)
             if kind == messages.ERROR:
-                error = AudioError(Reason(said["reason"]), str(said["sentence"]))
+                error = AudioError(AudioReason(message["reason"]), str(message["sentence"]))
             elif kind == messages.SOURCE and self.source is None:
-                self.source = _source(said)
+                self.source = _source(message)
                 if not 1 <= self.source.channel_count <= self._limits.max_channels:
                     raise WorkerDied
                 return False
             elif kind == messages.END and self.source is not None:
-                self.source = _ended(self.source, said)
+                self.source = _ended(self.source, message)
                 return True
             else:
                 raise WorkerDied
@@ -251,21 +251,21 @@ class DecodedStream:
         raise error
 
 
-def _ended(source: SourceFile, said: dict[str, Any]) -> SourceFile:
+def _ended(source: SourceFile, message: dict[str, Any]) -> SourceFile:
     return replace(
         source,
-        duration_seconds=float(said["duration_seconds"]),
-        cut_short=bool(said["cut_short"]),
-        peak=float(said["peak"]),
-        over_ratio=float(said["over_ratio"]),
-        not_numbers=int(said["not_numbers"]),
+        duration_seconds=float(message["duration_seconds"]),
+        cut_short=bool(message["cut_short"]),
+        peak=float(message["peak"]),
+        over_ratio=float(message["over_ratio"]),
+        not_numbers=int(message["not_numbers"]),
     )
 
 
-def _source(said: dict[str, Any]) -> SourceFile:
+def _source(message: dict[str, Any]) -> SourceFile:
     return SourceFile(
-        container=str(said["container"]),
-        codec=str(said["codec"]),
-        sample_rate_hz=max(int(said["sample_rate_hz"]), 1),
-        channel_count=int(said["channel_count"]),
+        container=str(message["container"]),
+        codec=str(message["codec"]),
+        sample_rate_hz=max(int(message["sample_rate_hz"]), 1),
+        channel_count=int(message["channel_count"]),
     )

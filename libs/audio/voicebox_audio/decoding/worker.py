@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.chain import Chain
 from voicebox_audio.formats.input import EncodedInput
 
@@ -44,24 +44,24 @@ def work(channel: socket.socket, own_bytes: int) -> None:
         send(
             channel,
             messages.ERROR,
-            reason=Reason.AUDIO_TOO_LARGE,
+            reason=AudioReason.AUDIO_TOO_LARGE,
             sentence="Decoding the audio needs more memory than is allowed.",
         )
     except (BrokenPipeError, ConnectionResetError):
         pass  # the decoder wants no more
     except Exception:  # broken files show themselves in many ways, none of which may look like the decoder's fault
-        send(channel, messages.ERROR, reason=Reason.AUDIO_UNREADABLE, sentence="The audio cannot be decoded.")
+        send(channel, messages.ERROR, reason=AudioReason.AUDIO_UNREADABLE, sentence="The audio cannot be decoded.")
 
 
 def _receive_job(channel: socket.socket) -> DecodeRequest:
     kind, length = messages.HEADER.unpack(channel.recv(messages.HEADER.size, socket.MSG_WAITALL))
     assert kind == messages.JOB
-    asked = json.loads(channel.recv(length, socket.MSG_WAITALL))
-    return DecodeRequest(asked["sample_rate_hz"], asked["separate"], Limits(**asked["limits"]))
+    request = json.loads(channel.recv(length, socket.MSG_WAITALL))
+    return DecodeRequest(request["sample_rate_hz"], request["separate"], Limits(**request["limits"]))
 
 
 def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise AudioError(Reason.AUDIO_TOO_SLOW, "Decoding the audio takes more processor time than is allowed.")
+    raise AudioError(AudioReason.AUDIO_TOO_SLOW, "Decoding the audio takes more processor time than is allowed.")
 
 
 def _decode(channel: socket.socket, job: DecodeRequest) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 
 import av
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 from .ffmpeg import decoded
 from .input import EncodedInput
@@ -48,14 +48,14 @@ def _stream_info(encoded: EncodedInput) -> bytes:
     while not last:
         head = encoded.exactly(4)
         if len(head) < 4:
-            raise AudioError(Reason.AUDIO_UNREADABLE, "The FLAC file ends before its sound begins.")
+            raise AudioError(AudioReason.AUDIO_UNREADABLE, "The FLAC file ends before its sound begins.")
         last, kind, size = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
         if kind == 0 and size == _STREAMINFO_BYTES:
             info = encoded.exactly(size)
         else:
             encoded.skip(size)
     if len(info) < _STREAMINFO_BYTES:
-        raise AudioError(Reason.AUDIO_UNREADABLE, "The FLAC file does not say what is in it.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The FLAC file does not say what is in it.")
     return info
 
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from typing import Protocol
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 _SKIP_BYTES = 65536
 
@@ -63,7 +63,7 @@ class EncodedInput:
         self._received += len(piece)
         if self._received > self._max_bytes:
             raise AudioError(
-                Reason.AUDIO_TOO_LARGE, f"The audio has more than the {self._max_bytes} bytes that are allowed."
+                AudioReason.AUDIO_TOO_LARGE, f"The audio has more than the {self._max_bytes} bytes that are allowed."
             )
         return piece
 

@@ -5,7 +5,7 @@ broadcast begin in the middle of a frame, so that the first whole one must be se
 mark, line ends or zeros.
 """
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 from .input import EncodedInput
 from .sniff import NAMES, SNIFF_BYTES, frame_bytes, same_stream, sniff
@@ -28,13 +28,13 @@ def find_audio(encoded: EncodedInput) -> str:
     and padding.
     """
     if not encoded.start(1):
-        raise AudioError(Reason.AUDIO_EMPTY, "The audio is empty.")
+        raise AudioError(AudioReason.AUDIO_EMPTY, "The audio is empty.")
     skipped = True
     while skipped:
         while tag_bytes := _tag_bytes(encoded.start(32)):
             encoded.skip(tag_bytes)
         if not encoded.start(1):
-            raise AudioError(Reason.AUDIO_EMPTY, "The audio is nothing but tags.")
+            raise AudioError(AudioReason.AUDIO_EMPTY, "The audio is nothing but tags.")
         container = sniff(encoded.start(SNIFF_BYTES))
         if container in _KNOWN_BY_FRAMES:
             return container if _frames_begin(encoded) else _search(encoded) or container
@@ -43,7 +43,7 @@ def find_audio(encoded: EncodedInput) -> str:
         skipped = _skip_padding(encoded)
     if found := _search(encoded):
         return found
-    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio is none of {', '.join(NAMES.values())}.")
+    raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, f"The audio is none of {', '.join(NAMES.values())}.")
 
 
 def _tag_bytes(start: bytes) -> int:
@@ -71,7 +71,7 @@ def _skip_padding(encoded: EncodedInput) -> bool:
             start = encoded.start(_LEADING_BYTES + SNIFF_BYTES)
             encoded.skip(next((at for at in range(len(before)) if sniff(start[at:])), len(before)))
             return skipped
-    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, "The audio is nothing but padding.")
+    raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, "The audio is nothing but padding.")
 
 
 def _search(encoded: EncodedInput) -> str | None:

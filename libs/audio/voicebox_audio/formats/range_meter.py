@@ -31,6 +31,6 @@ class RangeMeter:
         self._peak = max(self._peak, float(finite.max(initial=0.0)))
 
     @property
-    def said(self) -> dict[str, float]:
+    def result(self) -> dict[str, float]:
         """The result, as it goes into the last message."""
         return {"peak": self._peak, "over_ratio": self._over / max(self._count, 1), "not_numbers": self._not_numbers}

@@ -64,8 +64,8 @@ class Diarizer:
     def close(self) -> None:
         self._embeddings = []
 
-    def _embed(self, sound: Samples) -> None:
-        windows = np.lib.stride_tricks.sliding_window_view(sound, self._engine.window_samples)[::HOP_SAMPLES]
+    def _embed(self, samples: Samples) -> None:
+        windows = np.lib.stride_tricks.sliding_window_view(samples, self._engine.window_samples)[::HOP_SAMPLES]
         self._embeddings.append(self._engine.embed(windows))
 
     def _similarities(self, utterances: Sequence[Utterance], minimum: int, maximum: int) -> NDArray[np.float32]:
@@ -137,12 +137,12 @@ def _part(utterance: Utterance, start: int, end: int) -> Utterance:
     words = utterance.hypothesis.words
     if (start, end) == (0, len(words)):
         return utterance
-    places = _places(utterance.hypothesis.text, words)
+    positions = _positions(utterance.hypothesis.text, words)
     return replace(
         utterance,
         hypothesis=replace(
             utterance.hypothesis,
-            text=utterance.hypothesis.text[places[start] : places[end]].strip(),
+            text=utterance.hypothesis.text[positions[start] : positions[end]].strip(),
             words=words[start:end],
         ),
         start_seconds=words[start].start_seconds if start else utterance.start_seconds,
@@ -150,10 +150,10 @@ def _part(utterance: Utterance, start: int, end: int) -> Utterance:
     )
 
 
-def _places(text: str, words: Sequence[Word]) -> list[int]:
+def _positions(text: str, words: Sequence[Word]) -> list[int]:
     """Where each word begins in the text, and where the text ends: not every language has spaces between words."""
-    places, at = [0], 0
+    positions, at = [0], 0
     for word, following in pairwise(words):
         at = max(text.find(following.text, at + len(word.text)), at)
-        places.append(at)
-    return [*places, len(text)]
+        positions.append(at)
+    return [*positions, len(text)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from voicebox_asr.results import words as wording
+from voicebox_asr.results import word_boundaries
 from voicebox_asr.results.utterance import Utterance
 
 MIN_SHOWN_MS, MAX_PUSHED_MS = 1000, 200
@@ -44,7 +44,7 @@ class TimedWord:
 
     @property
     def width(self) -> int:
-        return wording.width(self.text)
+        return word_boundaries.width(self.text)
 
 
 Line = tuple[TimedWord, ...]
@@ -70,7 +70,7 @@ def cues(utterances: Sequence[Utterance], layout: Layout, *, voice_in_line: bool
     found = []
     for utterance in utterances:
         who = voice(utterance)
-        taken = min(wording.width(f"{who}: "), layout.max_line_length // 2) if who and voice_in_line else 0
+        taken = min(word_boundaries.width(f"{who}: "), layout.max_line_length // 2) if who and voice_in_line else 0
         words = [part for word in timed_words(utterance) for part in _torn(word, layout.max_line_length - taken)]
         for part in _cut(words, layout, taken):
             found.append(Cue(part[0].start_ms, part[-1].end_ms, _lines(part, layout, taken), who))
@@ -93,13 +93,13 @@ def _placed(utterance: Utterance) -> Iterator[tuple[tuple[int, int], tuple[float
     text, words = utterance.hypothesis.text, utterance.hypothesis.words
     if any(word.end_seconds > word.start_seconds for word in words):
         yield from zip(
-            wording.places(text, [word.text for word in words]),
+            word_boundaries.positions(text, [word.text for word in words]),
             [(word.start_seconds, word.end_seconds) for word in words],
             strict=True,
         )
         return
     rate = (utterance.end_seconds - utterance.start_seconds) / max(1, len(text))
-    for start, end in wording.spans(text):
+    for start, end in word_boundaries.spans(text):
         yield (start, end), (utterance.start_seconds + start * rate, utterance.start_seconds + end * rate)
 
 
@@ -108,8 +108,8 @@ def _torn(word: TimedWord, max_columns: int) -> Iterator[TimedWord]:
     rate = (word.end_ms - word.start_ms) / max(1, word.width)
     piece, space, start_ms = "", word.space, word.start_ms
     for character in word.text:
-        if wording.width(piece + character) > max_columns:
-            end_ms = start_ms + round(rate * wording.width(piece))
+        if word_boundaries.width(piece + character) > max_columns:
+            end_ms = start_ms + round(rate * word_boundaries.width(piece))
             yield TimedWord(piece, space, start_ms, end_ms)
             piece, space, start_ms = "", "", end_ms
         piece += character

@@ -137,7 +137,7 @@ class LiveRecognizer:
                     self._begin_utterance(segment)
                     yield SpeechStart(segment.speech_seconds, self._context.channel)
                 case UtteranceAudio():
-                    self._hear(segment.samples)
+                    self._add(segment.samples)
                     yield from self._make_early_final() if self._wants_early_final() else self._next_interim()
                 case UtteranceEnd():
                     yield SpeechEnd(segment.speech_seconds, self._context.channel)
@@ -149,7 +149,7 @@ class LiveRecognizer:
         if self._interims:
             self._interims.begin()
 
-    def _hear(self, samples: Samples) -> None:
+    def _add(self, samples: Samples) -> None:
         if self._interims:
             self._interims.add(samples.size / SAMPLE_RATE_HZ)
         if self._preview is not None:
@@ -172,9 +172,9 @@ class LiveRecognizer:
                 self._interims.settle()
 
     def _begin(self, pieces: list[Samples]) -> None:
-        sound = np.concatenate(pieces)
-        self._session.begin(sound)
-        self._feed(sound)
+        preview = np.concatenate(pieces)
+        self._session.begin(preview)
+        self._feed(preview)
         self._is_begun = True
 
     def _feed(self, samples: Samples) -> None:

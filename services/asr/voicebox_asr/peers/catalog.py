@@ -9,7 +9,7 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_kit import principal, request_id
 from voicebox_kit.durations import to_duration
 from voicebox_kit.uploads import answer_of
-from voicebox_outbox.outbox import Outbox, Outcome
+from voicebox_outbox.outbox import Outbox, Delivery
 
 from voicebox_asr.engine import Word
 from voicebox_asr.records.record import TranscriptionRecord
@@ -51,7 +51,7 @@ class TranscriptionOutbox:
         """As in Outbox."""
         return self._outbox.reserve()
 
-    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Delivery:
         """As in Outbox; the caller waits a second for the catalog."""
         return await self._outbox.keep(audio, transcription(record), promptly=True)
 

@@ -47,12 +47,12 @@ class FileRecognizer:
         file = Resumable(blocks)
         with self._records.recorder(job) as recorder:
             copied = recorder.copied(file)
-            sound = source.SampleSource(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
+            audio = source.SampleSource(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
             async with aclosing(blocks), aclosing(file):
-                async with aclosing(sound):
-                    transcript = await transcribe(self._recognizer, engine, sound, job.options, speakers)
+                async with aclosing(audio):
+                    transcript = await transcribe(self._recognizer, engine, audio, job.options, speakers)
                 await recorder.copy_rest(file)
-            transcript = replace(transcript, warnings=(*transcript.warnings, *sound.warnings))
+            transcript = replace(transcript, warnings=(*transcript.warnings, *audio.warnings))
             recorded = await recorder.record(transcript, engine)
         return FileResult(replace(transcript, warnings=(*transcript.warnings, *recorded.warnings)), recorded.name)
 

@@ -33,14 +33,14 @@ class SpeakerSearch:
 async def transcribe(
     recognizer: Recognizer,
     engine: Engine,
-    sound: AsyncIterator[Samples | Frames],
+    audio: AsyncIterator[Samples | Frames],
     options: Options,
     speakers: SpeakerSearch | None = None,
     on_hypothesis: Callable[[Hypothesis], None] | None = None,
 ) -> Transcript:
     """The transcript of a file, its utterances by their beginnings, with speakers where `speakers` is given.
 
-    `on_hypothesis` is called with each text as soon as it is recognised, before loops are cut out. Raises what `sound`
+    `on_hypothesis` is called with each text as soon as it is recognised, before loops are cut out. Raises what `audio`
     raises.
     """
     segments: list[ChannelSegment] = []
@@ -55,7 +55,7 @@ async def transcribe(
     audio_samples = 0
     async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as reader:
         began = time.perf_counter()
-        async for samples in sound:
+        async for samples in audio:
             await collect(reader.process(samples))
             if speakers:
                 await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.process(samples)))

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.shielded import shielded
-from voicebox_outbox.outbox import Outcome
+from voicebox_outbox.outbox import Delivery
 from voicebox_outbox.spool import cause
 
 from voicebox_asr.engine import Engine
 from voicebox_asr.job import Job, RecordRequest
 from voicebox_asr.results.transcript import Transcript
-from voicebox_asr.results.warnings import Reason, RecognitionWarning
+from voicebox_asr.results.warnings import WarningReason, RecognitionWarning
 
 from .audio_copy import AudioCopy, audio_copy
 from .disk_quota import DiskQuota
@@ -35,7 +35,7 @@ class RecordOutbox(Protocol):
     def reserve(self) -> Path:
         """A path for a new record's audio. Exhausted("SPOOL_FULL")."""
 
-    async def keep(self, audio: Path, record: TranscriptionRecord) -> Outcome:
+    async def keep(self, audio: Path, record: TranscriptionRecord) -> Delivery:
         """Make a record durable. OSError, and the audio stays the caller's, when neither catalog nor disk takes it."""
 
 
@@ -119,7 +119,7 @@ class Recorder:
             record = transcription_record(request, transcript, engine, container, self._records.clock_ns())
             outcome = await self._records.outbox.keep(audio, record)
         except OSError as error:
-            return _not_kept(request, cause(error))
+            return _not_stored(request, cause(error))
         copy.hand_over()
         return _recorded(record.name, outcome)
 
@@ -153,18 +153,18 @@ class _Copied:
         return block
 
 
-def _recorded(name: str, outcome: Outcome) -> Recorded:
+def _recorded(name: str, outcome: Delivery) -> Recorded:
     match outcome:
-        case Outcome.DELIVERED:
+        case Delivery.DELIVERED:
             return Recorded(name)
-        case Outcome.REJECTED:
+        case Delivery.REJECTED:
             sentence = "The catalog refused this transcription: the server has set it aside."
-            return Recorded("", (RecognitionWarning(Reason.RECORD_REJECTED, sentence),))
+            return Recorded("", (RecognitionWarning(WarningReason.RECORD_REJECTED, sentence),))
         case _:
             sentence = "The catalog has not taken this transcription yet: the history shows it later."
-            return Recorded(name, (RecognitionWarning(Reason.RECORD_PENDING, sentence),))
+            return Recorded(name, (RecognitionWarning(WarningReason.RECORD_PENDING, sentence),))
 
 
-def _not_kept(request: RecordRequest, why: str) -> Recorded:
+def _not_stored(request: RecordRequest, why: str) -> Recorded:
     log.warning("transcriptions/%s is not kept: %s", request.request_id, why)
-    return Recorded(warnings=(RecognitionWarning(Reason.NOT_STORED, f"The transcription was not kept: {why}"),))
+    return Recorded(warnings=(RecognitionWarning(WarningReason.NOT_STORED, f"The transcription was not kept: {why}"),))

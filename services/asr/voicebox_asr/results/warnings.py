@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from voicebox_asr.engine import Decoding, Reason, RecognitionWarning, Scores
+from voicebox_asr.engine import Decoding, WarningReason, RecognitionWarning, Scores
 
 from .utterance import Utterance
 
-__all__ = ["LowConfidenceWarnings", "Reason", "RecognitionWarning", "has_low_confidence", "low_confidence_warnings"]
+__all__ = ["LowConfidenceWarnings", "RecognitionWarning", "has_low_confidence", "low_confidence_warnings"]
 
 COMPRESSION_RATIO, LOG_PROBABILITY = 2.4, -1.0
 """Whisper's own thresholds: above the one a text repeats itself, below the other it is unlikely."""
@@ -31,7 +31,7 @@ class LowConfidenceWarnings:
         elif is_low:
             sentence = "What was recognised here is unlikely or repeats itself, at every temperature that was tried."
             self.warnings.append(
-                RecognitionWarning(Reason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds)
+                RecognitionWarning(WarningReason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds)
             )
         self._was_low = is_low
 

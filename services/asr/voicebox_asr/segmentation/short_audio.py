@@ -1,6 +1,6 @@
 """Very short audio: a model that was trained on sentences invents one in it."""
 
-from voicebox_asr.engine import Reason, RecognitionWarning
+from voicebox_asr.engine import WarningReason, RecognitionWarning
 
 from .windows import FRAME_SECONDS, Window
 
@@ -34,7 +34,7 @@ def short_audio_warning(text: str, seconds: float, start_seconds: float, end_sec
     else:
         outcome = "what was recognised in it cannot be said in that time, and is left out"
     sentence = f"There is only {seconds:.2f} s of sound here: {outcome}."
-    return RecognitionWarning(Reason.SHORT_AUDIO, sentence, start_seconds, end_seconds)
+    return RecognitionWarning(WarningReason.SHORT_AUDIO, sentence, start_seconds, end_seconds)
 
 
 def audible_seconds(window: Window) -> float:

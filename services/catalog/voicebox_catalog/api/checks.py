@@ -42,7 +42,7 @@ def language(value: str, field: str) -> str:
     return languages.tag(value, field) or DEFAULT_LANGUAGE
 
 
-def heard_language(value: str, field: str) -> str:
+def recognised_language(value: str, field: str) -> str:
     """The language of a record, as its tag where it is one."""
     text(value, field, MAX_NAME)
     found = languages.understood(value)

@@ -12,7 +12,7 @@ from voicebox_sql.clock import Clock
 from voicebox_sql.paging import cursor_from_token, page_size, to_token
 
 from voicebox_catalog.store import history_query
-from voicebox_catalog.store.filters import Field
+from voicebox_catalog.store.filters import FilterField
 from voicebox_catalog.store.history import HistoryStore, Totals
 from voicebox_catalog.store.history_pages import Row
 from voicebox_catalog.store.history_query import Query
@@ -49,7 +49,7 @@ class RecordKind(Generic[Row, Record]):
     """
 
     kind: str
-    fields: frozenset[Field]
+    fields: frozenset[FilterField]
     max_bytes: int
     to_message: Callable[[Row], Record]
     to_listed: Callable[[Row], Record]
@@ -57,7 +57,7 @@ class RecordKind(Generic[Row, Record]):
     changes: Mapping[str, Callable[[Record], Any]]
 
 
-class History(Generic[Row, Record]):
+class HistoryMethods(Generic[Row, Record]):
     """Each method answers for the owner that calls."""
 
     def __init__(self, form: RecordKind[Row, Record], store: HistoryStore[Row], blobs: Blobs, clock: Clock) -> None:
@@ -127,13 +127,13 @@ class History(Generic[Row, Record]):
         if row.blob:
             await self._blobs.delete(row.blob)
 
-    async def download(self, name: str, owner: str, asked_range: str) -> Download:
+    async def download(self, name: str, owner: str, requested_range: str) -> Download:
         """The audio, or a part of it. NotFound of kind `audio` when none was stored."""
         row = await self._store.get(owner, self._id(name))
         resource = f"{self._form.kind}s/{row.id}"
         if not row.blob:
             raise NotFound("audio", resource)
-        return await open_download(self._blobs, row.blob, row.container, resource, asked_range, row.size_bytes)
+        return await open_download(self._blobs, row.blob, row.container, resource, requested_range, row.size_bytes)
 
     def _id(self, name: str, field: str = "name") -> str:
         return checks.record_name(self._form.kind, name, field)

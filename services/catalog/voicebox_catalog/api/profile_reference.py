@@ -7,8 +7,8 @@ from voicebox_audio.errors import DecoderUnavailable
 from voicebox_audio.pcm import to_s16le
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 
-from voicebox_catalog.profiles.reference import GAP_SAMPLES, Reference, choose
-from voicebox_catalog.samples.quality import Limits
+from voicebox_catalog.profiles.reference import GAP_SAMPLES, ReferenceSelection, choose
+from voicebox_catalog.samples.quality import QualityLimits
 from voicebox_catalog.samples.recordings import SAMPLE_RATE_HZ, Recordings, Samples
 from voicebox_catalog.store.profiles import ProfileStore
 from voicebox_catalog.store.tables import Profile, Sample
@@ -27,7 +27,7 @@ class References:
     agree.
     """
 
-    def __init__(self, store: ProfileStore, recordings: Recordings, limits: Limits, *, requires_consent: bool) -> None:
+    def __init__(self, store: ProfileStore, recordings: Recordings, limits: QualityLimits, *, requires_consent: bool) -> None:
         self._store = store
         self._recordings = recordings
         self._limits = limits
@@ -47,7 +47,7 @@ class References:
             async for pcm in self._joined(chosen):
                 yield pb.GetReferenceResponse(pcm_s16le=pcm)
 
-    def _chosen(self, name: str, samples: Sequence[Sample], max_samples: int) -> Reference:
+    def _chosen(self, name: str, samples: Sequence[Sample], max_samples: int) -> ReferenceSelection:
         if not samples:
             raise Precondition("PROFILE_HAS_NO_SAMPLES", name, f"The profile {name!r} has no sample: upload one first.")
         chosen = choose(samples, self._limits, max_samples)
@@ -58,7 +58,7 @@ class References:
             raise Precondition("PROFILE_HAS_NO_USABLE_SAMPLES", name, sentence)
         return chosen
 
-    async def _joined(self, chosen: Reference) -> AsyncIterator[bytes]:
+    async def _joined(self, chosen: ReferenceSelection) -> AsyncIterator[bytes]:
         for number, sample in enumerate(chosen.samples):
             if number:
                 yield bytes(2 * GAP_SAMPLES)
@@ -82,7 +82,7 @@ def _max_us(request: pb.GetReferenceRequest) -> int:
     return max_us
 
 
-def _header(profile: Profile, chosen: Reference, unchanged: bool) -> pb.ReferenceHeader:
+def _header(profile: Profile, chosen: ReferenceSelection, unchanged: bool) -> pb.ReferenceHeader:
     return pb.ReferenceHeader(
         language=profile.language,
         etag=chosen.etag,

@@ -60,15 +60,15 @@ class Retention:
         if query is None:
             return pb.ApplyRetentionResponse()
         if not request.force:
-            spoken, heard = await self._generations.total(owner, query), await self._transcriptions.total(owner, query)
+            generations, transcriptions = await self._generations.total(owner, query), await self._transcriptions.total(owner, query)
         else:
-            spoken = await delete_all(self._generations, self._blobs, owner, query)
-            heard = await delete_all(self._transcriptions, self._blobs, owner, query)
-            log.info("retention deleted %d generations and %d transcriptions of %s", spoken.count, heard.count, owner)
+            generations = await delete_all(self._generations, self._blobs, owner, query)
+            transcriptions = await delete_all(self._transcriptions, self._blobs, owner, query)
+            log.info("retention deleted %d generations and %d transcriptions of %s", generations.count, transcriptions.count, owner)
         return pb.ApplyRetentionResponse(
-            generation_count=spoken.count,
-            transcription_count=heard.count,
-            size_bytes=spoken.size_bytes + heard.size_bytes,
+            generation_count=generations.count,
+            transcription_count=transcriptions.count,
+            size_bytes=generations.size_bytes + transcriptions.size_bytes,
         )
 
     async def owners(self) -> list[str]:

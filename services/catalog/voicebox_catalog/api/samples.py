@@ -13,8 +13,8 @@ from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailabl
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
-from voicebox_catalog.samples.quality import Limits
-from voicebox_catalog.samples.recordings import LIMITS, WHOLE, Recording, Recordings, Trim
+from voicebox_catalog.samples.quality import QualityLimits
+from voicebox_catalog.samples.recordings import LIMITS, WHOLE, NormalizedRecording, Recordings, Trim
 from voicebox_catalog.samples.rows import new_sample, trim_of, used_columns
 from voicebox_catalog.store.samples import SampleStore
 from voicebox_catalog.store.staging import Names, claimed, staged
@@ -38,7 +38,7 @@ UTTERANCE_SECONDS = (1.0, 60.0)
 class ProfileSamples:
     """Each method answers one RPC for the owner that calls. `limits` judge the recordings."""
 
-    def __init__(self, store: SampleStore, blobs: Blobs, recordings: Recordings, clock: Clock, limits: Limits) -> None:
+    def __init__(self, store: SampleStore, blobs: Blobs, recordings: Recordings, clock: Clock, limits: QualityLimits) -> None:
         self._store = store
         self._blobs = blobs
         self._recordings = recordings
@@ -113,7 +113,7 @@ class ProfileSamples:
         await self._blobs.delete(row.original_blob, row.normalized_blob)
         return Empty()
 
-    async def download(self, request: pb.DownloadSampleAudioRequest, owner: str, asked_range: str) -> Download:
+    async def download(self, request: pb.DownloadSampleAudioRequest, owner: str, requested_range: str) -> Download:
         """The audio, as it was uploaded or as its normalised copy."""
         row = await self._store.get(owner, *checks.sample_name(request.name))
         kept_bytes: int | None = None
@@ -124,7 +124,7 @@ class ProfileSamples:
                 blob, container = row.normalized_blob, "flac"
             case _:
                 raise InvalidField("form", "form must be ORIGINAL or NORMALIZED.")
-        return await open_download(self._blobs, blob, container, request.name, asked_range, kept_bytes)
+        return await open_download(self._blobs, blob, container, request.name, requested_range, kept_bytes)
 
     def _message(self, profile: str, row: Sample) -> pb.Sample:
         return to_sample(profile, row, self._limits)
@@ -162,7 +162,7 @@ class ProfileSamples:
             await self._blobs.delete(*names)
         return kept
 
-    async def _normalized(self, original: Blob, names: Names, trim: Trim = WHOLE) -> Recording:
+    async def _normalized(self, original: Blob, names: Names, trim: Trim = WHOLE) -> NormalizedRecording:
         with audio_errors(original.name):
             recording = await self._recordings.normalize(original.name, trim)
         names.append(recording.normalized.name)

@@ -11,7 +11,7 @@ from voicebox_catalog.store.filters import TRANSCRIPTION_FIELDS
 from voicebox_catalog.store.transcriptions import TranscriptionStore
 
 from .downloads import Download
-from .history import History, RecordKind
+from .history import HistoryMethods, RecordKind
 from .transcription_messages import CHANGES, from_transcription, to_listed, to_transcription
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -25,7 +25,7 @@ class Transcriptions:
         form = RecordKind(
             "transcription", TRANSCRIPTION_FIELDS, MAX_BYTES, to_transcription, to_listed, from_transcription, CHANGES
         )
-        self._history = History(form, store, blobs, clock)
+        self._history = HistoryMethods(form, store, blobs, clock)
 
     async def record(self, requests: AsyncIterator[pb.RecordTranscriptionRequest], owner: str) -> pb.Transcription:
         return await self._history.record(requests, await anext(requests, pb.RecordTranscriptionRequest()), owner)
@@ -44,5 +44,5 @@ class Transcriptions:
         await self._history.delete(request.name, owner)
         return Empty()
 
-    async def download(self, request: pb.DownloadTranscriptionAudioRequest, owner: str, asked_range: str) -> Download:
-        return await self._history.download(request.name, owner, asked_range)
+    async def download(self, request: pb.DownloadTranscriptionAudioRequest, owner: str, requested_range: str) -> Download:
+        return await self._history.download(request.name, owner, requested_range)

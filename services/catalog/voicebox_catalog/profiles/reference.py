@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from voicebox_catalog.samples.quality import Limits, Verdict
+from voicebox_catalog.samples.quality import QualityLimits, Verdict
 from voicebox_catalog.samples.recordings import SAMPLE_RATE_HZ
 from voicebox_catalog.samples.rows import report_of
 from voicebox_catalog.store.tables import Sample
@@ -14,7 +14,7 @@ _RANKS = {Verdict.OK: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2}
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceSelection:
     """The samples that are joined, oldest first, a quarter of a second of silence between them, and at most
     `max_samples` of the whole.
 
@@ -27,7 +27,7 @@ class Reference:
     max_samples: int
 
 
-def choose(samples: Sequence[Sample], limits: Limits, max_samples: int) -> Reference | None:
+def choose(samples: Sequence[Sample], limits: QualityLimits, max_samples: int) -> ReferenceSelection | None:
     """The best samples that fit as a whole: a cut one would not match its transcript. None when no sample is usable.
 
     Best is what is judged OK, then what has a transcript, then the greater signal-to-noise ratio, then the older one.
@@ -44,19 +44,19 @@ def choose(samples: Sequence[Sample], limits: Limits, max_samples: int) -> Refer
     if not ranked:
         return None
     if not chosen:
-        return Reference((ranked[0],), "", _etag(ranked[:1], [""], max_samples), max_samples)
+        return ReferenceSelection((ranked[0],), "", _etag(ranked[:1], [""], max_samples), max_samples)
     chosen.sort(key=lambda sample: sample.key)
     transcripts = [sample.transcript.strip() for sample in chosen]
     joined = " ".join(transcripts) if all(transcripts) else ""
-    return Reference(tuple(chosen), joined, _etag(chosen, transcripts if joined else [""] * len(chosen)), max_samples)
+    return ReferenceSelection(tuple(chosen), joined, _etag(chosen, transcripts if joined else [""] * len(chosen)), max_samples)
 
 
-def usable(sample: Sample, limits: Limits) -> bool:
+def usable(sample: Sample, limits: QualityLimits) -> bool:
     """Whether a reference may be made of it."""
     return not sample.excluded and report_of(sample, limits).verdict is not Verdict.REJECT
 
 
-def _rank(sample: Sample, limits: Limits) -> tuple[int, bool, float, int]:
+def _rank(sample: Sample, limits: QualityLimits) -> tuple[int, bool, float, int]:
     report = report_of(sample, limits)
     snr_db = report.measures.snr_db if report.measures else 0.0
     return _RANKS[report.verdict], not sample.transcript.strip(), -snr_db, sample.key

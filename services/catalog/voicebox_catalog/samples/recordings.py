@@ -16,7 +16,7 @@ from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.levels import PEAK_CEILING, SILENCE_DBFS
 from voicebox_audio.resample import Resampler
 from voicebox_blobs.blobs import Blob, Blobs, storage_errors
@@ -55,7 +55,7 @@ WHOLE = Trim()
 
 
 @dataclass(frozen=True)
-class Recording:
+class NormalizedRecording:
     """Facts about a recording, and the normalised copy of its used part.
 
     `duration_us` and `level_dbfs`, of the mono mix, are the whole original's; `measures` are the used part's.
@@ -78,7 +78,7 @@ class Recordings:
         self._spool_folder = spool_folder
         self._places = asyncio.Semaphore(at_once)
 
-    async def normalize(self, blob: str, trim: Trim = WHOLE) -> Recording:
+    async def normalize(self, blob: str, trim: Trim = WHOLE) -> NormalizedRecording:
         """Read the original that `blob` names, and keep the normalised copy of its used part. AudioError when it is no
         audio that is taken.
 
@@ -97,7 +97,7 @@ class Recordings:
                     peak_over_full_scale=source.peak if source.is_over_full_scale else 0.0,
                     not_numbers=source.not_numbers,
                 )
-                return Recording(source, work.duration_us, work.level_dbfs, measures, copy, copied.count)
+                return NormalizedRecording(source, work.duration_us, work.level_dbfs, measures, copy, copied.count)
 
     async def cut(
         self, blob: str, sample_rate_hz: int, trim: Trim, min_seconds: float, max_seconds: float
@@ -148,7 +148,7 @@ class Recordings:
                 assert stream.sample_rate_hz is not None
                 await asyncio.to_thread(push, piece, stream.sample_rate_hz)
         if stream.source is None:
-            raise AudioError(Reason.AUDIO_EMPTY, "The audio holds no sample.")
+            raise AudioError(AudioReason.AUDIO_EMPTY, "The audio holds no sample.")
         return stream.source
 
 
@@ -210,7 +210,7 @@ class _Normalizing:
             self._keep(self._resampler.finish())
         self._loudness.finish()
         if not self._count or self._resampler is None:
-            raise AudioError(Reason.AUDIO_EMPTY, "The used part holds no sample.")
+            raise AudioError(AudioReason.AUDIO_EMPTY, "The used part holds no sample.")
         measures = self._frames.measures(self._resampler.from_hz, self._clipping.ratio, self._loudness.lufs)
         return _Copied(self._count, _gain(self._loudness), measures)
 

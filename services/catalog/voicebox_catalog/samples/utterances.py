@@ -16,7 +16,7 @@ SMOOTHING_FRAMES = 5
 
 
 @dataclass(frozen=True)
-class Segment:
+class FrameSpan:
     """Frames from `begin` up to, not including, `end`."""
 
     begin: int
@@ -27,7 +27,7 @@ class Segment:
         return self.end - self.begin
 
 
-def utterances(levels: Levels, min_seconds: float, max_seconds: float) -> list[Segment]:
+def utterances(levels: Levels, min_seconds: float, max_seconds: float) -> list[FrameSpan]:
     """The utterances in order, each of `min_seconds` to `max_seconds` with a little silence around it; none without
     speech.
 
@@ -35,14 +35,14 @@ def utterances(levels: Levels, min_seconds: float, max_seconds: float) -> list[S
     What stands alone between long pauses and is shorter than `min_seconds` takes of these pauses, or is left out.
     """
     min_frames, max_frames = round(min_seconds / FRAME_SECONDS), round(max_seconds / FRAME_SECONDS)
-    spans = [Segment(*run) for run in runs(speech_frames(levels))]
+    spans = [FrameSpan(*run) for run in runs(speech_frames(levels))]
     spans = [piece for span in spans for piece in _cut_long(span, levels, min_frames, max_frames - 2 * MARGIN_FRAMES)]
     groups = _grouped(spans, min_frames, max_frames - 2 * MARGIN_FRAMES)
     padded = (_padded(groups, index, min_frames, levels.size) for index in range(len(groups)))
     return [stretch for stretch in padded if stretch.frames >= min_frames]
 
 
-def _cut_long(span: Segment, levels: Levels, min_frames: int, max_frames: int) -> list[Segment]:
+def _cut_long(span: FrameSpan, levels: Levels, min_frames: int, max_frames: int) -> list[FrameSpan]:
     """A span without a pause, in pieces of at most `max_frames` frames, cut where it is quietest."""
     smooth = np.convolve(levels, np.full(SMOOTHING_FRAMES, 1 / SMOOTHING_FRAMES), "same")
     pieces = []
@@ -50,12 +50,12 @@ def _cut_long(span: Segment, levels: Levels, min_frames: int, max_frames: int) -
         first = min(span.begin + min_frames, span.end - 1)
         last = max(min(span.begin + max_frames, span.end - min_frames), first + 1)
         cut = first + int(np.argmin(smooth[first:last]))
-        pieces.append(Segment(span.begin, cut))
-        span = Segment(cut, span.end)
+        pieces.append(FrameSpan(span.begin, cut))
+        span = FrameSpan(cut, span.end)
     return [*pieces, span]
 
 
-def _grouped(spans: list[Segment], min_frames: int, max_frames: int) -> list[Segment]:
+def _grouped(spans: list[FrameSpan], min_frames: int, max_frames: int) -> list[FrameSpan]:
     """Neighbours joined so that the cuts between them cost the least (dynamic programming over where a group ends)."""
     best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n spans: the cost, and where their last group begins
     for end in range(1, len(spans) + 1):
@@ -72,12 +72,12 @@ def _grouped(spans: list[Segment], min_frames: int, max_frames: int) -> list[Seg
     end = len(spans)
     while end:
         begin = best[end][1]
-        groups.append(Segment(spans[begin].begin, spans[end - 1].end))
+        groups.append(FrameSpan(spans[begin].begin, spans[end - 1].end))
         end = begin
     return groups[::-1]
 
 
-def _padded(groups: list[Segment], index: int, min_frames: int, frames: int) -> Segment:
+def _padded(groups: list[FrameSpan], index: int, min_frames: int, frames: int) -> FrameSpan:
     """With a margin at both ends, more of it when it is too short, but no more than half of the pause to its
     neighbours.
     """
@@ -89,4 +89,4 @@ def _padded(groups: list[Segment], index: int, min_frames: int, frames: int) -> 
     missing = min_frames - group.frames - left - right
     if missing > 0:  # one side has too little: the other gives more
         left, right = min(left + missing, before // 2), min(right + missing, behind // 2)
-    return Segment(group.begin - left, group.end + right)
+    return FrameSpan(group.begin - left, group.end + right)

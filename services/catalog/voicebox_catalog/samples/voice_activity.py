@@ -34,11 +34,11 @@ def loud_frames(levels: Levels) -> Activity:
     none = np.zeros(levels.size, np.bool_)
     if not levels.size:
         return none
-    heard = np.maximum(levels, np.percentile(levels, 98) - RANGE_DB)
-    if np.ptp(heard) < MIN_CONTRAST_DB:
+    bounded = np.maximum(levels, np.percentile(levels, 98) - RANGE_DB)
+    if np.ptp(bounded) < MIN_CONTRAST_DB:
         return none
-    loud: Activity = heard > _otsu(heard)
-    return loud if heard[loud].mean() - heard[~loud].mean() >= MIN_CONTRAST_DB else none
+    loud: Activity = bounded > _otsu(bounded)
+    return loud if bounded[loud].mean() - bounded[~loud].mean() >= MIN_CONTRAST_DB else none
 
 
 def runs(active: Activity) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ from voicebox_sql.keys import first_key
 from voicebox_sql.paging import Cursor
 from voicebox_sql.search import RELEVANCE_CLASSES, relevance_class, relevance_token
 
-from .filters import Condition, Field, Operator
+from .filters import Condition, FilterField, Operator
 from .history_query import Order, Query
 from .search_index import COMPLETIONS, Fts5, SearchIndex, Tsvector, condition_token, index_of, owner_token, row_by_row
 from .tables import Generation, Transcription
@@ -49,7 +49,7 @@ class HistoryPages(Generic[Row]):
     """
 
     table: type[Row]
-    indexed: frozenset[Field]
+    indexed: frozenset[FilterField]
     left_out: tuple[str, ...] = ()
 
     def page(self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int) -> Sequence[Row]:
@@ -119,10 +119,10 @@ class HistoryPages(Generic[Row]):
         return near, _ordered(matching, query, near.c.duration_us, near.c.key, None)
 
     def _completed(self, session: Session, query: Query) -> Query:
-        asked = self.index(session).completions(query.terms[-1]) if query.terms else None
-        if asked is None:
+        completions = self.index(session).completions(query.terms[-1]) if query.terms else None
+        if completions is None:
             return query
-        words = session.scalars(asked).all()
+        words = session.scalars(completions).all()
         return replace(query, completed=tuple(words) if len(words) <= COMPLETIONS else ())
 
     def _pages(self) -> Select[Any]:
@@ -287,7 +287,7 @@ class HistoryPages(Generic[Row]):
         """What the conditions with an order ask; keys order by creation time, so its bounds are bounds of the key."""
         found: list[ColumnElement[bool]] = []
         for condition in query.bounds:
-            if condition.field is Field.CREATE_TIME:
+            if condition.field is FilterField.CREATE_TIME:
                 found += _time_bounds(condition.operator, int(condition.value), key)
             else:
                 found.append(_compared(condition.operator, col(self.table.duration_us), int(condition.value)))

@@ -12,7 +12,7 @@ from voicebox_kit.errors import AlreadyExists, EtagMismatch, NotFound, Precondit
 from voicebox_sql.database import Database
 from voicebox_sql.keys import SLOTS, draw_key, first_key
 
-from .filters import Condition, Field, Operator
+from .filters import Condition, FilterField, Operator
 from .tables import Profile, Sample
 
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -259,7 +259,7 @@ async def _remove(session: AsyncSession, rows: Sequence[Profile]) -> Sequence[st
 
 def _clause(condition: Condition, dialect: str) -> ColumnElement[bool]:
     match condition.field:
-        case Field.LABELS:
+        case FilterField.LABELS:
             pairs = (
                 func.json_each(col(Profile.labels)) if dialect == "sqlite" else func.json_each_text(col(Profile.labels))
             )
@@ -267,11 +267,11 @@ def _clause(condition: Condition, dialect: str) -> ColumnElement[bool]:
             return (
                 select(1).select_from(pair).where(pair.c.key == condition.key, pair.c.value == condition.value).exists()
             )
-        case Field.CREATE_TIME:
+        case FilterField.CREATE_TIME:
             return _created(condition.operator, int(condition.value))
-        case Field.SAMPLE_COUNT:
+        case FilterField.SAMPLE_COUNT:
             return _compared(col(Profile.sample_count), condition.operator, condition.value)
-        case Field.DISPLAY_NAME:
+        case FilterField.DISPLAY_NAME:
             return col(Profile.display_name) == condition.value
         case _:
             return col(Profile.language) == condition.value

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_outbox.outbox import Outbox
-from voicebox_outbox.outbox import Outcome as Delivery
+from voicebox_outbox.outbox import Delivery
 
 from .draft import Draft
 

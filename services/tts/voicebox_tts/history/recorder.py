@@ -6,7 +6,7 @@ from typing import Self
 
 from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_kit.shielded import shielded
-from voicebox_outbox.outbox import Outcome as Delivery
+from voicebox_outbox.outbox import Delivery
 from voicebox_outbox.spool import cause
 
 from voicebox_tts.engine import Samples

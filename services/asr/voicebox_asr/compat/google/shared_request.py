@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from voicebox.asr.v1 import asr_pb2
 from voicebox_kit.errors import InvalidField
 
-from .audio import Format, set_format, to_samples
+from .audio import AudioFormat, set_format, to_samples
 
 DEFAULT_MODELS = frozenset(
     "default latest_long latest_short long short command_and_search phone_call video telephony telephony_short".split()
@@ -38,7 +38,7 @@ class FileRequest:
     """A request for one file: our config without the audio format, the format, and the details of the response."""
 
     config: asr_pb2.RecognitionConfig
-    format: Format
+    format: AudioFormat
     output: OutputOptions
 
 

@@ -7,7 +7,7 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.google import speech_v1_pb2 as google
 from voicebox_kit.errors import InvalidField
 
-from .audio import AUTO, Format, checked
+from .audio import AUTO, AudioFormat, checked
 from .shared_request import (
     MAX_SPEAKERS,
     FileRequest,
@@ -125,12 +125,12 @@ def _phrases(config: google.RecognitionConfig, field: str) -> list[str]:
     return to_hotwords(contexts, f"{field}.speech_contexts") + to_hotwords(adapted, f"{field}.adaptation.phrase_sets")
 
 
-def _format(config: google.RecognitionConfig) -> Format:
+def _format(config: google.RecognitionConfig) -> AudioFormat:
     encoding = google.RecognitionConfig.AudioEncoding
     if config.encoding == google.RecognitionConfig.ENCODING_UNSPECIFIED:
-        return Format(AUTO)
+        return AudioFormat(AUTO)
     name = encoding.Name(config.encoding) if config.encoding in encoding.values() else str(config.encoding)
-    return Format(name, config.sample_rate_hertz, config.audio_channel_count)
+    return AudioFormat(name, config.sample_rate_hertz, config.audio_channel_count)
 
 
 def _diarization(speakers: google.SpeakerDiarizationConfig) -> asr_pb2.Diarization:

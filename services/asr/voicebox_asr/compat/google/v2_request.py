@@ -13,7 +13,7 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.foreign.google import speech_v2_pb2 as google
 from voicebox_kit.errors import InvalidField, NotFound
 
-from .audio import AUTO, Format, checked
+from .audio import AUTO, AudioFormat, checked
 from .shared_request import (
     MAX_SPEAKERS,
     FileRequest,
@@ -214,12 +214,12 @@ def _phrases(adaptation: google.SpeechAdaptation, field: str) -> list[str]:
     return to_hotwords([(phrase.value, phrase.boost or each.boost) for each in sets for phrase in each.phrases], field)
 
 
-def _format(config: google.RecognitionConfig) -> Format:
+def _format(config: google.RecognitionConfig) -> AudioFormat:
     if not config.HasField("explicit_decoding_config"):
-        return Format(AUTO)
+        return AudioFormat(AUTO)
     explicit, encoding = config.explicit_decoding_config, google.ExplicitDecodingConfig.AudioEncoding
     name = encoding.Name(explicit.encoding) if explicit.encoding in encoding.values() else str(explicit.encoding)
-    return Format(name, explicit.sample_rate_hertz, explicit.audio_channel_count)
+    return AudioFormat(name, explicit.sample_rate_hertz, explicit.audio_channel_count)
 
 
 def _diarization(speakers: google.SpeakerDiarizationConfig) -> asr_pb2.Diarization:

@@ -204,8 +204,8 @@ def _complaint(log: str, *, killed: bool) -> dict[str, Any]:
     """What to say about a grammar that was refused."""
     if unknown := _UNKNOWN_WORD.search(log):
         return {"word": unknown[1]}
-    if said := _SAID.search(log):
-        return {"error": said[1].strip()}
+    if found := _SAID.search(log):
+        return {"error": found[1].strip()}
     return {"error": "It takes too much time or memory." if killed else "It cannot be parsed."}
 
 

@@ -11,7 +11,7 @@ from voicebox_asr.engines.silero import THRESHOLD, Silero, SpeechProbability, re
 from voicebox_asr.segmentation.windows import SpeechTracker, Windows
 
 from .batcher import Scheduler
-from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
+from .decoder import WINDOW_SECONDS, Clip, Decoded, WhisperDecoder
 from .device import Device
 from .file_reader import WhisperReader
 from .heap import give_back_free
@@ -36,7 +36,7 @@ class LoadedWhisper:
                 cpu_threads=device.threads,
                 local_files_only=True,
             )
-            self._decoder = Decoder(model)
+            self._decoder = WhisperDecoder(model)
             self._warm_up()
         except Exception as error:  # the libraries raise what they like for files that are not what they should be
             raise StartError(f"The model in {folder} cannot be loaded on {device.name}: {error}") from error

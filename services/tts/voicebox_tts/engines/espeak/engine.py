@@ -80,7 +80,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         self._version = ""
         self._voices: tuple[Voice, ...] = ()
         self._identifiers: Mapping[str, str] = {}
-        self._sounds = dict[str, bool]()
+        self._is_audible = dict[str, bool]()
 
     @property
     def model(self) -> Model:
@@ -117,10 +117,10 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         )
 
     def _has_sound(self, character: str) -> bool:
-        if character not in self._sounds and len(self._sounds) < MAX_SIGNS:
+        if character not in self._is_audible and len(self._is_audible) < MAX_SIGNS:
             with closing(self.open(self.default_voice, Style(), seed=0).speak(character)) as spoken:
-                self._sounds[character] = any(speech.phonemes for speech in spoken)
-        return self._sounds.get(character, True)
+                self._is_audible[character] = any(speech.phonemes for speech in spoken)
+        return self._is_audible.get(character, True)
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "EspeakSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what espeak-ng cannot do."""

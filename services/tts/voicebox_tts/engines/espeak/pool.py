@@ -88,8 +88,8 @@ class EspeakProcess:
             raise StartError(
                 f"The espeak engine needs the Debian packages libespeak-ng1 and espeak-ng-data: {body.decode()}."
             )
-        said = json.loads(body)
-        return Hello(said["version"], said["sample_rate_hz"], tuple(said["voices"]))
+        hello = json.loads(body)
+        return Hello(hello["version"], hello["sample_rate_hz"], tuple(hello["voices"]))
 
     def _write(self, data: bytes) -> None:
         assert self._child.stdin is not None

@@ -49,11 +49,11 @@ class PocketSession:
                     last, has_ended = min(frame + piece.tail_frames, max_frames), True
                     if frame == last:
                         return
-                sound = submit(network.sound, utterance, latent)
+                audio = submit(network.decode, utterance, latent)
                 frame += 1
                 if frame < last:
                     step = submit(network.step, utterance, self._draw(noise))
-                samples = outcome(sound)
+                samples = outcome(audio)
                 yield Speech(samples, warnings=(_ran_away(piece, max_frames),) if frame == max_frames and not has_ended else ())
         finally:
             step.cancel()

@@ -94,9 +94,9 @@ def parts(folder: Path) -> tuple[Path, ...]:
         return (folder / WEIGHTS,)
     try:
         names = sorted(set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()))
-        sound = all(Path(name).name == name and name.endswith(".safetensors") for name in names)
+        is_valid = all(Path(name).name == name and name.endswith(".safetensors") for name in names)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        names, sound = [], False
-    if not names or not sound:
+        names, is_valid = [], False
+    if not names or not is_valid:
         raise StartError(f"{folder / INDEX} does not name the parts of a model.")
     return tuple(folder / name for name in names)
