@@ -300,7 +300,7 @@ async def warned(stub, audio: bytes) -> list[str]:
     return [warning.reason for warning in (await stub.Recognize(asr_pb2.RecognizeRequest(audio=audio))).warnings]
 
 
-async def test_float_samples_that_were_never_scaled_and_those_that_are_no_numbers_are_told(stub, spoken) -> None:
+async def test_float_samples_that_were_never_scaled_and_those_that_are_no_numbers_are_reported(stub, spoken) -> None:
     samples = np.asarray(spoken, np.float32)
     samples = samples / np.abs(samples).max()
     assert "OVER_FULL_SCALE" in await warned(stub, float_wav(samples * 32768.0))

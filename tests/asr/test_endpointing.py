@@ -36,7 +36,7 @@ def test_a_pause_shorter_than_the_end_silence_does_not_end_it() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.5, 5.0])
-def test_the_end_silence_is_as_long_as_asked(seconds: float) -> None:
+def test_the_end_silence_is_as_long_as_requested(seconds: float) -> None:
     endpointer = Endpointer(Endpointing(end_silence_seconds=seconds, max_utterance_seconds=60), FRAME)
     for _ in range(100):
         endpointer.push(True)

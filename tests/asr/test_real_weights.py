@@ -30,13 +30,13 @@ MIN_ERRORS = 2
 """So many errors more than the library's are chance: each side decides some words by a hair."""
 
 
-def said(text: str) -> list[str]:
+def spoken_text(text: str) -> list[str]:
     """The words of a text, numbers spelled as the reader says them."""
     return words(re.sub(r"\w+", lambda match: SPELLINGS.get(match[0], match[0]), text))
 
 
 def last_word(text: str) -> str:
-    return said(text)[-1]
+    return spoken_text(text)[-1]
 
 
 @dataclass(frozen=True)
@@ -113,29 +113,29 @@ def as_it_is(samples: Samples) -> Samples:
 
 async def errors(sides: Sides, recordings: Sequence[Recording]) -> tuple[int, int]:
     """How many words the service and the library got wrong."""
-    ours = [word_errors(said(each.transcript), said((await sides.by_service(each)).transcript)) for each in recordings]
-    theirs = [word_errors(said(each.transcript), said(sides.by_library(each))) for each in recordings]
+    ours = [word_errors(spoken_text(each.transcript), spoken_text((await sides.by_service(each)).transcript)) for each in recordings]
+    theirs = [word_errors(spoken_text(each.transcript), spoken_text(sides.by_library(each))) for each in recordings]
     return sum(ours), sum(theirs)
 
 
 @pytest.mark.parametrize("sides", ["base", "tiny.en"], indirect=True)
-async def test_no_recording_loses_its_last_word_and_the_service_hears_as_well_as_the_library(
+async def test_no_recording_loses_its_last_word_and_the_service_recognises_as_well_as_the_library(
     sides: Sides, recordings
 ) -> None:
     wrong, theirs = 0, 0
     for recording in recordings.values():
         answer = await sides.by_service(recording)
-        assert said(answer.transcript)[-1] == last_word(recording.transcript)
+        assert spoken_text(answer.transcript)[-1] == last_word(recording.transcript)
         assert not answer.warnings
-        wrong += word_errors(said(recording.transcript), said(answer.transcript))
-        theirs += word_errors(said(recording.transcript), said(sides.by_library(recording)))
+        wrong += word_errors(spoken_text(recording.transcript), spoken_text(answer.transcript))
+        theirs += word_errors(spoken_text(recording.transcript), spoken_text(sides.by_library(recording)))
     assert wrong <= MAX_OVER_LIBRARY * theirs + MIN_ERRORS
 
 
 @pytest.mark.parametrize(
     ("change", "pause_seconds"), [(as_it_is, 0.0), (as_it_is, 1.0), (noisy, 1.0), (quiet, 0.0), (narrow, 1.0)]
 )
-async def test_a_minute_is_heard_as_well_as_by_the_library(
+async def test_a_minute_is_recognised_as_well_as_by_the_library(
     sides: Sides, recordings, change: Callable[[Samples], Samples], pause_seconds: float
 ) -> None:
     minute = joined(recordings, 60.0, pause_seconds)
@@ -151,12 +151,12 @@ async def test_utterances_and_words_of_a_minute_are_in_their_places(sides: Sides
     assert starts == sorted(starts)
     assert all(start < end for start, end in zip(starts, ends, strict=True))
     assert all(end.total_seconds() - start.total_seconds() < 25.0 for start, end in zip(starts, ends, strict=True))
-    heard = [word for utterance in answer.utterances for word in utterance.words]
-    assert "".join(word.word for word in heard) == "".join(answer.transcript.split())
-    assert all(word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in heard)
+    recognised = [word for utterance in answer.utterances for word in utterance.words]
+    assert "".join(word.word for word in recognised) == "".join(answer.transcript.split())
+    assert all(word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in recognised)
 
 
-async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_what_was_stable(
+async def test_a_stream_is_recognised_as_well_as_a_file_and_its_finals_begin_with_what_was_stable(
     sides: Sides, recordings
 ) -> None:
     wrong, total = 0, 0
@@ -170,8 +170,8 @@ async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_wha
             if answer.HasField("final"):
                 assert answer.final.transcript.startswith(stable.get(answer.final.utterance_index, ""))
                 finals.append(answer.final.transcript)
-        wrong += word_errors(said(recording.transcript), said(" ".join(finals)))
-        total += len(said(recording.transcript))
+        wrong += word_errors(spoken_text(recording.transcript), spoken_text(" ".join(finals)))
+        total += len(spoken_text(recording.transcript))
     assert wrong / total <= 0.08
 
 

@@ -116,7 +116,7 @@ async def test_a_record_that_the_catalog_takes_is_acknowledged_without_a_warning
 
 
 @pytest.mark.parametrize("call", [recognize, stream])
-async def test_while_the_catalog_is_away_the_record_is_named_and_waits_on_disk(open_asr, tmp_path, call):
+async def test_while_the_catalog_is_unavailable_the_record_is_named_and_waits_on_disk(open_asr, tmp_path, call):
     answer = await call((await open_asr(CATALOG_ADDRESS=GONE)).channel)
     assert answer.transcription.startswith("transcriptions/")
     assert reasons(answer) == ["RECORD_PENDING"]
@@ -136,7 +136,7 @@ async def test_a_catalog_that_comes_back_gets_what_waits(open_asr, catalog, tmp_
     assert sorted(record.name for record, _ in catalog.received) == sorted(each.transcription for each in answers)
 
 
-async def test_what_the_catalog_rejects_is_set_aside_and_said(open_asr, catalog, tmp_path, monkeypatch):
+async def test_what_the_catalog_rejects_is_set_aside_and_reported(open_asr, catalog, tmp_path, monkeypatch):
     monkeypatch.setattr(outboxes, "PROMPT_SECONDS", 60.0)
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     answer = await recognize((await open_asr(CATALOG_ADDRESS=catalog.address)).channel)

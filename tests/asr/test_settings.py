@@ -25,7 +25,7 @@ def test_defaults() -> None:
     assert (settings.models_folder, settings.hub.offline) == (Path("var/models"), False)
 
 
-def test_what_is_said_of_models() -> None:
+def test_settings_of_models() -> None:
     env = {
         "ASR_ENGINE": "whisper",
         "ASR_MORE_ENGINES": "pocketsphinx, ",

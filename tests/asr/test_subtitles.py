@@ -68,7 +68,7 @@ def test_every_limit_holds_and_no_character_is_lost(layout: Layout, text: str, t
     assert all(before.end_ms < after.start_ms for before, after in pairwise(found))
 
 
-def test_words_are_shown_when_they_are_said() -> None:
+def test_words_are_shown_when_they_are_reported() -> None:
     for cue in cues([utterance(ENGLISH)], Layout()):
         first, last = cue.lines[0][0], cue.lines[-1][-1]
         assert cue.start_ms == first.start_ms
@@ -140,13 +140,13 @@ def test_vtt_is_read_back_with_its_voices() -> None:
     assert "a&lt;b &amp; c&gt;d --&gt;" in nasty.replace("\n", " ")
 
 
-def test_vtt_tells_each_words_time() -> None:
+def test_vtt_reports_each_words_time() -> None:
     document = writers.vtt([utterance("one two three four", end=4.0)], Layout(highlight_words=True))
     assert "one<00:00:01.000> two<00:00:02.000> three<00:00:03.000> four" in document
     assert webvtt.from_buffer(io.StringIO(document))[0].text == "one two three four"
 
 
-def test_vtt_tells_its_notices_in_comments() -> None:
+def test_vtt_reports_its_notices_in_comments() -> None:
     notices = [
         RecognitionWarning(WarningReason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0),
         RecognitionWarning(WarningReason.NOT_STORED, "It was not kept."),
@@ -159,7 +159,7 @@ def test_vtt_tells_its_notices_in_comments() -> None:
     ]
 
 
-def test_nothing_heard_is_an_empty_document() -> None:
+def test_nothing_recognised_is_an_empty_document() -> None:
     assert writers.srt([], Layout()) == ""
     assert len(webvtt.from_buffer(io.StringIO(writers.vtt([], Layout())))) == 0
     assert writers.text([]) == ""

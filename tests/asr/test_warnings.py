@@ -20,7 +20,7 @@ def utterances(*scores: Scores) -> list[Utterance]:
     ]
 
 
-def test_neighbours_are_told_once() -> None:
+def test_neighbours_are_reported_once() -> None:
     found = low_confidence_warnings(utterances(UNLIKELY, REPETITIVE, SURE, SURE, UNLIKELY), Decoding())
     assert [(notice.start_seconds, notice.end_seconds) for notice in found] == [(0.0, 1.9), (4.0, 4.9)]
     assert {notice.reason for notice in found} == {WarningReason.LOW_CONFIDENCE}
@@ -32,25 +32,25 @@ def test_the_callers_thresholds_count() -> None:
     assert low_confidence_warnings(utterances(SURE), Decoding(log_probability_threshold=0.0))
 
 
-def test_an_engine_that_tells_no_scores_is_believed() -> None:
+def test_an_engine_that_reports_no_scores_is_believed() -> None:
     assert not low_confidence_warnings(utterances(Scores()), Decoding())
 
 
-def test_finals_are_cut_on_their_way_and_told_at_the_end() -> None:
+def test_finals_are_cut_on_their_way_and_reported_at_the_end() -> None:
     looping = Utterance(3, Hypothesis("no " * 40, None, (), "en", scores=REPETITIVE), 1.0, 9.0)
-    heard = LiveResult(Options().decoding, collect=True)
+    recognised = LiveResult(Options().decoding, collect=True)
     began = SpeechStart(1.0)
-    assert heard.take(began) is began
-    final = heard.take(Final(looping, 0.0))
+    assert recognised.take(began) is began
+    final = recognised.take(Final(looping, 0.0))
     assert isinstance(final, Final)
     assert (final.utterance.index, final.utterance.hypothesis.text) == (3, "no")
-    result = heard.transcript(StreamFinished(10.0, 1, "en", 0))
+    result = recognised.transcript(StreamFinished(10.0, 1, "en", 0))
     assert [notice.reason for notice in result.warnings] == [WarningReason.REPETITION, WarningReason.LOW_CONFIDENCE]
     assert result.utterances == [final.utterance]
 
 
 def test_finals_that_nobody_keeps_are_not_held() -> None:
-    heard = LiveResult(Options().decoding, collect=False)
+    recognised = LiveResult(Options().decoding, collect=False)
     for utterance in utterances(SURE, SURE):
-        heard.take(Final(utterance, 0.0))
-    assert heard.transcript(StreamFinished(2.0, 2, "en", 0)).utterances == []
+        recognised.take(Final(utterance, 0.0))
+    assert recognised.transcript(StreamFinished(2.0, 2, "en", 0)).utterances == []

@@ -104,7 +104,7 @@ async def test_zero_length_audio_is_empty(
     assert await _reason(decoder, riff(b"\0\0", sample_rate_hz=192_000), sample_rate_hz=1_000) is AudioReason.AUDIO_EMPTY
 
 
-async def test_a_film_without_sound_is_refused(decoder: Decoder, mux: Callable[..., bytes]) -> None:
+async def test_a_film_without_audio_is_refused(decoder: Decoder, mux: Callable[..., bytes]) -> None:
     for muxer in ("mp4", "matroska"):
         assert await _reason(decoder, mux(muxer, "aac", None, video=True)) is AudioReason.AUDIO_FORMAT_REFUSED
 

@@ -44,7 +44,7 @@ def stereo(sine: Callable[..., NDArray[np.float32]]) -> Callable[[str, str], byt
         ("OGG", "VORBIS"),
     ],
 )
-async def test_each_channel_has_its_own_sound(
+async def test_each_channel_has_its_own_audio(
     form: str, subtype: str, decoder: Decoder, stereo: Callable[[str, str], bytes], frequency: Callable[..., float]
 ) -> None:
     clip = await decoder.decode(stereo(form, subtype), 16_000, LIMITS, separate=True)
@@ -56,7 +56,7 @@ async def test_each_channel_has_its_own_sound(
         assert spectrum[round(other * channel.size / 16_000)] < 0.02 * spectrum.max()
 
 
-async def test_it_is_the_same_sound_as_mixed(decoder: Decoder, stereo: Callable[[str, str], bytes]) -> None:
+async def test_it_is_the_same_audio_as_mixed(decoder: Decoder, stereo: Callable[[str, str], bytes]) -> None:
     for form, subtype in (("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III")):
         data = stereo(form, subtype)
         separate = (await decoder.decode(data, 16_000, LIMITS, separate=True)).samples

@@ -142,7 +142,7 @@ BEFORE = {
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
 @pytest.mark.parametrize("kind", ["flac", "mp3", "adts", "ogg", "mp2", "wav", "mp4", "webm"])
-async def test_what_stands_before_the_sound_is_passed_over(
+async def test_what_stands_before_the_audio_is_passed_over(
     kind: str, before: bytes, decoder: Decoder, sine: Sine, mux: Mux, riff: Riff, frequency: Callable[..., float]
 ) -> None:
     samples = sine(48_000, 2)
@@ -222,7 +222,7 @@ async def test_a_wav_whose_length_is_too_small_is_read_to_its_end(
     ],
 )
 @pytest.mark.parametrize("odd", [False, True])
-async def test_chunks_behind_the_sound_of_a_wav_are_no_sound(
+async def test_chunks_behind_the_audio_of_a_wav_are_no_audio(
     after: bytes, odd: bool, decoder: Decoder, riff: Riff
 ) -> None:
     body = b"\x90" * (8_001 if odd else 8_000)
@@ -287,7 +287,7 @@ def files(samples: np.ndarray, mux: Mux, riff: Riff, rate: int) -> dict[str, byt
     ],
 )
 @pytest.mark.parametrize("rates", [(48_000, 48_000), (48_000, 24_000), (16_000, 48_000)])
-async def test_joined_files_are_heard_to_the_end(
+async def test_joined_files_are_recognised_to_the_end(
     kind: str, rates: tuple[int, int], decoder: Decoder, sine: Sine, mux: Mux, riff: Riff
 ) -> None:
     """The second one may have another rate, and its pitch tells that it was read as what it is."""
@@ -311,7 +311,7 @@ async def test_three_ogg_files_with_different_codecs(decoder: Decoder, sine: Sin
     assert clip.samples.size / 16_000 == pytest.approx(3, abs=0.1)
 
 
-async def test_a_second_file_that_cannot_be_read_is_told(decoder: Decoder, sine: Sine, riff: Riff) -> None:
+async def test_a_second_file_that_cannot_be_read_is_reported(decoder: Decoder, sine: Sine, riff: Riff) -> None:
     whole = riff((sine(16_000, 1) * 32767).astype("<i2").tobytes())
     clip = await decoder.decode(whole + whole[:30], None, LIMITS)
     assert clip.samples.size == 16_000

@@ -140,15 +140,15 @@ async def test_a_dead_fork_server_is_replaced_and_running_streams_go_on(decoder:
         yield bytes(3200)
 
     stream = decoder.stream(client(), 16_000, LIMITS)
-    heard = (await anext(stream)).size
+    decoded = (await anext(stream)).size
     first = _fork_server()
     os.kill(first, signal.SIGKILL)
     clips = await asyncio.gather(*(decoder.decode(FILE, None, LIMITS) for _ in range(5)))
     assert [clip.samples.size for clip in clips] == [16_000] * 5
     assert _fork_server() != first
     release.set()
-    heard += sum([piece.size async for piece in stream])
-    assert heard == 3200
+    decoded += sum([piece.size async for piece in stream])
+    assert decoded == 3200
 
 
 async def test_no_child_and_no_descriptor_is_left(decoder: Decoder) -> None:
@@ -167,7 +167,7 @@ async def test_closing_the_decoder_ends_the_fork_server() -> None:
     await _ends(pidfd)
 
 
-async def test_a_fork_server_that_cannot_start_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fork_server_that_cannot_start_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DecoderUnavailable):
         async with open_decoder():

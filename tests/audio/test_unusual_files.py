@@ -29,7 +29,7 @@ def floats(samples: np.ndarray, riff: Riff, bits: int = 32) -> bytes:
 
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("scale", [4.0, 2.0**15, 2.0**31, 1e30])
-async def test_float_samples_far_beyond_full_scale_are_told(
+async def test_float_samples_far_beyond_full_scale_are_reported(
     bits: int, scale: float, decoder: Decoder, sine: Sine, riff: Riff
 ) -> None:
     source = (await decoder.decode(floats(sine(16_000, 1) * scale, riff, bits), None, LIMITS)).source
@@ -126,7 +126,7 @@ async def test_adts_that_is_cut_off_says_so(decoder: Decoder, sine: Sine, mux: M
     assert (await decoder.decode(whole[: len(whole) // 2 + 5], None, LIMITS)).source.cut_short
 
 
-async def test_an_mp3_that_is_cut_between_frames_is_told_by_its_count(decoder: Decoder, sine: Sine, mux: Mux) -> None:
+async def test_an_mp3_that_is_cut_between_frames_is_reported_by_its_count(decoder: Decoder, sine: Sine, mux: Mux) -> None:
     whole = mux("mp3", "libmp3lame", sine(48_000, 4), id3v2_version="0")
     walk = FrameWalk()
     ends = []

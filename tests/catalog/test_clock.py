@@ -50,7 +50,7 @@ async def test_each_generation_is_listed_once_in_the_order_of_its_time(catalog, 
     assert times == sorted(times, reverse=True)
 
 
-async def test_a_change_is_kept_and_told(catalog, clock):
+async def test_a_change_is_kept_and_reported(catalog, clock):
     made = await catalog.CreateProfile(
         pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann")
     )

@@ -112,7 +112,7 @@ async def test_one_that_fails_undoes_nothing_of_the_others(database):
     assert await names(database) == [f"{number:02}" for number in range(30) if number % 3]
 
 
-async def test_a_unique_violation_that_stays_is_told(database):
+async def test_a_unique_violation_that_stays_is_reported(database):
     await database.write(adding("a"))
     with pytest.raises(sa.exc.IntegrityError):
         await database.write(adding("b", "a"))
@@ -127,8 +127,8 @@ async def test_a_commit_that_fails_acknowledges_nothing(tmp_path, small_disk):
         while not any(isinstance(answer, Exception) for answer in done):
             rows = [lease(f"{len(done) + number:06}", "x" * 20_000) for number in range(16)]
             done += await asyncio.gather(*(database.write(_adding_row(row)) for row in rows), return_exceptions=True)
-        told = [answer for answer in done if isinstance(answer, Exception)]
-        assert {(type(error), getattr(error, "reason", "")) for error in told} == {(Exhausted, "STORAGE_FULL")}
+        reported = [answer for answer in done if isinstance(answer, Exception)]
+        assert {(type(error), getattr(error, "reason", "")) for error in reported} == {(Exhausted, "STORAGE_FULL")}
         assert await names(database) == [f"{number:06}" for number, answer in enumerate(done) if answer is None]
 
 
@@ -251,7 +251,7 @@ class OfDriver(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         (OfDriver("53100", "could not extend file"), Exhausted),
         (OfDriver(None, "database or disk is full"), Exhausted),
@@ -263,5 +263,5 @@ class OfDriver(Exception):
         (OfDriver("42601", "syntax"), sa.exc.DBAPIError),
     ],
 )
-def test_what_a_caller_is_told(error, told):
-    assert isinstance(errors.translated(sa.exc.DBAPIError("SELECT", {}, error)), told)
+def test_errors_as_a_caller_sees_them(error, reported):
+    assert isinstance(errors.translated(sa.exc.DBAPIError("SELECT", {}, error)), reported)

@@ -40,15 +40,15 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "expected"), PARTS)
-def test_what_a_range_asks_for(asked, expected):
-    assert part_of(asked, 100) == expected
+@pytest.mark.parametrize(("requested", "expected"), PARTS)
+def test_what_a_range_requests(requested, expected):
+    assert part_of(requested, 100) == expected
 
 
 @settings(database=None, deadline=None)
 @given(st.text(max_size=40) | st.from_regex(r"bytes=\d*-\d*", fullmatch=True), st.integers(0, 10**6))
-def test_no_range_leads_outside(asked, size):
-    part = part_of(asked, size)
+def test_no_range_leads_outside(requested, size):
+    part = part_of(requested, size)
     assert part is None or 0 <= part.start <= part.end <= size
 
 
@@ -57,8 +57,8 @@ async def test_a_part_of_a_sample(catalog, upload, voice):
     data = voice(30)
     kept = await upload(catalog, profile, data)
 
-    async def download(asked):
-        metadata = (("range", asked),) if asked else ()
+    async def download(requested):
+        metadata = (("range", requested),) if requested else ()
         call = catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=kept.name), metadata=metadata)
         headers = dict(await call.initial_metadata())
         answers = [answer.body async for answer in call]

@@ -281,7 +281,7 @@ async def test_blobs_without_a_row_are_swept_when_they_are_old(blobs, database, 
     assert [file.name async for files in blobs.stored() for file in files] == [held.name]
 
 
-def test_every_table_with_blobs_is_asked_before_one_is_swept():
+def test_every_table_with_blobs_is_requested_before_one_is_swept():
     assert {str(column) for column in blob_rows.COLUMNS} == {
         "profiles.avatar_blob",
         "samples.original_blob",

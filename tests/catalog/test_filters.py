@@ -42,7 +42,7 @@ def test_quotes_and_backslashes_are_escaped():
     assert parse('voice = "AND engine = 1"')[0].value == "AND engine = 1"
 
 
-def test_labels_are_asked_by_their_keys():
+def test_labels_are_requested_by_their_keys():
     text = 'labels.team = "games" AND labels."a \\"b\\"" = "" AND favorite = true AND favorite = false'
     assert parse(text) == (
         Condition(FilterField.LABELS, Operator.EQUAL, "games", "team"),

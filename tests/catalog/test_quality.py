@@ -190,11 +190,11 @@ def test_utterances_are_within_their_bounds_in_order_and_apart(seed, min_seconds
     levels = random_levels(seed)
     found = utterances(levels, min_seconds, max_seconds)
     assert found
-    for stretch in found:
-        assert min_seconds <= stretch.frames * FRAME_SECONDS <= max_seconds
-        assert 0 <= stretch.begin < stretch.end <= levels.size
+    for span in found:
+        assert min_seconds <= span.frames * FRAME_SECONDS <= max_seconds
+        assert 0 <= span.begin < span.end <= levels.size
     for one, next_one in pairwise(found):
         assert one.end <= next_one.begin
     spoken = speech_frames(levels)
-    kept = sum(int(spoken[stretch.begin : stretch.end].sum()) for stretch in found)
+    kept = sum(int(spoken[span.begin : span.end].sum()) for span in found)
     assert kept > 0.8 * spoken.sum()

@@ -68,7 +68,7 @@ def test_no_word_is_a_token_of_ours():
     assert mine not in words_of(f"{mine} §1 {mine[1:]}")
 
 
-def test_parts_of_a_scope_are_told_apart():
+def test_parts_of_a_scope_are_distinguished():
     assert (
         len(
             {

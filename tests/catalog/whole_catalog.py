@@ -18,10 +18,10 @@ async def fill(opened, generation, record, upload, tone):
         await upload(catalog, profile.name, tone(3), transcript="hello")
         for number in range(GENERATIONS):
             await record(catalog, generation(text=f"common word{number}"), *([os.urandom(50_000)] * (number % 3)))
-        return await told(catalog)
+        return await reported(catalog)
 
 
-async def told(catalog):
+async def reported(catalog):
     """Everything that callers see."""
     answers = [await catalog.ListProfiles(pb.ListProfilesRequest())]
     for profile in answers[0].profiles:

@@ -169,8 +169,8 @@ async def _part_of_block(context: Any) -> bytes:
     """BLOCK, or the part of it that the metadata `range` asks for, with the headers that the catalog sends before
     it.
     """
-    asked = dict(context.invocation_metadata()).get("range", "bytes=0-4095")
-    first, last = map(int, asked.removeprefix("bytes=").split("-"))
+    requested = dict(context.invocation_metadata()).get("range", "bytes=0-4095")
+    first, last = map(int, requested.removeprefix("bytes=").split("-"))
     part = BLOCK[first : last + 1]
     headers = [("accept-ranges", "bytes"), ("x-content-length", str(len(part)))]
     if not part:

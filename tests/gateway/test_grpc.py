@@ -114,7 +114,7 @@ async def test_tools_see_every_service_without_metadata(gateway, fakes, version)
 @pytest.mark.parametrize(
     "symbol", [*sorted(EVERY_SERVICE), "voicebox.tts.v1.TextToSpeechService.Synthesize", "voicebox.asr.v1.Word"]
 )
-async def test_tools_are_told_what_a_service_is(gateway, version, symbol):
+async def test_tools_get_the_description_of_a_service(gateway, version, symbol):
     call = reflection_call(gateway.channel, version)
     await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
     answer = await call.read()

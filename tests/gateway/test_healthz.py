@@ -35,7 +35,7 @@ async def test_it_recovers(gateway, fakes):
     assert (await gateway.http.get("/healthz")).status_code == 200
 
 
-async def test_good_news_are_told_for_a_moment_only(gateway, fakes):
+async def test_success_is_cached_for_a_moment_only(gateway, fakes):
     assert (await gateway.http.get("/healthz")).status_code == 200
     await fakes.asr.set_serving(False)
     async with asyncio.timeout(5):

@@ -93,12 +93,12 @@ async def test_a_recording_becomes_subtitles(gateway, fakes):
         for _ in range(3):
             yield bytes(1_000_000)
 
-    asked = (
+    requested = (
         "?format=TRANSCRIPT_FORMAT_SRT&subtitles.max_line_length=30&subtitles.max_cue_duration=2.5s&config.word_offsets=true"
         "&config.hotwords=one&config.hotwords=two&config.diarization.enabled=true&config.grammar.jsgf=x&config.decoding.beam_size=2"
     )
     answer = await gateway.http.post(
-        "/v1/speech:transcribe" + asked, content=pieces(), headers={"content-type": "audio/wav"}
+        "/v1/speech:transcribe" + requested, content=pieces(), headers={"content-type": "audio/wav"}
     )
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-subrip")
     assert answer.text == "1\n00:00:00,000 --> 00:00:01,000\n3000000 bytes\n"

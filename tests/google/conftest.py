@@ -52,9 +52,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 class SdkError(Exception):
     """What the SDK raised: its class, its message, and the field and reason that its details name."""
 
-    def __init__(self, told: dict[str, str]) -> None:
-        super().__init__(told)
-        self.told = told
+    def __init__(self, reported: dict[str, str]) -> None:
+        super().__init__(reported)
+        self.reported = reported
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Sdk:
         """The error that the method must end with."""
         with pytest.raises(SdkError) as refused:
             self.call(method, **given)
-        return refused.value.told
+        return refused.value.reported
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +113,7 @@ def _program(python: Path, secured: Secured, transport: str) -> Iterator[Sdk]:
 
 
 @pytest.fixture(scope="session")
-def said(sdk: Sdk) -> bytes:
+def speech_wav(sdk: Sdk) -> bytes:
     """TEXT, spoken: a WAV file at 16 kHz."""
     return sdk.speech(audio_encoding="LINEAR16", sample_rate_hertz=16_000)
 
@@ -142,6 +142,6 @@ def finals(responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [result for response in responses for result in response.get("results", ()) if result.get("is_final")]
 
 
-def word_error_rate(heard: str, spoken: str = TEXT) -> float:
+def word_error_rate(recognised: str, spoken: str = TEXT) -> float:
     plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(spoken.lower().translate(plain), heard.lower().translate(plain).strip() or "nothing")
+    return jiwer.wer(spoken.lower().translate(plain), recognised.lower().translate(plain).strip() or "nothing")

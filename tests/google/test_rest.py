@@ -35,11 +35,11 @@ def test_voices_and_speech_are_those_of_grpc(rest, sdk):
     )
 
 
-def test_speech_is_recognised_by_each_version(rest, samples, said):
+def test_speech_is_recognised_by_each_version(rest, samples, speech_wav):
     sound = {"config": LINEAR16, "audio": {"content": in_base64(samples)}}
     assert word_error_rate(text_of(rest.call("recognize_v1", request=sound)["results"])) <= WER
     assert word_error_rate(text_of(rest.call("recognize_beta", request=sound)["results"])) <= WER
-    whole = {"recognizer": RECOGNIZER, "config": ENGLISH, "content": in_base64(said)}
+    whole = {"recognizer": RECOGNIZER, "config": ENGLISH, "content": in_base64(speech_wav)}
     assert word_error_rate(text_of(rest.call("recognize_v2", request=whole)["results"])) <= WER
 
 
@@ -50,8 +50,8 @@ def test_the_beta_of_speech(rest):
 
 @pytest.mark.parametrize("method", ["long_v1", "long_beta"])
 def test_long_recognition_is_waited_for(rest, samples, method):
-    told = rest.call(method, request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
-    assert word_error_rate(text_of(told["response"]["results"])) <= WER
+    reported = rest.call(method, request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
+    assert word_error_rate(text_of(reported["response"]["results"])) <= WER
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_line_of_googles_documentation(http):
     }
     answer = http.post("/v1/text:synthesize?key=none&alt=json&prettyPrint=false", json=body)
     assert base64.b64decode(answer.json()["audioContent"])
-    told = http.post("/v1/text:synthesize", json={**body, "input": {"text": ""}}).json()["error"]
-    assert (told["code"], told["status"]) == (400, "INVALID_ARGUMENT")
-    assert told["message"]
-    assert told["details"]
+    reported = http.post("/v1/text:synthesize", json={**body, "input": {"text": ""}}).json()["error"]
+    assert (reported["code"], reported["status"]) == (400, "INVALID_ARGUMENT")
+    assert reported["message"]
+    assert reported["details"]

@@ -120,7 +120,7 @@ async def held(permits: Permits, clock: Clock, seconds: float, at_once: int) -> 
             clock.now += seconds
 
 
-async def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_again():
+async def test_who_would_wait_too_long_is_refused_at_once_and_reported_when_to_come_again():
     clock = Clock()
     permits = Permits(2, 100, CollectorRegistry(), patience_seconds=3.0, clock=clock)
     await held(permits, clock, 0.9, at_once=2)
@@ -172,7 +172,7 @@ async def test_a_caller_with_less_patience_is_refused_first():
     await asyncio.gather(holder, patient)
 
 
-async def test_places_that_are_held_for_long_count_before_any_comes_back():
+async def test_permits_that_are_held_for_long_count_before_any_comes_back():
     clock = Clock()
     permits, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock), asyncio.Event()
     holder = asyncio.create_task(hold(permits, "a", [], leave))

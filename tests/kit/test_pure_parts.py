@@ -51,7 +51,7 @@ def test_a_boolean_that_is_none_is_a_sentence():
         variables.boolean({"X": "maybe"}, "X", True)
 
 
-def test_plugins_tell_what_is_installed():
+def test_plugins_report_what_is_installed():
     assert {"catalog", "tts", "asr"} <= set(plugins.names("voicebox.services"))
     with pytest.raises(StartError, match=r"There is no service 'nobody'\. Installed: asr, catalog"):
         plugins.load("voicebox.services", "nobody")

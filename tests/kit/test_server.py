@@ -98,11 +98,11 @@ async def test_reflection_lists_the_service_and_health(serve):
 )
 async def test_reflection_describes_what_it_serves_and_what_the_gateway_leads_to_elsewhere(serve, name):
     _, channel = await serve(Slow())
-    asked = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)]
+    requested = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)]
     [answer] = [
         answer
         async for answer in aio_stub(reflection_pb2_grpc.ServerReflectionStub, channel).ServerReflectionInfo(
-            iter(asked)
+            iter(requested)
         )
     ]
     described = [FileDescriptorProto.FromString(file) for file in answer.file_descriptor_response.file_descriptor_proto]

@@ -168,7 +168,7 @@ class FakeHub:
     """Whether files are not sent by the hub itself, but by a server that it sends people to."""
     silent: threading.Event = field(default_factory=threading.Event)
     """While it is cleared, files are not answered."""
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requested: list[tuple[str, str]] = field(default_factory=list)
     """Paths that were asked for, each with its Range."""
     endpoint: str = ""
 
@@ -192,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.hub.asked.append((path, self.headers.get("Range", "")))
+        self.hub.requested.append((path, self.headers.get("Range", "")))
         if self.hub.status != 200:
             self._answer(self.hub.status, b"", {"X-Error-Code": self.hub.error_code})
         elif path in (

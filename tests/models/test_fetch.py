@@ -27,9 +27,9 @@ def fetch(tmp_path):
 
 
 def test_what_suits_the_machine_is_fetched_when_nothing_is_named(fetch, family):
-    code, said = fetch()
-    assert (code, said.splitlines()[-1]) == (0, "models/big/good is here.")
-    assert "models/big/good: 100 % of 0 MB" in said
+    code, output = fetch()
+    assert (code, output.splitlines()[-1]) == (0, "models/big/good is here.")
+    assert "models/big/good: 100 % of 0 MB" in output
     assert [engine.downloads for engine in family.listed] == [1, 0]
     assert fetch() == (0, "models/big/good is here already.\n")
     assert family.listed[0].downloads == 1
@@ -56,19 +56,19 @@ def test_a_named_model_is_fetched(fetch, family, name):
 
 def test_a_failure_is_one_sentence(fetch, family):
     family.listed[0].failure = "The model hub cannot be reached: the connection failed."
-    code, said = fetch()
-    assert (code, said.splitlines()[-1]) == (1, "Error: The model hub cannot be reached: the connection failed.")
+    code, output = fetch()
+    assert (code, output.splitlines()[-1]) == (1, "Error: The model hub cannot be reached: the connection failed.")
     family.engine = lambda model: None
     assert fetch("models/other/one") == (1, "Error: No engine of big runs a model 'models/other/one'.\n")
 
 
-def test_an_interruption_is_told(fetch, family):
+def test_an_interruption_is_reported(fetch, family):
     def interrupted(report):
         raise KeyboardInterrupt
 
     family.listed[0].download = interrupted
-    code, said = fetch()
-    assert (code, "goes on from there" in said) == (130, True)
+    code, output = fetch()
+    assert (code, "goes on from there" in output) == (130, True)
 
 
 def test_a_model_that_is_here_is_checked(fetch, family, tmp_path):
@@ -80,5 +80,5 @@ def test_a_model_that_is_here_is_checked(fetch, family, tmp_path):
     store.write_manifest(folder, ModelManifest("org/good", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
     assert fetch() == (0, "models/big/good is here already.\n")
     (folder / "model.bin").write_bytes(b"weighty")
-    code, said = fetch()
-    assert (code, "SHA-256 differs" in said, str(folder) in said) == (1, True, True)
+    code, output = fetch()
+    assert (code, "SHA-256 differs" in output, str(folder) in output) == (1, True, True)

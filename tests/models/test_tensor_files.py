@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "model.safetensors"
 
 
-def test_a_whole_file_tells_its_tensors(path: Path) -> None:
+def test_a_whole_file_reports_its_tensors(path: Path) -> None:
     path.write_bytes(WHOLE)
     assert tensor_files.damage(path) is None
     assert {name: tensor["shape"] for name, tensor in tensor_files.header(path).items()} == {"a": [2, 3], "b": [4]}

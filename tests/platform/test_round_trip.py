@@ -15,9 +15,9 @@ TEXT = "The old man walked slowly to the market and bought bread, milk and a doz
 WER = 0.3
 
 
-def word_error_rate(said: str, heard: str) -> float:
+def word_error_rate(sentence: str, recognised: str) -> float:
     plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(said.lower().translate(plain), heard.lower().translate(plain))
+    return jiwer.wer(sentence.lower().translate(plain), recognised.lower().translate(plain))
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def test_by_curl_speech_streams_while_it_is_made_and_is_recognised(http):
         assert response.headers["content-type"] == "audio/wav"
         pieces.extend(response.iter_raw())
     assert len(pieces) > 3
-    heard = http.post(
+    recognised = http.post(
         "/v1/speech:recognizeUpload", content=b"".join(pieces), headers={"content-type": "audio/wav"}
     ).json()
-    assert word_error_rate(TEXT, heard["transcript"]) <= WER
+    assert word_error_rate(TEXT, recognised["transcript"]) <= WER
 
 
 def test_by_json_a_whole_answer_is_recognised(http):
@@ -50,10 +50,10 @@ def test_by_json_a_whole_answer_is_recognised(http):
         json={"text": TEXT, "config": {"seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}},
     ).json()
     assert spoken["started"]["engine"] == "flite"
-    heard = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
-    assert word_error_rate(TEXT, heard["transcript"]) <= WER
-    words = [word["word"] for utterance in heard["utterances"] for word in utterance["words"]]
-    assert " ".join(words) == heard["transcript"]
+    recognised = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
+    assert word_error_rate(TEXT, recognised["transcript"]) <= WER
+    words = [word["word"] for utterance in recognised["utterances"] for word in utterance["words"]]
+    assert " ".join(words) == recognised["transcript"]
 
 
 def test_by_json_a_stream_is_events(http):
@@ -70,7 +70,7 @@ def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, en
     assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= WER
 
 
-def test_a_live_stream_hears_speech_while_it_is_made(client):
+def test_a_live_stream_recognises_speech_while_it_is_made(client):
     speech = client.say(TEXT, seed=1, encoding="pcm", store=False)
     blocks = (event.chunk.audio for event in speech if event.HasField("chunk"))
     events = list(client.listen(blocks, sample_rate_hz=16_000))

@@ -33,9 +33,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 class SdkError(Exception):
     """What the SDK raised: a gRPC error, with the field that its details name."""
 
-    def __init__(self, told: dict[str, str]) -> None:
-        super().__init__(told)
-        self.told = {**told, "field": field_of(base64.b64decode(told["status"]))}
+    def __init__(self, reported: dict[str, str]) -> None:
+        super().__init__(reported)
+        self.reported = {**reported, "field": field_of(base64.b64decode(reported["status"]))}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Sdk:
         """The error that the method must end with."""
         with pytest.raises(SdkError) as refused:
             self.call(method, **given)
-        return refused.value.told
+        return refused.value.reported
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def sdk(running: Platform) -> Iterator[Sdk]:
 
 
 @pytest.fixture(scope="session")
-def said(sdk: Sdk) -> bytes:
+def speech_wav(sdk: Sdk) -> bytes:
     """TEXT, spoken: headerless samples at 16 kHz."""
     return sdk.speech(text=TEXT, voice_name="flite/slt", sample_rate_hz=16_000)
 
@@ -115,6 +115,6 @@ def text_of(results: list[dict[str, Any]]) -> str:
     return "".join(result["alternatives"][0].get("transcript", "") for result in results)
 
 
-def word_error_rate(heard: str) -> float:
+def word_error_rate(recognised: str) -> float:
     plain = str.maketrans("", "", string.punctuation)
-    return jiwer.wer(TEXT.lower().translate(plain), heard.lower().translate(plain).strip() or "nothing")
+    return jiwer.wer(TEXT.lower().translate(plain), recognised.lower().translate(plain).strip() or "nothing")

@@ -54,7 +54,7 @@ async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history
     assert not list(tmp_path.glob("*.json"))
 
 
-async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_after_a_restart(
+async def test_while_the_catalog_is_unavailable_records_wait_on_disk_and_are_delivered_after_a_restart(
     open_history, catalog, tmp_path
 ):
     catalog.failure = grpc.StatusCode.UNAVAILABLE
@@ -98,7 +98,7 @@ async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalo
     assert list(catalog.records) == ["generations/1"]
 
 
-async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_history, catalog, tmp_path, caplog):
+async def test_what_the_catalog_will_never_take_is_set_aside_and_reported(open_history, catalog, tmp_path, caplog):
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     async with open_history() as history:
         with caplog.at_level(logging.ERROR):

@@ -55,7 +55,7 @@ def test_languages_and_engines_do_not_share_a_list(engines):
     assert len(names(lists.get("", "", offered(one, two)))) == 3
 
 
-def test_strangers_cannot_fill_the_memory(engines):
+def test_callers_cannot_fill_the_memory(engines):
     lists = VoiceLists(lambda: engines[0])
     for number in range(2 * MAX_LISTS):
         lists.get("", f"x{number}", offered(*engines))

@@ -69,7 +69,7 @@ async def test_another_owner_gets_nothing_of_it(open_prompts, engine, catalog):
         await prompts.of_profile(ANN, engine, "somebody", 10)
 
 
-async def test_while_the_catalog_is_away_a_known_voice_speaks_with_a_warning(open_prompts, engine, catalog):
+async def test_while_the_catalog_is_unavailable_a_known_voice_speaks_with_a_warning(open_prompts, engine, catalog):
     prompts = open_prompts()
     await prompts.of_profile(ANN, engine, "local", 10)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
@@ -114,12 +114,12 @@ async def test_a_recording_is_decoded_and_computed_once(open_prompts, engine):
     assert engine.prompts == 1
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(30.0, []), (45.0, ["The recording is 45 s long"])])
-async def test_of_a_recording_that_is_followed_in_part_it_is_told_every_time(open_prompts, engine, seconds, told):
+@pytest.mark.parametrize(("seconds", "reported"), [(30.0, []), (45.0, ["The recording is 45 s long"])])
+async def test_of_a_recording_that_is_followed_in_part_it_is_reported_every_time(open_prompts, engine, seconds, reported):
     prompts = open_prompts()
     for _ in range(2):
         cached = await prompts.of_recording(recording(seconds), engine)
-        assert [warning.partition(":")[0] for warning in cached.warnings] == told
+        assert [warning.partition(":")[0] for warning in cached.warnings] == reported
     again = await open_prompts().of_recording(recording(seconds), engine)  # after a start: from disk
     assert (again.warnings, engine.prompts) == (cached.warnings, 1)
 
@@ -141,7 +141,7 @@ async def test_what_the_caller_leaves_open_is_as_the_profile_says(open_prompts, 
     assert (engine.prompts, again.defaults) == (1, Defaults(speed=0.5, seed=7))
 
 
-async def test_a_restart_asks_for_the_audio_once_and_computes_nothing(open_prompts, engine, catalog):
+async def test_a_restart_requests_the_audio_once_and_computes_nothing(open_prompts, engine, catalog):
     await open_prompts().of_profile(ANN, engine, "local", 10)
     prompts = open_prompts()
     catalog.settings.seed = 7

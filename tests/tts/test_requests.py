@@ -29,7 +29,7 @@ def test_an_empty_request_means_the_defaults():
     assert job_of().seed != job_of().seed
 
 
-def test_what_is_asked_for_is_kept():
+def test_what_is_requested_is_kept():
     style = tts_pb2.SpeakingStyle(speed=2, pitch_semitones=-3, language="en-GB", instructions="softly")
     job = job_of(
         voice=tts_pb2.VoiceSelection(profile="profiles/ann"),

@@ -153,7 +153,7 @@ def test_the_limit_cuts_and_says_so(bench: Bench) -> None:
     assert [(len(chunk.codes), chunk.cut) for chunk in chunks] == [(1, False), (2, False), (2, True)]
 
 
-def test_a_text_without_sound_ends(bench: Bench) -> None:
+def test_a_text_without_audio_ends(bench: Bench) -> None:
     bench.go()
     assert read(bench.submit(Text(1, frames=0))) == []
 

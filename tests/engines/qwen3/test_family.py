@@ -116,7 +116,7 @@ def test_the_revision_of_a_folder_changes_with_its_files(setup: Setup, copied: P
     assert len({first, second, mine.model.revision}) == 3
 
 
-def test_the_manifest_of_a_download_tells_the_revision(setup: Setup, copied: Path) -> None:
+def test_the_manifest_of_a_download_reports_the_revision(setup: Setup, copied: Path) -> None:
     manifest = {
         "repository": "someone/mine",
         "revision": "f" * 40,

@@ -85,7 +85,7 @@ def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_mod
     model = language_model("custom-voice")
     frames = FrameGenerator(model, 8, LONGEST)
     rows: list[int] = []
-    said: dict[int, list[NDArray[np.int64]]] = {number: [] for number in range(8)}
+    outputs: dict[int, list[NDArray[np.int64]]] = {number: [] for number in range(8)}
     ended: set[int] = set()
     for turn in range(60):
         if turn % 3 == 0 and turn < 24:
@@ -96,7 +96,7 @@ def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_mod
         step = frames.step(len(rows), np.ones(len(rows), np.bool_))
         for row, number in enumerate(rows):
             if not step.ended[row]:
-                said[number].append(step.codes[row])
+                outputs[number].append(step.codes[row])
         for row in reversed(np.flatnonzero(step.ended)):
             ended.add(rows[row])
             frames.move(len(rows) - 1, row)
@@ -106,7 +106,7 @@ def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_mod
     assert len(ended) > 2
     for number, prompt in enumerate(prompts):
         np.testing.assert_array_equal(
-            np.array(said[number]).reshape(-1, GROUPS), alone(model, prompt, number, len(said[number]))
+            np.array(outputs[number]).reshape(-1, GROUPS), alone(model, prompt, number, len(outputs[number]))
         )
 
 
@@ -117,15 +117,15 @@ def test_a_row_that_does_not_advance_stays_as_it_is(language_model, prompts) -> 
     for row in range(3):
         frames.begin(row, prompt, SamplingNoise(row, GROUPS))
     turns = [np.array([True, turn % 3 == 0, turn > 8]) for turn in range(12)]
-    said: list[list[NDArray[np.int64]]] = [[], [], []]
+    outputs: list[list[NDArray[np.int64]]] = [[], [], []]
     for advancing in turns:
         step = frames.step(3, advancing)
         assert not step.ended.any()
         for row in np.flatnonzero(advancing).tolist():
-            said[row].append(step.codes[row])
+            outputs[row].append(step.codes[row])
 
     for row in range(3):
-        np.testing.assert_array_equal(np.array(said[row]), alone(model, prompt, row, len(said[row])))
+        np.testing.assert_array_equal(np.array(outputs[row]), alone(model, prompt, row, len(outputs[row])))
 
 
 def test_a_row_that_is_begun_again_remembers_nothing(language_model, prompts) -> None:

@@ -67,7 +67,7 @@ def warnings(speech: Sequence[Speech]) -> list[str]:
     return [warning for each in speech for warning in each.warnings]
 
 
-def test_chunks_are_heard_as_they_come() -> None:
+def test_chunks_are_recognised_as_they_come() -> None:
     speech = speak(Model([[chunk(1), chunk(2), chunk(4)]]), "Hello.")
     assert [each.samples.size // 1920 for each in speech] == [1, 2, 4]
     assert warnings(speech) == []
@@ -88,7 +88,7 @@ def test_each_piece_has_a_seed_of_its_own_and_the_same_one_each_time() -> None:
     [[], [chunk(3, 0.001)], [chunk(1, 0.001)] * 40, [chunk(8, 0.001, cut=True)], [chunk(60, 0.001, first=7)]],
     ids=["the end at once", "silence and the end", "silence for ever", "silence up to the limit", "silence in circles"],
 )
-def test_what_nobody_heard_is_made_once_more_with_another_seed(bad: Sequence[FrameChunk]) -> None:
+def test_what_nobody_received_is_made_once_more_with_another_seed(bad: Sequence[FrameChunk]) -> None:
     model = Model([bad, [chunk(2)]])
     speech = speak(model, "Hello.")
     assert (seconds(speech), warnings(speech)) == (2 * 0.08, [])
@@ -97,7 +97,7 @@ def test_what_nobody_heard_is_made_once_more_with_another_seed(bad: Sequence[Fra
     assert all(stream.closed for stream in model.streams)
 
 
-def test_after_the_second_time_without_a_sound_it_says_so() -> None:
+def test_after_the_second_time_without_a_audio_it_says_so() -> None:
     model = Model([[chunk(2, 0.001)]])
     speech = speak(model, "Hello.", "Bye.")
     assert seconds(speech) == 0
@@ -113,7 +113,7 @@ def test_after_the_second_time_without_a_sound_it_says_so() -> None:
         ([chunk(8), *[chunk(8, first=3) for _ in range(20)]], "repeated itself", 8 * 0.08 + 7 * 0.64),
     ],
 )
-def test_what_was_heard_already_is_cut_off_and_the_reason_told(
+def test_what_was_recognised_already_is_cut_off_and_the_reason_reported(
     runs_away: Sequence[FrameChunk], says: str, most_seconds: float
 ) -> None:
     model = Model([runs_away])
