@@ -115,7 +115,7 @@ async def test_so_is_an_unknown_query_parameter(gateway, method, path, name, hin
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "sentence"),
+    ("body", "field", "part"),
     [
         ({"text": 1}, "text", "a string"),
         ({"text": ["a"]}, "text", "a string"),
@@ -137,10 +137,10 @@ async def test_so_is_an_unknown_query_parameter(gateway, method, path, name, hin
         ({"config": {"voice": {"reference": {"audio": "$$$"}}}}, "config.voice.reference.audio", "base64"),
     ],
 )
-async def test_a_value_that_does_not_fit_is_reported_in_words_of_json(gateway, body, field, sentence):
+async def test_a_value_that_does_not_fit_is_reported_in_words_of_json(gateway, body, field, part):
     named, sentence, reason = violation(await gateway.http.post("/v1/speech:synthesize", json=body))
     assert (named, reason) == (field, "INVALID_FIELD")
-    assert sentence in sentence
+    assert part in sentence
 
 
 @pytest.mark.parametrize(
