@@ -46,8 +46,8 @@ def measure(running: Platform) -> list[Figure]:
 
 
 def by_decoder(decoder: pocketsphinx.Decoder, path: Path) -> tuple[str, float, float]:
-    """What the bare decoder hears in a whole file, the seconds it took, reading and resampling included, and the file's
-    length.
+    """What the bare decoder recognises in a whole file, the seconds it took, reading and resampling included, and the
+    file's length.
     """
     began = time.perf_counter()
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)

@@ -48,8 +48,7 @@ PIECE_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Ask:
-    """A page that is asked for, after the row of number `before`, counted from the oldest; None asks for the first
-    one.
+    """A requested page, after the row of number `before`, counted from the oldest; None is the first one.
     """
 
     name: str

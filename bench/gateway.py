@@ -23,7 +23,7 @@ WARM_UP, RUNS = 10, 100
 STREAMS = 64
 SPOKEN = " ".join([TEXT] * 3)
 AHEAD_SECONDS = 1.0
-"""The least that a client may ask for: the sound comes as fast as it is heard, and a delay of one second is a gap."""
+"""The least that a client may set: the audio comes as fast as it is played, and a delay of one second is a gap."""
 
 BEGIN_SECONDS = 6.0
 """Listeners begin evenly within the length of a sentence: at once, all would want their sentences made at the same
@@ -220,7 +220,7 @@ async def ask(address: str, path: str, calls: int) -> int:
 
 
 def status_and_length(head: bytes) -> tuple[int, int]:
-    """The status and the bytes of the body, which the gateway tells for every unary answer."""
+    """The status and the bytes of the body, which the gateway sends with every unary answer."""
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     assert length, head
     return int(head.split(maxsplit=2)[1]), int(length[1])

@@ -42,11 +42,11 @@ class Heard:
     first: list[float] = field(default_factory=list)
     """From the beginning of speech to the first interim."""
     interim: list[float] = field(default_factory=list)
-    """From the newest sound that an interim has heard to the interim."""
+    """From the newest audio that an interim covers to the interim."""
     after_speech: list[float] = field(default_factory=list)
     """From the end of speech to the final."""
     after_endpoint: list[float] = field(default_factory=list)
-    """From the event that tells the end to the final."""
+    """From the event of the end to the final."""
 
 
 def measure(folder: Path) -> list[Figure]:
@@ -132,7 +132,7 @@ def config() -> asr_pb2.StreamingRecognizeRequest:
 def hour(running: Platform, sentence: bytes) -> Figure:
     """How much the service's memory grows in a stream of an hour, with one sentence at the end of each minute.
 
-    A minute is sent once the one before was heard: what waits in buffers would hide a slow growth.
+    A minute is sent once the one before was recognised: what waits in buffers would hide a slow growth.
     """
     minute = (bytes(60 * 2 * RATE_HZ) + sentence + PAUSE)[-60 * 2 * RATE_HZ :]
     heard = Semaphore(1)

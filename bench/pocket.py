@@ -33,7 +33,7 @@ NEVER = -1e9
 
 
 def measure() -> list[Figure]:
-    """One stream on one core and on two, two streams on two cores, and how long a voice takes to be heard."""
+    """One stream on one core and on two, two streams on two cores, and how long a voice prompt takes."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "english"
         make(folder)

@@ -37,7 +37,7 @@ LOUDNESS = 0.1
 
 
 class Names:
-    """Tells which weights an engine asks for, and takes no memory."""
+    """Records which weights an engine reads, and takes no memory."""
 
     device, dtype = torch.device("meta"), torch.float32
 

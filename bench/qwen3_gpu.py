@@ -103,7 +103,7 @@ def loading(name: str, service: Service) -> Iterator[Figure]:
 
 
 def served(name: str, service: Service, plan: Plan, *, has_targets: bool) -> Iterator[Figure]:
-    """Streams at once as fast as they are made, as fast as they are heard, and as they come."""
+    """Streams at once as fast as they are made, as fast as they are played, and as they come."""
     asyncio.run(service.together(1, 3, AS_FAST_AS_MADE))
     for streams in plan.streams:
         heard = asyncio.run(service.together(streams, -(-plan.utterances // streams), AS_FAST_AS_MADE))

@@ -1,4 +1,4 @@
-"""Listeners of a Qwen3-TTS service: what they hear and when, so many at once, or as they come."""
+"""Listeners of a Qwen3-TTS service: what they receive and when, so many at once, or as they come."""
 
 import asyncio
 import io
@@ -24,7 +24,7 @@ TRANSCRIPT = (
 """As long to say as the recording is."""
 
 LISTENED_SECONDS = 5.0
-"""So much of its speech a listener hears, and leaves: random weights never end."""
+"""So much of its speech a listener plays, and leaves: random weights never end."""
 
 AS_FAST_AS_MADE, AS_FAST_AS_HEARD = 3600.0, 1.0
 """How many seconds of sound a listener may be ahead."""

@@ -28,8 +28,8 @@ _ENDS = tuple(
 
 
 def parts(text: str, max_characters: int = MAX_CHARACTERS) -> list[str]:
-    """The text in pieces of at most `max_characters` characters, which joined are the text; a piece without anything but space is
-    no piece.
+    """The text in pieces of at most `max_characters` characters, which joined are the text; a piece without anything
+    but space is no piece.
     """
     found = []
     rest = text
@@ -75,7 +75,7 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
 
 
 def _derived(request_id: str, number: int) -> str:
-    """A UUID4 for a later part, the same whenever the whole text is asked for by the same request id."""
+    """A UUID4 for a later part, the same whenever the whole text is requested by the same request id."""
     return str(uuid.UUID(bytes=hashlib.sha256(f"{request_id}/{number}".encode()).digest()[:16], version=4))
 
 
@@ -94,7 +94,7 @@ class Joined:
 
     @property
     def request(self) -> tts_pb2.StreamSynthesizeRequest:
-        """What to ask next: with the seed of the first part, so that it is one voice."""
+        """The next request: with the seed of the first part, so that it is one voice."""
         request = self.requests[self.number]
         if self.started and not request.config.HasField("seed"):
             request.config.seed = self.started.seed

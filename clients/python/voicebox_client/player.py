@@ -51,7 +51,7 @@ def play_file(path: Path) -> None:
 
 
 def _failure(name: str, how: str, stderr: bytes) -> click.ClickException:
-    """The error of a player, with the last line of what it said itself."""
+    """The error of a player, with the last line of its own message."""
     lines = stderr.decode(errors="replace").strip().splitlines()
     return click.ClickException(f"The player {name} {how}{f': {lines[-1].strip()}' if lines else '.'}")
 
@@ -68,7 +68,7 @@ def find_player() -> str:
 
 @contextmanager
 def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]:
-    """Gives a function that plays samples; leaving waits until everything was heard, or stops the player when the body
+    """Gives a function that plays samples; leaving waits until everything was played, or stops the player when the body
     failed.
 
     Raises click.ClickException when the player fails.

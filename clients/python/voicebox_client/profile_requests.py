@@ -1,4 +1,4 @@
-"""What is asked of profiles and samples, as protos."""
+"""Builds requests about profiles and samples: pure functions that both clients share."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypedDict, Unpack
@@ -57,7 +57,7 @@ def update_profile(name: str, etag: str, **changes: Unpack[ProfileChanges]) -> c
 
 
 def _fields(details: ProfileDetails) -> dict[str, Any]:
-    """The fields of a profile, with what was agreed as one message. Raises ValueError when that is told twice or in
+    """The fields of a profile, with what was agreed as one message. Raises ValueError when that is given twice or in
     part.
     """
     fields: dict[str, Any] = dict(details)

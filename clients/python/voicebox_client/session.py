@@ -32,7 +32,7 @@ class CommandSession:
     wide: bool = False
 
     def client(self) -> "Client":
-        """A client of the chosen server; a timeout that was asked for holds for every call."""
+        """A client of the chosen server; a timeout that a person set holds for every call."""
         if self.timeout_seconds is None:
             return voicebox_client.Client(self.server)
         return voicebox_client.Client(

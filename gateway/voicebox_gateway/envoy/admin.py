@@ -36,7 +36,7 @@ class Admin:
             return False
 
     async def listen_address(self) -> str:
-        """`host:port` where the gateway really listens, when port 0 was asked for."""
+        """`host:port` where the gateway really listens, when the port is 0."""
         listeners = json.loads(await self.ask("/listeners?format=json"))["listener_statuses"]
         address = listeners[0]["local_address"]["socket_address"]
         host = f"[{address['address']}]" if ":" in address["address"] else address["address"]

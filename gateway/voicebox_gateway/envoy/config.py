@@ -33,7 +33,7 @@ def render(
     """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no
     admin address is set.
 
-    At `reflection_socket` the gateway itself tells which services there are.
+    At `reflection_socket` the gateway itself lists the services.
     """
     admin = (
         socket_address(settings.admin_address)

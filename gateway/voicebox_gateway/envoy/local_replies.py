@@ -26,7 +26,7 @@ AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
 
 @dataclass(frozen=True)
 class Reply:
-    """What is said for an HTTP status: a canonical code, a reason, a sentence, and when to try again.
+    """The answer for an HTTP status: a canonical code, a reason, a sentence, and when to try again.
 
     `grpc_code` is for gRPC clients, where they expect another one than the HTTP status means; 0 is the same one.
     """
@@ -173,7 +173,7 @@ def _is_grpc() -> dict[str, Any]:
 
 
 def _has_metadata(namespace: str, key: str) -> dict[str, Any]:
-    """A filter has said so in the request's dynamic metadata."""
+    """Whether a filter has set this key of the request's dynamic metadata."""
     matcher = {"filter": namespace, "path": [{"key": key}], "value": {"bool_match": True}}
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
 

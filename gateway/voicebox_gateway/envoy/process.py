@@ -26,7 +26,7 @@ LOG_LINE_BYTES = 1024 * 1024  # Envoy quotes whole configurations in one line; a
 START_POLL_SECONDS = 0.02
 DRAIN_POLL_SECONDS = 0.1
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-# At info Envoy tells its life in a hundred lines; app.py tells ours in two. Its `main` warns of our own SIGTERM,
+# At info Envoy logs a hundred lines; app.py logs two. Its `main` warns of our own SIGTERM,
 # and its `http` calls a client's mistakes errors; those are in the access log.
 LOG_OPTIONS = (
     "--log-level",

@@ -37,7 +37,7 @@ async def list_models(request: Request) -> JSONResponse:
 
 
 async def list_audio_models(request: Request) -> JSONResponse:
-    """GET /v1/audio/models, as Open WebUI and others ask: the same, also under `models`."""
+    """GET /v1/audio/models, for Open WebUI and others: the same, also under `models`."""
     try:
         entries = await _entries(request.app.state.services, metadata(request.headers))
     except grpc.aio.AioRpcError as error:
@@ -78,4 +78,4 @@ def _entry(name: str, owner: str) -> Entry:
         "object": "model",
         "created": 0,
         "owned_by": owner,
-    }  # a model's files do not tell when they were made
+    }  # a model's files have no time of creation

@@ -25,7 +25,7 @@ class Batcher(Generic[Item, Answer]):
         self._running: asyncio.Task[None] | None = None
 
     async def ask(self, item: Item) -> Answer:
-        """What `work` answers for the item; it is done even if the caller is cancelled."""
+        """The outcome of `work` for the item; the work is done even if the caller is cancelled."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._running is None:
@@ -33,7 +33,7 @@ class Batcher(Generic[Item, Answer]):
         return await answer
 
     async def close(self) -> None:
-        """Wait for all that was asked."""
+        """Wait for all work that was submitted."""
         if self._running:
             await self._running
 

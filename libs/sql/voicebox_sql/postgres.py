@@ -83,7 +83,7 @@ class Transactions:
         self._writers = writers
 
     def is_in_place(self) -> bool:
-        """A server is asked by its address at each connection."""
+        """Always: each connection goes to the server at its address."""
         return True
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
@@ -109,5 +109,5 @@ async def _connect(engine: AsyncEngine, seconds: float) -> None:
 
 
 def _message(error: Exception) -> str:
-    """What the database or the system said, on one line, without the password that SQLAlchemy never shows."""
+    """The message of the database or the system, on one line, without the password that SQLAlchemy never shows."""
     return str(getattr(error, "orig", None) or error.__cause__ or error).split("\n")[0].rstrip(".")

@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]
 
 
 class Task(StrEnum):
-    """What to write down: what is said, or what it means in English."""
+    """What to write: a transcript, or its translation into English."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
@@ -38,7 +38,7 @@ class Jsgf:
 
 @dataclass(frozen=True)
 class Phrases:
-    """A grammar that is a list of phrases, any of which may be said."""
+    """A grammar that is a list of phrases, any of which may be spoken."""
 
     phrases: tuple[str, ...]
 

@@ -33,7 +33,7 @@ def command(session: CommandSession, words: tuple[str, ...]) -> None:
 
 
 def _parsed(words: tuple[str, ...]) -> tuple[tuple[ModelHost, ...], str, tuple[str, ...]]:
-    """The services, the action and the model that the words ask for."""
+    """The services, the action and the model that the words name."""
     hosts, rest = HOSTS, words
     if rest and rest[0] in HOSTS:
         hosts, rest = (rest[0],), rest[1:]

@@ -44,7 +44,7 @@ def add_sample(session: CommandSession, profile: str, file: Path, transcript: st
 
 
 def _recognised(client: Client, profile: str, file: Path) -> str:
-    """What the recogniser hears in a recording of the profile's language; before anything is stored, so that a failure
+    """The transcript of a recording in the profile's language; before anything is stored, so that a failure
     leaves nothing.
     """
     language = client.get_profile(profile).language

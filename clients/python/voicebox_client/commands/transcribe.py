@@ -154,7 +154,7 @@ def _transcribe(session: CommandSession, client: Client, file: str, options: Rec
 
 @contextmanager
 def _hearing(file: str) -> Iterator[Callable[[int], None]]:
-    """While a file is heard, it is named, with how much of it the server took; also when it is no audio."""
+    """While a file is recognised, it is named, with how much of it the server took; also when it is no audio."""
     total = None if file == STDIN else size_bytes(file)
     try:
         with working(f"Listening to {file}") as work:

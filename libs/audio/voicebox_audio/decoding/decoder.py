@@ -69,8 +69,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class DecodedFile:
-    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when asked
-    `separate`.
+    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when `separate`.
     """
 
     samples: Samples | Frames = field(repr=False)
@@ -85,7 +84,7 @@ class Decoder:
         self._fork_server = fork_server
 
     async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> DecodedFile:
-        """Decodes a whole file to the asked rate, None for its own; its channels' mean, or each by itself when
+        """Decodes a whole file to `sample_rate_hz`, None for its own rate; its channels' mean, or each by itself when
         `separate`.
 
         AudioError says what is wrong with it.
@@ -136,7 +135,7 @@ class DecodedStream:
     When `separate`, they have shape (n, channels) and n * channels <= 16,384; a file whose number of channels changes
     is refused.
 
-    `source` is None before the first array; its `duration_seconds` and what follows that are told after the last.
+    `source` is None before the first array; its `duration_seconds` and what follows that are set after the last.
     """
 
     def __init__(
@@ -158,7 +157,7 @@ class DecodedStream:
 
     @property
     def sample_rate_hz(self) -> int | None:
-        """The rate of the arrays: as asked, or the file's own, which is None before the first array."""
+        """The rate of the arrays: as requested, or the file's own, which is None before the first array."""
         return self._requested_rate_hz or (self.source.sample_rate_hz if self.source else None)
 
     def __aiter__(self) -> "DecodedStream":
@@ -194,8 +193,8 @@ class DecodedStream:
                 worker.close()
 
     async def _feed(self, worker: Worker) -> None:
-        """Sends the job and the bytes. When the bytes' source fails, the worker is killed, which the reader hears
-        of.
+        """Sends the job and the bytes. When the bytes' source fails, the worker is killed, and the reader gets an
+        error.
         """
         job = {"sample_rate_hz": self._requested_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
         try:
@@ -231,7 +230,7 @@ class DecodedStream:
         return self.source.channel_count if self._separate and self.source else 1
 
     def _handle(self, kind: bytes, payload: bytearray) -> bool:
-        """Takes what is said about the sound; True when that was the last. AudioError when it is an error."""
+        """Handles a message that is not audio; True when it is the last. Raises AudioError for an error."""
         try:
             message = json.loads(payload)
             if kind == messages.ERROR:

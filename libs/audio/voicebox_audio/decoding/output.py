@@ -59,8 +59,8 @@ class SampleSender:
         if self._channel_count not in (None, piece.channel_count):
             raise AudioError(
                 AudioReason.AUDIO_FORMAT_REFUSED,
-                f"The audio goes from {self._channel_count} to {piece.channel_count} channels: such channels cannot be "
-                "told apart.",
+                f"The audio goes from {self._channel_count} to {piece.channel_count} channels: they cannot be "
+                "distinguished.",
             )
         resampler = self._resampler_for(reading, piece)
         self._samples += len(piece.frames)

@@ -19,7 +19,7 @@ from .output import SampleSender, send
 
 @dataclass(frozen=True)
 class DecodeRequest:
-    """What is asked of a child: at which rate it sends the sound, None for the file's own, and whether all channels or
+    """A request to a child: the rate of the audio that it sends, None for the file's own, and whether all channels or
     their mean.
     """
 

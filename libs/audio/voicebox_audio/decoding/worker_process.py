@@ -38,7 +38,7 @@ class Worker:
         return True
 
     def send_end(self) -> None:
-        """Tells it that no more bytes come."""
+        """Signals that no more bytes come."""
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
 

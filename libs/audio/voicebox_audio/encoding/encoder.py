@@ -45,7 +45,7 @@ def open_encoder(encoding: Encoding, sample_rate_hz: int) -> Encoder:
 
 
 def encode_whole(encoding: Encoding, samples: Samples, sample_rate_hz: int) -> bytes:
-    """A finished file, shape (n,) in. WAV and FLAC then tell their length in their header. ValueError as for
+    """A finished file, shape (n,) in. WAV and FLAC then have their length in their header. ValueError as for
     `open_encoder`.
     """
     _check_rate(encoding, sample_rate_hz)

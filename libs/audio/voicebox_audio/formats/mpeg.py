@@ -1,4 +1,4 @@
-"""Reads MPEG audio and ADTS, and tells whether it was cut off: by the count of frames that encoders put first, and by
+"""Reads MPEG audio and ADTS, and finds whether it was cut off: by the count of frames that encoders put first, and by
 the last frame.
 """
 

@@ -104,7 +104,7 @@ def _begins(data: bytes, at: int) -> str | None:
 
 
 def _dolby(data: bytes) -> str | None:
-    """AC-3 or E-AC-3 (ETSI TS 102 366, 4.3.1 and E.1.2.2), told apart by the version of the bit stream."""
+    """AC-3 or E-AC-3 (ETSI TS 102 366, 4.3.1 and E.1.2.2), distinguished by the version of the bit stream."""
     if len(data) < 6 or data[1] != 0x77:
         return None
     version = data[5] >> 3

@@ -41,7 +41,7 @@ _COMPRESSED_TAGS = {0x02, 0x11, 0x31, 0x50, 0x55, 0x160, 0x161, 0x162, 0x163, 0x
 not.
 """
 _AAC_TAGS = {0xFF, 0x706D, 0x1600, 0xA106}
-"""What writers put down for AAC. It is read where it comes as ADTS: frames without a length cannot be told apart."""
+"""What writers put down for AAC. It is read where it comes as ADTS: frames without a length cannot be separated."""
 _NAMES = dict.fromkeys(_AAC_TAGS, "AAC without ADTS headers")
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")

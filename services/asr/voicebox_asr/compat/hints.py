@@ -1,4 +1,4 @@
-"""Hints of other APIs, which ask only for better results: followed where the model can, else named as ignored."""
+"""Hints of other APIs, which are only about better results: followed where the model can, else named as ignored."""
 
 from collections.abc import Iterable
 

@@ -20,7 +20,8 @@ Merge = tuple[float, int, int]
 
 
 def cluster(embeddings: Embeddings, similarity: float, minimum: int, maximum: int) -> Embeddings:
-    """The voices among some embeddings, shape (k, dimensions), k in `minimum` to `maximum`: the mean of each, of length 1.
+    """The voices among some embeddings, shape (k, dimensions), k in `minimum` to `maximum`: the mean of each, of length
+    1.
 
     Groups whose mean cosine is above `similarity` are one voice. There are fewer than `minimum` where no more can be
     distinguished.

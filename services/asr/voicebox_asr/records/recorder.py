@@ -56,7 +56,7 @@ class Records:
 
     @contextmanager
     def recorder(self, job: Job) -> Iterator["Recorder"]:
-        """Records one call's transcript, or does nothing when the job asks for no record."""
+        """Records one call's transcript, or does nothing when the job requests no record."""
         if job.record is None:
             yield Recorder(self)
             return

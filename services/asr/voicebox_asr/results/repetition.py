@@ -1,4 +1,4 @@
-"""Cuts loops out of hypotheses: words that a model repeats and nobody said."""
+"""Cuts loops out of hypotheses: words that a model repeats and nobody spoke."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -98,7 +98,7 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
 
 
 def _unsupported(run: Sequence[Utterance], loop: Loop) -> Loop:
-    """The loop without the rounds that were said: their words take time, and sound alike."""
+    """The loop without the rounds that were spoken: their words take time, and sound alike."""
     supported = 0
     size = len(loop.first)
     while supported < len(loop.excess) and all(_is_spoken(run, token) for token in loop.excess[supported : supported + size]):

@@ -1,4 +1,4 @@
-"""Decides whether a word that a model repeats was really said again and again: then its sounds are alike."""
+"""Decides whether a word that a model repeats was really spoken that often: then the audio repeats itself, too."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ SHORTEST_ROUND_SECONDS = 0.15
 LOWEST_HZ, HIGHEST_HZ = 100.0, 6000.0
 
 MIN_SIMILARITY = 0.35
-"""What is said again and again has an autocorrelation above this; other speech and noise stay below."""
+"""Speech that repeats has an autocorrelation above this; other speech and noise stay below."""
 
 
 SHORTEST_SECONDS = 0.1
-"""A word with less time than this was not said: the alignment had nowhere to put it."""
+"""A word with less time than this was not spoken: the alignment had nowhere to put it."""
 
 MIN_REPEATS = 5
 

@@ -20,7 +20,7 @@ CONTENT_TYPES = {
 }
 
 MAX_CHARACTERS = 200
-"""The one part that a `range` header asks for; headers with several parts are not served."""
+"""The one part that a `range` header requests; headers with several parts are not served."""
 
 _RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*", re.ASCII | re.IGNORECASE)
 
@@ -45,7 +45,7 @@ class ByteRange:
 async def open_download(
     blobs: Blobs, blob: str, container: str, resource: str, requested_range: str = "", kept_bytes: int | None = None
 ) -> Download:
-    """The file, or the part that an HTTP `range` header asks for; NotFound of kind `audio` when it was deleted just
+    """The file, or the part that an HTTP `range` header requests; NotFound of kind `audio` when it was deleted just
     now.
 
     Damaged when it has not the size of `kept_bytes`.
@@ -79,8 +79,8 @@ async def open_download(
 
 
 def part_of(requested_range: str, size: int) -> ByteRange | None:
-    """What a `range` header asks of a file of `size` bytes: all of it when it cannot be understood, None when nothing
-    is left.
+    """The range that a `range` header requests of a file of `size` bytes: all of it when it cannot be understood, None
+    when nothing is left.
     """
     found = _RANGE.fullmatch(requested_range) if len(requested_range) <= MAX_CHARACTERS else None
     if not found or found[1] + found[2] == "" or (found[1] and found[2] and int(found[2]) < int(found[1])):

@@ -31,7 +31,7 @@ Record = TypeVar("Record", pb.Generation, pb.Transcription)
 
 
 class ListRequest(Protocol):
-    """Asks for a page."""
+    """A request for a page."""
 
     page_size: int
     page_token: str

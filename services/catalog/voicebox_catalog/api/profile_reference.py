@@ -23,8 +23,7 @@ MAX_SECONDS = 300
 
 
 class References:
-    """Answers GetReference for the owner that calls. `requires_consent` refuses profiles whose speaker is not said to
-    agree.
+    """Answers GetReference for the owner that calls. `requires_consent` refuses profiles without a consent.
     """
 
     def __init__(self, store: ProfileStore, recordings: Recordings, limits: QualityLimits, *, requires_consent: bool) -> None:

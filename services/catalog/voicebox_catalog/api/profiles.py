@@ -171,7 +171,7 @@ def new_profile(owner: str, profile_id: str, request_id: str | None, request_dig
 
 
 def digest(request: Message) -> str:
-    """Tells whether a request id comes again with the same content, in the same RPC."""
+    """By this a repeated request id is known to have the same content, in the same RPC."""
     content = request.SerializeToString(deterministic=True)
     return hashlib.sha256(request.DESCRIPTOR.name.encode() + b"\0" + content).hexdigest()
 

@@ -1,7 +1,7 @@
 """Reads an untrusted zip file: its table of contents is checked before anything is unpacked, and what is unpacked is
 counted.
 
-No name in it ever becomes a path: files are looked up by the names that the archive's own manifest tells. People unpack
+No name in it ever becomes a path: files are looked up by the names in the archive's own manifest. People unpack
 an archive, look at it and pack it again: what file managers and common programs add or change then is allowed for.
 """
 

@@ -31,7 +31,7 @@ def choose(samples: Sequence[Sample], limits: QualityLimits, max_samples: int) -
     """The best samples that fit as a whole: a cut one would not match its transcript. None when no sample is usable.
 
     Best is what is judged OK, then what has a transcript, then the greater signal-to-noise ratio, then the older one.
-    When not even one fits, the best is cut, and no transcript is told.
+    When not even one fits, the best is cut, and has no transcript.
     """
     ranked = sorted((sample for sample in samples if usable(sample, limits)), key=lambda sample: _rank(sample, limits))
     chosen: list[Sample] = []

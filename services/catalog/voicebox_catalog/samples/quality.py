@@ -265,7 +265,7 @@ def _most(value: float, limit: QualityLimit) -> Verdict | None:
 
 def _snr_db(powers: Levels, active: Activity, audible: Activity) -> float:
     """The mean power of the frames with speech over that of the frames that keep MARGIN_FRAMES away from all that is
-    heard, also clicks.
+    audible, also clicks.
 
     Speech without a pause has no such frames: then its quietest twentieth stands for the noise. 0 without speech, at
     most MAX_SNR_DB.

@@ -1,4 +1,4 @@
-"""Tells frames with speech from frames without, by their levels."""
+"""Finds the frames with speech, by their levels."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ FRAME_SECONDS = 0.02
 RANGE_DB = 60.0
 """What lies further below the loudest frames is as good as silence: digital zeros must not pull the threshold down."""
 MIN_CONTRAST_DB = 6.0
-"""Steady noise or a tone splits into halves that differ by less than 2 dB; speech and the worst noise that it is heard
-in, by 6.
+"""Steady noise or a tone splits into halves that differ by less than 2 dB; speech and the worst noise in which it is
+intelligible, by 6.
 """
 MIN_SPEECH_FRAMES = 3
 """A shorter burst is a click: 60 ms."""

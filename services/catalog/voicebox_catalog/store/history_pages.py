@@ -284,7 +284,7 @@ class HistoryPages(Generic[Row]):
         return column == condition.value
 
     def _bounds(self, query: Query, key: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
-        """What the conditions with an order ask; keys order by creation time, so its bounds are bounds of the key."""
+        """The conditions with an order; keys order by creation time, so its bounds are bounds of the key."""
         found: list[ColumnElement[bool]] = []
         for condition in query.bounds:
             if condition.field is FilterField.CREATE_TIME:

@@ -23,8 +23,8 @@ PURGED_AT_ONCE = 100
 
 
 class ProfileStore:
-    """Every method sees the profiles of one owner only; another's are NotFound, and so are deleted ones where nothing
-    else is said.
+    """Every method sees the profiles of one owner only; another's are NotFound, and so are deleted ones unless stated
+    otherwise.
 
     Each change of a profile or of its samples draws a new etag.
     """
@@ -74,8 +74,8 @@ class ProfileStore:
     async def page(
         self, owner: str, conditions: Sequence[Condition], before: int | None, limit: int, *, deleted: bool = False
     ) -> Sequence[Profile]:
-        """At most `limit` profiles that meet all conditions, newest first, older than the key `before`; deleted ones
-        too when asked.
+        """At most `limit` profiles that meet all conditions, newest first, older than the key `before`; deleted ones,
+        too, on request.
         """
 
         def work(session: Session) -> Sequence[Profile]:

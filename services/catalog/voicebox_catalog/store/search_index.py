@@ -71,7 +71,7 @@ class SearchIndex(Protocol):
         """Statements, with their parameters, that index rows, in the transaction that stores them."""
 
     def completions(self, begun: str) -> Select[str] | None:
-        """Asks for the words that begin so, of which at most COMPLETIONS are looked for one by one; None where that is
+        """Selects the words that begin so, of which at most COMPLETIONS are looked for one by one; None where that is
         no gain.
         """
 

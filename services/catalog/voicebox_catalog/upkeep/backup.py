@@ -129,7 +129,7 @@ def _stored(blobs: Path) -> Iterator[str]:
 
 
 def _copy_blobs(source: CatalogFolders, target: CatalogFolders, names: Iterator[str] | set[str]) -> int:
-    """Copies the files that the target does not have, as far as they are there. Tells how many."""
+    """Copies the files that the target does not have, as far as they are there. Returns how many."""
     count = 0
     for name in names:
         path = target.blobs / name

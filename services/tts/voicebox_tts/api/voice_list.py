@@ -10,7 +10,7 @@ from voicebox_tts.voices.registry import Offer, speaks
 from . import messages
 
 MAX_LISTS, MAX_CHARACTERS = 256, 64
-"""One for each engine and language that is asked for; what is longer is no name of either, and not kept."""
+"""One for each engine and language that is requested; what is longer is no name of either, and not cached."""
 
 
 Offered = tuple[Offer, ...]
@@ -24,8 +24,7 @@ class VoiceLists:
         self._made: dict[tuple[str, str], tuple[Offered, tts_pb2.ListVoicesResponse]] = {}
 
     def get(self, engine: str, language: str, offered: Offered) -> tts_pb2.ListVoicesResponse:
-        """The voices that speak a language, all where it is empty; `offered` are those of the engine that was asked
-        for.
+        """The voices that speak a language, all where it is empty; `offered` are those of the requested engine.
         """
         kept = self._made.get((engine, language))
         if kept and kept[0] == offered:

@@ -225,7 +225,7 @@ def test_words_follow_each_other_within_the_audio(engine: Engine, say: Callable[
         for sentence in (SENTENCE, "The sky, of course, is blue. And green."):
             for speech in session.speak(sentence):
                 assert all(word.start_seconds >= made / session.sample_rate_hz - 1e-6 for word in speech.words), (
-                    "told before its sound"
+                    "its time comes after its audio"
                 )
                 words.extend(speech.words)
                 made += len(speech.samples)

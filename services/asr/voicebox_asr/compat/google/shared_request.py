@@ -44,7 +44,7 @@ class FileRequest:
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """A request for a stream. `activity` asks for events of speech; a `single` stream ends after one final."""
+    """A request for a stream. `activity` requests events of speech; a `single` stream ends after one final."""
 
     file: FileRequest
     config: asr_pb2.StreamingConfig

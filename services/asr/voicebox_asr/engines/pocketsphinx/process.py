@@ -126,7 +126,7 @@ class Dictation:
         self._running, self._fed = True, False
 
     def feed(self, samples: bytes) -> None:
-        """Hear samples, s16le at 16 kHz."""
+        """Process samples, s16le at 16 kHz."""
         if samples:
             self._decoder.process_raw(samples)
             self._fed = True
@@ -180,7 +180,7 @@ def _tried(work: Callable[[], None], log: int) -> int:
     """The exit status of the work in a fork without files and with bounded time and memory; negative when killed.
 
     `log` is a descriptor that gets what pocketsphinx complains about, which it writes to the standard error stream and
-    tells nowhere else.
+    reports nowhere else.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if child := os.fork():

@@ -403,9 +403,9 @@ def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) ->
 def _padded_frames(frames: int) -> int:
     """The frames with 5 s of silence at least, to a multiple of 5 s, so that similar windows share batches.
 
-    An encoder that is given less than the 30 s it was trained for takes that much less time, and hears short sound as
-    well: with 5 s of silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30 s;
-    with 2 s and less they loop.
+    An encoder that is given less than the 30 s it was trained for takes that much less time, and recognises short audio
+    as well: with 5 s of silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30
+    s; with 2 s and less they loop.
     """
     return min(WINDOW_FRAMES, -(-(frames + MIN_SILENCE_FRAMES) // MIN_SILENCE_FRAMES) * MIN_SILENCE_FRAMES)
 

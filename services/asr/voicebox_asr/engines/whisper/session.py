@@ -1,4 +1,4 @@
-"""Hears a live stream's utterances with Whisper, together with all other streams."""
+"""Recognises a live stream's utterances with Whisper, together with all other streams."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future

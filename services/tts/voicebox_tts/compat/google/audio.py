@@ -1,4 +1,4 @@
-"""The sound of an answer as Google's clients ask for it, where that is none of our encodings, or louder or softer."""
+"""Audio in the encodings that only Google has, and louder or softer."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from voicebox_kit.errors import InvalidField
 
 GAINS_DB = (-96.0, 16.0)
 TELEPHONE_HZ = 8_000
-"""The rate of mu-law and A-law where none is asked for."""
+"""The rate of mu-law and A-law where none is requested."""
 
 G711: Mapping[int, tuple[Callable[[bytes], bytes], int]] = {
     google.MULAW: (s16le_to_mulaw, 7),
@@ -34,7 +34,7 @@ ENCODINGS = {
 
 
 def is_plain(config: google.AudioConfig) -> bool:
-    """Whether the platform's own answer is what is asked for."""
+    """Whether the platform's own audio can be sent as it is."""
     return config.audio_encoding in ENCODINGS and not config.volume_gain_db
 
 
@@ -46,7 +46,7 @@ def check_gain(decibels: float, field: str) -> None:
 
 
 async def rewritten(made: tts_pb2.SynthesizeResponse, config: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
-    """The samples of an answer in the encoding and at the loudness that is asked for. G.711 comes in a WAV file, as
+    """The samples of an answer in the requested encoding and at the requested loudness. G.711 comes in a WAV file, as
     Google's.
     """
     return await asyncio.to_thread(_rewritten, made.audio, made.started.audio.sample_rate_hz, config, diagnostics)

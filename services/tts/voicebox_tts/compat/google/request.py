@@ -53,7 +53,7 @@ ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
     google.M4A: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
 }
-"""What the platform is asked for; google_audio makes telephone sound and M4A of samples."""
+"""What the platform generates; google_audio makes telephone audio and M4A of samples."""
 
 STREAM_ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.AUDIO_ENCODING_UNSPECIFIED: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
@@ -62,7 +62,7 @@ STREAM_ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
     google.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
 }
-"""Google streams no files that would tell their length at their beginning; without a streaming_audio_config it sends
+"""Google streams no files with their length at their beginning; without a streaming_audio_config it sends
 samples.
 """
 
@@ -70,8 +70,8 @@ samples.
 def to_whole(
     request: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
 ) -> tts_pb2.SynthesizeRequest:
-    """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it asks for
-    what cannot be.
+    """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it cannot be
+    met.
     """
     _refuse_options(request.advanced_voice_options, "advanced_voice_options")
     audio = request.audio_config
@@ -133,8 +133,7 @@ def to_piece(request: google.StreamingSynthesizeRequest, diagnostics: Diagnostic
 
 
 def refuse_voice(request: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics) -> None:
-    """InvalidField, under the path `field`, where a voice is asked for that is none of ours. Google's models are
-    noted.
+    """InvalidField, under the path `field`, for a voice that is none of ours. Google's models are noted.
     """
     for name in ("custom_voice", "voice_clone", "multi_speaker_voice_config"):
         if request.HasField(name):

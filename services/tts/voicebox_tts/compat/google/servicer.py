@@ -81,7 +81,7 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         diagnostics: Diagnostics,
         codecs: list[Callable[[bytes], bytes]],
     ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeRequest]:
-        """Our config, then texts. `codecs` gets what makes telephone sound of samples, if that is asked for."""
+        """Our config, then texts. `codecs` gets the conversion to telephone audio, if that is requested."""
         first = await anext(aiter(requests), None)
         if first is None or not first.HasField("streaming_config"):
             raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")

@@ -22,8 +22,8 @@ async def find_voice(
     """Who is meant: by name, as `flite/slt` or `profiles/ann`; else one who speaks the language, of that gender if
     there is one.
 
-    A gender is a wish, as with Google. Each of Google's own voices has a stand-in, which is noted. Raises
-    NotFound("voice"), and InvalidField("style.language") when nobody speaks the language.
+    A gender is a preference, as with Google. Each of Google's own voices is replaced by one of ours, which is noted.
+    Raises NotFound("voice"), and InvalidField("style.language") when nobody speaks the language.
     """
     if params.name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=params.name)

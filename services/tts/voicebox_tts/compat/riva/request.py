@@ -111,7 +111,7 @@ def _audio(request: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.AudioSpec:
         raise InvalidField("encoding", f"encoding must be {_known()}.", "ENCODING_UNKNOWN")
     rate = request.sample_rate_hz
     if request.encoding == riva_audio_pb2.OGGOPUS and rate > OPUS_RATES_HZ[0]:
-        # Riva's client asks for 22,050 Hz unless told otherwise. Opus always plays at 48 kHz: the next rate that it
+        # Riva's client requests 22,050 Hz by default. Opus always plays at 48 kHz: the next rate that it
         # knows loses nothing.
         rate = next((known for known in OPUS_RATES_HZ if known >= rate), rate)
     return tts_pb2.AudioSpec(encoding=ENCODINGS[request.encoding], sample_rate_hz=rate)

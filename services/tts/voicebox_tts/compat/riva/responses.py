@@ -11,7 +11,7 @@ from voicebox_tts.engine import Engine, Voice
 def whole(
     request: riva_tts_pb2.SynthesizeSpeechRequest, made: tts_pb2.SynthesizeResponse
 ) -> riva_tts_pb2.SynthesizeSpeechResponse:
-    """A whole utterance; its words' times where they were asked for."""
+    """A whole utterance; its words' times where they were requested."""
     return riva_tts_pb2.SynthesizeSpeechResponse(audio=made.audio, id=_id(request), meta=_meta(request, made.words))
 
 

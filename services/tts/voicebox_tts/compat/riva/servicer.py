@@ -90,7 +90,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest,
         diagnostics: Diagnostics,
     ) -> None:
-        """That the voice, or who speaks for a prompt or profile, is there and can tell its words' times if it is to.
+        """That the voice, or who speaks for a prompt or profile, exists and supports word times if they are requested.
 
         A voice of ours is chosen for another server's. Instructions that an engine cannot follow are noted.
         """

@@ -55,7 +55,7 @@ class Fork:
 
 
 class ForkServer:
-    """The process that loaded the library. Any thread may ask it; a dead one is started again."""
+    """The process that loaded the library. Any thread may use it; a dead one is started again."""
 
     def __init__(self) -> None:
         """Starts it, in 0.2 s; StartError when the library is missing."""

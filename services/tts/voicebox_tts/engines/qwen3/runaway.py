@@ -30,7 +30,7 @@ MAX_SILENCE_SECONDS = 3.0
 
 MAX_PERIOD_FRAMES = 25
 MIN_REPETITION_FRAMES = 50
-"""The first code of a frame is what is said, the others how it sounds: 4 s of it that repeat with a period of up to 2 s
+"""The first code of a frame is the content, the others the sound: 4 s of it that repeat with a period of up to 2 s
 are no speech.
 """
 
