@@ -1,4 +1,4 @@
-"""libflite alone, in this process, for so many seconds: prints how many seconds of sound it made in them."""
+"""libflite alone, in this process, for so many seconds: prints how many seconds of audio it made in them."""
 
 import sys
 import time

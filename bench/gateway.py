@@ -36,7 +36,7 @@ PATHS = ("/healthz", "/v1/tts/models", "/v1/voices?engine=flite", "/v1/voices")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 Chunks = list[tuple[float, float]]
-"""When each chunk came, and the seconds of sound in it."""
+"""When each chunk came, and the seconds of audio in it."""
 
 
 def measure(folder: Path) -> list[Figure]:
@@ -166,7 +166,7 @@ async def listen(channel: grpc.aio.Channel, delay_seconds: float) -> Chunks:
 
 
 def reserves_seconds(chunks: Chunks) -> list[float]:
-    """How much sound was not yet played when each chunk but the first came; below 0 the player had stood still."""
+    """How much audio was not yet played when each chunk but the first came; below 0 the player had stood still."""
     (began, buffered), *rest = chunks
     reserves = []
     for came, seconds in rest:

@@ -1,4 +1,4 @@
-"""Live recognition: how long after the sound its text comes, at the pace of speech, and what a long stream costs in
+"""Live recognition: how long after the audio its text comes, at the pace of speech, and what a long stream costs in
 memory.
 """
 
@@ -35,7 +35,7 @@ Stub = asr_pb2_grpc.SpeechToTextServiceStub
 
 @dataclass
 class Heard:
-    """When a stream's sound was sent and its events came, in seconds of one clock."""
+    """When a stream's audio was sent and its events came, in seconds of one clock."""
 
     sent: list[float] = field(default_factory=list)
     """When each block was sent: at its end, since it is spoken until then."""
@@ -105,7 +105,7 @@ def listen(stub: Stub, sound: bytes) -> Heard:
 
 
 def sent(heard: Heard, offset: Duration) -> float:
-    """When the sound up to an offset had been sent."""
+    """When the audio up to an offset had been sent."""
     blocks = math.ceil((offset.seconds + offset.nanos / 1e9) / BLOCK_SECONDS - 1e-6)
     return heard.sent[min(max(blocks, 1), len(heard.sent)) - 1]
 

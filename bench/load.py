@@ -29,7 +29,7 @@ time.
 
 @dataclass
 class Served:
-    """What callers received: of each stream its chunks as (second after the call, seconds of sound), and how long
+    """What callers received: of each stream its chunks as (second after the call, seconds of audio), and how long
     refusals took.
     """
 
@@ -42,7 +42,7 @@ class Served:
 
     @property
     def gaps(self) -> int:
-        """Streams of which a chunk came after the sound before it was over."""
+        """Streams of which a chunk came after the audio before it was over."""
         return sum(min(reserves_seconds(list(stream))) < 0 for stream in self.streams)
 
 
@@ -112,7 +112,7 @@ async def _caller(stub: tts_pb2_grpc.TextToSpeechServiceAsyncStub, end: float, s
 
 
 def bare_seconds(cores: int) -> float:
-    """Seconds of sound that the engine makes in ROUND_SECONDS, a process on each core."""
+    """Seconds of audio that the engine makes in ROUND_SECONDS, a process on each core."""
     command = [sys.executable, "-m", "bench.flite_alone", str(ROUND_SECONDS)]
     alone = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(cores)]
     return sum(float(each.communicate()[0]) for each in alone)

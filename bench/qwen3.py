@@ -242,7 +242,7 @@ def interleaved(ways: Mapping[str, Callable[[], float]], runs: int) -> dict[str,
 
 
 def together(streams: int, speak: Callable[[int], float]) -> float:
-    """Real-time factor of all of them: seconds of work for each second of sound."""
+    """Real-time factor of all of them: seconds of work for each second of audio."""
     began = time.perf_counter()
     with ThreadPoolExecutor(streams) as executor:
         sound = sum(executor.map(speak, range(streams)))
@@ -257,13 +257,13 @@ def in_turn(streams: int, speak: Callable[[int], float]) -> float:
 
 
 def by_engine(sides: Sides, seed: int) -> float:
-    """Seconds of sound."""
+    """Seconds of audio."""
     with closing(sides.engine.open(sides.prompt, Style(), seed)) as session:
         return sum(speech.samples.size for speech in session.speak(TEXT)) / session.sample_rate_hz
 
 
 def by_service(sides: Sides, seed: int) -> float:
-    """Seconds of sound."""
+    """Seconds of audio."""
     asked = cloned(sides, TEXT)
     asked.config.seed = seed
     return (
@@ -277,7 +277,7 @@ def cloned(sides: Sides, text: str) -> tts_pb2.StreamSynthesizeRequest:
 
 
 def request(text: str, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.StreamSynthesizeRequest:
-    """Headerless samples, so that the first bytes are sound, as fast as they are made."""
+    """Headerless samples, so that the first bytes are audio, as fast as they are made."""
     audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
     return tts_pb2.StreamSynthesizeRequest(
         text=text,
@@ -297,7 +297,7 @@ def first_seconds(service: Stub, asked: tts_pb2.StreamSynthesizeRequest) -> floa
 
 
 def first_seconds_of_engine(engine: Qwen3Engine, voice: str | VoicePrompt) -> float:
-    """Seconds until there is sound; the rest is made too."""
+    """Seconds until there is audio; the rest is made too."""
     began = time.perf_counter()
     with closing(engine.open(voice, Style(), 1)) as session:
         speech = session.speak(SHORT)

@@ -27,7 +27,7 @@ LISTENED_SECONDS = 5.0
 """So much of its speech a listener plays, and leaves: random weights never end."""
 
 AS_FAST_AS_MADE, AS_FAST_AS_HEARD = 3600.0, 1.0
-"""How many seconds of sound a listener may be ahead."""
+"""How many seconds of audio a listener may be ahead."""
 
 SEED = 3
 TIMEOUT_SECONDS = 300
@@ -35,7 +35,7 @@ TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Heard:
-    """One listener's chunks: when each came, counted from the call, and its seconds of sound."""
+    """One listener's chunks: when each came, counted from the call, and its seconds of audio."""
 
     chunks: Sequence[tuple[float, float]]
 
@@ -50,12 +50,12 @@ class Heard:
 
     @property
     def underruns(self) -> int:
-        """How often a chunk came after the sound before it was over."""
+        """How often a chunk came after the audio before it was over."""
         return sum(reserve < 0 for reserve in reserves_seconds(list(self.chunks)))
 
     @property
     def factor(self) -> float:
-        """Seconds of work for each second of sound."""
+        """Seconds of work for each second of audio."""
         return self.chunks[-1][0] / sum(seconds for _, seconds in self.chunks)
 
 

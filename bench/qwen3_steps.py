@@ -50,7 +50,7 @@ class Parts:
 
 
 def measure(name: str, folder: Path, device: Device, batch: int) -> list[Figure]:
-    """Prompts, frames of codes, and their sound."""
+    """Prompts, frames of codes, and their audio."""
     with torch.inference_mode():
         parts = Parts.load(folder, device)
     voice = parts.encoders.prompt(Reference(hum(VOICE_SECONDS), RATE_HZ, TRANSCRIPT))

@@ -46,7 +46,7 @@ def measure(running: Platform) -> list[Figure]:
 
 
 def request() -> tts_pb2.StreamSynthesizeRequest:
-    """Twenty words as headerless samples, so that the first bytes are sound."""
+    """Twenty words as headerless samples, so that the first bytes are audio."""
     return tts_pb2.StreamSynthesizeRequest(
         text=TEXT,
         ahead_seconds=3600,
@@ -65,7 +65,7 @@ def first_audio_by_grpc(channel: grpc.Channel) -> float:
 
 
 def first_audio_by_http(http: httpx.Client, gateway: str) -> float:
-    """Seconds from the POST to the first byte of sound."""
+    """Seconds from the POST to the first byte of audio."""
     body = {"text": TEXT, "config": {"audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE"}}, "aheadSeconds": 3600}
     began = time.perf_counter()
     first = 0.0
@@ -76,7 +76,7 @@ def first_audio_by_http(http: httpx.Client, gateway: str) -> float:
 
 
 def throughput(channel: grpc.Channel) -> list[Figure]:
-    """Sound per second, whole streams one after the other, against the engine alone in a loop; the two take turns."""
+    """Audio per second, whole streams one after the other, against the engine alone in a loop; the two take turns."""
     engine = FliteEngine()
     engine.load()
     bare, served = [], []
@@ -94,7 +94,7 @@ def throughput(channel: grpc.Channel) -> list[Figure]:
 
 
 def timed(speak: Callable[[], Iterator[float]]) -> float:
-    """Real-time factor: seconds of work for each second of sound."""
+    """Real-time factor: seconds of work for each second of audio."""
     began = time.perf_counter()
     sound = sum(speak())
     return (time.perf_counter() - began) / sound

@@ -178,7 +178,7 @@ def _growth(name: str, running: Platform, before: int) -> Figure:
 
 
 def cases(minutes: Sequence[int]) -> Mapping[str, Sequence[Sound]]:
-    """The recordings apart and joined, with and without pauses, and in worse sound."""
+    """The recordings apart and joined, with and without pauses, and in worse audio."""
     apart = [Sound(samples(path), transcripts()[path.name]) for path in _paths()]
     found: dict[str, Sequence[Sound]] = {"13 recordings": apart}
     for each in minutes:
@@ -284,7 +284,7 @@ def _spoken(sound: bytes, sent: list[float]) -> Iterator[asr_pb2.StreamingRecogn
 
 
 def _sent(sent: Sequence[float], offset: Duration) -> float:
-    """When the sound up to an offset had been sent."""
+    """When the audio up to an offset had been sent."""
     blocks = int(offset.ToTimedelta().total_seconds() / BLOCK_SECONDS)
     return sent[min(max(blocks, 0), len(sent) - 1)]
 

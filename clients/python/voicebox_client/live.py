@@ -49,7 +49,7 @@ def recording(path: Path, sample_rate_hz: int | None, sleep: Callable[[float], N
 def paced(
     blocks: Iterator[bytes], block_seconds: float, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Iterator[bytes]:
-    """Gives each block when its sound would have ended, counted from the start, so that errors do not add up."""
+    """Gives each block when its audio would have ended, counted from the start, so that errors do not add up."""
     began = clock()
     for index, block in enumerate(blocks, start=1):
         sleep(max(0.0, began + index * block_seconds - clock()))

@@ -24,7 +24,7 @@ UTF8_ESCAPES = (
 
 
 GOOGLE_REQUEST_BYTES = 14 * 1024 * 1024
-"""Of a request to Google's REST paths: 10 MB of sound, their limit, in base64."""
+"""Of a request to Google's REST paths: 10 MB of audio, their limit, in base64."""
 
 
 def render(

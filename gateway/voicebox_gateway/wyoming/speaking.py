@@ -1,4 +1,4 @@
-"""Text becomes sound: Wyoming's requests to tts, and its events back."""
+"""Text becomes speech: Wyoming's requests to tts, and its events back."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ heard.
 
 NOTHING_TO_SAY = ("TEXT_EMPTY", "NOTHING_TO_SAY")
 SILENCE_HZ, SILENCE_SECONDS = 22_050, 0.1
-"""The answer to a text that has nothing to say: Home Assistant waits for sound, and a smiley is no fault."""
+"""The answer to a text that has nothing to say: Home Assistant waits for audio, and a smiley is no fault."""
 
 PIPER = re.compile(r"(?P<language>[a-z]{2,3}_[A-Z]{2})-\w+-(x_low|low|medium|high)", re.ASCII)
 """Names of Piper's voices: who used it before has them in the settings of Home Assistant."""
@@ -38,7 +38,7 @@ Answer = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse
 
 
 async def speak(data: Data, services: Services, seconds: float) -> AsyncGenerator[Event]:
-    """Answers `synthesize` while the sound is made; at most `seconds`."""
+    """Answers `synthesize` while the audio is made; at most `seconds`."""
     _check_format(data)
     voice, warnings = await _voice(fields.nested(data, "voice"), services)
     request = tts_pb2.StreamSynthesizeRequest(

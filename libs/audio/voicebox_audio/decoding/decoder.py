@@ -31,7 +31,7 @@ _MAX_PEAK = 1.5
 """Lossy codecs overshoot full scale by a little, and so do float mixes, which clipping does not harm."""
 _MAX_OVER_RATIO = 0.01
 _SLACK_SECONDS = 0.1
-"""How much longer than allowed the sound may be by our own count: resampling rounds up, once at every change of the
+"""How much longer than allowed the audio may be by our own count: resampling rounds up, once at every change of the
 file's rate.
 """
 
@@ -61,7 +61,7 @@ class SourceFile:
 
     @property
     def is_over_full_scale(self) -> bool:
-        """Whether clipping has changed the sound audibly: float samples that were never scaled to [-1, 1], or mixed far
+        """Whether clipping has changed the audio audibly: float samples that were never scaled to [-1, 1], or mixed far
         too loud.
         """
         return self.peak > _MAX_PEAK or self.over_ratio > _MAX_OVER_RATIO
@@ -104,7 +104,7 @@ class Decoder:
     def stream(
         self, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
     ) -> "DecodedStream":
-        """Decodes a file that is still arriving: sound comes out as bytes go in, and bytes are taken as sound is read.
+        """Decodes a file that is still arriving: audio comes out as bytes go in, and bytes are taken as audio is read.
 
         Close it (`contextlib.aclosing`) when it is not read to its end; that ends its process at once.
         What `blocks` raises is raised to the reader.
@@ -207,7 +207,7 @@ class DecodedStream:
             raise
 
     async def _receive(self, worker: Worker) -> AsyncGenerator[Samples | Frames]:
-        """The sound that the worker sends. It is counted here too, since a worker that a file took over counts
+        """The audio that the worker sends. It is counted here too, since a worker that a file took over counts
         nothing.
         """
         left_seconds = self._limits.max_seconds + _SLACK_SECONDS

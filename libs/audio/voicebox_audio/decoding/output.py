@@ -1,4 +1,4 @@
-"""The way out of a child: decoded sound is checked against the limits, resampled and sent."""
+"""The way out of a child: decoded audio is checked against the limits, resampled and sent."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ def send(channel: socket.socket, kind: bytes, **fields: object) -> None:
 
 
 class SampleSender:
-    """Takes one file's sound and sends it in blocks at `sample_rate_hz`, None for the file's own rate.
+    """Takes one file's audio and sends it in blocks at `sample_rate_hz`, None for the file's own rate.
 
     It sends the mean of the channels, or each by itself when `separate`.
     """
@@ -48,13 +48,13 @@ class SampleSender:
 
     @property
     def _seconds(self) -> float:
-        """How long the sound is so far. Samples are counted: adding up seconds would make 2.9999999999 s of a whole 3 s
+        """How long the audio is so far. Samples are counted: adding up seconds would make 2.9999999999 s of a whole 3 s
         file.
         """
         return self._earlier_seconds + (self._samples / self._resampler.from_hz if self._resampler else 0.0)
 
     def push(self, reading: OpenFile, piece: DecodedBlock) -> None:
-        """Takes decoded sound; sends it when a block is full. AudioError when it breaks a limit."""
+        """Takes decoded audio; sends it when a block is full. AudioError when it breaks a limit."""
         _check_form(piece, self._limits)
         if self._channel_count not in (None, piece.channel_count):
             raise AudioError(
@@ -82,7 +82,7 @@ class SampleSender:
 
     def finish(self, *, cut_short: bool) -> None:
         """Sends the rest, and whether the file ended before its header says. AudioError AUDIO_EMPTY when there was no
-        sound.
+        audio.
         """
         self.flush()
         if self._resampler is not None:

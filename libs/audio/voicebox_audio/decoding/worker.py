@@ -71,7 +71,7 @@ def _decode(channel: socket.socket, job: DecodeRequest) -> None:
         try:
             return channel.recv(count, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            sender.flush()  # nobody should wait for sound that is decoded because more bytes are not there yet
+            sender.flush()  # nobody should wait for audio that is decoded because more bytes are not there yet
             return channel.recv(count)
 
     encoded = EncodedInput(receive, job.limits.max_bytes)

@@ -1,7 +1,7 @@
 """Puts right the lengths of AIFF files whose writer did not know them: a stream's header says 0, or as much as fits.
 
 Apple's "Audio Interchange File Format 1.3": chunks of a name, four bytes of length and an even number of bytes; SSND
-holds the sound.
+holds the audio.
 """
 
 import struct
@@ -12,13 +12,13 @@ _UNKNOWN_FROM = 0x7FFF0000
 """A length from here on is what writers put down when they do not know it."""
 _ENDLESS = 0x7FFFFFFE
 _MAX_CHUNK_BYTES = 65_536
-"""How long chunks before the sound may be, for them to be looked at."""
+"""How long chunks before the audio may be, for them to be looked at."""
 _COUNT_AT = 2
 """Where COMM counts the frames."""
 
 
 def with_length(encoded: EncodedInput) -> EncodedInput:
-    """The same bytes, where the sound's length is unknown with a header that lets all that follows be sound."""
+    """The same bytes, where the audio's length is unknown with a header that lets all that follows be audio."""
     head = encoded.exactly(12)
     comm_at = 0
     while len(chunk := encoded.exactly(8)) == 8:

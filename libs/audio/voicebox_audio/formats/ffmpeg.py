@@ -21,7 +21,7 @@ from .open_file import DecodedBlock, OpenFile
 
 @dataclass(frozen=True)
 class _Demuxer:
-    """How FFmpeg reads a container. `seeks` where its index may stand behind the sound; `live` where sound must come
+    """How FFmpeg reads a container. `seeks` where its index may stand behind the audio; `live` where audio must come
     out at once.
     """
 
@@ -111,7 +111,7 @@ def _codec_name(decoder: str) -> str:
 
 
 class _Forward:
-    """An encoded as FFmpeg sees a file that cannot be rewound."""
+    """Encoded input as FFmpeg sees a file that cannot be rewound."""
 
     def __init__(self, encoded: Readable) -> None:
         self.read = encoded.read

@@ -88,7 +88,7 @@ def _frames(encoded: EncodedInput, longest: int) -> Iterator[bytes]:
 
 
 def _end_at_next_file(encoded: EncodedInput, held: bytearray, new_bytes: int) -> bool:
-    """Whether another file begins in what is held; it then goes back to the encoded."""
+    """Whether another file begins in what is held; it then goes back to the input."""
     searched = max(len(held) - new_bytes - LONGEST_BEGINNING + 1, 0)
     found = ANY.whole.search(held, searched)
     if found is None:

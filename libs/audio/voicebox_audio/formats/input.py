@@ -69,7 +69,7 @@ class EncodedInput:
 
 
 class SeekableInput:
-    """A seekable view of an encoded that keeps what was read: an MP4 file may hold its index behind its sound."""
+    """A seekable view of encoded input that keeps what was read: an MP4 file may hold its index behind its audio."""
 
     def __init__(self, encoded: Readable) -> None:
         self._encoded = encoded

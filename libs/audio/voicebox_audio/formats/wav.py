@@ -50,7 +50,7 @@ _LATER_CHUNKS = set(
     b"|FLLR|DISP|plst|labl|note|ltxt|acid|strc|afsp|"
     b"umid|levl|link|minf|elm1|regn|_PMX|XMP |aXML|ovwf|SAUR|LGWV|AFAn".split(b"|")
 )
-"""Chunks that are known to stand behind the sound. Others count as such where the file's announced length has room for
+"""Chunks that are known to stand behind the audio. Others count as such where the file's announced length has room for
 them.
 """
 
@@ -68,7 +68,7 @@ class _Format:
 
 @dataclass(frozen=True)
 class _Extent:
-    """How many bytes of sound the header announces, None when it was written before that was known, and how many behind
+    """How many bytes of audio the header announces, None when it was written before that was known, and how many behind
     them.
     """
 
@@ -154,7 +154,7 @@ def _swapped(wav_format: _Format) -> _Format:
 
 
 def _plain_header(format_chunk: bytes, data_bytes: int | None) -> bytes:
-    """A header of nothing but the format: what else stood before the sound was passed over."""
+    """A header of nothing but the format: what else stood before the audio was passed over."""
     size = struct.pack("<I", _UNKNOWN_SIZE if data_bytes is None else data_bytes)
     head = b"WAVEfmt " + struct.pack("<I", len(format_chunk)) + format_chunk + b"\0" * (len(format_chunk) % 2)
     return b"RIFF" + struct.pack("<I", _UNKNOWN_SIZE) + head + b"data" + size
@@ -197,7 +197,7 @@ def _pieces(encoded: EncodedInput, wav_format: _Format, extent: _Extent) -> Iter
 
 
 def _audio_bytes(encoded: EncodedInput, extent: _Extent) -> Iterator[bytes]:
-    """The bytes of the sound: those that are announced, and those behind them that are no chunk, which a stale header
+    """The bytes of the audio: those that are announced, and those behind them that are no chunk, which a stale header
     did not count.
     """
     left = extent.data_bytes
@@ -214,7 +214,7 @@ def _audio_bytes(encoded: EncodedInput, extent: _Extent) -> Iterator[bytes]:
 
 
 def _audio_continues(encoded: EncodedInput, extent: _Extent) -> bool:
-    """Passes over the chunks behind the sound. True when something else follows that is no file either."""
+    """Passes over the chunks behind the audio. True when something else follows that is no file either."""
     later_bytes = extent.later_bytes
     padding = extent.data_bytes is not None and extent.data_bytes % 2
     while header := encoded.start(SNIFF_BYTES + padding):

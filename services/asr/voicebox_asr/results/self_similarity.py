@@ -50,7 +50,7 @@ def _key(word: Word) -> str:
 
 
 def self_similarity(samples: Samples, words: Sequence[Word]) -> float:
-    """How much the sound that some words span repeats itself, from 0 to 1: the highest autocorrelation of its bands.
+    """How much the audio that some words span repeats itself, from 0 to 1: the highest autocorrelation of its bands.
 
     Words are in seconds from the first of `samples`, shape (n,). Fewer than two words repeat nothing.
     """

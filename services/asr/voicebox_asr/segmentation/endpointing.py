@@ -31,7 +31,7 @@ class Endpointing:
 
 @dataclass(frozen=True)
 class Begin:
-    """Speech began at frame `speech_from`; sound counts from frame `audio_from` on, a little before."""
+    """Speech began at frame `speech_from`; audio counts from frame `audio_from` on, a little before."""
 
     speech_from: int
     audio_from: int

@@ -28,7 +28,7 @@ Activity = NDArray[np.float32]
 """The cost of a cut at each frame, shape (frames,): the probability of speech, or the level in dB."""
 
 Frame = tuple[int, Samples, float]
-"""A frame of a stream: its number, its sound, shape (512,), and its activity."""
+"""A frame of a stream: its number, its audio, shape (512,), and its activity."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ _LEFT_BEHIND = (".ds_store", ".directory", "thumbs.db", "desktop.ini")
 
 
 class ZipReader:
-    """An open zip file whose table of contents is sound. Blocking: for a thread."""
+    """An open zip file whose table of contents is valid. Blocking: for a thread."""
 
     def __init__(self, file: IO[bytes], max_bytes: int) -> None:
         """Takes a seekable file. InvalidField("archive") says what is wrong; unpacked it has at most `max_bytes`."""

@@ -19,7 +19,7 @@ FILES = ("FLAC", "OGG_OPUS", "MP3", "WEBM_OPUS", "MP4_AAC", "M4A_AAC", "MOV_AAC"
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """What a caller says of its sound: Google's name of the encoding, and, for samples, their rate and channels."""
+    """What a caller says of its audio: Google's name of the encoding, and, for samples, their rate and channels."""
 
     encoding: str
     sample_rate_hz: int = 0

@@ -53,7 +53,7 @@ class StreamRequest:
 
 
 def to_native(file_request: FileRequest, audio: bytes) -> asr_pb2.RecognizeRequest:
-    """Our request for a whole recording: seconds of work for an hour of telephone sound."""
+    """Our request for a whole recording: seconds of work for an hour of telephone audio."""
     config = asr_pb2.RecognitionConfig()
     config.CopyFrom(file_request.config)
     samples = to_samples(file_request.format, audio)

@@ -85,7 +85,7 @@ def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamReq
 
 
 def content(audio: google.RecognitionAudio) -> bytes:
-    """The sound; InvalidField where it is to be fetched from elsewhere."""
+    """The audio; InvalidField where it is to be fetched from elsewhere."""
     if audio.uri:
         raise InvalidField(
             "audio.uri", "audio.uri is not fetched: send the sound itself, as audio.content.", "URI_UNSUPPORTED"

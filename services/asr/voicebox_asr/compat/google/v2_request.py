@@ -115,7 +115,7 @@ def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamReq
 
 
 def content(request: google.RecognizeRequest) -> bytes:
-    """The sound; InvalidField where it is to be fetched from elsewhere."""
+    """The audio; InvalidField where it is to be fetched from elsewhere."""
     if request.uri:
         raise InvalidField("uri", "uri is not fetched: send the sound itself, as content.", "URI_UNSUPPORTED")
     return request.content

@@ -24,7 +24,7 @@ async def to_stream(
     waiting: list[riva_asr_pb2.StreamingRecognizeRequest] = []
     start = b""
     while len(start) < SNIFF_BYTES and (request := await _next(requests, diagnostics)) is not None:
-        if request.audio_content:  # before there is any sound, there is nothing to end
+        if request.audio_content:  # before there is any audio, there is nothing to end
             waiting.append(request)
             start += request.audio_content
     audio = detect_audio(streaming.config, start)

@@ -36,12 +36,12 @@ ANSWER = struct.Struct("<I")
 SAMPLE_BYTES = 2 * 16_000
 FRAMES_A_SECOND = 100
 RECENT_SECONDS = 3
-"""An utterance shorter than this is not enough to know speaker and channel: sound of the ones before it helps."""
+"""An utterance shorter than this is not enough to know speaker and channel: audio of the ones before it helps."""
 
 MEAN_SEARCH = "mean"
 MEAN_GRAMMAR = "#JSGF V1.0; grammar mean; public <mean> = a;"
 """Features are only computed within an utterance, and its end searches all of it once more: with a grammar of one word
-that costs 20 ms for 10 s of sound, with the language model as much as recognising it.
+that costs 20 ms for 10 s of audio, with the language model as much as recognising it.
 """
 
 FILLERS = frozenset({"<s>", "</s>", "<sil>", "[NOISE]", "[SPEECH]", "(NULL)"})
@@ -164,7 +164,7 @@ class Dictation:
                     self._decoder.add_word(word, phones, False)
 
     def _mean(self, samples: bytes) -> str:
-        """The cepstral mean of some sound; empty for none."""
+        """The cepstral mean of some audio; empty for none."""
         if not samples:
             return ""
         speech_search = self._decoder.current_search()

@@ -28,7 +28,7 @@ IDLE_SECONDS = 1.0
 
 
 class Keyed(Protocol):
-    """A window of sound, as far as batching goes."""
+    """A window of audio, as far as batching goes."""
 
     @property
     def key(self) -> Hashable:

@@ -35,10 +35,10 @@ WINDOW_FRAMES = 30 * FRAMES_A_SECOND
 MIN_SILENCE_FRAMES = 5 * FRAMES_A_SECOND
 TIMESTAMP_SECONDS = 0.02
 SHORTEST_SAMPLES = SAMPLE_RATE_HZ // 10
-"""Less sound than this is filled up with silence: the spectrogram of nothing cannot be computed."""
+"""Less audio than this is filled up with silence: the spectrogram of nothing cannot be computed."""
 
 SHORTEST_REST_SECONDS = 0.3
-"""Less sound than this after the model's last timestamp holds no further word."""
+"""Less audio than this after the model's last timestamp holds no further word."""
 
 CANDIDATES = 5
 """How many texts are sampled at a temperature above 0; the likeliest counts. As in the paper."""

@@ -58,7 +58,7 @@ class WindowPart:
 
     @property
     def samples(self) -> Samples:
-        """Its sound, shape (n,)."""
+        """Its audio, shape (n,)."""
         return self.window.samples[
             round(self.start_seconds * SAMPLE_RATE_HZ) : round(self.end_seconds * SAMPLE_RATE_HZ)
         ]

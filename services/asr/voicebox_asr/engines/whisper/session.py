@@ -21,7 +21,7 @@ NOTHING = Hypothesis("", None, ())
 
 
 class WhisperSession:
-    """One live stream. It holds one utterance of sound."""
+    """One live stream. It holds one utterance of audio."""
 
     def __init__(self, decoder: WhisperDecoder, scheduler: Scheduler[Clip, Decoded], options: Options) -> None:
         self._decoder = decoder

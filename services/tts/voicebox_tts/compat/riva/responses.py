@@ -19,7 +19,7 @@ def piece(
     request: riva_tts_pb2.SynthesizeSpeechRequest, event: tts_pb2.StreamSynthesizeResponse
 ) -> riva_tts_pb2.SynthesizeSpeechResponse | None:
     """An event of a stream; None for one that Riva's clients have no use for. Times count from the beginning of the
-    request's own sound.
+    request's own audio.
     """
     meta = _meta(request, event.chunk.words)
     if not event.chunk.audio and not meta.words:

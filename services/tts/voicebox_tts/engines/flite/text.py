@@ -16,7 +16,7 @@ whole.
 """
 CAPITAL_WORK, DIGIT_WORK, SYMBOL_WORK = 3, 4, 6
 """Digits, symbols and most capitals in a row are read as words of their own: 240 digits take 0.3 s to the first
-sound.
+audio.
 """
 
 _ASCII = str.maketrans(
@@ -82,7 +82,7 @@ class Piece:
 
 
 def pieces(sentence: str, *, eager: bool) -> Iterator[Piece]:
-    """The pieces of a sentence, each of bounded work; eager cuts the first one short, so that sound starts soon.
+    """The pieces of a sentence, each of bounded work; eager cuts the first one short, so that audio starts soon.
 
     Nothing comes of a sentence that holds no letter or digit of flite's alphabet.
     """

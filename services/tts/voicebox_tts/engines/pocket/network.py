@@ -48,7 +48,7 @@ FADE_SECONDS = 0.005
 
 @dataclass
 class GenerationState:
-    """A piece of text while it is spoken: what the model and the codec remember, and the sound that was made last, as a
+    """A piece of text while it is spoken: what the model and the codec remember, and the audio that was made last, as a
     latent vector.
     """
 
@@ -162,7 +162,7 @@ class PocketNetwork:
 
     @torch.inference_mode()
     def decode(self, utterance: GenerationState, latent: Tensor) -> Samples:
-        """A latent vector as sound: one frame of 80 ms, in [-1, 1]."""
+        """A latent vector as audio: one frame of 80 ms, in [-1, 1]."""
         scaled = latent * self._model.emb_std + self._model.emb_mean
         samples: Samples = self._codec.decode_from_latent(scaled, utterance.codec)[0, 0].numpy().clip(-1.0, 1.0)
         _advance(utterance.codec, self._codec_steps)

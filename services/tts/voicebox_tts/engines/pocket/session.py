@@ -33,7 +33,7 @@ class PocketSession:
         """Nothing is held between sentences."""
 
     def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
-        """While a frame's sound is made, the next one's latent vector is, too: with two cores that is one and a half
+        """While a frame's audio is made, the next one's latent vector is, too: with two cores that is one and a half
         times as fast.
         """
         network, submit = self._network, self._workers.submit
