@@ -64,9 +64,9 @@ async def recognised(stub, audio: bytes, **config) -> asr_pb2.RecognizeResponse:
     return await stub.Recognize(asr_pb2.RecognizeRequest(config=RecognitionConfig(**config), audio=audio))
 
 
-async def document(stub, audio: bytes, **wish) -> HttpBody:
+async def document(stub, audio: bytes, **options) -> HttpBody:
     async def pieces() -> AsyncIterator[TranscribeRequest]:
-        yield TranscribeRequest(audio=HttpBody(data=audio[:10_000]), **wish)
+        yield TranscribeRequest(audio=HttpBody(data=audio[:10_000]), **options)
         yield TranscribeRequest(audio=HttpBody(data=audio[10_000:]))
 
     return (await stub.Transcribe(pieces())).body

@@ -203,7 +203,7 @@ def damage(folder: Path, name: str, content: bytes | None) -> None:
         ("tokenizer.model", b"boom", "cannot be loaded"),
         ("config.yaml", None, "no config.yaml"),
         ("config.yaml", b"flow_lm: 1", "cannot be loaded"),
-        ("embeddings/alba.safetensors", b"half", "alba.safetensors is no safetensors file"),
+        ("embeddings/alba.safetensors", b"half", "alba.safetensors is not a safetensors file"),
     ],
 )
 def test_a_damaged_folder_is_a_sentence(

@@ -247,14 +247,14 @@ def test_the_last_result_of_v1_has_the_words_of_all():
 
 
 def test_of_words_only_what_is_requested_is_reported():
-    for wishes in (
+    for options in (
         OutputOptions(times=True),
         OutputOptions(confidence=True),
         OutputOptions(times=True, confidence=True),
     ):
-        (word,) = v2_responses.results(recognised("one"), wishes)[0].alternatives[0].words
-        assert (word.end_offset.seconds == 2) is wishes.times
-        assert (word.confidence == 0.5) is wishes.confidence
+        (word,) = v2_responses.results(recognised("one"), options)[0].alternatives[0].words
+        assert (word.end_offset.seconds == 2) is options.times
+        assert (word.confidence == 0.5) is options.confidence
 
 
 def test_what_is_stable_grows_with_what_is_settled():

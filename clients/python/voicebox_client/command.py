@@ -117,7 +117,7 @@ def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: CommandS
 
 def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
     if "://" in text or "/" in text:
-        raise click.BadParameter(f"{text!r} is no HOST:PORT: leave out the scheme and the path.")
+        raise click.BadParameter(f"{text!r} is not HOST:PORT: leave out the scheme and the path.")
     return text
 
 

@@ -56,7 +56,7 @@ def labelled(labels: Mapping[str, str], changes: Iterable[str]) -> dict[str, str
     for change in changes:
         key, equals, value = change.partition("=")
         if not key or not equals:
-            raise click.BadParameter(f"{change!r} is no KEY=VALUE.")
+            raise click.BadParameter(f"{change!r} is not KEY=VALUE.")
         changed[key] = value
         if not value:
             del changed[key]

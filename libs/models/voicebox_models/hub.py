@@ -212,7 +212,7 @@ def _wanted(
         raise Precondition(
             "MODEL_UNSUITABLE",
             repository,
-            f"{repository} has no {' and no '.join(missing)}: it is no model for this engine.",
+            f"{repository} has no {' and no '.join(missing)}: it is not a model for this engine.",
         )
     if not wanted:
         raise Precondition("MODEL_UNSUITABLE", repository, f"{repository} holds no file that this engine uses.")

@@ -133,7 +133,7 @@ def test_a_file_that_was_cut_off_is_reported(folder: Path, part: str, kept_bytes
 def test_weights_that_are_no_safetensors_are_reported(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"\x80\x04\x95" + bytes(range(256)) * 40)
 
-    assert checkpoint.problem(folder) == f"{folder / 'model.safetensors'} is no safetensors file."
+    assert checkpoint.problem(folder) == f"{folder / 'model.safetensors'} is not a safetensors file."
 
 
 @pytest.mark.parametrize(
@@ -212,5 +212,5 @@ def test_weights_that_are_missing_are_reported(folder: Path) -> None:
 
 
 def test_what_is_no_folder_is_reported(tmp_path: Path) -> None:
-    assert checkpoint.problem(tmp_path / "nothing") == f"{tmp_path / 'nothing'} is no folder."
+    assert checkpoint.problem(tmp_path / "nothing") == f"{tmp_path / 'nothing'} is not a folder."
     assert checkpoint.size_bytes(tmp_path / "nothing") == 0

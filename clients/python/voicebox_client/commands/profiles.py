@@ -192,5 +192,5 @@ def _given(options: dict[str, Any]) -> ProfileChanges:
 def _label(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
-        raise click.UsageError(f"{text!r} is no label: write KEY=VALUE.")
+        raise click.UsageError(f"{text!r} is not a label: write KEY=VALUE.")
     return key, value

@@ -70,7 +70,7 @@ def _warnings(source: SourceFile) -> Iterator[RecognitionWarning]:
         yield RecognitionWarning(WarningReason.OVER_FULL_SCALE, sentence)
     if source.not_numbers:
         sentence = (
-            f"{source.not_numbers} samples are infinite or no numbers: those that are no numbers count as silence."
+            f"{source.not_numbers} samples are infinite or NaN: NaN counts as silence."
         )
         yield RecognitionWarning(WarningReason.NOT_A_NUMBER, sentence)
 

@@ -82,7 +82,7 @@ def read_manifest(data: bytes) -> ProfileManifest:
     try:
         document = json.loads(data)
         if document["format"] != FORMAT:
-            raise refused(f"The archive is no profile: its format is not {FORMAT}.")
+            raise refused(f"The archive is not a profile: its format is not {FORMAT}.")
         if document["version"] != VERSION:
             sentence = f"The archive has version {document['version']}, but this server reads version {VERSION}."
             raise refused(sentence, "ARCHIVE_VERSION")

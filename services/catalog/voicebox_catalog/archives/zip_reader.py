@@ -91,7 +91,7 @@ def zip_errors() -> Iterator[None]:
         struct.error,
         ValueError,
     ) as error:
-        raise refused("The archive is damaged, or no zip file that is read here.") from error
+        raise refused("The archive is damaged, or not a zip file that is read here.") from error
 
 
 def _by_name(entries: Iterable[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
@@ -157,7 +157,7 @@ def _end_at(file: IO[bytes], size: int) -> int:
         if len(tail) - at >= _END.size and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
             return start + at
         at = tail.rfind(b"PK\5\6", 0, at + 3)
-    raise refused("The archive is no zip file, or its end is missing.")
+    raise refused("The archive is not a zip file, or its end is missing.")
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

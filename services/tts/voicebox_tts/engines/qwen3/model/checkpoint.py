@@ -37,7 +37,7 @@ FILES = (*NEEDED, WEIGHTS, INDEX, "model-*-of-*.safetensors", *FOR_THE_OFFICIAL_
 def problem(folder: Path) -> str | None:
     """Why the model in `folder` cannot be loaded, as a sentence; None when it can. Reads a few kilobytes."""
     if not folder.is_dir():
-        return f"{folder} is no folder."
+        return f"{folder} is not a folder."
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
         pickles = sorted(path.name for path in folder.iterdir() if path.suffix in tensor_files.PICKLES)
         has = f"holds {pickles[0]} and" if pickles else "has"

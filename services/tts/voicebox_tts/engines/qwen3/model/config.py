@@ -168,7 +168,7 @@ def _document(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise StartError(f"{path} cannot be read: {error}") from error
     if not isinstance(document, dict):
-        raise StartError(f"{path} is no JSON object.")
+        raise StartError(f"{path} is not a JSON object.")
     return document
 
 
