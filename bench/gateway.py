@@ -123,16 +123,16 @@ async def streams(running: Platform) -> list[Figure]:
     before = cpu_seconds(envoy)
     through = await listeners(running.gateway)
     spent = cpu_seconds(envoy) - before
-    sound = sum(seconds for chunks in through for _, seconds in chunks)
+    audio_seconds = sum(seconds for chunks in through for _, seconds in chunks)
     return [
         *gaps("direct", alone, None),
         *gaps("through Envoy", through, 0),
-        Figure("gateway Envoy's CPU per second of audio in a stream", 1000 * spent / sound, "ms"),
+        Figure("gateway Envoy's CPU per second of audio in a stream", 1000 * spent / audio_seconds, "ms"),
     ]
 
 
-def gaps(way: str, heard: Sequence[Chunks], at_most: float | None) -> list[Figure]:
-    reserves = [reserve for chunks in heard for reserve in reserves_seconds(chunks)]
+def gaps(way: str, listeners: Sequence[Chunks], at_most: float | None) -> list[Figure]:
+    reserves = [reserve for chunks in listeners for reserve in reserves_seconds(chunks)]
     return [
         Figure(
             f"gateway gaps longer than the audio, {STREAMS} paced streams {way}",

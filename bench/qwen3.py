@@ -60,10 +60,10 @@ class Sides:
 
 def measure(folder: Path) -> list[Figure]:
     """Service over engine, streams at once over streams in turn, first audio, and prompts."""
-    sound = b"".join(pcm(path.read_bytes()) for path in recordings())[: 2 * VOICE_SECONDS * RATE_HZ]
-    if not sound:
+    audio = b"".join(pcm(path.read_bytes()) for path in recordings())[: 2 * VOICE_SECONDS * RATE_HZ]
+    if not audio:
         return []
-    samples: Samples = (np.frombuffer(sound, "<i2") / 32768).astype(np.float32)
+    samples: Samples = (np.frombuffer(audio, "<i2") / 32768).astype(np.float32)
     recording = Reference(samples, RATE_HZ, TEXT)
     models = folder / "models"
     subprocess.run([sys.executable, MAKE_MODELS, models / "qwen3"], check=True, stdout=subprocess.DEVNULL)
@@ -188,12 +188,12 @@ def by_voice(sides: Sides, profile: str) -> list[Figure]:
     costs.
     """
     speaker = tts_pb2.VoiceSelection(voice="qwen3/ryan")
-    asked = {
+    requests = {
         "built-in voice": request(SHORT, "custom-voice", speaker),
         "known recording": request(SHORT, "base", tts_pb2.VoiceSelection(reference=sides.reference)),
         "known profile": request(SHORT, "base", tts_pb2.VoiceSelection(profile=profile)),
     }
-    ways = {name: partial(first_seconds, sides.service, each) for name, each in asked.items()}
+    ways = {name: partial(first_seconds, sides.service, each) for name, each in requests.items()}
     medians = {name: 1000 * quantile(each, 0.5) for name, each in interleaved(ways, FIRST_RUNS).items()}
     built_in = medians["built-in voice"]
     return [
@@ -245,15 +245,15 @@ def together(streams: int, speak: Callable[[int], float]) -> float:
     """Real-time factor of all of them: seconds of work for each second of audio."""
     began = time.perf_counter()
     with ThreadPoolExecutor(streams) as executor:
-        sound = sum(executor.map(speak, range(streams)))
-    return (time.perf_counter() - began) / sound
+        audio = sum(executor.map(speak, range(streams)))
+    return (time.perf_counter() - began) / audio
 
 
 def in_turn(streams: int, speak: Callable[[int], float]) -> float:
     """The same, one after the other."""
     began = time.perf_counter()
-    sound = sum(map(speak, range(streams)))
-    return (time.perf_counter() - began) / sound
+    audio = sum(map(speak, range(streams)))
+    return (time.perf_counter() - began) / audio
 
 
 def by_engine(sides: Sides, seed: int) -> float:
@@ -264,10 +264,10 @@ def by_engine(sides: Sides, seed: int) -> float:
 
 def by_service(sides: Sides, seed: int) -> float:
     """Seconds of audio."""
-    asked = cloned(sides, TEXT)
-    asked.config.seed = seed
+    requests = cloned(sides, TEXT)
+    requests.config.seed = seed
     return (
-        sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(asked, timeout=120)) / 1e6
+        sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(requests, timeout=120)) / 1e6
     )
 
 
@@ -286,11 +286,11 @@ def request(text: str, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.Str
     )
 
 
-def first_seconds(service: Stub, asked: tts_pb2.StreamSynthesizeRequest) -> float:
+def first_seconds(service: Stub, requests: tts_pb2.StreamSynthesizeRequest) -> float:
     """Seconds from the call to the first chunk; the rest is read too."""
     began = time.perf_counter()
     first = 0.0
-    for event in service.StreamSynthesize(asked, timeout=120):
+    for event in service.StreamSynthesize(requests, timeout=120):
         if event.HasField("chunk") and not first:
             first = time.perf_counter() - began
     return first

@@ -96,8 +96,8 @@ def throughput(channel: grpc.Channel) -> list[Figure]:
 def timed(speak: Callable[[], Iterator[float]]) -> float:
     """Real-time factor: seconds of work for each second of audio."""
     began = time.perf_counter()
-    sound = sum(speak())
-    return (time.perf_counter() - began) / sound
+    audio_seconds = sum(speak())
+    return (time.perf_counter() - began) / audio_seconds
 
 
 def by_engine(engine: FliteEngine) -> Iterator[float]:
@@ -108,7 +108,7 @@ def by_engine(engine: FliteEngine) -> Iterator[float]:
 
 
 def by_service(channel: grpc.Channel) -> Iterator[float]:
-    asked = request()
-    asked.config.seed = 1
-    for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(asked, timeout=60):
+    spoken_request = request()
+    spoken_request.config.seed = 1
+    for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(spoken_request, timeout=60):
         yield event.chunk.duration.ToMicroseconds() / 1e6

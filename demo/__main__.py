@@ -1,4 +1,4 @@
-"""A profile from a real voice, speech in its likeness, and what the recogniser hears of both. Run by `make demo`."""
+"""A profile from a real voice, speech in its likeness, and what is recognised of both. Run by `make demo`."""
 
 import sys
 from pathlib import Path
