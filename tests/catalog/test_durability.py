@@ -274,7 +274,7 @@ async def test_blobs_without_a_row_are_swept_when_they_are_old(blobs, database, 
     held, _ = [await blobs.put("generations", blocks(b"abc"), 6) for _ in range(2)]
     row = from_generation(generation(name=f"generations/{uuid.uuid4()}"), "local")
     row.blob = held.name
-    await generation_store.keep(row, 1)
+    await generation_store.add(row, 1)
     now = datetime.now(UTC)
     assert await orphans.sweep(blobs, database, now) == 0
     assert await orphans.sweep(blobs, database, now + timedelta(hours=2)) == 1

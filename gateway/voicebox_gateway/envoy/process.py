@@ -122,10 +122,10 @@ def _why(error: str) -> str:
 async def _drain(envoy: Envoy, grace_seconds: float) -> None:
     """Take no more connections, end idle ones, and let what runs go on for a while."""
     with suppress(OSError):  # Envoy is gone, or the time is over
-        await envoy.admin.ask(
+        await envoy.admin.request(
             "/healthcheck/fail", "POST"
         )  # from now on answers ask their clients to close the connection
-        await envoy.admin.ask("/drain_listeners", "POST")
+        await envoy.admin.request("/drain_listeners", "POST")
         async with asyncio.timeout(grace_seconds):
             while await envoy.admin.active_requests():
                 await _ended_within(DRAIN_POLL_SECONDS, envoy)

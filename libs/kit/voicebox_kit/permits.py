@@ -117,7 +117,7 @@ class Permits:
             await self._free.acquire()
 
     @asynccontextmanager
-    async def take(self, patience_seconds: float = math.inf) -> AsyncIterator[None]:
+    async def acquire(self, patience_seconds: float = math.inf) -> AsyncIterator[None]:
         """Hold a permit. Raises, at once, Exhausted("QUEUE_FULL") when too many wait already, and
         Exhausted("WAIT_TOO_LONG") when the wait is expected to be too long; the latter, too, when it was.
         """

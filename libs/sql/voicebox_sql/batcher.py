@@ -24,7 +24,7 @@ class Batcher(Generic[Item, Answer]):
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def ask(self, item: Item) -> Answer:
+    async def submit(self, item: Item) -> Answer:
         """The outcome of `work` for the item; the work is done even if the caller is cancelled."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))

@@ -130,7 +130,7 @@ class WriteBatches:
         self._path = None if path in (None, ":memory:") else path
         self._identity = self._file_identity()
         self._together = Batcher(self._commit)
-        self.run = self._together.ask
+        self.run = self._together.submit
         self.close = self._together.close
 
     def is_in_place(self) -> bool:

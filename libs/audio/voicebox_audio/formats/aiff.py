@@ -32,7 +32,7 @@ def with_length(encoded: EncodedInput) -> EncodedInput:
             break
         comm_at = len(head) if name == b"COMM" else comm_at
         head += encoded.exactly(size + size % 2)
-    encoded.give_back(head)
+    encoded.unread(head)
     return encoded
 
 

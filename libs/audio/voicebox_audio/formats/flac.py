@@ -94,7 +94,7 @@ def _end_at_next_file(encoded: EncodedInput, held: bytearray, new_bytes: int) ->
     if found is None:
         return False
     at = found.start()
-    encoded.give_back(bytes(held[at:]))
+    encoded.unread(bytes(held[at:]))
     del held[at:]
     return True
 

@@ -41,7 +41,7 @@ class EncodedInput:
             return piece
         return self._next(count)
 
-    def give_back(self, data: bytes) -> None:
+    def unread(self, data: bytes) -> None:
         """Puts bytes in front of what is to be read next."""
         self._ahead = data + self._ahead
 

@@ -67,7 +67,7 @@ def _skip_padding(encoded: EncodedInput) -> bool:
         before = (before + piece[: len(piece) - len(rest)])[-_LEADING_BYTES:]
         skipped = skipped or len(rest) < len(piece)
         if rest:
-            encoded.give_back(before + rest)
+            encoded.unread(before + rest)
             start = encoded.start(_LEADING_BYTES + SNIFF_BYTES)
             encoded.skip(next((at for at in range(len(before)) if sniff(start[at:])), len(before)))
             return skipped

@@ -132,7 +132,7 @@ def _open_samples(encoded: EncodedInput, format_chunk: bytes, extent: _Extent) -
         raise AudioError(
             AudioReason.AUDIO_FORMAT_REFUSED, f"WAV with {_NAMES.get(tag, 'the codec')} ({tag:#06x}) is not read."
         )
-    encoded.give_back(_plain_header(format_chunk, extent.data_bytes))
+    encoded.unread(_plain_header(format_chunk, extent.data_bytes))
     return open_libav(SearchedLink(encoded, ANY), "wav")
 
 

@@ -82,18 +82,18 @@ class HistoryMethods(Generic[Row, Record]):
             if message.HasField("create_time")
             else self._clock()
         )
-        kept = await self._store.find(owner, row.id)
-        if kept:
-            return form.to_message(kept)
+        stored = await self._store.find(owner, row.id)
+        if stored:
+            return form.to_message(stored)
         audio = self._audio(requests)
         begin = await anext(audio, None)
         if begin:
             blob = await self._blobs.put(f"{form.kind}s", _joined(begin, audio), form.max_bytes)
             row.blob, row.size_bytes = blob.name, blob.size_bytes
-        kept = await self._store.keep(row, now_us)
-        if row.blob and kept.blob != row.blob:
+        stored = await self._store.add(row, now_us)
+        if row.blob and stored.blob != row.blob:
             await self._blobs.delete(row.blob)
-        return form.to_message(kept)
+        return form.to_message(stored)
 
     async def get(self, name: str, owner: str) -> Record:
         return self._form.to_message(await self._store.get(owner, self._id(name)))
@@ -109,7 +109,7 @@ class HistoryMethods(Generic[Row, Record]):
         records = _within(PAGE_BYTES, map(self._form.to_listed, rows[:size]))
         if len(records) == len(rows):
             return records, ""
-        last = self._store.place(query, rows[len(records) - 1])
+        last = self._store.cursor(query, rows[len(records) - 1])
         return records, to_token(last.key, *texts, rank=last.rank)
 
     def query(self, filter: str, search: str = "", order_by: str = "") -> Query:

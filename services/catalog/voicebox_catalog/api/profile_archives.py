@@ -69,16 +69,16 @@ class ProfileArchives:
             yield HttpBody(content_type=content_type, data=data)
             content_type = ""
 
-    async def bring_in(self, requests: AsyncIterator[pb.ImportProfileRequest], owner: str) -> pb.Profile:
+    async def import_archive(self, requests: AsyncIterator[pb.ImportProfileRequest], owner: str) -> pb.Profile:
         """Import a profile from an archive, whole or not at all; a repeated request id returns the stored one."""
         first = await anext(requests, pb.ImportProfileRequest())
         request_id = checks.request_id(first.request_id)
         if first.profile_id:
             checks.profile_id(first.profile_id, "profile_id")
         content = digest(pb.ImportProfileRequest(profile_id=first.profile_id))
-        kept = await self._store.find_request(owner, request_id, content)
-        if kept:
-            return to_profile(kept)
+        stored = await self._store.find_request(owner, request_id, content)
+        if stored:
+            return to_profile(stored)
         with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
             await _spooled(spool, first, requests)
             archive = await asyncio.to_thread(ZipReader, spool, MAX_BYTES)
@@ -93,10 +93,10 @@ class ProfileArchives:
                 samples = [await self._sample(archive, recorded, names) for recorded in manifest.samples]
                 row.avatar_blob = await self._avatar(archive, manifest, names)
         async with claimed(self._blobs, names):
-            kept = await self._store.create(row, samples, self._clock())
-        if kept is not row:
+            stored = await self._store.create(row, samples, self._clock())
+        if stored is not row:
             await self._blobs.delete(*names)
-        return to_profile(kept)
+        return to_profile(stored)
 
     async def _entries(self, profile: Profile, samples: list[Sample]) -> AsyncIterator[Entry]:
         avatar = b""

@@ -51,19 +51,19 @@ class ProfileSamples:
         profile = checks.profile_name(first.parent, "parent")
         transcript = checks.text(first.transcript, "transcript", MAX_TRANSCRIPT)
         request_id = checks.request_id(first.request_id)
-        kept = await self._store.find_request(owner, profile, request_id)
-        if kept:
-            return self._message(profile, kept)
+        stored = await self._store.find_request(owner, profile, request_id)
+        if stored:
+            return self._message(profile, stored)
         async with staged(self._blobs) as names:
             original = await self._blobs.put("samples", _audio(first, requests), LIMITS.max_bytes)
             names.append(original.name)
             recording = await self._normalized(original, names)
         row = new_sample(original, recording, transcript=transcript, request_id=request_id)
         async with claimed(self._blobs, names):
-            kept = await self._store.add(owner, profile, row, self._clock())
-        if kept is not row:
+            stored = await self._store.add(owner, profile, row, self._clock())
+        if stored is not row:
             await self._blobs.delete(*names)
-        return self._message(profile, kept)
+        return self._message(profile, stored)
 
     async def get(self, request: pb.GetSampleRequest, owner: str) -> pb.Sample:
         profile, sample = checks.sample_name(request.name)
@@ -102,11 +102,11 @@ class ProfileSamples:
         profile, sample = checks.sample_name(request.name)
         min_seconds, max_seconds = _utterance_seconds(request)
         request_id = checks.request_id(request.request_id)
-        kept = await self._store.find_parts(owner, profile, request_id)
-        if not kept:
+        stored = await self._store.find_parts(owner, profile, request_id)
+        if not stored:
             source = await self._store.get(owner, profile, sample)
-            kept = await self._segmented(owner, profile, source, min_seconds, max_seconds, request_id)
-        return pb.SegmentSampleResponse(samples=[self._message(profile, row) for row in kept])
+            stored = await self._segmented(owner, profile, source, min_seconds, max_seconds, request_id)
+        return pb.SegmentSampleResponse(samples=[self._message(profile, row) for row in stored])
 
     async def delete(self, request: pb.DeleteSampleRequest, owner: str) -> Empty:
         row = await self._store.delete(owner, *checks.sample_name(request.name), self._clock())
@@ -157,10 +157,10 @@ class ProfileSamples:
                 for number, part in enumerate(parts)
             ]
         async with claimed(self._blobs, names):
-            kept = await self._store.segment(owner, profile, source.id, rows, self._clock())
-        if kept[0] is not rows[0]:
+            stored = await self._store.segment(owner, profile, source.id, rows, self._clock())
+        if stored[0] is not rows[0]:
             await self._blobs.delete(*names)
-        return kept
+        return stored
 
     async def _normalized(self, original: Blob, names: Names, trim: Trim = WHOLE) -> NormalizedRecording:
         with audio_errors(original.name):
@@ -212,12 +212,12 @@ def changed_columns(message: pb.Sample, fields: set[str]) -> dict[str, Any]:
     return changes
 
 
-def trim_from(message: pb.Sample, fields: set[str], kept: Trim, whole_us: int) -> Trim:
+def trim_from(message: pb.Sample, fields: set[str], stored: Trim, whole_us: int) -> Trim:
     """The stored trim after these changes, in a recording of `whole_us`. InvalidField names the
     bound that is wrong.
     """
-    start_us = duration_us(message.trim_start, "sample.trim_start") if "trim_start" in fields else kept.start_us
-    end_us = (duration_us(message.trim_end, "sample.trim_end") or None) if "trim_end" in fields else kept.end_us
+    start_us = duration_us(message.trim_start, "sample.trim_start") if "trim_start" in fields else stored.start_us
+    end_us = (duration_us(message.trim_end, "sample.trim_end") or None) if "trim_end" in fields else stored.end_us
     if end_us is not None and end_us > whole_us:
         raise InvalidField(
             "sample.trim_end", f"sample.trim_end must be at most {whole_us / 1e6:g} s, where the recording ends."

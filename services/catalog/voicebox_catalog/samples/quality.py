@@ -84,9 +84,9 @@ class Measures:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> "Measures | None":
+    def from_json(cls, stored: dict[str, Any]) -> "Measures | None":
         """None for a recording that was added before there were reports."""
-        return cls(**kept) if kept else None
+        return cls(**stored) if stored else None
 
 
 @dataclass(frozen=True)

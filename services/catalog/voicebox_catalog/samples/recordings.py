@@ -113,16 +113,16 @@ class Recordings:
                 work = _Spooling(spool, rate_hz, trim)
                 await self._decode(blob, rate_hz, work.push)
                 frame_samples = FRAME_SECONDS * rate_hz
-                kept: list[Blob] = []
+                stored: list[Blob] = []
                 try:
                     for stretch in utterances(work.levels, min_seconds, max_seconds):
                         begin, end = round(stretch.begin * frame_samples), round(stretch.end * frame_samples)
                         data = await asyncio.to_thread(_cut_flac, spool, begin, end, rate_hz)
-                        kept.append(await self._blobs.put("samples", _once(data), LIMITS.max_bytes))
+                        stored.append(await self._blobs.put("samples", _once(data), LIMITS.max_bytes))
                 except BaseException:
-                    await self._blobs.delete(*(each.name for each in kept))
+                    await self._blobs.delete(*(each.name for each in stored))
                     raise
-                return kept
+                return stored
 
     async def samples(self, blob: str, max_samples: int) -> Samples:
         """The first samples, `max_samples` or fewer, of the normalised copy that `blob` names.

@@ -63,7 +63,7 @@ class HistoryPages(Generic[Row]):
                 return near
         return self._page(session, owner, query, after, limit)
 
-    def place(self, query: Query, row: Row) -> Cursor:
+    def cursor(self, query: Query, row: Row) -> Cursor:
         """Where a row stands in the list of a query."""
         match query.order:
             case Order.LONGEST | Order.SHORTEST:
@@ -222,10 +222,10 @@ class HistoryPages(Generic[Row]):
         class, or of all.
         """
         source: TableClause | Subquery = index.source
-        place = tuple_(-after.rank, after.key) if after else None
+        cursor = tuple_(-after.rank, after.key) if after else None
         if near:
             texts = select(index.source).where(
-                tuple_(index.relevance, index.key) < place if place is not None else true()
+                tuple_(index.relevance, index.key) < cursor if cursor is not None else true()
             )
             if number is not None:
                 texts = texts.where(index.relevance == -number)
@@ -235,8 +235,8 @@ class HistoryPages(Generic[Row]):
         tokens = (owner_token(owner), *classes, *map(condition_token, query.equalities))
         statement = select(key).join(self.table, col(self.table.key) == key)
         statement = statement.where(index.matches(tokens, query.terms, source=source), *self._bounds(query, key))
-        if place is not None:
-            statement = statement.where(tuple_(relevance, key) < place)
+        if cursor is not None:
+            statement = statement.where(tuple_(relevance, key) < cursor)
         return (session.scalars(statement.order_by((relevance + 0).desc(), (key + 0).desc()).limit(limit))).all()
 
     def matching(

@@ -40,9 +40,9 @@ class ProfileStore:
         """
 
         async def work(session: AsyncSession) -> Profile:
-            kept = await _find_request(session, row.owner, row.request_id, row.request_digest)
-            if kept:
-                return kept
+            stored = await _find_request(session, row.owner, row.request_id, row.request_digest)
+            if stored:
+                return stored
             await _free_name(session, row.owner, row.id)
             row.key, row.sample_count = await free_key(session, Profile, time_us), 0
             touch(row, time_us)
@@ -241,12 +241,12 @@ async def _find_request(
     if request_id is None:
         return None
     statement = select(Profile).where(col(Profile.owner) == owner, col(Profile.request_id) == request_id)
-    kept = (await session.scalars(statement)).one_or_none()
-    if kept and kept.request_digest != digest:
+    stored = (await session.scalars(statement)).one_or_none()
+    if stored and stored.request_digest != digest:
         raise Precondition(
             "REQUEST_ID_REUSED", request_id, "This request id came before, with another profile: draw a new one."
         )
-    return kept
+    return stored
 
 
 async def _remove(session: AsyncSession, rows: Sequence[Profile]) -> Sequence[str]:

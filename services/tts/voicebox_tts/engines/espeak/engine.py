@@ -234,7 +234,7 @@ class _TextReader:
 
     def _read(self, process: EspeakProcess) -> None:
         try:
-            process.ask(self._request)
+            process.send(self._request)
             self._frames(process)
         except (EOFError, TimeoutError) as error:
             self._end(process, is_usable=False)

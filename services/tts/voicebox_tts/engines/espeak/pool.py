@@ -53,7 +53,7 @@ class EspeakProcess:
         """Whether it still runs."""
         return self._child.poll() is None
 
-    def ask(self, request: dict[str, Any]) -> None:
+    def send(self, request: dict[str, Any]) -> None:
         """Send a request; its frames must be read up to D or F before the next."""
         self._write(json.dumps(request).encode() + b"\n")
 
