@@ -118,7 +118,7 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
                 return opened
 
             audio = request_stream.live(requests, decode, backlog)
-            result = LiveResult(job.options.decoding, collect=recorder.is_recording)
+            result = LiveResult(job.options, collect=recorder.is_recording)
             async with (
                 aclosing(audio),
                 aclosing(recognize_stream(self._recognizer, engine, audio, backlog, options)) as events,

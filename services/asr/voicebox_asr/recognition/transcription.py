@@ -14,6 +14,7 @@ from voicebox_asr.diarization.diarizer import Diarizer
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Hypothesis, Options, Samples
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.transcript import Transcript
+from voicebox_asr.results.unsure_languages import unsure_languages
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import low_confidence_warnings
 from voicebox_asr.segmentation.short_audio import is_short, short_audio_warning
@@ -64,7 +65,12 @@ async def transcribe(
         await collect(reader.finish())
         utterances, loops = await asyncio.to_thread(without_loops, _in_order(segments))
         utterances = tuple(replace(utterance, index=index) for index, utterance in enumerate(utterances))
-        warnings = (*reader.warnings, *loops, *low_confidence_warnings(utterances, options.decoding))
+        warnings = (
+            *reader.warnings,
+            *loops,
+            *low_confidence_warnings(utterances, options.decoding),
+            *(() if options.multilingual else unsure_languages(utterances)),
+        )
         if not utterances and not warnings and is_short(audio_samples / SAMPLE_RATE_HZ):
             warnings = (short_audio_warning("", audio_samples / SAMPLE_RATE_HZ, 0.0, audio_samples / SAMPLE_RATE_HZ),)
         if speakers:
