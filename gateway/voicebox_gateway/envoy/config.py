@@ -51,6 +51,9 @@ def render(
         "descriptors": str(descriptors),
         "google_descriptors": base64.b64encode(google_rest.descriptors().SerializeToString()).decode(),
         "google_services": google_rest.service_names(),
+        "google_fields": native_paths.tables(google_rest.descriptors(), native_paths.GOOGLE_SERVICES)
+        + _part("native.lua")
+        + _part("google_fields.lua"),
         "google_request_bytes": max(settings.max_request_bytes, GOOGLE_REQUEST_BYTES),
         "native": native_paths.tables(FileDescriptorSet.FromString(descriptors.read_bytes())) + _part("native.lua"),
         "cors_origins": origins_regex(settings.cors_origins),

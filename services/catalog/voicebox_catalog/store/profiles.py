@@ -114,16 +114,23 @@ class ProfileStore:
         """Delete a profile with its samples: hidden for `keep_days`, or gone at once for 0. Answers the blobs that
         nobody holds any more.
 
+        A profile that goes at once, or has neither samples nor a picture, returns its name to the deleted profile from
+        which it had taken it: an upload that failed, and was undone, hides nobody's voice.
+
         Raises NotFound or EtagMismatch.
         """
 
         async def work(session: AsyncSession) -> Sequence[str]:
             row = await get_profile(session, owner, identity, etag, lock=True)
             if not keep_days:
-                return await _remove(session, [row])
+                blobs = await _remove(session, [row])
+                await _return_name(session, owner, identity, time_us, None)
+                return blobs
             touch(row, time_us)
             row.delete_time_us, row.purge_time_us = time_us, time_us + keep_days * MICROSECONDS_PER_DAY
             session.add(row)
+            if not row.sample_count and not row.avatar_blob:
+                await _return_name(session, owner, identity, time_us, row)
             return []
 
         return await self._database.write_to_free(work)
@@ -139,7 +146,7 @@ class ProfileStore:
                 raise NotFound("profile", f"profiles/{identity}")
             if row.delete_time_us is None:
                 raise AlreadyExists("profile", f"profiles/{identity}")
-            row.delete_time_us = row.purge_time_us = None
+            row.delete_time_us = row.purge_time_us = row.former_id = None
             touch(row, time_us)
             session.add(row)
             return row
@@ -225,9 +232,41 @@ async def _free_name(session: AsyncSession, owner: str, identity: str) -> None:
     taken = await _find(session, owner, identity, lock=True)
     _refuse_taken(taken)
     if taken is not None:
-        taken.id = f"{identity[:KEPT_LETTERS]}-deleted-{secrets.token_hex(4)}"
-        session.add(taken)
-        await session.flush()
+        await _rename(session, taken)
+
+
+async def _rename(session: AsyncSession, deleted: Profile) -> None:
+    deleted.id, deleted.former_id = f"{deleted.id[:KEPT_LETTERS]}-deleted-{secrets.token_hex(4)}", deleted.id
+    session.add(deleted)
+    await session.flush()
+
+
+async def _return_name(
+    session: AsyncSession, owner: str, identity: str, time_us: int, holder: Profile | None
+) -> None:
+    """Gives a name back to the last deleted profile that had it and has samples or a picture, if there is one. The
+    deleted profile `holder`, which has the name now, gets another one.
+    """
+    statement = (
+        select(Profile)
+        .where(
+            col(Profile.owner) == owner,
+            col(Profile.former_id) == identity,
+            col(Profile.purge_time_us) > time_us,
+            (col(Profile.sample_count) > 0) | (col(Profile.avatar_blob) != ""),
+        )
+        .order_by(col(Profile.delete_time_us).desc())
+        .limit(1)
+        .with_for_update()
+    )
+    earlier = (await session.scalars(statement)).one_or_none()
+    if earlier is None:
+        return
+    if holder is not None:
+        await _rename(session, holder)
+    earlier.id, earlier.former_id = identity, None
+    session.add(earlier)
+    await session.flush()
 
 
 def _refuse_taken(row: Profile | None) -> None:
