@@ -11,6 +11,8 @@ import jiwer
 import pytest
 from voicebox_client import Client, VoiceboxClientError
 
+from tests.support.history import recorded
+
 TEXT = "The old man walked slowly to the market and bought bread, milk and a dozen eggs for his family."
 WER = 0.3
 
@@ -87,7 +89,8 @@ def test_a_profile_speaks_is_understood_and_is_in_the_history(client, http, spee
     assert speech.started.profile == "profiles/reader"
     assert speech.started.cloning == 1
     assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= WER
-    [generation] = client.list_generations(search="bread mil", filter='profile = "profiles/reader"')
+    found = {"search": "bread mil", "filter": 'profile = "profiles/reader"'}
+    [generation] = recorded(lambda: client.list_generations(**found))
     assert generation.name == speech.finished.generation
     kept = http.get(f"/v1/{generation.name}:audio")
     assert kept.headers["content-type"] == "audio/flac"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_models.engine import Model
+from voicebox_outbox import outbox as outboxes
 from voicebox_tts.engine import Capability, Packed, Reference, Speech, Style, Voice, Word
 
 RATE = 16_000
@@ -113,9 +114,12 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.sent = 0
         """References with their audio."""
         self.arrived = asyncio.Event()
+        self.refused = 0
+        """Records that failed."""
 
     async def RecordGeneration(self, request_iterator, context):
         if self.failure:
+            self.refused += 1
             await context.abort(self.failure, "as told")
         generation, audio = None, b""
         async for request in request_iterator:
@@ -152,6 +156,12 @@ async def catalog():
     await server.start()
     yield fake
     await server.stop(0)
+
+
+@pytest.fixture(autouse=True)
+def patient_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine is no catalog that is away."""
+    monkeypatch.setattr(outboxes, "PROMPT_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -136,11 +136,17 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED]
 )
-async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(open_history, catalog, tmp_path, code):
+async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(
+    open_history, catalog, tmp_path, monkeypatch, code
+):
+    monkeypatch.setattr(outboxes, "RETRY_SECONDS", 0.01)
     catalog.failure = code
-    async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
+    async with open_history() as history, asyncio.timeout(60):
         assert await keep(history) is Delivery.PENDING
-        await asyncio.sleep(0.05)
+        refused = catalog.refused
+        async with history._outbox.delivering(Background(CollectorRegistry())):
+            while catalog.refused < refused + 2:  # the second attempt shows what became of the record after the first
+                await asyncio.sleep(0.001)
     assert len(list(tmp_path.glob("*.json"))) == 1
     assert not list((tmp_path / "rejected").iterdir())
 

@@ -377,7 +377,7 @@ async def gauge(running, name: str) -> float:
 
 
 async def settled(running, name: str, value: float) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await gauge(running, name) != value:
             await asyncio.sleep(0.01)
 
@@ -389,7 +389,7 @@ async def test_a_client_that_vanishes_frees_its_permit_and_is_kept_as_cancelled(
     assert await gauge(running, "voicebox_streams_running") == 1
     call.cancel()
     await settled(running, "voicebox_streams_running", 0)
-    await asyncio.wait_for(catalog.arrived.wait(), 10)
+    await asyncio.wait_for(catalog.arrived.wait(), 60)
     [(generation, audio)] = catalog.records.values()
     assert generation.status == 2
     assert soundfile.info(io.BytesIO(audio)).frames > 0
@@ -437,7 +437,7 @@ async def test_a_retry_after_a_cut_stream_is_kept_whole(tts, catalog):
     await call.read()
     await call.read()
     call.cancel()
-    await asyncio.wait_for(catalog.arrived.wait(), 10)
+    await asyncio.wait_for(catalog.arrived.wait(), 60)
     finished = (await stream(tts, request_id=request_id))[-1].finished
     assert finished.generation == f"generations/{request_id}"
     assert sorted(generation.status for generation, _ in catalog.records.values()) == [1, 2]
