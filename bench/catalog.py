@@ -48,8 +48,7 @@ PIECE_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class PageRequest:
-    """A requested page, after the row of number `before`, counted from the oldest; None is the first one.
-    """
+    """A requested page, after the row of number `before`, counted from the oldest; None is the first one."""
 
     name: str
     at_most_ms: float | None

@@ -62,7 +62,9 @@ def measure(folder: Path) -> list[Figure]:
     return [*figures("one stream", one, 0.5, 0.4), *figures(f"{STREAMS} streams", many, None, None), growth]
 
 
-def figures(name: str, streams: Sequence[StreamTimes], most_interim: float | None, most_final: float | None) -> list[Figure]:
+def figures(
+    name: str, streams: Sequence[StreamTimes], most_interim: float | None, most_final: float | None
+) -> list[Figure]:
     """What some streams that ran at once have in common."""
     first, interim, after_speech, after_endpoint = (
         list(chain.from_iterable(getattr(stream, kind) for stream in streams))

@@ -267,7 +267,8 @@ def by_service(sides: Sides, seed: int) -> float:
     requests = cloned(sides, TEXT)
     requests.config.seed = seed
     return (
-        sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(requests, timeout=120)) / 1e6
+        sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(requests, timeout=120))
+        / 1e6
     )
 
 

@@ -25,7 +25,7 @@ from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_H
 from bench import qwen3_checkpoint, qwen3_steps
 from bench.figures import Figure, quantile
 from bench.launch import platform
-from bench.qwen3_load import AS_FAST_AS_PLAYED, AS_FAST_AS_MADE, LISTENED_SECONDS, ListenerTimes, Service, recording
+from bench.qwen3_load import AS_FAST_AS_MADE, AS_FAST_AS_PLAYED, LISTENED_SECONDS, ListenerTimes, Service, recording
 
 MAX_FIRST_MS = 300.0
 """Whoever waits longer for an answer takes it for a pause."""
@@ -161,7 +161,9 @@ def official(name: str, model: Path, found: Device) -> Iterator[Figure]:
     seconds, audio_seconds = map(float, run("bench.qwen3_official", str(model), found.name, str(frames)).split()[-2:])
     yield Figure(f"{name}, official package: first audio, which is all", 1000 * seconds, "ms")
     yield Figure(f"{name}, official package: speed over real time", audio_seconds / seconds, "x")
-    yield Figure(f"{name}, official package: frame", 1000 * seconds / (audio_seconds * SAMPLE_RATE_HZ / FRAME_SAMPLES), "ms")
+    yield Figure(
+        f"{name}, official package: frame", 1000 * seconds / (audio_seconds * SAMPLE_RATE_HZ / FRAME_SAMPLES), "ms"
+    )
 
 
 def run(module: str, *arguments: str) -> str:

@@ -77,7 +77,7 @@ class Selection:
     live: bool
 
     @classmethod
-    def of(cls, part: str) -> "Wanted":
+    def of(cls, part: str) -> "Selection":
         """All of it, when nothing is named."""
         named = part.split()
         models = {name: lag for name, lag in MODELS.items() if name in named} or MODELS
@@ -113,7 +113,10 @@ def _live(name: str, stub: Stub, selection: Selection) -> list[Figure]:
     lags = live(stub, [pcm(path.read_bytes()) for path in _paths()])
     return [
         Figure(
-            f"whisper {name}, live: a word after it was said, p50", quantile(lags.words, 0.5), "s", selection.models[name]
+            f"whisper {name}, live: a word after it was said, p50",
+            quantile(lags.words, 0.5),
+            "s",
+            selection.models[name],
         ),
         Figure(
             f"whisper {name}, live: final after speech ends (0.5 s of it silence), p50",
@@ -143,7 +146,9 @@ def _side(recognise: Callable[[Clip], str], clips: Sequence[Clip], cpu: Callable
     hypothesis = [recognise(clip) for clip in clips]
     took = cpu() - began
     return Side(
-        jiwer.wer([spelled(clip.transcript) for clip in clips], [spelled(text) for text in hypothesis]), took, hypothesis
+        jiwer.wer([spelled(clip.transcript) for clip in clips], [spelled(text) for text in hypothesis]),
+        took,
+        hypothesis,
     )
 
 

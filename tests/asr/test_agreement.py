@@ -63,7 +63,9 @@ def test_any_runs_begin_with_all_that_was_stable_before() -> None:
     for _ in range(200):
         agreement, before = Agreement(), ""
         for length in range(1, 12):
-            agreed = agreement.push(recognised(" ".join(chance.choice("ab") for _ in range(chance.randrange(length + 1)))))
+            agreed = agreement.push(
+                recognised(" ".join(chance.choice("ab") for _ in range(chance.randrange(length + 1))))
+            )
             assert agreed.text.startswith(agreed.stable)
             assert agreed.stable.startswith(before)
             before = agreed.stable

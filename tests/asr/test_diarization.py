@@ -175,7 +175,9 @@ def test_single_words_do_not_change_the_speaker() -> None:
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_there_are_no_more_speakers_than_requested(maximum: int) -> None:
     sound, truth = talk(DIALOGUE, 0.5)
-    assert len({each.speaker for each in diarize(LevelSpeakers(), sound, recognised(truth), maximum=maximum)}) == maximum
+    assert (
+        len({each.speaker for each in diarize(LevelSpeakers(), sound, recognised(truth), maximum=maximum)}) == maximum
+    )
 
 
 def test_one_voice_stays_one_speaker() -> None:

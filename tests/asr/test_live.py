@@ -10,11 +10,11 @@ from voicebox_asr.engine import (
     SAMPLE_RATE_HZ,
     Hypothesis,
     Options,
-    WarningReason,
     Samples,
     Session,
     VoiceActivity,
     VoiceDetection,
+    WarningReason,
     Word,
 )
 from voicebox_asr.engines.pocketsphinx.engine import PocketsphinxEngine

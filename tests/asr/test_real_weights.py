@@ -113,7 +113,10 @@ def as_it_is(samples: Samples) -> Samples:
 
 async def errors(sides: Sides, recordings: Sequence[Recording]) -> tuple[int, int]:
     """How many words the service and the library got wrong."""
-    ours = [word_errors(spoken_text(each.transcript), spoken_text((await sides.by_service(each)).transcript)) for each in recordings]
+    ours = [
+        word_errors(spoken_text(each.transcript), spoken_text((await sides.by_service(each)).transcript))
+        for each in recordings
+    ]
     theirs = [word_errors(spoken_text(each.transcript), spoken_text(sides.by_library(each))) for each in recordings]
     return sum(ours), sum(theirs)
 
@@ -153,7 +156,9 @@ async def test_utterances_and_words_of_a_minute_are_in_their_places(sides: Sides
     assert all(end.total_seconds() - start.total_seconds() < 25.0 for start, end in zip(starts, ends, strict=True))
     recognised = [word for utterance in answer.utterances for word in utterance.words]
     assert "".join(word.word for word in recognised) == "".join(answer.transcript.split())
-    assert all(word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in recognised)
+    assert all(
+        word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in recognised
+    )
 
 
 async def test_a_stream_is_recognised_as_well_as_a_file_and_its_finals_begin_with_what_was_stable(

@@ -39,7 +39,11 @@ def test_settings_of_models() -> None:
     }
     settings = Settings.read(env)
     assert settings.engines == EngineSettings("whisper", ("pocketsphinx",), "whisper/small")
-    assert (settings.compute_type, settings.model_limits, settings.streams) == ("int8", MemoryLimits(4_000_000_000, 600.0), 0)
+    assert (settings.compute_type, settings.model_limits, settings.streams) == (
+        "int8",
+        MemoryLimits(4_000_000_000, 600.0),
+        0,
+    )
     assert (settings.models_folder, settings.hub.offline) == (Path("/data/models"), True)
     assert Settings.read({**env, "VOICEBOX_MODELS": "/models", "ASR_STREAMS": "3"}).models_folder == Path("/models")
 

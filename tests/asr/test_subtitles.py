@@ -11,7 +11,7 @@ from voicebox_asr.documents.subtitles import Cue, Layout, cues
 from voicebox_asr.engine import Hypothesis, Word
 from voicebox_asr.results import word_boundaries
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import WarningReason, RecognitionWarning
+from voicebox_asr.results.warnings import RecognitionWarning, WarningReason
 
 pytestmark = pytest.mark.unit
 

@@ -101,7 +101,9 @@ async def test_zero_length_audio_is_empty(
         AudioReason.AUDIO_EMPTY,
         AudioReason.AUDIO_UNREADABLE,
     )
-    assert await _reason(decoder, riff(b"\0\0", sample_rate_hz=192_000), sample_rate_hz=1_000) is AudioReason.AUDIO_EMPTY
+    assert (
+        await _reason(decoder, riff(b"\0\0", sample_rate_hz=192_000), sample_rate_hz=1_000) is AudioReason.AUDIO_EMPTY
+    )
 
 
 async def test_a_film_without_audio_is_refused(decoder: Decoder, mux: Callable[..., bytes]) -> None:
@@ -172,7 +174,10 @@ async def test_a_header_that_claims_4_gb_is_not_believed(
         AudioReason.AUDIO_UNREADABLE,
         AudioReason.AUDIO_EMPTY,
     )
-    assert await _reason(decoder, struct.pack(">I", size) + b"ftypM4A " + bytes(5000), small) is AudioReason.AUDIO_UNREADABLE
+    assert (
+        await _reason(decoder, struct.pack(">I", size) + b"ftypM4A " + bytes(5000), small)
+        is AudioReason.AUDIO_UNREADABLE
+    )
 
 
 def _crc(data: bytes, polynomial: int, bits: int) -> int:
@@ -209,7 +214,10 @@ async def test_rates_and_channels_out_of_bounds_are_refused(decoder: Decoder, ri
     for rate in (1, 3_999, 192_001, 0xFFFFFFFF):
         assert await _reason(decoder, riff(bytes(32_000), sample_rate_hz=rate)) is AudioReason.AUDIO_FORMAT_REFUSED
     for channels in (9, 64):
-        assert await _reason(decoder, riff(bytes(channels * 2 * 100), channels=channels)) is AudioReason.AUDIO_FORMAT_REFUSED
+        assert (
+            await _reason(decoder, riff(bytes(channels * 2 * 100), channels=channels))
+            is AudioReason.AUDIO_FORMAT_REFUSED
+        )
     assert await _reason(decoder, riff(bytes(65_535 * 2), channels=32_767)) is AudioReason.AUDIO_FORMAT_REFUSED
     for wrong in ({"channels": 0}, {"sample_rate_hz": 0}):
         assert await _reason(decoder, riff(bytes(1000), **wrong)) is AudioReason.AUDIO_UNREADABLE

@@ -16,7 +16,7 @@ from voicebox_audio.decoding.decoder import Decoder, open_decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, wav_header
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, DecoderUnavailable, AudioReason
+from voicebox_audio.errors import AudioError, AudioReason, DecoderUnavailable
 
 LIMITS = Limits()
 FILE = encode_whole(Encoding.WAV, np.zeros(16_000, np.float32), 16_000)

@@ -126,7 +126,9 @@ async def test_adts_that_is_cut_off_says_so(decoder: Decoder, sine: Sine, mux: M
     assert (await decoder.decode(whole[: len(whole) // 2 + 5], None, LIMITS)).source.cut_short
 
 
-async def test_an_mp3_that_is_cut_between_frames_is_reported_by_its_count(decoder: Decoder, sine: Sine, mux: Mux) -> None:
+async def test_an_mp3_that_is_cut_between_frames_is_reported_by_its_count(
+    decoder: Decoder, sine: Sine, mux: Mux
+) -> None:
     whole = mux("mp3", "libmp3lame", sine(48_000, 4), id3v2_version="0")
     walk = FrameWalk()
     ends = []

@@ -47,7 +47,9 @@ async def test_what_is_given_back_is_free(database):
 async def test_one_of_many_who_ask_at_once_gets_it(database):
     time = Time()
     for _ in range(5):
-        taken = await asyncio.gather(*(Leases(database, Lease, f"{number}", 60, time).acquire("x") for number in range(8)))
+        taken = await asyncio.gather(
+            *(Leases(database, Lease, f"{number}", 60, time).acquire("x") for number in range(8))
+        )
         assert sum(taken) == 1
         time.us += MINUTE_US
 

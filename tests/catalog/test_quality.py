@@ -142,13 +142,16 @@ def test_findings():
     assert reasons(np.concatenate((good, noise(np.zeros(20 * RATE_HZ), 1e-4)))) == {"MOSTLY_SILENCE"}
     telephone = soxr.resample(soxr.resample(good, RATE_HZ, 8000), 8000, RATE_HZ)
     assert reasons(telephone) == {"NARROW_BAND"}
-    assert {finding.reason for finding in judge(measured(good), QualityLimits(), 0.9).findings} == {"TRANSCRIPT_DIFFERS"}
+    assert {finding.reason for finding in judge(measured(good), QualityLimits(), 0.9).findings} == {
+        "TRANSCRIPT_DIFFERS"
+    }
 
 
 def test_limits_say_where_a_warning_ends_and_a_refusal_begins():
     found = measured(bursts() + noise(bursts(), 0.02))
     verdicts = [
-        judge(found, QualityLimits(snr_db=QualityLimit(warn, reject))).verdict for warn, reject in ((1, 0), (90, 0), (90, 80))
+        judge(found, QualityLimits(snr_db=QualityLimit(warn, reject))).verdict
+        for warn, reject in ((1, 0), (90, 0), (90, 80))
     ]
     assert verdicts == [Verdict.OK, Verdict.WARN, Verdict.REJECT]
     assert judge(None, QualityLimits()).verdict is Verdict.UNKNOWN

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField
-from voicebox_sql.search import MAX_TERMS, MAX_BYTES, is_word, relevance_class, scope_token, terms_of, tokens_of
+from voicebox_sql.search import MAX_BYTES, MAX_TERMS, is_word, relevance_class, scope_token, terms_of, tokens_of
 
 pytestmark = pytest.mark.unit
 

@@ -71,7 +71,9 @@ def test_a_recording_of_any_kind_is_transcribed(client, platform, tmp_path, kind
         source = {"path": path, "text": str(path), "bytes": path.read_bytes(), "file": file}[kind]
         assert client.transcribe(source, word_offsets=True, language="en-US").transcript == "hello world"
     assert platform.uploaded == bytes(200_000)
-    assert platform.requested["RecognizeUpload"][0].config == asr_pb2.RecognitionConfig(language="en-US", word_offsets=True)
+    assert platform.requested["RecognizeUpload"][0].config == asr_pb2.RecognitionConfig(
+        language="en-US", word_offsets=True
+    )
 
 
 def test_a_recording_that_is_not_there_is_an_os_error(client, tmp_path):

@@ -124,7 +124,9 @@ def test_say_in_json(voicebox, platform):
     assert answer["output"] == "speech.wav"
     assert answer["firstAudioSeconds"] > 0
     assert answer["started"]["audio"] == {"encoding": "AUDIO_ENCODING_WAV", "sampleRateHz": 16000}
-    assert answer["finished"]["generation"] == f"generations/{platform.requested['StreamSynthesize'][0].config.request_id}"
+    assert (
+        answer["finished"]["generation"] == f"generations/{platform.requested['StreamSynthesize'][0].config.request_id}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -464,7 +466,13 @@ def test_designed_voices_are_files_and_the_next_command_is_reported(voicebox, pl
     )
     assert result.stderr.count("Warning: It was a fake.") == 2
     requested = platform.requested["DesignVoice"][0]
-    assert (requested.description, requested.text, requested.config.count, requested.config.seed, requested.config.model) == (
+    assert (
+        requested.description,
+        requested.text,
+        requested.config.count,
+        requested.config.seed,
+        requested.config.model,
+    ) == (
         "a calm old man",
         "It's me.",
         2,

@@ -216,7 +216,9 @@ def test_a_recording_that_cannot_be_read_asks_the_server_for_nothing(voicebox, p
 def test_a_profiles_fields_come_with_its_recording(voicebox, platform, recording):
     shown = ["--language", "de", "--consent", "Yes.", "--label", "a=b", "--speed", "1.5", "--description", "Words."]
     done(
-        voicebox("profiles", "create", "Ann", "--id", "ann", *shown, "--sample", str(recording), "--transcript", "More.")
+        voicebox(
+            "profiles", "create", "Ann", "--id", "ann", *shown, "--sample", str(recording), "--transcript", "More."
+        )
     )
     made = platform.profiles["profiles/ann"]
     assert (made.display_name, made.language, made.consent.statement, dict(made.labels)) == (

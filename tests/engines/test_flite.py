@@ -163,7 +163,9 @@ def test_a_new_stream_begins_while_a_long_one_is_made(engine: FliteEngine) -> No
 
 def test_pitch_moves_by_semitones(engine: FliteEngine) -> None:
     for voice in ("slt", "awb", "kal16"):
-        recognised = [profile(samples(engine.open(voice, Style(pitch_semitones=n), 1), LONG), 16_000) for n in (-5, 0, 5)]
+        recognised = [
+            profile(samples(engine.open(voice, Style(pitch_semitones=n), 1), LONG), 16_000) for n in (-5, 0, 5)
+        ]
         low, middle, high = (one.pitch_hz for one in recognised if one)
         assert 12 * np.log2(high / middle) == pytest.approx(5, abs=0.8)
         assert 12 * np.log2(low / middle) == pytest.approx(-5, abs=0.8)

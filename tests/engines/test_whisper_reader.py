@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Hypothesis, Options, WarningReason, Samples, Scores, Segment, Word
+from voicebox_asr.engine import (
+    SAMPLE_RATE_HZ,
+    Decoding,
+    Hypothesis,
+    Options,
+    Samples,
+    Scores,
+    Segment,
+    WarningReason,
+    Word,
+)
 from voicebox_asr.engines.whisper.batcher import Scheduler
 from voicebox_asr.engines.whisper.decoder import Decoded, continues_seconds
 from voicebox_asr.engines.whisper.file_reader import WhisperReader
@@ -359,6 +369,8 @@ def silence_of_a_second() -> Samples:
 
 def test_a_named_language_is_that_of_all_windows(read) -> None:
     writer = Polyglot([])
-    recognised = read(writer, in_german(sound((0.0, 6.0), (7.0, 13.0), seconds=14.0), (0.0, 6.0)), Options(language="en"))
+    recognised = read(
+        writer, in_german(sound((0.0, 6.0), (7.0, 13.0), seconds=14.0), (0.0, 6.0)), Options(language="en")
+    )
     assert ({segment.hypothesis.language for segment in recognised.segments}, recognised.warnings) == ({"en"}, [])
     assert all(clip.spans == () for clip in writer.requested)

@@ -16,8 +16,8 @@ from voicebox_gateway.envoy import native_paths
 
 from tests.support.proto_strategies import messages
 
-from .test_json import error_info
 from .test_http_entry import JARGON
+from .test_json import error_info
 
 PROTO_JARGON = re.compile(
     r"TYPE_|type\.googleapis\.com/voicebox|oneof|Proto field|Root element|code points|voicebox\.\w+\.v1", re.IGNORECASE

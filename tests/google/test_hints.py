@@ -64,7 +64,10 @@ def test_speech_goes_on_and_names_what_it_ignores(sdk, given, field):
     ],
 )
 def test_ssml_says_the_same_as_its_text(sdk, source):
-    one, other = (sdk.call("synthesize_with_metadata", request=requested(input=speech_wav)) for speech_wav in (source, {"text": TEXT}))
+    one, other = (
+        sdk.call("synthesize_with_metadata", request=requested(input=speech_wav))
+        for speech_wav in (source, {"text": TEXT})
+    )
     assert one["reported"] == other["reported"] == {}
     assert len(one["answer"]["audio_content"]) == len(other["answer"]["audio_content"])
 

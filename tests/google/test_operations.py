@@ -48,7 +48,9 @@ def test_a_batch_reports_each_file(sdk, speech_wav):
 def test_a_file_of_a_batch_has_a_config_of_its_own(sdk, speech_wav):
     own = {"config": {"features": {"enable_word_time_offsets": True}}, "config_mask": "features.enableWordTimeOffsets"}
     uri = data_uri(speech_wav)
-    reported = sdk.call("batch_v2", request={"recognizer": RECOGNIZER, "config": ENGLISH, "files": [{"uri": uri, **own}]})
+    reported = sdk.call(
+        "batch_v2", request={"recognizer": RECOGNIZER, "config": ENGLISH, "files": [{"uri": uri, **own}]}
+    )
     assert reported["response"]["results"][uri]["inline_result"]["transcript"]["results"][0]["alternatives"][0]["words"]
 
 

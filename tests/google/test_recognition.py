@@ -82,7 +82,9 @@ def telephone(samples, encoding):
 
 def test_words_have_the_details_that_were_requested(sdk, speech_wav):
     words = [
-        word for result in v1(sdk, speech_wav, enable_word_time_offsets=True) for word in result["alternatives"][0]["words"]
+        word
+        for result in v1(sdk, speech_wav, enable_word_time_offsets=True)
+        for word in result["alternatives"][0]["words"]
     ]
     assert word_error_rate(" ".join(word["word"] for word in words)) <= WER
     starts = [seconds(word.get("start_time", "0s")) for word in words]
@@ -90,7 +92,9 @@ def test_words_have_the_details_that_were_requested(sdk, speech_wav):
     assert 2 < starts[-1] < seconds(words[-1]["end_time"]) < len(speech_wav) / 32_000
     assert not any("confidence" in word for word in words)
     confident = [
-        word for result in v1(sdk, speech_wav, enable_word_confidence=True) for word in result["alternatives"][0]["words"]
+        word
+        for result in v1(sdk, speech_wav, enable_word_confidence=True)
+        for word in result["alternatives"][0]["words"]
     ]
     assert any(0 < word["confidence"] <= 1 for word in confident)
     assert not any("end_time" in word for word in confident)

@@ -268,7 +268,9 @@ def test_what_is_stable_grows_with_what_is_settled():
 
 
 def test_a_recording_is_ours_with_and_without_its_header():
-    requested = FileRequest(asr_pb2.RecognitionConfig(language="en-US"), AudioFormat("MULAW", 8_000, 2), OutputOptions())
+    requested = FileRequest(
+        asr_pb2.RecognitionConfig(language="en-US"), AudioFormat("MULAW", 8_000, 2), OutputOptions()
+    )
     native = shared_request.to_native(requested, b"\xff" * 20)
     assert (native.audio, native.config.sample_rate_hz, native.config.channel_count) == (bytes(40), 8_000, 2)
     assert shared_request.to_native(requested, WAV).config == requested.config

@@ -109,7 +109,11 @@ def test_a_line_of_googles_documentation(http):
         ("/v1/text:synthesize", {"a,\n\u00e9": {"b": [1, {"c": None}]}, "z": "\\"}, "a???, z"),
         ("/v1/text:synthesize?alt=json&key=none&user_voice=x", {}, "user_voice"),
         ("/v1beta1/text:synthesize?$alt=json;enum-encoding=int", {"advanced": True}, "advanced"),
-        ("/v1/text:synthesize", {"audio_config": None, "audioConfig": {"audioEncoding": "MP3", "x": 1}}, "audioConfig.x"),
+        (
+            "/v1/text:synthesize",
+            {"audio_config": None, "audioConfig": {"audioEncoding": "MP3", "x": 1}},
+            "audioConfig.x",
+        ),
     ],
 )
 def test_fields_that_are_in_no_message_are_named(http, path, change, ignored):

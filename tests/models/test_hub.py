@@ -77,7 +77,9 @@ def test_a_file_that_is_cut_off_goes_on_where_it_was(hub, fake_hub, target, igno
     fake_hub.ignores_ranges = ignores_ranges
     fake_hub.cuts["model.bin"] = [600_000, 300_000]
     fetch(hub, target)
-    starts = [int(requested[len("bytes=") : -1]) for path, requested in fake_hub.requested if path.endswith("model.bin")]
+    starts = [
+        int(requested[len("bytes=") : -1]) for path, requested in fake_hub.requested if path.endswith("model.bin")
+    ]
     assert (len(starts), starts[0]) == (3, 0)
     assert starts[1] > 0
     assert store.verify(target) == []

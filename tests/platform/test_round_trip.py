@@ -52,7 +52,9 @@ def test_by_json_a_whole_answer_is_recognised(http):
         json={"text": TEXT, "config": {"seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}},
     ).json()
     assert spoken["started"]["engine"] == "flite"
-    recognised = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
+    recognised = http.post(
+        "/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}
+    ).json()
     assert word_error_rate(TEXT, recognised["transcript"]) <= WER
     words = [word["word"] for utterance in recognised["utterances"] for word in utterance["words"]]
     assert " ".join(words) == recognised["transcript"]

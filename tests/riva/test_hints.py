@@ -14,9 +14,15 @@ def recognized(sdk, speech_wav, config, *, streamed):
     """The results, and what was ignored."""
     if streamed:
         chunks = [{"audio_content": chunk} for chunk in in_chunks(speech_wav)]
-        reported = sdk.call("stream_with_metadata", requests=[{"streaming_config": {"config": {**PCM, **config}}}, *chunks])
-        return [result for each in reported["answer"] for result in each["results"] if result["is_final"]], reported["reported"]
-    reported = sdk.call("recognize_with_metadata", request={"config": {**PCM, **config}, "audio": in_base64(speech_wav)})
+        reported = sdk.call(
+            "stream_with_metadata", requests=[{"streaming_config": {"config": {**PCM, **config}}}, *chunks]
+        )
+        return [result for each in reported["answer"] for result in each["results"] if result["is_final"]], reported[
+            "reported"
+        ]
+    reported = sdk.call(
+        "recognize_with_metadata", request={"config": {**PCM, **config}, "audio": in_base64(speech_wav)}
+    )
     return reported["answer"]["results"], reported["reported"]
 
 
@@ -115,7 +121,11 @@ def test_what_is_requested_while_a_stream_runs_is_named_too(sdk, speech_wav):
 )
 def test_speech_goes_on_and_names_what_it_ignores(sdk, streamed, given, field):
     request = {"text": "Hello there.", "sample_rate_hz": 16_000, **given}
-    reported = sdk.call("speak_with_metadata", requests=[request]) if streamed else sdk.call("synthesize_with_metadata", request=request)
+    reported = (
+        sdk.call("speak_with_metadata", requests=[request])
+        if streamed
+        else sdk.call("synthesize_with_metadata", request=request)
+    )
     sound = b"".join(map(sound_of, reported["answer"])) if streamed else sound_of(reported["answer"])
     assert len(sound) > 16_000
     assert reported["reported"][IGNORED] == field
@@ -132,7 +142,8 @@ def test_a_stand_in_is_named_and_always_the_same(sdk):
 def test_a_prompt_is_the_voice_also_beside_a_voice(sdk, speech_wav):
     prompt = {"audio_prompt": in_base64(speech_wav), "encoding": "LINEAR_PCM", "sample_rate_hz": 16_000, "quality": 20}
     reported = sdk.call(
-        "speak_with_metadata", requests=[{"text": "Hello there.", "voice_name": "English-US.Female-1", "zero_shot_data": prompt}]
+        "speak_with_metadata",
+        requests=[{"text": "Hello there.", "voice_name": "English-US.Female-1", "zero_shot_data": prompt}],
     )
     assert reported["reported"][IGNORED] == "voice_name"
     assert b"".join(map(sound_of, reported["answer"]))

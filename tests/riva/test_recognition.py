@@ -81,7 +81,9 @@ def test_interims_come_before_their_final(sdk, speech_wav):
 
 @pytest.mark.parametrize("given", [{}, {"endpointing_config": {"stop_history": 1000}}])
 def test_finals_come_while_the_stream_is_open(sdk, speech_wav, given):
-    responses = sdk.call("stream_until_final", chunks=in_chunks(speech_wav + SILENCE), config={"config": {**PCM, **given}})
+    responses = sdk.call(
+        "stream_until_final", chunks=in_chunks(speech_wav + SILENCE), config={"config": {**PCM, **given}}
+    )
     assert any(result["is_final"] for response in responses for result in response["results"])
 
 
@@ -89,7 +91,9 @@ def test_a_longer_pause_is_waited_for(sdk, speech_wav):
     """Two seconds of silence end two utterances by default, and none of 4 s do."""
     counts = []
     for given in ({}, {"endpointing_config": {"stop_history": 4000}}):
-        responses = sdk.call("stream", chunks=in_chunks(speech_wav + SILENCE + speech_wav), config={"config": {**PCM, **given}})
+        responses = sdk.call(
+            "stream", chunks=in_chunks(speech_wav + SILENCE + speech_wav), config={"config": {**PCM, **given}}
+        )
         counts.append(sum(len(response["results"]) for response in responses))
     assert counts[0] >= 2
     assert counts[1] == 1
@@ -152,7 +156,10 @@ def test_speakers_are_numbered(sdk, speech_wav):
 
 def test_the_requests_id_comes_back(sdk, speech_wav):
     assert sdk.call("recognize", audio=in_base64(speech_wav), config=PCM, request_id="mine")["id"] == {"value": "mine"}
-    requests = [{"streaming_config": {"config": PCM}, "id": {"value": "mine"}}, {"audio_content": in_base64(speech_wav)}]
+    requests = [
+        {"streaming_config": {"config": PCM}, "id": {"value": "mine"}},
+        {"audio_content": in_base64(speech_wav)},
+    ]
     assert {response["id"]["value"] for response in sdk.call("stream_raw", requests=requests)} == {"mine"}
 
 
@@ -190,6 +197,8 @@ def test_models_are_listed_as_nvidias_scripts_read_them(sdk):
 @pytest.mark.parametrize("name", ["pocketsphinx/en-us", "models/pocketsphinx/en-us"])
 def test_a_model_is_found_by_its_name(sdk, speech_wav, name):
     assert (
-        word_error_rate(text_of(sdk.call("recognize", audio=in_base64(speech_wav), config={**PCM, "model": name})["results"]))
+        word_error_rate(
+            text_of(sdk.call("recognize", audio=in_base64(speech_wav), config={**PCM, "model": name})["results"])
+        )
         <= WER
     )

@@ -65,7 +65,10 @@ def test_a_stream_requests_the_same_and_is_as_fast_as_it_is_read():
     requested = riva_tts_pb2.SynthesizeSpeechRequest(
         text="x", voice_name="flite.slt", language_code="en-US", sample_rate_hz=16_000
     )
-    whole, streamed = speech_request.to_whole(requested, Diagnostics()), speech_request.to_streamed(requested, Diagnostics())
+    whole, streamed = (
+        speech_request.to_whole(requested, Diagnostics()),
+        speech_request.to_streamed(requested, Diagnostics()),
+    )
     assert (whole.text, whole.config) == (
         streamed.text,
         streamed.config,

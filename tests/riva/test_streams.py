@@ -45,7 +45,9 @@ async def test_a_stream_that_is_silent_takes_nobodys_permit(start):
     stub = aio_stub(riva_asr_pb2_grpc.RivaSpeechRecognitionStub, running.channel)
     call = stub.StreamingRecognize(timeout=SECONDS)
     await call.write(riva_asr_pb2.StreamingRecognizeRequest(streaming_config={"config": CONFIG}))
-    recognised = await stub.Recognize(riva_asr_pb2.RecognizeRequest(config=CONFIG, audio=bytes(32_000)), timeout=SECONDS)
+    recognised = await stub.Recognize(
+        riva_asr_pb2.RecognizeRequest(config=CONFIG, audio=bytes(32_000)), timeout=SECONDS
+    )
     assert not recognised.results
     await call.done_writing()
     assert await call.read() is END_OF_STREAM

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_kit.background import Background
 from voicebox_outbox import outbox as outboxes
-from voicebox_outbox.outbox import Outbox, Delivery
+from voicebox_outbox.outbox import Delivery, Outbox
 from voicebox_outbox.spool import Spool
 from voicebox_tts.history.history import History
 from voicebox_tts.peers.catalog import Catalog

@@ -11,7 +11,7 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
-from voicebox_tts.job import Defaults, StoredProfile, Recording
+from voicebox_tts.job import Defaults, Recording, StoredProfile
 from voicebox_tts.peers.catalog import Catalog
 from voicebox_tts.prompts.folder import PromptFolder
 from voicebox_tts.prompts.resolver import PromptResolver
@@ -115,7 +115,9 @@ async def test_a_recording_is_decoded_and_computed_once(open_prompts, engine):
 
 
 @pytest.mark.parametrize(("seconds", "reported"), [(30.0, []), (45.0, ["The recording is 45 s long"])])
-async def test_of_a_recording_that_is_followed_in_part_it_is_reported_every_time(open_prompts, engine, seconds, reported):
+async def test_of_a_recording_that_is_followed_in_part_it_is_reported_every_time(
+    open_prompts, engine, seconds, reported
+):
     prompts = open_prompts()
     for _ in range(2):
         cached = await prompts.of_recording(recording(seconds), engine)

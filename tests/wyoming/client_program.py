@@ -63,7 +63,9 @@ async def read(client, until):
     while (came := await client.read_event()) is not None:
         [kind] = [each for each in READ if each.is_type(came.type)]
         kind.from_event(came)  # every field that the library wants is there
-        reported.append({"type": came.type, "data": came.data, "payload": base64.b64encode(came.payload or b"").decode()})
+        reported.append(
+            {"type": came.type, "data": came.data, "payload": base64.b64encode(came.payload or b"").decode()}
+        )
         if came.type in (until, "error"):
             break
     return reported

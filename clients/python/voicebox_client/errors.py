@@ -51,5 +51,7 @@ def peer_lost() -> VoiceboxClientError:
 
 def connection_lost(*, received: bool) -> VoiceboxClientError:
     """The error of a call whose connection broke off, after some of its answer was `received` or before."""
-    rest = "what was received so far is not complete" if received else "whether the request was carried out is not known"
+    rest = (
+        "what was received so far is not complete" if received else "whether the request was carried out is not known"
+    )
     return VoiceboxClientError("UNAVAILABLE", "CONNECTION_LOST", f"The connection to the service was lost: {rest}.")

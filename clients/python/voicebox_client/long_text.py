@@ -60,9 +60,7 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
     """A request for each part of the text. Raises ValueError for a form of audio whose files cannot be joined."""
     texts = parts(first.text)
     if len(texts) > 1 and first.config.audio.encoding == tts_pb2.AUDIO_ENCODING_FLAC:
-        raise ValueError(
-            f"A text of more than {MAX_CHARACTERS} characters is spoken in parts, which FLAC cannot join."
-        )
+        raise ValueError(f"A text of more than {MAX_CHARACTERS} characters is spoken in parts, which FLAC cannot join.")
     found = []
     for number, text in enumerate(texts):
         request = tts_pb2.StreamSynthesizeRequest()

@@ -43,7 +43,7 @@ class CommandSession:
 PARAMETERS = "voicebox_client.parameters"
 
 
-def pass_session(function: "Callable[Concatenate[Session, P], R]") -> "Callable[P, R]":
+def pass_session(function: "Callable[Concatenate[CommandSession, P], R]") -> "Callable[P, R]":
     """Gives a command's function the session, and lets errors know the command's options."""
 
     @click.pass_context

@@ -14,7 +14,7 @@ def stdin() -> BinaryFile:
     """Standard input without Python's buffer: bytes come as soon as they are there, and a thread that still waits for
     them when the command ends holds no lock that the interpreter needs.
     """
-    return cast("Readable", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+    return cast("BinaryFile", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
 
 
 def text_as_it_comes() -> Iterator[str]:

@@ -66,7 +66,9 @@ class Contract:
             self._read(file)
 
     def _read(self, file: FileDescriptorProto) -> None:
-        comments = {tuple(location.path): _text(location.leading_comments) for location in file.source_code_info.location}
+        comments = {
+            tuple(location.path): _text(location.leading_comments) for location in file.source_code_info.location
+        }
         for index, message in enumerate(file.message_type):
             self._read_message(f".{file.package}.{message.name}", message, (MESSAGE, index), comments)
         for index, enum in enumerate(file.enum_type):
@@ -77,7 +79,9 @@ class Contract:
             for number, method in enumerate(service.method):
                 self.methods.append(Method(service, method, comments.get((*path, METHOD, number), "")))
 
-    def _read_message(self, name: str, proto: DescriptorProto, path: SourcePath, comments: dict[SourcePath, str]) -> None:
+    def _read_message(
+        self, name: str, proto: DescriptorProto, path: SourcePath, comments: dict[SourcePath, str]
+    ) -> None:
         field_comments = tuple(_each(comments, (*path, FIELD), len(proto.field)))
         self.messages[name] = Message(name, proto, comments.get(path, ""), field_comments)
         for index, nested in enumerate(proto.nested_type):
@@ -85,7 +89,9 @@ class Contract:
         for index, enum in enumerate(proto.enum_type):
             self._read_enum(f"{name}.{enum.name}", enum, (*path, NESTED_ENUM, index), comments)
 
-    def _read_enum(self, name: str, proto: EnumDescriptorProto, path: SourcePath, comments: dict[SourcePath, str]) -> None:
+    def _read_enum(
+        self, name: str, proto: EnumDescriptorProto, path: SourcePath, comments: dict[SourcePath, str]
+    ) -> None:
         value_comments = tuple(_each(comments, (*path, VALUE), len(proto.value)))
         self.enums[name] = Enum(name, proto, comments.get(path, ""), value_comments)
 

@@ -126,7 +126,10 @@ def with_example(verb: str, path: str, operation: Json) -> Json:
         {**each, "example": values[each["name"]]} if each["name"] in values else each
         for each in operation.get("parameters", ())
     ]
-    documented = {**operation, "x-codeSamples": [{"lang": "Shell", "label": "curl", "source": curl(verb, path, example)}]}
+    documented = {
+        **operation,
+        "x-codeSamples": [{"lang": "Shell", "label": "curl", "source": curl(verb, path, example)}],
+    }
     if parameters:
         documented["parameters"] = parameters
     body = example.body if example.body is not None else dict(example.form) or None

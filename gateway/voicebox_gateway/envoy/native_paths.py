@@ -98,9 +98,7 @@ def _routes(contract: Contract, method: Method, service: str) -> Iterator[dict[s
             yield _route(contract, method, METHODS[kind], path, binding.body, served_by)
 
 
-def _route(
-    contract: Contract, method: Method, http_method: str, path: str, body: str, service: str
-) -> dict[str, Any]:
+def _route(contract: Contract, method: Method, http_method: str, path: str, body: str, service: str) -> dict[str, Any]:
     route = {"method": http_method, "pattern": pattern(path), "is_verb": ":" in path, "service": service}
     if method.service.name.startswith("OpenAi"):
         return route  # their services read body and query

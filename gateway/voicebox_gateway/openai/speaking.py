@@ -120,11 +120,19 @@ class SpokenResponse:
 
     def _usage(self) -> Mapping[str, Any]:
         """In OpenAI's tokens: one for 4 characters of text, one for 50 ms of audio."""
-        input_tokens, output_tokens = openai.text_tokens(self._text), round(AUDIO_TOKENS_PER_SECOND * self._bytes / BYTES_PER_SECOND)
+        input_tokens, output_tokens = (
+            openai.text_tokens(self._text),
+            round(AUDIO_TOKENS_PER_SECOND * self._bytes / BYTES_PER_SECOND),
+        )
         return {
             "total_tokens": input_tokens + output_tokens,
             "input_tokens": input_tokens,
             "output_tokens": output_tokens,
-            "input_token_details": {"text_tokens": input_tokens, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
+            "input_token_details": {
+                "text_tokens": input_tokens,
+                "audio_tokens": 0,
+                "image_tokens": 0,
+                "cached_tokens": 0,
+            },
             "output_token_details": {"text_tokens": 0, "audio_tokens": output_tokens},
         }

@@ -47,7 +47,12 @@ class Loading(Generic[E]):
     """What is loaded. The work is done in `executor`; `pinned` is the engine that stays."""
 
     def __init__(
-        self, pinned: E, executor: Executor, registry: CollectorRegistry, limits: MemoryLimits, clock: Callable[[], float]
+        self,
+        pinned: E,
+        executor: Executor,
+        registry: CollectorRegistry,
+        limits: MemoryLimits,
+        clock: Callable[[], float],
     ) -> None:
         self._pinned, self._executor, self._limits, self._clock = pinned, executor, limits, clock
         self._slots = {pinned.model.name: _Slot(pinned, clock())}

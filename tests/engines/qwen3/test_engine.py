@@ -207,7 +207,9 @@ def test_a_voice_is_designed_by_description_and_seed(tiny_qwen3: Path) -> None:
     design.unload()
 
 
-def test_whose_voice_it_cannot_speak_with_is_reported(base: Qwen3Engine, custom: Qwen3Engine, reference: Reference) -> None:
+def test_whose_voice_it_cannot_speak_with_is_reported(
+    base: Qwen3Engine, custom: Qwen3Engine, reference: Reference
+) -> None:
     prompt = base.prompt(reference)
     with pytest.raises(NotFound, match="follows recordings"):
         base.open("ryan", PLAIN, 1)

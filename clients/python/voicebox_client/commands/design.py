@@ -30,7 +30,14 @@ from voicebox_client.whole_file import whole_file
 @click.option("--model", default="", help="The model, as `voicebox models tts list` names it.")
 @pass_session
 def command(
-    session: CommandSession, description: str, text: str, folder: Path, count: int, language: str, seed: int | None, model: str
+    session: CommandSession,
+    description: str,
+    text: str,
+    folder: Path,
+    count: int,
+    language: str,
+    seed: int | None,
+    model: str,
 ) -> None:
     """Make voices of a description.
 

@@ -27,7 +27,9 @@ SECONDS = real(0)
 @click.option("--transcribe", is_flag=True, help="Have the recogniser write the transcript.")
 @click.option("--verify", is_flag=True, help="Check the transcript by recognition, and store its word error rate.")
 @pass_session
-def add_sample(session: CommandSession, profile: str, file: Path, transcript: str, transcribe: bool, verify: bool) -> None:
+def add_sample(
+    session: CommandSession, profile: str, file: Path, transcript: str, transcribe: bool, verify: bool
+) -> None:
     """Add a recording to a profile."""
     if transcribe and (transcript or verify):
         raise click.UsageError("--transcribe writes the transcript itself: leave out --transcript and --verify.")
@@ -38,7 +40,9 @@ def add_sample(session: CommandSession, profile: str, file: Path, transcript: st
         with working(f"Adding {file}"):
             sample = client.add_sample(profile, file, recognised if transcribe else transcript)
         if verify:
-            sample = client.update_sample(sample.name, transcript_word_error_rate=word_error_rate(transcript, recognised))
+            sample = client.update_sample(
+                sample.name, transcript_word_error_rate=word_error_rate(transcript, recognised)
+            )
         print_answer(session, sample)
     _print_findings(session, sample)
 

@@ -139,7 +139,9 @@ def _write(
     save(session, [document.encode()], _target(file, form, output))
 
 
-def _transcribe(session: CommandSession, client: Client, file: str, options: RecognitionOptions, *, is_one: bool) -> None:
+def _transcribe(
+    session: CommandSession, client: Client, file: str, options: RecognitionOptions, *, is_one: bool
+) -> None:
     with _hearing(file) as sent:
         answer = client.transcribe(_source(file), sent=sent, **options)
     if session.json:

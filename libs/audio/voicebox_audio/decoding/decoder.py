@@ -69,8 +69,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class DecodedFile:
-    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when `separate`.
-    """
+    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when `separate`."""
 
     samples: Samples | Frames = field(repr=False)
     sample_rate_hz: int
@@ -83,7 +82,9 @@ class Decoder:
     def __init__(self, fork_server: ForkServer) -> None:
         self._fork_server = fork_server
 
-    async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> DecodedFile:
+    async def decode(
+        self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
+    ) -> DecodedFile:
         """Decodes a whole file to `sample_rate_hz`, None for its own rate; its channels' mean, or each by itself when
         `separate`.
 

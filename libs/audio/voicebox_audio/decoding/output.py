@@ -66,7 +66,8 @@ class SampleSender:
         self._samples += len(piece.frames)
         if self._seconds > self._limits.max_seconds:
             raise AudioError(
-                AudioReason.AUDIO_TOO_LONG, f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed."
+                AudioReason.AUDIO_TOO_LONG,
+                f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed.",
             )
         self._range.push(piece.frames)
         samples = piece.frames if self._separate else self._downmixer.push(piece.frames)

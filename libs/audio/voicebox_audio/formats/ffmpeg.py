@@ -118,7 +118,9 @@ class _Forward:
 
 
 def _refuse_to_open(url: str, _flags: int, _options: dict[str, str]) -> NoReturn:
-    raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, f"The audio refers to another file, {url[:80]!r}; none is opened.")
+    raise AudioError(
+        AudioReason.AUDIO_FORMAT_REFUSED, f"The audio refers to another file, {url[:80]!r}; none is opened."
+    )
 
 
 def _promised_seconds(opened: InputContainer, stream: AudioStream) -> float | None:

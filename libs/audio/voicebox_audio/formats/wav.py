@@ -177,7 +177,9 @@ def _parse_format(tag: int, format_chunk: bytes) -> _Format:
     if stored_bits < bits:
         raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
     if (tag, stored_bits) not in _CONVERSIONS:
-        raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} and {bits} bits is not read.")
+        raise AudioError(
+            AudioReason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} and {bits} bits is not read."
+        )
     codec, convert = _CONVERSIONS[tag, stored_bits]
     return _Format(codec, channels, rate, channels * stored_bits // 8, convert)
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from voicebox_audio.decoding.decoder import DecodedStream, Decoder, SourceFile
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.downmix import Downmixer
-from voicebox_audio.errors import AudioError, DecoderUnavailable
-from voicebox_audio.errors import AudioReason
+from voicebox_audio.errors import AudioError, AudioReason, DecoderUnavailable
 from voicebox_audio.pcm import Frames, SampleJoiner, from_s16le
 from voicebox_audio.resample import Resampler
 from voicebox_kit.errors import InvalidField, Unavailable
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, WarningReason, RecognitionWarning, Samples
+from voicebox_asr.engine import SAMPLE_RATE_HZ, RecognitionWarning, Samples, WarningReason
 
 PIECE_BYTES = 256 * 1024
 """Headerless audio is converted in pieces of at most this, 2 ms of work: the event loop serves others in between."""
@@ -69,9 +68,7 @@ def _warnings(source: SourceFile) -> Iterator[RecognitionWarning]:
         sentence = f"{peak}: float samples must lie between -1 and 1."
         yield RecognitionWarning(WarningReason.OVER_FULL_SCALE, sentence)
     if source.not_numbers:
-        sentence = (
-            f"{source.not_numbers} samples are infinite or NaN: NaN counts as silence."
-        )
+        sentence = f"{source.not_numbers} samples are infinite or NaN: NaN counts as silence."
         yield RecognitionWarning(WarningReason.NOT_A_NUMBER, sentence)
 
 

@@ -9,7 +9,7 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_kit import principal, request_id
 from voicebox_kit.durations import to_duration
 from voicebox_kit.uploads import answer_of
-from voicebox_outbox.outbox import Outbox, Delivery
+from voicebox_outbox.outbox import Delivery, Outbox
 
 from voicebox_asr.engine import Word
 from voicebox_asr.records.record import TranscriptionRecord

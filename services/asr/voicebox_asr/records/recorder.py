@@ -17,7 +17,7 @@ from voicebox_outbox.spool import cause
 from voicebox_asr.engine import Engine
 from voicebox_asr.job import Job, RecordRequest
 from voicebox_asr.results.transcript import Transcript
-from voicebox_asr.results.warnings import WarningReason, RecognitionWarning
+from voicebox_asr.results.warnings import RecognitionWarning, WarningReason
 
 from .audio_copy import AudioCopy, audio_copy
 from .disk_quota import DiskQuota

@@ -7,7 +7,7 @@ from itertools import pairwise
 from . import word_boundaries
 from .self_similarity import MIN_SIMILARITY, has_time
 from .utterance import Utterance
-from .warnings import WarningReason, RecognitionWarning, has_low_confidence
+from .warnings import RecognitionWarning, WarningReason, has_low_confidence
 
 MIN_REPEATS = ((1, 12), (2, 8), (5, 6), (50, 5))
 """Pairs of a loop's longest length in words and its least repeats. People do say "no" five times, a chorus four."""
@@ -88,7 +88,8 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
     for size in range(1, MIN_REPEATS[-1][0] + 1):
         min_repeats = next(repeats for max_words, repeats in MIN_REPEATS if size <= max_words)
         found = [
-            Loop(left[start : start + size], left[start + size : end]) for start, end in _repetitions(left, size, min_repeats)
+            Loop(left[start : start + size], left[start + size : end])
+            for start, end in _repetitions(left, size, min_repeats)
         ]
         if found:
             loops += found
@@ -101,7 +102,9 @@ def _unsupported(run: Sequence[Utterance], loop: Loop) -> Loop:
     """The loop without the rounds that were spoken: their words take time, and sound alike."""
     supported = 0
     size = len(loop.first)
-    while supported < len(loop.excess) and all(_is_spoken(run, token) for token in loop.excess[supported : supported + size]):
+    while supported < len(loop.excess) and all(
+        _is_spoken(run, token) for token in loop.excess[supported : supported + size]
+    ):
         supported += size
     return Loop(loop.first, loop.excess[supported:], 1 + supported // size)
 
@@ -111,7 +114,9 @@ def _is_spoken(run: Sequence[Utterance], token: Token) -> bool:
     if (hypothesis.self_similarity or 0.0) < MIN_SIMILARITY:
         return False
     placed = zip(
-        hypothesis.words, word_boundaries.positions(hypothesis.text, [word.text for word in hypothesis.words]), strict=True
+        hypothesis.words,
+        word_boundaries.positions(hypothesis.text, [word.text for word in hypothesis.words]),
+        strict=True,
     )
     return any(has_time(word) for word, (start, end) in placed if start <= token.start < end)
 
@@ -143,7 +148,9 @@ def _shortened(utterance: Utterance, gone: Sequence[tuple[int, int]]) -> Utteran
     if not text:
         return None
     placed = zip(
-        hypothesis.words, word_boundaries.positions(hypothesis.text, [word.text for word in hypothesis.words]), strict=True
+        hypothesis.words,
+        word_boundaries.positions(hypothesis.text, [word.text for word in hypothesis.words]),
+        strict=True,
     )
     words = tuple(
         word

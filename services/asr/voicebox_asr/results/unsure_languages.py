@@ -8,7 +8,8 @@ from voicebox_asr.engine import RecognitionWarning, WarningReason
 from .utterance import Utterance
 
 SURE = 0.7
-"""The least probability of a language that counts as detected; Whisper base finds Thai in synthetic French with 0.68."""
+"""The least probability of a language that counts as detected; Whisper base finds Thai in synthetic French with 0.68.
+"""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from voicebox_asr.engine import Decoding, WarningReason, RecognitionWarning, Scores
+from voicebox_asr.engine import Decoding, RecognitionWarning, Scores, WarningReason
 
 from .utterance import Utterance
 
@@ -31,7 +31,9 @@ class LowConfidenceWarnings:
         elif is_low:
             sentence = "What was recognised here is unlikely or repeats itself, at every temperature that was tried."
             self.warnings.append(
-                RecognitionWarning(WarningReason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds)
+                RecognitionWarning(
+                    WarningReason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds
+                )
             )
         self._was_low = is_low
 

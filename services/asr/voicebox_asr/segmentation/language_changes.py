@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from voicebox_asr.engine import WarningReason, RecognitionWarning
+from voicebox_asr.engine import RecognitionWarning, WarningReason
 
 
 @dataclass(frozen=True)

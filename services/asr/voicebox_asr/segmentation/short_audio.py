@@ -1,6 +1,6 @@
 """Very short audio: a model that was trained on sentences invents one in it."""
 
-from voicebox_asr.engine import WarningReason, RecognitionWarning
+from voicebox_asr.engine import RecognitionWarning, WarningReason
 
 from .windows import FRAME_SECONDS, Window
 

@@ -28,7 +28,7 @@ from voicebox_catalog.store.staging import Names, claimed, staged
 from voicebox_catalog.store.tables import Profile, Sample
 
 from . import checks, profile_manifest
-from .profile_manifest import ProfileManifest, ManifestSample, manifest_of, profile_id_of, read_manifest
+from .profile_manifest import ManifestSample, ProfileManifest, manifest_of, profile_id_of, read_manifest
 from .profile_messages import PROFILE_FIELDS, profile_columns, to_profile
 from .profiles import digest, new_profile
 from .sample_messages import to_sample
@@ -118,7 +118,9 @@ class ProfileArchives:
         except FileNotFoundError as error:  # deleted just now
             raise NotFound("audio", blob) from error
 
-    def _row(self, manifest: ProfileManifest, profile_id: str, owner: str, request_id: str | None, content: str) -> Profile:
+    def _row(
+        self, manifest: ProfileManifest, profile_id: str, owner: str, request_id: str | None, content: str
+    ) -> Profile:
         with _of_the_manifest():
             columns = profile_columns(manifest.profile, PROFILE_FIELDS, self._clock())
         return new_profile(owner, profile_id or profile_id_of(manifest), request_id, content, **columns)

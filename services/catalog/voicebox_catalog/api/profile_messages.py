@@ -61,7 +61,9 @@ def to_settings(row: Profile) -> pb.VoiceSettings | None:
     stored = row.voice_settings
     seed = stored.get("seed")
     return pb.VoiceSettings(
-        speed=stored.get("speed"), pitch_semitones=stored.get("pitch_semitones"), seed=None if seed is None else int(seed)
+        speed=stored.get("speed"),
+        pitch_semitones=stored.get("pitch_semitones"),
+        seed=None if seed is None else int(seed),
     )
 
 

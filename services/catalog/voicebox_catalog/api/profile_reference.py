@@ -23,10 +23,11 @@ MAX_SECONDS = 300
 
 
 class References:
-    """Answers GetReference for the owner that calls. `requires_consent` refuses profiles without a consent.
-    """
+    """Answers GetReference for the owner that calls. `requires_consent` refuses profiles without a consent."""
 
-    def __init__(self, store: ProfileStore, recordings: Recordings, limits: QualityLimits, *, requires_consent: bool) -> None:
+    def __init__(
+        self, store: ProfileStore, recordings: Recordings, limits: QualityLimits, *, requires_consent: bool
+    ) -> None:
         self._store = store
         self._recordings = recordings
         self._limits = limits

@@ -60,11 +60,19 @@ class Retention:
         if query is None:
             return pb.ApplyRetentionResponse()
         if not request.force:
-            generations, transcriptions = await self._generations.total(owner, query), await self._transcriptions.total(owner, query)
+            generations, transcriptions = (
+                await self._generations.total(owner, query),
+                await self._transcriptions.total(owner, query),
+            )
         else:
             generations = await delete_all(self._generations, self._blobs, owner, query)
             transcriptions = await delete_all(self._transcriptions, self._blobs, owner, query)
-            log.info("retention deleted %d generations and %d transcriptions of %s", generations.count, transcriptions.count, owner)
+            log.info(
+                "retention deleted %d generations and %d transcriptions of %s",
+                generations.count,
+                transcriptions.count,
+                owner,
+            )
         return pb.ApplyRetentionResponse(
             generation_count=generations.count,
             transcription_count=transcriptions.count,

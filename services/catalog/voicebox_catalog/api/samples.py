@@ -38,7 +38,9 @@ UTTERANCE_SECONDS = (1.0, 60.0)
 class ProfileSamples:
     """Each method answers one RPC for the owner that calls. `limits` judge the recordings."""
 
-    def __init__(self, store: SampleStore, blobs: Blobs, recordings: Recordings, clock: Clock, limits: QualityLimits) -> None:
+    def __init__(
+        self, store: SampleStore, blobs: Blobs, recordings: Recordings, clock: Clock, limits: QualityLimits
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._recordings = recordings

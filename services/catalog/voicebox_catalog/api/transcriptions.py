@@ -44,5 +44,7 @@ class Transcriptions:
         await self._history.delete(request.name, owner)
         return Empty()
 
-    async def download(self, request: pb.DownloadTranscriptionAudioRequest, owner: str, requested_range: str) -> Download:
+    async def download(
+        self, request: pb.DownloadTranscriptionAudioRequest, owner: str, requested_range: str
+    ) -> Download:
         return await self._history.download(request.name, owner, requested_range)

@@ -48,7 +48,9 @@ def choose(samples: Sequence[Sample], limits: QualityLimits, max_samples: int) -
     chosen.sort(key=lambda sample: sample.key)
     transcripts = [sample.transcript.strip() for sample in chosen]
     joined = " ".join(transcripts) if all(transcripts) else ""
-    return ReferenceSelection(tuple(chosen), joined, _etag(chosen, transcripts if joined else [""] * len(chosen)), max_samples)
+    return ReferenceSelection(
+        tuple(chosen), joined, _etag(chosen, transcripts if joined else [""] * len(chosen)), max_samples
+    )
 
 
 def usable(sample: Sample, limits: QualityLimits) -> bool:

@@ -206,9 +206,7 @@ def _findings(measures: Measures, limits: QualityLimits, word_error_rate: float 
         )
         yield Finding("OVER_FULL_SCALE", Verdict.WARN, sentence)
     if measures.not_numbers:
-        sentence = (
-            f"{measures.not_numbers} samples are infinite or NaN, and were replaced: export the file again."
-        )
+        sentence = f"{measures.not_numbers} samples are infinite or NaN, and were replaced: export the file again."
         yield Finding("NOT_A_NUMBER", Verdict.WARN, sentence)
     speech = _least(measures.speech_ratio, limits.speech)
     if speech is Verdict.REJECT:

@@ -7,7 +7,7 @@ from voicebox_blobs.blobs import Blob
 
 from voicebox_catalog.store.tables import Sample
 
-from .quality import QualityLimits, Measures, Report, judge
+from .quality import Measures, QualityLimits, Report, judge
 from .recordings import WHOLE, NormalizedRecording, Trim
 
 

@@ -65,7 +65,11 @@ def _grouped(spans: list[FrameSpan], min_frames: int, max_frames: int) -> list[F
             if frames > max_frames and begin < end - 1:
                 break
             pause = spans[begin].begin - spans[begin - 1].end if begin else FREE_PAUSE_FRAMES
-            cost = 1 - min(pause / FREE_PAUSE_FRAMES, 1) + (SHORT_COST * (1 - frames / min_frames) if frames < min_frames else 0)
+            cost = (
+                1
+                - min(pause / FREE_PAUSE_FRAMES, 1)
+                + (SHORT_COST * (1 - frames / min_frames) if frames < min_frames else 0)
+            )
             costs.append((best[begin][0] + cost, begin))
         best.append(min(costs))
     groups = []

@@ -39,11 +39,26 @@ ORDERED = frozenset({FilterField.CREATE_TIME, FilterField.DURATION, FilterField.
 """Fields that have more operators than `=`."""
 
 _HISTORY_FIELDS = frozenset(
-    {FilterField.ENGINE, FilterField.LANGUAGE, FilterField.FAVORITE, FilterField.LABELS, FilterField.CREATE_TIME, FilterField.DURATION}
+    {
+        FilterField.ENGINE,
+        FilterField.LANGUAGE,
+        FilterField.FAVORITE,
+        FilterField.LABELS,
+        FilterField.CREATE_TIME,
+        FilterField.DURATION,
+    }
 )
 GENERATION_FIELDS = _HISTORY_FIELDS | {FilterField.PROFILE, FilterField.VOICE, FilterField.STATUS}
 TRANSCRIPTION_FIELDS = _HISTORY_FIELDS | {FilterField.MODEL}
-PROFILE_FIELDS = frozenset({FilterField.DISPLAY_NAME, FilterField.LANGUAGE, FilterField.LABELS, FilterField.CREATE_TIME, FilterField.SAMPLE_COUNT})
+PROFILE_FIELDS = frozenset(
+    {
+        FilterField.DISPLAY_NAME,
+        FilterField.LANGUAGE,
+        FilterField.LABELS,
+        FilterField.CREATE_TIME,
+        FilterField.SAMPLE_COUNT,
+    }
+)
 
 
 class Operator(StrEnum):

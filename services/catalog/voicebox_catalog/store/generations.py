@@ -19,7 +19,9 @@ from .tables import Generation
 
 COMPLETED = 1
 DAY_US = 86_400_000_000
-_INDEXED = frozenset({FilterField.PROFILE, FilterField.VOICE, FilterField.ENGINE, FilterField.LANGUAGE, FilterField.STATUS})
+_INDEXED = frozenset(
+    {FilterField.PROFILE, FilterField.VOICE, FilterField.ENGINE, FilterField.LANGUAGE, FilterField.STATUS}
+)
 
 
 class GroupBy(Enum):
@@ -74,7 +76,9 @@ class GenerationStore(HistoryStore[Generation]):
 
         return await self._database.read(work)
 
-    async def grouped_sums(self, owner: str, query: Query, group: GroupBy, limit: int) -> Sequence[GenerationStatistics]:
+    async def grouped_sums(
+        self, owner: str, query: Query, group: GroupBy, limit: int
+    ) -> Sequence[GenerationStatistics]:
         """As `sums`, for at most `limit` groups: those with the most generations, or the latest days."""
 
         def work(session: Session) -> Sequence[GenerationStatistics]:

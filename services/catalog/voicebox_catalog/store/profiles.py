@@ -241,9 +241,7 @@ async def _rename(session: AsyncSession, deleted: Profile) -> None:
     await session.flush()
 
 
-async def _return_name(
-    session: AsyncSession, owner: str, identity: str, time_us: int, holder: Profile | None
-) -> None:
+async def _return_name(session: AsyncSession, owner: str, identity: str, time_us: int, holder: Profile | None) -> None:
     """Gives a name back to the last deleted profile that had it and has samples or a picture, if there is one. The
     deleted profile `holder`, which has the name now, gets another one.
     """

@@ -43,7 +43,14 @@ REBUILD_ROWS = 5000
 """Rows in one step while an index is rebuilt."""
 
 _SCOPED: dict[type, tuple[FilterField, ...]] = {
-    Generation: (FilterField.PROFILE, FilterField.VOICE, FilterField.ENGINE, FilterField.LANGUAGE, FilterField.STATUS, FilterField.FAVORITE),
+    Generation: (
+        FilterField.PROFILE,
+        FilterField.VOICE,
+        FilterField.ENGINE,
+        FilterField.LANGUAGE,
+        FilterField.STATUS,
+        FilterField.FAVORITE,
+    ),
     Transcription: (FilterField.ENGINE, FilterField.MODEL, FilterField.LANGUAGE, FilterField.FAVORITE),
 }
 

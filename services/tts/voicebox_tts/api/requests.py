@@ -14,7 +14,7 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
-from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, StoredProfile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, Recording, StoredProfile
 from voicebox_tts.text import sentences as texts
 
 MAX_INSTRUCTION_CHARACTERS = 500

@@ -38,7 +38,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     """The voicebox.tts.v1.TextToSpeechService."""
 
-    def __init__(self, synthesizer: Synthesizer, designer: Designer, registry: VoiceRegistry, settings: Settings) -> None:
+    def __init__(
+        self, synthesizer: Synthesizer, designer: Designer, registry: VoiceRegistry, settings: Settings
+    ) -> None:
         self._synthesizer, self._designer, self._registry = synthesizer, designer, registry
         self._lists = VoiceLists(lambda: registry.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds

@@ -24,8 +24,7 @@ class VoiceLists:
         self._made: dict[tuple[str, str], tuple[Offered, tts_pb2.ListVoicesResponse]] = {}
 
     def get(self, engine: str, language: str, offered: Offered) -> tts_pb2.ListVoicesResponse:
-        """The voices that speak a language, all where it is empty; `offered` are those of the requested engine.
-        """
+        """The voices that speak a language, all where it is empty; `offered` are those of the requested engine."""
         kept = self._made.get((engine, language))
         if kept and kept[0] == offered:
             return kept[1]

@@ -4,8 +4,7 @@ import asyncio
 from concurrent.futures import Executor
 
 from voicebox.catalog.v1 import catalog_pb2
-from voicebox_outbox.outbox import Outbox
-from voicebox_outbox.outbox import Delivery
+from voicebox_outbox.outbox import Delivery, Outbox
 
 from .draft import Draft
 

@@ -14,7 +14,7 @@ from voicebox_audio.errors import AudioError, DecoderUnavailable
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 
 from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, CloningEngine, Reference, VoicePrompt
-from voicebox_tts.job import MAX_REFERENCE_BYTES, NO_DEFAULTS, Defaults, StoredProfile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, NO_DEFAULTS, Defaults, Recording, StoredProfile
 from voicebox_tts.peers.catalog import Catalog
 
 from .store import Origin, PromptStore

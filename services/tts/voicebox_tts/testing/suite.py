@@ -68,7 +68,9 @@ def speak(session: Session, *sentences: str) -> SessionOutput:
     with closing(session):
         pieces = [piece for sentence in sentences for piece in session.speak(sentence)]
     samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
-    return SessionOutput(samples, tuple(w for s in pieces for w in s.words), tuple(p for s in pieces for p in s.phonemes))
+    return SessionOutput(
+        samples, tuple(w for s in pieces for w in s.words), tuple(p for s in pieces for p in s.phonemes)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +171,9 @@ def test_samples_are_mono_floats_in_range(say: Callable[..., SessionOutput]) -> 
     assert np.abs(samples).max() <= 1.0
 
 
-def test_sound_begins_without_silence(engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]) -> None:
+def test_sound_begins_without_silence(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
+) -> None:
     loud = np.abs(say("Hello there.").samples) > 0.02
     assert np.argmax(loud) < 0.15 * engine.open(voice, PLAIN, 1).sample_rate_hz
 
@@ -181,7 +185,9 @@ def test_it_comes_in_pieces_and_the_first_is_short(engine: Engine, voice: str | 
     assert sizes[0] < sum(sizes) / 4
 
 
-def test_the_same_seed_gives_the_same_samples(voices: list[str | VoicePrompt], say: Callable[..., SessionOutput]) -> None:
+def test_the_same_seed_gives_the_same_samples(
+    voices: list[str | VoicePrompt], say: Callable[..., SessionOutput]
+) -> None:
     for voice in voices:
         first, second = (say(SENTENCE, "And again.", voice=voice, seed=7) for _ in range(2))
         np.testing.assert_array_equal(first.samples, second.samples)
@@ -295,7 +301,9 @@ def test_phonemes_increase_within_the_audio(
     assert starts[-1] < len(spoken.samples) / engine.open(voice, PLAIN, 1).sample_rate_hz
 
 
-def test_twice_as_fast_is_half_as_long(engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]) -> None:
+def test_twice_as_fast_is_half_as_long(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
+) -> None:
     if Capability.SPEED not in engine.capabilities:
         with pytest.raises(InvalidField) as caught:
             engine.open(voice, Style(speed=2.0), 1)

@@ -8,7 +8,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_models.models import Models
 
 from voicebox_tts.engine import Capability, CloningEngine, Engine, Session, Style, Voice, VoicePrompt
-from voicebox_tts.job import NO_DEFAULTS, BuiltIn, Defaults, Job, StoredProfile, Recording
+from voicebox_tts.job import NO_DEFAULTS, BuiltIn, Defaults, Job, Recording, StoredProfile
 from voicebox_tts.prompts.resolver import PromptResolver
 
 from .registry import VoiceRegistry
@@ -64,7 +64,12 @@ class Resolver:
                 yield await self._follow(job.source, job, engine, cloning, timeout_seconds)
 
     async def _follow(
-        self, source: StoredProfile | Recording, job: Job, engine: CloningEngine, cloning: Capability, timeout_seconds: float
+        self,
+        source: StoredProfile | Recording,
+        job: Job,
+        engine: CloningEngine,
+        cloning: Capability,
+        timeout_seconds: float,
     ) -> Speaker:
         if isinstance(source, StoredProfile):
             cached = await self._prompts.of_profile(source, engine, job.owner, timeout_seconds)

@@ -114,7 +114,9 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
     CreateCustomClass = GetCustomClass = ListCustomClasses = UpdateCustomClass = DeleteCustomClass = (
         UndeleteCustomClass
     ) = _not_stored
-    CreatePhraseSet = GetPhraseSet = ListPhraseSets = UpdatePhraseSet = DeletePhraseSet = UndeletePhraseSet = _not_stored
+    CreatePhraseSet = GetPhraseSet = ListPhraseSets = UpdatePhraseSet = DeletePhraseSet = UndeletePhraseSet = (
+        _not_stored
+    )
     GetConfig = UpdateConfig = _not_stored
 
 

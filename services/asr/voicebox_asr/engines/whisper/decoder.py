@@ -243,14 +243,19 @@ class WhisperDecoder:
         if not any(len(clip.spans) > 1 for clip in clips):
             return [[] for _ in clips]
         encoder_output = np.asarray(encoded if self._on_cpu else encoded.to_device(Device.cpu))
-        return [self._changes(clip, each, likely) for clip, each, likely in zip(clips, encoder_output, languages, strict=True)]
+        return [
+            self._changes(clip, each, likely)
+            for clip, each, likely in zip(clips, encoder_output, languages, strict=True)
+        ]
 
     def _changes(self, clip: Clip, encoder_output: NDArray[Any], likely: Likely) -> list[LanguagePart]:
         """`encoder_output` is the encoder's output for the clip, shape (frames, width)."""
 
         def within(span: Span) -> Likely:
             start, end = (round(seconds * ENCODED_A_SECOND) for seconds in span)
-            return self._detected(StorageView.from_array(np.ascontiguousarray(encoder_output[np.newaxis, start:end])))[0]
+            return self._detected(StorageView.from_array(np.ascontiguousarray(encoder_output[np.newaxis, start:end])))[
+                0
+            ]
 
         def alone(span: Span) -> Likely:
             start, end = (round(seconds * FRAMES_A_SECOND) for seconds in span)

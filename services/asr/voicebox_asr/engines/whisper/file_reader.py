@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, WarningReason, RecognitionWarning, Samples, Segment
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, RecognitionWarning, Samples, Segment, WarningReason
 from voicebox_asr.results.self_similarity import repeated_word_similarity
 from voicebox_asr.results.unsure_languages import SURE
 from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, speech_without_words
@@ -224,7 +224,9 @@ class WhisperReader:
             return ()
         language = self._options.language
         return [
-            WindowPart(window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True, language=language)
+            WindowPart(
+                window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True, language=language
+            )
             for start, end in gaps
         ]
 

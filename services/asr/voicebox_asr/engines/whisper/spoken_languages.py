@@ -61,7 +61,10 @@ def together(detections: Sequence[Likely]) -> Likely:
     Base takes one French sentence of espeak for Polish or Thai, and is unsure of it; three together are French.
     """
     codes = {code for likely in detections for code in likely}
-    products = {code: exp(sum(log(max(likely.get(code, 0.0), MIN_PROBABILITY)) for likely in detections) / len(detections)) for code in codes}
+    products = {
+        code: exp(sum(log(max(likely.get(code, 0.0), MIN_PROBABILITY)) for likely in detections) / len(detections))
+        for code in codes
+    }
     return {code: product / sum(products.values()) for code, product in products.items()}
 
 

@@ -133,8 +133,7 @@ def to_piece(request: google.StreamingSynthesizeRequest, diagnostics: Diagnostic
 
 
 def refuse_voice(request: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics) -> None:
-    """InvalidField, under the path `field`, for a voice that is none of ours. Google's models are noted.
-    """
+    """InvalidField, under the path `field`, for a voice that is none of ours. Google's models are noted."""
     for name in ("custom_voice", "voice_clone", "multi_speaker_voice_config"):
         if request.HasField(name):
             raise _unsupported(

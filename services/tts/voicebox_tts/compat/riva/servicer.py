@@ -114,7 +114,9 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         try:
             return (await self._registry.find(native.config.voice.voice, language))[0]
         except NotFound:
-            native.config.voice.voice = await substitute_voice(self._registry, name, language, "voice_name", diagnostics)
+            native.config.voice.voice = await substitute_voice(
+                self._registry, name, language, "voice_name", diagnostics
+            )
             return (await self._registry.find(native.config.voice.voice, ""))[0]
 
     async def _some_voices(self) -> str:

@@ -55,7 +55,10 @@ def fetch(published: Published, hub: Hub, target: Path, report: Report) -> None:
         )
     gathered = target.with_name(f".{target.name}.parts")
     names = tuple(f"{VOICES}/{voice}.safetensors" for voice in published.voices)
-    others = (DownloadPart(REPOSITORY, published.tokenizer_revision, TOKENIZERS[:1]), DownloadPart(REPOSITORY, VOICES_REVISION, names))
+    others = (
+        DownloadPart(REPOSITORY, published.tokenizer_revision, TOKENIZERS[:1]),
+        DownloadPart(REPOSITORY, VOICES_REVISION, names),
+    )
     progress = _TotalProgress(report)
     weights = _fetch_weights(published, hub, gathered, progress)
     parts = [weights, *(_fetch_part(published, part, hub, gathered, progress) for part in others)]

@@ -54,7 +54,9 @@ class PocketSession:
                 if frame < last:
                     step = submit(network.step, utterance, self._draw(noise))
                 samples = outcome(audio)
-                yield Speech(samples, warnings=(_ran_away(piece, max_frames),) if frame == max_frames and not has_ended else ())
+                yield Speech(
+                    samples, warnings=(_ran_away(piece, max_frames),) if frame == max_frames and not has_ended else ()
+                )
         finally:
             step.cancel()
 

@@ -49,7 +49,9 @@ class TextCutter:
         plain = "".join(" " if unicodedata.category(letter)[0] == "C" else letter for letter in without_pictures(text))
         for block in textwrap.wrap(plain, BLOCK_CHARACTERS, break_on_hyphens=False):
             if _is_speakable(block):
-                for chunk in split_into_best_sentences(self._tokenizer, block, MAX_TOKEN_PER_CHUNK, **self._text_options):
+                for chunk in split_into_best_sentences(
+                    self._tokenizer, block, MAX_TOKEN_PER_CHUNK, **self._text_options
+                ):
                     yield from self._fitting(chunk)
 
     def _fitting(self, text: str) -> Iterator[Piece]:

@@ -182,7 +182,9 @@ class LoadedQwen3:
             voice = Qwen3Prompt("", codes, speaker)
         prompt = build_prompt(parts.model, "Hello", voice, "", "A calm voice." if voice is None else "")
         stream = parts.batcher.submit(
-            GenerationRequest(prompt, SamplingNoise(0, self._config.num_code_groups), None, sum(self._chunk_sizes.frames))
+            GenerationRequest(
+                prompt, SamplingNoise(0, self._config.num_code_groups), None, sum(self._chunk_sizes.frames)
+            )
         )
         deque(stream, maxlen=0)
 

@@ -22,13 +22,13 @@ from .config import DecoderConfig
 from .layers import (
     CausalConv,
     CausalTransposedConv,
+    CodecTransformer,
     ConvNeXtBlock,
     ResidualUnit,
     ResidualVectorDequantizer,
     SnakeConv,
     SnakeUpsample,
     StreamingLayer,
-    CodecTransformer,
 )
 
 PREFILL_FRAMES = 25

@@ -203,7 +203,9 @@ def _config(document: Mapping[str, Any], generation: Mapping[str, Any]) -> Model
             think_eos=int(talker["codec_think_eos_id"]),
         ),
         languages={name: int(index) for name, index in talker["codec_language_id"].items()},
-        speakers={name: SpeakerConfig(int(index), dialects.get(name) or "") for name, index in talker["spk_id"].items()},
+        speakers={
+            name: SpeakerConfig(int(index), dialects.get(name) or "") for name, index in talker["spk_id"].items()
+        },
         sampling=_sampling(generation, "do_sample", ""),
         subtalker_sampling=_sampling(generation, "subtalker_dosample", "subtalker_"),
         max_new_tokens=int(generation.get("max_new_tokens", 2048)),

@@ -18,7 +18,7 @@ from voicebox_tts.engines.qwen3.noise import SamplingNoise
 
 from .admission import FRAME_SECONDS, Admission
 from .chunk_sizes import ChunkSizes
-from .stream import FrameChunk, Codes, Stream
+from .stream import Codes, FrameChunk, Stream
 
 if TYPE_CHECKING:  # they import torch
     from voicebox_tts.engines.qwen3.codec.decoder import CodecState
