@@ -177,7 +177,7 @@ async def connected(url: URL, pool: Pool) -> AsyncIterator[tuple[Database, Async
             readers,
             writers,
         ):
-            yield Database(readers, postgres.Reads(readers), postgres.Transactions(writers)), writers
+            yield Database(readers, postgres.PostgresReads(readers), postgres.Transactions(writers)), writers
 
 
 def database_url(url: str, variable: str) -> URL:

@@ -69,7 +69,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class DecodedFile:
-    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when `separate`."""
+    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; (n, channels) when `separate`."""
 
     samples: Samples | Frames = field(repr=False)
     sample_rate_hz: int
@@ -77,7 +77,7 @@ class DecodedFile:
 
 
 class Decoder:
-    """Decodes files, each in its own process. Any number at a time: how many are wise is for the caller to say."""
+    """Decodes files, each in its own process. Any number at a time: the caller limits it."""
 
     def __init__(self, fork_server: ForkServer) -> None:
         self._fork_server = fork_server

@@ -256,5 +256,5 @@ class LiveRecognizer:
         return self._session.end()
 
     def _utterance(self, hypothesis: Hypothesis, end_seconds: float) -> Utterance:
-        in_stream = shifted(hypothesis, self._start.sound_seconds)
+        in_stream = shifted(hypothesis, self._start.audio_seconds)
         return Utterance(self._index, in_stream, self._start.speech_seconds, end_seconds, self._context.channel)

@@ -7,7 +7,13 @@ from voicebox_asr.engine import Decoding, RecognitionWarning, Scores, WarningRea
 
 from .utterance import Utterance
 
-__all__ = ["LowConfidenceWarnings", "RecognitionWarning", "has_low_confidence", "low_confidence_warnings"]
+__all__ = [
+    "LowConfidenceWarnings",
+    "RecognitionWarning",
+    "WarningReason",
+    "has_low_confidence",
+    "low_confidence_warnings",
+]
 
 COMPRESSION_RATIO, LOG_PROBABILITY = 2.4, -1.0
 """Whisper's own thresholds: above the one a text repeats itself, below the other it is unlikely."""

@@ -7,7 +7,7 @@ from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.clock import Clock
 
-from voicebox_catalog.store.filters import Condition, Field, Operator
+from voicebox_catalog.store.filters import Condition, FilterField, Operator
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
 from voicebox_catalog.store.retention import RetentionStore
@@ -93,8 +93,8 @@ class Retention:
             ends += [] if excess_us is None else [excess_us]
         if not ends:
             return None
-        old = Condition(Field.CREATE_TIME, Operator.AT_MOST, max(ends))
-        return Query((old, Condition(Field.FAVORITE, Operator.EQUAL, False)))
+        old = Condition(FilterField.CREATE_TIME, Operator.AT_MOST, max(ends))
+        return Query((old, Condition(FilterField.FAVORITE, Operator.EQUAL, False)))
 
 
 def _to_rule(row: RetentionRule | None) -> pb.RetentionRule:
