@@ -1,4 +1,4 @@
-"""Speech that the project makes itself, a ten-line engine that hears tones, and the asr service."""
+"""Speech that the project makes itself, a ten-line engine that recognises tones, and the asr service."""
 
 import io
 import re

@@ -34,7 +34,7 @@ TEXT = (
 
 @dataclass
 class LevelSpeakers:
-    """Three voices, told by the level of their sound: 0.1, 0.2, 0.3. A window's embedding says how much of it is
+    """Three voices, distinguished by their levels: 0.1, 0.2, 0.3. A window's embedding says how much of it is
     whose.
     """
 
@@ -68,7 +68,7 @@ def talk(turns: Sequence[tuple[str, Samples]], pause_seconds: float) -> tuple[Sa
 
 
 def recognised(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) -> list[Utterance]:
-    """What a perfect recogniser hears: words of 0.3 to 0.6 s, one utterance for each turn, or one for all of them."""
+    """What a perfect recogniser returns: words of 0.3 to 0.6 s, one utterance for each turn, or one for all of them."""
     spoken = []
     for turn in truth:
         edges = np.linspace(

@@ -1,4 +1,4 @@
-"""Grammars: nothing but their sentences is heard, and none of them can harm the recogniser."""
+"""Grammars: nothing but their sentences is recognised, and none of them can harm the recogniser."""
 
 import contextlib
 import random

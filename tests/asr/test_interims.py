@@ -27,7 +27,7 @@ class Recogniser:
 
 
 def after(interims: Interims, recogniser: Recogniser, seconds: float, lag_seconds: float = 0.0) -> int:
-    """How many interims so much sound brings, heard in pieces of 0.1 s."""
+    """How many interims so much audio brings, in pieces of 0.1 s."""
     before = recogniser.made
     for _ in range(round(seconds / 0.1)):
         interims.add(0.1)

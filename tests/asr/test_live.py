@@ -94,7 +94,7 @@ def test_with_interims_it_is_recognised_at_once_and_anew_when_the_preview_is_the
     assert early < 0.6 * SAMPLE_RATE_HZ
     assert SAMPLE_RATE_HZ <= settled < 1.2 * SAMPLE_RATE_HZ
     fed_since = [size for what, size in session.log[session.log.index(("begin", settled)) :] if what == "feed"]
-    assert sum(fed_since) == session.log[-1][1]  # the final has heard all of it once
+    assert sum(fed_since) == session.log[-1][1]  # the final covers all of it once
     first = next(event for event in events if isinstance(event, Interim))
     assert first.utterance.end_seconds - first.utterance.start_seconds < 0.5
 
@@ -257,7 +257,7 @@ def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:
 
 @dataclass
 class Saying(CountingSession):
-    """Says the same whatever it hears."""
+    """Returns the same text for any audio."""
 
     text: str = ""
 

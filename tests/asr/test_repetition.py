@@ -1,4 +1,4 @@
-"""Loops are cut to their first round and told; what people say again and again is not."""
+"""Loops are cut to their first round and reported; what people repeat is not."""
 
 import pytest
 from voicebox_asr.engine import Hypothesis, Scores, Word

@@ -35,7 +35,7 @@ LIVE = StreamingConfig(recognition=PCM, interim_results=True)
 
 @dataclass
 class QuickSession(CountingSession):
-    """Says when it is fed and when it is closed, hears on only while it may, and keeps no log."""
+    """Signals when it is fed and when it is closed, goes on only while it may, and has no log."""
 
     feeding: threading.Event = field(default_factory=threading.Event)
     may_hear: threading.Event = field(default_factory=threading.Event)
@@ -159,7 +159,7 @@ async def refusal(call) -> tuple[grpc.StatusCode, str]:
 
 
 async def has_room(stub) -> bool:
-    """Whether the one place is free: a stream is heard."""
+    """Whether the one permit is free: a stream is recognised."""
     return bool((await stream(stub, LIVE, to_s16le(tone(1))))[-1].finished.utterance_count)
 
 

@@ -1,4 +1,4 @@
-"""Where an engine is not sure is told, once for neighbours, by the caller's own thresholds."""
+"""Where an engine is not sure is reported, once for neighbours, by the caller's own thresholds."""
 
 import re
 from pathlib import Path

@@ -23,7 +23,7 @@ async def _blocks(data: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 class Sender:
-    """A client that sends only when it is told to, and then waits."""
+    """A client that sends only when a test lets it, and then waits."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()

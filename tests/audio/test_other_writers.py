@@ -290,7 +290,7 @@ def files(samples: np.ndarray, mux: Mux, riff: Riff, rate: int) -> dict[str, byt
 async def test_joined_files_are_recognised_to_the_end(
     kind: str, rates: tuple[int, int], decoder: Decoder, sine: Sine, mux: Mux, riff: Riff
 ) -> None:
-    """The second one may have another rate, and its pitch tells that it was read as what it is."""
+    """The second one may have another rate, and its pitch shows that it was read correctly."""
     first, second = (
         files(sine(rate, seconds, hz), mux, riff, rate)[kind]
         for rate, seconds, hz in zip(rates, (2, 3), (440, 880), strict=True)

@@ -1,4 +1,4 @@
-"""The clock of the machine goes backwards while the catalog works: nothing is lost, hidden, told twice or thrown away
+"""The clock of the machine goes backwards while the catalog works: nothing is lost, hidden, listed twice or deleted
 early.
 """
 
@@ -14,7 +14,7 @@ HOUR_US = 3_600_000_000
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time that the catalog is told, `offset_us` from the true one."""
+    """The time that the catalog reads, `offset_us` from the true one."""
 
     class Clock:
         offset_us = 0

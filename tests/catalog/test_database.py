@@ -1,4 +1,4 @@
-"""Transactions: side by side or together, whole or not at all, and what a caller is told when the database is away."""
+"""Transactions: side by side or together, whole or not at all, and errors while the database is unavailable."""
 
 import asyncio
 
@@ -120,7 +120,7 @@ async def test_a_unique_violation_that_stays_is_reported(database):
 
 
 async def test_a_commit_that_fails_acknowledges_nothing(tmp_path, small_disk):
-    """Many write at once until the disk is full: each either is told so, or its row is there."""
+    """Many write at once until the disk is full: each either fails, or its row is there."""
     url = f"sqlite+aiosqlite:///{small_disk}/catalog.sqlite"
     done = []
     async with open_database(url) as database:
@@ -209,7 +209,7 @@ async def test_lost_connections_are_unavailable_and_then_made_anew(postgres_serv
 
 
 async def test_a_server_that_stops_and_comes_back():
-    """What was acknowledged is there; in between, callers are told to come again, and none of them waits for ever."""
+    """What was acknowledged is there; in between, callers get a retryable error, and none of them waits for ever."""
     with postgres(fsync=True) as server:
         server.query("postgres", "CREATE DATABASE catalog")
         async with open_database(server.url("catalog"), Pool(connections=4)) as database:

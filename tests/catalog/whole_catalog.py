@@ -10,7 +10,7 @@ GENERATIONS = 40
 
 
 async def fill(opened, generation, record, upload, tone):
-    """A profile with a sample, and a history; answers what the service tells of them."""
+    """A profile with a sample, and a history; returns what the service answers about them."""
     async with opened() as catalog:
         profile = await catalog.CreateProfile(
             pb.CreateProfileRequest(profile=pb.Profile(display_name="Änn", labels={"a": "b"}))

@@ -532,7 +532,7 @@ def recording(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gateway() -> Iterator[Callable[[int, object], str]]:
-    """Starts an HTTP server that answers /healthz with a status and a body, and tells its address."""
+    """Starts an HTTP server that answers /healthz with a status and a body; yields its address."""
     servers: list[ThreadingHTTPServer] = []
 
     def start(status: int, body: object) -> str:

@@ -128,7 +128,7 @@ async def test_a_server_that_is_lost_is_an_error_and_no_cancellation():
 
     def lost(_):
         call = asyncio.get_running_loop().create_future()
-        call.cancel()  # as grpc.aio tells of a server that dies while it is written to
+        call.cancel()  # as grpc.aio reports a server that dies while it is written to
         return call
 
     calls = AioCalls(sleep=never_slept)

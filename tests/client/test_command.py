@@ -220,7 +220,7 @@ def test_ctrl_c_is_quiet(voicebox, monkeypatch):
 
 @pytest.fixture
 def speakers(tmp_path, monkeypatch):
-    """A machine whose only player is a script that keeps what it is given; tells the file it keeps it in."""
+    """A machine whose only player is a script that writes its input to a file; yields the file's path."""
     script = tmp_path / "bin" / "aplay"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\nexec /bin/cat > {tmp_path}/heard\n')

@@ -551,7 +551,7 @@ def test_a_voice_that_ends_is_not_warned_of(mine: tuple[PocketEngine, Path]) -> 
     engine, folder = mine
     change_weights(folder, flow_lm__out_eos__bias=torch.tensor([1e9]))
     spoken = speak_all(engine, SENTENCE)
-    assert len(spoken) == 6 + 3  # no end is heard before the sixth frame, and three more ring out
+    assert len(spoken) == 6 + 3  # no end is detected before the sixth frame, and three more ring out
     assert not any(speech.warnings for speech in spoken)
     engine.unload()
 

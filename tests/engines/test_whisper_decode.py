@@ -1,4 +1,4 @@
-"""What Whisper hears, on a model of random weights: everything around the words is real."""
+"""What Whisper recognises, on a model of random weights: everything around the words is real."""
 
 import threading
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Which languages are spoken in a window, by what a test says of its stretches."""
+"""Which languages are spoken in a window, with detections that a test makes up."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ UNSURE = {"th": 0.4, "de": 0.2, "en": 0.05}
 def found(
     window: Likely, alone: list[Likely], within: list[Likely] | None = None
 ) -> tuple[list[tuple[float, float, str, bool]], int]:
-    """The stretches, and how many of them were looked at by themselves."""
+    """The parts, and how many of the spans were detected alone."""
     requested = []
 
     def look(span: tuple[float, float]) -> Likely:

@@ -182,7 +182,7 @@ async def _part_of_block(context: Any) -> bytes:
 
 
 class FakeModels(models_pb2_grpc.ModelServiceServicer):
-    """Each engine service has one; its one model tells whose it is."""
+    """Each engine service has one; the name of its one model has the service's name."""
 
     def __init__(self, service: str) -> None:
         self.service = service

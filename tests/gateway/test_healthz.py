@@ -1,4 +1,4 @@
-"""GET /healthz tells in one answer whether everything serves, and what does not."""
+"""GET /healthz answers whether everything serves, and what does not."""
 
 import asyncio
 import socket

@@ -85,7 +85,7 @@ class Program:
         return [plain(response) for response in self.speech.streaming_synthesize(requested)]
 
     def stream_speech_until_heard(self, requests):
-        """Keeps the stream open after the last text: what is complete must be heard while it is open."""
+        """Keeps the stream open after the last text: what is complete must be spoken while it is open."""
         recognised = threading.Event()
 
         def requested():

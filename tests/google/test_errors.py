@@ -1,4 +1,4 @@
-"""Errors are Google's own classes, with a sentence that tells what to do and the field by Google's name."""
+"""Errors are Google's own classes, with a sentence on what to do and the field by Google's name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A background task that fails is logged, started again, and told by health."""
+"""A background task that fails is logged, started again, and part of health."""
 
 import asyncio
 import logging

@@ -28,7 +28,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 
 class Slow(tts_pb2_grpc.TextToSpeechServiceServicer):
-    """A stream that goes on until it is let go, and tells when it is closed."""
+    """A stream that goes on until it is released, and signals when it is closed."""
 
     def __init__(self) -> None:
         self.go_on, self.closed = asyncio.Event(), asyncio.Event()
@@ -186,7 +186,7 @@ async def test_draining_lets_a_stream_finish_and_refuses_new_calls(service):
         await call.read()
         closing = asyncio.create_task(opening.__aexit__(None, None, None))
         codes = [await code_of(stub)]
-        while codes[-1] is not grpc.StatusCode.UNAVAILABLE:  # until the server has heard that it stops
+        while codes[-1] is not grpc.StatusCode.UNAVAILABLE:  # until the server knows that it stops
             codes.append(await code_of(stub))
         # A call that gRPC had accepted at that very moment, and not handed over, is cancelled.
         assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}

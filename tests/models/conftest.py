@@ -157,7 +157,7 @@ class FakeHub:
     commit: str = COMMIT
     files: dict[str, bytes] = field(default_factory=dict)
     large: frozenset[str] = frozenset({"model.bin", "model.safetensors"})
-    """Stored with Git LFS: their SHA-256 is told."""
+    """Stored with Git LFS: the hub sends their SHA-256."""
     sent_instead: dict[str, bytes] = field(default_factory=dict)
     cuts: dict[str, list[int]] = field(default_factory=dict)
     """After how many bytes the next answers for a file break off."""

@@ -11,7 +11,7 @@ from bench.launch import Platform, platform
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_whisper: Path) -> Iterator[Platform]:
-    """It hears with pocketsphinx, and has a Whisper model that the examples call `tiny`."""
+    """It recognises with pocketsphinx, and has a Whisper model that the examples call `tiny`."""
     data: Path = tmp_path_factory.mktemp("platform")
     shutil.copytree(tiny_whisper, data / "models" / "whisper" / "tiny")
     with platform(data, ASR_ENGINE="pocketsphinx", ASR_MORE_ENGINES="whisper") as running:

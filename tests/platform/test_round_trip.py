@@ -1,5 +1,5 @@
-"""What is said is heard: through the gateway, in every way in, by a built-in voice and by a profile; and all of it is
-kept.
+"""What is spoken is recognised: through the gateway, by each of its APIs, by a built-in voice and by a profile; and all
+of it is kept.
 """
 
 import base64

@@ -21,7 +21,7 @@ RIVA = "nvidia-riva-client==2.27.0"
 TEXT = "The old man walked slowly to the market. He bought bread and milk for his family."
 WER = 0.3
 RATE_HZ = 22_050
-"""What the SDK asks for unless it is told otherwise."""
+"""What the SDK requests by default."""
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ class Program:
         return [[time.monotonic() - began, plain(piece)] for piece in self.speech.synthesize_online(**prompted(given))]
 
     def synthesize_each(self, requests):
-        """Sends each request only when the one before begins to be heard: the stream is still open."""
+        """Sends each request only when the audio of the one before begins to arrive: the stream is still open."""
         recognised, reported = threading.Semaphore(1), []
 
         def requested():
@@ -100,8 +100,8 @@ class Program:
         return [plain(response) for response in self.asr.streaming_response_generator(sound, given)]
 
     def stream_until_final(self, chunks, config, force_end=False):
-        """Sends all, keeps the stream open, and tells what came up to the first final: it must come while the stream is
-        open.
+        """Sends all, keeps the stream open, and returns what came up to the first final: it must come while the stream
+        is open.
         """
         given = ParseDict(config, riva.client.StreamingRecognitionConfig())
         answered = threading.Event()

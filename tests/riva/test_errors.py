@@ -1,4 +1,4 @@
-"""Errors are gRPC's, with a sentence that tells what to do and the field by Riva's name."""
+"""Errors are gRPC's, with a sentence on what to do and the field by Riva's name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""ASRService, as the SDK's users call it: what the speech service says is heard."""
+"""ASRService, as the SDK's users call it: what tts speaks is recognised."""
 
 import io
 
@@ -142,7 +142,7 @@ def test_channels_are_recognised_apart(sdk, speech_wav):
 
 
 def test_speakers_are_numbered(sdk, speech_wav):
-    """Each word tells its speaker, also without its times."""
+    """Each word has its speaker, also without its times."""
     assert not Ge2e().missing
     other = sdk.speech(text=TEXT, voice_name="flite/rms", sample_rate_hz=RATE_HZ)
     config = {**PCM, "diarization_config": {"enable_speaker_diarization": True, "max_speaker_count": 2}}

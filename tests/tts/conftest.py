@@ -1,4 +1,4 @@
-"""A ten-line engine, a catalog that answers as told, and the tts service over both."""
+"""A ten-line engine, a catalog that answers as a test sets it, and the tts service over both."""
 
 import asyncio
 import time

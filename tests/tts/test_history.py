@@ -81,7 +81,7 @@ async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_
 
 
 async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalog, tmp_path, executor):
-    """grpc.aio tells that as if we were cancelled."""
+    """grpc.aio reports that as if we were cancelled."""
 
     def dying(*_, **__):
         lost = asyncio.get_running_loop().create_future()

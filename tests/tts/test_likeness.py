@@ -95,7 +95,7 @@ def test_a_stream_is_coloured_as_a_whole_would_be() -> None:
 
 
 def test_the_nearest_voice_is_moved_to_the_reference() -> None:
-    """An engine that speaks 7% too low and too flat is corrected by what is heard."""
+    """An engine that speaks 7% too low and too flat is corrected by what is measured."""
 
     def render(name: str, shift: Shift, _text: str) -> np.ndarray:
         return voice({"low": 100.0, "high": 200.0}[name] * 0.93 * shift.pitch, 2.0).astype(np.float32)

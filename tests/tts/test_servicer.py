@@ -219,7 +219,7 @@ async def test_a_conversation_speaks_each_sentence_when_it_is_complete(tts, cata
     async for event in call:
         events.append(event)
         if any(word.word == "there" for word in event.chunk.words):
-            words.set()  # the client closes only after it heard the first sentence
+            words.set()  # the client closes only after it received the first sentence
     assert events[-1].WhichOneof("event") == "finished"
     spoken = [word.word for event in events for word in event.chunk.words]
     assert spoken == ["hello", "there", "how", "are", "you"]

@@ -1,4 +1,4 @@
-"""OpenAI's Realtime API through its unmodified SDK: what is said is heard, and what is written is spoken."""
+"""OpenAI's Realtime API through its unmodified SDK: speech is transcribed, and texts are spoken."""
 
 import json
 import string

@@ -111,7 +111,7 @@ async def test_an_idle_peer_is_let_go(running, python):
 
 
 async def test_answers_that_are_being_made_end_before_the_bridge_does(running, python):
-    """The peer ends its text only after the bridge was told to stop; who has asked nothing is let go at once."""
+    """The peer ends its text only after the bridge was stopped; a peer without a request is disconnected at once."""
     bridges = bridge_to(running, python)
     bridge = await bridges.__aenter__()
     (busy, to_busy), (idle, to_idle) = [await asyncio.open_connection(*bridge.address) for _ in range(2)]

@@ -80,7 +80,7 @@ async def test_streamed_text_is_spoken_once_though_the_whole_follows(bridge):
 
 
 async def test_streamed_text_is_spoken_before_it_ends(bridge):
-    """No `synthesize-stop` is ever sent: the first sentence is heard all the same."""
+    """No `synthesize-stop` is ever sent: the first sentence is spoken all the same."""
     chunks = [order("SynthesizeChunk", text=text) for text in ("The ships came home. ", "In the win")]
     spoken = await bridge.ask(order("SynthesizeStart", voice={"name": "flite/slt"}), *chunks, until="audio-chunk")
     assert spoken.types == ["audio-start", "audio-chunk"]

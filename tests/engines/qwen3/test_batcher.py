@@ -89,8 +89,8 @@ class Sound:
 
 @dataclass
 class Bench:
-    """A batching over fakes: the first stream is held where it joins until `go`, so that others gather; `joining` tells
-    that it is.
+    """A batching over fakes: the first stream is held where it joins until `go`, so that others gather; `joining` is
+    set when it is.
     """
 
     frames: Frames

@@ -1,4 +1,4 @@
-"""A stream's sentences: seeds, runaways, and what is heard."""
+"""A stream's sentences: seeds, runaways, and their audio."""
 
 import itertools
 from collections.abc import Iterator, Sequence
