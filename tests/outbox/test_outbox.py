@@ -71,7 +71,7 @@ async def test_a_delivered_record_whose_file_cannot_be_removed_is_delivered(
     stubborn.clear()
     outbox = opened(tmp_path, receiver, executor)  # the next start removes the file, and delivers nothing again
     assert not list(tmp_path.glob("*.data"))
-    assert await outbox._deliver_what_waits()
+    assert await outbox._deliver_waiting()
     assert receiver.received == ["generations/1"]
 
 
@@ -82,8 +82,8 @@ async def test_a_spooled_record_whose_file_cannot_be_removed_is_delivered_once(
     outbox = opened(tmp_path, receiver, executor)
     assert await keep(outbox, promptly=False) is Delivery.PENDING
     stubborn.add(".data")
-    assert await outbox._deliver_what_waits()
-    assert await outbox._deliver_what_waits()
+    assert await outbox._deliver_waiting()
+    assert await outbox._deliver_waiting()
     assert receiver.received == ["generations/1"]
     assert not list((tmp_path / "rejected").iterdir())
 
@@ -96,9 +96,9 @@ async def test_a_record_that_stays_in_the_spool_is_offered_again(
     assert await keep(outbox, promptly=False) is Delivery.PENDING
     stubborn.add(".json")
     with caplog.at_level(logging.ERROR):
-        assert not await outbox._deliver_what_waits()
+        assert not await outbox._deliver_waiting()
     assert "stays in the spool: Permission denied" in caplog.text
     stubborn.clear()
-    assert await outbox._deliver_what_waits()
+    assert await outbox._deliver_waiting()
     assert receiver.received == ["generations/1"] * 2  # under one name: the catalog has it once
     assert not list(tmp_path.glob("*.*"))

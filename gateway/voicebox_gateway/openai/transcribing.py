@@ -37,14 +37,14 @@ async def without_unsupported_hints(
     config = asr_pb2.StreamingConfig()
     config.CopyFrom(settings.config)
     while True:
-        kept = replace(settings, config=config)
+        supported = replace(settings, config=config)
         try:
-            await check(services, caller, kept)
+            await check(services, caller, supported)
         except grpc.aio.AioRpcError as error:
             if not _drop_hint(config.recognition, from_rpc_error(error), diagnostics):
                 raise
         else:
-            return kept
+            return supported
 
 
 def _drop_hint(config: asr_pb2.RecognitionConfig, api_error: ApiError, diagnostics: Diagnostics) -> bool:

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
-from voicebox_kit.durable import give_name, sync_file, sync_path
+from voicebox_kit.durable import rename_durably, sync_file, sync_path
 from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.shielded import shielded
 
@@ -127,7 +127,7 @@ class LocalBlobs:
                 if folder == self._folder:
                     break
             self._safe_folders.add(path.parent)
-        give_name(staged.path, path)
+        rename_durably(staged.path, path)
 
     def _files(self) -> Iterator[StoredBlob]:
         for parent, folders, names in os.walk(self._folder):

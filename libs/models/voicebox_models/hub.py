@@ -89,7 +89,7 @@ class Hub:
         commit, known = self._commit(repository, revision)
         files = _wanted(repository, known, patterns, required)
         staging = target.with_name(f".{target.name}.{commit[:12]}.part")
-        with _storage(target), _own(staging, f"download of {repository}") as lock:
+        with _storage(target), _lock_folder(staging, f"download of {repository}") as lock:
             _check_space(staging, files)
             tally = _Tally(files, report)
             for file in files:
@@ -148,7 +148,7 @@ class Hub:
         """Go on with a file; the error that cut it off, if it was."""
         try:
             with explained(repository, url):
-                self._go_on(url, file, out, tally)
+                self._append(url, file, out, tally)
         except Unavailable as error:
             return error
         if out.tell() < file.size_bytes:
@@ -157,7 +157,7 @@ class Hub:
             )
         return None
 
-    def _go_on(self, url: str, file: HubFile, out: BinaryIO, tally: "_Tally") -> None:
+    def _append(self, url: str, file: HubFile, out: BinaryIO, tally: "_Tally") -> None:
         """Append what the hub sends of a file from where `out` ends; it may be cut off."""
         utils = library("huggingface_hub.utils")
         headers = utils.build_hf_headers() | {"Accept-Encoding": "identity", "Range": f"bytes={out.tell()}-"}
@@ -261,7 +261,7 @@ def _disk_full(sentence: str) -> Exhausted:
     return Exhausted("STORAGE_FULL", f"The disk is full: {sentence}")
 
 
-def _own(staging: Path, label: str) -> IO[str]:
+def _lock_folder(staging: Path, label: str) -> IO[str]:
     """Make the folder that a download gathers its files in, and lock it; Unavailable("MODEL_BEING_FETCHED") when
     another one has it.
     """

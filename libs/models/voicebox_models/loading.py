@@ -166,7 +166,7 @@ class Loading(Generic[E]):
             task.exception()  # retrieved, or asyncio logs it when no caller waits
 
     async def _make_room(self, slot: _Slot[E]) -> None:
-        while name := residency.first_to_go(
+        while name := residency.next_to_unload(
             self._residents(besides=slot), slot.name, slot.engine.memory_bytes, self._limits
         ):
             log.info("unloading model %s: its memory is needed for %s", name, slot.name)

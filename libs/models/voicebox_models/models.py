@@ -67,7 +67,7 @@ class Models(Generic[E]):
         self._registry = EngineRegistry(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
         self._downloads: Downloads[E] = Downloads(executor)
-        self._here: TimedCache[tuple[E, ...]] = TimedCache(self._find_here, clock)
+        self._here: TimedCache[tuple[E, ...]] = TimedCache(self._find_present, clock)
         registry.register(MemoryCollector(self._loading.memory))
 
     @property
@@ -199,7 +199,7 @@ class Models(Generic[E]):
             return State.FAILED, failure
         return State.AVAILABLE, "It is loaded when it is first used."
 
-    def _find_here(self) -> tuple[E, ...]:
+    def _find_present(self) -> tuple[E, ...]:
         return tuple(engine for engine in self.engines if engine.loaded or engine.files.present)
 
     def _replace_default(self, engine: E, broken: Sequence[str]) -> None:

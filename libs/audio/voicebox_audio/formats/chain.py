@@ -76,10 +76,10 @@ def _open_ogg(link: OggLink) -> OpenFile:
 
 def _open_link(link: Readable, container: str) -> OpenFile:
     reading = open_libav(link, container)
-    return OpenFile(reading.container, reading.codec, reading.promised_seconds, _to_the_end(reading, link))
+    return OpenFile(reading.container, reading.codec, reading.promised_seconds, _read_all(reading, link))
 
 
-def _to_the_end(reading: OpenFile, link: Readable) -> Iterator[DecodedBlock]:
+def _read_all(reading: OpenFile, link: Readable) -> Iterator[DecodedBlock]:
     """A file's audio; then what FFmpeg did not want of its bytes is passed over."""
     yield from reading.pieces
     while link.read(65_536):

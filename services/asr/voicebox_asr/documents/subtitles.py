@@ -71,16 +71,16 @@ def cues(utterances: Sequence[Utterance], layout: Layout, *, voice_in_line: bool
     for utterance in utterances:
         who = voice(utterance)
         taken = min(word_boundaries.width(f"{who}: "), layout.max_line_length // 2) if who and voice_in_line else 0
-        words = [part for word in timed_words(utterance) for part in _torn(word, layout.max_line_length - taken)]
+        words = [part for word in timed_words(utterance) for part in _split_word(word, layout.max_line_length - taken)]
         for part in _cut(words, layout, taken):
             found.append(Cue(part[0].start_ms, part[-1].end_ms, _lines(part, layout, taken), who))
-    return _apart(sorted(found, key=lambda cue: cue.start_ms), layout)
+    return _without_overlaps(sorted(found, key=lambda cue: cue.start_ms), layout)
 
 
 def timed_words(utterance: Utterance) -> Iterator[TimedWord]:
     """The words of an utterance, with the engine's times, or else times by their positions in the text."""
     text = utterance.hypothesis.text
-    for (start, end), (start_seconds, end_seconds) in _placed(utterance):
+    for (start, end), (start_seconds, end_seconds) in _timed(utterance):
         word = text[start:end].strip()
         begins = text.index(word, start)
         if word:
@@ -88,7 +88,7 @@ def timed_words(utterance: Utterance) -> Iterator[TimedWord]:
             yield TimedWord(word, space, round(1000 * start_seconds), round(1000 * end_seconds))
 
 
-def _placed(utterance: Utterance) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
+def _timed(utterance: Utterance) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
     """Where each word is in the text, and in time."""
     text, words = utterance.hypothesis.text, utterance.hypothesis.words
     if any(word.end_seconds > word.start_seconds for word in words):
@@ -103,7 +103,7 @@ def _placed(utterance: Utterance) -> Iterator[tuple[tuple[int, int], tuple[float
         yield (start, end), (utterance.start_seconds + start * rate, utterance.start_seconds + end * rate)
 
 
-def _torn(word: TimedWord, max_columns: int) -> Iterator[TimedWord]:
+def _split_word(word: TimedWord, max_columns: int) -> Iterator[TimedWord]:
     """A word that is wider than a line in pieces that are not."""
     rate = (word.end_ms - word.start_ms) / max(1, word.width)
     piece, space, start_ms = "", word.space, word.start_ms
@@ -180,15 +180,15 @@ def _lines(words: Line, layout: Layout, taken: int) -> tuple[Line, ...]:
     return tuple(found)
 
 
-def _apart(found: Sequence[Cue], layout: Layout) -> tuple[Cue, ...]:
+def _without_overlaps(found: Sequence[Cue], layout: Layout) -> tuple[Cue, ...]:
     """The cues with times that do not overlap: the next one ends the one before."""
-    apart: list[Cue] = []
+    separate: list[Cue] = []
     for cue in found:
         start_ms = cue.start_ms
-        if apart:
-            last = apart[-1]
+        if separate:
+            last = separate[-1]
             start_ms = max(start_ms, last.start_ms + MAX_PUSHED_MS + GAP_MS)
-            apart[-1] = replace(last, end_ms=min(last.end_ms, start_ms - GAP_MS))
+            separate[-1] = replace(last, end_ms=min(last.end_ms, start_ms - GAP_MS))
         end_ms = min(max(cue.end_ms, start_ms + MIN_SHOWN_MS), start_ms + round(1000 * layout.max_cue_seconds))
-        apart.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
-    return tuple(apart)
+        separate.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
+    return tuple(separate)

@@ -40,7 +40,7 @@ class Agreement:
 
     def final(self, hypothesis: Hypothesis) -> Hypothesis:
         """The hypothesis of the whole utterance, beginning with what was stable, with the times of its words."""
-        run = pieces(hypothesis) if hypothesis.words else _unplaced(hypothesis.text)
+        run = pieces(hypothesis) if hypothesis.words else _pieces_without_times(hypothesis.text)
         if run[: len(self._stable)] == self._stable:
             return hypothesis
         end = _end_of(_keys(self._stable), _keys(run))
@@ -49,7 +49,7 @@ class Agreement:
         return replace(hypothesis, text=text, words=words)
 
 
-def _unplaced(text: str) -> tuple[str, ...]:
+def _pieces_without_times(text: str) -> tuple[str, ...]:
     """The pieces of a text for which the engine returned no words."""
     starts = [start for start, _ in word_boundaries.spans(text)]
     return tuple(text[start:end] for start, end in pairwise([0, *starts[1:], len(text)]))

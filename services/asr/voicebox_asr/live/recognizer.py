@@ -8,7 +8,7 @@ import numpy as np
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, RecognitionWarning, Samples, Session, SupportsEarlyFinal
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.segmentation.segmenter import Segmenter, SegmenterEvent, UtteranceAudio, UtteranceEnd, UtteranceStart
-from voicebox_asr.segmentation.short_audio import EDGES_SECONDS, is_sayable, is_short, short_audio_warning
+from voicebox_asr.segmentation.short_audio import EDGES_SECONDS, is_short, is_speakable, short_audio_warning
 from voicebox_asr.segmentation.utterance_reader import shifted
 
 from .interims import Interims
@@ -236,7 +236,7 @@ class LiveRecognizer:
         seconds = self._speech_seconds(self._segmenter.speech_until_seconds)
         return (
             hypothesis
-            if not is_short(seconds) or is_sayable(hypothesis.text, seconds)
+            if not is_short(seconds) or is_speakable(hypothesis.text, seconds)
             else Hypothesis("", None, (), hypothesis.language)
         )
 

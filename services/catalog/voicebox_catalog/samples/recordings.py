@@ -76,7 +76,7 @@ class Recordings:
         self._decoder = decoder
         self._blobs = blobs
         self._spool_folder = spool_folder
-        self._places = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
 
     async def normalize(self, blob: str, trim: Trim = WHOLE) -> NormalizedRecording:
         """Read the original that `blob` names, and keep the normalised copy of its used part. AudioError when it is no
@@ -85,7 +85,7 @@ class Recordings:
         The gain is known only when all is decoded, so the samples wait in a nameless file: memory stays flat, and a
         kill leaves nothing.
         """
-        async with self._places:
+        async with self._slots:
             with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
                 work = _Normalizing(spool, trim)
                 source = await self._decode(blob, None, work.push)
@@ -108,15 +108,15 @@ class Recordings:
         The samples wait in a nameless file until the pauses are known: memory holds one utterance.
         """
         rate_hz = max(sample_rate_hz, MIN_RATE_HZ)
-        async with self._places:
+        async with self._slots:
             with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
                 work = _Spooling(spool, rate_hz, trim)
                 await self._decode(blob, rate_hz, work.push)
                 frame_samples = FRAME_SECONDS * rate_hz
                 stored: list[Blob] = []
                 try:
-                    for stretch in utterances(work.levels, min_seconds, max_seconds):
-                        begin, end = round(stretch.begin * frame_samples), round(stretch.end * frame_samples)
+                    for utterance in utterances(work.levels, min_seconds, max_seconds):
+                        begin, end = round(utterance.begin * frame_samples), round(utterance.end * frame_samples)
                         data = await asyncio.to_thread(_cut_flac, spool, begin, end, rate_hz)
                         stored.append(await self._blobs.put("samples", _once(data), LIMITS.max_bytes))
                 except BaseException:
@@ -131,7 +131,7 @@ class Recordings:
         """
         pieces, count = [np.zeros(0, np.float32)], 0
         async with (
-            self._places,
+            self._slots,
             aclosing(self._decoder.stream(self._blobs.read(blob), SAMPLE_RATE_HZ, COPY_LIMITS)) as stream,
         ):
             async for piece in stream:

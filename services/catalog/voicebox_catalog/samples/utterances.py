@@ -39,7 +39,7 @@ def utterances(levels: Levels, min_seconds: float, max_seconds: float) -> list[F
     spans = [piece for span in spans for piece in _cut_long(span, levels, min_frames, max_frames - 2 * MARGIN_FRAMES)]
     groups = _grouped(spans, min_frames, max_frames - 2 * MARGIN_FRAMES)
     padded = (_padded(groups, index, min_frames, levels.size) for index in range(len(groups)))
-    return [stretch for stretch in padded if stretch.frames >= min_frames]
+    return [group for group in padded if group.frames >= min_frames]
 
 
 def _cut_long(span: FrameSpan, levels: Levels, min_frames: int, max_frames: int) -> list[FrameSpan]:

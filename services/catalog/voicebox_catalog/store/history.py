@@ -108,7 +108,7 @@ class HistoryStore(Generic[Row]):
             await self._delete(session, [row.key])
             return row
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
     async def total(self, owner: str, query: Query) -> Totals:
         """How many rows meet a query, and the size of their audio."""
@@ -130,7 +130,7 @@ class HistoryStore(Generic[Row]):
             await self._delete(session, [row.key for row in rows])
             return [(row.blob, row.size_bytes) for row in rows]
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
     async def _add_all(self, items: Sequence[tuple[Row, int]]) -> Sequence[Row]:
         async def work(session: AsyncSession) -> Sequence[Row]:

@@ -133,7 +133,7 @@ class ProfileStore:
                 await _return_name(session, owner, identity, time_us, row)
             return []
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
     async def undelete(self, owner: str, identity: str, time_us: int) -> Profile:
         """Bring a deleted profile back. NotFound when there is none, or its time is over; AlreadyExists when it is not
@@ -162,7 +162,7 @@ class ProfileStore:
             due = select(Profile).where(col(Profile.purge_time_us) <= time_us).limit(PURGED_AT_ONCE)
             return await _remove(session, (await session.scalars(due)).all())
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
     async def with_samples(self, owner: str, identity: str) -> tuple[Profile, Sequence[Sample]]:
         """A profile and all its samples, oldest first, from one moment."""

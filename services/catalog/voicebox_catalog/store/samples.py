@@ -122,7 +122,7 @@ class SampleStore:
             await session.delete(row)
             return row
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
 
 async def _find_request(session: AsyncSession, profile_key: int, request_id: str | None) -> Sample | None:

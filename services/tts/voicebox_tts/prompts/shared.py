@@ -30,7 +30,7 @@ class SharedPrompts:
     ) -> None:
         self._blobs, self._clock, self._timeout_seconds = blobs, clock, timeout_seconds
         self._retry_at = -float("inf")
-        self._abandoned: set[asyncio.Task[Any]] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
         self._writes: set[asyncio.Task[None]] = set()
 
     async def read(self, key: str) -> bytes | None:
@@ -88,22 +88,22 @@ class SharedPrompts:
         except Exception as error:  # object stores have errors of their own, and the prompt can be computed
             self._is_away(_cause(error))
         finally:
-            self._abandon(task)
+            self._cancel(task)
         return None
 
     def _is_away(self, why: str) -> None:
         self._retry_at = self._clock() + AWAY_SECONDS
         log.warning("the store of shared voice prompts is not used for %g s: %s", AWAY_SECONDS, why)
 
-    def _abandon(self, task: asyncio.Task[Any]) -> None:
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
         """Call a task off, and do not wait for it: a folder on a network that hangs does not let go."""
         if not task.done():
             task.cancel()
-            self._abandoned.add(task)
+            self._cancelled.add(task)
             task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._abandoned.discard(task)
+        self._cancelled.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved, or asyncio logs it
 

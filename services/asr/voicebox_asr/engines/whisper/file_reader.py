@@ -12,7 +12,7 @@ from voicebox_asr.results.unsure_languages import SURE
 from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, speech_without_words
 from voicebox_asr.segmentation.language_changes import LanguageSpan, language_changes, main_language
 from voicebox_asr.segmentation.pauses import split_at_pauses
-from voicebox_asr.segmentation.short_audio import audible_seconds, is_sayable, is_short, short_audio_warning
+from voicebox_asr.segmentation.short_audio import audible_seconds, is_short, is_speakable, short_audio_warning
 from voicebox_asr.segmentation.spans import language_spans
 from voicebox_asr.segmentation.utterance_reader import shifted
 from voicebox_asr.segmentation.windows import Window, Windows
@@ -143,7 +143,7 @@ class WhisperReader:
         if self._interrupted:
             self.interrupt()
 
-    def _next(self, parts: Sequence[WindowPart]) -> None:
+    def _decode_next(self, parts: Sequence[WindowPart]) -> None:
         """Have parts decoded before what comes after them."""
         self._running.extendleft(reversed(self._submitted(parts)))
         if self._interrupted:
@@ -162,25 +162,25 @@ class WhisperReader:
         """Wait for the oldest window; the rest of it is decoded next."""
         part, future = self._running.popleft()
         decoded = outcome(future)
-        for segment in self._taken(part, decoded):
+        for segment in self._accepted(part, decoded):
             yield from split_at_pauses(self._in_file(segment, part))
         yield None
 
-    def _taken(self, part: WindowPart, decoded: Decoded) -> Sequence[Segment]:
+    def _accepted(self, part: WindowPart, decoded: Decoded) -> Sequence[Segment]:
         """The segments of a part that count; the rest is decoded again."""
-        if apart := self._apart(part, decoded):
-            self._next(apart)
+        if parts := self._language_parts(part, decoded):
+            self._decode_next(parts)
             return ()
         segments = [
             _later(segment, part.start_seconds) for segment in decoded.segments if _is_sure(segment) or not part.is_gap
         ]
         segments = self._plausible(segments, part.window)
         if segments and not part.is_gap:
-            self._learn(part, decoded)
-        self._next(self._again(part, decoded, segments))
+            self._update_context(part, decoded)
+        self._decode_next(self._retries(part, decoded, segments))
         return segments
 
-    def _apart(self, part: WindowPart, decoded: Decoded) -> Sequence[WindowPart]:
+    def _language_parts(self, part: WindowPart, decoded: Decoded) -> Sequence[WindowPart]:
         """A part that changes its language as several; one of unsure language in that of the rest; else none."""
         if decoded.language_parts:
             self.warnings += [
@@ -188,11 +188,11 @@ class WhisperReader:
             ]
             return [_language_part(part.window, each) for each in decoded.language_parts]
         is_unsure = not part.language and not part.is_gap and (decoded.language_probability or 0.0) < SURE
-        if is_unsure and self._usual not in ("", decoded.language) and not self._options.multilingual:
-            return [replace(part, language=self._usual)]
+        if is_unsure and self._main_language not in ("", decoded.language) and not self._options.multilingual:
+            return [replace(part, language=self._main_language)]
         return ()
 
-    def _again(self, part: WindowPart, decoded: Decoded, segments: Sequence[Segment]) -> Sequence[WindowPart]:
+    def _retries(self, part: WindowPart, decoded: Decoded, segments: Sequence[Segment]) -> Sequence[WindowPart]:
         """The parts of a window to decode again: from where the model broke off, or where speech has no words.
 
         A gap may be in another language: where the caller named none, it is detected again.
@@ -231,7 +231,7 @@ class WhisperReader:
         ]
 
     @property
-    def _usual(self) -> str:
+    def _main_language(self) -> str:
         """The language of most speech so far; empty before any."""
         return main_language(self._language_spans)
 
@@ -241,12 +241,12 @@ class WhisperReader:
         if is_short(seconds):
             text = " ".join(segment.hypothesis.text for segment in segments)
             self.warnings.append(short_audio_warning(text, seconds, window.at(0.0), window.until(window.seconds)))
-            return segments if is_sayable(text, seconds) else []
+            return segments if is_speakable(text, seconds) else []
         words = [word for segment in segments for word in segment.hypothesis.words]
         alike = repeated_word_similarity(window.samples, words)
         return [replace(segment, hypothesis=replace(segment.hypothesis, self_similarity=alike)) for segment in segments]
 
-    def _learn(self, part: WindowPart, decoded: Decoded) -> None:
+    def _update_context(self, part: WindowPart, decoded: Decoded) -> None:
         """Remember what the next windows use."""
         self._language_spans.append(
             _language_span(part.window, (part.start_seconds, part.end_seconds), decoded.language)

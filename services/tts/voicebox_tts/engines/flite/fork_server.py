@@ -29,7 +29,7 @@ class Fork:
         self._stream.settimeout(STEP_SECONDS)
         self._frames = stream.makefile("rb")
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Let it work, up to its next Y."""
         with suppress(OSError):  # it has ended: `read` says so
             self._stream.send(b"g")
