@@ -172,7 +172,7 @@ def test_single_words_do_not_change_the_speaker() -> None:
     assert [each.speaker for each in diarize(LevelSpeakers(), sound, recognised(truth, in_one=True))] == ["speaker-1"]
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("maximum", [1, 2, 3])
 def test_there_are_no_more_speakers_than_requested(maximum: int) -> None:
     sound, truth = talk(DIALOGUE, 0.5)
     assert (

@@ -188,7 +188,7 @@ def random_levels(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize(("least", "most"), [(2.0, 15.0), (1.0, 3.0), (5.0, 60.0)])
+@pytest.mark.parametrize(("min_seconds", "max_seconds"), [(2.0, 15.0), (1.0, 3.0), (5.0, 60.0)])
 def test_utterances_are_within_their_bounds_in_order_and_apart(seed, min_seconds, max_seconds):
     levels = random_levels(seed)
     found = utterances(levels, min_seconds, max_seconds)

@@ -106,7 +106,7 @@ def test_a_line_of_googles_documentation(http):
     [
         ("/v1/text:synthesize", {"enableTimePointing": ["SSML_MARK"]}, "enableTimePointing"),
         ("/v1/text:synthesize", {"voice": {"languageCode": "en-US", "accent": "odd"}}, "voice.accent"),
-        ("/v1/text:synthesize", {"a,\n\u00e9": {"b": [1, {"c": None}]}, "z": "\\"}, "a???, z"),
+        ("/v1/text:synthesize", {"a,\n\u00e9": {"b": [1, {"c": None}]}, "z": "\\"}, "a????, z"),
         ("/v1/text:synthesize?alt=json&key=none&user_voice=x", {}, "user_voice"),
         ("/v1beta1/text:synthesize?$alt=json;enum-encoding=int", {"advanced": True}, "advanced"),
         (
