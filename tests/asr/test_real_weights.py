@@ -254,3 +254,21 @@ async def _stream(audio: bytes):
 def _read(path: Path) -> Samples:
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     return np.asarray(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE_HZ), np.float32)
+
+
+@pytest.mark.parametrize("sides", ["base"], indirect=True)
+@pytest.mark.parametrize("text", FRENCH)
+async def test_a_single_sentence_in_a_wrong_language_has_a_warning(
+    sides: Sides, speaker: EspeakEngine, text: str
+) -> None:
+    request = asr_pb2.RecognizeRequest(audio=wav(_synthesised(speaker, "fr-fr", text)))
+    answer = await sides.stub.Recognize(request)
+    is_unsure = "LANGUAGE_UNSURE" in [warning.reason for warning in answer.warnings]
+    assert is_unsure or answer.language == "fr"
+
+
+@pytest.mark.parametrize("sides", ["base"], indirect=True)
+async def test_the_language_of_real_speech_is_sure(sides: Sides, recordings: Mapping[str, Recording]) -> None:
+    for recording in recordings.values():
+        answer = await sides.stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(recording.samples)))
+        assert (answer.language, list(answer.warnings)) == ("en", [])

@@ -65,13 +65,13 @@ def spoken(language: str, probability: float | None, at: float) -> Utterance:
 
 
 def test_a_language_that_nothing_confirms_is_unsure() -> None:
-    (notice,) = unsure_languages([spoken("th", 0.68, 0.0), spoken("th", 0.3, 1.0)])
+    (notice,) = unsure_languages([spoken("th", 0.72, 0.0), spoken("th", 0.3, 1.0)])
     assert (notice.reason, notice.start_seconds, notice.end_seconds) == (WarningReason.LANGUAGE_UNSURE, 0.0, 1.9)
     assert "th" in notice.sentence
     assert "0.30" in notice.sentence
 
 
-@pytest.mark.parametrize("probability", [0.7, 1.0])
+@pytest.mark.parametrize("probability", [0.8, 1.0])
 def test_a_language_that_another_utterance_confirms_is_sure(probability: float) -> None:
     assert not unsure_languages([spoken("fr", 0.4, 0.0), spoken("fr", probability, 1.0)])
     assert unsure_languages([spoken("th", 0.4, 0.0), spoken("fr", probability, 1.0)])

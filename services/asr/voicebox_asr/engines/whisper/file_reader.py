@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, RecognitionWarning, Samples, Segment, WarningReason
 from voicebox_asr.results.self_similarity import repeated_word_similarity
-from voicebox_asr.results.unsure_languages import SURE
 from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, speech_without_words
 from voicebox_asr.segmentation.language_changes import LanguageSpan, language_changes, main_language
 from voicebox_asr.segmentation.pauses import split_at_pauses
@@ -19,7 +18,7 @@ from voicebox_asr.segmentation.windows import Window, Windows
 
 from .batcher import Scheduler, outcome
 from .decoder import Clip, Decoded, WhisperDecoder
-from .spoken_languages import LanguagePart
+from .spoken_languages import SURE, LanguagePart
 
 STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
 """The audio of one step: 15 ms of voice activity detection."""
