@@ -42,9 +42,9 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.arrived = asyncio.Event()
 
     async def RecordTranscription(self, request_iterator, context):
+        requests = [request async for request in request_iterator]  # first: an answer during a write may be lost
         if self.failure:
-            await context.abort(self.failure, "as told")
-        requests = [request async for request in request_iterator]
+            await context.abort(self.failure, "as the test has it")
         self.received.append((requests[0].transcription, b"".join(request.audio for request in requests)))
         self.arrived.set()
         return requests[0].transcription

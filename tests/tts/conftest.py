@@ -118,20 +118,20 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         """Records that failed."""
 
     async def RecordGeneration(self, request_iterator, context):
-        if self.failure:
-            self.refused += 1
-            await context.abort(self.failure, "as told")
         generation, audio = None, b""
-        async for request in request_iterator:
+        async for request in request_iterator:  # as the catalog does: an answer during a write may be lost
             generation = request.generation if request.HasField("generation") else generation
             audio += request.audio
+        if self.failure:
+            self.refused += 1
+            await context.abort(self.failure, "as the test has it")
         self.records.setdefault(generation.name, (generation, audio))
         self.arrived.set()
         return generation
 
     async def GetReference(self, request, context):
         if self.failure:
-            await context.abort(self.failure, "as told")
+            await context.abort(self.failure, "as the test has it")
         self.references += 1
         unchanged = request.known_etag == self.etag
         header = catalog_pb2.ReferenceHeader(
