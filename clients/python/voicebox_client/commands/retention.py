@@ -63,4 +63,4 @@ def _print(session: CommandSession, rule: catalog_pb2.RetentionRule) -> None:
         limits.append(f"{rule.keep_days} days")
     if rule.HasField("keep_bytes"):
         limits.append(f"{rule.keep_bytes / MEGABYTE:g} MB of audio")
-    click.echo(f"Keeps {' and at maximum '.join(limits) or 'everything'}.")
+    click.echo(f"Keeps {' and at most '.join(limits) or 'everything'}.")
