@@ -195,10 +195,10 @@ def damage(folder: Path, name: str, content: bytes | None) -> None:
     ("name", "content", "sentence"),
     [
         ("model.safetensors", None, "no model.safetensors"),
-        ("model.safetensors", b"", "no safetensors file"),
-        ("model.safetensors", b"\x10\0\0\0\0\0\0\0not json at all..", "no safetensors file"),
-        ("model.safetensors", b"\xff" * 4096, "no safetensors file"),
-        ("model.safetensors", b"\x08\0\0\0\0\0\0\0[[[[[[[[", "no safetensors file"),
+        ("model.safetensors", b"", "not a safetensors file"),
+        ("model.safetensors", b"\x10\0\0\0\0\0\0\0not json at all..", "not a safetensors file"),
+        ("model.safetensors", b"\xff" * 4096, "not a safetensors file"),
+        ("model.safetensors", b"\x08\0\0\0\0\0\0\0[[[[[[[[", "not a safetensors file"),
         ("tokenizer.model", None, "no tokenizer.json"),
         ("tokenizer.model", b"boom", "cannot be loaded"),
         ("config.yaml", None, "no config.yaml"),
@@ -679,10 +679,10 @@ def test_what_is_no_prompt_of_this_model_is_refused(pocket: PocketEngine, setup:
         Packed(dict.fromkeys(arrays, memory[:, :0]), packed.facts),
     ]
     for each in broken:
-        with pytest.raises(ValueError, match="no prompt of this model"):
+        with pytest.raises(ValueError, match="not a prompt of this model"):
             pocket.unpack(each)
     french = found(setup, "pocket/french")
-    with pytest.raises(ValueError, match="no prompt of this model"):
+    with pytest.raises(ValueError, match="not a prompt of this model"):
         french.unpack(packed)
     french.unload()
 

@@ -133,7 +133,7 @@ BROKEN = {
     "no tokenizer": (remove("tokenizer.json"), "has no tokenizer.json"),
     "no vocabulary": (remove("vocabulary.json"), "has no vocabulary.json"),
     "a pickle": (pickled, "Pickles are never read"),
-    "a pickle under another name": (replaced("model.bin", b"\x80\x04\x95pickle"), "no Whisper model"),
+    "a pickle under another name": (replaced("model.bin", b"\x80\x04\x95pickle"), "not a Whisper model"),
     "weights cut short": (
         lambda folder: (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:9999]),
         "cannot be loaded",

@@ -116,7 +116,7 @@ def test_what_npm_says_is_shown_when_it_fails(machine: Machine) -> None:
 
 
 class Installed:
-    """A machine whose uv notes what it is asked, and fails for requests with a word of `fails`."""
+    """A machine whose uv notes its arguments, and fails for requests with a word of `fails`."""
 
     def __init__(self, machine: Machine, fails: str = "nothing at all") -> None:
         self.machine = machine
@@ -124,7 +124,7 @@ class Installed:
         folder.mkdir(parents=True)
         uv = folder / "uv"
         uv.write_text(
-            f'#!/bin/sh\necho "$UV_SYSTEM_CERTS $*" >> {machine.folder}/asked\n'
+            f'#!/bin/sh\necho "$UV_SYSTEM_CERTS $*" >> {machine.folder}/requested\n'
             f'case "$*" in *"{fails}"*) echo "CMake Error: no compiler" >&2; exit 1 ;; esac\n'
         )
         uv.chmod(0o755)

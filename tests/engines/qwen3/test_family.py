@@ -259,7 +259,7 @@ def sharded(folder: Path) -> None:
 BROKEN = {
     "no weights": (remove("model.safetensors"), "has no model.safetensors"),
     "a pickle": (pickled, "Pickles are never read"),
-    "a pickle under another name": (written("model.safetensors", b"\x80\x04\x95pickle"), "no safetensors file"),
+    "a pickle under another name": (written("model.safetensors", b"\x80\x04\x95pickle"), "not a safetensors file"),
     "a shard that is missing": (sharded, "has no model-00002-of-00002"),
     "weights cut short": (cut_short, "fetch it again"),
     "no codec": (remove("speech_tokenizer/model.safetensors"), "has no speech_tokenizer/model.safetensors"),
