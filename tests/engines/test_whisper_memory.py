@@ -21,10 +21,10 @@ import numpy as np
 from voicebox_asr.engine import Decoding, Options
 from voicebox_asr.engines import silero
 from voicebox_asr.engines.whisper import device as whisper_device, loaded as whisper_loaded
-from voicebox_asr.engines.whisper.heap import give_back_free
+from voicebox_asr.engines.whisper.heap import trim_heap
 
 def memory():
-    give_back_free()
+    trim_heap()
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss_Anon:"))
 
