@@ -22,7 +22,7 @@ def measure(running: Platform) -> list[Figure]:
     """Each recording by the bare decoder and through the service, one after the other."""
     rows = list(transcripts().items())
     decoder = pocketsphinx.Decoder(samprate=RATE_HZ, loglevel="FATAL")
-    said, heard_bare, heard, bare_seconds, seconds, sound = [], [], [], 0.0, 0.0, 0.0
+    references, decoder_texts, service_texts, bare_seconds, seconds, audio_seconds = [], [], [], 0.0, 0.0, 0.0
     with grpc.insecure_channel(running.asr) as channel:
         stub = asr_pb2_grpc.SpeechToTextServiceStub(channel)
         stub.Recognize(asr_pb2.RecognizeRequest(audio=(FOLDER / rows[1][0]).read_bytes()), timeout=60)
@@ -32,22 +32,22 @@ def measure(running: Platform) -> list[Figure]:
             began = time.perf_counter()
             answer = stub.Recognize(asr_pb2.RecognizeRequest(audio=data), timeout=300)
             seconds += time.perf_counter() - began
-            bare_seconds, sound = bare_seconds + took, sound + length
-            said.append(plain(transcript))
-            heard_bare.append(plain(text))
-            heard.append(plain(answer.transcript))
+            bare_seconds, audio_seconds = bare_seconds + took, audio_seconds + length
+            references.append(plain(transcript))
+            decoder_texts.append(plain(text))
+            service_texts.append(plain(answer.transcript))
     return [
-        Figure("asr word error rate, all recordings", jiwer.wer(said, heard), "", 0.25),
-        Figure("asr word error rate, decoder alone", jiwer.wer(said, heard_bare), ""),
-        Figure("asr real-time factor, service", seconds / sound, ""),
-        Figure("asr real-time factor, decoder alone", bare_seconds / sound, ""),
+        Figure("asr word error rate, all recordings", jiwer.wer(references, service_texts), "", 0.25),
+        Figure("asr word error rate, decoder alone", jiwer.wer(references, decoder_texts), ""),
+        Figure("asr real-time factor, service", seconds / audio_seconds, ""),
+        Figure("asr real-time factor, decoder alone", bare_seconds / audio_seconds, ""),
         Figure("asr time, service over decoder", seconds / bare_seconds, "", 1.15),
     ]
 
 
 def by_decoder(decoder: pocketsphinx.Decoder, path: Path) -> tuple[str, float, float]:
-    """What the bare decoder hears in a whole file, the seconds it took, reading and resampling included, and the file's
-    length.
+    """What the bare decoder recognises in a whole file, the seconds it took, reading and resampling included, and the
+    file's length.
     """
     began = time.perf_counter()
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)

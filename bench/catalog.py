@@ -47,10 +47,8 @@ PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A page that is asked for, after the row of number `before`, counted from the oldest; None asks for the first
-    one.
-    """
+class PageRequest:
+    """A requested page, after the row of number `before`, counted from the oldest; None is the first one."""
 
     name: str
     at_most_ms: float | None
@@ -64,28 +62,28 @@ class Ask:
         await store.page("local", parse(GENERATION_FIELDS, self.filter, self.search, self.order), place, PAGE + 1)
 
 
-FIRST = Ask("first page", PAGE_MS)
-LAST = Ask("last page", PAGE_MS, before=PAGE)
-FILTERED = Ask("filtered page", PAGE_MS, filter='profile = "profiles/p7"')
+FIRST = PageRequest("first page", PAGE_MS)
+LAST = PageRequest("last page", PAGE_MS, before=PAGE)
+FILTERED = PageRequest("filtered page", PAGE_MS, filter='profile = "profiles/p7"')
 ASKS = (
     FIRST,
     LAST,
     FILTERED,
-    Ask("last filtered page", PAGE_MS, filter='profile = "profiles/p7"', before=2000),
-    Ask("page of a label", PAGE_MS, filter='labels.team = "games"'),
-    Ask("two filters without a hit", PAGE_MS, filter='engine = "flite" AND profile = "profiles/p7"'),
-    Ask("longest durations", PAGE_MS, order="duration desc"),
-    Ask("common word", SEARCH_MS, search="common"),
-    Ask("last page of a common word", SEARCH_MS, search="common", before=2 * PAGE),
-    Ask("word of every hundredth text", SEARCH_MS, search="some"),
-    Ask("rare word", SEARCH_MS, search="rare"),
-    Ask("two common words", SEARCH_MS, search="common some"),
-    Ask("beginning of a word", SEARCH_MS, search="common w1"),
-    Ask("common word of a profile", SEARCH_MS, filter='profile = "profiles/p7"', search="common"),
-    Ask("common word by relevance", SEARCH_MS, search="common", order="relevance"),
-    Ask("rare word by relevance", SEARCH_MS, search="rare", order="relevance"),
-    Ask("common word by duration", SEARCH_MS, search="common", order="duration desc"),
-    Ask("rare word by duration", SEARCH_MS, search="rare", order="duration desc"),
+    PageRequest("last filtered page", PAGE_MS, filter='profile = "profiles/p7"', before=2000),
+    PageRequest("page of a label", PAGE_MS, filter='labels.team = "games"'),
+    PageRequest("two filters without a hit", PAGE_MS, filter='engine = "flite" AND profile = "profiles/p7"'),
+    PageRequest("longest durations", PAGE_MS, order="duration desc"),
+    PageRequest("common word", SEARCH_MS, search="common"),
+    PageRequest("last page of a common word", SEARCH_MS, search="common", before=2 * PAGE),
+    PageRequest("word of every hundredth text", SEARCH_MS, search="some"),
+    PageRequest("rare word", SEARCH_MS, search="rare"),
+    PageRequest("two common words", SEARCH_MS, search="common some"),
+    PageRequest("beginning of a word", SEARCH_MS, search="common w1"),
+    PageRequest("common word of a profile", SEARCH_MS, filter='profile = "profiles/p7"', search="common"),
+    PageRequest("common word by relevance", SEARCH_MS, search="common", order="relevance"),
+    PageRequest("rare word by relevance", SEARCH_MS, search="rare", order="relevance"),
+    PageRequest("common word by duration", SEARCH_MS, search="common", order="duration desc"),
+    PageRequest("rare word by duration", SEARCH_MS, search="rare", order="duration desc"),
 )
 GROWING = (FIRST, LAST, FILTERED)
 

@@ -1,4 +1,4 @@
-"""libflite alone, in this process, for so many seconds: prints how many seconds of sound it made in them."""
+"""libflite alone, in this process, for so many seconds: prints how many seconds of audio it made in them."""
 
 import sys
 import time
@@ -24,14 +24,14 @@ class _Counting:
 
 def main() -> None:
     """Speak one text again and again."""
-    flite, heard = Flite(), _Counting()
+    flite, listener = Flite(), _Counting()
     parts = [piece.text.encode() for piece in pieces(TEXT, eager=True)]
     flite.speak("slt", parts[0], Features(), 1, _Counting())
     began = time.perf_counter()
     while (took := time.perf_counter() - began) < float(sys.argv[1]):
         for part in parts:
-            flite.speak("slt", part, Features(), 1, heard)
-    print(heard.samples / 16_000 * float(sys.argv[1]) / took)
+            flite.speak("slt", part, Features(), 1, listener)
+    print(listener.samples / 16_000 * float(sys.argv[1]) / took)
 
 
 if __name__ == "__main__":

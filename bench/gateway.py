@@ -25,7 +25,7 @@ WARM_UP, RUNS = 10, 100
 STREAMS = 64
 SPOKEN = " ".join([TEXT] * 3)
 AHEAD_SECONDS = 1.0
-"""The least that a client may ask for: the sound comes as fast as it is heard, and a delay of one second is a gap."""
+"""The least that a client may set: the audio comes as fast as it is played, and a delay of one second is a gap."""
 
 BEGIN_SECONDS = 6.0
 """Listeners begin evenly within the length of a sentence: at once, all would want their sentences made at the same
@@ -47,7 +47,7 @@ PATHS = {
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 Chunks = list[tuple[float, float]]
-"""When each chunk came, and the seconds of sound in it."""
+"""When each chunk came, and the seconds of audio in it."""
 
 
 def measure(folder: Path) -> list[Figure]:
@@ -143,16 +143,16 @@ async def streams(running: Platform) -> list[Figure]:
     before = cpu_seconds(envoy)
     through = await listeners(running.gateway)
     spent = cpu_seconds(envoy) - before
-    sound = sum(seconds for chunks in through for _, seconds in chunks)
+    audio_seconds = sum(seconds for chunks in through for _, seconds in chunks)
     return [
         *gaps("direct", alone, None),
         *gaps("through Envoy", through, 0),
-        Figure("gateway Envoy's CPU per second of audio in a stream", 1000 * spent / sound, "ms"),
+        Figure("gateway Envoy's CPU per second of audio in a stream", 1000 * spent / audio_seconds, "ms"),
     ]
 
 
-def gaps(way: str, heard: Sequence[Chunks], at_most: float | None) -> list[Figure]:
-    reserves = [reserve for chunks in heard for reserve in reserves_seconds(chunks)]
+def gaps(way: str, listeners: Sequence[Chunks], at_most: float | None) -> list[Figure]:
+    reserves = [reserve for chunks in listeners for reserve in reserves_seconds(chunks)]
     return [
         Figure(
             f"gateway gaps longer than the audio, {STREAMS} paced streams {way}",
@@ -186,7 +186,7 @@ async def listen(channel: grpc.aio.Channel, delay_seconds: float) -> Chunks:
 
 
 def reserves_seconds(chunks: Chunks) -> list[float]:
-    """How much sound was not yet played when each chunk but the first came; below 0 the player had stood still."""
+    """How much audio was not yet played when each chunk but the first came; below 0 the player had stood still."""
     (began, buffered), *rest = chunks
     reserves = []
     for came, seconds in rest:
@@ -240,7 +240,7 @@ async def ask(address: str, path: str, calls: int) -> int:
 
 
 def status_and_length(head: bytes) -> tuple[int, int]:
-    """The status and the bytes of the body, which the gateway tells for every unary answer."""
+    """The status and the bytes of the body, which the gateway sends with every unary answer."""
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     assert length, head
     return int(head.split(maxsplit=2)[1]), int(length[1])

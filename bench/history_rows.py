@@ -22,7 +22,7 @@ STEP_US = 1_000_000
 AT_ONCE = 20_000
 WORDS = [f"w{number}" for number in range(5000)]
 
-TABLE: Table = Generation.__table__  # type: ignore[attr-defined]  # SQLModel does not tell it
+TABLE: Table = Generation.__table__  # type: ignore[attr-defined]  # SQLModel has no type for it
 NAMES = [column.name for column in TABLE.columns]
 INDEXES = [index.name for index in TABLE.indexes if index.name]
 

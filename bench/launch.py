@@ -22,7 +22,7 @@ START_SECONDS = STOP_SECONDS = 120.0
 
 
 class PlatformFailed(Exception):
-    """The platform did not start; the text is what it said."""
+    """The platform did not start; the text is its output."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Live recognition: how long after the sound its text comes, at the pace of speech, and what a long stream costs in
+"""Live recognition: how long after the audio its text comes, at the pace of speech, and what a long stream costs in
 memory.
 """
 
@@ -34,35 +34,37 @@ Stub = asr_pb2_grpc.SpeechToTextServiceStub
 
 
 @dataclass
-class Heard:
-    """When a stream's sound was sent and its events came, in seconds of one clock."""
+class StreamTimes:
+    """When a stream's audio was sent and its events came, in seconds of one clock."""
 
     sent: list[float] = field(default_factory=list)
     """When each block was sent: at its end, since it is spoken until then."""
     first: list[float] = field(default_factory=list)
     """From the beginning of speech to the first interim."""
     interim: list[float] = field(default_factory=list)
-    """From the newest sound that an interim has heard to the interim."""
+    """From the newest audio that an interim covers to the interim."""
     after_speech: list[float] = field(default_factory=list)
     """From the end of speech to the final."""
     after_endpoint: list[float] = field(default_factory=list)
-    """From the event that tells the end to the final."""
+    """From the event of the end to the final."""
 
 
 def measure(folder: Path) -> list[Figure]:
     """One stream, eight streams, and an hour."""
-    sounds = [pcm(path.read_bytes()) for path in recordings() if path.suffix == ".wav"]
-    if not sounds:
+    clips = [pcm(path.read_bytes()) for path in recordings() if path.suffix == ".wav"]
+    if not clips:
         return []
     with platform(folder, ("asr",), ASR_ENGINE="pocketsphinx", ASR_STREAMS=str(STREAMS)) as running:
-        one = paced(running, [PAUSE.join((*sounds[:6], b""))])
-        many = paced(running, [PAUSE.join((sounds[index % len(sounds)], b"")) for index in range(STREAMS)])
+        one = paced(running, [PAUSE.join((*clips[:6], b""))])
+        many = paced(running, [PAUSE.join((clips[index % len(clips)], b"")) for index in range(STREAMS)])
     with platform(folder, ("asr",), ASR_ENGINE="pocketsphinx") as running:
-        growth = hour(running, sounds[1])
+        growth = hour(running, clips[1])
     return [*figures("one stream", one, 0.5, 0.4), *figures(f"{STREAMS} streams", many, None, None), growth]
 
 
-def figures(name: str, streams: Sequence[Heard], most_interim: float | None, most_final: float | None) -> list[Figure]:
+def figures(
+    name: str, streams: Sequence[StreamTimes], most_interim: float | None, most_final: float | None
+) -> list[Figure]:
     """What some streams that ran at once have in common."""
     first, interim, after_speech, after_endpoint = (
         list(chain.from_iterable(getattr(stream, kind) for stream in streams))
@@ -78,17 +80,17 @@ def figures(name: str, streams: Sequence[Heard], most_interim: float | None, mos
     ]
 
 
-def paced(running: Platform, sounds: Sequence[bytes]) -> list[Heard]:
+def paced(running: Platform, clips: Sequence[bytes]) -> list[StreamTimes]:
     """Streams at once, each as fast as it was spoken."""
-    with grpc.insecure_channel(running.asr) as channel, ThreadPoolExecutor(len(sounds)) as executor:
-        return list(executor.map(lambda sound: listen(Stub(channel), sound), sounds))
+    with grpc.insecure_channel(running.asr) as channel, ThreadPoolExecutor(len(clips)) as executor:
+        return list(executor.map(lambda clip: listen(Stub(channel), clip), clips))
 
 
-def listen(stub: Stub, sound: bytes) -> Heard:
+def listen(stub: Stub, clip: bytes) -> StreamTimes:
     """One stream, as fast as it was spoken."""
-    heard = Heard()
+    times = StreamTimes()
     utterance, ended = -1, 0.0
-    for event in stub.StreamingRecognize(spoken(sound, heard), timeout=600):
+    for event in stub.StreamingRecognize(spoken(clip, times), timeout=600):
         now = time.monotonic()
         match event.WhichOneof("event"):
             case "speech_event" if event.speech_event.type == asr_pb2.SpeechEvent.TYPE_SPEECH_END:
@@ -96,28 +98,28 @@ def listen(stub: Stub, sound: bytes) -> Heard:
             case "interim":
                 if event.interim.utterance_index > utterance:
                     utterance = event.interim.utterance_index
-                    heard.first.append(now - sent(heard, event.interim.start_offset))
-                heard.interim.append(now - sent(heard, event.interim.end_offset))
+                    times.first.append(now - sent(times, event.interim.start_offset))
+                times.interim.append(now - sent(times, event.interim.end_offset))
             case "final":
-                heard.after_speech.append(now - sent(heard, event.final.end_offset))
-                heard.after_endpoint.append(now - ended)
-    return heard
+                times.after_speech.append(now - sent(times, event.final.end_offset))
+                times.after_endpoint.append(now - ended)
+    return times
 
 
-def sent(heard: Heard, offset: Duration) -> float:
-    """When the sound up to an offset had been sent."""
+def sent(times: StreamTimes, offset: Duration) -> float:
+    """When the audio up to an offset had been sent."""
     blocks = math.ceil((offset.seconds + offset.nanos / 1e9) / BLOCK_SECONDS - 1e-6)
-    return heard.sent[min(max(blocks, 1), len(heard.sent)) - 1]
+    return times.sent[min(max(blocks, 1), len(times.sent)) - 1]
 
 
-def spoken(sound: bytes, heard: Heard) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
+def spoken(clip: bytes, times: StreamTimes) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
     """What a client sends whose microphone gives blocks of 0.1 s."""
     yield config()
     began = time.monotonic()
-    for start in range(0, len(sound), BLOCK_BYTES):
+    for start in range(0, len(clip), BLOCK_BYTES):
         time.sleep(max(0.0, began + (start / BLOCK_BYTES + 1) * BLOCK_SECONDS - time.monotonic()))
-        heard.sent.append(time.monotonic())
-        yield asr_pb2.StreamingRecognizeRequest(audio=sound[start : start + BLOCK_BYTES])
+        times.sent.append(time.monotonic())
+        yield asr_pb2.StreamingRecognizeRequest(audio=clip[start : start + BLOCK_BYTES])
 
 
 def config() -> asr_pb2.StreamingRecognizeRequest:
@@ -132,25 +134,25 @@ def config() -> asr_pb2.StreamingRecognizeRequest:
 def hour(running: Platform, sentence: bytes) -> Figure:
     """How much the service's memory grows in a stream of an hour, with one sentence at the end of each minute.
 
-    A minute is sent once the one before was heard: what waits in buffers would hide a slow growth.
+    A minute is sent once the one before was recognised: what waits in buffers would hide a slow growth.
     """
     minute = (bytes(60 * 2 * RATE_HZ) + sentence + PAUSE)[-60 * 2 * RATE_HZ :]
-    heard = Semaphore(1)
+    times = Semaphore(1)
     hours, megabytes = [], []
     with grpc.insecure_channel(running.asr) as channel:
-        for event in Stub(channel).StreamingRecognize(minutes(minute, heard), timeout=1200):
+        for event in Stub(channel).StreamingRecognize(minutes(minute, times), timeout=1200):
             if event.HasField("final"):
                 hours.append(event.final.end_offset.ToTimedelta().total_seconds() / 3600)
                 megabytes.append(memory_bytes(running.process.pid, "Pss_Anon") / 1e6)
-                heard.release()
+                times.release()
     warm = slice(WARM_MINUTES, WARM_MINUTES + HOUR_MINUTES)
     slope, _ = np.polyfit(hours[warm], megabytes[warm], 1)
     return Figure("live: memory over a stream of an hour, growth", float(slope), "MB/h", 5)
 
 
-def minutes(minute: bytes, heard: Semaphore) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
+def minutes(minute: bytes, times: Semaphore) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
     """An hour of the same minute, and some to warm up."""
     yield config()
     for _ in range(WARM_MINUTES + HOUR_MINUTES + 1):  # the stream is still open when it is measured last
-        heard.acquire()
+        times.acquire()
         yield asr_pb2.StreamingRecognizeRequest(audio=minute)

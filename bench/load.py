@@ -22,15 +22,15 @@ ROUNDS, ROUND_SECONDS = 4, 3.0
 PCM = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
 PROMISE_SECONDS, REFUSED_SECONDS = 2.0, 0.05
 AT_CAPACITY, OVERLOADED = 8, 64
-"""Callers that ask again as soon as they are served: fewer than there are places, and more than can be served in
+"""Callers that ask again as soon as they are served: fewer than may wait, and more than can be served in
 time.
 """
 
 
 @dataclass
 class Served:
-    """What callers heard: of each stream its chunks as (second after the call, seconds of sound), and how long refusals
-    took.
+    """What callers received: of each stream its chunks as (second after the call, seconds of audio), and how long
+    refusals took.
     """
 
     streams: list[Sequence[tuple[float, float]]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Served:
 
     @property
     def gaps(self) -> int:
-        """Streams of which a chunk came after the sound before it was over."""
+        """Streams of which a chunk came after the audio before it was over."""
         return sum(min(reserves_seconds(list(stream))) < 0 for stream in self.streams)
 
 
@@ -88,7 +88,7 @@ def measure(running: Platform) -> list[Figure]:
 
 
 async def callers(address: str, count: int, served: Served) -> None:
-    """So many callers for ROUND_SECONDS; one that is refused comes again when it was told to."""
+    """So many callers for ROUND_SECONDS; one that is refused tries again after the time in the error."""
     async with grpc.aio.insecure_channel(address) as channel:
         stub: tts_pb2_grpc.TextToSpeechServiceAsyncStub = tts_pb2_grpc.TextToSpeechServiceStub(channel)  # type: ignore[assignment]
         end = time.perf_counter() + ROUND_SECONDS
@@ -112,7 +112,7 @@ async def _caller(stub: tts_pb2_grpc.TextToSpeechServiceAsyncStub, end: float, s
 
 
 def bare_seconds(cores: int) -> float:
-    """Seconds of sound that the engine makes in ROUND_SECONDS, a process on each core."""
+    """Seconds of audio that the engine makes in ROUND_SECONDS, a process on each core."""
     command = [sys.executable, "-m", "bench.flite_alone", str(ROUND_SECONDS)]
     alone = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(cores)]
     return sum(float(each.communicate()[0]) for each in alone)

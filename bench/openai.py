@@ -53,7 +53,7 @@ OPENAI = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": 
 
 
 def by_http(http: httpx.Client, path: str, body: Mapping[str, object]) -> float:
-    """Seconds from the POST to the first byte of sound; the rest is read too."""
+    """Seconds from the POST to the first byte of audio; the rest is read too."""
     began = time.perf_counter()
     first = 0.0
     with http.stream("POST", path, json=body, timeout=60) as response:

@@ -33,7 +33,7 @@ NEVER = -1e9
 
 
 def measure() -> list[Figure]:
-    """One stream on one core and on two, two streams on two cores, and how long a voice takes to be heard."""
+    """One stream on one core and on two, two streams on two cores, and how long a voice prompt takes."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "english"
         make(folder)
@@ -82,7 +82,7 @@ def loaded(folder: Path, threads: int) -> Iterator[LoadedPocket]:
 
 
 def one_stream(pocket: LoadedPocket, voice: PocketPrompt, where: str) -> list[Figure]:
-    """A stream's first sound, and its seconds of work for a second of sound."""
+    """A stream's first sound, and its seconds of work for a second of audio."""
     runs = [spoken(pocket, voice, seed) for seed in range(WARM_UP + RUNS)][WARM_UP:]
     first, factor = [run[0] for run in runs], [run[1] for run in runs]
     return [
@@ -107,7 +107,7 @@ def two_streams(pocket: LoadedPocket, voice: PocketPrompt) -> list[Figure]:
 
 
 def listening(pocket: LoadedPocket) -> list[Figure]:
-    """A voice prompt from 10 s of sound."""
+    """A voice prompt from 10 s of audio."""
     seconds = [seconds_of(partial(pocket.prompt, Reference(hum(VOICE_SECONDS), RATE_HZ))) for _ in range(3)]
     return [
         Figure("pocket voice prompt from 10 s, 1 core", quantile(seconds, 0.5), "s"),
@@ -116,7 +116,7 @@ def listening(pocket: LoadedPocket) -> list[Figure]:
 
 
 def spoken(pocket: LoadedPocket, voice: PocketPrompt, seed: int) -> tuple[float, float]:
-    """Seconds to the first sound, and seconds of work for each second of sound."""
+    """Seconds to the first sound, and seconds of work for each second of audio."""
     with closing(pocket.session(voice, seed).speak(TEXT)) as stream:
         began = time.perf_counter()
         next(stream)

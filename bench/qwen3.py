@@ -60,10 +60,10 @@ class Sides:
 
 def measure(folder: Path) -> list[Figure]:
     """Service over engine, streams at once over streams in turn, first audio, and prompts."""
-    sound = b"".join(pcm(path.read_bytes()) for path in recordings())[: 2 * VOICE_SECONDS * RATE_HZ]
-    if not sound:
+    audio = b"".join(pcm(path.read_bytes()) for path in recordings())[: 2 * VOICE_SECONDS * RATE_HZ]
+    if not audio:
         return []
-    samples: Samples = (np.frombuffer(sound, "<i2") / 32768).astype(np.float32)
+    samples: Samples = (np.frombuffer(audio, "<i2") / 32768).astype(np.float32)
     recording = Reference(samples, RATE_HZ, TEXT)
     models = folder / "models"
     subprocess.run([sys.executable, MAKE_MODELS, models / "qwen3"], check=True, stdout=subprocess.DEVNULL)
@@ -188,12 +188,12 @@ def by_voice(sides: Sides, profile: str) -> list[Figure]:
     costs.
     """
     speaker = tts_pb2.VoiceSelection(voice="qwen3/ryan")
-    asked = {
+    requests = {
         "built-in voice": request(SHORT, "custom-voice", speaker),
         "known recording": request(SHORT, "base", tts_pb2.VoiceSelection(reference=sides.reference)),
         "known profile": request(SHORT, "base", tts_pb2.VoiceSelection(profile=profile)),
     }
-    ways = {name: partial(first_seconds, sides.service, each) for name, each in asked.items()}
+    ways = {name: partial(first_seconds, sides.service, each) for name, each in requests.items()}
     medians = {name: 1000 * quantile(each, 0.5) for name, each in interleaved(ways, FIRST_RUNS).items()}
     built_in = medians["built-in voice"]
     return [
@@ -242,32 +242,33 @@ def interleaved(ways: Mapping[str, Callable[[], float]], runs: int) -> dict[str,
 
 
 def together(streams: int, speak: Callable[[int], float]) -> float:
-    """Real-time factor of all of them: seconds of work for each second of sound."""
+    """Real-time factor of all of them: seconds of work for each second of audio."""
     began = time.perf_counter()
     with ThreadPoolExecutor(streams) as executor:
-        sound = sum(executor.map(speak, range(streams)))
-    return (time.perf_counter() - began) / sound
+        audio = sum(executor.map(speak, range(streams)))
+    return (time.perf_counter() - began) / audio
 
 
 def in_turn(streams: int, speak: Callable[[int], float]) -> float:
     """The same, one after the other."""
     began = time.perf_counter()
-    sound = sum(map(speak, range(streams)))
-    return (time.perf_counter() - began) / sound
+    audio = sum(map(speak, range(streams)))
+    return (time.perf_counter() - began) / audio
 
 
 def by_engine(sides: Sides, seed: int) -> float:
-    """Seconds of sound."""
+    """Seconds of audio."""
     with closing(sides.engine.open(sides.prompt, Style(), seed)) as session:
         return sum(speech.samples.size for speech in session.speak(TEXT)) / session.sample_rate_hz
 
 
 def by_service(sides: Sides, seed: int) -> float:
-    """Seconds of sound."""
-    asked = cloned(sides, TEXT)
-    asked.config.seed = seed
+    """Seconds of audio."""
+    requests = cloned(sides, TEXT)
+    requests.config.seed = seed
     return (
-        sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(asked, timeout=120)) / 1e6
+        sum(event.chunk.duration.ToMicroseconds() for event in sides.service.StreamSynthesize(requests, timeout=120))
+        / 1e6
     )
 
 
@@ -277,7 +278,7 @@ def cloned(sides: Sides, text: str) -> tts_pb2.StreamSynthesizeRequest:
 
 
 def request(text: str, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.StreamSynthesizeRequest:
-    """Headerless samples, so that the first bytes are sound, as fast as they are made."""
+    """Headerless samples, so that the first bytes are audio, as fast as they are made."""
     audio = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
     return tts_pb2.StreamSynthesizeRequest(
         text=text,
@@ -286,18 +287,18 @@ def request(text: str, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.Str
     )
 
 
-def first_seconds(service: Stub, asked: tts_pb2.StreamSynthesizeRequest) -> float:
+def first_seconds(service: Stub, requests: tts_pb2.StreamSynthesizeRequest) -> float:
     """Seconds from the call to the first chunk; the rest is read too."""
     began = time.perf_counter()
     first = 0.0
-    for event in service.StreamSynthesize(asked, timeout=120):
+    for event in service.StreamSynthesize(requests, timeout=120):
         if event.HasField("chunk") and not first:
             first = time.perf_counter() - began
     return first
 
 
 def first_seconds_of_engine(engine: Qwen3Engine, voice: str | VoicePrompt) -> float:
-    """Seconds until there is sound; the rest is made too."""
+    """Seconds until there is audio; the rest is made too."""
     began = time.perf_counter()
     with closing(engine.open(voice, Style(), 1)) as session:
         speech = session.speak(SHORT)

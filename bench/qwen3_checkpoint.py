@@ -37,7 +37,7 @@ LOUDNESS = 0.1
 
 
 class Names:
-    """Tells which weights an engine asks for, and takes no memory."""
+    """Records which weights an engine reads, and takes no memory."""
 
     device, dtype = torch.device("meta"), torch.float32
 
@@ -61,20 +61,20 @@ def write(folder: Path, config: ModelConfig, codec: CodecConfig) -> None:
     """Write a model to `folder`, which must not exist."""
     tokenizer = folder / checkpoint.SPEECH_TOKENIZER
     tokenizer.mkdir(parents=True)
-    language, speech = asked_of_model(config), asked_of_codec(codec)
+    language, speech = model_shapes(config), codec_shapes(codec)
     weights = made(language, torch.bfloat16)
     weights["talker.codec_head.weight"][config.codec_tokens.eos] = 0.0
     save_file(weights, folder / checkpoint.WEIGHTS, metadata={"format": "pt"})
-    sounds = made(speech, torch.float32)
-    sounds[f"decoder.decoder.{len(codec.decoder.upsample_rates) + 2}.conv.weight"] *= LOUDNESS
-    save_file(sounds, tokenizer / checkpoint.WEIGHTS, metadata={"format": "pt"})
+    codec_weights = made(speech, torch.float32)
+    codec_weights[f"decoder.decoder.{len(codec.decoder.upsample_rates) + 2}.conv.weight"] *= LOUDNESS
+    save_file(codec_weights, tokenizer / checkpoint.WEIGHTS, metadata={"format": "pt"})
     for path, document in documents(config, codec).items():
         (folder / path).write_text(json.dumps(document), "utf-8")
     merges = [f"{word[:end]} {word[end]}" for word in WORDS for end in range(1, len(word))]
     (folder / "merges.txt").write_text("\n".join(("#version: 0.2", *dict.fromkeys(merges), "")), "utf-8")
 
 
-def asked_of_model(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+def model_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """The shapes of a base model's weights, by their names."""
     names = Names()
     Talker(names, config)
@@ -83,7 +83,7 @@ def asked_of_model(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return names.shapes
 
 
-def asked_of_codec(codec: CodecConfig) -> dict[str, tuple[int, ...]]:
+def codec_shapes(codec: CodecConfig) -> dict[str, tuple[int, ...]]:
     """The same of the speech tokenizer."""
     names = Names()
     CodecDecoder(names, codec.decoder)

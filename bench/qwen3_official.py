@@ -2,7 +2,7 @@
 
     python -m bench.qwen3_official FOLDER DEVICE FRAMES
 
-prints seconds, and seconds of sound: it gives whole waveforms, so the first sound comes with the last.
+prints seconds, and seconds of audio: it gives whole waveforms, so the first sound comes with the last.
 """
 
 import sys

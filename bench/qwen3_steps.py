@@ -50,11 +50,11 @@ class Parts:
 
 
 def measure(name: str, folder: Path, device: Device, batch: int) -> list[Figure]:
-    """Prompts, frames of codes, and their sound."""
+    """Prompts, frames of codes, and their audio."""
     with torch.inference_mode():
         parts = Parts.load(folder, device)
     voice = parts.encoders.prompt(Reference(hum(VOICE_SECONDS), RATE_HZ, TRANSCRIPT))
-    return [*prompts(name, parts.encoders), *frames(name, parts.model, voice, batch), *sound(name, parts.codec, batch)]
+    return [*prompts(name, parts.encoders), *frames(name, parts.model, voice, batch), *audio(name, parts.codec, batch)]
 
 
 def prompts(name: str, encoders: Encoders) -> list[Figure]:
@@ -100,7 +100,7 @@ def frame_milliseconds(model: LanguageModel, voice: Qwen3Prompt, rows: int, reco
     return quantile(took[WARM_UP:], 0.5)
 
 
-def sound(name: str, codec: CodecDecoder, batch: int) -> list[Figure]:
+def audio(name: str, codec: CodecDecoder, batch: int) -> list[Figure]:
     """The codec: a stream's first chunk, its later ones, and those of many streams."""
     sizes = ChunkSizes().frames
     figures = []

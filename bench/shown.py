@@ -20,8 +20,8 @@ class Shown:
 def first_shown(
     words: Sequence[str], begun: Sequence[float], interims: Sequence[Shown], final_at: float
 ) -> list[float]:
-    """For each word of a final the time of the first interim in which it stood, at its place; `final_at` where it stood
-    in none.
+    """For each word of a final the time of the first interim in which it stood, at its position; `final_at` where it
+    stood in none.
 
     `begun` says when each word began to be said: what was shown before that was another one.
     """

@@ -83,7 +83,7 @@ def measure_speaker(running: Platform, speaker: Speaker) -> list[Figure]:
 
 
 def request(voice: str) -> tts_pb2.StreamSynthesizeRequest:
-    """Twenty words as headerless samples, so that the first bytes are sound."""
+    """Twenty words as headerless samples, so that the first bytes are audio."""
     return tts_pb2.StreamSynthesizeRequest(
         text=TEXT,
         ahead_seconds=3600,
@@ -105,7 +105,7 @@ def first_audio_by_grpc(channel: grpc.Channel, voice: str) -> float:
 
 
 def first_audio_by_http(http: httpx.Client, gateway: str, voice: str) -> float:
-    """Seconds from the POST to the first byte of sound."""
+    """Seconds from the POST to the first byte of audio."""
     config = {"voice": {"voice": voice}, "audio": {"encoding": "AUDIO_ENCODING_PCM_S16LE"}}
     body = {"text": TEXT, "config": config, "aheadSeconds": 3600}
     began = time.perf_counter()
@@ -117,7 +117,7 @@ def first_audio_by_http(http: httpx.Client, gateway: str, voice: str) -> float:
 
 
 def throughput(channel: grpc.Channel, speaker: Speaker) -> list[Figure]:
-    """Sound per second, whole streams one after the other, against the engine alone in a loop; the two take turns."""
+    """Audio per second, whole streams one after the other, against the engine alone in a loop; the two take turns."""
     engine = speaker.make()
     engine.load()
     bare, served = [], []
@@ -140,10 +140,10 @@ def throughput(channel: grpc.Channel, speaker: Speaker) -> list[Figure]:
 
 
 def timed(speak: Callable[[], Iterator[float]]) -> float:
-    """Real-time factor: seconds of work for each second of sound."""
+    """Real-time factor: seconds of work for each second of audio."""
     began = time.perf_counter()
-    sound = sum(speak())
-    return (time.perf_counter() - began) / sound
+    audio_seconds = sum(speak())
+    return (time.perf_counter() - began) / audio_seconds
 
 
 def by_engine(engine: Engine) -> Iterator[float]:
@@ -154,7 +154,7 @@ def by_engine(engine: Engine) -> Iterator[float]:
 
 
 def by_service(channel: grpc.Channel, voice: str) -> Iterator[float]:
-    asked = request(voice)
-    asked.config.seed = 1
-    for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(asked, timeout=60):
+    spoken_request = request(voice)
+    spoken_request.config.seed = 1
+    for event in tts_pb2_grpc.TextToSpeechServiceStub(channel).StreamSynthesize(spoken_request, timeout=60):
         yield event.chunk.duration.ToMicroseconds() / 1e6

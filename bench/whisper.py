@@ -101,17 +101,17 @@ def at_once(sides: Sides, files: Sequence[bytes]) -> list[Figure]:
 
 def live(service: Stub, files: Sequence[bytes]) -> list[Figure]:
     """8 live streams together, against the same 8 one after the other."""
-    sound = b"".join(pcm(file) for file in files)
+    audio = b"".join(pcm(file) for file in files)
     size = 2 * STREAM_SECONDS * RATE_HZ
-    streams = [sound[index * size : (index + 1) * size] for index in range(STREAMS)]
+    streams = [audio[index * size : (index + 1) * size] for index in range(STREAMS)]
 
     def together() -> None:
         with ThreadPoolExecutor(STREAMS) as executor:
-            list(executor.map(lambda sound: by_stream(service, sound), streams))
+            list(executor.map(lambda audio: by_stream(service, audio), streams))
 
     def apart() -> None:
-        for sound in streams:
-            by_stream(service, sound)
+        for audio in streams:
+            by_stream(service, audio)
 
     together()
     one, all_ = min(seconds(apart) for _ in range(2)), min(seconds(together) for _ in range(2))
@@ -133,13 +133,13 @@ def by_service(sides: Sides, file: bytes) -> None:
     sides.service.Recognize(asr_pb2.RecognizeRequest(audio=file, config=config), timeout=60)
 
 
-def by_stream(service: Stub, sound: bytes) -> None:
+def by_stream(service: Stub, audio: bytes) -> None:
     """A live stream as fast as it is taken, to its last event."""
-    for _ in service.StreamingRecognize(messages(sound), timeout=120):
+    for _ in service.StreamingRecognize(messages(audio), timeout=120):
         pass
 
 
-def messages(sound: bytes) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
+def messages(audio: bytes) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
     """What a live client sends: the config, then blocks of 0.1 s."""
     recognition = asr_pb2.RecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, language="en", decoding=CERTAIN
@@ -148,8 +148,8 @@ def messages(sound: bytes) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
         config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True)
     )
     size = 2 * round(BLOCK_SECONDS * RATE_HZ)
-    for start in range(0, len(sound), size):
-        yield asr_pb2.StreamingRecognizeRequest(audio=sound[start : start + size])
+    for start in range(0, len(audio), size):
+        yield asr_pb2.StreamingRecognizeRequest(audio=audio[start : start + size])
 
 
 def pcm(file: bytes) -> bytes:

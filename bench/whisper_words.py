@@ -46,7 +46,7 @@ PART = "WHISPER_WORDS"
 
 
 @dataclass(frozen=True)
-class Sound:
+class Clip:
     """Speech at 16 kHz, and what it says."""
 
     samples: Samples
@@ -69,7 +69,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """What is measured."""
 
     models: Mapping[str, float]
@@ -77,7 +77,7 @@ class Wanted:
     live: bool
 
     @classmethod
-    def of(cls, part: str) -> "Wanted":
+    def of(cls, part: str) -> "Selection":
         """All of it, when nothing is named."""
         named = part.split()
         models = {name: lag for name, lag in MODELS.items() if name in named} or MODELS
@@ -88,11 +88,11 @@ class Wanted:
 def measure(folder: Path) -> list[Figure]:
     """Files and streams with each model."""
     subprocess.run([sys.executable, MAKE_MODELS, folder / "models"], check=True)
-    wanted = Wanted.of(os.environ.get(PART, ""))
-    return [figure for name in wanted.models for figure in _of_model(folder, name, wanted)]
+    selection = Selection.of(os.environ.get(PART, ""))
+    return [figure for name in selection.models for figure in _of_model(folder, name, selection)]
 
 
-def _of_model(folder: Path, name: str, wanted: Wanted) -> list[Figure]:
+def _of_model(folder: Path, name: str, selection: Selection) -> list[Figure]:
     model = folder / "models" / name
     whisper = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=len(os.sched_getaffinity(0)))
     library = BatchedInferencePipeline(whisper)
@@ -101,19 +101,22 @@ def _of_model(folder: Path, name: str, wanted: Wanted) -> list[Figure]:
         grpc.insecure_channel(running.asr) as channel,
     ):
         stub = Stub(channel)
-        figures = _live(name, stub, wanted) if wanted.live else []
+        figures = _live(name, stub, selection) if selection.live else []
         before = memory_bytes(running.process.pid, "Pss_Anon")
-        for case, sounds in cases(wanted.minutes).items():
-            figures += _compared(f"whisper {name}, {case}", running, stub, library, sounds)
+        for case, clips in cases(selection.minutes).items():
+            figures += _compared(f"whisper {name}, {case}", running, stub, library, clips)
         figures.append(_growth(name, running, before))
     return figures
 
 
-def _live(name: str, stub: Stub, wanted: Wanted) -> list[Figure]:
+def _live(name: str, stub: Stub, selection: Selection) -> list[Figure]:
     lags = live(stub, [pcm(path.read_bytes()) for path in _paths()])
     return [
         Figure(
-            f"whisper {name}, live: a word after it was said, p50", quantile(lags.words, 0.5), "s", wanted.models[name]
+            f"whisper {name}, live: a word after it was said, p50",
+            quantile(lags.words, 0.5),
+            "s",
+            selection.models[name],
         ),
         Figure(
             f"whisper {name}, live: final after speech ends (0.5 s of it silence), p50",
@@ -126,11 +129,11 @@ def _live(name: str, stub: Stub, wanted: Wanted) -> list[Figure]:
 
 
 def _compared(
-    case: str, running: Platform, stub: Stub, library: BatchedInferencePipeline, sounds: Sequence[Sound]
+    case: str, running: Platform, stub: Stub, library: BatchedInferencePipeline, clips: Sequence[Clip]
 ) -> list[Figure]:
-    ours = _side(lambda sound: by_service(stub, sound), sounds, lambda: cpu_seconds(running.process.pid))
-    theirs = _side(lambda sound: by_library(library, sound), sounds, time.process_time)
-    _tell_differences(case, sounds, ours, theirs)
+    ours = _side(lambda clip: by_service(stub, clip), clips, lambda: cpu_seconds(running.process.pid))
+    theirs = _side(lambda clip: by_library(library, clip), clips, time.process_time)
+    _print_differences(case, clips, ours, theirs)
     return [
         Figure(f"{case}: word error rate", ours.word_error_rate, ""),
         Figure(f"{case}: word error rate of the library's batched pipeline", theirs.word_error_rate, ""),
@@ -138,19 +141,21 @@ def _compared(
     ]
 
 
-def _side(hear: Callable[[Sound], str], sounds: Sequence[Sound], cpu: Callable[[], float]) -> Side:
+def _side(recognise: Callable[[Clip], str], clips: Sequence[Clip], cpu: Callable[[], float]) -> Side:
     began = cpu()
-    heard = [hear(sound) for sound in sounds]
+    hypothesis = [recognise(clip) for clip in clips]
     took = cpu() - began
     return Side(
-        jiwer.wer([spelled(sound.transcript) for sound in sounds], [spelled(text) for text in heard]), took, heard
+        jiwer.wer([spelled(clip.transcript) for clip in clips], [spelled(text) for text in hypothesis]),
+        took,
+        hypothesis,
     )
 
 
-def _tell_differences(case: str, sounds: Sequence[Sound], ours: Side, theirs: Side) -> None:
+def _print_differences(case: str, clips: Sequence[Clip], ours: Side, theirs: Side) -> None:
     """Print which words each side alone got wrong, to standard error."""
-    for sound, our, their in zip(sounds, ours.texts, theirs.texts, strict=True):
-        wrong = [Counter(_wrong(sound.transcript, text)) for text in (our, their)]
+    for clip, our, their in zip(clips, ours.texts, theirs.texts, strict=True):
+        wrong = [Counter(_wrong(clip.transcript, text)) for text in (our, their)]
         for side, words in (("ours", wrong[0] - wrong[1]), ("the library's", wrong[1] - wrong[0])):
             if words:
                 print(f"{case}, wrong in {side} only: {dict(words)}", file=sys.stderr)
@@ -158,12 +163,12 @@ def _tell_differences(case: str, sounds: Sequence[Sound], ours: Side, theirs: Si
 
 def _wrong(transcript: str, text: str) -> Iterator[str]:
     aligned = jiwer.process_words(spelled(transcript), spelled(text))
-    (said,), (heard,) = aligned.references, aligned.hypotheses
+    (reference,), (hypothesis,) = aligned.references, aligned.hypotheses
     for chunk in aligned.alignments[0]:
         if chunk.type != "equal":
             before, after = (
-                said[chunk.ref_start_idx : chunk.ref_end_idx],
-                heard[chunk.hyp_start_idx : chunk.hyp_end_idx],
+                reference[chunk.ref_start_idx : chunk.ref_end_idx],
+                hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx],
             )
             yield f"{' '.join(before)} -> {' '.join(after)}"
 
@@ -177,46 +182,46 @@ def _growth(name: str, running: Platform, before: int) -> Figure:
     )
 
 
-def cases(minutes: Sequence[int]) -> Mapping[str, Sequence[Sound]]:
-    """The recordings apart and joined, with and without pauses, and in worse sound."""
-    apart = [Sound(samples(path), transcripts()[path.name]) for path in _paths()]
-    found: dict[str, Sequence[Sound]] = {"13 recordings": apart}
+def cases(minutes: Sequence[int]) -> Mapping[str, Sequence[Clip]]:
+    """The recordings apart and joined, with and without pauses, and in worse audio."""
+    apart = [Clip(samples(path), transcripts()[path.name]) for path in _paths()]
+    found: dict[str, Sequence[Clip]] = {"13 recordings": apart}
     for each in minutes:
         found[f"{each} min"] = [joined(apart, 60.0 * each, 0.0)]
         found[f"{each} min with pauses"] = [joined(apart, 60.0 * each, 1.0)]
     for change in (noise_10_db, quiet_40_dbfs, narrow_8_khz):
-        found[f"13 recordings, {change.__name__}"] = [Sound(change(sound.samples), sound.transcript) for sound in apart]
+        found[f"13 recordings, {change.__name__}"] = [Clip(change(clip.samples), clip.transcript) for clip in apart]
     return found
 
 
-def joined(sounds: Sequence[Sound], seconds: float, pause_seconds: float) -> Sound:
+def joined(clips: Sequence[Clip], seconds: float, pause_seconds: float) -> Clip:
     """The sounds one after the other, again and again, for so long."""
     pieces: list[Samples] = []
     texts: list[str] = []
     while sum(piece.size for piece in pieces) < seconds * RATE_HZ:
-        sound = sounds[len(texts) % len(sounds)]
-        pieces += [sound.samples, np.zeros(round(pause_seconds * RATE_HZ), np.float32)]
-        texts.append(sound.transcript)
-    return Sound(np.concatenate(pieces), " ".join(texts))
+        clip = clips[len(texts) % len(clips)]
+        pieces += [clip.samples, np.zeros(round(pause_seconds * RATE_HZ), np.float32)]
+        texts.append(clip.transcript)
+    return Clip(np.concatenate(pieces), " ".join(texts))
 
 
-def noise_10_db(sound: Samples) -> Samples:
-    noise = np.random.default_rng(0).standard_normal(sound.size) * np.sqrt(np.mean(np.square(sound)) / 10.0)
-    return np.asarray(sound + noise, np.float32)
+def noise_10_db(clip: Samples) -> Samples:
+    noise = np.random.default_rng(0).standard_normal(clip.size) * np.sqrt(np.mean(np.square(clip)) / 10.0)
+    return np.asarray(clip + noise, np.float32)
 
 
-def quiet_40_dbfs(sound: Samples) -> Samples:
-    return np.asarray(sound / np.abs(sound).max() / 100.0, np.float32)
+def quiet_40_dbfs(clip: Samples) -> Samples:
+    return np.asarray(clip / np.abs(clip).max() / 100.0, np.float32)
 
 
-def narrow_8_khz(sound: Samples) -> Samples:
-    return np.asarray(soxr.resample(soxr.resample(sound, RATE_HZ, 8000), 8000, RATE_HZ), np.float32)
+def narrow_8_khz(clip: Samples) -> Samples:
+    return np.asarray(soxr.resample(soxr.resample(clip, RATE_HZ, 8000), 8000, RATE_HZ), np.float32)
 
 
-def by_service(stub: Stub, sound: Sound) -> str:
+def by_service(stub: Stub, clip: Clip) -> str:
     """As a caller does it, in pieces of 64 KB."""
     config = asr_pb2.RecognitionConfig(language="en")
-    data = sound.wav
+    data = clip.wav
 
     def pieces() -> Iterator[asr_pb2.RecognizeUploadRequest]:
         for start in range(0, len(data), 1 << 16):
@@ -227,9 +232,9 @@ def by_service(stub: Stub, sound: Sound) -> str:
     return str(stub.RecognizeUpload(pieces(), timeout=1800).transcript)
 
 
-def by_library(library: BatchedInferencePipeline, sound: Sound) -> str:
+def by_library(library: BatchedInferencePipeline, clip: Clip) -> str:
     """As its users call it: from the file."""
-    segments, _ = library.transcribe(io.BytesIO(sound.wav), language="en", batch_size=8)
+    segments, _ = library.transcribe(io.BytesIO(clip.wav), language="en", batch_size=8)
     return " ".join(segment.text for segment in segments)
 
 
@@ -244,13 +249,13 @@ class Lags:
     changed: int = 0
 
 
-def live(stub: Stub, sounds: Sequence[bytes]) -> Lags:
+def live(stub: Stub, clips: Sequence[bytes]) -> Lags:
     """The sounds as one stream, as fast as they were spoken, with pauses."""
     lags = Lags([], [])
     sent: list[float] = []
     shown: dict[int, list[Shown]] = {}
     stable: dict[int, str] = {}
-    for event in stub.StreamingRecognize(_spoken(PAUSE.join((*sounds, b"")), sent), timeout=600):
+    for event in stub.StreamingRecognize(_spoken(PAUSE.join((*clips, b"")), sent), timeout=600):
         now = time.monotonic()
         kind = event.WhichOneof("event")
         if kind not in ("interim", "final"):
@@ -269,7 +274,7 @@ def live(stub: Stub, sounds: Sequence[bytes]) -> Lags:
     return lags
 
 
-def _spoken(sound: bytes, sent: list[float]) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
+def _spoken(clip: bytes, sent: list[float]) -> Iterator[asr_pb2.StreamingRecognizeRequest]:
     recognition = asr_pb2.RecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, language="en", word_offsets=True
     )
@@ -277,22 +282,22 @@ def _spoken(sound: bytes, sent: list[float]) -> Iterator[asr_pb2.StreamingRecogn
         config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True)
     )
     began = time.monotonic()
-    for start in range(0, len(sound), BLOCK_BYTES):
+    for start in range(0, len(clip), BLOCK_BYTES):
         time.sleep(max(0.0, began + (start / BLOCK_BYTES + 1) * BLOCK_SECONDS - time.monotonic()))
         sent.append(time.monotonic())
-        yield asr_pb2.StreamingRecognizeRequest(audio=sound[start : start + BLOCK_BYTES])
+        yield asr_pb2.StreamingRecognizeRequest(audio=clip[start : start + BLOCK_BYTES])
 
 
 def _sent(sent: Sequence[float], offset: Duration) -> float:
-    """When the sound up to an offset had been sent."""
+    """When the audio up to an offset had been sent."""
     blocks = int(offset.ToTimedelta().total_seconds() / BLOCK_SECONDS)
     return sent[min(max(blocks, 0), len(sent) - 1)]
 
 
 def samples(path: Path) -> Samples:
     """A recording at 16 kHz."""
-    sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return np.asarray(soxr.resample(sound.mean(axis=1), rate, RATE_HZ), np.float32)
+    clip, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return np.asarray(soxr.resample(clip.mean(axis=1), rate, RATE_HZ), np.float32)
 
 
 def spelled(text: str) -> str:

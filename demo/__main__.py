@@ -1,4 +1,4 @@
-"""A profile from a real voice, speech in its likeness, and what the recogniser hears of both. Run by `make demo`."""
+"""A profile from a real voice, speech in its likeness, and what is recognised of both. Run by `make demo`."""
 
 import sys
 from pathlib import Path
@@ -45,9 +45,9 @@ def speak(client: Client, profile: str) -> None:
     print(f"first audio after {finished.time_to_first_chunk.ToMicroseconds() / 1000:.0f} ms.")
 
 
-def listen(client: Client, path: Path, said: str) -> None:
-    heard = client.transcribe(path).transcript
-    print(f"Heard in {path.name} (word error rate {word_error_rate(said, heard):.2f}): {heard}")
+def listen(client: Client, path: Path, text: str) -> None:
+    hypothesis = client.transcribe(path).transcript
+    print(f"Heard in {path.name} (word error rate {word_error_rate(text, hypothesis):.2f}): {hypothesis}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Speech that the project makes itself, a ten-line engine that hears tones, and the asr service."""
+"""Speech that the project makes itself, a ten-line engine that recognises tones, and the asr service."""
 
 import io
 import re
@@ -49,12 +49,12 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z']+", text.lower().replace("-", " "))
 
 
-def word_errors(said: list[str], heard: list[str]) -> int:
+def word_errors(spoken_text: list[str], recognised: list[str]) -> int:
     """The Levenshtein distance in words."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
+    row = list(range(len(recognised) + 1))
+    for i, word in enumerate(spoken_text, 1):
         diagonal, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
+        for j, other in enumerate(recognised, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
     return row[-1]
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 END = Control.END_UTTERANCE
 
 
-async def test_sound_and_controls_keep_their_places_and_pieces_are_joined() -> None:
+async def test_audio_and_controls_keep_their_places_and_pieces_are_joined() -> None:
     backlog = Backlog()
     stream = np.arange(1000, dtype=np.float32)
     for piece in (stream[:10], stream[10:200], END, END, stream[200:999], stream[999:]):
@@ -36,7 +36,7 @@ async def test_channels_side_by_side_are_joined_in_time() -> None:
     assert backlog.seconds == pytest.approx(5 / SAMPLE_RATE_HZ)
 
 
-async def test_the_lag_is_what_arrived_and_was_not_heard() -> None:
+async def test_the_lag_is_what_arrived_and_was_not_recognised() -> None:
     backlog = Backlog()
     await backlog.put(silence(2))
     await backlog.put(END)
@@ -47,7 +47,7 @@ async def test_the_lag_is_what_arrived_and_was_not_heard() -> None:
     assert backlog.seconds == 1.0
 
 
-async def test_who_sends_too_much_waits_until_some_of_it_was_heard() -> None:
+async def test_who_sends_too_much_waits_until_some_of_it_was_recognised() -> None:
     backlog = Backlog()
     await backlog.put(silence(MAX_SECONDS))
     sending = asyncio.create_task(backlog.put(silence(1)))

@@ -92,11 +92,11 @@ def upload(stub, audio: bytes, **config) -> Awaitable[asr_pb2.RecognizeResponse]
     return stub.RecognizeUpload(pieces())
 
 
-def document(stub, audio: bytes, **wish) -> Awaitable[asr_pb2.TranscribeResponse]:
+def document(stub, audio: bytes, **options) -> Awaitable[asr_pb2.TranscribeResponse]:
     """Sends a file in two pieces, of which the second one says nonsense besides."""
 
     async def pieces():
-        yield TranscribeRequest(audio=HttpBody(data=audio[:100]), **wish)
+        yield TranscribeRequest(audio=HttpBody(data=audio[:100]), **options)
         yield TranscribeRequest(config=RecognitionConfig(language="xx"), format=99, audio=HttpBody(data=audio[100:]))
 
     return stub.Transcribe(pieces())
@@ -213,15 +213,15 @@ async def test_a_wrong_field_is_named_on_every_path(stub, config: dict, field: s
 
 
 @pytest.mark.parametrize(
-    ("wish", "field"),
+    ("options", "field"),
     [
         ({"format": 99}, "format"),
         ({"subtitles": SubtitleLayout(max_line_length=5)}, "subtitles.max_line_length"),
         ({"subtitles": SubtitleLayout(max_cue_duration=Duration(seconds=-1))}, "subtitles.max_cue_duration"),
     ],
 )
-async def test_a_document_that_cannot_be_is_refused(stub, wish: dict, field: str) -> None:
-    code, named, _ = await refusal(document(stub, wav(silence(1)), **wish))
+async def test_a_document_that_cannot_be_is_refused(stub, options: dict, field: str) -> None:
+    code, named, _ = await refusal(document(stub, wav(silence(1)), **options))
     assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 
@@ -300,7 +300,7 @@ async def warned(stub, audio: bytes) -> list[str]:
     return [warning.reason for warning in (await stub.Recognize(asr_pb2.RecognizeRequest(audio=audio))).warnings]
 
 
-async def test_float_samples_that_were_never_scaled_and_those_that_are_no_numbers_are_told(stub, spoken) -> None:
+async def test_float_samples_that_were_never_scaled_and_those_that_are_no_numbers_are_reported(stub, spoken) -> None:
     samples = np.asarray(spoken, np.float32)
     samples = samples / np.abs(samples).max()
     assert "OVER_FULL_SCALE" in await warned(stub, float_wav(samples * 32768.0))

@@ -34,7 +34,7 @@ TEXT = (
 
 @dataclass
 class LevelSpeakers:
-    """Three voices, told by the level of their sound: 0.1, 0.2, 0.3. A window's embedding says how much of it is
+    """Three voices, distinguished by their levels: 0.1, 0.2, 0.3. A window's embedding says how much of it is
     whose.
     """
 
@@ -67,8 +67,8 @@ def talk(turns: Sequence[tuple[str, Samples]], pause_seconds: float) -> tuple[Sa
     return np.concatenate(pieces), truth
 
 
-def heard(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) -> list[Utterance]:
-    """What a perfect recogniser hears: words of 0.3 to 0.6 s, one utterance for each turn, or one for all of them."""
+def recognised(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) -> list[Utterance]:
+    """What a perfect recogniser returns: words of 0.3 to 0.6 s, one utterance for each turn, or one for all of them."""
     spoken = []
     for turn in truth:
         edges = np.linspace(
@@ -93,13 +93,13 @@ def heard(truth: Sequence[Turn], *, in_one: bool = False, words: bool = True) ->
 
 
 def diarize(
-    engine: SpeakerEngine, sound: Samples, utterances: Sequence[Utterance], fewest: int = 1, most: int = 20
+    engine: SpeakerEngine, sound: Samples, utterances: Sequence[Utterance], minimum: int = 1, maximum: int = 20
 ) -> list[Utterance]:
     diarizer = Diarizer(engine)
     for start in range(0, sound.size, 7_000):
         for _ in diarizer.process(sound[start : start + 7_000]):
             pass
-    return list(diarizer.finish(utterances, fewest, most))
+    return list(diarizer.finish(utterances, minimum, maximum))
 
 
 def error(truth: Sequence[Turn], labelled: Sequence[Utterance]) -> float:
@@ -129,7 +129,7 @@ DIALOGUE = [level(2, 3.0), level(1, 4.0), level(2, 2.5), level(3, 5.0), level(1,
 @pytest.mark.parametrize("in_one", [False, True])
 def test_speakers_are_named_in_the_order_of_their_first_words(in_one: bool) -> None:
     sound, truth = talk(DIALOGUE, 0.5)
-    labelled = diarize(LevelSpeakers(), sound, heard(truth, in_one=in_one))
+    labelled = diarize(LevelSpeakers(), sound, recognised(truth, in_one=in_one))
     assert [each.speaker for each in labelled] == ["speaker-1", "speaker-2", "speaker-1", "speaker-3", "speaker-2"]
     assert [each.index for each in labelled] == [0, 1, 2, 3, 4]
     assert error(truth, labelled) == 0.0
@@ -137,7 +137,7 @@ def test_speakers_are_named_in_the_order_of_their_first_words(in_one: bool) -> N
 
 def test_an_utterance_is_split_where_the_speaker_changes() -> None:
     sound, truth = talk(DIALOGUE[:2], 0.3)
-    (whole,) = heard(truth, in_one=True)
+    (whole,) = recognised(truth, in_one=True)
     first, second = diarize(LevelSpeakers(), sound, [whole])
     assert f"{first.hypothesis.text} {second.hypothesis.text}" == whole.hypothesis.text
     assert first.hypothesis.words + second.hypothesis.words == whole.hypothesis.words
@@ -148,7 +148,7 @@ def test_an_utterance_is_split_where_the_speaker_changes() -> None:
 
 def test_texts_without_spaces_are_split_too() -> None:
     sound, truth = talk(DIALOGUE[:2], 0.3)
-    (whole,) = heard(truth, in_one=True)
+    (whole,) = recognised(truth, in_one=True)
     joined = Utterance(
         0,
         Hypothesis("".join(word.text for word in whole.hypothesis.words), None, whole.hypothesis.words),
@@ -162,32 +162,34 @@ def test_texts_without_spaces_are_split_too() -> None:
 def test_an_utterance_without_word_times_goes_to_who_speaks_most_of_it() -> None:
     sound, truth = talk([level(1, 6.0), level(2, 2.0), level(2, 4.0)], 0.2)
     whole = Utterance(0, Hypothesis("a b", None, ()), 0.0, truth[1].end_seconds)
-    labelled = diarize(LevelSpeakers(), sound, [whole, heard(truth, words=False)[2]])
+    labelled = diarize(LevelSpeakers(), sound, [whole, recognised(truth, words=False)[2]])
     assert [each.speaker for each in labelled] == ["speaker-1", "speaker-2"]
     assert labelled[0].hypothesis == whole.hypothesis
 
 
 def test_single_words_do_not_change_the_speaker() -> None:
     sound, truth = talk([level(1, 5.0), level(2, 0.3), level(1, 5.0)], 0.0)
-    assert [each.speaker for each in diarize(LevelSpeakers(), sound, heard(truth, in_one=True))] == ["speaker-1"]
+    assert [each.speaker for each in diarize(LevelSpeakers(), sound, recognised(truth, in_one=True))] == ["speaker-1"]
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
-def test_there_are_no_more_speakers_than_asked(most: int) -> None:
+@pytest.mark.parametrize("maximum", [1, 2, 3])
+def test_there_are_no_more_speakers_than_requested(maximum: int) -> None:
     sound, truth = talk(DIALOGUE, 0.5)
-    assert len({each.speaker for each in diarize(LevelSpeakers(), sound, heard(truth), most=most)}) == most
+    assert (
+        len({each.speaker for each in diarize(LevelSpeakers(), sound, recognised(truth), maximum=maximum)}) == maximum
+    )
 
 
 def test_one_voice_stays_one_speaker() -> None:
     sound, truth = talk([level(1, 4.0)] * 5, 0.5)
-    assert {each.speaker for each in diarize(LevelSpeakers(), sound, heard(truth))} == {"speaker-1"}
+    assert {each.speaker for each in diarize(LevelSpeakers(), sound, recognised(truth))} == {"speaker-1"}
 
 
-def test_nothing_heard_has_no_speakers_and_a_single_short_word_has_one() -> None:
+def test_nothing_recognised_has_no_speakers_and_a_single_short_word_has_one() -> None:
     assert diarize(LevelSpeakers(), silence(3.0), []) == []
     assert diarize(LevelSpeakers(), silence(0.0), []) == []
     sound, truth = talk([level(1, 0.2)], 0.0)
-    assert [each.speaker for each in diarize(LevelSpeakers(), sound, heard(truth))] == ["speaker-1"]
+    assert [each.speaker for each in diarize(LevelSpeakers(), sound, recognised(truth))] == ["speaker-1"]
 
 
 def test_what_is_kept_of_a_long_file_is_small() -> None:
@@ -284,17 +286,17 @@ def alternating(sounds: dict[str, Samples], seconds: float) -> list[tuple[str, S
 
 
 @pytest.mark.parametrize("in_one", [False, True])
-def test_synthetic_voices_are_told_apart(engine: SpeakerEngine, synthetic: dict[str, Samples], in_one: bool) -> None:
+def test_synthetic_voices_are_distinguished(engine: SpeakerEngine, synthetic: dict[str, Samples], in_one: bool) -> None:
     sound, truth = talk(alternating(synthetic, 4.0), 0.3)
-    labelled = diarize(engine, sound, heard(truth, in_one=in_one))
+    labelled = diarize(engine, sound, recognised(truth, in_one=in_one))
     assert len({each.speaker for each in labelled}) == 3
     assert error(truth, labelled) < 0.05
 
 
 @pytest.mark.parametrize("in_one", [False, True])
-def test_real_people_are_told_apart(engine: SpeakerEngine, real: dict[str, Samples], in_one: bool) -> None:
+def test_real_people_are_distinguished(engine: SpeakerEngine, real: dict[str, Samples], in_one: bool) -> None:
     sound, truth = talk(alternating(real, 4.0), 0.3)
-    labelled = diarize(engine, sound, heard(truth, in_one=in_one))
+    labelled = diarize(engine, sound, recognised(truth, in_one=in_one))
     assert len({each.speaker for each in labelled}) == 2
     assert error(truth, labelled) < 0.1
 
@@ -302,30 +304,30 @@ def test_real_people_are_told_apart(engine: SpeakerEngine, real: dict[str, Sampl
 def test_a_real_person_is_one_speaker(engine: SpeakerEngine, real: dict[str, Samples]) -> None:
     for name, sound in real.items():
         both, truth = talk([(name, sound[: 4 * SAMPLE_RATE_HZ]), (name, sound[4 * SAMPLE_RATE_HZ :])], 0.5)
-        assert {each.speaker for each in diarize(engine, both, heard(truth))} == {"speaker-1"}
+        assert {each.speaker for each in diarize(engine, both, recognised(truth))} == {"speaker-1"}
 
 
-def test_three_voices_become_two_speakers_when_two_are_asked(
+def test_three_voices_become_two_speakers_when_two_are_requested(
     engine: SpeakerEngine, synthetic: dict[str, Samples]
 ) -> None:
     sound, truth = talk(alternating(synthetic, 4.0), 0.3)
-    assert {each.speaker for each in diarize(engine, sound, heard(truth), most=2)} == {"speaker-1", "speaker-2"}
+    assert {each.speaker for each in diarize(engine, sound, recognised(truth), maximum=2)} == {"speaker-1", "speaker-2"}
 
 
-def test_embeddings_have_length_one_whatever_is_heard(engine: SpeakerEngine) -> None:
+def test_embeddings_have_length_one_whatever_is_recognised(engine: SpeakerEngine) -> None:
     noise = np.random.default_rng(1).standard_normal(engine.window_samples).astype(np.float32)
     windows = np.stack([noise, np.zeros_like(noise), noise * 1e-6])
     assert np.allclose(np.linalg.norm(engine.embed(windows), axis=1), 1.0, atol=1e-3)
 
 
-def test_weights_of_a_stranger_run_nothing(tmp_path: Path) -> None:
+def test_untrusted_weights_run_nothing(tmp_path: Path) -> None:
     forged = tmp_path / "pretrained.pt"
     forged.write_bytes(pickle.dumps(print))
     with pytest.raises(pickle.UnpicklingError, match="print"):
         read_tensors(forged)
 
 
-async def test_a_file_tells_its_speakers_over_grpc(
+async def test_a_file_reports_its_speakers_over_grpc(
     stub: asr_pb2_grpc.SpeechToTextServiceStub, engine: SpeakerEngine, synthetic: dict[str, Samples]
 ) -> None:
     sound, _ = talk(alternating({name: synthetic[name] for name in ("slt", "kal16")}, 5.0), 1.2)

@@ -37,7 +37,7 @@ async def test_text_has_a_line_for_each_utterance(stub, spoken) -> None:
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt"])
-async def test_subtitles_are_shown_while_they_are_said(stub, spoken, form: str) -> None:
+async def test_subtitles_are_shown_while_their_words_are_spoken(stub, spoken, form: str) -> None:
     layout = SubtitleLayout(max_line_length=20, max_line_count=1, max_words_per_cue=3)
     number = asr_pb2.TranscriptFormat.Value(f"TRANSCRIPT_FORMAT_{form.upper()}")
     body = await transcribe(stub, wav(spoken), format=number, subtitles=layout)
@@ -50,7 +50,7 @@ async def test_subtitles_are_shown_while_they_are_said(stub, spoken, form: str) 
     assert cues[-1].end_in_seconds <= spoken.size / SAMPLE_RATE_HZ
 
 
-async def test_a_table_and_json_tell_the_same(stub, spoken) -> None:
+async def test_a_table_and_json_report_the_same(stub, spoken) -> None:
     table = await transcribe(stub, wav(spoken), format=asr_pb2.TRANSCRIPT_FORMAT_TSV)
     config = RecognitionConfig(word_offsets=True)
     body = await transcribe(stub, wav(spoken), format=asr_pb2.TRANSCRIPT_FORMAT_JSON, config=config)
@@ -65,7 +65,7 @@ async def test_a_table_and_json_tell_the_same(stub, spoken) -> None:
     assert "recognitionTime" in json.loads(body.data)
 
 
-async def test_words_are_told_in_json_only_when_asked_for(stub, spoken) -> None:
+async def test_words_are_reported_in_json_only_when_requested(stub, spoken) -> None:
     body = await transcribe(stub, wav(spoken), format=asr_pb2.TRANSCRIPT_FORMAT_JSON)
     assert not json_format.Parse(body.data, asr_pb2.RecognizeResponse()).utterances[0].words
 
@@ -84,7 +84,7 @@ async def test_silence_is_an_empty_document(stub) -> None:
         ({"config": RecognitionConfig(hotwords=["x"])}, "config.hotwords"),
     ],
 )
-async def test_what_is_wrong_is_refused_before_anything_is_heard(stub, fields, field: str) -> None:
+async def test_what_is_wrong_is_refused_before_anything_is_recognised(stub, fields, field: str) -> None:
     code, named, _ = await refusal(transcribe(stub, b"", **fields))
     assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
@@ -124,10 +124,10 @@ async def test_real_speech_with_whisper_is_a_document_in_every_format(start, tin
     assert answer.engine == "whisper"
     assert 0 < answer.language_probability <= 1
     assert len(answer.language) >= 2
-    heard = answer.utterances[0]
-    assert heard.words
-    assert heard.HasField("no_speech_probability")
+    recognised = answer.utterances[0]
+    assert recognised.words
+    assert recognised.HasField("no_speech_probability")
     (warning,) = (
         warning for warning in answer.warnings if warning.reason == "LOW_CONFIDENCE"
     )  # no text is as likely as that
-    assert warning.start_offset.ToMicroseconds() == heard.start_offset.ToMicroseconds()
+    assert warning.start_offset.ToMicroseconds() == recognised.start_offset.ToMicroseconds()

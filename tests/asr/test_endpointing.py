@@ -18,8 +18,8 @@ def endpoints(pattern: str, endpointing: Endpointing = DEFAULT) -> list[Begin | 
 
 def test_an_utterance_begins_before_its_first_speech_and_ends_after_its_last() -> None:
     begin, end = endpoints("." * 50 + "#" * 40 + "." * 50)
-    assert begin == Begin(speech_from=50, sound_from=40)
-    assert end == End(speech_until=90, sound_until=100, forced=False)
+    assert begin == Begin(speech_from=50, audio_from=40)
+    assert end == End(speech_until=90, audio_until=100, forced=False)
 
 
 def test_a_click_is_no_utterance() -> None:
@@ -36,7 +36,7 @@ def test_a_pause_shorter_than_the_end_silence_does_not_end_it() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.5, 5.0])
-def test_the_end_silence_is_as_long_as_asked(seconds: float) -> None:
+def test_the_end_silence_is_as_long_as_requested(seconds: float) -> None:
     endpointer = Endpointer(Endpointing(end_silence_seconds=seconds, max_utterance_seconds=60), FRAME)
     for _ in range(100):
         endpointer.push(True)
@@ -50,7 +50,7 @@ def test_endless_speech_is_cut_without_losing_a_frame() -> None:
     begins = [begin for begin in found if isinstance(begin, Begin)]
     assert all(end.forced for end in ends)
     assert len(ends) >= 2
-    assert [begin.sound_from for begin in begins[1:]] == [end.sound_until for end in ends][: len(begins) - 1]
+    assert [begin.audio_from for begin in begins[1:]] == [end.audio_until for end in ends][: len(begins) - 1]
 
 
 def test_near_its_limit_an_utterance_ends_in_a_short_pause() -> None:
@@ -65,7 +65,7 @@ def test_force_end_ends_only_what_runs() -> None:
     for _ in range(20):
         endpointer.push(True)
     end = endpointer.force_end()
-    assert end == End(speech_until=20, sound_until=20, forced=True)
+    assert end == End(speech_until=20, audio_until=20, forced=True)
     assert not endpointer.in_speech
 
 
@@ -79,6 +79,6 @@ def test_any_pattern_gives_alternating_utterances_that_do_not_overlap() -> None:
         position = 0
         for index, boundary in enumerate(found):
             assert isinstance(boundary, Begin if index % 2 == 0 else End)
-            place = boundary.sound_from if isinstance(boundary, Begin) else boundary.sound_until
+            place = boundary.audio_from if isinstance(boundary, Begin) else boundary.audio_until
             assert place >= position
             position = place

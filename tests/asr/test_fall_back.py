@@ -1,4 +1,4 @@
-"""With ASR_ENGINE=auto an engine that takes the place of a broken one hears as many calls at once as it can."""
+"""With ASR_ENGINE=auto an engine that takes the place of a broken one serves as many calls at once as it can."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Grammars: nothing but their sentences is heard, and none of them can harm the recogniser."""
+"""Grammars: nothing but their sentences is recognised, and none of them can harm the recogniser."""
 
 import contextlib
 import random
@@ -55,7 +55,7 @@ def engine() -> Iterator[PocketsphinxEngine]:
     engine.unload()
 
 
-def hear(engine: PocketsphinxEngine, grammar: Jsgf | Phrases, samples: Samples) -> Hypothesis:
+def recognise(engine: PocketsphinxEngine, grammar: Jsgf | Phrases, samples: Samples) -> Hypothesis:
     session = engine.open(Options(grammar=grammar))
     try:
         session.begin(samples)
@@ -66,20 +66,20 @@ def hear(engine: PocketsphinxEngine, grammar: Jsgf | Phrases, samples: Samples) 
         session.close()
 
 
-def test_it_is_told_that_grammars_can_be_had(engine: PocketsphinxEngine) -> None:
+def test_it_is_reported_that_grammars_can_be_had(engine: PocketsphinxEngine) -> None:
     assert engine.capabilities.grammars
 
 
 @pytest.mark.parametrize("voice", ["slt", "rms", "kal16"])
 @pytest.mark.parametrize("command", ["turn on the light", "switch off the heating", "open the window"])
-def test_commands_are_heard_to_the_word_with_their_times(
+def test_commands_are_recognised_to_the_word_with_their_times(
     engine: PocketsphinxEngine, say: Say, voice: str, command: str
 ) -> None:
     speech = say(command, voice)
-    heard = hear(engine, COMMANDS, speech)
-    assert heard.text == command
-    assert [word.text for word in heard.words] == command.split()
-    times = [time for word in heard.words for time in (word.start_seconds, word.end_seconds)]
+    recognised = recognise(engine, COMMANDS, speech)
+    assert recognised.text == command
+    assert [word.text for word in recognised.words] == command.split()
+    times = [time for word in recognised.words for time in (word.start_seconds, word.end_seconds)]
     assert times == sorted(times)
     assert times[0] > 0.3
     assert times[-1] < speech.size / SAMPLE_RATE_HZ - 0.3
@@ -89,44 +89,44 @@ def test_commands_are_heard_to_the_word_with_their_times(
 @pytest.mark.parametrize(
     "sentence", ["The weather is very nice today.", "Please call my mother.", "Open the door.", "Yes."]
 )
-def test_what_is_not_in_the_grammar_is_not_heard(
+def test_what_is_not_in_the_grammar_is_not_recognised(
     engine: PocketsphinxEngine, say: Say, voice: str, sentence: str
 ) -> None:
-    assert hear(engine, COMMANDS, say(sentence, voice)) == Hypothesis("", None, (), "en-US")
+    assert recognise(engine, COMMANDS, say(sentence, voice)) == Hypothesis("", None, (), "en-US")
 
 
 def test_half_a_command_is_none(engine: PocketsphinxEngine, say: Say) -> None:
-    assert hear(engine, COMMANDS, say("turn on")).text == ""
+    assert recognise(engine, COMMANDS, say("turn on")).text == ""
 
 
-def test_whatever_is_said_all_that_is_heard_is_in_the_grammar(engine: PocketsphinxEngine, say: Say) -> None:
+def test_whatever_is_said_all_that_is_recognised_is_in_the_grammar(engine: PocketsphinxEngine, say: Say) -> None:
     sentences = {
         f"{verb} {way} the {thing}"
         for verb in ("turn", "switch")
         for way in ("on", "off")
         for thing in ("light", "radio", "heating")
     }
-    for said in (
+    for spoken_text in (
         "turn on the oven",
         "switch on the lamp",
         "turn off the kettle",
         "close the window",
         "what a beautiful morning it is",
     ):
-        assert hear(engine, COMMANDS, say(said)).text in {*sentences, "open the window", ""}
+        assert recognise(engine, COMMANDS, say(spoken_text)).text in {*sentences, "open the window", ""}
 
 
 def test_noise_and_silence_are_no_commands(engine: PocketsphinxEngine) -> None:
     noise = np.random.default_rng(1).standard_normal(2 * SAMPLE_RATE_HZ).astype(np.float32) * np.float32(0.1)
     for samples in (noise, np.zeros(SAMPLE_RATE_HZ, np.float32), np.zeros(0, np.float32)):
-        assert hear(engine, COMMANDS, samples).words == ()
+        assert recognise(engine, COMMANDS, samples).words == ()
 
 
-def test_phrases_are_heard_as_they_are_written(engine: PocketsphinxEngine, say: Say) -> None:
+def test_phrases_are_recognised_as_they_are_written(engine: PocketsphinxEngine, say: Say) -> None:
     phrases = Phrases(("Open the e-mail, please!", "What's the weather?", "Good-bye"))
-    assert hear(engine, phrases, say("What's the weather")).text == "What's the weather"
-    assert hear(engine, phrases, say("open the email please")).text == "Open the e mail please"
-    assert hear(engine, phrases, say("the radio is too loud")).text == ""
+    assert recognise(engine, phrases, say("What's the weather")).text == "What's the weather"
+    assert recognise(engine, phrases, say("open the email please")).text == "Open the e mail please"
+    assert recognise(engine, phrases, say("the radio is too loud")).text == ""
 
 
 def test_interims_hold_nothing_but_the_grammar(engine: PocketsphinxEngine, say: Say) -> None:
@@ -143,23 +143,23 @@ def test_interims_hold_nothing_but_the_grammar(engine: PocketsphinxEngine, say: 
         session.close()
 
 
-def test_a_file_is_heard_command_by_command(engine: PocketsphinxEngine, say: Say) -> None:
-    said = ("turn on the radio", "how are you today", "open the window")
+def test_a_file_is_recognised_command_by_command(engine: PocketsphinxEngine, say: Say) -> None:
+    spoken_text = ("turn on the radio", "how are you today", "open the window")
     pause = np.zeros(SAMPLE_RATE_HZ, np.float32)
     reader = engine.read(Options(grammar=COMMANDS))
     passages = [
         found
-        for text in said
+        for text in spoken_text
         for found in reader.process(np.concatenate([say(text), pause]))
         if isinstance(found, Segment)
     ]
     passages += [found for found in reader.finish() if found]
     reader.close()
-    assert [passage.hypothesis.text for passage in passages] == [said[0], said[2]]
+    assert [passage.hypothesis.text for passage in passages] == [spoken_text[0], spoken_text[2]]
 
 
 def test_a_grammar_is_one_sessions_own(engine: PocketsphinxEngine, say: Say) -> None:
-    hear(engine, COMMANDS, say("open the window"))
+    recognise(engine, COMMANDS, say("open the window"))
     free = engine.open(Options())
     speech = say("The weather is very nice today.")
     free.begin(speech)
@@ -169,7 +169,7 @@ def test_a_grammar_is_one_sessions_own(engine: PocketsphinxEngine, say: Say) -> 
 
 
 @pytest.mark.parametrize(
-    ("grammar", "field", "said"),
+    ("grammar", "field", "spoken_text"),
     [
         (Phrases(("open the window", "xyzzyq now")), "config.grammar.phrases.phrases", "'xyzzyq'"),
         (Phrases(("play 42",)), "config.grammar.phrases.phrases", "as they are spoken"),
@@ -186,13 +186,13 @@ def test_a_grammar_is_one_sessions_own(engine: PocketsphinxEngine, say: Say) -> 
         (Jsgf(HEAD + "import <other.rule>;\npublic <a> = open;"), "config.grammar.jsgf", "cannot import"),
     ],
 )
-def test_what_is_wrong_with_a_grammar_is_told(
-    engine: PocketsphinxEngine, grammar: Jsgf | Phrases, field: str, said: str
+def test_what_is_wrong_with_a_grammar_is_reported(
+    engine: PocketsphinxEngine, grammar: Jsgf | Phrases, field: str, spoken_text: str
 ) -> None:
     with pytest.raises(InvalidField) as caught:
         engine.open(Options(grammar=grammar))
     assert caught.value.field == field
-    assert said in caught.value.sentence
+    assert spoken_text in caught.value.sentence
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_grammar_that_grows_without_end_is_refused(engine: PocketsphinxEngine,
     with pytest.raises(InvalidField) as caught:
         engine.open(Options(grammar=Jsgf(HEAD + rules)))
     assert caught.value.reason == "GRAMMAR_BROKEN"
-    assert hear(engine, COMMANDS, say("open the window")).text == "open the window"
+    assert recognise(engine, COMMANDS, say("open the window")).text == "open the window"
 
 
 def test_an_import_that_hides_itself_opens_no_file(
@@ -253,14 +253,14 @@ def test_scrambled_grammars_are_refused_or_used(engine: PocketsphinxEngine, say:
         rules = "public <a> = " + " ".join(draw.choices(pieces, k=draw.randrange(1, 12))) + ";\n<b> = close;"
         with contextlib.suppress(InvalidField):
             engine.open(Options(grammar=Jsgf(HEAD + rules))).close()
-    assert hear(engine, COMMANDS, say("open the window")).text == "open the window"
+    assert recognise(engine, COMMANDS, say("open the window")).text == "open the window"
 
 
 def test_five_hundred_phrases_are_no_burden(engine: PocketsphinxEngine, say: Say) -> None:
     words = "open close turn on off the light radio window door red green blue".split()
     draw = random.Random(1)
     phrases = tuple(" ".join(draw.choices(words, k=12)) for _ in range(499))
-    assert hear(engine, Phrases((*phrases, "open the window")), say("open the window")).text == "open the window"
+    assert recognise(engine, Phrases((*phrases, "open the window")), say("open the window")).text == "open the window"
 
 
 async def test_commands_over_grpc(stub: Any, say: Say) -> None:

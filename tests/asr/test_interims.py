@@ -27,7 +27,7 @@ class Recogniser:
 
 
 def after(interims: Interims, recogniser: Recogniser, seconds: float, lag_seconds: float = 0.0) -> int:
-    """How many interims so much sound brings, heard in pieces of 0.1 s."""
+    """How many interims so much audio brings, in pieces of 0.1 s."""
     before = recogniser.made
     for _ in range(round(seconds / 0.1)):
         interims.add(0.1)
@@ -70,16 +70,16 @@ def test_behind_a_twentieth_of_the_time_goes_into_interims() -> None:
     assert recogniser.now == pytest.approx(0.05 * 40.0)
 
 
-def test_the_same_interim_is_told_once_and_anew_in_the_next_utterance() -> None:
+def test_the_same_interim_is_reported_once_and_anew_in_the_next_utterance() -> None:
     interims = Interims(lambda: 0.0)
 
-    def told() -> bool:
+    def reported() -> bool:
         interims.add(1.0)
         return interims.next(lambda: Hypothesis("yes", None, ()), 0.0) is not None
 
-    assert [told(), told()] == [True, False]
+    assert [reported(), reported()] == [True, False]
     interims.begin()
-    assert told()
+    assert reported()
 
 
 def test_nothing_is_stable_before_it_is_settled() -> None:

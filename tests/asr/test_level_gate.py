@@ -17,7 +17,7 @@ def test_speech_stands_out_of_a_loud_room_and_the_room_does_not() -> None:
     gate = LevelGate()
     pattern = ([-40.0] * 30 + [-15.0] * 30) * 5
     loud = [gate.is_loud(noise(level)) for level in pattern]
-    right = [heard == (level == -15.0) for heard, level in zip(loud, pattern, strict=True)]
+    right = [recognised == (level == -15.0) for recognised, level in zip(loud, pattern, strict=True)]
     assert sum(right[60:]) / len(right[60:]) > 0.98
 
 

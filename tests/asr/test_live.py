@@ -10,11 +10,11 @@ from voicebox_asr.engine import (
     SAMPLE_RATE_HZ,
     Hypothesis,
     Options,
-    Reason,
     Samples,
     Session,
     VoiceActivity,
     VoiceDetection,
+    WarningReason,
     Word,
 )
 from voicebox_asr.engines.pocketsphinx.engine import PocketsphinxEngine
@@ -50,7 +50,7 @@ def recognizer(
     )
 
 
-def hear(live: LiveRecognizer, samples: Samples) -> list[LiveEvent]:
+def recognise(live: LiveRecognizer, samples: Samples) -> list[LiveEvent]:
     return [event for start in range(0, samples.size, 1600) for event in live.process(samples[start : start + 1600])]
 
 
@@ -60,14 +60,14 @@ def begins(session: CountingSession) -> list[int]:
 
 def test_the_final_comes_while_the_stream_is_open() -> None:
     live = recognizer(CountingSession())
-    events = hear(live, np.concatenate((silence(1), tone(2), silence(0.6))))
+    events = recognise(live, np.concatenate((silence(1), tone(2), silence(0.6))))
     assert [type(event) for event in events if not isinstance(event, Interim)] == [SpeechStart, SpeechEnd, Final]
     assert list(live.finish()) == []
 
 
 def test_utterances_are_numbered_and_placed_in_the_stream() -> None:
     live = recognizer(CountingSession())
-    events = hear(live, np.concatenate((silence(1), tone(2), silence(1), tone(0.5), silence(1))))
+    events = recognise(live, np.concatenate((silence(1), tone(2), silence(1), tone(0.5), silence(1))))
     first, second = (event.utterance for event in events if isinstance(event, Final))
     assert (first.index, second.index) == (0, 1)
     assert 0.95 < first.start_seconds < 1.05
@@ -78,23 +78,23 @@ def test_utterances_are_numbered_and_placed_in_the_stream() -> None:
     assert order == sorted(order)
 
 
-def test_without_interims_an_utterance_is_previewed_and_then_heard_once() -> None:
+def test_without_interims_an_utterance_is_previewed_and_then_recognised_once() -> None:
     session = CountingSession()
-    hear(recognizer(session, interim_results=False), np.concatenate((silence(1), tone(2), silence(1))))
+    recognise(recognizer(session, interim_results=False), np.concatenate((silence(1), tone(2), silence(1))))
     assert len(begins(session)) == 1
     assert begins(session)[0] >= SAMPLE_RATE_HZ
     assert sum(size for what, size in session.log if what == "feed") == session.log[-1][1]
     assert max(size for what, size in session.log if what == "feed") <= SAMPLE_RATE_HZ // 2
 
 
-def test_with_interims_it_is_heard_at_once_and_anew_when_the_preview_is_there() -> None:
+def test_with_interims_it_is_recognised_at_once_and_anew_when_the_preview_is_there() -> None:
     session = CountingSession()
-    events = hear(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
+    events = recognise(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
     early, settled = begins(session)
     assert early < 0.6 * SAMPLE_RATE_HZ
     assert SAMPLE_RATE_HZ <= settled < 1.2 * SAMPLE_RATE_HZ
     fed_since = [size for what, size in session.log[session.log.index(("begin", settled)) :] if what == "feed"]
-    assert sum(fed_since) == session.log[-1][1]  # the final has heard all of it once
+    assert sum(fed_since) == session.log[-1][1]  # the final covers all of it once
     first = next(event for event in events if isinstance(event, Interim))
     assert first.utterance.end_seconds - first.utterance.start_seconds < 0.5
 
@@ -117,16 +117,16 @@ def test_people_see_their_first_words_within_half_a_second(speech_data) -> None:
 
 def test_an_engine_that_needs_no_preview_begins_once() -> None:
     session = CountingSession()
-    hear(recognizer(session, preview_seconds=0.0), np.concatenate((silence(1), tone(2), silence(1))))
+    recognise(recognizer(session, preview_seconds=0.0), np.concatenate((silence(1), tone(2), silence(1))))
     assert len(begins(session)) == 1
 
 
-def test_who_is_behind_hears_nothing_twice_and_drops_interims_but_no_sound() -> None:
+def test_a_client_that_is_behind_gets_nothing_twice_and_drops_interims_but_no_audio() -> None:
     stream = np.concatenate((silence(1), tone(3), silence(1)))
     behind, in_time = CountingSession(), CountingSession()
     live = recognizer(behind, lag_seconds=lambda: 5.0)
-    events = hear(live, stream)
-    hear(recognizer(in_time), stream)
+    events = recognise(live, stream)
+    recognise(recognizer(in_time), stream)
     assert len(begins(behind)) == 1
     assert behind.log[-1] == in_time.log[-1]
     assert live.interims_dropped > 5
@@ -135,23 +135,23 @@ def test_who_is_behind_hears_nothing_twice_and_drops_interims_but_no_sound() -> 
     assert [event.lag_seconds for event in events if isinstance(event, Final)] == [pytest.approx(5.5, abs=0.05)]
 
 
-def test_an_utterance_shorter_than_the_preview_is_heard_whole_too() -> None:
+def test_an_utterance_shorter_than_the_preview_is_recognised_whole_too() -> None:
     session = CountingSession()
-    events = hear(recognizer(session), np.concatenate((tone(0.4), silence(1))))
+    events = recognise(recognizer(session), np.concatenate((tone(0.4), silence(1))))
     assert isinstance(events[-1], Final)
     assert begins(session)[-1] == session.log[-1][1]
 
 
-def test_interims_come_only_when_asked_for_and_when_the_text_changed() -> None:
+def test_interims_come_only_when_requested_and_when_the_text_changed() -> None:
     stream = np.concatenate((tone(4), silence(1)))
     assert not [
         event
-        for event in hear(recognizer(CountingSession(), interim_results=False), stream)
+        for event in recognise(recognizer(CountingSession(), interim_results=False), stream)
         if isinstance(event, Interim)
     ]
     interims = [
         event.utterance.hypothesis.text
-        for event in hear(recognizer(CountingSession()), stream)
+        for event in recognise(recognizer(CountingSession()), stream)
         if isinstance(event, Interim)
     ]
     assert len(interims) > 5
@@ -162,17 +162,17 @@ def test_interims_come_only_when_asked_for_and_when_the_text_changed() -> None:
 class WaveringSession(CountingSession):
     """Says one word for each 0.2 s, and changes its mind about the newest ones each time."""
 
-    asked: int = field(default=0)
+    requested: int = field(default=0)
 
     def interim(self) -> Hypothesis:
-        self.asked += 1
+        self.requested += 1
         words = [str(number) for number in range(self.fed // 3200)]
-        words[-2:] = [f"{word}-{self.asked}" for word in words[-2:]]
+        words[-2:] = [f"{word}-{self.requested}" for word in words[-2:]]
         return Hypothesis(" ".join(words), None, tuple(Word(word, 0.0, 0.0, None) for word in words))
 
 
 def test_what_is_stable_never_flickers() -> None:
-    events = hear(recognizer(WaveringSession()), np.concatenate((tone(4), silence(1))))
+    events = recognise(recognizer(WaveringSession()), np.concatenate((tone(4), silence(1))))
     interims = [event for event in events if isinstance(event, Interim)]
     for before, after in pairwise(interims):
         assert after.stable.startswith(before.stable)
@@ -191,7 +191,7 @@ class ChangingSession(WaveringSession):
 
 
 def test_the_final_begins_with_what_was_stable_and_its_words_are_those_of_its_text() -> None:
-    events = hear(recognizer(ChangingSession()), np.concatenate((tone(4), silence(1))))
+    events = recognise(recognizer(ChangingSession()), np.concatenate((tone(4), silence(1))))
     stable = [event.stable for event in events if isinstance(event, Interim)][-1]
     (final,) = [event.utterance.hypothesis for event in events if isinstance(event, Final)]
     assert final.text.startswith(stable)
@@ -208,16 +208,16 @@ class ForeseeingSession(CountingSession):
         self.log.append(("foresee", self.fed))
         return Hypothesis(f"foreseen {self.fed // 3200}", 0.5, ())
 
-    def accept_early_final(self, heard: Hypothesis) -> None:
+    def accept_early_final(self, recognised: Hypothesis) -> None:
         self.log.append(("accept", 0))
 
     def count(self, what: str) -> int:
         return sum(kind == what for kind, _ in self.log)
 
 
-def test_the_final_is_made_in_the_pause_before_it_is_told() -> None:
+def test_the_final_is_made_in_the_pause_before_the_end_is_reported() -> None:
     session = ForeseeingSession()
-    events = hear(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
+    events = recognise(recognizer(session), np.concatenate((silence(1), tone(2), silence(1))))
     assert (session.count("foresee"), session.count("accept"), session.count("end")) == (1, 1, 0)
     assert isinstance(events[-1], Final)
     assert events[-1].utterance.hypothesis.text.startswith("foreseen")
@@ -226,29 +226,29 @@ def test_the_final_is_made_in_the_pause_before_it_is_told() -> None:
 
 def test_a_final_that_was_made_too_early_is_made_again() -> None:
     session = ForeseeingSession()
-    hear(recognizer(session), np.concatenate((tone(2), silence(0.3), tone(1), silence(1))))
+    recognise(recognizer(session), np.concatenate((tone(2), silence(0.3), tone(1), silence(1))))
     assert (session.count("foresee"), session.count("accept")) == (2, 1)
     cut = ForeseeingSession()
     live = recognizer(cut)
-    hear(live, np.concatenate((tone(2), silence(0.3), tone(1))))
+    recognise(live, np.concatenate((tone(2), silence(0.3), tone(1))))
     list(live.end_utterance())
     assert (cut.count("foresee"), cut.count("accept"), cut.count("end")) == (1, 0, 1)
 
 
 def test_who_is_behind_makes_no_final_that_may_be_none() -> None:
     session = ForeseeingSession()
-    hear(recognizer(session, lag_seconds=lambda: 2.0), np.concatenate((tone(2), silence(1))))
+    recognise(recognizer(session, lag_seconds=lambda: 2.0), np.concatenate((tone(2), silence(1))))
     assert (session.count("foresee"), session.count("end")) == (0, 1)
 
 
 def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:
     live = recognizer(CountingSession())
-    hear(live, tone(2))
+    recognise(live, tone(2))
     ended, final = live.end_utterance()
     assert isinstance(ended, SpeechEnd)
     assert isinstance(final, Final)
     assert list(live.end_utterance()) == []
-    events = hear(live, tone(1))
+    events = recognise(live, tone(1))
     assert isinstance(events[0], SpeechStart)
     last = list(live.finish())[-1]
     assert isinstance(last, Final)
@@ -257,7 +257,7 @@ def test_a_control_ends_the_utterance_and_the_next_goes_on_from_there() -> None:
 
 @dataclass
 class Saying(CountingSession):
-    """Says the same whatever it hears."""
+    """Returns the same text for any audio."""
 
     text: str = ""
 
@@ -269,7 +269,7 @@ class Saying(CountingSession):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds", "said", "warned"),
+    ("text", "seconds", "spoken_text", "warned"),
     [
         ("Thank you very much.", 0.2, "", True),
         ("Thanks for watching!", 0.3, "", True),
@@ -278,13 +278,13 @@ class Saying(CountingSession):
         ("Thank you.", 0.8, "Thank you.", False),
     ],
 )
-def test_in_very_short_speech_only_what_can_be_said_is_told_and_there_is_a_warning(
-    text: str, seconds: float, said: str, warned: bool
+def test_in_very_short_speech_only_what_can_be_said_is_reported_and_there_is_a_warning(
+    text: str, seconds: float, spoken_text: str, warned: bool
 ) -> None:
     session = Saying()
     session.text = text
-    events = hear(recognizer(session), np.concatenate((silence(1), tone(seconds), silence(1))))
+    events = recognise(recognizer(session), np.concatenate((silence(1), tone(seconds), silence(1))))
     (final,) = (event for event in events if isinstance(event, Final))
-    assert final.utterance.hypothesis.text == said
-    assert {event.utterance.hypothesis.text for event in events if isinstance(event, Interim)} <= {"", said}
-    assert [notice.reason for notice in final.warnings] == [Reason.SHORT_AUDIO] * warned
+    assert final.utterance.hypothesis.text == spoken_text
+    assert {event.utterance.hypothesis.text for event in events if isinstance(event, Interim)} <= {"", spoken_text}
+    assert [notice.reason for notice in final.warnings] == [WarningReason.SHORT_AUDIO] * warned

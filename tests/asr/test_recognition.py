@@ -1,4 +1,4 @@
-"""Permits, threads and leaving, with an engine that waits where a test tells it to."""
+"""Permits, threads and leaving, with an engine that waits where a test wants it."""
 
 import asyncio
 import threading
@@ -49,7 +49,7 @@ def recognizer(registry, permits, engine):
         yield Recognizer(models, executor, permits, registry)
 
 
-async def test_a_file_is_heard_and_counted(recognizer, engine, registry, permits) -> None:
+async def test_a_file_is_recognised_and_counted(recognizer, engine, registry, permits) -> None:
     transcript = await transcribe(recognizer, engine, stream(silence(1), tone(1), silence(1)), Options())
     assert len(transcript.utterances) == 1
     assert transcript.audio_seconds == pytest.approx(3.0)
@@ -99,7 +99,7 @@ async def test_who_leaves_while_the_session_opens_leaks_nothing(recognizer, engi
     assert [what for what, _ in engine.session.log if what != "interrupt"] == ["close"]
 
 
-async def test_what_the_sound_raises_is_raised_and_frees_the_permit(recognizer, engine, permits) -> None:
+async def test_what_the_audio_raises_is_raised_and_frees_the_permit(recognizer, engine, permits) -> None:
     async def broken():
         yield tone(1)
         raise ValueError("x")

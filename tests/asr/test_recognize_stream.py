@@ -35,11 +35,11 @@ def permits(registry) -> Permits:
 
 
 @pytest.fixture
-def hear(registry, permits):
+def recognise(registry, permits):
     """Hears what has arrived already, and gives the events."""
     with ThreadPoolExecutor(2) as executor:
 
-        async def hear(engine: CountingEngine, listening: StreamOptions, *items):
+        async def recognise(engine: CountingEngine, listening: StreamOptions, *items):
             backlog = Backlog()
             for item in items:
                 await backlog.put(item)
@@ -55,16 +55,16 @@ def hear(registry, permits):
                 event async for event in recognize_stream(recognizer, engine, sound(), backlog, listening, lambda: 0.0)
             ]
 
-        yield hear
+        yield recognise
 
 
 def finals(events) -> list[Final]:
     return [event for event in events if isinstance(event, Final)]
 
 
-async def test_a_stream_ends_with_done_and_everything_is_freed(hear, registry, permits) -> None:
+async def test_a_stream_ends_with_done_and_everything_is_freed(recognise, registry, permits) -> None:
     engine = CountingEngine()
-    events = await hear(engine, PLAIN, tone(1), Control.END_UTTERANCE, tone(1), silence(1))
+    events = await recognise(engine, PLAIN, tone(1), Control.END_UTTERANCE, tone(1), silence(1))
     assert len(finals(events)) == 2
     assert events[-1] == StreamFinished(pytest.approx(3.0), finals=2, language="en-US", interims_dropped=0)
     assert engine.session.log[-1] == ("close", 0)
@@ -72,8 +72,8 @@ async def test_a_stream_ends_with_done_and_everything_is_freed(hear, registry, p
     assert registry.get_sample_value("voicebox_asr_audio_seconds_total") == pytest.approx(3.0)
 
 
-async def test_who_is_behind_is_told_so_and_catches_up(hear, registry) -> None:
-    events = await hear(CountingEngine(), WITH_INTERIMS, *[tone(0.1)] * 200, Control.END_UTTERANCE)
+async def test_who_is_behind_is_refused_and_catches_up(recognise, registry) -> None:
+    events = await recognise(CountingEngine(), WITH_INTERIMS, *[tone(0.1)] * 200, Control.END_UTTERANCE)
     lags = [event.lag_seconds for event in events if isinstance(event, Interim | Final)]
     assert lags[0] > 15
     assert lags == sorted(lags, reverse=True)
@@ -94,12 +94,12 @@ class Polyglot(CountingSession):
         return replace(super().end(), language=self.languages.pop(0))
 
 
-async def test_the_language_of_the_stream_is_the_one_that_was_spoken_longest(hear) -> None:
+async def test_the_language_of_the_stream_is_the_one_that_was_spoken_longest(recognise) -> None:
     pieces = np.concatenate([part for seconds in (3, 1, 1) for part in (tone(seconds), silence(1))])
-    events = await hear(CountingEngine(session=Polyglot()), PLAIN, pieces)
+    events = await recognise(CountingEngine(session=Polyglot()), PLAIN, pieces)
     assert [final.utterance.hypothesis.language for final in finals(events)] == ["de", "en", "en"]
     assert events[-1].language == "de"
 
 
-async def test_where_nothing_was_said_the_language_is_the_one_that_was_asked_for(hear) -> None:
-    assert (await hear(CountingEngine(), PLAIN, silence(1)))[-1].language == "en-US"
+async def test_where_nothing_was_said_the_language_is_the_one_that_was_requested(recognise) -> None:
+    assert (await recognise(CountingEngine(), PLAIN, silence(1)))[-1].language == "en-US"

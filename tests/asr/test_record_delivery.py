@@ -16,7 +16,7 @@ from voicebox_asr.job import Job, RecordRequest
 from voicebox_asr.records import recorder as recorders
 from voicebox_asr.records.record import TranscriptionRecord
 from voicebox_asr.results.transcript import Transcript
-from voicebox_asr.results.warnings import Reason
+from voicebox_asr.results.warnings import WarningReason
 from voicebox_audio.pcm import to_s16le
 from voicebox_kit.disk_quota import DiskQuota
 from voicebox_outbox import outbox as outboxes
@@ -42,9 +42,9 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.arrived = asyncio.Event()
 
     async def RecordTranscription(self, request_iterator, context):
+        requests = [request async for request in request_iterator]  # first: an answer during a write may be lost
         if self.failure:
-            await context.abort(self.failure, "as told")
-        requests = [request async for request in request_iterator]
+            await context.abort(self.failure, "as the test has it")
         self.received.append((requests[0].transcription, b"".join(request.audio for request in requests)))
         self.arrived.set()
         return requests[0].transcription
@@ -116,7 +116,7 @@ async def test_a_record_that_the_catalog_takes_is_acknowledged_without_a_warning
 
 
 @pytest.mark.parametrize("call", [recognize, stream])
-async def test_while_the_catalog_is_away_the_record_is_named_and_waits_on_disk(open_asr, tmp_path, call):
+async def test_while_the_catalog_is_unavailable_the_record_is_named_and_waits_on_disk(open_asr, tmp_path, call):
     answer = await call((await open_asr(CATALOG_ADDRESS=GONE)).channel)
     assert answer.transcription.startswith("transcriptions/")
     assert reasons(answer) == ["RECORD_PENDING"]
@@ -136,7 +136,7 @@ async def test_a_catalog_that_comes_back_gets_what_waits(open_asr, catalog, tmp_
     assert sorted(record.name for record, _ in catalog.received) == sorted(each.transcription for each in answers)
 
 
-async def test_what_the_catalog_rejects_is_set_aside_and_said(open_asr, catalog, tmp_path, monkeypatch):
+async def test_what_the_catalog_rejects_is_set_aside_and_reported(open_asr, catalog, tmp_path, monkeypatch):
     monkeypatch.setattr(outboxes, "PROMPT_SECONDS", 60.0)
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     answer = await recognize((await open_asr(CATALOG_ADDRESS=catalog.address)).channel)
@@ -201,7 +201,7 @@ def test_a_record_survives_a_kill_after_it_was_acknowledged_and_is_delivered_onc
 
 
 class ListOutbox:
-    """Takes every record, or answers as it is told."""
+    """Takes every record, or answers as the test sets it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self.sizes, self.blocked = folder, list[int](), asyncio.Event()
@@ -235,7 +235,7 @@ async def test_copies_share_the_disk_and_release_it(tmp_path):
             assert sum([len(block) async for block in recorder.copied(file())]) == 100_000
         assert not (await first.record(transcript, engine)).warnings
         refused = await second.record(transcript, engine)
-        assert (refused.name, [notice.reason for notice in refused.warnings]) == ("", [Reason.NOT_STORED])
+        assert (refused.name, [notice.reason for notice in refused.warnings]) == ("", [WarningReason.NOT_STORED])
         assert "space" in refused.warnings[0].sentence
     with records.recorder(job()) as third:
         assert sum([len(block) async for block in third.copied(file())]) == 100_000

@@ -136,7 +136,7 @@ async def test_a_live_stream_is_recorded_as_flac_of_the_very_samples(stub, catal
     assert record.duration == finished.audio_duration
 
 
-async def test_nothing_is_recorded_unless_it_is_asked_for(stub, catalog, spoken) -> None:
+async def test_nothing_is_recorded_unless_it_is_requested(stub, catalog, spoken) -> None:
     answer = await stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(spoken)), metadata=ANN)
     assert answer.transcription == ""
     listed = await aio_stub(catalog_pb2_grpc.CatalogServiceStub, catalog.channel).ListTranscriptions(

@@ -1,10 +1,10 @@
-"""Loops are cut to their first round and told; what people say again and again is not."""
+"""Loops are cut to their first round and reported; what people repeat is not."""
 
 import pytest
 from voicebox_asr.engine import Hypothesis, Scores, Word
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Reason
+from voicebox_asr.results.warnings import WarningReason
 
 pytestmark = pytest.mark.unit
 
@@ -30,10 +30,10 @@ def utterance(
         ("ха" + " ха" * 30, "ха"),
     ],
 )
-def test_a_loop_is_cut_to_its_first_round_and_told(loop: str, first: str) -> None:
+def test_a_loop_is_cut_to_its_first_round_and_reported(loop: str, first: str) -> None:
     (kept,), (notice,) = without_loops([utterance(f"Well {loop}")])
     assert kept.hypothesis.text == f"Well {first}"
-    assert notice.reason is Reason.REPETITION
+    assert notice.reason is WarningReason.REPETITION
     assert notice.start_seconds is not None
     assert notice.start_seconds > 0
     assert notice.end_seconds == pytest.approx(10.0, abs=0.2)
@@ -42,7 +42,7 @@ def test_a_loop_is_cut_to_its_first_round_and_told(loop: str, first: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "said",
+    "spoken_text",
     [
         "no no no no no no",
         "very, very, very, very good",
@@ -52,8 +52,8 @@ def test_a_loop_is_cut_to_its_first_round_and_told(loop: str, first: str) -> Non
         "",
     ],
 )
-def test_what_people_say_stays(said: str) -> None:
-    assert without_loops([utterance(said)]) == ((utterance(said),), ())
+def test_what_people_say_stays(spoken_text: str) -> None:
+    assert without_loops([utterance(spoken_text)]) == ((utterance(spoken_text),), ())
 
 
 def test_what_follows_a_loop_stays() -> None:
@@ -64,15 +64,15 @@ def test_what_follows_a_loop_stays() -> None:
 
 def test_the_same_passage_again_and_again() -> None:
     passages = [utterance("Thanks for watching!", index, 3.0 * index, 3.0 * index + 3.0) for index in range(12)]
-    said = utterance("Good night.", 12, 36.0, 40.0)
-    kept, (notice,) = without_loops([*passages, said])
+    spoken_text = utterance("Good night.", 12, 36.0, 40.0)
+    kept, (notice,) = without_loops([*passages, spoken_text])
     assert [each.hypothesis.text for each in kept] == ["Thanks for watching!", "Good night."]
     assert notice.start_seconds == pytest.approx(3.0)
     assert notice.end_seconds == pytest.approx(36.0)
     assert "12 times" in notice.sentence
 
 
-def test_a_person_who_repeats_a_command_is_heard_each_time() -> None:
+def test_a_person_who_repeats_a_command_is_recognised_each_time() -> None:
     commands = [utterance("Turn on the light.", index, 5.0 * index, 5.0 * index + 2.0) for index in range(12)]
     assert without_loops(commands) == (tuple(commands), ())
     unsure = [
@@ -87,7 +87,7 @@ def test_channels_do_not_make_a_loop_together() -> None:
     assert without_loops(turns) == (tuple(turns), ())
 
 
-def test_an_engine_that_tells_no_ratio_hears_and_does_not_write() -> None:
+def test_an_engine_that_reports_no_ratio_recognises_and_does_not_write() -> None:
     chant = utterance("no " * 40, scores=Scores())
     assert without_loops([chant]) == ((chant,), ())
 
@@ -103,18 +103,18 @@ def test_a_long_file_is_looked_through_quickly() -> None:
 def said_again(times: int, own: int, resemblance: float | None) -> Utterance:
     """A word that was written so many times, of which the first ones have time of their own."""
     words = tuple(Word("no", min(at, own) * 0.4, min(at + 1, own) * 0.4, 0.9) for at in range(times))
-    heard = Hypothesis(" ".join(["no"] * times), 0.9, words, "en", scores=WRITTEN, self_similarity=resemblance)
-    return Utterance(0, heard, 0.0, own * 0.4)
+    recognised = Hypothesis(" ".join(["no"] * times), 0.9, words, "en", scores=WRITTEN, self_similarity=resemblance)
+    return Utterance(0, recognised, 0.0, own * 0.4)
 
 
 @pytest.mark.parametrize("times", [12, 20, 40])
-def test_what_is_said_again_and_again_is_kept(times: int) -> None:
+def test_repeated_speech_is_kept(times: int) -> None:
     (kept,), notices = without_loops([said_again(times, times, 0.8)])
     assert (len(kept.hypothesis.words), notices) == (times, ())
 
 
 @pytest.mark.parametrize("own", [2, 5, 12])
-def test_of_a_loop_as_much_is_kept_as_the_sound_supports(own: int) -> None:
+def test_of_a_loop_as_much_is_kept_as_the_audio_supports(own: int) -> None:
     (kept,), (notice,) = without_loops([said_again(100, own, 0.8)])
     assert kept.hypothesis.text == " ".join(["no"] * own)
     assert f"all but the first {own} were cut out" in notice.sentence
@@ -123,4 +123,4 @@ def test_of_a_loop_as_much_is_kept_as_the_sound_supports(own: int) -> None:
 @pytest.mark.parametrize("resemblance", [None, 0.0, 0.3])
 def test_words_whose_sounds_do_not_repeat_were_not_said_again(resemblance: float | None) -> None:
     (kept,), (notice,) = without_loops([said_again(40, 40, resemblance)])
-    assert (kept.hypothesis.text, notice.reason) == ("no", Reason.REPETITION)
+    assert (kept.hypothesis.text, notice.reason) == ("no", WarningReason.REPETITION)

@@ -56,17 +56,17 @@ def job(config: RecognitionConfig, engine: CountingEngine = ABLE) -> Job:
     return to_job(config, engine, "config", "ann")
 
 
-def test_nothing_asked_means_a_file_in_any_language() -> None:
-    asked = job(RecognitionConfig())
-    assert asked == Job(None, Options(), False, None, None, False)
+def test_nothing_requested_means_a_file_in_any_language() -> None:
+    requested = job(RecognitionConfig())
+    assert requested == Job(None, Options(), False, None, None, False)
     assert job(RecognitionConfig(), SIMPLE).options.language == "en-US"
 
 
-def test_headerless_audio_has_one_channel_unless_told() -> None:
+def test_headerless_audio_has_one_channel_unless_stated() -> None:
     assert job(RecognitionConfig(encoding=PCM, sample_rate_hz=8000)).pcm == Pcm(8000, 1)
 
 
-def test_everything_that_is_asked_arrives() -> None:
+def test_everything_that_is_requested_arrives() -> None:
     config = RecognitionConfig(
         language="de",
         task=asr_pb2.RECOGNITION_TASK_TRANSLATE,
@@ -92,8 +92,8 @@ def test_words_get_times_when_something_needs_them() -> None:
         RecognitionConfig(diarization=Diarization(enabled=True)),
         RecognitionConfig(store=True),
     ):
-        asked = job(config)
-        assert (asked.options.word_times, asked.word_offsets) == (True, False)
+        requested = job(config)
+        assert (requested.options.word_times, requested.word_offsets) == (True, False)
     assert to_job(RecognitionConfig(), ABLE, "config", word_times=True).options.word_times
 
 
@@ -206,7 +206,7 @@ def test_what_a_stream_cannot_do_is_refused(config: RecognitionConfig, field: st
 
 def test_speakers_and_the_record() -> None:
     given = str(uuid.uuid4()).upper()
-    asked = job(
+    requested = job(
         RecognitionConfig(
             diarization=Diarization(enabled=True, max_speakers=2),
             store=True,
@@ -214,10 +214,10 @@ def test_speakers_and_the_record() -> None:
             labels={"team": "games"},
         )
     )
-    assert asked.speakers == SpeakerRange(1, 2)
-    assert asked.record is not None
-    assert (asked.record.request_id, asked.record.labels) == (given.lower(), {"team": "games"})
-    assert (asked.record.owner, asked.record.parameters) == (
+    assert requested.speakers == SpeakerRange(1, 2)
+    assert requested.record is not None
+    assert (requested.record.request_id, requested.record.labels) == (given.lower(), {"team": "games"})
+    assert (requested.record.owner, requested.record.parameters) == (
         "ann",
         {"diarization": '{"enabled": true, "max_speakers": 2}'},
     )
@@ -227,15 +227,15 @@ def test_speakers_and_the_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "means"), [("", "en-US"), ("en", "en-US"), ("EN-us", "en-US"), ("en_US", "en-US"), ("de", "de-DE")]
+    ("requested", "means"), [("", "en-US"), ("en", "en-US"), ("EN-us", "en-US"), ("en_US", "en-US"), ("de", "de-DE")]
 )
-def test_languages_of_a_model_with_regions(asked: str, means: str) -> None:
-    assert languages.resolve(asked, ("en-US", "de-DE"), "language") == means
+def test_languages_of_a_model_with_regions(requested: str, means: str) -> None:
+    assert languages.resolve(requested, ("en-US", "de-DE"), "language") == means
 
 
-@pytest.mark.parametrize(("asked", "means"), [("en", "en"), ("en-GB", "en"), ("zh-Hant-TW", "zh"), ("DE_at", "de")])
-def test_languages_of_a_model_without(asked: str, means: str) -> None:
-    assert job(RecognitionConfig(language=asked)).options.language == means
+@pytest.mark.parametrize(("requested", "means"), [("en", "en"), ("en-GB", "en"), ("zh-Hant-TW", "zh"), ("DE_at", "de")])
+def test_languages_of_a_model_without(requested: str, means: str) -> None:
+    assert job(RecognitionConfig(language=requested)).options.language == means
 
 
 def test_another_region_of_a_language_is_another_language() -> None:

@@ -20,7 +20,7 @@ def segments(samples: Samples, piece: int) -> list[SegmenterEvent]:
 
 
 @pytest.mark.parametrize("piece", [77, 160, 1600, 100_000])
-def test_the_sound_is_the_streams_own_however_it_is_cut(piece: int) -> None:
+def test_the_audio_is_the_streams_own_however_it_is_cut(piece: int) -> None:
     stream = np.concatenate((silence(1), tone(1), silence(1), tone(0.7), silence(0.1), tone(0.505)))
     found = segments(stream, piece)
     begans = [segment for segment in found if isinstance(segment, UtteranceStart)]
@@ -29,10 +29,10 @@ def test_the_sound_is_the_streams_own_however_it_is_cut(piece: int) -> None:
     assert [ended.speech_seconds for ended in endeds] == pytest.approx([2.0, 4.305], abs=0.011)
     for began, ended in zip(begans, endeds, strict=True):
         sounds = found[found.index(began) + 1 : found.index(ended)]
-        heard = np.concatenate([sound.samples for sound in sounds if isinstance(sound, UtteranceAudio)])
-        first = round(began.sound_seconds * SAMPLE_RATE_HZ)
-        np.testing.assert_array_equal(heard, stream[first : first + heard.size])
-        assert heard.size >= (ended.sound_seconds - began.sound_seconds) * SAMPLE_RATE_HZ - 1
+        recognised = np.concatenate([sound.samples for sound in sounds if isinstance(sound, UtteranceAudio)])
+        first = round(began.audio_seconds * SAMPLE_RATE_HZ)
+        np.testing.assert_array_equal(recognised, stream[first : first + recognised.size])
+        assert recognised.size >= (ended.audio_seconds - began.audio_seconds) * SAMPLE_RATE_HZ - 1
 
 
 def test_silence_and_nothing_give_nothing() -> None:
@@ -46,4 +46,4 @@ def test_end_utterance_ends_it_at_once() -> None:
     assert [type(segment) for segment in segmenter.push(tone(1))] == [UtteranceStart, UtteranceAudio]
     (ended,) = segmenter.end_utterance()
     assert isinstance(ended, UtteranceEnd)
-    assert ended.sound_seconds == pytest.approx(1.0)
+    assert ended.audio_seconds == pytest.approx(1.0)

@@ -26,7 +26,7 @@ def whole(sound: Samples, times: int = 12) -> list[Word]:
 
 @pytest.mark.parametrize("text", ["no, " * 12, "very " * 14, "thank you. " * 12, "printing " * 12])
 @pytest.mark.parametrize("voice", ["slt", "rms"])
-def test_what_is_said_again_and_again_repeats_itself(text: str, voice: str) -> None:
+def test_repeated_speech_is_similar_to_itself(text: str, voice: str) -> None:
     sound = spoken(text, voice)
     assert (repeated_word_similarity(sound, whole(sound)) or 0.0) > MIN_SIMILARITY
 

@@ -60,13 +60,13 @@ async def test_a_file_becomes_text(stub, spoken) -> None:
 async def test_words_have_times_from_the_files_start(stub, spoken) -> None:
     config = RecognitionConfig(word_offsets=True, language="en")
     response = await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=wav(spoken)))
-    heard = [word for utterance in response.utterances for word in utterance.words]
-    assert [word.word for word in heard] == response.transcript.split()
-    times = [time for word in heard for time in (seconds(word.start_offset), seconds(word.end_offset))]
+    recognised = [word for utterance in response.utterances for word in utterance.words]
+    assert [word.word for word in recognised] == response.transcript.split()
+    times = [time for word in recognised for time in (seconds(word.start_offset), seconds(word.end_offset))]
     assert times == sorted(times)
     assert 0.9 < times[0] < 1.4  # after the second of silence
     assert times[-1] < spoken.size / SAMPLE_RATE_HZ - 0.7
-    assert all(0 <= word.confidence <= 1 for word in heard)
+    assert all(0 <= word.confidence <= 1 for word in recognised)
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (48_000, 2), (44_100, 8)])
@@ -103,7 +103,7 @@ async def test_the_config_of_an_upload_counts_in_its_first_message(stub, spoken)
 
 
 @pytest.mark.parametrize("headerless", [False, True])
-async def test_each_channel_of_a_call_is_heard_by_itself(stub, spoken, headerless: bool) -> None:
+async def test_each_channel_of_a_call_is_recognised_by_itself(stub, spoken, headerless: bool) -> None:
     half = spoken.size // 2
     first, second = spoken[:half], spoken[half:]
     both = np.stack(
@@ -131,7 +131,7 @@ async def test_each_channel_of_a_call_is_heard_by_itself(stub, spoken, headerles
     assert seconds(response.audio_duration) == pytest.approx(half / SAMPLE_RATE_HZ + 0.5, abs=0.05)
 
 
-async def test_nothing_is_left_out_as_silence_when_that_is_asked(stub, spoken) -> None:
+async def test_nothing_is_left_out_as_silence_when_that_is_requested(stub, spoken) -> None:
     usual = await stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(spoken)))
     config = RecognitionConfig(voice_activity=asr_pb2.VoiceActivityConfig(off=True))
     everything = await stub.Recognize(asr_pb2.RecognizeRequest(config=config, audio=wav(spoken)))
@@ -206,7 +206,7 @@ async def test_a_stream_without_audio_is_finished(stub) -> None:
         assert finished.HasField("finished")
 
 
-async def test_who_vanishes_frees_the_place(start, spoken) -> None:
+async def test_who_vanishes_frees_the_permit(start, spoken) -> None:
     running = await start(open_service, ASR_STREAMS="1", ASR_QUEUE="0")
     from voicebox.asr.v1 import asr_pb2_grpc
 

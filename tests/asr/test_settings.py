@@ -10,7 +10,7 @@ from voicebox_asr.app import open_service
 from voicebox_asr.settings import Settings
 from voicebox_kit.errors import StartError
 from voicebox_models.choosing import EngineSettings
-from voicebox_models.residency import NO_LIMITS, Limits
+from voicebox_models.residency import NO_LIMITS, MemoryLimits
 
 
 def test_defaults() -> None:
@@ -25,7 +25,7 @@ def test_defaults() -> None:
     assert (settings.models_folder, settings.hub.offline) == (Path("var/models"), False)
 
 
-def test_what_is_said_of_models() -> None:
+def test_settings_of_models() -> None:
     env = {
         "ASR_ENGINE": "whisper",
         "ASR_MORE_ENGINES": "pocketsphinx, ",
@@ -39,7 +39,11 @@ def test_what_is_said_of_models() -> None:
     }
     settings = Settings.read(env)
     assert settings.engines == EngineSettings("whisper", ("pocketsphinx",), "whisper/small")
-    assert (settings.compute_type, settings.model_limits, settings.streams) == ("int8", Limits(4_000_000_000, 600.0), 0)
+    assert (settings.compute_type, settings.model_limits, settings.streams) == (
+        "int8",
+        MemoryLimits(4_000_000_000, 600.0),
+        0,
+    )
     assert (settings.models_folder, settings.hub.offline) == (Path("/data/models"), True)
     assert Settings.read({**env, "VOICEBOX_MODELS": "/models", "ASR_STREAMS": "3"}).models_folder == Path("/models")
 

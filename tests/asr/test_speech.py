@@ -1,4 +1,4 @@
-"""Human speech: what is heard is right often enough, from files and live."""
+"""Human speech: the word error rate is low enough, from files and live."""
 
 import asyncio
 
@@ -13,13 +13,13 @@ WORST_WER = 0.27
 
 @pytest.mark.parametrize("live", [False, True])
 async def test_the_word_error_rate_over_real_speech(stub, speech_data, live: bool) -> None:
-    """Files hear every other recording, streams the rest: each second of speech takes pocketsphinx 0.2 s."""
+    """Files have every other recording, streams the rest: each second of speech takes pocketsphinx 0.2 s."""
     names = sorted(speech_data.transcripts)[live::2]
-    hear = hear_live if live else hear_file
-    heard = await asyncio.gather(*(hear(stub, speech_data.path(name).read_bytes()) for name in names))
-    said = [words(speech_data.transcripts[name]) for name in names]
-    errors = sum(word_errors(transcript, words(text)) for transcript, text in zip(said, heard, strict=True))
-    assert errors / sum(map(len, said)) <= WORST_WER
+    recognise = hear_live if live else hear_file
+    recognised = await asyncio.gather(*(recognise(stub, speech_data.path(name).read_bytes()) for name in names))
+    spoken_text = [words(speech_data.transcripts[name]) for name in names]
+    errors = sum(word_errors(transcript, words(text)) for transcript, text in zip(spoken_text, recognised, strict=True))
+    assert errors / sum(map(len, spoken_text)) <= WORST_WER
 
 
 async def test_the_same_recording_gives_the_same_text_whatever_came_before(stub, speech_data) -> None:

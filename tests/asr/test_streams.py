@@ -35,7 +35,7 @@ LIVE = StreamingConfig(recognition=PCM, interim_results=True)
 
 @dataclass
 class QuickSession(CountingSession):
-    """Says when it is fed and when it is closed, hears on only while it may, and keeps no log."""
+    """Signals when it is fed and when it is closed, goes on only while it may, and has no log."""
 
     feeding: threading.Event = field(default_factory=threading.Event)
     may_hear: threading.Event = field(default_factory=threading.Event)
@@ -54,9 +54,9 @@ class QuickSession(CountingSession):
 
     def end(self):
         self.total += self.fed
-        heard = super().end()
+        recognised = super().end()
         self.log.clear()
-        return heard
+        return recognised
 
     def interrupt(self) -> None:
         self.may_hear.set()
@@ -159,7 +159,7 @@ async def refusal(call) -> tuple[grpc.StatusCode, str]:
 
 
 async def has_room(stub) -> bool:
-    """Whether the one place is free: a stream is heard."""
+    """Whether the one permit is free: a stream is recognised."""
     return bool((await stream(stub, LIVE, to_s16le(tone(1))))[-1].finished.utterance_count)
 
 
@@ -176,7 +176,7 @@ async def closed(session: QuickSession) -> bool:
         ([b"x"], "AUDIO_EMPTY"),
     ],
 )
-async def test_what_cannot_be_heard_is_refused(stub, engine, sent: list, reason: str) -> None:
+async def test_what_cannot_be_recognised_is_refused(stub, engine, sent: list, reason: str) -> None:
     assert await refusal(stream(stub, LIVE, *sent)) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
     assert await closed(engine.sessions[0])
     assert await has_room(stub)
@@ -197,7 +197,7 @@ async def test_a_second_file_in_a_stream_is_refused(stub) -> None:
     )
 
 
-async def test_after_the_end_of_a_file_controls_and_the_end_are_seen_and_other_sound_is_not(stub) -> None:
+async def test_after_the_end_of_a_file_controls_and_the_end_are_seen_and_other_audio_is_not(stub) -> None:
     file = wav(np.concatenate((silence(1), tone(1))))
     call = await opened(stub, StreamingConfig(), file, b"TAG" + bytes(125))
     while not (await call.read()).HasField("speech_event"):
@@ -214,14 +214,14 @@ async def test_after_the_end_of_a_file_controls_and_the_end_are_seen_and_other_s
     )
 
 
-async def test_controls_keep_their_places_in_headerless_sound(stub) -> None:
+async def test_controls_keep_their_places_in_headerless_audio(stub) -> None:
     data = to_s16le(tone(6))
     sent = itertools.chain.from_iterable((data[start : start + 32_000], END) for start in range(0, len(data), 32_000))
     ends = [seconds(final.end_offset) for final in finals(await stream(stub, LIVE, *sent))]
     assert ends == pytest.approx([1, 2, 3, 4, 5, 6], abs=0.051)
 
 
-async def test_channels_are_heard_by_themselves(stub, engine) -> None:
+async def test_channels_are_recognised_by_themselves(stub, engine) -> None:
     left, right = np.concatenate((tone(1), silence(3))), np.concatenate((silence(2), tone(1), silence(1)))
     data = to_s16le(np.stack((left, right), axis=1).reshape(-1))
     responses = await stream(stub, StreamingConfig(recognition=STEREO, interim_results=True), data)
@@ -257,7 +257,7 @@ async def test_three_hours_of_speech_are_held_an_utterance_at_a_time(stub, engin
     assert max(lags) <= MAX_SECONDS + PIECE_BYTES / (2 * SAMPLE_RATE_HZ)
 
 
-async def test_a_recogniser_that_is_behind_leaves_out_no_sound(stub, engine) -> None:
+async def test_a_recogniser_that_is_behind_leaves_out_no_audio(stub, engine) -> None:
     engine.held_up = True
     call = await opened(stub, LIVE, *[to_s16le(tone(0.1))] * 200)
     assert (await call.read()).HasField("speech_event")
@@ -274,7 +274,7 @@ async def test_a_recogniser_that_is_behind_leaves_out_no_sound(stub, engine) -> 
     assert all(seconds(hypothesis.lag) < MAX_SECONDS for hypothesis in (*interims, *finals(responses)))
 
 
-async def test_an_abandoned_stream_is_ended_and_its_place_is_free(start, engine) -> None:
+async def test_an_abandoned_stream_is_ended_and_its_permit_is_free(start, engine) -> None:
     running = await start(open_service, ASR_ENGINE="quick", ASR_STREAMS="1", ASR_QUEUE="0", ASR_IDLE_SECONDS="0.2")
     stub = asr_pb2_grpc.SpeechToTextServiceStub(running.channel)
     call = await opened(stub, LIVE, to_s16le(tone(1)))
@@ -284,7 +284,7 @@ async def test_an_abandoned_stream_is_ended_and_its_place_is_free(start, engine)
     assert await has_room(stub)
 
 
-async def test_who_leaves_in_the_middle_of_an_utterance_frees_the_place(stub, engine) -> None:
+async def test_who_leaves_in_the_middle_of_an_utterance_frees_the_permit(stub, engine) -> None:
     engine.held_up = True
     call = await opened(stub, LIVE, to_s16le(tone(3)))
     assert (await call.read()).HasField("speech_event")
@@ -296,26 +296,26 @@ async def test_who_leaves_in_the_middle_of_an_utterance_frees_the_place(stub, en
     assert await has_room(stub)
 
 
-async def test_a_deadline_ends_the_stream_and_frees_the_place(stub, engine) -> None:
-    engine.held_up = True
-    call = await opened(stub, LIVE, to_s16le(tone(3)), timeout=1.0)
-    assert (await call.read()).HasField("speech_event")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await rest(call)
-    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert await closed(engine.sessions[0])
+async def test_a_deadline_ends_the_stream_and_frees_the_permit(stub, engine) -> None:
+    engine.held_up, timeout = True, 0.5
+    while not engine.sessions:  # a busy machine opens none within a short deadline
+        timeout *= 2
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await rest(await opened(stub, LIVE, to_s16le(tone(3)), timeout=timeout))
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert await closed(engine.sessions[-1])
     engine.held_up = False
     assert await has_room(stub)
 
 
-async def test_whisper_hears_several_streams_at_once(start, tiny_whisper, spoken) -> None:
+async def test_whisper_recognises_several_streams_at_once(start, tiny_whisper, spoken) -> None:
     running = await start(open_service, ASR_ENGINE="whisper", ASR_MODEL=str(tiny_whisper), ASR_STREAMS="3")
     stub = asr_pb2_grpc.SpeechToTextServiceStub(running.channel)
     data = to_s16le(spoken)
-    heard = await asyncio.gather(
+    recognised = await asyncio.gather(
         *(stream(stub, LIVE, *[data[at : at + 6400] for at in range(0, len(data), 6400)]) for _ in range(3))
     )
-    for responses in heard:
+    for responses in recognised:
         assert [final.utterance_index for final in finals(responses)] == [0, 1]
         assert all(final.language for final in finals(responses))
         assert responses[-1].finished.engine == "whisper"

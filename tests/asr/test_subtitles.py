@@ -9,9 +9,9 @@ import webvtt
 from voicebox_asr.documents import writers
 from voicebox_asr.documents.subtitles import Cue, Layout, cues
 from voicebox_asr.engine import Hypothesis, Word
-from voicebox_asr.results import words as wording
+from voicebox_asr.results import word_boundaries
 from voicebox_asr.results.utterance import Utterance
-from voicebox_asr.results.warnings import Reason, RecognitionWarning
+from voicebox_asr.results.warnings import RecognitionWarning, WarningReason
 
 pytestmark = pytest.mark.unit
 
@@ -61,14 +61,14 @@ def test_every_limit_holds_and_no_character_is_lost(layout: Layout, text: str, t
     assert written(found) == "".join(text.split())
     for cue in found:
         assert 1 <= len(cue.lines) <= layout.max_line_count
-        assert all(wording.width(line) <= layout.max_line_length for line in shown(cue))
+        assert all(word_boundaries.width(line) <= layout.max_line_length for line in shown(cue))
         assert 0 < cue.end_ms - cue.start_ms <= 1000 * layout.max_cue_seconds
         if layout.max_words_per_cue:
             assert sum(map(len, cue.lines)) <= layout.max_words_per_cue
     assert all(before.end_ms < after.start_ms for before, after in pairwise(found))
 
 
-def test_words_are_shown_when_they_are_said() -> None:
+def test_words_are_shown_when_they_are_reported() -> None:
     for cue in cues([utterance(ENGLISH)], Layout()):
         first, last = cue.lines[0][0], cue.lines[-1][-1]
         assert cue.start_ms == first.start_ms
@@ -102,7 +102,7 @@ def test_people_who_speak_at_once_are_shown_one_after_the_other() -> None:
 
 def test_punctuation_begins_no_line_in_japanese() -> None:
     for cue in cues([utterance(JAPANESE, timed=False)], Layout(max_line_length=20)):
-        assert all(line[0] not in wording.CLOSING for line in shown(cue))
+        assert all(line[0] not in word_boundaries.CLOSING for line in shown(cue))
 
 
 def test_words_that_lack_the_marks_of_the_text_still_give_all_of_it() -> None:
@@ -140,16 +140,16 @@ def test_vtt_is_read_back_with_its_voices() -> None:
     assert "a&lt;b &amp; c&gt;d --&gt;" in nasty.replace("\n", " ")
 
 
-def test_vtt_tells_each_words_time() -> None:
+def test_vtt_reports_each_words_time() -> None:
     document = writers.vtt([utterance("one two three four", end=4.0)], Layout(highlight_words=True))
     assert "one<00:00:01.000> two<00:00:02.000> three<00:00:03.000> four" in document
     assert webvtt.from_buffer(io.StringIO(document))[0].text == "one two three four"
 
 
-def test_vtt_tells_its_notices_in_comments() -> None:
+def test_vtt_reports_its_notices_in_comments() -> None:
     notices = [
-        RecognitionWarning(Reason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0),
-        RecognitionWarning(Reason.NOT_STORED, "It was not kept."),
+        RecognitionWarning(WarningReason.REPETITION, "'a --> b\n\nc' came 9 times in a row.", 61.5, 70.0),
+        RecognitionWarning(WarningReason.NOT_STORED, "It was not kept."),
     ]
     document = writers.vtt([utterance(ENGLISH)], Layout(), notices)
     assert "\n\nNOTE REPETITION at 00:01:01.500: 'a -> b c' came 9 times in a row.\n\n" in document
@@ -159,7 +159,7 @@ def test_vtt_tells_its_notices_in_comments() -> None:
     ]
 
 
-def test_nothing_heard_is_an_empty_document() -> None:
+def test_nothing_recognised_is_an_empty_document() -> None:
     assert writers.srt([], Layout()) == ""
     assert len(webvtt.from_buffer(io.StringIO(writers.vtt([], Layout())))) == 0
     assert writers.text([]) == ""

@@ -38,8 +38,8 @@ class ScriptedReader:
             if loudness:
                 self.speech_seconds += 1.0
                 language = self.languages.get(loudness, "en")
-                heard = Hypothesis(f"{language} at {at_seconds:g}", None, (), language, 0.5 + loudness / 2)
-                yield Segment(heard, at_seconds, at_seconds + 1.0)
+                recognised = Hypothesis(f"{language} at {at_seconds:g}", None, (), language, 0.5 + loudness / 2)
+                yield Segment(recognised, at_seconds, at_seconds + 1.0)
 
     def finish(self) -> Iterator[Segment | None]:
         yield Segment(
@@ -123,7 +123,7 @@ async def test_the_language_is_the_one_that_is_spoken_longest(recognizer, engine
     assert found.language_probability == pytest.approx(0.75)
 
 
-async def test_where_nothing_is_heard_the_language_is_the_one_that_was_asked_for(recognizer, engine) -> None:
+async def test_where_nothing_is_recognised_the_language_is_the_one_that_was_requested(recognizer, engine) -> None:
     engine.read = lambda options: SilentReader(engine.languages)
     found = await transcribe(recognizer, engine, sounds(silence(1)), Options(language="de"))
     assert (found.utterances, found.language, found.language_probability) == ((), "de", None)

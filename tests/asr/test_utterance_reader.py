@@ -16,7 +16,7 @@ def reader(session: CountingSession, **endpointing: float) -> UtteranceReader:
     return UtteranceReader(session, Segmenter(LoudActivity(), Endpointing(**endpointing)))
 
 
-def test_each_utterance_is_known_whole_before_it_is_heard_in_small_steps() -> None:
+def test_each_utterance_is_known_whole_before_it_is_recognised_in_small_steps() -> None:
     session = CountingSession()
     reading = reader(session)
     file = np.concatenate((silence(1), tone(2), silence(2), tone(1), silence(1)))
@@ -43,6 +43,6 @@ def test_endless_speech_is_held_one_utterance_at_a_time() -> None:
     assert sum(lengths) > 50 * SAMPLE_RATE_HZ
 
 
-def test_there_is_a_step_to_stop_at_for_each_half_second_that_is_heard() -> None:
+def test_there_is_a_step_to_stop_at_for_each_half_second_that_is_recognised() -> None:
     steps = [*reader(CountingSession()).process(np.concatenate((tone(10), silence(1))))]
     assert steps.count(None) >= 20

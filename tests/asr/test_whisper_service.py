@@ -60,20 +60,20 @@ def seconds(duration: Duration) -> float:
     return duration.seconds + duration.nanos / 1e9
 
 
-async def heard(stub, audio: bytes, **config) -> asr_pb2.RecognizeResponse:
+async def recognised(stub, audio: bytes, **config) -> asr_pb2.RecognizeResponse:
     return await stub.Recognize(asr_pb2.RecognizeRequest(config=RecognitionConfig(**config), audio=audio))
 
 
-async def document(stub, audio: bytes, **wish) -> HttpBody:
+async def document(stub, audio: bytes, **options) -> HttpBody:
     async def pieces() -> AsyncIterator[TranscribeRequest]:
-        yield TranscribeRequest(audio=HttpBody(data=audio[:10_000]), **wish)
+        yield TranscribeRequest(audio=HttpBody(data=audio[:10_000]), **options)
         yield TranscribeRequest(audio=HttpBody(data=audio[10_000:]))
 
     return (await stub.Transcribe(pieces())).body
 
 
-async def test_a_file_tells_words_and_how_sure_the_model_is(stub, speech, spoken) -> None:
-    found = await heard(stub, speech, word_offsets=True)
+async def test_a_file_reports_words_and_how_sure_the_model_is(stub, speech, spoken) -> None:
+    found = await recognised(stub, speech, word_offsets=True)
     assert (found.engine, found.model) == ("whisper", "whisper/random")
     assert found.transcript == " ".join(utterance.transcript for utterance in found.utterances)
     assert 0 < found.language_probability <= 1
@@ -95,39 +95,39 @@ async def test_a_file_tells_words_and_how_sure_the_model_is(stub, speech, spoken
 
 
 async def test_silence_says_nothing(stub) -> None:
-    found = await heard(stub, wav(silence(5)))
+    found = await recognised(stub, wav(silence(5)))
     assert (found.transcript, len(found.utterances), seconds(found.speech_duration)) == ("", 0, 0.0)
 
 
 async def test_what_is_left_out_as_silence_is_up_to_the_caller(stub, speech) -> None:
-    found = await heard(stub, wav(silence(5)), voice_activity=VoiceActivityConfig(off=True))
+    found = await recognised(stub, wav(silence(5)), voice_activity=VoiceActivityConfig(off=True))
     assert seconds(found.speech_duration) == seconds(found.audio_duration) == 5.0
-    whole = await heard(stub, speech, voice_activity=VoiceActivityConfig(off=True), word_offsets=True)
+    whole = await recognised(stub, speech, voice_activity=VoiceActivityConfig(off=True), word_offsets=True)
     ends = [word.end_offset for utterance in whole.utterances for word in utterance.words] + [
         each.end_offset for each in whole.utterances
     ]
     assert max(map(seconds, ends)) <= seconds(whole.audio_duration)
 
 
-async def test_a_language_may_be_told_and_the_task_changes_what_is_written(stub, speech) -> None:
-    german = await heard(stub, speech, language="de")
+async def test_a_language_may_be_named_and_the_task_changes_what_is_written(stub, speech) -> None:
+    german = await recognised(stub, speech, language="de")
     assert (german.language, german.HasField("language_probability")) == ("de", False)
-    english = await heard(stub, speech, language="de", task=asr_pb2.RECOGNITION_TASK_TRANSLATE)
+    english = await recognised(stub, speech, language="de", task=asr_pb2.RECOGNITION_TASK_TRANSLATE)
     assert english.transcript != german.transcript
-    assert (await heard(stub, speech, language="de")).transcript == german.transcript
+    assert (await recognised(stub, speech, language="de")).transcript == german.transcript
 
 
 async def test_languages_may_change_within_a_file(stub, speech) -> None:
-    found = await heard(stub, speech, multilingual=True)
+    found = await recognised(stub, speech, multilingual=True)
     assert found.HasField("language_probability")
 
 
 async def test_prompt_hotwords_and_decoding_reach_the_model(stub, speech) -> None:
     plain, prompted, hot, wide = await asyncio.gather(
-        heard(stub, speech, language="en"),
-        heard(stub, speech, language="en", prompt="Zebras in the morning"),
-        heard(stub, speech, language="en", hotwords=["zebra"]),
-        heard(stub, speech, language="en", decoding=Decoding(beam_size=1, temperatures=[0.0])),
+        recognised(stub, speech, language="en"),
+        recognised(stub, speech, language="en", prompt="Zebras in the morning"),
+        recognised(stub, speech, language="en", hotwords=["zebra"]),
+        recognised(stub, speech, language="en", decoding=Decoding(beam_size=1, temperatures=[0.0])),
     )
     assert prompted.transcript != plain.transcript
     assert hot.transcript != plain.transcript
@@ -136,7 +136,7 @@ async def test_prompt_hotwords_and_decoding_reach_the_model(stub, speech) -> Non
 
 async def test_models_side_by_side_by_their_names(stub, models, speech) -> None:
     names = ("models/whisper/random", "models/whisper/random.en", "models/pocketsphinx/en-us")
-    found = await asyncio.gather(*(heard(stub, speech, model=name) for name in names))
+    found = await asyncio.gather(*(recognised(stub, speech, model=name) for name in names))
     assert [f"models/{answer.model}" for answer in found] == list(names)
     assert found[1].language.startswith("en")
     assert "window" in found[2].transcript
@@ -144,13 +144,13 @@ async def test_models_side_by_side_by_their_names(stub, models, speech) -> None:
     assert all(listed[name].state == models_pb2.MODEL_STATE_LOADED for name in names)
 
 
-async def test_a_model_is_unloaded_and_loads_again_when_it_is_asked(stub, models, speech) -> None:
+async def test_a_model_is_unloaded_and_loads_again_when_it_is_requested(stub, models, speech) -> None:
     name = "models/whisper/random.en"
-    before = await heard(stub, speech, model=name)
+    before = await recognised(stub, speech, model=name)
     assert (
         await models.UnloadModel(models_pb2.UnloadModelRequest(name=name))
     ).state == models_pb2.MODEL_STATE_AVAILABLE
-    assert (await heard(stub, speech, model=name)).transcript == before.transcript
+    assert (await recognised(stub, speech, model=name)).transcript == before.transcript
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await models.UnloadModel(models_pb2.UnloadModelRequest(name="models/whisper/random"))
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION  # the default stays
@@ -158,7 +158,7 @@ async def test_a_model_is_unloaded_and_loads_again_when_it_is_asked(stub, models
 
 @pytest.mark.parametrize("form", ["TEXT", "SRT", "VTT", "TSV", "JSON"])
 async def test_every_form_of_document(stub, speech, form: str) -> None:
-    found = await heard(stub, speech, language="en")
+    found = await recognised(stub, speech, language="en")
     body = await document(stub, speech, format=f"TRANSCRIPT_FORMAT_{form}", config=RecognitionConfig(language="en"))
     text = body.data.decode()
     begins, content_type = {
@@ -195,7 +195,7 @@ async def test_every_form_of_document(stub, speech, form: str) -> None:
     ],
 )
 async def test_what_a_model_cannot_honour_is_refused_by_its_path(stub, speech, config: dict, field: str) -> None:
-    code, named, _ = await refusal(heard(stub, speech, **config))
+    code, named, _ = await refusal(recognised(stub, speech, **config))
     assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
     code, named, _ = await refusal(document(stub, speech, config=RecognitionConfig(**config)))
     assert (code, named) == (grpc.StatusCode.INVALID_ARGUMENT, field)
@@ -203,7 +203,7 @@ async def test_what_a_model_cannot_honour_is_refused_by_its_path(stub, speech, c
 
 async def test_a_model_that_cannot_be_is_not_found(stub, speech) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await heard(stub, speech, model="models/none/of/these")
+        await recognised(stub, speech, model="models/none/of/these")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 

@@ -44,7 +44,7 @@ def frequency() -> Callable[[Samples, int], float]:
 
 @pytest.fixture(scope="session")
 def riff() -> Callable[..., bytes]:
-    """riff(body, ...): a WAV file around the bytes of its sound, whose header says what it is told to say."""
+    """riff(body, ...): a WAV file around the bytes of its audio, with any header."""
 
     def riff(
         body: bytes,

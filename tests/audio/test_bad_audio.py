@@ -15,7 +15,7 @@ from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,7 +25,7 @@ SILENCE = np.zeros(16_000, np.float32)
 
 async def _reason(
     decoder: Decoder, data: bytes, limits: Limits = LIMITS, sample_rate_hz: int | None = 16_000
-) -> Reason:
+) -> AudioReason:
     with pytest.raises(AudioError) as error:
         await decoder.decode(data, sample_rate_hz, limits)
     assert error.value.sentence.endswith(".")
@@ -55,7 +55,7 @@ def _zip() -> bytes:
     ids=["text", "zip", "sdp", "ffconcat", "m3u", "png", "gzip", "zeros", "one byte"],
 )
 async def test_what_is_no_audio_is_refused(data: bytes, decoder: Decoder) -> None:
-    assert await _reason(decoder, data) is Reason.AUDIO_FORMAT_REFUSED
+    assert await _reason(decoder, data) is AudioReason.AUDIO_FORMAT_REFUSED
 
 
 async def test_an_sdp_behind_an_audio_name_opens_no_socket(decoder: Decoder) -> None:
@@ -65,9 +65,9 @@ async def test_an_sdp_behind_an_audio_name_opens_no_socket(decoder: Decoder) -> 
         sdp = f"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {probe.getsockname()[1]} RTP/AVP 0\r\n".encode()
         for start in (b"ID3\x04\0\0\0\0\0\0", b"OggS", b"fLaC", b"\x1a\x45\xdf\xa3", b"\0\0\0\x20ftypM4A "):
             assert await _reason(decoder, start + sdp * 20) in (
-                Reason.AUDIO_UNREADABLE,
-                Reason.AUDIO_EMPTY,
-                Reason.AUDIO_FORMAT_REFUSED,
+                AudioReason.AUDIO_UNREADABLE,
+                AudioReason.AUDIO_EMPTY,
+                AudioReason.AUDIO_FORMAT_REFUSED,
             )
 
 
@@ -84,29 +84,31 @@ async def test_an_mp4_that_refers_to_another_file_reads_none(
 
 @pytest.mark.parametrize("data", [b"", b"RIFF\x24\0\0\0WAVE"], ids=["no bytes", "no chunks"])
 async def test_nothing_is_empty_or_unreadable(data: bytes, decoder: Decoder) -> None:
-    assert await _reason(decoder, data) is (Reason.AUDIO_UNREADABLE if data else Reason.AUDIO_EMPTY)
+    assert await _reason(decoder, data) is (AudioReason.AUDIO_UNREADABLE if data else AudioReason.AUDIO_EMPTY)
 
 
 async def test_zero_length_audio_is_empty(
     decoder: Decoder, riff: Callable[..., bytes], mux: Callable[..., bytes]
 ) -> None:
     empty = np.zeros(0, np.float32)
-    assert await _reason(decoder, riff(b"")) is Reason.AUDIO_EMPTY
-    assert await _reason(decoder, riff(b"", data_bytes=0xFFFFFFFF)) is Reason.AUDIO_EMPTY
+    assert await _reason(decoder, riff(b"")) is AudioReason.AUDIO_EMPTY
+    assert await _reason(decoder, riff(b"", data_bytes=0xFFFFFFFF)) is AudioReason.AUDIO_EMPTY
     assert await _reason(decoder, encode_whole(Encoding.FLAC, empty, 16_000)) in (
-        Reason.AUDIO_EMPTY,
-        Reason.AUDIO_UNREADABLE,
+        AudioReason.AUDIO_EMPTY,
+        AudioReason.AUDIO_UNREADABLE,
     )
     assert await _reason(decoder, encode_whole(Encoding.OGG_OPUS, empty, 16_000)) in (
-        Reason.AUDIO_EMPTY,
-        Reason.AUDIO_UNREADABLE,
+        AudioReason.AUDIO_EMPTY,
+        AudioReason.AUDIO_UNREADABLE,
     )
-    assert await _reason(decoder, riff(b"\0\0", sample_rate_hz=192_000), sample_rate_hz=1_000) is Reason.AUDIO_EMPTY
+    assert (
+        await _reason(decoder, riff(b"\0\0", sample_rate_hz=192_000), sample_rate_hz=1_000) is AudioReason.AUDIO_EMPTY
+    )
 
 
-async def test_a_film_without_sound_is_refused(decoder: Decoder, mux: Callable[..., bytes]) -> None:
+async def test_a_film_without_audio_is_refused(decoder: Decoder, mux: Callable[..., bytes]) -> None:
     for muxer in ("mp4", "matroska"):
-        assert await _reason(decoder, mux(muxer, "aac", None, video=True)) is Reason.AUDIO_FORMAT_REFUSED
+        assert await _reason(decoder, mux(muxer, "aac", None, video=True)) is AudioReason.AUDIO_FORMAT_REFUSED
 
 
 @pytest.mark.parametrize(("muxer", "codec"), [("matroska", "tta"), ("avi", "adpcm_yamaha")])
@@ -115,7 +117,7 @@ async def test_a_codec_that_is_not_read_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(AudioError, match=codec) as error:
         await decoder.decode(mux(muxer, codec, sine(48_000, 1)), 16_000, LIMITS)
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED
 
 
 async def test_a_truncated_wav_gives_what_is_there(decoder: Decoder, riff: Callable[..., bytes]) -> None:
@@ -123,7 +125,7 @@ async def test_a_truncated_wav_gives_what_is_there(decoder: Decoder, riff: Calla
     clip = await decoder.decode(data[: len(data) // 2], None, LIMITS)
     assert clip.samples.size == (len(data) // 2 - 44) // 2
     assert clip.source.cut_short
-    assert await _reason(decoder, data[:30]) is Reason.AUDIO_UNREADABLE
+    assert await _reason(decoder, data[:30]) is AudioReason.AUDIO_UNREADABLE
     assert not (await decoder.decode(data, None, LIMITS)).source.cut_short
 
 
@@ -143,7 +145,7 @@ async def test_a_truncated_mp4_has_lost_its_index(
     decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
 ) -> None:
     data = mux("ipod", "aac", sine(48_000, 4))
-    assert await _reason(decoder, data[: len(data) // 2]) is Reason.AUDIO_UNREADABLE
+    assert await _reason(decoder, data[: len(data) // 2]) is AudioReason.AUDIO_UNREADABLE
 
 
 async def test_only_the_damaged_frames_of_a_flac_file_are_lost(decoder: Decoder) -> None:
@@ -167,12 +169,15 @@ async def test_a_header_that_claims_4_gb_is_not_believed(
     assert clip.samples.size == 800
     assert clip.source.cut_short is (size < 0x7FFF0000)
     before = b"LIST" + struct.pack("<I", size)
-    assert await _reason(decoder, riff(b"\0\1" * 800, before=before), small) is Reason.AUDIO_UNREADABLE
+    assert await _reason(decoder, riff(b"\0\1" * 800, before=before), small) is AudioReason.AUDIO_UNREADABLE
     assert await _reason(decoder, b"ID3\x04\0\0\x7f\x7f\x7f\x7f" + bytes(5000), small) in (
-        Reason.AUDIO_UNREADABLE,
-        Reason.AUDIO_EMPTY,
+        AudioReason.AUDIO_UNREADABLE,
+        AudioReason.AUDIO_EMPTY,
     )
-    assert await _reason(decoder, struct.pack(">I", size) + b"ftypM4A " + bytes(5000), small) is Reason.AUDIO_UNREADABLE
+    assert (
+        await _reason(decoder, struct.pack(">I", size) + b"ftypM4A " + bytes(5000), small)
+        is AudioReason.AUDIO_UNREADABLE
+    )
 
 
 def _crc(data: bytes, polynomial: int, bits: int) -> int:
@@ -200,37 +205,40 @@ async def test_flac_that_expands_to_12_hours_is_stopped_at_the_limit(decoder: De
     bomb = _flac_bomb(12)
     assert len(bomb) < 100_000
     small = dataclasses.replace(LIMITS, memory_bytes=64 * 1024 * 1024)
-    assert await _reason(decoder, bomb, small) is Reason.AUDIO_TOO_LONG
+    assert await _reason(decoder, bomb, small) is AudioReason.AUDIO_TOO_LONG
     clip = await decoder.decode(_flac_bomb(0.1), None, LIMITS)
     assert clip.source.duration_seconds == pytest.approx(360, abs=10)
 
 
 async def test_rates_and_channels_out_of_bounds_are_refused(decoder: Decoder, riff: Callable[..., bytes]) -> None:
     for rate in (1, 3_999, 192_001, 0xFFFFFFFF):
-        assert await _reason(decoder, riff(bytes(32_000), sample_rate_hz=rate)) is Reason.AUDIO_FORMAT_REFUSED
+        assert await _reason(decoder, riff(bytes(32_000), sample_rate_hz=rate)) is AudioReason.AUDIO_FORMAT_REFUSED
     for channels in (9, 64):
-        assert await _reason(decoder, riff(bytes(channels * 2 * 100), channels=channels)) is Reason.AUDIO_FORMAT_REFUSED
-    assert await _reason(decoder, riff(bytes(65_535 * 2), channels=32_767)) is Reason.AUDIO_FORMAT_REFUSED
+        assert (
+            await _reason(decoder, riff(bytes(channels * 2 * 100), channels=channels))
+            is AudioReason.AUDIO_FORMAT_REFUSED
+        )
+    assert await _reason(decoder, riff(bytes(65_535 * 2), channels=32_767)) is AudioReason.AUDIO_FORMAT_REFUSED
     for wrong in ({"channels": 0}, {"sample_rate_hz": 0}):
-        assert await _reason(decoder, riff(bytes(1000), **wrong)) is Reason.AUDIO_UNREADABLE
+        assert await _reason(decoder, riff(bytes(1000), **wrong)) is AudioReason.AUDIO_UNREADABLE
 
 
 @pytest.mark.parametrize("encoding", [Encoding.WAV, Encoding.FLAC, Encoding.MP3, Encoding.OGG_OPUS])
 async def test_every_cap_holds(encoding: Encoding, decoder: Decoder) -> None:
     data = encode_whole(encoding, SILENCE, 16_000)
-    assert await _reason(decoder, data, Limits(max_bytes=len(data) // 2)) is Reason.AUDIO_TOO_LARGE
-    assert await _reason(decoder, data, Limits(max_seconds=0.5)) is Reason.AUDIO_TOO_LONG
-    assert await _reason(decoder, data, Limits(min_rate_hz=48_001)) is Reason.AUDIO_FORMAT_REFUSED
-    assert await _reason(decoder, data, Limits(max_rate_hz=15_999)) is Reason.AUDIO_FORMAT_REFUSED
-    assert await _reason(decoder, data, Limits(max_channels=0)) is Reason.AUDIO_FORMAT_REFUSED
-    assert await _reason(decoder, data, Limits(wall_seconds=0.0)) is Reason.AUDIO_TOO_SLOW
+    assert await _reason(decoder, data, Limits(max_bytes=len(data) // 2)) is AudioReason.AUDIO_TOO_LARGE
+    assert await _reason(decoder, data, Limits(max_seconds=0.5)) is AudioReason.AUDIO_TOO_LONG
+    assert await _reason(decoder, data, Limits(min_rate_hz=48_001)) is AudioReason.AUDIO_FORMAT_REFUSED
+    assert await _reason(decoder, data, Limits(max_rate_hz=15_999)) is AudioReason.AUDIO_FORMAT_REFUSED
+    assert await _reason(decoder, data, Limits(max_channels=0)) is AudioReason.AUDIO_FORMAT_REFUSED
+    assert await _reason(decoder, data, Limits(wall_seconds=0.0)) is AudioReason.AUDIO_TOO_SLOW
 
 
 async def test_processor_time_is_bounded(decoder: Decoder) -> None:
     bomb = _flac_bomb(12, 48_000)
     assert await _reason(decoder, bomb * 4, Limits(max_seconds=1e9, cpu_seconds=1), 192_000) in (
-        Reason.AUDIO_TOO_SLOW,
-        Reason.AUDIO_UNREADABLE,
+        AudioReason.AUDIO_TOO_SLOW,
+        AudioReason.AUDIO_UNREADABLE,
     )
 
 
@@ -238,7 +246,7 @@ async def test_memory_is_bounded(decoder: Decoder, sine: Callable[..., np.ndarra
     """An AIFF file is kept as a whole; one block of WAV might find room in what the process has freed."""
     starved = Limits(max_bytes=7_000_000, memory_bytes=-6_900_000)
     aiff = mux("aiff", "pcm_s16be", sine(48_000, 60))
-    assert await _reason(decoder, aiff, starved) in (Reason.AUDIO_TOO_LARGE, Reason.AUDIO_UNREADABLE)
+    assert await _reason(decoder, aiff, starved) in (AudioReason.AUDIO_TOO_LARGE, AudioReason.AUDIO_UNREADABLE)
 
 
 def _damaged(rng: np.random.Generator, data: bytes) -> bytes:
@@ -290,7 +298,7 @@ async def _decode_or_refuse(decoder: Decoder, data: bytes) -> None:
     try:
         clip = await decoder.decode(data, 16_000, Limits(max_seconds=60))
     except AudioError as refused:
-        if refused.reason is Reason.DECODER_UNAVAILABLE:
+        if refused.reason is AudioReason.DECODER_UNAVAILABLE:
             raise
     else:
         assert np.isfinite(clip.samples).all()

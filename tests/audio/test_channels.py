@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.resample import Resampler
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -44,7 +44,7 @@ def stereo(sine: Callable[..., NDArray[np.float32]]) -> Callable[[str, str], byt
         ("OGG", "VORBIS"),
     ],
 )
-async def test_each_channel_has_its_own_sound(
+async def test_each_channel_has_its_own_audio(
     form: str, subtype: str, decoder: Decoder, stereo: Callable[[str, str], bytes], frequency: Callable[..., float]
 ) -> None:
     clip = await decoder.decode(stereo(form, subtype), 16_000, LIMITS, separate=True)
@@ -56,7 +56,7 @@ async def test_each_channel_has_its_own_sound(
         assert spectrum[round(other * channel.size / 16_000)] < 0.02 * spectrum.max()
 
 
-async def test_it_is_the_same_sound_as_mixed(decoder: Decoder, stereo: Callable[[str, str], bytes]) -> None:
+async def test_it_is_the_same_audio_as_mixed(decoder: Decoder, stereo: Callable[[str, str], bytes]) -> None:
     for form, subtype in (("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III")):
         data = stereo(form, subtype)
         separate = (await decoder.decode(data, 16_000, LIMITS, separate=True)).samples
@@ -84,7 +84,7 @@ async def test_many_channels_keep_their_order(channels: int, decoder: Decoder, r
 async def test_more_channels_than_allowed_are_refused(decoder: Decoder, riff: Callable[..., bytes]) -> None:
     with pytest.raises(AudioError) as caught:
         await decoder.decode(riff(bytes(900), channels=9), None, LIMITS, separate=True)
-    assert caught.value.reason == Reason.AUDIO_FORMAT_REFUSED
+    assert caught.value.reason == AudioReason.AUDIO_FORMAT_REFUSED
 
 
 async def test_seconds_are_counted_by_frames(decoder: Decoder, riff: Callable[..., bytes]) -> None:
@@ -94,7 +94,7 @@ async def test_seconds_are_counted_by_frames(decoder: Decoder, riff: Callable[..
     ).source.duration_seconds == 1.0
     with pytest.raises(AudioError) as caught:
         await decoder.decode(riff(second + second, channels=8), None, Limits(max_seconds=1.5), separate=True)
-    assert caught.value.reason == Reason.AUDIO_TOO_LONG
+    assert caught.value.reason == AudioReason.AUDIO_TOO_LONG
 
 
 async def test_a_file_whose_channels_change_is_mixed_or_refused(
@@ -109,7 +109,7 @@ async def test_a_file_whose_channels_change_is_mixed_or_refused(
     assert (await decoder.decode(changing, 16_000, LIMITS)).samples.size > 40_000
     with pytest.raises(AudioError, match="from 2 to 1 channels") as caught:
         await decoder.decode(changing, 16_000, LIMITS, separate=True)
-    assert caught.value.reason == Reason.AUDIO_FORMAT_REFUSED
+    assert caught.value.reason == AudioReason.AUDIO_FORMAT_REFUSED
 
 
 async def test_live_channels_stay_whole_however_the_bytes_are_cut(decoder: Decoder, riff: Callable[..., bytes]) -> None:

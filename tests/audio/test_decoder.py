@@ -103,7 +103,7 @@ async def test_what_libsndfile_writes(
         assert np.allclose(clip.samples, samples, atol=1 / 30_000)
 
 
-async def test_the_sound_of_a_film_is_taken(
+async def test_the_audio_of_a_film_is_taken(
     decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
 ) -> None:
     for muxer in ("mp4", "matroska"):
@@ -121,7 +121,7 @@ async def test_an_mp4_with_its_index_in_front(
 
 
 @pytest.mark.parametrize("rate", [4_000, 8_000, 11_025, 22_050, 96_000, 192_000])
-async def test_any_rate_becomes_the_asked_one(
+async def test_any_rate_becomes_the_requested_one(
     rate: int,
     decoder: Decoder,
     sine: Callable[..., np.ndarray],
@@ -153,12 +153,12 @@ async def test_a_wav_header_from_before_the_length_was_known(
     assert not clip.source.cut_short
 
 
-async def test_chunks_around_the_sound_are_passed_over(decoder: Decoder, riff: Callable[..., bytes]) -> None:
+async def test_chunks_around_the_audio_are_passed_over(decoder: Decoder, riff: Callable[..., bytes]) -> None:
     data = riff(b"\0\1" * 8000, before=b"LIST\x03\0\0\0abc\0" + b"bext\x04\0\0\0abcd") + b"LIST\x04\0\0\0abcd"
     assert (await decoder.decode(data, None, LIMITS)).samples.size == 8000
 
 
-async def test_nan_and_infinity_become_sound(decoder: Decoder, riff: Callable[..., bytes]) -> None:
+async def test_nan_and_infinity_become_audio(decoder: Decoder, riff: Callable[..., bytes]) -> None:
     wild = np.tile(np.array([np.nan, np.inf, -np.inf, 1e30, 0.25], "<f4"), 1000)
     clip = await decoder.decode(riff(wild.tobytes(), bits=32, tag=3), 8_000, LIMITS)
     assert np.isfinite(clip.samples).all()
@@ -178,7 +178,7 @@ async def test_samples_may_be_written_to(decoder: Decoder, riff: Callable[..., b
     assert "array" not in repr(clip)
 
 
-async def test_a_rate_that_nobody_can_hear_is_the_callers_mistake(decoder: Decoder) -> None:
+async def test_a_rate_that_is_inaudible_is_the_callers_mistake(decoder: Decoder) -> None:
     with pytest.raises(ValueError, match="0 Hz"):
         await decoder.decode(b"RIFF", 0, LIMITS)
 

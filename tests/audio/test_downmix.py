@@ -40,8 +40,8 @@ def test_channels_are_mixed_by_their_mean(channels: list[np.ndarray], piece_fram
 @pytest.mark.parametrize("opposed", [-1.0, -0.95, -1.1])
 def test_a_channel_with_its_poles_reversed_does_not_silence_the_other(opposed: float, piece_frames: int) -> None:
     frames = np.stack([VOICE, np.float32(opposed) * VOICE], axis=1)
-    heard = mixed(frames, piece_frames)
-    assert np.sqrt(np.mean(np.square(heard))) > 0.9 * np.sqrt(np.mean(np.square(VOICE)))
+    decoded = mixed(frames, piece_frames)
+    assert np.sqrt(np.mean(np.square(decoded))) > 0.9 * np.sqrt(np.mean(np.square(VOICE)))
 
 
 def test_silence_is_silence() -> None:

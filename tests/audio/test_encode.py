@@ -81,7 +81,7 @@ def test_bytes_come_soon_and_often(encoding: Encoding, pushes: int, sine: Callab
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
-def test_finishing_without_sound_is_no_error(encoding: Encoding) -> None:
+def test_finishing_without_audio_is_no_error(encoding: Encoding) -> None:
     assert isinstance(open_encoder(encoding, 16_000).finish(), bytes)
     encoder = open_encoder(encoding, 16_000)
     assert isinstance(encoder.push(np.zeros(0, np.float32)) + encoder.finish(), bytes)
@@ -131,7 +131,7 @@ def test_a_rate_that_cannot_be_written_is_refused(encoding: Encoding, rate: int)
         encode_whole(encoding, np.zeros(10, np.float32), rate)
 
 
-def test_headers_of_whole_files_tell_the_length(sine: Callable[..., np.ndarray]) -> None:
+def test_headers_of_whole_files_contain_the_length(sine: Callable[..., np.ndarray]) -> None:
     samples = sine(16_000, 1)
     for encoding in (Encoding.WAV, Encoding.FLAC):
         assert soundfile.info(io.BytesIO(encode_whole(encoding, samples, 16_000))).frames == samples.size

@@ -31,6 +31,6 @@ def test_a_wav_is_then_what_is_written_whole():
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PCM_S16LE, Encoding.OGG_OPUS, Encoding.MP3])
-def test_what_tells_no_length_stays_as_it_is(encoding):
+def test_a_format_without_a_length_stays_as_it_is(encoding):
     audio = streamed(encoding)
     assert with_length(encoding, audio, len(TONE)) == audio

@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.input import EncodedInput, SeekableInput
 
 
@@ -23,7 +23,7 @@ def test_one_byte_too_many_is_refused() -> None:
     assert _encoded(bytes(100)).exactly(1000) == bytes(100)
     with pytest.raises(AudioError) as error:
         _encoded(bytes(101)).exactly(1000)
-    assert error.value.reason is Reason.AUDIO_TOO_LARGE
+    assert error.value.reason is AudioReason.AUDIO_TOO_LARGE
 
 
 def test_a_kept_encoded_can_go_back_and_to_the_end() -> None:

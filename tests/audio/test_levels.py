@@ -22,7 +22,7 @@ def test_silence_measures_the_least_and_stays(samples: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("target", [-40.0, -23.0, -16.0])
-def test_normalized_sound_has_the_asked_level(target: float, sine: Callable[..., np.ndarray]) -> None:
+def test_normalized_audio_has_the_requested_level(target: float, sine: Callable[..., np.ndarray]) -> None:
     for gain in (0.001, 0.1, 2.0):
         normalized = normalize(sine(16000, 1) * np.float32(gain), target)
         assert rms_dbfs(normalized) == pytest.approx(target, abs=0.01)

@@ -10,7 +10,7 @@ from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, wav_header
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,7 +23,7 @@ async def _blocks(data: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 class Sender:
-    """A client that sends only when it is told to, and then waits."""
+    """A client that sends only when a test lets it, and then waits."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -55,7 +55,7 @@ async def test_a_stream_gives_what_the_whole_gives(
     assert stream.source == whole.source
 
 
-async def test_a_wav_header_and_100_ms_give_sound_at_once(decoder: Decoder, sine: Callable[..., np.ndarray]) -> None:
+async def test_a_wav_header_and_100_ms_give_audio_at_once(decoder: Decoder, sine: Callable[..., np.ndarray]) -> None:
     sender = Sender()
     pcm = (sine(16_000, 0.1) * 32767).astype("<i2").tobytes()
     async with contextlib.aclosing(decoder.stream(sender, None, LIMITS)) as stream:
@@ -77,7 +77,7 @@ async def test_a_wav_header_and_100_ms_give_sound_at_once(decoder: Decoder, sine
 @pytest.mark.parametrize(
     ("encoding", "seconds"), [(Encoding.WAV, 0.05), (Encoding.MP3, 0.3), (Encoding.OGG_OPUS, 0.5), (Encoding.FLAC, 0.8)]
 )
-async def test_sound_comes_soon_after_its_bytes(
+async def test_audio_comes_soon_after_its_bytes(
     encoding: Encoding, seconds: float, decoder: Decoder, sine: Callable[..., np.ndarray]
 ) -> None:
     """After two seconds of sound were sent, all but the last `seconds` are there, while the stream stays open."""
@@ -85,10 +85,10 @@ async def test_sound_comes_soon_after_its_bytes(
     sender = Sender()
     sender.send(data[: len(data) // 2])
     async with contextlib.aclosing(decoder.stream(sender, 16_000, LIMITS)) as stream:
-        heard = 0
+        decoded = 0
         async with asyncio.timeout(20):
-            while heard < (2 - seconds) * 16_000:
-                heard += (await anext(stream)).size
+            while decoded < (2 - seconds) * 16_000:
+                decoded += (await anext(stream)).size
 
 
 async def test_an_error_in_the_senders_iterator_reaches_the_reader(decoder: Decoder) -> None:
@@ -112,7 +112,7 @@ async def test_a_refused_stream_takes_no_more_bytes(decoder: Decoder) -> None:
 
     with pytest.raises(AudioError) as error:
         await anext(decoder.stream(endless(), 16_000, LIMITS))
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED
     assert taken < 100
 
 
@@ -142,12 +142,12 @@ async def test_a_live_stream_is_bounded_too(decoder: Decoder) -> None:
         while True:
             yield bytes(32_000)
 
-    heard = 0
+    decoded = 0
     with pytest.raises(AudioError) as error:
         async for piece in decoder.stream(endless(), 16_000, Limits(max_seconds=20)):
-            heard += piece.size
-    assert error.value.reason is Reason.AUDIO_TOO_LONG
-    assert heard <= 20 * 16_000
+            decoded += piece.size
+    assert error.value.reason is AudioReason.AUDIO_TOO_LONG
+    assert decoded <= 20 * 16_000
 
 
 async def test_an_mp4_streams_too(decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile
-from voicebox_audio.decoding.decoder import Clip, Decoder
+from voicebox_audio.decoding.decoder import DecodedFile, Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,7 +29,7 @@ def by_libsndfile(samples: np.ndarray, sample_rate_hz: int, form: str, subtype: 
     return file.getvalue()
 
 
-def is_the_sine(clip: Clip, seconds: float, frequency: Callable[..., float]) -> bool:
+def is_the_sine(clip: DecodedFile, seconds: float, frequency: Callable[..., float]) -> bool:
     return (
         abs(clip.samples.size / clip.sample_rate_hz - seconds) < 0.15
         and abs(frequency(clip.samples, clip.sample_rate_hz) - 440) < 3
@@ -142,7 +142,7 @@ BEFORE = {
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
 @pytest.mark.parametrize("kind", ["flac", "mp3", "adts", "ogg", "mp2", "wav", "mp4", "webm"])
-async def test_what_stands_before_the_sound_is_passed_over(
+async def test_what_stands_before_the_audio_is_passed_over(
     kind: str, before: bytes, decoder: Decoder, sine: Sine, mux: Mux, riff: Riff, frequency: Callable[..., float]
 ) -> None:
     samples = sine(48_000, 2)
@@ -176,7 +176,7 @@ async def test_an_unknown_start_is_searched_for_16_kib_and_no_further(decoder: D
     assert (await decoder.decode(b"x" * 9_000 + file, None, LIMITS)).source.container == "mp3"
     with pytest.raises(AudioError) as error:
         await decoder.decode(b"x" * 17_000 + file, None, LIMITS)
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -222,7 +222,7 @@ async def test_a_wav_whose_length_is_too_small_is_read_to_its_end(
     ],
 )
 @pytest.mark.parametrize("odd", [False, True])
-async def test_chunks_behind_the_sound_of_a_wav_are_no_sound(
+async def test_chunks_behind_the_audio_of_a_wav_are_no_audio(
     after: bytes, odd: bool, decoder: Decoder, riff: Riff
 ) -> None:
     body = b"\x90" * (8_001 if odd else 8_000)
@@ -287,10 +287,10 @@ def files(samples: np.ndarray, mux: Mux, riff: Riff, rate: int) -> dict[str, byt
     ],
 )
 @pytest.mark.parametrize("rates", [(48_000, 48_000), (48_000, 24_000), (16_000, 48_000)])
-async def test_joined_files_are_heard_to_the_end(
+async def test_joined_files_are_recognised_to_the_end(
     kind: str, rates: tuple[int, int], decoder: Decoder, sine: Sine, mux: Mux, riff: Riff
 ) -> None:
-    """The second one may have another rate, and its pitch tells that it was read as what it is."""
+    """The second one may have another rate, and its pitch shows that it was read correctly."""
     first, second = (
         files(sine(rate, seconds, hz), mux, riff, rate)[kind]
         for rate, seconds, hz in zip(rates, (2, 3), (440, 880), strict=True)
@@ -311,7 +311,7 @@ async def test_three_ogg_files_with_different_codecs(decoder: Decoder, sine: Sin
     assert clip.samples.size / 16_000 == pytest.approx(3, abs=0.1)
 
 
-async def test_a_second_file_that_cannot_be_read_is_told(decoder: Decoder, sine: Sine, riff: Riff) -> None:
+async def test_a_second_file_that_cannot_be_read_is_reported(decoder: Decoder, sine: Sine, riff: Riff) -> None:
     whole = riff((sine(16_000, 1) * 32767).astype("<i2").tobytes())
     clip = await decoder.decode(whole + whole[:30], None, LIMITS)
     assert clip.samples.size == 16_000
@@ -322,7 +322,7 @@ async def test_joined_files_do_not_pass_the_limits(decoder: Decoder, sine: Sine)
     one = encode_whole(Encoding.OGG_OPUS, sine(16_000, 2), 16_000)
     with pytest.raises(AudioError) as error:
         await decoder.decode(one * 10, 16_000, Limits(max_seconds=15))
-    assert error.value.reason is Reason.AUDIO_TOO_LONG
+    assert error.value.reason is AudioReason.AUDIO_TOO_LONG
 
 
 @pytest.mark.parametrize("kinds", [("wav", "flac"), ("wav", "aac"), ("wav", "opus")])
@@ -344,4 +344,4 @@ async def test_a_file_that_is_cut_says_so(kind: str, decoder: Decoder, sine: Sin
 async def test_a_tag_that_ffmpeg_takes_for_another_codec_is_refused(decoder: Decoder, sine: Sine) -> None:
     with pytest.raises(AudioError, match="0x0038") as error:
         await decoder.decode(by_libsndfile(sine(8_000, 1), 8_000, "WAV", "NMS_ADPCM_16"), None, LIMITS)
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED

@@ -16,7 +16,7 @@ from voicebox_audio.decoding.decoder import Decoder, open_decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, wav_header
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.errors import AudioError, DecoderUnavailable, Reason
+from voicebox_audio.errors import AudioError, AudioReason, DecoderUnavailable
 
 LIMITS = Limits()
 FILE = encode_whole(Encoding.WAV, np.zeros(16_000, np.float32), 16_000)
@@ -127,7 +127,7 @@ async def test_a_killed_child_is_an_audio_error(decoder: Decoder) -> None:
         async with asyncio.timeout(10):
             async for _ in stream:
                 pass
-    assert error.value.reason is Reason.AUDIO_UNREADABLE
+    assert error.value.reason is AudioReason.AUDIO_UNREADABLE
     assert (await decoder.decode(FILE, None, LIMITS)).samples.size == 16_000
 
 
@@ -140,15 +140,15 @@ async def test_a_dead_fork_server_is_replaced_and_running_streams_go_on(decoder:
         yield bytes(3200)
 
     stream = decoder.stream(client(), 16_000, LIMITS)
-    heard = (await anext(stream)).size
+    decoded = (await anext(stream)).size
     first = _fork_server()
     os.kill(first, signal.SIGKILL)
     clips = await asyncio.gather(*(decoder.decode(FILE, None, LIMITS) for _ in range(5)))
     assert [clip.samples.size for clip in clips] == [16_000] * 5
     assert _fork_server() != first
     release.set()
-    heard += sum([piece.size async for piece in stream])
-    assert heard == 3200
+    decoded += sum([piece.size async for piece in stream])
+    assert decoded == 3200
 
 
 async def test_no_child_and_no_descriptor_is_left(decoder: Decoder) -> None:
@@ -167,7 +167,7 @@ async def test_closing_the_decoder_ends_the_fork_server() -> None:
     await _ends(pidfd)
 
 
-async def test_a_fork_server_that_cannot_start_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fork_server_that_cannot_start_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DecoderUnavailable):
         async with open_decoder():

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.unit
         (b"#!AMR-WB\n\x24", "amr"),
     ],
 )
-def test_containers_are_told_by_their_first_bytes(start: bytes, container: str) -> None:
+def test_containers_are_known_by_their_first_bytes(start: bytes, container: str) -> None:
     assert sniff(start) == container
     assert sniff(start.ljust(100, b"\0")) == container
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.ffmpeg import _DEMUXERS
 from voicebox_audio.formats.mpeg import FrameWalk
 from voicebox_audio.formats.sniff import NAMES
@@ -29,7 +29,7 @@ def floats(samples: np.ndarray, riff: Riff, bits: int = 32) -> bytes:
 
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("scale", [4.0, 2.0**15, 2.0**31, 1e30])
-async def test_float_samples_far_beyond_full_scale_are_told(
+async def test_float_samples_far_beyond_full_scale_are_reported(
     bits: int, scale: float, decoder: Decoder, sine: Sine, riff: Riff
 ) -> None:
     source = (await decoder.decode(floats(sine(16_000, 1) * scale, riff, bits), None, LIMITS)).source
@@ -126,7 +126,9 @@ async def test_adts_that_is_cut_off_says_so(decoder: Decoder, sine: Sine, mux: M
     assert (await decoder.decode(whole[: len(whole) // 2 + 5], None, LIMITS)).source.cut_short
 
 
-async def test_an_mp3_that_is_cut_between_frames_is_told_by_its_count(decoder: Decoder, sine: Sine, mux: Mux) -> None:
+async def test_an_mp3_that_is_cut_between_frames_is_reported_by_its_count(
+    decoder: Decoder, sine: Sine, mux: Mux
+) -> None:
     whole = mux("mp3", "libmp3lame", sine(48_000, 4), id3v2_version="0")
     walk = FrameWalk()
     ends = []
@@ -181,7 +183,7 @@ async def test_aac_in_wav_is_read_where_its_frames_can_be_found(
 async def test_other_aac_in_wav_is_refused_by_name(decoder: Decoder, sine: Sine, mux: Mux) -> None:
     with pytest.raises(AudioError, match="AAC") as error:
         await decoder.decode(mux("wav", "aac", sine(48_000, 1)), None, LIMITS)
-    assert error.value.reason is Reason.AUDIO_FORMAT_REFUSED
+    assert error.value.reason is AudioReason.AUDIO_FORMAT_REFUSED
 
 
 async def test_the_refusal_of_what_is_no_audio_names_all_that_is_read(decoder: Decoder) -> None:

@@ -1,4 +1,4 @@
-"""The two blob stores: whole or not at all, bounded, ranged, under names that tell their content."""
+"""The two blob stores: whole or not at all, bounded, ranged, under names that contain their hash."""
 
 import asyncio
 import hashlib

@@ -209,7 +209,7 @@ async def _refused(call):
 
 @pytest.fixture
 def refused():
-    """Awaits a call that must fail, and tells with what."""
+    """Awaits a call that must fail, and returns the error."""
     return _refused
 
 

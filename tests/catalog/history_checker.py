@@ -1,4 +1,4 @@
-"""Judges what clients saw of a store that was killed again and again: pure, and told everything.
+"""Judges what clients saw of a store that was killed again and again: pure, and given everything.
 
 Every key is written once, with a value of its own. An operation is acknowledged when its answer came, unknown when the
 store was gone before that, refused when the store said no.

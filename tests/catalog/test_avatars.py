@@ -61,7 +61,7 @@ async def test_every_kind_becomes_a_square_webp(catalog, ann, bytes_of):
         assert (picture.mode == "RGBA") == (mode in ("LA", "RGBA"))
 
 
-async def test_the_picture_stands_upright_and_tells_nothing_else(catalog, ann, bytes_of):
+async def test_the_picture_is_upright_and_has_no_metadata(catalog, ann, bytes_of):
     half = Image.new("RGB", (200, 200), "blue")
     half.paste(Image.new("RGB", (100, 200), "red"))  # red is left; turned by a quarter, it is at the top
     exif = Image.Exif()

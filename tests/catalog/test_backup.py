@@ -14,7 +14,7 @@ from voicebox_catalog.upkeep.backup import CatalogFolders, back_up, restore
 from voicebox_kit.errors import StartError
 
 from .folders import check_folder
-from .whole_catalog import command, told
+from .whole_catalog import command, reported
 
 
 @pytest.fixture(params=["sqlite"])
@@ -29,7 +29,7 @@ def home(local_env):
     return CatalogFolders(folder / "catalog.sqlite", folder / "blobs")
 
 
-def tell(_line):
+def report(_line):
     """Nobody listens."""
 
 
@@ -41,13 +41,13 @@ async def test_a_backup_is_restored_and_serves_the_same(open_at, local_env, gene
             await record(catalog, generation(text=f"common word{number}"), bytes([number]) * 1000)
         code, out, err = await command(local_env, "backup", str(tmp_path / "copy"))
         assert (code, out) == (0, "Backed up 7 files, 7 of them new.\n"), err
-        before = await told(catalog)
+        before = await reported(catalog)
         await record(catalog, generation(), b"later")
     moved = local_env | {"VOICEBOX_DATA": str(tmp_path / "restored")}
     code, out, err = await command(moved, "restore", str(tmp_path / "copy"))
     assert (code, out) == (0, "Restored 7 files.\n"), err
     async with open_at(moved) as catalog:
-        assert await told(catalog) == before
+        assert await reported(catalog) == before
     check_folder(tmp_path / "restored" / "catalog")
     code, _, err = await command(moved, "restore", str(tmp_path / "copy"))
     assert (code, "already" in err) == (1, True)
@@ -70,7 +70,7 @@ async def test_a_backup_under_writes_and_deletes_has_every_file_of_every_row(
 
         working = [asyncio.create_task(work()) for _ in range(4)]
         for _ in range(3):
-            copied = await asyncio.to_thread(back_up, home, tmp_path / "copy", tell)
+            copied = await asyncio.to_thread(back_up, home, tmp_path / "copy", report)
             assert not copied.missing
             check_copy(tmp_path / "copy")
         stop.set()
@@ -94,11 +94,11 @@ async def kept_in(env, generation, record):
 
 async def test_a_damaged_backup_is_not_restored(local_env, generation, record, home, tmp_path):
     await kept_in(local_env, generation, record)
-    back_up(home, tmp_path / "copy", tell)
+    back_up(home, tmp_path / "copy", report)
     next((tmp_path / "copy" / "blobs").rglob("*-*")).write_bytes(b"x")
     target = CatalogFolders(tmp_path / "new" / "catalog.sqlite", tmp_path / "new" / "blobs")
     with pytest.raises(StartError, match="1 files of the backup are missing or damaged"):
-        restore(tmp_path / "copy", target, tell)
+        restore(tmp_path / "copy", target, report)
     assert not target.database.exists()
     assert not target.blobs.exists()
 
@@ -126,6 +126,6 @@ async def test_a_command_in_the_wrong_folder_makes_no_catalog(name, local_env, t
     assert not (tmp_path / "wrong" / "catalog" / "catalog.sqlite").exists()
 
 
-async def test_other_stores_are_told_to_use_their_own_means(local_env, tmp_path):
+async def test_other_stores_are_refused_with_a_hint_to_their_own_tools(local_env, tmp_path):
     code, _, err = await command(local_env | {"CATALOG_DATABASE_URL": "postgresql://h/d"}, "backup", str(tmp_path))
     assert (code, "pg_dump" in err) == (1, True)

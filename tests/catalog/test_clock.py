@@ -1,4 +1,4 @@
-"""The clock of the machine goes backwards while the catalog works: nothing is lost, hidden, told twice or thrown away
+"""The clock of the machine goes backwards while the catalog works: nothing is lost, hidden, listed twice or deleted
 early.
 """
 
@@ -14,7 +14,7 @@ HOUR_US = 3_600_000_000
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time that the catalog is told, `offset_us` from the true one."""
+    """The time that the catalog reads, `offset_us` from the true one."""
 
     class Clock:
         offset_us = 0
@@ -50,7 +50,7 @@ async def test_each_generation_is_listed_once_in_the_order_of_its_time(catalog, 
     assert times == sorted(times, reverse=True)
 
 
-async def test_a_change_is_kept_and_told(catalog, clock):
+async def test_a_change_is_kept_and_reported(catalog, clock):
     made = await catalog.CreateProfile(
         pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann")
     )

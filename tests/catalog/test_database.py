@@ -1,4 +1,4 @@
-"""Transactions: side by side or together, whole or not at all, and what a caller is told when the database is away."""
+"""Transactions: side by side or together, whole or not at all, and errors while the database is unavailable."""
 
 import asyncio
 
@@ -112,7 +112,7 @@ async def test_one_that_fails_undoes_nothing_of_the_others(database):
     assert await names(database) == [f"{number:02}" for number in range(30) if number % 3]
 
 
-async def test_a_unique_violation_that_stays_is_told(database):
+async def test_a_unique_violation_that_stays_is_reported(database):
     await database.write(adding("a"))
     with pytest.raises(sa.exc.IntegrityError):
         await database.write(adding("b", "a"))
@@ -120,15 +120,15 @@ async def test_a_unique_violation_that_stays_is_told(database):
 
 
 async def test_a_commit_that_fails_acknowledges_nothing(tmp_path, small_disk):
-    """Many write at once until the disk is full: each either is told so, or its row is there."""
+    """Many write at once until the disk is full: each either fails, or its row is there."""
     url = f"sqlite+aiosqlite:///{small_disk}/catalog.sqlite"
     done = []
     async with open_database(url) as database:
         while not any(isinstance(answer, Exception) for answer in done):
             rows = [lease(f"{len(done) + number:06}", "x" * 20_000) for number in range(16)]
             done += await asyncio.gather(*(database.write(_adding_row(row)) for row in rows), return_exceptions=True)
-        told = [answer for answer in done if isinstance(answer, Exception)]
-        assert {(type(error), getattr(error, "reason", "")) for error in told} == {(Exhausted, "STORAGE_FULL")}
+        reported = [answer for answer in done if isinstance(answer, Exception)]
+        assert {(type(error), getattr(error, "reason", "")) for error in reported} == {(Exhausted, "STORAGE_FULL")}
         assert await names(database) == [f"{number:06}" for number, answer in enumerate(done) if answer is None]
 
 
@@ -209,7 +209,7 @@ async def test_lost_connections_are_unavailable_and_then_made_anew(postgres_serv
 
 
 async def test_a_server_that_stops_and_comes_back():
-    """What was acknowledged is there; in between, callers are told to come again, and none of them waits for ever."""
+    """What was acknowledged is there; in between, callers get a retryable error, and none of them waits for ever."""
     with postgres(fsync=True) as server:
         server.query("postgres", "CREATE DATABASE catalog")
         async with open_database(server.url("catalog"), Pool(connections=4)) as database:
@@ -251,7 +251,7 @@ class OfDriver(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         (OfDriver("53100", "could not extend file"), Exhausted),
         (OfDriver(None, "database or disk is full"), Exhausted),
@@ -263,5 +263,5 @@ class OfDriver(Exception):
         (OfDriver("42601", "syntax"), sa.exc.DBAPIError),
     ],
 )
-def test_what_a_caller_is_told(error, told):
-    assert isinstance(errors.translated(sa.exc.DBAPIError("SELECT", {}, error)), told)
+def test_errors_as_a_caller_sees_them(error, reported):
+    assert isinstance(errors.translated(sa.exc.DBAPIError("SELECT", {}, error)), reported)

@@ -4,51 +4,51 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from voicebox.catalog.v1 import catalog_pb2 as pb
-from voicebox_catalog.api.downloads import Part, part_of
+from voicebox_catalog.api.downloads import ByteRange, part_of
 
 PARTS = [
-    ("", Part(0, 100)),
-    ("bytes=0-", Part(0, 100)),
-    ("bytes=10-19", Part(10, 20)),
-    ("bytes=99-", Part(99, 100)),
-    ("bytes=90-1000", Part(90, 100)),
-    ("bytes=-30", Part(70, 100)),
-    ("bytes=-300", Part(0, 100)),
-    ("Bytes = 5-5", Part(5, 6)),
+    ("", ByteRange(0, 100)),
+    ("bytes=0-", ByteRange(0, 100)),
+    ("bytes=10-19", ByteRange(10, 20)),
+    ("bytes=99-", ByteRange(99, 100)),
+    ("bytes=90-1000", ByteRange(90, 100)),
+    ("bytes=-30", ByteRange(70, 100)),
+    ("bytes=-300", ByteRange(0, 100)),
+    ("Bytes = 5-5", ByteRange(5, 6)),
     ("bytes=100-", None),
     ("bytes=100-200", None),
     ("bytes=-0", None),
-    ("bytes=20-10", Part(0, 100)),
-    ("bytes=0-1,5-6", Part(0, 100)),
-    ("bytes=-", Part(0, 100)),
-    ("bytes=a-b", Part(0, 100)),
-    ("items=0-5", Part(0, 100)),
-    ("bytes=0-99999999999999999999999", Part(0, 100)),
-    ("bytes=٣-٥", Part(0, 100)),
+    ("bytes=20-10", ByteRange(0, 100)),
+    ("bytes=0-1,5-6", ByteRange(0, 100)),
+    ("bytes=-", ByteRange(0, 100)),
+    ("bytes=a-b", ByteRange(0, 100)),
+    ("items=0-5", ByteRange(0, 100)),
+    ("bytes=0-99999999999999999999999", ByteRange(0, 100)),
+    ("bytes=٣-٥", ByteRange(0, 100)),
     ("bytes=99999999999999999999999-", None),
     (f"bytes={'9' * 150}-", None),
-    ("bytes=-99999999999999999999999", Part(0, 100)),
-    (f"bytes=0-{'9' * 10_000}", Part(0, 100)),
-    (f"bytes={','.join(['0-1'] * 10_000)}", Part(0, 100)),
-    ("bytes=00000000000000000000000010-00000000000000000000000019", Part(10, 20)),
-    ("bytes=5 - 9", Part(5, 10)),
-    ("bytes=--5", Part(0, 100)),
-    ("bytes=1.5-2", Part(0, 100)),
-    ("bytes=0x1-0x5", Part(0, 100)),
-    ("bytes 0-5", Part(0, 100)),
-    ("=0-5", Part(0, 100)),
+    ("bytes=-99999999999999999999999", ByteRange(0, 100)),
+    (f"bytes=0-{'9' * 10_000}", ByteRange(0, 100)),
+    (f"bytes={','.join(['0-1'] * 10_000)}", ByteRange(0, 100)),
+    ("bytes=00000000000000000000000010-00000000000000000000000019", ByteRange(10, 20)),
+    ("bytes=5 - 9", ByteRange(5, 10)),
+    ("bytes=--5", ByteRange(0, 100)),
+    ("bytes=1.5-2", ByteRange(0, 100)),
+    ("bytes=0x1-0x5", ByteRange(0, 100)),
+    ("bytes 0-5", ByteRange(0, 100)),
+    ("=0-5", ByteRange(0, 100)),
 ]
 
 
-@pytest.mark.parametrize(("asked", "expected"), PARTS)
-def test_what_a_range_asks_for(asked, expected):
-    assert part_of(asked, 100) == expected
+@pytest.mark.parametrize(("requested", "expected"), PARTS)
+def test_what_a_range_requests(requested, expected):
+    assert part_of(requested, 100) == expected
 
 
 @settings(database=None, deadline=None)
 @given(st.text(max_size=40) | st.from_regex(r"bytes=\d*-\d*", fullmatch=True), st.integers(0, 10**6))
-def test_no_range_leads_outside(asked, size):
-    part = part_of(asked, size)
+def test_no_range_leads_outside(requested, size):
+    part = part_of(requested, size)
     assert part is None or 0 <= part.start <= part.end <= size
 
 
@@ -57,8 +57,8 @@ async def test_a_part_of_a_sample(catalog, upload, voice):
     data = voice(30)
     kept = await upload(catalog, profile, data)
 
-    async def download(asked):
-        metadata = (("range", asked),) if asked else ()
+    async def download(requested):
+        metadata = (("range", requested),) if requested else ()
         call = catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=kept.name), metadata=metadata)
         headers = dict(await call.initial_metadata())
         answers = [answer.body async for answer in call]

@@ -274,14 +274,14 @@ async def test_blobs_without_a_row_are_swept_when_they_are_old(blobs, database, 
     held, _ = [await blobs.put("generations", blocks(b"abc"), 6) for _ in range(2)]
     row = from_generation(generation(name=f"generations/{uuid.uuid4()}"), "local")
     row.blob = held.name
-    await generation_store.keep(row, 1)
+    await generation_store.add(row, 1)
     now = datetime.now(UTC)
     assert await orphans.sweep(blobs, database, now) == 0
     assert await orphans.sweep(blobs, database, now + timedelta(hours=2)) == 1
     assert [file.name async for files in blobs.stored() for file in files] == [held.name]
 
 
-def test_every_table_with_blobs_is_asked_before_one_is_swept():
+def test_every_table_with_blobs_is_requested_before_one_is_swept():
     assert {str(column) for column in blob_rows.COLUMNS} == {
         "profiles.avatar_blob",
         "samples.original_blob",

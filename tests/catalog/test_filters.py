@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_catalog.store.filters import PROFILE_FIELDS, TRANSCRIPTION_FIELDS, Condition, Field, Operator, parse
+from voicebox_catalog.store.filters import PROFILE_FIELDS, TRANSCRIPTION_FIELDS, Condition, FilterField, Operator, parse
 from voicebox_kit.errors import InvalidField
 
 
@@ -21,13 +21,13 @@ def test_each_field_has_its_type():
         'AND create_time >= "1970-01-01T00:00:01.5Z" AND duration_seconds<2.25'
     )
     assert parse(text) == (
-        Condition(Field.PROFILE, Operator.EQUAL, "profiles/ann"),
-        Condition(Field.VOICE, Operator.EQUAL, "flite/slt"),
-        Condition(Field.ENGINE, Operator.EQUAL, "flite"),
-        Condition(Field.LANGUAGE, Operator.EQUAL, "en-US"),
-        Condition(Field.STATUS, Operator.EQUAL, 1),
-        Condition(Field.CREATE_TIME, Operator.AT_LEAST, 1_500_000),
-        Condition(Field.DURATION, Operator.LESS, 2_250_000),
+        Condition(FilterField.PROFILE, Operator.EQUAL, "profiles/ann"),
+        Condition(FilterField.VOICE, Operator.EQUAL, "flite/slt"),
+        Condition(FilterField.ENGINE, Operator.EQUAL, "flite"),
+        Condition(FilterField.LANGUAGE, Operator.EQUAL, "en-US"),
+        Condition(FilterField.STATUS, Operator.EQUAL, 1),
+        Condition(FilterField.CREATE_TIME, Operator.AT_LEAST, 1_500_000),
+        Condition(FilterField.DURATION, Operator.LESS, 2_250_000),
     )
 
 
@@ -42,19 +42,19 @@ def test_quotes_and_backslashes_are_escaped():
     assert parse('voice = "AND engine = 1"')[0].value == "AND engine = 1"
 
 
-def test_labels_are_asked_by_their_keys():
+def test_labels_are_requested_by_their_keys():
     text = 'labels.team = "games" AND labels."a \\"b\\"" = "" AND favorite = true AND favorite = false'
     assert parse(text) == (
-        Condition(Field.LABELS, Operator.EQUAL, "games", "team"),
-        Condition(Field.LABELS, Operator.EQUAL, "", 'a "b"'),
-        Condition(Field.FAVORITE, Operator.EQUAL, True),
-        Condition(Field.FAVORITE, Operator.EQUAL, False),
+        Condition(FilterField.LABELS, Operator.EQUAL, "games", "team"),
+        Condition(FilterField.LABELS, Operator.EQUAL, "", 'a "b"'),
+        Condition(FilterField.FAVORITE, Operator.EQUAL, True),
+        Condition(FilterField.FAVORITE, Operator.EQUAL, False),
     )
 
 
 def test_other_lists_have_other_fields():
-    assert parse('model = "m"', TRANSCRIPTION_FIELDS)[0].field is Field.MODEL
-    assert parse("sample_count >= 2", PROFILE_FIELDS) == (Condition(Field.SAMPLE_COUNT, Operator.AT_LEAST, 2),)
+    assert parse('model = "m"', TRANSCRIPTION_FIELDS)[0].field is FilterField.MODEL
+    assert parse("sample_count >= 2", PROFILE_FIELDS) == (Condition(FilterField.SAMPLE_COUNT, Operator.AT_LEAST, 2),)
     for fields in (TRANSCRIPTION_FIELDS, PROFILE_FIELDS):
         with pytest.raises(InvalidField):
             parse('voice = "v"', fields)

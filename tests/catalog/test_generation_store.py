@@ -53,7 +53,7 @@ async def found(store, filter="", words="", order="", limit=1000, owner="local")
 
 async def test_newest_first_whatever_the_order_of_arrival(generation_store):
     for second in (2, 0, 3, 1):
-        await generation_store.keep(row(f"{second}"), T0 + second)
+        await generation_store.add(row(f"{second}"), T0 + second)
     assert await found(generation_store) == ["3", "2", "1", "0"]
 
 
@@ -83,11 +83,11 @@ async def test_pages_follow_each_other_without_gap_or_overlap(
     kept = []
     for number in range(25):  # five in each microsecond, of three durations
         sent = row("word " * (number % 4 + 1) + f"{number}", duration_us=number % 3, labels={"odd": f"{number % 2}"})
-        kept.append(await generation_store.keep(sent, T0 + number // 5))
+        kept.append(await generation_store.add(sent, T0 + number // 5))
     query, seen, place = parse(GENERATION_FIELDS, filter, words, order), [], None
     while page := await generation_store.page("local", query, place, limit):
         seen += [row.text for row in page]
-        place = generation_store.place(query, page[-1])
+        place = generation_store.cursor(query, page[-1])
     expected = [
         row.text for row in sorted(kept, key=ORDERS[order]) if "labels" not in filter or row.labels["odd"] == "1"
     ]
@@ -102,22 +102,22 @@ async def test_thousands_in_one_microsecond_all_find_a_key(generation_store):
         session.add_all(rows)
 
     await generation_store._database.write(fill)
-    kept = await generation_store.keep(row("one more"), T0)
+    kept = await generation_store.add(row("one more"), T0)
     assert 0 < time_us_of(kept.key) - T0 < 1000
 
 
 async def test_a_row_is_kept_once(generation_store):
     first = row("first")
     again = row("second", id=first.id)
-    await generation_store.keep(first, T0)
-    assert (await generation_store.keep(again, T0)).text == "first"
+    await generation_store.add(first, T0)
+    assert (await generation_store.add(again, T0)).text == "first"
     assert await found(generation_store) == ["first"]
 
 
 async def test_two_at_once_make_one_row(generation_store):
     identity = str(uuid.uuid4())
     kept = await asyncio.gather(
-        *(generation_store.keep(row(f"{number}", id=identity, blob=f"{number}"), T0) for number in range(8))
+        *(generation_store.add(row(f"{number}", id=identity, blob=f"{number}"), T0) for number in range(8))
     )
     assert len({row.blob for row in kept}) == 1
     assert len(await found(generation_store)) == 1
@@ -149,12 +149,12 @@ async def test_two_at_once_make_one_row(generation_store):
 )
 @pytest.mark.parametrize("words", ["", "w"])
 async def test_filters_with_and_without_words(generation_store, filter, hits, words):
-    await generation_store.keep(row("word a", voice="v'1", duration_us=1_000_000), T0)
-    await generation_store.keep(
+    await generation_store.add(row("word a", voice="v'1", duration_us=1_000_000), T0)
+    await generation_store.add(
         row("word b", engine="espeak", profile="profiles/ann", language="de", duration_us=2_000_000), T0 + 1_000_000
     )
-    await generation_store.keep(row("word c", status=3, duration_us=3_000_000), T0 + 2_000_000)
-    await generation_store.keep(row("word x", owner="other"), T0)
+    await generation_store.add(row("word c", status=3, duration_us=3_000_000), T0 + 2_000_000)
+    await generation_store.add(row("word x", owner="other"), T0)
     assert sorted(await found(generation_store, filter, words)) == [f"word {letter}" for letter in hits]
 
 
@@ -196,14 +196,14 @@ TEXTS = [
 )
 async def test_words_of_any_script_are_found(generation_store, words, hit):
     for number, text in enumerate(TEXTS):
-        await generation_store.keep(row(text), T0 + number)
+        await generation_store.add(row(text), T0 + number)
     assert await found(generation_store, words=words) == [TEXTS[hit]]
 
 
 @pytest.mark.parametrize("words", ["fox cat", "uick", "qu brown", "known-well", "気天", "天良", "5.21", "fox ü"])
 async def test_words_that_are_not_there_are_not_found(generation_store, words):
     for number, text in enumerate(TEXTS):
-        await generation_store.keep(row(text), T0 + number)
+        await generation_store.add(row(text), T0 + number)
     assert await found(generation_store, words=words) == []
 
 
@@ -211,17 +211,17 @@ async def test_words_that_are_not_there_are_not_found(generation_store, words):
     "words", ['"fox', "' OR 1=1", "fox*", "fox NOT quick", "words:fox", "^fox", "NEAR(fox quick)", "{fox}"]
 )
 async def test_no_search_is_a_syntax_error(generation_store, words):
-    await generation_store.keep(row(TEXTS[0]), T0)
+    await generation_store.add(row(TEXTS[0]), T0)
     await found(generation_store, words=words)
 
 
 async def test_scope_tokens_are_no_words(generation_store):
-    await generation_store.keep(row("hello"), T0)
+    await generation_store.add(row("hello"), T0)
     assert await found(generation_store, words=search.scope_token("owner", "local")) == []
 
 
 async def test_a_deleted_generation_is_found_no_more(generation_store):
-    kept = await generation_store.keep(row("hello"), T0)
+    kept = await generation_store.add(row("hello"), T0)
     await generation_store.delete("local", kept.id)
     assert await found(generation_store) == await found(generation_store, words="hello") == []
     with pytest.raises(NotFound):
@@ -229,7 +229,7 @@ async def test_a_deleted_generation_is_found_no_more(generation_store):
 
 
 async def test_another_owner_sees_nothing(generation_store):
-    kept = await generation_store.keep(row("hello"), T0)
+    kept = await generation_store.add(row("hello"), T0)
     assert (
         await found(generation_store, owner="other")
         == await found(generation_store, words="hello", owner="other")

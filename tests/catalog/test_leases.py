@@ -24,30 +24,32 @@ def two(database, time):
 async def test_one_has_it_until_its_time_is_over(database):
     time = Time()
     first, second = two(database, time)
-    assert await first.take("x")
-    assert not await second.take("x")
-    assert await second.take("y")
+    assert await first.acquire("x")
+    assert not await second.acquire("x")
+    assert await second.acquire("y")
     time.us += MINUTE_US - 1
-    assert not await second.take("x")
-    assert await first.take("x")
+    assert not await second.acquire("x")
+    assert await first.acquire("x")
     time.us += MINUTE_US
-    assert await second.take("x")
-    assert not await first.take("x")
+    assert await second.acquire("x")
+    assert not await first.acquire("x")
 
 
 async def test_what_is_given_back_is_free(database):
     first, second = two(database, Time())
-    assert await first.take("x")
-    await second.give_back("x")
-    assert not await second.take("x")
-    await first.give_back("x")
-    assert await second.take("x")
+    assert await first.acquire("x")
+    await second.release("x")
+    assert not await second.acquire("x")
+    await first.release("x")
+    assert await second.acquire("x")
 
 
 async def test_one_of_many_who_ask_at_once_gets_it(database):
     time = Time()
     for _ in range(5):
-        taken = await asyncio.gather(*(Leases(database, Lease, f"{number}", 60, time).take("x") for number in range(8)))
+        taken = await asyncio.gather(
+            *(Leases(database, Lease, f"{number}", 60, time).acquire("x") for number in range(8))
+        )
         assert sum(taken) == 1
         time.us += MINUTE_US
 
@@ -56,10 +58,10 @@ async def test_a_lease_of_a_clock_that_was_far_ahead_is_taken(database):
     time = Time()
     first, second = two(database, time)
     time.us += 1_000 * MINUTE_US
-    assert await first.take("x")
+    assert await first.acquire("x")
     time.us -= 1_000 * MINUTE_US
-    assert await second.take("x")
-    assert not await first.take("x")
+    assert await second.acquire("x")
+    assert not await first.acquire("x")
 
 
 async def test_a_clock_that_goes_backwards_makes_no_second_holder(database):
@@ -73,7 +75,7 @@ async def test_a_clock_that_goes_backwards_makes_no_second_holder(database):
     for _ in range(200):
         time.us += draw.randrange(-2 * MINUTE_US, 2 * MINUTE_US)
         asking = draw.randrange(2)
-        if await leases[asking].take("x"):
+        if await leases[asking].acquire("x"):
             assert holder in (None, asking) or time.us >= until_us or until_us > time.us + 2 * MINUTE_US
             holder, until_us = asking, time.us + MINUTE_US
         else:

@@ -15,7 +15,7 @@ from voicebox_catalog.upkeep.store_copy import CatalogStores
 from voicebox_kit.errors import StartError
 from voicebox_sql.database import Pool
 
-from .whole_catalog import GENERATIONS, command, fill, told
+from .whole_catalog import GENERATIONS, command, fill, reported
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def test_everything_is_moved_and_served(opened, open_at, env, target, gene
         "VOICEBOX_DATA": env["VOICEBOX_DATA"] + "2",
     }
     async with open_at(moved) as catalog:
-        assert await told(catalog) == before
+        assert await reported(catalog) == before
     code, _, err = await command(env, "move", "--to-database", target[0], "--to-blobs", target[1])
     assert (code, "not empty" in err) == (1, True)
 
@@ -153,7 +153,7 @@ async def test_a_row_that_changed_on_its_way_is_found(sides, monkeypatch):
         await store_copy.move(source, target, "here", [].append)
 
 
-async def test_a_blob_that_is_missing_is_told(sides):
+async def test_a_blob_that_is_missing_is_reported(sides):
     source, target = sides
     name, *_ = [file.name async for files in source.blobs.stored() for file in files]
     await source.blobs.delete(name)

@@ -76,14 +76,14 @@ def test_a_token_with_another_key_is_an_error(raw):
 
 
 def test_page_sizes():
-    assert [page_size(asked) for asked in (0, 1, 1000, 1001, 2**31 - 1)] == [50, 1, 1000, 1000, 1000]
+    assert [page_size(requested) for requested in (0, 1, 1000, 1001, 2**31 - 1)] == [50, 1, 1000, 1000, 1000]
     with pytest.raises(InvalidField) as caught:
         page_size(-1)
     assert caught.value.field == "page_size"
 
 
 @given(st.integers(0, LATEST_US))
-def test_a_key_tells_its_time(time_us):
+def test_a_key_contains_its_time(time_us):
     key = draw_key(time_us)
     assert time_us_of(key) == time_us
     assert first_key(time_us) <= key < first_key(time_us) + SLOTS <= 2**63

@@ -85,6 +85,46 @@ async def test_the_name_of_a_deleted_profile_is_free_and_the_deleted_one_can_sti
         assert (await undelete(catalog, each.name)).description == each.description
 
 
+@pytest.mark.parametrize("name", ["ann", "a" * 63])
+async def test_a_profile_that_was_undone_returns_the_name_that_it_took(catalog, upload, voice, refused, name):
+    """Programs create a profile, upload its first recording, and delete it when the upload fails."""
+    full = f"profiles/{name}"
+    await create(catalog, name, description="with a voice")
+    await upload(catalog, full, voice(3))
+    await delete(catalog, full)
+    for attempt in range(3):
+        await create(catalog, name, description=f"attempt {attempt}")
+        assert (await refused(upload(catalog, full, b"no audio"))).code == grpc.StatusCode.INVALID_ARGUMENT
+        await delete(catalog, full)
+    deleted = (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles
+    assert {each.description: each.name == full for each in deleted} == {
+        "with a voice": True,
+        "attempt 0": False,
+        "attempt 1": False,
+        "attempt 2": False,
+    }
+    back = await undelete(catalog, full)
+    assert (back.description, back.sample_count) == ("with a voice", 1)
+
+
+async def test_a_profile_that_is_deleted_for_good_returns_the_name_that_it_took(catalog, upload, voice):
+    for description in ("first", "second", "third"):
+        await create(catalog, description=description)
+        await upload(catalog, ANN, voice(3))
+        await catalog.DeleteProfile(pb.DeleteProfileRequest(name=ANN, permanently=description == "third"))
+    assert (await undelete(catalog)).description == "second"
+
+
+async def test_a_profile_with_a_recording_or_a_picture_keeps_the_name_that_it_took(catalog, upload, voice, image):
+    await create(catalog, description="first")
+    await upload(catalog, ANN, voice(3))
+    await delete(catalog)
+    await create(catalog, description="second")
+    await catalog.SetProfileAvatar(image("PNG", name=ANN))
+    await delete(catalog)
+    assert (await undelete(catalog)).description == "second"
+
+
 async def test_only_what_is_deleted_can_be_undeleted(catalog, refused):
     assert (await refused(undelete(catalog))).code == grpc.StatusCode.NOT_FOUND
     await create(catalog)

@@ -222,7 +222,7 @@ async def test_owners_do_not_see_each_other(catalog, refused):
         catalog.GetReference(pb.GetReferenceRequest(profile=made.name)),
     ):
         assert (await refused(hidden)).code == grpc.StatusCode.NOT_FOUND
-    await create(catalog, profile_id="mine")  # a name is free unless its owner took it: else names would tell of others
+    await create(catalog, profile_id="mine")  # a name is free unless its owner took it: names reveal no other owners
     assert [
         profile.name for profile in (await catalog.ListProfiles(pb.ListProfilesRequest(), metadata=ANN)).profiles
     ] == [made.name]

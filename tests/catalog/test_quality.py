@@ -10,7 +10,7 @@ import soundfile
 import soxr
 from voicebox_audio.k_weighting import KWeighting
 from voicebox_audio.loudness import SILENCE_LUFS, LoudnessMeter
-from voicebox_catalog.samples.quality import ClippingMeter, FrameMeter, Limit, Limits, Verdict, judge
+from voicebox_catalog.samples.quality import ClippingMeter, FrameMeter, QualityLimit, QualityLimits, Verdict, judge
 from voicebox_catalog.samples.utterances import utterances
 from voicebox_catalog.samples.voice_activity import FRAME_SECONDS, runs, speech_frames
 
@@ -41,7 +41,7 @@ def measured(samples, rate_hz=RATE_HZ, blocks=4096):
 
 
 def reasons(samples, **limits):
-    return {finding.reason for finding in judge(measured(samples), Limits(**limits)).findings}
+    return {finding.reason for finding in judge(measured(samples), QualityLimits(**limits)).findings}
 
 
 @pytest.mark.parametrize("snr_db", [10, 20, 30, 40, 50])
@@ -127,7 +127,7 @@ def test_what_is_steady_is_no_speech(kind):
     found = measured(signals[kind].astype(np.float32))
     assert found.speech_ratio == 0
     assert found.snr_db == 0
-    report = judge(found, Limits())
+    report = judge(found, QualityLimits())
     assert (report.verdict, [finding.reason for finding in report.findings]) == (Verdict.REJECT, ["NO_SPEECH"])
 
 
@@ -142,16 +142,19 @@ def test_findings():
     assert reasons(np.concatenate((good, noise(np.zeros(20 * RATE_HZ), 1e-4)))) == {"MOSTLY_SILENCE"}
     telephone = soxr.resample(soxr.resample(good, RATE_HZ, 8000), 8000, RATE_HZ)
     assert reasons(telephone) == {"NARROW_BAND"}
-    assert {finding.reason for finding in judge(measured(good), Limits(), 0.9).findings} == {"TRANSCRIPT_DIFFERS"}
+    assert {finding.reason for finding in judge(measured(good), QualityLimits(), 0.9).findings} == {
+        "TRANSCRIPT_DIFFERS"
+    }
 
 
 def test_limits_say_where_a_warning_ends_and_a_refusal_begins():
     found = measured(bursts() + noise(bursts(), 0.02))
     verdicts = [
-        judge(found, Limits(snr_db=Limit(warn, reject))).verdict for warn, reject in ((1, 0), (90, 0), (90, 80))
+        judge(found, QualityLimits(snr_db=QualityLimit(warn, reject))).verdict
+        for warn, reject in ((1, 0), (90, 0), (90, 80))
     ]
     assert verdicts == [Verdict.OK, Verdict.WARN, Verdict.REJECT]
-    assert judge(None, Limits()).verdict is Verdict.UNKNOWN
+    assert judge(None, QualityLimits()).verdict is Verdict.UNKNOWN
 
 
 def test_real_speech(speech_data):
@@ -160,7 +163,7 @@ def test_real_speech(speech_data):
         found = measured(soxr.resample(samples.mean(axis=1), rate_hz, RATE_HZ), rate_hz)
         assert found.snr_db > 20
         assert found.speech_ratio > 0.5
-        assert judge(found, Limits()).verdict is (Verdict.OK if found.seconds >= 3 else Verdict.WARN)
+        assert judge(found, QualityLimits()).verdict is (Verdict.OK if found.seconds >= 3 else Verdict.WARN)
 
 
 def test_runs():
@@ -185,16 +188,16 @@ def random_levels(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize(("least", "most"), [(2.0, 15.0), (1.0, 3.0), (5.0, 60.0)])
-def test_utterances_are_within_their_bounds_in_order_and_apart(seed, least, most):
+@pytest.mark.parametrize(("min_seconds", "max_seconds"), [(2.0, 15.0), (1.0, 3.0), (5.0, 60.0)])
+def test_utterances_are_within_their_bounds_in_order_and_apart(seed, min_seconds, max_seconds):
     levels = random_levels(seed)
-    found = utterances(levels, least, most)
+    found = utterances(levels, min_seconds, max_seconds)
     assert found
-    for stretch in found:
-        assert least <= stretch.frames * FRAME_SECONDS <= most
-        assert 0 <= stretch.begin < stretch.end <= levels.size
+    for span in found:
+        assert min_seconds <= span.frames * FRAME_SECONDS <= max_seconds
+        assert 0 <= span.begin < span.end <= levels.size
     for one, next_one in pairwise(found):
         assert one.end <= next_one.begin
     spoken = speech_frames(levels)
-    kept = sum(int(spoken[stretch.begin : stretch.end].sum()) for stretch in found)
+    kept = sum(int(spoken[span.begin : span.end].sum()) for span in found)
     assert kept > 0.8 * spoken.sum()

@@ -67,7 +67,7 @@ async def test_what_one_acknowledged_the_other_answers(replicas, upload, voice, 
         assert await bytes_of(reader.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=kept.name))) == wave
 
 
-async def test_the_slower_of_two_changes_is_told(replicas, together):
+async def test_the_slower_of_two_changes_is_reported(replicas, together):
     profile = await create(replicas[0], "ann")
 
     async def rename(replica, name):

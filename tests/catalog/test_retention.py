@@ -127,7 +127,7 @@ async def test_one_of_two_replicas_sweeps_for_everybody(filled, database, blobs)
     await rule(filled, keep_days=3)
     async with database.reading() as session:
         own = (await session.scalars(select(Lease))).one()  # the service that the test started swept first
-    await Leases(database, Lease, own.holder, 60, now_us).give_back(LEASE)
+    await Leases(database, Lease, own.holder, 60, now_us).release(LEASE)
     swept = await asyncio.gather(*(sweep_of(database, blobs, holder).run() for holder in ("a", "b")))
     assert sorted(swept) == [False, True]
     assert await left(filled) == "abcF"

@@ -198,7 +198,7 @@ async def test_the_profile_follows_its_samples(catalog, profile, upload, tone, r
     assert (await refused(catalog.GetSample(pb.GetSampleRequest(name=kept[1].name)))).code == grpc.StatusCode.NOT_FOUND
 
 
-async def test_audio_that_is_deleted_while_it_is_asked_for_is_not_found(
+async def test_audio_that_is_deleted_while_it_is_requested_is_not_found(
     catalog, profile, upload, voice, stored, blobs, refused
 ):
     kept = await upload(catalog, profile, voice(3))
@@ -209,7 +209,7 @@ async def test_audio_that_is_deleted_while_it_is_asked_for_is_not_found(
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "SAMPLE_NOT_FOUND")
 
 
-async def test_a_file_that_ends_early_is_taken_and_told(catalog, profile, upload, voice):
+async def test_a_file_that_ends_early_is_taken_and_reported(catalog, profile, upload, voice):
     whole = voice(6)
     kept = await upload(catalog, profile, whole[: len(whole) // 2])
     assert "CUT_SHORT" in [finding.reason for finding in kept.quality.findings]
@@ -226,7 +226,7 @@ async def test_joined_files_are_one_sample(catalog, profile, upload, voice):
     assert kept.duration.ToMilliseconds() == pytest.approx(9_000, abs=100)
 
 
-async def test_channels_with_opposite_poles_are_heard(catalog, profile, upload, voice):
+async def test_channels_with_opposite_poles_are_recognised(catalog, profile, upload, voice):
     mono, rate_hz = soundfile.read(io.BytesIO(voice(4)))
     file = io.BytesIO()
     soundfile.write(file, np.stack([mono, -mono], axis=1), rate_hz, format="WAV")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_kit.errors import InvalidField
-from voicebox_sql.search import MAX_TERMS, MOST_BYTES, is_word, relevance_class, scope_token, terms_of, tokens_of
+from voicebox_sql.search import MAX_BYTES, MAX_TERMS, is_word, relevance_class, scope_token, terms_of, tokens_of
 
 pytestmark = pytest.mark.unit
 
@@ -68,7 +68,7 @@ def test_no_word_is_a_token_of_ours():
     assert mine not in words_of(f"{mine} §1 {mine[1:]}")
 
 
-def test_parts_of_a_scope_are_told_apart():
+def test_parts_of_a_scope_are_distinguished():
     assert (
         len(
             {
@@ -84,7 +84,7 @@ def test_parts_of_a_scope_are_told_apart():
 
 def test_a_long_text_is_indexed_as_far_as_a_database_holds_it():
     text = "".join(chr(0x4E00 + (number * 7919) % 20_000) for number in range(200_000))
-    assert sum(len(token.encode()) for token in tokens_of(text)) <= MOST_BYTES + 20
+    assert sum(len(token.encode()) for token in tokens_of(text)) <= MAX_BYTES + 20
 
 
 def test_too_many_words_are_refused():

@@ -134,7 +134,7 @@ async def test_a_page_of_long_texts_ends_early(catalog):
 
 
 async def test_audio_over_the_limit_keeps_nothing(refused, monkeypatch, opened):
-    monkeypatch.setattr("voicebox_catalog.api.transcriptions.MOST_BYTES", 1000)
+    monkeypatch.setattr("voicebox_catalog.api.transcriptions.MAX_BYTES", 1000)
     async with opened() as catalog:
         error = await refused(record(catalog, transcription(), b"x" * 600, b"x" * 600))
         assert (error.field, error.reason) == ("audio", "AUDIO_TOO_LARGE")

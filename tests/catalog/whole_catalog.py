@@ -10,7 +10,7 @@ GENERATIONS = 40
 
 
 async def fill(opened, generation, record, upload, tone):
-    """A profile with a sample, and a history; answers what the service tells of them."""
+    """A profile with a sample, and a history; returns what the service answers about them."""
     async with opened() as catalog:
         profile = await catalog.CreateProfile(
             pb.CreateProfileRequest(profile=pb.Profile(display_name="Änn", labels={"a": "b"}))
@@ -18,10 +18,10 @@ async def fill(opened, generation, record, upload, tone):
         await upload(catalog, profile.name, tone(3), transcript="hello")
         for number in range(GENERATIONS):
             await record(catalog, generation(text=f"common word{number}"), *([os.urandom(50_000)] * (number % 3)))
-        return await told(catalog)
+        return await reported(catalog)
 
 
-async def told(catalog):
+async def reported(catalog):
     """Everything that callers see."""
     answers = [await catalog.ListProfiles(pb.ListProfilesRequest())]
     for profile in answers[0].profiles:

@@ -49,7 +49,7 @@ def seconds(number: float) -> Duration:
 class Platform:
     """What the fakes were asked, and what they shall fail with.
 
-    `asked[method]` are the requests in order; `failures[method]` are taken one per call before the method answers.
+    `requested[method]` are the requests in order; `failures[method]` are taken one per call before the method answers.
     """
 
     wav_header = WAV_HEADER
@@ -57,7 +57,7 @@ class Platform:
 
     def __init__(self) -> None:
         self.address = ""
-        self.asked: dict[str, list[Message]] = defaultdict(list)
+        self.requested: dict[str, list[Message]] = defaultdict(list)
         self.hosts: list[str] = []
         self.failures: dict[str, list[VoiceboxError]] = defaultdict(list)
         self.profiles: dict[str, catalog_pb2.Profile] = {}
@@ -77,7 +77,7 @@ class Platform:
         self.cancelled = threading.Event()
 
     def enter(self, method: str, request: Message, context: grpc.ServicerContext) -> None:
-        self.asked[method].append(request)
+        self.requested[method].append(request)
         self.hosts += [value for key, value in context.invocation_metadata() if key == "x-voicebox-service"]
         if self.failures[method]:
             fail(context, self.failures[method].pop(0))
@@ -184,7 +184,7 @@ class FakeSpeechToText(asr_pb2_grpc.SpeechToTextServiceServicer):
         for request in request_iterator:
             heard += request.audio
             if request.HasField("control"):
-                self._platform.asked["control"].append(request)
+                self._platform.requested["control"].append(request)
             yield asr_pb2.StreamingRecognizeResponse(interim=hypothesis("hello"))
         self._platform.uploaded = heard
         yield asr_pb2.StreamingRecognizeResponse(final=hypothesis("hello world"))
@@ -532,7 +532,7 @@ def recording(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gateway() -> Iterator[Callable[[int, object], str]]:
-    """Starts an HTTP server that answers /healthz with a status and a body, and tells its address."""
+    """Starts an HTTP server that answers /healthz with a status and a body; yields its address."""
     servers: list[ThreadingHTTPServer] = []
 
     def start(status: int, body: object) -> str:

@@ -66,7 +66,7 @@ async def test_leaving_speech_cancels_it(aio, platform):
 
 async def test_a_conversation(aio, platform):
     assert await aio.converse(given("Hello ", tts_pb2.CONVERSE_CONTROL_FLUSH), encoding="pcm").read() == platform.spoken
-    assert [message.text for message in platform.asked["ConverseSynthesize"]] == ["Hello ", ""]
+    assert [message.text for message in platform.requested["ConverseSynthesize"]] == ["Hello ", ""]
 
 
 async def test_recognition(aio, platform, recording):
@@ -117,7 +117,7 @@ async def test_health(gateway):
 
 async def test_a_document(aio, platform, recording):
     assert await aio.transcribe_as(recording, "srt", language="de", max_line_count=1) == "héllo world\n"
-    (request,) = platform.asked["Transcribe"]
+    (request,) = platform.requested["Transcribe"]
     assert (request.config.language, request.subtitles.max_line_count) == ("de", 1)
     assert platform.uploaded == recording.read_bytes()
 
@@ -128,7 +128,7 @@ async def test_a_server_that_is_lost_is_an_error_and_no_cancellation():
 
     def lost(_):
         call = asyncio.get_running_loop().create_future()
-        call.cancel()  # as grpc.aio tells of a server that dies while it is written to
+        call.cancel()  # as grpc.aio reports a server that dies while it is written to
         return call
 
     calls = AioCalls(sleep=never_slept)

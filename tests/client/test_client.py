@@ -17,7 +17,7 @@ def test_speech_is_events_in_order(client, platform):
     kinds = [event.WhichOneof("event") for event in speech]
     assert kinds == ["started", "chunk", "chunk", "finished"]
     assert speech.started.voice == "flite/slt"
-    assert speech.finished.generation == f"generations/{platform.asked['StreamSynthesize'][0].config.request_id}"
+    assert speech.finished.generation == f"generations/{platform.requested['StreamSynthesize'][0].config.request_id}"
 
 
 def test_speech_can_be_read_whole(client, platform):
@@ -53,14 +53,14 @@ def test_leaving_speech_cancels_it(client, platform):
 def test_a_conversation_speaks_pieces_of_text(client, platform):
     pieces = ["Hello ", "world.", tts_pb2.CONVERSE_CONTROL_FLUSH]
     assert client.converse(iter(pieces), encoding="pcm").read() == platform.spoken
-    asked = platform.asked["ConverseSynthesize"]
-    assert [message.text or message.control for message in asked] == pieces
+    requested = platform.requested["ConverseSynthesize"]
+    assert [message.text or message.control for message in requested] == pieces
 
 
 def test_voices_are_listed(client, platform):
     (voice,) = client.list_voices("en", engine="flite")
     assert voice.is_default
-    assert platform.asked["ListVoices"][0] == tts_pb2.ListVoicesRequest(language="en", engine="flite")
+    assert platform.requested["ListVoices"][0] == tts_pb2.ListVoicesRequest(language="en", engine="flite")
 
 
 @pytest.mark.parametrize("kind", ["path", "text", "bytes", "file"])
@@ -71,7 +71,9 @@ def test_a_recording_of_any_kind_is_transcribed(client, platform, tmp_path, kind
         source = {"path": path, "text": str(path), "bytes": path.read_bytes(), "file": file}[kind]
         assert client.transcribe(source, word_offsets=True, language="en-US").transcript == "hello world"
     assert platform.uploaded == bytes(200_000)
-    assert platform.asked["RecognizeUpload"][0].config == asr_pb2.RecognitionConfig(language="en-US", word_offsets=True)
+    assert platform.requested["RecognizeUpload"][0].config == asr_pb2.RecognitionConfig(
+        language="en-US", word_offsets=True
+    )
 
 
 def test_a_recording_that_is_not_there_is_an_os_error(client, tmp_path):
@@ -84,8 +86,8 @@ def test_listening_gives_interims_and_finals(client, platform):
     kinds = [event.WhichOneof("event") for event in client.listen(iter(blocks), sample_rate_hz=16000)]
     assert kinds == ["interim", "interim", "interim", "final", "finished"]
     assert platform.uploaded == b"abcd"
-    assert len(platform.asked["control"]) == 1
-    config = platform.asked["StreamingRecognize"][0].config
+    assert len(platform.requested["control"]) == 1
+    config = platform.requested["StreamingRecognize"][0].config
     assert config.interim_results
     assert config.recognition.sample_rate_hz == 16000
 
@@ -110,7 +112,7 @@ def test_a_profile_lives(client, platform, recording):
     assert b"".join(client.sample_audio(sample.name, catalog_pb2.SAMPLE_FORM_NORMALIZED)) == b"sample"
     client.delete_sample(sample.name)
     client.delete_profile("ann", etag="1")
-    assert platform.asked["DeleteProfile"][0] == catalog_pb2.DeleteProfileRequest(name="profiles/ann", etag="1")
+    assert platform.requested["DeleteProfile"][0] == catalog_pb2.DeleteProfileRequest(name="profiles/ann", etag="1")
     assert list(client.list_profiles()) == []
 
 
@@ -119,16 +121,16 @@ def test_lists_go_on_across_pages(client, platform):
         client.create_profile(name, name)
     assert [profile.name for profile in client.list_profiles()] == ["profiles/a", "profiles/b", "profiles/c"]
     assert len(list(client.list_generations("words", 'engine = "flite"', page_size=2))) == 5
-    asked = platform.asked["ListGenerations"]
-    assert [request.page_token for request in asked] == ["", "2", "4"]
-    assert {(request.search, request.filter, request.page_size) for request in asked} == {
+    requested = platform.requested["ListGenerations"]
+    assert [request.page_token for request in requested] == ["", "2", "4"]
+    assert {(request.search, request.filter, request.page_size) for request in requested} == {
         ("words", 'engine = "flite"', 2)
     }
 
 
-def test_a_page_is_asked_for_only_when_it_is_reached(client, platform):
+def test_a_page_is_requested_only_when_it_is_reached(client, platform):
     next(client.list_generations())
-    assert len(platform.asked["ListGenerations"]) == 1
+    assert len(platform.requested["ListGenerations"]) == 1
 
 
 def test_the_history_is_read_and_cleared(client, platform):
@@ -139,13 +141,13 @@ def test_the_history_is_read_and_cleared(client, platform):
         client.get_generation("g3")
 
 
-def test_models_are_asked_of_the_service_that_is_named(client, platform):
+def test_the_service_that_is_named_lists_its_models(client, platform):
     assert client.list_models("asr")[0].state == models_pb2.MODEL_STATE_AVAILABLE
     assert client.load_model("tts", "flite/2.2").state == models_pb2.MODEL_STATE_LOADED
     assert client.unload_model("tts", "models/flite/2.2").state == models_pb2.MODEL_STATE_AVAILABLE
     assert [step.done for step in client.download_model("asr", "flite/2.2")] == [False, True]
     assert platform.hosts == ["asr", "tts", "tts", "asr"]
-    assert platform.asked["LoadModel"] == [models_pb2.LoadModelRequest(name="models/flite/2.2")]
+    assert platform.requested["LoadModel"] == [models_pb2.LoadModelRequest(name="models/flite/2.2")]
 
 
 def test_health_is_that_of_the_gateway(gateway):
@@ -156,7 +158,7 @@ def test_health_is_that_of_the_gateway(gateway):
 
 
 @pytest.mark.parametrize("body", [b"<html>", [1], {"status": "ok"}, {"services": 1}])
-def test_something_else_at_the_address_is_told(gateway, body):
+def test_something_else_at_the_address_is_reported(gateway, body):
     with pytest.raises(VoiceboxClientError, match="not a voicebox gateway"):
         Client(gateway(200, body)).health()
 
@@ -168,7 +170,7 @@ def test_a_deadline_ends_a_call(platform):
     assert raised.value.code == "DEADLINE_EXCEEDED"
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(platform, gateway, monkeypatch):
+def test_a_proxy_of_the_environment_is_not_used_for_this_machine(platform, gateway, monkeypatch):
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with Client(platform.address) as client:

@@ -54,10 +54,10 @@ def test_say_writes_a_normal_wav_file(voicebox, platform):
     assert result.exit_code == 0
     with wave.open("speech.wav") as read:
         assert read.readframes(read.getnframes()) == platform.spoken
-    asked = platform.asked["StreamSynthesize"][0]
-    assert asked.text == "Hello world."
+    requested = platform.requested["StreamSynthesize"][0]
+    assert requested.text == "Hello world."
     assert result.stdout.startswith("Wrote speech.wav: 0.20 s by flite/slt, first audio after ")
-    assert result.stdout.endswith(f" ms, stored as generations/{asked.config.request_id}.\n")
+    assert result.stdout.endswith(f" ms, stored as generations/{requested.config.request_id}.\n")
     assert result.stderr == "Warning: It was a fake.\n"
 
 
@@ -67,22 +67,22 @@ def test_say_passes_every_option_on(voicebox, platform, recording):
     )
     reference = ("--reference", str(recording), "--reference-transcript", "words")
     assert voicebox("say", "Hallo", *options.split(), *reference).exit_code == 0
-    asked = platform.asked["StreamSynthesize"][0]
-    assert asked.config.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
-    assert asked.config.style == tts_pb2.SpeakingStyle(
+    requested = platform.requested["StreamSynthesize"][0]
+    assert requested.config.audio == tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_MP3, sample_rate_hz=22050)
+    assert requested.config.style == tts_pb2.SpeakingStyle(
         speed=1.5, pitch_semitones=-2, language="de-DE", instructions="slowly"
     )
-    assert asked.config.voice.reference == tts_pb2.InlineReference(audio=recording.read_bytes(), transcript="words")
-    assert asked.config.HasField("seed")
-    assert asked.config.HasField("store")
-    assert not asked.config.store
+    assert requested.config.voice.reference == tts_pb2.InlineReference(audio=recording.read_bytes(), transcript="words")
+    assert requested.config.HasField("seed")
+    assert requested.config.HasField("store")
+    assert not requested.config.store
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "opus", "mp3", "aac", "pcm", "raw", "WAV"])
 def test_the_ending_of_the_file_chooses_the_encoding(voicebox, platform, ending):
     assert voicebox("say", "Hello", "-o", f"out.{ending}").exit_code == 0
     wanted = {"opus": "ogg", "raw": "pcm"}.get(ending.lower(), ending.lower())
-    assert wanted.upper() in tts_pb2.AudioEncoding.Name(platform.asked["StreamSynthesize"][0].config.audio.encoding)
+    assert wanted.upper() in tts_pb2.AudioEncoding.Name(platform.requested["StreamSynthesize"][0].config.audio.encoding)
     assert Path(f"out.{ending}").exists()
 
 
@@ -90,15 +90,15 @@ def test_say_reads_a_file_or_stdin(voicebox, platform):
     Path("text.txt").write_text("Grüße.")
     assert voicebox("say", "-f", "text.txt").exit_code == 0
     assert voicebox("say", "-", stdin="From a pipe.").exit_code == 0
-    assert [asked.text for asked in platform.asked["StreamSynthesize"]] == ["Grüße.", "From a pipe."]
+    assert [requested.text for requested in platform.requested["StreamSynthesize"]] == ["Grüße.", "From a pipe."]
 
 
 def test_say_speaks_text_that_is_still_being_written(voicebox, platform):
     written = "Grüße. " * 1000
     assert voicebox("say", "--live", "-o", "out.wav", stdin=written.encode() + b"\xff").exit_code == 0
-    asked = platform.asked["ConverseSynthesize"]
-    assert "".join(piece.text for piece in asked) == written + "\ufffd"
-    assert len(asked) > 1
+    requested = platform.requested["ConverseSynthesize"]
+    assert "".join(piece.text for piece in requested) == written + "\ufffd"
+    assert len(requested) > 1
     with wave.open("out.wav") as read:
         assert read.readframes(read.getnframes()) == platform.spoken
 
@@ -106,7 +106,7 @@ def test_say_speaks_text_that_is_still_being_written(voicebox, platform):
 def test_json_may_come_after_the_verb_but_is_a_word_after_two_dashes(voicebox, platform):
     assert answered(voicebox("voices", "--json"))["voices"]
     assert "Wrote" in voicebox("say", "--", "--json").stdout
-    assert platform.asked["StreamSynthesize"][0].text == "--json"
+    assert platform.requested["StreamSynthesize"][0].text == "--json"
 
 
 def test_say_to_stdout_is_nothing_but_audio(voicebox, platform):
@@ -115,7 +115,7 @@ def test_say_to_stdout_is_nothing_but_audio(voicebox, platform):
     assert "Spoke: 0.20 s by flite/slt" in result.stderr
 
 
-def test_say_tells_the_profile_that_speaks(voicebox):
+def test_say_reports_the_profile_that_speaks(voicebox):
     assert "by profiles/ann on flite/slt," in voicebox("say", "Hello", "--profile", "ann").stdout
 
 
@@ -124,11 +124,13 @@ def test_say_in_json(voicebox, platform):
     assert answer["output"] == "speech.wav"
     assert answer["firstAudioSeconds"] > 0
     assert answer["started"]["audio"] == {"encoding": "AUDIO_ENCODING_WAV", "sampleRateHz": 16000}
-    assert answer["finished"]["generation"] == f"generations/{platform.asked['StreamSynthesize'][0].config.request_id}"
+    assert (
+        answer["finished"]["generation"] == f"generations/{platform.requested['StreamSynthesize'][0].config.request_id}"
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "shown"),
     [
         (["say"], "Give a text"),
         (["say", "Hello", "-f", "text.txt"], "Give a text"),
@@ -147,8 +149,8 @@ def test_say_in_json(voicebox, platform):
         (["--server", "http://127.0.0.1:8080", "voices"], "leave out the scheme"),
     ],
 )
-def test_wrong_usage_ends_with_code_2(voicebox, words, said):
-    assert said in refused(voicebox(*words), code=2)
+def test_wrong_usage_ends_with_code_2(voicebox, words, shown):
+    assert shown in refused(voicebox(*words), code=2)
 
 
 def test_an_error_is_one_sentence_with_the_field(voicebox, platform):
@@ -170,7 +172,7 @@ def test_failed_speech_leaves_no_file(voicebox, platform, cut):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "shown"),
     [
         (["say", "-f", "none.txt"], "none.txt: No such file"),
         (["say", "-f", "latin1.txt"], "not valid UTF-8"),
@@ -184,15 +186,15 @@ def test_failed_speech_leaves_no_file(voicebox, platform, cut):
         (["history", "show", "bob"], "There is no generation 'generations/bob'."),
     ],
 )
-def test_what_goes_wrong_is_one_sentence(voicebox, words, said):
+def test_what_goes_wrong_is_one_sentence(voicebox, words, shown):
     Path("latin1.txt").write_bytes("Grüße".encode("latin-1"))
     sentence = refused(voicebox(*words))
-    assert said in sentence
+    assert shown in sentence
     assert sentence.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [["voices"], ["say", "Hello"], ["health"], ["history", "list"]])
-def test_a_server_that_is_away_is_named(words):
+def test_a_server_that_is_unavailable_is_named(words):
     result = CliRunner().invoke(main, ["--server", "127.0.0.1:1", *words])
     assert refused(result) == "Error: No voicebox answers at 127.0.0.1:1; start one with `make run`.\n"
 
@@ -218,7 +220,7 @@ def test_ctrl_c_is_quiet(voicebox, monkeypatch):
 
 @pytest.fixture
 def speakers(tmp_path, monkeypatch):
-    """A machine whose only player is a script that keeps what it is given; tells the file it keeps it in."""
+    """A machine whose only player is a script that writes its input to a file; yields the file's path."""
     script = tmp_path / "bin" / "aplay"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\nexec /bin/cat > {tmp_path}/heard\n')
@@ -243,15 +245,15 @@ def test_say_plays_and_writes(voicebox, platform, speakers):
 
 
 @pytest.mark.parametrize(
-    ("script", "said"), [("exec /bin/cat >&-", "aplay "), ("/bin/cat > /dev/null; exit 3", "failed with code 3")]
+    ("script", "shown"), [("exec /bin/cat >&-", "aplay "), ("/bin/cat > /dev/null; exit 3", "failed with code 3")]
 )
-def test_a_player_that_fails_is_told_and_no_file_is_left(voicebox, speakers, script, said):
+def test_a_player_that_fails_is_reported_and_no_file_is_left(voicebox, speakers, script, shown):
     (speakers.parent / "bin" / "aplay").write_text(f"#!/bin/sh\n{script}\n")
-    assert said in refused(voicebox("say", "Hello", "--play", "-o", "out.wav"))
+    assert shown in refused(voicebox("say", "Hello", "--play", "-o", "out.wav"))
     assert not list(Path().glob("out.wav*"))
 
 
-def test_a_player_that_ends_too_early_is_told(tmp_path, monkeypatch):
+def test_a_player_that_ends_too_early_is_reported(tmp_path, monkeypatch):
     (tmp_path / "aplay").write_text("#!/bin/sh\nexit 0\n")
     (tmp_path / "aplay").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -263,7 +265,7 @@ def test_a_player_that_ends_too_early_is_told(tmp_path, monkeypatch):
             play(bytes(4096))
 
 
-def test_a_machine_without_a_player_is_told(voicebox, monkeypatch, tmp_path):
+def test_a_machine_without_a_player_is_reported(voicebox, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "No player is installed: install one of" in refused(voicebox("say", "Hello", "--play"))
 
@@ -290,7 +292,7 @@ def test_transcribe_prints_the_text(voicebox, platform, recording):
     result = voicebox("transcribe", str(recording), "--language", "en-US")
     assert result.stdout == "hello world\n"
     assert platform.uploaded == recording.read_bytes()
-    assert platform.asked["RecognizeUpload"][0].config.language == "en-US"
+    assert platform.requested["RecognizeUpload"][0].config.language == "en-US"
 
 
 def test_transcribe_several_files_names_each(voicebox, recording):
@@ -300,10 +302,10 @@ def test_transcribe_several_files_names_each(voicebox, recording):
 def test_transcribe_reads_stdin(voicebox, platform):
     assert voicebox("transcribe", "-", "--rate", "8000", stdin=b"sound").stdout == "hello world\n"
     assert platform.uploaded == b"sound"
-    assert platform.asked["RecognizeUpload"][0].config.sample_rate_hz == 8000
+    assert platform.requested["RecognizeUpload"][0].config.sample_rate_hz == 8000
 
 
-def test_transcribe_tells_the_words(voicebox, recording):
+def test_transcribe_reports_the_words(voicebox, recording):
     lines = voicebox("transcribe", "--words", str(recording)).stdout.splitlines()
     assert lines == [
         "hello world",
@@ -337,7 +339,7 @@ def test_transcribe_live_prints_finals(voicebox, platform, recording):
     )
     with wave.open(str(recording)) as read:
         assert platform.uploaded == read.readframes(read.getnframes())
-    config = platform.asked["StreamingRecognize"][0].config.recognition
+    config = platform.requested["StreamingRecognize"][0].config.recognition
     assert (config.sample_rate_hz, config.channel_count) == (16000, 1)
 
 
@@ -390,7 +392,7 @@ def test_profiles_update(voicebox, platform, kept):
     result = voicebox("profiles", "update", "ann", "--name", "Anne", "--description", "", "--etag", "1")
     assert result.exit_code == 0
     assert platform.profiles["profiles/ann"].display_name == "Anne"
-    assert platform.asked["UpdateProfile"][0].profile.etag == "1"
+    assert platform.requested["UpdateProfile"][0].profile.etag == "1"
 
 
 def test_profiles_samples_come_and_go(voicebox, platform, kept, recording):
@@ -413,8 +415,8 @@ def test_history_list_stops_at_the_limit(voicebox, platform):
         "history", "list", "--limit", "3", "--search", "words", "--filter", 'engine = "flite"'
     ).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["NAME", "generations/g0", "generations/g1", "generations/g2"]
-    asked = platform.asked["ListGenerations"]
-    assert [(request.search, request.filter, request.page_size) for request in asked] == [
+    requested = platform.requested["ListGenerations"]
+    assert [(request.search, request.filter, request.page_size) for request in requested] == [
         ("words", 'engine = "flite"', 3)
     ] * 2
 
@@ -442,7 +444,7 @@ def test_history_delete(voicebox, platform):
     assert len(platform.generations) == 4
 
 
-def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platform, tmp_path):
+def test_designed_voices_are_files_and_the_next_command_is_reported(voicebox, platform, tmp_path):
     folder = tmp_path / "to choose"
     result = voicebox(
         "design",
@@ -463,8 +465,14 @@ def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platfo
         f"voicebox profiles create NAME --sample '{folder}/voice-7.flac' --transcript 'It'\"'\"'s me.'" in result.stdout
     )
     assert result.stderr.count("Warning: It was a fake.") == 2
-    asked = platform.asked["DesignVoice"][0]
-    assert (asked.description, asked.text, asked.config.count, asked.config.seed, asked.config.model) == (
+    requested = platform.requested["DesignVoice"][0]
+    assert (
+        requested.description,
+        requested.text,
+        requested.config.count,
+        requested.config.seed,
+        requested.config.model,
+    ) == (
         "a calm old man",
         "It's me.",
         2,
@@ -477,10 +485,10 @@ def test_designed_voices_are_files_and_the_next_command_is_told(voicebox, platfo
     assert [set(voice) for voice in voices] == [{"output", "seed", "duration", "model", "warnings"}] * 3
 
 
-def test_say_names_a_model_and_tells_how_much_was_misheard(voicebox, platform, tmp_path):
+def test_say_names_a_model_and_reports_how_much_was_misrecognised(voicebox, platform, tmp_path):
     result = voicebox("say", "Hello", "-o", str(tmp_path / "a.wav"), "--model", "flite/cmu-us", "--check")
     assert "25 % of the words misheard" in result.stdout
-    assert platform.asked["StreamSynthesize"][0].config.model == "models/flite/cmu-us"
+    assert platform.requested["StreamSynthesize"][0].config.model == "models/flite/cmu-us"
     assert "misheard" not in voicebox("say", "Hello", "-o", str(tmp_path / "a.wav")).stdout
 
 
@@ -494,7 +502,7 @@ def test_voices(voicebox, platform):
         "seed",
         "default",
     ]
-    assert platform.asked["ListVoices"][0] == tts_pb2.ListVoicesRequest(language="en", engine="flite")
+    assert platform.requested["ListVoices"][0] == tts_pb2.ListVoicesRequest(language="en", engine="flite")
     assert answered(voicebox("--json", "voices"))["voices"][0]["isDefault"]
 
 
@@ -508,7 +516,7 @@ def test_models_of_both_services_are_listed(voicebox, platform):
     assert list(answered(voicebox("--json", "models", "asr", "list"))) == ["asr"]
 
 
-def test_the_models_table_tells_memory_and_not_a_hundred_languages(voicebox, platform):
+def test_the_models_table_reports_memory_and_not_a_hundred_languages(voicebox, platform):
     platform.model = models_pb2.Model(
         name="models/whisper/small", memory_bytes=486_000_000, languages=[f"x{number}" for number in range(99)]
     )

@@ -21,10 +21,10 @@ def answered(result):
 
 def test_a_generation_is_changed_field_by_field(client, platform):
     assert client.update_generation("g1", favorite=True, labels={"team": "games"}).favorite
-    asked = platform.asked["UpdateGeneration"][0]
-    assert (asked.generation.name, list(asked.update_mask.paths)) == ("generations/g1", ["favorite", "labels"])
+    requested = platform.requested["UpdateGeneration"][0]
+    assert (requested.generation.name, list(requested.update_mask.paths)) == ("generations/g1", ["favorite", "labels"])
     client.update_generation("g1", "etag", word_error_rate=0.0)
-    assert platform.asked["UpdateGeneration"][1].generation.etag == "etag"
+    assert platform.requested["UpdateGeneration"][1].generation.etag == "etag"
     assert platform.generations[1].HasField("word_error_rate")
 
 
@@ -36,8 +36,8 @@ def test_many_are_counted_or_deleted(client, platform):
 
 def test_statistics_and_export(client, platform):
     assert [row.key for row in client.generation_statistics("status = FAILED", "engine", 5).groups] == ["flite", ""]
-    asked = platform.asked["GetGenerationStatistics"][0]
-    assert (asked.filter, asked.group_by, asked.page_size) == (
+    requested = platform.requested["GetGenerationStatistics"][0]
+    assert (requested.filter, requested.group_by, requested.page_size) == (
         "status = FAILED",
         catalog_pb2.STATISTICS_GROUP_ENGINE,
         5,
@@ -45,7 +45,7 @@ def test_statistics_and_export(client, platform):
     with pytest.raises(ValueError, match="no group 'voice'"):
         client.generation_statistics(by="voice")
     assert b"".join(client.export_generations(without_audio=True)) == b"PKzip"
-    assert platform.asked["ExportGenerations"][0].without_audio
+    assert platform.requested["ExportGenerations"][0].without_audio
 
 
 def test_a_generation_is_spoken_again_as_it_was(client, platform):
@@ -59,9 +59,9 @@ def test_a_generation_is_spoken_again_as_it_was(client, platform):
     kept.profile = "profiles/ann"
     client.say_again("g2", seed=8).read()
     client.say_again("g2", voice="flite/rms").read()
-    first, second, third = platform.asked["StreamSynthesize"]
+    first, second, third = platform.requested["StreamSynthesize"]
     assert (first.text, first.config.voice.voice, first.config.seed) == (kept.text, "flite/slt", 7)
-    assert [asked.config.model for asked in (first, second, third)] == ["models/flite/2", "models/flite/2", ""]
+    assert [requested.config.model for requested in (first, second, third)] == ["models/flite/2", "models/flite/2", ""]
     style = first.config.style
     assert (style.speed, style.pitch_semitones, style.language, style.instructions) == (1.5, -2, "de", "slowly")
     assert (second.config.voice.profile, second.config.seed, third.config.voice.voice) == (
@@ -69,7 +69,7 @@ def test_a_generation_is_spoken_again_as_it_was(client, platform):
         8,
         "flite/rms",
     )
-    assert len({asked.config.request_id for asked in (first, second, third)}) == 3
+    assert len({requested.config.request_id for requested in (first, second, third)}) == 3
 
 
 def test_transcriptions(client, platform):
@@ -78,7 +78,7 @@ def test_transcriptions(client, platform):
         "Heard 1.",
         "Heard 2.",
     ]
-    assert platform.asked["ListTranscriptions"][0].order_by == "relevance"
+    assert platform.requested["ListTranscriptions"][0].order_by == "relevance"
     assert client.get_transcription("t1").text == "Heard 1."
     assert client.update_transcription("transcriptions/t1", favorite=True).favorite
     assert b"".join(client.transcription_audio("t1")) == b"flac"
@@ -93,7 +93,7 @@ def test_retention(client, platform):
     assert not platform.retention_rule.HasField("keep_days")
     assert client.apply_retention().generation_count == 3
     client.apply_retention(force=True)
-    assert [request.force for request in platform.asked["ApplyRetention"]] == [False, True]
+    assert [request.force for request in platform.requested["ApplyRetention"]] == [False, True]
 
 
 async def test_the_async_client_does_the_same(platform):
@@ -128,7 +128,7 @@ def test_history_delete_by_filter_asks_first(voicebox, platform):
     result = voicebox("history", "delete", "--filter", "favorite = false", stdin="n\n")
     assert result.exit_code == 1
     assert "Delete 5 generations with 2.0 MB of audio?" in result.stderr
-    assert [request.force for request in platform.asked["DeleteGenerations"]] == [False]
+    assert [request.force for request in platform.requested["DeleteGenerations"]] == [False]
     assert voicebox("history", "delete", "--filter", "*", stdin="y\n").stdout == "Deleted 5 generations.\n"
     assert answered(voicebox("--json", "history", "delete", "--filter", "*", "--force")) == {"count": 0}
     for words in ((), ("g1", "--filter", "*")):
@@ -149,12 +149,12 @@ def test_history_export(voicebox, tmp_path):
 def test_history_again(voicebox, platform):
     result = voicebox("history", "again", "g2", "-o", "again.mp3")
     assert result.stdout.startswith("Wrote again.mp3: 0.20 s by flite/slt")
-    assert platform.asked["StreamSynthesize"][0].text == platform.generations[2].text
+    assert platform.requested["StreamSynthesize"][0].text == platform.generations[2].text
 
 
 def test_history_order(voicebox, platform):
     voicebox("history", "list", "--order-by", "duration desc")
-    assert platform.asked["ListGenerations"][0].order_by == "duration desc"
+    assert platform.requested["ListGenerations"][0].order_by == "duration desc"
 
 
 @pytest.fixture
@@ -193,8 +193,8 @@ def test_transcriptions_verb(voicebox, platform):
         len(answered(voicebox("--json", "transcriptions", "search", "some", "words", "--limit", "2"))["transcriptions"])
         == 2
     )
-    asked = platform.asked["ListTranscriptions"][-1]
-    assert (asked.search, asked.order_by) == ("some words", "relevance")
+    requested = platform.requested["ListTranscriptions"][-1]
+    assert (requested.search, requested.order_by) == ("some words", "relevance")
     assert "Heard 1." in voicebox("transcriptions", "show", "t1").stdout
     assert voicebox("transcriptions", "save", "t1", "-o", "t1.flac").stdout == "Wrote t1.flac.\n"
     assert answered(voicebox("--json", "transcriptions", "favorite", "t1"))["favorite"]

@@ -8,7 +8,7 @@ import pytest
 from voicebox_client import live
 
 
-def test_blocks_come_when_their_sound_would_have_ended(pauses):
+def test_blocks_come_when_their_audio_would_have_ended(pauses):
     blocks = live.paced(iter([b"a", b"b", b"c"]), 0.1, pauses.clock, pauses.sleep)
     found = [(block, pauses.now) for block in blocks]
     assert found == [(b"a", pytest.approx(0.1)), (b"b", pytest.approx(0.2)), (b"c", pytest.approx(0.3))]
@@ -22,7 +22,7 @@ def test_a_slow_reader_is_not_held_back_further(pauses):
     assert pauses.now == 5.0
 
 
-def test_a_wav_file_tells_its_rate_and_channels(tmp_path):
+def test_a_wav_file_has_its_rate_and_channels(tmp_path):
     path = tmp_path / "stereo.wav"
     with wave.open(str(path), "wb") as out:
         out.setparams((2, 2, 8000, 0, "NONE", ""))

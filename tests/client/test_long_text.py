@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicebox_client import AsyncClient, VoiceboxClientError
-from voicebox_client.long_text import MOST_CHARACTERS, parts
+from voicebox_client.long_text import MAX_CHARACTERS, parts
 from voicebox_kit.errors import Exhausted, Unavailable
 
 SENTENCE = "The birch canoe slid on the smooth planks. "
@@ -17,9 +17,9 @@ CHAPTER = SENTENCE * 600
 
 
 @given(st.text(alphabet="ab .!?\n,é\u0301。", max_size=400), st.integers(2, 40))
-def test_the_parts_are_the_text_and_none_is_too_long(text, most):
-    found = parts(text, most)
-    assert all(0 < len(part) <= most for part in found) or not text
+def test_the_parts_are_the_text_and_none_is_too_long(text, max_characters):
+    found = parts(text, max_characters)
+    assert all(0 < len(part) <= max_characters for part in found) or not text
     squeezed = "".join(text.split())
     assert "".join("".join(found).split()) == squeezed
 
@@ -46,23 +46,23 @@ def test_a_letter_is_not_cut_from_its_accent():
 
 def test_a_short_text_is_one_request_as_it_is(client, platform):
     client.say(" Hello. ", request_id=(one := str(uuid.uuid4()))).read()
-    [asked] = platform.asked["StreamSynthesize"]
-    assert (asked.text, asked.config.request_id) == (" Hello. ", one)
+    [requested] = platform.requested["StreamSynthesize"]
+    assert (requested.text, requested.config.request_id) == (" Hello. ", one)
 
 
 def test_a_long_text_is_spoken_in_parts_and_is_one_file(client, platform, tmp_path):
     speech = client.say(CHAPTER, request_id=str(uuid.uuid4()))
     finished = speech.save(tmp_path / "chapter.wav")
-    asked = platform.asked["StreamSynthesize"]
-    assert "".join(part.text for part in asked) == CHAPTER
-    assert max(len(part.text) for part in asked) <= MOST_CHARACTERS
-    assert len({uuid.UUID(part.config.request_id) for part in asked}) == len(asked) == 3
-    assert not asked[0].config.HasField("seed")
-    assert [part.config.seed for part in asked[1:]] == [7, 7]
+    requested = platform.requested["StreamSynthesize"]
+    assert "".join(part.text for part in requested) == CHAPTER
+    assert max(len(part.text) for part in requested) <= MAX_CHARACTERS
+    assert len({uuid.UUID(part.config.request_id) for part in requested}) == len(requested) == 3
+    assert not requested[0].config.HasField("seed")
+    assert [part.config.seed for part in requested[1:]] == [7, 7]
     with wave.open(str(tmp_path / "chapter.wav")) as read:
         assert read.readframes(read.getnframes()) == platform.spoken * 3
     assert finished.duration.ToMilliseconds() == 600
-    assert speech.generations == [f"generations/{part.config.request_id}" for part in asked]
+    assert speech.generations == [f"generations/{part.config.request_id}" for part in requested]
     assert any("3 parts" in warning for warning in finished.warnings)
 
 
@@ -75,11 +75,11 @@ def test_its_events_are_those_of_one_utterance(client):
     assert offsets[-1] == 400
 
 
-def test_the_same_request_id_asks_for_the_same_parts_again(client, platform):
+def test_the_same_request_id_requests_the_same_parts_again(client, platform):
     one = str(uuid.uuid4())
     for _ in range(2):
         client.say(CHAPTER, request_id=one, encoding="pcm").read()
-    ids = [asked.config.request_id for asked in platform.asked["StreamSynthesize"]]
+    ids = [requested.config.request_id for requested in platform.requested["StreamSynthesize"]]
     assert ids[:3] == ids[3:]
 
 
@@ -88,7 +88,7 @@ def failing(platform, error, after):
     enter = platform.enter
 
     def entered(method, request, context):
-        if method == "StreamSynthesize" and len(platform.asked[method]) >= after:
+        if method == "StreamSynthesize" and len(platform.requested[method]) >= after:
             platform.failures[method] = [error]
         enter(method, request, context)
 
@@ -103,7 +103,7 @@ def test_what_was_spoken_is_kept_when_a_later_part_fails(client, platform, tmp_p
     with wave.open(str(tmp_path / "chapter.wav")) as read:
         assert read.readframes(read.getnframes()) == platform.spoken * after
     spoken = int(failed.value.metadata["spoken_characters"])
-    assert spoken == sum(len(part.text) for part in platform.asked["StreamSynthesize"][:after])
+    assert spoken == sum(len(part.text) for part in platform.requested["StreamSynthesize"][:after])
     assert failed.value.reason == "STORAGE_FULL"
     assert f"({after} of 3 parts)" in failed.value.sentence
     assert "The birch canoe" in failed.value.sentence
@@ -114,7 +114,7 @@ def test_a_part_that_fails_in_between_is_tried_again(client, platform):
     failing(platform, Unavailable("LOADING", "Not now."), 1)
     with pytest.raises(VoiceboxClientError, match="Not now"):
         client.say(CHAPTER, encoding="pcm").read()
-    assert len(platform.asked["StreamSynthesize"]) == 1 + 4
+    assert len(platform.requested["StreamSynthesize"]) == 1 + 4
 
 
 def test_nothing_is_kept_when_the_first_part_fails(client, platform, tmp_path):
@@ -138,7 +138,7 @@ async def test_the_async_client_does_the_same(platform, tmp_path):
 def test_flac_cannot_be_joined_and_says_so_before_anything_is_made(client, platform):
     with pytest.raises(ValueError, match="FLAC cannot join"):
         client.say(CHAPTER, encoding="flac")
-    assert not platform.asked
+    assert not platform.requested
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
@@ -164,10 +164,10 @@ def test_the_command_keeps_what_was_spoken(voicebox, platform, tmp_path, monkeyp
 def test_the_command_refuses_a_long_flac_in_one_sentence(voicebox, platform, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = voicebox("say", CHAPTER, "-o", "chapter.flac")
-    assert (result.exit_code, platform.asked) == (2, {})
+    assert (result.exit_code, platform.requested) == (2, {})
     assert "which FLAC cannot join" in result.stderr
 
 
 def test_the_limit_is_the_contracts():
     text = (Path(__file__).parents[2] / "protos/voicebox/tts/v1/tts.proto").read_text()
-    assert f"1 to {MOST_CHARACTERS:,} characters" in text
+    assert f"1 to {MAX_CHARACTERS:,} characters" in text

@@ -53,7 +53,7 @@ def service() -> Iterator[tuple[str, int]]:
         process.kill()
 
 
-def test_speech_that_breaks_off_is_said_to_be_incomplete(service):
+def test_speech_that_breaks_off_is_reported_to_be_incomplete(service):
     address, process = service
     with Client(address, retry=NEVER) as client, pytest.raises(VoiceboxClientError, match="not complete") as raised:
         for event in client.say("Hello."):
@@ -72,7 +72,7 @@ async def test_so_it_is_with_the_asynchronous_client(service):
     assert raised.value.reason == "CONNECTION_LOST"
 
 
-def test_recognition_that_breaks_off_is_said_to_be_incomplete(service):
+def test_recognition_that_breaks_off_is_reported_to_be_incomplete(service):
     address, process = service
     with Client(address, retry=NEVER) as client, pytest.raises(VoiceboxClientError, match="not complete") as raised:
         for _ in client.listen(bytes(3200) for _ in range(100_000)):

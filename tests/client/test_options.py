@@ -73,7 +73,7 @@ def test_both_clients_have_the_same_methods_with_the_same_options():
     assert options(Client) == options(AsyncClient)
 
 
-def test_consent_is_told_in_words():
+def test_consent_is_given_in_words():
     profile = create_profile(
         "Ann", "ann", consent_statement="Ann agreed.", consent_speaker="Ann", consent_scope="demos"
     ).profile

@@ -58,7 +58,7 @@ def test_ctrl_c_is_quiet_leaves_nothing_and_cancels(start, platform, tmp_path):
 def test_ctrl_c_while_nothing_is_written(start, platform):
     process = start("say", "--live", "-o", "-", stdin=subprocess.PIPE, bufsize=0)
     process.stdin.write(b"Hello. ")
-    while not platform.asked["ConverseSynthesize"]:
+    while not platform.requested["ConverseSynthesize"]:
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
@@ -69,7 +69,7 @@ def test_ctrl_c_while_a_pipe_is_silent(start, platform):
     process = start("transcribe", "--live", "-", stdin=subprocess.PIPE, bufsize=0)
     process.stdin.write(bytes(32_000))
     process.stdin.flush()
-    while not platform.asked["StreamingRecognize"]:
+    while not platform.requested["StreamingRecognize"]:
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130

@@ -47,7 +47,7 @@ def test_consent_settings_and_labels(voicebox, platform):
     assert kept.default_voice_settings == catalog_pb2.VoiceSettings(speed=1.5, seed=0)
     assert dict(kept.labels) == {"team": "games", "x": ""}
     done(voicebox("profiles", "update", "ann", "--pitch", "-2"))
-    assert list(platform.asked["UpdateProfile"][0].update_mask.paths) == ["default_voice_settings"]
+    assert list(platform.requested["UpdateProfile"][0].update_mask.paths) == ["default_voice_settings"]
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_what_makes_no_sense_is_a_usage_error(voicebox, platform, words, sentenc
     result = voicebox("profiles", *words)
     assert result.exit_code == 2
     assert sentence in result.stderr
-    assert not platform.asked
+    assert not platform.requested
 
 
 def test_list_filters_and_shows_deleted_ones(voicebox, platform, ann):
     platform.profiles["profiles/ann"].delete_time.seconds = 1
     assert "profiles/ann (deleted)" in done(voicebox("profiles", "list", "--deleted", "--filter", 'language = "de"'))
-    asked = platform.asked["ListProfiles"][0]
-    assert (asked.show_deleted, asked.filter) == (True, 'language = "de"')
+    requested = platform.requested["ListProfiles"][0]
+    assert (requested.show_deleted, requested.filter) == (True, 'language = "de"')
 
 
 def test_undelete_and_duplicate(voicebox, platform, ann):
     assert "profiles/ann" in done(voicebox("profiles", "undelete", "ann"))
     assert "profiles/copy" in done(voicebox("profiles", "duplicate", "ann", "--id", "copy", "--name", "Copy"))
-    asked = platform.asked["DuplicateProfile"][0]
-    assert (asked.name, asked.display_name) == ("profiles/ann", "Copy")
-    assert asked.request_id
+    requested = platform.requested["DuplicateProfile"][0]
+    assert (requested.name, requested.display_name) == ("profiles/ann", "Copy")
+    assert requested.request_id
 
 
 def test_avatar(voicebox, platform, ann, tmp_path):
@@ -93,7 +93,7 @@ def test_avatar(voicebox, platform, ann, tmp_path):
     assert "4 bytes" in done(voicebox("profiles", "avatar", "ann", "-o", str(tmp_path / "out.webp")))
     assert (tmp_path / "out.webp").read_bytes() == b"webp"
     done(voicebox("profiles", "avatar", "ann", "--remove"))
-    assert platform.asked["DeleteProfileAvatar"][0].name == "profiles/ann"
+    assert platform.requested["DeleteProfileAvatar"][0].name == "profiles/ann"
 
 
 def test_export_and_import(voicebox, platform, ann, tmp_path):
@@ -102,23 +102,23 @@ def test_export_and_import(voicebox, platform, ann, tmp_path):
     assert path.read_bytes() == b"PKzip"
     assert "profiles/copy" in done(voicebox("profiles", "import", str(path), "--id", "copy"))
     assert platform.uploaded == b"PKzip"
-    assert platform.asked["ImportProfile"][0].request_id
+    assert platform.requested["ImportProfile"][0].request_id
 
 
 def test_the_recogniser_writes_the_transcript(voicebox, platform, ann, recording):
     done(voicebox("profiles", "add-sample", "ann", str(recording), "--transcribe"))
-    assert platform.asked["UploadSample"][-1].transcript == "hello world"
+    assert platform.requested["UploadSample"][-1].transcript == "hello world"
 
 
 def test_the_recogniser_checks_the_transcript(voicebox, platform, ann, recording):
     done(voicebox("profiles", "add-sample", "ann", str(recording), "--transcript", "Hello, there world!", "--verify"))
-    asked = platform.asked["UpdateSample"][0]
-    assert asked.sample.transcript_word_error_rate == pytest.approx(1 / 3)
-    assert list(asked.update_mask.paths) == ["transcript_word_error_rate"]
-    assert platform.asked["UploadSample"][-1].transcript == "Hello, there world!"
+    requested = platform.requested["UpdateSample"][0]
+    assert requested.sample.transcript_word_error_rate == pytest.approx(1 / 3)
+    assert list(requested.update_mask.paths) == ["transcript_word_error_rate"]
+    assert platform.requested["UploadSample"][-1].transcript == "Hello, there world!"
 
 
-def test_findings_are_told_to_people(voicebox, platform, ann):
+def test_findings_are_reported_to_people(voicebox, platform, ann):
     report = platform.samples[SAMPLE].quality
     report.verdict = catalog_pb2.QualityReport.VERDICT_WARN
     report.findings.add(reason="NOISY", message="Record in a quieter room.")
@@ -131,15 +131,15 @@ def test_samples_are_edited_trimmed_and_cut(voicebox, platform, ann):
     assert (platform.samples[SAMPLE].transcript, platform.samples[SAMPLE].excluded) == ("Other.", True)
     assert "excluded" in done(voicebox("profiles", "samples", "ann"))
     done(voicebox("profiles", "trim", SAMPLE, "--end", "2.5"))
-    asked = platform.asked["UpdateSample"][-1]
-    assert list(asked.update_mask.paths) == ["trim_end"]
-    assert asked.sample.trim_end == Duration(seconds=2, nanos=500_000_000)
+    requested = platform.requested["UpdateSample"][-1]
+    assert list(requested.update_mask.paths) == ["trim_end"]
+    assert requested.sample.trim_end == Duration(seconds=2, nanos=500_000_000)
     done(voicebox("profiles", "trim", SAMPLE, "--whole"))
-    asked = platform.asked["UpdateSample"][-1]
-    assert list(asked.update_mask.paths) == ["trim_end", "trim_start"]
-    assert not asked.sample.HasField("trim_end")
+    requested = platform.requested["UpdateSample"][-1]
+    assert list(requested.update_mask.paths) == ["trim_end", "trim_start"]
+    assert not requested.sample.HasField("trim_end")
     assert "samples/p1" in done(voicebox("profiles", "segment", SAMPLE, "--max", "8"))
-    assert platform.asked["SegmentSample"][0].max_duration == Duration(seconds=8)
+    assert platform.requested["SegmentSample"][0].max_duration == Duration(seconds=8)
 
 
 def test_play(voicebox, platform, ann, tmp_path, monkeypatch):
@@ -151,7 +151,7 @@ def test_play(voicebox, platform, ann, tmp_path, monkeypatch):
     assert (tmp_path / "heard").read_bytes() == b"sample"
     done(voicebox("profiles", "play", SAMPLE, "--normalized", "-o", str(tmp_path / "out.flac")))
     assert (tmp_path / "out.flac").read_bytes() == b"sample"
-    assert platform.asked["DownloadSampleAudio"][-1].form == catalog_pb2.SAMPLE_FORM_NORMALIZED
+    assert platform.requested["DownloadSampleAudio"][-1].form == catalog_pb2.SAMPLE_FORM_NORMALIZED
 
 
 async def test_the_async_client_does_the_same(platform, ann, recording):
@@ -197,10 +197,10 @@ def test_a_profile_whose_recording_is_refused_is_never_created(voicebox, platfor
     named = f"{recording}: " if "samples" in inside else ""
     assert result.stderr == f"Error: {named}That is no audio file. No profile was created.\n"
     assert platform.profiles == {}
-    assert not platform.asked["CreateProfile"]
+    assert not platform.requested["CreateProfile"]
     done(voicebox(*command))
-    assert platform.asked["ImportProfile"][1].profile_id == (
-        words[-1] if words else platform.asked["ImportProfile"][1].profile_id
+    assert platform.requested["ImportProfile"][1].profile_id == (
+        words[-1] if words else platform.requested["ImportProfile"][1].profile_id
     )
 
 
@@ -210,13 +210,15 @@ def test_a_recording_that_cannot_be_read_asks_the_server_for_nothing(voicebox, p
 
     monkeypatch.setattr(profiles, "write_archive", unreadable)
     assert voicebox("profiles", "create", "Ann", "--sample", str(recording)).exit_code == 1
-    assert not platform.asked
+    assert not platform.requested
 
 
-def test_all_that_is_said_of_a_profile_comes_with_its_recording(voicebox, platform, recording):
-    said = ["--language", "de", "--consent", "Yes.", "--label", "a=b", "--speed", "1.5", "--description", "Words."]
+def test_a_profiles_fields_come_with_its_recording(voicebox, platform, recording):
+    shown = ["--language", "de", "--consent", "Yes.", "--label", "a=b", "--speed", "1.5", "--description", "Words."]
     done(
-        voicebox("profiles", "create", "Ann", "--id", "ann", *said, "--sample", str(recording), "--transcript", "More.")
+        voicebox(
+            "profiles", "create", "Ann", "--id", "ann", *shown, "--sample", str(recording), "--transcript", "More."
+        )
     )
     made = platform.profiles["profiles/ann"]
     assert (made.display_name, made.language, made.consent.statement, dict(made.labels)) == (

@@ -62,7 +62,7 @@ def test_what_is_kept_is_named_by_a_fresh_id():
 
 
 @pytest.mark.parametrize("wrong", [{"task": "sing"}, {"grammar": "x", "phrases": ["y"]}])
-def test_what_cannot_be_asked_is_refused(wrong):
+def test_what_cannot_be_requested_is_refused(wrong):
     with pytest.raises(ValueError, match=r"Choose one of|choose one of"):
         recognition(**wrong)
 
@@ -78,7 +78,7 @@ def test_even_an_empty_upload_has_a_first_message():
     assert message.audio.data == b""
 
 
-def test_only_the_first_message_tells_what_a_document_looks_like():
+def test_only_the_first_message_has_the_options_of_a_document():
     first = recognition_requests.document_config("srt", language="de", max_line_length=30, max_cue_seconds=2.5)
     begins, goes_on = recognition_requests.document(iter([b"one", b"two"]), first)
     assert begins.config.language == "de"

@@ -59,14 +59,14 @@ def test_a_unary_call_is_tried_again_with_the_same_request_id(platform, client, 
     ]
     assert client.create_profile("Ann").display_name == "Ann"
     assert pauses.slept == [2.0, 3.0]
-    (id_,) = {request.request_id for request in platform.asked["CreateProfile"]}
+    (id_,) = {request.request_id for request in platform.requested["CreateProfile"]}
     assert uuid.UUID(id_).version == 4
 
 
 def test_two_calls_are_two_requests(platform, client):
     client.create_profile("Ann")
     client.create_profile("Ann")
-    assert len({request.request_id for request in platform.asked["CreateProfile"]}) == 2
+    assert len({request.request_id for request in platform.requested["CreateProfile"]}) == 2
 
 
 def test_what_cannot_pass_is_not_tried_again(platform, client, pauses):
@@ -76,11 +76,11 @@ def test_what_cannot_pass_is_not_tried_again(platform, client, pauses):
     assert pauses.slept == []
 
 
-def test_speech_that_has_not_begun_is_asked_for_again_with_the_same_request_id(platform, client, pauses):
+def test_speech_that_has_not_begun_is_requested_again_with_the_same_request_id(platform, client, pauses):
     platform.failures["StreamSynthesize"] = [Exhausted("QUEUE_FULL", "Full.", 1.5)]
     assert client.say("Hello", encoding="pcm").read() == platform.spoken
     assert pauses.slept == [1.5]
-    assert len({request.config.request_id for request in platform.asked["StreamSynthesize"]}) == 1
+    assert len({request.config.request_id for request in platform.requested["StreamSynthesize"]}) == 1
 
 
 def test_an_upload_is_sent_whole_again(platform, client, recording):
@@ -88,8 +88,8 @@ def test_an_upload_is_sent_whole_again(platform, client, recording):
     client.create_profile("Ann", "ann")
     client.add_sample("ann", recording)
     assert platform.uploaded == recording.read_bytes()
-    assert len({request.request_id for request in platform.asked["UploadSample"]}) == 1
-    assert len(platform.asked["UploadSample"]) == 2
+    assert len({request.request_id for request in platform.requested["UploadSample"]}) == 1
+    assert len(platform.requested["UploadSample"]) == 2
 
 
 def test_an_open_file_is_sent_once(platform, client, pauses):
@@ -99,7 +99,7 @@ def test_an_open_file_is_sent_once(platform, client, pauses):
     assert pauses.slept == []
 
 
-def test_a_server_that_is_away_is_asked_four_times(pauses):
+def test_a_server_that_is_unavailable_is_called_four_times(pauses):
     with (
         Client("127.0.0.1:1", clock=pauses.clock, sleep=pauses.sleep) as client,
         pytest.raises(VoiceboxClientError) as raised,

@@ -22,8 +22,8 @@ def test_the_beginning_of_an_id_is_enough(voicebox, platform, collection, words,
     group = {"generations": "history"}.get(collection, collection)
     result = voicebox(group, verb, short.format(collection=collection), *rest)
     assert result.exit_code == 0, result.output
-    asked = [request for requests in platform.asked.values() for request in requests]
-    assert f"{collection}/{SECOND}" in str(asked[-1])
+    requested = [request for requests in platform.requested.values() for request in requests]
+    assert f"{collection}/{SECOND}" in str(requested[-1])
 
 
 def test_a_beginning_of_two_is_refused_and_both_are_named(voicebox, platform):

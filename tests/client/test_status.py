@@ -24,19 +24,19 @@ EVERY_KIND = [
 @pytest.mark.parametrize(
     ("error", "code", "reason"), EVERY_KIND, ids=lambda value: value if isinstance(value, str) else None
 )
-def test_every_error_of_the_services_is_told_whole(platform, error, code, reason):
+def test_every_error_of_the_services_arrives_with_its_details(platform, error, code, reason):
     platform.failures["GetProfile"] = [error]
     with Client(platform.address, retry=NEVER) as client, pytest.raises(VoiceboxClientError) as raised:
         client.get_profile("x")
-    told = raised.value
-    assert (told.code, told.reason, told.sentence) == (code, reason, error.sentence)
-    assert told.field == getattr(error, "field", "")
-    assert told.retry_seconds == getattr(error, "retry_seconds", None)
-    assert told.metadata == {"request_id": "request-1"}
-    assert str(told) == error.sentence
+    reported = raised.value
+    assert (reported.code, reported.reason, reported.sentence) == (code, reason, error.sentence)
+    assert reported.field == getattr(error, "field", "")
+    assert reported.retry_seconds == getattr(error, "retry_seconds", None)
+    assert reported.metadata == {"request_id": "request-1"}
+    assert str(reported) == error.sentence
 
 
-def test_a_server_that_is_away_is_told_from_one_that_says_unavailable():
+def test_a_server_that_is_unavailable_is_distinguished_from_one_that_says_unavailable():
     with Client("127.0.0.1:1", retry=NEVER) as client, pytest.raises(VoiceboxClientError) as raised:
         client.get_profile("x")
     assert (raised.value.code, raised.value.reason) == ("UNAVAILABLE", "NO_ANSWER")
@@ -53,9 +53,9 @@ class Failed(grpc.RpcError):
 
 @pytest.mark.parametrize("metadata", [None, (), (("other", "x"),), (("grpc-status-details-bin", b"\xff\xff"),)])
 def test_an_error_without_readable_details_still_has_code_reason_and_sentence(metadata):
-    told = from_rpc_error(Failed(metadata))
-    assert (told.code, told.reason, told.field) == ("UNAVAILABLE", "UNAVAILABLE", "")
-    assert told.sentence == "upstream connect error: Connection refused"
+    reported = from_rpc_error(Failed(metadata))
+    assert (reported.code, reported.reason, reported.field) == ("UNAVAILABLE", "UNAVAILABLE", "")
+    assert reported.sentence == "upstream connect error: Connection refused"
 
 
 def test_an_error_without_any_words_gets_those_of_its_code():
@@ -84,11 +84,11 @@ def test_what_grpc_itself_says_of_a_missing_server_is_no_answer(details):
     ],
 )
 @pytest.mark.parametrize(("received", "words"), [(True, "not complete"), (False, "not known")])
-def test_a_connection_that_breaks_off_is_told_in_plain_words(details, received, words):
-    told = from_rpc_error(Failed(None, details), received=received)
-    assert (told.code, told.reason) == ("UNAVAILABLE", "CONNECTION_LOST")
-    assert told.sentence.startswith("The connection to the service was lost")
-    assert words in told.sentence
+def test_a_connection_that_breaks_off_is_reported_in_plain_words(details, received, words):
+    reported = from_rpc_error(Failed(None, details), received=received)
+    assert (reported.code, reported.reason) == ("UNAVAILABLE", "CONNECTION_LOST")
+    assert reported.sentence.startswith("The connection to the service was lost")
+    assert words in reported.sentence
 
 
 def test_a_service_that_says_what_was_wrong_is_believed(platform):

@@ -29,7 +29,7 @@ def test_the_nearest_verb_or_option_is_named(voicebox, words, meant):
     ("kind", "name", "meant"),
     [("voice", "slx", "flite/slt"), ("voice", "flite/sllt", "flite/slt"), ("profile", "profiles/anm", "profiles/ann")],
 )
-def test_the_nearest_name_is_told(voicebox, platform, kind, name, meant):
+def test_the_nearest_name_is_reported(voicebox, platform, kind, name, meant):
     platform.profiles["profiles/ann"] = catalog_pb2.Profile(name="profiles/ann")
     platform.failures["StreamSynthesize"] = [NotFound(kind, name)]
     assert (
@@ -38,7 +38,7 @@ def test_the_nearest_name_is_told(voicebox, platform, kind, name, meant):
     )
 
 
-def test_the_nearest_model_is_told(voicebox, platform):
+def test_the_nearest_model_is_reported(voicebox, platform):
     platform.failures["LoadModel"] = [NotFound("model", "models/flite/2.3")]
     assert "Did you mean 'models/flite/2.2'?" in voicebox("models", "tts", "load", "flite/2.3").stderr
 
@@ -57,8 +57,8 @@ def test_what_resembles_nothing_gets_no_suggestion(voicebox, platform):
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "said"),
+    ("name", "known", "shown"),
     [("b", [], ""), ("slt", ["flite/slt"], " Did you mean 'flite/slt'?"), ("qwen3/base", ["whisper/base"], "")],
 )
-def test_nearest(name, known, said):
-    assert nearest(name, known) == said
+def test_nearest(name, known, shown):
+    assert nearest(name, known) == shown

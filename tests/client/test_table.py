@@ -46,7 +46,7 @@ def test_columns_stay_aligned_behind_wide_characters():
 
 
 @pytest.mark.parametrize("rows", [[(ONE, "v", "t" * 90)], [(ONE, "v", "t" * 90), (TWO, "v", "t" * 90)]])
-def test_ids_are_cut_to_what_tells_them_apart(rows):
+def test_ids_are_cut_to_what_distinguishes_them(rows):
     shown = [line.split()[0] for line in lines(HEADER, rows, 80)][1:]
     assert len(set(shown)) == len(rows)
     assert all(full.startswith(short) for short, (full, *_) in zip(shown, rows, strict=True))

@@ -7,8 +7,8 @@ from voicebox_kit.errors import Exhausted, InvalidField
 from .conftest import hypothesis, seconds
 
 
-def asked(platform, method="RecognizeUpload"):
-    (request,) = platform.asked[method]
+def requested(platform, method="RecognizeUpload"):
+    (request,) = platform.requested[method]
     return request
 
 
@@ -39,7 +39,7 @@ def test_options_reach_the_recogniser(voicebox, platform, recording):
         ),
     )
     assert result.exit_code == 0, result.output
-    config = asked(platform).config
+    config = requested(platform).config
     assert config.model == "models/whisper/small"
     assert config.task == asr_pb2.RECOGNITION_TASK_TRANSLATE
     assert (config.multilingual, config.separate_channels, config.prompt) == (True, True, "Ann said")
@@ -51,12 +51,12 @@ def test_options_reach_the_recogniser(voicebox, platform, recording):
 
 def test_what_is_not_given_is_left_to_the_server(voicebox, platform, recording):
     voicebox("transcribe", str(recording))
-    assert asked(platform).config == asr_pb2.RecognitionConfig()
+    assert requested(platform).config == asr_pb2.RecognitionConfig()
 
 
 def test_speakers_without_a_number(voicebox, platform, recording):
     assert voicebox("transcribe", "--speakers", str(recording)).exit_code == 0
-    assert asked(platform).config.diarization == asr_pb2.Diarization(enabled=True)
+    assert requested(platform).config.diarization == asr_pb2.Diarization(enabled=True)
 
 
 def test_a_grammar_comes_from_a_file_and_phrases_from_options(voicebox, platform, recording, tmp_path):
@@ -64,7 +64,7 @@ def test_a_grammar_comes_from_a_file_and_phrases_from_options(voicebox, platform
     grammar.write_text("#JSGF V1.0; grammar g; public <c> = go | stop;")
     voicebox("transcribe", str(recording), "--grammar", str(grammar))
     voicebox("transcribe", str(recording), "--phrase", "go", "--phrase", "stop now")
-    first, second = (request.config.grammar for request in platform.asked["RecognizeUpload"])
+    first, second = (request.config.grammar for request in platform.requested["RecognizeUpload"])
     assert first.jsgf == grammar.read_text()
     assert list(second.phrases.phrases) == ["go", "stop now"]
 
@@ -73,7 +73,7 @@ def test_a_grammar_comes_from_a_file_and_phrases_from_options(voicebox, platform
 def test_a_document_goes_to_stdout_as_it_is(voicebox, platform, recording, form):
     result = voicebox("transcribe", str(recording), "--format", form, "--max-line-length", "30", "--highlight-words")
     assert result.stdout == "héllo world\n"
-    request = asked(platform, "Transcribe")
+    request = requested(platform, "Transcribe")
     assert asr_pb2.TranscriptFormat.Name(request.format) == f"TRANSCRIPT_FORMAT_{form.upper()}"
     assert request.subtitles == asr_pb2.SubtitleLayout(max_line_length=30, highlight_words=True)
     assert platform.uploaded == recording.read_bytes()
@@ -110,7 +110,7 @@ def test_what_does_not_go_together_is_refused(voicebox, platform, recording, wor
     result = voicebox("transcribe", str(recording), *words)
     assert result.exit_code == 2
     assert sentence in result.stderr
-    assert not platform.asked
+    assert not platform.requested
 
 
 def test_speakers_and_channels_have_lines_of_their_own(voicebox, platform, recording):
@@ -146,7 +146,7 @@ def test_what_the_engine_cannot_do_is_named(voicebox, platform, recording):
 def test_all_attempts_of_a_call_keep_one_transcription(client, platform, recording):
     platform.failures["RecognizeUpload"] = [Exhausted("QUEUE_FULL", "The queue is full.", 0.1)]
     client.transcribe(recording, store=True)
-    first, second = platform.asked["RecognizeUpload"]
+    first, second = platform.requested["RecognizeUpload"]
     assert first.config.request_id == second.config.request_id != ""
 
 

@@ -1,4 +1,4 @@
-"""Synthetic speech, for the engines that hear."""
+"""Synthetic speech, for the engines that recognise."""
 
 import numpy as np
 import pytest

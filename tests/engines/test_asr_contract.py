@@ -69,7 +69,7 @@ def recording(speech: Samples) -> Samples:
     return np.concatenate([piece for _ in range(7) for piece in (speech, pause)])
 
 
-def hear(session: Session, samples: Samples, step: int = SAMPLE_RATE_HZ // 2) -> Hypothesis:
+def recognise(session: Session, samples: Samples, step: int = SAMPLE_RATE_HZ // 2) -> Hypothesis:
     session.begin(samples)
     for start in range(0, samples.size, step):
         session.feed(samples[start : start + step])
@@ -129,29 +129,29 @@ def test_a_device_that_is_not_there_is_a_start_error(engine: Engine, tmp_path: P
         plugins.load(GROUP, engine.name)(Setup("abacus:7", "auto", tmp_path))
 
 
-def test_it_hears_a_sentence_with_times_and_confidence(case: Case, speech: Samples) -> None:
+def test_it_recognises_a_sentence_with_times_and_confidence(case: Case, speech: Samples) -> None:
     session = case.engine.open(replace(case.options, word_times=True))
-    heard = hear(session, speech)
+    recognised = recognise(session, speech)
     session.close()
-    assert case.word in heard.text.lower()
-    assert heard.text
-    assert heard.language in case.engine.model.languages
-    assert compact("".join(word.text for word in heard.words)) == compact(heard.text)
-    times = [time for word in heard.words for time in (word.start_seconds, word.end_seconds)]
+    assert case.word in recognised.text.lower()
+    assert recognised.text
+    assert recognised.language in case.engine.model.languages
+    assert compact("".join(word.text for word in recognised.words)) == compact(recognised.text)
+    times = [time for word in recognised.words for time in (word.start_seconds, word.end_seconds)]
     assert times == sorted(times)
     assert all(0 <= time <= speech.size / SAMPLE_RATE_HZ + 0.02 for time in times)
-    for confidence in (heard.confidence, *(word.confidence for word in heard.words)):
+    for confidence in (recognised.confidence, *(word.confidence for word in recognised.words)):
         assert confidence is None or 0 <= confidence <= 1
 
 
-def test_it_tells_what_it_hears_so_far(case: Case, speech: Samples) -> None:
+def test_it_reports_what_it_recognises_so_far(case: Case, speech: Samples) -> None:
     session = case.engine.open(case.options)
     session.begin(speech[:SAMPLE_RATE_HZ])
     assert session.interim().text == ""
     session.feed(speech)
-    heard = session.interim()
-    assert heard.text
-    assert compact("".join(word.text for word in heard.words)) == compact(heard.text)
+    recognised = session.interim()
+    assert recognised.text
+    assert compact("".join(word.text for word in recognised.words)) == compact(recognised.text)
     session.end()
     session.close()
 
@@ -162,18 +162,18 @@ def test_an_utterance_that_is_begun_anew_forgets_what_was_fed(case: Case, speech
     restarted.begin(speech[:8000])
     restarted.feed(speech[4000:8000])
     restarted.interim()
-    assert hear(restarted, speech) == hear(fresh, speech)
-    assert hear(restarted, speech) == hear(fresh, speech)  # and what comes after knows nothing of it, either
+    assert recognise(restarted, speech) == recognise(fresh, speech)
+    assert recognise(restarted, speech) == recognise(fresh, speech)  # and what comes after knows nothing of it, either
     for session in (restarted, fresh):
         session.close()
 
 
-def test_no_session_hears_what_another_left_behind(case: Case, speech: Samples) -> None:
+def test_no_session_knows_what_another_left_behind(case: Case, speech: Samples) -> None:
     first = case.engine.open(case.options)
-    alone = hear(first, speech)
-    hear(first, speech[::-1].copy() * 0.2)
+    alone = recognise(first, speech)
+    recognise(first, speech[::-1].copy() * 0.2)
     second = case.engine.open(case.options)
-    assert hear(second, speech) == alone
+    assert recognise(second, speech) == alone
     for session in (first, second):
         session.close()
 
@@ -181,9 +181,9 @@ def test_no_session_hears_what_another_left_behind(case: Case, speech: Samples) 
 def test_sessions_run_side_by_side(case: Case, speech: Samples) -> None:
     def one() -> Hypothesis:
         session = case.engine.open(case.options)
-        heard = hear(session, speech)
+        recognised = recognise(session, speech)
         session.close()
-        return heard
+        return recognised
 
     first, *others = side_by_side(one)
     assert others == [first, first]
@@ -192,29 +192,29 @@ def test_sessions_run_side_by_side(case: Case, speech: Samples) -> None:
 @pytest.mark.parametrize("size", [0, 1, 100, 8000])
 def test_an_utterance_of_nothing_is_nothing(case: Case, speech: Samples, size: int) -> None:
     session = case.engine.open(case.options)
-    heard = hear(session, np.zeros(size, np.float32))
-    assert (heard.text, heard.words) == ("", ())
-    assert case.word in hear(session, speech).text.lower()
+    recognised = recognise(session, np.zeros(size, np.float32))
+    assert (recognised.text, recognised.words) == ("", ())
+    assert case.word in recognise(session, speech).text.lower()
     session.close()
 
 
 def test_what_is_too_loud_and_noise_do_no_harm(case: Case, speech: Samples) -> None:
     session = case.engine.open(case.options)
-    hear(session, (np.random.default_rng(1).standard_normal(SAMPLE_RATE_HZ) * 10).astype(np.float32))
-    assert case.word in hear(session, speech).text.lower()
+    recognise(session, (np.random.default_rng(1).standard_normal(SAMPLE_RATE_HZ) * 10).astype(np.float32))
+    assert case.word in recognise(session, speech).text.lower()
     session.close()
 
 
-def test_the_longest_utterance_is_heard_to_its_end(case: Case, speech: Samples) -> None:
+def test_the_longest_utterance_is_recognised_to_its_end(case: Case, speech: Samples) -> None:
     longest = round(case.engine.capabilities.longest_utterance_seconds * SAMPLE_RATE_HZ)
     sound = np.zeros(longest, np.float32)
     sound[: speech.size] = sound[-speech.size :] = speech
     session = case.engine.open(replace(case.options, word_times=True))
-    heard = hear(session, sound)
+    recognised = recognise(session, sound)
     session.close()
-    assert heard.words
+    assert recognised.words
     if case.word:
-        assert heard.text.lower().count(case.word) == 2
+        assert recognised.text.lower().count(case.word) == 2
 
 
 def test_a_session_may_close_within_an_utterance(case: Case, speech: Samples) -> None:
@@ -276,21 +276,21 @@ def test_a_reader_may_close_while_it_reads(case: Case, recording: Samples) -> No
 def test_it_honours_what_its_capabilities_say(case: Case, speech: Samples) -> None:
     can = case.engine.capabilities
     language = case.engine.model.languages[-1]
-    asked = [case.options, replace(case.options, language=language)]
-    asked += [replace(case.options, multilingual=True)] if can.multilingual else []
-    asked += [replace(case.options, task=Task.TRANSLATE, language=language)] if can.translates else []
-    asked += [replace(case.options, prompt="It is about the weather.")] if can.prompts else []
-    asked += [replace(case.options, hotwords=("weather", "nice"))] if can.hotwords else []
-    asked += [replace(case.options, voice_detection=VoiceDetection(threshold=0.3))] if can.voice_threshold else []
-    asked += [replace(case.options, decoding=Decoding(1, (0.0,), 3.0, -2.0, 0.9, True))] if can.decoding else []
-    for options in asked:
+    requested = [case.options, replace(case.options, language=language)]
+    requested += [replace(case.options, multilingual=True)] if can.multilingual else []
+    requested += [replace(case.options, task=Task.TRANSLATE, language=language)] if can.translates else []
+    requested += [replace(case.options, prompt="It is about the weather.")] if can.prompts else []
+    requested += [replace(case.options, hotwords=("weather", "nice"))] if can.hotwords else []
+    requested += [replace(case.options, voice_detection=VoiceDetection(threshold=0.3))] if can.voice_threshold else []
+    requested += [replace(case.options, decoding=Decoding(1, (0.0,), 3.0, -2.0, 0.9, True))] if can.decoding else []
+    for options in requested:
         (passage, *_) = read(case.engine.read(options), speech, speech.size)
         assert case.word in passage.hypothesis.text.lower()
         if options.language:
             assert passage.hypothesis.language == options.language
 
 
-def test_voice_activity_tells_speech_from_silence(engine: Engine, speech: Samples) -> None:
+def test_voice_activity_distinguishes_speech_from_silence(engine: Engine, speech: Samples) -> None:
     activity = engine.voice_activity(VoiceDetection())
     size = activity.frame_samples
     marks = [activity.is_speech(speech[start : start + size]) for start in range(0, speech.size - size, size)]
@@ -304,7 +304,7 @@ def test_it_can_be_unloaded_and_loads_again_when_it_is_used(case: Case, speech: 
     case.engine.unload()
     assert not case.engine.loaded
     session = case.engine.open(case.options)
-    assert case.word in hear(session, speech).text.lower()
+    assert case.word in recognise(session, speech).text.lower()
     session.close()
     case.engine.load()
     case.engine.load()

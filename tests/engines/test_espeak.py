@@ -78,17 +78,17 @@ def test_a_likeness_speaks_any_language(engine: EspeakEngine) -> None:
     assert prompt.base_voice == "en-us+f2"
     english, german = (speak(engine.open(prompt, Style(language=language), 1), LONG) for language in ("", "de"))
     assert len(english) != len(german)
-    heard = profile(german, 22_050)
-    assert heard is not None
-    assert heard.pitch_hz == pytest.approx(197, rel=0.1)
+    recognised = profile(german, 22_050)
+    assert recognised is not None
+    assert recognised.pitch_hz == pytest.approx(197, rel=0.1)
     with pytest.raises(InvalidField):
         engine.open(prompt, Style(language="tlh"), 1)
 
 
 def test_pitch_moves_by_semitones_as_far_as_it_goes(engine: EspeakEngine) -> None:
     for voice in ("en-us", "en-us+f2", "de"):
-        heard = [profile(speak(engine.open(voice, Style(pitch_semitones=n), 1), LONG), 22_050) for n in (-8, 0, 9)]
-        low, middle, high = (one.pitch_hz for one in heard if one)
+        recognised = [profile(speak(engine.open(voice, Style(pitch_semitones=n), 1), LONG), 22_050) for n in (-8, 0, 9)]
+        low, middle, high = (one.pitch_hz for one in recognised if one)
         assert 12 * np.log2(high / middle) == pytest.approx(9, abs=0.8)
         assert 12 * np.log2(low / middle) == pytest.approx(-8, abs=0.8)
     for semitones in (-9, 10):

@@ -15,7 +15,7 @@ from voicebox_tts.engine import Speech, Style
 from voicebox_tts.engines.flite import engine as flite
 from voicebox_tts.engines.flite import fork_server
 from voicebox_tts.engines.flite.engine import FliteEngine, FliteSession
-from voicebox_tts.engines.flite.text import DIGIT_WORK, MOST_WORK, Piece, clean, pieces
+from voicebox_tts.engines.flite.text import DIGIT_WORK, MAX_WORK, Piece, clean, pieces
 from voicebox_tts.engines.likeness import profile
 from voicebox_tts.engines.playback import Playback
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore, Waiter
@@ -94,8 +94,8 @@ def test_a_fork_that_breaks_is_an_error_and_not_the_end_of_a_text(
 def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -> None:
     now = [100.0]
 
-    def stream(*, made_seconds: float = 0.0, asked: float = 100.0) -> Playback:
-        now[0] = asked
+    def stream(*, made_seconds: float = 0.0, requested: float = 100.0) -> Playback:
+        now[0] = requested
         lead = Playback(lambda: now[0], 16_000)
         lead.begin()
         if made_seconds:
@@ -104,8 +104,8 @@ def test_who_will_soon_be_dry_goes_first_then_who_begins_then_who_has_enough() -
 
     dry, new, newer, enough = (
         stream(made_seconds=1.0),
-        stream(asked=100.1),
-        stream(asked=100.2),
+        stream(requested=100.1),
+        stream(requested=100.2),
         stream(made_seconds=15.0),
     )
     now[0] = 100.3
@@ -128,9 +128,9 @@ def test_the_most_urgent_is_called_by_what_is_urgent_then() -> None:
             semaphore.release(waiter)
 
     threads = [threading.Thread(target=wait, args=(name,)) for name in priorities]
-    for asked, thread in enumerate(threads, start=1):
+    for requested, thread in enumerate(threads, start=1):
         thread.start()
-        while len(semaphore._waiting) < asked:
+        while len(semaphore._waiting) < requested:
             threading.Event().wait(0.001)
     priorities["b"] = (0, 0.0)
     semaphore.release(holder)
@@ -164,8 +164,10 @@ def test_a_new_stream_begins_while_a_long_one_is_made(engine: FliteEngine) -> No
 
 def test_pitch_moves_by_semitones(engine: FliteEngine) -> None:
     for voice in ("slt", "awb", "kal16"):
-        heard = [profile(samples(engine.open(voice, Style(pitch_semitones=n), 1), LONG), 16_000) for n in (-5, 0, 5)]
-        low, middle, high = (one.pitch_hz for one in heard if one)
+        recognised = [
+            profile(samples(engine.open(voice, Style(pitch_semitones=n), 1), LONG), 16_000) for n in (-5, 0, 5)
+        ]
+        low, middle, high = (one.pitch_hz for one in recognised if one)
         assert 12 * np.log2(high / middle) == pytest.approx(5, abs=0.8)
         assert 12 * np.log2(low / middle) == pytest.approx(-5, abs=0.8)
 
@@ -216,7 +218,7 @@ def test_text_becomes_printable_ascii() -> None:
 def test_no_piece_is_more_than_bounded_work_and_nothing_is_lost(text: str) -> None:
     cut = list(pieces(text, eager=True))
     assert all(
-        len(piece.text) <= MOST_WORK and sum(map(str.isdigit, piece.text)) <= MOST_WORK / DIGIT_WORK for piece in cut
+        len(piece.text) <= MAX_WORK and sum(map(str.isdigit, piece.text)) <= MAX_WORK / DIGIT_WORK for piece in cut
     )
     assert all(len(word) <= 40 for piece in cut for word in piece.text.split())
     letters = [c for c in clean(text) if c.isalnum()]
@@ -235,10 +237,10 @@ def test_turns_of_the_same_urgency_are_taken_in_the_order_of_asking_and_can_be_c
             semaphore.release(waiters[number])
 
     threads = [threading.Thread(target=wait, args=(number,)) for number in (1, 2, 3)]
-    for asked, thread in enumerate(threads, start=1):
+    for requested, thread in enumerate(threads, start=1):
         thread.start()
         waiting.acquire()
-        while len(semaphore._waiting) < asked:
+        while len(semaphore._waiting) < requested:
             threading.Event().wait(0.001)
     semaphore.cancel(waiters[2])
     semaphore.release(waiters[0])

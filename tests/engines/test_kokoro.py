@@ -178,12 +178,15 @@ def test_what_it_says_is_understood(voice: str, kokoro_voices: Path, packaged_wh
     whisper = WhisperModel(str(packaged_whisper / "base"), device="cpu", compute_type="int8")
     at_16_khz = np.interp(np.arange(0, len(samples), 1.5), np.arange(len(samples)), samples).astype(np.float32)
     segments, _ = whisper.transcribe(at_16_khz, language="en" if voice[0] == "a" else "fr", word_timestamps=True)
-    heard = [word for segment in segments for word in segment.words or ()]
+    recognised = [word for segment in segments for word in segment.words or ()]
     plain = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.ReduceToListOfListOfWords()])
     rate = jiwer.wer(
-        SENTENCES[voice], "".join(word.word for word in heard), reference_transform=plain, hypothesis_transform=plain
+        SENTENCES[voice],
+        "".join(word.word for word in recognised),
+        reference_transform=plain,
+        hypothesis_transform=plain,
     )
     assert rate <= WER[voice]
-    if len(heard) == len(words):
-        late = [abs(ours.start_seconds - theirs.start) for ours, theirs in zip(words, heard, strict=True)]
+    if len(recognised) == len(words):
+        late = [abs(ours.start_seconds - theirs.start) for ours, theirs in zip(words, recognised, strict=True)]
         assert np.median(late) <= 0.2

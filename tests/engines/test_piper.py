@@ -118,8 +118,8 @@ def test_a_folder_is_a_voice_and_its_card_names_the_licence(engine: PiperEngine)
 def test_speakers_of_one_file_are_voices(folder: Path) -> None:
     path = model_files.model(folder)
     source = path.with_name(f"{path.name}.json")
-    told = json.loads(source.read_text())
-    source.write_text(json.dumps(told | {"speaker_id_map": {"second": 1, "first": 0}}))
+    settings = json.loads(source.read_text())
+    source.write_text(json.dumps(settings | {"speaker_id_map": {"second": 1, "first": 0}}))
     voices = PiperEngine("piper/copy", Setup("auto", "auto", folder.parents[1])).voices()
     assert [voice.name for voice in voices] == ["first", "second"]
 
@@ -191,14 +191,14 @@ def whisper(packaged_whisper: Path) -> WhisperModel:
 
 
 def test_what_it_says_is_understood(engine: PiperEngine, whisper: WhisperModel) -> None:
-    heard = []
+    recognised = []
     for text in TEXTS:
         with closing(engine.open("joe", Style(), 1)) as session:
             samples = np.concatenate([speech.samples for speech in session.speak(text)])
         at_16_khz = np.interp(np.arange(0, len(samples), 22_050 / 16_000), np.arange(len(samples)), samples)
         segments, _ = whisper.transcribe(at_16_khz.astype(np.float32), language="en")
-        heard.append(" ".join(segment.text for segment in segments))
+        recognised.append(" ".join(segment.text for segment in segments))
     plain = jiwer.Compose(
         [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.Strip(), jiwer.ReduceToListOfListOfWords()]
     )
-    assert jiwer.wer(TEXTS, heard, reference_transform=plain, hypothesis_transform=plain) <= 0.1
+    assert jiwer.wer(TEXTS, recognised, reference_transform=plain, hypothesis_transform=plain) <= 0.1

@@ -24,7 +24,7 @@ from voicebox_models import store
 from voicebox_models.engine import Progress, Report, Setup
 from voicebox_models.files import Downloadable
 from voicebox_models.hub import Hub
-from voicebox_models.store import Manifest, StoredFile
+from voicebox_models.store import ModelManifest, StoredFile
 from voicebox_tts.engine import Capability, Packed, Reference, Samples, Speech, Style
 from voicebox_tts.engines.pocket import model_files
 from voicebox_tts.engines.pocket.engine import PocketEngine, PocketFamily, family
@@ -68,7 +68,7 @@ def change_weights(folder: Path, **changed: torch.Tensor) -> None:
     save_file(load_file(path) | {name.replace("__", "."): tensor for name, tensor in changed.items()}, path)
 
 
-def said(pocket: PocketEngine, *sentences: str, seed: int = 1, voice: str = "alba") -> list[Speech]:
+def speak_all(pocket: PocketEngine, *sentences: str, seed: int = 1, voice: str = "alba") -> list[Speech]:
     with closing(pocket.open(voice, PLAIN, seed)) as session:
         return [speech for sentence in sentences for speech in session.speak(sentence)]
 
@@ -195,15 +195,15 @@ def damage(folder: Path, name: str, content: bytes | None) -> None:
     ("name", "content", "sentence"),
     [
         ("model.safetensors", None, "no model.safetensors"),
-        ("model.safetensors", b"", "no safetensors file"),
-        ("model.safetensors", b"\x10\0\0\0\0\0\0\0not json at all..", "no safetensors file"),
-        ("model.safetensors", b"\xff" * 4096, "no safetensors file"),
-        ("model.safetensors", b"\x08\0\0\0\0\0\0\0[[[[[[[[", "no safetensors file"),
+        ("model.safetensors", b"", "not a safetensors file"),
+        ("model.safetensors", b"\x10\0\0\0\0\0\0\0not json at all..", "not a safetensors file"),
+        ("model.safetensors", b"\xff" * 4096, "not a safetensors file"),
+        ("model.safetensors", b"\x08\0\0\0\0\0\0\0[[[[[[[[", "not a safetensors file"),
         ("tokenizer.model", None, "no tokenizer.json"),
         ("tokenizer.model", b"boom", "cannot be loaded"),
         ("config.yaml", None, "no config.yaml"),
         ("config.yaml", b"flow_lm: 1", "cannot be loaded"),
-        ("embeddings/alba.safetensors", b"half", "alba.safetensors is no safetensors file"),
+        ("embeddings/alba.safetensors", b"half", "alba.safetensors is not a safetensors file"),
     ],
 )
 def test_a_damaged_folder_is_a_sentence(
@@ -278,7 +278,7 @@ def test_what_a_configuration_names_elsewhere_is_never_fetched(
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     engine.load()
-    assert len(said(engine, "Hello."))
+    assert len(speak_all(engine, "Hello."))
     engine.unload()
 
 
@@ -315,7 +315,7 @@ class FakeHub:
         files = tuple(
             StoredFile(name, (target / name).stat().st_size, store.sha256(target / name)) for name in required
         )
-        store.write_manifest(target, Manifest(repository, revision, "2026-01-01", files))
+        store.write_manifest(target, ModelManifest(repository, revision, "2026-01-01", files))
 
 
 def fetch(engine: PocketEngine, report: Report) -> None:
@@ -324,14 +324,14 @@ def fetch(engine: PocketEngine, report: Report) -> None:
 
 
 def downloaded(tmp_path: Path, hub: FakeHub, model: str = "french") -> tuple[PocketEngine, list[Progress]]:
-    engine, told = found(Setup("auto", "auto", tmp_path, hub=hub), f"pocket/{model}"), list[Progress]()
-    fetch(engine, told.append)
-    return engine, told
+    engine, reported = found(Setup("auto", "auto", tmp_path, hub=hub), f"pocket/{model}"), list[Progress]()
+    fetch(engine, reported.append)
+    return engine, reported
 
 
 def test_a_download_is_the_parts_that_the_package_names(tmp_path: Path) -> None:
     hub, published = FakeHub(), KNOWN["french"]
-    engine, told = downloaded(tmp_path, hub)
+    engine, reported = downloaded(tmp_path, hub)
     assert hub.fetched == [
         (f"{CLONING_REPOSITORY}@{published.cloning_revision}", "languages/french/model.safetensors"),
         (f"{REPOSITORY}@{published.tokenizer_revision}", "languages/french/tokenizer.json"),
@@ -343,9 +343,9 @@ def test_a_download_is_the_parts_that_the_package_names(tmp_path: Path) -> None:
     assert engine.files.present
     assert engine.model.revision == published.cloning_revision
     assert Capability.CLONING in engine.capabilities
-    assert [progress.bytes_done for progress in told] == sorted(progress.bytes_done for progress in told)
-    assert told[-1] == Progress(30, 30)
-    fetch(engine, told.append)
+    assert [progress.bytes_done for progress in reported] == sorted(progress.bytes_done for progress in reported)
+    assert reported[-1] == Progress(30, 30)
+    fetch(engine, reported.append)
     assert len(hub.fetched) == 3
 
 
@@ -428,7 +428,7 @@ def test_it_speaks_what_the_package_speaks_with_the_same_noise(
         setup.models_folder / "pocket" / "english" / "embeddings" / "javert.safetensors"
     )
     expected = official.generate_audio(state, text).numpy()
-    spoken = said(pocket, text, seed=7, voice="javert")
+    spoken = speak_all(pocket, text, seed=7, voice="javert")
     np.testing.assert_allclose(sound(spoken), expected.clip(-1, 1), atol=1e-4)
     assert {len(speech.samples) for speech in spoken} == {FRAME}
 
@@ -481,13 +481,13 @@ def test_there_is_no_thread_for_a_stream(pocket: PocketEngine) -> None:
 
 
 def test_a_seed_gives_the_same_samples_alone_and_beside_others(pocket: PocketEngine) -> None:
-    alone = [sound(said(pocket, SENTENCE, "And again.", seed=seed)) for seed in range(4)]
+    alone = [sound(speak_all(pocket, SENTENCE, "And again.", seed=seed)) for seed in range(4)]
     assert len({samples.tobytes() for samples in alone}) == 4
     start = threading.Barrier(4)
 
     def together(seed: int) -> Samples:
         start.wait(timeout=60)
-        return sound(said(pocket, SENTENCE, "And again.", seed=seed))
+        return sound(speak_all(pocket, SENTENCE, "And again.", seed=seed))
 
     with ThreadPoolExecutor(4) as executor:
         for one, other in zip(alone, executor.map(together, range(4)), strict=True):
@@ -497,11 +497,11 @@ def test_a_seed_gives_the_same_samples_alone_and_beside_others(pocket: PocketEng
 def test_several_workers_make_what_one_makes(
     setup: Setup, pocket: PocketEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = sound(said(pocket, SENTENCE, seed=3))
+    expected = sound(speak_all(pocket, SENTENCE, seed=3))
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     engine = found(setup)
     engine.load()
-    np.testing.assert_array_equal(sound(said(engine, SENTENCE, seed=3)), expected)
+    np.testing.assert_array_equal(sound(speak_all(engine, SENTENCE, seed=3)), expected)
     engine.unload()
 
 
@@ -509,7 +509,7 @@ def test_nothing_of_torch_that_others_share_is_changed(setup: Setup, human: Refe
     threads, generator = torch.get_num_threads(), torch.get_rng_state()
     engine = found(setup)
     engine.load()
-    assert len(said(engine, SENTENCE))
+    assert len(speak_all(engine, SENTENCE))
     engine.prompt(human)
     engine.unload()
     beginning: list[int] = []
@@ -537,11 +537,11 @@ def test_importing_the_package_leaves_the_number_of_threads_alone(setup: Setup) 
 def test_a_voice_that_does_not_end_is_cut_off_with_a_warning(mine: tuple[PocketEngine, Path]) -> None:
     engine, folder = mine
     change_weights(folder, flow_lm__out_eos__bias=torch.tensor([-1e9]))
-    spoken = said(engine, "Hi.")
+    spoken = speak_all(engine, "Hi.")
     loaded = engine._loaded
     assert loaded is not None
     (piece,) = loaded.network.text.pieces("Hi.")
-    assert len(spoken) == loaded.network.most_frames(piece) == int(np.ceil((len(piece.tokens) / 3 + 2) * 12.5))
+    assert len(spoken) == loaded.network.max_frames(piece) == int(np.ceil((len(piece.tokens) / 3 + 2) * 12.5))
     assert not any(speech.warnings for speech in spoken[:-1])
     assert "cut off" in spoken[-1].warnings[0]
     engine.unload()
@@ -550,15 +550,15 @@ def test_a_voice_that_does_not_end_is_cut_off_with_a_warning(mine: tuple[PocketE
 def test_a_voice_that_ends_is_not_warned_of(mine: tuple[PocketEngine, Path]) -> None:
     engine, folder = mine
     change_weights(folder, flow_lm__out_eos__bias=torch.tensor([1e9]))
-    spoken = said(engine, SENTENCE)
-    assert len(spoken) == 6 + 3  # no end is heard before the sixth frame, and three more ring out
+    spoken = speak_all(engine, SENTENCE)
+    assert len(spoken) == 6 + 3  # no end is detected before the sixth frame, and three more ring out
     assert not any(speech.warnings for speech in spoken)
     engine.unload()
 
 
 @pytest.mark.parametrize("text", ["", "...", "?!", "\0", "—", "👩‍👩‍👧‍👦", "«»", "\u202e"])
-def test_nothing_to_say_is_no_sound(pocket: PocketEngine, text: str) -> None:
-    assert said(pocket, text) == []
+def test_nothing_to_say_is_no_audio(pocket: PocketEngine, text: str) -> None:
+    assert speak_all(pocket, text) == []
 
 
 @pytest.mark.parametrize("text", ["a" * 3_000, "word " * 400, "a. " * 1_000, "7" * 500, "😀a" * 100, "a\0b\x1b[31m c"])
@@ -571,7 +571,7 @@ def test_any_text_is_cut_into_pieces_that_the_model_can_read(pocket: PocketEngin
 
 
 def test_what_people_have_spoken_is_not_logged(pocket: PocketEngine, caplog: pytest.LogCaptureFixture) -> None:
-    said(pocket, "secret " * 60)
+    speak_all(pocket, "secret " * 60)
     assert not caplog.records
 
 
@@ -586,7 +586,7 @@ def test_a_long_text_begins_each_piece_with_the_voice(pocket: PocketEngine, monk
         return begin(prompt, piece)
 
     monkeypatch.setattr(loaded.network, "begin", remembered)
-    said(pocket, f"{SENTENCE} " * 6)
+    speak_all(pocket, f"{SENTENCE} " * 6)
     assert len(begun) > 3
     assert all(prompt is begun[0] for prompt in begun)
 
@@ -616,7 +616,7 @@ def test_an_unknown_voice_is_not_found(pocket: PocketEngine, name: str) -> None:
         pocket.open(name, PLAIN, 1)
 
 
-def test_a_voice_of_another_model_is_said_to_be_one(mine: tuple[PocketEngine, Path]) -> None:
+def test_a_voice_of_another_model_is_reported_to_be_one(mine: tuple[PocketEngine, Path]) -> None:
     from safetensors.torch import load_file, save_file
 
     engine, folder = mine
@@ -634,7 +634,7 @@ def test_a_voice_of_another_model_is_said_to_be_one(mine: tuple[PocketEngine, Pa
 
 def test_the_model_with_a_tokenizer_of_json_speaks_its_language(setup: Setup) -> None:
     engine = found(setup, "pocket/french")
-    assert len(said(engine, "Bonjour le monde.", voice="estelle"))
+    assert len(speak_all(engine, "Bonjour le monde.", voice="estelle"))
     with pytest.raises(InvalidField):
         engine.open("estelle", Style(language="en"), 1)
     engine.unload()
@@ -654,7 +654,7 @@ def test_a_prompt_speaks_and_survives_storage(pocket: PocketEngine, human: Refer
     assert hash(again) == hash(prompt)
     first, second = (sound(list(pocket.open(each, PLAIN, 5).speak(SENTENCE))) for each in (prompt, again))
     np.testing.assert_array_equal(first, second)
-    assert not np.array_equal(first, sound(said(pocket, SENTENCE, seed=5)))
+    assert not np.array_equal(first, sound(speak_all(pocket, SENTENCE, seed=5)))
 
 
 def test_what_is_no_prompt_of_this_model_is_refused(pocket: PocketEngine, setup: Setup, human: Reference) -> None:
@@ -679,10 +679,10 @@ def test_what_is_no_prompt_of_this_model_is_refused(pocket: PocketEngine, setup:
         Packed(dict.fromkeys(arrays, memory[:, :0]), packed.facts),
     ]
     for each in broken:
-        with pytest.raises(ValueError, match="no prompt of this model"):
+        with pytest.raises(ValueError, match="not a prompt of this model"):
             pocket.unpack(each)
     french = found(setup, "pocket/french")
-    with pytest.raises(ValueError, match="no prompt of this model"):
+    with pytest.raises(ValueError, match="not a prompt of this model"):
         french.unpack(packed)
     french.unload()
 
@@ -695,7 +695,7 @@ def test_too_little_speech_makes_no_prompt(pocket: PocketEngine) -> None:
         assert (caught.value.field, caught.value.reason) == ("reference", "REFERENCE_TOO_LITTLE_SPEECH")
 
 
-def test_only_the_first_half_minute_of_a_recording_is_heard(pocket: PocketEngine, human: Reference) -> None:
+def test_only_the_first_half_minute_of_a_recording_is_recognised(pocket: PocketEngine, human: Reference) -> None:
     long = replace(human, samples=np.tile(human.samples, 12))
     assert pocket.prompt(long).steps <= 12.5 * 30 + 3
 

@@ -32,7 +32,7 @@ def test_however_the_stream_is_cut_the_result_is_the_same(silero: Silero, frames
     assert np.array_equal(np.concatenate(pieces), SpeechProbability(silero).of(frames))
 
 
-def test_streams_do_not_hear_each_other(silero: Silero, frames: Samples) -> None:
+def test_streams_do_not_affect_each_other(silero: Silero, frames: Samples) -> None:
     first, second = SpeechProbability(silero), SpeechProbability(silero)
     alone = SpeechProbability(silero).of(frames)
     half = frames.size // FRAME_SAMPLES // 2 * FRAME_SAMPLES
@@ -48,7 +48,7 @@ def test_noise_and_tones_are_not_speech(silero: Silero) -> None:
         assert SpeechProbability(silero).of(sound.astype(np.float32))[5:].max() < 0.5
 
 
-def test_a_higher_threshold_hears_less(silero: Silero, frames: Samples) -> None:
+def test_a_higher_threshold_finds_less_speech(silero: Silero, frames: Samples) -> None:
     def count(threshold: float | None) -> int:
         activity = SileroVoiceActivity(silero, threshold)
         return sum(activity.is_speech(frame) for frame in frames.reshape(-1, FRAME_SAMPLES))

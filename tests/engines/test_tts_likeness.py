@@ -87,18 +87,18 @@ def test_pitch_and_colour_follow_the_recording(engine: Likening, reference: Refe
     rate_hz = rate_hz_of(engine)
     prompt = engine.prompt(reference)
     wanted = profile(reference.samples, reference.sample_rate_hz)
-    heard, base = (profile(speak(engine, voice, SENTENCES), rate_hz) for voice in (prompt, prompt.base_voice))
+    recognised, base = (profile(speak(engine, voice, SENTENCES), rate_hz) for voice in (prompt, prompt.base_voice))
     assert wanted
-    assert heard
+    assert recognised
     assert base
-    before, after = (float(np.sqrt(np.mean((wanted.colour_db - one.colour_db) ** 2))) for one in (base, heard))
+    before, after = (float(np.sqrt(np.mean((wanted.colour_db - one.colour_db) ** 2))) for one in (base, recognised))
     print(
         f"{engine.name} {prompt.base_voice}: {wanted.pitch_hz:.0f} Hz, "
-        f"measured {base.pitch_hz:.0f} -> {heard.pitch_hz:.0f} Hz; ",
+        f"measured {base.pitch_hz:.0f} -> {recognised.pitch_hz:.0f} Hz; ",
         end="",
     )
     print(f"{before:.1f} -> {after:.1f} dB")
-    assert heard.pitch_hz == pytest.approx(wanted.pitch_hz, rel=0.05)
+    assert recognised.pitch_hz == pytest.approx(wanted.pitch_hz, rel=0.05)
     assert after < 5.0
 
 
@@ -118,8 +118,8 @@ def test_it_is_still_understood(
 ) -> None:
     """Not espeak: pocketsphinx understands two of five words of its own voices."""
     prompt = engine.prompt(reference)
-    heard = [recognise(speak(engine, prompt, (sentence,)), rate_hz_of(engine)) for sentence in SENTENCES]
-    said = [sentence.lower().rstrip(".") for sentence in SENTENCES]
-    error_rate = jiwer.wer(said, heard)
+    recognised = [recognise(speak(engine, prompt, (sentence,)), rate_hz_of(engine)) for sentence in SENTENCES]
+    spoken_text = [sentence.lower().rstrip(".") for sentence in SENTENCES]
+    error_rate = jiwer.wer(spoken_text, recognised)
     print(f"word error rate {error_rate:.2f}")
     assert error_rate <= 0.35

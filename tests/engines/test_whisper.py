@@ -45,7 +45,7 @@ def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
         assert not each.loaded
 
 
-def test_an_english_model_is_asked_for_nothing_that_it_cannot(setup: Setup) -> None:
+def test_an_english_model_is_requested_nothing_that_it_cannot(setup: Setup) -> None:
     capabilities = engine(family(setup), "whisper/small.en").capabilities
     assert not capabilities.detects_language
     assert not capabilities.multilingual
@@ -133,7 +133,7 @@ BROKEN = {
     "no tokenizer": (remove("tokenizer.json"), "has no tokenizer.json"),
     "no vocabulary": (remove("vocabulary.json"), "has no vocabulary.json"),
     "a pickle": (pickled, "Pickles are never read"),
-    "a pickle under another name": (replaced("model.bin", b"\x80\x04\x95pickle"), "no Whisper model"),
+    "a pickle under another name": (replaced("model.bin", b"\x80\x04\x95pickle"), "not a Whisper model"),
     "weights cut short": (
         lambda folder: (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:9999]),
         "cannot be loaded",
@@ -183,20 +183,20 @@ def test_unloading_frees_the_memory(setup: Setup, copied: Path) -> None:
     assert not [each for each in gc.get_objects() if type(each) is LoadedWhisper]
 
 
-def test_an_english_model_hears_english_whatever_it_is_asked(
+def test_an_english_model_recognises_english_whatever_is_requested(
     setup: Setup, whisper_models: Path, speech: Samples
 ) -> None:
     whisper = family(replace(setup, named_folder=whisper_models / "random.en")).engines()[0]
     session = whisper.open(Options(language="de", multilingual=True))
     session.feed(speech)
-    heard = session.end()
+    recognised = session.end()
     session.close()
     whisper.unload()
-    assert heard.text
-    assert (heard.language, heard.language_probability) == ("en", None)
+    assert recognised.text
+    assert (recognised.language, recognised.language_probability) == ("en", None)
 
 
-def test_the_manifest_of_a_download_tells_the_revision(setup: Setup, copied: Path) -> None:
+def test_the_manifest_of_a_download_reports_the_revision(setup: Setup, copied: Path) -> None:
     manifest = {
         "repository": "someone/mine",
         "revision": "f" * 40,

@@ -1,4 +1,4 @@
-"""What Whisper hears, on a model of random weights: everything around the words is real."""
+"""What Whisper recognises, on a model of random weights: everything around the words is real."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Options, Samples, Segment, Task, VoiceDetection
 from voicebox_asr.engines.silero import Silero
-from voicebox_asr.engines.whisper.decoder import Clip, Decoded, Decoder, segmented
+from voicebox_asr.engines.whisper.decoder import Clip, Decoded, WhisperDecoder, segmented
 from voicebox_asr.engines.whisper.device import resolved
 from voicebox_asr.engines.whisper.loaded import LoadedWhisper
 
@@ -27,7 +27,7 @@ class Counted(LoadedWhisper):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, resolved("cpu", "auto"), Silero())
         self.batches: list[int] = []
-        self.decoder: Decoder = self._decoder
+        self.decoder: WhisperDecoder = self._decoder
         self._scheduler._decode = self._counted
 
     def _counted(self, clips: Sequence[Clip]) -> Sequence[Decoded]:
@@ -85,8 +85,8 @@ def test_streams_and_files_share_batches(whisper: Counted, speech: Samples) -> N
         return text
 
     with ThreadPoolExecutor(6) as executor:
-        heard = list(executor.map(lambda _: stream(), range(6)))
-    assert len(set(heard)) == 1
+        recognised = list(executor.map(lambda _: stream(), range(6)))
+    assert len(set(recognised)) == 1
     assert sum(whisper.batches) == 6
     assert len(whisper.batches) < 6
 
@@ -123,13 +123,13 @@ def test_the_language_is_detected_or_given_or_of_each_window(whisper: Counted, s
 
 def test_task_prompt_and_hotwords_change_what_is_written(whisper: Counted, sounds: list[Samples]) -> None:
     base = replace(OPTIONS, language="de")
-    asked = (
+    requested = (
         base,
         replace(base, task=Task.TRANSLATE),
         replace(base, prompt="Dear Sir"),
         replace(base, hotwords=("gRPC", "Qwen")),
     )
-    written = [tuple(texts(whisper.decoder.decode(clips(whisper, sounds, options)))) for options in asked]
+    written = [tuple(texts(whisper.decoder.decode(clips(whisper, sounds, options)))) for options in requested]
     assert len(set(written)) == 4
 
 
@@ -176,14 +176,14 @@ def test_a_file_may_be_conditioned_on_its_own_text(whisper: Counted, speech: Sam
     assert [segment.hypothesis.text for segment in conditioned] != [segment.hypothesis.text for segment in plain]
 
 
-def test_an_utterance_longer_than_a_window_is_heard_to_its_end(whisper: Counted, speech: Samples) -> None:
+def test_an_utterance_longer_than_a_window_is_recognised_to_its_end(whisper: Counted, speech: Samples) -> None:
     session = whisper.session(replace(OPTIONS, word_times=True))
     sound = np.concatenate([speech] * 25)
     session.feed(sound)
-    heard = session.end()
+    recognised = session.end()
     session.close()
-    assert heard.words[-1].end_seconds > 35
-    starts = [word.start_seconds for word in heard.words]
+    assert recognised.words[-1].end_seconds > 35
+    starts = [word.start_seconds for word in recognised.words]
     assert starts == sorted(starts)
 
 
@@ -201,7 +201,7 @@ def test_timestamps_cut_the_text_into_segments_and_lose_none_of_it() -> None:
     assert spans() == []
 
 
-def test_too_little_memory_is_told_as_such(whisper: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_reported_as_such(whisper: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: Any) -> None:
         raise RuntimeError("CUDA failed with error out of memory")
 

@@ -21,10 +21,10 @@ import numpy as np
 from voicebox_asr.engine import Decoding, Options
 from voicebox_asr.engines import silero
 from voicebox_asr.engines.whisper import device as whisper_device, loaded as whisper_loaded
-from voicebox_asr.engines.whisper.heap import give_back_free
+from voicebox_asr.engines.whisper.heap import trim_heap
 
 def memory():
-    give_back_free()
+    trim_heap()
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss_Anon:"))
 
@@ -49,12 +49,12 @@ print(json.dumps([before, held, memory()]))
 whisper.close()
 """
 HEAP = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
-MOST_WINDOWS_MIB = 55.0
+MAX_WINDOWS_MIB = 55.0
 """Two batches of eight windows, each of 1.8 MiB of sound and 0.9 MiB of features, and what is not cut into windows
 yet.
 """
 
-MOST_LEFT_MIB = 20.0
+MAX_LEFT_MIB = 20.0
 
 
 def test_a_long_file_takes_the_memory_of_two_batches_and_leaves_nothing(
@@ -64,5 +64,5 @@ def test_a_long_file_takes_the_memory_of_two_batches_and_leaves_nothing(
     command = [sys.executable, "-c", SCRIPT, tiny_whisper, tmp_path / "speech.npy"]
     done = subprocess.run(command, env=os.environ | HEAP, capture_output=True, text=True, check=True)
     before, held, after = json.loads(done.stdout)
-    assert median(held[14:]) <= before + MOST_WINDOWS_MIB
-    assert after <= before + MOST_LEFT_MIB
+    assert median(held[14:]) <= before + MAX_WINDOWS_MIB
+    assert after <= before + MAX_LEFT_MIB

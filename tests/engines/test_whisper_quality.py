@@ -38,7 +38,7 @@ def test_the_last_attempt_counts_when_it_is_good() -> None:
     assert best(tried, QUALITY) is tried[1]
 
 
-def test_otherwise_the_likeliest_that_does_not_repeat_itself_and_it_tells_that_all_failed() -> None:
+def test_otherwise_the_likeliest_that_does_not_repeat_itself_and_it_reports_that_all_failed() -> None:
     tried = [
         attempt("la " * 99, -0.1),
         attempt("sober", -2.0, temperature=0.2),
@@ -54,6 +54,6 @@ def test_otherwise_the_likeliest_that_does_not_repeat_itself_and_it_tells_that_a
 
 def test_callers_change_what_they_name_and_nothing_else() -> None:
     assert Quality.of(Decoding()) == QUALITY
-    asked = Quality.of(Decoding(beam_size=2, temperatures=(0.0,), no_speech_threshold=0.0))
-    assert (asked.beam_size, asked.temperatures, asked.no_speech_threshold) == (2, (0.0,), 0.0)
-    assert asked.log_probability_threshold == QUALITY.log_probability_threshold
+    requested = Quality.of(Decoding(beam_size=2, temperatures=(0.0,), no_speech_threshold=0.0))
+    assert (requested.beam_size, requested.temperatures, requested.no_speech_threshold) == (2, (0.0,), 0.0)
+    assert requested.log_probability_threshold == QUALITY.log_probability_threshold

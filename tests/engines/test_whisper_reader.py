@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Decoding, Hypothesis, Options, Reason, Samples, Scores, Segment, Word
+from voicebox_asr.engine import (
+    SAMPLE_RATE_HZ,
+    Decoding,
+    Hypothesis,
+    Options,
+    Samples,
+    Scores,
+    Segment,
+    WarningReason,
+    Word,
+)
 from voicebox_asr.engines.whisper.batcher import Scheduler
 from voicebox_asr.engines.whisper.decoder import Decoded, continues_seconds
 from voicebox_asr.engines.whisper.file_reader import WhisperReader
@@ -19,7 +29,7 @@ TIMESTAMPS = 200
 
 
 @dataclass(frozen=True)
-class Asked:
+class Requested:
     """A clip, as far as this test goes."""
 
     samples: Samples = field(repr=False)
@@ -36,26 +46,26 @@ class Writer:
 
     answers: list[tuple[str, float, float | None]]
     confidence: float = 0.9
-    asked: list[Asked] = field(default_factory=list)
+    requested: list[Requested] = field(default_factory=list)
     languages: list[str] = field(default_factory=list)
 
     def clip(
         self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()
-    ) -> Asked:
-        return Asked(samples, language, tuple(spans))
+    ) -> Requested:
+        return Requested(samples, language, tuple(spans))
 
-    def decode(self, clips: Sequence[Asked]) -> list[Decoded]:
+    def decode(self, clips: Sequence[Requested]) -> list[Decoded]:
         return [self._answer(clip) for clip in clips]
 
-    def _answer(self, clip: Asked) -> Decoded:
-        self.asked.append(clip)
+    def _answer(self, clip: Requested) -> Decoded:
+        self.requested.append(clip)
         text, until, continues = self.answers.pop(0) if self.answers else ("", 0.0, None)
         pieces = text.split()
         step = until / max(1, len(pieces))
         language = self.languages.pop(0) if self.languages else "en"
         words = tuple(Word(piece, at * step, (at + 1) * step, self.confidence) for at, piece in enumerate(pieces))
-        heard = Hypothesis(text, self.confidence, words, language, scores=Scores(0.0, -0.2, 1.2, 0.0))
-        return Decoded((Segment(heard, 0.0, until),) if text else (), language, None, continues)
+        recognised = Hypothesis(text, self.confidence, words, language, scores=Scores(0.0, -0.2, 1.2, 0.0))
+        return Decoded((Segment(recognised, 0.0, until),) if text else (), language, None, continues)
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,7 @@ def read(schedulers):
         ((200, 200), 9.0, None),
     ],
 )
-def test_a_timestamp_that_stands_twice_at_the_end_means_that_more_is_said(tokens, seconds, continues) -> None:
+def test_a_timestamp_that_stands_twice_at_the_end_means_that_more_is_reported(tokens, seconds, continues) -> None:
     found = continues_seconds(tokens, TIMESTAMPS, seconds)
     assert found == (continues if continues is None else pytest.approx(continues))
 
@@ -120,16 +130,16 @@ def test_a_timestamp_that_stands_twice_at_the_end_means_that_more_is_said(tokens
 @pytest.mark.parametrize("at", [2.0, 5.5, 6.96])
 def test_a_window_that_breaks_off_is_decoded_again_from_there(read, at: float) -> None:
     writer = Writer([("the Bible of about", at, at), ("fourteen fifty-five", 9.0 - at, None)])
-    heard = read(writer, sound((0.0, 9.0), seconds=9.0))
-    assert heard.text == "the Bible of about fourteen fifty-five"
-    assert [clip.samples.size for clip in writer.asked] == [
+    recognised = read(writer, sound((0.0, 9.0), seconds=9.0))
+    assert recognised.text == "the Bible of about fourteen fifty-five"
+    assert [clip.samples.size for clip in writer.requested] == [
         pytest.approx(9.0 * SAMPLE_RATE_HZ, abs=FRAME_SAMPLES),
         pytest.approx((9.0 - at) * SAMPLE_RATE_HZ, abs=FRAME_SAMPLES),
     ]
-    assert np.array_equal(writer.asked[1].samples, writer.asked[0].samples[round(at * SAMPLE_RATE_HZ) :])
-    assert heard.segments[1].hypothesis.words[0].start_seconds == pytest.approx(at)
-    assert heard.segments[1].end_seconds == pytest.approx(9.0)
-    assert heard.warnings == []
+    assert np.array_equal(writer.requested[1].samples, writer.requested[0].samples[round(at * SAMPLE_RATE_HZ) :])
+    assert recognised.segments[1].hypothesis.words[0].start_seconds == pytest.approx(at)
+    assert recognised.segments[1].end_seconds == pytest.approx(9.0)
+    assert recognised.warnings == []
 
 
 def test_it_is_decoded_again_as_often_as_it_breaks_off_and_never_without_end(read) -> None:
@@ -137,12 +147,12 @@ def test_it_is_decoded_again_as_often_as_it_breaks_off_and_never_without_end(rea
     assert read(writer, sound((0.0, 9.0), seconds=9.0)).text == "one two three"
     stuck = Writer([("one", 3.0, 0.2)] * 100)
     read(stuck, sound((0.0, 9.0), seconds=9.0))
-    assert len(stuck.asked) <= 2
+    assert len(stuck.requested) <= 2
 
 
 def test_windows_stay_in_their_order_when_one_is_decoded_again(read) -> None:
     class BySize(Writer):
-        def _answer(self, clip: Asked) -> Decoded:
+        def _answer(self, clip: Requested) -> Decoded:
             seconds = clip.samples.size / SAMPLE_RATE_HZ
             self.answers = [
                 ("one", 10.0, 10.0) if seconds > 24 else ("three", 20.0, None) if seconds > 18 else ("two", 15.0, None)
@@ -150,31 +160,31 @@ def test_windows_stay_in_their_order_when_one_is_decoded_again(read) -> None:
             return super()._answer(clip)
 
     writer = BySize([])
-    heard = read(writer, sound((0.0, 25.0), (40.0, 60.0), seconds=60.0))
-    assert heard.text == "one two three"
-    assert len(writer.asked) == 3
+    recognised = read(writer, sound((0.0, 25.0), (40.0, 60.0), seconds=60.0))
+    assert recognised.text == "one two three"
+    assert len(writer.requested) == 3
 
 
 def test_speech_beyond_the_last_word_is_decoded_again(read) -> None:
     writer = Writer([("setting or printing", 4.0, None), ("beautiful letters", 2.5, None)])
-    heard = read(writer, sound((0.0, 7.0), seconds=7.0))
-    assert (heard.text, heard.warnings) == ("setting or printing beautiful letters", [])
+    recognised = read(writer, sound((0.0, 7.0), seconds=7.0))
+    assert (recognised.text, recognised.warnings) == ("setting or printing beautiful letters", [])
 
 
 @pytest.mark.parametrize(
     ("answers", "confidence"),
     [([("setting or printing", 4.0, None)], 0.9), ([("setting or printing", 4.0, None), ("Thanks", 2.0, None)], 0.1)],
 )
-def test_speech_beyond_the_last_word_is_warned_of_when_nothing_is_heard_in_it(read, answers, confidence) -> None:
+def test_speech_beyond_the_last_word_is_warned_of_when_nothing_is_recognised_in_it(read, answers, confidence) -> None:
     writer = Writer(list(answers), confidence)
-    heard = read(writer, sound((0.0, 7.0), seconds=7.0))
-    assert heard.text == "setting or printing"
-    (notice,) = heard.warnings
-    assert notice.reason is Reason.NOT_RECOGNISED
+    recognised = read(writer, sound((0.0, 7.0), seconds=7.0))
+    assert recognised.text == "setting or printing"
+    (notice,) = recognised.warnings
+    assert notice.reason is WarningReason.NOT_RECOGNISED
     assert 4.0 <= notice.start_seconds < notice.end_seconds <= 7.1
 
 
-def test_speech_of_which_no_word_is_heard_is_warned_of(read) -> None:
+def test_speech_of_which_no_word_is_recognised_is_warned_of(read) -> None:
     (notice,) = read(Writer([]), sound((2.0, 5.0), seconds=8.0)).warnings
     assert (notice.start_seconds, notice.end_seconds) == (pytest.approx(2.0, abs=0.1), pytest.approx(5.0, abs=0.1))
 
@@ -182,56 +192,56 @@ def test_speech_of_which_no_word_is_heard_is_warned_of(read) -> None:
 @pytest.mark.parametrize("spoken", [((0.0, 4.5),), ((0.0, 4.0), (5.0, 5.6))])
 def test_a_breath_after_the_last_word_is_no_lost_word(read, spoken) -> None:
     writer = Writer([("setting or printing", 4.0, None)])
-    heard = read(writer, sound(*spoken, seconds=7.0))
-    assert (heard.warnings, len(writer.asked)) == ([], 1)
+    recognised = read(writer, sound(*spoken, seconds=7.0))
+    assert (recognised.warnings, len(writer.requested)) == ([], 1)
 
 
 def test_utterances_end_at_long_pauses_also_where_silence_was_left_out(read) -> None:
     writer = Writer([("one two three four", 5.6, None)])
-    heard = read(writer, sound((0.0, 2.4), (5.4, 7.8), seconds=8.0), Options(language="en", decoding=Decoding()))
-    assert [segment.hypothesis.text for segment in heard.segments] == ["one two", "three four"]
-    assert heard.segments[1].start_seconds > 5.0
+    recognised = read(writer, sound((0.0, 2.4), (5.4, 7.8), seconds=8.0), Options(language="en", decoding=Decoding()))
+    assert [segment.hypothesis.text for segment in recognised.segments] == ["one two", "three four"]
+    assert recognised.segments[1].start_seconds > 5.0
 
 
 @pytest.mark.parametrize(
     ("text", "kept"), [("Thank you.", ""), ("Thanks for watching", ""), ("Yes.", "Yes."), ("", "")]
 )
 @pytest.mark.parametrize("seconds", [0.2, 0.3])
-def test_in_very_short_sound_only_what_can_be_said_is_kept_and_there_is_a_warning(
+def test_in_very_short_audio_only_what_can_be_said_is_kept_and_there_is_a_warning(
     read, text: str, kept: str, seconds: float
 ) -> None:
-    heard = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
-    assert heard.text == kept
-    assert [notice.reason for notice in heard.warnings] == [Reason.SHORT_AUDIO]
+    recognised = read(Writer([(text, seconds, None)]), sound((0.0, seconds), seconds=seconds))
+    assert recognised.text == kept
+    assert [notice.reason for notice in recognised.warnings] == [WarningReason.SHORT_AUDIO]
 
 
-def test_short_words_in_longer_sound_are_no_matter_for_a_warning(read) -> None:
+def test_short_words_in_longer_audio_are_no_matter_for_a_warning(read) -> None:
     assert read(Writer([("Thank you.", 0.7, None)]), sound((0.5, 1.2), seconds=2.0)).warnings == []
 
 
-def test_another_language_within_a_window_is_heard_as_such_and_warned_of(read) -> None:
+def test_another_language_within_a_window_is_recognised_as_such_and_warned_of(read) -> None:
     writer = Writer(
         [("Printing for our purpose", 4.0, None), ("Guten Morgen zusammen", 3.0, None)], languages=["en", "de"]
     )
-    heard = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options())
-    assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de"]
-    assert [clip.language for clip in writer.asked] == ["", ""]
-    assert [notice.reason for notice in heard.warnings] == [Reason.LANGUAGE_CHANGED]
+    recognised = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options())
+    assert [segment.hypothesis.language for segment in recognised.segments] == ["en", "de"]
+    assert [clip.language for clip in writer.requested] == ["", ""]
+    assert [notice.reason for notice in recognised.warnings] == [WarningReason.LANGUAGE_CHANGED]
 
 
 def test_a_language_that_the_caller_names_is_kept(read) -> None:
     writer = Writer([("Printing for our purpose", 4.0, None), ("good morning to you", 3.0, None)])
-    heard = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options(language="en"))
-    assert [clip.language for clip in writer.asked] == ["en", "en"]
-    assert heard.warnings == []
+    recognised = read(writer, sound((0.0, 4.0), (4.5, 8.0), seconds=8.0), Options(language="en"))
+    assert [clip.language for clip in writer.requested] == ["en", "en"]
+    assert recognised.warnings == []
 
 
 def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
     class Late(Writer):
-        def _answer(self, clip: Asked) -> Decoded:
-            self.answers = [("Guten Morgen", 3.0, None)] if len(self.asked) else [("and thirdly", 2.0, None)]
+        def _answer(self, clip: Requested) -> Decoded:
+            self.answers = [("Guten Morgen", 3.0, None)] if len(self.requested) else [("and thirdly", 2.0, None)]
             decoded = super()._answer(clip)
-            if len(self.asked) > 1:
+            if len(self.requested) > 1:
                 return decoded
             segment = decoded.segments[0]
             late = tuple(
@@ -240,8 +250,8 @@ def test_speech_before_the_first_word_is_decoded_once_more(read) -> None:
             )
             return Decoded((Segment(replace(segment.hypothesis, words=late), 5.0, 7.0),), "en", None)
 
-    heard = read(Late([]), sound((0.0, 7.0), seconds=7.0))
-    assert sorted(segment.hypothesis.text for segment in heard.segments) == ["Guten Morgen", "and thirdly"]
+    recognised = read(Late([]), sound((0.0, 7.0), seconds=7.0))
+    assert sorted(segment.hypothesis.text for segment in recognised.segments) == ["Guten Morgen", "and thirdly"]
 
 
 @dataclass
@@ -252,8 +262,8 @@ class Polyglot(Writer):
 
     probability: float = 0.9
 
-    def _answer(self, clip: Asked) -> Decoded:
-        self.asked.append(clip)
+    def _answer(self, clip: Requested) -> Decoded:
+        self.requested.append(clip)
         loudness = [
             float(np.abs(clip.samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)]).max())
             for start, end in clip.spans
@@ -266,10 +276,10 @@ class Polyglot(Writer):
             return Decoded((), "en", 0.6, language_parts=tuple(spoken))
         language = clip.language or ("de" if np.abs(clip.samples).max() > 0.6 else "en")
         seconds = clip.samples.size / SAMPLE_RATE_HZ
-        heard = Hypothesis(
+        recognised = Hypothesis(
             language, 0.9, (Word(language, 0.0, seconds, 0.9),), language, scores=Scores(0.0, -0.2, 1.2, 0.0)
         )
-        return Decoded((Segment(heard, 0.0, seconds),), language, None if clip.language else self.probability)
+        return Decoded((Segment(recognised, 0.0, seconds),), language, None if clip.language else self.probability)
 
 
 def in_german(samples: Samples, *spoken: tuple[float, float]) -> Samples:
@@ -293,28 +303,28 @@ def test_each_stretch_of_a_window_is_decoded_in_its_own_language_and_the_rarer_i
     read, german, languages: list[str], warned: float
 ) -> None:
     samples = sound((0.0, 6.0), (7.0, 13.0), (14.0, 20.0), seconds=20.0)
-    heard = read(Polyglot([]), in_german(samples, *german), Options())
-    assert [segment.hypothesis.language for segment in heard.segments] == languages
-    assert [segment.start_seconds for segment in heard.segments] == [
+    recognised = read(Polyglot([]), in_german(samples, *german), Options())
+    assert [segment.hypothesis.language for segment in recognised.segments] == languages
+    assert [segment.start_seconds for segment in recognised.segments] == [
         pytest.approx(at, abs=0.8) for at in (0.0, 7.0, 14.0)
     ]
-    (notice,) = heard.warnings
-    assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(warned, abs=0.8))
+    (notice,) = recognised.warnings
+    assert (notice.reason, notice.start_seconds) == (WarningReason.LANGUAGE_CHANGED, pytest.approx(warned, abs=0.8))
 
 
 def test_each_window_has_a_language_of_its_own_and_another_than_before_is_warned_of(read) -> None:
     samples = in_german(sound((0.0, 8.0), (20.0, 28.0), (40.0, 48.0), seconds=50.0), (20.0, 28.0))
-    heard = read(Polyglot([]), samples, Options())
-    assert [segment.hypothesis.language for segment in heard.segments] == ["en", "de", "en"]
-    (notice,) = heard.warnings
-    assert (notice.reason, notice.start_seconds) == (Reason.LANGUAGE_CHANGED, pytest.approx(20.0, abs=0.8))
+    recognised = read(Polyglot([]), samples, Options())
+    assert [segment.hypothesis.language for segment in recognised.segments] == ["en", "de", "en"]
+    (notice,) = recognised.warnings
+    assert (notice.reason, notice.start_seconds) == (WarningReason.LANGUAGE_CHANGED, pytest.approx(20.0, abs=0.8))
     assert read(Polyglot([]), samples, Options(multilingual=True)).warnings == []
 
 
 def test_a_window_whose_language_is_unsure_is_in_that_of_the_others(read) -> None:
     samples = in_german(sound((0.0, 8.0), (20.0, 28.0), seconds=30.0), (20.0, 28.0))
-    heard = read(Polyglot([], probability=0.4), samples, Options())
-    assert ([segment.hypothesis.language for segment in heard.segments], heard.warnings) == (["en", "en"], [])
+    recognised = read(Polyglot([], probability=0.4), samples, Options())
+    assert ([segment.hypothesis.language for segment in recognised.segments], recognised.warnings) == (["en", "en"], [])
 
 
 @dataclass
@@ -323,7 +333,7 @@ class Batches(Writer):
 
     sizes: list[int] = field(default_factory=list)
 
-    def decode(self, clips: Sequence[Asked]) -> list[Decoded]:
+    def decode(self, clips: Sequence[Requested]) -> list[Decoded]:
         self.sizes.append(len(clips))
         return super().decode(clips)
 
@@ -339,7 +349,7 @@ def test_the_windows_of_a_file_are_decoded_together_from_the_first_on(schedulers
     assert writer.sizes == [3, 3, 1]
 
 
-def test_a_window_does_not_wait_for_sound_that_comes_slowly(schedulers) -> None:
+def test_a_window_does_not_wait_for_audio_that_comes_slowly(schedulers) -> None:
     writer, now = Batches([]), 0.0
     schedulers.append(Scheduler(writer.decode, batch_size=3, queue_size=20))
     reader = WhisperReader(
@@ -359,6 +369,8 @@ def silence_of_a_second() -> Samples:
 
 def test_a_named_language_is_that_of_all_windows(read) -> None:
     writer = Polyglot([])
-    heard = read(writer, in_german(sound((0.0, 6.0), (7.0, 13.0), seconds=14.0), (0.0, 6.0)), Options(language="en"))
-    assert ({segment.hypothesis.language for segment in heard.segments}, heard.warnings) == ({"en"}, [])
-    assert all(clip.spans == () for clip in writer.asked)
+    recognised = read(
+        writer, in_german(sound((0.0, 6.0), (7.0, 13.0), seconds=14.0), (0.0, 6.0)), Options(language="en")
+    )
+    assert ({segment.hypothesis.language for segment in recognised.segments}, recognised.warnings) == ({"en"}, [])
+    assert all(clip.spans == () for clip in writer.requested)

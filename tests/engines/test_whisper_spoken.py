@@ -1,4 +1,4 @@
-"""Which languages are spoken in a window, by what a test says of its stretches."""
+"""Which languages are spoken in a window, with detections that a test makes up."""
 
 from itertools import pairwise
 
@@ -16,15 +16,15 @@ UNSURE = {"th": 0.4, "de": 0.2, "en": 0.05}
 def found(
     window: Likely, alone: list[Likely], within: list[Likely] | None = None
 ) -> tuple[list[tuple[float, float, str, bool]], int]:
-    """The stretches, and how many of them were looked at by themselves."""
-    asked = []
+    """The parts, and how many of the spans were detected alone."""
+    requested = []
 
     def look(span: tuple[float, float]) -> Likely:
-        asked.append(span)
+        requested.append(span)
         return alone[SPANS.index(span)]
 
-    told = spoken(window, SPANS, lambda span: (within or alone)[SPANS.index(span)], look)
-    return [(each.start_seconds, each.end_seconds, each.language, each.is_sure) for each in told], len(asked)
+    reported = spoken(window, SPANS, lambda span: (within or alone)[SPANS.index(span)], look)
+    return [(each.start_seconds, each.end_seconds, each.language, each.is_sure) for each in reported], len(requested)
 
 
 def test_one_language_is_looked_at_once() -> None:
@@ -32,7 +32,7 @@ def test_one_language_is_looked_at_once() -> None:
 
 
 @pytest.mark.parametrize("other", [GERMAN, FRENCH])
-def test_another_language_is_told_with_its_place(other: Likely) -> None:
+def test_another_language_is_reported_with_its_time(other: Likely) -> None:
     language = max(other, key=lambda code: other[code])
     assert found(ENGLISH, [ENGLISH, other, ENGLISH])[0] == [
         (0.0, 5.0, "en", True),
@@ -43,7 +43,7 @@ def test_another_language_is_told_with_its_place(other: Likely) -> None:
     assert found(ENGLISH, [other, other, ENGLISH])[0] == [(0.0, 10.0, language, True), (10.0, 15.0, "en", True)]
 
 
-def test_three_languages_are_told() -> None:
+def test_three_languages_are_reported() -> None:
     assert [each[2] for each in found(ENGLISH, [GERMAN, ENGLISH, FRENCH])[0]] == ["de", "en", "fr"]
 
 
@@ -53,11 +53,11 @@ def test_what_is_likely_only_within_the_window_changes_nothing() -> None:
 
 def test_where_the_window_is_unsure_all_stretches_are_looked_at() -> None:
     mixed = {"en": 0.5, "de": 0.4}
-    told, looked = found(mixed, [GERMAN, ENGLISH, ENGLISH], [{"en": 0.5}, ENGLISH, ENGLISH])
-    assert ([each[2] for each in told], looked) == (["de", "en"], 3)
+    reported, looked = found(mixed, [GERMAN, ENGLISH, ENGLISH], [{"en": 0.5}, ENGLISH, ENGLISH])
+    assert ([each[2] for each in reported], looked) == (["de", "en"], 3)
 
 
-def test_a_stretch_that_no_language_fits_takes_one_that_was_heard_or_is_unsure() -> None:
+def test_a_stretch_that_no_language_fits_takes_one_that_was_recognised_or_is_unsure() -> None:
     assert [each[2:] for each in found(ENGLISH, [GERMAN, UNSURE, ENGLISH])[0]] == [("de", True), ("en", True)]
     assert [each[2:] for each in found(ENGLISH, [ENGLISH, UNSURE, ENGLISH])[0]] == [
         ("en", True),

@@ -34,6 +34,6 @@ def test_silence_at_the_edges_of_a_segment_is_not_a_word() -> None:
     assert 5.4 == found[-1].start_seconds < found[-1].end_seconds <= 5.4 + 2 * LONGEST_MEDIAN_SECONDS
 
 
-def test_no_word_is_outside_of_the_sound() -> None:
+def test_no_word_is_outside_of_the_audio() -> None:
     (found,) = words([piece(" a", 0.9, 1.1), piece(" b", 1.2, 1.3)], [2], 1.0)
     assert [(word.start_seconds, word.end_seconds) for word in found] == [(0.9, 1.0), (1.0, 1.0)]

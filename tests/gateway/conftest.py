@@ -169,8 +169,8 @@ async def _part_of_block(context: Any) -> bytes:
     """BLOCK, or the part of it that the metadata `range` asks for, with the headers that the catalog sends before
     it.
     """
-    asked = dict(context.invocation_metadata()).get("range", "bytes=0-4095")
-    first, last = map(int, asked.removeprefix("bytes=").split("-"))
+    requested = dict(context.invocation_metadata()).get("range", "bytes=0-4095")
+    first, last = map(int, requested.removeprefix("bytes=").split("-"))
     part = BLOCK[first : last + 1]
     headers = [("accept-ranges", "bytes"), ("x-content-length", str(len(part)))]
     if not part:
@@ -182,7 +182,7 @@ async def _part_of_block(context: Any) -> bytes:
 
 
 class FakeModels(models_pb2_grpc.ModelServiceServicer):
-    """Each engine service has one; its one model tells whose it is."""
+    """Each engine service has one; the name of its one model has the service's name."""
 
     def __init__(self, service: str) -> None:
         self.service = service

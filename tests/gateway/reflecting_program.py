@@ -11,10 +11,10 @@ client = Client.get_by_endpoint(sys.argv[1])
 voices = client.request("voicebox.tts.v1.TextToSpeechService", "ListVoices", {})
 events = client.request("voicebox.tts.v1.TextToSpeechService", "StreamSynthesize", {"text": "hello"})
 heard = client.request("voicebox.asr.v1.SpeechToTextService", "Recognize", {"audio": "AAAA"})
-told = {
+reported = {
     "services": list(client.service_names),
     "voices": voices,
     "events": [list(event) for event in events],
     "heard": heard,
 }
-print(json.dumps(told))
+print(json.dumps(reported))

@@ -26,18 +26,18 @@ async def test_grpc_requests_finds_everything_by_reflection(gateway):
     command = [python, program, gateway.address]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.strip().splitlines()[-1])
-    assert {"voicebox.tts.v1.TextToSpeechService", "voicebox.asr.v1.SpeechToTextService"} <= set(told["services"])
-    assert told["voices"]["voices"][0]["name"] == "flite/slt"
-    assert told["events"] == [["chunk"], ["chunk"], ["finished"]]
-    assert told["heard"]["transcript"] == "3 bytes"
+    reported = json.loads(done.stdout.strip().splitlines()[-1])
+    assert {"voicebox.tts.v1.TextToSpeechService", "voicebox.asr.v1.SpeechToTextService"} <= set(reported["services"])
+    assert reported["voices"]["voices"][0]["name"] == "flite/slt"
+    assert reported["events"] == [["chunk"], ["chunk"], ["finished"]]
+    assert reported["heard"]["transcript"] == "3 bytes"
 
 
 async def test_connect_web_and_grpc_web_call_and_stream(gateway):
     home = await asyncio.to_thread(npm_folder, "grpc-web", *PACKAGES)
     program = Path(__file__).with_name("web_clients.mjs")
-    told = await asyncio.to_thread(run_node, home, program, f"http://{gateway.address}", DESCRIPTORS)
-    assert told["connectVoices"] == told["textVoices"] == told["binaryVoices"] == ["flite/slt"]
-    assert told["connectEvents"] == told["webEvents"] == ["chunk", "chunk", "finished"]
-    assert told["connectError"][:2] == [True, 5]
-    assert told["webError"][0] == 5
+    reported = await asyncio.to_thread(run_node, home, program, f"http://{gateway.address}", DESCRIPTORS)
+    assert reported["connectVoices"] == reported["textVoices"] == reported["binaryVoices"] == ["flite/slt"]
+    assert reported["connectEvents"] == reported["webEvents"] == ["chunk", "chunk", "finished"]
+    assert reported["connectError"][:2] == [True, 5]
+    assert reported["webError"][0] == 5

@@ -16,8 +16,8 @@ from voicebox_gateway.envoy import native_paths
 
 from tests.support.proto_strategies import messages
 
+from .test_http_entry import JARGON
 from .test_json import error_info
-from .test_way_in import JARGON
 
 PROTO_JARGON = re.compile(
     r"TYPE_|type\.googleapis\.com/voicebox|oneof|Proto field|Root element|code points|voicebox\.\w+\.v1", re.IGNORECASE
@@ -115,7 +115,7 @@ async def test_so_is_an_unknown_query_parameter(gateway, method, path, name, hin
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "said"),
+    ("body", "field", "part"),
     [
         ({"text": 1}, "text", "a string"),
         ({"text": ["a"]}, "text", "a string"),
@@ -137,14 +137,14 @@ async def test_so_is_an_unknown_query_parameter(gateway, method, path, name, hin
         ({"config": {"voice": {"reference": {"audio": "$$$"}}}}, "config.voice.reference.audio", "base64"),
     ],
 )
-async def test_a_value_that_does_not_fit_is_told_in_words_of_json(gateway, body, field, said):
+async def test_a_value_that_does_not_fit_is_reported_in_words_of_json(gateway, body, field, part):
     named, sentence, reason = violation(await gateway.http.post("/v1/speech:synthesize", json=body))
     assert (named, reason) == (field, "INVALID_FIELD")
-    assert said in sentence
+    assert part in sentence
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "sentence"),
     [
         ("config.audio.encoding=MP3", "AUDIO_ENCODING_MP3?"),
         ("config.audio.sample_rate_hz=many", "whole number"),
@@ -155,8 +155,8 @@ async def test_a_value_that_does_not_fit_is_told_in_words_of_json(gateway, body,
         ("config.voice.voice=a&config.voice.profile=b", "Only one of"),
     ],
 )
-async def test_so_is_one_of_the_query(gateway, query, said):
-    assert said in violation(await gateway.http.get(f"/v1/speech:play?text=Hi&{query}"))[1]
+async def test_so_is_one_of_the_query(gateway, query, sentence):
+    assert sentence in violation(await gateway.http.get(f"/v1/speech:play?text=Hi&{query}"))[1]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ async def test_so_is_one_of_the_query(gateway, query, said):
         b"{,}",
     ],
 )
-async def test_what_is_no_json_is_told_with_its_place(gateway, body):
+async def test_an_error_in_json_names_its_position(gateway, body):
     answer = await gateway.http.post("/v1/speech:synthesize", content=body)
     _, sentence, reason = violation(answer)
     assert reason in ("BAD_JSON", "UNKNOWN_FIELD")
@@ -257,9 +257,9 @@ async def test_another_method_of_a_known_path_is_a_405_that_names_those_there_ar
     assert answer.status_code == 405
     assert set(answer.headers["allow"].split(", ")) == allowed
     if method != "HEAD":
-        told = answer.json()
+        reported = answer.json()
         assert (
-            told["error"]["code"] == "method_not_allowed"
+            reported["error"]["code"] == "method_not_allowed"
             if "/audio/" in path
             else error_info(answer)["reason"] == "METHOD_NOT_ALLOWED"
         )

@@ -9,7 +9,7 @@ from .conftest import BLOCK
 PATH = "/v1/profiles/ann/samples/1:audio"
 
 
-async def test_the_whole_file_tells_its_length(gateway):
+async def test_the_whole_file_contains_its_length(gateway):
     answer = await gateway.http.get(PATH)
     assert (answer.status_code, answer.content) == (200, BLOCK)
     assert (answer.headers["content-length"], answer.headers["accept-ranges"]) == ("4096", "bytes")
@@ -30,7 +30,7 @@ async def test_a_part_behind_the_end_is_a_416(gateway):
     assert (answer.headers["content-range"], answer.headers["content-length"]) == ("bytes */4096", "0")
 
 
-async def test_a_grpc_client_is_told_by_metadata_and_its_status_stays(gateway):
+async def test_a_grpc_client_gets_metadata_and_its_status_stays(gateway):
     stub = aio_stub(catalog_pb2_grpc.CatalogServiceStub, gateway.channel)
     request = catalog_pb2.DownloadSampleAudioRequest(name="profiles/ann/samples/1")
     call = stub.DownloadSampleAudio(request, metadata=(("range", "bytes=0-9"),))

@@ -41,7 +41,7 @@ async def test_http_and_grpc_over_tls(open_gateway, variables, authority):
             assert voices.voices[0].name == "flite/slt"
 
 
-async def test_no_plain_answer_where_tls_is_asked_for(open_gateway, variables):
+async def test_no_plain_answer_where_tls_is_requested(open_gateway, variables):
     async with open_gateway(**variables) as serving, httpx.AsyncClient() as http:
         with pytest.raises(httpx.TransportError):
             await http.get(f"http://{serving.endpoints[0].address}/healthz")

@@ -49,9 +49,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 class SdkError(Exception):
     """What the SDK raised: its class, its message, and the field and reason that its details name."""
 
-    def __init__(self, told: dict[str, str]) -> None:
-        super().__init__(told)
-        self.told = told
+    def __init__(self, reported: dict[str, str]) -> None:
+        super().__init__(reported)
+        self.reported = reported
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Sdk:
         """The error that the method must end with."""
         with pytest.raises(SdkError) as refused:
             self.call(method, **given)
-        return refused.value.told
+        return refused.value.reported
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +110,7 @@ def _program(python: Path, secured: Secured, transport: str) -> Iterator[Sdk]:
 
 
 @pytest.fixture(scope="session")
-def said(sdk: Sdk) -> bytes:
+def speech_wav(sdk: Sdk) -> bytes:
     """TEXT, spoken: a WAV file at 16 kHz."""
     return sdk.speech(audio_encoding="LINEAR16", sample_rate_hertz=16_000)
 

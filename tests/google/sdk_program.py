@@ -49,8 +49,8 @@ class Program:
         return plain(self.speech_beta.list_voices())
 
     def synthesize_beta(self, request):
-        asked = texttospeech_v1beta1.SynthesizeSpeechRequest.from_json(json.dumps(request))
-        return plain(self.speech_beta.synthesize_speech(request=asked))
+        requested = texttospeech_v1beta1.SynthesizeSpeechRequest.from_json(json.dumps(request))
+        return plain(self.speech_beta.synthesize_speech(request=requested))
 
     def recognize_beta(self, request):
         return plain(
@@ -58,8 +58,8 @@ class Program:
         )
 
     def long_beta(self, request):
-        asked = speech_v1p1beta1.LongRunningRecognizeRequest.from_json(json.dumps(request))
-        operation = self.recognition_beta.long_running_recognize(request=asked)
+        requested = speech_v1p1beta1.LongRunningRecognizeRequest.from_json(json.dumps(request))
+        operation = self.recognition_beta.long_running_recognize(request=requested)
         return {"response": plain(operation.result(timeout=60)), "metadata": plain(operation.metadata)}
 
     def stream_beta(self, config, audio):
@@ -70,34 +70,34 @@ class Program:
         )
         return [plain(response) for response in self.recognition_beta.streaming_recognize(streaming, chunks)]
 
-    def synthesize_told(self, request):
+    def synthesize_with_metadata(self, request):
         """What the answer's trailing metadata says besides."""
-        asked = texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))
+        requested = texttospeech_v1.SynthesizeSpeechRequest.from_json(json.dumps(request))
         method = self.speech.transport._stubs.get("synthesize_speech") or self.speech.transport.synthesize_speech
-        answer, call = method.with_call(texttospeech_v1.SynthesizeSpeechRequest.pb(asked))
+        answer, call = method.with_call(texttospeech_v1.SynthesizeSpeechRequest.pb(requested))
         return {
             "answer": plain(answer),
-            "told": dict(pair for pair in call.trailing_metadata() if pair[0].startswith("x-voicebox")),
+            "reported": dict(pair for pair in call.trailing_metadata() if pair[0].startswith("x-voicebox")),
         }
 
     def stream_speech(self, requests):
-        asked = (texttospeech_v1.StreamingSynthesizeRequest.from_json(json.dumps(request)) for request in requests)
-        return [plain(response) for response in self.speech.streaming_synthesize(asked)]
+        requested = (texttospeech_v1.StreamingSynthesizeRequest.from_json(json.dumps(request)) for request in requests)
+        return [plain(response) for response in self.speech.streaming_synthesize(requested)]
 
     def stream_speech_until_heard(self, requests):
-        """Keeps the stream open after the last text: what is complete must be heard while it is open."""
-        heard = threading.Event()
+        """Keeps the stream open after the last text: what is complete must be spoken while it is open."""
+        recognised = threading.Event()
 
-        def asked():
+        def requested():
             for request in requests:
                 yield texttospeech_v1.StreamingSynthesizeRequest.from_json(json.dumps(request))
-            heard.wait()
+            recognised.wait()
 
-        told = []
-        for response in self.speech.streaming_synthesize(asked()):
-            told.append(plain(response))
-            heard.set()
-        return told
+        reported = []
+        for response in self.speech.streaming_synthesize(requested()):
+            reported.append(plain(response))
+            recognised.set()
+        return reported
 
     def recognize_v1(self, request):
         return plain(self.v1.recognize(request=speech_v1.RecognizeRequest.from_json(json.dumps(request))))
@@ -123,18 +123,18 @@ class Program:
                 yield speech_v1.StreamingRecognizeRequest.from_json(json.dumps({"audio_content": chunk}))
             ended.wait()
 
-        told = [plain(response) for response in self.v1.streaming_recognize(streaming, chunks())]
+        reported = [plain(response) for response in self.v1.streaming_recognize(streaming, chunks())]
         ended.set()
-        return told
+        return reported
 
     def stream_v1_raw(self, requests):
         """As without the helper."""
-        asked = (speech_v1.StreamingRecognizeRequest.from_json(json.dumps(request)) for request in requests)
-        return [plain(response) for response in GeneratedClient.streaming_recognize(self.v1, requests=asked)]
+        requested = (speech_v1.StreamingRecognizeRequest.from_json(json.dumps(request)) for request in requests)
+        return [plain(response) for response in GeneratedClient.streaming_recognize(self.v1, requests=requested)]
 
     def stream_v2(self, requests):
-        asked = (speech_v2.StreamingRecognizeRequest.from_json(json.dumps(request)) for request in requests)
-        return [plain(response) for response in self.v2.streaming_recognize(requests=asked)]
+        requested = (speech_v2.StreamingRecognizeRequest.from_json(json.dumps(request)) for request in requests)
+        return [plain(response) for response in self.v2.streaming_recognize(requests=requested)]
 
     def long_v1(self, request):
         """Waits as Google's samples do."""
@@ -171,26 +171,26 @@ class Program:
         return plain(answer) if answer is not None else None
 
     def page(self, page_size, page_token=""):
-        asked = operations_pb2.ListOperationsRequest(page_size=page_size, page_token=page_token)
-        return plain(self.v1.list_operations(asked))
+        requested = operations_pb2.ListOperationsRequest(page_size=page_size, page_token=page_token)
+        return plain(self.v1.list_operations(requested))
 
     def wait(self, name, seconds):
         """WaitOperation, which these SDKs do not offer, by its path."""
-        asked = operations_pb2.WaitOperationRequest(name=name)
-        asked.timeout.FromMilliseconds(int(1000 * seconds))
+        requested = operations_pb2.WaitOperationRequest(name=name)
+        requested.timeout.FromMilliseconds(int(1000 * seconds))
         method = self.v1.transport.grpc_channel.unary_unary(
             "/google.longrunning.Operations/WaitOperation",
             request_serializer=operations_pb2.WaitOperationRequest.SerializeToString,
             response_deserializer=operations_pb2.Operation.FromString,
         )
-        return plain(method(asked))
+        return plain(method(requested))
 
     def administer(self, method, request):
         """An administrative method of v2."""
         return str(getattr(self.v2, method)(request=request))
 
 
-def told(error):
+def reported(error):
     fields = [
         violation.field
         for detail in error.details
@@ -210,11 +210,11 @@ def told(error):
 def main():
     program = Program(*sys.argv[1:])
     for line in sys.stdin:
-        asked = json.loads(line)
+        requested = json.loads(line)
         try:
-            answer = {"answer": getattr(program, asked["method"])(**asked["given"])}
+            answer = {"answer": getattr(program, requested["method"])(**requested["given"])}
         except exceptions.GoogleAPICallError as error:
-            answer = {"error": told(error)}
+            answer = {"error": reported(error)}
         print(json.dumps(answer), flush=True)
 
 

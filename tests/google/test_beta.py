@@ -26,21 +26,21 @@ def test_voices_and_speech(sdk):
 @pytest.mark.parametrize("kind", ["whole", "streamed", "long"])
 def test_recognition(sdk, samples, kind):
     if kind == "whole":
-        told = sdk.call("recognize_beta", request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
-        assert word_error_rate(text_of(told["results"])) <= WER
+        reported = sdk.call("recognize_beta", request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
+        assert word_error_rate(text_of(reported["results"])) <= WER
     elif kind == "long":
-        told = sdk.call("long_beta", request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
-        assert word_error_rate(text_of(told["response"]["results"])) <= WER
+        reported = sdk.call("long_beta", request={"config": LINEAR16, "audio": {"content": in_base64(samples)}})
+        assert word_error_rate(text_of(reported["response"]["results"])) <= WER
     else:
-        told = sdk.call("stream_beta", config={"config": LINEAR16}, audio=in_chunks(samples))
-        assert word_error_rate(text_of(finals(told))) <= WER
+        reported = sdk.call("stream_beta", config={"config": LINEAR16}, audio=in_chunks(samples))
+        assert word_error_rate(text_of(finals(reported))) <= WER
 
 
-def test_time_points_are_not_told_and_named(sdk):
+def test_time_points_are_not_reported_and_named(sdk):
     request = {
         "input": {"ssml": "<speak>Hello <mark name='a'/> there.</speak>"},
         "voice": VOICE,
         "audio_config": {"audio_encoding": "MP3"},
     }
-    told = sdk.call("synthesize_beta", request={**request, "enable_time_pointing": ["SSML_MARK"]})
-    assert base64.b64decode(told["audio_content"])
+    reported = sdk.call("synthesize_beta", request={**request, "enable_time_pointing": ["SSML_MARK"]})
+    assert base64.b64decode(reported["audio_content"])

@@ -1,4 +1,4 @@
-"""Errors are Google's own classes, with a sentence that tells what to do and the field by Google's name."""
+"""Errors are Google's own classes, with a sentence on what to do and the field by Google's name."""
 
 import pytest
 
@@ -9,10 +9,10 @@ WAV = {"audio_encoding": "LINEAR16"}
 STEREO = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "audio_channel_count": 9}
 
 
-def is_refused(told, field):
+def is_refused(reported, field):
     """As INVALID_ARGUMENT, and the sentence names the field."""
-    assert (told["class"], told["field"]) == ("InvalidArgument", field)
-    assert field.rpartition(".")[2] in told["message"]
+    assert (reported["class"], reported["field"]) == ("InvalidArgument", field)
+    assert field.rpartition(".")[2] in reported["message"]
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_what_cannot_be_spoken_is_named(sdk, given, field):
 
 
 @pytest.mark.parametrize("name", ["flite/nobody", "nobody"])
-def test_an_unknown_voice_is_told_who_there_is(sdk, name):
+def test_the_error_about_an_unknown_voice_names_those_that_there_are(sdk, name):
     request = {"input": {"text": "Hello."}, "voice": {"name": name, **VOICE}, "audio_config": WAV}
-    told = sdk.refused("synthesize", request=request)
-    assert told["class"] == "NotFound"
-    assert repr(name) in told["message"]
-    assert "flite/slt" in told["message"]
+    reported = sdk.refused("synthesize", request=request)
+    assert reported["class"] == "NotFound"
+    assert repr(name) in reported["message"]
+    assert "flite/slt" in reported["message"]
 
 
 def test_an_unknown_profile_is_not_found(sdk):
@@ -130,12 +130,12 @@ CONFIGS_V1 = [
 def test_what_v1_cannot_recognise_is_named(sdk, samples, streamed, given, name):
     config = {**LINEAR16, **given}
     if streamed:
-        told = sdk.refused("stream_v1", config={"config": config}, audio=in_chunks(samples[:32_000]))
+        reported = sdk.refused("stream_v1", config={"config": config}, audio=in_chunks(samples[:32_000]))
     else:
-        told = sdk.refused(
+        reported = sdk.refused(
             "recognize_v1", request={"config": config, "audio": {"content": in_base64(samples[:32_000])}}
         )
-    is_refused(told, f"streaming_config.config.{name}" if streamed else f"config.{name}")
+    is_refused(reported, f"streaming_config.config.{name}" if streamed else f"config.{name}")
 
 
 @pytest.mark.parametrize(("given", "name"), CONFIGS_V1)
@@ -202,8 +202,8 @@ def test_a_mask_of_fields_that_there_are_not_is_named(sdk):
     ],
 )
 def test_what_cannot_be_in_a_stream_is_named(sdk, samples, streaming, field):
-    told = sdk.refused("stream_v1", config={"config": LINEAR16, **streaming}, audio=in_chunks(samples[:32_000]))
-    is_refused(told, field)
+    reported = sdk.refused("stream_v1", config={"config": LINEAR16, **streaming}, audio=in_chunks(samples[:32_000]))
+    is_refused(reported, field)
 
 
 def test_v2_has_no_timeouts_of_silence(sdk):
@@ -236,17 +236,17 @@ def test_what_is_no_audio_is_refused(sdk, audio):
     is_refused(sdk.refused("recognize_v2", request={"recognizer": RECOGNIZER, "content": in_base64(audio)}), "content")
 
 
-def test_nothing_is_fetched_and_nothing_put_elsewhere(sdk, said):
+def test_nothing_is_fetched_and_nothing_put_elsewhere(sdk, speech_wav):
     elsewhere = {"uri": "gs://bucket/sound.wav"}
     for method in ("recognize_v1", "begin_v1"):
-        told = sdk.refused(method, request={"config": LINEAR16, "audio": elsewhere})
-        is_refused(told, "audio.uri")
-        assert "audio.content" in told["message"]
+        reported = sdk.refused(method, request={"config": LINEAR16, "audio": elsewhere})
+        is_refused(reported, "audio.uri")
+        assert "audio.content" in reported["message"]
     is_refused(sdk.refused("recognize_v2", request={"recognizer": RECOGNIZER, "config": ENGLISH, **elsewhere}), "uri")
-    told = sdk.refused("batch_v2", request={"recognizer": RECOGNIZER, "config": ENGLISH, "files": [elsewhere]})
-    is_refused(told, "files.uri")
-    assert "data:audio/wav;base64," in told["message"]
-    audio, output = {"content": in_base64(said)}, {"gcs_uri": "gs://bucket/text.json"}
+    reported = sdk.refused("batch_v2", request={"recognizer": RECOGNIZER, "config": ENGLISH, "files": [elsewhere]})
+    is_refused(reported, "files.uri")
+    assert "data:audio/wav;base64," in reported["message"]
+    audio, output = {"content": in_base64(speech_wav)}, {"gcs_uri": "gs://bucket/text.json"}
     is_refused(
         sdk.refused("begin_v1", request={"config": LINEAR16, "audio": audio, "output_config": output}),
         "output_config.gcs_uri",
@@ -279,23 +279,23 @@ def test_what_is_no_batch_is_named(sdk, given, field):
     is_refused(sdk.refused("batch_v2", request=request), field)
 
 
-def test_an_unknown_model_is_told_which_there_are(sdk, said):
-    told = sdk.refused(
+def test_the_error_about_an_unknown_model_names_those_that_there_are(sdk, speech_wav):
+    reported = sdk.refused(
         "recognize_v1",
-        request={"config": {**LINEAR16, "model": "medical_dictation"}, "audio": {"content": in_base64(said)}},
+        request={"config": {**LINEAR16, "model": "medical_dictation"}, "audio": {"content": in_base64(speech_wav)}},
     )
-    assert told["class"] == "NotFound"
-    assert "'medical_dictation'" in told["message"]
-    assert "pocketsphinx/en-us" in told["message"]
+    assert reported["class"] == "NotFound"
+    assert "'medical_dictation'" in reported["message"]
+    assert "pocketsphinx/en-us" in reported["message"]
 
 
 @pytest.mark.parametrize("recognizer", ["projects/a/locations/b/recognizers/mine", "recognizers/_", ""])
 def test_there_is_one_recognizer(sdk, recognizer):
-    told = sdk.refused(
+    reported = sdk.refused(
         "recognize_v2", request={"recognizer": recognizer, "config": ENGLISH, "content": in_base64(bytes(3200))}
     )
-    assert told["class"] == "NotFound"
-    assert "recognizers/_" in told["message"]
+    assert reported["class"] == "NotFound"
+    assert "recognizers/_" in reported["message"]
 
 
 PARENT = "projects/a/locations/b"
@@ -327,6 +327,6 @@ PARENT = "projects/a/locations/b"
     ],
 )
 def test_nothing_is_kept_for_later_requests(sdk, method, request_fields):
-    told = sdk.refused("administer", method=method, request=request_fields)
-    assert (told["class"], told["reason"]) == ("MethodNotImplemented", "RESOURCES_NOT_KEPT")
-    assert "recognizers/_" in told["message"]
+    reported = sdk.refused("administer", method=method, request=request_fields)
+    assert (reported["class"], reported["reason"]) == ("MethodNotImplemented", "RESOURCES_NOT_KEPT")
+    assert "recognizers/_" in reported["message"]

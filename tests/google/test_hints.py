@@ -21,7 +21,7 @@ WAV = {"audio_encoding": "LINEAR16", "sample_rate_hertz": 16_000}
 IGNORED, WARNED = "x-voicebox-ignored", "x-voicebox-warnings"
 
 
-def asked(**given):
+def requested(**given):
     return {"input": {"text": TEXT}, "voice": VOICE, "audio_config": WAV, **given}
 
 
@@ -50,9 +50,9 @@ def asked(**given):
     ],
 )
 def test_speech_goes_on_and_names_what_it_ignores(sdk, given, field):
-    told = sdk.call("synthesize_told", request=asked(**given))
-    assert len(base64.b64decode(told["answer"]["audio_content"])) > 10_000
-    assert told["told"][IGNORED] == field
+    reported = sdk.call("synthesize_with_metadata", request=requested(**given))
+    assert len(base64.b64decode(reported["answer"]["audio_content"])) > 10_000
+    assert reported["reported"][IGNORED] == field
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,11 @@ def test_speech_goes_on_and_names_what_it_ignores(sdk, given, field):
     ],
 )
 def test_ssml_says_the_same_as_its_text(sdk, source):
-    one, other = (sdk.call("synthesize_told", request=asked(input=said)) for said in (source, {"text": TEXT}))
-    assert one["told"] == other["told"] == {}
+    one, other = (
+        sdk.call("synthesize_with_metadata", request=requested(input=speech_wav))
+        for speech_wav in (source, {"text": TEXT})
+    )
+    assert one["reported"] == other["reported"] == {}
     assert len(one["answer"]["audio_content"]) == len(other["answer"]["audio_content"])
 
 
@@ -83,21 +86,21 @@ def test_a_gain_makes_it_louder_or_softer(sdk, decibels):
     assert gained.std() == pytest.approx(plain.std() * 10 ** (decibels / 20), rel=0.2, abs=1)
 
 
-def test_what_a_gain_cuts_off_is_told(sdk):
-    told = sdk.call("synthesize_told", request=asked(audio_config={**WAV, "volume_gain_db": 16}))
-    assert "full scale" in told["told"][WARNED]
+def test_what_a_gain_cuts_off_is_reported(sdk):
+    reported = sdk.call("synthesize_with_metadata", request=requested(audio_config={**WAV, "volume_gain_db": 16}))
+    assert "full scale" in reported["reported"][WARNED]
 
 
 @pytest.mark.parametrize(("name", "code", "decoded"), [("MULAW", 7, mulaw_to_s16le), ("ALAW", 6, alaw_to_s16le)])
 @pytest.mark.parametrize("rate", [0, 8_000, 16_000])
-async def test_telephone_sound_comes_in_a_wav_file(sdk, name, code, decoded, rate):
+async def test_telephone_audio_comes_in_a_wav_file(sdk, name, code, decoded, rate):
     file = sdk.speech(audio_encoding=name, sample_rate_hertz=rate)
     assert file[:4] == b"RIFF"
     assert int.from_bytes(file[20:22], "little") == code
     assert int.from_bytes(file[24:28], "little") == (rate or 8_000)
     plain = samples_of(sdk.speech(audio_encoding="LINEAR16", sample_rate_hertz=rate or 8_000))
-    heard = np.frombuffer(decoded(file[58 : 58 + plain.size]), "<i2")
-    assert heard.astype(float).std() == pytest.approx(plain.std(), rel=0.2)
+    recognised = np.frombuffer(decoded(file[58 : 58 + plain.size]), "<i2")
+    assert recognised.astype(float).std() == pytest.approx(plain.std(), rel=0.2)
     async with open_decoder() as decoder:
         assert (await decoder.decode(file, None, Limits())).samples.size == plain.size
 
@@ -113,7 +116,7 @@ async def test_m4a_is_an_mp4_file(sdk, rate):
 
 
 @pytest.mark.parametrize("name", ["MULAW", "ALAW"])
-def test_telephone_sound_is_streamed_without_a_header(sdk, name):
+def test_telephone_audio_is_streamed_without_a_header(sdk, name):
     config = {
         "voice": {**VOICE, "model_name": "x"},
         "streaming_audio_config": {"audio_encoding": name, "sample_rate_hertz": 8_000},

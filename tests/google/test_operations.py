@@ -22,40 +22,42 @@ def data_uri(audio):
     return f"data:audio/wav;base64,{in_base64(audio)}"
 
 
-def test_a_long_recording_is_waited_for(sdk, said):
-    told = sdk.call("long_v1", request=long(said))
-    assert word_error_rate(text_of(told["response"]["results"])) <= WER
-    assert told["metadata"]["progress_percent"] == 100
-    found = sdk.call("operations", version=1, method="get_operation", name=told["name"])
+def test_a_long_recording_is_waited_for(sdk, speech_wav):
+    reported = sdk.call("long_v1", request=long(speech_wav))
+    assert word_error_rate(text_of(reported["response"]["results"])) <= WER
+    assert reported["metadata"]["progress_percent"] == 100
+    found = sdk.call("operations", version=1, method="get_operation", name=reported["name"])
     assert found["done"]
-    assert text_of(found["response"]["results"]) == text_of(told["response"]["results"])
+    assert text_of(found["response"]["results"]) == text_of(reported["response"]["results"])
 
 
-def test_a_batch_tells_of_each_file(sdk, said):
-    good, bad = data_uri(said), data_uri(b"no sound" * 100)
+def test_a_batch_reports_each_file(sdk, speech_wav):
+    good, bad = data_uri(speech_wav), data_uri(b"no sound" * 100)
     request = {"recognizer": RECOGNIZER, "config": ENGLISH, "files": [{"uri": good}, {"uri": bad}]}
     request["recognition_output_config"] = {"inline_response_config": {}}
-    told = sdk.call("batch_v2", request=request)
-    assert told["name"].startswith(f"{PARENT}/operations/")
-    results = told["response"]["results"]
+    reported = sdk.call("batch_v2", request=request)
+    assert reported["name"].startswith(f"{PARENT}/operations/")
+    results = reported["response"]["results"]
     assert word_error_rate(text_of(results[good]["inline_result"]["transcript"]["results"])) <= WER
     assert results[bad]["error"]["code"] == 3
     assert "inline_result" not in results[bad]
-    assert told["metadata"]["resource"] == RECOGNIZER
-    assert told["name"] in [
+    assert reported["metadata"]["resource"] == RECOGNIZER
+    assert reported["name"] in [
         each["name"] for each in sdk.call("operations", version=2, method="list_operations", name=PARENT, filter_="")
     ]
 
 
-def test_a_file_of_a_batch_has_a_config_of_its_own(sdk, said):
+def test_a_file_of_a_batch_has_a_config_of_its_own(sdk, speech_wav):
     own = {"config": {"features": {"enable_word_time_offsets": True}}, "config_mask": "features.enableWordTimeOffsets"}
-    uri = data_uri(said)
-    told = sdk.call("batch_v2", request={"recognizer": RECOGNIZER, "config": ENGLISH, "files": [{"uri": uri, **own}]})
-    assert told["response"]["results"][uri]["inline_result"]["transcript"]["results"][0]["alternatives"][0]["words"]
+    uri = data_uri(speech_wav)
+    reported = sdk.call(
+        "batch_v2", request={"recognizer": RECOGNIZER, "config": ENGLISH, "files": [{"uri": uri, **own}]}
+    )
+    assert reported["response"]["results"][uri]["inline_result"]["transcript"]["results"][0]["alternatives"][0]["words"]
 
 
-def test_what_runs_is_waited_for_listed_and_forgotten(sdk, said):
-    name = sdk.call("begin_v1", request=long(said))["name"]
+def test_what_runs_is_waited_for_listed_and_forgotten(sdk, speech_wav):
+    name = sdk.call("begin_v1", request=long(speech_wav))["name"]
     assert sdk.call("wait", name=name, seconds=60)["done"]
     listed = sdk.call("operations", version=1, method="list_operations", name="", filter_="")
     assert name in [each["name"] for each in listed]
@@ -65,23 +67,23 @@ def test_what_runs_is_waited_for_listed_and_forgotten(sdk, said):
         each["name"] for each in listed[:2]
     ]
     assert sdk.call("operations", version=1, method="delete_operation", name=name) is None
-    told = sdk.refused("operations", version=1, method="get_operation", name=name)
-    assert (told["class"], name in told["message"]) == ("NotFound", True)
+    reported = sdk.refused("operations", version=1, method="get_operation", name=name)
+    assert (reported["class"], name in reported["message"]) == ("NotFound", True)
 
 
-def test_what_runs_can_be_cancelled(sdk, said):
-    hour = said + said[44:] * 60
+def test_what_runs_can_be_cancelled(sdk, speech_wav):
+    hour = speech_wav + speech_wav[44:] * 60
     name = sdk.call("begin_v1", request={"config": LINEAR16, "audio": {"content": in_base64(hour)}})["name"]
     assert not sdk.call("wait", name=name, seconds=0.01).get("done")
     sdk.call("operations", version=1, method="cancel_operation", name=name)
-    told = sdk.call("operations", version=1, method="get_operation", name=name)
-    assert told["done"]
-    assert told["error"]["code"] == 1
+    reported = sdk.call("operations", version=1, method="get_operation", name=name)
+    assert reported["done"]
+    assert reported["error"]["code"] == 1
 
 
-def test_what_fails_tells_why(sdk):
-    told = sdk.refused("long_v1", request=long(b"RIFF\0\0\0\0WAVEfmt broken"))
-    assert (told["class"], "audio.content" in told["message"]) == ("InvalidArgument", True)
+def test_what_fails_reports_why(sdk):
+    reported = sdk.refused("long_v1", request=long(b"RIFF\0\0\0\0WAVEfmt broken"))
+    assert (reported["class"], "audio.content" in reported["message"]) == ("InvalidArgument", True)
 
 
 @pytest.mark.parametrize("method", ["get_operation", "cancel_operation", "delete_operation"])
@@ -124,7 +126,7 @@ async def test_what_ended_is_kept_for_its_time():
 
 
 async def test_the_oldest_that_ended_gives_way_and_none_that_runs():
-    operations = Operations(9, lambda: 0.0, most=3)
+    operations = Operations(9, lambda: 0.0, max_operations=3)
     async with operations.running():
         ended = [operations.begin("", "ann", 1, described, done) for _ in range(2)]
         await asyncio.gather(*(each.task for each in ended))
@@ -139,7 +141,7 @@ async def test_the_oldest_that_ended_gives_way_and_none_that_runs():
 
 
 async def test_what_it_holds_in_all_is_bounded():
-    operations = Operations(9, lambda: 0.0, most_bytes=10)
+    operations = Operations(9, lambda: 0.0, max_bytes=10)
     async with operations.running():
         ended = operations.begin("", "ann", 6, described, done)
         await ended.task

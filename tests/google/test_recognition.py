@@ -34,11 +34,11 @@ def v1(sdk, audio, **config):
 
 
 def v2(sdk, audio, config=ENGLISH, **request):
-    asked = {"recognizer": RECOGNIZER, "config": config, "content": in_base64(audio), **request}
-    return sdk.call("recognize_v2", request=asked)["results"]
+    requested = {"recognizer": RECOGNIZER, "config": config, "content": in_base64(audio), **request}
+    return sdk.call("recognize_v2", request=requested)["results"]
 
 
-@pytest.mark.parametrize("name", ["said", "samples"])
+@pytest.mark.parametrize("name", ["speech_wav", "samples"])
 def test_a_recording_is_recognised_with_and_without_its_header(sdk, name, request):
     results = v1(sdk, request.getfixturevalue(name))
     assert word_error_rate(text_of(results)) <= WER
@@ -49,13 +49,13 @@ def test_a_recording_is_recognised_with_and_without_its_header(sdk, name, reques
     assert "channel_tag" not in results[0]
 
 
-def test_a_wav_file_needs_no_encoding(sdk, said):
-    request = {"config": {"language_code": "en-US"}, "audio": {"content": in_base64(said)}}
+def test_a_wav_file_needs_no_encoding(sdk, speech_wav):
+    request = {"config": {"language_code": "en-US"}, "audio": {"content": in_base64(speech_wav)}}
     assert word_error_rate(text_of(sdk.call("recognize_v1", request=request)["results"])) <= WER
 
 
 @pytest.mark.parametrize("encoding", ["MULAW", "ALAW"])
-def test_telephone_sound_is_recognised(sdk, samples, encoding):
+def test_telephone_audio_is_recognised(sdk, samples, encoding):
     codes = telephone(samples, encoding)
     assert (
         word_error_rate(text_of(v1(sdk, codes, encoding="MULAW") if encoding == "MULAW" else v2(sdk, codes, alaw())))
@@ -80,37 +80,41 @@ def telephone(samples, encoding):
     return order[nearest].astype(np.uint8).tobytes()
 
 
-def test_words_tell_what_is_asked_of_them(sdk, said):
+def test_words_have_the_details_that_were_requested(sdk, speech_wav):
     words = [
-        word for result in v1(sdk, said, enable_word_time_offsets=True) for word in result["alternatives"][0]["words"]
+        word
+        for result in v1(sdk, speech_wav, enable_word_time_offsets=True)
+        for word in result["alternatives"][0]["words"]
     ]
     assert word_error_rate(" ".join(word["word"] for word in words)) <= WER
     starts = [seconds(word.get("start_time", "0s")) for word in words]
     assert starts == sorted(starts)
-    assert 2 < starts[-1] < seconds(words[-1]["end_time"]) < len(said) / 32_000
+    assert 2 < starts[-1] < seconds(words[-1]["end_time"]) < len(speech_wav) / 32_000
     assert not any("confidence" in word for word in words)
     confident = [
-        word for result in v1(sdk, said, enable_word_confidence=True) for word in result["alternatives"][0]["words"]
+        word
+        for result in v1(sdk, speech_wav, enable_word_confidence=True)
+        for word in result["alternatives"][0]["words"]
     ]
     assert any(0 < word["confidence"] <= 1 for word in confident)
     assert not any("end_time" in word for word in confident)
 
 
-def test_the_last_result_tells_who_said_each_word(sdk, said):
+def test_the_last_result_has_the_speaker_of_each_word(sdk, speech_wav):
     speakers = {"enable_speaker_diarization": True, "min_speaker_count": 1, "max_speaker_count": 2}
-    last = v1(sdk, said, diarization_config=speakers)[-1]["alternatives"][0]["words"]
+    last = v1(sdk, speech_wav, diarization_config=speakers)[-1]["alternatives"][0]["words"]
     assert word_error_rate(" ".join(word["word"] for word in last)) <= WER
     assert {(word["speaker_tag"], word["speaker_label"]) for word in last} <= {(1, "1"), (2, "2")}
     features = {"diarization_config": {"min_speaker_count": 1, "max_speaker_count": 2}}
     words = [
         word
-        for result in v2(sdk, said, {**ENGLISH, "features": features})
+        for result in v2(sdk, speech_wav, {**ENGLISH, "features": features})
         for word in result["alternatives"][0]["words"]
     ]
     assert {word["speaker_label"] for word in words} <= {"1", "2"}
 
 
-def test_channels_are_told_apart(sdk, samples):
+def test_channels_are_distinguished(sdk, samples):
     stereo = b"".join(samples[at : at + 2] + b"\0\0" for at in range(0, len(samples), 2))
     results = v1(sdk, stereo, audio_channel_count=2, enable_separate_recognition_per_channel=True)
     assert {result["channel_tag"] for result in results} == {1}
@@ -122,22 +126,22 @@ def test_channels_are_told_apart(sdk, samples):
 
 
 @pytest.mark.parametrize("model", ["", "default", "latest_long", "video", "pocketsphinx/en-us"])
-def test_googles_models_mean_ours(sdk, said, model):
-    assert v1(sdk, said, model=model, use_enhanced=True, enable_automatic_punctuation=True, max_alternatives=3)
+def test_googles_models_mean_ours(sdk, speech_wav, model):
+    assert v1(sdk, speech_wav, model=model, use_enhanced=True, enable_automatic_punctuation=True, max_alternatives=3)
 
 
 @pytest.mark.parametrize(
     "config", [ENGLISH, {**EXPLICIT, "language_codes": ["en-US"], "model": "chirp_2"}, {"language_codes": ["auto"]}]
 )
-def test_v2_recognises_recordings(sdk, said, config):
-    results = v2(sdk, said, config)
+def test_v2_recognises_recordings(sdk, speech_wav, config):
+    results = v2(sdk, speech_wav, config)
     assert word_error_rate(text_of(results)) <= WER
-    assert seconds(results[-1]["result_end_offset"]) < len(said) / 32_000
+    assert seconds(results[-1]["result_end_offset"]) < len(speech_wav) / 32_000
 
 
-def test_v2_heeds_a_mask(sdk, said):
+def test_v2_heeds_a_mask(sdk, speech_wav):
     config = {**ENGLISH, "features": {"enable_word_time_offsets": True}, "model": "nova"}
-    results = v2(sdk, said, config, config_mask="languageCodes,features.enableWordTimeOffsets")
+    results = v2(sdk, speech_wav, config, config_mask="languageCodes,features.enableWordTimeOffsets")
     assert "end_offset" in results[0]["alternatives"][0]["words"][0]
 
 
@@ -148,9 +152,9 @@ def test_v1_streams(sdk, samples):
         "enable_voice_activity_events": True,
     }
     responses = sdk.call("stream_v1", config=streaming, audio=in_chunks(samples))
-    told = finals(responses)
-    assert word_error_rate(text_of(told)) <= WER
-    assert all(result["alternatives"][0]["words"] for result in told)
+    reported = finals(responses)
+    assert word_error_rate(text_of(reported)) <= WER
+    assert all(result["alternatives"][0]["words"] for result in reported)
     interims = [
         result for response in responses for result in response.get("results", ()) if not result.get("is_final")
     ]
@@ -160,8 +164,8 @@ def test_v1_streams(sdk, samples):
     assert kinds_of(responses).count("SPEECH_ACTIVITY_BEGIN") == kinds_of(responses).count("SPEECH_ACTIVITY_END")
 
 
-def test_v1_tells_no_more_than_it_is_asked(sdk, said):
-    responses = sdk.call("stream_v1", config={"config": LINEAR16}, audio=in_chunks(said, 7_001))
+def test_v1_returns_no_more_than_is_requested(sdk, speech_wav):
+    responses = sdk.call("stream_v1", config={"config": LINEAR16}, audio=in_chunks(speech_wav, 7_001))
     assert all(result["is_final"] for response in responses for result in response["results"])
     assert word_error_rate(text_of(finals(responses))) <= WER
 
@@ -174,7 +178,7 @@ def test_a_single_utterance_ends_the_stream(sdk, samples):
     assert responses[-1]["results"][0]["is_final"]
 
 
-@pytest.mark.parametrize(("config", "name"), [(EXPLICIT, "samples"), ({"auto_decoding_config": {}}, "said")])
+@pytest.mark.parametrize(("config", "name"), [(EXPLICIT, "samples"), ({"auto_decoding_config": {}}, "speech_wav")])
 def test_v2_streams(sdk, config, name, request):
     features = {
         "interim_results": True,
@@ -195,5 +199,5 @@ def test_people_are_understood(sdk, speech_data):
         for name, text in speech_data.transcripts.items()
         if name in ("LJ001-0002.wav", "LJ001-0004.wav", "LJ001-0008.wav")
     }
-    heard = " ".join(text_of(v2(sdk, speech_data.path(name).read_bytes())) for name in spoken)
-    assert word_error_rate(heard, " ".join(spoken.values())) <= WER
+    recognised = " ".join(text_of(v2(sdk, speech_data.path(name).read_bytes())) for name in spoken)
+    assert word_error_rate(recognised, " ".join(spoken.values())) <= WER

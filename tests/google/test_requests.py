@@ -20,7 +20,7 @@ from voicebox_asr.compat.google import (
     v2_responses,
 )
 from voicebox_asr.compat.google import stream as google_stream
-from voicebox_asr.compat.google.audio import Format
+from voicebox_asr.compat.google.audio import AudioFormat
 from voicebox_asr.compat.google.shared_request import FileRequest, OutputOptions, StreamRequest
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.durations import to_duration
@@ -57,32 +57,32 @@ def is_of(field: str, message: Message) -> bool:
 
 
 @given(messages(texttospeech_v1_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
-def test_any_speech_request_is_ours_or_refused_by_name(asked):
+def test_any_speech_request_is_ours_or_refused_by_name(requested):
     field = refused_field(
         lambda: (
-            speech_request.refuse_voice(asked.voice, "voice", Diagnostics()),  # type: ignore[func-returns-value]
-            speech_request.to_whole(asked, SLT, Diagnostics()),
+            speech_request.refuse_voice(requested.voice, "voice", Diagnostics()),  # type: ignore[func-returns-value]
+            speech_request.to_whole(requested, SLT, Diagnostics()),
         )
     )
-    assert not field or is_of(field, asked)
+    assert not field or is_of(field, requested)
 
 
 @given(messages(speech_v1_pb2.StreamingRecognitionConfig.DESCRIPTOR))
-def test_any_config_of_v1_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda: v1_request.to_stream_request(asked))
+def test_any_config_of_v1_is_ours_or_refused_by_name(requested):
+    field = refused_field(lambda: v1_request.to_stream_request(requested))
     assert not field or is_of(field, speech_v1_pb2.StreamingRecognizeRequest())
 
 
 @given(messages(speech_v2_pb2.StreamingRecognitionConfig.DESCRIPTOR))
-def test_any_config_of_v2_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda: v2_request.to_stream_request(asked))
+def test_any_config_of_v2_is_ours_or_refused_by_name(requested):
+    field = refused_field(lambda: v2_request.to_stream_request(requested))
     assert not field or is_of(field, speech_v2_pb2.StreamingRecognizeRequest())
 
 
 @given(messages(speech_v2_pb2.BatchRecognizeRequest.DESCRIPTOR))
-def test_any_batch_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda: v2_request.to_batch(asked))
-    assert not field or is_of(field, asked)
+def test_any_batch_is_ours_or_refused_by_name(requested):
+    field = refused_field(lambda: v2_request.to_batch(requested))
+    assert not field or is_of(field, requested)
 
 
 def test_every_name_of_ours_is_a_name_of_googles():
@@ -113,7 +113,7 @@ def test_a_conversation_is_as_fast_as_it_is_read():
         (0, "any"),
     ],
 )
-def test_a_gender_is_a_wish(gender, name):
+def test_a_gender_is_a_preference(gender, name):
     voices = [
         Voice("any", "", ("en",), 16_000),
         Voice("ann", "", ("en",), 16_000, Gender.FEMALE),
@@ -123,7 +123,7 @@ def test_a_gender_is_a_wish(gender, name):
     assert google_voices.preferred(voices[0], voices[:1], gender).name == "any"
 
 
-def test_v1_asks_for_what_only_some_models_can():
+def test_v1_requests_what_only_some_models_can():
     config = V1(
         language_code="de-DE",
         model="whisper/small",
@@ -143,7 +143,7 @@ def test_v1_asks_for_what_only_some_models_can():
     assert native.word_offsets
 
 
-def test_v2_asks_for_what_only_some_models_can():
+def test_v2_requests_what_only_some_models_can():
     config = V2(
         language_codes=["auto"],
         features={"custom_prompt_config": {"custom_prompt": "Names of towns."}, "enable_word_confidence": True},
@@ -178,8 +178,8 @@ def test_a_mask_leaves_what_it_names(paths):
         ("FLAC", b"\1" * 12, True),
     ],
 )
-def test_samples_are_told_from_files(encoding, start, is_file):
-    assert (audio.to_samples(Format(encoding, 8_000, 1), start) is None) is is_file
+def test_samples_are_distinguished_from_files(encoding, start, is_file):
+    assert (audio.to_samples(AudioFormat(encoding, 8_000, 1), start) is None) is is_file
 
 
 async def blocks_of(*pieces):
@@ -188,14 +188,14 @@ async def blocks_of(*pieces):
 
 
 async def as_ours(encoding, *pieces):
-    asked = FileRequest(asr_pb2.RecognitionConfig(), Format(encoding, 8_000, 1), OutputOptions())
-    stream = StreamRequest(asked, asr_pb2.StreamingConfig(interim_results=True), activity=False)
+    requested = FileRequest(asr_pb2.RecognitionConfig(), AudioFormat(encoding, 8_000, 1), OutputOptions())
+    stream = StreamRequest(requested, asr_pb2.StreamingConfig(interim_results=True), activity=False)
     first, *rest = [message async for message in google_stream.to_stream(stream, blocks_of(*pieces))]
     assert first.config.interim_results
     return first.config.recognition.encoding, b"".join(message.audio for message in rest)
 
 
-async def test_a_stream_becomes_a_config_and_its_sound_whatever_its_first_pieces():
+async def test_a_stream_becomes_a_config_and_its_audio_whatever_its_first_pieces():
     sound = bytes(range(40))
     for cuts in itertools.combinations((1, 5, 11, 12, 13, 39), 3):
         edges = [0, *cuts, len(sound)]
@@ -207,7 +207,7 @@ async def test_a_header_makes_a_file_of_it_also_in_pieces():
     assert await as_ours("LINEAR16", WAV[:3], WAV[3:]) == (asr_pb2.AUDIO_ENCODING_UNSPECIFIED, WAV)
 
 
-def heard(*texts):
+def recognised(*texts):
     utterances = [
         asr_pb2.Hypothesis(
             transcript=text,
@@ -230,45 +230,47 @@ def heard(*texts):
 
 def test_results_are_joined_as_they_are():
     for answers in (v1_responses, v2_responses):
-        told = answers.results(heard("one", "two", "three"), OutputOptions())
-        assert "".join(result.alternatives[0].transcript for result in told) == "one two three"
-        assert not any(result.alternatives[0].words for result in told)
+        reported = answers.results(recognised("one", "two", "three"), OutputOptions())
+        assert "".join(result.alternatives[0].transcript for result in reported) == "one two three"
+        assert not any(result.alternatives[0].words for result in reported)
 
 
 def test_the_last_result_of_v1_has_the_words_of_all():
-    told = v1_responses.results(heard("one", "two", "three"), OutputOptions(speakers=True))
-    assert [[word.word for word in result.alternatives[0].words] for result in told] == [
+    reported = v1_responses.results(recognised("one", "two", "three"), OutputOptions(speakers=True))
+    assert [[word.word for word in result.alternatives[0].words] for result in reported] == [
         ["one"],
         ["two"],
         ["one", "two", "three"],
     ]
-    assert {(word.speaker_tag, word.speaker_label) for word in told[-1].alternatives[0].words} == {(2, "2")}
-    assert v1_responses.results(heard(), OutputOptions(speakers=True)) == []
+    assert {(word.speaker_tag, word.speaker_label) for word in reported[-1].alternatives[0].words} == {(2, "2")}
+    assert v1_responses.results(recognised(), OutputOptions(speakers=True)) == []
 
 
-def test_of_words_only_what_is_asked_is_told():
-    for wishes in (
+def test_of_words_only_what_is_requested_is_reported():
+    for options in (
         OutputOptions(times=True),
         OutputOptions(confidence=True),
         OutputOptions(times=True, confidence=True),
     ):
-        (word,) = v2_responses.results(heard("one"), wishes)[0].alternatives[0].words
-        assert (word.end_offset.seconds == 2) is wishes.times
-        assert (word.confidence == 0.5) is wishes.confidence
+        (word,) = v2_responses.results(recognised("one"), options)[0].alternatives[0].words
+        assert (word.end_offset.seconds == 2) is options.times
+        assert (word.confidence == 0.5) is options.confidence
 
 
 def test_what_is_stable_grows_with_what_is_settled():
     settled = ["", "one", "one two"]
-    told = [
+    reported = [
         shared_responses.stability(asr_pb2.Hypothesis(transcript="one two", stable_transcript=stable))
         for stable in settled
     ]
-    assert told == sorted(set(told))
-    assert 0 < told[0] < told[-1] < 1
+    assert reported == sorted(set(reported))
+    assert 0 < reported[0] < reported[-1] < 1
 
 
 def test_a_recording_is_ours_with_and_without_its_header():
-    asked = FileRequest(asr_pb2.RecognitionConfig(language="en-US"), Format("MULAW", 8_000, 2), OutputOptions())
-    native = shared_request.to_native(asked, b"\xff" * 20)
+    requested = FileRequest(
+        asr_pb2.RecognitionConfig(language="en-US"), AudioFormat("MULAW", 8_000, 2), OutputOptions()
+    )
+    native = shared_request.to_native(requested, b"\xff" * 20)
     assert (native.audio, native.config.sample_rate_hz, native.config.channel_count) == (bytes(40), 8_000, 2)
-    assert shared_request.to_native(asked, WAV).config == asked.config
+    assert shared_request.to_native(requested, WAV).config == requested.config

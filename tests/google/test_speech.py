@@ -39,14 +39,14 @@ def test_voices_are_listed_by_language(sdk):
 @pytest.mark.parametrize(
     ("encoding", "start"), [("LINEAR16", b"RIFF"), ("MP3", b""), ("OGG_OPUS", b"OggS"), ("PCM", b"")]
 )
-def test_what_is_said_is_recognised(sdk, encoding, start):
+def test_speech_is_recognised(sdk, encoding, start):
     audio = sdk.speech(audio_encoding=encoding, sample_rate_hertz=16_000)
     assert audio.startswith(start)
-    told = {"encoding": "LINEAR16" if encoding == "PCM" else encoding, "sample_rate_hertz": 16_000}
-    assert word_error_rate(heard_in(sdk, audio, **told)) <= WER
+    reported = {"encoding": "LINEAR16" if encoding == "PCM" else encoding, "sample_rate_hertz": 16_000}
+    assert word_error_rate(heard_in(sdk, audio, **reported)) <= WER
 
 
-def test_linear16_is_a_wav_file_that_tells_its_length(sdk):
+def test_linear16_is_a_wav_file_with_its_length(sdk):
     for rate in (8_000, 24_000, 48_000):
         with wave.open(
             io.BytesIO(sdk.speech("Hello there.", audio_encoding="LINEAR16", sample_rate_hertz=rate))
@@ -63,7 +63,7 @@ def test_a_rate_of_two_takes_half_the_time(sdk):
     assert seconds_of(sdk, speaking_rate=2.0) == pytest.approx(seconds_of(sdk) / 2, rel=0.2)
 
 
-def test_a_pitch_changes_the_sound_and_hardly_its_length(sdk):
+def test_a_pitch_changes_the_audio_and_hardly_its_length(sdk):
     assert sdk.speech(audio_encoding="PCM", pitch=4.0) != sdk.speech(audio_encoding="PCM")
     assert seconds_of(sdk, pitch=4.0) == pytest.approx(seconds_of(sdk), rel=0.1)
 
@@ -86,7 +86,7 @@ def test_a_text_is_streamed_as_it_is_written(sdk):
     assert word_error_rate(heard_in(sdk, audio, encoding="LINEAR16", sample_rate_hertz=16_000)) <= WER
 
 
-def test_a_sentence_is_heard_while_the_stream_is_open(sdk):
+def test_a_sentence_is_recognised_while_the_stream_is_open(sdk):
     requests = [{"streaming_config": CONFIG}, {"input": {"text": TEXT + " And "}}]
     assert sdk.call("stream_speech_until_heard", requests=requests)
 

@@ -1,4 +1,4 @@
-"""A background task that fails is logged, started again, and told by health."""
+"""A background task that fails is logged, started again, and part of health."""
 
 import asyncio
 import logging
@@ -77,17 +77,17 @@ async def test_the_pause_is_bounded() -> None:
     assert max(clock.pauses) == LONGEST_PAUSE_SECONDS
 
 
-async def test_health_is_told_now_and_on_each_change() -> None:
-    clock, told = Clock(), list[tuple[str, bool]]()
+async def test_health_is_reported_now_and_on_each_change() -> None:
+    clock, reported = Clock(), list[tuple[str, bool]]()
 
-    async def report(name: str, is_well: bool) -> None:
-        told.append((name, is_well))
+    async def report(name: str, is_healthy: bool) -> None:
+        reported.append((name, is_healthy))
 
     background = Background(CollectorRegistry(), clock.sleep)
     async with background.running("sweep", asyncio.Event().wait), background.reporting(report):
-        assert told == [("sweep", True)]
+        assert reported == [("sweep", True)]
         async with background.running("delivery", fail):
-            while ("delivery", False) not in told:
+            while ("delivery", False) not in reported:
                 await asyncio.sleep(0)
 
 

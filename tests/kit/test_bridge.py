@@ -30,7 +30,7 @@ async def test_items_come_in_order_and_the_error_at_its_place(executor):
     assert seen == [0, 1, 2]
 
 
-async def test_nothing_is_made_before_it_is_asked_for(executor):
+async def test_nothing_is_made_before_it_is_requested(executor):
     made = []
 
     def items():

@@ -92,7 +92,7 @@ async def test_a_field_is_named(serve):
 
 
 @pytest.mark.parametrize("call", [unary, streamed])
-async def test_a_bug_tells_only_the_request_id(serve, call, caplog):
+async def test_a_bug_reports_only_the_request_id(serve, call, caplog):
     _, channel = await serve(Failing(ZeroDivisionError("a secret")))
     with caplog.at_level(logging.ERROR), pytest.raises(grpc.aio.AioRpcError) as refused:
         await call(channel)
@@ -102,7 +102,7 @@ async def test_a_bug_tells_only_the_request_id(serve, call, caplog):
     assert "a secret" in caplog.text
 
 
-async def test_a_request_id_is_drawn_and_told_when_none_is_sent(serve):
+async def test_a_request_id_is_drawn_and_reported_when_none_is_sent(serve):
     class Fine(tts_pb2_grpc.TextToSpeechServiceServicer):
         async def Synthesize(self, request, context):
             return tts_pb2.SynthesizeResponse()

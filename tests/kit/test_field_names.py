@@ -10,9 +10,9 @@ NAMES = {"config.hotwords": "phrases", "audio": "input.audio"}
 
 
 def raised(error: Exception) -> Exception:
-    with pytest.raises(type(error)) as told, with_field_names(NAMES):
+    with pytest.raises(type(error)) as reported, with_field_names(NAMES):
         raise error
-    return told.value
+    return reported.value
 
 
 @pytest.mark.parametrize(

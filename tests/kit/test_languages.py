@@ -105,7 +105,7 @@ def test_any_text_is_a_tag_or_none(text):
 
 
 @pytest.mark.parametrize(
-    ("asked", "spoken"),
+    ("requested", "spoken"),
     [
         ("nb", "no"),
         ("no", "nb-NO"),
@@ -123,13 +123,13 @@ def test_any_text_is_a_tag_or_none(text):
         ("zh-Hant-x-foo", "zh"),
     ],
 )
-def test_a_language_covers_what_it_narrows_or_widens(asked, spoken):
-    assert languages.covers(asked, spoken)
-    assert languages.covers(spoken, asked)
+def test_a_language_covers_what_it_narrows_or_widens(requested, spoken):
+    assert languages.covers(requested, spoken)
+    assert languages.covers(spoken, requested)
 
 
 @pytest.mark.parametrize(
-    ("asked", "spoken"),
+    ("requested", "spoken"),
     [
         ("en-GB", "en-US"),
         ("nn", "no"),
@@ -145,12 +145,12 @@ def test_a_language_covers_what_it_narrows_or_widens(asked, spoken):
         ("x-py", "x-qu"),
     ],
 )
-def test_others_are_others(asked, spoken):
-    assert not languages.covers(asked, spoken)
+def test_others_are_others(requested, spoken):
+    assert not languages.covers(requested, spoken)
 
 
 @pytest.mark.parametrize(
-    ("asked", "known", "meant"),
+    ("requested", "known", "meant"),
     [
         ("nb", ("nn", "no", "nb"), "nb"),
         ("nb", ("nn", "no"), "no"),
@@ -164,8 +164,8 @@ def test_others_are_others(asked, spoken):
         ("de-AT-x-wien", ("en-US", "de-DE"), None),
     ],
 )
-def test_the_best_of_those_that_there_are(asked, known, meant):
-    assert languages.best(asked, known) == meant
+def test_the_best_of_those_that_there_are(requested, known, meant):
+    assert languages.best(requested, known) == meant
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 
 
 async def hold(permits: Permits, name: str, order: list[str], leave: asyncio.Event) -> None:
-    async with permits.take():
+    async with permits.acquire():
         order.append(name)
         await leave.wait()
 
@@ -31,7 +31,7 @@ async def test_the_queue_is_first_come_first_served_and_bounded():
         await settle()
     assert (permits.running, permits.waiting, order) == (1, 2, ["a"])
     with pytest.raises(Exhausted) as refused:
-        async with permits.take():
+        async with permits.acquire():
             pass
     assert (refused.value.reason, refused.value.retry_seconds) == ("QUEUE_FULL", 1.0)
     assert registry.get_sample_value("voicebox_refused_total") == 1
@@ -52,7 +52,7 @@ async def test_a_waiting_call_that_is_cancelled_leaves_no_trace():
     assert (permits.running, permits.waiting) == (1, 0)
     leave.set()
     await holder
-    async with permits.take():
+    async with permits.acquire():
         assert permits.running == 1
     assert permits.running == 0
 
@@ -77,14 +77,14 @@ async def test_a_lower_limit_waits_until_enough_permits_are_back():
     assert not lower.done()
     leave.set()
     await asyncio.gather(lower, *holders)
-    async with permits.take():
+    async with permits.acquire():
         assert permits.running == 1
 
 
 async def test_a_holder_that_fails_gives_its_permit_back():
     permits = Permits(1, 0, CollectorRegistry())
     with pytest.raises(ZeroDivisionError):
-        async with permits.take():
+        async with permits.acquire():
             raise ZeroDivisionError
     assert permits.running == 0
 
@@ -116,11 +116,11 @@ async def held(permits: Permits, clock: Clock, seconds: float, at_once: int) -> 
     for _ in range(40):
         async with AsyncExitStack() as holds:
             for _ in range(at_once):
-                await holds.enter_async_context(permits.take())
+                await holds.enter_async_context(permits.acquire())
             clock.now += seconds
 
 
-async def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_again():
+async def test_who_would_wait_too_long_is_refused_at_once_and_reported_when_to_come_again():
     clock = Clock()
     permits = Permits(2, 100, CollectorRegistry(), patience_seconds=3.0, clock=clock)
     await held(permits, clock, 0.9, at_once=2)
@@ -130,13 +130,13 @@ async def test_who_would_wait_too_long_is_refused_at_once_and_told_when_to_come_
         await settle()
     assert permits.waiting == 2
     with pytest.raises(Exhausted) as refused:
-        async with permits.take():
+        async with permits.acquire():
             pass
     assert refused.value.reason == "WAIT_TOO_LONG"
     assert refused.value.retry_seconds == pytest.approx(1.8, rel=0.01)
     leave.set()
     await asyncio.gather(*tasks)
-    async with permits.take():
+    async with permits.acquire():
         assert permits.running == 1
 
 
@@ -163,7 +163,7 @@ async def test_a_caller_with_less_patience_is_refused_first():
     holder = asyncio.create_task(hold(permits, "a", [], leave))
     await settle()
     with pytest.raises(Exhausted):
-        async with permits.take(patience_seconds=0.5):
+        async with permits.acquire(patience_seconds=0.5):
             pass
     patient = asyncio.create_task(hold(permits, "b", [], leave))
     await settle()
@@ -172,7 +172,7 @@ async def test_a_caller_with_less_patience_is_refused_first():
     await asyncio.gather(holder, patient)
 
 
-async def test_places_that_are_held_for_long_count_before_any_comes_back():
+async def test_permits_that_are_held_for_long_count_before_any_comes_back():
     clock = Clock()
     permits, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0, clock=clock), asyncio.Event()
     holder = asyncio.create_task(hold(permits, "a", [], leave))
@@ -180,7 +180,7 @@ async def test_places_that_are_held_for_long_count_before_any_comes_back():
     assert permits.expected_wait_seconds == FIRST_HOLD_SECONDS
     clock.now += 30
     with pytest.raises(Exhausted) as refused:
-        async with permits.take():
+        async with permits.acquire():
             pass
     assert refused.value.retry_seconds == 15
     leave.set()
@@ -190,12 +190,12 @@ async def test_places_that_are_held_for_long_count_before_any_comes_back():
 async def test_who_waited_for_all_its_patience_is_refused_and_leaves_no_trace():
     permits, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=0.02, clock=lambda: 0.0), asyncio.Event()
     for _ in range(60):
-        async with permits.take():
+        async with permits.acquire():
             pass
     holder = asyncio.create_task(hold(permits, "a", [], leave))
     await settle()
     with pytest.raises(Exhausted) as refused:
-        async with permits.take():
+        async with permits.acquire():
             pass
     assert refused.value.reason == "WAIT_TOO_LONG"
     assert (permits.running, permits.waiting) == (1, 0)

@@ -51,7 +51,7 @@ def test_a_boolean_that_is_none_is_a_sentence():
         variables.boolean({"X": "maybe"}, "X", True)
 
 
-def test_plugins_tell_what_is_installed():
+def test_plugins_report_what_is_installed():
     assert {"catalog", "tts", "asr"} <= set(plugins.names("voicebox.services"))
     with pytest.raises(StartError, match=r"There is no service 'nobody'\. Installed: asr, catalog"):
         plugins.load("voicebox.services", "nobody")
@@ -98,7 +98,7 @@ def test_silence_earns_a_stream_no_lead():
     now = 0.0
     pacer = Pacer(5.0, clock=lambda: now)
     assert pacer.delay_seconds(1.0) == 0.0
-    now = 100.0  # the listener has heard it all and waited: the text for more came late
+    now = 100.0  # the listener has played it all and waited: the text for more came late
     assert pacer.delay_seconds(6.0) == 0.0
     assert pacer.delay_seconds(8.0) == 2.0
 

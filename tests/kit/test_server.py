@@ -28,7 +28,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 
 class Slow(tts_pb2_grpc.TextToSpeechServiceServicer):
-    """A stream that goes on until it is let go, and tells when it is closed."""
+    """A stream that goes on until it is released, and signals when it is closed."""
 
     def __init__(self) -> None:
         self.go_on, self.closed = asyncio.Event(), asyncio.Event()
@@ -98,11 +98,11 @@ async def test_reflection_lists_the_service_and_health(serve):
 )
 async def test_reflection_describes_what_it_serves_and_what_the_gateway_leads_to_elsewhere(serve, name):
     _, channel = await serve(Slow())
-    asked = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)]
+    requested = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name)]
     [answer] = [
         answer
         async for answer in aio_stub(reflection_pb2_grpc.ServerReflectionStub, channel).ServerReflectionInfo(
-            iter(asked)
+            iter(requested)
         )
     ]
     described = [FileDescriptorProto.FromString(file) for file in answer.file_descriptor_response.file_descriptor_proto]
@@ -186,7 +186,7 @@ async def test_draining_lets_a_stream_finish_and_refuses_new_calls(service):
         await call.read()
         closing = asyncio.create_task(opening.__aexit__(None, None, None))
         codes = [await code_of(stub)]
-        while codes[-1] is not grpc.StatusCode.UNAVAILABLE:  # until the server has heard that it stops
+        while codes[-1] is not grpc.StatusCode.UNAVAILABLE:  # until the server knows that it stops
             codes.append(await code_of(stub))
         # A call that gRPC had accepted at that very moment, and not handed over, is cancelled.
         assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}

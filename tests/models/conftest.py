@@ -19,7 +19,7 @@ from voicebox_kit.errors import StartError
 from voicebox_models.engine import Model, Progress, Report, Setup
 from voicebox_models.hub import Hub
 from voicebox_models.models import Default, Models
-from voicebox_models.residency import Limits
+from voicebox_models.residency import MemoryLimits
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -140,7 +140,7 @@ def make_models(executor, registry, clock):
     def make_models(*engines: FakeEngine, clock: Callable[[], float] = clock, **limits: float) -> Models[Any]:
         families = [FakeFamily(engine) for engine in engines]
         default = Default[Any](engines[0], "It is the best one.")
-        return Models[Any]("asr", families, default, executor, registry, Limits(**limits), clock)
+        return Models[Any]("asr", families, default, executor, registry, MemoryLimits(**limits), clock)
 
     return make_models
 
@@ -157,7 +157,7 @@ class FakeHub:
     commit: str = COMMIT
     files: dict[str, bytes] = field(default_factory=dict)
     large: frozenset[str] = frozenset({"model.bin", "model.safetensors"})
-    """Stored with Git LFS: their SHA-256 is told."""
+    """Stored with Git LFS: the hub sends their SHA-256."""
     sent_instead: dict[str, bytes] = field(default_factory=dict)
     cuts: dict[str, list[int]] = field(default_factory=dict)
     """After how many bytes the next answers for a file break off."""
@@ -168,7 +168,7 @@ class FakeHub:
     """Whether files are not sent by the hub itself, but by a server that it sends people to."""
     silent: threading.Event = field(default_factory=threading.Event)
     """While it is cleared, files are not answered."""
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requested: list[tuple[str, str]] = field(default_factory=list)
     """Paths that were asked for, each with its Range."""
     endpoint: str = ""
 
@@ -192,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.hub.asked.append((path, self.headers.get("Range", "")))
+        self.hub.requested.append((path, self.headers.get("Range", "")))
         if self.hub.status != 200:
             self._answer(self.hub.status, b"", {"X-Error-Code": self.hub.error_code})
         elif path in (

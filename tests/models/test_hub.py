@@ -56,7 +56,7 @@ def test_the_files_come_whole_with_a_manifest_that_can_be_checked(hub, fake_hub,
 
 def test_what_runs_code_is_never_fetched_even_when_it_matches(hub, fake_hub, target):
     fetch(hub, target)
-    assert not {path for path, _ in fake_hub.asked if path.endswith((".py", ".pt"))}
+    assert not {path for path, _ in fake_hub.requested if path.endswith((".py", ".pt"))}
 
 
 def test_a_name_that_leads_out_of_the_folder_is_not_fetched(hub, fake_hub, target):
@@ -77,7 +77,9 @@ def test_a_file_that_is_cut_off_goes_on_where_it_was(hub, fake_hub, target, igno
     fake_hub.ignores_ranges = ignores_ranges
     fake_hub.cuts["model.bin"] = [600_000, 300_000]
     fetch(hub, target)
-    starts = [int(asked[len("bytes=") : -1]) for path, asked in fake_hub.asked if path.endswith("model.bin")]
+    starts = [
+        int(requested[len("bytes=") : -1]) for path, requested in fake_hub.requested if path.endswith("model.bin")
+    ]
     assert (len(starts), starts[0]) == (3, 0)
     assert starts[1] > 0
     assert store.verify(target) == []
@@ -87,13 +89,13 @@ def test_files_that_come_from_elsewhere_are_followed_and_gone_on_with_there(hub,
     fake_hub.has_network = True
     fake_hub.cuts["model.bin"] = [600_000]
     fetch(hub, target)
-    starts = [asked for path, asked in fake_hub.asked if path == "/elsewhere/model.bin"]
+    starts = [requested for path, requested in fake_hub.requested if path == "/elsewhere/model.bin"]
     assert (len(starts), starts[1] != "bytes=0-") == (2, True)
     assert store.verify(target) == []
 
 
 @pytest.mark.parametrize("ignores_ranges", [False, True])
-def test_a_hub_that_sends_less_than_it_told_is_given_up(hub, fake_hub, target, ignores_ranges):
+def test_a_hub_that_sends_less_than_it_announced_is_given_up(hub, fake_hub, target, ignores_ranges):
     fake_hub.ignores_ranges = ignores_ranges
     fake_hub.sent_instead["model.bin"] = fake_hub.files["model.bin"][:500_000]
     with pytest.raises(Unavailable, match=r"less of model\.bin than it announced"):
@@ -101,7 +103,7 @@ def test_a_hub_that_sends_less_than_it_told_is_given_up(hub, fake_hub, target, i
     assert visible(target) == []
 
 
-def test_a_folder_that_cannot_be_written_is_said(hub, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(hub, tmp_path):
     (tmp_path / "models").write_text("I am a file.")
     with pytest.raises(Unavailable, match="cannot be written") as refused:
         fetch(hub, tmp_path / "models" / "tiny")
@@ -113,9 +115,9 @@ def test_a_file_that_is_cut_off_again_and_again_is_given_up_and_gone_on_with_lat
     with pytest.raises(Unavailable, match="cannot be reached") as refused:
         fetch(hub, target)
     assert (refused.value.reason, visible(target)) == ("MODEL_HUB_UNREACHABLE", [])
-    fake_hub.asked.clear()
+    fake_hub.requested.clear()
     fetch(hub, target)
-    (start,) = (asked for path, asked in fake_hub.asked if path.endswith("model.bin"))
+    (start,) = (requested for path, requested in fake_hub.requested if path.endswith("model.bin"))
     assert start != "bytes=0-"
     assert store.verify(target) == []
 
@@ -132,7 +134,7 @@ def test_a_wrong_checksum_is_refused_and_the_file_thrown_away(hub, fake_hub, tar
     assert store.verify(target) == []
 
 
-def test_more_bytes_than_were_told_are_not_kept(hub, fake_hub, target):
+def test_more_bytes_than_were_announced_are_not_kept(hub, fake_hub, target):
     fake_hub.sent_instead["config.json"] = b"{}" + b" " * 1_000_000
     fetch(hub, target)
     assert (target / "config.json").read_bytes() == b"{}"
@@ -149,7 +151,7 @@ def test_more_bytes_than_were_told_are_not_kept(hub, fake_hub, target):
         (429, "", Unavailable, "MODEL_HUB_UNREACHABLE"),
     ],
 )
-def test_what_the_hub_refuses_is_told(hub, fake_hub, target, status, code, error, reason):
+def test_what_the_hub_refuses_is_reported(hub, fake_hub, target, status, code, error, reason):
     fake_hub.status, fake_hub.error_code = status, code
     with pytest.raises(error) as refused:
         fetch(hub, target)
@@ -162,7 +164,7 @@ def test_a_name_that_is_no_repository_is_not_found(hub, target):
         hub.fetch("no/such/thing", "", PATTERNS, target, ignored)
 
 
-def test_a_hub_that_is_not_there_is_said_in_one_sentence(target):
+def test_a_hub_that_is_not_there_is_reported_in_one_sentence(target):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(
@@ -192,15 +194,15 @@ def test_what_the_report_raises_ends_the_download_and_the_next_goes_on(hub, fake
     assert store.verify(target) == []
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(hub, fake_hub, target, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_fetched(hub, fake_hub, target, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
     with pytest.raises(Exhausted, match="1 MB are free") as refused:
         fetch(hub, target)
     assert refused.value.reason == "STORAGE_FULL"
-    assert not [path for path, _ in fake_hub.asked if "resolve" in path]
+    assert not [path for path, _ in fake_hub.requested if "resolve" in path]
 
 
-def test_a_disk_that_fills_up_meanwhile_is_told(hub, target):
+def test_a_disk_that_fills_up_meanwhile_is_reported(hub, target):
     def full(progress: Progress) -> None:
         raise OSError(28, "No space left on device")
 
@@ -242,10 +244,10 @@ def test_an_older_commits_leftovers_are_taken_away(hub, target):
     assert not leftover.exists()
 
 
-def test_offline_nothing_is_asked(fake_hub, target):
+def test_offline_nothing_is_requested(fake_hub, target):
     with pytest.raises(Precondition, match="VOICEBOX_OFFLINE"):
         fetch(Hub(fake_hub.endpoint, offline=True), target)
-    assert fake_hub.asked == []
+    assert fake_hub.requested == []
 
 
 def test_the_librarys_own_cache_is_found_and_nothing_is_fetched(fake_hub, tmp_path, monkeypatch):
@@ -260,4 +262,4 @@ def test_the_librarys_own_cache_is_found_and_nothing_is_fetched(fake_hub, tmp_pa
     assert client.cached("org/model", fake_hub.commit, "model.bin") == snapshot
     assert client.cached("org/model", "f" * 40, "model.bin") is None
     assert client.cached("org/other", fake_hub.commit, "model.bin") is None
-    assert fake_hub.asked == []
+    assert fake_hub.requested == []

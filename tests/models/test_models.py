@@ -95,7 +95,7 @@ async def test_a_default_that_cannot_be_loaded_is_listed_as_broken_and_the_next_
         await models.unload(good)
 
 
-async def test_when_none_can_be_loaded_the_service_does_not_start_and_tells_every_cause(make_models):
+async def test_when_none_can_be_loaded_the_service_does_not_start_and_reports_every_cause(make_models):
     broken, worse = FakeEngine("best"), FakeEngine("better")
     broken.failure, worse.failure = "No magic.", "No vocabulary."
     with pytest.raises(StartError, match=r"No magic\..*No vocabulary\."):
@@ -263,7 +263,7 @@ async def test_memory_and_loads_are_counted(models, other, default, registry):
     assert value("voicebox_model_load_seconds_count") == 1
 
 
-async def test_a_download_tells_how_far_it_is_and_is_then_available(models, other):
+async def test_a_download_reports_how_far_it_is_and_is_then_available(models, other):
     other.present = False
     other.bring.clear()
     steps = models.download(other)
@@ -330,7 +330,7 @@ async def test_downloads_end_with_the_service(models, other):
         await anext(steps)
 
 
-async def test_the_service_tells_all_of_a_model(models, other):
+async def test_the_service_reports_all_of_a_model(models, other):
     servicer = ModelServicer(models)
     listed = (await servicer.ListModels(models_pb2.ListModelsRequest(), None)).models
     assert [(model.name, model.is_default) for model in listed] == [

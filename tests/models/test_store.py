@@ -2,7 +2,7 @@
 
 import pytest
 from voicebox_models import store
-from voicebox_models.store import Manifest, StoredFile
+from voicebox_models.store import ModelManifest, StoredFile
 
 pytestmark = pytest.mark.unit
 
@@ -14,7 +14,7 @@ def model(tmp_path):
     folder.mkdir(parents=True)
     (folder / "model.bin").write_bytes(b"weights")
     file = StoredFile("model.bin", 7, store.sha256(folder / "model.bin"))
-    store.write_manifest(folder, Manifest("org/tiny", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
+    store.write_manifest(folder, ModelManifest("org/tiny", "c0ffee", "2026-01-01T00:00:00+00:00", (file,)))
     return folder
 
 

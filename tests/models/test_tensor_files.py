@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "model.safetensors"
 
 
-def test_a_whole_file_tells_its_tensors(path: Path) -> None:
+def test_a_whole_file_reports_its_tensors(path: Path) -> None:
     path.write_bytes(WHOLE)
     assert tensor_files.damage(path) is None
     assert {name: tensor["shape"] for name, tensor in tensor_files.header(path).items()} == {"a": [2, 3], "b": [4]}
@@ -43,12 +43,12 @@ def text(document: object) -> bytes:
 )
 def test_what_is_no_safetensors_file_is_a_sentence(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    assert tensor_files.damage(path) == f"{path} is no safetensors file."
+    assert tensor_files.damage(path) == f"{path} is not a safetensors file."
 
 
 def test_a_header_nested_without_end_is_a_sentence(path: Path) -> None:
     path.write_bytes((200_000).to_bytes(8, "little") + b"[" * 200_000)
-    assert tensor_files.damage(path) == f"{path} is no safetensors file."
+    assert tensor_files.damage(path) == f"{path} is not a safetensors file."
 
 
 @pytest.mark.parametrize("content", [WHOLE[:-1], WHOLE + b"more"])

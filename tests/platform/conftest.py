@@ -11,7 +11,7 @@ from bench.launch import Platform, platform
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_whisper: Path) -> Iterator[Platform]:
-    """It speaks and hears with what is installed by `make run`, and has a Whisper model that the examples call
+    """It speaks and recognises with what is installed by `make run`, and has a Whisper model that the examples call
     `tiny`.
     """
     data: Path = tmp_path_factory.mktemp("platform")

@@ -16,13 +16,13 @@ def main() -> None:
     parser.add_argument("-d", default="", dest="data")
     parser.add_argument("address")
     parser.add_argument("method")
-    asked = parser.parse_args(words)
-    headers = [word for header in asked.headers for word in ("--header", header)]
+    requested = parser.parse_args(words)
+    headers = [word for header in requested.headers for word in ("--header", header)]
     common = [buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", *headers]
-    if asked.method == "list":
-        os.execv(buf, [*common, "--list-services", f"http://{asked.address}"])
-    data = ["--data", asked.data.replace("@", "@-", 1) if asked.data == "@" else asked.data or "{}"]
-    os.execv(buf, [*common, *data, f"http://{asked.address}/{asked.method}"])
+    if requested.method == "list":
+        os.execv(buf, [*common, "--list-services", f"http://{requested.address}"])
+    data = ["--data", requested.data.replace("@", "@-", 1) if requested.data == "@" else requested.data or "{}"]
+    os.execv(buf, [*common, *data, f"http://{requested.address}/{requested.method}"])
 
 
 if __name__ == "__main__":

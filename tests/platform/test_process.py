@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
 from bench.launch import VOICEBOX, PlatformFailed, free_ports, platform
+from tests.support.history import recorded
 
 
 def test_it_prints_a_line_for_each_port_and_what_to_try(tmp_path):
@@ -74,6 +74,7 @@ def test_each_service_can_have_a_process_of_its_own(tmp_path):
 
         with Client(tts.tts) as speech, Client(catalog.catalog) as history:
             finished = speech.say("Hello from two processes.").save(tmp_path / "x.wav")
+            assert [generation.name for generation in recorded(history.list_generations)] == [finished.generation]
             assert history.get_generation(finished.generation).text == "Hello from two processes."
 
 
@@ -86,8 +87,4 @@ def test_speech_that_the_catalog_missed_is_delivered_when_it_comes_back(tmp_path
         finished = client.say("Nobody writes this down yet.").save(tmp_path / "x.wav")
         assert "later" in finished.warnings[0]
         with platform(tmp_path, ("catalog",), CATALOG_ADDRESS=address), Client(address) as history:
-            found: list[str] = []
-            give_up = time.monotonic() + 60
-            while not found and time.monotonic() < give_up:
-                found = [generation.name for generation in history.list_generations()]
-            assert found == [finished.generation]
+            assert [generation.name for generation in recorded(history.list_generations)] == [finished.generation]

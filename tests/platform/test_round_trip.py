@@ -1,5 +1,5 @@
-"""What is said is heard: through the gateway, in every way in, by a built-in voice and by a profile; and all of it is
-kept.
+"""What is spoken is recognised: through the gateway, by each of its APIs, by a built-in voice and by a profile; and all
+of it is kept.
 """
 
 import base64
@@ -10,6 +10,7 @@ import pytest
 from voicebox_client import Client, VoiceboxClientError
 
 from tests.support.hearing import word_error_rate
+from tests.support.history import recorded
 
 TEXT = "The old man walked slowly to the market and bought bread, milk and a dozen eggs for his family."
 
@@ -35,10 +36,10 @@ def test_by_curl_speech_streams_while_it_is_made_and_is_recognised(http):
         assert response.headers["content-type"] == "audio/wav"
         pieces.extend(response.iter_raw())
     assert len(pieces) > 3
-    heard = http.post(
+    recognised = http.post(
         "/v1/speech:recognizeUpload", content=b"".join(pieces), headers={"content-type": "audio/wav"}
     ).json()
-    assert word_error_rate(heard["transcript"], TEXT) <= WER
+    assert word_error_rate(recognised["transcript"], TEXT) <= WER
 
 
 def test_by_json_a_whole_answer_is_recognised(http):
@@ -47,10 +48,11 @@ def test_by_json_a_whole_answer_is_recognised(http):
         json={"text": TEXT, "config": {"seed": 1, "audio": {"encoding": "AUDIO_ENCODING_FLAC"}}},
     ).json()
     assert spoken["started"]["engine"] == "hibari"
-    heard = http.post("/v1/speech:recognize", json={"audio": spoken["audio"], "config": {"wordOffsets": True}}).json()
-    assert word_error_rate(heard["transcript"], TEXT) <= WER
-    words = [word["word"] for utterance in heard["utterances"] for word in utterance["words"]]
-    assert " ".join(words) == heard["transcript"]
+    body = {"audio": spoken["audio"], "config": {"wordOffsets": True}}
+    recognised = http.post("/v1/speech:recognize", json=body).json()
+    assert word_error_rate(recognised["transcript"], TEXT) <= WER
+    words = [word["word"] for utterance in recognised["utterances"] for word in utterance["words"]]
+    assert " ".join(words) == recognised["transcript"]
 
 
 def test_by_json_a_stream_is_events(http):
@@ -67,7 +69,7 @@ def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, en
     assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= 2 * WER
 
 
-def test_a_live_stream_hears_speech_while_it_is_made(client):
+def test_a_live_stream_recognises_speech_while_it_is_made(client):
     speech = client.say(TEXT, seed=1, encoding="pcm", store=False)
     blocks = (event.chunk.audio for event in speech if event.HasField("chunk"))
     events = list(client.listen(blocks, sample_rate_hz=24_000))
@@ -84,7 +86,8 @@ def test_a_profile_speaks_is_understood_and_is_in_the_history(client, http, spee
     assert speech.started.profile == "profiles/reader"
     assert speech.started.cloning == 1
     assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= WER
-    [generation] = client.list_generations(search="bread mil", filter='profile = "profiles/reader"')
+    found = {"search": "bread mil", "filter": 'profile = "profiles/reader"'}
+    [generation] = recorded(lambda: client.list_generations(**found))
     assert generation.name == speech.finished.generation
     kept = http.get(f"/v1/{generation.name}:audio")
     assert kept.headers["content-type"] == "audio/flac"

@@ -55,7 +55,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.parametrize("part", ["run", "packages"])
-def test_all_that_is_missing_is_said_at_once(machine: Machine, part: str) -> None:
+def test_all_that_is_missing_is_reported_at_once(machine: Machine, part: str) -> None:
     machine.libraries("none")
     machine.has("python3", 'case "$*" in *ensurepip*) exit 1 ;; esac')
     (machine.programs / "npm").unlink()
@@ -116,7 +116,7 @@ def test_what_npm_says_is_shown_when_it_fails(machine: Machine) -> None:
 
 
 class Installed:
-    """A machine whose uv notes what it is asked, and fails for requests with a word of `fails`."""
+    """A machine whose uv notes its arguments, and fails for requests with a word of `fails`."""
 
     def __init__(self, machine: Machine, fails: str = "nothing at all") -> None:
         self.machine = machine
@@ -124,15 +124,15 @@ class Installed:
         folder.mkdir(parents=True)
         uv = folder / "uv"
         uv.write_text(
-            f'#!/bin/sh\necho "$UV_SYSTEM_CERTS $*" >> {machine.folder}/asked\n'
+            f'#!/bin/sh\necho "$UV_SYSTEM_CERTS $*" >> {machine.folder}/requested\n'
             f'case "$*" in *"{fails}"*) echo "CMake Error: no compiler" >&2; exit 1 ;; esac\n'
         )
         uv.chmod(0o755)
         self.done = machine.setup("run")
 
     @property
-    def asked(self) -> str:
-        return (self.machine.folder / "asked").read_text()
+    def requested(self) -> str:
+        return (self.machine.folder / "requested").read_text()
 
 
 def test_one_line_says_how_much_comes_before_it_does(machine: Machine) -> None:
@@ -154,7 +154,7 @@ def test_without_a_wheel_pocketsphinx_is_built_where_there_is_a_compiler(machine
     run = Installed(machine, fails="--only-binary pocketsphinx")
     assert run.done.returncode == 0
     assert "Left out" not in run.done.stderr
-    assert run.asked.count("pocketsphinx\n") == 2
+    assert run.requested.count("pocketsphinx\n") == 2
 
 
 def test_a_failed_install_shows_what_uv_says_and_names_the_way_through_a_proxy(machine: Machine) -> None:
@@ -167,7 +167,7 @@ def test_a_failed_install_shows_what_uv_says_and_names_the_way_through_a_proxy(m
 
 def test_this_machines_certificates_are_used(machine: Machine) -> None:
     trusted = Path("/etc/ssl/certs/ca-certificates.crt").exists()
-    assert all(line.startswith("true ") == trusted for line in Installed(machine).asked.splitlines())
+    assert all(line.startswith("true ") == trusted for line in Installed(machine).requested.splitlines())
 
 
 @pytest.mark.parametrize("words", [("nothing",), ("runn",)])

@@ -18,7 +18,7 @@ from tests.support.sdk import sdk_environment
 
 RIVA = "nvidia-riva-client==2.27.0"
 RATE_HZ = 22_050
-"""What the SDK asks for unless it is told otherwise."""
+"""What the SDK requests by default."""
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +30,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 class SdkError(Exception):
     """What the SDK raised: a gRPC error, with the field that its details name."""
 
-    def __init__(self, told: dict[str, str]) -> None:
-        super().__init__(told)
-        self.told = {**told, "field": field_of(base64.b64decode(told["status"]))}
+    def __init__(self, reported: dict[str, str]) -> None:
+        super().__init__(reported)
+        self.reported = {**reported, "field": field_of(base64.b64decode(reported["status"]))}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Sdk:
         """The error that the method must end with."""
         with pytest.raises(SdkError) as refused:
             self.call(method, **given)
-        return refused.value.told
+        return refused.value.reported
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def sdk(running: Platform) -> Iterator[Sdk]:
 
 
 @pytest.fixture(scope="session")
-def said(sdk: Sdk) -> bytes:
+def speech_wav(sdk: Sdk) -> bytes:
     """TEXT, spoken: headerless samples at 16 kHz."""
     return sdk.speech(text=TEXT, voice_name="flite/slt", sample_rate_hz=16_000)
 

@@ -32,43 +32,43 @@ class Program:
     def synthesize(self, **given):
         return plain(self.speech.synthesize(**prompted(given)))
 
-    def synthesize_told(self, request):
+    def synthesize_with_metadata(self, request):
         """What the answer's trailing metadata says besides."""
         answer, call = self.speech.stub.Synthesize.with_call(ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest()))
-        return {"answer": plain(answer), "told": ours(call)}
+        return {"answer": plain(answer), "reported": ours(call)}
 
-    def speak_told(self, requests):
-        asked = (ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest()) for request in requests)
-        call = self.speech.stub.SynthesizeOnline(asked)
-        return {"answer": [plain(piece) for piece in call], "told": ours(call)}
+    def speak_with_metadata(self, requests):
+        requested = (ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest()) for request in requests)
+        call = self.speech.stub.SynthesizeOnline(requested)
+        return {"answer": [plain(piece) for piece in call], "reported": ours(call)}
 
-    def recognize_told(self, request):
+    def recognize_with_metadata(self, request):
         answer, call = self.asr.stub.Recognize.with_call(ParseDict(request, riva_asr_pb2.RecognizeRequest()))
-        return {"answer": plain(answer), "told": ours(call)}
+        return {"answer": plain(answer), "reported": ours(call)}
 
-    def stream_told(self, requests):
-        asked = (ParseDict(request, riva_asr_pb2.StreamingRecognizeRequest()) for request in requests)
-        call = self.asr.stub.StreamingRecognize(asked)
-        return {"answer": [plain(response) for response in call], "told": ours(call)}
+    def stream_with_metadata(self, requests):
+        requested = (ParseDict(request, riva_asr_pb2.StreamingRecognizeRequest()) for request in requests)
+        call = self.asr.stub.StreamingRecognize(requested)
+        return {"answer": [plain(response) for response in call], "reported": ours(call)}
 
     def synthesize_online(self, **given):
         began = time.monotonic()
         return [[time.monotonic() - began, plain(piece)] for piece in self.speech.synthesize_online(**prompted(given))]
 
     def synthesize_each(self, requests):
-        """Sends each request only when the one before begins to be heard: the stream is still open."""
-        heard, told = threading.Semaphore(1), []
+        """Sends each request only when the audio of the one before begins to arrive: the stream is still open."""
+        recognised, reported = threading.Semaphore(1), []
 
-        def asked():
+        def requested():
             for request in requests:
-                heard.acquire()
+                recognised.acquire()
                 yield ParseDict(request, riva_tts_pb2.SynthesizeSpeechRequest())
 
-        for piece in self.speech.stub.SynthesizeOnline(asked()):
-            if not told or told[-1]["id"] != plain(piece)["id"]:
-                heard.release()
-            told.append(plain(piece))
-        return told
+        for piece in self.speech.stub.SynthesizeOnline(requested()):
+            if not reported or reported[-1]["id"] != plain(piece)["id"]:
+                recognised.release()
+            reported.append(plain(piece))
+        return reported
 
     def synthesize_as_before(self, request):
         """The method as clients from before 2026-03 know it: one request, many answers."""
@@ -83,16 +83,16 @@ class Program:
         return plain(self.speech.stub.GetRivaSynthesisConfig(riva_tts_pb2.RivaSynthesisConfigRequest(model_name=model)))
 
     def models(self, model=""):
-        asked = riva_asr_pb2.RivaSpeechRecognitionConfigRequest(model_name=model)
-        return plain(self.asr.stub.GetRivaSpeechRecognitionConfig(asked))
+        requested = riva_asr_pb2.RivaSpeechRecognitionConfigRequest(model_name=model)
+        return plain(self.asr.stub.GetRivaSpeechRecognitionConfig(requested))
 
     def recognize(self, audio, config, request_id=""):
         given = ParseDict(config, riva.client.RecognitionConfig())
         if not request_id:
             return plain(self.asr.offline_recognize(base64.b64decode(audio), given))
-        asked = riva_asr_pb2.RecognizeRequest(config=given, audio=base64.b64decode(audio))
-        asked.id.value = request_id
-        return plain(self.asr.stub.Recognize(asked))
+        requested = riva_asr_pb2.RecognizeRequest(config=given, audio=base64.b64decode(audio))
+        requested.id.value = request_id
+        return plain(self.asr.stub.Recognize(requested))
 
     def stream(self, chunks, config):
         given = ParseDict(config, riva.client.StreamingRecognitionConfig())
@@ -100,8 +100,8 @@ class Program:
         return [plain(response) for response in self.asr.streaming_response_generator(sound, given)]
 
     def stream_until_final(self, chunks, config, force_end=False):
-        """Sends all, keeps the stream open, and tells what came up to the first final: it must come while the stream is
-        open.
+        """Sends all, keeps the stream open, and returns what came up to the first final: it must come while the stream
+        is open.
         """
         given = ParseDict(config, riva.client.StreamingRecognitionConfig())
         answered = threading.Event()
@@ -114,16 +114,16 @@ class Program:
                 yield riva_asr_pb2.StreamingRecognizeRequest(audio_content=b"", runtime_config={"force_eou": "true"})
             answered.wait()
 
-        told = []
+        reported = []
         for response in self.asr.stub.StreamingRecognize(requests()):
-            told.append(plain(response))
+            reported.append(plain(response))
             if any(result.is_final for result in response.results):
                 answered.set()
-        return told
+        return reported
 
     def stream_raw(self, requests):
-        asked = (ParseDict(request, riva_asr_pb2.StreamingRecognizeRequest()) for request in requests)
-        return [plain(response) for response in self.asr.stub.StreamingRecognize(asked)]
+        requested = (ParseDict(request, riva_asr_pb2.StreamingRecognizeRequest()) for request in requests)
+        return [plain(response) for response in self.asr.stub.StreamingRecognize(requested)]
 
     def transcribe_file(self, path, config):
         """What NVIDIA's transcribe_file.py does and prints."""
@@ -149,7 +149,7 @@ def prompted(given):
     return given
 
 
-def told(error):
+def reported(error):
     status = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
     return {"code": error.code().name, "details": error.details(), "status": base64.b64encode(status).decode()}
 
@@ -157,11 +157,11 @@ def told(error):
 def main():
     program = Program(*sys.argv[1:])
     for line in sys.stdin:
-        asked = json.loads(line)
+        requested = json.loads(line)
         try:
-            answer = {"answer": getattr(program, asked["method"])(**asked["given"])}
+            answer = {"answer": getattr(program, requested["method"])(**requested["given"])}
         except grpc.RpcError as error:
-            answer = {"error": told(error)}
+            answer = {"error": reported(error)}
         print(json.dumps(answer), flush=True)
 
 

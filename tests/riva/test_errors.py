@@ -1,4 +1,4 @@
-"""Errors are gRPC's, with a sentence that tells what to do and the field by Riva's name."""
+"""Errors are gRPC's, with a sentence on what to do and the field by Riva's name."""
 
 import pytest
 
@@ -37,23 +37,23 @@ PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "
     ],
 )
 def test_what_cannot_be_spoken_is_named(sdk, method, given, field):
-    told = sdk.refused(method, **{"text": "Hello.", **given})
-    assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", field)
-    assert field.rpartition(".")[2] in told["details"]
+    reported = sdk.refused(method, **{"text": "Hello.", **given})
+    assert (reported["code"], reported["field"]) == ("INVALID_ARGUMENT", field)
+    assert field.rpartition(".")[2] in reported["details"]
 
 
 @pytest.mark.parametrize("method", ["synthesize", "synthesize_online"])
 @pytest.mark.parametrize("name", ["flite.nobody", "flite/slt/slt", "nobody", "Ann"])
-def test_an_unknown_voice_is_told_who_there_is(sdk, method, name):
-    told = sdk.refused(method, text="Hello.", voice_name=name)
-    assert told["code"] == "NOT_FOUND"
-    assert repr(name) in told["details"]
-    assert "flite.slt" in told["details"]
+def test_the_error_about_an_unknown_voice_names_those_that_there_are(sdk, method, name):
+    reported = sdk.refused(method, text="Hello.", voice_name=name)
+    assert reported["code"] == "NOT_FOUND"
+    assert repr(name) in reported["details"]
+    assert "flite.slt" in reported["details"]
 
 
 def test_an_unknown_profile_is_not_found(sdk):
-    told = sdk.refused("synthesize", text="Hello.", voice_name="profiles/nobody")
-    assert (told["code"], "profiles/nobody" in told["details"]) == ("NOT_FOUND", True)
+    reported = sdk.refused("synthesize", text="Hello.", voice_name="profiles/nobody")
+    assert (reported["code"], "profiles/nobody" in reported["details"]) == ("NOT_FOUND", True)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ def test_an_unknown_profile_is_not_found(sdk):
 def test_what_is_no_prompt_is_named(sdk, tmp_path, data, given, field):
     path = tmp_path / "prompt"
     path.write_bytes(data)
-    told = sdk.refused("synthesize", text="Hello.", zero_shot_audio_prompt_file=str(path), **given)
-    assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", field)
+    reported = sdk.refused("synthesize", text="Hello.", zero_shot_audio_prompt_file=str(path), **given)
+    assert (reported["code"], reported["field"]) == ("INVALID_ARGUMENT", field)
 
 
 def test_what_follows_in_a_stream_is_checked_too(sdk):
-    told = sdk.refused("synthesize_online", text=[TEXT, ""])
-    assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", "text")
+    reported = sdk.refused("synthesize_online", text=[TEXT, ""])
+    assert (reported["code"], reported["field"]) == ("INVALID_ARGUMENT", "text")
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -95,30 +95,30 @@ def test_what_follows_in_a_stream_is_checked_too(sdk):
         ({"custom_configuration": {"task": "sing"}}, "config.custom_configuration.task"),
     ],
 )
-def test_what_cannot_be_recognised_is_named(sdk, said, streamed, given, field):
+def test_what_cannot_be_recognised_is_named(sdk, speech_wav, streamed, given, field):
     config = {**PCM, **given}
-    asked = (
-        {"chunks": in_chunks(said), "config": {"config": config}}
+    requested = (
+        {"chunks": in_chunks(speech_wav), "config": {"config": config}}
         if streamed
-        else {"audio": in_base64(said), "config": config}
+        else {"audio": in_base64(speech_wav), "config": config}
     )
-    told = sdk.refused("stream" if streamed else "recognize", **asked)
-    assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", field)
-    assert field in told["details"]
+    reported = sdk.refused("stream" if streamed else "recognize", **requested)
+    assert (reported["code"], reported["field"]) == ("INVALID_ARGUMENT", field)
+    assert field in reported["details"]
 
 
 @pytest.mark.parametrize("method", ["recognize", "stream"])
-def test_an_unknown_model_is_told_which_there_are(sdk, said, method):
+def test_the_error_about_an_unknown_model_names_those_that_there_are(sdk, speech_wav, method):
     config = {**PCM, "model": "whisper/enormous"}
-    asked = (
-        {"chunks": in_chunks(said), "config": {"config": config}}
+    requested = (
+        {"chunks": in_chunks(speech_wav), "config": {"config": config}}
         if method == "stream"
-        else {"audio": in_base64(said), "config": config}
+        else {"audio": in_base64(speech_wav), "config": config}
     )
-    told = sdk.refused(method, **asked)
-    assert told["code"] == "NOT_FOUND"
-    assert "'whisper/enormous'" in told["details"]
-    assert "pocketsphinx/en-us" in told["details"]
+    reported = sdk.refused(method, **requested)
+    assert reported["code"] == "NOT_FOUND"
+    assert "'whisper/enormous'" in reported["details"]
+    assert "pocketsphinx/en-us" in reported["details"]
 
 
 @pytest.mark.parametrize("method", ["voices", "models"])
@@ -131,8 +131,8 @@ def test_the_config_of_an_unknown_model_is_not_found(sdk, method):
 )
 @pytest.mark.parametrize("config", [{}, {"encoding": "FLAC"}, {"encoding": "OGGOPUS", "sample_rate_hertz": 16_000}])
 def test_what_is_no_audio_is_refused(sdk, audio, config):
-    told = sdk.refused("recognize", audio=in_base64(audio), config=config)
-    assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", "audio")
+    reported = sdk.refused("recognize", audio=in_base64(audio), config=config)
+    assert (reported["code"], reported["field"]) == ("INVALID_ARGUMENT", "audio")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,6 @@ def test_what_is_no_audio_is_refused(sdk, audio, config):
     ],
 )
 def test_a_stream_keeps_its_order(sdk, requests, field):
-    told = sdk.refused("stream_raw", requests=requests)
-    assert (told["code"], told["field"]) == ("INVALID_ARGUMENT", field)
-    assert field in told["details"]
+    reported = sdk.refused("stream_raw", requests=requests)
+    assert (reported["code"], reported["field"]) == ("INVALID_ARGUMENT", field)
+    assert field in reported["details"]

@@ -12,14 +12,20 @@ PCM = {"encoding": "LINEAR_PCM", "sample_rate_hertz": 16_000, "language_code": "
 IGNORED, WARNED = "x-voicebox-ignored", "x-voicebox-warnings"
 
 
-def recognized(sdk, said, config, *, streamed):
+def recognized(sdk, speech_wav, config, *, streamed):
     """The results, and what was ignored."""
     if streamed:
-        chunks = [{"audio_content": chunk} for chunk in in_chunks(said)]
-        told = sdk.call("stream_told", requests=[{"streaming_config": {"config": {**PCM, **config}}}, *chunks])
-        return [result for each in told["answer"] for result in each["results"] if result["is_final"]], told["told"]
-    told = sdk.call("recognize_told", request={"config": {**PCM, **config}, "audio": in_base64(said)})
-    return told["answer"]["results"], told["told"]
+        chunks = [{"audio_content": chunk} for chunk in in_chunks(speech_wav)]
+        reported = sdk.call(
+            "stream_with_metadata", requests=[{"streaming_config": {"config": {**PCM, **config}}}, *chunks]
+        )
+        return [result for each in reported["answer"] for result in each["results"] if result["is_final"]], reported[
+            "reported"
+        ]
+    reported = sdk.call(
+        "recognize_with_metadata", request={"config": {**PCM, **config}, "audio": in_base64(speech_wav)}
+    )
+    return reported["answer"]["results"], reported["reported"]
 
 
 HINTS = [
@@ -54,23 +60,23 @@ OF_STREAMS.append((SPEAKERS, "config.diarization_config"))
         ({"endpointing_config": {"stop_history_eou": 240}}, "config.endpointing_config", False),
     ],
 )
-def test_recognition_goes_on_and_names_what_it_ignores(sdk, said, config, field, streamed):
-    results, told = recognized(sdk, said, config, streamed=streamed)
-    assert told[IGNORED] == field
+def test_recognition_goes_on_and_names_what_it_ignores(sdk, speech_wav, config, field, streamed):
+    results, reported = recognized(sdk, speech_wav, config, streamed=streamed)
+    assert reported[IGNORED] == field
     assert word_error_rate(text_of(results)) <= WER
 
 
-def test_what_is_followed_is_not_named(sdk, said):
+def test_what_is_followed_is_not_named(sdk, speech_wav):
     config = {
         "endpointing_config": {"stop_history": 800},
         "enable_automatic_punctuation": True,
         "custom_configuration": {"task": "transcribe"},
     }
-    assert recognized(sdk, said, config, streamed=True)[1] == {}
-    assert recognized(sdk, said, {}, streamed=False)[1] == {}
+    assert recognized(sdk, speech_wav, config, streamed=True)[1] == {}
+    assert recognized(sdk, speech_wav, {}, streamed=False)[1] == {}
 
 
-def test_pipecats_settings_are_taken(sdk, said):
+def test_pipecats_settings_are_taken(sdk, speech_wav):
     """As its RivaSTTService sends them."""
     config = {
         "max_alternatives": 1,
@@ -88,17 +94,17 @@ def test_pipecats_settings_are_taken(sdk, said):
         },
         "custom_configuration": {"enable_vad_endpointing": "true", "neural_vad.onset": "0.65"},
     }
-    results, told = recognized(sdk, said, config, streamed=True)
+    results, reported = recognized(sdk, speech_wav, config, streamed=True)
     assert word_error_rate(text_of(results)) <= WER
-    assert "config.endpointing_config.stop_history_eou" in told[IGNORED].split(", ")
-    assert "config.endpointing_config.stop_history" not in told[IGNORED].split(", ")
-    assert "config.custom_configuration.neural_vad.onset" in told[IGNORED].split(", ")
+    assert "config.endpointing_config.stop_history_eou" in reported[IGNORED].split(", ")
+    assert "config.endpointing_config.stop_history" not in reported[IGNORED].split(", ")
+    assert "config.custom_configuration.neural_vad.onset" in reported[IGNORED].split(", ")
 
 
-def test_what_is_asked_while_a_stream_runs_is_named_too(sdk, said):
-    chunks = [{"audio_content": chunk, "runtime_config": {"pause": "no"}} for chunk in in_chunks(said)]
-    told = sdk.call("stream_told", requests=[{"streaming_config": {"config": PCM}}, *chunks])
-    assert told["told"][IGNORED] == "runtime_config.pause"
+def test_what_is_requested_while_a_stream_runs_is_named_too(sdk, speech_wav):
+    chunks = [{"audio_content": chunk, "runtime_config": {"pause": "no"}} for chunk in in_chunks(speech_wav)]
+    reported = sdk.call("stream_with_metadata", requests=[{"streaming_config": {"config": PCM}}, *chunks])
+    assert reported["reported"][IGNORED] == "runtime_config.pause"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -117,24 +123,29 @@ def test_what_is_asked_while_a_stream_runs_is_named_too(sdk, said):
 )
 def test_speech_goes_on_and_names_what_it_ignores(sdk, streamed, given, field):
     request = {"text": "Hello there.", "sample_rate_hz": 16_000, **given}
-    told = sdk.call("speak_told", requests=[request]) if streamed else sdk.call("synthesize_told", request=request)
-    sound = b"".join(map(sound_of, told["answer"])) if streamed else sound_of(told["answer"])
+    reported = (
+        sdk.call("speak_with_metadata", requests=[request])
+        if streamed
+        else sdk.call("synthesize_with_metadata", request=request)
+    )
+    sound = b"".join(map(sound_of, reported["answer"])) if streamed else sound_of(reported["answer"])
     assert len(sound) > 16_000
-    assert told["told"][IGNORED] == field
+    assert reported["reported"][IGNORED] == field
 
 
 def test_a_stand_in_is_named_and_always_the_same(sdk):
     request = {"text": TEXT, "voice_name": "Magpie-Multilingual.EN-US.Mia"}
-    one, other = (sdk.call("synthesize_told", request=request) for _ in range(2))
-    assert one["told"][WARNED] == other["told"][WARNED]
-    assert "Magpie-Multilingual.EN-US.Mia" in one["told"][WARNED]
-    assert "flite/" in one["told"][WARNED]
+    one, other = (sdk.call("synthesize_with_metadata", request=request) for _ in range(2))
+    assert one["reported"][WARNED] == other["reported"][WARNED]
+    assert "Magpie-Multilingual.EN-US.Mia" in one["reported"][WARNED]
+    assert "flite/" in one["reported"][WARNED]
 
 
-def test_a_prompt_is_the_voice_also_beside_a_voice(sdk, said):
-    prompt = {"audio_prompt": in_base64(said), "encoding": "LINEAR_PCM", "sample_rate_hz": 16_000, "quality": 20}
-    told = sdk.call(
-        "speak_told", requests=[{"text": "Hello there.", "voice_name": "English-US.Female-1", "zero_shot_data": prompt}]
+def test_a_prompt_is_the_voice_also_beside_a_voice(sdk, speech_wav):
+    prompt = {"audio_prompt": in_base64(speech_wav), "encoding": "LINEAR_PCM", "sample_rate_hz": 16_000, "quality": 20}
+    reported = sdk.call(
+        "speak_with_metadata",
+        requests=[{"text": "Hello there.", "voice_name": "English-US.Female-1", "zero_shot_data": prompt}],
     )
-    assert told["told"][IGNORED] == "voice_name"
-    assert b"".join(map(sound_of, told["answer"]))
+    assert reported["reported"][IGNORED] == "voice_name"
+    assert b"".join(map(sound_of, reported["answer"]))

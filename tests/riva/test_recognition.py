@@ -1,4 +1,4 @@
-"""ASRService, as the SDK's users call it: what the speech service says is heard."""
+"""ASRService, as the SDK's users call it: what tts speaks is recognised."""
 
 import io
 
@@ -44,22 +44,22 @@ def law(samples: bytes, subtype: str) -> bytes:
         (lambda samples: law(samples, "ALAW"), {**PCM, "encoding": "ALAW"}),
     ],
 )
-def test_what_is_said_is_heard(sdk, said, make, config):
-    heard = sdk.call("recognize", audio=in_base64(make(said)), config=config)
-    assert word_error_rate(text_of(heard["results"])) <= WER
+def test_speech_is_recognised(sdk, speech_wav, make, config):
+    recognised = sdk.call("recognize", audio=in_base64(make(speech_wav)), config=config)
+    assert word_error_rate(text_of(recognised["results"])) <= WER
 
 
 @pytest.mark.parametrize(("encoding", "name"), [(2, "FLAC"), (4, "OGGOPUS")])
-def test_files_of_the_other_half_are_heard(sdk, encoding, name):
+def test_files_of_the_other_half_are_recognised(sdk, encoding, name):
     audio = in_base64(sdk.speech(text=TEXT, voice_name="flite/slt", encoding=encoding))
-    heard = sdk.call("recognize", audio=audio, config={"encoding": name, "sample_rate_hertz": 22_050})
-    assert word_error_rate(text_of(heard["results"])) <= WER
+    recognised = sdk.call("recognize", audio=audio, config={"encoding": name, "sample_rate_hertz": 22_050})
+    assert word_error_rate(text_of(recognised["results"])) <= WER
 
 
 @pytest.mark.parametrize("encoding", ["LINEAR_PCM", "MULAW"])
 @pytest.mark.parametrize("size", [7, 3200, 100_000])
-def test_a_stream_is_heard_however_it_is_cut(sdk, said, encoding, size):
-    sound = said if encoding == "LINEAR_PCM" else law(said, "ULAW")
+def test_a_stream_is_recognised_however_it_is_cut(sdk, speech_wav, encoding, size):
+    sound = speech_wav if encoding == "LINEAR_PCM" else law(speech_wav, "ULAW")
     chunks = in_chunks(sound[: 40 * size] if size == 7 else sound, size)
     responses = sdk.call("stream", chunks=chunks, config={"config": {**PCM, "encoding": encoding}})
     results = [result for response in responses for result in response["results"]]
@@ -68,40 +68,44 @@ def test_a_stream_is_heard_however_it_is_cut(sdk, said, encoding, size):
         assert word_error_rate(text_of(results)) <= WER
 
 
-def test_interims_come_before_their_final(sdk, said):
-    responses = sdk.call("stream", chunks=in_chunks(said), config={"config": PCM, "interim_results": True})
+def test_interims_come_before_their_final(sdk, speech_wav):
+    responses = sdk.call("stream", chunks=in_chunks(speech_wav), config={"config": PCM, "interim_results": True})
     results = [result for response in responses for result in response["results"]]
     interims = [result for result in results if not result.get("is_final")]
     assert interims
     assert results[-1]["is_final"]
     assert all(0.1 - 1e-6 <= result["stability"] <= 0.9 + 1e-6 for result in interims)
     assert max(result["stability"] for result in interims) > 0.1
-    heard = [result["audio_processed"] for result in interims]
-    assert heard == sorted(heard)
+    recognised = [result["audio_processed"] for result in interims]
+    assert recognised == sorted(recognised)
     assert word_error_rate(text_of([result for result in results if result.get("is_final")])) <= WER
 
 
 @pytest.mark.parametrize("given", [{}, {"endpointing_config": {"stop_history": 1000}}])
-def test_finals_come_while_the_stream_is_open(sdk, said, given):
-    responses = sdk.call("stream_until_final", chunks=in_chunks(said + SILENCE), config={"config": {**PCM, **given}})
+def test_finals_come_while_the_stream_is_open(sdk, speech_wav, given):
+    responses = sdk.call(
+        "stream_until_final", chunks=in_chunks(speech_wav + SILENCE), config={"config": {**PCM, **given}}
+    )
     assert any(result["is_final"] for response in responses for result in response["results"])
 
 
-def test_a_longer_pause_is_waited_for(sdk, said):
+def test_a_longer_pause_is_waited_for(sdk, speech_wav):
     """Two seconds of silence end two utterances by default, and none of 4 s do."""
     counts = []
     for given in ({}, {"endpointing_config": {"stop_history": 4000}}):
-        responses = sdk.call("stream", chunks=in_chunks(said + SILENCE + said), config={"config": {**PCM, **given}})
+        responses = sdk.call(
+            "stream", chunks=in_chunks(speech_wav + SILENCE + speech_wav), config={"config": {**PCM, **given}}
+        )
         counts.append(sum(len(response["results"]) for response in responses))
     assert counts[0] >= 2
     assert counts[1] == 1
 
 
-def test_an_utterance_can_be_ended_by_force(sdk, said):
+def test_an_utterance_can_be_ended_by_force(sdk, speech_wav):
     """The sound ends within a word, and the stream stays open."""
     responses = sdk.call(
         "stream_until_final",
-        chunks=in_chunks(said[: 2 * RATE_HZ * 2]),
+        chunks=in_chunks(speech_wav[: 2 * RATE_HZ * 2]),
         config={"config": {**PCM, "endpointing_config": {"stop_history": 5000}}},
         force_end=True,
     )
@@ -109,42 +113,42 @@ def test_an_utterance_can_be_ended_by_force(sdk, said):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_words_tell_their_times(sdk, said, streamed):
+def test_words_have_their_times(sdk, speech_wav, streamed):
     config = {**PCM, "enable_word_time_offsets": True}
     if streamed:
-        responses = sdk.call("stream", chunks=in_chunks(said), config={"config": config})
+        responses = sdk.call("stream", chunks=in_chunks(speech_wav), config={"config": config})
         results = [result for response in responses for result in response["results"]]
     else:
-        results = sdk.call("recognize", audio=in_base64(said), config=config)["results"]
+        results = sdk.call("recognize", audio=in_base64(speech_wav), config=config)["results"]
     words = [word for result in results for word in result["alternatives"][0]["words"]]
     assert " ".join(word["word"] for word in words) == text_of(results).strip()
     times = [time for word in words for time in (word.get("start_time", 0), word["end_time"])]
     assert times == sorted(times)
-    assert 1000 < times[-1] <= 1000 * len(said) / 2 / RATE_HZ
+    assert 1000 < times[-1] <= 1000 * len(speech_wav) / 2 / RATE_HZ
     assert all(0 < word["confidence"] <= 1 for word in words)
     assert {code for result in results for code in result["alternatives"][0]["language_code"]} == {"en-US"}
 
 
-def test_words_are_not_told_unasked(sdk, said):
-    results = sdk.call("recognize", audio=in_base64(said), config=PCM)["results"]
+def test_words_are_not_reported_unrequested(sdk, speech_wav):
+    results = sdk.call("recognize", audio=in_base64(speech_wav), config=PCM)["results"]
     assert all("words" not in result["alternatives"][0] for result in results)
 
 
-def test_channels_are_heard_apart(sdk, said):
-    silent = np.zeros_like(np.frombuffer(said, "<i2"))
-    stereo = np.stack([silent, np.frombuffer(said, "<i2")], axis=1).tobytes()
+def test_channels_are_recognised_apart(sdk, speech_wav):
+    silent = np.zeros_like(np.frombuffer(speech_wav, "<i2"))
+    stereo = np.stack([silent, np.frombuffer(speech_wav, "<i2")], axis=1).tobytes()
     config = {**PCM, "audio_channel_count": 2, "enable_separate_recognition_per_channel": True}
     results = sdk.call("recognize", audio=in_base64(stereo), config=config)["results"]
     assert {result["channel_tag"] for result in results} == {2}
     assert word_error_rate(text_of(results)) <= WER
 
 
-def test_speakers_are_numbered(sdk, said):
-    """Each word tells its speaker, also without its times."""
+def test_speakers_are_numbered(sdk, speech_wav):
+    """Each word has its speaker, also without its times."""
     assert not Ge2e().missing
     other = sdk.speech(text=TEXT, voice_name="flite/rms", sample_rate_hz=RATE_HZ)
     config = {**PCM, "diarization_config": {"enable_speaker_diarization": True, "max_speaker_count": 2}}
-    results = sdk.call("recognize", audio=in_base64(said + SILENCE + other), config=config)["results"]
+    results = sdk.call("recognize", audio=in_base64(speech_wav + SILENCE + other), config=config)["results"]
     words = [word for result in results for word in result["alternatives"][0]["words"]]
     tags = [word["speaker_tag"] for word in words]
     assert set(tags) == {1, 2}
@@ -152,9 +156,12 @@ def test_speakers_are_numbered(sdk, said):
     assert not any("end_time" in word for word in words)
 
 
-def test_the_requests_id_comes_back(sdk, said):
-    assert sdk.call("recognize", audio=in_base64(said), config=PCM, request_id="mine")["id"] == {"value": "mine"}
-    requests = [{"streaming_config": {"config": PCM}, "id": {"value": "mine"}}, {"audio_content": in_base64(said)}]
+def test_the_requests_id_comes_back(sdk, speech_wav):
+    assert sdk.call("recognize", audio=in_base64(speech_wav), config=PCM, request_id="mine")["id"] == {"value": "mine"}
+    requests = [
+        {"streaming_config": {"config": PCM}, "id": {"value": "mine"}},
+        {"audio_content": in_base64(speech_wav)},
+    ]
     assert {response["id"]["value"] for response in sdk.call("stream_raw", requests=requests)} == {"mine"}
 
 
@@ -163,14 +170,14 @@ def test_silence_says_nothing(sdk):
     assert sdk.call("stream", chunks=in_chunks(SILENCE), config={"config": PCM}) == []
 
 
-def test_a_stream_without_sound_is_empty(sdk):
+def test_a_stream_without_audio_is_empty(sdk):
     assert sdk.call("stream", chunks=[], config={"config": PCM}) == []
 
 
-def test_nvidias_script_prints_what_was_said(sdk, said, tmp_path):
+def test_nvidias_script_prints_what_was_said(sdk, speech_wav, tmp_path):
     """transcribe_file.py sends the file with its header, and names no encoding and no rate."""
     path = tmp_path / "said.wav"
-    path.write_bytes(wav_header(RATE_HZ, len(said) // 2) + said)
+    path.write_bytes(wav_header(RATE_HZ, len(speech_wav) // 2) + speech_wav)
     config = {
         "config": {"language_code": "en-US", "max_alternatives": 1, "verbatim_transcripts": True},
         "interim_results": True,
@@ -190,8 +197,10 @@ def test_models_are_listed_as_nvidias_scripts_read_them(sdk):
 
 
 @pytest.mark.parametrize("name", ["pocketsphinx/en-us", "models/pocketsphinx/en-us"])
-def test_a_model_is_found_by_its_name(sdk, said, name):
+def test_a_model_is_found_by_its_name(sdk, speech_wav, name):
     assert (
-        word_error_rate(text_of(sdk.call("recognize", audio=in_base64(said), config={**PCM, "model": name})["results"]))
+        word_error_rate(
+            text_of(sdk.call("recognize", audio=in_base64(speech_wav), config={**PCM, "model": name})["results"])
+        )
         <= WER
     )

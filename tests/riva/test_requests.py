@@ -26,10 +26,10 @@ ABLE = CountingEngine(capabilities=replace(CAPABILITIES, hotwords=True, translat
 WAV = b"RIFF\xff\xff\xff\xffWAVEfmt "
 
 
-def refused_field(turn: Callable[..., object], asked: Message) -> str:
+def refused_field(turn: Callable[..., object], requested: Message) -> str:
     """The field for which a request is refused, or nothing."""
     try:
-        turn(asked)
+        turn(requested)
     except InvalidField as error:
         return error.field
     return ""
@@ -41,9 +41,9 @@ def to_native(config: Config) -> None:
 
 
 @given(messages(riva_tts_pb2.SynthesizeSpeechRequest.DESCRIPTOR))
-def test_any_speech_request_is_ours_or_refused_by_name(asked):
-    field = refused_field(lambda each: speech_request.to_whole(each, Diagnostics()), asked)
-    assert field.partition(".")[0] in ("", *asked.DESCRIPTOR.fields_by_name)
+def test_any_speech_request_is_ours_or_refused_by_name(requested):
+    field = refused_field(lambda each: speech_request.to_whole(each, Diagnostics()), requested)
+    assert field.partition(".")[0] in ("", *requested.DESCRIPTOR.fields_by_name)
 
 
 @given(messages(Config.DESCRIPTOR))
@@ -54,18 +54,21 @@ def test_any_config_is_ours_or_refused_by_name(config):
 
 
 @given(st.integers(8_000, 48_000))
-def test_opus_is_asked_for_at_a_rate_that_loses_nothing(rate):
-    asked = riva_tts_pb2.SynthesizeSpeechRequest(text="x", encoding=riva_audio_pb2.OGGOPUS, sample_rate_hz=rate)
-    found = speech_request.to_whole(asked, Diagnostics()).config.audio.sample_rate_hz
+def test_opus_is_requested_at_a_rate_that_loses_nothing(rate):
+    requested = riva_tts_pb2.SynthesizeSpeechRequest(text="x", encoding=riva_audio_pb2.OGGOPUS, sample_rate_hz=rate)
+    found = speech_request.to_whole(requested, Diagnostics()).config.audio.sample_rate_hz
     assert found in speech_request.OPUS_RATES_HZ
     assert rate <= found < 2 * rate
 
 
-def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
-    asked = riva_tts_pb2.SynthesizeSpeechRequest(
+def test_a_stream_requests_the_same_and_is_as_fast_as_it_is_read():
+    requested = riva_tts_pb2.SynthesizeSpeechRequest(
         text="x", voice_name="flite.slt", language_code="en-US", sample_rate_hz=16_000
     )
-    whole, streamed = speech_request.to_whole(asked, Diagnostics()), speech_request.to_streamed(asked, Diagnostics())
+    whole, streamed = (
+        speech_request.to_whole(requested, Diagnostics()),
+        speech_request.to_streamed(requested, Diagnostics()),
+    )
     assert (whole.text, whole.config) == (
         streamed.text,
         streamed.config,
@@ -95,11 +98,11 @@ def test_a_stream_asks_for_the_same_and_is_as_fast_as_it_is_read():
         (Config(encoding=riva_audio_pb2.OGGOPUS), b"\1" * 12, True),
     ],
 )
-def test_samples_are_told_from_files(config, start, is_file):
+def test_samples_are_distinguished_from_files(config, start, is_file):
     assert audio.detect_audio(config, start).is_file is is_file
 
 
-def test_what_only_some_models_can_is_asked_of_them():
+def test_options_that_only_some_models_support_are_passed_on_to_these():
     config = Config(
         language_code="multi",
         speech_contexts=[{"phrases": ["Aachen", "Köln"], "boost": 20}, {"phrases": ["Bonn"]}],
@@ -114,18 +117,18 @@ def test_what_only_some_models_can_is_asked_of_them():
     assert native.word_offsets
 
 
-def test_speakers_are_numbered_and_times_told_only_when_asked():
+def test_speakers_are_numbered_and_times_reported_only_when_requested():
     word = asr_pb2.Word(
         word="yes", start_offset=to_duration(1), end_offset=to_duration(2), speaker="speaker-2", confidence=0.5
     )
-    heard = asr_pb2.RecognizeResponse(
+    recognised = asr_pb2.RecognizeResponse(
         utterances=[asr_pb2.Hypothesis(transcript="yes", words=[word], end_offset=to_duration(2))]
     )
     for times in (False, True):
-        response = responses.transcript(heard, Config(enable_word_time_offsets=times), None)
-        (told,) = response.results[0].alternatives[0].words
-        assert (told.word, told.speaker_tag, told.confidence) == ("yes", 2, 0.5)
-        assert (told.start_time, told.end_time) == ((1000, 2000) if times else (0, 0))
+        response = responses.transcript(recognised, Config(enable_word_time_offsets=times), None)
+        (reported,) = response.results[0].alternatives[0].words
+        assert (reported.word, reported.speaker_tag, reported.confidence) == ("yes", 2, 0.5)
+        assert (reported.start_time, reported.end_time) == ((1000, 2000) if times else (0, 0))
 
 
 async def stream_of(requests):
@@ -134,12 +137,12 @@ async def stream_of(requests):
 
 
 async def as_ours(config, *requests):
-    asked = riva_asr_pb2.StreamingRecognitionConfig(config=config)
+    requested = riva_asr_pb2.StreamingRecognitionConfig(config=config)
     ours = asr_pb2.StreamingConfig(recognition=riva_request.to_live_config(config, ABLE, Diagnostics()))
-    return [message async for message in stream.to_stream(asked, ours, stream_of(requests), Diagnostics())]
+    return [message async for message in stream.to_stream(requested, ours, stream_of(requests), Diagnostics())]
 
 
-async def test_a_stream_becomes_a_config_and_its_sound_whatever_its_first_pieces():
+async def test_a_stream_becomes_a_config_and_its_audio_whatever_its_first_pieces():
     sound = bytes(range(40))
     for cuts in itertools.combinations((0, 1, 5, 11, 12, 13, 39), 3):
         edges = [0, *cuts, len(sound)]
@@ -156,7 +159,7 @@ async def test_a_header_makes_a_file_of_it_also_in_pieces():
     assert b"".join(message.audio for message in rest) == WAV
 
 
-async def test_an_utterance_ends_behind_the_sound_that_comes_with_the_word():
+async def test_an_utterance_ends_behind_the_audio_that_comes_with_the_word():
     force = {"force_eou": "true"}
     requests = [
         Request(runtime_config=force),

@@ -11,6 +11,7 @@ from voicebox_client import Client
 from voicebox_tts.engines.likeness import profile
 
 from tests.support.hearing import TEXT
+from tests.support.history import recorded
 
 from .conftest import RATE_HZ, sound_of
 
@@ -28,7 +29,7 @@ def loudness(samples: bytes) -> float:
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
-def test_samples_have_the_asked_rate_and_no_header(sdk, seconds, rate):
+def test_samples_have_the_requested_rate_and_no_header(sdk, seconds, rate):
     sound = sdk.speech(text=TEXT, sample_rate_hz=rate)
     assert len(sound) / 2 / rate == pytest.approx(seconds, abs=0.01)
     assert sound[:4] != b"RIFF"
@@ -45,7 +46,7 @@ async def test_files_decode_to_the_same_length(sdk, seconds, encoding, container
     assert clip.samples.size / clip.sample_rate_hz == pytest.approx(seconds, abs=0.1)
 
 
-def test_sound_comes_while_more_is_made(sdk):
+def test_audio_comes_while_more_is_made(sdk):
     pieces = sdk.call("synthesize_online", text=TEXT * 40)
     assert len(pieces) > 10
     assert pieces[0][0] < pieces[-1][0] / 2
@@ -78,20 +79,20 @@ def test_clients_of_one_request_are_served(sdk, seconds):
 
 
 @pytest.mark.parametrize("online", [False, True])
-def test_words_tell_their_times(sdk, seconds, online):
-    asked = {"text": TEXT, "enable_word_time_offsets": True}
+def test_words_have_their_times(sdk, seconds, online):
+    requested = {"text": TEXT, "enable_word_time_offsets": True}
     if online:
-        responses = [piece for _, piece in sdk.call("synthesize_online", **asked)]
+        responses = [piece for _, piece in sdk.call("synthesize_online", **requested)]
         words = [word for piece in responses for word in piece.get("meta", {}).get("words", [])]
     else:
-        words = sdk.call("synthesize", **asked)["meta"]["words"]
+        words = sdk.call("synthesize", **requested)["meta"]["words"]
     assert [word["word"].lower() for word in words] == TEXT.lower().replace(".", "").split()
     times = [time for word in words for time in (word.get("start_time", 0), word["end_time"])]
     assert times == sorted(times)
     assert times[-1] <= 1000 * seconds + 1
 
 
-def test_words_are_not_told_unasked(sdk):
+def test_words_are_not_reported_unrequested(sdk):
     assert "words" not in sdk.call("synthesize", text=TEXT)["meta"]
 
 
@@ -137,13 +138,14 @@ def test_a_profile_is_a_voice(sdk, running, speech_data):
         client.create_profile("Ann", "ann")
         client.add_sample("profiles/ann", speech_data.path("LJ001-0009.wav"), speech_data.transcripts["LJ001-0009.wav"])
         assert loudness(sdk.speech(text=TEXT, voice_name="profiles/ann")) > 1000
-        assert [generation.text for generation in client.list_generations(filter='profile = "profiles/ann"')] == [TEXT]
+        records = recorded(lambda: client.list_generations(filter='profile = "profiles/ann"'))
+        assert [generation.text for generation in records] == [TEXT]
 
 
 def pitch_hz(samples: bytes) -> float:
-    heard = profile((np.frombuffer(samples, "<i2") / 32768).astype(np.float32), RATE_HZ)
-    assert heard is not None
-    return heard.pitch_hz
+    recognised = profile((np.frombuffer(samples, "<i2") / 32768).astype(np.float32), RATE_HZ)
+    assert recognised is not None
+    return recognised.pitch_hz
 
 
 @pytest.mark.parametrize("method", ["synthesize", "synthesize_online"])
@@ -153,9 +155,9 @@ def test_a_prompt_is_a_voice(sdk, speech_data, method, given):
     path = speech_data.path("LJ001-0009.wav")
     answer = sdk.call(method, text=TEXT, zero_shot_audio_prompt_file=str(path), **given)
     like = b"".join(sound_of(piece) for _, piece in answer) if method == "synthesize_online" else sound_of(answer)
-    asked, own = pitch_hz(bare_samples(path)), pitch_hz(sdk.speech(text=TEXT))
-    assert pitch_hz(like) == pytest.approx(asked, rel=0.05)
-    assert own != pytest.approx(asked, rel=0.1)
+    requested, own = pitch_hz(bare_samples(path)), pitch_hz(sdk.speech(text=TEXT))
+    assert pitch_hz(like) == pytest.approx(requested, rel=0.05)
+    assert own != pytest.approx(requested, rel=0.1)
 
 
 def bare_samples(path: Path) -> bytes:

@@ -15,7 +15,7 @@ SECONDS = 60
 CONFIG = riva_asr_pb2.RecognitionConfig(encoding=riva_audio_pb2.LINEAR_PCM, sample_rate_hertz=16_000)
 
 
-async def test_a_listener_who_leaves_frees_the_place(start):
+async def test_a_listener_who_leaves_frees_the_permit(start):
     running = await start(tts.open_service, TTS_STREAMS="1", TTS_MORE_ENGINES="none")
     stub = aio_stub(riva_tts_pb2_grpc.RivaSpeechSynthesisStub, running.channel)
     request = riva_tts_pb2.SynthesizeSpeechRequest(text="One more word. " * 600, sample_rate_hz=48_000)
@@ -26,7 +26,7 @@ async def test_a_listener_who_leaves_frees_the_place(start):
     assert (await stub.Synthesize(riva_tts_pb2.SynthesizeSpeechRequest(text="Hello."), timeout=SECONDS)).audio
 
 
-async def test_a_stream_between_its_texts_takes_nobodys_place(start):
+async def test_a_stream_between_its_texts_takes_nobodys_permit(start):
     running = await start(tts.open_service, TTS_STREAMS="1", TTS_MORE_ENGINES="none")
     stub = aio_stub(riva_tts_pb2_grpc.RivaSpeechSynthesisStub, running.channel)
     request = riva_tts_pb2.SynthesizeSpeechRequest(text="Hello.")
@@ -40,13 +40,15 @@ async def test_a_stream_between_its_texts_takes_nobodys_place(start):
     assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_stream_that_is_silent_takes_nobodys_place(start):
+async def test_a_stream_that_is_silent_takes_nobodys_permit(start):
     running = await start(asr.open_service, ASR_ENGINE="pocketsphinx", ASR_STREAMS="1")
     stub = aio_stub(riva_asr_pb2_grpc.RivaSpeechRecognitionStub, running.channel)
     call = stub.StreamingRecognize(timeout=SECONDS)
     await call.write(riva_asr_pb2.StreamingRecognizeRequest(streaming_config={"config": CONFIG}))
-    heard = await stub.Recognize(riva_asr_pb2.RecognizeRequest(config=CONFIG, audio=bytes(32_000)), timeout=SECONDS)
-    assert not heard.results
+    recognised = await stub.Recognize(
+        riva_asr_pb2.RecognizeRequest(config=CONFIG, audio=bytes(32_000)), timeout=SECONDS
+    )
+    assert not recognised.results
     await call.done_writing()
     assert await call.read() is END_OF_STREAM
 
@@ -65,5 +67,5 @@ async def test_a_stream_that_is_forgotten_ends(start):
 
 
 @pytest.mark.parametrize("name", ["nvidia.riva.tts.RivaSpeechSynthesis", "nvidia.riva.asr.RivaSpeechRecognition"])
-def test_the_services_tell_their_health_by_these_names(name):
+def test_the_services_report_their_health_by_these_names(name):
     assert name in (*tts.NAMES, *asr.NAMES)

@@ -7,7 +7,7 @@ from bench.launch import platform
 from .conftest import sdk_of
 
 
-def test_the_sdk_speaks_and_hears_by_tls(tmp_path):
+def test_the_sdk_speaks_and_recognises_by_tls(tmp_path):
     authority, root = trustme.CA(), tmp_path / "root.pem"
     issued = authority.issue_cert("127.0.0.1")
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"

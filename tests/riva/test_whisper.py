@@ -13,7 +13,7 @@ async def stub(start, whisper_models):
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [
         {},
         {"language_code": "de-DE"},
@@ -24,9 +24,9 @@ async def stub(start, whisper_models):
         {"model": "whisper/random.en", "language_code": "en-US"},
     ],
 )
-async def test_it_is_taken(stub, speech_data, asked):
+async def test_it_is_taken(stub, speech_data, requested):
     audio = speech_data.path("LJ001-0002.wav").read_bytes()
-    config = riva_asr_pb2.RecognitionConfig(**asked)
+    config = riva_asr_pb2.RecognitionConfig(**requested)
     answer = await stub.Recognize(riva_asr_pb2.RecognizeRequest(config=config, audio=audio), timeout=60)
     assert answer.results
     assert all(result.alternatives[0].language_code for result in answer.results)

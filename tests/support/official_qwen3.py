@@ -21,7 +21,7 @@ from unittest import mock
 import numpy as np
 import qwen_package
 import torch
-from qwen3_cases import CASES, MOST_FRAMES, NOISES, REFERENCE_TEXT, SEED, TEXTS, Case
+from qwen3_cases import CASES, MAX_FRAMES, NOISES, REFERENCE_TEXT, SEED, TEXTS, Case
 from safetensors.torch import save_file
 from torch import Tensor
 from voicebox_tts.engines.qwen3.noise import SamplingNoise
@@ -78,7 +78,7 @@ def caught(model: Any, found: dict[str, Tensor]) -> Iterator[None]:
 
 def said(model: Any, case: Case, prompts: dict[str, Any], *, sampled: bool) -> dict[str, Tensor]:
     """What the package makes of a case: its prompt, its codes and its samples."""
-    common = {"text": case.text, "language": case.language or None, "max_new_tokens": MOST_FRAMES}
+    common = {"text": case.text, "language": case.language or None, "max_new_tokens": MAX_FRAMES}
     common |= {"do_sample": sampled, "subtalker_dosample": sampled}
     found: dict[str, Tensor] = {}
     with caught(model, found), our_noise():

@@ -153,7 +153,7 @@ def write(folder: Path, voices: tuple[str, ...], tokenizer: str) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    logging.disable(logging.WARNING)  # the package tells of weights that are not there, and of voices that do not end
+    logging.disable(logging.WARNING)  # the package warns of weights that are not there, and of voices that do not end
     target = Path(sys.argv[1]) / "pocket"
     write(target / "english", ("alba", "javert", "marius"), "tokenizer.model")
     write(target / "french", ("estelle",), "tokenizer.json")

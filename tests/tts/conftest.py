@@ -1,4 +1,4 @@
-"""A ten-line engine, a catalog that answers as told, and the tts service over both."""
+"""A ten-line engine, a catalog that answers as a test sets it, and the tts service over both."""
 
 import asyncio
 import time
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_models.engine import Model
+from voicebox_outbox import outbox as outboxes
 from voicebox_tts.engine import Capability, Packed, Reference, Speech, Style, Voice, Word
 
 RATE = 16_000
@@ -113,21 +114,24 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.sent = 0
         """References with their audio."""
         self.arrived = asyncio.Event()
+        self.refused = 0
+        """Records that failed."""
 
     async def RecordGeneration(self, request_iterator, context):
-        if self.failure:
-            await context.abort(self.failure, "as told")
         generation, audio = None, b""
-        async for request in request_iterator:
+        async for request in request_iterator:  # as the catalog does: an answer during a write may be lost
             generation = request.generation if request.HasField("generation") else generation
             audio += request.audio
+        if self.failure:
+            self.refused += 1
+            await context.abort(self.failure, "as the test has it")
         self.records.setdefault(generation.name, (generation, audio))
         self.arrived.set()
         return generation
 
     async def GetReference(self, request, context):
         if self.failure:
-            await context.abort(self.failure, "as told")
+            await context.abort(self.failure, "as the test has it")
         self.references += 1
         unchanged = request.known_etag == self.etag
         header = catalog_pb2.ReferenceHeader(
@@ -152,6 +156,12 @@ async def catalog():
     await server.start()
     yield fake
     await server.stop(0)
+
+
+@pytest.fixture(autouse=True)
+def patient_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine is no catalog that is away."""
+    monkeypatch.setattr(outboxes, "PROMPT_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ async def test_a_record_is_in_the_catalog_before_it_is_acknowledged(open_history
     assert not list(tmp_path.glob("*.json"))
 
 
-async def test_while_the_catalog_is_away_records_wait_on_disk_and_are_delivered_after_a_restart(
+async def test_while_the_catalog_is_unavailable_records_wait_on_disk_and_are_delivered_after_a_restart(
     open_history, catalog, tmp_path
 ):
     catalog.failure = grpc.StatusCode.UNAVAILABLE
@@ -81,7 +81,7 @@ async def test_a_catalog_that_comes_back_gets_what_waits_without_a_restart(open_
 
 
 async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalog, tmp_path, executor):
-    """grpc.aio tells that as if we were cancelled."""
+    """grpc.aio reports that as if we were cancelled."""
 
     def dying(*_, **__):
         lost = asyncio.get_running_loop().create_future()
@@ -98,7 +98,7 @@ async def test_a_catalog_that_dies_while_it_is_written_to_costs_no_record(catalo
     assert list(catalog.records) == ["generations/1"]
 
 
-async def test_what_the_catalog_will_never_take_is_set_aside_and_said(open_history, catalog, tmp_path, caplog):
+async def test_what_the_catalog_will_never_take_is_set_aside_and_reported(open_history, catalog, tmp_path, caplog):
     catalog.failure = grpc.StatusCode.INVALID_ARGUMENT
     async with open_history() as history:
         with caplog.at_level(logging.ERROR):
@@ -136,11 +136,17 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_others_go_on(op
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED]
 )
-async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(open_history, catalog, tmp_path, code):
+async def test_a_fault_of_the_catalog_or_its_settings_costs_no_record(
+    open_history, catalog, tmp_path, monkeypatch, code
+):
+    monkeypatch.setattr(outboxes, "RETRY_SECONDS", 0.01)
     catalog.failure = code
-    async with open_history() as history, history._outbox.delivering(Background(CollectorRegistry())):
+    async with open_history() as history, asyncio.timeout(60):
         assert await keep(history) is Delivery.PENDING
-        await asyncio.sleep(0.05)
+        refused = catalog.refused
+        async with history._outbox.delivering(Background(CollectorRegistry())):
+            while catalog.refused < refused + 2:  # the second attempt shows what became of the record after the first
+                await asyncio.sleep(0.001)
     assert len(list(tmp_path.glob("*.json"))) == 1
     assert not list((tmp_path / "rejected").iterdir())
 

@@ -70,7 +70,7 @@ def test_too_little_voiced_speech_has_no_profile() -> None:
     colour=st.lists(st.floats(-LIMIT_DB, LIMIT_DB), min_size=len(BANDS_HZ), max_size=len(BANDS_HZ)),
     rate_hz=st.sampled_from([16_000, 22_050]),
 )
-def test_the_filter_colours_as_asked_at_once(colour: list[float], rate_hz: int) -> None:
+def test_the_filter_colours_as_requested_at_once(colour: list[float], rate_hz: int) -> None:
     smooth = np.convolve(np.pad(colour, 2, "edge"), np.ones(5) / 5, "valid")
     taps = minimum_phase(smooth, rate_hz)
     _, response = freqz(taps, worN=BANDS_HZ[3:-2], fs=rate_hz)  # 12 ms cannot resolve the lowest bands
@@ -78,7 +78,7 @@ def test_the_filter_colours_as_asked_at_once(colour: list[float], rate_hz: int) 
     assert np.argmax(np.abs(taps)) < 0.001 * rate_hz
 
 
-def test_filtering_a_sound_moves_its_third_octaves_by_as_much() -> None:
+def test_filtering_a_audio_moves_its_third_octaves_by_as_much() -> None:
     sound = NOISE.normal(0, 0.1, 64_000)
     slope = np.linspace(6, -6, len(BANDS_HZ))
     moved = third_octaves(lfilter(minimum_phase(slope, ANALYSIS_RATE_HZ), 1.0, sound)) - third_octaves(sound)
@@ -95,7 +95,7 @@ def test_a_stream_is_coloured_as_a_whole_would_be() -> None:
 
 
 def test_the_nearest_voice_is_moved_to_the_reference() -> None:
-    """An engine that speaks 7% too low and too flat is corrected by what is heard."""
+    """An engine that speaks 7% too low and too flat is corrected by what is measured."""
 
     def render(name: str, shift: Shift, _text: str) -> np.ndarray:
         return voice({"low": 100.0, "high": 200.0}[name] * 0.93 * shift.pitch, 2.0).astype(np.float32)

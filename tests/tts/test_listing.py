@@ -3,7 +3,7 @@
 import pytest
 from voicebox_models.models import State
 from voicebox_models.servicer import STATES
-from voicebox_tts.api.voice_list import MOST_LISTS, VoiceLists
+from voicebox_tts.api.voice_list import MAX_LISTS, VoiceLists
 from voicebox_tts.engine import Voice
 from voicebox_tts.voices.registry import Offer
 
@@ -55,12 +55,12 @@ def test_languages_and_engines_do_not_share_a_list(engines):
     assert len(names(lists.get("", "", offered(one, two)))) == 3
 
 
-def test_strangers_cannot_fill_the_memory(engines):
+def test_callers_cannot_fill_the_memory(engines):
     lists = VoiceLists(lambda: engines[0])
-    for number in range(2 * MOST_LISTS):
+    for number in range(2 * MAX_LISTS):
         lists.get("", f"x{number}", offered(*engines))
     lists.get("", "x" * 100_000, offered(*engines))
-    assert len(lists._made) <= MOST_LISTS
+    assert len(lists._made) <= MAX_LISTS
     assert all(len(language) < 100 for _, language in lists._made)
 
 

@@ -117,7 +117,7 @@ def tts(running):
     return aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, running.channel)
 
 
-async def said(tts, text="ab", **config) -> tts_pb2.SynthesizeResponse:
+async def sentence(tts, text="ab", **config) -> tts_pb2.SynthesizeResponse:
     return await tts.Synthesize(tts_pb2.SynthesizeRequest(text=text, config=config))
 
 
@@ -139,7 +139,7 @@ PROFILE = tts_pb2.VoiceSelection(profile="profiles/ann")
 
 
 async def test_a_voice_is_spoken_by_the_default_model_and_a_profile_by_one_that_clones(tts, engines):
-    spoken, cloned = await said(tts), await said(tts, voice=PROFILE)
+    spoken, cloned = await sentence(tts), await sentence(tts, voice=PROFILE)
     assert (spoken.started.model, spoken.started.voice) == ("many/spoken", "many/low")
     assert (cloned.started.model, cloned.started.voice) == ("many/cloned", "")
     assert cloned.started.cloning == tts_pb2.CAPABILITY_CLONING
@@ -147,11 +147,11 @@ async def test_a_voice_is_spoken_by_the_default_model_and_a_profile_by_one_that_
 
 
 async def test_the_model_that_is_named_speaks(tts):
-    assert (await said(tts, model="models/many/louder")).started.model == "many/louder"
+    assert (await sentence(tts, model="models/many/louder")).started.model == "many/louder"
     shrill = tts_pb2.VoiceSelection(voice="shrill")
-    assert (await said(tts, voice=shrill)).started.model == "many/louder"
-    assert (await said(tts, voice=shrill, model="models/many/louder")).started.voice == "many/shrill"
-    assert (await said(tts, model="models/flite/cmu-us")).started.voice == "flite/slt"
+    assert (await sentence(tts, voice=shrill)).started.model == "many/louder"
+    assert (await sentence(tts, voice=shrill, model="models/many/louder")).started.voice == "many/shrill"
+    assert (await sentence(tts, model="models/flite/cmu-us")).started.voice == "flite/slt"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ async def test_the_model_that_is_named_speaks(tts):
 )
 async def test_a_model_that_cannot_is_refused(tts, fields, code, reason):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await said(tts, **fields)
+        await sentence(tts, **fields)
     assert (caught.value.code().name, reason_of(caught.value)) == (code, reason)
 
 
@@ -280,7 +280,7 @@ async def test_an_error_of_our_own_goes_by_openais_name(running):
 
 
 async def test_a_check_that_nobody_answers_is_a_warning(tts, catalog):
-    finished = (await said(tts, check=True)).finished
+    finished = (await sentence(tts, check=True)).finished
     assert not finished.HasField("word_error_rate")
     assert any(
         warning.startswith("What was spoken is not checked: asr answered UNAVAILABLE") for warning in finished.warnings

@@ -27,11 +27,11 @@ async def channel(start, tmp_path, monkeypatch):
     return running.channel
 
 
-async def told(call):
+async def reported(call):
     return [value for key, value in await call.trailing_metadata() if key == "x-voicebox-warnings"]
 
 
-async def test_the_native_list_has_a_warning_and_tells_of_each_voices_model(channel):
+async def test_the_native_list_has_a_warning_and_reports_each_voices_model(channel):
     answer = await tts_pb2_grpc.TextToSpeechServiceStub(channel).ListVoices(tts_pb2.ListVoicesRequest())
     assert {(voice.engine, voice.model_state) for voice in answer.voices} == {("flite", models_pb2.MODEL_STATE_LOADED)}
     [warning] = answer.warnings
@@ -41,7 +41,7 @@ async def test_the_native_list_has_a_warning_and_tells_of_each_voices_model(chan
 async def test_googles_list_goes_on(channel):
     call = texttospeech_v1_pb2_grpc.TextToSpeechStub(channel).ListVoices(google.ListVoicesRequest())
     assert {voice.name.partition("/")[0] for voice in (await call).voices} == {"flite"}
-    [warning] = await told(call)
+    [warning] = await reported(call)
     assert SENTENCE in warning
 
 
@@ -50,5 +50,5 @@ async def test_nvidias_list_goes_on(channel):
         riva_tts_pb2.RivaSynthesisConfigRequest()
     )
     assert {config.parameters["voice_name"] for config in (await call).model_config} == {"flite"}
-    [warning] = await told(call)
+    [warning] = await reported(call)
     assert SENTENCE in warning

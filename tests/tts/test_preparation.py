@@ -95,10 +95,10 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize(("written", "said", "wrong"), SAME)
+@pytest.mark.parametrize(("written", "spoken", "wrong"), SAME)
 @pytest.mark.parametrize("voice", ["flite/slt", "espeak/en-us"])
-async def test_what_is_written_sounds_as_it_is_said(tts, written, said, wrong, voice):
-    heard, expected, other = [await audio(tts, text, voice={"voice": voice}) for text in (written, said, wrong)]
+async def test_written_text_becomes_what_a_person_would_say(tts, written, spoken, wrong, voice):
+    heard, expected, other = [await audio(tts, text, voice={"voice": voice}) for text in (written, spoken, wrong)]
     np.testing.assert_array_equal(heard, expected)
     assert len(heard) != len(other) or (heard != other).any()
 

@@ -61,7 +61,7 @@ def started(ann, tmp_path):
     return start
 
 
-async def said(stub, text="Hello there."):
+async def streamed(stub, text="Hello there."):
     """The audio of a profile's speech."""
     request = tts_pb2.StreamSynthesizeRequest(
         text=text, config=tts_pb2.SynthesisConfig(voice=tts_pb2.VoiceSelection(profile="profiles/ann"), seed=1)
@@ -71,36 +71,36 @@ async def said(stub, text="Hello there."):
 
 async def test_after_a_restart_nothing_is_computed_and_the_voice_is_the_same(started, computed):
     async with started() as stub:
-        first = await said(stub)
-        assert await said(stub) == first
+        first = await streamed(stub)
+        assert await streamed(stub) == first
     async with started() as stub:
-        assert await said(stub) == first
+        assert await streamed(stub) == first
     assert first
     assert len(computed) == 1
 
 
 async def test_a_changed_profile_is_computed_anew_and_a_broken_file_too(started, computed, ann, tmp_path):
     async with started() as stub:
-        await said(stub)
+        await streamed(stub)
     ann.etag, ann.pcm_s16le = "2", ann.pcm_s16le[: len(ann.pcm_s16le) // 4 * 2]
     async with started() as stub:
-        changed = await said(stub)
+        changed = await streamed(stub)
     assert len(computed) == 2
     for file in (tmp_path / "one" / "tts" / "prompts").rglob("*.safetensors"):
         file.write_bytes(file.read_bytes()[:-8])
     async with started() as stub:
-        assert await said(stub) == changed
+        assert await streamed(stub) == changed
     assert len(computed) == 3
 
 
 async def test_replicas_share_what_one_computed(started, computed, tmp_path):
     shared = {"TTS_PROMPT_STORE": str(tmp_path / "shared")}
     async with started("one", **shared) as one:
-        first = await said(one)
+        first = await streamed(one)
     async with started("one", **shared) as one, started("two", **shared) as two:
-        assert list(await asyncio.gather(said(one), said(two))) == [first, first]
+        assert list(await asyncio.gather(streamed(one), streamed(two))) == [first, first]
     async with started("two") as alone:
-        assert await said(alone) == first
+        assert await streamed(alone) == first
     assert len(computed) == 1
 
 

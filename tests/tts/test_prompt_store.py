@@ -22,7 +22,7 @@ from voicebox_models.engine import Model
 from voicebox_tts.engine import Packed, Reference
 from voicebox_tts.prompts.file import content_key, file_name, from_bytes, to_bytes
 from voicebox_tts.prompts.folder import PromptFolder
-from voicebox_tts.prompts.shared import AWAY_SECONDS, MOST_WRITES, SharedPrompts
+from voicebox_tts.prompts.shared import AWAY_SECONDS, MAX_WRITES, SharedPrompts
 from voicebox_tts.prompts.store import Origin, PromptStore
 
 from tests.catalog.stores import object_store
@@ -100,7 +100,7 @@ def test_a_file_under_another_key_is_a_value_error():
         from_bytes(content_key(replace(MODEL, revision="2"), NOISE), to_bytes(KEY, PACKED))
 
 
-def test_the_key_tells_all_that_a_prompt_depends_on():
+def test_the_key_covers_all_that_a_prompt_depends_on():
     others = [
         (replace(MODEL, name="tone/2"), NOISE),
         (replace(MODEL, revision="2"), NOISE),
@@ -318,11 +318,11 @@ class Away:
     """A store that answers nothing, as long as it is away, and counts who asked."""
 
     def __init__(self, failure=None):
-        self.failure, self.asked, self.left = failure, 0, 0
+        self.failure, self.requested, self.left = failure, 0, 0
         self.gate = asyncio.Event()
 
     async def read(self, name, start=0, end=None):
-        self.asked += 1
+        self.requested += 1
         if self.failure:
             raise self.failure
         try:
@@ -346,21 +346,21 @@ class Away:
 @pytest.mark.parametrize(
     "failure", [Unavailable("BLOBS_UNAVAILABLE", "It does not answer."), OSError(5, "Input/output error"), None]
 )
-async def test_a_store_that_is_away_is_left_alone_for_a_while(store, engine, failure, caplog):
+async def test_a_store_that_is_unavailable_is_left_alone_for_a_while(store, engine, failure, caplog):
     now = 100.0
     away = Away(failure)
     shared = SharedPrompts(away, lambda: now, timeout_seconds=0.01)
     prompts = store(shared)
     for transcript in ("one", "two", "three"):
         assert (await prompts.prompt(engine, replace(NOISE, transcript=transcript)))[1] is Origin.COMPUTED
-    assert away.asked == 1
+    assert away.requested == 1
     assert caplog.text.count("is not used for 30 s") == 1
     now += AWAY_SECONDS
     away.gate.set()
     away.failure = None
     await prompts.prompt(engine, replace(NOISE, transcript="four"))
     await shared.written()
-    assert away.asked == 3  # to read, and to write
+    assert away.requested == 3  # to read, and to write
 
 
 async def test_a_question_that_is_given_up_is_called_off(caplog):
@@ -380,7 +380,7 @@ async def test_a_write_that_fails_is_a_line_in_the_log(failure, caplog):
     shared.write(KEY, WHOLE)
     await shared.written()
     shared.write(KEY, WHOLE)
-    assert (away.asked, caplog.text.count(str(failure))) == (1, 1)
+    assert (away.requested, caplog.text.count(str(failure))) == (1, 1)
 
 
 async def test_a_write_that_hangs_ends(monkeypatch, caplog):
@@ -397,18 +397,18 @@ async def test_few_writes_wait_for_a_slow_store():
     for _ in range(20):
         shared.write(KEY, WHOLE)
     await asyncio.sleep(0)
-    assert away.asked == MOST_WRITES
+    assert away.requested == MAX_WRITES
     away.gate.set()
     await shared.written()
     shared.write(KEY, WHOLE)
     await shared.written()
-    assert away.asked == MOST_WRITES + 1
+    assert away.requested == MAX_WRITES + 1
 
 
-async def test_a_caller_who_leaves_calls_the_question_off():
+async def test_a_caller_who_leaves_cancels_the_request():
     away = Away()
     call = asyncio.create_task(SharedPrompts(away, timeout_seconds=1000).read(KEY))
-    while not away.asked:
+    while not away.requested:
         await asyncio.sleep(0)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -426,7 +426,7 @@ async def test_a_caller_who_leaves_calls_the_question_off():
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_what_cannot_be_shared_is_told_and_does_no_harm(failure, caplog):
+async def test_what_cannot_be_shared_is_reported_and_does_no_harm(failure, caplog):
     shared = SharedPrompts(Away(failure))
     shared.write(KEY, WHOLE)
     await shared.written()
@@ -435,7 +435,7 @@ async def test_what_cannot_be_shared_is_told_and_does_no_harm(failure, caplog):
     assert await SharedPrompts(Away(failure)).read(KEY) is None
 
 
-async def test_what_is_not_even_tried_is_told(caplog):
+async def test_what_is_not_even_tried_is_reported(caplog):
     shared = SharedPrompts(Away(OSError(28, "No space left on device")))
     shared.write(KEY, WHOLE)
     await shared.written()

@@ -11,7 +11,7 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
-from voicebox_tts.job import Defaults, Profile, Recording
+from voicebox_tts.job import Defaults, Recording, StoredProfile
 from voicebox_tts.peers.catalog import Catalog
 from voicebox_tts.prompts.folder import PromptFolder
 from voicebox_tts.prompts.resolver import PromptResolver
@@ -19,7 +19,7 @@ from voicebox_tts.prompts.store import PromptStore
 
 from .conftest import ToneEngine
 
-ANN = Profile("profiles/ann")
+ANN = StoredProfile("profiles/ann")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_another_owner_gets_nothing_of_it(open_prompts, engine, catalog):
         await prompts.of_profile(ANN, engine, "somebody", 10)
 
 
-async def test_while_the_catalog_is_away_a_known_voice_speaks_with_a_warning(open_prompts, engine, catalog):
+async def test_while_the_catalog_is_unavailable_a_known_voice_speaks_with_a_warning(open_prompts, engine, catalog):
     prompts = open_prompts()
     await prompts.of_profile(ANN, engine, "local", 10)
     catalog.failure = grpc.StatusCode.UNAVAILABLE
@@ -79,7 +79,7 @@ async def test_while_the_catalog_is_away_a_known_voice_speaks_with_a_warning(ope
     assert not (await prompts.of_profile(ANN, engine, "local", 10)).warnings
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(Unavailable) as refused:
-        await prompts.of_profile(Profile("profiles/bob"), engine, "local", 10)
+        await prompts.of_profile(StoredProfile("profiles/bob"), engine, "local", 10)
     assert refused.value.reason == "CATALOG_UNREACHABLE"
 
 
@@ -103,7 +103,7 @@ async def test_a_reference_that_the_engine_cannot_use_is_a_precondition(open_pro
 async def test_the_cache_is_bounded_and_forgets_the_least_used(open_prompts, engine):
     prompts = open_prompts(max_bytes=2500, disk_bytes=0)
     for name in ("a", "b", "a", "c", "a", "b"):
-        await prompts.of_profile(Profile(f"profiles/{name}"), engine, "local", 10)
+        await prompts.of_profile(StoredProfile(f"profiles/{name}"), engine, "local", 10)
     assert engine.prompts == 4
 
 
@@ -114,12 +114,14 @@ async def test_a_recording_is_decoded_and_computed_once(open_prompts, engine):
     assert engine.prompts == 1
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(30.0, []), (45.0, ["The recording is 45 s long"])])
-async def test_of_a_recording_that_is_followed_in_part_it_is_told_every_time(open_prompts, engine, seconds, told):
+@pytest.mark.parametrize(("seconds", "reported"), [(30.0, []), (45.0, ["The recording is 45 s long"])])
+async def test_of_a_recording_that_is_followed_in_part_it_is_reported_every_time(
+    open_prompts, engine, seconds, reported
+):
     prompts = open_prompts()
     for _ in range(2):
         cached = await prompts.of_recording(recording(seconds), engine)
-        assert [warning.partition(":")[0] for warning in cached.warnings] == told
+        assert [warning.partition(":")[0] for warning in cached.warnings] == reported
     again = await open_prompts().of_recording(recording(seconds), engine)  # after a start: from disk
     assert (again.warnings, engine.prompts) == (cached.warnings, 1)
 
@@ -141,7 +143,7 @@ async def test_what_the_caller_leaves_open_is_as_the_profile_says(open_prompts, 
     assert (engine.prompts, again.defaults) == (1, Defaults(speed=0.5, seed=7))
 
 
-async def test_a_restart_asks_for_the_audio_once_and_computes_nothing(open_prompts, engine, catalog):
+async def test_a_restart_requests_the_audio_once_and_computes_nothing(open_prompts, engine, catalog):
     await open_prompts().of_profile(ANN, engine, "local", 10)
     prompts = open_prompts()
     catalog.settings.seed = 7
@@ -197,7 +199,7 @@ async def test_where_prompts_came_from_is_counted(open_prompts, engine, catalog)
     prompts = open_prompts(registry=registry)
     for _ in range(3):
         await prompts.of_profile(ANN, engine, "local", 10)
-    await prompts.of_profile(Profile("profiles/bob"), engine, "local", 10)  # the same audio
+    await prompts.of_profile(StoredProfile("profiles/bob"), engine, "local", 10)  # the same audio
     catalog.failure = grpc.StatusCode.UNAVAILABLE
     await prompts.of_profile(ANN, engine, "local", 10)
     found = {

@@ -70,7 +70,7 @@ def selection(samples, rate, transcript="") -> tts_pb2.VoiceSelection:
     return tts_pb2.VoiceSelection(reference=tts_pb2.InlineReference(audio=file.getvalue(), transcript=transcript))
 
 
-async def said(tts, text=TEXT, **config) -> tts_pb2.SynthesizeResponse:
+async def streamed(tts, text=TEXT, **config) -> tts_pb2.SynthesizeResponse:
     return await tts.Synthesize(tts_pb2.SynthesizeRequest(text=text, config={"seed": 3, **config}))
 
 
@@ -92,13 +92,13 @@ async def test_a_built_in_voice_streams_frame_by_frame_and_whole_and_streamed_ar
     chunks = [event.chunk for event in events[1:-1]]
     assert len(chunks) > 4
     assert chunks[0].duration.ToMilliseconds() <= 200
-    assert b"".join(chunk.audio for chunk in chunks) == (await said(tts, audio=pcm)).audio
+    assert b"".join(chunk.audio for chunk in chunks) == (await streamed(tts, audio=pcm)).audio
     assert len(b"".join(chunk.audio for chunk in chunks)) == 2 * events[-1].finished.sample_count
 
 
 @pytest.mark.parametrize(("encoding", "rate"), FILES)
 async def test_every_encoding_decodes_to_the_right_length(tts, encoding, rate):
-    answer = await said(tts, audio={"encoding": encoding})
+    answer = await streamed(tts, audio={"encoding": encoding})
     samples, heard_rate = soundfile.read(io.BytesIO(answer.audio))
     assert heard_rate == rate
     padding_seconds = 0.15 if encoding == E_.AUDIO_ENCODING_MP3 else 0.01
@@ -106,12 +106,12 @@ async def test_every_encoding_decodes_to_the_right_length(tts, encoding, rate):
 
 
 async def test_a_recording_is_followed_by_the_model_that_clones_and_encoded_once(tts, running, voice):
-    first = await said(tts, voice=voice)
+    first = await streamed(tts, voice=voice)
     assert (first.started.model, first.started.voice) == ("qwen3/base", "")
     assert first.started.cloning == tts_pb2.CAPABILITY_CLONING
     before = computed(running)
     for _ in range(20):
-        assert (await said(tts, voice=voice)).audio == first.audio
+        assert (await streamed(tts, voice=voice)).audio == first.audio
     assert computed(running) == before <= 1
 
 
@@ -146,7 +146,7 @@ async def test_a_profile_of_several_samples_is_one_prompt_also_after_a_restart_u
     async def speaking():
         async with open_service(env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
             tts = tts_pb2_grpc.TextToSpeechServiceStub(channel)
-            yield partial(said, tts, voice={"profile": "profiles/ann"}), partial(counted, Running(serving, channel))
+            yield partial(streamed, tts, voice={"profile": "profiles/ann"}), partial(counted, Running(serving, channel))
 
     await add("LJ001-0002.wav")
     await add("LJ001-0008.wav")
@@ -164,20 +164,20 @@ async def test_a_profile_of_several_samples_is_one_prompt_also_after_a_restart_u
 
 
 async def test_a_recording_without_a_transcript_is_followed_by_its_speaker_alone(tts, voice):
-    with_words = await said(tts, voice=voice)
+    with_words = await streamed(tts, voice=voice)
     voice.reference.transcript = ""
-    assert (await said(tts, voice=voice)).audio != with_words.audio
+    assert (await streamed(tts, voice=voice)).audio != with_words.audio
 
 
 async def test_models_are_switched_without_a_restart_and_what_is_not_used_is_unloaded(tts, models, voice):
-    assert (await said(tts, voice=voice)).started.model == "qwen3/base"
+    assert (await streamed(tts, voice=voice)).started.model == "qwen3/base"
     state = await models.GetModel(models_pb2.GetModelRequest(name=BASE))
     assert (state.state, state.device, state.licence) == (models_pb2.MODEL_STATE_LOADED, "cpu", state.licence)
     assert state.memory_bytes > 0
     await models.UnloadModel(models_pb2.UnloadModelRequest(name=BASE))
     assert (await models.GetModel(models_pb2.GetModelRequest(name=BASE))).state == models_pb2.MODEL_STATE_AVAILABLE
-    assert (await said(tts)).started.model == "qwen3/custom-voice"
-    assert (await said(tts, voice=voice)).started.model == "qwen3/base"
+    assert (await streamed(tts)).started.model == "qwen3/custom-voice"
+    assert (await streamed(tts, voice=voice)).started.model == "qwen3/base"
 
 
 async def test_voices_are_made_of_a_description_and_differ(tts):
@@ -217,8 +217,8 @@ async def test_a_conversation_speaks_while_it_is_written(tts):
     assert last.finished.sample_count > 0
 
 
-async def test_what_runs_away_is_cut_and_told_also_in_the_history(tts, catalog, voice):
-    finished = (await said(tts, text="Hello.", voice=voice, model=ENDLESS)).finished
+async def test_what_runs_away_is_cut_and_reported_also_in_the_history(tts, catalog, voice):
+    finished = (await streamed(tts, text="Hello.", voice=voice, model=ENDLESS)).finished
     assert finished.duration.ToMilliseconds() < 20_000
     assert any(
         "longer than the text can need" in warning or "repeated itself" in warning for warning in finished.warnings
@@ -243,7 +243,7 @@ NOISE = np.random.default_rng(1).normal(0, 0.1, 48_000)
 )
 async def test_a_recording_that_is_no_voice_is_refused(tts, reference, reason):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await said(tts, voice=reference)
+        await streamed(tts, voice=reference)
     assert (caught.value.code(), field_of(caught.value)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         "config.voice.reference.audio",
@@ -253,15 +253,15 @@ async def test_a_recording_that_is_no_voice_is_refused(tts, reference, reason):
 
 async def test_a_clipped_recording_and_a_stereo_one_at_96_khz_do(tts, voice):
     samples, rate = soundfile.read(io.BytesIO(voice.reference.audio))
-    assert (await said(tts, voice=selection(np.clip(20 * samples, -1, 1), rate))).finished.sample_count
+    assert (await streamed(tts, voice=selection(np.clip(20 * samples, -1, 1), rate))).finished.sample_count
     doubled = np.repeat(samples[:RATE_HZ], 4)  # slow and low, at 96 kHz
-    assert (await said(tts, voice=selection(np.stack([doubled, doubled], 1), 96_000))).finished.sample_count
+    assert (await streamed(tts, voice=selection(np.stack([doubled, doubled], 1), 96_000))).finished.sample_count
 
 
 async def test_a_transcript_of_something_else_is_refused(tts, voice):
     voice.reference.transcript = "These are far too many words. " * 30
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await said(tts, voice=voice)
+        await streamed(tts, voice=voice)
     assert reason_of(caught.value) == "TRANSCRIPT_DOES_NOT_MATCH"
 
 
@@ -276,13 +276,13 @@ async def test_a_transcript_of_something_else_is_refused(tts, voice):
 )
 async def test_what_it_cannot_do_is_refused_by_field(tts, fields, field, reason):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await said(tts, **fields)
+        await streamed(tts, **fields)
     assert (field_of(caught.value), reason_of(caught.value)) == (field, reason)
 
 
 async def test_an_instruction_to_a_model_that_follows_none_is_refused(tts, voice):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await said(tts, voice=voice, style={"instructions": "Whisper."})
+        await streamed(tts, voice=voice, style={"instructions": "Whisper."})
     assert (field_of(caught.value), reason_of(caught.value)) == ("config.style.instructions", "UNSUPPORTED_BY_ENGINE")
 
 
@@ -293,5 +293,5 @@ async def test_without_a_gpu_it_is_not_chosen_by_itself_and_the_list_says_why(st
     assert not listed.models[0].name.startswith("models/qwen3/")
     if not any(Path(driver).exists() for driver in ("/dev/nvidiactl", "/dev/kfd")):
         assert "qwen3 is not, there is no GPU for it" in listed.models[0].detail
-    custom = await said(tts_pb2_grpc.TextToSpeechServiceStub(running.channel), model=CUSTOM)
+    custom = await streamed(tts_pb2_grpc.TextToSpeechServiceStub(running.channel), model=CUSTOM)
     assert custom.started.engine == "qwen3"

@@ -11,7 +11,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.field_paths import paths_below
 from voicebox_tts.api.requests import checked_text, to_ahead_seconds, to_job
 from voicebox_tts.engine import Style
-from voicebox_tts.job import BuiltIn, Defaults, Profile
+from voicebox_tts.job import BuiltIn, Defaults, StoredProfile
 from voicebox_tts.text.sentences import clean
 
 Config = tts_pb2.SynthesisConfig
@@ -29,7 +29,7 @@ def test_an_empty_request_means_the_defaults():
     assert job_of().seed != job_of().seed
 
 
-def test_what_is_asked_for_is_kept():
+def test_what_is_requested_is_kept():
     style = tts_pb2.SpeakingStyle(speed=2, pitch_semitones=-3, language="en-GB", instructions="softly")
     job = job_of(
         voice=tts_pb2.VoiceSelection(profile="profiles/ann"),
@@ -39,7 +39,7 @@ def test_what_is_asked_for_is_kept():
         request_id="9B2D8F00-0000-4000-8000-000000000001",
         store=False,
     )
-    assert (job.source, job.encoding, job.sample_rate_hz) == (Profile("profiles/ann"), Encoding.MP3, 24_000)
+    assert (job.source, job.encoding, job.sample_rate_hz) == (StoredProfile("profiles/ann"), Encoding.MP3, 24_000)
     assert (job.style, job.seed, job.keep) == (Style(2.0, -3.0, "en-GB", "softly"), 0, False)
     assert job.request_id == "9b2d8f00-0000-4000-8000-000000000001"
 

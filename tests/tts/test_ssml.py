@@ -38,7 +38,7 @@ pytestmark = pytest.mark.unit
         ("<speak><sub alias='one'>x<s>y</s></sub><mark name='m'/>two</speak>", "onetwo", ["mark"]),
     ],
 )
-def test_what_is_said(document, text, dropped):
+def test_the_text_that_is_spoken(document, text, dropped):
     diagnostics = Diagnostics()
     assert " ".join(ssml.plain(document, "text", diagnostics).split()) == text
     assert diagnostics.ignored == [f"text.{name}" for name in dropped]

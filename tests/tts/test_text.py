@@ -99,10 +99,10 @@ def test_a_long_sentence_is_cut_at_its_commas_then_at_spaces_then_anywhere() -> 
     assert list(map(len, sentences("a" * 1000))) == [400, 400, 200]
 
 
-def test_a_feed_tells_a_sentence_as_soon_as_it_is_complete() -> None:
+def test_a_feed_reports_a_sentence_as_soon_as_it_is_complete() -> None:
     feed = SentenceFeed()
-    told = [feed.push(piece) for piece in ("Hello", " there", ". How", " are you at 5 p.m", ". then", "? ")]
-    assert told == [[], [], ["Hello there."], [], [], []]
+    reported = [feed.push(piece) for piece in ("Hello", " there", ". How", " are you at 5 p.m", ". then", "? ")]
+    assert reported == [[], [], ["Hello there."], [], [], []]
     assert feed.finish() == ["How are you at 5 p.m. then?"]
 
 
@@ -127,11 +127,11 @@ def test_an_eager_feed_begins_with_a_clause(text: str, expected: list[str]) -> N
 
 def test_an_eager_feed_need_not_see_the_end_of_a_sentence() -> None:
     feed = SentenceFeed(eager=True)
-    told = [
+    reported = [
         feed.push(piece)
         for piece in ("The truth", " of it is,", " we", " never knew. An", "d, as everybody knows,", " nobody")
     ]
-    assert told == [[], [], ["The truth of it is,"], ["we never knew."], [], []]
+    assert reported == [[], [], ["The truth of it is,"], ["we never knew."], [], []]
 
 
 @pytest.mark.parametrize("eager", [False, True])

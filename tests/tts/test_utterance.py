@@ -39,7 +39,7 @@ def test_the_first_chunk_is_the_engines_first_piece_and_later_ones_grow(engine):
     assert chunks[-2].duration_seconds == CHUNK_SECONDS
 
 
-def test_every_word_comes_once_not_after_its_sound(engine):
+def test_every_word_comes_once_not_after_its_audio(engine):
     _, chunks = spoken(engine, ["abcdefgh"])
     assert [word.text for chunk in chunks for word in chunk.words] == list("abcdefgh")
     for chunk in chunks:
@@ -47,7 +47,7 @@ def test_every_word_comes_once_not_after_its_sound(engine):
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 48_000])
-def test_the_asked_rate_changes_the_count_not_the_length(engine, rate):
+def test_the_requested_rate_changes_the_count_not_the_length(engine, rate):
     keeper = Copy()
     utterance, chunks = spoken(engine, ["abcdefgh"], rate, keeper=keeper)
     assert abs(utterance.sample_count - 0.4 * rate) <= 2

@@ -23,7 +23,7 @@ MAX_SESSIONS = 3
 
 @pytest.fixture(scope="session")
 def metrics() -> list[str]:
-    """Where tts and asr tell their metrics."""
+    """Where tts and asr serve their metrics."""
     return [f"127.0.0.1:{port}" for port in free_ports(2)]
 
 

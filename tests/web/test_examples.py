@@ -12,6 +12,8 @@ from voicebox_client import Client
 from voicebox_gateway.docs import examples as openapi_examples
 from voicebox_gateway.docs import scalar
 
+from tests.support.history import recorded
+
 from .test_openapi import operations
 
 PNG = bytes.fromhex(
@@ -132,7 +134,7 @@ def _resource(client, path, ids):
     else:
         kind, names = "generation", lambda: [each.name for each in client.list_generations()]
     if kind not in ids and f"{{{kind}}}" in path:
-        ids[kind] = names()[0].rpartition("/")[2]
+        ids[kind] = recorded(names)[0].rpartition("/")[2]
     return ids.get(kind, openapi_examples.UUID)
 
 

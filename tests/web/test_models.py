@@ -15,7 +15,7 @@ def test_own_models_and_openais_names_are_listed(sdk):
     assert {model["object"] for model in listed["data"]} == {"model"}
 
 
-def test_one_is_told_by_its_name_with_a_slash(sdk):
+def test_one_is_found_by_its_name_with_a_slash(sdk):
     for model in sdk.ask(method="models.list", given={})["data"]:
         assert sdk.ask(method="models.retrieve", given={"model": model["id"]}) == model
 
@@ -38,7 +38,7 @@ def test_a_path_that_is_not_there_is_openais_error(http):
     "model",
     ["gpt-4o-transcribe-diarize", "gpt-transcribe", "gpt-4o-mini-tts-2025-12-15", "gpt-realtime-2.1", "tts-1-1106"],
 )
-def test_a_name_that_openai_may_have_given_is_told_of(sdk, model):
+def test_a_name_that_openai_may_have_given_is_recognised_as_such(sdk, model):
     assert sdk.ask(method="models.retrieve", given={"model": model})["owned_by"] == "openai"
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's Realtime API through its unmodified SDK: what is said is heard, and what is written is spoken."""
+"""OpenAI's Realtime API through its unmodified SDK: speech is transcribed, and texts are spoken."""
 
 import json
 
@@ -33,7 +33,7 @@ def speech(sdk):
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_text_is_spoken_and_heard(sdk, is_async):
+def test_a_text_is_spoken_and_recognised(sdk, is_async):
     said = sdk.talk(until("session.created"), *say(TEXT), until("response.done"), is_async=is_async)
     kinds = [event["type"] for event in said]
     assert kinds[0] == "session.created"
@@ -91,7 +91,7 @@ def test_turns_are_found(sdk, speech):
     assert starts[0] < stops[0] < starts[1] < stops[1]
 
 
-def test_real_speech_is_heard(sdk, speech_data):
+def test_real_speech_is_recognised(sdk, speech_data):
     pcm = read_pcm(speech_data.path(REAL_SPEECH))
     heard = sdk.transcribe(
         session(turn_detection=None), *appended(pcm), call("input_audio_buffer.commit"), until(COMPLETED)
@@ -140,7 +140,7 @@ def test_a_commit_ends_a_turn_and_silence_is_an_empty_one(sdk, speech):
     assert last["transcript"] == ""
 
 
-def test_what_is_cleared_is_not_heard(sdk, speech):
+def test_what_is_cleared_is_not_recognised(sdk, speech):
     heard = sdk.transcribe(
         session(turn_detection=None),
         *appended(speech),
@@ -266,7 +266,7 @@ def test_what_is_no_event_is_an_error_and_the_session_goes_on(sdk):
 
 
 @pytest.mark.parametrize("voice", ["nobody", "flite/nobody"])
-def test_what_tts_refuses_is_told_by_the_response(sdk, voice):
+def test_what_tts_refuses_is_reported_by_the_response(sdk, voice):
     told = sdk.talk(*say("Yes.", audio={"output": {"voice": voice}}), until("response.done"))
     response = told[-1]["response"]
     assert response["status"] == "failed"
@@ -274,7 +274,7 @@ def test_what_tts_refuses_is_told_by_the_response(sdk, voice):
     assert not spoken(told)
 
 
-def test_what_asr_refuses_is_told_and_the_session_goes_on(sdk, speech):
+def test_what_asr_refuses_is_reported_and_the_session_goes_on(sdk, speech):
     told = sdk.transcribe(
         session(transcription={"model": "none/none"}),
         until("error"),
@@ -286,7 +286,7 @@ def test_what_asr_refuses_is_told_and_the_session_goes_on(sdk, speech):
     assert word_error_rate(of_type(told, COMPLETED)[0]["transcript"]) <= WER
 
 
-def test_a_plain_request_is_told_to_upgrade(http):
+def test_a_plain_request_is_refused_with_a_hint_to_upgrade(http):
     answer = http.get("/v1/realtime")
     assert (answer.status_code, answer.json()["error"]["code"]) == (426, "upgrade_required")
 

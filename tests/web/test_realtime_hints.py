@@ -157,7 +157,7 @@ async def test_clearing_the_output_ends_the_answer(running):
         {"session": {"type": "transcription"}, "expires_after": {"seconds": 60}},
     ],
 )
-async def test_a_client_secret_opens_the_session_that_was_asked_for(running, http, body):
+async def test_a_client_secret_opens_the_session_that_was_requested(running, http, body):
     made = http.post("/v1/realtime/client_secrets", json=body).json()
     kind = body.get("session", {}).get("type", "realtime")
     assert made["value"].startswith("ek_")

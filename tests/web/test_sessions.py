@@ -51,7 +51,7 @@ async def in_flight(address):
     return sum(float(line.split()[-1]) for line in lines if line.startswith("voicebox_rpcs_running"))
 
 
-async def test_one_too_many_is_told_so_and_what_breaks_off_is_freed(opened, running, metrics):
+async def test_one_too_many_is_refused_and_what_breaks_off_is_freed(opened, running, metrics):
     sessions = [await opened_when_free(opened) for _ in range(MAX_SESSIONS)]
     with pytest.raises(InvalidStatus) as raised:
         await opened()
@@ -72,7 +72,7 @@ async def test_one_too_many_is_told_so_and_what_breaks_off_is_freed(opened, runn
     await again.close()
 
 
-async def test_two_sessions_do_not_hear_each_other(opened):
+async def test_two_sessions_do_not_affect_each_other(opened):
     one, other = await opened_when_free(opened), await opened_when_free(opened)
     async with one, other:
         for session, text in ((one, "First."), (other, "Second.")):

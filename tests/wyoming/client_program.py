@@ -59,21 +59,23 @@ async def write(client, orders):
 
 
 async def read(client, until):
-    told = []
+    reported = []
     while (came := await client.read_event()) is not None:
         [kind] = [each for each in READ if each.is_type(came.type)]
         kind.from_event(came)  # every field that the library wants is there
-        told.append({"type": came.type, "data": came.data, "payload": base64.b64encode(came.payload or b"").decode()})
+        reported.append(
+            {"type": came.type, "data": came.data, "payload": base64.b64encode(came.payload or b"").decode()}
+        )
         if came.type in (until, "error"):
             break
-    return told
+    return reported
 
 
 async def main():
-    asked = json.load(sys.stdin)
+    requested = json.load(sys.stdin)
     async with AsyncTcpClient.from_uri(sys.argv[1]) as client:
-        writing = asyncio.create_task(write(client, asked["orders"]))
-        print(json.dumps(await read(client, asked["until"])))
+        writing = asyncio.create_task(write(client, requested["orders"]))
+        print(json.dumps(await read(client, requested["until"])))
         writing.cancel()
 
 

@@ -29,7 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Recognised:
     """What the client read in answer: events in order, payloads as bytes."""
 
     events: list[dict[str, Any]]
@@ -61,7 +61,7 @@ class Bridge:
         host, _, port = self.serving.endpoints[0].address.rpartition(":")
         return host, int(port)
 
-    async def ask(self, *orders: dict[str, Any], until: str) -> Heard:
+    async def ask(self, *orders: dict[str, Any], until: str) -> Recognised:
         """Send the events of the client's own classes, and read until an event of the type `until`, an error or the
         end.
         """
@@ -74,10 +74,10 @@ class Bridge:
             stdout=subprocess.PIPE,
         )
         async with asyncio.timeout(CLIENT_SECONDS):
-            told, _ = await process.communicate(json.dumps({"orders": orders, "until": until}).encode())
+            reported, _ = await process.communicate(json.dumps({"orders": orders, "until": until}).encode())
         assert process.returncode == 0
-        events = json.loads(told)
-        return Heard([{**event, "payload": base64.b64decode(event["payload"])} for event in events])
+        events = json.loads(reported)
+        return Recognised([{**event, "payload": base64.b64decode(event["payload"])} for event in events])
 
 
 @pytest.fixture(scope="session")

@@ -41,13 +41,13 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("sent", HEADERS.values(), ids=HEADERS)
-async def test_what_is_no_event_is_told_and_ends_the_connection(bridge, sent):
+async def test_what_is_no_event_is_reported_and_ends_the_connection(bridge, sent):
     reader, writer = await asyncio.open_connection(*bridge.address)
     writer.write(sent)
-    told = await events.read(reader)
-    assert told is not None
-    assert told.type == "error"
-    assert told.data["code"] in ("BAD_EVENT", "EVENT_TOO_LARGE", "INVALID_FIELD")
+    reported = await events.read(reader)
+    assert reported is not None
+    assert reported.type == "error"
+    assert reported.data["code"] in ("BAD_EVENT", "EVENT_TOO_LARGE", "INVALID_FIELD")
     assert await reader.read() == b""
     writer.close()
 
@@ -92,7 +92,7 @@ async def test_an_unknown_event_is_dropped(bridge):
     writer.close()
 
 
-async def test_one_peer_too_many_is_told(running, python):
+async def test_one_peer_too_many_is_reported(running, python):
     async with bridge_to(running, python, WYOMING_MAX_CONNECTIONS="1") as bridge:
         first = await asyncio.open_connection(*bridge.address)
         first[1].write(events.write(Event("ping")))
@@ -111,7 +111,7 @@ async def test_an_idle_peer_is_let_go(running, python):
 
 
 async def test_answers_that_are_being_made_end_before_the_bridge_does(running, python):
-    """The peer ends its text only after the bridge was told to stop; who has asked nothing is let go at once."""
+    """The peer ends its text only after the bridge was stopped; a peer without a request is disconnected at once."""
     bridges = bridge_to(running, python)
     bridge = await bridges.__aenter__()
     (busy, to_busy), (idle, to_idle) = [await asyncio.open_connection(*bridge.address) for _ in range(2)]
@@ -132,11 +132,11 @@ async def test_answers_that_are_being_made_end_before_the_bridge_does(running, p
     to_idle.close()
 
 
-@pytest.mark.parametrize("said", [b"", events.write(Event("synthesize-start"))])
-async def test_who_does_not_end_is_cut_off_when_the_grace_is_over(running, python, said):
+@pytest.mark.parametrize("streamed", [b"", events.write(Event("synthesize-start"))])
+async def test_who_does_not_end_is_cut_off_when_the_grace_is_over(running, python, streamed):
     async with bridge_to(running, python, VOICEBOX_GRACE_SECONDS="0.05") as bridge:
         reader, writer = await asyncio.open_connection(*bridge.address)
-        writer.write(said)
+        writer.write(streamed)
     assert not any(event.type == "error" for event in [await events.read(reader)] if event)
     writer.close()
 

@@ -26,7 +26,7 @@ def audio(sound, rate=16_000, width=2, channels=1, chunk_bytes=3200):
     return [order("AudioStart", **form), *chunks, order("AudioStop")]
 
 
-async def test_info_tells_voices_and_models(bridge):
+async def test_info_reports_voices_and_models(bridge):
     info = (await bridge.ask(order("Describe"), until="info")).one("info")
     [tts], [asr] = info["tts"], info["asr"]
     assert tts["supports_synthesize_streaming"]
@@ -42,15 +42,15 @@ async def test_ping(bridge):
 
 
 @pytest.mark.parametrize("voice", [{}, {"name": "flite/rms"}, {"language": "en"}])
-async def test_what_is_said_is_recognised(bridge, voice):
+async def test_speech_is_recognised(bridge, voice):
     spoken = await bridge.ask(order("Synthesize", text=TEXT, voice=voice), until="audio-stop")
     assert spoken.types == ["audio-start", "audio-chunk", "audio-stop"]
     form = spoken.one("audio-start")
-    heard = await bridge.ask(order("Transcribe"), *audio(spoken.sound, form["rate"]), until="transcript-stop")
-    transcript = heard.one("transcript")
-    assert heard.types == ["transcript-start", "transcript-chunk", "transcript", "transcript-stop"]
+    recognised = await bridge.ask(order("Transcribe"), *audio(spoken.sound, form["rate"]), until="transcript-stop")
+    transcript = recognised.one("transcript")
+    assert recognised.types == ["transcript-start", "transcript-chunk", "transcript", "transcript-stop"]
     assert (
-        "".join(each["data"]["text"] for each in heard.events if each["type"] == "transcript-chunk")
+        "".join(each["data"]["text"] for each in recognised.events if each["type"] == "transcript-chunk")
         == transcript["text"]
     )
     assert transcript["language"] == "en-US"
@@ -82,7 +82,7 @@ async def test_streamed_text_is_spoken_once_though_the_whole_follows(bridge):
 
 
 async def test_streamed_text_is_spoken_before_it_ends(bridge):
-    """No `synthesize-stop` is ever sent: the first sentence is heard all the same."""
+    """No `synthesize-stop` is ever sent: the first sentence is spoken all the same."""
     chunks = [order("SynthesizeChunk", text=text) for text in ("The ships came home. ", "In the win")]
     spoken = await bridge.ask(order("SynthesizeStart", voice={"name": "flite/slt"}), *chunks, until="audio-chunk")
     assert spoken.types == ["audio-start", "audio-chunk"]
@@ -91,8 +91,8 @@ async def test_streamed_text_is_spoken_before_it_ends(bridge):
 async def test_real_speech_in_the_language_that_home_assistant_names(bridge, speech_data):
     with wave.open(str(speech_data.path("LJ001-0004.wav"))) as file:
         sound, rate = file.readframes(file.getnframes()), file.getframerate()
-    heard = await bridge.ask(order("Transcribe", language="en"), *audio(sound, rate), until="transcript")
-    assert word_error_rate(speech_data.transcripts["LJ001-0004.wav"], heard.one("transcript")["text"]) <= WER
+    recognised = await bridge.ask(order("Transcribe", language="en"), *audio(sound, rate), until="transcript")
+    assert word_error_rate(speech_data.transcripts["LJ001-0004.wav"], recognised.one("transcript")["text"]) <= WER
 
 
 NOTHING = ["", " ", "...", "\U0001f389", "\u200b", "?!", "\n\n"]
@@ -136,9 +136,9 @@ async def test_info_goes_on_without_the_catalog(running, python):
 
 
 async def test_silence_is_an_empty_transcript(bridge):
-    heard = await bridge.ask(*audio(bytes(32_000)), until="transcript-stop")
-    assert heard.types == ["transcript-start", "transcript", "transcript-stop"]
-    assert heard.one("transcript")["text"] == ""
+    recognised = await bridge.ask(*audio(bytes(32_000)), until="transcript-stop")
+    assert recognised.types == ["transcript-start", "transcript", "transcript-stop"]
+    assert recognised.one("transcript")["text"] == ""
 
 
 async def test_two_peers_at_once(bridge):
@@ -202,15 +202,15 @@ BAD = {
 
 
 @pytest.mark.parametrize(("orders", "code", "word"), BAD.values(), ids=BAD)
-async def test_what_is_wrong_is_told(bridge, orders, code, word):
-    told = (await bridge.ask(*orders, until="never")).one("error")
-    assert code in told["code"] or code in told["text"]
-    assert word in told["text"]
+async def test_what_is_wrong_is_reported(bridge, orders, code, word):
+    reported = (await bridge.ask(*orders, until="never")).one("error")
+    assert code in reported["code"] or code in reported["text"]
+    assert word in reported["text"]
 
 
-async def test_a_service_that_is_away_is_told(running, python):
+async def test_a_service_that_is_unavailable_is_reported(running, python):
     async with bridge_to(running, python, TTS_ADDRESS="127.0.0.1:1") as bridge:
-        told = (await bridge.ask(order("Synthesize", text="Hi."), until="never")).one("error")
-        assert told["code"] == "UNAVAILABLE"
+        reported = (await bridge.ask(order("Synthesize", text="Hi."), until="never")).one("error")
+        assert reported["code"] == "UNAVAILABLE"
         info = (await bridge.ask(order("Describe"), until="info")).one("info")
         assert set(info) == {"asr"}

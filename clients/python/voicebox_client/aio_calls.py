@@ -44,7 +44,7 @@ class AioCalls:
             except asyncio.CancelledError:
                 if _is_cancelled():
                     raise
-                pause_seconds = attempts.pause_seconds(peer_lost())  # grpc.aio may tell it as if we were cancelled
+                pause_seconds = attempts.pause_seconds(peer_lost())  # grpc.aio may report it as if we were cancelled
             await self._sleep(pause_seconds)
 
     async def stream(

@@ -11,7 +11,7 @@ from .connection import DEFAULT_TARGET
 from .errors import VoiceboxClientError
 from .option_names import in_options
 from .ranges import real
-from .session import Session, given_parameters, progress
+from .session import CommandSession, given_parameters, progress
 
 # Shown by `voicebox --help` without importing the verbs, since gRPC alone takes longer to import than the help to show.
 VERBS = {
@@ -96,7 +96,7 @@ def _plugin_help(plugin: EntryPoint) -> str:
     return known.get(plugin.name) or f"From {plugin.dist.name if plugin.dist else plugin.value}."
 
 
-def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: Session) -> NoReturn:
+def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: CommandSession) -> NoReturn:
     match error:
         case BrokenPipeError():
             raise error
@@ -117,7 +117,7 @@ def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: Session)
 
 def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
     if "://" in text or "/" in text:
-        raise click.BadParameter(f"{text!r} is no HOST:PORT: leave out the scheme and the path.")
+        raise click.BadParameter(f"{text!r} is not HOST:PORT: leave out the scheme and the path.")
     return text
 
 
@@ -139,4 +139,4 @@ def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
 @click.pass_context
 def main(ctx: click.Context, server: str, as_json: bool, timeout_seconds: float | None, wide: bool) -> None:
     """Speech on one address: speak, transcribe, manage voices and history."""
-    ctx.obj = Session(server, as_json, timeout_seconds, wide=wide)
+    ctx.obj = CommandSession(server, as_json, timeout_seconds, wide=wide)

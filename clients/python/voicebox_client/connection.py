@@ -6,7 +6,7 @@ DEFAULT_TARGET = "127.0.0.1:8080"
 # Calls that only ask and answer.
 TIMEOUT_SECONDS = 30.0
 # Speech, recognition, uploads, downloads and the loading of models: the server paces speech to its listener,
-# so that a stream lasts as long as its sound.
+# so that a stream lasts as long as its audio.
 WORK_TIMEOUT_SECONDS = 3600.0
 
 _LOOPBACK = ("127.", "localhost:", "[::1]:")

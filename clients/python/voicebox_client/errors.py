@@ -16,7 +16,7 @@ class VoiceboxClientError(Exception):
     sentence       what happened, for people
     field          the path of the request field at fault, as in `audio.sample_rate_hz`; empty when none is named
     metadata       further facts from the server, such as `request_id`
-    retry_seconds  when the server wants to be asked again; None when it does not say
+    retry_seconds  when the server accepts another attempt; None when it does not say
     """
 
     def __init__(
@@ -51,5 +51,7 @@ def peer_lost() -> VoiceboxClientError:
 
 def connection_lost(*, received: bool) -> VoiceboxClientError:
     """The error of a call whose connection broke off, after some of its answer was `received` or before."""
-    rest = "what was received so far is not complete" if received else "whether it did what was asked is not known"
+    rest = (
+        "what was received so far is not complete" if received else "whether the request was carried out is not known"
+    )
     return VoiceboxClientError("UNAVAILABLE", "CONNECTION_LOST", f"The connection to the service was lost: {rest}.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .recognition_requests import RecognitionOptions
-from .upload import Readable
+from .upload import BinaryFile
 
 BLOCK_SECONDS = 0.1
 DEFAULT_RATE_HZ = 16000
@@ -19,19 +19,19 @@ BLOCK_BYTES = 3200
 
 
 @dataclass(frozen=True)
-class Spoken:
+class LiveAudio:
     """Blocks of s16le samples, and their format."""
 
     blocks: Iterator[bytes]
     options: RecognitionOptions
 
 
-def samples(file: Readable) -> Spoken:
+def samples(file: BinaryFile) -> LiveAudio:
     """Headerless samples from a file that has its own pace, such as a microphone's pipe."""
-    return Spoken(iter(lambda: file.read(BLOCK_BYTES) or b"", b""), {})
+    return LiveAudio(iter(lambda: file.read(BLOCK_BYTES) or b"", b""), {})
 
 
-def recording(path: Path, sample_rate_hz: int | None, sleep: Callable[[float], None]) -> Spoken:
+def recording(path: Path, sample_rate_hz: int | None, sleep: Callable[[float], None]) -> LiveAudio:
     """A file of headerless samples when their rate is given, else a 16-bit WAV file. Raises click.ClickException,
     OSError.
     """
@@ -41,7 +41,7 @@ def recording(path: Path, sample_rate_hz: int | None, sleep: Callable[[float], N
         frames, rate_hz, channel_count = _wav_frames(path)
     block_bytes = int(BLOCK_SECONDS * rate_hz) * BYTES_PER_SAMPLE * channel_count
     blocks = (frames[at : at + block_bytes] for at in range(0, len(frames), block_bytes))
-    return Spoken(
+    return LiveAudio(
         paced(blocks, BLOCK_SECONDS, time.monotonic, sleep), {"sample_rate_hz": rate_hz, "channel_count": channel_count}
     )
 
@@ -49,7 +49,7 @@ def recording(path: Path, sample_rate_hz: int | None, sleep: Callable[[float], N
 def paced(
     blocks: Iterator[bytes], block_seconds: float, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Iterator[bytes]:
-    """Gives each block when its sound would have ended, counted from the start, so that errors do not add up."""
+    """Gives each block when its audio would have ended, counted from the start, so that errors do not add up."""
     began = clock()
     for index, block in enumerate(blocks, start=1):
         sleep(max(0.0, began + index * block_seconds - clock()))

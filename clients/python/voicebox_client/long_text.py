@@ -16,7 +16,7 @@ from voicebox.tts.v1 import tts_pb2
 from . import wav
 from .errors import VoiceboxClientError
 
-MOST_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 """Of one call; at most this much is generated again when a call fails."""
 
 # Where a text may be cut, best first: after a paragraph, a line, a sentence (of Chinese, Japanese, Hindi and Arabic
@@ -27,29 +27,29 @@ _ENDS = tuple(
 )
 
 
-def parts(text: str, most: int = MOST_CHARACTERS) -> list[str]:
-    """The text in pieces of at most `most` characters, which joined are the text; a piece without anything but space is
-    no piece.
+def parts(text: str, max_characters: int = MAX_CHARACTERS) -> list[str]:
+    """The text in pieces of at most `max_characters` characters, which joined are the text; a piece without anything
+    but space is no piece.
     """
     found = []
     rest = text
-    while len(rest) > most:
-        at = _cut(rest, most)
+    while len(rest) > max_characters:
+        at = _cut(rest, max_characters)
         found.append(rest[:at])
         rest = rest[at:]
     return [part for part in (*found, rest) if part.strip()] or [text]
 
 
-def _cut(text: str, most: int) -> int:
+def _cut(text: str, max_characters: int) -> int:
     """How much of a text to take: the latest of the best ends in its second half; without any, as much as goes without
     cutting a letter.
     """
     for end in _ENDS:
-        at = max((match.end() for match in end.finditer(text, 0, most)), default=0)
-        if at > most // 2:
+        at = max((match.end() for match in end.finditer(text, 0, max_characters)), default=0)
+        if at > max_characters // 2:
             return at
-    at = most
-    while at > most // 2 and (
+    at = max_characters
+    while at > max_characters // 2 and (
         unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"
     ):
         at -= 1
@@ -60,9 +60,7 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
     """A request for each part of the text. Raises ValueError for a form of audio whose files cannot be joined."""
     texts = parts(first.text)
     if len(texts) > 1 and first.config.audio.encoding == tts_pb2.AUDIO_ENCODING_FLAC:
-        raise ValueError(
-            f"A text of more than {MOST_CHARACTERS} characters is spoken in parts, which FLAC cannot join."
-        )
+        raise ValueError(f"A text of more than {MAX_CHARACTERS} characters is spoken in parts, which FLAC cannot join.")
     found = []
     for number, text in enumerate(texts):
         request = tts_pb2.StreamSynthesizeRequest()
@@ -75,7 +73,7 @@ def requests(first: tts_pb2.StreamSynthesizeRequest) -> list[tts_pb2.StreamSynth
 
 
 def _derived(request_id: str, number: int) -> str:
-    """A UUID4 for a later part, the same whenever the whole text is asked for by the same request id."""
+    """A UUID4 for a later part, the same whenever the whole text is requested by the same request id."""
     return str(uuid.UUID(bytes=hashlib.sha256(f"{request_id}/{number}".encode()).digest()[:16], version=4))
 
 
@@ -94,7 +92,7 @@ class Joined:
 
     @property
     def request(self) -> tts_pb2.StreamSynthesizeRequest:
-        """What to ask next: with the seed of the first part, so that it is one voice."""
+        """The next request: with the seed of the first part, so that it is one voice."""
         request = self.requests[self.number]
         if self.started and not request.config.HasField("seed"):
             request.config.seed = self.started.seed

@@ -43,5 +43,5 @@ def in_options(sentence: str, field: str, parameters: Iterable[click.Parameter])
     option = option_of(path, parameters) if path else ""
     if not option:
         return f"{field}: {sentence}" if field and field not in sentence else sentence
-    told = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w.]\w)", option, sentence)
-    return told if option in told else f"{option}: {told}"
+    renamed = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w.]\w)", option, sentence)
+    return renamed if option in renamed else f"{option}: {renamed}"

@@ -50,9 +50,9 @@ def play_file(path: Path) -> None:
         raise _failure(words[0], f"failed with code {done.returncode}", done.stderr)
 
 
-def _failure(name: str, how: str, said: bytes) -> click.ClickException:
-    """The error of a player, with the last line of what it said itself."""
-    lines = said.decode(errors="replace").strip().splitlines()
+def _failure(name: str, how: str, stderr: bytes) -> click.ClickException:
+    """The error of a player, with the last line of its own message."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
     return click.ClickException(f"The player {name} {how}{f': {lines[-1].strip()}' if lines else '.'}")
 
 
@@ -68,15 +68,15 @@ def find_player() -> str:
 
 @contextmanager
 def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]:
-    """Gives a function that plays samples; leaving waits until everything was heard, or stops the player when the body
+    """Gives a function that plays samples; leaving waits until everything was played, or stops the player when the body
     failed.
 
     Raises click.ClickException when the player fails.
     """
     words = PLAYERS[name].format(rate=sample_rate_hz).split()
     with (
-        tempfile.TemporaryFile() as said,
-        subprocess.Popen(words, stdin=subprocess.PIPE, stderr=said, bufsize=0) as process,
+        tempfile.TemporaryFile() as stderr,
+        subprocess.Popen(words, stdin=subprocess.PIPE, stderr=stderr, bufsize=0) as process,
     ):
         assert process.stdin is not None
         speakers = process.stdin
@@ -85,7 +85,7 @@ def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]
             try:
                 speakers.write(samples)
             except BrokenPipeError as error:
-                raise _failure(name, f"ended too early, with code {process.wait()}", _from_start(said)) from error
+                raise _failure(name, f"ended too early, with code {process.wait()}", _from_start(stderr)) from error
 
         try:
             yield play
@@ -94,7 +94,7 @@ def playing(name: str, sample_rate_hz: int) -> Iterator[Callable[[bytes], None]]
             raise
         speakers.close()
         if code := process.wait():
-            raise _failure(name, f"failed with code {code}", _from_start(said))
+            raise _failure(name, f"failed with code {code}", _from_start(stderr))
 
 
 def _from_start(file: IO[bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""What is asked of profiles and samples, as protos."""
+"""Builds requests about profiles and samples: pure functions that both clients share."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypedDict, Unpack
@@ -57,16 +57,16 @@ def update_profile(name: str, etag: str, **changes: Unpack[ProfileChanges]) -> c
 
 
 def _fields(details: ProfileDetails) -> dict[str, Any]:
-    """The fields of a profile, with what was agreed as one message. Raises ValueError when that is told twice or in
+    """The fields of a profile, with what was agreed as one message. Raises ValueError when that is given twice or in
     part.
     """
     fields: dict[str, Any] = dict(details)
-    told = {name: fields.pop(f"consent_{name}") for name in CONSENT if f"consent_{name}" in fields}
-    if told and "consent" in fields:
+    consent = {name: fields.pop(f"consent_{name}") for name in CONSENT if f"consent_{name}" in fields}
+    if consent and "consent" in fields:
         raise ValueError("Give consent or consent_statement, not both.")
-    if told and not told.get("statement"):
+    if consent and not consent.get("statement"):
         raise ValueError("Say with consent_statement what was agreed.")
-    return fields | ({"consent": catalog_pb2.Consent(**told)} if told else {})
+    return fields | ({"consent": catalog_pb2.Consent(**consent)} if consent else {})
 
 
 def add_sample(
@@ -98,9 +98,9 @@ def update_sample(name: str, etag: str, **changes: Unpack[SampleChanges]) -> cat
 
 def segment_sample(name: str, min_seconds: float | None, max_seconds: float | None) -> catalog_pb2.SegmentSampleRequest:
     """With a fresh request id."""
-    least, most = duration(min_seconds), duration(max_seconds)
+    shortest, longest = duration(min_seconds), duration(max_seconds)
     return catalog_pb2.SegmentSampleRequest(
-        name=resource("profiles", name), min_duration=least, max_duration=most, request_id=request_id()
+        name=resource("profiles", name), min_duration=shortest, max_duration=longest, request_id=request_id()
     )
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the recogniser, as protos: pure functions that the sync and the async client share."""
+"""Builds requests to asr: pure functions that both clients share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, TypedDict, Unpack, cast

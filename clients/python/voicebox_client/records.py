@@ -11,7 +11,7 @@ import click
 from .output import print_json
 from .player import find_file_player, play_file
 from .ranges import whole
-from .session import Session, progress
+from .session import CommandSession, progress
 from .whole_file import whole_file
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -56,14 +56,14 @@ def labelled(labels: Mapping[str, str], changes: Iterable[str]) -> dict[str, str
     for change in changes:
         key, equals, value = change.partition("=")
         if not key or not equals:
-            raise click.BadParameter(f"{change!r} is no KEY=VALUE.")
+            raise click.BadParameter(f"{change!r} is not KEY=VALUE.")
         changed[key] = value
         if not value:
             del changed[key]
     return changed
 
 
-def save(session: Session, pieces: Iterable[bytes], output: str) -> None:
+def save(session: CommandSession, pieces: Iterable[bytes], output: str) -> None:
     """Write a file that comes in pieces, and say so."""
     if output == STDOUT:
         sys.stdout.buffer.writelines(pieces)
@@ -80,7 +80,7 @@ def save(session: Session, pieces: Iterable[bytes], output: str) -> None:
         click.echo(f"Wrote {output}.")
 
 
-def save_or_play(session: Session, pieces: Iterable[bytes], output: str | None, *, play: bool) -> None:
+def save_or_play(session: CommandSession, pieces: Iterable[bytes], output: str | None, *, play: bool) -> None:
     """Write an audio file, or play it. Raises click.UsageError for neither or both, ClickException when the player
     fails.
     """

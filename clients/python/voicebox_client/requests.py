@@ -22,7 +22,7 @@ AS_FAST_AS_IT_CAN = 86_400.0
 
 
 class SpeechOptions(TypedDict, total=False):
-    """How something is said. At most one of profile, voice and reference; what is left out is the server's default."""
+    """How to speak. At most one of profile, voice and reference; what is left out is the server's default."""
 
     profile: Annotated[str, "a stored profile: `ann` or `profiles/ann`"]
     voice: Annotated[str, "a built-in voice: `flite/slt`, or `slt` of the default engine"]
@@ -46,7 +46,7 @@ class SpeechOptions(TypedDict, total=False):
 
 
 class DesignOptions(TypedDict, total=False):
-    """Which voices are asked for; what is left out is the server's default."""
+    """Which voices to design; what is left out is the server's default."""
 
     language: Annotated[str, "BCP 47, of the text"]
     count: Annotated[int, "1 to 8 voices, default 3"]
@@ -85,7 +85,7 @@ def converse_piece(piece: "str | tts_pb2.ConverseControl.ValueType") -> tts_pb2.
 
 
 def design(description: str, text: str, **options: Unpack[DesignOptions]) -> tts_pb2.DesignVoiceRequest:
-    """Asks for voices that fit a description."""
+    """A request for voices that fit a description."""
     return tts_pb2.DesignVoiceRequest(
         description=description,
         text=text,

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Session:
+class CommandSession:
     """The global options. `timeout_seconds` of None leaves the client's own deadlines; `wide` leaves tables whole."""
 
     server: str
@@ -32,7 +32,7 @@ class Session:
     wide: bool = False
 
     def client(self) -> "Client":
-        """A client of the chosen server; a timeout that was asked for holds for every call."""
+        """A client of the chosen server; a timeout that a person set holds for every call."""
         if self.timeout_seconds is None:
             return voicebox_client.Client(self.server)
         return voicebox_client.Client(
@@ -43,14 +43,14 @@ class Session:
 PARAMETERS = "voicebox_client.parameters"
 
 
-def pass_session(function: "Callable[Concatenate[Session, P], R]") -> "Callable[P, R]":
+def pass_session(function: "Callable[Concatenate[CommandSession, P], R]") -> "Callable[P, R]":
     """Gives a command's function the session, and lets errors know the command's options."""
 
     @click.pass_context
     @wraps(function)
     def with_session(ctx: click.Context, /, *given: P.args, **named: P.kwargs) -> R:
         ctx.meta[PARAMETERS] = tuple(ctx.command.params)
-        session = ctx.find_object(Session)
+        session = ctx.find_object(CommandSession)
         assert session is not None
         return ctx.invoke(function, session, *given, **named)
 

@@ -15,7 +15,7 @@ from .whole_file import whole_file
 SpeechEvent = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse
 
 
-class _Heard:
+class _Received:
     """The state of an utterance: `started` comes before any audio, `finished` when all of it came.
 
     A conversation that was interrupted before its first sound has no `started`.
@@ -26,7 +26,7 @@ class _Heard:
         self.started: tts_pb2.SynthesisStarted | None = None
         self.finished: tts_pb2.SynthesisFinished | None = None
 
-    def _hear(self, event: SpeechEvent) -> None:
+    def _note(self, event: SpeechEvent) -> None:
         if event.HasField("started"):
             self.started = event.started
         elif event.HasField("finished"):
@@ -48,7 +48,7 @@ class _Heard:
         return self.finished
 
 
-class Speech(_Heard):
+class Speech(_Received):
     """An utterance that begins when it is iterated over, once. Every way to take it raises VoiceboxClientError."""
 
     def __init__(self, events: Iterator[SpeechEvent], joined: Joined | None = None) -> None:
@@ -57,7 +57,7 @@ class Speech(_Heard):
 
     def __iter__(self) -> Iterator[SpeechEvent]:
         for event in self._events:
-            self._hear(event)
+            self._note(event)
             yield event
         self._end()
 
@@ -85,7 +85,7 @@ class Speech(_Heard):
         return self._end()
 
 
-class AsyncSpeech(_Heard):
+class AsyncSpeech(_Received):
     """An utterance that begins when it is iterated over, once. Every way to take it raises VoiceboxClientError."""
 
     def __init__(self, events: AsyncGenerator[SpeechEvent], joined: Joined | None = None) -> None:
@@ -95,7 +95,7 @@ class AsyncSpeech(_Heard):
     async def __aiter__(self) -> AsyncIterator[SpeechEvent]:
         async with aclosing(self._events) as events:
             async for event in events:
-                self._hear(event)
+                self._note(event)
                 yield event
         self._end()
 

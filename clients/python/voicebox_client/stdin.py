@@ -5,16 +5,16 @@ import sys
 from collections.abc import Iterator
 from typing import cast
 
-from .upload import Readable
+from .upload import BinaryFile
 
 READ_BYTES = 4096
 
 
-def stdin() -> Readable:
+def stdin() -> BinaryFile:
     """Standard input without Python's buffer: bytes come as soon as they are there, and a thread that still waits for
     them when the command ends holds no lock that the interpreter needs.
     """
-    return cast("Readable", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+    return cast("BinaryFile", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
 
 
 def text_as_it_comes() -> Iterator[str]:

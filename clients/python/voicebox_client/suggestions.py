@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from .errors import VoiceboxClientError
-from .session import Session
+from .session import CommandSession
 
 if TYPE_CHECKING:
     from .client import Client
 
-MOST_NAMES = 1000
-LEAST_LIKENESS = 0.65
+MAX_NAMES = 1000
+MIN_SIMILARITY = 0.65
 """One wrong letter of three is still near."""
 
 _UNKNOWN = re.compile(r"There is no (\w+) '([^']*)'\.$")
@@ -24,18 +24,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_short = {
         short: full for full in known for short in (full, full.rpartition("/")[2]) if "/" not in name or short == full
     }
-    near = difflib.get_close_matches(name, by_short, n=1, cutoff=LEAST_LIKENESS)
+    near = difflib.get_close_matches(name, by_short, n=1, cutoff=MIN_SIMILARITY)
     return f" Did you mean {by_short[near[0]]!r}?" if near else ""
 
 
-def meant(session: Session, error: VoiceboxClientError) -> str:
+def meant(session: CommandSession, error: VoiceboxClientError) -> str:
     """The nearest voice, profile or model to the one that an error says there is not, and no more than that."""
     found = _UNKNOWN.fullmatch(error.sentence)
     if not found or found[1] not in _LISTS or not error.reason.endswith("_NOT_FOUND"):
         return ""
     try:
         with session.client() as client:
-            return nearest(found[2], islice(_LISTS[found[1]](client), MOST_NAMES))
+            return nearest(found[2], islice(_LISTS[found[1]](client), MAX_NAMES))
     except VoiceboxClientError:
         return ""
 

@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 GAP = "  "
-LEAST_COLUMNS = 8
+MIN_COLUMNS = 8
 """A column is not cut below this, nor is one of names."""
-LEAST_ID_CHARACTERS = 8
+MIN_ID_CHARACTERS = 8
 
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
 
@@ -47,7 +47,7 @@ def shorten_ids(table: list[list[str]]) -> None:
     if not found:
         return
     ids = {match[0] for match in found.values()}
-    length = next(count for count in range(LEAST_ID_CHARACTERS, 37) if len({each[:count] for each in ids}) == len(ids))
+    length = next(count for count in range(MIN_ID_CHARACTERS, 37) if len({each[:count] for each in ids}) == len(ids))
     for row in table[1:]:
         if match := found.get(row[0]):
             row[0] = row[0][: match.start() + length]
@@ -76,7 +76,7 @@ def _cut(table: list[list[str]], columns: int) -> None:
     room = columns - len(GAP) * (len(widths) - 1)
     while sum(widths) > room:
         widest = max(range(1, len(widths)), key=widths.__getitem__, default=0)
-        if not widest or widths[widest] <= LEAST_COLUMNS:
+        if not widest or widths[widest] <= MIN_COLUMNS:
             break
         widths[widest] -= 1
     for row in table:

@@ -10,13 +10,13 @@ from .retry import NEVER, RetryPolicy
 PIECE_BYTES = 64 * 1024
 
 
-class Readable(Protocol):
+class BinaryFile(Protocol):
     """An open binary file."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
 
-Source = str | Path | bytes | Readable
+Source = str | Path | bytes | BinaryFile
 
 
 def check(source: Source) -> None:
@@ -56,6 +56,6 @@ def _pieces(source: Source) -> Iterator[bytes]:
         yield from _read(io.BytesIO(source) if isinstance(source, bytes) else source)
 
 
-def _read(file: Readable) -> Iterator[bytes]:
+def _read(file: BinaryFile) -> Iterator[bytes]:
     while piece := file.read(PIECE_BYTES):
         yield piece

@@ -33,5 +33,5 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             raise OSError(error.errno, error.strerror, str(path)) from error  # as the caller named it
         raise
     finally:
-        with suppress(OSError):  # as where the folder is none: it was said already
+        with suppress(OSError):  # as where the folder is none: that was reported already
             part.unlink()

@@ -13,7 +13,7 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-Place = tuple[int, ...]
+SourcePath = tuple[int, ...]
 """Where something stands in a file: field numbers and indices in FileDescriptorProto, as in SourceCodeInfo."""
 
 MESSAGE, ENUM, SERVICE = 4, 5, 6  # in a file
@@ -66,32 +66,38 @@ class Contract:
             self._read(file)
 
     def _read(self, file: FileDescriptorProto) -> None:
-        comments = {tuple(place.path): _text(place.leading_comments) for place in file.source_code_info.location}
+        comments = {
+            tuple(location.path): _text(location.leading_comments) for location in file.source_code_info.location
+        }
         for index, message in enumerate(file.message_type):
             self._read_message(f".{file.package}.{message.name}", message, (MESSAGE, index), comments)
         for index, enum in enumerate(file.enum_type):
             self._read_enum(f".{file.package}.{enum.name}", enum, (ENUM, index), comments)
         for index, service in enumerate(file.service):
-            place = (SERVICE, index)
-            self.services[service.name] = comments.get(place, "")
+            path = (SERVICE, index)
+            self.services[service.name] = comments.get(path, "")
             for number, method in enumerate(service.method):
-                self.methods.append(Method(service, method, comments.get((*place, METHOD, number), "")))
+                self.methods.append(Method(service, method, comments.get((*path, METHOD, number), "")))
 
-    def _read_message(self, name: str, proto: DescriptorProto, place: Place, comments: dict[Place, str]) -> None:
-        told = tuple(_each(comments, (*place, FIELD), len(proto.field)))
-        self.messages[name] = Message(name, proto, comments.get(place, ""), told)
+    def _read_message(
+        self, name: str, proto: DescriptorProto, path: SourcePath, comments: dict[SourcePath, str]
+    ) -> None:
+        field_comments = tuple(_each(comments, (*path, FIELD), len(proto.field)))
+        self.messages[name] = Message(name, proto, comments.get(path, ""), field_comments)
         for index, nested in enumerate(proto.nested_type):
-            self._read_message(f"{name}.{nested.name}", nested, (*place, NESTED, index), comments)
+            self._read_message(f"{name}.{nested.name}", nested, (*path, NESTED, index), comments)
         for index, enum in enumerate(proto.enum_type):
-            self._read_enum(f"{name}.{enum.name}", enum, (*place, NESTED_ENUM, index), comments)
+            self._read_enum(f"{name}.{enum.name}", enum, (*path, NESTED_ENUM, index), comments)
 
-    def _read_enum(self, name: str, proto: EnumDescriptorProto, place: Place, comments: dict[Place, str]) -> None:
-        told = tuple(_each(comments, (*place, VALUE), len(proto.value)))
-        self.enums[name] = Enum(name, proto, comments.get(place, ""), told)
+    def _read_enum(
+        self, name: str, proto: EnumDescriptorProto, path: SourcePath, comments: dict[SourcePath, str]
+    ) -> None:
+        value_comments = tuple(_each(comments, (*path, VALUE), len(proto.value)))
+        self.enums[name] = Enum(name, proto, comments.get(path, ""), value_comments)
 
 
-def _each(comments: dict[Place, str], place: Place, count: int) -> Iterator[str]:
-    return (comments.get((*place, index), "") for index in range(count))
+def _each(comments: dict[SourcePath, str], path: SourcePath, count: int) -> Iterator[str]:
+    return (comments.get((*path, index), "") for index in range(count))
 
 
 def _text(comment: str) -> str:

@@ -24,7 +24,7 @@ async def plain(_request: Request) -> Response:
     return _html()
 
 
-# Made when somebody first asks: it takes 0.1 s, which a start should not.
+# Made for the first request: it takes 0.1 s, which a start should not.
 @cache
 def _json() -> Response:
     return JSONResponse(_document())

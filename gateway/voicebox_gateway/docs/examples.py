@@ -126,14 +126,17 @@ def with_example(verb: str, path: str, operation: Json) -> Json:
         {**each, "example": values[each["name"]]} if each["name"] in values else each
         for each in operation.get("parameters", ())
     ]
-    told = {**operation, "x-codeSamples": [{"lang": "Shell", "label": "curl", "source": curl(verb, path, example)}]}
+    documented = {
+        **operation,
+        "x-codeSamples": [{"lang": "Shell", "label": "curl", "source": curl(verb, path, example)}],
+    }
     if parameters:
-        told["parameters"] = parameters
+        documented["parameters"] = parameters
     body = example.body if example.body is not None else dict(example.form) or None
     if body is not None and "requestBody" in operation:
         content = {kind: {**each, "example": body} for kind, each in operation["requestBody"]["content"].items()}
-        told["requestBody"] = {**operation["requestBody"], "content": content}
-    return told
+        documented["requestBody"] = {**operation["requestBody"], "content": content}
+    return documented
 
 
 def curl(verb: str, path: str, example: Example) -> str:

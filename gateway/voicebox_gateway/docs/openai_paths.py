@@ -154,8 +154,8 @@ def _get(operation_id: str, summary: str, schema: str, parameters: list[Json]) -
         "description": summary,
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
     }
-    told = {"operationId": operation_id, "tags": [TAG["name"]], "summary": summary, "parameters": parameters}
-    return {"get": {**told, "responses": {"200": answer, "default": ERROR}}}
+    operation = {"operationId": operation_id, "tags": [TAG["name"]], "summary": summary, "parameters": parameters}
+    return {"get": {**operation, "responses": {"200": answer, "default": ERROR}}}
 
 
 MODEL_PARAMETER: Json = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}

@@ -52,8 +52,8 @@ def document(descriptors: FileDescriptorSet, version: str) -> Json:
     for path, operations in openai_paths.OTHERS.items():
         paths[path] = operations
     used = {tag for operations in paths.values() for operation in operations.values() for tag in operation["tags"]}
-    told = {**contract.services, openai_paths.TAG["name"]: openai_paths.TAG["description"]}
-    tags = [{"name": name, "description": told[name]} for name in sorted(used, key=TAGS.index)]
+    descriptions = {**contract.services, openai_paths.TAG["name"]: openai_paths.TAG["description"]}
+    tags = [{"name": name, "description": descriptions[name]} for name in sorted(used, key=TAGS.index)]
     ordered = sorted(
         paths.items(), key=lambda item: (min(TAGS.index(each["tags"][0]) for each in item[1].values()), item[0])
     )
@@ -185,8 +185,8 @@ def _answer(rule: Rule, response: Message, schemas: Schemas) -> Json:
             "description": "The bytes, with their content type.",
             "content": {"*/*": {"schema": dict(WELL_KNOWN[HTTP_BODY])}},
         }
-    told = STREAM_NOTE if rule.method.proto.server_streaming else response.comment or "Done."
-    return _json_content(schemas.reference(response.name), told)
+    description = STREAM_NOTE if rule.method.proto.server_streaming else response.comment or "Done."
+    return _json_content(schemas.reference(response.name), description)
 
 
 def _json_content(schema: Json, description: str) -> dict[str, Any]:

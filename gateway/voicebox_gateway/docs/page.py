@@ -79,9 +79,9 @@ def _operation(verb: str, path: str, operation: Json) -> str:
 
 
 def _schema(name: str, schema: Json) -> str:
-    told = _prose(schema.get("description", ""))
+    description = _prose(schema.get("description", ""))
     summary = f"<summary><code>{escape(name)}</code></summary>"
-    return f'<details>{summary}<p id="{escape(name)}">{told}</p>{_properties(schema)}</details>'
+    return f'<details>{summary}<p id="{escape(name)}">{description}</p>{_properties(schema)}</details>'
 
 
 def _properties(schema: Json) -> str:

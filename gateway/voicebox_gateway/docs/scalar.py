@@ -24,7 +24,7 @@ POLICY = "; ".join((
     "media-src 'self' data: blob:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'",
     "frame-ancestors 'none'",
 ))  # fmt: skip
-"""What the page may load and ask: this server. The bundle knows addresses of its makers; a browser asks none of
+"""What the page may load and ask: this server. The bundle contains addresses of its makers; a browser calls none of
 them.
 """
 

@@ -65,13 +65,13 @@ class Schemas:
     def of_message(self, message: Message, without: Collection[str] = ()) -> Json:
         """The schema of a message, without the fields of these names."""
         fields = [
-            (field, told)
-            for field, told in zip(message.proto.field, message.field_comments, strict=True)
+            (field, comment)
+            for field, comment in zip(message.proto.field, message.field_comments, strict=True)
             if field.name not in without
         ]
         schema: Json = {
             "type": "object",
-            "properties": {field.json_name: self.of_field(field, told) for field, told in fields},
+            "properties": {field.json_name: self.of_field(field, comment) for field, comment in fields},
         }
         required = [field.json_name for field, _ in fields if is_required(field)]
         return {
@@ -114,7 +114,7 @@ def _behaviors(field: FieldDescriptorProto) -> Collection[int]:
 
 def _of_enum(enum: Enum) -> Json:
     meanings = "\n".join(
-        f"- `{value.name}`: {told}" for value, told in zip(enum.proto.value, enum.value_comments, strict=True)
+        f"- `{value.name}`: {comment}" for value, comment in zip(enum.proto.value, enum.value_comments, strict=True)
     )
     return {
         "type": "string",

@@ -15,7 +15,7 @@ class Admin:
     socket: Path
     address: str = ""
 
-    async def ask(self, path: str, method: str = "GET") -> str:
+    async def request(self, path: str, method: str = "GET") -> str:
         """The body of the answer. Raises OSError when nobody listens there."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             reader, writer = await self._connect()
@@ -31,20 +31,20 @@ class Admin:
     async def is_live(self) -> bool:
         """True when Envoy has its configuration and its workers run."""
         try:
-            return (await self.ask("/ready")).strip() == "LIVE"
+            return (await self.request("/ready")).strip() == "LIVE"
         except OSError:
             return False
 
     async def listen_address(self) -> str:
-        """`host:port` where the gateway really listens, when port 0 was asked for."""
-        listeners = json.loads(await self.ask("/listeners?format=json"))["listener_statuses"]
+        """`host:port` where the gateway really listens, when the port is 0."""
+        listeners = json.loads(await self.request("/listeners?format=json"))["listener_statuses"]
         address = listeners[0]["local_address"]["socket_address"]
         host = f"[{address['address']}]" if ":" in address["address"] else address["address"]
         return f"{host}:{address['port_value']}"
 
     async def active_requests(self) -> int:
         """How many requests run through the gateway now."""
-        stats = json.loads(await self.ask("/stats?format=json&filter=^http.public.downstream_rq_active$"))["stats"]
+        stats = json.loads(await self.request("/stats?format=json&filter=^http.public.downstream_rq_active$"))["stats"]
         return sum(stat["value"] for stat in stats)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

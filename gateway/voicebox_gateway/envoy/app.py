@@ -16,7 +16,7 @@ from .settings import DEFAULT_ADDRESS, read
 
 log = logging.getLogger(__name__)
 
-MOST_FOLDER_BYTES = 68
+MAX_FOLDER_BYTES = 68
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -51,7 +51,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 def _short_folder() -> str:
     """Where temporary folders go, unless the path of a Unix socket, at most 107 bytes, could not hold its name."""
     usual = gettempdir()
-    return usual if len(usual.encode()) <= MOST_FOLDER_BYTES else "/tmp"  # noqa: S108  # a folder of our own is made in it
+    return usual if len(usual.encode()) <= MAX_FOLDER_BYTES else "/tmp"  # noqa: S108  # a folder of our own is made in it
 
 
 def hints(address: str, *, is_tls: bool) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ UTF8_ESCAPES = (
 
 
 GOOGLE_REQUEST_BYTES = 14 * 1024 * 1024
-"""Of a request to Google's REST paths: 10 MB of sound, their limit, in base64."""
+"""Of a request to Google's REST paths: 10 MB of audio, their limit, in base64."""
 
 
 def render(
@@ -33,7 +33,7 @@ def render(
     """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no
     admin address is set.
 
-    At `reflection_socket` the gateway itself tells which services there are.
+    At `reflection_socket` the gateway itself lists the services.
     """
     admin = (
         socket_address(settings.admin_address)
@@ -51,6 +51,9 @@ def render(
         "descriptors": str(descriptors),
         "google_descriptors": base64.b64encode(google_rest.descriptors().SerializeToString()).decode(),
         "google_services": google_rest.service_names(),
+        "google_fields": native_paths.tables(google_rest.descriptors(), native_paths.GOOGLE_SERVICES)
+        + _part("native.lua")
+        + _part("google_fields.lua"),
         "google_request_bytes": max(settings.max_request_bytes, GOOGLE_REQUEST_BYTES),
         "native": native_paths.tables(FileDescriptorSet.FromString(descriptors.read_bytes())) + _part("native.lua"),
         "cors_origins": origins_regex(settings.cors_origins),

@@ -26,7 +26,7 @@ AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
 
 @dataclass(frozen=True)
 class Reply:
-    """What is said for an HTTP status: a canonical code, a reason, a sentence, and when to try again.
+    """The answer for an HTTP status: a canonical code, a reason, a sentence, and when to try again.
 
     `grpc_code` is for gRPC clients, where they expect another one than the HTTP status means; 0 is the same one.
     """
@@ -81,14 +81,14 @@ def local_reply_config(max_request_bytes: int) -> dict[str, Any]:
             {"filter": _has_status(204), "body_format_override": AS_IT_IS},
             # native.lua has written the whole answer.
             {
-                "filter": _is_told("voicebox.native", "refused"),
+                "filter": _has_metadata("voicebox.native", "refused"),
                 "body_format_override": {**AS_IT_IS, "content_type": "application/json"},
             },
             *(_grpc_mapper(reply) for reply in replies),
             {"filter": _is_grpc(), "body_format_override": AS_IT_IS},
             # What native.lua let pass and the transcoder still refuses, in words about its own types.
             {
-                "filter": {"and_filter": {"filters": [_is_told("voicebox.native", "checked"), _has_status(400)]}},
+                "filter": {"and_filter": {"filters": [_has_metadata("voicebox.native", "checked"), _has_status(400)]}},
                 "body_format_override": _json(Reply(400, code_pb2.INVALID_ARGUMENT, "BAD_REQUEST", UNFIT)),
             },
             *(_openai_mapper(reply) for reply in (*replies, internal, refused)),
@@ -172,8 +172,8 @@ def _is_grpc() -> dict[str, Any]:
     return {"and_filter": {"filters": [content, transcoded]}}
 
 
-def _is_told(namespace: str, key: str) -> dict[str, Any]:
-    """A filter has said so in the request's dynamic metadata."""
+def _has_metadata(namespace: str, key: str) -> dict[str, Any]:
+    """Whether a filter has set this key of the request's dynamic metadata."""
     matcher = {"filter": namespace, "path": [{"key": key}], "value": {"bool_match": True}}
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
 

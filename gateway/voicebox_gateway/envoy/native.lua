@@ -22,7 +22,13 @@ local LIMITS = {
 }
 local FLAGS = {["true"] = 1, t = 1, yes = 1, y = 1, ["1"] = 1, ["false"] = 1, f = 1, no = 1, n = 1, ["0"] = 1}
 
+local dropped -- names of unknown fields, where these are collected and nothing is refused: google_fields.lua
+
 local function refuse(field, sentence, reason)
+  if dropped and reason ~= "BAD_JSON" then
+    if reason == "UNKNOWN_FIELD" then dropped[#dropped + 1] = field end
+    return
+  end
   error({field = field, sentence = sentence, reason = reason or "INVALID_FIELD"}, 0)
 end
 
@@ -74,7 +80,7 @@ local function nearest(message, name)
 end
 
 local function unknown(message, name, path, what)
-  local near = nearest(message, name)
+  local near = not dropped and nearest(message, name)
   if near and #path > #name then near = path:sub(1, -#name - 1) .. near end
   local hint = near and " Did you mean " .. quoted(near) .. "?" or ""
   refuse(path, "There is no " .. what .. " " .. quoted(path) .. "." .. hint, "UNKNOWN_FIELD")
@@ -199,7 +205,7 @@ local function read_value(text, at, field, path, is_inner, depth)
   end
   if mark == '"' then
     local behind, given = read_string(text, at + 1)
-    if field then check_text(field, path, field.kind == "bytes" and given or field.kind == "string" and "" or unescaped(given), false) end
+    if field and not dropped then check_text(field, path, field.kind == "bytes" and given or field.kind == "string" and "" or unescaped(given), false) end
     return behind
   end
   local token = text:match("^[%w.+-]+", at)
@@ -208,6 +214,7 @@ local function read_value(text, at, field, path, is_inner, depth)
   elseif token == "null" then
     if is_inner then wrong(field, path, "null", true) end
   elseif token and is_number(token) then
+    if dropped then return at + #token end
     if field and LIMITS[field.kind] then
       check_number(field, path, token)
     elseif field and field.kind == "enum" then
@@ -296,11 +303,13 @@ end
 local function check_parameter(name, given, type, chosen)
   local message, field, walked = MESSAGES[type], nil, ""
   for part in (name .. "."):gmatch("([^.]*)%.") do
-    if field and (field.list or field.map or field.kind ~= "message") then refuse(name, "The query parameter " .. quoted(name) .. " names nothing in " .. walked .. ".", "UNKNOWN_FIELD") end
+    if field and (field.list or field.map or field.kind ~= "message") then
+      return refuse(name, "The query parameter " .. quoted(name) .. " names nothing in " .. walked .. ".", "UNKNOWN_FIELD")
+    end
     if field then message = MESSAGES[field.type] end
     walked = walked == "" and part or walked .. "." .. part
     field = message[part]
-    if not field then unknown(message, part, walked, "query parameter") end
+    if not field then return unknown(message, part, walked, "query parameter") end
     if field.oneof then
       local group = walked:sub(1, -#part - 1) .. field.oneof
       local other = chosen[group]
@@ -309,7 +318,7 @@ local function check_parameter(name, given, type, chosen)
     end
   end
   if field.map then refuse(name, name .. " cannot be given in the query.") end
-  check_text(field, name, given, true)
+  if not dropped then check_text(field, name, given, true) end
 end
 
 local function check_query(query, type)

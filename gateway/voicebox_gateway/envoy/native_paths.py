@@ -1,4 +1,4 @@
-"""The native API's paths and messages as tables in Lua, which native.lua checks requests by."""
+"""An API's paths and messages as tables in Lua, by which native.lua and google_fields.lua check requests."""
 
 import json
 import re
@@ -19,7 +19,9 @@ SERVICES = {
     "OpenAiSpeechService": "tts",
     "OpenAiTranscriptionService": "asr",
 }
-"""Who answers a service's paths. ModelService's say it themselves."""
+"""Which service serves the paths of a proto service. ModelService's paths contain it."""
+
+GOOGLE_SERVICES = {"TextToSpeech": "tts", "Speech": "asr", "Operations": "asr"}
 
 PLAIN_BODY = ".google.api.HttpBody"
 METHODS = {"get": "GET", "put": "PUT", "post": "POST", "delete": "DELETE", "patch": "PATCH"}
@@ -50,11 +52,14 @@ KINDS = {
 }  # fmt: skip
 
 
-def tables(descriptors: FileDescriptorSet) -> str:
-    """`local MESSAGES, ENUMS, ROUTES = ...` for the services of SERVICES."""
+def tables(descriptors: FileDescriptorSet, services: Mapping[str, str] = SERVICES) -> str:
+    """`local MESSAGES, ENUMS, ROUTES = ...` for these services."""
     contract = Contract(descriptors)
     routes = [
-        route for method in contract.methods if method.service.name in SERVICES for route in _routes(contract, method)
+        route
+        for method in contract.methods
+        if method.service.name in services
+        for route in _routes(contract, method, services[method.service.name])
     ]
     routes.sort(key=lambda route: not route["is_verb"])
     messages = {
@@ -84,15 +89,16 @@ def pattern(template: str) -> str:
     return "^" + "".join(wild.get(part) or re.sub(r"(\W)", r"%\1", part) for part in re.split(r"(\*\*|\*)", path)) + "$"
 
 
-def _routes(contract: Contract, method: Method) -> Iterator[dict[str, Any]]:
+def _routes(contract: Contract, method: Method, service: str) -> Iterator[dict[str, Any]]:
     rule: HttpRule = method.proto.options.Extensions[annotations_pb2.http]
     for binding in (rule, *rule.additional_bindings):
         if kind := binding.WhichOneof("pattern"):
-            yield _route(contract, method, METHODS[kind], getattr(binding, kind), binding.body)
+            path = getattr(binding, kind)
+            served_by = "asr" if path.startswith("/v1/asr/") else service
+            yield _route(contract, method, METHODS[kind], path, binding.body, served_by)
 
 
-def _route(contract: Contract, method: Method, http_method: str, path: str, body: str) -> dict[str, Any]:
-    service = "asr" if path.startswith("/v1/asr/") else SERVICES[method.service.name]
+def _route(contract: Contract, method: Method, http_method: str, path: str, body: str, service: str) -> dict[str, Any]:
     route = {"method": http_method, "pattern": pattern(path), "is_verb": ":" in path, "service": service}
     if method.service.name.startswith("OpenAi"):
         return route  # their services read body and query

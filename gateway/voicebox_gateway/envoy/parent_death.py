@@ -1,6 +1,6 @@
 """Turns into the command that it is given, which the kernel will end when the process that started it ends.
 
-    python leash.py PARENT_PID COMMAND [ARGUMENT...]
+    python parent_death.py PARENT_PID COMMAND [ARGUMENT...]
 
 A script of its own: the same done in a forked copy of a threaded Python process (preexec_fn) can deadlock.
 """

@@ -26,7 +26,7 @@ LOG_LINE_BYTES = 1024 * 1024  # Envoy quotes whole configurations in one line; a
 START_POLL_SECONDS = 0.02
 DRAIN_POLL_SECONDS = 0.1
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-# At info Envoy tells its life in a hundred lines; app.py tells ours in two. Its `main` warns of our own SIGTERM,
+# At info Envoy logs a hundred lines; app.py logs two. Its `main` warns of our own SIGTERM,
 # and its `http` calls a client's mistakes errors; those are in the access log.
 LOG_OPTIONS = (
     "--log-level",
@@ -122,10 +122,10 @@ def _why(error: str) -> str:
 async def _drain(envoy: Envoy, grace_seconds: float) -> None:
     """Take no more connections, end idle ones, and let what runs go on for a while."""
     with suppress(OSError):  # Envoy is gone, or the time is over
-        await envoy.admin.ask(
+        await envoy.admin.request(
             "/healthcheck/fail", "POST"
         )  # from now on answers ask their clients to close the connection
-        await envoy.admin.ask("/drain_listeners", "POST")
+        await envoy.admin.request("/drain_listeners", "POST")
         async with asyncio.timeout(grace_seconds):
             while await envoy.admin.active_requests():
                 await _ended_within(DRAIN_POLL_SECONDS, envoy)

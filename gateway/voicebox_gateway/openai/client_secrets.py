@@ -27,8 +27,8 @@ PREFIX = "ek_"
 SUBPROTOCOL_PREFIX = "openai-insecure-api-key."
 LIFE_SECONDS = (10, 7200)
 USUAL_LIFE_SECONDS = 600
-MOST_BODY_BYTES = 64 * 1024
-MOST_KEY_CHARACTERS = 16 * 1024
+MAX_BODY_BYTES = 64 * 1024
+MAX_KEY_CHARACTERS = 16 * 1024
 """It travels in a header."""
 
 Settings = Mapping[str, Any]
@@ -54,13 +54,13 @@ async def _answer(request: Request, *, is_beta: bool) -> Response:
     diagnostics = Diagnostics()
     try:
         given = as_object(await _body(request), "body")
-        asked = given if is_beta else as_object(given.get("session") or {}, "session")
+        settings = given if is_beta else as_object(given.get("session") or {}, "session")
         if request.url.path.rstrip("/").endswith("transcription_sessions"):
-            asked = {**asked, "type": "transcription"}
+            settings = {**settings, "type": "transcription"}
         after = as_object(given.get("expires_after") or {}, "expires_after")
         expires_at = int(time.time() + number(after, "seconds", "expires_after", *LIFE_SECONDS, USUAL_LIFE_SECONDS))
-        made = new_session(asked, "", diagnostics)
-        key = _written(asked, expires_at)
+        made = new_session(settings, "", diagnostics)
+        key = _written(settings, expires_at)
     except InvalidField as error:
         return from_field_error(error).response()
     secret = {"value": key, "expires_at": expires_at}
@@ -92,8 +92,8 @@ async def _body(request: Request) -> object:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_BODY_BYTES:
-            raise InvalidField("body", f"The body may have {MOST_BODY_BYTES} bytes.", "REQUEST_TOO_LARGE")
+        if len(body) > MAX_BODY_BYTES:
+            raise InvalidField("body", f"The body may have {MAX_BODY_BYTES} bytes.", "REQUEST_TOO_LARGE")
     try:
         return json.loads(body or b"{}")
     except (ValueError, RecursionError):
@@ -103,7 +103,7 @@ async def _body(request: Request) -> object:
 def _written(settings: Settings, expires_at: int) -> str:
     packed = zlib.compress(json.dumps({"expires_at": expires_at, "session": settings}).encode())
     key = PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
-    if len(key) > MOST_KEY_CHARACTERS:
+    if len(key) > MAX_KEY_CHARACTERS:
         raise InvalidField(
             "session",
             "The session's settings are too long for a key: send them by session.update.",
@@ -117,7 +117,7 @@ def _read(key: str) -> Mapping[str, Any] | None:
     packed = key.removeprefix(PREFIX)
     try:
         text = zlib.decompressobj().decompress(
-            base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)), MOST_BODY_BYTES
+            base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)), MAX_BODY_BYTES
         )
         found = json.loads(text)
     except (binascii.Error, zlib.error, ValueError, RecursionError):

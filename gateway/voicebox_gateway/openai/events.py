@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from .errors import ApiError
 
 
-class Send(Protocol):
+class SendEvent(Protocol):
     """Sends an event: its type, then its fields. Waits while the client does not read."""
 
     async def __call__(self, kind: str, /, **fields: Any) -> None: ...
@@ -21,12 +21,12 @@ def new_id(kind: str) -> str:
     return f"{kind}_{uuid.uuid4().hex[:24]}"
 
 
-async def send_error(send: Send, api_error: ApiError, cause: object = None) -> None:
+async def send_error(send: SendEvent, api_error: ApiError, cause: object = None) -> None:
     """Send an error; `cause` is the event_id of the client's event that caused it."""
     await send("error", error={**api_error.error, "event_id": cause if isinstance(cause, str) else None})
 
 
-async def add_item(send: Send, item: Mapping[str, Any]) -> None:
+async def add_item(send: SendEvent, item: Mapping[str, Any]) -> None:
     """Send the events of an item that is complete when it is added."""
     await send("conversation.item.added", item=item, previous_item_id=None)
     await send("conversation.item.done", item=item, previous_item_id=None)

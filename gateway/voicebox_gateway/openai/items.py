@@ -5,7 +5,7 @@ from typing import Any
 
 from voicebox_kit.errors import InvalidField
 
-MOST_ITEMS = 1000
+MAX_ITEMS = 1000
 """Of one session; older ones are dropped."""
 
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
@@ -25,7 +25,7 @@ class Items:
         """The id of the item before this one; None for the first. A new id is added at the end."""
         if item_id not in self._before:
             self._before[item_id], self._last = self._last, item_id
-            if len(self._before) > MOST_ITEMS:
+            if len(self._before) > MAX_ITEMS:
                 self._forget(next(iter(self._before)))
         return self._before[item_id]
 

@@ -25,7 +25,7 @@ from .values import as_object, text
 
 PROTOCOL = "nari.speech.v1"
 AUDIO = {"encoding": "pcm_s16le", "sample_rate": 24_000, "channels": 1}
-MOST_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 LONGEST_INPUT_SECONDS = 300.0
 """Of one text, from the connection on: a client that stops sending must not hold a session."""
 
@@ -55,7 +55,7 @@ async def speak(websocket: WebSocket) -> None:
 async def _serve(websocket: WebSocket) -> None:
     try:
         async with asyncio.timeout(LONGEST_INPUT_SECONDS):
-            body = await _asked(websocket)
+            body = await _received(websocket)
         await _spoken(websocket, body)
     except InvalidField as error:
         await _refuse(websocket, from_field_error(error), WRONG)
@@ -68,7 +68,7 @@ async def _serve(websocket: WebSocket) -> None:
         await websocket.close(1000)
 
 
-async def _asked(websocket: WebSocket) -> Mapping[str, Any]:
+async def _received(websocket: WebSocket) -> Mapping[str, Any]:
     """The speech request that the client's events make."""
     await _send(websocket, "session.created", session_id=new_id("sess"), protocol=PROTOCOL, audio=AUDIO)
     start = await _event(websocket, "request.start")
@@ -83,8 +83,8 @@ async def _asked(websocket: WebSocket) -> Mapping[str, Any]:
             )
         if kind == "input_text.append":
             pieces.append(text(event, "text", "event"))
-            if sum(map(len, pieces)) > MOST_CHARACTERS:
-                raise InvalidField("text", f"The text may have {MOST_CHARACTERS} characters.", "TEXT_TOO_LONG")
+            if sum(map(len, pieces)) > MAX_CHARACTERS:
+                raise InvalidField("text", f"The text may have {MAX_CHARACTERS} characters.", "TEXT_TOO_LONG")
         await _send(websocket, "input_text.ack", event=kind, sequence=sequence)
         if kind == "input_text.end":
             settings = {name: value for name, value in start.items() if name != "type"}
@@ -94,9 +94,9 @@ async def _asked(websocket: WebSocket) -> Mapping[str, Any]:
 async def _spoken(websocket: WebSocket, body: Mapping[str, Any]) -> None:
     services: Services = websocket.app.state.services
     request_id, chunks = new_id("req"), 0
-    asked = httpbody_pb2.HttpBody(content_type="application/json", data=json.dumps(body).encode())
+    body_message = httpbody_pb2.HttpBody(content_type="application/json", data=json.dumps(body).encode())
     call = services.speech.CreateSpeech(
-        iter([openai_pb2.CreateSpeechRequest(body=asked)]), metadata=metadata(websocket.headers)
+        iter([openai_pb2.CreateSpeechRequest(body=body_message)]), metadata=metadata(websocket.headers)
     )
     try:
         async for answer in call:

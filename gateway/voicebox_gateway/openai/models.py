@@ -37,7 +37,7 @@ async def list_models(request: Request) -> JSONResponse:
 
 
 async def list_audio_models(request: Request) -> JSONResponse:
-    """GET /v1/audio/models, as Open WebUI and others ask: the same, also under `models`."""
+    """GET /v1/audio/models, for Open WebUI and others: the same, also under `models`."""
     try:
         entries = await _entries(request.app.state.services, metadata(request.headers))
     except grpc.aio.AioRpcError as error:
@@ -49,25 +49,25 @@ async def list_audio_models(request: Request) -> JSONResponse:
 
 async def get_model(request: Request) -> JSONResponse:
     """GET /v1/models/{id}; the id holds a slash."""
-    asked = request.path_params["model"].removeprefix("models/")
+    requested = request.path_params["model"].removeprefix("models/")
     try:
         entries = await _entries(request.app.state.services, metadata(request.headers))
     except grpc.aio.AioRpcError as error:
         return from_rpc_error(error).response()
     for entry in entries:
-        if entry["id"] == asked:
+        if entry["id"] == requested:
             return JSONResponse(entry)
-    if openai_names.is_openai(asked):
-        return JSONResponse(_entry(asked, ALIAS_OWNER))
-    return ApiError(404, f"The model {asked[:100]!r} does not exist.", "model_not_found", "model").response()
+    if openai_names.is_openai(requested):
+        return JSONResponse(_entry(requested, ALIAS_OWNER))
+    return ApiError(404, f"The model {requested[:100]!r} does not exist.", "model_not_found", "model").response()
 
 
 async def _entries(services: Services, caller: Metadata) -> list[Entry]:
-    asks = [
+    calls = [
         stub.ListModels(models_pb2.ListModelsRequest(), timeout=LIST_SECONDS, metadata=caller)
         for stub in services.models
     ]
-    lists = await asyncio.gather(*asks)
+    lists = await asyncio.gather(*calls)
     own = [_entry(model.name.removeprefix("models/"), OWNER) for each in lists for model in each.models]
     return own + [_entry(alias, ALIAS_OWNER) for alias in openai_names.ALIASES]
 
@@ -78,4 +78,4 @@ def _entry(name: str, owner: str) -> Entry:
         "object": "model",
         "created": 0,
         "owned_by": owner,
-    }  # a model's files do not tell when they were made
+    }  # a model's files have no time of creation

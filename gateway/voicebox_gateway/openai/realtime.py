@@ -26,14 +26,14 @@ from .speaking import SpokenResponse
 from .transcribing import BYTES_PER_MS, RecognitionStream, without_unsupported_hints
 from .values import as_object, number, text
 
-MOST_PIECE_BYTES = 15 * 1024 * 1024
-LEAST_COMMIT_MS = 100
+MAX_PIECE_BYTES = 15 * 1024 * 1024
+MIN_COMMIT_MS = 100
 """Both are OpenAI's own."""
 
 MAX_RECOGNITION_STREAMS = 4
 """Streams to asr of one client at once: the committed ones, and the current one. Further audio waits."""
 
-MOST_TEXTS, MOST_CHARACTERS = 100, 10_000
+MAX_TEXTS, MAX_CHARACTERS = 100, 10_000
 """Texts that wait to be spoken; tts accepts 10,000 characters in one call."""
 
 LONGEST_MS = 1000 * session.LONGEST_SESSION_SECONDS
@@ -67,7 +67,7 @@ async def converse(websocket: WebSocket) -> None:
         await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
         try:
             async with asyncio.timeout(session.LONGEST_SESSION_SECONDS), asyncio.TaskGroup() as tasks:
-                await Connection(websocket, tasks, settings).serve()
+                await RealtimeConnection(websocket, tasks, settings).serve()
         except* WebSocketDisconnect:
             pass
         except* TimeoutError:
@@ -75,7 +75,7 @@ async def converse(websocket: WebSocket) -> None:
                 await websocket.close(1001, "The session has reached its limit of one hour: connect again.")
 
 
-class Connection:
+class RealtimeConnection:
     """One client's session: its audio on the way to asr, and the response that is spoken."""
 
     def __init__(self, websocket: WebSocket, tasks: asyncio.TaskGroup, settings: Event) -> None:
@@ -93,7 +93,7 @@ class Connection:
         self._items = Items()
         self._stream: RecognitionStream | None = None
         self._free_streams = asyncio.Semaphore(MAX_RECOGNITION_STREAMS)
-        self._heard_bytes = 0
+        self._received_bytes = 0
         self._texts: dict[str, str] = {}
         self._answer: tuple[SpokenResponse, asyncio.Task[None]] | None = None
         self._handlers: Mapping[str, Callable[[Event], Awaitable[None]]] = {
@@ -180,11 +180,11 @@ class Connection:
         audio = _audio(event)
         if self._stream is None or self._stream.ended:
             await self._free_streams.acquire()
-            begin_ms = self._heard_bytes // BYTES_PER_MS
+            begin_ms = self._received_bytes // BYTES_PER_MS
             self._stream = RecognitionStream(self._services, self._caller, self._input_settings, self._send, begin_ms)
             self._tasks.create_task(self._follow(self._stream))
             await self._stream.open()
-        self._heard_bytes += len(audio)
+        self._received_bytes += len(audio)
         await self._stream.append(audio)
 
     async def _follow(self, stream: RecognitionStream) -> None:
@@ -194,9 +194,9 @@ class Connection:
             self._free_streams.release()
 
     async def _commit(self, event: Event) -> None:
-        if self._stream is None or self._stream.bytes < LEAST_COMMIT_MS * BYTES_PER_MS:
+        if self._stream is None or self._stream.bytes < MIN_COMMIT_MS * BYTES_PER_MS:
             has_ms = self._stream.bytes / BYTES_PER_MS if self._stream else 0
-            sentence = f"The buffer holds {has_ms:g} ms of audio: it must be at least {LEAST_COMMIT_MS} ms."
+            sentence = f"The buffer holds {has_ms:g} ms of audio: it must be at least {MIN_COMMIT_MS} ms."
             raise InvalidField("", sentence, "INPUT_AUDIO_BUFFER_COMMIT_EMPTY")
         committed, self._stream = self._stream, None
         await committed.commit()
@@ -212,10 +212,10 @@ class Connection:
     async def _create_item(self, event: Event) -> None:
         item = as_object(event.get("item"), "item")
         written = _written(item, "item")
-        if len(self._texts) == MOST_TEXTS or sum(map(len, self._texts.values())) + len(written) > MOST_CHARACTERS:
+        if len(self._texts) == MAX_TEXTS or sum(map(len, self._texts.values())) + len(written) > MAX_CHARACTERS:
             raise InvalidField(
                 "item.content",
-                f"At most {MOST_TEXTS} items of {MOST_CHARACTERS} characters in all may wait to be spoken.",
+                f"At most {MAX_TEXTS} items of {MAX_CHARACTERS} characters in all may wait to be spoken.",
             )
         item_id = text(item, "id", "item") or events.new_id("item")
         self._texts[item_id] = written
@@ -293,8 +293,8 @@ def _parsed(frame: str | bytes) -> Any:
 
 def _audio(event: Event) -> bytes:
     encoded = text(event, "audio", "event")
-    if len(encoded) > MOST_PIECE_BYTES:
-        raise InvalidField("audio", f"A piece of audio may have {MOST_PIECE_BYTES} bytes at most.", "AUDIO_TOO_LARGE")
+    if len(encoded) > MAX_PIECE_BYTES:
+        raise InvalidField("audio", f"A piece of audio may have {MAX_PIECE_BYTES} bytes at most.", "AUDIO_TOO_LARGE")
     try:
         audio = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
@@ -305,9 +305,9 @@ def _audio(event: Event) -> bytes:
 
 
 def _inputs(given: object) -> list[str]:
-    if not isinstance(given, list) or len(given) > MOST_TEXTS:
+    if not isinstance(given, list) or len(given) > MAX_TEXTS:
         raise InvalidField(
-            "response.input", f"response.input must be a list of at most {MOST_TEXTS} items.", "INVALID_TYPE"
+            "response.input", f"response.input must be a list of at most {MAX_TEXTS} items.", "INVALID_TYPE"
         )
     return [_written(as_object(item, "response.input"), "response.input") for item in given]
 

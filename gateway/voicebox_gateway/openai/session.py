@@ -74,7 +74,7 @@ class InputSettings:
 
 def new(kind: str, model: str) -> Session:
     """A session of the kind `transcription` or `realtime`."""
-    heard = {
+    input_audio = {
         "format": PCM,
         "noise_reduction": None,
         "transcription": {"model": "whisper-1"},
@@ -82,13 +82,13 @@ def new(kind: str, model: str) -> Session:
     }
     common = {"type": kind, "id": new_id("sess"), "expires_at": int(time.time()) + LONGEST_SESSION_SECONDS}
     if kind == "transcription":
-        return {**common, "object": "realtime.transcription_session", "audio": {"input": heard}}
-    said = {"format": PCM, "voice": "alloy", "speed": 1.0}
+        return {**common, "object": "realtime.transcription_session", "audio": {"input": input_audio}}
+    output_audio = {"format": PCM, "voice": "alloy", "speed": 1.0}
     talks = {
         "model": model,
         "instructions": "",
         "output_modalities": ["audio"],
-        "audio": {"input": heard, "output": said},
+        "audio": {"input": input_audio, "output": output_audio},
     }
     return {**common, "object": "realtime.session", **talks}
 

@@ -15,7 +15,7 @@ from voicebox_compat.openai import IGNORED_HEADER, Diagnostics
 from voicebox_gateway.web.services import Metadata, Services
 
 from .errors import ApiError, from_rpc_error
-from .events import Send, answer_item, new_id
+from .events import SendEvent, answer_item, new_id
 from .session import RATE_HZ
 
 AUDIO_TOKENS_PER_SECOND = 20
@@ -32,7 +32,7 @@ class SpokenResponse:
         text: str,
         speech: Mapping[str, Any],
         diagnostics: Diagnostics,
-        send: Send,
+        send: SendEvent,
     ) -> None:
         """`speech` has the fields of OpenAI's speech request; those that tts ignores are named in `diagnostics`."""
         body = httpbody_pb2.HttpBody(
@@ -120,11 +120,19 @@ class SpokenResponse:
 
     def _usage(self) -> Mapping[str, Any]:
         """In OpenAI's tokens: one for 4 characters of text, one for 50 ms of audio."""
-        asked, made = openai.text_tokens(self._text), round(AUDIO_TOKENS_PER_SECOND * self._bytes / BYTES_PER_SECOND)
+        input_tokens, output_tokens = (
+            openai.text_tokens(self._text),
+            round(AUDIO_TOKENS_PER_SECOND * self._bytes / BYTES_PER_SECOND),
+        )
         return {
-            "total_tokens": asked + made,
-            "input_tokens": asked,
-            "output_tokens": made,
-            "input_token_details": {"text_tokens": asked, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
-            "output_token_details": {"text_tokens": 0, "audio_tokens": made},
+            "total_tokens": input_tokens + output_tokens,
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+            "input_token_details": {
+                "text_tokens": input_tokens,
+                "audio_tokens": 0,
+                "image_tokens": 0,
+                "cached_tokens": 0,
+            },
+            "output_token_details": {"text_tokens": 0, "audio_tokens": output_tokens},
         }

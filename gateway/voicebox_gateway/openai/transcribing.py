@@ -15,11 +15,11 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_gateway.web.services import Metadata, Services
 
 from .errors import ApiError, from_rpc_error
-from .events import Send, add_item, new_id, send_error, user_item
+from .events import SendEvent, add_item, new_id, send_error, user_item
 from .session import RATE_HZ, InputSettings
 
 BYTES_PER_MS = 2 * RATE_HZ // 1000
-MOST_WRITE_BYTES = 1024 * 1024
+MAX_WRITE_BYTES = 1024 * 1024
 """asr limits how far audio may be ahead of recognition: pieces of this size never reach that limit."""
 
 
@@ -37,14 +37,14 @@ async def without_unsupported_hints(
     config = asr_pb2.StreamingConfig()
     config.CopyFrom(settings.config)
     while True:
-        kept = replace(settings, config=config)
+        supported = replace(settings, config=config)
         try:
-            await check(services, caller, kept)
+            await check(services, caller, supported)
         except grpc.aio.AioRpcError as error:
             if not _drop_hint(config.recognition, from_rpc_error(error), diagnostics):
                 raise
         else:
-            return kept
+            return supported
 
 
 def _drop_hint(config: asr_pb2.RecognitionConfig, api_error: ApiError, diagnostics: Diagnostics) -> bool:
@@ -79,7 +79,7 @@ class RecognitionStream:
     """
 
     def __init__(
-        self, services: Services, caller: Metadata, settings: InputSettings, send: Send, begin_ms: int
+        self, services: Services, caller: Metadata, settings: InputSettings, send: SendEvent, begin_ms: int
     ) -> None:
         """`begin_ms` is the duration of the session's audio before this stream."""
         self._call = services.recognition.StreamingRecognize(None, metadata=caller)
@@ -102,8 +102,8 @@ class RecognitionStream:
     async def append(self, audio: bytes) -> None:
         """Send the next samples; waits while asr is behind."""
         self.bytes += len(audio)
-        for start in range(0, len(audio), MOST_WRITE_BYTES):
-            await self._write(asr_pb2.StreamingRecognizeRequest(audio=audio[start : start + MOST_WRITE_BYTES]))
+        for start in range(0, len(audio), MAX_WRITE_BYTES):
+            await self._write(asr_pb2.StreamingRecognizeRequest(audio=audio[start : start + MAX_WRITE_BYTES]))
 
     async def commit(self) -> None:
         """End the audio; it becomes an item."""

@@ -35,7 +35,7 @@ OPENAI_VOICES = (
     "cedar",
 )
 LIST_SECONDS = 10.0
-PAGE, MOST_PROFILES = 1000, 10_000
+PAGE, MAX_PROFILES = 1000, 10_000
 
 Entry = Mapping[str, Any]
 
@@ -66,9 +66,9 @@ async def _own(services: Services, caller: Metadata) -> list[Entry]:
 async def _profiles(services: Services, caller: Metadata) -> list[Entry]:
     entries: list[Entry] = []
     token = ""
-    while len(entries) < MOST_PROFILES:
-        asked = catalog_pb2.ListProfilesRequest(page_size=PAGE, page_token=token)
-        page = await services.profiles.ListProfiles(asked, timeout=LIST_SECONDS, metadata=caller)
+    while len(entries) < MAX_PROFILES:
+        request_message = catalog_pb2.ListProfilesRequest(page_size=PAGE, page_token=token)
+        page = await services.profiles.ListProfiles(request_message, timeout=LIST_SECONDS, metadata=caller)
         entries += [
             _entry(each.name, each.display_name, "profile", [each.language] if each.language else [])
             for each in page.profiles

@@ -13,7 +13,7 @@ from voicebox_kit.server import OPTIONS, Endpoint, Serving
 from . import events, failures, services
 from .events import MAX_HEADER_BYTES
 from .services import Services
-from .session import Connection
+from .session import WyomingConnection
 from .settings import Settings, read
 
 log = logging.getLogger(__name__)
@@ -54,22 +54,22 @@ class Connections:
 
     def __init__(self, services: Services, settings: Settings) -> None:
         self._services, self._settings = services, settings
-        self._running: dict[asyncio.Task[None], Connection] = {}
+        self._running: dict[asyncio.Task[None], WyomingConnection] = {}
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection, or refuse it when there are too many."""
-        most = self._settings.max_connections
-        if len(self._running) >= most:
+        maximum = self._settings.max_connections
+        if len(self._running) >= maximum:
             writer.write(
                 events.write(
                     failures.error_event(
-                        Exhausted("TOO_MANY_CONNECTIONS", f"At capacity: {most} connections are open.")
+                        Exhausted("TOO_MANY_CONNECTIONS", f"At capacity: {maximum} connections are open.")
                     )
                 )
             )
             writer.close()
             return
-        session = Connection(reader, writer, self._services, self._settings)
+        session = WyomingConnection(reader, writer, self._services, self._settings)
         task = asyncio.create_task(session.run())
         self._running[task] = session
         task.add_done_callback(self._running.pop)

@@ -17,7 +17,7 @@ from .services import Services
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 10.0
-MOST_PROFILES = 1000
+MAX_PROFILES = 1000
 UNUSABLE = (models_pb2.MODEL_STATE_ABSENT, models_pb2.MODEL_STATE_FAILED)
 PROGRAM = {
     "name": "voicebox",
@@ -59,13 +59,13 @@ async def _profiles(services: Services) -> Sequence[catalog_pb2.Profile]:
     """The stored profiles; none when the catalog is away, since built-in voices speak without it."""
     try:
         page = await services.catalog.ListProfiles(
-            catalog_pb2.ListProfilesRequest(page_size=MOST_PROFILES), timeout=ASK_SECONDS
+            catalog_pb2.ListProfilesRequest(page_size=MAX_PROFILES), timeout=ASK_SECONDS
         )
     except grpc.aio.AioRpcError as error:
         log.warning("info leaves profiles out: %s", error.details())
         return ()
     if page.next_page_token:
-        log.warning("info names the first %d profiles", MOST_PROFILES)
+        log.warning("info names the first %d profiles", MAX_PROFILES)
     return page.profiles
 
 

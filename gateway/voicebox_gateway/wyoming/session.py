@@ -41,7 +41,7 @@ class PendingInput:
             yield part
 
 
-class Connection:
+class WyomingConnection:
     """Serves a peer until it leaves, makes an error or is idle for too long."""
 
     def __init__(
@@ -133,10 +133,10 @@ class Connection:
                 self._pending = PendingInput("synthesize-chunk", "synthesize-stop", speaking.piece)
                 return speaking.converse(event.data, self._pending.parts(), self._services, seconds)
             case _:
-                sound = transcribing.sample_format(event.data)
+                audio_format = transcribing.sample_format(event.data)
                 data, self._transcribe_data = self._transcribe_data, {}
-                self._pending = PendingInput("audio-chunk", "audio-stop", partial(transcribing.samples, sound))
-                return transcribing.transcribe(data, sound, self._pending.parts(), self._services, seconds)
+                self._pending = PendingInput("audio-chunk", "audio-stop", partial(transcribing.samples, audio_format))
+                return transcribing.transcribe(data, audio_format, self._pending.parts(), self._services, seconds)
 
     async def _follow(self, event: Event) -> None:
         """Hand on a part of the request, or its end."""

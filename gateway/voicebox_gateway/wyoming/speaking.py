@@ -1,4 +1,4 @@
-"""Text becomes sound: Wyoming's requests to tts, and its events back."""
+"""Text becomes speech: Wyoming's requests to tts, and its events back."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ heard.
 
 NOTHING_TO_SAY = ("TEXT_EMPTY", "NOTHING_TO_SAY")
 SILENCE_HZ, SILENCE_SECONDS = 22_050, 0.1
-"""The answer to a text that has nothing to say: Home Assistant waits for sound, and a smiley is no fault."""
+"""The answer to a text that has nothing to say: Home Assistant waits for audio, and a smiley is no fault."""
 
 PIPER = re.compile(r"(?P<language>[a-z]{2,3}_[A-Z]{2})-\w+-(x_low|low|medium|high)", re.ASCII)
 """Names of Piper's voices: who used it before has them in the settings of Home Assistant."""
@@ -38,7 +38,7 @@ Answer = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse
 
 
 async def speak(data: Data, services: Services, seconds: float) -> AsyncGenerator[Event]:
-    """Answers `synthesize` while the sound is made; at most `seconds`."""
+    """Answers `synthesize` while the audio is made; at most `seconds`."""
     _check_format(data)
     voice, warnings = await _voice(fields.nested(data, "voice"), services)
     request = tts_pb2.StreamSynthesizeRequest(
@@ -125,14 +125,14 @@ def _check_format(data: Data) -> None:
         raise InvalidField("text_format", f"text_format must be text, not {text_format}: no markup is understood.")
 
 
-async def _voice(asked: Data, services: Services) -> tuple[tts_pb2.VoiceSelection | None, Sequence[str]]:
+async def _voice(selection: Data, services: Services) -> tuple[tts_pb2.VoiceSelection | None, Sequence[str]]:
     """The voice of the field `voice`, and warnings.
 
     It is a name from info, a stored profile, or a language, whose first voice is used. A voice of Piper is replaced by
     one of its language.
     """
-    name, language = fields.text(asked, "name"), fields.text(asked, "language")
-    if fields.text(asked, "speaker"):
+    name, language = fields.text(selection, "name"), fields.text(selection, "language")
+    if fields.text(selection, "speaker"):
         raise InvalidField("voice.speaker", "voice.speaker must be left out: each voice is one speaker.")
     if name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=name), ()

@@ -30,21 +30,21 @@ def sample_format(data: Data) -> SampleFormat:
     return SampleFormat(fields.whole(data, "rate", 8000, 48_000), fields.whole(data, "channels", 1, 8))
 
 
-def samples(sound: SampleFormat, event: Event) -> bytes:
+def samples(audio_format: SampleFormat, event: Event) -> bytes:
     """The samples of an `audio-chunk`, which must be written as its `audio-start` says."""
-    if sample_format(event.data) != sound:
+    if sample_format(event.data) != audio_format:
         raise InvalidField("rate", "Each audio-chunk must have the rate, width and channels of its audio-start.")
     return event.payload
 
 
 async def transcribe(
-    data: Data, sound: SampleFormat, blocks: AsyncIterator[bytes], services: Services, seconds: float
+    data: Data, audio_format: SampleFormat, blocks: AsyncIterator[bytes], services: Services, seconds: float
 ) -> AsyncGenerator[Event]:
     """Answers `transcribe` and the audio that follows it, an utterance at a time; at most `seconds`."""
     config = asr_pb2.RecognitionConfig(
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE,
-        sample_rate_hz=sound.sample_rate_hz,
-        channel_count=sound.channel_count,
+        sample_rate_hz=audio_format.sample_rate_hz,
+        channel_count=audio_format.channel_count,
         language=fields.text(data, "language"),
         model=fields.text(data, "name"),
         hotwords=[*fields.texts(data, "transcript_names"), *fields.texts(data, "transcript_terms")],

@@ -26,9 +26,9 @@ class Downmixer:
         mean: Samples = frames.mean(axis=1, dtype=np.float32)
         if self._powers.size != frames.shape[1]:
             self._mean_power, self._powers = 0.0, np.zeros(frames.shape[1])
-        kept = max(1 - len(frames) / MEMORY_FRAMES, 0.0)
-        self._mean_power = kept * self._mean_power + float(np.square(mean, dtype=np.float64).sum())
-        self._powers = kept * self._powers + np.square(frames, dtype=np.float64).sum(axis=0)
+        weight = max(1 - len(frames) / MEMORY_FRAMES, 0.0)
+        self._mean_power = weight * self._mean_power + float(np.square(mean, dtype=np.float64).sum())
+        self._powers = weight * self._powers + np.square(frames, dtype=np.float64).sum(axis=0)
         if self._mean_power < CANCELLED_RATIO * self._powers.mean():
             return frames[:, int(self._powers.argmax())]
         return mean

@@ -9,7 +9,7 @@ This module knows no gRPC: a service turns an AudioError into its own error that
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class AudioReason(StrEnum):
     """Why audio was refused. Stable: clients may test for it."""
 
     AUDIO_EMPTY = "AUDIO_EMPTY"
@@ -31,7 +31,7 @@ class Reason(StrEnum):
 class AudioError(Exception):
     """Audio that is refused: a stable reason and a sentence for people."""
 
-    def __init__(self, reason: Reason, sentence: str) -> None:
+    def __init__(self, reason: AudioReason, sentence: str) -> None:
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
@@ -41,4 +41,4 @@ class DecoderUnavailable(AudioError):
     """The decoder cannot work now. Trying again later may help."""
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(Reason.DECODER_UNAVAILABLE, sentence)
+        super().__init__(AudioReason.DECODER_UNAVAILABLE, sentence)

@@ -1,4 +1,4 @@
-"""Telephone sound: G.711 mu-law and A-law, 8 bits for each sample.
+"""Telephone audio: G.711 mu-law and A-law, 8 bits for each sample.
 
 ITU-T recommendation G.711, tables 1 and 2.
 """

@@ -15,7 +15,7 @@ from .pcm import Samples
 
 RESPONSE_SECONDS = 0.1
 """The high-pass at 38 Hz has died away by 100 dB and more then."""
-MOST_TRANSFORM = 1 << 15
+MAX_TRANSFORM = 1 << 15
 
 Signal = NDArray[np.float64]
 Coefficients = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -33,7 +33,7 @@ class KWeighting:
         """The weighted samples, as many as came."""
         joined = np.concatenate((self._before, samples.astype(np.float64)))
         self._before = joined[samples.size :]
-        size = min(max(1 << (joined.size - 1).bit_length(), 2), MOST_TRANSFORM)
+        size = min(max(1 << (joined.size - 1).bit_length(), 2), MAX_TRANSFORM)
         step = size - self._before.size
         spectrum = np.fft.rfft(self._response, size)
         pieces = [

@@ -26,7 +26,7 @@ class Resampler:
         )
 
     def push(self, samples: Samples | Frames) -> Samples | Frames:
-        """Takes sound at `from_hz`, shape (n,) or (n, channel_count); returns what is ready at `to_hz`, of m >= 0
+        """Takes audio at `from_hz`, shape (n,) or (n, channel_count); returns what is ready at `to_hz`, of m >= 0
         samples, as it came.
         """
         return self._take(samples, last=False)

@@ -41,10 +41,10 @@ class Blobs(Protocol):
     All but `delete` raise Unavailable when the store does not answer.
     """
 
-    async def put(self, kind: str, blocks: AsyncIterator[bytes], most_bytes: int) -> Blob:
+    async def put(self, kind: str, blocks: AsyncIterator[bytes], max_bytes: int) -> Blob:
         """Store the blocks as one file, whose name begins with `kind` and contains its SHA-256; memory stays flat.
 
-        Raises InvalidField("audio", reason AUDIO_TOO_LARGE) past `most_bytes`, Exhausted("STORAGE_FULL") when the disk
+        Raises InvalidField("audio", reason AUDIO_TOO_LARGE) past `max_bytes`, Exhausted("STORAGE_FULL") when the disk
         is full, and whatever `blocks` raises; then nothing is stored.
         """
         ...
@@ -85,8 +85,8 @@ class Blobs(Protocol):
 class Meter:
     """Counts and hashes blocks that pass through. InvalidField("audio") when there are too many bytes."""
 
-    def __init__(self, most_bytes: int | None = None) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int | None = None) -> None:
+        self._max_bytes = max_bytes
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
@@ -97,9 +97,9 @@ class Meter:
     async def read(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for block in blocks:
             self.size_bytes += len(block)
-            if self._most_bytes is not None and self.size_bytes > self._most_bytes:
+            if self._max_bytes is not None and self.size_bytes > self._max_bytes:
                 raise InvalidField(
-                    "audio", f"audio must have at most {self._most_bytes} bytes.", reason="AUDIO_TOO_LARGE"
+                    "audio", f"audio must have at most {self._max_bytes} bytes.", reason="AUDIO_TOO_LARGE"
                 )
             self._hash.update(block)
             yield block

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
-from voicebox_kit.durable import give_name, sync_file, sync_path
+from voicebox_kit.durable import rename_durably, sync_file, sync_path
 from voicebox_kit.errors import StartError, Unavailable
 from voicebox_kit.shielded import shielded
 
@@ -64,8 +64,8 @@ class LocalBlobs:
         self._executor = executor
         self._safe_folders: set[Path] = set()
 
-    async def put(self, kind: str, blocks: AsyncIterator[bytes], most_bytes: int) -> Blob:
-        meter = Meter(most_bytes)
+    async def put(self, kind: str, blocks: AsyncIterator[bytes], max_bytes: int) -> Blob:
+        meter = Meter(max_bytes)
         return await self._keep(blocks, meter, lambda: fresh_name(kind, meter.sha256))
 
     async def put_as(self, name: str, blocks: AsyncIterator[bytes]) -> Blob:
@@ -74,11 +74,11 @@ class LocalBlobs:
     async def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         file = await self._in_thread(os.open, self._folder / name, os.O_RDONLY)
         try:
-            most = READ_BYTES if end is None else min(READ_BYTES, end - start)
-            while most > 0 and (block := await self._in_thread(os.pread, file, most, start)):
+            count = READ_BYTES if end is None else min(READ_BYTES, end - start)
+            while count > 0 and (block := await self._in_thread(os.pread, file, count, start)):
                 yield block
                 start += len(block)
-                most = READ_BYTES if end is None else min(READ_BYTES, end - start)
+                count = READ_BYTES if end is None else min(READ_BYTES, end - start)
         finally:
             os.close(file)
 
@@ -127,7 +127,7 @@ class LocalBlobs:
                 if folder == self._folder:
                     break
             self._safe_folders.add(path.parent)
-        give_name(staged.path, path)
+        rename_durably(staged.path, path)
 
     def _files(self) -> Iterator[StoredBlob]:
         for parent, folders, names in os.walk(self._folder):

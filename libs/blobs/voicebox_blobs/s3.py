@@ -37,16 +37,16 @@ LISTED = 1000
 class S3Blobs:
     """Objects under a prefix of a bucket. See Blobs for what the methods promise.
 
-    A file goes to S3 when it is here as a whole: its name tells its content, and a client that leaves in the middle
-    costs no unfinished upload, which S3 would keep and charge for.
+    A file goes to S3 when it is here as a whole: its name contains its hash, and a client that leaves in the middle
+    leaves no unfinished upload, which S3 would keep and charge for.
     """
 
     def __init__(self, store: S3Store, scratch_folder: Path) -> None:
         self._store = store
         self._scratch_folder = scratch_folder
 
-    async def put(self, kind: str, blocks: AsyncIterator[bytes], most_bytes: int) -> Blob:
-        meter = Meter(most_bytes)
+    async def put(self, kind: str, blocks: AsyncIterator[bytes], max_bytes: int) -> Blob:
+        meter = Meter(max_bytes)
         with self._scratch() as file:
             await _spool(file, meter.read(blocks))
             return await self._send(file, meter.blob(fresh_name(kind, meter.sha256)))
@@ -125,7 +125,7 @@ def open_s3_blobs(url: str, env: Mapping[str, str], scratch_folder: Path, variab
 
 def _store(url: SplitResult, options: Mapping[str, str], env: Mapping[str, str]) -> S3Store:
     config: S3Config = {}
-    # What is not told here, obstore finds as AWS's own programs do: in a pod's identity, or from the machine.
+    # What is not set here, obstore finds as AWS's own programs do: in a pod's identity, or from the machine.
     if key := env.get("AWS_ACCESS_KEY_ID"):
         config |= {"access_key_id": key, "secret_access_key": env.get("AWS_SECRET_ACCESS_KEY", "")}
     if token := env.get("AWS_SESSION_TOKEN"):

@@ -8,7 +8,7 @@ from voicebox_kit.errors import Damaged
 from .blobs import Blobs, StoredBlob, sha256_of
 
 WHOLE_BYTES = 8 * 1024 * 1024
-"""A file up to this size is read and checked as a whole before its first byte is given, whichever part is asked for: 6
+"""A file up to this size is read and checked as a whole before its first byte is given, whichever part is requested: 6
 ms at most.
 """
 

@@ -32,7 +32,7 @@ WARNINGS_HEADER, WARNINGS_FIELD = "x-voicebox-warnings", "x_voicebox_warnings"
 QUERY_HEADER = "x-voicebox-query"
 """The header in which the gateway passes on a request's query; OpenAI's audio paths have no query parameters."""
 
-LEAST_LIKENESS = 0.85
+MIN_SIMILARITY = 0.85
 """Of a parameter's name to one that there is, from 0 to 1: two letters swapped in a word of eight are 0.87."""
 
 MAX_IGNORED, MAX_NAME_CHARACTERS, MAX_WARNING_CHARACTERS = 64, 100, 2000
@@ -112,7 +112,7 @@ def _near(name: str, known: Collection[str]) -> str:
     written = re.sub(r"[^a-z0-9]", "", name[:MAX_NAME_CHARACTERS].lower())
     if written.removesuffix("s") in plain and written not in plain:
         return ""  # `languages` is a parameter of others
-    near = difflib.get_close_matches(written, plain, n=1, cutoff=LEAST_LIKENESS)
+    near = difflib.get_close_matches(written, plain, n=1, cutoff=MIN_SIMILARITY)
     return plain[near[0]] if near else ""
 
 
@@ -187,13 +187,13 @@ async def with_headers(
         raise
 
 
-async def read_body(pieces: AsyncIterator[bytes], most_bytes: int) -> bytes:
-    """A request's body; InvalidField("body") when it is larger than `most_bytes`."""
+async def read_body(pieces: AsyncIterator[bytes], max_bytes: int) -> bytes:
+    """A request's body; InvalidField("body") when it is larger than `max_bytes`."""
     body = bytearray()
     async for piece in pieces:
         body += piece
-        if len(body) > most_bytes:
-            raise InvalidField("body", f"The request's body is larger than {most_bytes} bytes.", "REQUEST_TOO_LARGE")
+        if len(body) > max_bytes:
+            raise InvalidField("body", f"The request's body is larger than {max_bytes} bytes.", "REQUEST_TOO_LARGE")
     return bytes(body)
 
 

@@ -23,7 +23,7 @@ class Background:
 
     def __init__(self, registry: CollectorRegistry, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sleep = sleep
-        self._is_well = dict[str, bool]()
+        self._is_healthy = dict[str, bool]()
         self._vital = set[str]()
         self._reports = list[Report]()
         self._failing = Gauge(
@@ -36,12 +36,12 @@ class Background:
     @property
     def tasks(self) -> Mapping[str, bool]:
         """Each task that runs, and whether it is well."""
-        return self._is_well
+        return self._is_healthy
 
     @property
-    def is_vital_well(self) -> bool:
+    def are_vital_healthy(self) -> bool:
         """Whether all vital tasks are well."""
-        return all(self._is_well[name] for name in self._vital)
+        return all(self._is_healthy[name] for name in self._vital)
 
     @asynccontextmanager
     async def running(
@@ -53,14 +53,14 @@ class Background:
         """
         if is_vital:
             self._vital.add(name)
-        await self._tell(name, is_well=True)
+        await self._report_health(name, is_healthy=True)
         task = asyncio.create_task(self._supervise(name, work), name=name)
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            del self._is_well[name]
+            del self._is_healthy[name]
             self._vital.discard(name)
 
     @asynccontextmanager
@@ -68,8 +68,8 @@ class Background:
         """Report how each task is, now and whenever that changes, until the block ends."""
         self._reports.append(report)
         try:
-            for name, is_well in list(self._is_well.items()):
-                await report(name, is_well)
+            for name, is_healthy in list(self._is_healthy.items()):
+                await report(name, is_healthy)
             yield
         finally:
             self._reports.remove(report)
@@ -79,7 +79,7 @@ class Background:
         while True:
             if await self._run(name, work):
                 pause_seconds = FIRST_PAUSE_SECONDS
-            await self._tell(name, is_well=False)
+            await self._report_health(name, is_healthy=False)
             log.error("the background task %s starts again in %g s", name, pause_seconds)
             await self._sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
@@ -92,7 +92,7 @@ class Background:
             await asyncio.wait({running, steady}, return_when=asyncio.FIRST_COMPLETED)
             was_steady = not running.done()
             if was_steady:
-                await self._tell(name, is_well=True)
+                await self._report_health(name, is_healthy=True)
                 await asyncio.wait({running})
             _log_end(name, running)
             return was_steady
@@ -101,11 +101,11 @@ class Background:
                 future.cancel()
             await asyncio.gather(running, steady, return_exceptions=True)
 
-    async def _tell(self, name: str, *, is_well: bool) -> None:
-        self._is_well[name] = is_well
-        self._failing.labels(name).set(not is_well)
+    async def _report_health(self, name: str, *, is_healthy: bool) -> None:
+        self._is_healthy[name] = is_healthy
+        self._failing.labels(name).set(not is_healthy)
         for report in self._reports:
-            await report(name, is_well)
+            await report(name, is_healthy)
 
 
 def _log_end(name: str, ended: "asyncio.Future[None]") -> None:

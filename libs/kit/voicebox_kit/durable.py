@@ -13,13 +13,13 @@ def write_aside(path: Path, staged: Path, write: Callable[[Path], object]) -> No
         write(staged)
         with staged.open("rb") as file:
             sync_file(file.fileno())
-        give_name(staged, path)
+        rename_durably(staged, path)
     except BaseException:
         staged.unlink(missing_ok=True)
         raise
 
 
-def give_name(staged: Path, path: Path) -> None:
+def rename_durably(staged: Path, path: Path) -> None:
     """Renames a file that is on the disk, and brings the name there, too."""
     staged.rename(path)
     sync_path(path.parent)

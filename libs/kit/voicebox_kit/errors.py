@@ -63,7 +63,9 @@ class Unreadable(VoiceboxError):
     code = Code.INVALID_ARGUMENT
 
     def __init__(self, method: str) -> None:
-        super().__init__("MESSAGE_UNREADABLE", f"What was sent is no message of {method}: its bytes cannot be decoded.")
+        super().__init__(
+            "MESSAGE_UNREADABLE", f"What was sent is not a message of {method}: its bytes cannot be decoded."
+        )
 
 
 class ResourceError(VoiceboxError):

@@ -145,8 +145,8 @@ async def _mapped(context: Context, answer: CallState) -> AsyncIterator[None]:
 
     An HTTP answer that has begun breaks off.
     """
-    asked = context.invocation_metadata() or ()
-    identity = request_id.from_metadata(asked)
+    received = context.invocation_metadata() or ()
+    identity = request_id.from_metadata(received)
     request_id.current.set(identity)
     context.set_trailing_metadata(((request_id.HEADER, identity),))
     try:
@@ -156,7 +156,7 @@ async def _mapped(context: Context, answer: CallState) -> AsyncIterator[None]:
     except Exception as error:
         status = _status_of(error, identity)
         metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
-        broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in asked) else ()
+        broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in received) else ()
         await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
 
 

@@ -28,8 +28,8 @@ SEVERAL = frozenset({"mul", "multi", "multilingual"})
 OPEN = frozenset({"", "auto", "automatic", "detect", "none", "null", "root", "und", "undetermined", "unknown"})
 """What people write who leave the language open."""
 
-MOST_CHARACTERS = 64
-MOST_KEPT = 2048
+MAX_CHARACTERS = 64
+MAX_CACHED = 2048
 
 LOCALE = re.compile(r"(?P<tag>[A-Za-z0-9_ -]+)(?:\.[A-Za-z0-9_-]+)?(?:@(?P<modifier>[A-Za-z0-9_=-]+))?")
 """A POSIX locale, as `pt_BR.UTF-8` or `sr_RS@latin`."""
@@ -59,7 +59,7 @@ def tag(given: str, field: str) -> str:
     return found
 
 
-@lru_cache(MOST_KEPT)
+@lru_cache(MAX_CACHED)
 def _understood(given: str) -> str | None:
     plain = given.strip(" ")
     if plain.lower() in OPEN:
@@ -82,7 +82,7 @@ def _understood(given: str) -> str | None:
 
 def understood(given: str) -> str | None:
     """As `tag`, and None where that raises."""
-    return _understood(given) if len(given) <= MOST_CHARACTERS else None
+    return _understood(given) if len(given) <= MAX_CHARACTERS else None
 
 
 def own(code: str) -> str:
@@ -97,14 +97,14 @@ def own(code: str) -> str:
     return "x-" + "-".join(subtags).lower()
 
 
-def covers(asked: str, spoken: str) -> bool:
+def covers(requested: str, spoken: str) -> bool:
     """Whether a voice or model for one language will do for another: "en" covers "en-US", and a voice for "en" speaks
     "en-US".
 
     Scripts and private use, as in `en-x-foo`, count where both name one; extensions, as `u-ca-buddhist`, are not about
     speech.
     """
-    (script, private, one), (other_script, other_private, other) = _parts(asked), _parts(spoken)
+    (script, private, one), (other_script, other_private, other) = _parts(requested), _parts(spoken)
     if (script and other_script and script != other_script) or (private and other_private and private != other_private):
         return False
     shorter = min(len(one), len(other))
@@ -116,10 +116,10 @@ def same(one: str, other: str) -> bool:
     return _parts(one) == _parts(other)
 
 
-def best(asked: str, known: Iterable[str]) -> str | None:
+def best(requested: str, known: Iterable[str]) -> str | None:
     """Which of the known tags is meant: the same one, else the first that covers it."""
-    among = [each for each in known if covers(asked, each)]
-    return max(among, key=lambda each: (understood(each) == understood(asked), same(asked, each)), default=None)
+    among = [each for each in known if covers(requested, each)]
+    return max(among, key=lambda each: (understood(each) == understood(requested), same(requested, each)), default=None)
 
 
 def primary(given: str) -> str:
@@ -127,7 +127,7 @@ def primary(given: str) -> str:
     return (understood(given) or "").partition("-")[0]
 
 
-@lru_cache(MOST_KEPT)
+@lru_cache(MAX_CACHED)
 def _split(known: str) -> tuple[str, str, tuple[str, ...]]:
     public, _, private = known.partition("-x-")
     subtags = public.split("-")
@@ -142,7 +142,7 @@ def _parts(given: str) -> tuple[str, str, tuple[str, ...]]:
     """The script, private use, and the language with all that narrows it; a language of its own for what cannot be
     understood.
     """
-    return _split(understood(given) or given[:MOST_CHARACTERS])
+    return _split(understood(given) or given[:MAX_CHARACTERS])
 
 
 def _canonical(written: str) -> str | None:

@@ -18,7 +18,7 @@ class Pacer:
         self._sent_seconds = 0.0
 
     def delay_seconds(self, sent_seconds: float) -> float:
-        """How long to wait before the next piece, after `sent_seconds` of sound were sent in all."""
+        """How long to wait before the next piece, after `sent_seconds` of audio were sent in all."""
         now = self._clock()
         if self._began is None:
             self._began = now

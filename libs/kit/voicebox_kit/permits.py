@@ -67,7 +67,7 @@ class Permits:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._free = asyncio.Semaphore(running)
-        self._most_running, self._most_waiting = running, waiting
+        self._max_running, self._max_waiting = running, waiting
         self._patience_seconds, self._clock = patience_seconds, clock
         self._hold_times = _HoldTimes()
         self._held: list[_Hold] = []
@@ -92,20 +92,20 @@ class Permits:
         """How long the next caller will wait for a permit."""
         if not self._free.locked():
             return 0.0
-        now, mean = self._clock(), self._hold_times.expected_seconds(self._most_running)
+        now, mean = self._clock(), self._hold_times.expected_seconds(self._max_running)
         remaining = sorted(max(mean - (now - hold.since), (now - hold.since) / 2) for hold in self._held)
         rounds, turn = divmod(self.waiting, max(len(remaining), 1))
         by_age = rounds * mean + (remaining[turn] if remaining else mean)
         return max(
-            by_age, mean * (self.waiting + 1) / self._most_running
+            by_age, mean * (self.waiting + 1) / self._max_running
         )  # those that began together do not end together
 
     async def limit(self, running: int) -> None:
         """Set how many permits there are from now on; waits until enough are released, where it is fewer
         than before.
         """
-        more = running - self._most_running
-        self._most_running = running
+        more = running - self._max_running
+        self._max_running = running
         for _ in range(more):
             self._free.release()
         for _ in range(-more):
@@ -113,11 +113,11 @@ class Permits:
 
     async def idle(self) -> None:
         """Wait until no permit is in use, and grant no more."""
-        for _ in range(self._most_running):
+        for _ in range(self._max_running):
             await self._free.acquire()
 
     @asynccontextmanager
-    async def take(self, patience_seconds: float = math.inf) -> AsyncIterator[None]:
+    async def acquire(self, patience_seconds: float = math.inf) -> AsyncIterator[None]:
         """Hold a permit. Raises, at once, Exhausted("QUEUE_FULL") when too many wait already, and
         Exhausted("WAIT_TOO_LONG") when the wait is expected to be too long; the latter, too, when it was.
         """
@@ -138,7 +138,7 @@ class Permits:
     def _refuse_at_once(self, patience_seconds: float) -> None:
         if not self._free.locked():
             return
-        if self.waiting >= self._most_waiting:
+        if self.waiting >= self._max_waiting:
             self._refused.inc()
             raise Exhausted(
                 "QUEUE_FULL",

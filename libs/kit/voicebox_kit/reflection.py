@@ -1,4 +1,4 @@
-"""What gRPC tools may ask a server about: what it serves, and the rest of the contract, which they reach through the
+"""What gRPC tools may ask a server: what it serves, and the rest of the contract, which they reach through the
 gateway.
 
 In both versions of the protocol, whose messages are the same: grpcurl and grpcui begin with v1, older tools know

@@ -126,11 +126,11 @@ async def _set_health(
 
 
 async def _set_task_health(
-    checks: HealthServicer, label: str, service: Service, background: Background, task: str, is_well: bool
+    checks: HealthServicer, label: str, service: Service, background: Background, task: str, is_healthy: bool
 ) -> None:
-    await checks.set(f"{label}/{task}", _status(is_well))
-    await _set_health(checks, service, _status(background.is_vital_well))
+    await checks.set(f"{label}/{task}", _status(is_healthy))
+    await _set_health(checks, service, _status(background.are_vital_healthy))
 
 
-def _status(is_well: bool) -> health_pb2.HealthCheckResponse.ServingStatus:
-    return health_pb2.HealthCheckResponse.SERVING if is_well else health_pb2.HealthCheckResponse.NOT_SERVING
+def _status(is_healthy: bool) -> health_pb2.HealthCheckResponse.ServingStatus:
+    return health_pb2.HealthCheckResponse.SERVING if is_healthy else health_pb2.HealthCheckResponse.NOT_SERVING

@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 async def answer_of(call: Awaitable[T]) -> T:
-    """The call's answer. Unavailable("PEER_LOST") when the peer goes away while it is written to: gRPC may tell that as
-    a cancellation.
+    """The call's answer. Unavailable("PEER_LOST") when the peer goes away while it is written to: gRPC may report that
+    as a cancellation.
     """
     try:
         return await call

@@ -52,8 +52,8 @@ class Chosen(Generic[E]):
 
 
 def choose(group: str, settings: EngineSettings, setup: Setup) -> Chosen[Any]:
-    """What the settings ask for, of what is installed in an entry-point group; with `auto`, the family of the highest
-    preference that has a model on this machine.
+    """The engines and the model that the settings name, of those installed in an entry-point group; with `auto`, the
+    family of the highest preference that has a model on this machine.
 
     The setup's device and compute type are for the first engine; the others choose their own. Raises StartError when
     the settings cannot be met.

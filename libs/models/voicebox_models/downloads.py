@@ -42,7 +42,7 @@ class _Download(Generic[E]):
 
 
 class Downloads(Generic[E]):
-    """The downloads of one service's models, each run once in `executor` however many ask for it."""
+    """The downloads of one service's models, each run once in `executor` however many callers want it."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor

@@ -20,7 +20,7 @@ from voicebox_kit.folders import own_folder
 from . import store
 from .hub_library import explained, library, offline
 from .progress import Progress, Report
-from .store import Manifest, StoredFile, sha256, write_manifest
+from .store import ModelManifest, StoredFile, sha256, write_manifest
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Hub:
         *,
         required: Collection[str] = (),
         pinned: Mapping[str, str] = NOTHING_PINNED,
-    ) -> Manifest:
+    ) -> ModelManifest:
         """Fetch a repository's files that match `patterns` into the folder `target`, which must not be there yet.
 
         `revision` is a commit; empty for the newest, which is then pinned before anything is fetched. `required` are
@@ -94,13 +94,13 @@ class Hub:
         files = _wanted(repository, known, patterns, required)
         _require_pinned(repository, files, pinned)
         staging = target.with_name(f".{target.name}.{commit[:12]}.part")
-        with _storage(target), _own(staging, f"download of {repository}") as lock:
+        with _storage(target), _lock_folder(staging, f"download of {repository}") as lock:
             _check_space(staging, files)
             tally = _Tally(files, report)
             for file in files:
                 self._fetch_file(repository, commit, file, staging / file.name, tally)
             stored = tuple(_checked(staging / file.name, file) for file in files)
-            manifest = Manifest(repository, commit, datetime.now(UTC).isoformat(timespec="seconds"), stored)
+            manifest = ModelManifest(repository, commit, datetime.now(UTC).isoformat(timespec="seconds"), stored)
             write_manifest(staging, manifest)
             Path(lock.name).unlink()
             _settle(staging, target)
@@ -153,7 +153,7 @@ class Hub:
         """Go on with a file; the error that cut it off, if it was."""
         try:
             with explained(repository, url):
-                self._go_on(url, file, out, tally)
+                self._append(url, file, out, tally)
         except Unavailable as error:
             return error
         if out.tell() < file.size_bytes:
@@ -162,7 +162,7 @@ class Hub:
             )
         return None
 
-    def _go_on(self, url: str, file: HubFile, out: BinaryIO, tally: "_Tally") -> None:
+    def _append(self, url: str, file: HubFile, out: BinaryIO, tally: "_Tally") -> None:
         """Append what the hub sends of a file from where `out` ends; it may be cut off."""
         utils = library("huggingface_hub.utils")
         headers = utils.build_hf_headers() | {"Accept-Encoding": "identity", "Range": f"bytes={out.tell()}-"}
@@ -217,7 +217,7 @@ def _wanted(
         raise Precondition(
             "MODEL_UNSUITABLE",
             repository,
-            f"{repository} has no {' and no '.join(missing)}: it is no model for this engine.",
+            f"{repository} has no {' and no '.join(missing)}: it is not a model for this engine.",
         )
     if not wanted:
         raise Precondition("MODEL_UNSUITABLE", repository, f"{repository} holds no file that this engine uses.")
@@ -273,7 +273,7 @@ def _disk_full(sentence: str) -> Exhausted:
     return Exhausted("STORAGE_FULL", f"The disk is full: {sentence}")
 
 
-def _own(staging: Path, label: str) -> IO[str]:
+def _lock_folder(staging: Path, label: str) -> IO[str]:
     """Make the folder that a download gathers its files in, and lock it; Unavailable("MODEL_BEING_FETCHED") when
     another one has it.
     """

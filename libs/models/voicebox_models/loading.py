@@ -15,7 +15,7 @@ from voicebox_kit.errors import Precondition, StartError
 
 from . import residency
 from .engine import Loadable
-from .residency import Limits, Resident
+from .residency import MemoryLimits, Resident
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,12 @@ class Loading(Generic[E]):
     """What is loaded. The work is done in `executor`; `pinned` is the engine that stays."""
 
     def __init__(
-        self, pinned: E, executor: Executor, registry: CollectorRegistry, limits: Limits, clock: Callable[[], float]
+        self,
+        pinned: E,
+        executor: Executor,
+        registry: CollectorRegistry,
+        limits: MemoryLimits,
+        clock: Callable[[], float],
     ) -> None:
         self._pinned, self._executor, self._limits, self._clock = pinned, executor, limits, clock
         self._slots = {pinned.model.name: _Slot(pinned, clock())}
@@ -161,7 +166,7 @@ class Loading(Generic[E]):
             task.exception()  # retrieved, or asyncio logs it when no caller waits
 
     async def _make_room(self, slot: _Slot[E]) -> None:
-        while name := residency.first_to_go(
+        while name := residency.next_to_unload(
             self._residents(besides=slot), slot.name, slot.engine.memory_bytes, self._limits
         ):
             log.info("unloading model %s: its memory is needed for %s", name, slot.name)

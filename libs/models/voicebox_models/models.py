@@ -19,7 +19,7 @@ from .loading import Loading
 from .memory_metrics import MemoryCollector
 from .progress import Progress
 from .registry import EngineRegistry
-from .residency import NO_LIMITS, Limits
+from .residency import NO_LIMITS, MemoryLimits
 from .timed_cache import TimedCache
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Models(Generic[E]):
         default: Default[E],
         executor: Executor,
         registry: CollectorRegistry,
-        limits: Limits = NO_LIMITS,
+        limits: MemoryLimits = NO_LIMITS,
         clock: Callable[[], float] = time.monotonic,
         missing: Mapping[str, str] | None = None,
     ) -> None:

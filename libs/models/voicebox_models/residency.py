@@ -9,14 +9,14 @@ BUSY_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Limits:
+class MemoryLimits:
     """How much memory loaded models may hold, and how long one may be idle. 0 is no limit."""
 
     memory_bytes: int = 0
     ttl_seconds: float = 0.0
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = MemoryLimits()
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Resident:
         return not (self.pinned or self.busy)
 
 
-def first_to_go(residents: Sequence[Resident], name: str, needed_bytes: int, limits: Limits) -> str | None:
+def next_to_unload(residents: Sequence[Resident], name: str, needed_bytes: int, limits: MemoryLimits) -> str | None:
     """The idle model to unload, longest unused first, so that `name` fits; None when it fits as it is.
 
     Raises Exhausted("MODEL_MEMORY") when it would not fit even if all idle ones went.
@@ -47,17 +47,17 @@ def first_to_go(residents: Sequence[Resident], name: str, needed_bytes: int, lim
     pinned = sum(resident.memory_bytes for resident in residents if resident.pinned)
     busy = sum(resident.memory_bytes for resident in residents if resident.busy and not resident.pinned)
     if pinned + busy + needed_bytes > limits.memory_bytes:
-        hopeless = pinned + needed_bytes > limits.memory_bytes
+        never_fits = pinned + needed_bytes > limits.memory_bytes
         sentence = (
             f"models/{name} needs {_gigabytes(needed_bytes)} of the {_gigabytes(limits.memory_bytes)} that models may "
             "hold; "
             f"the default model holds {_gigabytes(pinned)}, models in use {_gigabytes(busy)}."
         )
-        raise Exhausted("MODEL_MEMORY", sentence, None if hopeless else BUSY_RETRY_SECONDS)
+        raise Exhausted("MODEL_MEMORY", sentence, None if never_fits else BUSY_RETRY_SECONDS)
     return min((resident for resident in residents if resident.idle), key=lambda resident: resident.used_at).name
 
 
-def overdue(residents: Sequence[Resident], now: float, limits: Limits) -> list[str]:
+def overdue(residents: Sequence[Resident], now: float, limits: MemoryLimits) -> list[str]:
     """The models that were idle for too long."""
     return [
         resident.name
@@ -66,7 +66,7 @@ def overdue(residents: Sequence[Resident], now: float, limits: Limits) -> list[s
     ]
 
 
-def next_due_seconds(residents: Sequence[Resident], now: float, limits: Limits) -> float | None:
+def next_due_seconds(residents: Sequence[Resident], now: float, limits: MemoryLimits) -> float | None:
     """How long it is until the next idle model is overdue; None when there is none."""
     if not limits.ttl_seconds:
         return None

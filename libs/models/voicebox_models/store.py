@@ -26,7 +26,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ModelManifest:
     """Where a model's files come from: `revision` is a commit; `fetched_at` is in ISO 8601, in UTC."""
 
     repository: str
@@ -83,17 +83,17 @@ def revision(path: Path) -> str:
     return f"local-{hashlib.sha256(repr(stats).encode()).hexdigest()[:16]}"
 
 
-def manifest(path: Path) -> Manifest | None:
+def manifest(path: Path) -> ModelManifest | None:
     """What was written when the model in `path` was fetched; None where nothing was, or it cannot be read."""
     try:
         document = json.loads((path / MANIFEST).read_text())
         files = tuple(StoredFile(**file) for file in document.pop("files"))
-        return Manifest(**document, files=files)
+        return ModelManifest(**document, files=files)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def write_manifest(path: Path, written: Manifest) -> None:
+def write_manifest(path: Path, written: ModelManifest) -> None:
     """Write a model's manifest into its folder."""
     (path / MANIFEST).write_text(json.dumps(asdict(written), indent=2) + "\n")
 

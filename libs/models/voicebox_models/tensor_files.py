@@ -30,7 +30,7 @@ def header(path: Path) -> dict[str, Any]:
         tensors.pop("__metadata__", None)
         expected = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     except (ValueError, TypeError, KeyError, IndexError, RecursionError):
-        raise ValueError(f"{path} is no safetensors file.") from None
+        raise ValueError(f"{path} is not a safetensors file.") from None
     if size != expected:
         raise ValueError(f"{path} has {size} of its {expected} bytes: fetch it again.")
     return tensors

@@ -51,7 +51,7 @@ class Delivery(Enum):
     REJECTED = "rejected"
 
 
-class Send(Protocol[SentRecord_contra]):
+class SendRecord(Protocol[SentRecord_contra]):
     """Sends one record with its file. Raises grpc.aio.AioRpcError as the receiver answers, Unavailable when it goes
     away.
     """
@@ -67,7 +67,7 @@ class Outbox(Generic[Record]):
         service: str,
         spool: Spool,
         record_type: type[Record],
-        send: Send[Record],
+        send: SendRecord[Record],
         executor: Executor,
         registry: CollectorRegistry,
     ) -> None:
@@ -85,7 +85,7 @@ class Outbox(Generic[Record]):
     @asynccontextmanager
     async def delivering(self, background: Background) -> AsyncIterator[None]:
         """Deliver in the background what waits, also from before a restart, while the block runs."""
-        async with background.running("history", self._deliver_for_ever):
+        async with background.running("history", self._run_deliveries):
             yield
 
     def reserve(self) -> Path:
@@ -110,16 +110,16 @@ class Outbox(Generic[Record]):
         self._due.set()
         return Delivery.PENDING
 
-    async def _deliver_for_ever(self) -> None:
+    async def _run_deliveries(self) -> None:
         self._due.set()
         while True:
             await self._due.wait()
             self._due.clear()
-            if not await self._deliver_what_waits():
+            if not await self._deliver_waiting():
                 await asyncio.sleep(RETRY_SECONDS)  # here, not by a timer for each record: new records add no retries
                 self._due.set()
 
-    async def _deliver_what_waits(self) -> bool:
+    async def _deliver_waiting(self) -> bool:
         """Offer each record that waits, oldest first; False when any must be offered again."""
         queue = _Queue(self._spool.waiting())
         self._waiting.set(len(self._spool))

@@ -82,10 +82,13 @@ class Spool:
         return data.with_suffix(METADATA).read_bytes()
 
     def remove(self, data: Path) -> None:
-        """Forget a delivered record. OSError when its files cannot be removed: it waits on."""
+        """Forget a delivered record. OSError when its metadata cannot be removed: it waits on.
+
+        A file without metadata is no record: one that cannot be removed is left to the next start.
+        """
         data.with_suffix(METADATA).unlink(missing_ok=True)
-        data.unlink(missing_ok=True)
         self._forget(data)
+        self.discard(data)
 
     def reject(self, data: Path) -> int:
         """Set a record aside that will never be accepted, for a person to look at. OSError when its files cannot be

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-MOST = 64
+MAX_ITEMS = 64
 """Of one batch: the first of it waits for the last."""
 
 
@@ -24,8 +24,8 @@ class Batcher(Generic[Item, Answer]):
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def ask(self, item: Item) -> Answer:
-        """What `work` answers for the item; it is done even if the caller is cancelled."""
+    async def submit(self, item: Item) -> Answer:
+        """The outcome of `work` for the item; the work is done even if the caller is cancelled."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._running is None:
@@ -33,14 +33,14 @@ class Batcher(Generic[Item, Answer]):
         return await answer
 
     async def close(self) -> None:
-        """Wait for all that was asked."""
+        """Wait for all work that was submitted."""
         if self._running:
             await self._running
 
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                await self._do([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))])
+                await self._do([self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_ITEMS))])
         finally:
             self._running = None
 

@@ -106,10 +106,10 @@ class Database:
             raise self._broken
 
     def _translated(self, error: Exception) -> Exception:
-        told = translated(error)
-        if isinstance(told, Unavailable) and told.reason == BROKEN:
-            self._broken = told
-        return told
+        caller_error = translated(error)
+        if isinstance(caller_error, Unavailable) and caller_error.reason == BROKEN:
+            self._broken = caller_error
+        return caller_error
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` and commit; on an error it is rolled back. It runs to its end even if the caller is cancelled.
@@ -120,20 +120,20 @@ class Database:
         """
         return await shielded(self._write(work))
 
-    async def write_to_free(self, work: Work[T]) -> T:
+    async def write_deletion(self, work: Work[T]) -> T:
         """As `write`, for a work that deletes: when the disk is full, space that was reserved for this is given up."""
-        return await shielded(self._write_to_free(work))
+        return await shielded(self._write_deletion(work))
 
     async def reserve_space(self) -> None:
         """Reserves space for deleting on a full disk again, once there is plenty."""
         if self._reserve is not None:
             await asyncio.to_thread(self._reserve.fill)
 
-    async def _write_to_free(self, work: Work[T]) -> T:
+    async def _write_deletion(self, work: Work[T]) -> T:
         try:
             answer = await self._write(work)
         except Exhausted as error:
-            if self._reserve is None or not await asyncio.to_thread(self._reserve.give_up):
+            if self._reserve is None or not await asyncio.to_thread(self._reserve.release):
                 raise no_space_to_delete() from error
             try:
                 answer = await self._write(work)
@@ -177,7 +177,7 @@ async def connected(url: URL, pool: Pool) -> AsyncIterator[tuple[Database, Async
             readers,
             writers,
         ):
-            yield Database(readers, postgres.Reads(readers), postgres.Transactions(writers)), writers
+            yield Database(readers, postgres.PostgresReads(readers), postgres.Transactions(writers)), writers
 
 
 def database_url(url: str, variable: str) -> URL:

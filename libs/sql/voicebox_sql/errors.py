@@ -55,16 +55,16 @@ def connecting() -> Iterator[None]:
 
 
 def _of_database(error: DBAPIError) -> Exception:
-    state, said = _state(error), str(error.orig)
-    if state == DISK_FULL or "disk is full" in said:
+    state, message = _state(error), str(error.orig)
+    if state == DISK_FULL or "disk is full" in message:
         return Exhausted("STORAGE_FULL", "The catalog's disk is full: delete something first.")
-    if any(sign in said for sign in _BROKEN):
-        return broken(said)
+    if any(sign in message for sign in _BROKEN):
+        return broken(message)
     if state == QUERY_CANCELED:
         return TooSlow("DATABASE_TOO_SLOW", "The catalog's database took too long: ask for less.")
     if error.connection_invalidated or state.startswith(_AWAY):
         return _unavailable()
-    if state in _CONFLICTS - {UNIQUE_VIOLATION} or "database is locked" in said:
+    if state in _CONFLICTS - {UNIQUE_VIOLATION} or "database is locked" in message:
         return Unavailable("DATABASE_BUSY", "Too many changed the same thing at once: try again.")
     return error
 

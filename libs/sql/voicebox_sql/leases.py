@@ -32,7 +32,7 @@ class Leases:
         self._seconds = seconds
         self._clock = clock
 
-    async def take(self, name: str) -> bool:
+    async def acquire(self, name: str) -> bool:
         """Whether this process holds the lease now: it held it already, nobody did, or another's has expired.
 
         One that expires more than twice our length from now was acquired with a wrong clock, and counts as expired.
@@ -59,7 +59,7 @@ class Leases:
 
         return await self._database.write(work)
 
-    async def give_back(self, name: str) -> None:
+    async def release(self, name: str) -> None:
         """Let another process acquire it at once."""
 
         table = self._table

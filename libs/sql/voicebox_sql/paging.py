@@ -26,11 +26,11 @@ class Cursor:
     rank: int = 0
 
 
-def page_size(asked: int, default: int = DEFAULT_PAGE_SIZE) -> int:
+def page_size(requested: int, default: int = DEFAULT_PAGE_SIZE) -> int:
     """How many rows a page has: 0 is the default, more than the maximum is the maximum. InvalidField when negative."""
-    if asked < 0:
+    if requested < 0:
         raise InvalidField("page_size", "page_size must not be negative.")
-    return min(asked or default, MAX_PAGE_SIZE)
+    return min(requested or default, MAX_PAGE_SIZE)
 
 
 def to_token(key: int, *query: str, rank: int = 0) -> str:
@@ -40,9 +40,9 @@ def to_token(key: int, *query: str, rank: int = 0) -> str:
 
 
 def from_token(token: str, *query: str) -> int | None:
-    """As `place_from_token`, for lists that have only the order of time: the key."""
-    place = cursor_from_token(token, *query)
-    return place.key if place else None
+    """As `cursor_from_token`, for lists that have only the order of time: the key."""
+    cursor = cursor_from_token(token, *query)
+    return cursor.key if cursor else None
 
 
 def cursor_from_token(token: str, *query: str) -> Cursor | None:
@@ -56,14 +56,14 @@ def cursor_from_token(token: str, *query: str) -> Cursor | None:
         version, rank, key, digest = _TOKEN.unpack(raw)
     except (binascii.Error, UnicodeEncodeError, struct.error):
         raise _foreign() from None
-    place = Cursor(key, rank)
-    if version != _VERSION or digest != _digest(place, query) or key >= 1 << 63:
+    cursor = Cursor(key, rank)
+    if version != _VERSION or digest != _digest(cursor, query) or key >= 1 << 63:
         raise _foreign()
-    return place
+    return cursor
 
 
-def _digest(place: Cursor, query: tuple[str, ...]) -> bytes:
-    parts = [f"{place.rank} {place.key}".encode(), *(part.encode() for part in query)]
+def _digest(cursor: Cursor, query: tuple[str, ...]) -> bytes:
+    parts = [f"{cursor.rank} {cursor.key}".encode(), *(part.encode() for part in query)]
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()[:8]
 
 

@@ -63,7 +63,7 @@ async def engines(
         await writers.dispose()
 
 
-class Reads:
+class PostgresReads:
     """Runs each work in a transaction of its own that cannot write."""
 
     def __init__(self, readers: AsyncEngine) -> None:
@@ -83,7 +83,7 @@ class Transactions:
         self._writers = writers
 
     def is_in_place(self) -> bool:
-        """A server is asked by its address at each connection."""
+        """Always: each connection goes to the server at its address."""
         return True
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
@@ -104,10 +104,10 @@ async def _connect(engine: AsyncEngine, seconds: float) -> None:
         except Exception as error:  # the driver has errors of its own for what is wrong in a URL
             away = isinstance(translated(error), Unavailable)
             if not away or time.monotonic() + RETRY_SECONDS > deadline:
-                raise StartError(f"The catalog's database cannot be used: {_said(error)}.") from error
+                raise StartError(f"The catalog's database cannot be used: {_message(error)}.") from error
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def _said(error: Exception) -> str:
-    """What the database or the system said, on one line, without the password that SQLAlchemy never shows."""
+def _message(error: Exception) -> str:
+    """The message of the database or the system, on one line, without the password that SQLAlchemy never shows."""
     return str(getattr(error, "orig", None) or error.__cause__ or error).split("\n")[0].rstrip(".")

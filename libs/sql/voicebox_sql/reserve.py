@@ -32,7 +32,7 @@ class Reserve:
             log.warning("No space is reserved for deleting on a full disk: %s", error.strerror)
             self.path.unlink(missing_ok=True)
 
-    def give_up(self) -> bool:
+    def release(self) -> bool:
         """Frees the space; whether there was any."""
         try:
             self.path.unlink()

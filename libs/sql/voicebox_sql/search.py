@@ -19,7 +19,7 @@ MAX_CHARACTERS = 500
 MAX_TERMS = 64
 LONGEST_TOKEN = 64
 """Characters; the rest of a longer word is not looked at."""
-MOST_BYTES = 900_000
+MAX_BYTES = 900_000
 """Of one text's tokens: PostgreSQL holds 1 MiB. The 100,000 different letters and pairs of an unspaced book have 700
 kB.
 """
@@ -48,7 +48,7 @@ def tokens_of(text: str) -> list[str]:
     """All tokens of a text, each once; the first one is its relevance class."""
     runs = list(_runs(text))
     found = {relevance_token(_relevance_class(runs)): None}
-    budget = MOST_BYTES
+    budget = MAX_BYTES
     for token in (token for run in runs for token in (*run, *_pairs(run))):
         if token not in found:
             found[token] = None

@@ -67,7 +67,7 @@ async def engines(url: URL) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]]:
             await asyncio.to_thread(worker.join, BUSY_SECONDS)
 
 
-class Reads:
+class SqliteReads:
     """Runs works in threads, each with a connection of its own: a whole transaction is one switch between threads."""
 
     def __init__(self, engine: Engine, executor: ThreadPoolExecutor) -> None:
@@ -83,7 +83,7 @@ class Reads:
 
 
 @asynccontextmanager
-async def reading(url: URL) -> AsyncIterator[Reads]:
+async def reading(url: URL) -> AsyncIterator[SqliteReads]:
     """Threads that read, until the block ends."""
     path = url.database or ":memory:"
 
@@ -101,7 +101,7 @@ async def reading(url: URL) -> AsyncIterator[Reads]:
     )
     event.listen(engine, "begin", _begin)
     with ThreadPoolExecutor(READERS, thread_name_prefix="catalog-reads") as executor:
-        yield Reads(engine, executor)
+        yield SqliteReads(engine, executor)
     engine.dispose()
 
 
@@ -130,7 +130,7 @@ class WriteBatches:
         self._path = None if path in (None, ":memory:") else path
         self._identity = self._file_identity()
         self._together = Batcher(self._commit)
-        self.run = self._together.ask
+        self.run = self._together.submit
         self.close = self._together.close
 
     def is_in_place(self) -> bool:

@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]
 
 
 class Task(StrEnum):
-    """What to write down: what is said, or what it means in English."""
+    """What to write: a transcript, or its translation into English."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
@@ -38,7 +38,7 @@ class Jsgf:
 
 @dataclass(frozen=True)
 class Phrases:
-    """A grammar that is a list of phrases, any of which may be said."""
+    """A grammar that is a list of phrases, any of which may be spoken."""
 
     phrases: tuple[str, ...]
 
@@ -140,7 +140,7 @@ class Segment:
     end_seconds: float
 
 
-class Reason(StrEnum):
+class WarningReason(StrEnum):
     """The kind of a warning: stable words for programs."""
 
     REPETITION = "REPETITION"
@@ -151,6 +151,7 @@ class Reason(StrEnum):
     NOT_RECOGNISED = "NOT_RECOGNISED"
     SHORT_AUDIO = "SHORT_AUDIO"
     LANGUAGE_CHANGED = "LANGUAGE_CHANGED"
+    LANGUAGE_UNSURE = "LANGUAGE_UNSURE"
     CUT_SHORT = "CUT_SHORT"
     OVER_FULL_SCALE = "OVER_FULL_SCALE"
     NOT_A_NUMBER = "NOT_A_NUMBER"
@@ -160,7 +161,7 @@ class Reason(StrEnum):
 class RecognitionWarning:
     """A warning about a result: a sentence for people, and its time in seconds from the start; None without a time."""
 
-    reason: Reason
+    reason: WarningReason
     sentence: str
     start_seconds: float | None = None
     end_seconds: float | None = None

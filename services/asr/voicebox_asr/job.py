@@ -9,10 +9,10 @@ from .engine import Options
 
 @dataclass(frozen=True)
 class SpeakerRange:
-    """How many speakers diarization may find: `fewest` to `most`."""
+    """How many speakers diarization may find: `minimum` to `maximum`."""
 
-    fewest: int
-    most: int
+    minimum: int
+    maximum: int
 
 
 @dataclass(frozen=True)

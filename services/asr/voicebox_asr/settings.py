@@ -8,7 +8,7 @@ from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
-from voicebox_models.residency import Limits
+from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import hub, models_folder, packaged
 
 
@@ -28,7 +28,7 @@ class Settings:
     models_folder: Path
     packaged: bool
     hub: Hub
-    model_limits: Limits
+    model_limits: MemoryLimits
     streams: int
     """0 leaves it to the engine."""
     queue: int
@@ -57,7 +57,7 @@ class Settings:
             models_folder=models_folder(env),
             packaged=packaged(env),
             hub=hub(env),
-            model_limits=Limits(
+            model_limits=MemoryLimits(
                 variables.integer(env, "ASR_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
                 variables.seconds(env, "ASR_MODEL_TTL_SECONDS", 0.0),
             ),

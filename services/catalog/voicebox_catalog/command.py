@@ -71,7 +71,7 @@ def backup(folder: Path) -> None:
     """Copy the database and all audio to FOLDER while the catalog works. Into the same FOLDER again, only what is new
     is copied.
     """
-    copied = _told(lambda: backing.back_up(_home(Settings.read(os.environ)), folder, _tell))
+    copied = _result(lambda: backing.back_up(_home(Settings.read(os.environ)), folder, _print))
     click.echo(f"Backed up {copied.blobs} files, {copied.new_blobs} of them new.")
     if copied.missing:
         click.echo(
@@ -90,9 +90,9 @@ def restore(folder: Path) -> None:
 
     def work() -> backing.BackupReport:
         with own_folder(settings.folder, "catalog"):
-            return backing.restore(folder, _home(settings), _tell)
+            return backing.restore(folder, _home(settings), _print)
 
-    click.echo(f"Restored {_told(work).blobs} files.")
+    click.echo(f"Restored {_result(work).blobs} files.")
 
 
 def _home(settings: Settings) -> backing.CatalogFolders:
@@ -106,12 +106,12 @@ def _home(settings: Settings) -> backing.CatalogFolders:
     return backing.CatalogFolders(Path(database.database), local_folder(settings.blob_url, BLOB_URL))
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _told(work: Callable[[], T]) -> T:
-    """What the work answers; an error that a person can act on ends the program with its sentence."""
+def _result(work: Callable[[], T]) -> T:
+    """What the work returns; an error that a person can act on ends the program with its sentence."""
     try:
         logs.configure(os.environ)
         return work()
@@ -121,7 +121,7 @@ def _told(work: Callable[[], T]) -> T:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    _told(lambda: asyncio.run(work))
+    _result(lambda: asyncio.run(work))
 
 
 async def _migrate(settings: Settings) -> None:
@@ -139,7 +139,7 @@ async def _move(settings: Settings, source: tuple[str, str], target: tuple[str, 
                 click.echo("The source was brought to this program's tables.", err=True)
             await MIGRATIONS.upgrade(new.writers)
             name = hashlib.sha256("\n".join(source).encode()).hexdigest()
-            moved = await store_copy.move(old, new, name, _tell)
+            moved = await store_copy.move(old, new, name, _print)
     rows = ", ".join(f"{count} {table}" for table, count in moved.rows.items())
     click.echo(f"Moved and verified: {rows}; {moved.blobs} files of {moved.size_bytes} bytes.")
 
@@ -147,7 +147,7 @@ async def _move(settings: Settings, source: tuple[str, str], target: tuple[str, 
 async def _verify(settings: Settings) -> None:
     refuse_absent(settings.database_url)
     async with _stores(settings, settings.database_url, settings.blob_url, settings.folder) as stores:
-        found = await verification.verify(stores.database, stores.blobs, _tell)
+        found = await verification.verify(stores.database, stores.blobs, _print)
     rows = ", ".join(f"{count} {table}" for table, count in found.rows.items())
     click.echo(
         f"Read {rows}; {found.blobs} files of {found.size_bytes} bytes; {found.without_row} files without a row."

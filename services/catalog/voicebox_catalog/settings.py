@@ -10,7 +10,7 @@ from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 from voicebox_sql.database import Pool
 
-from .samples.quality import Limit, Limits
+from .samples.quality import QualityLimit, QualityLimits
 
 BLOB_URL = "CATALOG_BLOB_URL"
 
@@ -33,7 +33,7 @@ class Settings:
     sweep_seconds: float
     undelete_days: int
     requires_consent: bool
-    sample_limits: Limits
+    sample_limits: QualityLimits
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -58,17 +58,17 @@ class Settings:
             sweep_seconds=variables.seconds(env, "CATALOG_SWEEP_SECONDS", 3600.0, 1.0),
             undelete_days=variables.integer(env, "CATALOG_UNDELETE_DAYS", 30, 0, 36_500),
             requires_consent=variables.boolean(env, "CATALOG_REQUIRE_CONSENT", False),
-            sample_limits=Limits(
+            sample_limits=QualityLimits(
                 **{name: _limit(env, f"CATALOG_SAMPLE_{name.upper()}", default) for name, default in _limits()}
             ),
         )
 
 
-def _limits() -> list[tuple[str, Limit]]:
-    return [(field.name, getattr(Limits(), field.name)) for field in fields(Limits)]
+def _limits() -> list[tuple[str, QualityLimit]]:
+    return [(field.name, getattr(QualityLimits(), field.name)) for field in fields(QualityLimits)]
 
 
-def _limit(env: Mapping[str, str], name: str, default: Limit) -> Limit:
+def _limit(env: Mapping[str, str], name: str, default: QualityLimit) -> QualityLimit:
     """Two numbers with a comma between them: beyond the first a recording is judged WARN, beyond the second REJECT."""
     value = variables.text(env, name, f"{default.warn},{default.reject}")
     try:
@@ -77,4 +77,4 @@ def _limit(env: Mapping[str, str], name: str, default: Limit) -> Limit:
         warn = reject = math.nan
     if not (math.isfinite(warn) and math.isfinite(reject)):
         raise StartError(f"{name} must be two numbers such as {default.warn:g},{default.reject:g}, not {value!r}.")
-    return Limit(warn, reject)
+    return QualityLimit(warn, reject)

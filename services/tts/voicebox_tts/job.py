@@ -18,7 +18,7 @@ class BuiltIn:
 
 
 @dataclass(frozen=True)
-class Profile:
+class StoredProfile:
     """A stored profile, as `profiles/{profile}`."""
 
     name: str
@@ -53,7 +53,7 @@ class Job:
     profile's defaults may fill it.
     """
 
-    source: BuiltIn | Profile | Recording
+    source: BuiltIn | StoredProfile | Recording
     encoding: Encoding
     sample_rate_hz: int
     style: Style

@@ -8,7 +8,7 @@ from voicebox_kit import variables
 from voicebox_kit.server import grace_seconds
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
-from voicebox_models.residency import Limits
+from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import accepted_licences, hub, models_folder, packaged
 
 PROMPT_STORE = "TTS_PROMPT_STORE"
@@ -33,7 +33,7 @@ class Settings:
     """Names that stand for voices, as `name=engine/voice,*=default`."""
     hub: Hub
     accepted_licences: frozenset[str]
-    model_limits: Limits
+    model_limits: MemoryLimits
     chunk_frames: str
     streams: int
     """0 leaves it to the engine."""
@@ -72,7 +72,7 @@ class Settings:
             voice_aliases=variables.text(env, VOICE_ALIASES, ""),
             hub=hub(env),
             accepted_licences=accepted_licences(env),
-            model_limits=Limits(
+            model_limits=MemoryLimits(
                 variables.integer(env, "TTS_MODEL_MEMORY_BYTES", 0, 0, 1 << 50),
                 variables.seconds(env, "TTS_MODEL_TTL_SECONDS", 0.0),
             ),

@@ -26,7 +26,7 @@ class Cloned:
 
 @pytest.fixture(scope="session")
 def official(official_qwen3: Path) -> Mapping[str, NDArray]:
-    """What the official package makes, by the names that official_qwen3.py tells."""
+    """What the official package makes, by the names in official_qwen3.py."""
     return load_file(official_qwen3)
 
 

@@ -15,9 +15,9 @@ from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_tts.engines.qwen3.scheduler import batcher as batching
 from voicebox_tts.engines.qwen3.scheduler import stream as stream_module
 from voicebox_tts.engines.qwen3.scheduler.admission import Admission
-from voicebox_tts.engines.qwen3.scheduler.batcher import Batcher, SpeechRequest
+from voicebox_tts.engines.qwen3.scheduler.batcher import Batcher, GenerationRequest
 from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
-from voicebox_tts.engines.qwen3.scheduler.stream import MAX_CHUNKS, Chunk, Stream
+from voicebox_tts.engines.qwen3.scheduler.stream import MAX_CHUNKS, FrameChunk, Stream
 
 SAMPLES = 4
 """Of a frame, here."""
@@ -89,8 +89,8 @@ class Sound:
 
 @dataclass
 class Bench:
-    """A batching over fakes: the first stream is held where it joins until `go`, so that others gather; `joining` tells
-    that it is.
+    """A batching over fakes: the first stream is held where it joins until `go`, so that others gather; `joining` is
+    set when it is.
     """
 
     frames: Frames
@@ -99,8 +99,8 @@ class Bench:
     gate: threading.Event
     joining: threading.Event
 
-    def submit(self, text: Text, most_frames: int = 1000, state: Any = None) -> Stream:
-        return self.batching.submit(SpeechRequest(text, None, state, most_frames))
+    def submit(self, text: Text, max_frames: int = 1000, state: Any = None) -> Stream:
+        return self.batching.submit(GenerationRequest(text, None, state, max_frames))
 
     def go(self) -> None:
         self.gate.set()
@@ -125,16 +125,16 @@ def bench() -> Iterator[Bench]:
     held.close()
 
 
-def read(stream: Stream) -> list[Chunk]:
+def read(stream: Stream) -> list[FrameChunk]:
     with closing(stream):
         return list(stream)
 
 
-def spoken(chunks: Sequence[Chunk]) -> list[float]:
+def spoken(chunks: Sequence[FrameChunk]) -> list[float]:
     return np.concatenate([np.zeros(0), *(chunk.samples for chunk in chunks)])[::SAMPLES].tolist()
 
 
-def read_all(streams: Sequence[Stream]) -> list[list[Chunk]]:
+def read_all(streams: Sequence[Stream]) -> list[list[FrameChunk]]:
     with ThreadPoolExecutor(len(streams)) as executor:
         return list(executor.map(read, streams))
 
@@ -149,11 +149,11 @@ def test_a_stream_comes_in_growing_chunks_and_ends(bench: Bench) -> None:
 
 def test_the_limit_cuts_and_says_so(bench: Bench) -> None:
     bench.go()
-    chunks = read(bench.submit(Text(1), most_frames=5))
+    chunks = read(bench.submit(Text(1), max_frames=5))
     assert [(len(chunk.codes), chunk.cut) for chunk in chunks] == [(1, False), (2, False), (2, True)]
 
 
-def test_a_text_without_sound_ends(bench: Bench) -> None:
+def test_a_text_without_audio_ends(bench: Bench) -> None:
     bench.go()
     assert read(bench.submit(Text(1, frames=0))) == []
 
@@ -310,7 +310,7 @@ def test_a_model_that_fails_again_and_again_is_given_up(bench: Bench, where: str
 
 
 def test_closing_ends_what_is_made_and_what_waits(bench: Bench) -> None:
-    streams = [bench.submit(Text(name, frames=10**9), most_frames=10**9) for name in range(10)]
+    streams = [bench.submit(Text(name, frames=10**9), max_frames=10**9) for name in range(10)]
     bench.go()
     next(iter(streams[0]))
     bench.batching.close()

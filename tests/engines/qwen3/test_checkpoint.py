@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from voicebox_kit.errors import StartError
 from voicebox_tts.engines.qwen3.model import checkpoint, config
-from voicebox_tts.engines.qwen3.model.config import Kind, Speaker
+from voicebox_tts.engines.qwen3.model.config import Kind, SpeakerConfig
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 
 
@@ -50,7 +50,7 @@ def load(folder: Path) -> LanguageModel:
         ("voice-design", Kind.VOICE_DESIGN, (), True),
     ],
 )
-def test_a_whole_checkpoint_tells_what_it_is(
+def test_a_whole_checkpoint_reports_what_it_is(
     tiny_qwen3: Path, name: str, kind: Kind, speakers: tuple[str, ...], instructed: bool
 ) -> None:
     folder = tiny_qwen3 / name
@@ -79,11 +79,11 @@ def test_languages_have_the_model_s_names(tiny_qwen3: Path, tag: str, name: str)
 
 
 def test_dialects_belong_to_speakers(tiny_qwen3: Path) -> None:
-    told = config.read(tiny_qwen3 / "custom-voice")
+    reported = config.read(tiny_qwen3 / "custom-voice")
 
-    assert told.speakers["eric"] == Speaker(891, "sichuan_dialect")
-    assert told.speakers["ryan"].dialect == ""
-    assert "sichuan_dialect" in told.languages
+    assert reported.speakers["eric"] == SpeakerConfig(891, "sichuan_dialect")
+    assert reported.speakers["ryan"].dialect == ""
+    assert "sichuan_dialect" in reported.languages
 
 
 def test_a_model_in_parts_is_the_same(folder: Path, tiny_qwen3: Path) -> None:
@@ -120,7 +120,7 @@ def test_pickles_are_never_read(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("part", ["model.safetensors", "speech_tokenizer/model.safetensors"])
 @pytest.mark.parametrize("kept_bytes", [0, 4, 100, -1])
-def test_a_file_that_was_cut_off_is_told(folder: Path, part: str, kept_bytes: int) -> None:
+def test_a_file_that_was_cut_off_is_reported(folder: Path, part: str, kept_bytes: int) -> None:
     content = (folder / part).read_bytes()
     (folder / part).write_bytes(content[:kept_bytes])
 
@@ -130,10 +130,10 @@ def test_a_file_that_was_cut_off_is_told(folder: Path, part: str, kept_bytes: in
     assert str(folder / part) in sentence
 
 
-def test_weights_that_are_no_safetensors_are_told(folder: Path) -> None:
+def test_weights_that_are_no_safetensors_are_reported(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"\x80\x04\x95" + bytes(range(256)) * 40)
 
-    assert checkpoint.problem(folder) == f"{folder / 'model.safetensors'} is no safetensors file."
+    assert checkpoint.problem(folder) == f"{folder / 'model.safetensors'} is not a safetensors file."
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_weights_that_are_no_safetensors_are_told(folder: Path) -> None:
         '{"weight_map": {"a": "model.bin"}}',
     ],
 )
-def test_an_index_that_names_no_parts_is_told(folder: Path, index: str) -> None:
+def test_an_index_that_names_no_parts_is_reported(folder: Path, index: str) -> None:
     (folder / "model.safetensors.index.json").write_text(index)
 
     assert (
@@ -175,7 +175,7 @@ def test_an_index_that_names_no_parts_is_told(folder: Path, index: str) -> None:
         ),
     ],
 )
-def test_a_configuration_of_something_else_is_told(
+def test_a_configuration_of_something_else_is_reported(
     folder: Path, change: Callable[[dict[str, Any]], object], says: str
 ) -> None:
     rewrite(folder / "config.json", change)
@@ -188,7 +188,7 @@ def test_a_configuration_of_something_else_is_told(
 
 @pytest.mark.parametrize("content", ["", "[]", "\x00"])
 @pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
-def test_files_that_are_no_json_are_told(folder: Path, name: str, content: str) -> None:
+def test_files_that_are_no_json_are_reported(folder: Path, name: str, content: str) -> None:
     (folder / name).write_text(content)
 
     sentence = checkpoint.problem(folder)
@@ -197,20 +197,20 @@ def test_files_that_are_no_json_are_told(folder: Path, name: str, content: str) 
     assert str(folder / name) in sentence
 
 
-def test_weights_of_another_shape_are_told(folder: Path) -> None:
+def test_weights_of_another_shape_are_reported(folder: Path) -> None:
     rewrite(folder / "config.json", lambda document: document["talker_config"].update(intermediate_size=63))
 
     with pytest.raises(StartError, match=r"shape \(64, 32\), not \(63, 32\)"):
         load(folder)
 
 
-def test_weights_that_are_missing_are_told(folder: Path) -> None:
+def test_weights_that_are_missing_are_reported(folder: Path) -> None:
     rewrite(folder / "config.json", lambda document: document["talker_config"].update(num_hidden_layers=3))
 
     with pytest.raises(StartError, match=r"has no weights talker\.model\.layers\.2\."):
         load(folder)
 
 
-def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
-    assert checkpoint.problem(tmp_path / "nothing") == f"{tmp_path / 'nothing'} is no folder."
+def test_what_is_no_folder_is_reported(tmp_path: Path) -> None:
+    assert checkpoint.problem(tmp_path / "nothing") == f"{tmp_path / 'nothing'} is not a folder."
     assert checkpoint.size_bytes(tmp_path / "nothing") == 0

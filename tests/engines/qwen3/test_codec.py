@@ -58,14 +58,14 @@ def test_any_chunks_are_the_official_package_s_whole(chunks: list[int], decoder,
 def test_streams_that_join_pause_and_leave_are_as_each_is_alone(decoder, codes) -> None:
     voices = [np.roll(codes, shift, 0) for shift in (0, 7, 31)]
     alone = [spoken(decoder, voice[:24], [24]) for voice in voices]
-    rows, heard, said = BatchedDecoder(decoder, 4), [[], [], []], [0, 0, 0]
+    rows, decoded, outputs = BatchedDecoder(decoder, 4), [[], [], []], [0, 0, 0]
 
     def step(frames: int, places: Mapping[int, int]) -> None:
         """`places` are the streams' rows."""
-        parts = np.stack([voices[stream][said[stream] : said[stream] + frames] for stream in places])
+        parts = np.stack([voices[stream][outputs[stream] : outputs[stream] + frames] for stream in places])
         for stream, samples in zip(places, rows.decode(list(places.values()), parts), strict=True):
-            heard[stream].append(samples)
-            said[stream] += frames
+            decoded[stream].append(samples)
+            outputs[stream] += frames
 
     rows.begin(2, None)
     rows.decode([2], codes[None, :9])  # what a stream before it leaves behind
@@ -80,9 +80,9 @@ def test_streams_that_join_pause_and_leave_are_as_each_is_alone(decoder, codes) 
     step(12, {1: 1})
     for stream in range(3):
         np.testing.assert_allclose(
-            np.concatenate(heard[stream]), alone[stream][: said[stream] * 1920], rtol=0, atol=EXACT
+            np.concatenate(decoded[stream]), alone[stream][: outputs[stream] * 1920], rtol=0, atol=EXACT
         )
-    assert said == [24, 24, 24]
+    assert outputs == [24, 24, 24]
 
 
 def test_a_voice_s_state_goes_on_where_its_recording_ended_and_is_never_changed(decoder, codes, official) -> None:
@@ -143,7 +143,7 @@ def test_graphs_make_the_samples_of_the_plain_path(tiny_qwen3: Path, codes) -> N
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ({"decode_upsample_rate": 960}, "decode_upsample_rate is 960, not 1920"),
         ({"output_sample_rate": 48_000}, "output_sample_rate is 48000"),
@@ -152,13 +152,13 @@ def test_graphs_make_the_samples_of_the_plain_path(tiny_qwen3: Path, codes) -> N
         ({"encoder_config": {"use_causal_conv": False}}, "causal"),
     ],
 )
-def test_a_codec_that_is_another_is_told_in_a_sentence(
-    change: dict, told: str, tiny_qwen3: Path, tmp_path: Path
+def test_a_codec_that_is_another_is_reported_in_a_sentence(
+    change: dict, reported: str, tiny_qwen3: Path, tmp_path: Path
 ) -> None:
     document = json.loads((tiny_qwen3 / "base/speech_tokenizer/config.json").read_text())
     (tmp_path / "speech_tokenizer").mkdir()
     (tmp_path / "speech_tokenizer/config.json").write_text(json.dumps(document | change))
-    with pytest.raises(StartError, match=told):
+    with pytest.raises(StartError, match=reported):
         config.read(tmp_path)
 
 
@@ -169,6 +169,6 @@ def test_where_the_file_is_silent_the_encoder_is_mimi_s(tiny_qwen3: Path) -> Non
     assert math.prod((*released.decoder.upsampling_ratios, *released.decoder.upsample_rates)) == 1920
 
 
-def test_a_codec_without_a_readable_configuration_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_codec_without_a_readable_configuration_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="is not that of a speech tokenizer"):
         config.read(tmp_path)

@@ -64,13 +64,13 @@ def reference(speech_data: Any) -> Reference:
     return Reference(samples[: 6 * rate, 0].copy(), rate, transcript)
 
 
-def heard(speech: Sequence[Speech]) -> Samples:
+def decoded(speech: Sequence[Speech]) -> Samples:
     return np.concatenate([np.zeros(0, np.float32), *(each.samples for each in speech)])
 
 
 def speak(engine: Qwen3Engine, *sentences: str, voice: Any = "ryan", style: Style = PLAIN, seed: int = 1) -> Samples:
     with closing(engine.open(voice, style, seed)) as session:
-        return heard([speech for sentence in sentences for speech in session.speak(sentence)])
+        return decoded([speech for sentence in sentences for speech in session.speak(sentence)])
 
 
 @pytest.mark.parametrize("chunk_frames", ["1", "2,3", "64"])
@@ -96,14 +96,14 @@ def test_the_same_seed_gives_the_same_samples_alone_and_among_eight(custom: Qwen
 
 
 def test_voices_seeds_languages_and_instructions_make_a_difference(custom: Qwen3Engine) -> None:
-    said = [
+    outputs = [
         speak(custom, SHORT),
         speak(custom, SHORT, voice="vivian"),
         speak(custom, SHORT, seed=2),
         speak(custom, SHORT, style=Style(language="de-AT")),
         speak(custom, SHORT, style=Style(instructions="Whisper.")),
     ]
-    assert len({samples.tobytes() for samples in said}) == len(said)
+    assert len({samples.tobytes() for samples in outputs}) == len(outputs)
 
 
 @pytest.fixture
@@ -152,9 +152,9 @@ def test_more_streams_than_rows_all_speak(tiny_qwen3: Path, custom: Qwen3Engine)
     two.load()
     assert two.memory_bytes < custom.memory_bytes
     with ThreadPoolExecutor(6) as executor:
-        said = list(executor.map(lambda seed: speak(two, SHORT, seed=seed), range(6)))
+        outputs = list(executor.map(lambda seed: speak(two, SHORT, seed=seed), range(6)))
     two.unload()
-    for seed, samples in enumerate(said):
+    for seed, samples in enumerate(outputs):
         np.testing.assert_allclose(samples, speak(custom, SHORT, seed=seed), rtol=0, atol=2e-6)
 
 
@@ -164,15 +164,15 @@ def test_text_longer_than_a_piece_is_spoken_to_the_end(custom: Qwen3Engine) -> N
     np.testing.assert_allclose(long[: first.size], first, rtol=0, atol=2e-6)
 
 
-def test_a_model_that_runs_away_is_cut_off_and_that_is_told(tiny_qwen3: Path, reference: Reference) -> None:
+def test_a_model_that_runs_away_is_cut_off_and_that_is_reported(tiny_qwen3: Path, reference: Reference) -> None:
     endless = opened(tiny_qwen3, "endless")
     with closing(endless.open(endless.prompt(reference), PLAIN, 1)) as session:
         speech = list(session.speak("No."))
     endless.unload()
     warnings = [warning for each in speech for warning in each.warnings]
     assert len(warnings) == 1
-    assert 0.5 < heard(speech).size / 24_000 < 5.0
-    assert heard(speech)[-1] == 0.0
+    assert 0.5 < decoded(speech).size / 24_000 < 5.0
+    assert decoded(speech)[-1] == 0.0
 
 
 def test_a_recording_is_followed_and_its_prompt_can_be_stored(base: Qwen3Engine, reference: Reference) -> None:
@@ -207,7 +207,9 @@ def test_a_voice_is_designed_by_description_and_seed(tiny_qwen3: Path) -> None:
     design.unload()
 
 
-def test_whose_voice_it_cannot_speak_with_is_told(base: Qwen3Engine, custom: Qwen3Engine, reference: Reference) -> None:
+def test_whose_voice_it_cannot_speak_with_is_reported(
+    base: Qwen3Engine, custom: Qwen3Engine, reference: Reference
+) -> None:
     prompt = base.prompt(reference)
     with pytest.raises(NotFound, match="follows recordings"):
         base.open("ryan", PLAIN, 1)
@@ -337,8 +339,8 @@ def test_without_memory_in_the_middle_the_youngest_ends_and_the_others_go_on(cus
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(3) as executor:
         patch.setattr(FrameGenerator, "step", fail_once)
         while not failed.is_set():  # three at once is likely, not certain
-            said = [executor.submit(speak, custom, SENTENCE, seed=seed) for seed in (1, 2, 3)]
-            ends = [future.exception(DEADLINE_SECONDS) or future.result() for future in said]
+            outputs = [executor.submit(speak, custom, SENTENCE, seed=seed) for seed in (1, 2, 3)]
+            ends = [future.exception(DEADLINE_SECONDS) or future.result() for future in outputs]
     assert sum(isinstance(end, Exhausted) for end in ends) == 1
     for end, samples in zip(ends, expected, strict=False):
         if not isinstance(end, Exhausted):
@@ -374,7 +376,7 @@ next(engine.open("ryan", Style(), 1).speak("Hello there."))
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_want_of_memory_is_told_from_other_failures() -> None:
+def test_want_of_memory_is_distinguished_from_other_failures() -> None:
     assert memory.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert memory.is_out_of_memory(
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to allocate")
@@ -394,7 +396,7 @@ def test_a_voices_state_is_computed_once_and_the_bytes_are_bounded() -> None:
         computed.append(int(codes[0, 0]))
         return SimpleNamespace(size_bytes=10)
 
-    states = CodecStateCache(warm, most_bytes=30)
+    states = CodecStateCache(warm, max_bytes=30)
     voice = [np.full((5, 16), number, np.int64) for number in range(5)]
     with ThreadPoolExecutor(8) as executor:
         made = list(executor.map(states.after, [voice[0]] * 1000))

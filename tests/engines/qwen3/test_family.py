@@ -116,7 +116,7 @@ def test_the_revision_of_a_folder_changes_with_its_files(setup: Setup, copied: P
     assert len({first, second, mine.model.revision}) == 3
 
 
-def test_the_manifest_of_a_download_tells_the_revision(setup: Setup, copied: Path) -> None:
+def test_the_manifest_of_a_download_reports_the_revision(setup: Setup, copied: Path) -> None:
     manifest = {
         "repository": "someone/mine",
         "revision": "f" * 40,
@@ -259,7 +259,7 @@ def sharded(folder: Path) -> None:
 BROKEN = {
     "no weights": (remove("model.safetensors"), "has no model.safetensors"),
     "a pickle": (pickled, "Pickles are never read"),
-    "a pickle under another name": (written("model.safetensors", b"\x80\x04\x95pickle"), "no safetensors file"),
+    "a pickle under another name": (written("model.safetensors", b"\x80\x04\x95pickle"), "not a safetensors file"),
     "a shard that is missing": (sharded, "has no model-00002-of-00002"),
     "weights cut short": (cut_short, "fetch it again"),
     "no codec": (remove("speech_tokenizer/model.safetensors"), "has no speech_tokenizer/model.safetensors"),

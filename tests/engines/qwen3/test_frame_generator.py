@@ -15,7 +15,7 @@ from voicebox_tts.engines.qwen3.model.prompt_layout import PromptEmbeddings, bui
 from voicebox_tts.engines.qwen3.noise import SamplingNoise
 from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 
-from tests.support.qwen3_cases import CASES, MOST_FRAMES, SEED, Case
+from tests.support.qwen3_cases import CASES, MAX_FRAMES, SEED, Case
 
 GROUPS = 16
 LONGEST = 256
@@ -73,19 +73,19 @@ def test_the_codes_are_the_official_package_s(case: Case, way: str, language_mod
     model = language_model(case.folder)
     prompt = build_prompt(model, case.text, voice(case), case.language, case.instructions)
 
-    made = alone(unsampled(model) if way == "greedy" else model, prompt, SEED, MOST_FRAMES)
+    made = alone(unsampled(model) if way == "greedy" else model, prompt, SEED, MAX_FRAMES)
 
     theirs = official[f"{case.name}/{way}"]
     np.testing.assert_array_equal(made[: len(theirs)], theirs)
     # At its bound the package loses the last frame; before, speech ended by itself.
-    assert len(made) == (MOST_FRAMES if len(theirs) == MOST_FRAMES - 1 else len(theirs))
+    assert len(made) == (MAX_FRAMES if len(theirs) == MAX_FRAMES - 1 else len(theirs))
 
 
 def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_model, prompts) -> None:
     model = language_model("custom-voice")
     frames = FrameGenerator(model, 8, LONGEST)
     rows: list[int] = []
-    said: dict[int, list[NDArray[np.int64]]] = {number: [] for number in range(8)}
+    outputs: dict[int, list[NDArray[np.int64]]] = {number: [] for number in range(8)}
     ended: set[int] = set()
     for turn in range(60):
         if turn % 3 == 0 and turn < 24:
@@ -96,7 +96,7 @@ def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_mod
         step = frames.step(len(rows), np.ones(len(rows), np.bool_))
         for row, number in enumerate(rows):
             if not step.ended[row]:
-                said[number].append(step.codes[row])
+                outputs[number].append(step.codes[row])
         for row in reversed(np.flatnonzero(step.ended)):
             ended.add(rows[row])
             frames.move(len(rows) - 1, row)
@@ -106,7 +106,7 @@ def test_eight_that_join_every_third_frame_say_what_each_says_alone(language_mod
     assert len(ended) > 2
     for number, prompt in enumerate(prompts):
         np.testing.assert_array_equal(
-            np.array(said[number]).reshape(-1, GROUPS), alone(model, prompt, number, len(said[number]))
+            np.array(outputs[number]).reshape(-1, GROUPS), alone(model, prompt, number, len(outputs[number]))
         )
 
 
@@ -117,15 +117,15 @@ def test_a_row_that_does_not_advance_stays_as_it_is(language_model, prompts) -> 
     for row in range(3):
         frames.begin(row, prompt, SamplingNoise(row, GROUPS))
     turns = [np.array([True, turn % 3 == 0, turn > 8]) for turn in range(12)]
-    said: list[list[NDArray[np.int64]]] = [[], [], []]
+    outputs: list[list[NDArray[np.int64]]] = [[], [], []]
     for advancing in turns:
         step = frames.step(3, advancing)
         assert not step.ended.any()
         for row in np.flatnonzero(advancing).tolist():
-            said[row].append(step.codes[row])
+            outputs[row].append(step.codes[row])
 
     for row in range(3):
-        np.testing.assert_array_equal(np.array(said[row]), alone(model, prompt, row, len(said[row])))
+        np.testing.assert_array_equal(np.array(outputs[row]), alone(model, prompt, row, len(outputs[row])))
 
 
 def test_a_row_that_is_begun_again_remembers_nothing(language_model, prompts) -> None:

@@ -10,7 +10,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 @given(SEEDS, st.lists(st.integers(0, 5_000), min_size=1, max_size=10))
-def test_frames_may_be_asked_for_in_any_order_and_again(seed: int, frames: list[int]) -> None:
+def test_frames_may_be_requested_in_any_order_and_again(seed: int, frames: list[int]) -> None:
     noise = SamplingNoise(seed, 16)
 
     for frame in frames:

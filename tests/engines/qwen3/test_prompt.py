@@ -82,5 +82,5 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
 def test_what_is_no_prompt_of_the_model_is_refused(bad, model_config: ModelConfig) -> None:
     arrays, facts = bad(made(model_config))
-    with pytest.raises(ValueError, match="It is no prompt"):
+    with pytest.raises(ValueError, match="It is not a prompt"):
         unpack(Packed(arrays, facts), model_config)

@@ -45,9 +45,9 @@ def test_with_a_transcript_it_is_followed_in_context(encoders, recorded) -> None
     assert prompt.transcript == recorded.transcript
     assert len(prompt.codes) == np.ceil((seconds + 0.5) * 12.5)
     assert prompt == encoders.prompt(recorded)
-    heard = soxr.resample(recorded.samples, recorded.sample_rate_hz, RATE_HZ)
-    np.testing.assert_array_equal(prompt.codes, encoders.codec(np.append(heard, np.zeros(RATE_HZ // 2, np.float32))))
-    np.testing.assert_array_equal(prompt.speaker_embedding, encoders.speaker(heard))
+    decoded = soxr.resample(recorded.samples, recorded.sample_rate_hz, RATE_HZ)
+    np.testing.assert_array_equal(prompt.codes, encoders.codec(np.append(decoded, np.zeros(RATE_HZ // 2, np.float32))))
+    np.testing.assert_array_equal(prompt.speaker_embedding, encoders.speaker(decoded))
 
 
 def test_without_one_its_speaker_is_the_same(encoders, recorded) -> None:

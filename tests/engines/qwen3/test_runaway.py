@@ -69,11 +69,11 @@ def test_a_vowel_that_is_held_for_two_seconds_is_no_circle() -> None:
 
 def test_silence_is_noticed_after_three_seconds_however_it_is_chunked() -> None:
     for frames in (1, 4, 8):
-        detector, heard = RunawayDetector(RATE_HZ), 0.0
+        detector, decoded = RunawayDetector(RATE_HZ), 0.0
         assert detector.check(codes(1), sound(0.08)) is None
         while detector.check(codes(*range(frames)), sound(0.08 * frames, 0.001)) is None:
-            heard += 0.08 * frames
-        assert 3.0 - 0.08 * frames <= heard <= 3.0
+            decoded += 0.08 * frames
+        assert 3.0 - 0.08 * frames <= decoded <= 3.0
 
 
 def passed(*parts: np.ndarray, chunk: int = FRAME) -> np.ndarray:
@@ -113,7 +113,7 @@ def test_what_is_cut_off_fades() -> None:
     np.testing.assert_array_equal(np.abs(last[:-fade]), np.float32(0.1))
 
 
-def test_sound_comes_with_the_chunk_that_it_is_in() -> None:
+def test_audio_comes_with_the_chunk_that_it_is_in() -> None:
     edges = SilenceTrimmer(RATE_HZ)
     assert edges.push(sound(0.08)).size == FRAME
 

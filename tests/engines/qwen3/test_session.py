@@ -1,4 +1,4 @@
-"""A stream's sentences: seeds, runaways, and what is heard."""
+"""A stream's sentences: seeds, runaways, and their audio."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from voicebox_tts.engine import Speech
-from voicebox_tts.engines.qwen3.scheduler.stream import Chunk
+from voicebox_tts.engines.qwen3.scheduler.stream import FrameChunk
 from voicebox_tts.engines.qwen3.session import Qwen3Session
 
 RATE_HZ = 24_000
@@ -20,11 +20,11 @@ CODES = itertools.count(100)
 class Making:
     """A stream that is made of these chunks."""
 
-    chunks: Sequence[Chunk]
+    chunks: Sequence[FrameChunk]
     read: int = 0
     closed: bool = False
 
-    def __iter__(self) -> Iterator[Chunk]:
+    def __iter__(self) -> Iterator[FrameChunk]:
         for chunk in self.chunks:
             self.read += 1
             yield chunk
@@ -37,7 +37,7 @@ class Making:
 class Model:
     """Makes the next of `scripts` of each text, the last one again and again."""
 
-    scripts: list[Sequence[Chunk]]
+    scripts: list[Sequence[FrameChunk]]
     begun: list[tuple[str, int]] = field(default_factory=list)
     streams: list[Making] = field(default_factory=list)
 
@@ -47,11 +47,11 @@ class Model:
         return self.streams[-1]
 
 
-def chunk(frames: int = 1, level: float = 0.1, *, first: int | None = None, cut: bool = False) -> Chunk:
+def chunk(frames: int = 1, level: float = 0.1, *, first: int | None = None, cut: bool = False) -> FrameChunk:
     """Some frames of sound; their codes are all the same when `first` is given, otherwise all different."""
     numbers = np.array([next(CODES) if first is None else first for _ in range(frames)])
     samples = np.tile(np.array([level, -level], np.float32), frames * 960)
-    return Chunk(np.repeat(numbers[:, None], 16, axis=1), samples, cut)
+    return FrameChunk(np.repeat(numbers[:, None], 16, axis=1), samples, cut)
 
 
 def speak(model: Model, *sentences: str, seed: int = 1) -> list[Speech]:
@@ -67,7 +67,7 @@ def warnings(speech: Sequence[Speech]) -> list[str]:
     return [warning for each in speech for warning in each.warnings]
 
 
-def test_chunks_are_heard_as_they_come() -> None:
+def test_chunks_are_recognised_as_they_come() -> None:
     speech = speak(Model([[chunk(1), chunk(2), chunk(4)]]), "Hello.")
     assert [each.samples.size // 1920 for each in speech] == [1, 2, 4]
     assert warnings(speech) == []
@@ -88,7 +88,7 @@ def test_each_piece_has_a_seed_of_its_own_and_the_same_one_each_time() -> None:
     [[], [chunk(3, 0.001)], [chunk(1, 0.001)] * 40, [chunk(8, 0.001, cut=True)], [chunk(60, 0.001, first=7)]],
     ids=["the end at once", "silence and the end", "silence for ever", "silence up to the limit", "silence in circles"],
 )
-def test_what_nobody_heard_is_made_once_more_with_another_seed(bad: Sequence[Chunk]) -> None:
+def test_what_nobody_received_is_made_once_more_with_another_seed(bad: Sequence[FrameChunk]) -> None:
     model = Model([bad, [chunk(2)]])
     speech = speak(model, "Hello.")
     assert (seconds(speech), warnings(speech)) == (2 * 0.08, [])
@@ -97,7 +97,7 @@ def test_what_nobody_heard_is_made_once_more_with_another_seed(bad: Sequence[Chu
     assert all(stream.closed for stream in model.streams)
 
 
-def test_after_the_second_time_without_a_sound_it_says_so() -> None:
+def test_after_the_second_time_without_a_audio_it_says_so() -> None:
     model = Model([[chunk(2, 0.001)]])
     speech = speak(model, "Hello.", "Bye.")
     assert seconds(speech) == 0
@@ -113,8 +113,8 @@ def test_after_the_second_time_without_a_sound_it_says_so() -> None:
         ([chunk(8), *[chunk(8, first=3) for _ in range(20)]], "repeated itself", 8 * 0.08 + 7 * 0.64),
     ],
 )
-def test_what_was_heard_already_is_cut_off_and_the_reason_told(
-    runs_away: Sequence[Chunk], says: str, most_seconds: float
+def test_what_was_recognised_already_is_cut_off_and_the_reason_reported(
+    runs_away: Sequence[FrameChunk], says: str, most_seconds: float
 ) -> None:
     model = Model([runs_away])
     speech = speak(model, "Hello.")

@@ -39,11 +39,11 @@ def test_the_shortest_audio_has_a_speaker(encoder) -> None:
     assert np.isfinite(encoder(hum)).all()
 
 
-def test_a_model_without_a_speaker_encoder_is_told_in_a_sentence(tiny_qwen3: Path) -> None:
+def test_a_model_without_a_speaker_encoder_is_reported_in_a_sentence(tiny_qwen3: Path) -> None:
     folder = tiny_qwen3 / "custom-voice"
-    told = config.read(folder)
+    reported = config.read(folder)
     with pytest.raises(StartError, match=r"no speaker encoder|has no weights"):
-        SpeakerEncoder.load(folder, told, CPU)
+        SpeakerEncoder.load(folder, reported, CPU)
 
 
 def test_bands_lie_on_slaney_s_scale() -> None:

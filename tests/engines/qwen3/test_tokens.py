@@ -34,9 +34,9 @@ def test_text_that_looks_like_a_control_token_is_spelled_out(control: str, known
     settings = json.loads((tiny_qwen3 / "base" / "tokenizer_config.json").read_text())
     ids = {token["content"]: int(index) for index, token in settings["added_tokens_decoder"].items()}
 
-    for said in (known.text(f"a {control} b"), known.instructions(control)[1:-2]):
-        assert not set(said) & set(ids.values())
-        assert len(said) >= len(control)
+    for outputs in (known.text(f"a {control} b"), known.instructions(control)[1:-2]):
+        assert not set(outputs) & set(ids.values())
+        assert len(outputs) >= len(control)
     assert control in ids
 
 
@@ -59,7 +59,7 @@ def test_a_message_stands_within_the_chat_layout() -> None:
     ("name", "content"),
     [("vocab.json", "["), ("vocab.json", "{}"), ("merges.txt", "#version: 0.2\na b c\n"), ("merges.txt", None)],
 )
-def test_files_that_are_no_tokenizer_are_told(name: str, content: str | None, tiny_qwen3, tmp_path) -> None:
+def test_files_that_are_no_tokenizer_are_reported(name: str, content: str | None, tiny_qwen3, tmp_path) -> None:
     for file in ("vocab.json", "merges.txt"):
         (tmp_path / file).write_text((tiny_qwen3 / "base" / file).read_text("utf-8"), "utf-8")
     (tmp_path / name).unlink()

@@ -4,10 +4,10 @@ import click
 from google.protobuf.message import Message
 
 from voicebox_client.output import as_json, print_fields, print_json
-from voicebox_client.session import Session
+from voicebox_client.session import CommandSession
 
 
-def print_answer(session: Session, message: Message) -> None:
+def print_answer(session: CommandSession, message: Message) -> None:
     """One message, for people or as JSON."""
     if session.json:
         print_json(as_json(message))
@@ -15,7 +15,7 @@ def print_answer(session: Session, message: Message) -> None:
         print_fields(message)
 
 
-def print_deleted(session: Session, name: str) -> None:
+def print_deleted(session: CommandSession, name: str) -> None:
     """Print that it was deleted."""
     if session.json:
         print_json({})
@@ -23,7 +23,7 @@ def print_deleted(session: Session, name: str) -> None:
         click.echo(f"Deleted {name}.")
 
 
-def print_written(session: Session, path: str, size_bytes: int) -> None:
+def print_written(session: CommandSession, path: str, size_bytes: int) -> None:
     """That a file is there."""
     if session.json:
         print_json({"output": path, "sizeBytes": size_bytes})

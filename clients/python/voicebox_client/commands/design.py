@@ -9,7 +9,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_client.output import as_json, print_json, print_table, seconds
 from voicebox_client.ranges import whole
 from voicebox_client.requests import DesignOptions
-from voicebox_client.session import Session, pass_session, working
+from voicebox_client.session import CommandSession, pass_session, working
 from voicebox_client.whole_file import whole_file
 
 
@@ -30,7 +30,14 @@ from voicebox_client.whole_file import whole_file
 @click.option("--model", default="", help="The model, as `voicebox models tts list` names it.")
 @pass_session
 def command(
-    session: Session, description: str, text: str, folder: Path, count: int, language: str, seed: int | None, model: str
+    session: CommandSession,
+    description: str,
+    text: str,
+    folder: Path,
+    count: int,
+    language: str,
+    seed: int | None,
+    model: str,
 ) -> None:
     """Make voices of a description.
 

@@ -3,13 +3,13 @@
 import click
 
 from voicebox_client.output import print_json, print_table
-from voicebox_client.session import Session, pass_session
+from voicebox_client.session import CommandSession, pass_session
 
 
 @click.command("health")
 @click.pass_context
 @pass_session
-def command(session: Session, ctx: click.Context) -> None:
+def command(session: CommandSession, ctx: click.Context) -> None:
     """Show which services answer.
 
     The exit code is 0 when all of them do, else 1.

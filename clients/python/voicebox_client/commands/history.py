@@ -22,7 +22,7 @@ from voicebox_client.output import (
 from voicebox_client.ranges import whole
 from voicebox_client.records import LARGEST_PAGE, audio_options, labelled, listing_options, save, save_or_play
 from voicebox_client.requests import AS_FAST_AS_IT_CAN, SpeechOptions
-from voicebox_client.session import Session, pass_session, working
+from voicebox_client.session import CommandSession, pass_session, working
 
 
 @click.group("history")
@@ -33,7 +33,7 @@ def command() -> None:
 @command.command("list")
 @listing_options
 @pass_session
-def list_(session: Session, search: str, filter_: str, order_by: str, limit: int) -> None:
+def list_(session: CommandSession, search: str, filter_: str, order_by: str, limit: int) -> None:
     """List what was spoken, newest first."""
     with session.client() as client:
         found = list(islice(client.list_generations(search, filter_, min(limit, LARGEST_PAGE), order_by), limit))
@@ -53,13 +53,13 @@ def _row(generation: catalog_pb2.Generation) -> tuple[str, ...]:
 @command.command()
 @short_names.generation
 @pass_session
-def show(session: Session, generation: str) -> None:
+def show(session: CommandSession, generation: str) -> None:
     """Show all that is known of one generation."""
     with session.client() as client:
         _print(session, client.get_generation(generation))
 
 
-def _print(session: Session, generation: catalog_pb2.Generation) -> None:
+def _print(session: CommandSession, generation: catalog_pb2.Generation) -> None:
     if session.json:
         print_json(as_json(generation))
     else:
@@ -70,7 +70,7 @@ def _print(session: Session, generation: catalog_pb2.Generation) -> None:
 @short_names.generation
 @audio_options
 @pass_session
-def audio(session: Session, generation: str, output: str | None, play: bool) -> None:
+def audio(session: CommandSession, generation: str, output: str | None, play: bool) -> None:
     """Write the audio of one generation to a file, or play it."""
     with session.client() as client:
         save_or_play(session, client.generation_audio(generation), output, play=play)
@@ -80,7 +80,7 @@ def audio(session: Session, generation: str, output: str | None, play: bool) -> 
 @short_names.generation
 @click.option("--off", is_flag=True, help="It is none any more.")
 @pass_session
-def favorite(session: Session, generation: str, off: bool) -> None:
+def favorite(session: CommandSession, generation: str, off: bool) -> None:
     """Mark one generation as a favourite: the retention rule never deletes it."""
     with session.client() as client:
         _print(session, client.update_generation(generation, favorite=not off))
@@ -90,7 +90,7 @@ def favorite(session: Session, generation: str, off: bool) -> None:
 @short_names.generation
 @click.argument("changes", nargs=-1, required=True, metavar="KEY=[VALUE]...")
 @pass_session
-def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
+def label(session: CommandSession, generation: str, changes: tuple[str, ...]) -> None:
     """Label one generation; a key without a value takes its label away."""
     with session.client() as client:
         stored = client.get_generation(generation)
@@ -104,7 +104,7 @@ def label(session: Session, generation: str, changes: tuple[str, ...]) -> None:
 )
 @click.option("--force", is_flag=True, help="With --filter: do not ask.")
 @pass_session
-def delete(session: Session, generation: str | None, filter_: str | None, force: bool) -> None:
+def delete(session: CommandSession, generation: str | None, filter_: str | None, force: bool) -> None:
     """Delete one generation and its audio, or all that meet a filter."""
     if (generation is None) == (filter_ is None):
         raise click.UsageError("Give a generation, or --filter.")
@@ -134,7 +134,7 @@ def delete(session: Session, generation: str | None, filter_: str | None, force:
 @click.option("--filter", "filter_", default="", help="Only those that meet these conditions.")
 @click.option("--limit", type=whole(1, LARGEST_PAGE), default=100, show_default=True, help="At most this many groups.")
 @pass_session
-def stats(session: Session, by: str | None, filter_: str, limit: int) -> None:
+def stats(session: CommandSession, by: str | None, filter_: str, limit: int) -> None:
     """Count what was spoken."""
     with session.client() as client:
         found = client.generation_statistics(filter_, cast("Group", by or ""), limit)
@@ -162,7 +162,7 @@ def _statistics(row: catalog_pb2.StatisticsRow) -> tuple[str, ...]:
 @click.option("--filter", "filter_", default="", help="Only those that meet these conditions.")
 @click.option("--without-audio", is_flag=True, help="Only the lines.")
 @pass_session
-def export(session: Session, output: str, filter_: str, without_audio: bool) -> None:
+def export(session: CommandSession, output: str, filter_: str, without_audio: bool) -> None:
     """Write the history to a zip file: generations.jsonl, and the audio."""
     with session.client() as client:
         save(session, client.export_generations(filter_, without_audio=without_audio), output)
@@ -178,7 +178,7 @@ def export(session: Session, output: str, filter_: str, without_audio: bool) -> 
 )
 @click.option("--play", is_flag=True, help="Play it on the speakers.")
 @pass_session
-def again(session: Session, generation: str, output: str | None, play: bool) -> None:
+def again(session: CommandSession, generation: str, output: str | None, play: bool) -> None:
     """Speak one generation again: the same text, voice, seed and parameters."""
     target = target_of(output, None, play)
     options: SpeechOptions = {"encoding": target.encoding}

@@ -8,18 +8,18 @@ from voicebox.models.v1 import models_pb2
 from voicebox_client.client import Client
 from voicebox_client.connection import ModelHost
 from voicebox_client.output import as_json, print_fields, print_json, print_table
-from voicebox_client.session import Session, pass_session, progress, working
+from voicebox_client.session import CommandSession, pass_session, progress, working
 
 HOSTS: tuple[ModelHost, ...] = get_args(ModelHost)
 ACTIONS = ("list", "load", "unload", "download")
-MOST_LANGUAGES = 6
+MAX_LANGUAGES = 6
 BAR_CHARACTERS = 30
 
 
 @click.command("models")
 @click.argument("words", nargs=-1, metavar="[tts|asr] [list|load|unload|download] [MODEL]")
 @pass_session
-def command(session: Session, words: tuple[str, ...]) -> None:
+def command(session: CommandSession, words: tuple[str, ...]) -> None:
     """List, load, unload and download models.
 
     Without tts or asr, lists the models of both. MODEL is a name as the list shows it.
@@ -33,7 +33,7 @@ def command(session: Session, words: tuple[str, ...]) -> None:
 
 
 def _parsed(words: tuple[str, ...]) -> tuple[tuple[ModelHost, ...], str, tuple[str, ...]]:
-    """The services, the action and the model that the words ask for."""
+    """The services, the action and the model that the words name."""
     hosts, rest = HOSTS, words
     if rest and rest[0] in HOSTS:
         hosts, rest = (rest[0],), rest[1:]
@@ -47,7 +47,7 @@ def _parsed(words: tuple[str, ...]) -> tuple[tuple[ModelHost, ...], str, tuple[s
     return hosts, action, names
 
 
-def _list(session: Session, client: Client, hosts: tuple[ModelHost, ...]) -> None:
+def _list(session: CommandSession, client: Client, hosts: tuple[ModelHost, ...]) -> None:
     models = {host: client.list_models(host) for host in hosts}
     if session.json:
         print_json({host: [as_json(model) for model in found] for host, found in models.items()})
@@ -73,7 +73,7 @@ def _row(host: str, model: models_pb2.Model) -> tuple[str, ...]:
 def _languages(model: models_pb2.Model) -> str:
     """A few languages by name, many by their number."""
     count = len(model.languages)
-    return ", ".join(model.languages) if count <= MOST_LANGUAGES else f"{count} languages"
+    return ", ".join(model.languages) if count <= MAX_LANGUAGES else f"{count} languages"
 
 
 def _size(count: int) -> str:
@@ -95,7 +95,7 @@ def _state(model: models_pb2.Model) -> str:
     return models_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
 
 
-def _change(session: Session, client: Client, host: ModelHost, action: str, name: str) -> None:
+def _change(session: CommandSession, client: Client, host: ModelHost, action: str, name: str) -> None:
     if action == "download":
         _download(session, client, host, name)
         return
@@ -107,7 +107,7 @@ def _change(session: Session, client: Client, host: ModelHost, action: str, name
         print_fields(model)
 
 
-def _download(session: Session, client: Client, host: ModelHost, name: str) -> None:
+def _download(session: CommandSession, client: Client, host: ModelHost, name: str) -> None:
     """Prints the progress, and raises click.ClickException when the stream ends before the model is there."""
     step = models_pb2.DownloadModelResponse()
     for step in client.download_model(host, name):

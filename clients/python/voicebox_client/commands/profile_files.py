@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from voicebox_client.commands.answers import print_answer, print_written
-from voicebox_client.session import Session, pass_session, progress, working
+from voicebox_client.session import CommandSession, pass_session, progress, working
 from voicebox_client.whole_file import whole_file
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -19,7 +19,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--remove", is_flag=True, help="Remove the picture.")
 @pass_session
-def avatar(session: Session, profile: str, file: Path | None, output: Path | None, remove: bool) -> None:
+def avatar(session: CommandSession, profile: str, file: Path | None, output: Path | None, remove: bool) -> None:
     """Set a profile's picture (PNG, JPEG or WebP), fetch it, or remove it."""
     if sum(map(bool, (file, output, remove))) != 1:
         raise click.UsageError("Give a FILE to set, or -o FILE to fetch, or --remove.")
@@ -40,7 +40,7 @@ def avatar(session: Session, profile: str, file: Path | None, output: Path | Non
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The zip file; PROFILE.zip when left out."
 )
 @pass_session
-def export(session: Session, profile: str, output: Path | None) -> None:
+def export(session: CommandSession, profile: str, output: Path | None) -> None:
     """Take a profile out as one zip file: recordings, transcripts, picture."""
     path = output or Path(f"{profile.removeprefix('profiles/')}.zip")
     size_bytes = 0
@@ -58,7 +58,7 @@ def export(session: Session, profile: str, output: Path | None) -> None:
     "--id", "profile_id", default="", help="The last part of the new resource name; the one in the file when left out."
 )
 @pass_session
-def import_(session: Session, file: Path, profile_id: str) -> None:
+def import_(session: CommandSession, file: Path, profile_id: str) -> None:
     """Bring a profile in from an exported zip file: all of it or nothing."""
     with session.client() as client:
         with working(f"Importing {file}"):

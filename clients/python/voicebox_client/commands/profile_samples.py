@@ -12,7 +12,7 @@ from voicebox_client.output import local_time, print_list, print_table, seconds,
 from voicebox_client.player import play_file
 from voicebox_client.profile_requests import SampleChanges
 from voicebox_client.ranges import real
-from voicebox_client.session import Session, pass_session, working
+from voicebox_client.session import CommandSession, pass_session, working
 from voicebox_client.whole_file import whole_file
 from voicebox_client.word_errors import word_error_rate
 
@@ -27,24 +27,28 @@ SECONDS = real(0)
 @click.option("--transcribe", is_flag=True, help="Have the recogniser write the transcript.")
 @click.option("--verify", is_flag=True, help="Check the transcript by recognition, and store its word error rate.")
 @pass_session
-def add_sample(session: Session, profile: str, file: Path, transcript: str, transcribe: bool, verify: bool) -> None:
+def add_sample(
+    session: CommandSession, profile: str, file: Path, transcript: str, transcribe: bool, verify: bool
+) -> None:
     """Add a recording to a profile."""
     if transcribe and (transcript or verify):
         raise click.UsageError("--transcribe writes the transcript itself: leave out --transcript and --verify.")
     if verify and not transcript:
         raise click.UsageError("--verify needs a --transcript to check.")
     with session.client() as client:
-        heard = _heard(client, profile, file) if transcribe or verify else ""
+        recognised = _recognised(client, profile, file) if transcribe or verify else ""
         with working(f"Adding {file}"):
-            sample = client.add_sample(profile, file, heard if transcribe else transcript)
+            sample = client.add_sample(profile, file, recognised if transcribe else transcript)
         if verify:
-            sample = client.update_sample(sample.name, transcript_word_error_rate=word_error_rate(transcript, heard))
+            sample = client.update_sample(
+                sample.name, transcript_word_error_rate=word_error_rate(transcript, recognised)
+            )
         print_answer(session, sample)
     _print_findings(session, sample)
 
 
-def _heard(client: Client, profile: str, file: Path) -> str:
-    """What the recogniser hears in a recording of the profile's language; before anything is stored, so that a failure
+def _recognised(client: Client, profile: str, file: Path) -> str:
+    """The transcript of a recording in the profile's language; before anything is stored, so that a failure
     leaves nothing.
     """
     language = client.get_profile(profile).language
@@ -55,7 +59,7 @@ def _heard(client: Client, profile: str, file: Path) -> str:
 @click.command()
 @click.argument("profile")
 @pass_session
-def samples(session: Session, profile: str) -> None:
+def samples(session: CommandSession, profile: str) -> None:
     """List the recordings of a profile, oldest first."""
     with session.client() as client:
         _print_samples(session, list(client.list_samples(profile)))
@@ -64,7 +68,7 @@ def samples(session: Session, profile: str) -> None:
 @click.command("show-sample")
 @click.argument("sample")
 @pass_session
-def show_sample(session: Session, sample: str) -> None:
+def show_sample(session: CommandSession, sample: str) -> None:
     """Show a recording, and what is good and bad about it."""
     with session.client() as client:
         found = client.get_sample(sample)
@@ -78,7 +82,7 @@ def show_sample(session: Session, sample: str) -> None:
 @click.option("--exclude/--include", "excluded", default=None, help="Leave it out of the voice, or take it in again.")
 @click.option("--etag", default="", help="Change it only if it is still as when this etag was shown.")
 @pass_session
-def edit_sample(session: Session, sample: str, transcript: str | None, excluded: bool | None, etag: str) -> None:
+def edit_sample(session: CommandSession, sample: str, transcript: str | None, excluded: bool | None, etag: str) -> None:
     """Change a recording's transcript, or whether it is used."""
     changes = SampleChanges()
     if transcript is not None:
@@ -97,7 +101,7 @@ def edit_sample(session: Session, sample: str, transcript: str | None, excluded:
 @click.option("--end", type=SECONDS, metavar="SECONDS", help="Where the used part ends.")
 @click.option("--whole", is_flag=True, help="Use all of it again.")
 @pass_session
-def trim(session: Session, sample: str, start: float | None, end: float | None, whole: bool) -> None:
+def trim(session: CommandSession, sample: str, start: float | None, end: float | None, whole: bool) -> None:
     """Choose which part of a recording is used; the recording itself stays."""
     if whole == (start is not None or end is not None):
         raise click.UsageError("Give --start, --end or both, or --whole.")
@@ -117,7 +121,7 @@ def trim(session: Session, sample: str, start: float | None, end: float | None, 
 @click.option("--min", "min_seconds", type=SECONDS, metavar="SECONDS", help="The shortest utterance; 2 when left out.")
 @click.option("--max", "max_seconds", type=SECONDS, metavar="SECONDS", help="The longest utterance; 15 when left out.")
 @pass_session
-def segment(session: Session, sample: str, min_seconds: float | None, max_seconds: float | None) -> None:
+def segment(session: CommandSession, sample: str, min_seconds: float | None, max_seconds: float | None) -> None:
     """Cut a long recording at its pauses into utterances, which take its place."""
     with session.client() as client:
         with working(f"Cutting {sample}"):
@@ -130,7 +134,7 @@ def segment(session: Session, sample: str, min_seconds: float | None, max_second
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead.")
 @click.option("--normalized", is_flag=True, help="The normalised copy, a FLAC file, instead of the original.")
 @pass_session
-def play(session: Session, sample: str, output: Path | None, normalized: bool) -> None:
+def play(session: CommandSession, sample: str, output: Path | None, normalized: bool) -> None:
     """Play a recording on the speakers, or write it to a file."""
     form = catalog_pb2.SAMPLE_FORM_NORMALIZED if normalized else catalog_pb2.SAMPLE_FORM_ORIGINAL
     with session.client() as client:
@@ -155,14 +159,14 @@ def _fetch(client: Client, sample: str, form: "catalog_pb2.SampleForm.ValueType"
 @click.command("delete-sample")
 @click.argument("sample")
 @pass_session
-def delete_sample(session: Session, sample: str) -> None:
+def delete_sample(session: CommandSession, sample: str) -> None:
     """Delete a recording, named as `samples` shows it."""
     with session.client() as client:
         client.delete_sample(sample)
     print_deleted(session, sample)
 
 
-def _print_samples(session: Session, found: list[catalog_pb2.Sample]) -> None:
+def _print_samples(session: CommandSession, found: list[catalog_pb2.Sample]) -> None:
     if session.json:
         print_list("samples", found)
     else:
@@ -184,7 +188,7 @@ def _quality(sample: catalog_pb2.Sample) -> str:
     return f"{verdict}: {reasons}" if reasons else verdict.replace("UNSPECIFIED", "")
 
 
-def _print_findings(session: Session, sample: catalog_pb2.Sample) -> None:
+def _print_findings(session: CommandSession, sample: catalog_pb2.Sample) -> None:
     if not session.json:
         for finding in sample.quality.findings:
             click.echo(f"{finding.reason}: {finding.message}", err=True)

@@ -18,7 +18,7 @@ from voicebox_client.profile_archive import MANIFEST, write_archive
 from voicebox_client.profile_requests import ProfileChanges, ProfileDetails, create_profile
 from voicebox_client.ranges import whole
 from voicebox_client.requests import resource
-from voicebox_client.session import Session, given_parameters, pass_session, working
+from voicebox_client.session import CommandSession, given_parameters, pass_session, working
 
 
 @click.group("profiles")
@@ -60,7 +60,7 @@ def _details(function: Any) -> Any:
 )
 @click.option("--deleted", "show_deleted", is_flag=True, help="Deleted ones too.")
 @pass_session
-def list_(session: Session, filter: str, show_deleted: bool) -> None:
+def list_(session: CommandSession, filter: str, show_deleted: bool) -> None:
     """List the profiles, newest first."""
     with session.client() as client:
         profiles = list(client.list_profiles(filter=filter, show_deleted=show_deleted))
@@ -78,7 +78,7 @@ def _row(profile: catalog_pb2.Profile) -> tuple[str, ...]:
 @command.command()
 @click.argument("profile")
 @pass_session
-def show(session: Session, profile: str) -> None:
+def show(session: CommandSession, profile: str) -> None:
     """Show a profile."""
     with session.client() as client:
         print_answer(session, client.get_profile(profile))
@@ -94,7 +94,7 @@ def show(session: Session, profile: str) -> None:
 @click.option("--transcript", default="", metavar="TEXT", help="What is said in the recording.")
 @pass_session
 def create(
-    session: Session, /, display_name: str, profile_id: str, sample: Path | None, transcript: str, **details: Any
+    session: CommandSession, /, display_name: str, profile_id: str, sample: Path | None, transcript: str, **details: Any
 ) -> None:
     """Create a profile, with its first recording if you like."""
     given = cast("ProfileDetails", _given(details))
@@ -118,10 +118,10 @@ def _created_with(
         try:
             return client.import_profile(archive, request.profile_id)
         except VoiceboxClientError as error:
-            told = error.sentence.removeprefix(f"{MANIFEST}: ").replace(f"{file}: ", f"{sample}: ", 1)
+            sentence = error.sentence.removeprefix(f"{MANIFEST}: ").replace(f"{file}: ", f"{sample}: ", 1)
             field = "" if error.field == "archive" else error.field
             raise click.ClickException(
-                f"{in_options(told, field, given_parameters())} No profile was created."
+                f"{in_options(sentence, field, given_parameters())} No profile was created."
             ) from error
 
 
@@ -131,7 +131,7 @@ def _created_with(
 @_details
 @click.option("--etag", default="", help="Change it only if it is still as when this etag was shown.")
 @pass_session
-def update(session: Session, /, profile: str, etag: str, **changes: Any) -> None:
+def update(session: CommandSession, /, profile: str, etag: str, **changes: Any) -> None:
     """Change a profile; what is not given stays as it is."""
     given = _given(changes)
     if not given:
@@ -144,7 +144,7 @@ def update(session: Session, /, profile: str, etag: str, **changes: Any) -> None
 @click.argument("profile")
 @click.option("--etag", default="", help="Delete it only if it is still as when this etag was shown.")
 @pass_session
-def delete(session: Session, profile: str, etag: str) -> None:
+def delete(session: CommandSession, profile: str, etag: str) -> None:
     """Delete a profile with its samples; its generations stay in the history."""
     with session.client() as client:
         client.delete_profile(profile, etag)
@@ -154,7 +154,7 @@ def delete(session: Session, profile: str, etag: str) -> None:
 @command.command()
 @click.argument("profile")
 @pass_session
-def undelete(session: Session, profile: str) -> None:
+def undelete(session: CommandSession, profile: str) -> None:
     """Bring a deleted profile back, with its samples."""
     with session.client() as client:
         print_answer(session, client.undelete_profile(profile))
@@ -165,7 +165,7 @@ def undelete(session: Session, profile: str) -> None:
 @click.option("--id", "profile_id", default="", help="The last part of the copy's resource name.")
 @click.option("--name", "display_name", default="", help="The copy's name for people; the same when left out.")
 @pass_session
-def duplicate(session: Session, profile: str, profile_id: str, display_name: str) -> None:
+def duplicate(session: CommandSession, profile: str, profile_id: str, display_name: str) -> None:
     """Copy a profile, with its picture and its samples."""
     with session.client() as client:
         with working(f"Copying {profile}"):
@@ -192,5 +192,5 @@ def _given(options: dict[str, Any]) -> ProfileChanges:
 def _label(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
-        raise click.UsageError(f"{text!r} is no label: write KEY=VALUE.")
+        raise click.UsageError(f"{text!r} is not a label: write KEY=VALUE.")
     return key, value

@@ -5,7 +5,7 @@ from voicebox.catalog.v1 import catalog_pb2
 
 from voicebox_client.output import as_json, print_json
 from voicebox_client.ranges import real, whole
-from voicebox_client.session import Session, pass_session, working
+from voicebox_client.session import CommandSession, pass_session, working
 
 MEGABYTE = 1_000_000
 
@@ -17,7 +17,7 @@ def command() -> None:
 
 @command.command()
 @pass_session
-def show(session: Session) -> None:
+def show(session: CommandSession) -> None:
     """Show the rule."""
     with session.client() as client:
         _print(session, client.get_retention_rule())
@@ -28,7 +28,7 @@ def show(session: Session) -> None:
 @click.option("--keep-megabytes", type=real(0), help="Delete the oldest while there is more audio.")
 @click.option("--keep-everything", is_flag=True, help="Delete nothing.")
 @pass_session
-def set_(session: Session, keep_days: int | None, keep_megabytes: float | None, keep_everything: bool) -> None:
+def set_(session: CommandSession, keep_days: int | None, keep_megabytes: float | None, keep_everything: bool) -> None:
     """Set the rule, in place of the last one. Favourites are never deleted by it."""
     if (keep_days is None and keep_megabytes is None) != keep_everything:
         raise click.UsageError("Give --keep-days, --keep-megabytes or both; or --keep-everything.")
@@ -40,7 +40,7 @@ def set_(session: Session, keep_days: int | None, keep_megabytes: float | None, 
 @command.command()
 @click.option("--force", is_flag=True, help="Delete; otherwise only say what would be.")
 @pass_session
-def apply(session: Session, force: bool) -> None:
+def apply(session: CommandSession, force: bool) -> None:
     """Delete the records beyond the rule. The catalog does this itself, on a schedule."""
     with session.client() as client, working("Applying the rule"):
         done = client.apply_retention(force=force)
@@ -54,7 +54,7 @@ def apply(session: Session, force: bool) -> None:
     )
 
 
-def _print(session: Session, rule: catalog_pb2.RetentionRule) -> None:
+def _print(session: CommandSession, rule: catalog_pb2.RetentionRule) -> None:
     if session.json:
         print_json(as_json(rule))
         return

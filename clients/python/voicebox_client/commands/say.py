@@ -18,7 +18,7 @@ from voicebox_client.output import as_json, print_json, seconds
 from voicebox_client.player import SamplesOf, find_player, playing
 from voicebox_client.ranges import whole
 from voicebox_client.requests import AS_FAST_AS_IT_CAN, Encoding, SpeechOptions
-from voicebox_client.session import Session, pass_session, progress
+from voicebox_client.session import CommandSession, pass_session, progress
 from voicebox_client.speech import Speech
 from voicebox_client.stdin import text_as_it_comes
 from voicebox_client.whole_file import whole_file
@@ -77,7 +77,7 @@ class Target:
 @click.option("--no-store", "store", flag_value=False, default=None, help="Store no record of it in the history.")
 @pass_session
 def command(
-    session: Session,
+    session: CommandSession,
     /,
     words: tuple[str, ...],
     text_path: Path | None,
@@ -109,7 +109,7 @@ def command(
         deliver(session, speech, target)
 
 
-def deliver(session: Session, speech: Speech, target: Target) -> None:
+def deliver(session: CommandSession, speech: Speech, target: Target) -> None:
     """Send the audio to its target while it arrives, then print a summary."""
     first_audio_seconds = _stream(speech, target)
     _report(session, speech, target, first_audio_seconds)
@@ -153,7 +153,7 @@ def _stream(speech: Speech, target: Target) -> float:
     """Sends the audio on while it arrives, and returns the seconds from the request to the first of it."""
     began = time.monotonic()
     first_audio_seconds = 0.0
-    heard_seconds = 0.0
+    received_seconds = 0.0
     parts = speech.whole_parts()
     with ExitStack() as stack:
         file = stack.enter_context(whole_file(target.output)) if target.output not in {"", STDOUT} else None
@@ -165,8 +165,8 @@ def _stream(speech: Speech, target: Target) -> float:
                     sinks.append(SamplesOf(play).write if target.encoding == "wav" else play)
                 if event.HasField("chunk"):
                     first_audio_seconds = first_audio_seconds or time.monotonic() - began
-                    heard_seconds += seconds(event.chunk.duration)
-                    progress(f"{heard_seconds:.1f} s")
+                    received_seconds += seconds(event.chunk.duration)
+                    progress(f"{received_seconds:.1f} s")
                     for sink in sinks:
                         sink(event.chunk.audio)
         except VoiceboxClientError as error:
@@ -189,7 +189,7 @@ def _to_stdout(audio: bytes) -> None:
     sys.stdout.buffer.flush()  # whoever reads the pipe may be playing it
 
 
-def _report(session: Session, speech: Speech, target: Target, first_audio_seconds: float) -> None:
+def _report(session: CommandSession, speech: Speech, target: Target, first_audio_seconds: float) -> None:
     assert speech.started is not None
     assert speech.finished is not None
     to_stderr = target.output == STDOUT

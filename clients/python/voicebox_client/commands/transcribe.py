@@ -15,7 +15,7 @@ from voicebox_client.output import as_json, print_json, print_table, seconds
 from voicebox_client.ranges import whole
 from voicebox_client.recognition_requests import DocumentOptions, RecognitionOptions, Task, TranscriptFormat
 from voicebox_client.records import STDOUT, labelled, save
-from voicebox_client.session import Session, pass_session, progress, working
+from voicebox_client.session import CommandSession, pass_session, progress, working
 from voicebox_client.stdin import stdin
 from voicebox_client.upload import Source, size_bytes
 
@@ -78,7 +78,7 @@ LAYOUT = DocumentOptions.__optional_keys__ - RecognitionOptions.__optional_keys_
 @click.option("--highlight-words", is_flag=True, default=None, help="Subtitles (vtt): each word's time.")
 @pass_session
 def command(
-    session: Session,
+    session: CommandSession,
     /,
     files: tuple[str, ...],
     is_live: bool,
@@ -132,14 +132,16 @@ def _target(file: str, form: TranscriptFormat, output: str) -> str:
 
 
 def _write(
-    session: Session, client: Client, file: str, form: TranscriptFormat, output: str, options: DocumentOptions
+    session: CommandSession, client: Client, file: str, form: TranscriptFormat, output: str, options: DocumentOptions
 ) -> None:
     with _hearing(file) as sent:
         document = client.transcribe_as(_source(file), form, sent=sent, **options)
     save(session, [document.encode()], _target(file, form, output))
 
 
-def _transcribe(session: Session, client: Client, file: str, options: RecognitionOptions, *, is_one: bool) -> None:
+def _transcribe(
+    session: CommandSession, client: Client, file: str, options: RecognitionOptions, *, is_one: bool
+) -> None:
     with _hearing(file) as sent:
         answer = client.transcribe(_source(file), sent=sent, **options)
     if session.json:
@@ -154,7 +156,7 @@ def _transcribe(session: Session, client: Client, file: str, options: Recognitio
 
 @contextmanager
 def _hearing(file: str) -> Iterator[Callable[[int], None]]:
-    """While a file is heard, it is named, with how much of it the server took; also when it is no audio."""
+    """While a file is recognised, it is named, with how much of it the server took; also when it is no audio."""
     total = None if file == STDIN else size_bytes(file)
     try:
         with working(f"Listening to {file}") as work:
@@ -176,11 +178,11 @@ def _source(file: str) -> Source:
 def _lines(answer: asr_pb2.RecognizeResponse) -> list[str]:
     """The text; with speakers or channels, a line for each utterance."""
     if any(map(_who, answer.utterances)):
-        return [_said(utterance) for utterance in answer.utterances]
+        return [_labelled(utterance) for utterance in answer.utterances]
     return [answer.transcript]
 
 
-def _said(utterance: asr_pb2.Hypothesis) -> str:
+def _labelled(utterance: asr_pb2.Hypothesis) -> str:
     who = _who(utterance)
     return f"{who}: {utterance.transcript}" if who else utterance.transcript
 
@@ -189,7 +191,7 @@ def _who(utterance: asr_pb2.Hypothesis) -> str:
     return utterance.speaker or (f"channel {utterance.channel}" if utterance.channel else "")
 
 
-def _listen(session: Session, client: Client, file: str, options: RecognitionOptions) -> None:
+def _listen(session: CommandSession, client: Client, file: str, options: RecognitionOptions) -> None:
     spoken = (
         live.samples(stdin())
         if file == STDIN
@@ -200,10 +202,10 @@ def _listen(session: Session, client: Client, file: str, options: RecognitionOpt
         if session.json:
             print_json(as_json(event), line=True)
         elif event.HasField("interim"):
-            progress(_said(event.interim))
+            progress(_labelled(event.interim))
         elif event.HasField("final"):
             progress("")
-            click.echo(_said(event.final))
+            click.echo(_labelled(event.final))
             _print_words(event.final.words)
         elif event.HasField("finished"):
             _print_notes(event.finished.warnings, event.finished.transcription)

@@ -7,7 +7,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_client.client import Client
 from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.output import print_list, print_table
-from voicebox_client.session import Session, pass_session
+from voicebox_client.session import CommandSession, pass_session
 
 ABSENT = (models_pb2.MODEL_STATE_ABSENT, models_pb2.MODEL_STATE_FAILED)
 
@@ -16,7 +16,7 @@ ABSENT = (models_pb2.MODEL_STATE_ABSENT, models_pb2.MODEL_STATE_FAILED)
 @click.option("--language", default="", help='Only voices that speak it; "en" covers "en-US".')
 @click.option("--engine", default="", help="Only voices of this engine.")
 @pass_session
-def command(session: Session, language: str, engine: str) -> None:
+def command(session: CommandSession, language: str, engine: str) -> None:
     """List the built-in voices."""
     with session.client() as client:
         voices = client.list_voices(language, engine)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.pcm import Frames, Samples
 
 from . import messages
@@ -26,12 +26,12 @@ from .fork_server import ForkServer
 from .limits import Limits
 from .worker_process import Worker, WorkerDied
 
-_MOST_RATE_HZ = 192_000
-_MOST_PEAK = 1.5
+_MAX_RATE_HZ = 192_000
+_MAX_PEAK = 1.5
 """Lossy codecs overshoot full scale by a little, and so do float mixes, which clipping does not harm."""
-_MOST_OVER_RATIO = 0.01
+_MAX_OVER_RATIO = 0.01
 _SLACK_SECONDS = 0.1
-"""How much longer than allowed the sound may be by our own count: resampling rounds up, once at every change of the
+"""How much longer than allowed the audio may be by our own count: resampling rounds up, once at every change of the
 file's rate.
 """
 
@@ -61,17 +61,15 @@ class SourceFile:
 
     @property
     def is_over_full_scale(self) -> bool:
-        """Whether clipping has changed the sound audibly: float samples that were never scaled to [-1, 1], or mixed far
+        """Whether clipping has changed the audio audibly: float samples that were never scaled to [-1, 1], or mixed far
         too loud.
         """
-        return self.peak > _MOST_PEAK or self.over_ratio > _MOST_OVER_RATIO
+        return self.peak > _MAX_PEAK or self.over_ratio > _MAX_OVER_RATIO
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; shape (n, channels) when asked
-    `separate`.
-    """
+class DecodedFile:
+    """A decoded file: mono samples, shape (n,), in [-1, 1], at `sample_rate_hz`; (n, channels) when `separate`."""
 
     samples: Samples | Frames = field(repr=False)
     sample_rate_hz: int
@@ -79,13 +77,15 @@ class Clip:
 
 
 class Decoder:
-    """Decodes files, each in its own process. Any number at a time: how many are wise is for the caller to say."""
+    """Decodes files, each in its own process. Any number at a time: the caller limits it."""
 
     def __init__(self, fork_server: ForkServer) -> None:
         self._fork_server = fork_server
 
-    async def decode(self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False) -> Clip:
-        """Decodes a whole file to the asked rate, None for its own; its channels' mean, or each by itself when
+    async def decode(
+        self, data: bytes, sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
+    ) -> DecodedFile:
+        """Decodes a whole file to `sample_rate_hz`, None for its own rate; its channels' mean, or each by itself when
         `separate`.
 
         AudioError says what is wrong with it.
@@ -97,20 +97,20 @@ class Decoder:
                 samples = np.concatenate([piece async for piece in stream])
         except TimeoutError as error:
             raise AudioError(
-                Reason.AUDIO_TOO_SLOW, f"Decoding the audio takes longer than {limits.wall_seconds:g} s."
+                AudioReason.AUDIO_TOO_SLOW, f"Decoding the audio takes longer than {limits.wall_seconds:g} s."
             ) from error
         assert stream.source is not None
-        return Clip(samples, sample_rate_hz or stream.source.sample_rate_hz, stream.source)
+        return DecodedFile(samples, sample_rate_hz or stream.source.sample_rate_hz, stream.source)
 
     def stream(
         self, blocks: AsyncIterator[bytes], sample_rate_hz: int | None, limits: Limits, *, separate: bool = False
     ) -> "DecodedStream":
-        """Decodes a file that is still arriving: sound comes out as bytes go in, and bytes are taken as sound is read.
+        """Decodes a file that is still arriving: audio comes out as bytes go in, and bytes are taken as audio is read.
 
         Close it (`contextlib.aclosing`) when it is not read to its end; that ends its process at once.
         What `blocks` raises is raised to the reader.
         """
-        if sample_rate_hz is not None and not 1 <= sample_rate_hz <= _MOST_RATE_HZ:
+        if sample_rate_hz is not None and not 1 <= sample_rate_hz <= _MAX_RATE_HZ:
             raise ValueError(f"sound cannot be resampled to {sample_rate_hz} Hz")
         return DecodedStream(self._fork_server, blocks, sample_rate_hz, limits, separate=separate)
 
@@ -136,7 +136,7 @@ class DecodedStream:
     When `separate`, they have shape (n, channels) and n * channels <= 16,384; a file whose number of channels changes
     is refused.
 
-    `source` is None before the first array; its `duration_seconds` and what follows that are told after the last.
+    `source` is None before the first array; its `duration_seconds` and what follows that are set after the last.
     """
 
     def __init__(
@@ -151,15 +151,15 @@ class DecodedStream:
         self.source: SourceFile | None = None
         self._fork_server = fork_server
         self._blocks = blocks
-        self._asked_rate_hz = sample_rate_hz
+        self._requested_rate_hz = sample_rate_hz
         self._limits = limits
         self._separate = separate
         self._pieces = self._decode()
 
     @property
     def sample_rate_hz(self) -> int | None:
-        """The rate of the arrays: as asked, or the file's own, which is None before the first array."""
-        return self._asked_rate_hz or (self.source.sample_rate_hz if self.source else None)
+        """The rate of the arrays: as requested, or the file's own, which is None before the first array."""
+        return self._requested_rate_hz or (self.source.sample_rate_hz if self.source else None)
 
     def __aiter__(self) -> "DecodedStream":
         return self
@@ -175,14 +175,14 @@ class DecodedStream:
         worker = await self._fork_server.worker()
         feeding = asyncio.create_task(self._feed(worker))
         try:
-            async with contextlib.aclosing(self._hear(worker)) as pieces:
+            async with contextlib.aclosing(self._receive(worker)) as pieces:
                 async for samples in pieces:
                     yield samples
         except WorkerDied as death:
             if feeding.done() and (cause := feeding.exception()):
                 raise cause from None
             raise AudioError(
-                Reason.AUDIO_UNREADABLE,
+                AudioReason.AUDIO_UNREADABLE,
                 "Decoding the audio broke off: it is damaged, or takes more memory or time than is allowed.",
             ) from death
         finally:
@@ -194,10 +194,10 @@ class DecodedStream:
                 worker.close()
 
     async def _feed(self, worker: Worker) -> None:
-        """Sends the job and the bytes. When the bytes' source fails, the worker is killed, which the reader hears
-        of.
+        """Sends the job and the bytes. When the bytes' source fails, the worker is killed, and the reader gets an
+        error.
         """
-        job = {"sample_rate_hz": self._asked_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
+        job = {"sample_rate_hz": self._requested_rate_hz, "separate": self._separate, "limits": asdict(self._limits)}
         try:
             alive = await worker.send(messages.frame(messages.JOB, json.dumps(job).encode()))
             while alive and (block := await anext(self._blocks, None)) is not None:
@@ -207,8 +207,8 @@ class DecodedStream:
             worker.kill()
             raise
 
-    async def _hear(self, worker: Worker) -> AsyncGenerator[Samples | Frames]:
-        """The sound that the worker sends. It is counted here too, since a worker that a file took over counts
+    async def _receive(self, worker: Worker) -> AsyncGenerator[Samples | Frames]:
+        """The audio that the worker sends. It is counted here too, since a worker that a file took over counts
         nothing.
         """
         left_seconds = self._limits.max_seconds + _SLACK_SECONDS
@@ -218,11 +218,11 @@ class DecodedStream:
                 samples = np.frombuffer(payload, "<f4")
                 if self._separate:
                     samples = samples.reshape(-1, self._channel_count)
-                left_seconds -= len(samples) / (self._asked_rate_hz or self.source.sample_rate_hz)
+                left_seconds -= len(samples) / (self._requested_rate_hz or self.source.sample_rate_hz)
                 if left_seconds < 0:
                     raise WorkerDied
                 yield samples
-            elif self._heed(kind, payload):
+            elif self._handle(kind, payload):
                 return
 
     @property
@@ -230,19 +230,19 @@ class DecodedStream:
         """How many channels the arrays have."""
         return self.source.channel_count if self._separate and self.source else 1
 
-    def _heed(self, kind: bytes, payload: bytearray) -> bool:
-        """Takes what is said about the sound; True when that was the last. AudioError when it is an error."""
+    def _handle(self, kind: bytes, payload: bytearray) -> bool:
+        """Handles a message that is not audio; True when it is the last. Raises AudioError for an error."""
         try:
-            said = json.loads(payload)
+            message = json.loads(payload)
             if kind == messages.ERROR:
-                error = AudioError(Reason(said["reason"]), str(said["sentence"]))
+                error = AudioError(AudioReason(message["reason"]), str(message["sentence"]))
             elif kind == messages.SOURCE and self.source is None:
-                self.source = _source(said)
+                self.source = _source(message)
                 if not 1 <= self.source.channel_count <= self._limits.max_channels:
                     raise WorkerDied
                 return False
             elif kind == messages.END and self.source is not None:
-                self.source = _ended(self.source, said)
+                self.source = _ended(self.source, message)
                 return True
             else:
                 raise WorkerDied
@@ -251,21 +251,21 @@ class DecodedStream:
         raise error
 
 
-def _ended(source: SourceFile, said: dict[str, Any]) -> SourceFile:
+def _ended(source: SourceFile, message: dict[str, Any]) -> SourceFile:
     return replace(
         source,
-        duration_seconds=float(said["duration_seconds"]),
-        cut_short=bool(said["cut_short"]),
-        peak=float(said["peak"]),
-        over_ratio=float(said["over_ratio"]),
-        not_numbers=int(said["not_numbers"]),
+        duration_seconds=float(message["duration_seconds"]),
+        cut_short=bool(message["cut_short"]),
+        peak=float(message["peak"]),
+        over_ratio=float(message["over_ratio"]),
+        not_numbers=int(message["not_numbers"]),
     )
 
 
-def _source(said: dict[str, Any]) -> SourceFile:
+def _source(message: dict[str, Any]) -> SourceFile:
     return SourceFile(
-        container=str(said["container"]),
-        codec=str(said["codec"]),
-        sample_rate_hz=max(int(said["sample_rate_hz"]), 1),
-        channel_count=int(said["channel_count"]),
+        container=str(message["container"]),
+        codec=str(message["codec"]),
+        sample_rate_hz=max(int(message["sample_rate_hz"]), 1),
+        channel_count=int(message["channel_count"]),
     )

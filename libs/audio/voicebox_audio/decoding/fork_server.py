@@ -95,9 +95,7 @@ def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
 
 
 def _has_ended(control: socket.socket) -> bool:
-    """Whether the fork server has closed its end. A dying process does that before the system tells that it has
-    died.
-    """
+    """Whether the fork server has closed its end. A dying process does that before its exit is reported."""
     try:
         return not control.recv(1, socket.MSG_PEEK)
     except BlockingIOError:

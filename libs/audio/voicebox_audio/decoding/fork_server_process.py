@@ -1,7 +1,7 @@
 """The warm process that the decoder's children are forked from: `python -m voicebox_audio.decoding.fork_server_process
 CONTROL_FD`.
 
-It has imported all that a child needs (0.2 s), so that a child is at work 2 ms after it is asked for. It reads no
+It has imported all that a child needs (0.2 s), so that a child is at work 2 ms after it is requested. It reads no
 untrusted byte. Each message on its control socket brings two descriptors: a child's socket, and the lifeline, a pipe
 whose other end the decoder holds.
 """

@@ -10,10 +10,10 @@ class Limits:
     max_bytes: int = 64 * 1024 * 1024
     """Encoded bytes that are read."""
     max_seconds: float = 600.0
-    """Decoded sound."""
+    """Decoded audio."""
     max_channels: int = 8
     min_rate_hz: int = 4_000
-    """The lowest source rate. Without it 32 KB of WAV at 1 Hz would become 16,000 s of sound."""
+    """The lowest source rate. Without it 32 KB of WAV at 1 Hz would become 16,000 s of audio."""
     max_rate_hz: int = 192_000
     """The highest source rate."""
     wall_seconds: float = 30.0

@@ -1,4 +1,4 @@
-"""The way out of a child: decoded sound is checked against the limits, resampled and sent."""
+"""The way out of a child: decoded audio is checked against the limits, resampled and sent."""
 
 import json
 import socket
@@ -6,7 +6,7 @@ import socket
 import numpy as np
 
 from voicebox_audio.downmix import Downmixer
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.open_file import DecodedBlock, OpenFile
 from voicebox_audio.formats.range_meter import RangeMeter
 from voicebox_audio.pcm import Frames, Samples
@@ -15,16 +15,16 @@ from voicebox_audio.resample import Resampler
 from . import messages
 from .limits import Limits
 
-_BLOCK_SAMPLES = messages.MOST_PAYLOAD_BYTES // 4
+_BLOCK_SAMPLES = messages.MAX_PAYLOAD_BYTES // 4
 
 
-def send(channel: socket.socket, kind: bytes, **said: object) -> None:
+def send(channel: socket.socket, kind: bytes, **fields: object) -> None:
     """Sends a frame of JSON."""
-    channel.sendall(messages.frame(kind, json.dumps(said).encode()))
+    channel.sendall(messages.frame(kind, json.dumps(fields).encode()))
 
 
 class SampleSender:
-    """Takes one file's sound and sends it in blocks at `sample_rate_hz`, None for the file's own rate.
+    """Takes one file's audio and sends it in blocks at `sample_rate_hz`, None for the file's own rate.
 
     It sends the mean of the channels, or each by itself when `separate`.
     """
@@ -48,30 +48,31 @@ class SampleSender:
 
     @property
     def _seconds(self) -> float:
-        """How long the sound is so far. Samples are counted: adding up seconds would make 2.9999999999 s of a whole 3 s
+        """How long the audio is so far. Samples are counted: adding up seconds would make 2.9999999999 s of a whole 3 s
         file.
         """
         return self._earlier_seconds + (self._samples / self._resampler.from_hz if self._resampler else 0.0)
 
     def push(self, reading: OpenFile, piece: DecodedBlock) -> None:
-        """Takes decoded sound; sends it when a block is full. AudioError when it breaks a limit."""
+        """Takes decoded audio; sends it when a block is full. AudioError when it breaks a limit."""
         _check_form(piece, self._limits)
         if self._channel_count not in (None, piece.channel_count):
             raise AudioError(
-                Reason.AUDIO_FORMAT_REFUSED,
-                f"The audio goes from {self._channel_count} to {piece.channel_count} channels: such channels cannot be "
-                "told apart.",
+                AudioReason.AUDIO_FORMAT_REFUSED,
+                f"The audio goes from {self._channel_count} to {piece.channel_count} channels: they cannot be "
+                "distinguished.",
             )
         resampler = self._resampler_for(reading, piece)
         self._samples += len(piece.frames)
         if self._seconds > self._limits.max_seconds:
             raise AudioError(
-                Reason.AUDIO_TOO_LONG, f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed."
+                AudioReason.AUDIO_TOO_LONG,
+                f"The audio is longer than the {self._limits.max_seconds:g} s that are allowed.",
             )
         self._range.push(piece.frames)
-        sound = piece.frames if self._separate else self._downmixer.push(piece.frames)
-        self._held.append(sound)
-        self._held_samples += sound.size
+        samples = piece.frames if self._separate else self._downmixer.push(piece.frames)
+        self._held.append(samples)
+        self._held_samples += samples.size
         if self._held_samples >= _BLOCK_SAMPLES:
             self._pass(resampler)
 
@@ -82,20 +83,20 @@ class SampleSender:
 
     def finish(self, *, cut_short: bool) -> None:
         """Sends the rest, and whether the file ended before its header says. AudioError AUDIO_EMPTY when there was no
-        sound.
+        audio.
         """
         self.flush()
         if self._resampler is not None:
             self._write(self._resampler.finish())
         if not self._sent_samples:
-            raise AudioError(Reason.AUDIO_EMPTY, "The audio holds no sound.")
-        send(self._channel, messages.END, duration_seconds=self._seconds, cut_short=cut_short, **self._range.said)
+            raise AudioError(AudioReason.AUDIO_EMPTY, "The audio holds no sound.")
+        send(self._channel, messages.END, duration_seconds=self._seconds, cut_short=cut_short, **self._range.result)
 
     def _resampler_for(self, reading: OpenFile, piece: DecodedBlock) -> Resampler:
         if self._resampler is not None and self._resampler.from_hz == piece.sample_rate_hz:
             return self._resampler
         if self._resampler is None:
-            _tell_source(self._channel, reading, piece)
+            _send_source(self._channel, reading, piece)
             self._channel_count = piece.channel_count if self._separate else None
             self._resampler = Resampler(
                 piece.sample_rate_hz, self._sample_rate_hz or piece.sample_rate_hz, self._channel_count
@@ -123,18 +124,18 @@ class SampleSender:
 def _check_form(piece: DecodedBlock, limits: Limits) -> None:
     if not limits.min_rate_hz <= piece.sample_rate_hz <= limits.max_rate_hz:
         raise AudioError(
-            Reason.AUDIO_FORMAT_REFUSED,
+            AudioReason.AUDIO_FORMAT_REFUSED,
             f"The audio's sample rate is {piece.sample_rate_hz} Hz; {limits.min_rate_hz} to {limits.max_rate_hz} Hz "
             "are read.",
         )
     if piece.channel_count > limits.max_channels:
         raise AudioError(
-            Reason.AUDIO_FORMAT_REFUSED,
+            AudioReason.AUDIO_FORMAT_REFUSED,
             f"The audio has {piece.channel_count} channels; at most {limits.max_channels} are read.",
         )
 
 
-def _tell_source(channel: socket.socket, reading: OpenFile, piece: DecodedBlock) -> None:
+def _send_source(channel: socket.socket, reading: OpenFile, piece: DecodedBlock) -> None:
     send(
         channel,
         messages.SOURCE,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.chain import Chain
 from voicebox_audio.formats.input import EncodedInput
 
@@ -19,7 +19,7 @@ from .output import SampleSender, send
 
 @dataclass(frozen=True)
 class DecodeRequest:
-    """What is asked of a child: at which rate it sends the sound, None for the file's own, and whether all channels or
+    """A request to a child: the rate of the audio that it sends, None for the file's own, and whether all channels or
     their mean.
     """
 
@@ -44,24 +44,24 @@ def work(channel: socket.socket, own_bytes: int) -> None:
         send(
             channel,
             messages.ERROR,
-            reason=Reason.AUDIO_TOO_LARGE,
+            reason=AudioReason.AUDIO_TOO_LARGE,
             sentence="Decoding the audio needs more memory than is allowed.",
         )
     except (BrokenPipeError, ConnectionResetError):
         pass  # the decoder wants no more
     except Exception:  # broken files show themselves in many ways, none of which may look like the decoder's fault
-        send(channel, messages.ERROR, reason=Reason.AUDIO_UNREADABLE, sentence="The audio cannot be decoded.")
+        send(channel, messages.ERROR, reason=AudioReason.AUDIO_UNREADABLE, sentence="The audio cannot be decoded.")
 
 
 def _receive_job(channel: socket.socket) -> DecodeRequest:
     kind, length = messages.HEADER.unpack(channel.recv(messages.HEADER.size, socket.MSG_WAITALL))
     assert kind == messages.JOB
-    asked = json.loads(channel.recv(length, socket.MSG_WAITALL))
-    return DecodeRequest(asked["sample_rate_hz"], asked["separate"], Limits(**asked["limits"]))
+    request = json.loads(channel.recv(length, socket.MSG_WAITALL))
+    return DecodeRequest(request["sample_rate_hz"], request["separate"], Limits(**request["limits"]))
 
 
 def _out_of_time(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise AudioError(Reason.AUDIO_TOO_SLOW, "Decoding the audio takes more processor time than is allowed.")
+    raise AudioError(AudioReason.AUDIO_TOO_SLOW, "Decoding the audio takes more processor time than is allowed.")
 
 
 def _decode(channel: socket.socket, job: DecodeRequest) -> None:
@@ -71,7 +71,7 @@ def _decode(channel: socket.socket, job: DecodeRequest) -> None:
         try:
             return channel.recv(count, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            sender.flush()  # nobody should wait for sound that is decoded because more bytes are not there yet
+            sender.flush()  # nobody should wait for audio that is decoded because more bytes are not there yet
             return channel.recv(count)
 
     encoded = EncodedInput(receive, job.limits.max_bytes)

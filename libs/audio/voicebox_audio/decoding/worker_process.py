@@ -38,7 +38,7 @@ class Worker:
         return True
 
     def send_end(self) -> None:
-        """Tells it that no more bytes come."""
+        """Signals that no more bytes come."""
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
 
@@ -47,7 +47,7 @@ class Worker:
         may precede.
         """
         kind, length = messages.HEADER.unpack(await self._exactly(messages.HEADER.size))
-        if length > messages.MOST_PAYLOAD_BYTES:
+        if length > messages.MAX_PAYLOAD_BYTES:
             raise WorkerDied
         return kind, await self._exactly(length)
 

@@ -29,7 +29,7 @@ class Encoder(Protocol):
 def open_encoder(encoding: Encoding, sample_rate_hz: int) -> Encoder:
     """An encoder for a stream of unknown length. ValueError when it cannot be written at this rate.
 
-    PCM and WAV give bytes at every push; FLAC after 70 to 110 ms of sound, MP3 after 50 to 140 ms, AAC after 20 to 130
+    PCM and WAV give bytes at every push; FLAC after 70 to 110 ms of audio, MP3 after 50 to 140 ms, AAC after 20 to 130
     ms, Opus every 200 ms.
     """
     _check_rate(encoding, sample_rate_hz)
@@ -45,7 +45,7 @@ def open_encoder(encoding: Encoding, sample_rate_hz: int) -> Encoder:
 
 
 def encode_whole(encoding: Encoding, samples: Samples, sample_rate_hz: int) -> bytes:
-    """A finished file, shape (n,) in. WAV and FLAC then tell their length in their header. ValueError as for
+    """A finished file, shape (n,) in. WAV and FLAC then have their length in their header. ValueError as for
     `open_encoder`.
     """
     _check_rate(encoding, sample_rate_hz)

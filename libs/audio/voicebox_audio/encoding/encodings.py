@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Encoding(StrEnum):
-    """How sound is written. All are mono; all but Opus, MP3 and AAC are 16-bit and lossless."""
+    """How audio is written. All are mono; all but Opus, MP3 and AAC are 16-bit and lossless."""
 
     PCM_S16LE = "pcm_s16le"
     """Headerless little-endian signed samples."""
@@ -52,7 +52,7 @@ _RATES = {
 
 
 def supported_rate(encoding: Encoding, sample_rate_hz: int) -> bool:
-    """Whether sound at this rate can be written so: 8 to 192 kHz, for Opus, MP3 and AAC only the rates that they
+    """Whether audio at this rate can be written so: 8 to 192 kHz, for Opus, MP3 and AAC only the rates that they
     know.
     """
     return sample_rate_hz in _RATES.get(encoding, _ANY_RATE)

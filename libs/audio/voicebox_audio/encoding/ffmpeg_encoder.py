@@ -78,7 +78,7 @@ class LibavEncoder:
 def _bits_per_second(sample_rate_hz: int) -> int:
     """MP3's and AAC's. 64 kbit/s is the most that MPEG-2.5 (8 to 12 kHz) has, and enough for mono speech up to 24 kHz.
 
-    Above that there is more to tell.
+    Above that more is needed.
     """
     return 64_000 if sample_rate_hz <= 24_000 else 96_000
 

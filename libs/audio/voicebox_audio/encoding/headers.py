@@ -16,7 +16,7 @@ _G711_HEADER = struct.Struct("<4sI8sIHHIIHHH4sII4sI")
 def with_length(encoding: Encoding, beginning: bytes, sample_count: int) -> bytes:
     """The beginning of a streamed file, or all of it, with its length in the header.
 
-    WAV needs its first 44 bytes, FLAC its first 26; the other encodings tell no length, and come back as they are.
+    WAV needs its first 44 bytes, FLAC its first 26; the other encodings have no length, and are returned unchanged.
     """
     if encoding is Encoding.WAV:
         header = wav_header(int.from_bytes(beginning[_WAV_RATE], "little"), sample_count)

@@ -13,7 +13,7 @@ FRAME_SAMPLES = 1024
 
 
 def encode_m4a(samples: Samples, sample_rate_hz: int) -> bytes:
-    """A finished file, shape (n,) in, its index after its sound. ValueError for a rate that AAC does not know."""
+    """A finished file, shape (n,) in, its index after its audio. ValueError for a rate that AAC does not know."""
     if sample_rate_hz not in RATES_HZ:
         raise ValueError(f"m4a cannot be written at {sample_rate_hz} Hz")
     file = io.BytesIO()

@@ -47,7 +47,7 @@ class Chain:
         self.first = _open(encoded, container)
 
     def pieces(self) -> Iterator[DecodedBlock]:
-        """The sound of all files. AudioError when nothing in the first one can be decoded."""
+        """The audio of all files. AudioError when nothing in the first one can be decoded."""
         yield from self._pieces_of(self.first)
         while container := sniff(self._encoded.start(SNIFF_BYTES)):
             try:
@@ -76,11 +76,11 @@ def _open_ogg(link: OggLink) -> OpenFile:
 
 def _open_link(link: Readable, container: str) -> OpenFile:
     reading = open_libav(link, container)
-    return OpenFile(reading.container, reading.codec, reading.promised_seconds, _to_the_end(reading, link))
+    return OpenFile(reading.container, reading.codec, reading.promised_seconds, _read_all(reading, link))
 
 
-def _to_the_end(reading: OpenFile, link: Readable) -> Iterator[DecodedBlock]:
-    """A file's sound; then what FFmpeg did not want of its bytes is passed over."""
+def _read_all(reading: OpenFile, link: Readable) -> Iterator[DecodedBlock]:
+    """A file's audio; then what FFmpeg did not want of its bytes is passed over."""
     yield from reading.pieces
     while link.read(65_536):
         pass

@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.pcm import Frames
 
 from .input import Readable, SeekableInput
@@ -21,26 +21,26 @@ from .open_file import DecodedBlock, OpenFile
 
 @dataclass(frozen=True)
 class _Demuxer:
-    """How FFmpeg reads a container. `seeks` where its index may stand behind the sound; `live` where sound must come
+    """How FFmpeg reads a container. `seeks` where its index may stand behind the audio; `live` where audio must come
     out at once.
     """
 
     name: str
     seeks: bool = False
     live: bool = False
-    tells_length: bool = False
+    has_length: bool = False
 
 
 _DEMUXERS = {
     "ogg": _Demuxer("ogg", live=True),
-    "mp3": _Demuxer("mp3", live=True, tells_length=True),
+    "mp3": _Demuxer("mp3", live=True, has_length=True),
     "aac": _Demuxer("aac", live=True),
-    "webm": _Demuxer("matroska,webm", live=True, tells_length=True),
-    "mp4": _Demuxer("mov,mp4,m4a,3gp,3g2,mj2", live=True, seeks=True, tells_length=True),
+    "webm": _Demuxer("matroska,webm", live=True, has_length=True),
+    "mp4": _Demuxer("mov,mp4,m4a,3gp,3g2,mj2", live=True, seeks=True, has_length=True),
     "wav": _Demuxer("wav"),
-    "aiff": _Demuxer("aiff", seeks=True, tells_length=True),
-    "caf": _Demuxer("caf", seeks=True, tells_length=True),
-    "w64": _Demuxer("w64", seeks=True, tells_length=True),
+    "aiff": _Demuxer("aiff", seeks=True, has_length=True),
+    "caf": _Demuxer("caf", seeks=True, has_length=True),
+    "w64": _Demuxer("w64", seeks=True, has_length=True),
     "au": _Demuxer("au"),
     "amr": _Demuxer("amr"),
     "asf": _Demuxer("asf", seeks=True),
@@ -88,20 +88,20 @@ def open_libav(encoded: Readable, container: str) -> OpenFile:
         opened = av.open(file, "r", format=demuxer.name, options=options, io_open=_refuse_to_open)
     except av.error.FFmpegError as error:
         raise AudioError(
-            Reason.AUDIO_UNREADABLE, f"The audio begins like {container}, but its header cannot be read."
+            AudioReason.AUDIO_UNREADABLE, f"The audio begins like {container}, but its header cannot be read."
         ) from error
     if not opened.streams.audio:
-        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The {container} file holds no audio that is read.")
+        raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, f"The {container} file holds no audio that is read.")
     stream = opened.streams.audio[0]
     context = stream.codec_context
     if context is None or context.name not in _CODECS:
         codec = "an unknown codec" if context is None else f"the codec {context.name}"
         raise AudioError(
-            Reason.AUDIO_FORMAT_REFUSED, f"The {container} file holds audio in {codec}, which is not read."
+            AudioReason.AUDIO_FORMAT_REFUSED, f"The {container} file holds audio in {codec}, which is not read."
         )
     context.thread_count = 1
     packets = (packet for packet in opened.demux(stream) if packet.size)
-    promised = _promised_seconds(opened, stream) if demuxer.tells_length else None
+    promised = _promised_seconds(opened, stream) if demuxer.has_length else None
     return OpenFile(container, _codec_name(context.name), promised, decoded(context.decode, packets))
 
 
@@ -111,14 +111,16 @@ def _codec_name(decoder: str) -> str:
 
 
 class _Forward:
-    """An encoded as FFmpeg sees a file that cannot be rewound."""
+    """Encoded input as FFmpeg sees a file that cannot be rewound."""
 
     def __init__(self, encoded: Readable) -> None:
         self.read = encoded.read
 
 
 def _refuse_to_open(url: str, _flags: int, _options: dict[str, str]) -> NoReturn:
-    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio refers to another file, {url[:80]!r}; none is opened.")
+    raise AudioError(
+        AudioReason.AUDIO_FORMAT_REFUSED, f"The audio refers to another file, {url[:80]!r}; none is opened."
+    )
 
 
 def _promised_seconds(opened: InputContainer, stream: AudioStream) -> float | None:
@@ -148,7 +150,7 @@ def decoded(
             whole += 1
             yield DecodedBlock(_frames(frame), frame.sample_rate)
     if broken and not whole:
-        raise AudioError(Reason.AUDIO_UNREADABLE, "Nothing in the audio can be decoded.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "Nothing in the audio can be decoded.")
 
 
 def _frames(frame: AudioFrame) -> Frames:

@@ -12,7 +12,7 @@ from functools import cache
 
 import av
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 from .ffmpeg import decoded
 from .input import EncodedInput
@@ -20,8 +20,8 @@ from .links import ANY, LONGEST_BEGINNING
 from .open_file import OpenFile
 
 _STREAMINFO_BYTES = 34
-_MOST_HEADER_BYTES = 16
-_LEAST_FRAME_BYTES = 8
+_MAX_HEADER_BYTES = 16
+_MIN_FRAME_BYTES = 8
 _LIKELY_FRAME_BYTES = 65_536
 """How long the longest frame may be where the file does not say it. A longer one is damaged."""
 _READ_BYTES = 16_384
@@ -48,14 +48,14 @@ def _stream_info(encoded: EncodedInput) -> bytes:
     while not last:
         head = encoded.exactly(4)
         if len(head) < 4:
-            raise AudioError(Reason.AUDIO_UNREADABLE, "The FLAC file ends before its sound begins.")
+            raise AudioError(AudioReason.AUDIO_UNREADABLE, "The FLAC file ends before its sound begins.")
         last, kind, size = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
         if kind == 0 and size == _STREAMINFO_BYTES:
             info = encoded.exactly(size)
         else:
             encoded.skip(size)
     if len(info) < _STREAMINFO_BYTES:
-        raise AudioError(Reason.AUDIO_UNREADABLE, "The FLAC file does not say what is in it.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The FLAC file does not say what is in it.")
     return info
 
 
@@ -67,7 +67,7 @@ def _frames(encoded: EncodedInput, longest: int) -> Iterator[bytes]:
     held, current, start, ended = bytearray(), None, 0, False
     while True:
         start = held.find(b"\xff", start)
-        if (start < 0 or len(held) < start + _MOST_HEADER_BYTES) and not ended:
+        if (start < 0 or len(held) < start + _MAX_HEADER_BYTES) and not ended:
             start = len(held) if start < 0 else start
             piece = encoded.read(_READ_BYTES)
             held += piece
@@ -80,7 +80,7 @@ def _frames(encoded: EncodedInput, longest: int) -> Iterator[bytes]:
             if current is not None:
                 yield bytes(held[:start])
             del held[:start]
-            current, start = header, _LEAST_FRAME_BYTES
+            current, start = header, _MIN_FRAME_BYTES
         else:
             start += 1
     if current is not None:
@@ -88,13 +88,13 @@ def _frames(encoded: EncodedInput, longest: int) -> Iterator[bytes]:
 
 
 def _end_at_next_file(encoded: EncodedInput, held: bytearray, new_bytes: int) -> bool:
-    """Whether another file begins in what is held; it then goes back to the encoded."""
+    """Whether another file begins in what is held; it then goes back to the input."""
     searched = max(len(held) - new_bytes - LONGEST_BEGINNING + 1, 0)
     found = ANY.whole.search(held, searched)
     if found is None:
         return False
     at = found.start()
-    encoded.give_back(bytes(held[at:]))
+    encoded.unread(bytes(held[at:]))
     del held[at:]
     return True
 
@@ -113,7 +113,7 @@ class _Header:
 
 def _parse_header(data: bytearray, start: int) -> _Header | None:
     """The header at `start` (RFC 9639 9.1), None when there is none."""
-    head = bytes(data[start : start + _MOST_HEADER_BYTES])
+    head = bytes(data[start : start + _MAX_HEADER_BYTES])
     if len(head) < 6 or head[1] & 0xFE != 0xF8 or head[3] & 1 or head[3] >> 4 > 10:
         return None
     block_code, rate_code = head[2] >> 4, head[2] & 15

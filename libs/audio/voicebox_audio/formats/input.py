@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from typing import Protocol
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 _SKIP_BYTES = 65536
 
@@ -41,7 +41,7 @@ class EncodedInput:
             return piece
         return self._next(count)
 
-    def give_back(self, data: bytes) -> None:
+    def unread(self, data: bytes) -> None:
         """Puts bytes in front of what is to be read next."""
         self._ahead = data + self._ahead
 
@@ -63,13 +63,13 @@ class EncodedInput:
         self._received += len(piece)
         if self._received > self._max_bytes:
             raise AudioError(
-                Reason.AUDIO_TOO_LARGE, f"The audio has more than the {self._max_bytes} bytes that are allowed."
+                AudioReason.AUDIO_TOO_LARGE, f"The audio has more than the {self._max_bytes} bytes that are allowed."
             )
         return piece
 
 
 class SeekableInput:
-    """A seekable view of an encoded that keeps what was read: an MP4 file may hold its index behind its sound."""
+    """A seekable view of encoded input that keeps what was read: an MP4 file may hold its index behind its audio."""
 
     def __init__(self, encoded: Readable) -> None:
         self._encoded = encoded

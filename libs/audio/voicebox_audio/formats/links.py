@@ -149,6 +149,6 @@ class SearchedLink:
         self._begun = True
         if at == len(piece):
             return piece
-        self._encoded.give_back(piece[at:])
+        self._encoded.unread(piece[at:])
         self._ended = self._beginnings.begins(self._encoded.start(LONGEST_BEGINNING))
         return piece[:at] if self._ended or at else self._encoded.read(1)

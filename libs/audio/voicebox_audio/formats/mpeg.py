@@ -1,4 +1,4 @@
-"""Reads MPEG audio and ADTS, and tells whether it was cut off: by the count of frames that encoders put first, and by
+"""Reads MPEG audio and ADTS, and finds whether it was cut off: by the count of frames that encoders put first, and by
 the last frame.
 """
 
@@ -30,7 +30,7 @@ def open_mpeg(encoded: EncodedInput, container: str) -> OpenFile:
 
 
 def _counted_seconds(start: bytes) -> float | None:
-    """How long the sound is by the tag in its first frame: https://gabriel.mp3-tech.org/mp3infotag.html; None without
+    """How long the audio is by the tag in its first frame: https://gabriel.mp3-tech.org/mp3infotag.html; None without
     one.
     """
     rate_hz = mpeg_rate_hz(start) if frame_bytes(start) else 0

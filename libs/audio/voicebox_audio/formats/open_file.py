@@ -8,7 +8,7 @@ from voicebox_audio.pcm import Frames
 
 @dataclass(frozen=True)
 class DecodedBlock:
-    """Decoded sound at the source's rate. The rate and the number of channels may change from piece to piece."""
+    """Decoded audio at the source's rate. The rate and the number of channels may change from piece to piece."""
 
     frames: Frames
     sample_rate_hz: int

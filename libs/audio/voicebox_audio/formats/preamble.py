@@ -5,7 +5,7 @@ broadcast begin in the middle of a frame, so that the first whole one must be se
 mark, line ends or zeros.
 """
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 
 from .input import EncodedInput
 from .sniff import NAMES, SNIFF_BYTES, frame_bytes, same_stream, sniff
@@ -28,13 +28,13 @@ def find_audio(encoded: EncodedInput) -> str:
     and padding.
     """
     if not encoded.start(1):
-        raise AudioError(Reason.AUDIO_EMPTY, "The audio is empty.")
+        raise AudioError(AudioReason.AUDIO_EMPTY, "The audio is empty.")
     skipped = True
     while skipped:
         while tag_bytes := _tag_bytes(encoded.start(32)):
             encoded.skip(tag_bytes)
         if not encoded.start(1):
-            raise AudioError(Reason.AUDIO_EMPTY, "The audio is nothing but tags.")
+            raise AudioError(AudioReason.AUDIO_EMPTY, "The audio is nothing but tags.")
         container = sniff(encoded.start(SNIFF_BYTES))
         if container in _KNOWN_BY_FRAMES:
             return container if _frames_begin(encoded) else _search(encoded) or container
@@ -43,7 +43,7 @@ def find_audio(encoded: EncodedInput) -> str:
         skipped = _skip_padding(encoded)
     if found := _search(encoded):
         return found
-    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"The audio is none of {', '.join(NAMES.values())}.")
+    raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, f"The audio is none of {', '.join(NAMES.values())}.")
 
 
 def _tag_bytes(start: bytes) -> int:
@@ -67,11 +67,11 @@ def _skip_padding(encoded: EncodedInput) -> bool:
         before = (before + piece[: len(piece) - len(rest)])[-_LEADING_BYTES:]
         skipped = skipped or len(rest) < len(piece)
         if rest:
-            encoded.give_back(before + rest)
+            encoded.unread(before + rest)
             start = encoded.start(_LEADING_BYTES + SNIFF_BYTES)
             encoded.skip(next((at for at in range(len(before)) if sniff(start[at:])), len(before)))
             return skipped
-    raise AudioError(Reason.AUDIO_FORMAT_REFUSED, "The audio is nothing but padding.")
+    raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, "The audio is nothing but padding.")
 
 
 def _search(encoded: EncodedInput) -> str | None:
@@ -104,7 +104,7 @@ def _begins(data: bytes, at: int) -> str | None:
 
 
 def _dolby(data: bytes) -> str | None:
-    """AC-3 or E-AC-3 (ETSI TS 102 366, 4.3.1 and E.1.2.2), told apart by the version of the bit stream."""
+    """AC-3 or E-AC-3 (ETSI TS 102 366, 4.3.1 and E.1.2.2), distinguished by the version of the bit stream."""
     if len(data) < 6 or data[1] != 0x77:
         return None
     version = data[5] >> 3

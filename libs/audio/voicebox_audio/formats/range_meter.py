@@ -5,7 +5,7 @@ import numpy as np
 from voicebox_audio.pcm import Frames
 
 _TOLERANCE = 0.05
-"""Nobody hears 0.4 dB being clipped."""
+"""Clipping of 0.4 dB is inaudible."""
 
 
 class RangeMeter:
@@ -31,6 +31,6 @@ class RangeMeter:
         self._peak = max(self._peak, float(finite.max(initial=0.0)))
 
     @property
-    def said(self) -> dict[str, float]:
-        """The result, as it goes into the last message."""
+    def result(self) -> dict[str, float]:
+        """The totals, as fields of the last message."""
         return {"peak": self._peak, "over_ratio": self._over / max(self._count, 1), "not_numbers": self._not_numbers}

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.mpeg import open_mpeg
 from voicebox_audio.pcm import SampleJoiner
 
@@ -25,7 +25,7 @@ from .sniff import SNIFF_BYTES, sniff
 
 _EXTENSIBLE = 0xFFFE
 _EXTENSIBLE_GUID_END = bytes.fromhex("000000001000800000aa00389b71")
-_MOST_FORMAT_BYTES = 4096
+_MAX_FORMAT_BYTES = 4096
 _FORMAT = struct.Struct("<HHIIHH")
 _PLACEHOLDER = 0x7FFF0000
 """A data size from here on is what writers put down when they do not know it: 0xFFFFFFFF, 0x7FFFFFFF, either less the
@@ -41,16 +41,16 @@ _COMPRESSED_TAGS = {0x02, 0x11, 0x31, 0x50, 0x55, 0x160, 0x161, 0x162, 0x163, 0x
 not.
 """
 _AAC_TAGS = {0xFF, 0x706D, 0x1600, 0xA106}
-"""What writers put down for AAC. It is read where it comes as ADTS: frames without a length cannot be told apart."""
+"""What writers put down for AAC. It is read where it comes as ADTS: frames without a length cannot be separated."""
 _NAMES = dict.fromkeys(_AAC_TAGS, "AAC without ADTS headers")
-_MOST = float(np.finfo(np.float32).max)
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _LATER_CHUNKS = set(
     b"LIST|list|id3 |ID3 |bext|cue |smpl|inst|fact|PEAK|iXML|axml|chna|cart|JUNK|junk|PAD "
     b"|FLLR|DISP|plst|labl|note|ltxt|acid|strc|afsp|"
     b"umid|levl|link|minf|elm1|regn|_PMX|XMP |aXML|ovwf|SAUR|LGWV|AFAn".split(b"|")
 )
-"""Chunks that are known to stand behind the sound. Others count as such where the file's announced length has room for
+"""Chunks that are known to stand behind the audio. Others count as such where the file's announced length has room for
 them.
 """
 
@@ -68,7 +68,7 @@ class _Format:
 
 @dataclass(frozen=True)
 class _Extent:
-    """How many bytes of sound the header announces, None when it was written before that was known, and how many behind
+    """How many bytes of audio the header announces, None when it was written before that was known, and how many behind
     them.
     """
 
@@ -89,23 +89,23 @@ def open_wav(encoded: EncodedInput) -> OpenFile:
         position += 8
         if name == b"data":
             if not format_chunk:
-                raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file has no format before its sound.")
+                raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file has no format before its sound.")
             extent = (
                 _wide_extent(wide_bytes)
                 if form != b"RIFF" and wide_bytes is not None
                 else _extent(size, riff_bytes, position)
             )
-            return _open_sound(encoded, format_chunk, replace(extent, order=order))
+            return _open_samples(encoded, format_chunk, replace(extent, order=order))
         position += size + size % 2
         if name == b"fmt ":
-            format_chunk = _little_endian(encoded.exactly(min(size, _MOST_FORMAT_BYTES)), order)
+            format_chunk = _little_endian(encoded.exactly(min(size, _MAX_FORMAT_BYTES)), order)
             encoded.skip(size - len(format_chunk) + size % 2)
         elif name == b"ds64" and size >= 16:
             wide_bytes = struct.unpack("<8xQ", encoded.exactly(16))[0]
             encoded.skip(size - 16 + size % 2)
         else:
             encoded.skip(size + size % 2)
-    raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file ends before its sound begins.")
+    raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file ends before its sound begins.")
 
 
 def _extent(size: int, riff_bytes: int, position: int) -> _Extent:
@@ -118,10 +118,10 @@ def _wide_extent(data_bytes: int) -> _Extent:
     return _Extent(None if data_bytes in (0, _WIDE_PLACEHOLDER) else data_bytes, 0)
 
 
-def _open_sound(encoded: EncodedInput, format_chunk: bytes, extent: _Extent) -> OpenFile:
+def _open_samples(encoded: EncodedInput, format_chunk: bytes, extent: _Extent) -> OpenFile:
     """Reads samples here, and leaves compressed ones (ADPCM, GSM, MPEG, WMA) to FFmpeg."""
     if len(format_chunk) < 16:
-        raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format is cut off.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file's format is cut off.")
     tag = _tag(format_chunk)
     if tag in _SAMPLE_TAGS:
         wav_format = _parse_format(tag, format_chunk)
@@ -130,9 +130,9 @@ def _open_sound(encoded: EncodedInput, format_chunk: bytes, extent: _Extent) -> 
         return replace(open_mpeg(encoded, "aac"), container="wav")
     if tag not in _COMPRESSED_TAGS:
         raise AudioError(
-            Reason.AUDIO_FORMAT_REFUSED, f"WAV with {_NAMES.get(tag, 'the codec')} ({tag:#06x}) is not read."
+            AudioReason.AUDIO_FORMAT_REFUSED, f"WAV with {_NAMES.get(tag, 'the codec')} ({tag:#06x}) is not read."
         )
-    encoded.give_back(_plain_header(format_chunk, extent.data_bytes))
+    encoded.unread(_plain_header(format_chunk, extent.data_bytes))
     return open_libav(SearchedLink(encoded, ANY), "wav")
 
 
@@ -154,7 +154,7 @@ def _swapped(wav_format: _Format) -> _Format:
 
 
 def _plain_header(format_chunk: bytes, data_bytes: int | None) -> bytes:
-    """A header of nothing but the format: what else stood before the sound was passed over."""
+    """A header of nothing but the format: what else stood before the audio was passed over."""
     size = struct.pack("<I", _UNKNOWN_SIZE if data_bytes is None else data_bytes)
     head = b"WAVEfmt " + struct.pack("<I", len(format_chunk)) + format_chunk + b"\0" * (len(format_chunk) % 2)
     return b"RIFF" + struct.pack("<I", _UNKNOWN_SIZE) + head + b"data" + size
@@ -170,14 +170,16 @@ def _tag(format_chunk: bytes) -> int:
 def _parse_format(tag: int, format_chunk: bytes) -> _Format:
     _, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", format_chunk)
     if channels == 0 or rate == 0 or (frame_bytes and frame_bytes % channels):
-        raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
     stored_bits = (
         8 * frame_bytes // channels or bits
     )  # 20 bits are stored in 24; some writers leave the frame's size out
     if stored_bits < bits:
-        raise AudioError(Reason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
     if (tag, stored_bits) not in _CONVERSIONS:
-        raise AudioError(Reason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} and {bits} bits is not read.")
+        raise AudioError(
+            AudioReason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} and {bits} bits is not read."
+        )
     codec, convert = _CONVERSIONS[tag, stored_bits]
     return _Format(codec, channels, rate, channels * stored_bits // 8, convert)
 
@@ -190,20 +192,20 @@ def _reading(encoded: EncodedInput, wav_format: _Format, extent: _Extent) -> Ope
 
 def _pieces(encoded: EncodedInput, wav_format: _Format, extent: _Extent) -> Iterator[DecodedBlock]:
     joiner = SampleJoiner(wav_format.frame_bytes)
-    for data in _sound(encoded, extent):
+    for data in _audio_bytes(encoded, extent):
         if whole := joiner.push(data):
             frames = wav_format.convert(whole).reshape(-1, wav_format.channel_count)
             yield DecodedBlock(frames, wav_format.sample_rate_hz)
 
 
-def _sound(encoded: EncodedInput, extent: _Extent) -> Iterator[bytes]:
-    """The bytes of the sound: those that are announced, and those behind them that are no chunk, which a stale header
+def _audio_bytes(encoded: EncodedInput, extent: _Extent) -> Iterator[bytes]:
+    """The bytes of the audio: those that are announced, and those behind them that are no chunk, which a stale header
     did not count.
     """
     left = extent.data_bytes
     while True:
         if left == 0:
-            if not _sound_goes_on(encoded, extent):
+            if not _audio_continues(encoded, extent):
                 return
             left = None
         data = encoded.read(_BLOCK_BYTES if left is None else min(_BLOCK_BYTES, left))
@@ -213,8 +215,8 @@ def _sound(encoded: EncodedInput, extent: _Extent) -> Iterator[bytes]:
         yield data
 
 
-def _sound_goes_on(encoded: EncodedInput, extent: _Extent) -> bool:
-    """Passes over the chunks behind the sound. True when something else follows that is no file either."""
+def _audio_continues(encoded: EncodedInput, extent: _Extent) -> bool:
+    """Passes over the chunks behind the audio. True when something else follows that is no file either."""
     later_bytes = extent.later_bytes
     padding = extent.data_bytes is not None and extent.data_bytes % 2
     while header := encoded.start(SNIFF_BYTES + padding):
@@ -260,7 +262,7 @@ def _from_f32(data: bytes) -> NDArray[np.float32]:
 
 
 def _from_f64(data: bytes) -> NDArray[np.float32]:
-    return np.asarray(np.clip(np.frombuffer(data, "<f8"), -_MOST, _MOST), np.float32)
+    return np.asarray(np.clip(np.frombuffer(data, "<f8"), -_FLOAT32_MAX, _FLOAT32_MAX), np.float32)
 
 
 def _from_alaw(data: bytes) -> NDArray[np.float32]:

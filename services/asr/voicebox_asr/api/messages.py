@@ -51,7 +51,7 @@ def event(happened: LiveEvent, *, word_offsets: bool) -> asr_pb2.StreamingRecogn
 def finished(
     done: StreamFinished, engine: Engine, transcript: Transcript, recorded: Recorded
 ) -> asr_pb2.StreamingRecognizeResponse:
-    said = asr_pb2.StreamFinished(
+    message = asr_pb2.StreamFinished(
         audio_duration=to_duration(done.audio_seconds),
         utterance_count=done.finals,
         engine=engine.name,
@@ -61,7 +61,7 @@ def finished(
         warnings=[recognition_warning(warning) for warning in (*transcript.warnings, *recorded.warnings)],
         transcription=recorded.name,
     )
-    return asr_pb2.StreamingRecognizeResponse(finished=said)
+    return asr_pb2.StreamingRecognizeResponse(finished=message)
 
 
 def hypothesis_message(utterance: Utterance, *, word_offsets: bool) -> asr_pb2.Hypothesis:
@@ -84,11 +84,11 @@ def hypothesis_message(utterance: Utterance, *, word_offsets: bool) -> asr_pb2.H
 
 
 def recognition_warning(warning: RecognitionWarning) -> asr_pb2.RecognitionWarning:
-    said = asr_pb2.RecognitionWarning(reason=warning.reason, message=warning.sentence)
+    message = asr_pb2.RecognitionWarning(reason=warning.reason, message=warning.sentence)
     if warning.start_seconds is not None and warning.end_seconds is not None:
-        said.start_offset.CopyFrom(to_duration(warning.start_seconds))
-        said.end_offset.CopyFrom(to_duration(warning.end_seconds))
-    return said
+        message.start_offset.CopyFrom(to_duration(warning.start_seconds))
+        message.end_offset.CopyFrom(to_duration(warning.end_seconds))
+    return message
 
 
 def _speech_event(

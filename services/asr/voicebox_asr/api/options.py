@@ -88,20 +88,20 @@ def _task(task: int, field: str) -> Task:
     return TASKS[task]  # type: ignore[index]  # any number may arrive
 
 
-def _text(text: str, most: int, field: str) -> str:
-    if len(text) > most:
-        raise InvalidField(field, f"{field} may have {most} characters, not {len(text)}.")
+def _text(text: str, maximum: int, field: str) -> str:
+    if len(text) > maximum:
+        raise InvalidField(field, f"{field} may have {maximum} characters, not {len(text)}.")
     return text
 
 
-def _texts(texts: Iterable[str], most: int, most_characters: int, field: str) -> tuple[str, ...]:
+def _texts(texts: Iterable[str], maximum: int, max_characters: int, field: str) -> tuple[str, ...]:
     values = tuple(text.strip() for text in texts)
-    if len(values) > most:
-        raise InvalidField(field, f"{field} may have {most} entries, not {len(values)}.")
+    if len(values) > maximum:
+        raise InvalidField(field, f"{field} may have {maximum} entries, not {len(values)}.")
     for index, text in enumerate(values):
         if not text:
             raise InvalidField(f"{field}[{index}]", f"{field}[{index}] is empty.")
-        _text(text, most_characters, f"{field}[{index}]")
+        _text(text, max_characters, f"{field}[{index}]")
     return values
 
 

@@ -64,8 +64,8 @@ async def _read(requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest], deco
     try:
         first = await anext(blocks, None)
         if first is not None:  # a caller may send no audio
-            async with aclosing(decode(_after(first, blocks))) as sound:
-                async for samples in sound:
+            async with aclosing(decode(_after(first, blocks))) as pieces:
+                async for samples in pieces:
                     if len(samples):
                         await backlog.put(samples)
             await _pass_tail(blocks)
@@ -121,7 +121,7 @@ class _Blocks:
         async for request in self._requests:
             match request.WhichOneof("message"):
                 case "audio" if request.audio:
-                    return self._sound(request.audio)
+                    return self._audio(request.audio)
                 case "audio":
                     continue
                 case "control" if request.control == asr_pb2.STREAM_CONTROL_END_UTTERANCE:
@@ -134,7 +134,7 @@ class _Blocks:
                     raise InvalidField("message", "A message must hold audio or a control.")
         return b""
 
-    def _sound(self, block: bytes) -> bytes:
+    def _audio(self, block: bytes) -> bytes:
         if self._begun and _is_wav_header(block):
             raise InvalidField(
                 "audio", "A second file begins within the stream: open a stream for each.", "AUDIO_CHANGED"

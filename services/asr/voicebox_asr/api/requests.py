@@ -145,12 +145,12 @@ def _speakers(config: asr_pb2.Diarization, field: str) -> SpeakerRange | None:
         if config.max_speakers or config.min_speakers:
             raise InvalidField(f"{field}.enabled", "max_speakers and min_speakers mean nothing unless enabled is true.")
         return None
-    most, fewest = config.max_speakers or MAX_SPEAKERS, config.min_speakers or 1
-    if not 1 <= most <= MAX_SPEAKERS:
-        raise InvalidField(f"{field}.max_speakers", f"max_speakers must be 1 to {MAX_SPEAKERS}, not {most}.")
-    if not 1 <= fewest <= most:
-        raise InvalidField(f"{field}.min_speakers", f"min_speakers must be 1 to {most}, not {fewest}.")
-    return SpeakerRange(fewest, most)
+    maximum, minimum = config.max_speakers or MAX_SPEAKERS, config.min_speakers or 1
+    if not 1 <= maximum <= MAX_SPEAKERS:
+        raise InvalidField(f"{field}.max_speakers", f"max_speakers must be 1 to {MAX_SPEAKERS}, not {maximum}.")
+    if not 1 <= minimum <= maximum:
+        raise InvalidField(f"{field}.min_speakers", f"min_speakers must be 1 to {maximum}, not {minimum}.")
+    return SpeakerRange(minimum, maximum)
 
 
 def _record(config: asr_pb2.RecognitionConfig, owner: str, field: str) -> RecordRequest | None:

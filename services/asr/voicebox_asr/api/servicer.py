@@ -138,11 +138,11 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
                 decoded.append(opened)
                 return opened
 
-            sound = request_stream.live(requests, decode, backlog)
-            result = LiveResult(job.options.decoding, collect=recorder.is_recording)
+            audio = request_stream.live(requests, decode, backlog)
+            result = LiveResult(job.options, collect=recorder.is_recording)
             async with (
-                aclosing(sound),
-                aclosing(recognize_stream(self._recognizer, engine, sound, backlog, options)) as events,
+                aclosing(audio),
+                aclosing(recognize_stream(self._recognizer, engine, audio, backlog, options)) as events,
             ):
                 async for event in events:
                     if isinstance(event, StreamFinished):

@@ -42,9 +42,9 @@ class ChannelReader:
         ]
         return tuple(sorted(found, key=lambda warning: warning.start_seconds or 0.0))
 
-    def process(self, sound: Samples | Frames) -> Iterator[ChannelSegment | None]:
+    def process(self, audio: Samples | Frames) -> Iterator[ChannelSegment | None]:
         """Take the next samples; yields as a Reader does."""
-        for channel, samples in by_channel(sound).items():
+        for channel, samples in by_channel(audio).items():
             yield from _of(channel, self._reader(channel).process(samples))
 
     def finish(self) -> Iterator[ChannelSegment | None]:
@@ -68,9 +68,9 @@ class ChannelReader:
         return self._readers[channel]
 
 
-def by_channel(sound: Samples | Frames) -> Mapping[int, Samples]:
+def by_channel(audio: Samples | Frames) -> Mapping[int, Samples]:
     """Each channel's samples, shape (n,), counted from 1; those of a mix are channel 0."""
-    return {0: sound} if sound.ndim == 1 else {index + 1: sound[:, index] for index in range(sound.shape[1])}
+    return {0: audio} if audio.ndim == 1 else {index + 1: audio[:, index] for index in range(audio.shape[1])}
 
 
 def _of(channel: int, segments: Iterator[Segment | None]) -> Iterator[ChannelSegment | None]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from voicebox_audio.decoding.decoder import DecodedStream, Decoder, SourceFile
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.downmix import Downmixer
-from voicebox_audio.errors import AudioError, DecoderUnavailable
-from voicebox_audio.errors import Reason as AudioReason
+from voicebox_audio.errors import AudioError, AudioReason, DecoderUnavailable
 from voicebox_audio.pcm import Frames, SampleJoiner, from_s16le
 from voicebox_audio.resample import Resampler
 from voicebox_kit.errors import InvalidField, Unavailable
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Reason, RecognitionWarning, Samples
+from voicebox_asr.engine import SAMPLE_RATE_HZ, RecognitionWarning, Samples, WarningReason
 
 PIECE_BYTES = 256 * 1024
 """Headerless audio is converted in pieces of at most this, 2 ms of work: the event loop serves others in between."""
@@ -63,16 +62,14 @@ def _warnings(source: SourceFile) -> Iterator[RecognitionWarning]:
         sentence = (
             "The file ends before its header says, or a file joined to it cannot be read: what is there was recognised."
         )
-        yield RecognitionWarning(Reason.CUT_SHORT, sentence)
+        yield RecognitionWarning(WarningReason.CUT_SHORT, sentence)
     if source.is_over_full_scale:
         peak = f"Samples reach {source.peak:.3g} times full scale, and were clipped"
         sentence = f"{peak}: float samples must lie between -1 and 1."
-        yield RecognitionWarning(Reason.OVER_FULL_SCALE, sentence)
+        yield RecognitionWarning(WarningReason.OVER_FULL_SCALE, sentence)
     if source.not_numbers:
-        sentence = (
-            f"{source.not_numbers} samples are infinite or no numbers: those that are no numbers count as silence."
-        )
-        yield RecognitionWarning(Reason.NOT_A_NUMBER, sentence)
+        sentence = f"{source.not_numbers} samples are infinite or NaN: NaN counts as silence."
+        yield RecognitionWarning(WarningReason.NOT_A_NUMBER, sentence)
 
 
 async def _as_request_errors(
@@ -103,8 +100,8 @@ async def _converted(
             piece = joiner.push(block[start : start + PIECE_BYTES])
             frames += len(piece) // frame_bytes
             _check_length(frames, pcm, limits)
-            sound = from_s16le(piece).reshape(-1, pcm.channel_count)
-            yield resampler.push(sound if separate else downmixer.push(sound))
+            samples = from_s16le(piece).reshape(-1, pcm.channel_count)
+            yield resampler.push(samples if separate else downmixer.push(samples))
     if not frames:
         raise AudioError(AudioReason.AUDIO_EMPTY, "There is no audio.")
     yield resampler.finish()

@@ -1,4 +1,4 @@
-"""Hints of other APIs, which ask only for better results: followed where the model can, else named as ignored."""
+"""Hints of other APIs, which are only about better results: followed where the model can, else named as ignored."""
 
 from collections.abc import Iterable
 
@@ -57,8 +57,8 @@ def set_hotwords(
         )
     if left_out := len(likelier) - len(fitting):
         diagnostics.ignore(field)
-        most = f"at most {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters"
-        diagnostics.warn([f"{left_out} phrases of {field} are ignored: {most}."])
+        maximum = f"at most {MAX_HOTWORDS} of {MAX_HOTWORD_CHARACTERS} characters"
+        diagnostics.warn([f"{left_out} phrases of {field} are ignored: {maximum}."])
 
 
 def speakers_at_most(count: int, default: int, field: str, diagnostics: Diagnostics) -> int:

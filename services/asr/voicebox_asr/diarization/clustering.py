@@ -19,24 +19,25 @@ Merge = tuple[float, int, int]
 """How similar two groups are that become one, and one embedding of each."""
 
 
-def cluster(embeddings: Embeddings, similarity: float, least: int, most: int) -> Embeddings:
-    """The voices among some embeddings, shape (k, dimensions), k in `least` to `most`: the mean of each, of length 1.
+def cluster(embeddings: Embeddings, similarity: float, minimum: int, maximum: int) -> Embeddings:
+    """The voices among some embeddings, shape (k, dimensions), k in `minimum` to `maximum`: the mean of each, of length
+    1.
 
-    Groups whose mean cosine is above `similarity` are one voice. There are fewer than `least` where no more can be
+    Groups whose mean cosine is above `similarity` are one voice. There are fewer than `minimum` where no more can be
     distinguished.
     """
     sample = embeddings[np.linspace(0, len(embeddings) - 1, min(len(embeddings), MAX_CLUSTERED)).astype(int)]
     merges = average_linkage(sample)
     size = max(min(MIN_EMBEDDINGS, len(sample) // 4), round(MIN_SHARE * len(sample)), 1)
     count = len(sample) - sum(1 for merge in merges if merge[0] > similarity)
-    while count > 1 and len(_large(_cut(merges, len(sample), count), size)) > most:
+    while count > 1 and len(_large(_cut(merges, len(sample), count), size)) > maximum:
         count -= 1
-    while count < len(sample) and len(_large(_cut(merges, len(sample), count), size)) < least:
+    while count < len(sample) and len(_large(_cut(merges, len(sample), count), size)) < minimum:
         count += 1
     labels = _cut(merges, len(sample), count)
     large = _large(labels, size)
-    if not large.size or large.size > most:  # nothing but small groups, or more of them appeared at once
-        large = np.argsort(-np.bincount(labels), kind="stable")[:most]
+    if not large.size or large.size > maximum:  # nothing but small groups, or more of them appeared at once
+        large = np.argsort(-np.bincount(labels), kind="stable")[:maximum]
     voices = _means(sample, labels, large)
     for _ in range(REFINEMENTS):
         nearest = np.asarray(np.argmax(sample @ voices.T, axis=1))

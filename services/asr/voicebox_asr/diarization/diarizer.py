@@ -42,16 +42,16 @@ class Diarizer:
             self._rest = self._rest[WINDOWS_AT_ONCE * HOP_SAMPLES :].copy()
             yield None
 
-    def finish(self, utterances: Sequence[Utterance], fewest: int, most: int) -> Iterator[Utterance]:
-        """The file ends: its utterances with their speakers, `fewest` to `most` of them. Takes 2 s at most.
+    def finish(self, utterances: Sequence[Utterance], minimum: int, maximum: int) -> Iterator[Utterance]:
+        """The file ends: its utterances with their speakers, `minimum` to `maximum` of them. Takes 2 s at most.
 
         Utterances are split where the speaker changes between two words, and numbered anew. Speakers are `speaker-1`,
-        `speaker-2` ... in the order of their first words. There are fewer than `fewest` where no more voices can be
+        `speaker-2` ... in the order of their first words. There are fewer than `minimum` where no more voices can be
         distinguished.
         """
         self._embed(np.pad(self._rest, (0, max(0, self._engine.window_samples - self._rest.size))))
         if utterances:
-            similarities = self._similarities(utterances, fewest, most)
+            similarities = self._similarities(utterances, minimum, maximum)
             parts = [part for utterance in utterances for part in self._split(utterance, similarities)]
             names: dict[int, str] = {}
             for index, (part, voice) in enumerate(parts):
@@ -64,15 +64,15 @@ class Diarizer:
     def close(self) -> None:
         self._embeddings = []
 
-    def _embed(self, sound: Samples) -> None:
-        windows = np.lib.stride_tricks.sliding_window_view(sound, self._engine.window_samples)[::HOP_SAMPLES]
+    def _embed(self, samples: Samples) -> None:
+        windows = np.lib.stride_tricks.sliding_window_view(samples, self._engine.window_samples)[::HOP_SAMPLES]
         self._embeddings.append(self._engine.embed(windows))
 
-    def _similarities(self, utterances: Sequence[Utterance], fewest: int, most: int) -> NDArray[np.float32]:
+    def _similarities(self, utterances: Sequence[Utterance], minimum: int, maximum: int) -> NDArray[np.float32]:
         """How near each window is to each voice, shape (windows, voices)."""
         embeddings = np.concatenate(self._embeddings)
         steady = _steady(embeddings, self._within(utterances, len(embeddings)))
-        voices = cluster(embeddings[steady], self._engine.same_speaker_similarity, fewest, most)
+        voices = cluster(embeddings[steady], self._engine.same_speaker_similarity, minimum, maximum)
         return np.asarray(embeddings @ voices.T, np.float32)
 
     def _within(self, utterances: Sequence[Utterance], count: int) -> NDArray[np.bool_]:
@@ -137,12 +137,12 @@ def _part(utterance: Utterance, start: int, end: int) -> Utterance:
     words = utterance.hypothesis.words
     if (start, end) == (0, len(words)):
         return utterance
-    places = _places(utterance.hypothesis.text, words)
+    positions = _positions(utterance.hypothesis.text, words)
     return replace(
         utterance,
         hypothesis=replace(
             utterance.hypothesis,
-            text=utterance.hypothesis.text[places[start] : places[end]].strip(),
+            text=utterance.hypothesis.text[positions[start] : positions[end]].strip(),
             words=words[start:end],
         ),
         start_seconds=words[start].start_seconds if start else utterance.start_seconds,
@@ -150,10 +150,10 @@ def _part(utterance: Utterance, start: int, end: int) -> Utterance:
     )
 
 
-def _places(text: str, words: Sequence[Word]) -> list[int]:
+def _positions(text: str, words: Sequence[Word]) -> list[int]:
     """Where each word begins in the text, and where the text ends: not every language has spaces between words."""
-    places, at = [0], 0
+    positions, at = [0], 0
     for word, following in pairwise(words):
         at = max(text.find(following.text, at + len(word.text)), at)
-        places.append(at)
-    return [*places, len(text)]
+        positions.append(at)
+    return [*positions, len(text)]

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from voicebox_asr.results import words as wording
+from voicebox_asr.results import word_boundaries
 from voicebox_asr.results.utterance import Utterance
 
-LEAST_SHOWN_MS, MOST_PUSHED_MS = 1000, 200
+MIN_SHOWN_MS, MAX_PUSHED_MS = 1000, 200
 """A cue is shown for a second where nothing follows at once, and for 0.2 s even where people speak at the same time."""
 
 GAP_MS = 40
@@ -44,7 +44,7 @@ class TimedWord:
 
     @property
     def width(self) -> int:
-        return wording.width(self.text)
+        return word_boundaries.width(self.text)
 
 
 Line = tuple[TimedWord, ...]
@@ -70,17 +70,17 @@ def cues(utterances: Sequence[Utterance], layout: Layout, *, voice_in_line: bool
     found = []
     for utterance in utterances:
         who = voice(utterance)
-        taken = min(wording.width(f"{who}: "), layout.max_line_length // 2) if who and voice_in_line else 0
-        words = [part for word in timed_words(utterance) for part in _torn(word, layout.max_line_length - taken)]
+        taken = min(word_boundaries.width(f"{who}: "), layout.max_line_length // 2) if who and voice_in_line else 0
+        words = [part for word in timed_words(utterance) for part in _split_word(word, layout.max_line_length - taken)]
         for part in _cut(words, layout, taken):
             found.append(Cue(part[0].start_ms, part[-1].end_ms, _lines(part, layout, taken), who))
-    return _apart(sorted(found, key=lambda cue: cue.start_ms), layout)
+    return _without_overlaps(sorted(found, key=lambda cue: cue.start_ms), layout)
 
 
 def timed_words(utterance: Utterance) -> Iterator[TimedWord]:
     """The words of an utterance, with the engine's times, or else times by their positions in the text."""
     text = utterance.hypothesis.text
-    for (start, end), (start_seconds, end_seconds) in _placed(utterance):
+    for (start, end), (start_seconds, end_seconds) in _timed(utterance):
         word = text[start:end].strip()
         begins = text.index(word, start)
         if word:
@@ -88,28 +88,28 @@ def timed_words(utterance: Utterance) -> Iterator[TimedWord]:
             yield TimedWord(word, space, round(1000 * start_seconds), round(1000 * end_seconds))
 
 
-def _placed(utterance: Utterance) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
+def _timed(utterance: Utterance) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
     """Where each word is in the text, and in time."""
     text, words = utterance.hypothesis.text, utterance.hypothesis.words
     if any(word.end_seconds > word.start_seconds for word in words):
         yield from zip(
-            wording.places(text, [word.text for word in words]),
+            word_boundaries.positions(text, [word.text for word in words]),
             [(word.start_seconds, word.end_seconds) for word in words],
             strict=True,
         )
         return
     rate = (utterance.end_seconds - utterance.start_seconds) / max(1, len(text))
-    for start, end in wording.spans(text):
+    for start, end in word_boundaries.spans(text):
         yield (start, end), (utterance.start_seconds + start * rate, utterance.start_seconds + end * rate)
 
 
-def _torn(word: TimedWord, most: int) -> Iterator[TimedWord]:
+def _split_word(word: TimedWord, max_columns: int) -> Iterator[TimedWord]:
     """A word that is wider than a line in pieces that are not."""
     rate = (word.end_ms - word.start_ms) / max(1, word.width)
     piece, space, start_ms = "", word.space, word.start_ms
     for character in word.text:
-        if wording.width(piece + character) > most:
-            end_ms = start_ms + round(rate * wording.width(piece))
+        if word_boundaries.width(piece + character) > max_columns:
+            end_ms = start_ms + round(rate * word_boundaries.width(piece))
             yield TimedWord(piece, space, start_ms, end_ms)
             piece, space, start_ms = "", "", end_ms
         piece += character
@@ -131,19 +131,19 @@ def _cut(words: Sequence[TimedWord], layout: Layout, taken: int) -> Iterator[Lin
 
 def _ends(words: Sequence[TimedWord], start: int, layout: Layout, taken: int) -> Iterator[tuple[int, float]]:
     """Where a cue that begins with a word may end, and how much of it is then empty, 0 to 1."""
-    most = layout.max_line_length
+    max_columns = layout.max_line_length
     lines, column = 1, taken + words[start].width
-    yield start + 1, 1 - column / (most * layout.max_line_count)
+    yield start + 1, 1 - column / (max_columns * layout.max_line_count)
     for at in range(start + 1, len(words)):
         word = words[at]
         column += len(word.space) + word.width
-        if column > most:
+        if column > max_columns:
             lines, column = lines + 1, word.width
         too_long = word.end_ms - words[start].start_ms > 1000 * layout.max_cue_seconds
         too_many = layout.max_words_per_cue and at - start >= layout.max_words_per_cue
         if lines > layout.max_line_count or too_long or too_many or word.start_ms - words[at - 1].end_ms > PAUSE_MS:
             return
-        yield at + 1, 1 - ((lines - 1) * most + column) / (most * layout.max_line_count)
+        yield at + 1, 1 - ((lines - 1) * max_columns + column) / (max_columns * layout.max_line_count)
 
 
 def _cost(words: Sequence[TimedWord], end: int, room: float) -> float:
@@ -156,7 +156,7 @@ def _cost(words: Sequence[TimedWord], end: int, room: float) -> float:
 
 def _lines(words: Line, layout: Layout, taken: int) -> tuple[Line, ...]:
     """As few lines as hold the words, and of these the most even ones; a line rather ends where a clause does."""
-    most = layout.max_line_length
+    max_columns = layout.max_line_length
     best: list[tuple[int, float, int]] = [(0, 0.0, 0)] * (
         len(words) + 1
     )  # of the words from here on: lines, cost, where the first ends
@@ -166,11 +166,11 @@ def _lines(words: Line, layout: Layout, taken: int) -> tuple[Line, ...]:
         for end in range(start + 1, len(words) + 1):
             word = words[end - 1]
             column += word.width + (len(word.space) if end > start + 1 else 0)
-            if column > most and end > start + 1:
+            if column > max_columns and end > start + 1:
                 break
             ends_well = end == len(words) or word.text[-1] in SENTENCE_END + CLAUSE_END
             lines, cost, _ = best[end]
-            options.append((lines + 1, cost + column**2 + (0 if ends_well else (most / 4) ** 2), end))
+            options.append((lines + 1, cost + column**2 + (0 if ends_well else (max_columns / 4) ** 2), end))
         best[start] = min(options)
     found = []
     start = 0
@@ -180,15 +180,15 @@ def _lines(words: Line, layout: Layout, taken: int) -> tuple[Line, ...]:
     return tuple(found)
 
 
-def _apart(found: Sequence[Cue], layout: Layout) -> tuple[Cue, ...]:
+def _without_overlaps(found: Sequence[Cue], layout: Layout) -> tuple[Cue, ...]:
     """The cues with times that do not overlap: the next one ends the one before."""
-    apart: list[Cue] = []
+    separate: list[Cue] = []
     for cue in found:
         start_ms = cue.start_ms
-        if apart:
-            last = apart[-1]
-            start_ms = max(start_ms, last.start_ms + MOST_PUSHED_MS + GAP_MS)
-            apart[-1] = replace(last, end_ms=min(last.end_ms, start_ms - GAP_MS))
-        end_ms = min(max(cue.end_ms, start_ms + LEAST_SHOWN_MS), start_ms + round(1000 * layout.max_cue_seconds))
-        apart.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
-    return tuple(apart)
+        if separate:
+            last = separate[-1]
+            start_ms = max(start_ms, last.start_ms + MAX_PUSHED_MS + GAP_MS)
+            separate[-1] = replace(last, end_ms=min(last.end_ms, start_ms - GAP_MS))
+        end_ms = min(max(cue.end_ms, start_ms + MIN_SHOWN_MS), start_ms + round(1000 * layout.max_cue_seconds))
+        separate.append(replace(cue, start_ms=start_ms, end_ms=end_ms))
+    return tuple(separate)

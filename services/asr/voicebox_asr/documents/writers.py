@@ -94,9 +94,9 @@ def _comment(warning: RecognitionWarning) -> str:
 
 
 def _spoken(utterance: Utterance) -> str:
-    said = " ".join(utterance.hypothesis.text.split())
+    text = " ".join(utterance.hypothesis.text.split())
     who = voice(utterance)
-    return f"{who}: {said}" if who else said
+    return f"{who}: {text}" if who else text
 
 
 def _srt_text(cue: Cue) -> str:

@@ -29,7 +29,7 @@ def release(threshold: float) -> float:
 
 
 class Silero:
-    """The model, for all streams. It takes 1.4 ms for 1 s of sound, 2.4 ms frame by frame, on one core."""
+    """The model, for all streams. It takes 1.4 ms for 1 s of audio, 2.4 ms frame by frame, on one core."""
 
     def __init__(self) -> None:
         package = find_spec("faster_whisper")

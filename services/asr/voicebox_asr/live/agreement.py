@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from voicebox_asr.engine import Hypothesis, Word
-from voicebox_asr.results import words as wording
+from voicebox_asr.results import word_boundaries
 
 OPEN_WORDS = 2
 """The last words of a run are still being said: with pocketsphinx two runs often agree on them and are wrong. When they
@@ -40,7 +40,7 @@ class Agreement:
 
     def final(self, hypothesis: Hypothesis) -> Hypothesis:
         """The hypothesis of the whole utterance, beginning with what was stable, with the times of its words."""
-        run = pieces(hypothesis) if hypothesis.words else _unplaced(hypothesis.text)
+        run = pieces(hypothesis) if hypothesis.words else _pieces_without_times(hypothesis.text)
         if run[: len(self._stable)] == self._stable:
             return hypothesis
         end = _end_of(_keys(self._stable), _keys(run))
@@ -49,9 +49,9 @@ class Agreement:
         return replace(hypothesis, text=text, words=words)
 
 
-def _unplaced(text: str) -> tuple[str, ...]:
+def _pieces_without_times(text: str) -> tuple[str, ...]:
     """The pieces of a text for which the engine returned no words."""
-    starts = [start for start, _ in wording.spans(text)]
+    starts = [start for start, _ in word_boundaries.spans(text)]
     return tuple(text[start:end] for start, end in pairwise([0, *starts[1:], len(text)]))
 
 
@@ -66,11 +66,11 @@ def _retimed(texts: Sequence[str], words: Sequence[Word]) -> tuple[Word, ...]:
 
 def pieces(hypothesis: Hypothesis) -> tuple[str, ...]:
     """The text, cut before each of its words: not every language has spaces between them."""
-    places, at = [0], 0
+    positions, at = [0], 0
     for word, following in pairwise(hypothesis.words):
         at = max(at, hypothesis.text.find(following.text, at + len(word.text)))
-        places.append(at)
-    return tuple(hypothesis.text[start:end] for start, end in pairwise([*places, len(hypothesis.text)]))
+        positions.append(at)
+    return tuple(hypothesis.text[start:end] for start, end in pairwise([*positions, len(hypothesis.text)]))
 
 
 def _keys(words: Sequence[str]) -> list[str]:

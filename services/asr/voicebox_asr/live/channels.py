@@ -36,10 +36,10 @@ class LiveChannels:
         """As in LiveRecognizer, of all channels."""
         return sum(channel.interims_dropped for channel in self._channels.values())
 
-    def process(self, sound: Samples | Frames) -> Iterator[LiveEvent]:
+    def process(self, audio: Samples | Frames) -> Iterator[LiveEvent]:
         """Take the next audio; yields each event as soon as it is known."""
-        for start in range(0, len(sound), PIECE_SAMPLES):
-            piece = sound[start : start + PIECE_SAMPLES]
+        for start in range(0, len(audio), PIECE_SAMPLES):
+            piece = audio[start : start + PIECE_SAMPLES]
             for channel, samples in by_channel(piece).items():
                 yield from self._channel(channel).process(samples)
             self._samples += len(piece)

@@ -8,7 +8,7 @@ import numpy as np
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Hypothesis, RecognitionWarning, Samples, Session, SupportsEarlyFinal
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.segmentation.segmenter import Segmenter, SegmenterEvent, UtteranceAudio, UtteranceEnd, UtteranceStart
-from voicebox_asr.segmentation.short_audio import EDGES_SECONDS, is_sayable, is_short, short_audio_warning
+from voicebox_asr.segmentation.short_audio import EDGES_SECONDS, is_short, is_speakable, short_audio_warning
 from voicebox_asr.segmentation.utterance_reader import shifted
 
 from .interims import Interims
@@ -137,7 +137,7 @@ class LiveRecognizer:
                     self._begin_utterance(segment)
                     yield SpeechStart(segment.speech_seconds, self._context.channel)
                 case UtteranceAudio():
-                    self._hear(segment.samples)
+                    self._add(segment.samples)
                     yield from self._make_early_final() if self._wants_early_final() else self._next_interim()
                 case UtteranceEnd():
                     yield SpeechEnd(segment.speech_seconds, self._context.channel)
@@ -149,7 +149,7 @@ class LiveRecognizer:
         if self._interims:
             self._interims.begin()
 
-    def _hear(self, samples: Samples) -> None:
+    def _add(self, samples: Samples) -> None:
         if self._interims:
             self._interims.add(samples.size / SAMPLE_RATE_HZ)
         if self._preview is not None:
@@ -172,9 +172,9 @@ class LiveRecognizer:
                 self._interims.settle()
 
     def _begin(self, pieces: list[Samples]) -> None:
-        sound = np.concatenate(pieces)
-        self._session.begin(sound)
-        self._feed(sound)
+        preview = np.concatenate(pieces)
+        self._session.begin(preview)
+        self._feed(preview)
         self._is_begun = True
 
     def _feed(self, samples: Samples) -> None:
@@ -236,7 +236,7 @@ class LiveRecognizer:
         seconds = self._speech_seconds(self._segmenter.speech_until_seconds)
         return (
             hypothesis
-            if not is_short(seconds) or is_sayable(hypothesis.text, seconds)
+            if not is_short(seconds) or is_speakable(hypothesis.text, seconds)
             else Hypothesis("", None, (), hypothesis.language)
         )
 
@@ -256,5 +256,5 @@ class LiveRecognizer:
         return self._session.end()
 
     def _utterance(self, hypothesis: Hypothesis, end_seconds: float) -> Utterance:
-        in_stream = shifted(hypothesis, self._start.sound_seconds)
+        in_stream = shifted(hypothesis, self._start.audio_seconds)
         return Utterance(self._index, in_stream, self._start.speech_seconds, end_seconds, self._context.channel)

@@ -41,19 +41,19 @@ class StreamFinished:
 async def recognize_stream(
     recognizer: Recognizer,
     engine: Engine,
-    sound: AsyncIterator[BacklogItem],
+    audio: AsyncIterator[BacklogItem],
     backlog: Backlog,
     options: StreamOptions,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[LiveEvent | StreamFinished]:
     """The events of a live stream, and StreamFinished at its end.
 
-    `sound` is read through `backlog`, which counts what was recognised. `clock` returns seconds.
+    `audio` is read through `backlog`, which counts what was recognised. `clock` returns seconds.
     """
     statistics = StreamStatistics(recognizer, options.recognition.language)
     async with recognizer.opened(engine, lambda: _opened(engine, backlog, options, clock)) as live:
         try:
-            async with aclosing(_work(recognizer, live, sound)) as works:
+            async with aclosing(_work(recognizer, live, audio)) as works:
                 async for work in works:
                     async with aclosing(recognizer.run(live, work)) as events:
                         async for event in events:
@@ -92,9 +92,9 @@ class StreamStatistics:
 
 
 async def _work(
-    recognizer: Recognizer, live: LiveChannels, sound: AsyncIterator[BacklogItem]
+    recognizer: Recognizer, live: LiveChannels, audio: AsyncIterator[BacklogItem]
 ) -> AsyncGenerator[Iterator[LiveEvent]]:
-    async for item in sound:
+    async for item in audio:
         if isinstance(item, Control):
             yield live.end_utterance()
         else:

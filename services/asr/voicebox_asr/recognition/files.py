@@ -56,12 +56,12 @@ class FileRecognizer:
         file = Resumable(blocks)
         with self._records.recorder(job) as recorder:
             copied = recorder.copied(file)
-            sound = source.SampleSource(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
+            audio = source.SampleSource(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
             async with aclosing(blocks), aclosing(file):
-                async with aclosing(sound):
-                    transcript = await transcribe(self._recognizer, engine, sound, job.options, speakers, on_utterance)
+                async with aclosing(audio):
+                    transcript = await transcribe(self._recognizer, engine, audio, job.options, speakers, on_utterance)
                 await recorder.copy_rest(file)
-            transcript = replace(transcript, warnings=(*transcript.warnings, *sound.warnings))
+            transcript = replace(transcript, warnings=(*transcript.warnings, *audio.warnings))
             recorded = await recorder.record(transcript, engine)
         return FileResult(replace(transcript, warnings=(*transcript.warnings, *recorded.warnings)), recorded.name)
 
@@ -72,4 +72,4 @@ class FileRecognizer:
         if missing := self._speaker_engine.missing:
             subject = f"speakers/{self._speaker_engine.name}"
             raise Precondition("SPEAKERS_NOT_INSTALLED", subject, f"Diarization is not possible. {missing}")
-        return SpeakerSearch(Diarizer(self._speaker_engine), job.speakers.fewest, job.speakers.most)
+        return SpeakerSearch(Diarizer(self._speaker_engine), job.speakers.minimum, job.speakers.maximum)

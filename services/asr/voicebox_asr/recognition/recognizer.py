@@ -49,7 +49,7 @@ class Recognizer:
     @asynccontextmanager
     async def opened(self, engine: Engine, open_state: Callable[[], S]) -> AsyncGenerator[S]:
         """Admit the caller, load the engine, and hold what `open_state` opens until the block ends."""
-        async with self._permits.take(), self.models.use(engine):
+        async with self._permits.acquire(), self.models.use(engine):
             opening = asyncio.get_running_loop().run_in_executor(self._executor, open_state)
             try:
                 yield await asyncio.shield(opening)

@@ -14,6 +14,7 @@ from voicebox_asr.diarization.diarizer import Diarizer
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Options, Samples
 from voicebox_asr.results.repetition import without_loops
 from voicebox_asr.results.transcript import Transcript
+from voicebox_asr.results.unsure_languages import unsure_languages
 from voicebox_asr.results.utterance import Utterance
 from voicebox_asr.results.warnings import low_confidence_warnings
 from voicebox_asr.segmentation.short_audio import is_short, short_audio_warning
@@ -23,17 +24,17 @@ from .recognizer import Recognizer
 
 @dataclass(frozen=True)
 class SpeakerSearch:
-    """The search for `fewest` to `most` speakers. A diarizer serves one file."""
+    """The search for `minimum` to `maximum` speakers. A diarizer serves one file."""
 
     diarizer: Diarizer
-    fewest: int
-    most: int
+    minimum: int
+    maximum: int
 
 
 async def transcribe(
     recognizer: Recognizer,
     engine: Engine,
-    sound: AsyncIterator[Samples | Frames],
+    audio: AsyncIterator[Samples | Frames],
     options: Options,
     speakers: SpeakerSearch | None = None,
     on_utterance: Callable[[Utterance], None] | None = None,
@@ -41,7 +42,7 @@ async def transcribe(
     """The transcript of a file, its utterances by their beginnings, with speakers where `speakers` is given.
 
     `on_utterance` is called with each utterance as soon as it is recognised: before loops are cut out, and without its
-    speaker. Raises what `sound` raises.
+    speaker. Raises what `audio` raises.
     """
     segments: list[ChannelSegment] = []
 
@@ -55,7 +56,7 @@ async def transcribe(
     audio_samples = 0
     async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as reader:
         began = time.perf_counter()
-        async for samples in sound:
+        async for samples in audio:
             await collect(reader.process(samples))
             if speakers:
                 await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.process(samples)))
@@ -64,11 +65,16 @@ async def transcribe(
         await collect(reader.finish())
         utterances, loops = await asyncio.to_thread(without_loops, _in_order(segments))
         utterances = tuple(replace(utterance, index=index) for index, utterance in enumerate(utterances))
-        warnings = (*reader.warnings, *loops, *low_confidence_warnings(utterances, options.decoding))
+        warnings = (
+            *reader.warnings,
+            *loops,
+            *low_confidence_warnings(utterances, options.decoding),
+            *(() if options.multilingual else unsure_languages(utterances)),
+        )
         if not utterances and not warnings and is_short(audio_samples / SAMPLE_RATE_HZ):
             warnings = (short_audio_warning("", audio_samples / SAMPLE_RATE_HZ, 0.0, audio_samples / SAMPLE_RATE_HZ),)
         if speakers:
-            work = speakers.diarizer.finish(utterances, speakers.fewest, speakers.most)
+            work = speakers.diarizer.finish(utterances, speakers.minimum, speakers.maximum)
             utterances = tuple([utterance async for utterance in recognizer.run(speakers.diarizer, work)])
         took = time.perf_counter() - began
     language, probability = _language(utterances)

@@ -18,7 +18,7 @@ from voicebox_outbox.spool import cause
 from voicebox_asr.engine import Engine
 from voicebox_asr.job import Job, RecordRequest
 from voicebox_asr.results.transcript import Transcript
-from voicebox_asr.results.warnings import Reason, RecognitionWarning
+from voicebox_asr.results.warnings import RecognitionWarning, WarningReason
 
 from .audio_copy import AudioCopy, audio_copy
 from .record import TranscriptionRecord, transcription_record
@@ -56,7 +56,7 @@ class Records:
 
     @contextmanager
     def recorder(self, job: Job) -> Iterator["Recorder"]:
-        """Records one call's transcript, or does nothing when the job asks for no record."""
+        """Records one call's transcript, or does nothing when the job requests no record."""
         if job.record is None:
             yield Recorder(self)
             return
@@ -119,7 +119,7 @@ class Recorder:
             record = transcription_record(request, transcript, engine, container, self._records.clock_ns())
             delivery = await self._records.outbox.keep(audio, record)
         except OSError as error:
-            return _not_kept(request, cause(error))
+            return _not_stored(request, cause(error))
         copy.hand_over()
         return _recorded(record.name, delivery)
 
@@ -159,12 +159,12 @@ def _recorded(name: str, delivery: Delivery) -> Recorded:
             return Recorded(name)
         case Delivery.REJECTED:
             sentence = "The catalog refused this transcription: the server has set it aside."
-            return Recorded("", (RecognitionWarning(Reason.RECORD_REJECTED, sentence),))
+            return Recorded("", (RecognitionWarning(WarningReason.RECORD_REJECTED, sentence),))
         case _:
             sentence = "The catalog has not taken this transcription yet: the history shows it later."
-            return Recorded(name, (RecognitionWarning(Reason.RECORD_PENDING, sentence),))
+            return Recorded(name, (RecognitionWarning(WarningReason.RECORD_PENDING, sentence),))
 
 
-def _not_kept(request: RecordRequest, why: str) -> Recorded:
+def _not_stored(request: RecordRequest, why: str) -> Recorded:
     log.warning("transcriptions/%s is not kept: %s", request.request_id, why)
-    return Recorded(warnings=(RecognitionWarning(Reason.NOT_STORED, f"The transcription was not kept: {why}"),))
+    return Recorded(warnings=(RecognitionWarning(WarningReason.NOT_STORED, f"The transcription was not kept: {why}"),))

@@ -1,13 +1,13 @@
-"""Cuts loops out of hypotheses: words that a model repeats and nobody said."""
+"""Cuts loops out of hypotheses: words that a model repeats and nobody spoke."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from . import words as wording
+from . import word_boundaries
 from .self_similarity import MIN_SIMILARITY, has_time
 from .utterance import Utterance
-from .warnings import Reason, RecognitionWarning, has_low_confidence
+from .warnings import RecognitionWarning, WarningReason, has_low_confidence
 
 MIN_REPEATS = ((1, 12), (2, 8), (5, 6), (50, 5))
 """Pairs of a loop's longest length in words and its least repeats. People do say "no" five times, a chorus four."""
@@ -76,7 +76,7 @@ def _follows(before: Utterance, utterance: Utterance) -> bool:
 
 
 def _tokens(position: int, text: str) -> Iterator[Token]:
-    for start, end in wording.spans(text):
+    for start, end in word_boundaries.spans(text):
         bare = "".join(character for character in text[start:end].casefold() if character.isalnum())
         yield Token(bare or text[start:end], position, start, end)
 
@@ -86,9 +86,10 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
     left = list(tokens)
     loops: list[Loop] = []
     for size in range(1, MIN_REPEATS[-1][0] + 1):
-        least = next(repeats for most_words, repeats in MIN_REPEATS if size <= most_words)
+        min_repeats = next(repeats for max_words, repeats in MIN_REPEATS if size <= max_words)
         found = [
-            Loop(left[start : start + size], left[start + size : end]) for start, end in _repetitions(left, size, least)
+            Loop(left[start : start + size], left[start + size : end])
+            for start, end in _repetitions(left, size, min_repeats)
         ]
         if found:
             loops += found
@@ -98,30 +99,34 @@ def _loops(tokens: Sequence[Token]) -> list[Loop]:
 
 
 def _unsupported(run: Sequence[Utterance], loop: Loop) -> Loop:
-    """The loop without the rounds that were said: their words take time, and sound alike."""
-    said = 0
+    """The loop without the rounds that were spoken: their words take time, and sound alike."""
+    supported = 0
     size = len(loop.first)
-    while said < len(loop.excess) and all(_is_said(run, token) for token in loop.excess[said : said + size]):
-        said += size
-    return Loop(loop.first, loop.excess[said:], 1 + said // size)
+    while supported < len(loop.excess) and all(
+        _is_spoken(run, token) for token in loop.excess[supported : supported + size]
+    ):
+        supported += size
+    return Loop(loop.first, loop.excess[supported:], 1 + supported // size)
 
 
-def _is_said(run: Sequence[Utterance], token: Token) -> bool:
+def _is_spoken(run: Sequence[Utterance], token: Token) -> bool:
     hypothesis = run[token.position].hypothesis
     if (hypothesis.self_similarity or 0.0) < MIN_SIMILARITY:
         return False
     placed = zip(
-        hypothesis.words, wording.places(hypothesis.text, [word.text for word in hypothesis.words]), strict=True
+        hypothesis.words,
+        word_boundaries.positions(hypothesis.text, [word.text for word in hypothesis.words]),
+        strict=True,
     )
     return any(has_time(word) for word, (start, end) in placed if start <= token.start < end)
 
 
-def _repetitions(tokens: Sequence[Token], size: int, least: int) -> Iterator[tuple[int, int]]:
-    """Where `size` words come at least `least` times; the last time may be cut short."""
+def _repetitions(tokens: Sequence[Token], size: int, min_repeats: int) -> Iterator[tuple[int, int]]:
+    """Where `size` words come at least `min_repeats` times; the last time may be cut short."""
     start = 0
     for at in range(size, len(tokens) + 1):
         if at == len(tokens) or tokens[at].word != tokens[at - size].word:
-            if at - start >= least * size:
+            if at - start >= min_repeats * size:
                 yield start, at
             start = at - size + 1
 
@@ -143,7 +148,9 @@ def _shortened(utterance: Utterance, gone: Sequence[tuple[int, int]]) -> Utteran
     if not text:
         return None
     placed = zip(
-        hypothesis.words, wording.places(hypothesis.text, [word.text for word in hypothesis.words]), strict=True
+        hypothesis.words,
+        word_boundaries.positions(hypothesis.text, [word.text for word in hypothesis.words]),
+        strict=True,
     )
     words = tuple(
         word
@@ -156,13 +163,13 @@ def _shortened(utterance: Utterance, gone: Sequence[tuple[int, int]]) -> Utteran
 def _warning(run: Sequence[Utterance], loop: Loop) -> RecognitionWarning:
     opening, closing = loop.first[0], loop.first[-1]
     text = run[opening.position].hypothesis.text
-    said = text[opening.start : closing.end if closing.position == opening.position else len(text)]
-    shown = said if len(said) <= SHOWN_CHARACTERS else said[: SHOWN_CHARACTERS - 1] + "…"
+    removed = text[opening.start : closing.end if closing.position == opening.position else len(text)]
+    shown = removed if len(removed) <= SHOWN_CHARACTERS else removed[: SHOWN_CHARACTERS - 1] + "…"
     rounds = loop.supported + len(loop.excess) // len(loop.first)
     left = "the first" if loop.supported == 1 else f"the first {loop.supported}"
     sentence = f"{shown!r} came {rounds} times in a row; all but {left} were cut out."
     return RecognitionWarning(
-        Reason.REPETITION, sentence, _seconds(run, loop.excess[0]), _seconds(run, loop.excess[-1], at_end=True)
+        WarningReason.REPETITION, sentence, _seconds(run, loop.excess[0]), _seconds(run, loop.excess[-1], at_end=True)
     )
 
 

@@ -1,4 +1,4 @@
-"""Decides whether a word that a model repeats was really said again and again: then its sounds are alike."""
+"""Decides whether a word that a model repeats was really spoken that often: then the audio repeats itself, too."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ SHORTEST_ROUND_SECONDS = 0.15
 LOWEST_HZ, HIGHEST_HZ = 100.0, 6000.0
 
 MIN_SIMILARITY = 0.35
-"""What is said again and again has an autocorrelation above this; other speech and noise stay below."""
+"""Speech that repeats has an autocorrelation above this; other speech and noise stay below."""
 
 
 SHORTEST_SECONDS = 0.1
-"""A word with less time than this was not said: the alignment had nowhere to put it."""
+"""A word with less time than this was not spoken: the alignment had nowhere to put it."""
 
 MIN_REPEATS = 5
 
 
-def repeated_word_similarity(sound: Samples, words: Sequence[Word]) -> float | None:
+def repeated_word_similarity(samples: Samples, words: Sequence[Word]) -> float | None:
     """How much the sounds of the word that comes most often resemble each other; None when no word comes often."""
     counted = Counter(map(_key, words))
     word, times = counted.most_common(1)[0] if counted else ("", 0)
     if times < MIN_REPEATS:
         return None
-    return self_similarity(sound, [each for each in words if _key(each) == word and has_time(each)])
+    return self_similarity(samples, [each for each in words if _key(each) == word and has_time(each)])
 
 
 def has_time(word: Word) -> bool:
@@ -49,26 +49,26 @@ def _key(word: Word) -> str:
     return "".join(filter(str.isalnum, word.text.casefold()))
 
 
-def self_similarity(sound: Samples, words: Sequence[Word]) -> float:
-    """How much the sound that some words span repeats itself, from 0 to 1: the highest autocorrelation of its bands.
+def self_similarity(samples: Samples, words: Sequence[Word]) -> float:
+    """How much the audio that some words span repeats itself, from 0 to 1: the highest autocorrelation of its bands.
 
-    Words are in seconds from the first of `sound`, shape (n,). Fewer than two words repeat nothing.
+    Words are in seconds from the first of `samples`, shape (n,). Fewer than two words repeat nothing.
     """
     if len(words) < 2:
         return 0.0
     bands = _bands(
-        sound[round(words[0].start_seconds * SAMPLE_RATE_HZ) : round(words[-1].end_seconds * SAMPLE_RATE_HZ)]
+        samples[round(words[0].start_seconds * SAMPLE_RATE_HZ) : round(words[-1].end_seconds * SAMPLE_RATE_HZ)]
     )
     lags = range(round(SHORTEST_ROUND_SECONDS * HOPS_A_SECOND), len(bands) // 2)
     levels = bands - bands.mean(axis=0) if len(bands) else bands
     return max((_correlation(levels[lag:], levels[:-lag]) for lag in lags), default=0.0)
 
 
-def _bands(sound: Samples) -> NDArray[np.float64]:
+def _bands(samples: Samples) -> NDArray[np.float64]:
     """The level in each band in dB, shape (frames, bands)."""
-    if sound.size < FRAME_SAMPLES:
+    if samples.size < FRAME_SAMPLES:
         return np.zeros((0, BANDS))
-    frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME_SAMPLES)[::HOP_SAMPLES]
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME_SAMPLES)[::HOP_SAMPLES]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(FRAME_SAMPLES), axis=1)))
     edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 1) * FRAME_SAMPLES / SAMPLE_RATE_HZ
     starts = np.round(edges).astype(int)

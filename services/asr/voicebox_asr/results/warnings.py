@@ -3,11 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from voicebox_asr.engine import Decoding, Reason, RecognitionWarning, Scores
+from voicebox_asr.engine import Decoding, RecognitionWarning, Scores, WarningReason
 
 from .utterance import Utterance
 
-__all__ = ["LowConfidenceWarnings", "Reason", "RecognitionWarning", "has_low_confidence", "low_confidence_warnings"]
+__all__ = [
+    "LowConfidenceWarnings",
+    "RecognitionWarning",
+    "WarningReason",
+    "has_low_confidence",
+    "low_confidence_warnings",
+]
 
 COMPRESSION_RATIO, LOG_PROBABILITY = 2.4, -1.0
 """Whisper's own thresholds: above the one a text repeats itself, below the other it is unlikely."""
@@ -31,7 +37,9 @@ class LowConfidenceWarnings:
         elif is_low:
             sentence = "What was recognised here is unlikely or repeats itself, at every temperature that was tried."
             self.warnings.append(
-                RecognitionWarning(Reason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds)
+                RecognitionWarning(
+                    WarningReason.LOW_CONFIDENCE, sentence, utterance.start_seconds, utterance.end_seconds
+                )
             )
         self._was_low = is_low
 
@@ -46,8 +54,8 @@ def low_confidence_warnings(utterances: Iterable[Utterance], decoding: Decoding)
 
 def has_low_confidence(scores: Scores, decoding: Decoding = DEFAULTS) -> bool:
     """Whether a result fails a threshold. Engines return such a result only when no temperature gave a better one."""
-    ratio, most = scores.compression_ratio, decoding.compression_ratio_threshold
-    log_probability, least = scores.average_log_probability, decoding.log_probability_threshold
-    repeats = ratio is not None and ratio > (COMPRESSION_RATIO if most is None else most)
-    unlikely = log_probability is not None and log_probability < (LOG_PROBABILITY if least is None else least)
+    ratio, maximum = scores.compression_ratio, decoding.compression_ratio_threshold
+    log_probability, minimum = scores.average_log_probability, decoding.log_probability_threshold
+    repeats = ratio is not None and ratio > (COMPRESSION_RATIO if maximum is None else maximum)
+    unlikely = log_probability is not None and log_probability < (LOG_PROBABILITY if minimum is None else minimum)
     return repeats or unlikely

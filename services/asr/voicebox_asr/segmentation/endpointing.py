@@ -31,18 +31,18 @@ class Endpointing:
 
 @dataclass(frozen=True)
 class Begin:
-    """Speech began at frame `speech_from`; sound counts from frame `sound_from` on, a little before."""
+    """Speech began at frame `speech_from`; audio counts from frame `audio_from` on, a little before."""
 
     speech_from: int
-    sound_from: int
+    audio_from: int
 
 
 @dataclass(frozen=True)
 class End:
-    """Speech ended before frame `speech_until`; audio counts up to `sound_until`. `forced` without a silence."""
+    """Speech ended before frame `speech_until`; audio counts up to `audio_until`. `forced` without a silence."""
 
     speech_until: int
-    sound_until: int
+    audio_until: int
     forced: bool
 
 
@@ -86,7 +86,7 @@ class Endpointer:
             self._speech_until = self.frames
         if self._is_silent():
             return self._end(forced=False)
-        return self.force_end() if self.frames - self._begin.sound_from >= self._longest else None
+        return self.force_end() if self.frames - self._begin.audio_from >= self._longest else None
 
     def force_end(self) -> End | None:
         """End the running utterance here, if there is one."""
@@ -111,7 +111,7 @@ class Endpointer:
 
     def _needed_silence(self) -> int:
         assert self._begin
-        age = (self.frames - self._begin.sound_from) / self._longest
+        age = (self.frames - self._begin.audio_from) / self._longest
         if age <= PATIENT_SHARE:
             return self._end_silence
         haste = (age - PATIENT_SHARE) / (1.0 - PATIENT_SHARE)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from voicebox_asr.engine import Reason, RecognitionWarning
+from voicebox_asr.engine import RecognitionWarning, WarningReason
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,4 @@ def language_changes(spans: Sequence[LanguageSpan]) -> list[RecognitionWarning]:
 def _changed(run: Sequence[LanguageSpan], rest: str) -> RecognitionWarning:
     found = f"What is said here was recognised as {run[0].language}, the rest as {rest}"
     sentence = f"{found}: name the language when there is only one."
-    return RecognitionWarning(Reason.LANGUAGE_CHANGED, sentence, run[0].start_seconds, run[-1].end_seconds)
+    return RecognitionWarning(WarningReason.LANGUAGE_CHANGED, sentence, run[0].start_seconds, run[-1].end_seconds)

@@ -1,4 +1,4 @@
-"""Tells loud frames from the background of the same recording."""
+"""Separates loud frames from the background of the same recording."""
 
 from collections import deque
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from voicebox_asr.engine import Segment
-from voicebox_asr.results import words as wording
+from voicebox_asr.results import word_boundaries
 
 PAUSE_SECONDS = 1.0
 """A silence of this length between two words ends an utterance, whatever the punctuation says."""
@@ -22,8 +22,8 @@ def split_at_pauses(segment: Segment) -> Iterator[Segment]:
     if not cuts:
         yield segment
         return
-    places = list(wording.places(segment.hypothesis.text, [word.text for word in words]))
+    positions = list(word_boundaries.positions(segment.hypothesis.text, [word.text for word in words]))
     for start, end in pairwise([0, *cuts, len(words)]):
-        text = segment.hypothesis.text[places[start][0] : places[end - 1][1]].strip()
+        text = segment.hypothesis.text[positions[start][0] : positions[end - 1][1]].strip()
         hypothesis = replace(segment.hypothesis, text=text, words=words[start:end])
         yield Segment(hypothesis, words[start].start_seconds, words[end - 1].end_seconds)

@@ -16,7 +16,7 @@ class UtteranceStart:
     """An utterance begins: where its speech and its audio begin, in seconds from the stream's start."""
 
     speech_seconds: float
-    sound_seconds: float
+    audio_seconds: float
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class UtteranceEnd:
     """An utterance ends: where its speech and its audio end, in seconds from the stream's start; silence may follow."""
 
     speech_seconds: float
-    sound_seconds: float
+    audio_seconds: float
 
 
 SegmenterEvent = UtteranceStart | UtteranceAudio | UtteranceEnd
@@ -70,7 +70,7 @@ class Segmenter:
             match self._boundary(frame):
                 case Begin() as begin:
                     yield self._utterance_start(begin)
-                    running = list(self._past)[begin.sound_from - self._endpointer.frames :]
+                    running = list(self._past)[begin.audio_from - self._endpointer.frames :]
                 case End() as end:
                     yield UtteranceAudio(np.concatenate(running))
                     yield self._utterance_end(end)
@@ -94,9 +94,9 @@ class Segmenter:
         return self._endpointer.push(self._activity.is_speech(frame))
 
     def _utterance_start(self, begin: Begin) -> UtteranceStart:
-        return UtteranceStart(begin.speech_from * self._frame_seconds, begin.sound_from * self._frame_seconds)
+        return UtteranceStart(begin.speech_from * self._frame_seconds, begin.audio_from * self._frame_seconds)
 
     def _utterance_end(self, end: End) -> UtteranceEnd:
         return UtteranceEnd(
-            end.speech_until * self._frame_seconds, min(self.seconds, end.sound_until * self._frame_seconds)
+            end.speech_until * self._frame_seconds, min(self.seconds, end.audio_until * self._frame_seconds)
         )

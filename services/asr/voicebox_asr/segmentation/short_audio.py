@@ -1,6 +1,6 @@
 """Very short audio: a model that was trained on sentences invents one in it."""
 
-from voicebox_asr.engine import Reason, RecognitionWarning
+from voicebox_asr.engine import RecognitionWarning, WarningReason
 
 from .windows import FRAME_SECONDS, Window
 
@@ -20,7 +20,7 @@ def is_short(seconds: float) -> bool:
     return seconds < SHORT_SECONDS
 
 
-def is_sayable(text: str, seconds: float) -> bool:
+def is_speakable(text: str, seconds: float) -> bool:
     """Whether a text can be said in this time."""
     return _letters(text) <= MAX_LETTERS_PER_SECOND * seconds
 
@@ -29,12 +29,12 @@ def short_audio_warning(text: str, seconds: float, start_seconds: float, end_sec
     """The warning about a text that was recognised in so short audio, between two times."""
     if not _letters(text):
         outcome = "no word was recognised in it"
-    elif is_sayable(text, seconds):
+    elif is_speakable(text, seconds):
         outcome = "what was recognised in it is unsure"
     else:
         outcome = "what was recognised in it cannot be said in that time, and is left out"
     sentence = f"There is only {seconds:.2f} s of sound here: {outcome}."
-    return RecognitionWarning(Reason.SHORT_AUDIO, sentence, start_seconds, end_seconds)
+    return RecognitionWarning(WarningReason.SHORT_AUDIO, sentence, start_seconds, end_seconds)
 
 
 def audible_seconds(window: Window) -> float:

@@ -34,7 +34,7 @@ class UtteranceReader:
     def __init__(self, session: Session, segmenter: Segmenter) -> None:
         self._session = session
         self._segmenter = segmenter
-        self._sound: list[Samples] = []
+        self._pieces: list[Samples] = []
         self._start = UtteranceStart(0.0, 0.0)
         self.speech_seconds = 0.0
 
@@ -58,23 +58,23 @@ class UtteranceReader:
                 case UtteranceStart():
                     self._start = segment
                 case UtteranceAudio():
-                    self._sound.append(segment.samples)
+                    self._pieces.append(segment.samples)
                 case UtteranceEnd():
                     yield from self._recognise(segment)
 
     def _recognise(self, end: UtteranceEnd) -> Iterator[Segment | None]:
-        length = round((end.sound_seconds - self._start.sound_seconds) * SAMPLE_RATE_HZ)
-        sound = np.concatenate(self._sound)[:length]
-        self._sound = []
+        length = round((end.audio_seconds - self._start.audio_seconds) * SAMPLE_RATE_HZ)
+        samples = np.concatenate(self._pieces)[:length]
+        self._pieces = []
         self.speech_seconds += end.speech_seconds - self._start.speech_seconds
-        self._session.begin(sound)
-        for start in range(0, sound.size, STEP_SAMPLES):
-            self._session.feed(sound[start : start + STEP_SAMPLES])
+        self._session.begin(samples)
+        for start in range(0, samples.size, STEP_SAMPLES):
+            self._session.feed(samples[start : start + STEP_SAMPLES])
             yield None
         hypothesis = self._session.end()
         if hypothesis.text:
             yield Segment(
-                shifted(hypothesis, self._start.sound_seconds), self._start.speech_seconds, end.speech_seconds
+                shifted(hypothesis, self._start.audio_seconds), self._start.speech_seconds, end.speech_seconds
             )
 
 

@@ -28,7 +28,7 @@ Activity = NDArray[np.float32]
 """The cost of a cut at each frame, shape (frames,): the probability of speech, or the level in dB."""
 
 Frame = tuple[int, Samples, float]
-"""A frame of a stream: its number, its sound, shape (512,), and its activity."""
+"""A frame of a stream: its number, its audio, shape (512,), and its activity."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,18 @@ class Packer:
         """A window is cut at its last pause: where the activity is at most `pause`, or, for None, lowest."""
         self._longest = ceil(longest_seconds / FRAME_SECONDS)  # 30.016 s for 30 s: live utterances end by frames too
         self._pause = pause
-        self._sound: list[Samples] = []
+        self._samples: list[Samples] = []
         self._frames: list[int] = []
         self._activity: list[float] = []
 
-    def add(self, frame: int, sound: Samples, activity: float) -> Iterator[Window]:
+    def add(self, frame: int, samples: Samples, activity: float) -> Iterator[Window]:
         """Add the stream's frame number `frame`; yields the window that it completes, if any."""
         if self._frames and (frame - self._frames[-1]) * FRAME_SECONDS > LONGEST_GAP_SECONDS:
             yield self._take(len(self._frames))
         elif len(self._frames) == self._longest:
             yield self._take(last_pause(np.array(self._activity, np.float32), self._pause))
         self._frames.append(frame)
-        self._sound.append(sound)
+        self._samples.append(samples)
         self._activity.append(activity)
 
     def finish(self) -> Iterator[Window]:
@@ -96,8 +96,8 @@ class Packer:
     def _take(self, count: int) -> Window:
         activity = np.array(self._activity[:count], np.float32)
         speech = np.zeros(0, np.bool_) if self._pause is None else activity >= self._pause
-        window = Window(np.concatenate(self._sound[:count]), np.array(self._frames[:count]), speech)
-        del self._sound[:count], self._frames[:count], self._activity[:count]
+        window = Window(np.concatenate(self._samples[:count]), np.array(self._frames[:count]), speech)
+        del self._samples[:count], self._frames[:count], self._activity[:count]
         return window
 
 
@@ -145,12 +145,12 @@ class Windows:
             yield replace(window, samples=window.samples[: window.samples.size - missing]) if is_padded else window
 
     def _follow(self, frames: Samples) -> Iterator[Window]:
-        for frame, sound, activity in self._speech.select(frames) if self._speech else self._all(frames):
-            yield from self._packer.add(frame, sound, activity)
+        for frame, samples, activity in self._speech.select(frames) if self._speech else self._all(frames):
+            yield from self._packer.add(frame, samples, activity)
 
     def _all(self, frames: Samples) -> Iterator[Frame]:
-        for sound, level in zip(frames, levels(frames), strict=True):
-            yield self._frame, sound, level
+        for samples, level in zip(frames, levels(frames), strict=True):
+            yield self._frame, samples, level
             self._frame += 1
 
 
@@ -171,9 +171,9 @@ class SpeechTracker:
 
     def select(self, frames: Samples) -> Iterator[Frame]:
         """Take the next frames, shape (frames, 512); yields those to use, as far as that is decided."""
-        for sound, probability in zip(frames, self._probability(frames.reshape(-1)), strict=True):
+        for samples, probability in zip(frames, self._probability(frames.reshape(-1)), strict=True):
             self._speaking = bool(probability >= (self.release if self._speaking else self._threshold))
-            self._before.append((self._seen, sound, probability))
+            self._before.append((self._seen, samples, probability))
             self._seen += 1
             if self._speaking:
                 self.frames += 1

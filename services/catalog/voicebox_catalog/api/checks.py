@@ -18,10 +18,10 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-def text(value: str, field: str, most: int) -> str:
-    """Free text of at most `most` characters. NUL is refused: not every database can hold it."""
-    if len(value) > most:
-        raise InvalidField(field, f"{field} must have at most {most} characters, not {len(value)}.")
+def text(value: str, field: str, max_characters: int) -> str:
+    """Free text of at most `max_characters` characters. NUL is refused: not every database can hold it."""
+    if len(value) > max_characters:
+        raise InvalidField(field, f"{field} must have at most {max_characters} characters, not {len(value)}.")
     if "\0" in value:
         raise InvalidField(field, f"{field} must not contain NUL.")
     return value
@@ -42,7 +42,7 @@ def language(value: str, field: str) -> str:
     return languages.tag(value, field) or DEFAULT_LANGUAGE
 
 
-def heard_language(value: str, field: str) -> str:
+def recognised_language(value: str, field: str) -> str:
     """The language of a record, as its tag where it is one."""
     text(value, field, MAX_NAME)
     found = languages.understood(value)

@@ -19,8 +19,8 @@ CONTENT_TYPES = {
     "webp": "image/webp",
 }
 
-MOST_CHARACTERS = 200
-"""The one part that a `range` header asks for; headers with several parts are not served."""
+MAX_CHARACTERS = 200
+"""The one part that a `range` header requests; headers with several parts are not served."""
 
 _RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*", re.ASCII | re.IGNORECASE)
 
@@ -35,7 +35,7 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Part:
+class ByteRange:
     """The bytes from `start` to before `end`."""
 
     start: int
@@ -43,9 +43,9 @@ class Part:
 
 
 async def open_download(
-    blobs: Blobs, blob: str, container: str, resource: str, asked_range: str = "", kept_bytes: int | None = None
+    blobs: Blobs, blob: str, container: str, resource: str, requested_range: str = "", kept_bytes: int | None = None
 ) -> Download:
-    """The file, or the part that an HTTP `range` header asks for; NotFound of kind `audio` when it was deleted just
+    """The file, or the part that an HTTP `range` header requests; NotFound of kind `audio` when it was deleted just
     now.
 
     Damaged when it has not the size of `kept_bytes`.
@@ -63,38 +63,38 @@ async def open_download(
             resource,
             f"The stored file has {size} bytes, not the {kept_bytes} that were written. Restore it from a backup.",
         )
-    part = part_of(asked_range, size)
+    part = part_of(requested_range, size)
     if part is None:
-        headers, part = [("content-range", f"bytes */{size}")], Part(0, 0)
-    elif part != Part(0, size):
+        headers, part = [("content-range", f"bytes */{size}")], ByteRange(0, 0)
+    elif part != ByteRange(0, size):
         headers = [("content-range", f"bytes {part.start}-{part.end - 1}/{size}")]
     else:
         headers = []
     length = ("x-content-length", str(part.end - part.start))  # of content-length, HTTP/2 would count gRPC's frames too
-    is_whole = part == Part(0, size) and size
+    is_whole = part == ByteRange(0, size) and size
     return Download(
         (("accept-ranges", "bytes"), length, *headers),
         bodies(blobs, blob, container, resource, None if is_whole else part),
     )
 
 
-def part_of(asked_range: str, size: int) -> Part | None:
-    """What a `range` header asks of a file of `size` bytes: all of it when it cannot be understood, None when nothing
-    is left.
+def part_of(requested_range: str, size: int) -> ByteRange | None:
+    """The range that a `range` header requests of a file of `size` bytes: all of it when it cannot be understood, None
+    when nothing is left.
     """
-    found = _RANGE.fullmatch(asked_range) if len(asked_range) <= MOST_CHARACTERS else None
+    found = _RANGE.fullmatch(requested_range) if len(requested_range) <= MAX_CHARACTERS else None
     if not found or found[1] + found[2] == "" or (found[1] and found[2] and int(found[2]) < int(found[1])):
-        return Part(0, size)
+        return ByteRange(0, size)
     if not found[1]:
         last = int(found[2])
-        return Part(max(size - last, 0), size) if last and size else None
+        return ByteRange(max(size - last, 0), size) if last and size else None
     start = int(found[1])
     end = min(int(found[2]) + 1, size) if found[2] else size
-    return Part(start, end) if start < size else None
+    return ByteRange(start, end) if start < size else None
 
 
 async def bodies(
-    blobs: Blobs, blob: str, container: str, resource: str, part: Part | None = None
+    blobs: Blobs, blob: str, container: str, resource: str, part: ByteRange | None = None
 ) -> AsyncIterator[HttpBody]:
     """The blob's bytes; the first message sets the content type. NotFound of kind `audio` when the blob was deleted
     just now.

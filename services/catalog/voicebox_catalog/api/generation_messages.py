@@ -9,7 +9,7 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.keys import time_us_of
 
-from voicebox_catalog.store.generations import Statistics
+from voicebox_catalog.store.generations import GenerationStatistics
 from voicebox_catalog.store.tables import Generation
 
 from . import checks
@@ -74,7 +74,7 @@ def to_generation(row: Generation) -> pb.Generation:
     return message
 
 
-def to_statistics(sums: Statistics) -> pb.StatisticsRow:
+def to_statistics(sums: GenerationStatistics) -> pb.StatisticsRow:
     """The message of what a group adds up to."""
     return pb.StatisticsRow(
         key=str(EPOCH + timedelta(days=sums.key)) if isinstance(sums.key, int) else sums.key or "",
@@ -99,7 +99,7 @@ def from_generation(message: pb.Generation, owner: str) -> Generation:
         voice=checks.text(message.voice, "generation.voice", checks.MAX_NAME),
         engine=checks.text(message.engine, "generation.engine", checks.MAX_NAME),
         model=checks.text(message.model, "generation.model", checks.MAX_NAME),
-        language=checks.heard_language(message.language, "generation.language"),
+        language=checks.recognised_language(message.language, "generation.language"),
         seed=message.seed,
         speed=checks.finite(message.speed, "generation.speed"),
         pitch_semitones=checks.finite(message.pitch_semitones, "generation.pitch_semitones"),

@@ -16,7 +16,7 @@ from voicebox_catalog.store.generations import GenerationStore, GroupBy
 
 from .downloads import Download
 from .generation_messages import CHANGES, from_generation, to_generation, to_statistics
-from .history import History, RecordKind, delete_all
+from .history import HistoryMethods, RecordKind, delete_all
 from .history_archive import HistoryArchive
 
 EVERYTHING = "*"
@@ -35,11 +35,11 @@ _GROUPS: dict[int, GroupBy | None] = {
 class Generations:
     """Each method answers one RPC for the owner that calls."""
 
-    def __init__(self, store: GenerationStore, blobs: Blobs, clock: Clock, most_bytes: int) -> None:
+    def __init__(self, store: GenerationStore, blobs: Blobs, clock: Clock, max_bytes: int) -> None:
         form = RecordKind(
-            "generation", GENERATION_FIELDS, most_bytes, to_generation, to_generation, from_generation, CHANGES
+            "generation", GENERATION_FIELDS, max_bytes, to_generation, to_generation, from_generation, CHANGES
         )
-        self._history = History(form, store, blobs, clock)
+        self._history = HistoryMethods(form, store, blobs, clock)
         self._store = store
         self._blobs = blobs
         self._clock = clock
@@ -90,11 +90,11 @@ class Generations:
             yield HttpBody(content_type=content_type, data=piece)
             content_type = ""
 
-    async def download(self, request: pb.DownloadGenerationAudioRequest, owner: str, asked_range: str) -> Download:
-        return await self._history.download(request.name, owner, asked_range)
+    async def download(self, request: pb.DownloadGenerationAudioRequest, owner: str, requested_range: str) -> Download:
+        return await self._history.download(request.name, owner, requested_range)
 
 
-def _group(asked: int) -> GroupBy | None:
-    if asked not in _GROUPS:
+def _group(number: int) -> GroupBy | None:
+    if number not in _GROUPS:
         raise InvalidField("group_by", "group_by must be PROFILE, ENGINE or DAY.")
-    return _GROUPS[asked]
+    return _GROUPS[number]

@@ -12,7 +12,7 @@ from voicebox_sql.clock import Clock
 from voicebox_sql.paging import cursor_from_token, page_size, to_token
 
 from voicebox_catalog.store import history_query
-from voicebox_catalog.store.filters import Field
+from voicebox_catalog.store.filters import FilterField
 from voicebox_catalog.store.history import HistoryStore, Totals
 from voicebox_catalog.store.history_pages import Row
 from voicebox_catalog.store.history_query import Query
@@ -31,7 +31,7 @@ Record = TypeVar("Record", pb.Generation, pb.Transcription)
 
 
 class ListRequest(Protocol):
-    """Asks for a page."""
+    """A request for a page."""
 
     page_size: int
     page_token: str
@@ -44,20 +44,20 @@ class ListRequest(Protocol):
 class RecordKind(Generic[Row, Record]):
     """A kind of record: `generation` or `transcription`, its messages and its rows.
 
-    `fields` are those of its filters, `changes` the checks of what a caller may change. `most_bytes` is the limit of
+    `fields` are those of its filters, `changes` the checks of what a caller may change. `max_bytes` is the limit of
     its audio.
     """
 
     kind: str
-    fields: frozenset[Field]
-    most_bytes: int
+    fields: frozenset[FilterField]
+    max_bytes: int
     to_message: Callable[[Row], Record]
     to_listed: Callable[[Row], Record]
     to_row: Callable[[Record, str], Row]
     changes: Mapping[str, Callable[[Record], Any]]
 
 
-class History(Generic[Row, Record]):
+class HistoryMethods(Generic[Row, Record]):
     """Each method answers for the owner that calls."""
 
     def __init__(self, form: RecordKind[Row, Record], store: HistoryStore[Row], blobs: Blobs, clock: Clock) -> None:
@@ -82,18 +82,18 @@ class History(Generic[Row, Record]):
             if message.HasField("create_time")
             else self._clock()
         )
-        kept = await self._store.find(owner, row.id)
-        if kept:
-            return form.to_message(kept)
+        stored = await self._store.find(owner, row.id)
+        if stored:
+            return form.to_message(stored)
         audio = self._audio(requests)
         begin = await anext(audio, None)
         if begin:
-            blob = await self._blobs.put(f"{form.kind}s", _joined(begin, audio), form.most_bytes)
+            blob = await self._blobs.put(f"{form.kind}s", _joined(begin, audio), form.max_bytes)
             row.blob, row.size_bytes = blob.name, blob.size_bytes
-        kept = await self._store.keep(row, now_us)
-        if row.blob and kept.blob != row.blob:
+        stored = await self._store.add(row, now_us)
+        if row.blob and stored.blob != row.blob:
             await self._blobs.delete(row.blob)
-        return form.to_message(kept)
+        return form.to_message(stored)
 
     async def get(self, name: str, owner: str) -> Record:
         return self._form.to_message(await self._store.get(owner, self._id(name)))
@@ -109,7 +109,7 @@ class History(Generic[Row, Record]):
         records = _within(PAGE_BYTES, map(self._form.to_listed, rows[:size]))
         if len(records) == len(rows):
             return records, ""
-        last = self._store.place(query, rows[len(records) - 1])
+        last = self._store.cursor(query, rows[len(records) - 1])
         return records, to_token(last.key, *texts, rank=last.rank)
 
     def query(self, filter: str, search: str = "", order_by: str = "") -> Query:
@@ -127,13 +127,13 @@ class History(Generic[Row, Record]):
         if row.blob:
             await self._blobs.delete(row.blob)
 
-    async def download(self, name: str, owner: str, asked_range: str) -> Download:
+    async def download(self, name: str, owner: str, requested_range: str) -> Download:
         """The audio, or a part of it. NotFound of kind `audio` when none was stored."""
         row = await self._store.get(owner, self._id(name))
         resource = f"{self._form.kind}s/{row.id}"
         if not row.blob:
             raise NotFound("audio", resource)
-        return await open_download(self._blobs, row.blob, row.container, resource, asked_range, row.size_bytes)
+        return await open_download(self._blobs, row.blob, row.container, resource, requested_range, row.size_bytes)
 
     def _id(self, name: str, field: str = "name") -> str:
         return checks.record_name(self._form.kind, name, field)
@@ -155,12 +155,12 @@ async def delete_all(store: HistoryStore[Row], blobs: Blobs, owner: str, query: 
     return total
 
 
-def _within(most_bytes: int, records: Iterable[Record]) -> list[Record]:
+def _within(max_bytes: int, records: Iterable[Record]) -> list[Record]:
     """As many of the records as fit into this many bytes together; at least one, if there is one."""
     found: list[Record] = []
     for record in records:
-        most_bytes -= record.ByteSize()
-        if found and most_bytes < 0:
+        max_bytes -= record.ByteSize()
+        if found and max_bytes < 0:
             break
         found.append(record)
     return found

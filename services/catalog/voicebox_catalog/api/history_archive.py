@@ -50,9 +50,9 @@ class HistoryArchive:
                 yield Entry(audio_name(row), _chained(first, blocks), _moment(time_us_of(row.key)))
 
     async def _lines(self) -> AsyncIterator[bytes]:
-        place: Cursor | None = None
-        while rows := await self.store.page(self.owner, self.query, place, ROWS):
-            place = self.store.place(self.query, rows[-1])
+        cursor: Cursor | None = None
+        while rows := await self.store.page(self.owner, self.query, cursor, ROWS):
+            cursor = self.store.cursor(self.query, rows[-1])
             self._keys.extend(row.key for row in rows if row.blob)
             yield await asyncio.to_thread(_json_lines, rows)  # 100 µs each
 

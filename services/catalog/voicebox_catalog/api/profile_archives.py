@@ -20,7 +20,7 @@ from voicebox_catalog.archives.zip_reader import FIELD, ZipReader, refused
 from voicebox_catalog.archives.zip_writer import Entry, zipped
 from voicebox_catalog.profiles.pictures import MAX_BYTES as MAX_PICTURE_BYTES
 from voicebox_catalog.profiles.pictures import Pictures
-from voicebox_catalog.samples.quality import Limits
+from voicebox_catalog.samples.quality import QualityLimits
 from voicebox_catalog.samples.recordings import LIMITS, WHOLE, Recordings
 from voicebox_catalog.samples.rows import new_sample
 from voicebox_catalog.store.profiles import ProfileStore
@@ -28,7 +28,7 @@ from voicebox_catalog.store.staging import Names, claimed, staged
 from voicebox_catalog.store.tables import Profile, Sample
 
 from . import checks, profile_manifest
-from .profile_manifest import Manifest, ManifestSample, manifest_of, profile_id_of, read_manifest
+from .profile_manifest import ManifestSample, ProfileManifest, manifest_of, profile_id_of, read_manifest
 from .profile_messages import PROFILE_FIELDS, profile_columns, to_profile
 from .profiles import digest, new_profile
 from .sample_messages import to_sample
@@ -51,7 +51,7 @@ class ProfileArchives:
         pictures: Pictures,
         clock: Clock,
         spool_folder: Path,
-        limits: Limits,
+        limits: QualityLimits,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -69,16 +69,16 @@ class ProfileArchives:
             yield HttpBody(content_type=content_type, data=data)
             content_type = ""
 
-    async def bring_in(self, requests: AsyncIterator[pb.ImportProfileRequest], owner: str) -> pb.Profile:
+    async def import_archive(self, requests: AsyncIterator[pb.ImportProfileRequest], owner: str) -> pb.Profile:
         """Import a profile from an archive, whole or not at all; a repeated request id returns the stored one."""
         first = await anext(requests, pb.ImportProfileRequest())
         request_id = checks.request_id(first.request_id)
         if first.profile_id:
             checks.profile_id(first.profile_id, "profile_id")
         content = digest(pb.ImportProfileRequest(profile_id=first.profile_id))
-        kept = await self._store.find_request(owner, request_id, content)
-        if kept:
-            return to_profile(kept)
+        stored = await self._store.find_request(owner, request_id, content)
+        if stored:
+            return to_profile(stored)
         with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
             await _spooled(spool, first, requests)
             archive = await asyncio.to_thread(ZipReader, spool, MAX_BYTES)
@@ -93,10 +93,10 @@ class ProfileArchives:
                 samples = [await self._sample(archive, recorded, names) for recorded in manifest.samples]
                 row.avatar_blob = await self._avatar(archive, manifest, names)
         async with claimed(self._blobs, names):
-            kept = await self._store.create(row, samples, self._clock())
-        if kept is not row:
+            stored = await self._store.create(row, samples, self._clock())
+        if stored is not row:
             await self._blobs.delete(*names)
-        return to_profile(kept)
+        return to_profile(stored)
 
     async def _entries(self, profile: Profile, samples: list[Sample]) -> AsyncIterator[Entry]:
         avatar = b""
@@ -118,7 +118,9 @@ class ProfileArchives:
         except FileNotFoundError as error:  # deleted just now
             raise NotFound("audio", blob) from error
 
-    def _row(self, manifest: Manifest, profile_id: str, owner: str, request_id: str | None, content: str) -> Profile:
+    def _row(
+        self, manifest: ProfileManifest, profile_id: str, owner: str, request_id: str | None, content: str
+    ) -> Profile:
         with _of_the_manifest():
             columns = profile_columns(manifest.profile, PROFILE_FIELDS, self._clock())
         return new_profile(owner, profile_id or profile_id_of(manifest), request_id, content, **columns)
@@ -145,7 +147,7 @@ class ProfileArchives:
             await self._blobs.delete(whole.normalized.name)
         return new_sample(original, recording, trim=trim, id=sample, source=source, **columns)
 
-    async def _avatar(self, archive: ZipReader, manifest: Manifest, names: Names) -> str:
+    async def _avatar(self, archive: ZipReader, manifest: ProfileManifest, names: Names) -> str:
         if not manifest.avatar_sha256:
             return ""
         data = b"".join([block async for block in _blocks(archive, profile_manifest.AVATAR_FILE, MAX_PICTURE_BYTES)])

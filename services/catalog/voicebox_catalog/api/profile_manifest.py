@@ -39,7 +39,7 @@ class ManifestSample:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ProfileManifest:
     """A profile, its samples in their order, and the SHA-256 of its picture, empty when it has none."""
 
     profile: pb.Profile
@@ -67,22 +67,22 @@ class Manifest:
         return json.dumps(document, ensure_ascii=False, indent=2).encode()
 
 
-def manifest_of(profile: pb.Profile, samples: Sequence[pb.Sample], avatar_sha256: str) -> Manifest:
+def manifest_of(profile: pb.Profile, samples: Sequence[pb.Sample], avatar_sha256: str) -> ProfileManifest:
     """The manifest of what is exported. Files have numbers, and their container's name as their ending."""
     recorded = (
         ManifestSample(f"samples/{number:04d}.{sample.container}", sample) for number, sample in enumerate(samples, 1)
     )
-    return Manifest(profile, tuple(recorded), avatar_sha256)
+    return ProfileManifest(profile, tuple(recorded), avatar_sha256)
 
 
-def read_manifest(data: bytes) -> Manifest:
+def read_manifest(data: bytes) -> ProfileManifest:
     """InvalidField("archive") for what is no manifest, or one of a newer version; its fields are checked where they are
     used.
     """
     try:
         document = json.loads(data)
         if document["format"] != FORMAT:
-            raise refused(f"The archive is no profile: its format is not {FORMAT}.")
+            raise refused(f"The archive is not a profile: its format is not {FORMAT}.")
         if document["version"] != VERSION:
             sentence = f"The archive has version {document['version']}, but this server reads version {VERSION}."
             raise refused(sentence, "ARCHIVE_VERSION")
@@ -91,7 +91,7 @@ def read_manifest(data: bytes) -> Manifest:
             ManifestSample(_text(each["file"]), _parsed(each["sample"], pb.Sample())) for each in document["samples"]
         )
         avatar = document.get("avatar")
-        manifest = Manifest(profile, samples, _text(avatar["sha256"]) if avatar else "")
+        manifest = ProfileManifest(profile, samples, _text(avatar["sha256"]) if avatar else "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, json_format.ParseError) as error:
         raise refused("The archive's manifest cannot be read.") from error
     if len({each.sample.name.rpartition("/")[2] for each in samples}) != len(samples):
@@ -101,7 +101,7 @@ def read_manifest(data: bytes) -> Manifest:
     return manifest
 
 
-def profile_id_of(manifest: Manifest) -> str:
+def profile_id_of(manifest: ProfileManifest) -> str:
     """The id that the profile had."""
     try:
         return checks.profile_name(manifest.profile.name)

@@ -58,10 +58,12 @@ def to_settings(row: Profile) -> pb.VoiceSettings | None:
     """How a profile speaks by default; None when it does not say."""
     if not row.voice_settings:
         return None
-    kept = row.voice_settings
-    seed = kept.get("seed")
+    stored = row.voice_settings
+    seed = stored.get("seed")
     return pb.VoiceSettings(
-        speed=kept.get("speed"), pitch_semitones=kept.get("pitch_semitones"), seed=None if seed is None else int(seed)
+        speed=stored.get("speed"),
+        pitch_semitones=stored.get("pitch_semitones"),
+        seed=None if seed is None else int(seed),
     )
 
 
@@ -97,12 +99,12 @@ def _consent_columns(message: pb.Consent, now_us: int) -> dict[str, Any]:
 
 def _settings_column(message: pb.VoiceSettings) -> dict[str, float]:
     bounds = {"speed": SPEEDS, "pitch_semitones": PITCHES, "seed": (0, 2**32)}
-    kept: dict[str, float] = {}
-    for name, (least, most) in bounds.items():
+    stored: dict[str, float] = {}
+    for name, (minimum, maximum) in bounds.items():
         if message.HasField(name):  # type: ignore[arg-type]  # the stubs want a literal
             value = getattr(message, name)
             field = f"profile.default_voice_settings.{name}"
-            if not (math.isfinite(value) and least <= value <= most):
-                raise InvalidField(field, f"{field} must be {least:g} to {most:g}, not {value:g}.")
-            kept[name] = value
-    return kept
+            if not (math.isfinite(value) and minimum <= value <= maximum):
+                raise InvalidField(field, f"{field} must be {minimum:g} to {maximum:g}, not {value:g}.")
+            stored[name] = value
+    return stored

@@ -83,9 +83,9 @@ class Profiles:
         content = pb.DuplicateProfileRequest(
             name=request.name, profile_id=request.profile_id, display_name=display_name
         )
-        kept = await self._store.find_request(owner, request_id, digest(content))
-        if kept:
-            return to_profile(kept)
+        stored = await self._store.find_request(owner, request_id, digest(content))
+        if stored:
+            return to_profile(stored)
         profile, samples = await self._store.with_samples(owner, identity)
         row = new_profile(owner, request.profile_id, request_id, digest(content), **_copied_columns(profile))
         row.display_name = display_name or profile.display_name
@@ -96,10 +96,10 @@ class Profiles:
                 await self._copy_blob("avatars", profile.avatar_blob, names) if profile.avatar_blob else ""
             )
         async with claimed(self._blobs, names):
-            kept = await self._store.create(row, copies, self._clock())
-        if kept is not row:
+            stored = await self._store.create(row, copies, self._clock())
+        if stored is not row:
             await self._blobs.delete(*names)
-        return to_profile(kept)
+        return to_profile(stored)
 
     async def set_avatar(self, requests: AsyncIterator[pb.SetProfileAvatarRequest], owner: str) -> pb.Profile:
         first = await anext(requests, pb.SetProfileAvatarRequest())
@@ -171,7 +171,7 @@ def new_profile(owner: str, profile_id: str, request_id: str | None, request_dig
 
 
 def digest(request: Message) -> str:
-    """Tells whether a request id comes again with the same content, in the same RPC."""
+    """By this a repeated request id is known to have the same content, in the same RPC."""
     content = request.SerializeToString(deterministic=True)
     return hashlib.sha256(request.DESCRIPTOR.name.encode() + b"\0" + content).hexdigest()
 

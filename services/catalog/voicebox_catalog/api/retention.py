@@ -7,7 +7,7 @@ from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.clock import Clock
 
-from voicebox_catalog.store.filters import Condition, Field, Operator
+from voicebox_catalog.store.filters import Condition, FilterField, Operator
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
 from voicebox_catalog.store.retention import RetentionStore
@@ -60,15 +60,23 @@ class Retention:
         if query is None:
             return pb.ApplyRetentionResponse()
         if not request.force:
-            spoken, heard = await self._generations.total(owner, query), await self._transcriptions.total(owner, query)
+            generations, transcriptions = (
+                await self._generations.total(owner, query),
+                await self._transcriptions.total(owner, query),
+            )
         else:
-            spoken = await delete_all(self._generations, self._blobs, owner, query)
-            heard = await delete_all(self._transcriptions, self._blobs, owner, query)
-            log.info("retention deleted %d generations and %d transcriptions of %s", spoken.count, heard.count, owner)
+            generations = await delete_all(self._generations, self._blobs, owner, query)
+            transcriptions = await delete_all(self._transcriptions, self._blobs, owner, query)
+            log.info(
+                "retention deleted %d generations and %d transcriptions of %s",
+                generations.count,
+                transcriptions.count,
+                owner,
+            )
         return pb.ApplyRetentionResponse(
-            generation_count=spoken.count,
-            transcription_count=heard.count,
-            size_bytes=spoken.size_bytes + heard.size_bytes,
+            generation_count=generations.count,
+            transcription_count=transcriptions.count,
+            size_bytes=generations.size_bytes + transcriptions.size_bytes,
         )
 
     async def owners(self) -> list[str]:
@@ -85,8 +93,8 @@ class Retention:
             ends += [] if excess_us is None else [excess_us]
         if not ends:
             return None
-        old = Condition(Field.CREATE_TIME, Operator.AT_MOST, max(ends))
-        return Query((old, Condition(Field.FAVORITE, Operator.EQUAL, False)))
+        old = Condition(FilterField.CREATE_TIME, Operator.AT_MOST, max(ends))
+        return Query((old, Condition(FilterField.FAVORITE, Operator.EQUAL, False)))
 
 
 def _to_rule(row: RetentionRule | None) -> pb.RetentionRule:

@@ -3,14 +3,14 @@
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_sql.keys import time_us_of
 
-from voicebox_catalog.samples.quality import Limits, Report
+from voicebox_catalog.samples.quality import QualityLimits, Report
 from voicebox_catalog.samples.rows import report_of
 from voicebox_catalog.store.tables import Sample
 
 from .times import to_duration, to_timestamp
 
 
-def to_sample(profile: str, row: Sample, limits: Limits) -> pb.Sample:
+def to_sample(profile: str, row: Sample, limits: QualityLimits) -> pb.Sample:
     """The message of a sample of `profiles/{profile}`, judged by the limits."""
     return pb.Sample(
         name=f"profiles/{profile}/samples/{row.id}",

@@ -13,8 +13,8 @@ from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailabl
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
-from voicebox_catalog.samples.quality import Limits
-from voicebox_catalog.samples.recordings import LIMITS, WHOLE, Recording, Recordings, Trim
+from voicebox_catalog.samples.quality import QualityLimits
+from voicebox_catalog.samples.recordings import LIMITS, WHOLE, NormalizedRecording, Recordings, Trim
 from voicebox_catalog.samples.rows import new_sample, trim_of, used_columns
 from voicebox_catalog.store.samples import SampleStore
 from voicebox_catalog.store.staging import Names, claimed, staged
@@ -30,7 +30,7 @@ MAX_TRANSCRIPT = 5000
 MAX_WORD_ERROR_RATE = 1000.0
 SAMPLE_FIELDS = ("transcript", "trim_start", "trim_end", "excluded", "transcript_word_error_rate")
 """What a caller may change in a sample."""
-LEAST_USED_US = 100_000
+MIN_USED_US = 100_000
 UTTERANCE_SECONDS = (1.0, 60.0)
 """Bounds of what SegmentSample's bounds may be."""
 
@@ -38,7 +38,9 @@ UTTERANCE_SECONDS = (1.0, 60.0)
 class ProfileSamples:
     """Each method answers one RPC for the owner that calls. `limits` judge the recordings."""
 
-    def __init__(self, store: SampleStore, blobs: Blobs, recordings: Recordings, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self, store: SampleStore, blobs: Blobs, recordings: Recordings, clock: Clock, limits: QualityLimits
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._recordings = recordings
@@ -51,19 +53,19 @@ class ProfileSamples:
         profile = checks.profile_name(first.parent, "parent")
         transcript = checks.text(first.transcript, "transcript", MAX_TRANSCRIPT)
         request_id = checks.request_id(first.request_id)
-        kept = await self._store.find_request(owner, profile, request_id)
-        if kept:
-            return self._message(profile, kept)
+        stored = await self._store.find_request(owner, profile, request_id)
+        if stored:
+            return self._message(profile, stored)
         async with staged(self._blobs) as names:
             original = await self._blobs.put("samples", _audio(first, requests), LIMITS.max_bytes)
             names.append(original.name)
             recording = await self._normalized(original, names)
         row = new_sample(original, recording, transcript=transcript, request_id=request_id)
         async with claimed(self._blobs, names):
-            kept = await self._store.add(owner, profile, row, self._clock())
-        if kept is not row:
+            stored = await self._store.add(owner, profile, row, self._clock())
+        if stored is not row:
             await self._blobs.delete(*names)
-        return self._message(profile, kept)
+        return self._message(profile, stored)
 
     async def get(self, request: pb.GetSampleRequest, owner: str) -> pb.Sample:
         profile, sample = checks.sample_name(request.name)
@@ -100,20 +102,20 @@ class ProfileSamples:
     async def segment(self, request: pb.SegmentSampleRequest, owner: str) -> pb.SegmentSampleResponse:
         """Cut a recording at its pauses; a repeated request id returns the stored parts."""
         profile, sample = checks.sample_name(request.name)
-        least, most = _utterance_seconds(request)
+        min_seconds, max_seconds = _utterance_seconds(request)
         request_id = checks.request_id(request.request_id)
-        kept = await self._store.find_parts(owner, profile, request_id)
-        if not kept:
+        stored = await self._store.find_parts(owner, profile, request_id)
+        if not stored:
             source = await self._store.get(owner, profile, sample)
-            kept = await self._segmented(owner, profile, source, least, most, request_id)
-        return pb.SegmentSampleResponse(samples=[self._message(profile, row) for row in kept])
+            stored = await self._segmented(owner, profile, source, min_seconds, max_seconds, request_id)
+        return pb.SegmentSampleResponse(samples=[self._message(profile, row) for row in stored])
 
     async def delete(self, request: pb.DeleteSampleRequest, owner: str) -> Empty:
         row = await self._store.delete(owner, *checks.sample_name(request.name), self._clock())
         await self._blobs.delete(row.original_blob, row.normalized_blob)
         return Empty()
 
-    async def download(self, request: pb.DownloadSampleAudioRequest, owner: str, asked_range: str) -> Download:
+    async def download(self, request: pb.DownloadSampleAudioRequest, owner: str, requested_range: str) -> Download:
         """The audio, as it was uploaded or as its normalised copy."""
         row = await self._store.get(owner, *checks.sample_name(request.name))
         kept_bytes: int | None = None
@@ -124,7 +126,7 @@ class ProfileSamples:
                 blob, container = row.normalized_blob, "flac"
             case _:
                 raise InvalidField("form", "form must be ORIGINAL or NORMALIZED.")
-        return await open_download(self._blobs, blob, container, request.name, asked_range, kept_bytes)
+        return await open_download(self._blobs, blob, container, request.name, requested_range, kept_bytes)
 
     def _message(self, profile: str, row: Sample) -> pb.Sample:
         return to_sample(profile, row, self._limits)
@@ -136,16 +138,16 @@ class ProfileSamples:
         return used_columns(recording, trim) | stale
 
     async def _segmented(
-        self, owner: str, profile: str, source: Sample, least: float, most: float, request_id: str | None
+        self, owner: str, profile: str, source: Sample, min_seconds: float, max_seconds: float, request_id: str | None
     ) -> Sequence[Sample]:
         async with staged(self._blobs) as names:
             with audio_errors(source.id):
                 parts = await self._recordings.cut(
-                    source.original_blob, source.sample_rate_hz, trim_of(source), least, most
+                    source.original_blob, source.sample_rate_hz, trim_of(source), min_seconds, max_seconds
                 )
             names += [part.name for part in parts]
             if not parts:
-                sentence = f"It contains no utterance of {least:g} to {most:g} s."
+                sentence = f"It contains no utterance of {min_seconds:g} to {max_seconds:g} s."
                 raise Precondition("NO_UTTERANCES", f"profiles/{profile}/samples/{source.id}", sentence)
             rows = [
                 new_sample(
@@ -157,12 +159,12 @@ class ProfileSamples:
                 for number, part in enumerate(parts)
             ]
         async with claimed(self._blobs, names):
-            kept = await self._store.segment(owner, profile, source.id, rows, self._clock())
-        if kept[0] is not rows[0]:
+            stored = await self._store.segment(owner, profile, source.id, rows, self._clock())
+        if stored[0] is not rows[0]:
             await self._blobs.delete(*names)
-        return kept
+        return stored
 
-    async def _normalized(self, original: Blob, names: Names, trim: Trim = WHOLE) -> Recording:
+    async def _normalized(self, original: Blob, names: Names, trim: Trim = WHOLE) -> NormalizedRecording:
         with audio_errors(original.name):
             recording = await self._recordings.normalize(original.name, trim)
         names.append(recording.normalized.name)
@@ -212,25 +214,25 @@ def changed_columns(message: pb.Sample, fields: set[str]) -> dict[str, Any]:
     return changes
 
 
-def trim_from(message: pb.Sample, fields: set[str], kept: Trim, whole_us: int) -> Trim:
+def trim_from(message: pb.Sample, fields: set[str], stored: Trim, whole_us: int) -> Trim:
     """The stored trim after these changes, in a recording of `whole_us`. InvalidField names the
     bound that is wrong.
     """
-    start_us = duration_us(message.trim_start, "sample.trim_start") if "trim_start" in fields else kept.start_us
-    end_us = (duration_us(message.trim_end, "sample.trim_end") or None) if "trim_end" in fields else kept.end_us
+    start_us = duration_us(message.trim_start, "sample.trim_start") if "trim_start" in fields else stored.start_us
+    end_us = (duration_us(message.trim_end, "sample.trim_end") or None) if "trim_end" in fields else stored.end_us
     if end_us is not None and end_us > whole_us:
         raise InvalidField(
             "sample.trim_end", f"sample.trim_end must be at most {whole_us / 1e6:g} s, where the recording ends."
         )
-    if (start_us or end_us) and start_us + LEAST_USED_US > (whole_us if end_us is None else end_us):
+    if (start_us or end_us) and start_us + MIN_USED_US > (whole_us if end_us is None else end_us):
         field = "sample.trim_start" if "trim_start" in fields else "sample.trim_end"
         raise InvalidField(field, "sample.trim_start must be at least 0.1 s before sample.trim_end.")
     return Trim(start_us, end_us)
 
 
 def _utterance_seconds(request: pb.SegmentSampleRequest) -> tuple[float, float]:
-    least = _seconds(request.min_duration, 2.0, "min_duration")
-    return least, _seconds(request.max_duration, max(15.0, least), "max_duration", least)
+    min_seconds = _seconds(request.min_duration, 2.0, "min_duration")
+    return min_seconds, _seconds(request.max_duration, max(15.0, min_seconds), "max_duration", min_seconds)
 
 
 def _seconds(message: Duration, default: float, field: str, at_least: float = UTTERANCE_SECONDS[0]) -> float:

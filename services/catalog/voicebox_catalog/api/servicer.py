@@ -87,7 +87,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ImportProfile(
         self, request_iterator: AsyncIterator[pb.ImportProfileRequest], context: Context
     ) -> pb.Profile:
-        return await self._archives.bring_in(request_iterator, owner(context))
+        return await self._archives.import_archive(request_iterator, owner(context))
 
     async def UploadSample(
         self, request_iterator: AsyncIterator[pb.UploadSampleRequest], context: Context

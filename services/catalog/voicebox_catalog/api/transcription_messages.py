@@ -69,7 +69,7 @@ def from_transcription(message: pb.Transcription, owner: str) -> Transcription:
         engine=checks.text(message.engine, "transcription.engine", checks.MAX_NAME),
         model=checks.text(message.model, "transcription.model", checks.MAX_NAME),
         model_revision=checks.text(message.model_revision, "transcription.model_revision", checks.MAX_NAME),
-        language=checks.heard_language(message.language, "transcription.language"),
+        language=checks.recognised_language(message.language, "transcription.language"),
         parameters=checks.parameters(message.parameters, "transcription.parameters"),
         container=checks.text(message.container, "transcription.container", 32),
         duration_us=duration_us(message.duration, "transcription.duration"),

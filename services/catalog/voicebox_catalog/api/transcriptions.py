@@ -11,10 +11,10 @@ from voicebox_catalog.store.filters import TRANSCRIPTION_FIELDS
 from voicebox_catalog.store.transcriptions import TranscriptionStore
 
 from .downloads import Download
-from .history import History, RecordKind
+from .history import HistoryMethods, RecordKind
 from .transcription_messages import CHANGES, from_transcription, to_listed, to_transcription
 
-MOST_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
 """Of a recording."""
 
 
@@ -23,9 +23,9 @@ class Transcriptions:
 
     def __init__(self, store: TranscriptionStore, blobs: Blobs, clock: Clock) -> None:
         form = RecordKind(
-            "transcription", TRANSCRIPTION_FIELDS, MOST_BYTES, to_transcription, to_listed, from_transcription, CHANGES
+            "transcription", TRANSCRIPTION_FIELDS, MAX_BYTES, to_transcription, to_listed, from_transcription, CHANGES
         )
-        self._history = History(form, store, blobs, clock)
+        self._history = HistoryMethods(form, store, blobs, clock)
 
     async def record(self, requests: AsyncIterator[pb.RecordTranscriptionRequest], owner: str) -> pb.Transcription:
         return await self._history.record(requests, await anext(requests, pb.RecordTranscriptionRequest()), owner)
@@ -44,5 +44,7 @@ class Transcriptions:
         await self._history.delete(request.name, owner)
         return Empty()
 
-    async def download(self, request: pb.DownloadTranscriptionAudioRequest, owner: str, asked_range: str) -> Download:
-        return await self._history.download(request.name, owner, asked_range)
+    async def download(
+        self, request: pb.DownloadTranscriptionAudioRequest, owner: str, requested_range: str
+    ) -> Download:
+        return await self._history.download(request.name, owner, requested_range)

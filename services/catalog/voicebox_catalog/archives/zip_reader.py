@@ -1,7 +1,7 @@
 """Reads an untrusted zip file: its table of contents is checked before anything is unpacked, and what is unpacked is
 counted.
 
-No name in it ever becomes a path: files are looked up by the names that the archive's own manifest tells. People unpack
+No name in it ever becomes a path: files are looked up by the names in the archive's own manifest. People unpack
 an archive, look at it and pack it again: what file managers and common programs add or change then is allowed for.
 """
 
@@ -34,7 +34,7 @@ _LEFT_BEHIND = (".ds_store", ".directory", "thumbs.db", "desktop.ini")
 
 
 class ZipReader:
-    """An open zip file whose table of contents is sound. Blocking: for a thread."""
+    """An open zip file whose table of contents is valid. Blocking: for a thread."""
 
     def __init__(self, file: IO[bytes], max_bytes: int) -> None:
         """Takes a seekable file. InvalidField("archive") says what is wrong; unpacked it has at most `max_bytes`."""
@@ -91,7 +91,7 @@ def zip_errors() -> Iterator[None]:
         struct.error,
         ValueError,
     ) as error:
-        raise refused("The archive is damaged, or no zip file that is read here.") from error
+        raise refused("The archive is damaged, or not a zip file that is read here.") from error
 
 
 def _by_name(entries: Iterable[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
@@ -157,7 +157,7 @@ def _end_at(file: IO[bytes], size: int) -> int:
         if len(tail) - at >= _END.size and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
             return start + at
         at = tail.rfind(b"PK\5\6", 0, at + 3)
-    raise refused("The archive is no zip file, or its end is missing.")
+    raise refused("The archive is not a zip file, or its end is missing.")
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

@@ -47,7 +47,7 @@ def draw(data: bytes) -> bytes:
             image.load()
             upright = ImageOps.exif_transpose(_plain(image))
     except UnidentifiedImageError as error:
-        raise PictureRejected("The picture is none of PNG, JPEG and WebP.") from error
+        raise PictureRejected("The picture is not a PNG, JPEG or WebP file.") from error
     except Image.DecompressionBombError as error:
         raise PictureRejected(f"The picture has too many pixels; at most {MAX_PIXELS} are accepted.") from error
     except MemoryError as error:

@@ -19,7 +19,7 @@ class Pictures:
     """Draws at most AT_ONCE pictures at a time."""
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def draw(self, data: bytes) -> bytes:
         """A PNG, JPEG or WebP file as a square WebP. InvalidField("image") says what is wrong with it."""
@@ -27,7 +27,7 @@ class Pictures:
             raise InvalidField(FIELD, "The picture is empty.", reason="IMAGE_EMPTY")
         if len(data) > MAX_BYTES:
             raise InvalidField(FIELD, f"The picture must have at most {MAX_BYTES} bytes.", reason="IMAGE_TOO_LARGE")
-        async with self._places:
+        async with self._slots:
             status, answer = await _run(data)
         if status == REFUSED:
             raise InvalidField(FIELD, answer.decode(), reason="IMAGE_REFUSED")

@@ -16,7 +16,7 @@ FULL_SCALE = 0.999
 SILENCE_BELOW_LOUD_DB = 40.0
 """A frame this far below the loud ones is silence, whatever the recording's level."""
 SILENCE_DBFS = -120.0
-MOST_SNR_DB = 100.0
+MAX_SNR_DB = 100.0
 HIGH_BAND_HZ = 4_000
 """Where a telephone's band ends."""
 NARROW_BAND_DB = -45.0
@@ -37,7 +37,7 @@ class Verdict(IntEnum):
 
 
 @dataclass(frozen=True)
-class Limit:
+class QualityLimit:
     """WARN beyond the first value, REJECT beyond the second."""
 
     warn: float
@@ -45,20 +45,20 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Limits:
+class QualityLimits:
     """From where on a recording is not as it should be."""
 
-    seconds: Limit = Limit(3.0, 1.0)
+    seconds: QualityLimit = QualityLimit(3.0, 1.0)
     """The least."""
-    snr_db: Limit = Limit(20.0, 8.0)
+    snr_db: QualityLimit = QualityLimit(20.0, 8.0)
     """The least."""
-    clipping: Limit = Limit(0.001, 0.02)
+    clipping: QualityLimit = QualityLimit(0.001, 0.02)
     """The largest share."""
-    lufs: Limit = Limit(-40.0, -55.0)
+    lufs: QualityLimit = QualityLimit(-40.0, -55.0)
     """The least."""
-    speech: Limit = Limit(0.4, 0.1)
+    speech: QualityLimit = QualityLimit(0.4, 0.1)
     """The least share."""
-    word_error_rate: Limit = Limit(0.5, 1.5)
+    word_error_rate: QualityLimit = QualityLimit(0.5, 1.5)
     """The largest."""
 
 
@@ -84,9 +84,9 @@ class Measures:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> "Measures | None":
+    def from_json(cls, stored: dict[str, Any]) -> "Measures | None":
         """None for a recording that was added before there were reports."""
-        return cls(**kept) if kept else None
+        return cls(**stored) if stored else None
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class ClippingMeter:
         return self._clipped / max(self._count, 1)
 
 
-def judge(measures: Measures | None, limits: Limits, word_error_rate: float | None = None) -> Report:
+def judge(measures: Measures | None, limits: QualityLimits, word_error_rate: float | None = None) -> Report:
     """What these measures mean for a person who wants to make a voice of the recording."""
     if measures is None:
         return Report(None, Verdict.UNKNOWN)
@@ -185,7 +185,7 @@ def judge(measures: Measures | None, limits: Limits, word_error_rate: float | No
     return Report(measures, max((finding.verdict for finding in findings), default=Verdict.OK), findings)
 
 
-def _findings(measures: Measures, limits: Limits, word_error_rate: float | None) -> Iterator[Finding]:
+def _findings(measures: Measures, limits: QualityLimits, word_error_rate: float | None) -> Iterator[Finding]:
     if verdict := _least(measures.seconds, limits.seconds):
         sentence = f"Only {measures.seconds:.1f} s are used: record at least {limits.seconds.warn:g} s, better 10."
         yield Finding("TOO_SHORT", verdict, sentence)
@@ -206,9 +206,7 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
         )
         yield Finding("OVER_FULL_SCALE", Verdict.WARN, sentence)
     if measures.not_numbers:
-        sentence = (
-            f"{measures.not_numbers} samples are infinite or no numbers, and were replaced: export the file again."
-        )
+        sentence = f"{measures.not_numbers} samples are infinite or NaN, and were replaced: export the file again."
         yield Finding("NOT_A_NUMBER", Verdict.WARN, sentence)
     speech = _least(measures.speech_ratio, limits.speech)
     if speech is Verdict.REJECT:
@@ -253,36 +251,36 @@ def _findings(measures: Measures, limits: Limits, word_error_rate: float | None)
         yield Finding("TRANSCRIPT_DIFFERS", verdict, sentence)
 
 
-def _least(value: float, limit: Limit) -> Verdict | None:
+def _least(value: float, limit: QualityLimit) -> Verdict | None:
     if value < limit.reject:
         return Verdict.REJECT
     return Verdict.WARN if value < limit.warn else None
 
 
-def _most(value: float, limit: Limit) -> Verdict | None:
-    return _least(-value, Limit(-limit.warn, -limit.reject))
+def _most(value: float, limit: QualityLimit) -> Verdict | None:
+    return _least(-value, QualityLimit(-limit.warn, -limit.reject))
 
 
-def _snr_db(powers: Levels, active: Activity, heard: Activity) -> float:
+def _snr_db(powers: Levels, active: Activity, audible: Activity) -> float:
     """The mean power of the frames with speech over that of the frames that keep MARGIN_FRAMES away from all that is
-    heard, also clicks.
+    audible, also clicks.
 
     Speech without a pause has no such frames: then its quietest twentieth stands for the noise. 0 without speech, at
-    most MOST_SNR_DB.
+    most MAX_SNR_DB.
     """
     if not active.any():
         return 0.0
-    near = np.convolve(heard, np.ones(2 * MARGIN_FRAMES + 1))[MARGIN_FRAMES:-MARGIN_FRAMES] > 0
+    near = np.convolve(audible, np.ones(2 * MARGIN_FRAMES + 1))[MARGIN_FRAMES:-MARGIN_FRAMES] > 0
     noise = powers[~near]
     if noise.size < MARGIN_FRAMES:
         noise = np.sort(powers)[: max(powers.size // 20, 1)]
-    return float(np.clip(_ratio_db(powers[active].mean(), noise.mean()), 0.0, MOST_SNR_DB))
+    return float(np.clip(_ratio_db(powers[active].mean(), noise.mean()), 0.0, MAX_SNR_DB))
 
 
 def _ratio_db(above: float, below: float) -> float:
     if above <= 0:
         return SILENCE_DBFS
-    return float(10 * math.log10(above / below)) if below > 0 else MOST_SNR_DB
+    return float(10 * math.log10(above / below)) if below > 0 else MAX_SNR_DB
 
 
 def _decibels(powers: Levels) -> Levels:

@@ -16,7 +16,7 @@ from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
-from voicebox_audio.errors import AudioError, Reason
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.levels import PEAK_CEILING, SILENCE_DBFS
 from voicebox_audio.loudness import SILENCE_LUFS, LoudnessMeter
 from voicebox_audio.resample import Resampler
@@ -32,14 +32,14 @@ Samples = NDArray[np.float32]
 SAMPLE_RATE_HZ = 24_000
 LOUDNESS_LUFS = -23.0
 """The level of EBU R 128."""
-MOST_GAIN_DB = 24.0
+MAX_GAIN_DB = 24.0
 """A whisper must not become a storm of noise."""
 LIMITS = Limits(max_bytes=100 * 1024 * 1024, max_seconds=600.0)
 BLOCK_BYTES = SAMPLE_RATE_HZ * 2 * 4
 """Two seconds of float32 are worked on at a time: ten minutes at once would be 58 MB."""
 COPY_LIMITS = Limits(max_bytes=64 * 1024 * 1024, max_seconds=601.0)
 """What no normalised copy reaches: 10 minutes are 29 MB before compression."""
-LEAST_RATE_HZ = 8_000
+MIN_RATE_HZ = 8_000
 """What FLAC can be written at."""
 
 
@@ -55,7 +55,7 @@ WHOLE = Trim()
 
 
 @dataclass(frozen=True)
-class Recording:
+class NormalizedRecording:
     """Facts about a recording, and the normalised copy of its used part.
 
     `duration_us` and `level_dbfs`, of the mono mix, are the whole original's; `measures` are the used part's.
@@ -76,16 +76,16 @@ class Recordings:
         self._decoder = decoder
         self._blobs = blobs
         self._spool_folder = spool_folder
-        self._places = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
 
-    async def normalize(self, blob: str, trim: Trim = WHOLE) -> Recording:
+    async def normalize(self, blob: str, trim: Trim = WHOLE) -> NormalizedRecording:
         """Read the original that `blob` names, and keep the normalised copy of its used part. AudioError when it is no
         audio that is taken.
 
         The gain is known only when all is decoded, so the samples wait in a nameless file: memory stays flat, and a
         kill leaves nothing.
         """
-        async with self._places:
+        async with self._slots:
             with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
                 work = _Normalizing(spool, trim)
                 source = await self._decode(blob, None, work.push)
@@ -97,7 +97,7 @@ class Recordings:
                     peak_over_full_scale=source.peak if source.is_over_full_scale else 0.0,
                     not_numbers=source.not_numbers,
                 )
-                return Recording(source, work.duration_us, work.level_dbfs, measures, copy, copied.count)
+                return NormalizedRecording(source, work.duration_us, work.level_dbfs, measures, copy, copied.count)
 
     async def cut(
         self, blob: str, sample_rate_hz: int, trim: Trim, min_seconds: float, max_seconds: float
@@ -107,39 +107,39 @@ class Recordings:
 
         The samples wait in a nameless file until the pauses are known: memory holds one utterance.
         """
-        rate_hz = max(sample_rate_hz, LEAST_RATE_HZ)
-        async with self._places:
+        rate_hz = max(sample_rate_hz, MIN_RATE_HZ)
+        async with self._slots:
             with storage_errors(), tempfile.TemporaryFile(dir=self._spool_folder) as spool:
                 work = _Spooling(spool, rate_hz, trim)
                 await self._decode(blob, rate_hz, work.push)
                 frame_samples = FRAME_SECONDS * rate_hz
-                kept: list[Blob] = []
+                stored: list[Blob] = []
                 try:
-                    for stretch in utterances(work.levels, min_seconds, max_seconds):
-                        begin, end = round(stretch.begin * frame_samples), round(stretch.end * frame_samples)
+                    for utterance in utterances(work.levels, min_seconds, max_seconds):
+                        begin, end = round(utterance.begin * frame_samples), round(utterance.end * frame_samples)
                         data = await asyncio.to_thread(_cut_flac, spool, begin, end, rate_hz)
-                        kept.append(await self._blobs.put("samples", _once(data), LIMITS.max_bytes))
+                        stored.append(await self._blobs.put("samples", _once(data), LIMITS.max_bytes))
                 except BaseException:
-                    await self._blobs.delete(*(each.name for each in kept))
+                    await self._blobs.delete(*(each.name for each in stored))
                     raise
-                return kept
+                return stored
 
-    async def samples(self, blob: str, most: int) -> Samples:
-        """The first samples, `most` or fewer, of the normalised copy that `blob` names.
+    async def samples(self, blob: str, max_samples: int) -> Samples:
+        """The first samples, `max_samples` or fewer, of the normalised copy that `blob` names.
 
         They come as a whole, 60 s are 6 MB: a caller who reads slowly must not hold a place.
         """
         pieces, count = [np.zeros(0, np.float32)], 0
         async with (
-            self._places,
+            self._slots,
             aclosing(self._decoder.stream(self._blobs.read(blob), SAMPLE_RATE_HZ, COPY_LIMITS)) as stream,
         ):
             async for piece in stream:
                 pieces.append(piece)
                 count += piece.size
-                if count >= most:
+                if count >= max_samples:
                     break
-        return np.concatenate(pieces)[:most]
+        return np.concatenate(pieces)[:max_samples]
 
     async def _decode(self, blob: str, sample_rate_hz: int | None, push: Callable[[Samples, int], None]) -> SourceFile:
         """Gives all samples to `push`, with their rate, in a thread."""
@@ -148,7 +148,7 @@ class Recordings:
                 assert stream.sample_rate_hz is not None
                 await asyncio.to_thread(push, piece, stream.sample_rate_hz)
         if stream.source is None:
-            raise AudioError(Reason.AUDIO_EMPTY, "The audio holds no sample.")
+            raise AudioError(AudioReason.AUDIO_EMPTY, "The audio holds no sample.")
         return stream.source
 
 
@@ -210,7 +210,7 @@ class _Normalizing:
             self._keep(self._resampler.finish())
         self._loudness.finish()
         if not self._count or self._resampler is None:
-            raise AudioError(Reason.AUDIO_EMPTY, "The used part holds no sample.")
+            raise AudioError(AudioReason.AUDIO_EMPTY, "The used part holds no sample.")
         measures = self._frames.measures(self._resampler.from_hz, self._clipping.ratio, self._loudness.lufs)
         return _Copied(self._count, _gain(self._loudness), measures)
 
@@ -251,10 +251,10 @@ class _Spooling:
 
 
 def _gain(loudness: LoudnessMeter) -> float:
-    """The factor that brings it to LOUDNESS_LUFS: at most MOST_GAIN_DB, no peak above -1 dBFS, and 1 for silence."""
+    """The factor that brings it to LOUDNESS_LUFS: at most MAX_GAIN_DB, no peak above -1 dBFS, and 1 for silence."""
     if loudness.lufs <= SILENCE_LUFS or loudness.true_peak <= 0:
         return 1.0
-    gain_db = min(LOUDNESS_LUFS - loudness.lufs, MOST_GAIN_DB)
+    gain_db = min(LOUDNESS_LUFS - loudness.lufs, MAX_GAIN_DB)
     return min(10 ** (gain_db / 20), PEAK_CEILING / loudness.true_peak)
 
 

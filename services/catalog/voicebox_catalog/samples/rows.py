@@ -7,12 +7,12 @@ from voicebox_blobs.blobs import Blob
 
 from voicebox_catalog.store.tables import Sample
 
-from .quality import Limits, Measures, Report, judge
-from .recordings import WHOLE, Recording, Trim
+from .quality import Measures, QualityLimits, Report, judge
+from .recordings import WHOLE, NormalizedRecording, Trim
 
 
 def new_sample(
-    original: Blob, recording: Recording, *, transcript: str = "", trim: Trim = WHOLE, **columns: Any
+    original: Blob, recording: NormalizedRecording, *, transcript: str = "", trim: Trim = WHOLE, **columns: Any
 ) -> Sample:
     """A row that the store has not seen yet; further columns by keyword."""
     return Sample(
@@ -35,7 +35,7 @@ def new_sample(
     )
 
 
-def used_columns(recording: Recording, trim: Trim) -> dict[str, Any]:
+def used_columns(recording: NormalizedRecording, trim: Trim) -> dict[str, Any]:
     """The columns that change when another part of the recording is used."""
     return {
         "trim_start_us": trim.start_us,
@@ -52,6 +52,6 @@ def trim_of(row: Sample) -> Trim:
     return Trim(row.trim_start_us, row.trim_end_us)
 
 
-def report_of(row: Sample, limits: Limits) -> Report:
+def report_of(row: Sample, limits: QualityLimits) -> Report:
     """The judgement of a sample's measures by these limits: other limits judge again without measuring."""
     return judge(Measures.from_json(row.quality), limits, row.transcript_word_error_rate)

@@ -1,4 +1,4 @@
-"""Tells frames with speech from frames without, by their levels."""
+"""Finds the frames with speech, by their levels."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,11 @@ Activity = NDArray[np.bool_]
 FRAME_SECONDS = 0.02
 RANGE_DB = 60.0
 """What lies further below the loudest frames is as good as silence: digital zeros must not pull the threshold down."""
-LEAST_CONTRAST_DB = 6.0
-"""Steady noise or a tone splits into halves that differ by less than 2 dB; speech and the worst noise that it is heard
-in, by 6.
+MIN_CONTRAST_DB = 6.0
+"""Steady noise or a tone splits into halves that differ by less than 2 dB; speech and the worst noise in which it is
+intelligible, by 6.
 """
-LEAST_SPEECH_FRAMES = 3
+MIN_SPEECH_FRAMES = 3
 """A shorter burst is a click: 60 ms."""
 HANGOVER_FRAMES = 10
 """A shorter gap belongs to the speech around it: 200 ms, as in ITU-T P.56."""
@@ -23,22 +23,22 @@ HANGOVER_FRAMES = 10
 
 def speech_frames(levels: Levels) -> Activity:
     """The loud frames, with clicks left out and short gaps filled."""
-    return _without_runs(_without_runs(loud_frames(levels), LEAST_SPEECH_FRAMES, of=True), HANGOVER_FRAMES, of=False)
+    return _without_runs(_without_runs(loud_frames(levels), MIN_SPEECH_FRAMES, of=True), HANGOVER_FRAMES, of=False)
 
 
 def loud_frames(levels: Levels) -> Activity:
     """Frames whose level is above the threshold that divides the levels best (Otsu 1979).
 
-    No frame, when the two halves differ by less than LEAST_CONTRAST_DB.
+    No frame, when the two halves differ by less than MIN_CONTRAST_DB.
     """
     none = np.zeros(levels.size, np.bool_)
     if not levels.size:
         return none
-    heard = np.maximum(levels, np.percentile(levels, 98) - RANGE_DB)
-    if np.ptp(heard) < LEAST_CONTRAST_DB:
+    bounded = np.maximum(levels, np.percentile(levels, 98) - RANGE_DB)
+    if np.ptp(bounded) < MIN_CONTRAST_DB:
         return none
-    loud: Activity = heard > _otsu(heard)
-    return loud if heard[loud].mean() - heard[~loud].mean() >= LEAST_CONTRAST_DB else none
+    loud: Activity = bounded > _otsu(bounded)
+    return loud if bounded[loud].mean() - bounded[~loud].mean() >= MIN_CONTRAST_DB else none
 
 
 def runs(active: Activity) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ STATUSES = {"COMPLETED": 1, "CANCELLED": 2, "FAILED": 3}
 STATUS_PREFIX = "GENERATION_STATUS_"
 
 
-class Field(StrEnum):
+class FilterField(StrEnum):
     """The fields of a filter, by their names in it. A label is written `labels.{key}`."""
 
     DISPLAY_NAME = "display_name"
@@ -35,15 +35,30 @@ class Field(StrEnum):
     SAMPLE_COUNT = "sample_count"
 
 
-ORDERED = frozenset({Field.CREATE_TIME, Field.DURATION, Field.SAMPLE_COUNT})
+ORDERED = frozenset({FilterField.CREATE_TIME, FilterField.DURATION, FilterField.SAMPLE_COUNT})
 """Fields that have more operators than `=`."""
 
 _HISTORY_FIELDS = frozenset(
-    {Field.ENGINE, Field.LANGUAGE, Field.FAVORITE, Field.LABELS, Field.CREATE_TIME, Field.DURATION}
+    {
+        FilterField.ENGINE,
+        FilterField.LANGUAGE,
+        FilterField.FAVORITE,
+        FilterField.LABELS,
+        FilterField.CREATE_TIME,
+        FilterField.DURATION,
+    }
 )
-GENERATION_FIELDS = _HISTORY_FIELDS | {Field.PROFILE, Field.VOICE, Field.STATUS}
-TRANSCRIPTION_FIELDS = _HISTORY_FIELDS | {Field.MODEL}
-PROFILE_FIELDS = frozenset({Field.DISPLAY_NAME, Field.LANGUAGE, Field.LABELS, Field.CREATE_TIME, Field.SAMPLE_COUNT})
+GENERATION_FIELDS = _HISTORY_FIELDS | {FilterField.PROFILE, FilterField.VOICE, FilterField.STATUS}
+TRANSCRIPTION_FIELDS = _HISTORY_FIELDS | {FilterField.MODEL}
+PROFILE_FIELDS = frozenset(
+    {
+        FilterField.DISPLAY_NAME,
+        FilterField.LANGUAGE,
+        FilterField.LABELS,
+        FilterField.CREATE_TIME,
+        FilterField.SAMPLE_COUNT,
+    }
+)
 
 
 class Operator(StrEnum):
@@ -63,7 +78,7 @@ class Condition:
     The value is a str, a bool for favorite, a status's number, a count, or microseconds for create_time and duration.
     """
 
-    field: Field
+    field: FilterField
     operator: Operator
     value: str | int
     key: str = ""
@@ -81,7 +96,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def parse(text: str, fields: Collection[Field] = GENERATION_FIELDS) -> tuple[Condition, ...]:
+def parse(text: str, fields: Collection[FilterField] = GENERATION_FIELDS) -> tuple[Condition, ...]:
     """The conditions of a filter over these fields, all of which must hold; none for an empty one.
 
     InvalidField("filter") says what is wrong.
@@ -109,11 +124,11 @@ def parse(text: str, fields: Collection[Field] = GENERATION_FIELDS) -> tuple[Con
     return tuple(conditions)
 
 
-def _condition(fields: Collection[Field], name: str, key: str | None, sign: str, literal: str) -> Condition:
+def _condition(fields: Collection[FilterField], name: str, key: str | None, sign: str, literal: str) -> Condition:
     if name not in fields:
         raise _wrong(f"asks of {name}; it may ask of {', '.join(sorted(fields))}")
-    field, operator = Field(name), Operator(sign)
-    if (field is Field.LABELS) != (key is not None):
+    field, operator = FilterField(name), Operator(sign)
+    if (field is FilterField.LABELS) != (key is not None):
         raise _wrong(
             f'asks of {name} without a key, as in labels.team = "games"'
             if key is None
@@ -124,22 +139,22 @@ def _condition(fields: Collection[Field], name: str, key: str | None, sign: str,
     return Condition(field, operator, _value(field, literal), _unquoted(key or ""))
 
 
-def _value(field: Field, literal: str) -> str | int:
+def _value(field: FilterField, literal: str) -> str | int:
     plain = _unquoted(literal)
     match field:
-        case Field.DURATION:
+        case FilterField.DURATION:
             return _microseconds(plain)
-        case Field.SAMPLE_COUNT:
+        case FilterField.SAMPLE_COUNT:
             return _count(plain)
-        case Field.STATUS:
+        case FilterField.STATUS:
             return _status(plain)
-        case Field.FAVORITE:
+        case FilterField.FAVORITE:
             return _bool(plain)
-        case Field.CREATE_TIME:
+        case FilterField.CREATE_TIME:
             return _time(plain)
     if not literal.startswith('"'):
         raise _wrong(f"needs quotes around the value of {field}")
-    return languages.tag(plain, "filter") if field is Field.LANGUAGE else plain
+    return languages.tag(plain, "filter") if field is FilterField.LANGUAGE else plain
 
 
 def _unquoted(literal: str) -> str:

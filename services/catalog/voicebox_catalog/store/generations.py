@@ -11,7 +11,7 @@ from sqlmodel import col
 from voicebox_sql.database import Database
 from voicebox_sql.keys import SLOTS
 
-from .filters import Field
+from .filters import FilterField
 from .history import HistoryStore
 from .history_pages import HistoryPages
 from .history_query import Query
@@ -19,7 +19,9 @@ from .tables import Generation
 
 COMPLETED = 1
 DAY_US = 86_400_000_000
-_INDEXED = frozenset({Field.PROFILE, Field.VOICE, Field.ENGINE, Field.LANGUAGE, Field.STATUS})
+_INDEXED = frozenset(
+    {FilterField.PROFILE, FilterField.VOICE, FilterField.ENGINE, FilterField.LANGUAGE, FilterField.STATUS}
+)
 
 
 class GroupBy(Enum):
@@ -31,7 +33,7 @@ class GroupBy(Enum):
 
 
 @dataclass(frozen=True)
-class Statistics:
+class GenerationStatistics:
     """What generations add up to. `key` is the profile, the engine, or the day counted from 1970; None for all of
     them.
     """
@@ -65,19 +67,21 @@ class GenerationStore(HistoryStore[Generation]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, "generation", HistoryPages(Generation, _INDEXED))
 
-    async def sums(self, owner: str, query: Query) -> Statistics:
+    async def sums(self, owner: str, query: Query) -> GenerationStatistics:
         """What all generations that meet a query add up to."""
 
-        def work(session: Session) -> Statistics:
+        def work(session: Session) -> GenerationStatistics:
             matching, _ = self.found.matching(session, owner, query)
             return _sums(None, session.execute(matching.with_only_columns(*_SUMS)).one())
 
         return await self._database.read(work)
 
-    async def grouped_sums(self, owner: str, query: Query, group: GroupBy, limit: int) -> Sequence[Statistics]:
+    async def grouped_sums(
+        self, owner: str, query: Query, group: GroupBy, limit: int
+    ) -> Sequence[GenerationStatistics]:
         """As `sums`, for at most `limit` groups: those with the most generations, or the latest days."""
 
-        def work(session: Session) -> Sequence[Statistics]:
+        def work(session: Session) -> Sequence[GenerationStatistics]:
             matching, _ = self.found.matching(session, owner, query)
             key: SQLColumnExpression[Any] = _GROUPS[group].label("group_key")
             statement = matching.with_only_columns(key, *_SUMS).group_by(key)
@@ -88,5 +92,5 @@ class GenerationStore(HistoryStore[Generation]):
         return await self._database.read(work)
 
 
-def _sums(key: str | int | None, numbers: Sequence[Any]) -> Statistics:
-    return Statistics(key, *(int(number) for number in numbers))
+def _sums(key: str | int | None, numbers: Sequence[Any]) -> GenerationStatistics:
+    return GenerationStatistics(key, *(int(number) for number in numbers))

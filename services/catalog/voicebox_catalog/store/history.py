@@ -41,20 +41,20 @@ class HistoryStore(Generic[Row]):
         self.found: HistoryPages[Row] = found
         # A statement costs as much for 16 rows as for one: records that come together are three times as fast as one by
         # one.
-        self._keeping: Batcher[tuple[Row, int], Row] = Batcher(self._keep_all)
-        self._finding: Batcher[tuple[str, str], Row | None] = Batcher(self._find_all)
+        self._adds: Batcher[tuple[Row, int], Row] = Batcher(self._add_all)
+        self._finds: Batcher[tuple[str, str], Row | None] = Batcher(self._find_all)
 
-    async def keep(self, row: Row, time_us: int) -> Row:
+    async def add(self, row: Row, time_us: int) -> Row:
         """Store a row of `time_us` and return it, or return the one already stored under its id.
 
         The row's key and etag are drawn here.
         """
 
-        return await self._keeping.ask((row, time_us))
+        return await self._adds.submit((row, time_us))
 
     async def find(self, owner: str, identity: str) -> Row | None:
         """The row of this id, or None."""
-        return await self._finding.ask((owner, identity))
+        return await self._finds.submit((owner, identity))
 
     async def get(self, owner: str, identity: str) -> Row:
         """The row of this id, or NotFound."""
@@ -73,9 +73,9 @@ class HistoryStore(Generic[Row]):
         statement = select(self._table).where(col(self._table.owner) == owner, key.in_(keys)).order_by(key.desc())
         return await self._database.read(lambda session: session.scalars(statement).all())
 
-    def place(self, query: Query, row: Row) -> Cursor:
+    def cursor(self, query: Query, row: Row) -> Cursor:
         """Where a row stands in the list of a query."""
-        return self.found.place(query, row)
+        return self.found.cursor(query, row)
 
     async def update(self, owner: str, identity: str, changes: Mapping[str, Any], etag: str) -> Row:
         """Set the columns that `changes` names. Raises NotFound, or EtagMismatch for an etag that is neither empty nor
@@ -108,7 +108,7 @@ class HistoryStore(Generic[Row]):
             await self._delete(session, [row.key])
             return row
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
     async def total(self, owner: str, query: Query) -> Totals:
         """How many rows meet a query, and the size of their audio."""
@@ -130,16 +130,16 @@ class HistoryStore(Generic[Row]):
             await self._delete(session, [row.key for row in rows])
             return [(row.blob, row.size_bytes) for row in rows]
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
-    async def _keep_all(self, items: Sequence[tuple[Row, int]]) -> Sequence[Row]:
+    async def _add_all(self, items: Sequence[tuple[Row, int]]) -> Sequence[Row]:
         async def work(session: AsyncSession) -> Sequence[Row]:
-            rows_kept = await session.scalars(self._by_name([(row.owner, row.id) for row, _ in items]))
-            kept = {(row.owner, row.id): row for row in rows_kept}
+            stored_rows = await session.scalars(self._by_name([(row.owner, row.id) for row, _ in items]))
+            stored = {(row.owner, row.id): row for row in stored_rows}
             new = {
                 (row.owner, row.id): (row, time_us)
                 for row, time_us in reversed(items)
-                if (row.owner, row.id) not in kept
+                if (row.owner, row.id) not in stored
             }
             await self._draw_keys(session, list(new.values()))
             rows = [
@@ -149,8 +149,8 @@ class HistoryStore(Generic[Row]):
                 session.add_all(rows)
                 await session.flush()
                 await self._add(session, *rows)
-            kept |= {name: row for name, (row, _) in new.items()}
-            return [kept[row.owner, row.id] for row, _ in items]
+            stored |= {name: row for name, (row, _) in new.items()}
+            return [stored[row.owner, row.id] for row, _ in items]
 
         return await self._database.write(work)
 

@@ -23,7 +23,7 @@ from voicebox_sql.keys import first_key
 from voicebox_sql.paging import Cursor
 from voicebox_sql.search import RELEVANCE_CLASSES, relevance_class, relevance_token
 
-from .filters import Condition, Field, Operator
+from .filters import Condition, FilterField, Operator
 from .history_query import Order, Query
 from .search_index import COMPLETIONS, Fts5, SearchIndex, Tsvector, condition_token, index_of, owner_token, row_by_row
 from .tables import Generation, Transcription
@@ -49,7 +49,7 @@ class HistoryPages(Generic[Row]):
     """
 
     table: type[Row]
-    indexed: frozenset[Field]
+    indexed: frozenset[FilterField]
     left_out: tuple[str, ...] = ()
 
     def page(self, session: Session, owner: str, query: Query, after: Cursor | None, limit: int) -> Sequence[Row]:
@@ -63,7 +63,7 @@ class HistoryPages(Generic[Row]):
                 return near
         return self._page(session, owner, query, after, limit)
 
-    def place(self, query: Query, row: Row) -> Cursor:
+    def cursor(self, query: Query, row: Row) -> Cursor:
         """Where a row stands in the list of a query."""
         match query.order:
             case Order.LONGEST | Order.SHORTEST:
@@ -119,10 +119,10 @@ class HistoryPages(Generic[Row]):
         return near, _ordered(matching, query, near.c.duration_us, near.c.key, None)
 
     def _completed(self, session: Session, query: Query) -> Query:
-        asked = self.index(session).completions(query.terms[-1]) if query.terms else None
-        if asked is None:
+        completions = self.index(session).completions(query.terms[-1]) if query.terms else None
+        if completions is None:
             return query
-        words = session.scalars(asked).all()
+        words = session.scalars(completions).all()
         return replace(query, completed=tuple(words) if len(words) <= COMPLETIONS else ())
 
     def _pages(self) -> Select[Any]:
@@ -222,10 +222,10 @@ class HistoryPages(Generic[Row]):
         class, or of all.
         """
         source: TableClause | Subquery = index.source
-        place = tuple_(-after.rank, after.key) if after else None
+        cursor = tuple_(-after.rank, after.key) if after else None
         if near:
             texts = select(index.source).where(
-                tuple_(index.relevance, index.key) < place if place is not None else true()
+                tuple_(index.relevance, index.key) < cursor if cursor is not None else true()
             )
             if number is not None:
                 texts = texts.where(index.relevance == -number)
@@ -235,8 +235,8 @@ class HistoryPages(Generic[Row]):
         tokens = (owner_token(owner), *classes, *map(condition_token, query.equalities))
         statement = select(key).join(self.table, col(self.table.key) == key)
         statement = statement.where(index.matches(tokens, query.terms, source=source), *self._bounds(query, key))
-        if place is not None:
-            statement = statement.where(tuple_(relevance, key) < place)
+        if cursor is not None:
+            statement = statement.where(tuple_(relevance, key) < cursor)
         return (session.scalars(statement.order_by((relevance + 0).desc(), (key + 0).desc()).limit(limit))).all()
 
     def matching(
@@ -284,10 +284,10 @@ class HistoryPages(Generic[Row]):
         return column == condition.value
 
     def _bounds(self, query: Query, key: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
-        """What the conditions with an order ask; keys order by creation time, so its bounds are bounds of the key."""
+        """The conditions with an order; keys order by creation time, so its bounds are bounds of the key."""
         found: list[ColumnElement[bool]] = []
         for condition in query.bounds:
-            if condition.field is Field.CREATE_TIME:
+            if condition.field is FilterField.CREATE_TIME:
                 found += _time_bounds(condition.operator, int(condition.value), key)
             else:
                 found.append(_compared(condition.operator, col(self.table.duration_us), int(condition.value)))

@@ -8,7 +8,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_sql import search
 
 from . import filters
-from .filters import Condition, Field, Operator
+from .filters import Condition, FilterField, Operator
 
 MAX_ORDER = 100
 
@@ -56,7 +56,7 @@ class Query:
         return tuple(each for each in self.conditions if each.field in filters.ORDERED)
 
 
-def parse(fields: Collection[Field], filter: str, words: str = "", order_by: str = "") -> Query:
+def parse(fields: Collection[FilterField], filter: str, words: str = "", order_by: str = "") -> Query:
     """The query of a request over these fields. InvalidField names what is wrong."""
     terms = search.terms_of(words)
     return Query(filters.parse(filter, fields), terms, _order(order_by, searching=bool(words.strip())))

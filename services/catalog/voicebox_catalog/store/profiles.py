@@ -12,7 +12,7 @@ from voicebox_kit.errors import AlreadyExists, EtagMismatch, NotFound, Precondit
 from voicebox_sql.database import Database
 from voicebox_sql.keys import SLOTS, draw_key, first_key
 
-from .filters import Condition, Field, Operator
+from .filters import Condition, FilterField, Operator
 from .tables import Profile, Sample
 
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -23,8 +23,8 @@ PURGED_AT_ONCE = 100
 
 
 class ProfileStore:
-    """Every method sees the profiles of one owner only; another's are NotFound, and so are deleted ones where nothing
-    else is said.
+    """Every method sees the profiles of one owner only; another's are NotFound, and so are deleted ones unless stated
+    otherwise.
 
     Each change of a profile or of its samples draws a new etag.
     """
@@ -40,9 +40,9 @@ class ProfileStore:
         """
 
         async def work(session: AsyncSession) -> Profile:
-            kept = await _find_request(session, row.owner, row.request_id, row.request_digest)
-            if kept:
-                return kept
+            stored = await _find_request(session, row.owner, row.request_id, row.request_digest)
+            if stored:
+                return stored
             await _free_name(session, row.owner, row.id)
             row.key, row.sample_count = await free_key(session, Profile, time_us), 0
             touch(row, time_us)
@@ -74,8 +74,8 @@ class ProfileStore:
     async def page(
         self, owner: str, conditions: Sequence[Condition], before: int | None, limit: int, *, deleted: bool = False
     ) -> Sequence[Profile]:
-        """At most `limit` profiles that meet all conditions, newest first, older than the key `before`; deleted ones
-        too when asked.
+        """At most `limit` profiles that meet all conditions, newest first, older than the key `before`; deleted ones,
+        too, on request.
         """
 
         def work(session: Session) -> Sequence[Profile]:
@@ -114,19 +114,26 @@ class ProfileStore:
         """Delete a profile with its samples: hidden for `keep_days`, or gone at once for 0. Answers the blobs that
         nobody holds any more.
 
+        A profile that goes at once, or has neither samples nor a picture, returns its name to the deleted profile from
+        which it had taken it: an upload that failed, and was undone, hides nobody's voice.
+
         Raises NotFound or EtagMismatch.
         """
 
         async def work(session: AsyncSession) -> Sequence[str]:
             row = await get_profile(session, owner, identity, etag, lock=True)
             if not keep_days:
-                return await _remove(session, [row])
+                blobs = await _remove(session, [row])
+                await _return_name(session, owner, identity, time_us, None)
+                return blobs
             touch(row, time_us)
             row.delete_time_us, row.purge_time_us = time_us, time_us + keep_days * MICROSECONDS_PER_DAY
             session.add(row)
+            if not row.sample_count and not row.avatar_blob:
+                await _return_name(session, owner, identity, time_us, row)
             return []
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
     async def undelete(self, owner: str, identity: str, time_us: int) -> Profile:
         """Bring a deleted profile back. NotFound when there is none, or its time is over; AlreadyExists when it is not
@@ -139,7 +146,7 @@ class ProfileStore:
                 raise NotFound("profile", f"profiles/{identity}")
             if row.delete_time_us is None:
                 raise AlreadyExists("profile", f"profiles/{identity}")
-            row.delete_time_us = row.purge_time_us = None
+            row.delete_time_us = row.purge_time_us = row.former_id = None
             touch(row, time_us)
             session.add(row)
             return row
@@ -155,7 +162,7 @@ class ProfileStore:
             due = select(Profile).where(col(Profile.purge_time_us) <= time_us).limit(PURGED_AT_ONCE)
             return await _remove(session, (await session.scalars(due)).all())
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
     async def with_samples(self, owner: str, identity: str) -> tuple[Profile, Sequence[Sample]]:
         """A profile and all its samples, oldest first, from one moment."""
@@ -225,9 +232,39 @@ async def _free_name(session: AsyncSession, owner: str, identity: str) -> None:
     taken = await _find(session, owner, identity, lock=True)
     _refuse_taken(taken)
     if taken is not None:
-        taken.id = f"{identity[:KEPT_LETTERS]}-deleted-{secrets.token_hex(4)}"
-        session.add(taken)
-        await session.flush()
+        await _rename(session, taken)
+
+
+async def _rename(session: AsyncSession, deleted: Profile) -> None:
+    deleted.id, deleted.former_id = f"{deleted.id[:KEPT_LETTERS]}-deleted-{secrets.token_hex(4)}", deleted.id
+    session.add(deleted)
+    await session.flush()
+
+
+async def _return_name(session: AsyncSession, owner: str, identity: str, time_us: int, holder: Profile | None) -> None:
+    """Gives a name back to the last deleted profile that had it and has samples or a picture, if there is one. The
+    deleted profile `holder`, which has the name now, gets another one.
+    """
+    statement = (
+        select(Profile)
+        .where(
+            col(Profile.owner) == owner,
+            col(Profile.former_id) == identity,
+            col(Profile.purge_time_us) > time_us,
+            (col(Profile.sample_count) > 0) | (col(Profile.avatar_blob) != ""),
+        )
+        .order_by(col(Profile.delete_time_us).desc())
+        .limit(1)
+        .with_for_update()
+    )
+    earlier = (await session.scalars(statement)).one_or_none()
+    if earlier is None:
+        return
+    if holder is not None:
+        await _rename(session, holder)
+    earlier.id, earlier.former_id = identity, None
+    session.add(earlier)
+    await session.flush()
 
 
 def _refuse_taken(row: Profile | None) -> None:
@@ -241,12 +278,12 @@ async def _find_request(
     if request_id is None:
         return None
     statement = select(Profile).where(col(Profile.owner) == owner, col(Profile.request_id) == request_id)
-    kept = (await session.scalars(statement)).one_or_none()
-    if kept and kept.request_digest != digest:
+    stored = (await session.scalars(statement)).one_or_none()
+    if stored and stored.request_digest != digest:
         raise Precondition(
             "REQUEST_ID_REUSED", request_id, "This request id came before, with another profile: draw a new one."
         )
-    return kept
+    return stored
 
 
 async def _remove(session: AsyncSession, rows: Sequence[Profile]) -> Sequence[str]:
@@ -259,7 +296,7 @@ async def _remove(session: AsyncSession, rows: Sequence[Profile]) -> Sequence[st
 
 def _clause(condition: Condition, dialect: str) -> ColumnElement[bool]:
     match condition.field:
-        case Field.LABELS:
+        case FilterField.LABELS:
             pairs = (
                 func.json_each(col(Profile.labels)) if dialect == "sqlite" else func.json_each_text(col(Profile.labels))
             )
@@ -267,11 +304,11 @@ def _clause(condition: Condition, dialect: str) -> ColumnElement[bool]:
             return (
                 select(1).select_from(pair).where(pair.c.key == condition.key, pair.c.value == condition.value).exists()
             )
-        case Field.CREATE_TIME:
+        case FilterField.CREATE_TIME:
             return _created(condition.operator, int(condition.value))
-        case Field.SAMPLE_COUNT:
+        case FilterField.SAMPLE_COUNT:
             return _compared(col(Profile.sample_count), condition.operator, condition.value)
-        case Field.DISPLAY_NAME:
+        case FilterField.DISPLAY_NAME:
             return col(Profile.display_name) == condition.value
         case _:
             return col(Profile.language) == condition.value

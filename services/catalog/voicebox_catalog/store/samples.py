@@ -31,9 +31,9 @@ class SampleStore:
 
         async def work(session: AsyncSession) -> Sample:
             parent = await get_profile(session, owner, profile, lock=True)
-            kept = await _find_request(session, parent.key, row.request_id)
-            if kept:
-                return kept
+            stored = await _find_request(session, parent.key, row.request_id)
+            if stored:
+                return stored
             await add_samples(session, parent, [row], time_us)
             return row
 
@@ -57,9 +57,9 @@ class SampleStore:
         async def work(session: AsyncSession) -> Sequence[Sample]:
             parent = await get_profile(session, owner, profile, lock=True)
             source = await _get(session, owner, profile, sample)
-            kept = await _find_parts(session, parent.key, _segmentation(rows))
-            if kept:
-                return kept
+            stored = await _find_parts(session, parent.key, _segmentation(rows))
+            if stored:
+                return stored
             source.excluded, source.etag = True, secrets.token_hex(8)
             session.add(source)
             await add_samples(session, parent, rows, time_us)
@@ -122,7 +122,7 @@ class SampleStore:
             await session.delete(row)
             return row
 
-        return await self._database.write_to_free(work)
+        return await self._database.write_deletion(work)
 
 
 async def _find_request(session: AsyncSession, profile_key: int, request_id: str | None) -> Sample | None:

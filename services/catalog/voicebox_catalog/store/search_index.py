@@ -30,7 +30,7 @@ from sqlalchemy.types import Text
 from sqlmodel import col
 from voicebox_sql.search import class_of, is_word, scope_token, tokens_of
 
-from .filters import Condition, Field
+from .filters import Condition, FilterField
 from .tables import Generation, Transcription
 
 POSTGRES = "postgresql"
@@ -42,9 +42,16 @@ LAST_CHARACTER = "\U0010ffff"
 REBUILD_ROWS = 5000
 """Rows in one step while an index is rebuilt."""
 
-_SCOPED: dict[type, tuple[Field, ...]] = {
-    Generation: (Field.PROFILE, Field.VOICE, Field.ENGINE, Field.LANGUAGE, Field.STATUS, Field.FAVORITE),
-    Transcription: (Field.ENGINE, Field.MODEL, Field.LANGUAGE, Field.FAVORITE),
+_SCOPED: dict[type, tuple[FilterField, ...]] = {
+    Generation: (
+        FilterField.PROFILE,
+        FilterField.VOICE,
+        FilterField.ENGINE,
+        FilterField.LANGUAGE,
+        FilterField.STATUS,
+        FilterField.FAVORITE,
+    ),
+    Transcription: (FilterField.ENGINE, FilterField.MODEL, FilterField.LANGUAGE, FilterField.FAVORITE),
 }
 
 
@@ -71,7 +78,7 @@ class SearchIndex(Protocol):
         """Statements, with their parameters, that index rows, in the transaction that stores them."""
 
     def completions(self, begun: str) -> Select[str] | None:
-        """Asks for the words that begin so, of which at most COMPLETIONS are looked for one by one; None where that is
+        """Selects the words that begin so, of which at most COMPLETIONS are looked for one by one; None where that is
         no gain.
         """
 
@@ -93,7 +100,7 @@ def index_of(table_class: type[Generation] | type[Transcription], dialect: str) 
 def tokens_of_row(table_class: type[Generation] | type[Transcription], row: Any) -> list[str]:
     """Everything that a row of a table is found by: its words, and tokens for its owner and for each of its values."""
     scope = [owner_token(row.owner), *(scope_token(field, getattr(row, field)) for field in _SCOPED[table_class])]
-    labels = [scope_token(Field.LABELS, key, value) for key, value in row.labels.items()]
+    labels = [scope_token(FilterField.LABELS, key, value) for key, value in row.labels.items()]
     return [*scope, *labels, *tokens_of(row.text)]
 
 
@@ -104,7 +111,7 @@ def owner_token(owner: str) -> str:
 
 def condition_token(condition: Condition) -> str:
     """The token of all rows that meet a condition with `=`."""
-    parts = (condition.key,) if condition.field is Field.LABELS else ()
+    parts = (condition.key,) if condition.field is FilterField.LABELS else ()
     return scope_token(condition.field, *parts, condition.value)
 
 

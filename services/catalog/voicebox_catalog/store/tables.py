@@ -11,7 +11,10 @@ Key = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Profile(SQLModel, table=True):
-    """A voice that somebody stored. `key` is a creation key (keys.py); ids are unique for one owner."""
+    """A voice that somebody stored. `key` is a creation key (keys.py); ids are unique for one owner.
+
+    `former_id` is the id that a deleted profile had before another profile took it.
+    """
 
     __tablename__ = "profiles"
     __table_args__ = (
@@ -40,6 +43,7 @@ class Profile(SQLModel, table=True):
     purge_time_us: int | None = Field(default=None, sa_type=BigInteger, index=True)
     request_id: str | None = None
     request_digest: str | None = None
+    former_id: str | None = None
 
 
 class Sample(SQLModel, table=True):

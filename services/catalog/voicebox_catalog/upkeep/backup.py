@@ -47,7 +47,7 @@ class BackupReport:
     missing: tuple[str, ...]
 
 
-def back_up(source: CatalogFolders, folder: Path, tell: Callable[[str], None]) -> BackupReport:
+def back_up(source: CatalogFolders, folder: Path, report: Callable[[str], None]) -> BackupReport:
     """Makes or renews a copy in `folder`. Blocking. StartError when it cannot be written or the original cannot be
     read.
     """
@@ -56,7 +56,7 @@ def back_up(source: CatalogFolders, folder: Path, tell: Callable[[str], None]) -
         target.blobs.mkdir(parents=True, exist_ok=True)
         before = set(_stored(target.blobs))
         copied = _copy_blobs(source, target, _stored(source.blobs))
-        tell(f"{copied} files copied")
+        report(f"{copied} files copied")
         for _ in range(ATTEMPTS):
             _copy_database(source.database, target.database)
             held = _held(target.database)
@@ -72,7 +72,7 @@ def back_up(source: CatalogFolders, folder: Path, tell: Callable[[str], None]) -
     return BackupReport(len(kept), len(kept - before), missing)
 
 
-def restore(folder: Path, target: CatalogFolders, tell: Callable[[str], None]) -> BackupReport:
+def restore(folder: Path, target: CatalogFolders, report: Callable[[str], None]) -> BackupReport:
     """Copies a backup to where a catalog starts from. Blocking.
 
     StartError when something is there already, or when a file of the backup is missing or damaged: then nothing is left
@@ -89,7 +89,7 @@ def restore(folder: Path, target: CatalogFolders, tell: Callable[[str], None]) -
             raise StartError(f"{len(bad)} files of the backup are missing or damaged, {bad[0]} among them.")
         target.blobs.mkdir(parents=True, exist_ok=True)
         new = _copy_blobs(source, target, held)
-        tell(f"{new} files copied")
+        report(f"{new} files copied")
         _copy_database(source.database, target.database)
         _sync_tree(target.blobs)
     except (OSError, sqlite3.Error) as error:
@@ -129,7 +129,7 @@ def _stored(blobs: Path) -> Iterator[str]:
 
 
 def _copy_blobs(source: CatalogFolders, target: CatalogFolders, names: Iterator[str] | set[str]) -> int:
-    """Copies the files that the target does not have, as far as they are there. Tells how many."""
+    """Copies the files that the target does not have, as far as they are there. Returns how many."""
     count = 0
     for name in names:
         path = target.blobs / name

@@ -39,7 +39,7 @@ class CopyReport:
 
 
 async def move(
-    source: CatalogStores, target: CatalogStores, source_name: str, tell: Callable[[str], None]
+    source: CatalogStores, target: CatalogStores, source_name: str, report: Callable[[str], None]
 ) -> CopyReport:
     """Copy all rows and their blobs, then read both sides and compare. A move that was interrupted goes on where it
     was.
@@ -51,13 +51,13 @@ async def move(
     async with source.database.reading() as session:  # all from one moment
         for table in TABLES:
             await _copy(session, table, source.blobs, target)
-            tell(f"{table.name} copied")
+            report(f"{table.name} copied")
         async with target.writers.begin() as connection:
             await connection.run_sync(search_index.rebuild)
         moved = CopyReport()
         for table in TABLES:
             await _compare(session, table, source.blobs, target, moved)
-            tell(f"{table.name} verified: {moved.rows[table.name]} rows")
+            report(f"{table.name} verified: {moved.rows[table.name]} rows")
     await target.database.write(_unmark)
     return moved
 

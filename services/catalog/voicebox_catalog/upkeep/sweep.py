@@ -46,19 +46,19 @@ class Sweep:
         not believed.
         """
         if (
-            not await self.leases.take(LEASE)
+            not await self.leases.acquire(LEASE)
             or not await ClockCheck(self.database, LEASE, self.interval_seconds, self.clock).trusted()
         ):
             return False
         for owner in [None, *await self.retention.owners()]:
-            if not await self.leases.take(LEASE):
+            if not await self.leases.acquire(LEASE):
                 return False
             if owner is not None:
                 await self.retention.apply(pb.ApplyRetentionRequest(force=True), owner)
         purged = await purge(self.profiles, self.blobs, self.clock())
         if purged:
             log.info("%d files of deleted profiles were purged", purged)
-        if not await self.leases.take(LEASE):
+        if not await self.leases.acquire(LEASE):
             return False
         await orphans.sweep(self.blobs, self.database)
         await self.database.reserve_space()
@@ -75,7 +75,7 @@ async def sweeping(
             yield
     finally:
         with suppress(VoiceboxError):  # a full disk, or a database that is away: then its time runs out
-            await sweep.leases.give_back(LEASE)
+            await sweep.leases.release(LEASE)
 
 
 async def _repeat(sweep: Sweep, sleep: Callable[[float], Awaitable[None]]) -> None:

@@ -34,7 +34,7 @@ class VerificationReport:
         return not (self.database or self.missing or self.damaged)
 
 
-async def verify(database: Database, blobs: Blobs, tell: Callable[[str], None]) -> VerificationReport:
+async def verify(database: Database, blobs: Blobs, report: Callable[[str], None]) -> VerificationReport:
     """Reads all rows, and each file that they hold, comparing its SHA-256 with its name. Others may write meanwhile."""
     found = VerificationReport()
     async with database.reading() as session:
@@ -45,7 +45,7 @@ async def verify(database: Database, blobs: Blobs, tell: Callable[[str], None]) 
                 await for_each(blobs_of(table, rows), lambda name: _check(blobs, name, found))
                 count, after = count + len(rows), key_of(table, rows[-1])
             found.rows[table.name] = count
-            tell(f"{table.name}: {count} rows read")
+            report(f"{table.name}: {count} rows read")
     async for files in blobs.stored():
         names = [file.name for file in files]
         found.without_row += len(set(names) - await blob_rows.held(database, names))
@@ -56,8 +56,8 @@ async def _database_fault(session: AsyncSession) -> str:
     """The first fault of SQLite's file; PostgreSQL checks its pages itself where checksums are on."""
     if (await session.connection()).dialect.name != "sqlite":
         return ""
-    said = str(await session.scalar(text("PRAGMA integrity_check(1)")))
-    return "" if said == "ok" else said
+    result = str(await session.scalar(text("PRAGMA integrity_check(1)")))
+    return "" if result == "ok" else result
 
 
 async def _check(blobs: Blobs, name: str, found: VerificationReport) -> None:

@@ -12,7 +12,7 @@ from voicebox_models.models import State
 from voicebox_models.servicer import STATES
 
 from voicebox_tts.engine import Capability, Engine, Phoneme, Voice, Word
-from voicebox_tts.job import Profile
+from voicebox_tts.job import StoredProfile
 from voicebox_tts.synthesis.design import DesignedVoice
 from voicebox_tts.synthesis.synthesizer import Finished, Started
 from voicebox_tts.synthesis.utterance import Chunk
@@ -37,7 +37,7 @@ def started(event: Started) -> tts_pb2.SynthesisStarted:
         engine=speaker.engine.name,
         model=speaker.engine.model.name,
         voice=speaker.voice_name,
-        profile=job.source.name if isinstance(job.source, Profile) else "",
+        profile=job.source.name if isinstance(job.source, StoredProfile) else "",
         audio=tts_pb2.AudioSpec(encoding=ENCODINGS[job.encoding], sample_rate_hz=event.sample_rate_hz),
         seed=job.seed,
         request_id=job.request_id,

@@ -14,7 +14,7 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
-from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, Profile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, Recording, StoredProfile
 from voicebox_tts.text import sentences as texts
 
 MAX_INSTRUCTION_CHARACTERS = 500
@@ -118,12 +118,12 @@ def checked_text(text: str) -> str:
     return cleaned
 
 
-def _source(selection: tts_pb2.VoiceSelection) -> BuiltIn | Profile | Recording:
+def _source(selection: tts_pb2.VoiceSelection) -> BuiltIn | StoredProfile | Recording:
     match selection.WhichOneof("source"):
         case "profile":
             if not PROFILE_NAME.fullmatch(selection.profile):
                 raise InvalidField("voice.profile", "voice.profile must be profiles/ and 1 to 63 of a-z, 0-9 and -.")
-            return Profile(selection.profile)
+            return StoredProfile(selection.profile)
         case "reference":
             return _recording(selection.reference)
         case _:

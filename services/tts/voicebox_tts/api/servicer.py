@@ -38,9 +38,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     """The voicebox.tts.v1.TextToSpeechService."""
 
-    def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: VoiceRegistry, settings: Settings) -> None:
-        self._synthesizer, self._designer, self._roster = synthesizer, designer, roster
-        self._lists = VoiceLists(lambda: roster.default)
+    def __init__(
+        self, synthesizer: Synthesizer, designer: Designer, registry: VoiceRegistry, settings: Settings
+    ) -> None:
+        self._synthesizer, self._designer, self._registry = synthesizer, designer, registry
+        self._lists = VoiceLists(lambda: registry.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
@@ -111,7 +113,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
-        offered = [offer for offer in await self._roster.offers() if request.engine in ("", offer.engine.name)]
+        offered = [offer for offer in await self._registry.offers() if request.engine in ("", offer.engine.name)]
         return self._lists.get(request.engine, spoken(request.language, "language"), tuple(offered))
 
     def _speech(
@@ -152,13 +154,13 @@ async def _write(requests: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], scr
     """Hand the client's text on until it closes its side; what is wrong with it ends the script."""
     try:
         async for request in requests:
-            _heed(request, script)
+            _apply(request, script)
         script.end()
     except Exception as error:  # whatever it is, the reader must not wait for text that never comes
         script.end(error)
 
 
-def _heed(request: tts_pb2.ConverseSynthesizeRequest, script: WrittenText) -> None:
+def _apply(request: tts_pb2.ConverseSynthesizeRequest, script: WrittenText) -> None:
     match request.WhichOneof("message"):
         case "text":
             script.write(request.text)

@@ -9,8 +9,8 @@ from voicebox_tts.voices.registry import Offer, speaks
 
 from . import messages
 
-MOST_LISTS, MOST_CHARACTERS = 256, 64
-"""One for each engine and language that is asked for; what is longer is no name of either, and not kept."""
+MAX_LISTS, MAX_CHARACTERS = 256, 64
+"""One for each engine and language that is requested; what is longer is no name of either, and not cached."""
 
 
 Offered = tuple[Offer, ...]
@@ -24,15 +24,13 @@ class VoiceLists:
         self._made: dict[tuple[str, str], tuple[Offered, tts_pb2.ListVoicesResponse]] = {}
 
     def get(self, engine: str, language: str, offered: Offered) -> tts_pb2.ListVoicesResponse:
-        """The voices that speak a language, all where it is empty; `offered` are those of the engine that was asked
-        for.
-        """
+        """The voices that speak a language, all where it is empty; `offered` are those of the requested engine."""
         kept = self._made.get((engine, language))
         if kept and kept[0] == offered:
             return kept[1]
         response = self._listed(language, offered)
-        if len(engine) + len(language) <= MOST_CHARACTERS:
-            if len(self._made) >= MOST_LISTS:
+        if len(engine) + len(language) <= MAX_CHARACTERS:
+            if len(self._made) >= MAX_LISTS:
                 self._made.clear()
             self._made[engine, language] = offered, response
         return response

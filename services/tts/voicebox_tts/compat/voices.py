@@ -22,7 +22,7 @@ REGION = re.compile(r"(?:^|[-._])([a-z]{2,3}[-_][a-z]{2})(?=[-._]|$)", re.IGNORE
 
 
 async def substitute_voice(
-    roster: VoiceRegistry, name: str, language: str, field: str, diagnostics: Diagnostics
+    registry: VoiceRegistry, name: str, language: str, field: str, diagnostics: Diagnostics
 ) -> str:
     """A voice of ours, `{engine}/{voice}`, that speaks the language: always the same one for the same name.
 
@@ -31,23 +31,23 @@ async def substitute_voice(
     """
     if not (is_other_servers(name) or NVIDIA.fullmatch(name) or name.lower() in OPENAI_VOICES):
         raise NotFound("voice", name[:100])
-    wanted = language or await _language_of(roster, name)
-    engine, voice = await roster.find("", wanted)
-    alike = [each for each in await roster.voices(engine) if speaks(each, wanted or voice.languages[0])]
+    wanted = language or await _language_of(registry, name)
+    engine, voice = await registry.find("", wanted)
+    alike = [each for each in await registry.voices(engine) if speaks(each, wanted or voice.languages[0])]
     chosen = f"{engine.name}/{alike[zlib.crc32(name.lower().encode()) % len(alike)].name}"
     diagnostics.ignore(field)
     diagnostics.warn([f"There is no voice {name[:100]!r} here: {chosen} speaks."])
     return chosen
 
 
-async def _language_of(roster: VoiceRegistry, name: str) -> str:
+async def _language_of(registry: VoiceRegistry, name: str) -> str:
     """The language in a voice's name; empty where it names none that somebody here speaks."""
     match = REGION.search(name)
     language = languages.understood(match[1]) if match else None
     if not language:
         return ""
     try:
-        await roster.find("", language)
+        await registry.find("", language)
     except InvalidField:
         return ""
     return language

@@ -20,11 +20,11 @@ class Waiter:
 
 
 class PrioritySemaphore:
-    """`most` waiters hold it at once. The most urgent is next; of equal ones, the first that waited."""
+    """`permits` waiters hold it at once. The most urgent is next; of equal ones, the first that waited."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, permits: int) -> None:
         self._lock = threading.Lock()
-        self._free = most
+        self._free = permits
         self._waiting: list[Waiter] = []
 
     def acquire(self, waiter: Waiter) -> bool:

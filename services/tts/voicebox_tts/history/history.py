@@ -1,4 +1,4 @@
-"""The history: each generation is in the catalog or on this disk before the client is told that it was recorded."""
+"""The history: each generation is in the catalog or on this disk before the answer says that it was recorded."""
 
 import asyncio
 from concurrent.futures import Executor

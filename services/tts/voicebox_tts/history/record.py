@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_kit.durations import to_duration
 
-from voicebox_tts.job import Job, Profile
+from voicebox_tts.job import Job, StoredProfile
 from voicebox_tts.voices.resolver import Speaker
 
 
@@ -63,7 +63,7 @@ def generation(job: Job, speaker: Speaker, summary: Summary) -> catalog_pb2.Gene
     return catalog_pb2.Generation(
         name=name_of(job, summary.outcome),
         text=summary.text,
-        profile=job.source.name if isinstance(job.source, Profile) else "",
+        profile=job.source.name if isinstance(job.source, StoredProfile) else "",
         voice=speaker.voice_name,
         engine=speaker.engine.name,
         model=speaker.engine.model.name,

@@ -35,7 +35,7 @@ class Recorder:
         self.generation = ""
         """The record's name, once the context is left; empty when there is no record."""
         self.word_error_rate: float | None = None
-        """Measured when the context is left, if the job asks for the check."""
+        """Measured when the context is left, if the job requests the check."""
 
     async def __aenter__(self) -> Self:
         if self._job.keep or self._job.check:

@@ -3,10 +3,10 @@
 import unicodedata
 from functools import lru_cache
 
-MOST_MARKS = 8
+MAX_MARKS = 8
 """Combining marks on one letter. No script needs more, and normalisation takes quadratic time in a longer run."""
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 
 _SPOKEN_PUNCTUATION = frozenset("§¶†‡•‰‱※&@#%*\\/")
 _PICTURES = frozenset({"So", "Sk", "Co", "Cn", "Cs"})
@@ -52,13 +52,13 @@ def visible(text: str) -> str:
 
 
 def with_few_marks(text: str) -> str:
-    """The text with MOST_MARKS combining marks in a row at most."""
+    """The text with MAX_MARKS combining marks in a row at most."""
     if text.isascii():
         return text
     visible, marks = list[str](), 0
     for character in text:
         marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
-        if marks <= MOST_MARKS:
+        if marks <= MAX_MARKS:
             visible.append(character)
     return "".join(visible)
 
@@ -92,8 +92,8 @@ def pictures(text: str) -> str:
 
 def named(characters: str) -> str:
     """Characters as they are named in a sentence: each with its code point."""
-    listed = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters[:MOST_NAMED])
-    return listed + (f" and {len(characters) - MOST_NAMED} more" if len(characters) > MOST_NAMED else "")
+    listed = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters[:MAX_NAMED])
+    return listed + (f" and {len(characters) - MAX_NAMED} more" if len(characters) > MAX_NAMED else "")
 
 
 def _is_invisible(text: str, index: int, character: str) -> bool:

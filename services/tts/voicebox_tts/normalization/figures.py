@@ -22,7 +22,7 @@ _TELEPHONE = re.compile(
     r"|\d{3}[-.]\d{3}[-.]\d{4}|1-\d{3}-\d{3}-\d{4}|[2-9]\d\d-\d{4}(?<!00)"
     r")(?![\w/-]|[.,:]\d| \d)"
 )
-_FEWEST_DIGITS, _MOST_DIGITS = 7, 15
+_FEWEST_DIGITS, _MAX_DIGITS = 7, 15
 """Of a telephone number (E.164)."""
 _EVERY_DAY = re.compile(r"(?<![\w/.,-])24/7(?P<year>/365)?(?![\w/-]|\.\d)")
 _RATIO = re.compile(r"(?<![\w/.,:-])(\d{1,4})/(\d{1,4})(?![\w/⁄:-]|[.,]\d)")
@@ -120,7 +120,7 @@ def figures(language: Language, *, is_day_first: bool) -> Figures:
 def _telephone(found: re.Match[str]) -> str:
     """Digit by digit, with a pause between its groups; what has too few or too many digits is none."""
     groups: list[str] = re.findall(r"\d+", found[0])
-    if not _FEWEST_DIGITS <= sum(map(len, groups)) <= _MOST_DIGITS:
+    if not _FEWEST_DIGITS <= sum(map(len, groups)) <= _MAX_DIGITS:
         return found[0]
     return ("+" if found[0].startswith("+") else "") + ", ".join(map(" ".join, groups))
 

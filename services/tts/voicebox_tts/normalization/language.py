@@ -33,7 +33,7 @@ class Language:
     over: str
     """Between the numbers of a fraction that has no name."""
     date: str
-    """How a date is said, with {day}, {month} and {year}."""
+    """How a date is spoken, with {day}, {month} and {year}."""
     months: Sequence[str]
     half: str
     """Between a whole number and a fraction."""

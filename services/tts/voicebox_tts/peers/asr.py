@@ -13,7 +13,7 @@ from voicebox_kit.uploads import answer_of
 from voicebox_tts.text.word_errors import word_error_rate
 
 BLOCK_BYTES = 64 * 1024
-LEAST_SECONDS = 30.0
+MIN_SECONDS = 30.0
 SLOWEST_RECOGNITION = 2.0
 """Seconds that recognition may take for each second of audio."""
 
@@ -28,7 +28,7 @@ class SpeechCheck:
         self, audio: Path, text: str, language: str, duration_seconds: float, owner: str
     ) -> float:
         """The word error rate of a FLAC file against its text; Unavailable("CHECK_FAILED") when asr cannot say it."""
-        timeout_seconds = LEAST_SECONDS + SLOWEST_RECOGNITION * duration_seconds
+        timeout_seconds = MIN_SECONDS + SLOWEST_RECOGNITION * duration_seconds
         metadata = ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
         with audio.open("rb") as file:
 

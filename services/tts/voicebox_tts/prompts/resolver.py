@@ -14,7 +14,7 @@ from voicebox_audio.errors import AudioError, DecoderUnavailable
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 
 from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, CloningEngine, Reference, VoicePrompt
-from voicebox_tts.job import MAX_REFERENCE_BYTES, NO_DEFAULTS, Defaults, Profile, Recording
+from voicebox_tts.job import MAX_REFERENCE_BYTES, NO_DEFAULTS, Defaults, Recording, StoredProfile
 from voicebox_tts.peers.catalog import Catalog
 
 from .store import Origin, PromptStore
@@ -59,7 +59,7 @@ class PromptResolver:
         )
 
     async def of_profile(
-        self, profile: Profile, engine: CloningEngine, owner: str, timeout_seconds: float
+        self, profile: StoredProfile, engine: CloningEngine, owner: str, timeout_seconds: float
     ) -> ResolvedPrompt:
         """A profile's prompt, with a warning when it may be out of date because the catalog does not answer."""
         key = (engine.model.name, engine.model.revision, owner, profile.name)

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 2.0
 AWAY_SECONDS = 30.0
 WRITE_SECONDS = 10.0
 """Of a write, for which only the end of the process waits: the largest prompt has 36 MB."""
-MOST_WRITES = 4
+MAX_WRITES = 4
 """Written at the same time; what is computed meanwhile is stored on this disk only."""
 
 
@@ -30,7 +30,7 @@ class SharedPrompts:
     ) -> None:
         self._blobs, self._clock, self._timeout_seconds = blobs, clock, timeout_seconds
         self._retry_at = -float("inf")
-        self._abandoned: set[asyncio.Task[Any]] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
         self._writes: set[asyncio.Task[None]] = set()
 
     async def read(self, key: str) -> bytes | None:
@@ -40,8 +40,8 @@ class SharedPrompts:
     def write(self, key: str, data: bytes) -> None:
         """Begin to store a file for all replicas; a file that cannot be stored is logged."""
         name = file_name(key)
-        if self._clock() < self._retry_at or len(self._writes) >= MOST_WRITES:
-            why = "does not answer" if self._clock() < self._retry_at else f"is written to {MOST_WRITES} times already"
+        if self._clock() < self._retry_at or len(self._writes) >= MAX_WRITES:
+            why = "does not answer" if self._clock() < self._retry_at else f"is written to {MAX_WRITES} times already"
             log.warning(
                 "the voice prompt %s is stored on this machine only: the store of shared voice prompts %s", name, why
             )
@@ -88,22 +88,22 @@ class SharedPrompts:
         except Exception as error:  # object stores have errors of their own, and the prompt can be computed
             self._is_away(_cause(error))
         finally:
-            self._abandon(task)
+            self._cancel(task)
         return None
 
     def _is_away(self, why: str) -> None:
         self._retry_at = self._clock() + AWAY_SECONDS
         log.warning("the store of shared voice prompts is not used for %g s: %s", AWAY_SECONDS, why)
 
-    def _abandon(self, task: asyncio.Task[Any]) -> None:
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
         """Call a task off, and do not wait for it: a folder on a network that hangs does not let go."""
         if not task.done():
             task.cancel()
-            self._abandoned.add(task)
+            self._cancelled.add(task)
             task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._abandoned.discard(task)
+        self._cancelled.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved, or asyncio logs it
 

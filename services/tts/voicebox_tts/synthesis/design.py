@@ -42,7 +42,7 @@ class Designer:
     async def design(self, job: DesignJob) -> list[DesignedVoice]:
         """The voices, in the order of their seeds; raises as VoiceRegistry.designer and Models.use."""
         engine = self._voices.designer(job.model)
-        async with self._permits.take(), self._models.use(engine):
+        async with self._permits.acquire(), self._models.use(engine):
             making = [asyncio.create_task(self._make(engine, job, seed)) for seed in job.seeds]
             try:
                 return list(await asyncio.gather(*making))

@@ -34,7 +34,7 @@ class TextPreparation:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences on what is not said, or not as a reader would."""
+        """Sentences on what is not spoken, or not as a person would read it."""
         name = self._engine.name
         left_out = f"The engine {name} cannot say {named(''.join(self._unspoken))}: left out."
         in_latin = (

@@ -105,7 +105,7 @@ class Synthesizer:
     ) -> AsyncGenerator[Event, None]:
         timer = Timer(self._clock)
         async with (
-            self._permits.take(self._patience.before_admission(timeout_seconds)),
+            self._permits.acquire(self._patience.before_admission(timeout_seconds)),
             self._resolver.resolve(job, timeout_seconds) as speaker,
         ):
             admitted = self._clock()

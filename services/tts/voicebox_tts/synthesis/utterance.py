@@ -116,9 +116,9 @@ class Utterance:
         )
         return int(seconds * self._rate)
 
-    def _take(self, most: int) -> Samples:
+    def _take(self, max_samples: int) -> Samples:
         held = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
-        taken, rest = held[:most], held[most:]
+        taken, rest = held[:max_samples], held[max_samples:]
         self._held, self._held_samples = ([rest] if len(rest) else []), len(rest)
         return taken
 

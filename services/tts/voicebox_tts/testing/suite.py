@@ -56,7 +56,7 @@ NEURAL, NEURAL_CHARACTERS = {"qwen3", "pocket", "piper", "mms", "kokoro"}, 100
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SessionOutput:
     """All that a session made of some sentences."""
 
     samples: Samples
@@ -64,11 +64,13 @@ class Spoken:
     phonemes: tuple[Phoneme, ...]
 
 
-def speak(session: Session, *sentences: str) -> Spoken:
+def speak(session: Session, *sentences: str) -> SessionOutput:
     with closing(session):
-        said = [speech for sentence in sentences for speech in session.speak(sentence)]
-    samples = np.concatenate([np.zeros(0, np.float32), *(speech.samples for speech in said)])
-    return Spoken(samples, tuple(w for s in said for w in s.words), tuple(p for s in said for p in s.phonemes))
+        pieces = [piece for sentence in sentences for piece in session.speak(sentence)]
+    samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
+    return SessionOutput(
+        samples, tuple(w for s in pieces for w in s.words), tuple(p for s in pieces for p in s.phonemes)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +115,8 @@ def voice(engine: Engine, recording: Reference) -> str | VoicePrompt:
 
 
 @pytest.fixture
-def say(engine: Engine, voice: str | VoicePrompt) -> Callable[..., Spoken]:
-    def say(*sentences: str, voice: str | VoicePrompt = voice, style: Style = PLAIN, seed: int = 1) -> Spoken:
+def say(engine: Engine, voice: str | VoicePrompt) -> Callable[..., SessionOutput]:
+    def say(*sentences: str, voice: str | VoicePrompt = voice, style: Style = PLAIN, seed: int = 1) -> SessionOutput:
         return speak(engine.open(voice, style, seed), *sentences)
 
     return say
@@ -139,7 +141,7 @@ def test_loading_again_changes_nothing(engine: Engine) -> None:
     assert engine.model.licence
 
 
-def test_it_works_again_after_unloading(engine: Engine, say: Callable[..., Spoken]) -> None:
+def test_it_works_again_after_unloading(engine: Engine, say: Callable[..., SessionOutput]) -> None:
     engine.unload()
     assert not engine.loaded
     engine.load()
@@ -155,21 +157,23 @@ def test_voices_are_unique_and_the_default_is_first(engine: Engine) -> None:
     assert all(voice.display_name and voice.languages and voice.sample_rate_hz >= 8000 for voice in voices)
 
 
-def test_every_voice_speaks_at_its_rate(engine: Engine, say: Callable[..., Spoken]) -> None:
+def test_every_voice_speaks_at_its_rate(engine: Engine, say: Callable[..., SessionOutput]) -> None:
     for voice in engine.voices() or ():
         assert engine.open(voice.name, PLAIN, 1).sample_rate_hz == voice.sample_rate_hz
         spoken = say("One 2.", voice=voice.name)
         assert np.abs(spoken.samples).max() > 0.01, voice.name
 
 
-def test_samples_are_mono_floats_in_range(say: Callable[..., Spoken]) -> None:
+def test_samples_are_mono_floats_in_range(say: Callable[..., SessionOutput]) -> None:
     samples = say(SENTENCE).samples
     assert samples.dtype == np.float32
     assert samples.ndim == 1
     assert np.abs(samples).max() <= 1.0
 
 
-def test_sound_begins_without_silence(engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]) -> None:
+def test_sound_begins_without_silence(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
+) -> None:
     loud = np.abs(say("Hello there.").samples) > 0.02
     assert np.argmax(loud) < 0.15 * engine.open(voice, PLAIN, 1).sample_rate_hz
 
@@ -181,7 +185,9 @@ def test_it_comes_in_pieces_and_the_first_is_short(engine: Engine, voice: str | 
     assert sizes[0] < sum(sizes) / 4
 
 
-def test_the_same_seed_gives_the_same_samples(voices: list[str | VoicePrompt], say: Callable[..., Spoken]) -> None:
+def test_the_same_seed_gives_the_same_samples(
+    voices: list[str | VoicePrompt], say: Callable[..., SessionOutput]
+) -> None:
     for voice in voices:
         first, second = (say(SENTENCE, "And again.", voice=voice, seed=7) for _ in range(2))
         np.testing.assert_array_equal(first.samples, second.samples)
@@ -189,13 +195,13 @@ def test_the_same_seed_gives_the_same_samples(voices: list[str | VoicePrompt], s
 
 
 def test_streams_at_the_same_time_are_what_each_is_alone(
-    voices: list[str | VoicePrompt], say: Callable[..., Spoken]
+    voices: list[str | VoicePrompt], say: Callable[..., SessionOutput]
 ) -> None:
     voices = (voices * 6)[:6]
     alone = [say(SENTENCE, "And again.", voice=voice, seed=FIRST_SEED + number) for number, voice in enumerate(voices)]
     start = threading.Barrier(len(voices))
 
-    def together(number: int, voice: str | VoicePrompt) -> Spoken:
+    def together(number: int, voice: str | VoicePrompt) -> SessionOutput:
         start.wait(timeout=60)
         return say(SENTENCE, "And again.", voice=voice, seed=FIRST_SEED + number)
 
@@ -206,7 +212,7 @@ def test_streams_at_the_same_time_are_what_each_is_alone(
 
 
 def test_a_listener_who_stops_reading_stops_nobody_else(
-    engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
 ) -> None:
     slow = [engine.open(voice, PLAIN, seed).speak(SENTENCE * 3) for seed in range(8)]
     for speech in slow:
@@ -216,7 +222,7 @@ def test_a_listener_who_stops_reading_stops_nobody_else(
         speech.close()
 
 
-def test_words_follow_each_other_within_the_audio(engine: Engine, say: Callable[..., Spoken]) -> None:
+def test_words_follow_each_other_within_the_audio(engine: Engine, say: Callable[..., SessionOutput]) -> None:
     if Capability.WORD_TIMINGS not in engine.capabilities:
         assert say(SENTENCE).words == ()
         return
@@ -225,12 +231,12 @@ def test_words_follow_each_other_within_the_audio(engine: Engine, say: Callable[
         for sentence in (SENTENCE, "The sky, of course, is blue. And green."):
             for speech in session.speak(sentence):
                 assert all(word.start_seconds >= made / session.sample_rate_hz - 1e-6 for word in speech.words), (
-                    "told before its sound"
+                    "its time comes after its audio"
                 )
                 words.extend(speech.words)
                 made += len(speech.samples)
-    said = " ".join(word.text.lower() for word in words)
-    assert said == "four hours of steady work faced us and then we went home the sky of course is blue and green"
+    text = " ".join(word.text.lower() for word in words)
+    assert text == "four hours of steady work faced us and then we went home the sky of course is blue and green"
     assert all(word.start_seconds < word.end_seconds for word in words)
     assert all(one.end_seconds <= other.start_seconds + 1e-6 for one, other in pairwise(words))
     assert words[-1].end_seconds <= made / session.sample_rate_hz + 1e-6
@@ -269,7 +275,7 @@ PLAIN_WORDS = st.sampled_from(
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spoken=st.lists(PLAIN_WORDS, min_size=1, max_size=12), between=st.lists(PUNCTUATION, min_size=13, max_size=13))
 def test_every_word_has_a_time_once_and_in_order(
-    engine: Engine, say: Callable[..., Spoken], spoken: list[str], between: list[str]
+    engine: Engine, say: Callable[..., SessionOutput], spoken: list[str], between: list[str]
 ) -> None:
     if Capability.WORD_TIMINGS not in engine.capabilities:
         return
@@ -283,7 +289,7 @@ def test_every_word_has_a_time_once_and_in_order(
 
 
 def test_phonemes_increase_within_the_audio(
-    engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
 ) -> None:
     spoken = say(SENTENCE, "And again.")
     starts = [phoneme.start_seconds for phoneme in spoken.phonemes]
@@ -295,7 +301,9 @@ def test_phonemes_increase_within_the_audio(
     assert starts[-1] < len(spoken.samples) / engine.open(voice, PLAIN, 1).sample_rate_hz
 
 
-def test_twice_as_fast_is_half_as_long(engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]) -> None:
+def test_twice_as_fast_is_half_as_long(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
+) -> None:
     if Capability.SPEED not in engine.capabilities:
         with pytest.raises(InvalidField) as caught:
             engine.open(voice, Style(speed=2.0), 1)
@@ -333,7 +341,7 @@ def test_an_unknown_voice_is_not_found(engine: Engine) -> None:
 
 
 def test_closing_in_the_middle_frees_everything(
-    engine: Engine, voice: str | VoicePrompt, say: Callable[..., Spoken]
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
 ) -> None:
     expected, threads = say(SENTENCE, seed=3), threading.active_count()
     for _ in range(20):
@@ -346,12 +354,12 @@ def test_closing_in_the_middle_frees_everything(
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "...", "?!", "\0", "—"])
-def test_nothing_to_say_is_no_audio(text: str, say: Callable[..., Spoken]) -> None:
+def test_nothing_to_say_is_no_audio(text: str, say: Callable[..., SessionOutput]) -> None:
     assert not len(say(text).samples)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_text_ends(engine: Engine, text: str, say: Callable[..., Spoken]) -> None:
+def test_hostile_text_ends(engine: Engine, text: str, say: Callable[..., SessionOutput]) -> None:
     before = say(SENTENCE)
     say(text[:NEURAL_CHARACTERS] if engine.name in NEURAL else text)
     assert_same(say(SENTENCE).samples, before.samples)
@@ -367,7 +375,7 @@ def test_too_little_speech_makes_no_prompt(engine: Engine) -> None:
         assert (caught.value.field, caught.value.reason) == ("reference", "REFERENCE_TOO_LITTLE_SPEECH")
 
 
-def test_a_prompt_speaks_and_repeats(engine: Engine, recording: Reference, say: Callable[..., Spoken]) -> None:
+def test_a_prompt_speaks_and_repeats(engine: Engine, recording: Reference, say: Callable[..., SessionOutput]) -> None:
     if not can_clone(engine):
         return
     prompt, again = engine.prompt(recording), engine.prompt(recording)

@@ -8,7 +8,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_models.models import Models
 
 from voicebox_tts.engine import Capability, CloningEngine, Engine, Session, Style, Voice, VoicePrompt
-from voicebox_tts.job import NO_DEFAULTS, BuiltIn, Defaults, Job, Profile, Recording
+from voicebox_tts.job import NO_DEFAULTS, BuiltIn, Defaults, Job, Recording, StoredProfile
 from voicebox_tts.prompts.resolver import PromptResolver
 
 from .registry import VoiceRegistry
@@ -64,9 +64,14 @@ class Resolver:
                 yield await self._follow(job.source, job, engine, cloning, timeout_seconds)
 
     async def _follow(
-        self, source: Profile | Recording, job: Job, engine: CloningEngine, cloning: Capability, timeout_seconds: float
+        self,
+        source: StoredProfile | Recording,
+        job: Job,
+        engine: CloningEngine,
+        cloning: Capability,
+        timeout_seconds: float,
     ) -> Speaker:
-        if isinstance(source, Profile):
+        if isinstance(source, StoredProfile):
             cached = await self._prompts.of_profile(source, engine, job.owner, timeout_seconds)
         else:
             cached = await self._prompts.of_recording(source, engine)
@@ -101,11 +106,11 @@ def _supported(defaults: Defaults, engine: Engine) -> Defaults:
 
 
 def _refuse_unsupported(engine: Engine, style: Style) -> None:
-    asked = {
+    requested = {
         "style.speed": (style.speed != NEUTRAL.speed, Capability.SPEED),
         "style.pitch_semitones": (style.pitch_semitones != NEUTRAL.pitch_semitones, Capability.PITCH),
         "style.instructions": (style.instructions != NEUTRAL.instructions, Capability.INSTRUCTIONS),
     }
-    for field, (is_asked, capability) in asked.items():
-        if is_asked and capability not in engine.capabilities:
+    for field, (is_requested, capability) in requested.items():
+        if is_requested and capability not in engine.capabilities:
             raise InvalidField(field, f"The engine {engine.name} cannot honour {field}.", "UNSUPPORTED_BY_ENGINE")

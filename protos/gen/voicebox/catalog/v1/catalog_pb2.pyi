@@ -1512,7 +1512,7 @@ class DeleteGenerationsResponse(google.protobuf.message.Message):
     count: builtins.int
     """How many."""
     size_bytes: builtins.int
-    """The size of their audio."""
+    """The size of their audio, in bytes."""
     @property
     def names(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Up to 100 of their names, newest first, when nothing was deleted."""
@@ -1598,12 +1598,12 @@ class StatisticsRow(google.protobuf.message.Message):
     count: builtins.int
     """How many generations."""
     size_bytes: builtins.int
-    """The size of their audio."""
+    """The size of their audio, in bytes."""
     incomplete_count: builtins.int
     """How many did not complete."""
     @property
     def duration(self) -> google.protobuf.duration_pb2.Duration:
-        """Their sound."""
+        """The duration of their audio."""
 
     @property
     def synthesis_time(self) -> google.protobuf.duration_pb2.Duration:
@@ -2234,7 +2234,7 @@ class ApplyRetentionResponse(google.protobuf.message.Message):
     transcription_count: builtins.int
     """How many transcriptions."""
     size_bytes: builtins.int
-    """The size of their audio."""
+    """The size of their audio, in bytes."""
     def __init__(
         self,
         *,

@@ -18,15 +18,15 @@ FILES = ("FLAC", "OGG_OPUS", "MP3", "WEBM_OPUS", "MP4_AAC", "M4A_AAC", "MOV_AAC"
 
 
 @dataclass(frozen=True)
-class Format:
-    """What a caller says of its sound: Google's name of the encoding, and, for samples, their rate and channels."""
+class AudioFormat:
+    """What a caller says of its audio: Google's name of the encoding, and, for samples, their rate and channels."""
 
     encoding: str
     sample_rate_hz: int = 0
     channel_count: int = 0
 
 
-def checked(form: Format, field: str) -> Format:
+def checked(form: AudioFormat, field: str) -> AudioFormat:
     """The format; InvalidField, under the path `field`, for an encoding that cannot be decoded."""
     if form.encoding not in (AUTO, *SAMPLES, *FILES):
         raise InvalidField(
@@ -35,12 +35,12 @@ def checked(form: Format, field: str) -> Format:
     return form
 
 
-def to_samples(form: Format, start: bytes) -> Callable[[bytes], bytes] | None:
+def to_samples(form: AudioFormat, start: bytes) -> Callable[[bytes], bytes] | None:
     """How the bytes become samples; None for a file. WAV files may come as LINEAR16, with their header."""
     return None if sniff(start) == "wav" else SAMPLES.get(form.encoding)
 
 
-def set_format(native: asr_pb2.RecognitionConfig, form: Format) -> None:
+def set_format(native: asr_pb2.RecognitionConfig, form: AudioFormat) -> None:
     """Set the format of headerless samples. Files have their rate and channels in their headers."""
     native.encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE
     native.sample_rate_hz, native.channel_count = form.sample_rate_hz, form.channel_count

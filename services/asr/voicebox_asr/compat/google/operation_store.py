@@ -40,19 +40,19 @@ class Operation:
 class Operations:
     """Runs `at_once` operations at a time, in order; ended ones are held for `held_seconds`.
 
-    They exist in this process only: with several replicas, a client asks the one that runs its work.
+    They exist in this process only: with several replicas, a client calls the one that runs its work.
     """
 
     def __init__(
         self,
         at_once: int,
         clock: Callable[[], float],
-        most: int = MAX_OPERATIONS,
-        most_bytes: int = MAX_BYTES,
+        max_operations: int = MAX_OPERATIONS,
+        max_bytes: int = MAX_BYTES,
         held_seconds: float = HELD_SECONDS,
     ) -> None:
         self._turns, self._at_once, self._clock = asyncio.Semaphore(at_once), at_once, clock
-        self._most, self._most_bytes, self._held_seconds = most, most_bytes, held_seconds
+        self._max_operations, self._max_bytes, self._held_seconds = max_operations, max_bytes, held_seconds
         self._operations: dict[str, Operation] = {}
 
     async def limit(self, at_once: int) -> None:
@@ -135,7 +135,7 @@ class Operations:
     def _make_room(self, size_bytes: int) -> None:
         """Forget what ended first, until one more fits."""
         ended = iter(self._ended())
-        while len(self._operations) >= self._most or self._held_bytes() + size_bytes > self._most_bytes:
+        while len(self._operations) >= self._max_operations or self._held_bytes() + size_bytes > self._max_bytes:
             oldest = next(ended, None)
             if oldest is None:
                 sentence = f"{len(self._operations)} operations run already, and hold {self._held_bytes()} bytes."

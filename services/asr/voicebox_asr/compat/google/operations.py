@@ -97,5 +97,5 @@ def _error(operation: Operation) -> status_pb2.Status | None:
 def _start(names: list[str], token: str) -> int:
     """Where the page begins that follows the operation named by a token."""
     if token and token not in names:
-        raise InvalidField("page_token", "page_token is none of this list's, or its operation is gone: begin anew.")
+        raise InvalidField("page_token", "page_token is not from this list, or its operation has expired: begin again.")
     return names.index(token) + 1 if token else 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from voicebox.asr.v1 import asr_pb2
 from voicebox_kit.errors import InvalidField
 
-from .audio import Format, set_format, to_samples
+from .audio import AudioFormat, set_format, to_samples
 
 DEFAULT_MODELS = frozenset(
     "default latest_long latest_short long short command_and_search phone_call video telephony telephony_short".split()
@@ -14,8 +14,8 @@ DEFAULT_MODELS = frozenset(
 )
 """Google's names of general models, for which the default model is used. Its medical models are refused."""
 
-MOST_ALTERNATIVES = 30
-MOST_SPEAKERS = 6
+MAX_ALTERNATIVES = 30
+MAX_SPEAKERS = 6
 """The most speakers of diarization when Google's clients do not set it."""
 
 
@@ -38,13 +38,13 @@ class FileRequest:
     """A request for one file: our config without the audio format, the format, and the details of the response."""
 
     config: asr_pb2.RecognitionConfig
-    format: Format
+    format: AudioFormat
     output: OutputOptions
 
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """A request for a stream. `activity` asks for events of speech; a `single` stream ends after one final."""
+    """A request for a stream. `activity` requests events of speech; a `single` stream ends after one final."""
 
     file: FileRequest
     config: asr_pb2.StreamingConfig
@@ -53,7 +53,7 @@ class StreamRequest:
 
 
 def to_native(file_request: FileRequest, audio: bytes) -> asr_pb2.RecognizeRequest:
-    """Our request for a whole recording: seconds of work for an hour of telephone sound."""
+    """Our request for a whole recording: seconds of work for an hour of telephone audio."""
     config = asr_pb2.RecognitionConfig()
     config.CopyFrom(file_request.config)
     samples = to_samples(file_request.format, audio)
@@ -77,8 +77,8 @@ def to_hotwords(phrases: Iterable[tuple[str, float]], field: str) -> list[str]:
 
 def check_alternatives(count: int, field: str) -> None:
     """The response holds one alternative, whatever the count allows."""
-    if not 0 <= count <= MOST_ALTERNATIVES:
-        raise InvalidField(field, f"{field} must be 0 to {MOST_ALTERNATIVES}, not {count}.")
+    if not 0 <= count <= MAX_ALTERNATIVES:
+        raise InvalidField(field, f"{field} must be 0 to {MAX_ALTERNATIVES}, not {count}.")
 
 
 def refuse(fields: Mapping[str, object], reasons: Mapping[str, str], field: str) -> None:

@@ -2,7 +2,7 @@
 
 from voicebox.asr.v1 import asr_pb2
 
-LEAST_STABILITY, MOST_STABILITY = 0.01, 0.9
+MIN_STABILITY, MAX_STABILITY = 0.01, 0.9
 """An interim of which nothing is settled, and all: 0 would mean that it is not known."""
 
 
@@ -14,7 +14,7 @@ def transcript(hypothesis: asr_pb2.Hypothesis, *, is_first: bool) -> str:
 def stability(interim: asr_pb2.Hypothesis) -> float:
     """By how much of the text will stay."""
     settled = len(interim.stable_transcript) / max(1, len(interim.transcript))
-    return LEAST_STABILITY + (MOST_STABILITY - LEAST_STABILITY) * settled
+    return MIN_STABILITY + (MAX_STABILITY - MIN_STABILITY) * settled
 
 
 def speaker_number(speaker: str) -> int:

@@ -7,9 +7,9 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.compat.google import speech_v1_pb2 as google
 from voicebox_kit.errors import InvalidField
 
-from .audio import AUTO, Format, checked
+from .audio import AUTO, AudioFormat, checked
 from .shared_request import (
-    MOST_SPEAKERS,
+    MAX_SPEAKERS,
     FileRequest,
     OutputOptions,
     StreamRequest,
@@ -85,7 +85,7 @@ def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamReq
 
 
 def content(audio: google.RecognitionAudio) -> bytes:
-    """The sound; InvalidField where it is to be fetched from elsewhere."""
+    """The audio; InvalidField where it is to be fetched from elsewhere."""
     if audio.uri:
         raise InvalidField(
             "audio.uri", "audio.uri is not fetched: send the sound itself, as audio.content.", "URI_UNSUPPORTED"
@@ -125,14 +125,14 @@ def _phrases(config: google.RecognitionConfig, field: str) -> list[str]:
     return to_hotwords(contexts, f"{field}.speech_contexts") + to_hotwords(adapted, f"{field}.adaptation.phrase_sets")
 
 
-def _format(config: google.RecognitionConfig) -> Format:
+def _format(config: google.RecognitionConfig) -> AudioFormat:
     encoding = google.RecognitionConfig.AudioEncoding
     if config.encoding == google.RecognitionConfig.ENCODING_UNSPECIFIED:
-        return Format(AUTO)
+        return AudioFormat(AUTO)
     name = encoding.Name(config.encoding) if config.encoding in encoding.values() else str(config.encoding)
-    return Format(name, config.sample_rate_hertz, config.audio_channel_count)
+    return AudioFormat(name, config.sample_rate_hertz, config.audio_channel_count)
 
 
 def _diarization(speakers: google.SpeakerDiarizationConfig) -> asr_pb2.Diarization:
-    most = speakers.max_speaker_count or max(MOST_SPEAKERS, speakers.min_speaker_count)
-    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=most)
+    maximum = speakers.max_speaker_count or max(MAX_SPEAKERS, speakers.min_speaker_count)
+    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=maximum)

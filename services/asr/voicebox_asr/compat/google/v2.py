@@ -101,7 +101,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
             inline_result=google.InlineResult(transcript=transcript), transcript=transcript
         )
 
-    async def _not_kept(self, request: Message, context: Context) -> NoReturn:
+    async def _not_stored(self, request: Message, context: Context) -> NoReturn:
         sentence = (
             "Recognizers, phrase sets, custom classes and settings are not stored here: "
             "use recognizers/_ with a config in each request."
@@ -109,13 +109,15 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
         raise Unsupported("RESOURCES_NOT_KEPT", sentence)
 
     CreateRecognizer = GetRecognizer = ListRecognizers = UpdateRecognizer = DeleteRecognizer = UndeleteRecognizer = (
-        _not_kept
+        _not_stored
     )
     CreateCustomClass = GetCustomClass = ListCustomClasses = UpdateCustomClass = DeleteCustomClass = (
         UndeleteCustomClass
-    ) = _not_kept
-    CreatePhraseSet = GetPhraseSet = ListPhraseSets = UpdatePhraseSet = DeletePhraseSet = UndeletePhraseSet = _not_kept
-    GetConfig = UpdateConfig = _not_kept
+    ) = _not_stored
+    CreatePhraseSet = GetPhraseSet = ListPhraseSets = UpdatePhraseSet = DeletePhraseSet = UndeletePhraseSet = (
+        _not_stored
+    )
+    GetConfig = UpdateConfig = _not_stored
 
 
 async def _audio(requests: AsyncIterator[google.StreamingRecognizeRequest]) -> AsyncGenerator[bytes]:

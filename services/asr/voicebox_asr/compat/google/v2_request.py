@@ -13,9 +13,9 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.compat.google import speech_v2_pb2 as google
 from voicebox_kit.errors import InvalidField, NotFound
 
-from .audio import AUTO, Format, checked
+from .audio import AUTO, AudioFormat, checked
 from .shared_request import (
-    MOST_SPEAKERS,
+    MAX_SPEAKERS,
     FileRequest,
     OutputOptions,
     StreamRequest,
@@ -28,7 +28,7 @@ from .shared_request import (
 RECOGNIZER = re.compile(r"(projects/[^/]+/locations/[^/]+)/recognizers/_")
 DATA_URI = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 DETECTED = "auto"
-MOST_FILES = 15
+MAX_FILES = 15
 
 _CONFIG = {
     "sample_rate_hz": "explicit_decoding_config.sample_rate_hertz",
@@ -115,7 +115,7 @@ def to_stream_request(streaming: google.StreamingRecognitionConfig) -> StreamReq
 
 
 def content(request: google.RecognizeRequest) -> bytes:
-    """The sound; InvalidField where it is to be fetched from elsewhere."""
+    """The audio; InvalidField where it is to be fetched from elsewhere."""
     if request.uri:
         raise InvalidField("uri", "uri is not fetched: send the sound itself, as content.", "URI_UNSUPPORTED")
     return request.content
@@ -131,8 +131,8 @@ def to_batch(request: google.BatchRecognizeRequest) -> dict[str, tuple[FileReque
         if output.output_format_config.HasField(name):
             reasons = {name: "the results have the times of words, and POST /v1/speech:transcribe writes subtitles."}
             refuse({name: True}, reasons, "recognition_output_config.output_format_config")
-    if not 0 < len(request.files) <= MOST_FILES:
-        raise InvalidField("files", f"files must be 1 to {MOST_FILES}, not {len(request.files)}.")
+    if not 0 < len(request.files) <= MAX_FILES:
+        raise InvalidField("files", f"files must be 1 to {MAX_FILES}, not {len(request.files)}.")
     return {file.uri: (_file_request(request, file), _inline(file.uri)) for file in request.files}
 
 
@@ -214,14 +214,14 @@ def _phrases(adaptation: google.SpeechAdaptation, field: str) -> list[str]:
     return to_hotwords([(phrase.value, phrase.boost or each.boost) for each in sets for phrase in each.phrases], field)
 
 
-def _format(config: google.RecognitionConfig) -> Format:
+def _format(config: google.RecognitionConfig) -> AudioFormat:
     if not config.HasField("explicit_decoding_config"):
-        return Format(AUTO)
+        return AudioFormat(AUTO)
     explicit, encoding = config.explicit_decoding_config, google.ExplicitDecodingConfig.AudioEncoding
     name = encoding.Name(explicit.encoding) if explicit.encoding in encoding.values() else str(explicit.encoding)
-    return Format(name, explicit.sample_rate_hertz, explicit.audio_channel_count)
+    return AudioFormat(name, explicit.sample_rate_hertz, explicit.audio_channel_count)
 
 
 def _diarization(speakers: google.SpeakerDiarizationConfig) -> asr_pb2.Diarization:
-    most = speakers.max_speaker_count or max(MOST_SPEAKERS, speakers.min_speaker_count)
-    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=most)
+    maximum = speakers.max_speaker_count or max(MAX_SPEAKERS, speakers.min_speaker_count)
+    return asr_pb2.Diarization(enabled=True, min_speakers=speakers.min_speaker_count, max_speakers=maximum)

@@ -52,9 +52,9 @@ def detect_audio(config: riva_asr_pb2.RecognitionConfig, start: bytes) -> RivaAu
     )
 
 
-def set_format(native: asr_pb2.RecognitionConfig, config: riva_asr_pb2.RecognitionConfig, sound: RivaAudio) -> None:
-    """Tell the recogniser what it gets. Files say their rate and channels themselves."""
-    if not sound.is_file:
+def set_format(native: asr_pb2.RecognitionConfig, config: riva_asr_pb2.RecognitionConfig, audio: RivaAudio) -> None:
+    """Set the format of headerless samples. Files have their rate and channels in their headers."""
+    if not audio.is_file:
         native.encoding = asr_pb2.AUDIO_ENCODING_PCM_S16LE
         native.sample_rate_hz = config.sample_rate_hertz
         native.channel_count = config.audio_channel_count

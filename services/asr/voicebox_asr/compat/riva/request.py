@@ -20,7 +20,7 @@ MULTILINGUAL = "multi"
 MAX_SPEAKERS = 8
 """The most speakers of diarization when Riva's clients do not set it."""
 
-LEAST_SILENCE_MILLISECONDS, MOST_SILENCE_MILLISECONDS = (round(1000 * seconds) for seconds in END_SILENCE_SECONDS)
+MIN_SILENCE_MILLISECONDS, MAX_SILENCE_MILLISECONDS = (round(1000 * seconds) for seconds in END_SILENCE_SECONDS)
 
 TASKS = {"transcribe": asr_pb2.RECOGNITION_TASK_TRANSCRIBE, "translate": asr_pb2.RECOGNITION_TASK_TRANSLATE}
 
@@ -92,7 +92,7 @@ def to_endpointing(config: riva_asr_pb2.RecognitionConfig, diagnostics: Diagnost
         if descriptor.name != "stop_history":
             diagnostics.ignore(field)
         elif value > 0:
-            milliseconds = min(max(value, LEAST_SILENCE_MILLISECONDS), MOST_SILENCE_MILLISECONDS)
+            milliseconds = min(max(value, MIN_SILENCE_MILLISECONDS), MAX_SILENCE_MILLISECONDS)
             endpointing.end_silence.FromMilliseconds(milliseconds)
             if milliseconds != value:
                 diagnostics.ignore(field)

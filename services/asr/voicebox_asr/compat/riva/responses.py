@@ -7,7 +7,7 @@ from voicebox.compat.riva import riva_asr_pb2, riva_common_pb2
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine
 
-LEAST_STABILITY, MOST_STABILITY = 0.1, 0.9
+MIN_STABILITY, MAX_STABILITY = 0.1, 0.9
 """An interim of which nothing is settled, and all: 0 would mean "unknown", and 1 "the utterance has ended"."""
 
 
@@ -99,7 +99,7 @@ def _word(word: asr_pb2.Word, language: str, *, times: bool) -> riva_asr_pb2.Wor
 def _stability(interim: asr_pb2.Hypothesis) -> float:
     """By how much of the text will stay."""
     settled = len(interim.stable_transcript) / max(1, len(interim.transcript))
-    return LEAST_STABILITY + (MOST_STABILITY - LEAST_STABILITY) * settled
+    return MIN_STABILITY + (MAX_STABILITY - MIN_STABILITY) * settled
 
 
 def _seconds(hypothesis: asr_pb2.Hypothesis) -> float:

@@ -41,10 +41,10 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
         with self._named(request.config.model):
             engine = find_model(self._models, request.config.model, "config.model", diagnostics)
             riva_request.ignore_endpointing(request.config, diagnostics)
-            sound = riva_audio.detect_audio(request.config, request.audio)
+            detected = riva_audio.detect_audio(request.config, request.audio)
             config = riva_request.to_config(request.config, engine, diagnostics)
-            riva_audio.set_format(config, request.config, sound)
-            audio = await asyncio.to_thread(sound.to_s16le, request.audio)
+            riva_audio.set_format(config, request.config, detected)
+            audio = await asyncio.to_thread(detected.to_s16le, request.audio)
             native = asr_pb2.RecognizeRequest(config=config, audio=audio)
             response = await self._speech.Recognize(native, context)
         warn_of(response, diagnostics)

@@ -24,15 +24,15 @@ async def to_stream(
     waiting: list[riva_asr_pb2.StreamingRecognizeRequest] = []
     start = b""
     while len(start) < SNIFF_BYTES and (request := await _next(requests, diagnostics)) is not None:
-        if request.audio_content:  # before there is any sound, there is nothing to end
+        if request.audio_content:  # before there is any audio, there is nothing to end
             waiting.append(request)
             start += request.audio_content
-    sound = detect_audio(streaming.config, start)
-    set_format(config.recognition, streaming.config, sound)
+    audio = detect_audio(streaming.config, start)
+    set_format(config.recognition, streaming.config, audio)
     yield asr_pb2.StreamingRecognizeRequest(config=config)
     while (request := waiting.pop(0) if waiting else await _next(requests, diagnostics)) is not None:
         if request.HasField("audio_content"):
-            yield asr_pb2.StreamingRecognizeRequest(audio=sound.to_s16le(request.audio_content))
+            yield asr_pb2.StreamingRecognizeRequest(audio=audio.to_s16le(request.audio_content))
         if forces_end(request.runtime_config, diagnostics):
             yield asr_pb2.StreamingRecognizeRequest(control=asr_pb2.STREAM_CONTROL_END_UTTERANCE)
 

@@ -36,12 +36,12 @@ ANSWER = struct.Struct("<I")
 SAMPLE_BYTES = 2 * 16_000
 FRAMES_A_SECOND = 100
 RECENT_SECONDS = 3
-"""An utterance shorter than this is not enough to know speaker and channel: sound of the ones before it helps."""
+"""An utterance shorter than this is not enough to know speaker and channel: audio of the ones before it helps."""
 
 MEAN_SEARCH = "mean"
 MEAN_GRAMMAR = "#JSGF V1.0; grammar mean; public <mean> = a;"
 """Features are only computed within an utterance, and its end searches all of it once more: with a grammar of one word
-that costs 20 ms for 10 s of sound, with the language model as much as recognising it.
+that costs 20 ms for 10 s of audio, with the language model as much as recognising it.
 """
 
 FILLERS = frozenset({"<s>", "</s>", "<sil>", "[NOISE]", "[SPEECH]", "(NULL)"})
@@ -57,7 +57,7 @@ _UNKNOWN_WORD = re.compile(r"The word '(.+?)' is missing in the dictionary")
 _SAID = re.compile(r'^(?:ERROR|FATAL): (?:"[^"]*", line \d+: )?(.+?)(?: at line \d+.*)?$', re.MULTILINE)
 """pocketsphinx's complaints; the lines that it counts are none."""
 
-MOST_LOG_BYTES = 65_536
+MAX_LOG_BYTES = 65_536
 
 
 def main() -> None:
@@ -108,7 +108,7 @@ class Dictation:
         log = os.memfd_create("log")
         exit_code = _tried(lambda: self._search(jsgf), log)
         if exit_code or os.fstat(log).st_size:
-            return _complaint(os.pread(log, MOST_LOG_BYTES, 0).decode(errors="replace"), killed=exit_code < 0)
+            return _complaint(os.pread(log, MAX_LOG_BYTES, 0).decode(errors="replace"), killed=exit_code < 0)
         self._search(jsgf)
         return {}
 
@@ -126,7 +126,7 @@ class Dictation:
         self._running, self._fed = True, False
 
     def feed(self, samples: bytes) -> None:
-        """Hear samples, s16le at 16 kHz."""
+        """Process samples, s16le at 16 kHz."""
         if samples:
             self._decoder.process_raw(samples)
             self._fed = True
@@ -164,7 +164,7 @@ class Dictation:
                     self._decoder.add_word(word, phones, False)
 
     def _mean(self, samples: bytes) -> str:
-        """The cepstral mean of some sound; empty for none."""
+        """The cepstral mean of some audio; empty for none."""
         if not samples:
             return ""
         speech_search = self._decoder.current_search()
@@ -180,7 +180,7 @@ def _tried(work: Callable[[], None], log: int) -> int:
     """The exit status of the work in a fork without files and with bounded time and memory; negative when killed.
 
     `log` is a descriptor that gets what pocketsphinx complains about, which it writes to the standard error stream and
-    tells nowhere else.
+    reports nowhere else.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if child := os.fork():
@@ -204,8 +204,8 @@ def _complaint(log: str, *, killed: bool) -> dict[str, Any]:
     """What to say about a grammar that was refused."""
     if unknown := _UNKNOWN_WORD.search(log):
         return {"word": unknown[1]}
-    if said := _SAID.search(log):
-        return {"error": said[1].strip()}
+    if found := _SAID.search(log):
+        return {"error": found[1].strip()}
     return {"error": "It takes too much time or memory." if killed else "It cannot be parsed."}
 
 

@@ -28,7 +28,7 @@ IDLE_SECONDS = 1.0
 
 
 class Keyed(Protocol):
-    """A window of sound, as far as batching goes."""
+    """A window of audio, as far as batching goes."""
 
     @property
     def key(self) -> Hashable:
@@ -128,11 +128,11 @@ class Scheduler(Generic[W, R]):
         while batch := self._next():
             self._decode_batch(batch)
             batch.clear()
-            if self._clock() - tidied >= TIDY_SECONDS or not self._comes_soon():
+            if self._clock() - tidied >= TIDY_SECONDS or not self._is_expected():
                 self._tidy()
                 tidied = self._clock()
 
-    def _comes_soon(self) -> bool:
+    def _is_expected(self) -> bool:
         """Whether there is something to do, now or within a second."""
         with self._changed:
             return self._changed.wait_for(self._has_work, IDLE_SECONDS)

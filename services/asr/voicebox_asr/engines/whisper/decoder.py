@@ -32,13 +32,13 @@ ENCODED_A_SECOND = 50
 
 WINDOW_SECONDS = 30.0
 WINDOW_FRAMES = 30 * FRAMES_A_SECOND
-LEAST_SILENCE_FRAMES = 5 * FRAMES_A_SECOND
+MIN_SILENCE_FRAMES = 5 * FRAMES_A_SECOND
 TIMESTAMP_SECONDS = 0.02
 SHORTEST_SAMPLES = SAMPLE_RATE_HZ // 10
-"""Less sound than this is filled up with silence: the spectrogram of nothing cannot be computed."""
+"""Less audio than this is filled up with silence: the spectrogram of nothing cannot be computed."""
 
 SHORTEST_REST_SECONDS = 0.3
-"""Less sound than this after the model's last timestamp holds no further word."""
+"""Less audio than this after the model's last timestamp holds no further word."""
 
 CANDIDATES = 5
 """How many texts are sampled at a temperature above 0; the likeliest counts. As in the paper."""
@@ -104,7 +104,7 @@ class TimedText:
     words: tuple[Word, ...]
 
 
-class Decoder:
+class WhisperDecoder:
     """A loaded model. `decode` is for one thread at a time, the rest for any."""
 
     def __init__(self, model: WhisperModel) -> None:
@@ -242,15 +242,20 @@ class Decoder:
         """Where each clip changes between languages; empty where it does not."""
         if not any(len(clip.spans) > 1 for clip in clips):
             return [[] for _ in clips]
-        sound = np.asarray(encoded if self._on_cpu else encoded.to_device(Device.cpu))
-        return [self._changes(clip, each, likely) for clip, each, likely in zip(clips, sound, languages, strict=True)]
+        encoder_output = np.asarray(encoded if self._on_cpu else encoded.to_device(Device.cpu))
+        return [
+            self._changes(clip, each, likely)
+            for clip, each, likely in zip(clips, encoder_output, languages, strict=True)
+        ]
 
-    def _changes(self, clip: Clip, sound: NDArray[Any], likely: Likely) -> list[LanguagePart]:
-        """`sound` is the encoder's output for the clip, shape (frames, width)."""
+    def _changes(self, clip: Clip, encoder_output: NDArray[Any], likely: Likely) -> list[LanguagePart]:
+        """`encoder_output` is the encoder's output for the clip, shape (frames, width)."""
 
         def within(span: Span) -> Likely:
             start, end = (round(seconds * ENCODED_A_SECOND) for seconds in span)
-            return self._detected(StorageView.from_array(np.ascontiguousarray(sound[np.newaxis, start:end])))[0]
+            return self._detected(StorageView.from_array(np.ascontiguousarray(encoder_output[np.newaxis, start:end])))[
+                0
+            ]
 
         def alone(span: Span) -> Likely:
             start, end = (round(seconds * FRAMES_A_SECOND) for seconds in span)
@@ -281,8 +286,8 @@ class Decoder:
         attempts: list[list[Attempt]] = [[] for _ in clips]
         waiting = list(range(len(clips)))
         for temperature in quality.temperatures:
-            sound = self._part(encoded, clips, waiting)
-            written = self._generate(sound, [prompts[index] for index in waiting], quality, temperature)
+            encoder_output = self._part(encoded, clips, waiting)
+            written = self._generate(encoder_output, [prompts[index] for index in waiting], quality, temperature)
             for index, attempt in zip(waiting, written, strict=True):
                 attempts[index].append(attempt)
             waiting = [index for index in waiting if not is_good(attempts[index][-1], quality)]
@@ -323,10 +328,10 @@ class Decoder:
             if segments[index]:
                 groups[code, index if self._on_cpu else 0].append(index)
         for (code, _), group in groups.items():
-            sound = self._part(encoded, clips, group)
+            encoder_output = self._part(encoded, clips, group)
             texts = [[token for segment in segments[index] for token in segment.tokens] for index in group]
             frames = [min(WINDOW_FRAMES, round(clips[index].seconds * FRAMES_A_SECOND)) for index in group]
-            aligned = self._model.find_alignment(self._tokenizer(code, "transcribe"), texts, sound, frames)
+            aligned = self._model.find_alignment(self._tokenizer(code, "transcribe"), texts, encoder_output, frames)
             for index, pieces in zip(group, aligned, strict=True):
                 timed[index] = _sentences([_aligned(piece) for piece in pieces], segments[index], clips[index].seconds)
         return timed
@@ -403,11 +408,11 @@ def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) ->
 def _padded_frames(frames: int) -> int:
     """The frames with 5 s of silence at least, to a multiple of 5 s, so that similar windows share batches.
 
-    An encoder that is given less than the 30 s it was trained for takes that much less time, and hears short sound as
-    well: with 5 s of silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30 s;
-    with 2 s and less they loop.
+    An encoder that is given less than the 30 s it was trained for takes that much less time, and recognises short audio
+    as well: with 5 s of silence base and tiny.en have a WER of 0.022 and 0.018 on 13 sentences, 0.027 and 0.027 with 30
+    s; with 2 s and less they loop.
     """
-    return min(WINDOW_FRAMES, -(-(frames + LEAST_SILENCE_FRAMES) // LEAST_SILENCE_FRAMES) * LEAST_SILENCE_FRAMES)
+    return min(WINDOW_FRAMES, -(-(frames + MIN_SILENCE_FRAMES) // MIN_SILENCE_FRAMES) * MIN_SILENCE_FRAMES)
 
 
 def _sentences(

@@ -29,7 +29,7 @@ class Device:
         return 8 if self.kind == "cpu" else 16
 
 
-MOST_THREADS = 8
+MAX_THREADS = 8
 """Whisper's decoder writes a token at a time: it gains nothing from more cores, and other engines lose them."""
 
 
@@ -39,7 +39,7 @@ def resolved(device: str, compute_type: str, threads: int = 0) -> Device:
     OMP_NUM_THREADS does not count: it is for engines whose steps are too short to share, and makes Whisper 1.4 times
     slower on two cores.
     """
-    threads = threads or min(usable_cores(), MOST_THREADS)
+    threads = threads or min(usable_cores(), MAX_THREADS)
     kind, index = _device(device)
     supported = ctranslate2.get_supported_compute_types(kind, index)
     if compute_type == "auto":

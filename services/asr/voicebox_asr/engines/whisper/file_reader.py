@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, Reason, RecognitionWarning, Samples, Segment
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, RecognitionWarning, Samples, Segment, WarningReason
 from voicebox_asr.results.self_similarity import repeated_word_similarity
 from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, speech_without_words
 from voicebox_asr.segmentation.language_changes import LanguageSpan, language_changes, main_language
 from voicebox_asr.segmentation.pauses import split_at_pauses
-from voicebox_asr.segmentation.short_audio import audible_seconds, is_sayable, is_short, short_audio_warning
+from voicebox_asr.segmentation.short_audio import audible_seconds, is_short, is_speakable, short_audio_warning
 from voicebox_asr.segmentation.spans import language_spans
 from voicebox_asr.segmentation.utterance_reader import shifted
 from voicebox_asr.segmentation.windows import Window, Windows
 
 from .batcher import Scheduler, outcome
-from .decoder import Clip, Decoded, Decoder
+from .decoder import Clip, Decoded, WhisperDecoder
 from .spoken_languages import SURE, LanguagePart
 
 STEP_SAMPLES = 10 * SAMPLE_RATE_HZ
@@ -32,15 +32,15 @@ PROMPT_CHARACTERS = 1000
 UNRELIABLE_TEMPERATURE = 0.5
 """Text that was written at a higher temperature is no prompt for what follows, as in Whisper."""
 
-LEAST_PROGRESS_SECONDS = 0.5
+MIN_PROGRESS_SECONDS = 0.5
 """A window is decoded again only from at least this far after the last start."""
 
-LEAST_CONFIDENCE = 0.4
+MIN_CONFIDENCE = 0.4
 """The least confidence of text from decoding a gap again."""
 
 
 @dataclass(frozen=True)
-class Part:
+class WindowPart:
     """A window from `start_seconds` to `end_seconds`. `words` are where the words before it are.
 
     `is_gap` says that speech without words is decoded once more there.
@@ -58,7 +58,7 @@ class Part:
 
     @property
     def samples(self) -> Samples:
-        """Its sound, shape (n,)."""
+        """Its audio, shape (n,)."""
         return self.window.samples[
             round(self.start_seconds * SAMPLE_RATE_HZ) : round(self.end_seconds * SAMPLE_RATE_HZ)
         ]
@@ -69,7 +69,7 @@ class WhisperReader:
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: WhisperDecoder,
         scheduler: Scheduler[Clip, Decoded],
         options: Options,
         windows: Windows,
@@ -83,9 +83,9 @@ class WhisperReader:
         self._language_spans: list[LanguageSpan] = []
         self._previous = ""
         self._clock = clock
-        self._gathered: list[Part] = []
+        self._gathered: list[WindowPart] = []
         self._gathered_since = 0.0
-        self._running: deque[tuple[Part, Future[Decoded]]] = deque()
+        self._running: deque[tuple[WindowPart, Future[Decoded]]] = deque()
         self._interrupted = False
         self.warnings: list[RecognitionWarning] = []
 
@@ -128,7 +128,7 @@ class WhisperReader:
     def _send(self, window: Window) -> Iterator[Segment | None]:
         if not self._gathered:
             self._gathered_since = self._clock()
-        self._gathered.append(Part(window, 0.0, window.seconds, language=self._options.language))
+        self._gathered.append(WindowPart(window, 0.0, window.seconds, language=self._options.language))
         if len(self._gathered) >= self._at_once:
             while self._running:
                 yield from self._receive()
@@ -142,17 +142,17 @@ class WhisperReader:
         if self._interrupted:
             self.interrupt()
 
-    def _next(self, parts: Sequence[Part]) -> None:
+    def _decode_next(self, parts: Sequence[WindowPart]) -> None:
         """Have parts decoded before what comes after them."""
         self._running.extendleft(reversed(self._submitted(parts)))
         if self._interrupted:
             self.interrupt()
 
-    def _submitted(self, parts: Sequence[Part]) -> list[tuple[Part, Future[Decoded]]]:
+    def _submitted(self, parts: Sequence[WindowPart]) -> list[tuple[WindowPart, Future[Decoded]]]:
         futures = self._scheduler.submit_all([self._clip(part) for part in parts], live=False) if parts else []
         return list(zip(parts, futures, strict=True))
 
-    def _clip(self, part: Part) -> Clip:
+    def _clip(self, part: WindowPart) -> Clip:
         previous = f"{self._options.prompt} {self._previous}"
         spans = () if part.language or part.is_gap else language_spans(part.window.speech, part.window.seconds)
         return self._decoder.clip(part.samples, self._options, part.language, previous, spans)
@@ -161,25 +161,25 @@ class WhisperReader:
         """Wait for the oldest window; the rest of it is decoded next."""
         part, future = self._running.popleft()
         decoded = outcome(future)
-        for segment in self._taken(part, decoded):
+        for segment in self._accepted(part, decoded):
             yield from split_at_pauses(self._in_file(segment, part))
         yield None
 
-    def _taken(self, part: Part, decoded: Decoded) -> Sequence[Segment]:
+    def _accepted(self, part: WindowPart, decoded: Decoded) -> Sequence[Segment]:
         """The segments of a part that count; the rest is decoded again."""
-        if apart := self._apart(part, decoded):
-            self._next(apart)
+        if parts := self._language_parts(part, decoded):
+            self._decode_next(parts)
             return ()
         segments = [
             _later(segment, part.start_seconds) for segment in decoded.segments if _is_sure(segment) or not part.is_gap
         ]
         segments = self._plausible(segments, part.window)
         if segments and not part.is_gap:
-            self._learn(part, decoded)
-        self._next(self._again(part, decoded, segments))
+            self._update_context(part, decoded)
+        self._decode_next(self._retries(part, decoded, segments))
         return segments
 
-    def _apart(self, part: Part, decoded: Decoded) -> Sequence[Part]:
+    def _language_parts(self, part: WindowPart, decoded: Decoded) -> Sequence[WindowPart]:
         """A part that changes its language as several; one of unsure language in that of the rest; else none."""
         if decoded.language_parts:
             self.warnings += [
@@ -187,11 +187,11 @@ class WhisperReader:
             ]
             return [_language_part(part.window, each) for each in decoded.language_parts]
         is_unsure = not part.language and not part.is_gap and (decoded.language_probability or 0.0) < SURE
-        if is_unsure and self._usual not in ("", decoded.language) and not self._options.multilingual:
-            return [replace(part, language=self._usual)]
+        if is_unsure and self._main_language not in ("", decoded.language) and not self._options.multilingual:
+            return [replace(part, language=self._main_language)]
         return ()
 
-    def _again(self, part: Part, decoded: Decoded, segments: Sequence[Segment]) -> Sequence[Part]:
+    def _retries(self, part: WindowPart, decoded: Decoded, segments: Sequence[Segment]) -> Sequence[WindowPart]:
         """The parts of a window to decode again: from where the model broke off, or where speech has no words.
 
         A gap may be in another language: where the caller named none, it is detected again.
@@ -207,7 +207,7 @@ class WhisperReader:
             ]
             return ()
         start = part.start_seconds + (decoded.continues_seconds or 0.0)
-        if start >= part.start_seconds + LEAST_PROGRESS_SECONDS:
+        if start >= part.start_seconds + MIN_PROGRESS_SECONDS:
             return (
                 replace(
                     part,
@@ -223,12 +223,14 @@ class WhisperReader:
             return ()
         language = self._options.language
         return [
-            Part(window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True, language=language)
+            WindowPart(
+                window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True, language=language
+            )
             for start, end in gaps
         ]
 
     @property
-    def _usual(self) -> str:
+    def _main_language(self) -> str:
         """The language of most speech so far; empty before any."""
         return main_language(self._language_spans)
 
@@ -238,12 +240,12 @@ class WhisperReader:
         if is_short(seconds):
             text = " ".join(segment.hypothesis.text for segment in segments)
             self.warnings.append(short_audio_warning(text, seconds, window.at(0.0), window.until(window.seconds)))
-            return segments if is_sayable(text, seconds) else []
+            return segments if is_speakable(text, seconds) else []
         words = [word for segment in segments for word in segment.hypothesis.words]
         alike = repeated_word_similarity(window.samples, words)
         return [replace(segment, hypothesis=replace(segment.hypothesis, self_similarity=alike)) for segment in segments]
 
-    def _learn(self, part: Part, decoded: Decoded) -> None:
+    def _update_context(self, part: WindowPart, decoded: Decoded) -> None:
         """Remember what the next windows use."""
         self._language_spans.append(
             _language_span(part.window, (part.start_seconds, part.end_seconds), decoded.language)
@@ -253,7 +255,7 @@ class WhisperReader:
             reliable = (decoded.segments[0].hypothesis.scores.temperature or 0.0) <= UNRELIABLE_TEMPERATURE
             self._previous = f"{self._previous} {text}"[-PROMPT_CHARACTERS:] if reliable else ""
 
-    def _in_file(self, segment: Segment, part: Part) -> Segment:
+    def _in_file(self, segment: Segment, part: WindowPart) -> Segment:
         """A window's segment with times of the file; a word stays whole where silence was left out within it."""
         window = part.window
         words = []
@@ -284,18 +286,18 @@ def _spans(segments: Sequence[Segment]) -> list[Span]:
 
 
 def _is_sure(segment: Segment) -> bool:
-    return (segment.hypothesis.confidence or 0.0) >= LEAST_CONFIDENCE
+    return (segment.hypothesis.confidence or 0.0) >= MIN_CONFIDENCE
 
 
 def _not_recognised(window: Window, span: Span) -> RecognitionWarning:
     start, end = span
     sentence = f"No words were recognised in {end - start:.1f} s of what sounds like speech."
-    return RecognitionWarning(Reason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
+    return RecognitionWarning(WarningReason.NOT_RECOGNISED, sentence, window.at(start), window.until(end))
 
 
-def _language_part(window: Window, spoken: LanguagePart) -> Part:
+def _language_part(window: Window, spoken: LanguagePart) -> WindowPart:
     cut = window.cut(spoken.start_seconds, spoken.end_seconds)
-    return Part(cut, 0.0, cut.seconds, language=spoken.language, probability=spoken.probability)
+    return WindowPart(cut, 0.0, cut.seconds, language=spoken.language, probability=spoken.probability)
 
 
 def _language_span(window: Window, span: Span, language: str) -> LanguageSpan:
@@ -308,5 +310,5 @@ def _unsure_language(window: Window, spoken: LanguagePart) -> RecognitionWarning
         "which is not detected reliably."
     )
     return RecognitionWarning(
-        Reason.LANGUAGE_CHANGED, sentence, window.at(spoken.start_seconds), window.until(spoken.end_seconds)
+        WarningReason.LANGUAGE_CHANGED, sentence, window.at(spoken.start_seconds), window.until(spoken.end_seconds)
     )

@@ -3,7 +3,7 @@
 import ctypes
 
 
-def give_back_free() -> None:
+def trim_heap() -> None:
     """Return free memory to the system, where the C library can (glibc): 200 MB after a minute of audio, in 20 ms.
 
     A lower M_MMAP_THRESHOLD would keep less from the start, and costs a third more processor time: encoders ask for

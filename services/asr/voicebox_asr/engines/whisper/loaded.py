@@ -11,10 +11,10 @@ from voicebox_asr.engines.silero import THRESHOLD, Silero, SpeechProbability, re
 from voicebox_asr.segmentation.windows import SpeechTracker, Windows
 
 from .batcher import Scheduler
-from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
+from .decoder import WINDOW_SECONDS, Clip, Decoded, WhisperDecoder
 from .device import Device
 from .file_reader import WhisperReader
-from .heap import give_back_free
+from .heap import trim_heap
 from .session import WhisperSession
 
 QUEUE_SIZE = 256
@@ -36,12 +36,12 @@ class LoadedWhisper:
                 cpu_threads=device.threads,
                 local_files_only=True,
             )
-            self._decoder = Decoder(model)
+            self._decoder = WhisperDecoder(model)
             self._warm_up()
         except Exception as error:  # the libraries raise what they like for files that are not what they should be
             raise StartError(f"The model in {folder} cannot be loaded on {device.name}: {error}") from error
         self._scheduler: Scheduler[Clip, Decoded] = Scheduler(
-            self._decoder.decode, device.batch_size, QUEUE_SIZE, give_back_free
+            self._decoder.decode, device.batch_size, QUEUE_SIZE, trim_heap
         )
 
     def session(self, options: Options) -> WhisperSession:
@@ -61,7 +61,7 @@ class LoadedWhisper:
         """Free its memory. What is open fails with Unavailable."""
         self._scheduler.close()
         self._decoder.unload()
-        give_back_free()
+        trim_heap()
 
     def _warm_up(self) -> None:
         """Decode one window: a device makes its kernels and buffers at the first."""

@@ -24,7 +24,7 @@ def problem(folder: Path) -> str | None:
     """Why the model in `folder` cannot be loaded, as a sentence; None when it can."""
     names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
     if WEIGHTS in names and not _is_whisper(folder / WEIGHTS):
-        return f"{folder / WEIGHTS} is no Whisper model for CTranslate2: {CONVERTED}"
+        return f"{folder / WEIGHTS} is not a Whisper model for CTranslate2: {CONVERTED}"
     if WEIGHTS not in names and (others := sorted(name for name in names if name.endswith(UNCONVERTED))):
         return f"{folder} holds {others[0]} and no {WEIGHTS}: {CONVERTED}"
     missing = [name for name in NEEDED if name not in names] or (

@@ -16,7 +16,7 @@ class Published:
     """A model on the hub, converted for CTranslate2.
 
     `revision` is a commit; empty for the newest, which is pinned when it is downloaded. `languages` are empty where
-    only its files tell. `packaged` are packages that hold the same model.
+    only its files contain them. `packaged` are packages that hold the same model.
     """
 
     repository: str

@@ -1,4 +1,4 @@
-"""Hears a live stream's utterances with Whisper, together with all other streams."""
+"""Recognises a live stream's utterances with Whisper, together with all other streams."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -11,7 +11,7 @@ from voicebox_asr.segmentation.utterance_reader import shifted
 from voicebox_asr.segmentation.windows import FRAME_SAMPLES, Window, Windows, levels
 
 from .batcher import Scheduler, outcome
-from .decoder import WINDOW_SECONDS, Clip, Decoded, Decoder
+from .decoder import WINDOW_SECONDS, Clip, Decoded, WhisperDecoder
 from .languages import UNSPACED
 
 SILENCE_DB = -60.0
@@ -21,25 +21,25 @@ NOTHING = Hypothesis("", None, ())
 
 
 class WhisperSession:
-    """One live stream. It holds one utterance of sound."""
+    """One live stream. It holds one utterance of audio."""
 
-    def __init__(self, decoder: Decoder, scheduler: Scheduler[Clip, Decoded], options: Options) -> None:
+    def __init__(self, decoder: WhisperDecoder, scheduler: Scheduler[Clip, Decoded], options: Options) -> None:
         self._decoder = decoder
         self._scheduler = scheduler
         self._options = options
         self._quick = replace(options, decoding=Decoding(beam_size=1, temperatures=(0.0,)), word_times=False)
         self._previous = ""
-        self._sound: list[Samples] = []
+        self._pieces: list[Samples] = []
         self._running: Sequence[Future[Decoded]] = ()
         self._interrupted = False
         scheduler.live_opened()
 
     def begin(self, preview: Samples) -> None:
         """Whisper reads the whole utterance at once: a preview does not help it."""
-        self._sound = []
+        self._pieces = []
 
     def feed(self, samples: Samples) -> None:
-        self._sound.append(samples)
+        self._pieces.append(samples)
 
     def interim(self) -> Hypothesis:
         """By greedy search; only finals are searched thoroughly."""
@@ -58,7 +58,7 @@ class WhisperSession:
     def accept_early_final(self, hypothesis: Hypothesis) -> None:
         if self._options.decoding.condition_on_previous_text:
             self._previous = hypothesis.text
-        self._sound = []
+        self._pieces = []
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -70,7 +70,7 @@ class WhisperSession:
         self._scheduler.live_closed()
 
     def _decode(self, options: Options) -> Hypothesis:
-        windows = list(_windows(self._sound))
+        windows = list(_windows(self._pieces))
         self._running = self._scheduler.submit_all([self._clip(window, options) for window in windows], live=True)
         if self._interrupted:
             self.interrupt()
@@ -99,9 +99,9 @@ def joined(segments: Sequence[Hypothesis]) -> Hypothesis:
     return replace(first, text=space.join(segment.text for segment in segments), words=words, confidence=confidence)
 
 
-def _windows(sound: Sequence[Samples]) -> Sequence[Window]:
+def _windows(pieces: Sequence[Samples]) -> Sequence[Window]:
     """One window, or more for an utterance that is too long for one; none for silence."""
-    whole = np.concatenate([*sound, np.zeros(0, np.float32)])
+    whole = np.concatenate([*pieces, np.zeros(0, np.float32)])
     frames = whole[: whole.size - whole.size % FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     if not frames.size or levels(frames).max() < SILENCE_DB:
         return ()

@@ -16,7 +16,7 @@ SURE = 0.7
 UNLIKELY = 0.1
 """A language that is less likely than this is not the one that is spoken."""
 
-LEAST = 1e-3
+MIN_PROBABILITY = 1e-3
 """No single span rules a language out."""
 
 Likely = Mapping[str, float]
@@ -57,13 +57,16 @@ def spoken(
     )
 
 
-def together(said: Sequence[Likely]) -> Likely:
+def together(detections: Sequence[Likely]) -> Likely:
     """The language of several spans that are all in the same: the product of their probabilities.
 
     Base takes one French sentence of espeak for Polish or Thai, and is unsure of it; three together are French.
     """
-    codes = {code for likely in said for code in likely}
-    products = {code: exp(sum(log(max(likely.get(code, 0.0), LEAST)) for likely in said) / len(said)) for code in codes}
+    codes = {code for likely in detections for code in likely}
+    products = {
+        code: exp(sum(log(max(likely.get(code, 0.0), MIN_PROBABILITY)) for likely in detections) / len(detections))
+        for code in codes
+    }
     return {code: product / sum(products.values()) for code, product in products.items()}
 
 

@@ -1,4 +1,4 @@
-"""The sound of an answer as Google's clients ask for it, where that is none of our encodings, or louder or softer."""
+"""Audio in the encodings that only Google has, and louder or softer."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from voicebox_kit.errors import InvalidField
 
 GAINS_DB = (-96.0, 16.0)
 TELEPHONE_HZ = 8_000
-"""The rate of mu-law and A-law where none is asked for."""
+"""The rate of mu-law and A-law where none is requested."""
 
 G711: Mapping[int, tuple[Callable[[bytes], bytes], int]] = {
     google.MULAW: (s16le_to_mulaw, 7),
@@ -33,9 +33,9 @@ ENCODINGS = {
 }
 
 
-def is_plain(asked: google.AudioConfig) -> bool:
-    """Whether the platform's own answer is what is asked for."""
-    return asked.audio_encoding in ENCODINGS and not asked.volume_gain_db
+def is_plain(config: google.AudioConfig) -> bool:
+    """Whether the platform's own audio can be sent as it is."""
+    return config.audio_encoding in ENCODINGS and not config.volume_gain_db
 
 
 def check_gain(decibels: float, field: str) -> None:
@@ -45,31 +45,31 @@ def check_gain(decibels: float, field: str) -> None:
         raise InvalidField(field, f"{field} must be {low:g} to {high:g}, not {decibels:g}.")
 
 
-async def rewritten(made: tts_pb2.SynthesizeResponse, asked: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
-    """The samples of an answer in the encoding and at the loudness that is asked for. G.711 comes in a WAV file, as
+async def rewritten(made: tts_pb2.SynthesizeResponse, config: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
+    """The samples of an answer in the requested encoding and at the requested loudness. G.711 comes in a WAV file, as
     Google's.
     """
-    return await asyncio.to_thread(_rewritten, made.audio, made.started.audio.sample_rate_hz, asked, diagnostics)
+    return await asyncio.to_thread(_rewritten, made.audio, made.started.audio.sample_rate_hz, config, diagnostics)
 
 
-def _rewritten(audio: bytes, rate_hz: int, asked: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
+def _rewritten(audio: bytes, rate_hz: int, config: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
     samples = (
         np.frombuffer(audio, "<i2").astype(np.float32)
         / np.float32(32768)
-        * np.float32(10 ** (asked.volume_gain_db / 20))
+        * np.float32(10 ** (config.volume_gain_db / 20))
     )
     if samples.size and np.abs(samples).max() > 1.0:
         diagnostics.warn(
-            [f"At {asked.volume_gain_db:g} dB the loudest samples are beyond full scale: they are cut off there."]
+            [f"At {config.volume_gain_db:g} dB the loudest samples are beyond full scale: they are cut off there."]
         )
         samples = np.clip(samples, -1.0, 1.0)
     try:
-        if asked.audio_encoding in G711:
-            law, code = G711[asked.audio_encoding]
+        if config.audio_encoding in G711:
+            law, code = G711[config.audio_encoding]
             return g711_wav(law(to_s16le(samples)), code, rate_hz)
-        if asked.audio_encoding == google.M4A:
+        if config.audio_encoding == google.M4A:
             written: bytes = import_module("voicebox_audio.encoding.m4a").encode_m4a(samples, rate_hz)  # loads FFmpeg
             return written
-        return encode_whole(ENCODINGS[asked.audio_encoding], samples, rate_hz)
+        return encode_whole(ENCODINGS[config.audio_encoding], samples, rate_hz)
     except ValueError as error:
         raise InvalidField("audio.sample_rate_hz", f"audio.sample_rate_hz: {error}.") from error

@@ -53,7 +53,7 @@ ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
     google.M4A: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
 }
-"""What the platform is asked for; google_audio makes telephone sound and M4A of samples."""
+"""What the platform generates; google_audio makes telephone audio and M4A of samples."""
 
 STREAM_ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.AUDIO_ENCODING_UNSPECIFIED: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
@@ -62,19 +62,19 @@ STREAM_ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
     google.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
 }
-"""Google streams no files that would tell their length at their beginning; without a streaming_audio_config it sends
+"""Google streams no files with their length at their beginning; without a streaming_audio_config it sends
 samples.
 """
 
 
 def to_whole(
-    asked: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
+    request: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
 ) -> tts_pb2.SynthesizeRequest:
-    """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it asks for
-    what cannot be.
+    """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it cannot be
+    met.
     """
-    _refuse_options(asked.advanced_voice_options, "advanced_voice_options")
-    audio = asked.audio_config
+    _refuse_options(request.advanced_voice_options, "advanced_voice_options")
+    audio = request.audio_config
     google_audio.check_gain(audio.volume_gain_db, "audio_config.volume_gain_db")
     if audio.effects_profile_id:
         diagnostics.ignore("audio_config.effects_profile_id")
@@ -82,81 +82,79 @@ def to_whole(
     if not google_audio.is_plain(audio):
         spec.encoding = tts_pb2.AUDIO_ENCODING_PCM_S16LE
     return tts_pb2.SynthesizeRequest(
-        text=_text(asked.input, diagnostics),
+        text=_text(request.input, diagnostics),
         config=tts_pb2.SynthesisConfig(
             voice=voice,
             audio=spec,
             style=tts_pb2.SpeakingStyle(
                 speed=audio.speaking_rate,
                 pitch_semitones=audio.pitch,
-                language=asked.voice.language_code,
-                instructions=asked.input.prompt,
+                language=request.voice.language_code,
+                instructions=request.input.prompt,
             ),
         ),
     )
 
 
 def to_conversation(
-    asked: google.StreamingSynthesizeConfig, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
+    request: google.StreamingSynthesizeConfig, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
 ) -> tts_pb2.ConverseConfig:
     """The same for a stream: it is as fast as it is read, since Google's clients write files from it, too."""
-    _refuse_options(asked.advanced_voice_options, "streaming_config.advanced_voice_options")
-    if asked.custom_pronunciations.pronunciations:
+    _refuse_options(request.advanced_voice_options, "streaming_config.advanced_voice_options")
+    if request.custom_pronunciations.pronunciations:
         diagnostics.ignore("streaming_config.custom_pronunciations")
-    audio = asked.streaming_audio_config
+    audio = request.streaming_audio_config
     return tts_pb2.ConverseConfig(
         ahead_seconds=MAX_AHEAD_SECONDS,
         synthesis=tts_pb2.SynthesisConfig(
             voice=voice,
             audio=_audio(audio, STREAM_ENCODINGS, "streaming_config.streaming_audio_config.audio_encoding"),
-            style=tts_pb2.SpeakingStyle(speed=audio.speaking_rate, language=asked.voice.language_code),
+            style=tts_pb2.SpeakingStyle(speed=audio.speaking_rate, language=request.voice.language_code),
         ),
     )
 
 
-def to_piece(asked: google.StreamingSynthesizeRequest, diagnostics: Diagnostics) -> str:
+def to_piece(request: google.StreamingSynthesizeRequest, diagnostics: Diagnostics) -> str:
     """The text of a message of a stream, after its config."""
-    if not asked.HasField("input"):
+    if not request.HasField("input"):
         raise InvalidField(
             "streaming_config",
             "Only the first message may be the streaming_config; the others are input.",
             "CONFIG_TWICE",
         )
-    kind = asked.input.WhichOneof("input_source")
+    kind = request.input.WhichOneof("input_source")
     if kind == "markup":
-        return _unmarked(asked.input.markup)
+        return _unmarked(request.input.markup)
     if kind not in (None, "text"):
         raise _unsupported(f"input.{kind}", f"input.{kind} is not understood here: send plain text as input.text.")
-    if asked.input.prompt:
+    if request.input.prompt:
         diagnostics.ignore("input.prompt")
-    return asked.input.text
+    return request.input.text
 
 
-def refuse_voice(asked: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics) -> None:
-    """InvalidField, under the path `field`, where a voice is asked for that is none of ours. Google's models are
-    noted.
-    """
+def refuse_voice(request: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics) -> None:
+    """InvalidField, under the path `field`, for a voice that is none of ours. Google's models are noted."""
     for name in ("custom_voice", "voice_clone", "multi_speaker_voice_config"):
-        if asked.HasField(name):
+        if request.HasField(name):
             raise _unsupported(
                 f"{field}.{name}", f"{field}.{name} is not known here: name a voice, or a profile as profiles/..."
             )
-    if asked.model_name:
+    if request.model_name:
         diagnostics.ignore(f"{field}.model_name")
-        diagnostics.warn([f"There is no model {asked.model_name[:100]!r} here: a voice's own model speaks."])
+        diagnostics.warn([f"There is no model {request.model_name[:100]!r} here: a voice's own model speaks."])
 
 
-def _text(asked: google.SynthesisInput, diagnostics: Diagnostics) -> str:
-    if asked.custom_pronunciations.pronunciations:
+def _text(request: google.SynthesisInput, diagnostics: Diagnostics) -> str:
+    if request.custom_pronunciations.pronunciations:
         diagnostics.ignore("input.custom_pronunciations")
         diagnostics.warn(["No engine here takes phonemes: words are spoken as the voice reads them."])
-    match asked.WhichOneof("input_source"):
+    match request.WhichOneof("input_source"):
         case "text" | None:
-            return asked.text
+            return request.text
         case "ssml":
-            return ssml.plain(asked.ssml, "input.ssml", diagnostics)
+            return ssml.plain(request.ssml, "input.ssml", diagnostics)
         case "markup":
-            return _unmarked(asked.markup)
+            return _unmarked(request.markup)
         case other:
             raise _unsupported(
                 f"input.{other}", f"input.{other} is not understood here: send plain text as input.text."
@@ -169,22 +167,22 @@ def _unmarked(markup: str) -> str:
 
 
 def _audio(
-    asked: google.AudioConfig | google.StreamingAudioConfig,
+    request: google.AudioConfig | google.StreamingAudioConfig,
     encodings: Mapping[int, tts_pb2.AudioEncoding.ValueType],
     field: str,
 ) -> tts_pb2.AudioSpec:
-    if asked.audio_encoding not in encodings:
+    if request.audio_encoding not in encodings:
         known = ", ".join(google.AudioEncoding.Name(number) for number in encodings if number)  # type: ignore[arg-type]
         raise InvalidField(field, f"{field} must be one of {known}.", "ENCODING_UNKNOWN")
-    telephone_hz = google_audio.TELEPHONE_HZ if asked.audio_encoding in google_audio.G711 else 0
+    telephone_hz = google_audio.TELEPHONE_HZ if request.audio_encoding in google_audio.G711 else 0
     return tts_pb2.AudioSpec(
-        encoding=encodings[asked.audio_encoding], sample_rate_hz=asked.sample_rate_hertz or telephone_hz
+        encoding=encodings[request.audio_encoding], sample_rate_hz=request.sample_rate_hertz or telephone_hz
     )
 
 
-def _refuse_options(asked: google.AdvancedVoiceOptions, field: str) -> None:
+def _refuse_options(request: google.AdvancedVoiceOptions, field: str) -> None:
     """What is left in them is about Google's servers: latency and safety filters."""
-    if asked.HasField("enable_textnorm") and not asked.enable_textnorm:
+    if request.HasField("enable_textnorm") and not request.enable_textnorm:
         raise _unsupported(f"{field}.enable_textnorm", "Numbers and abbreviations are always read as words.")
 
 

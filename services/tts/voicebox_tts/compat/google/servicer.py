@@ -34,12 +34,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
     """The google.cloud.texttospeech.v1.TextToSpeech, as of google-cloud-texttospeech 2.38.0."""
 
-    def __init__(self, speech: TextToSpeechServicer, roster: VoiceRegistry) -> None:
-        self._speech, self._roster = speech, roster
+    def __init__(self, speech: TextToSpeechServicer, registry: VoiceRegistry) -> None:
+        self._speech, self._registry = speech, registry
 
     async def ListVoices(self, request: google.ListVoicesRequest, context: Context) -> google.ListVoicesResponse:
         diagnostics = Diagnostics()
-        voices = await google_voices.listed(self._roster, request.language_code, diagnostics)
+        voices = await google_voices.listed(self._registry, request.language_code, diagnostics)
         send_diagnostics(context, diagnostics)
         return google.ListVoicesResponse(voices=voices)
 
@@ -52,7 +52,7 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
             unknowns = UnknownFieldSet(request)
             for unknown in map(unknowns.__getitem__, range(len(unknowns))):
                 diagnostics.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
-            voice = await google_voices.find_voice(self._roster, request.voice, "voice", diagnostics)
+            voice = await google_voices.find_voice(self._registry, request.voice, "voice", diagnostics)
             native = google_request.to_whole(request, voice, diagnostics)
             await self._follow(native, diagnostics)
             made = await self._speech.Synthesize(native, context)
@@ -81,16 +81,16 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         diagnostics: Diagnostics,
         codecs: list[Callable[[bytes], bytes]],
     ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeRequest]:
-        """Our config, then texts. `codecs` gets what makes telephone sound of samples, if that is asked for."""
+        """Our config, then texts. `codecs` gets the conversion to telephone audio, if that is requested."""
         first = await anext(aiter(requests), None)
         if first is None or not first.HasField("streaming_config"):
             raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
-        asked = first.streaming_config
-        google_request.refuse_voice(asked.voice, "streaming_config.voice", diagnostics)
-        voice = await google_voices.find_voice(self._roster, asked.voice, "streaming_config.voice", diagnostics)
-        if asked.streaming_audio_config.audio_encoding in google_audio.G711:
-            codecs.append(google_audio.G711[asked.streaming_audio_config.audio_encoding][0])
-        yield tts_pb2.ConverseSynthesizeRequest(config=google_request.to_conversation(asked, voice, diagnostics))
+        config = first.streaming_config
+        google_request.refuse_voice(config.voice, "streaming_config.voice", diagnostics)
+        voice = await google_voices.find_voice(self._registry, config.voice, "streaming_config.voice", diagnostics)
+        if config.streaming_audio_config.audio_encoding in google_audio.G711:
+            codecs.append(google_audio.G711[config.streaming_audio_config.audio_encoding][0])
+        yield tts_pb2.ConverseSynthesizeRequest(config=google_request.to_conversation(config, voice, diagnostics))
         async for request in requests:
             yield tts_pb2.ConverseSynthesizeRequest(text=google_request.to_piece(request, diagnostics))
 
@@ -99,9 +99,9 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
         if not native.config.style.instructions:
             return
         if native.config.voice.WhichOneof("source") == "profile":
-            engine: Engine = self._roster.follower("")[0]
+            engine: Engine = self._registry.follower("")[0]
         else:
-            engine = (await self._roster.find(native.config.voice.voice, ""))[0]
+            engine = (await self._registry.find(native.config.voice.voice, ""))[0]
         if Capability.INSTRUCTIONS not in engine.capabilities:
             native.config.style.ClearField("instructions")
             diagnostics.ignore("input.prompt")

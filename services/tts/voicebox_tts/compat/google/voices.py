@@ -13,33 +13,33 @@ from voicebox_tts.engine import Engine, Gender, Voice
 from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
 GENDERS = {Gender.FEMALE: google.FEMALE, Gender.MALE: google.MALE}
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 
 async def find_voice(
-    roster: VoiceRegistry, asked: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics
+    registry: VoiceRegistry, params: google.VoiceSelectionParams, field: str, diagnostics: Diagnostics
 ) -> tts_pb2.VoiceSelection:
     """Who is meant: by name, as `flite/slt` or `profiles/ann`; else one who speaks the language, of that gender if
     there is one.
 
-    A gender is a wish, as with Google. Each of Google's own voices has a stand-in, which is noted. Raises
-    NotFound("voice"), and InvalidField("style.language") when nobody speaks the language.
+    A gender is a preference, as with Google. Each of Google's own voices is replaced by one of ours, which is noted.
+    Raises NotFound("voice"), and InvalidField("style.language") when nobody speaks the language.
     """
-    if asked.name.startswith("profiles/"):
-        return tts_pb2.VoiceSelection(profile=asked.name)
-    language = spoken(asked.language_code, "style.language")
+    if params.name.startswith("profiles/"):
+        return tts_pb2.VoiceSelection(profile=params.name)
+    language = spoken(params.language_code, "style.language")
     try:
-        engine, voice = await roster.find(asked.name, language)
+        engine, voice = await registry.find(params.name, language)
     except NotFound as error:
         try:
             return tts_pb2.VoiceSelection(
-                voice=await substitute_voice(roster, asked.name, language, f"{field}.name", diagnostics)
+                voice=await substitute_voice(registry, params.name, language, f"{field}.name", diagnostics)
             )
         except NotFound:
-            raise NotFound("voice", asked.name[:100], await _some(roster)) from error
-    if not asked.name:
-        alike = [each for each in await roster.voices(engine) if speaks(each, language or voice.languages[0])]
-        voice = preferred(voice, alike, asked.ssml_gender)
+            raise NotFound("voice", params.name[:100], await _some(registry)) from error
+    if not params.name:
+        alike = [each for each in await registry.voices(engine) if speaks(each, language or voice.languages[0])]
+        voice = preferred(voice, alike, params.ssml_gender)
     return tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}")
 
 
@@ -48,10 +48,10 @@ def preferred(voice: Voice, others: Sequence[Voice], gender: int) -> Voice:
     return next((each for each in (voice, *others) if each.gender and GENDERS[each.gender] == gender), voice)
 
 
-async def listed(roster: VoiceRegistry, language: str, diagnostics: Diagnostics) -> list[google.Voice]:
+async def listed(registry: VoiceRegistry, language: str, diagnostics: Diagnostics) -> list[google.Voice]:
     """All voices, or those that speak a language; models whose voices cannot be known are noted."""
     wanted = spoken(language, "language_code")
-    offers = await roster.offers()
+    offers = await registry.offers()
     diagnostics.warn([offer.warning for offer in offers if offer.warning])
     return [
         _listed(offer.engine, voice)
@@ -70,8 +70,8 @@ def _listed(engine: Engine, voice: Voice) -> google.Voice:
     )
 
 
-async def _some(roster: VoiceRegistry) -> str:
-    engine, _ = await roster.find("", "")
-    voices = await roster.voices(engine)
-    names = ", ".join(f"{engine.name}/{voice.name}" for voice in voices[:MOST_NAMED])
+async def _some(registry: VoiceRegistry) -> str:
+    engine, _ = await registry.find("", "")
+    voices = await registry.voices(engine)
+    names = ", ".join(f"{engine.name}/{voice.name}" for voice in voices[:MAX_NAMED])
     return f"There are {names}; ListVoices lists them all, and a profile is named profiles/..."

@@ -40,46 +40,46 @@ PROMPT_RATES_HZ, PROMPT_RATE_HZ = (8_000, 48_000), 22_050
 MAX_QUALITY = 40
 
 
-def to_whole(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesizeRequest:
+def to_whole(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesizeRequest:
     """The request for a whole utterance; InvalidField, by Riva's name, where that would be other speech; hints are
     noted.
     """
-    return tts_pb2.SynthesizeRequest(text=_text(asked, diagnostics), config=_config(asked, diagnostics))
+    return tts_pb2.SynthesizeRequest(text=_text(request, diagnostics), config=_config(request, diagnostics))
 
 
 def to_streamed(
-    asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics
+    request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics
 ) -> tts_pb2.StreamSynthesizeRequest:
     """The same for a stream. Riva's clients write files from it, too: it is as fast as they read."""
     return tts_pb2.StreamSynthesizeRequest(
-        text=_text(asked, diagnostics), config=_config(asked, diagnostics), ahead_seconds=MAX_AHEAD_SECONDS
+        text=_text(request, diagnostics), config=_config(request, diagnostics), ahead_seconds=MAX_AHEAD_SECONDS
     )
 
 
-def _text(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> str:
-    if asked.custom_dictionary.strip():
+def _text(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> str:
+    if request.custom_dictionary.strip():
         diagnostics.ignore("custom_dictionary")
         diagnostics.warn(
             ["No engine here takes phonemes: words of custom_dictionary are spoken as the voice reads them."]
         )
-    return ssml.plain(asked.text, "text", diagnostics) if ssml.is_ssml(asked.text) else asked.text
+    return ssml.plain(request.text, "text", diagnostics) if ssml.is_ssml(request.text) else request.text
 
 
-def _config(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesisConfig:
+def _config(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesisConfig:
     return tts_pb2.SynthesisConfig(
-        voice=_voice(asked, diagnostics), audio=_audio(asked), style=_style(asked, diagnostics)
+        voice=_voice(request, diagnostics), audio=_audio(request), style=_style(request, diagnostics)
     )
 
 
-def _voice(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.VoiceSelection:
+def _voice(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.VoiceSelection:
     """Riva joins a voice's name of two parts by a point, as `flite.slt`. A prompt is a voice by itself: one beside it
     is noted.
     """
-    name = asked.voice_name
-    if asked.HasField("zero_shot_data"):
+    name = request.voice_name
+    if request.HasField("zero_shot_data"):
         if name:
             diagnostics.ignore("voice_name")
-        return tts_pb2.VoiceSelection(reference=_reference(asked.zero_shot_data))
+        return tts_pb2.VoiceSelection(reference=_reference(request.zero_shot_data))
     if name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=name)
     return tts_pb2.VoiceSelection(voice=name if "/" in name else name.replace(".", "/", 1))
@@ -106,25 +106,25 @@ def _reference(prompt: riva_tts_pb2.ZeroShotData) -> tts_pb2.InlineReference:
     return tts_pb2.InlineReference(audio=audio, transcript=prompt.transcript)
 
 
-def _audio(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.AudioSpec:
-    if asked.encoding not in ENCODINGS:
+def _audio(request: riva_tts_pb2.SynthesizeSpeechRequest) -> tts_pb2.AudioSpec:
+    if request.encoding not in ENCODINGS:
         raise InvalidField("encoding", f"encoding must be {_known()}.", "ENCODING_UNKNOWN")
-    rate = asked.sample_rate_hz
-    if asked.encoding == riva_audio_pb2.OGGOPUS and rate > OPUS_RATES_HZ[0]:
-        # Riva's client asks for 22,050 Hz unless told otherwise. Opus always plays at 48 kHz: the next rate that it
+    rate = request.sample_rate_hz
+    if request.encoding == riva_audio_pb2.OGGOPUS and rate > OPUS_RATES_HZ[0]:
+        # Riva's client requests 22,050 Hz by default. Opus always plays at 48 kHz: the next rate that it
         # knows loses nothing.
         rate = next((known for known in OPUS_RATES_HZ if known >= rate), rate)
-    return tts_pb2.AudioSpec(encoding=ENCODINGS[asked.encoding], sample_rate_hz=rate)
+    return tts_pb2.AudioSpec(encoding=ENCODINGS[request.encoding], sample_rate_hz=rate)
 
 
 def _known() -> str:
     return ", ".join(riva_audio_pb2.AudioEncoding.Name(encoding) for encoding in ENCODINGS if encoding)  # type: ignore[arg-type]
 
 
-def _style(asked: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SpeakingStyle:
+def _style(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SpeakingStyle:
     """Riva leaves it to the model which custom_configuration there is: ours are a style's fields."""
-    style = tts_pb2.SpeakingStyle(language=asked.language_code)
-    for key, value in sorted(asked.custom_configuration.items()):
+    style = tts_pb2.SpeakingStyle(language=request.language_code)
+    for key, value in sorted(request.custom_configuration.items()):
         match key:
             case "speed":
                 style.speed = _number(key, value)

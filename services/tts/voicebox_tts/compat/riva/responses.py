@@ -9,22 +9,22 @@ from voicebox_tts.engine import Engine, Voice
 
 
 def whole(
-    asked: riva_tts_pb2.SynthesizeSpeechRequest, made: tts_pb2.SynthesizeResponse
+    request: riva_tts_pb2.SynthesizeSpeechRequest, made: tts_pb2.SynthesizeResponse
 ) -> riva_tts_pb2.SynthesizeSpeechResponse:
-    """A whole utterance; its words' times where they were asked for."""
-    return riva_tts_pb2.SynthesizeSpeechResponse(audio=made.audio, id=_id(asked), meta=_meta(asked, made.words))
+    """A whole utterance; its words' times where they were requested."""
+    return riva_tts_pb2.SynthesizeSpeechResponse(audio=made.audio, id=_id(request), meta=_meta(request, made.words))
 
 
 def piece(
-    asked: riva_tts_pb2.SynthesizeSpeechRequest, event: tts_pb2.StreamSynthesizeResponse
+    request: riva_tts_pb2.SynthesizeSpeechRequest, event: tts_pb2.StreamSynthesizeResponse
 ) -> riva_tts_pb2.SynthesizeSpeechResponse | None:
     """An event of a stream; None for one that Riva's clients have no use for. Times count from the beginning of the
-    request's own sound.
+    request's own audio.
     """
-    meta = _meta(asked, event.chunk.words)
+    meta = _meta(request, event.chunk.words)
     if not event.chunk.audio and not meta.words:
         return None
-    return riva_tts_pb2.SynthesizeSpeechResponse(audio=event.chunk.audio, id=_id(asked), meta=meta)
+    return riva_tts_pb2.SynthesizeSpeechResponse(audio=event.chunk.audio, id=_id(request), meta=meta)
 
 
 def configs(engine: Engine, voices: Sequence[Voice]) -> Iterator[riva_tts_pb2.RivaSynthesisConfigResponse.Config]:
@@ -43,12 +43,12 @@ def configs(engine: Engine, voices: Sequence[Voice]) -> Iterator[riva_tts_pb2.Ri
         yield riva_tts_pb2.RivaSynthesisConfigResponse.Config(model_name=engine.model.name, parameters=parameters)
 
 
-def _id(asked: riva_tts_pb2.SynthesizeSpeechRequest) -> riva_common_pb2.RequestId | None:
-    return asked.id if asked.HasField("id") else None
+def _id(request: riva_tts_pb2.SynthesizeSpeechRequest) -> riva_common_pb2.RequestId | None:
+    return request.id if request.HasField("id") else None
 
 
 def _meta(
-    asked: riva_tts_pb2.SynthesizeSpeechRequest, words: Iterable[tts_pb2.WordTiming]
+    request: riva_tts_pb2.SynthesizeSpeechRequest, words: Iterable[tts_pb2.WordTiming]
 ) -> riva_tts_pb2.SynthesizeSpeechResponseMetadata:
     timings = [
         riva_tts_pb2.WordTiming(
@@ -57,5 +57,5 @@ def _meta(
         for word in words
     ]
     return riva_tts_pb2.SynthesizeSpeechResponseMetadata(
-        text=asked.text, words=timings if asked.enable_word_time_offsets else ()
+        text=request.text, words=timings if request.enable_word_time_offsets else ()
     )

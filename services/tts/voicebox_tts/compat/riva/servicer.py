@@ -21,7 +21,7 @@ from . import request as riva_request
 from . import responses
 
 RIVA_SERVICE = "nvidia.riva.tts.RivaSpeechSynthesis"
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -29,8 +29,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     """The nvidia.riva.tts.RivaSpeechSynthesis, as of nvidia-riva-client 2.27.0."""
 
-    def __init__(self, speech: TextToSpeechServicer, roster: VoiceRegistry) -> None:
-        self._speech, self._roster = speech, roster
+    def __init__(self, speech: TextToSpeechServicer, registry: VoiceRegistry) -> None:
+        self._speech, self._registry = speech, registry
 
     async def Synthesize(
         self, request: riva_tts_pb2.SynthesizeSpeechRequest, context: Context
@@ -64,7 +64,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         self, request: riva_tts_pb2.RivaSynthesisConfigRequest, context: Context
     ) -> riva_tts_pb2.RivaSynthesisConfigResponse:
         response, diagnostics = riva_tts_pb2.RivaSynthesisConfigResponse(), Diagnostics()
-        for offer in await self._roster.offers():
+        for offer in await self._registry.offers():
             if request.model_name in ("", offer.engine.model.name):
                 response.model_config.extend(responses.configs(offer.engine, offer.voices))
                 diagnostics.warn([offer.warning] if offer.warning else [])
@@ -90,7 +90,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest,
         diagnostics: Diagnostics,
     ) -> None:
-        """That the voice, or who speaks for a prompt or profile, is there and can tell its words' times if it is to.
+        """That the voice, or who speaks for a prompt or profile, exists and supports word times if they are requested.
 
         A voice of ours is chosen for another server's. Instructions that an engine cannot follow are noted.
         """
@@ -109,16 +109,18 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         self, name: str, native: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest, diagnostics: Diagnostics
     ) -> Engine:
         if native.config.voice.WhichOneof("source") in ("profile", "reference"):
-            return self._roster.follower("")[0]
+            return self._registry.follower("")[0]
         language = spoken(native.config.style.language, "style.language")
         try:
-            return (await self._roster.find(native.config.voice.voice, language))[0]
+            return (await self._registry.find(native.config.voice.voice, language))[0]
         except NotFound:
-            native.config.voice.voice = await substitute_voice(self._roster, name, language, "voice_name", diagnostics)
-            return (await self._roster.find(native.config.voice.voice, ""))[0]
+            native.config.voice.voice = await substitute_voice(
+                self._registry, name, language, "voice_name", diagnostics
+            )
+            return (await self._registry.find(native.config.voice.voice, ""))[0]
 
     async def _some_voices(self) -> str:
-        engine, _ = await self._roster.find("", "")
-        voices = await self._roster.voices(engine)
-        names = ", ".join(f"{engine.name}.{voice.name}" for voice in voices[:MOST_NAMED])
+        engine, _ = await self._registry.find("", "")
+        voices = await self._registry.voices(engine)
+        names = ", ".join(f"{engine.name}.{voice.name}" for voice in voices[:MAX_NAMED])
         return f"There are {names}; GetRivaSynthesisConfig lists them all, and a profile is named profiles/..."

@@ -36,7 +36,7 @@ from .pool import STOP_SECONDS, EspeakPool, EspeakProcess
 from .words import WordTimeline
 
 WORDS_PER_MINUTE = 175
-LEAST_SPEED = 0.46
+MIN_SPEED = 0.46
 """80 words a minute is espeak-ng's least."""
 LOWEST_SEMITONES, HIGHEST_SEMITONES = -8.0, 9.0
 """What its pitch parameter reaches."""
@@ -51,7 +51,7 @@ _GAIN_DB = {"mi": -9.0, "haw": -5.0, "piqd": -4.5, "chr-US-Qaaa-x-west": 5.5}
 
 INSTRUCTIONS = "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
 
-MOST_SIGNS = 4096
+MAX_SIGNS = 4096
 """Of which it is known whether they have a sound, which takes 2 ms to find out."""
 
 _DEFAULT_VOICE, _FEMALE_VOICE = "en-us", "en-us+f2"
@@ -84,7 +84,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         self._version = ""
         self._voices: tuple[Voice, ...] = ()
         self._identifiers: Mapping[str, str] = {}
-        self._sounds = dict[str, bool]()
+        self._is_audible = dict[str, bool]()
 
     @property
     def model(self) -> Model:
@@ -121,10 +121,10 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         )
 
     def _has_sound(self, character: str) -> bool:
-        if character not in self._sounds and len(self._sounds) < MOST_SIGNS:
+        if character not in self._is_audible and len(self._is_audible) < MAX_SIGNS:
             with closing(self.open(self.default_voice, Style(), seed=0).speak(character)) as spoken:
-                self._sounds[character] = any(speech.phonemes for speech in spoken)
-        return self._sounds.get(character, True)
+                self._is_audible[character] = any(speech.phonemes for speech in spoken)
+        return self._is_audible.get(character, True)
 
     def open(self, voice: str | VoicePrompt | Description, style: Style, seed: int) -> "EspeakSession":
         """Begin a stream; NotFound("voice"), or InvalidField("style.…") for what espeak-ng cannot do."""
@@ -237,7 +237,7 @@ class _TextReader:
 
     def _read(self, process: EspeakProcess) -> None:
         try:
-            process.ask(self._request)
+            process.send(self._request)
             self._frames(process)
         except (EOFError, TimeoutError) as error:
             self._end(process, is_usable=False)
@@ -303,8 +303,8 @@ def _refuse(style: Style) -> None:
     """InvalidField for what espeak-ng cannot honour."""
     if style.instructions:
         raise InvalidField("style.instructions", "espeak-ng follows no instructions.", "UNSUPPORTED_BY_ENGINE")
-    if style.speed < LEAST_SPEED:
-        raise InvalidField("style.speed", f"espeak-ng speaks no slower than {LEAST_SPEED}.", "UNSUPPORTED_BY_ENGINE")
+    if style.speed < MIN_SPEED:
+        raise InvalidField("style.speed", f"espeak-ng speaks no slower than {MIN_SPEED}.", "UNSUPPORTED_BY_ENGINE")
     if not LOWEST_SEMITONES <= style.pitch_semitones <= HIGHEST_SEMITONES:
         sentence = f"espeak-ng moves its pitch by {LOWEST_SEMITONES:g} to {HIGHEST_SEMITONES:g} semitones."
         raise InvalidField("style.pitch_semitones", sentence, "UNSUPPORTED_BY_ENGINE")

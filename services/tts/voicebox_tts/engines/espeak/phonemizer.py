@@ -43,7 +43,7 @@ class Phonemizer:
             self._process.close()
 
     def _ask(self, texts: Sequence[str], voice: str, tie: str) -> list[str]:
-        self._process.ask({"phonemes": list(texts), "voice": voice, "tie": tie})
+        self._process.send({"phonemes": list(texts), "voice": voice, "tie": tie})
         found = list[str]()
         while True:
             letter, body = self._process.read()

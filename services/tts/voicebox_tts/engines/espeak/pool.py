@@ -53,7 +53,7 @@ class EspeakProcess:
         """Whether it still runs."""
         return self._child.poll() is None
 
-    def ask(self, request: dict[str, Any]) -> None:
+    def send(self, request: dict[str, Any]) -> None:
         """Send a request; its frames must be read up to D or F before the next."""
         self._write(json.dumps(request).encode() + b"\n")
 
@@ -88,8 +88,8 @@ class EspeakProcess:
             raise StartError(
                 f"The espeak engine needs the Debian packages libespeak-ng1 and espeak-ng-data: {body.decode()}."
             )
-        said = json.loads(body)
-        return Hello(said["version"], said["sample_rate_hz"], tuple(said["voices"]))
+        hello = json.loads(body)
+        return Hello(hello["version"], hello["sample_rate_hz"], tuple(hello["voices"]))
 
     def _write(self, data: bytes) -> None:
         assert self._child.stdin is not None
@@ -116,8 +116,8 @@ class EspeakProcess:
 class EspeakPool:
     """At most so many processes, started when they are needed. Thread-safe."""
 
-    def __init__(self, most: int, first: EspeakProcess) -> None:
-        self._most = most
+    def __init__(self, max_processes: int, first: EspeakProcess) -> None:
+        self._max_processes = max_processes
         self._idle = [first]
         self._count = 1
         self._closed = False
@@ -127,7 +127,7 @@ class EspeakPool:
         """A process for one text; Unavailable when all are busy for so long, or the engine was unloaded."""
         deadline = time.monotonic() + wait_seconds
         with self._changed:
-            while not self._idle and self._count >= self._most and not self._closed:
+            while not self._idle and self._count >= self._max_processes and not self._closed:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise Unavailable("ENGINE_BUSY", "All espeak-ng processes are busy.")
             if self._closed:

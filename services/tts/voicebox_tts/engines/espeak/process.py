@@ -67,7 +67,7 @@ def write_frame(out: int, letter: bytes, body: bytes = b"") -> None:
         data = data[os.write(out, data) :]
 
 
-class Speaker:
+class EspeakLibrary:
     """The library; one per process."""
 
     def __init__(self, out: int) -> None:
@@ -210,7 +210,7 @@ def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)  # whatever the library prints stays out of the frames
     try:
-        speaker = Speaker(out)
+        speaker = EspeakLibrary(out)
     except OSError as error:
         write_frame(out, b"F", str(error).encode())
         sys.exit(1)

@@ -15,7 +15,7 @@ Event = tuple[str, str, int, int, int]
 _BETWEEN_SPACES = re.compile(r"(?:(?![\s—–―…]|--).)+", re.DOTALL)
 _WRITTEN_TOGETHER = re.compile(r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 """Han and Kana, which are written without spaces: each character is a word here."""
-_LEAST_SECONDS = 0.001
+_MIN_SECONDS = 0.001
 """A word that is shorter shares its time with the next: espeak-ng has some events of a word that it joins to
 another.
 """
@@ -76,7 +76,7 @@ class WordTimeline:
         if index <= self._last:
             return
         if index > self._first:
-            if sample - self._sample < _LEAST_SECONDS * self._rate * (index - self._first):
+            if sample - self._sample < _MIN_SECONDS * self._rate * (index - self._first):
                 self._last = index
                 return
             self._close(index, sample)

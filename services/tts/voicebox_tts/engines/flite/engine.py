@@ -288,7 +288,7 @@ class _PieceReader:
 
     def _turn(self, fork: Fork) -> bool:
         """Let the fork work, and pass on what it makes; False when it is done."""
-        fork.go_on()
+        fork.resume()
         while True:
             letter, body = fork.read()
             self._has_begun = True

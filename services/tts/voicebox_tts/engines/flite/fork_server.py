@@ -29,7 +29,7 @@ class Fork:
         self._stream.settimeout(STEP_SECONDS)
         self._frames = stream.makefile("rb")
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Let it work, up to its next Y."""
         with suppress(OSError):  # it has ended: `read` says so
             self._stream.send(b"g")
@@ -55,7 +55,7 @@ class Fork:
 
 
 class ForkServer:
-    """The process that loaded the library. Any thread may ask it; a dead one is started again."""
+    """The process that loaded the library. Any thread may use it; a dead one is started again."""
 
     def __init__(self) -> None:
         """Starts it, in 0.2 s; StartError when the library is missing."""

@@ -77,7 +77,7 @@ class Features:
 
 
 class Listener(Protocol):
-    """Hears an utterance while it is made; called on the thread that speaks."""
+    """Receives an utterance while it is generated; called on the thread that speaks."""
 
     def begin(self, words: list[SpokenWord]) -> None:
         """Called once, before the first samples."""

@@ -10,7 +10,7 @@ empty when the library is loaded, else a sentence.
 
 Frames on the stream socket are a letter, a 4-byte little-endian length, and so many bytes:
 
-W  the words, before any sound: JSON [[text, start, end], ...] in seconds
+W  the words, before any audio: JSON [[text, start, end], ...] in seconds
     A  audio: native signed 16-bit samples, mono
     Y  it waits for a byte
     D  done: the piece is spoken. A socket that ends without it means that the fork broke
@@ -32,7 +32,7 @@ EARLY_CHUNKS, LATER_CHUNKS = 3, 2
 costs its reader.
 """
 TURN_CHUNKS = 10
-"""Of 0.1 s of sound, which takes 1 to 2 ms: what a fork makes of its piece before others may go first. It fits into a
+"""Of 0.1 s of audio, which takes 1 to 2 ms: what a fork makes of its piece before others may go first. It fits into a
 socket's buffer.
 """
 MAX_REQUEST_BYTES = 8192

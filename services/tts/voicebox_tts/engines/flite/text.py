@@ -9,13 +9,13 @@ from voicebox_tts.text.sentences import sentences
 
 LONGEST_WORD = 40
 """Characters. flite's time grows faster than a word's length: 8,000 letters do not end in 100 s."""
-MOST_WORK = 240
+MAX_WORK = 240
 """Letters' worth of work in a piece: about 0.1 s to the first sound in the statistical voices, which plan a piece as a
 whole.
 """
 CAPITAL_WORK, DIGIT_WORK, SYMBOL_WORK = 3, 4, 6
 """Digits, symbols and most capitals in a row are read as words of their own: 240 digits take 0.3 s to the first
-sound.
+audio.
 """
 
 SIGNS = "$%&@#*+=/"
@@ -36,7 +36,7 @@ class Piece:
 
 
 def pieces(sentence: str, *, eager: bool) -> Iterator[Piece]:
-    """The pieces of a sentence, each of bounded work; eager cuts the first one short, so that sound starts soon.
+    """The pieces of a sentence, each of bounded work; eager cuts the first one short, so that audio starts soon.
 
     Nothing comes of a sentence that holds no letter or digit of flite's alphabet.
     """
@@ -57,7 +57,7 @@ def clean(text: str) -> str:
 
 
 def _bounded(text: str) -> Iterator[Piece]:
-    """Cut at commas, or spaces, where the work grows over MOST_WORK."""
+    """Cut at commas, or spaces, where the work grows over MAX_WORK."""
     while (limit := _affordable(text)) < len(text):
         cut = text.rfind(", ", 0, limit) + 1 or text.rfind(" ", 0, limit) + 1 or limit
         yield Piece(text[:cut].strip(), True)
@@ -66,11 +66,11 @@ def _bounded(text: str) -> Iterator[Piece]:
 
 
 def _affordable(text: str) -> int:
-    """How many characters from the start are MOST_WORK."""
+    """How many characters from the start are MAX_WORK."""
     work = 0
     for index, character in enumerate(text):
         work += _work(character)
-        if work > MOST_WORK:
+        if work > MAX_WORK:
             return index
     return len(text)
 

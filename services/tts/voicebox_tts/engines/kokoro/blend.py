@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 
-MOST_PARTS = 8
+MAX_PARTS = 8
 _PART = re.compile(r"([a-z0-9_]+)(?:\*(\d{1,3}(?:\.\d{1,4})?))?")
 
 
@@ -19,6 +19,6 @@ def parse(name: str, voices: Collection[str]) -> Mapping[str, float] | None:
             return None
         weights[part[1]] = float(part[2] or 1)
     total = sum(weights.values())
-    if len(weights) > MOST_PARTS or total <= 0 or len({voice[0] for voice in weights}) != 1:
+    if len(weights) > MAX_PARTS or total <= 0 or len({voice[0] for voice in weights}) != 1:
         return None
     return {voice: weight / total for voice, weight in weights.items()}

@@ -28,7 +28,7 @@ from .model_files import LONGEST, WIDTH, Style
 
 RATE_HZ, STEP_SAMPLES = 24_000, 600
 DURATIONS = "voicebox_durations"
-MOST_STYLES = 64
+MAX_STYLES = 64
 """In memory, of half a megabyte each."""
 
 
@@ -91,7 +91,7 @@ class LoadedKokoro:
                     self._styles[name] = model_files.style(self._files[name])
                 except (OSError, ValueError) as error:
                     raise Unavailable("VOICE_DAMAGED", str(error), 60.0) from error
-                if len(self._styles) > MOST_STYLES:
+                if len(self._styles) > MAX_STYLES:
                     self._styles.popitem(last=False)
             return self._styles[name]
 

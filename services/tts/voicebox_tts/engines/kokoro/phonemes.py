@@ -1,4 +1,4 @@
-"""How Kokoro is told to say a clause: in the letters of its vocabulary, and which of them belong to which word."""
+"""How a clause is given to Kokoro: in the letters of its vocabulary, and which of them belong to which word."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -34,15 +34,17 @@ class Tokenizer:
     def read(cls, folder: Path) -> "Tokenizer":
         """The one in a model's folder; StartError when it cannot be used."""
         try:
-            ids, told = (
+            ids, settings = (
                 json.loads((folder / name).read_text("utf-8")) for name in ("vocab.json", "tokenizer_config.json")
             )
             ids = {str(letter): int(number) for letter, number in ids.items()}
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise StartError(f"The tokenizer in {folder.name} cannot be used: {error}.") from error
-        if told.get("phonemize", False):
+        if settings.get("phonemize", False):
             raise StartError(f"The voice in {folder.name} speaks phonemes; voices of MMS speak letters.")
-        return cls(ids, bool(told.get("add_blank", True)), _romanizer(folder.name) if told.get("is_uroman") else None)
+        return cls(
+            ids, bool(settings.get("add_blank", True)), _romanizer(folder.name) if settings.get("is_uroman") else None
+        )
 
     def encode(self, words: Sequence[str]) -> Letters:
         """The letters of words with a space between them: the model was trained on lower-case text without

@@ -42,8 +42,8 @@ def config(path: Path) -> Config:
     """The configuration beside the .onnx file `path`; StartError when it is missing or not as Piper writes it."""
     source = path.with_name(f"{path.name}.json")
     try:
-        told = json.loads(source.read_text("utf-8"))
-        return _config(told)
+        settings = json.loads(source.read_text("utf-8"))
+        return _config(settings)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StartError(f"The configuration {source.name} of a Piper voice cannot be used: {error!r}.") from error
 
@@ -61,19 +61,19 @@ def size_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*.onnx"))
 
 
-def _config(told: Mapping[str, Any]) -> Config:
-    if (kind := told.get("phoneme_type", "espeak")) != "espeak":
+def _config(settings: Mapping[str, Any]) -> Config:
+    if (kind := settings.get("phoneme_type", "espeak")) != "espeak":
         raise ValueError(f"its phonemes are of the type {kind}, and only espeak's are known here")
-    inference, language = told.get("inference", {}), told.get("language", {}).get("code", "")
-    espeak_voice = str(told["espeak"]["voice"])
+    inference, language = settings.get("inference", {}), settings.get("language", {}).get("code", "")
+    espeak_voice = str(settings["espeak"]["voice"])
     return Config(
-        sample_rate_hz=int(told["audio"]["sample_rate"]),
+        sample_rate_hz=int(settings["audio"]["sample_rate"]),
         language=(language or espeak_voice).replace("_", "-"),
         espeak_voice=espeak_voice,
         noise_scale=float(inference.get("noise_scale", 0.667)),
         length_scale=float(inference.get("length_scale", 1.0)),
         duration_noise_scale=float(inference.get("noise_w", 0.8)),
-        phoneme_ids={str(phoneme): tuple(map(int, ids)) for phoneme, ids in told["phoneme_id_map"].items()},
-        speakers={str(name): int(number) for name, number in told.get("speaker_id_map", {}).items()},
-        dataset=str(told.get("dataset") or "voice"),
+        phoneme_ids={str(phoneme): tuple(map(int, ids)) for phoneme, ids in settings["phoneme_id_map"].items()},
+        speakers={str(name): int(number) for name, number in settings.get("speaker_id_map", {}).items()},
+        dataset=str(settings.get("dataset") or "voice"),
     )

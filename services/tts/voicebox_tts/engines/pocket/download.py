@@ -10,7 +10,7 @@ from voicebox_kit.errors import Precondition
 from voicebox_models import store
 from voicebox_models.hub import Hub
 from voicebox_models.progress import Progress, Report
-from voicebox_models.store import Manifest
+from voicebox_models.store import ModelManifest
 
 from .model_files import TOKENIZERS, VOICES, WEIGHTS
 from .published import CLONING_REPOSITORY, REPOSITORY, VOICES_REVISION, Published
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Part:
+class DownloadPart:
     """Files of one commit, by their paths in the model's folder."""
 
     repository: str
@@ -55,7 +55,10 @@ def fetch(published: Published, hub: Hub, target: Path, report: Report) -> None:
         )
     gathered = target.with_name(f".{target.name}.parts")
     names = tuple(f"{VOICES}/{voice}.safetensors" for voice in published.voices)
-    others = (Part(REPOSITORY, published.tokenizer_revision, TOKENIZERS[:1]), Part(REPOSITORY, VOICES_REVISION, names))
+    others = (
+        DownloadPart(REPOSITORY, published.tokenizer_revision, TOKENIZERS[:1]),
+        DownloadPart(REPOSITORY, VOICES_REVISION, names),
+    )
     progress = _TotalProgress(report)
     weights = _fetch_weights(published, hub, gathered, progress)
     parts = [weights, *(_fetch_part(published, part, hub, gathered, progress) for part in others)]
@@ -82,16 +85,16 @@ class _TotalProgress:
 def _fetch_weights(published: Published, hub: Hub, gathered: Path, progress: _TotalProgress) -> Path:
     try:
         return _fetch_part(
-            published, Part(CLONING_REPOSITORY, published.cloning_revision, (WEIGHTS,)), hub, gathered, progress
+            published, DownloadPart(CLONING_REPOSITORY, published.cloning_revision, (WEIGHTS,)), hub, gathered, progress
         )
     except Precondition as error:
         if error.reason != "MODEL_GATED":
             raise
         log.warning("pocket/%s is fetched without voice cloning: %s", published.name, error.sentence)
-        return _fetch_part(published, Part(REPOSITORY, published.revision, (WEIGHTS,)), hub, gathered, progress)
+        return _fetch_part(published, DownloadPart(REPOSITORY, published.revision, (WEIGHTS,)), hub, gathered, progress)
 
 
-def _fetch_part(published: Published, part: Part, hub: Hub, gathered: Path, progress: _TotalProgress) -> Path:
+def _fetch_part(published: Published, part: DownloadPart, hub: Hub, gathered: Path, progress: _TotalProgress) -> Path:
     """Fetch a part into its own folder, unless it is there already."""
     progress.next_part()
     folder = gathered / f"{part.revision[:12]}-{PurePosixPath(part.names[0]).stem}"
@@ -115,7 +118,7 @@ def _assemble(published: Published, parts: Sequence[Path], gathered: Path, targe
     for part in parts:
         shutil.copytree(part / prefix, whole, dirs_exist_ok=True, copy_function=_link)
     store.write_manifest(
-        whole, Manifest(manifests[0].repository, manifests[0].revision, manifests[0].fetched_at, files)
+        whole, ModelManifest(manifests[0].repository, manifests[0].revision, manifests[0].fetched_at, files)
     )
     whole.rename(target)
     shutil.rmtree(gathered)

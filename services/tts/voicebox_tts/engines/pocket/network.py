@@ -47,8 +47,8 @@ FADE_SECONDS = 0.005
 
 
 @dataclass
-class Utterance:
-    """A piece of text while it is spoken: what the model and the codec remember, and the sound that was made last, as a
+class GenerationState:
+    """A piece of text while it is spoken: what the model and the codec remember, and the audio that was made last, as a
     latent vector.
     """
 
@@ -99,7 +99,7 @@ class PocketNetwork:
             for each in (*module.parameters(), *module.buffers())
         )
 
-    def most_frames(self, piece: Piece) -> int:
+    def max_frames(self, piece: Piece) -> int:
         """After so many it has run away."""
         seconds = len(piece.tokens) / TOKENS_PER_SECOND + SPARE_SECONDS
         return math.ceil(seconds * float(self._codec.frame_rate))
@@ -108,19 +108,19 @@ class PocketNetwork:
     def encode(self, samples: Samples) -> PocketPrompt:
         """What the model remembers of a recording at its rate."""
         recording = end_on_pause(torch.from_numpy(np.array(samples))[None], self.sample_rate_hz)
-        sounds = functional.linear(self._codec.encode_to_latent(recording[None]), self._model.speaker_proj_weight)
+        latents = functional.linear(self._codec.encode_to_latent(recording[None]), self._model.speaker_proj_weight)
         _CAUSAL_MASK_CACHE.clear()  # that of 30 s takes 36 MB, and would stay for ever
         if self._model.insert_bos_before_voice:
-            sounds = torch.cat([self._model.bos_before_voice, sounds], dim=1)
-        memory = init_states(self._model, 1, sounds.shape[1])
-        self._model.transformer(sounds, memory)
+            latents = torch.cat([self._model.bos_before_voice, latents], dim=1)
+        memory = init_states(self._model, 1, latents.shape[1])
+        self._model.transformer(latents, memory)
         return PocketPrompt(tuple(memory[layer]["cache"][:, 0].numpy().copy() for layer in self._layers))
 
     def voice(self, path: Path) -> PocketPrompt:
         """What `pocket-tts export-voice` wrote; ValueError when it is of another model."""
         stored = load_file(path)
         try:
-            memories = tuple(_heard(stored, layer) for layer in self._layers)
+            memories = tuple(_used(stored, layer) for layer in self._layers)
         except KeyError as error:
             raise ValueError(f"{path} has no {error}.") from error
         layers, heads, width = self.memory_shape
@@ -134,9 +134,9 @@ class PocketNetwork:
         return PocketPrompt(memories)
 
     @torch.inference_mode()
-    def begin(self, prompt: PocketPrompt, piece: Piece) -> Utterance:
+    def begin(self, prompt: PocketPrompt, piece: Piece) -> GenerationState:
         """Read a piece, after the voice's prompt."""
-        frames = self.most_frames(piece)
+        frames = self.max_frames(piece)
         memory = init_states(self._model, 1, prompt.steps + len(piece.tokens) + frames)
         for layer, cached in zip(self._layers, prompt.memories, strict=True):
             memory[layer]["cache"][:, 0, : prompt.steps] = torch.tensor(cached)
@@ -144,10 +144,10 @@ class PocketNetwork:
         self._model.transformer(self._model.conditioner(torch.tensor([piece.tokens])), memory)
         _advance(memory, len(piece.tokens))
         codec = init_states(self._codec, 1, frames * self._codec_steps)
-        return Utterance(memory, codec, self._model.bos_emb.view(1, 1, -1))
+        return GenerationState(memory, codec, self._model.bos_emb.view(1, 1, -1))
 
     @torch.inference_mode()
-    def step(self, utterance: Utterance, noise: NDArray[np.float32]) -> tuple[Tensor, bool]:
+    def step(self, utterance: GenerationState, noise: NDArray[np.float32]) -> tuple[Tensor, bool]:
         """The next sound as a latent vector, shape (1, 1, width), and whether the text ends with it. `noise` is normal,
         shape (width,).
         """
@@ -161,8 +161,8 @@ class PocketNetwork:
         return utterance.latent, bool(self._model.out_eos(seen) > self._end_threshold)
 
     @torch.inference_mode()
-    def sound(self, utterance: Utterance, latent: Tensor) -> Samples:
-        """A latent vector as sound: one frame of 80 ms, in [-1, 1]."""
+    def decode(self, utterance: GenerationState, latent: Tensor) -> Samples:
+        """A latent vector as audio: one frame of 80 ms, in [-1, 1]."""
         scaled = latent * self._model.emb_std + self._model.emb_mean
         samples: Samples = self._codec.decode_from_latent(scaled, utterance.codec)[0, 0].numpy().clip(-1.0, 1.0)
         _advance(utterance.codec, self._codec_steps)
@@ -193,7 +193,7 @@ def _language_model(config: Config) -> FlowLMModel:
     return model
 
 
-def _heard(stored: dict[str, Tensor], layer: str) -> NDArray[np.float32]:
+def _used(stored: dict[str, Tensor], layer: str) -> NDArray[np.float32]:
     """A layer's memory without the room that was left in it, shape (2, steps, heads, width)."""
     older = stored.get(f"{layer}/current_end")  # its length was the number of steps, once
     steps = int(stored[f"{layer}/offset"].reshape(-1)[0]) if older is None else len(older)

@@ -53,12 +53,12 @@ def unpack_prompt(packed: Packed, model: str, layers: int, heads: int, width: in
     """
     names = [f"layer.{index}" for index in range(layers)]
     if packed.facts.get("model") != model or set(packed.arrays) != set(names):
-        raise ValueError("It is no prompt of this model.")
+        raise ValueError("It is not a prompt of this model.")
     memories = tuple(np.array(packed.arrays[name]) for name in names)
     shape = memories[0].shape
     fits = len(shape) == DIMENSIONS and shape[1] > 0 and (shape[0], *shape[2:]) == (2, heads, width)
     if not fits or not all(_is_whole(memory, shape) for memory in memories):
-        raise ValueError("It is no prompt of this model: its arrays have other shapes, or hold no numbers.")
+        raise ValueError("It is not a prompt of this model: its arrays have other shapes, or hold no numbers.")
     return PocketPrompt(memories)
 
 

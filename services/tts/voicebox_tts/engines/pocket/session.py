@@ -33,28 +33,30 @@ class PocketSession:
         """Nothing is held between sentences."""
 
     def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
-        """While a frame's sound is made, the next one's latent vector is, too: with two cores that is one and a half
+        """While a frame's audio is made, the next one's latent vector is, too: with two cores that is one and a half
         times as fast.
         """
         network, submit = self._network, self._workers.submit
         noise = np.random.default_rng((self._seed & 0xFFFF_FFFF_FFFF_FFFF, self._pieces))
         utterance = outcome(submit(network.begin, self._prompt, piece))
-        most = last = network.most_frames(piece)
+        max_frames = last = network.max_frames(piece)
         frame, has_ended = 0, False
         step = submit(network.step, utterance, self._draw(noise))
         try:
             while frame < last:
                 latent, is_end = outcome(step)
                 if is_end and not has_ended and frame >= FIRST_END_FRAME:
-                    last, has_ended = min(frame + piece.tail_frames, most), True
+                    last, has_ended = min(frame + piece.tail_frames, max_frames), True
                     if frame == last:
                         return
-                sound = submit(network.sound, utterance, latent)
+                audio = submit(network.decode, utterance, latent)
                 frame += 1
                 if frame < last:
                     step = submit(network.step, utterance, self._draw(noise))
-                samples = outcome(sound)
-                yield Speech(samples, warnings=(_ran_away(piece, most),) if frame == most and not has_ended else ())
+                samples = outcome(audio)
+                yield Speech(
+                    samples, warnings=(_ran_away(piece, max_frames),) if frame == max_frames and not has_ended else ()
+                )
         finally:
             step.cancel()
 

@@ -36,7 +36,7 @@ class TextCutter:
         """
         self._tokenizer, self._tokenize = tokenizer, tokenize
         self._tail_frames: int | None = config.model_recommended_frames_after_eos
-        self._wording = {
+        self._text_options = {
             "pad_with_spaces_for_short_inputs": config.pad_with_spaces_for_short_inputs,
             "remove_semicolons": config.remove_semicolons,
             "append_terminal_punctuation": config.append_terminal_punctuation,
@@ -49,14 +49,16 @@ class TextCutter:
         plain = "".join(" " if unicodedata.category(letter)[0] == "C" else letter for letter in without_pictures(text))
         for block in textwrap.wrap(plain, BLOCK_CHARACTERS, break_on_hyphens=False):
             if _is_speakable(block):
-                for chunk in split_into_best_sentences(self._tokenizer, block, MAX_TOKEN_PER_CHUNK, **self._wording):
+                for chunk in split_into_best_sentences(
+                    self._tokenizer, block, MAX_TOKEN_PER_CHUNK, **self._text_options
+                ):
                     yield from self._fitting(chunk)
 
     def _fitting(self, text: str) -> Iterator[Piece]:
         """One piece, or more where the package's splitter finds no place to cut."""
         if not _is_speakable(text):
             return
-        prepared, tail_frames = prepare_text_prompt(text, **self._wording)
+        prepared, tail_frames = prepare_text_prompt(text, **self._text_options)
         tokens = self._tokenize(prepared)
         if len(tokens) <= MAX_TOKEN_PER_CHUNK or len(text) == 1:
             # The package adds 2 frames to its guess, too: the last sound rings out in them.

@@ -109,13 +109,13 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
 
     def _refuse(self, style: Style, known: ModelInfo) -> None:
         """InvalidField for what this model cannot honour."""
-        asked = {
+        unsupported = {
             "style.speed": style.speed != 1.0,
             "style.pitch_semitones": style.pitch_semitones != 0.0,
             "style.instructions": bool(style.instructions) and Capability.INSTRUCTIONS not in known.capabilities,
         }
-        for field, is_asked in asked.items():
-            if is_asked:
+        for field, is_requested in unsupported.items():
+            if is_requested:
                 raise InvalidField(field, f"models/{self._name} cannot honour {field}.", "UNSUPPORTED_BY_ENGINE")
         if style.language and not any(covers(style.language, own) for own in known.languages):
             sentence = f"models/{self._name} speaks {', '.join(known.languages)}, not {style.language}."

@@ -27,7 +27,7 @@ from .model.prompt_layout import build_prompt
 from .noise import SamplingNoise
 from .reference import Encoders
 from .scheduler.admission import Admission
-from .scheduler.batcher import Batcher, SpeechRequest, exhausted
+from .scheduler.batcher import Batcher, GenerationRequest, exhausted
 from .scheduler.chunk_sizes import ChunkSizes
 from .scheduler.frame_generator import FrameGenerator
 from .scheduler.stream import Stream
@@ -107,7 +107,7 @@ class LoadedQwen3:
             )
         max_frames = min(runaway.max_frames(text), room)
         return parts.batcher.submit(
-            SpeechRequest(prompt, SamplingNoise(seed, self._config.num_code_groups), state, max_frames)
+            GenerationRequest(prompt, SamplingNoise(seed, self._config.num_code_groups), state, max_frames)
         )
 
     def prompt(self, reference: Reference) -> Qwen3Prompt:
@@ -182,7 +182,9 @@ class LoadedQwen3:
             voice = Qwen3Prompt("", codes, speaker)
         prompt = build_prompt(parts.model, "Hello", voice, "", "A calm voice." if voice is None else "")
         stream = parts.batcher.submit(
-            SpeechRequest(prompt, SamplingNoise(0, self._config.num_code_groups), None, sum(self._chunk_sizes.frames))
+            GenerationRequest(
+                prompt, SamplingNoise(0, self._config.num_code_groups), None, sum(self._chunk_sizes.frames)
+            )
         )
         deque(stream, maxlen=0)
 

@@ -10,8 +10,8 @@ PACKAGE = __name__.rpartition(".")[0]
 
 
 def reserved_bytes(device: Device) -> int:
-    """What torch holds of a GPU's memory after giving back what nothing lies in; 0 on the processor, where it cannot
-    tell.
+    """What torch holds of a GPU's memory after giving back what nothing lies in; 0 on the processor, where that is
+    unknown.
     """
     if device.kind == "cpu":
         return 0

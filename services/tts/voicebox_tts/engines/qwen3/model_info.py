@@ -18,7 +18,7 @@ from .published import UNKNOWN_LICENCE, Published
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model. `kind` is None when nothing tells it, or its files are damaged: then it can do nothing. `config` is its
+    """A model. `kind` is None when it is unknown, or its files are damaged: then it can do nothing. `config` is its
     files'.
     """
 

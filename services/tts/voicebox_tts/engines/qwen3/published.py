@@ -17,7 +17,7 @@ UNKNOWN_LICENCE = "LicenseRef-unknown"
 class Published:
     """A model on the hub. `revision` is a commit; empty for the newest, which is pinned when it is downloaded.
 
-    `kind` is None where only its files tell what it is.
+    `kind` is None where only its files contain it.
     """
 
     repository: str
@@ -31,7 +31,7 @@ class Published:
 
     def cached(self, hub: Hub) -> Path | None:
         """The folder in the hub library's cache. Where one file is missing no other is looked for: lists of models and
-        voices ask for every model each time.
+        voices look at every model each time.
         """
         folder = hub.cached(self.repository, self.revision, checkpoint.NEEDED[0])
         others = (*checkpoint.NEEDED[1:], checkpoint.WEIGHTS) if folder else ()

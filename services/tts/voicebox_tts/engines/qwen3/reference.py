@@ -15,7 +15,7 @@ from voicebox_tts.engines.likeness import profile
 from .codec.encoder import CodecEncoder
 from .model.config import SAMPLE_RATE_HZ, ModelConfig
 from .model.speaker_encoder import SpeakerEncoder
-from .runaway import LEAST_SECONDS, usual_seconds
+from .runaway import MIN_SECONDS, usual_seconds
 from .voice_prompt import Qwen3Prompt
 
 CUT_AFTER_SECONDS = 20.0
@@ -80,8 +80,8 @@ def check_transcript(transcript: str, samples: Samples, rate_hz: int) -> None:
     """
     if not transcript:
         return
-    seconds, usual = float(sounding(samples, rate_hz).sum()) * MOMENT_SECONDS, usual_seconds(transcript)
-    if usual / RATES <= seconds <= LEAST_SECONDS + RATES * usual and any(map(str.isalnum, transcript)):
+    seconds, usual = float(audible(samples, rate_hz).sum()) * MOMENT_SECONDS, usual_seconds(transcript)
+    if usual / RATES <= seconds <= MIN_SECONDS + RATES * usual and any(map(str.isalnum, transcript)):
         return
     sentence = (
         f"The transcript is not that of the recording: it takes some {usual:.1f} s to say, "
@@ -95,14 +95,14 @@ def shortened(samples: Samples, rate_hz: int) -> Samples:
     if len(samples) <= LONGEST_REFERENCE_SECONDS * rate_hz:
         return samples
     moment = int(MOMENT_SECONDS * rate_hz)
-    first = max(0, int(np.argmax(sounding(samples, rate_hz))) * moment - int(PAUSE_SECONDS * rate_hz))
+    first = max(0, int(np.argmax(audible(samples, rate_hz))) * moment - int(PAUSE_SECONDS * rate_hz))
     part = samples[first : first + LONGEST_REFERENCE_SECONDS * rate_hz]
     levels = np.convolve(loudness(part, rate_hz), np.ones(int(PAUSE_SECONDS / MOMENT_SECONDS)), "same")
     earliest = min(int(CUT_AFTER_SECONDS / MOMENT_SECONDS), len(levels) - 1)
     return part[: (earliest + int(np.argmin(levels[earliest:]))) * moment]
 
 
-def sounding(samples: Samples, rate_hz: int) -> NDArray[np.bool_]:
+def audible(samples: Samples, rate_hz: int) -> NDArray[np.bool_]:
     """Whether each moment of 20 ms is part of a sound, (moments,)."""
     levels = loudness(samples, rate_hz)
     return levels > QUIET * np.percentile(levels, 95) if len(levels) else np.zeros(0, np.bool_)

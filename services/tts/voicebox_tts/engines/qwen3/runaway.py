@@ -20,7 +20,7 @@ be spelled; 4.5 characters of Chinese, 7.5 kana, 5.5 syllables of Korean, 2.5 di
 
 SLOWEST = 2.5
 """So many times as long as usual the slowest speech takes."""
-LEAST_SECONDS = 2.0
+MIN_SECONDS = 2.0
 """Any text may take so long: a breath before, a word that is drawn out, a pause after."""
 
 SILENT = 0.01
@@ -30,7 +30,7 @@ MAX_SILENCE_SECONDS = 3.0
 
 MAX_PERIOD_FRAMES = 25
 MIN_REPETITION_FRAMES = 50
-"""The first code of a frame is what is said, the others how it sounds: 4 s of it that repeat with a period of up to 2 s
+"""The first code of a frame is the content, the others the sound: 4 s of it that repeat with a period of up to 2 s
 are no speech.
 """
 
@@ -50,7 +50,7 @@ def usual_seconds(text: str) -> float:
 
 def max_frames(text: str) -> int:
     """The most frames that a text can need, however slowly it is spoken."""
-    return int((LEAST_SECONDS + SLOWEST * usual_seconds(text)) / FRAME_SECONDS)
+    return int((MIN_SECONDS + SLOWEST * usual_seconds(text)) / FRAME_SECONDS)
 
 
 class RunawayDetector:

@@ -9,7 +9,7 @@ from voicebox_tts.engine import Speech
 
 from .model.config import SAMPLE_RATE_HZ
 from .runaway import Runaway, RunawayDetector
-from .scheduler.stream import Chunk, Stream
+from .scheduler.stream import FrameChunk, Stream
 from .silence import NO_SAMPLES, SilenceTrimmer
 from .text import pieces
 
@@ -70,5 +70,5 @@ def _speech(stream: Stream) -> Generator[Speech, None, bool]:
     return trimmer.has_sound
 
 
-def _runaway(detector: RunawayDetector, chunk: Chunk) -> Runaway | None:
+def _runaway(detector: RunawayDetector, chunk: FrameChunk) -> Runaway | None:
     return detector.check(chunk.codes, chunk.samples) or (Runaway.TOO_LONG if chunk.cut else None)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .codec.config import CodecConfig, DecoderConfig, EncoderConfig
-from .model.config import CodecTokens, Kind, ModelConfig, SamplingParams, Speaker, TextTokens, TransformerConfig
+from .model.config import CodecTokens, Kind, ModelConfig, SamplingParams, SpeakerConfig, TextTokens, TransformerConfig
 
 _PREDICTOR = TransformerConfig(
     hidden_size=1024,
@@ -41,7 +41,7 @@ def released(size: str, kind: Kind) -> ModelConfig:
             pad=2148, bos=2149, eos=2150, think=2154, nothink=2155, think_bos=2156, think_eos=2157
         ),
         languages={"english": 2050},
-        speakers={"vivian": Speaker(3065, "")} if kind is Kind.CUSTOM_VOICE else {},
+        speakers={"vivian": SpeakerConfig(3065, "")} if kind is Kind.CUSTOM_VOICE else {},
         sampling=SamplingParams(repetition_penalty=1.05),
         subtalker_sampling=SamplingParams(),
         max_new_tokens=2048,

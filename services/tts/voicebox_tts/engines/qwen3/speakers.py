@@ -10,7 +10,7 @@ SAMPLE_RATE_HZ = 24_000
 
 
 @dataclass(frozen=True)
-class Speaker:
+class ReleasedSpeaker:
     """Who a voice belongs to; `language` is the native one, in BCP 47. Each speaks all languages of the model."""
 
     display_name: str
@@ -19,15 +19,15 @@ class Speaker:
 
 
 RELEASED = {
-    "ryan": Speaker("Ryan (dynamic, with strong rhythm)", Gender.MALE, "en"),
-    "aiden": Speaker("Aiden (sunny, American)", Gender.MALE, "en"),
-    "vivian": Speaker("Vivian (bright, slightly edgy)", Gender.FEMALE, "zh"),
-    "serena": Speaker("Serena (warm, gentle)", Gender.FEMALE, "zh"),
-    "uncle_fu": Speaker("Uncle Fu (seasoned, low and mellow)", Gender.MALE, "zh"),
-    "dylan": Speaker("Dylan (youthful, of Beijing)", Gender.MALE, "zh"),
-    "eric": Speaker("Eric (lively, of Chengdu)", Gender.MALE, "zh"),
-    "ono_anna": Speaker("Ono Anna (playful, light)", Gender.FEMALE, "ja"),
-    "sohee": Speaker("Sohee (warm, rich in emotion)", Gender.FEMALE, "ko"),
+    "ryan": ReleasedSpeaker("Ryan (dynamic, with strong rhythm)", Gender.MALE, "en"),
+    "aiden": ReleasedSpeaker("Aiden (sunny, American)", Gender.MALE, "en"),
+    "vivian": ReleasedSpeaker("Vivian (bright, slightly edgy)", Gender.FEMALE, "zh"),
+    "serena": ReleasedSpeaker("Serena (warm, gentle)", Gender.FEMALE, "zh"),
+    "uncle_fu": ReleasedSpeaker("Uncle Fu (seasoned, low and mellow)", Gender.MALE, "zh"),
+    "dylan": ReleasedSpeaker("Dylan (youthful, of Beijing)", Gender.MALE, "zh"),
+    "eric": ReleasedSpeaker("Eric (lively, of Chengdu)", Gender.MALE, "zh"),
+    "ono_anna": ReleasedSpeaker("Ono Anna (playful, light)", Gender.FEMALE, "ja"),
+    "sohee": ReleasedSpeaker("Sohee (warm, rich in emotion)", Gender.FEMALE, "ko"),
 }
 """The first one that a model has is its default voice."""
 

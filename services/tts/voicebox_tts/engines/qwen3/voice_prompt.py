@@ -55,15 +55,15 @@ def unpack(packed: Packed, config: ModelConfig) -> Qwen3Prompt:
     try:
         codes, speaker, transcript = packed.arrays["codes"], packed.arrays["speaker"], packed.facts["transcript"]
     except KeyError as error:
-        raise ValueError(f"It is no prompt: {error} is missing.") from error
+        raise ValueError(f"It is not a prompt: {error} is missing.") from error
     if codes.dtype != np.int64 or codes.ndim != 2 or codes.shape[1] != config.num_code_groups:
-        raise ValueError(f"It is no prompt of this model: its codes are {codes.dtype} {codes.shape}.")
+        raise ValueError(f"It is not a prompt of this model: its codes are {codes.dtype} {codes.shape}.")
     if codes.size and not (codes.min() >= 0 and codes.max() < config.codebook_size):
-        raise ValueError(f"It is no prompt of this model: it has codes from {codes.min()} to {codes.max()}.")
+        raise ValueError(f"It is not a prompt of this model: it has codes from {codes.min()} to {codes.max()}.")
     if speaker.dtype != np.float32 or speaker.shape != (config.talker.hidden_size,) or not np.isfinite(speaker).all():
         raise ValueError(
-            f"It is no prompt of this model: its speaker is {speaker.dtype} {speaker.shape}, or not finite."
+            f"It is not a prompt of this model: its speaker is {speaker.dtype} {speaker.shape}, or not finite."
         )
     if bool(transcript) != bool(len(codes)):
-        raise ValueError("It is no prompt: words come with frames, and frames with words.")
+        raise ValueError("It is not a prompt: words come with frames, and frames with words.")
     return Qwen3Prompt(transcript, codes, speaker)

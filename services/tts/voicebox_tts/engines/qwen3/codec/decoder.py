@@ -22,13 +22,13 @@ from .config import DecoderConfig
 from .layers import (
     CausalConv,
     CausalTransposedConv,
+    CodecTransformer,
     ConvNeXtBlock,
     ResidualUnit,
     ResidualVectorDequantizer,
     SnakeConv,
     SnakeUpsample,
     StreamingLayer,
-    Transformer,
 )
 
 PREFILL_FRAMES = 25
@@ -50,7 +50,7 @@ class CodecDecoder:
             weights, "decoder.quantizer", config.num_quantizers, config.codebook_size, config.codebook_dim
         )
         self._pre_conv = CausalConv.read(weights, "decoder.pre_conv", (config.latent_dim, config.codebook_dim, 3))
-        self._pre_transformer = Transformer(
+        self._pre_transformer = CodecTransformer(
             weights, "decoder.pre_transformer", config.transformer, config.latent_dim, config.sliding_window
         )
         self._layers = [*_upsampling(weights, config), *_blocks(weights, config)]

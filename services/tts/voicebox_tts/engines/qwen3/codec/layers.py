@@ -189,7 +189,7 @@ def codebook(weights: Weights, name: str, sums: str, codebook_size: int, codeboo
     )
 
 
-class Transformer:
+class CodecTransformer:
     """Layers of attention over a sliding window. The state is the keys and values of the frames before, newest last."""
 
     def __init__(

@@ -19,8 +19,8 @@ MAX_BYTES = 256 << 20
 class CodecStateCache:
     """States by the codes that they come after; the least recently used are removed first. Thread-safe."""
 
-    def __init__(self, compute: "Callable[[NDArray[np.int64]], CodecState]", most_bytes: int = MAX_BYTES) -> None:
-        self._compute, self._most_bytes = compute, most_bytes
+    def __init__(self, compute: "Callable[[NDArray[np.int64]], CodecState]", max_bytes: int = MAX_BYTES) -> None:
+        self._compute, self._max_bytes = compute, max_bytes
         self._cached: OrderedDict[bytes, CodecState] = OrderedDict()
         self._lock = threading.Lock()
         self._computing = threading.Lock()
@@ -49,5 +49,5 @@ class CodecStateCache:
     def _add(self, key: bytes, state: "CodecState") -> None:
         with self._lock:
             self._cached[key] = state
-            while len(self._cached) > 1 and sum(each.size_bytes for each in self._cached.values()) > self._most_bytes:
+            while len(self._cached) > 1 and sum(each.size_bytes for each in self._cached.values()) > self._max_bytes:
                 self._cached.popitem(last=False)

@@ -37,7 +37,7 @@ FILES = (*NEEDED, WEIGHTS, INDEX, "model-*-of-*.safetensors", *FOR_THE_OFFICIAL_
 def problem(folder: Path) -> str | None:
     """Why the model in `folder` cannot be loaded, as a sentence; None when it can. Reads a few kilobytes."""
     if not folder.is_dir():
-        return f"{folder} is no folder."
+        return f"{folder} is not a folder."
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
         pickles = sorted(path.name for path in folder.iterdir() if path.suffix in tensor_files.PICKLES)
         has = f"holds {pickles[0]} and" if pickles else "has"
@@ -94,9 +94,9 @@ def parts(folder: Path) -> tuple[Path, ...]:
         return (folder / WEIGHTS,)
     try:
         names = sorted(set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()))
-        sound = all(Path(name).name == name and name.endswith(".safetensors") for name in names)
+        is_valid = all(Path(name).name == name and name.endswith(".safetensors") for name in names)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        names, sound = [], False
-    if not names or not sound:
+        names, is_valid = [], False
+    if not names or not is_valid:
         raise StartError(f"{folder / INDEX} does not name the parts of a model.")
     return tuple(folder / name for name in names)

@@ -93,7 +93,7 @@ class CodecTokens:
 
 
 @dataclass(frozen=True)
-class Speaker:
+class SpeakerConfig:
     """A voice of a custom-voice model: its id, and the dialect that it speaks when it speaks Chinese, or empty."""
 
     id: int
@@ -121,7 +121,7 @@ class ModelConfig:
     codec_tokens: CodecTokens
     languages: Mapping[str, int]
     """Ids by the model's names for them, dialects included."""
-    speakers: Mapping[str, Speaker]
+    speakers: Mapping[str, SpeakerConfig]
     sampling: SamplingParams
     """Of the talker: a frame's first code."""
     subtalker_sampling: SamplingParams
@@ -168,7 +168,7 @@ def _document(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise StartError(f"{path} cannot be read: {error}") from error
     if not isinstance(document, dict):
-        raise StartError(f"{path} is no JSON object.")
+        raise StartError(f"{path} is not a JSON object.")
     return document
 
 
@@ -203,7 +203,9 @@ def _config(document: Mapping[str, Any], generation: Mapping[str, Any]) -> Model
             think_eos=int(talker["codec_think_eos_id"]),
         ),
         languages={name: int(index) for name, index in talker["codec_language_id"].items()},
-        speakers={name: Speaker(int(index), dialects.get(name) or "") for name, index in talker["spk_id"].items()},
+        speakers={
+            name: SpeakerConfig(int(index), dialects.get(name) or "") for name, index in talker["spk_id"].items()
+        },
         sampling=_sampling(generation, "do_sample", ""),
         subtalker_sampling=_sampling(generation, "subtalker_dosample", "subtalker_"),
         max_new_tokens=int(generation.get("max_new_tokens", 2048)),

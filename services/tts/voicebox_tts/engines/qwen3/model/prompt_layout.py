@@ -59,11 +59,11 @@ def build_prompt(
     parts = [writer.text(model.tokenizer.instructions(instructions))] if instructions else []
     parts += [writer.text(model.tokenizer.speaking), writer.tags(spoken, voice)]
     if voice is None or isinstance(voice, str):
-        said = [
+        ending = [
             writer.paired([*ids, model.config.text_tokens.tts_eos], model.config.codec_tokens.pad),
             writer.paired([model.config.text_tokens.tts_pad], model.config.codec_tokens.bos),
         ]
-        return PromptEmbeddings(torch.cat([*parts, *said]), writer.pad)
+        return PromptEmbeddings(torch.cat([*parts, *ending]), writer.pad)
     if len(voice.codes) and voice.transcript:
         frames, text = writer.in_context(voice, [*model.tokenizer.text(voice.transcript.strip()), *ids])
         return PromptEmbeddings(torch.cat([*parts, frames]), text)

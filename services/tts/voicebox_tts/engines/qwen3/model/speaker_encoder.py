@@ -66,7 +66,7 @@ class SpeakerEncoder:
     ) -> "SpeakerEncoder":
         """The speaker encoder of the base model in `folder`; StartError when it has none."""
         if not config.speaker_encoder_config:
-            raise StartError(f"{folder} has no speaker encoder: it is no base model.")
+            raise StartError(f"{folder} has no speaker encoder: it is not a base model.")
         with StoredWeights(checkpoint.parts(folder), device, dtype) as weights:
             return cls(weights, config.speaker_encoder_config)
 

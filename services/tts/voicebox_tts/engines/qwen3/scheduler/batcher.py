@@ -18,7 +18,7 @@ from voicebox_tts.engines.qwen3.noise import SamplingNoise
 
 from .admission import FRAME_SECONDS, Admission
 from .chunk_sizes import ChunkSizes
-from .stream import Chunk, Codes, Stream
+from .stream import Codes, FrameChunk, Stream
 
 if TYPE_CHECKING:  # they import torch
     from voicebox_tts.engines.qwen3.codec.decoder import CodecState
@@ -68,7 +68,7 @@ class AudioDecoder(Protocol):
 
 
 @dataclass(frozen=True)
-class SpeechRequest:
+class GenerationRequest:
     """What a stream is to speak: its prompt, its random numbers, the codec's state after the voice's own recording, and
     the most frames.
     """
@@ -85,7 +85,7 @@ class _Row:
     joined.
     """
 
-    request: SpeechRequest
+    request: GenerationRequest
     stream: Stream
     number: int = 0
     pending: list[NDArray[np.int64]] = field(default_factory=list)
@@ -132,7 +132,7 @@ class Batcher:
         """False after MAX_FAILURES."""
         return self._failures < MAX_FAILURES
 
-    def submit(self, request: SpeechRequest) -> Stream:
+    def submit(self, request: GenerationRequest) -> Stream:
         """Queue a stream. Raises Exhausted when too many wait, Unavailable when the model is unloaded or given up."""
         with self._changed:
             if self._closed:
@@ -274,7 +274,7 @@ class Batcher:
         for row, own, samples in zip(rows, codes, audio, strict=True):
             row.pending = []
             row.chunks += 1
-            row.stream.put(Chunk(own, samples, cut=row.is_done and not row.ended))
+            row.stream.put(FrameChunk(own, samples, cut=row.is_done and not row.ended))
         # A reader that wakes on this thread's core has its turn now: else it waits for the kernel's time slice of 3 ms.
         os.sched_yield()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from voicebox_kit.errors import StartError
 
-MOST_FRAMES = 64
+MAX_FRAMES = 64
 """5 s: a longer chunk would only come later."""
 
 
@@ -22,9 +22,9 @@ class ChunkSizes:
         if not text:
             return cls()
         numbers = [number.strip() for number in text.split(",")]
-        if not all(number.isdecimal() and 1 <= int(number) <= MOST_FRAMES for number in numbers):
+        if not all(number.isdecimal() and 1 <= int(number) <= MAX_FRAMES for number in numbers):
             raise StartError(
-                f"{text!r} says no frames of chunks: numbers from 1 to {MOST_FRAMES} by comma, as in 1,2,4,8."
+                f"{text!r} says no frames of chunks: numbers from 1 to {MAX_FRAMES} by comma, as in 1,2,4,8."
             )
         return cls(tuple(map(int, numbers)))
 

@@ -163,7 +163,7 @@ class FrameGenerator:
         self._frames[target], self._lengths[target] = self._frames[source], self._lengths[source]
 
     def _prefill(self, _: int, length: int) -> None:
-        """Read `_prompt` into the row and up to the last token that `_prompt_position` tells. What stands after that is
+        """Read `_prompt` into the row and up to the last token, given by `_prompt_position`. What stands after that is
         never looked at.
         """
         row, last = self._prompt_position[:1], self._prompt_position[1:]

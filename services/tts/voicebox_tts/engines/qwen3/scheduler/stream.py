@@ -24,7 +24,7 @@ one of them. A chunk of 8 frames is 0.64 s.
 
 
 @dataclass(frozen=True)
-class Chunk:
+class FrameChunk:
     """Some frames and their audio. `cut`: they are the last ones, and the model had not come to its end."""
 
     codes: Codes
@@ -40,16 +40,16 @@ class Stream:
     def __init__(self, changed: threading.Condition) -> None:
         """`changed` wakes the batcher's thread. A stream holds nothing else of the batcher: it keeps no model alive."""
         self._changed = changed
-        self._made: SimpleQueue[Chunk | VoiceboxError | None] = SimpleQueue()  # None is the end
+        self._made: SimpleQueue[FrameChunk | VoiceboxError | None] = SimpleQueue()  # None is the end
         self.closed = False
 
-    def __iter__(self) -> Iterator[Chunk]:
+    def __iter__(self) -> Iterator[FrameChunk]:
         """The chunks as they are made. Raises Exhausted when the device's memory does not do, Unavailable when the
         model fails.
         """
         while not self.closed:
             made = self._made.get()
-            if not isinstance(made, Chunk):
+            if not isinstance(made, FrameChunk):
                 self.closed = True
                 if made:
                     raise made
@@ -80,7 +80,7 @@ class Stream:
         """Whether its reader is behind."""
         return self._made.qsize() >= MAX_CHUNKS
 
-    def put(self, chunk: Chunk) -> None:
+    def put(self, chunk: FrameChunk) -> None:
         self._made.put(chunk)
 
     def end(self, failure: VoiceboxError | None = None) -> None:

@@ -77,20 +77,20 @@ def test_work_shows_its_share_where_that_is_known():
     assert Working("Listening to a.wav", 0.376).line(62) == "Listening to a.wav … 38%, 62 s"
 
 
-def test_what_was_sent_is_told_as_it_is_taken(tmp_path):
+def test_what_was_sent_is_reported_as_it_is_taken(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(bytes(PIECE_BYTES * 2 + 1))
-    told: list[int] = []
-    assert b"".join(pieces(path, told.append)) == path.read_bytes()
-    assert told == [PIECE_BYTES, 2 * PIECE_BYTES, 2 * PIECE_BYTES + 1]
-    assert (size_bytes(path), size_bytes(b"abc"), size_bytes(tmp_path)) == (told[-1], 3, None)
+    reported: list[int] = []
+    assert b"".join(pieces(path, reported.append)) == path.read_bytes()
+    assert reported == [PIECE_BYTES, 2 * PIECE_BYTES, 2 * PIECE_BYTES + 1]
+    assert (size_bytes(path), size_bytes(b"abc"), size_bytes(tmp_path)) == (reported[-1], 3, None)
 
 
 @pytest.mark.parametrize("how", [{}, {"form": "srt"}])
-def test_both_ways_to_transcribe_tell_what_was_sent(client, recording, how):
-    told: list[int] = []
-    (client.transcribe_as if how else client.transcribe)(recording, *how.values(), sent=told.append)
-    assert told[-1] == recording.stat().st_size
+def test_both_ways_to_transcribe_report_what_was_sent(client, recording, how):
+    reported: list[int] = []
+    (client.transcribe_as if how else client.transcribe)(recording, *how.values(), sent=reported.append)
+    assert reported[-1] == recording.stat().st_size
 
 
 @pytest.mark.parametrize("state", [models_pb2.MODEL_STATE_ABSENT, models_pb2.MODEL_STATE_FAILED])

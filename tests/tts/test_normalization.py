@@ -141,31 +141,31 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("written", "said"), ENGLISH.items())
-def test_english(written: str, said: str) -> None:
-    assert Preparation("en-US").prepare(written) == said
+@pytest.mark.parametrize(("written", "spoken"), ENGLISH.items())
+def test_english(written: str, spoken: str) -> None:
+    assert Preparation("en-US").prepare(written) == spoken
 
 
-@pytest.mark.parametrize(("written", "said"), KINDS.items())
-def test_numbers_of_several_parts_and_pages(written: str, said: str) -> None:
-    assert Preparation("en").prepare(written) == said
+@pytest.mark.parametrize(("written", "spoken"), KINDS.items())
+def test_numbers_of_several_parts_and_pages(written: str, spoken: str) -> None:
+    assert Preparation("en").prepare(written) == spoken
 
 
-@pytest.mark.parametrize(("tag", "said"), RANGES)
-def test_ranges_in_every_language(tag: str, said: str) -> None:
-    assert Preparation(tag).prepare("5-10") == said
-    assert Preparation(tag).prepare("5-10 km").startswith(said)
-    assert Preparation(tag).prepare("€5-10").startswith(said)
+@pytest.mark.parametrize(("tag", "spoken"), RANGES)
+def test_ranges_in_every_language(tag: str, spoken: str) -> None:
+    assert Preparation(tag).prepare("5-10") == spoken
+    assert Preparation(tag).prepare("5-10 km").startswith(spoken)
+    assert Preparation(tag).prepare("€5-10").startswith(spoken)
 
 
-@pytest.mark.parametrize(("tag", "said"), DATES)
-def test_dates_in_every_language(tag: str, said: str) -> None:
-    assert {Preparation(tag).prepare(written) for written in ("2026-03-04", "4/3/2026", "04.03.2026")} == {said}
+@pytest.mark.parametrize(("tag", "spoken"), DATES)
+def test_dates_in_every_language(tag: str, spoken: str) -> None:
+    assert {Preparation(tag).prepare(written) for written in ("2026-03-04", "4/3/2026", "04.03.2026")} == {spoken}
 
 
-@pytest.mark.parametrize(("tag", "said"), RATES)
-def test_units_in_every_language(tag: str, said: str) -> None:
-    assert Preparation(tag).prepare("5 Mbit/s, 20 kWh, 3 tbsp") == said
+@pytest.mark.parametrize(("tag", "spoken"), RATES)
+def test_units_in_every_language(tag: str, spoken: str) -> None:
+    assert Preparation(tag).prepare("5 Mbit/s, 20 kWh, 3 tbsp") == spoken
 
 
 @pytest.mark.parametrize("tag", sorted(CODES))
@@ -173,9 +173,9 @@ def test_units_in_every_language(tag: str, said: str) -> None:
     "written", ["5 000", "030 1234567", "6″", "&#65;", "x[^1]", "24/7", "5/6", "<i>x</i>", "5′ 10″", "12 345 678"]
 )
 def test_no_sign_of_a_number_is_left_in_any_language(tag: str, written: str) -> None:
-    said = Preparation(tag).prepare(written)
-    assert re.fullmatch(r"[\w ,]+", said)
-    assert re.search(r"\d{3} \d{3}", said) is None
+    spoken = Preparation(tag).prepare(written)
+    assert re.fullmatch(r"[\w ,]+", spoken)
+    assert re.search(r"\d{3} \d{3}", spoken) is None
 
 
 @pytest.mark.parametrize("sign", "♥∞°→←↑↓§¶±×÷=≠≈≤≥<√∑&@%‰©®™№★☆✓+−")
@@ -185,24 +185,24 @@ def test_a_sign_that_stands_alone_has_a_word(tag: str, sign: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said", "name"),
+    ("lines", "spoken", "name"),
     [
         (["Hi <script>let a = 1;", "b < c", "</script> you"], ["Hi", "", "you"], "script"),
         (["<style>p {", "x }</style>"], ["", ""], "style"),
         (["a <!-- b", "c --> d"], ["a", "d"], "comment"),
     ],
 )
-def test_what_a_page_hides_is_not_read_over_several_sentences_and_that_is_said(
-    lines: list[str], said: list[str], name: str
+def test_what_a_page_hides_is_not_read_over_several_sentences_and_that_is_reported(
+    lines: list[str], spoken: list[str], name: str
 ) -> None:
     preparation = Preparation("en")
-    assert [preparation.prepare(line) for line in lines] == said
+    assert [preparation.prepare(line) for line in lines] == spoken
     assert [name in warning for warning in preparation.warnings] == [True]
 
 
-@pytest.mark.parametrize(("tag", "written", "said"), OTHERS)
-def test_other_languages(tag: str, written: str, said: str) -> None:
-    assert Preparation(tag).prepare(written) == said
+@pytest.mark.parametrize(("tag", "written", "spoken"), OTHERS)
+def test_other_languages(tag: str, written: str, spoken: str) -> None:
+    assert Preparation(tag).prepare(written) == spoken
 
 
 @pytest.mark.parametrize("hidden", ["\u00ad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u202e", "\u2066"])
@@ -216,7 +216,7 @@ def test_an_engine_that_reads_by_itself_keeps_its_numbers_and_abbreviations() ->
     assert Preparation("en", reads_itself=True).prepare(given) == "Dr. Smith paid $5 for 5 figs at 20 degrees C."
 
 
-def test_a_long_address_is_told_in_part_and_that_is_said() -> None:
+def test_a_long_address_is_reported_in_part_and_that_is_reported() -> None:
     preparation = Preparation("en")
     assert preparation.prepare(f"Go to https://example.com/{'x' * 100}.") == "Go to example dot com."
     assert len(preparation.warnings) == 1
@@ -254,10 +254,10 @@ def test_any_text_can_be_prepared_and_letters_stay(text: str, tag: str) -> None:
     """Words may be added; a letter of the text itself is lost only with an address, a tag, a link's target or an
     abbreviation.
     """
-    said = Preparation(tag).prepare(text)
-    assert said == " ".join(said.split())
+    spoken = Preparation(tag).prepare(text)
+    assert spoken == " ".join(spoken.split())
     if re.fullmatch(r"[^\W\d_ ]{0,1}(?:[^\W\d_]| (?! ))*", text) and text.isascii() and text.strip():
-        assert said.replace(" ", "").lower() == text.replace(" ", "").lower() or re.search(
+        assert spoken.replace(" ", "").lower() == text.replace(" ", "").lower() or re.search(
             r"\b[a-z]{1,4}\b", text, re.IGNORECASE
         )
 

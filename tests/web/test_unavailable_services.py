@@ -43,7 +43,7 @@ async def test_a_websocket_is_refused(without_web):
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x", "/v1/audio/models", "/v1/audio/voices"])
-def test_the_services_behind_are_away(alone, path):
+def test_the_services_behind_are_unavailable(alone, path):
     answer = httpx.get(f"http://{alone}{path}")
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "server_error")
 

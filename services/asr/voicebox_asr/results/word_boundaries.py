@@ -35,7 +35,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def places(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+def positions(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where each of some consecutive words begins and ends in a text; marks and spaces belong to the word before."""
     starts, at = [], 0
     for word in words:

@@ -20,7 +20,7 @@ def commands(group, ctx):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "shown"),
     [
         (["design", "calm", "--text", "x", "--count", "9"], "It must be 1 to 8, not 9."),
         (["transcribe", "a.wav", "--max-speakers", "0"], "It must be 1 to 20, not 0."),
@@ -31,10 +31,10 @@ def commands(group, ctx):
         (["profiles", "trim", "s", "--start", "-1"], "It must be 0 or more, not -1."),
     ],
 )
-def test_a_number_outside_its_range_is_told_the_range_in_words(voicebox, words, said):
+def test_an_error_about_a_number_names_the_range_in_words(voicebox, words, shown):
     result = voicebox(*words)
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert shown in result.stderr
     assert not re.search(r"[<>]=?", result.stderr)
 
 
@@ -54,7 +54,7 @@ def test_ranges(kind: Range, words):
 
 
 @pytest.mark.parametrize(
-    ("words", "method", "field", "sentence", "said"),
+    ("words", "method", "field", "sentence", "shown"),
     [
         (
             ["say", "x", "--speed", "9"],
@@ -124,9 +124,9 @@ def test_ranges(kind: Range, words):
         ),
     ],
 )
-def test_a_field_is_named_as_the_option_that_it_came_by(voicebox, platform, words, method, field, sentence, said):
+def test_a_field_is_named_as_the_option_that_it_came_by(voicebox, platform, words, method, field, sentence, shown):
     platform.failures[method] = [InvalidField(field, sentence)]
-    assert voicebox(*words).stderr == f"Error: {said}\n"
+    assert voicebox(*words).stderr == f"Error: {shown}\n"
 
 
 def test_so_is_one_of_a_profile_that_comes_with_its_recording(voicebox, platform, recording):
