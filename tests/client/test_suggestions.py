@@ -62,3 +62,7 @@ def test_what_resembles_nothing_gets_no_suggestion(voicebox, platform):
 )
 def test_nearest(name, known, shown):
     assert nearest(name, known) == shown
+
+
+def test_a_language_without_its_region_is_found():
+    assert nearest("espeak/fr", ["espeak/ur", "espeak/fr-fr", "espeak/fr-be"]) == " Did you mean 'espeak/fr-be'?"

@@ -24,7 +24,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_short = {
         short: full for full in known for short in (full, full.rpartition("/")[2]) if "/" not in name or short == full
     }
-    near = difflib.get_close_matches(name, by_short, n=1, cutoff=MIN_SIMILARITY)
+    near = sorted(short for short in by_short if short.startswith(f"{name}-"))  # a language whose region is missing
+    near += difflib.get_close_matches(name, by_short, n=1, cutoff=MIN_SIMILARITY)
     return f" Did you mean {by_short[near[0]]!r}?" if near else ""
 
 
