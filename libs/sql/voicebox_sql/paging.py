@@ -55,10 +55,10 @@ def cursor_from_token(token: str, *query: str) -> Cursor | None:
         raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), b"-_", validate=True)
         version, rank, key, digest = _TOKEN.unpack(raw)
     except (binascii.Error, UnicodeEncodeError, struct.error):
-        raise _foreign() from None
+        raise _of_another_query() from None
     cursor = Cursor(key, rank)
     if version != _VERSION or digest != _digest(cursor, query) or key >= 1 << 63:
-        raise _foreign()
+        raise _of_another_query()
     return cursor
 
 
@@ -67,5 +67,5 @@ def _digest(cursor: Cursor, query: tuple[str, ...]) -> bytes:
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()[:8]
 
 
-def _foreign() -> InvalidField:
+def _of_another_query() -> InvalidField:
     return InvalidField("page_token", "page_token is not from a page of this same query.")

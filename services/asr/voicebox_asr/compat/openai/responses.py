@@ -120,37 +120,46 @@ def _speakers_segments(response: asr_pb2.RecognizeResponse) -> Iterator[dict[str
         }
 
 
-def _segment(said: asr_pb2.Hypothesis) -> Mapping[str, Any]:
+def _segment(hypothesis: asr_pb2.Hypothesis) -> Mapping[str, Any]:
     """OpenAI's schema knows no null: what an engine does not return is computed where possible, else 0.
 
     As Whisper's, the text begins with a space, and `seek` counts hundredths of a second.
     """
-    data = said.transcript.encode()
-    has_log_probability, has_ratio = said.HasField("average_log_probability"), said.HasField("compression_ratio")
-    log_probability = math.log(said.confidence) if said.confidence else 0.0
+    data = hypothesis.transcript.encode()
+    has_log_probability, has_ratio = (
+        hypothesis.HasField("average_log_probability"),
+        hypothesis.HasField("compression_ratio"),
+    )
+    log_probability = math.log(hypothesis.confidence) if hypothesis.confidence else 0.0
     return {
-        "id": said.utterance_index,
-        "seek": round(100 * _seconds(said.start_offset)),
-        **_times(said),
-        "text": f" {said.transcript}",
+        "id": hypothesis.utterance_index,
+        "seek": round(100 * _seconds(hypothesis.start_offset)),
+        **_times(hypothesis),
+        "text": f" {hypothesis.transcript}",
         "tokens": [],
-        "temperature": _short(said.temperature),
-        "avg_logprob": _short(said.average_log_probability) if has_log_probability else log_probability,
-        "compression_ratio": _short(said.compression_ratio) if has_ratio else len(data) / len(zlib.compress(data)),
-        "no_speech_prob": _short(said.no_speech_probability),
+        "temperature": _short(hypothesis.temperature),
+        "avg_logprob": _short(hypothesis.average_log_probability) if has_log_probability else log_probability,
+        "compression_ratio": _short(hypothesis.compression_ratio)
+        if has_ratio
+        else len(data) / len(zlib.compress(data)),
+        "no_speech_prob": _short(hypothesis.no_speech_probability),
     }
 
 
-def _utterance(said: asr_pb2.Hypothesis) -> Utterance:
+def _utterance(hypothesis: asr_pb2.Hypothesis) -> Utterance:
     """The same as documents are written of."""
-    words = tuple(Word(word.word, _seconds(word.start_offset), _seconds(word.end_offset), None) for word in said.words)
-    hypothesis = Hypothesis(said.transcript, None, words, said.language)
-    start_seconds, end_seconds = _seconds(said.start_offset), _seconds(said.end_offset)
-    return Utterance(said.utterance_index, hypothesis, start_seconds, end_seconds, said.channel, said.speaker)
+    words = tuple(
+        Word(word.word, _seconds(word.start_offset), _seconds(word.end_offset), None) for word in hypothesis.words
+    )
+    text = Hypothesis(hypothesis.transcript, None, words, hypothesis.language)
+    start_seconds, end_seconds = _seconds(hypothesis.start_offset), _seconds(hypothesis.end_offset)
+    return Utterance(
+        hypothesis.utterance_index, hypothesis, start_seconds, end_seconds, hypothesis.channel, hypothesis.speaker
+    )
 
 
-def _times(said: asr_pb2.Hypothesis | asr_pb2.Word) -> Mapping[str, float]:
-    return {"start": round(_seconds(said.start_offset), 3), "end": round(_seconds(said.end_offset), 3)}
+def _times(hypothesis: asr_pb2.Hypothesis | asr_pb2.Word) -> Mapping[str, float]:
+    return {"start": round(_seconds(hypothesis.start_offset), 3), "end": round(_seconds(hypothesis.end_offset), 3)}
 
 
 def _usage(response: asr_pb2.RecognizeResponse) -> Mapping[str, Any]:

@@ -111,26 +111,26 @@ def read(body: bytes, diagnostics: Diagnostics) -> SpeechRequest:
     )
 
 
-def to_native(asked: SpeechRequest, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.StreamSynthesizeRequest:
+def to_native(speech: SpeechRequest, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.StreamSynthesizeRequest:
     """The same in our own terms, in a voice that was chosen; `model` is `models/{engine}/{model}`, or empty."""
     return tts_pb2.StreamSynthesizeRequest(
-        text=asked.text,
+        text=speech.text,
         config=tts_pb2.SynthesisConfig(
             voice=voice,
-            audio=tts_pb2.AudioSpec(encoding=messages.ENCODINGS[asked.encoding], sample_rate_hz=asked.sample_rate_hz),
-            style=tts_pb2.SpeakingStyle(speed=asked.speed, instructions=asked.instructions, language=asked.language),
+            audio=tts_pb2.AudioSpec(encoding=messages.ENCODINGS[speech.encoding], sample_rate_hz=speech.sample_rate_hz),
+            style=tts_pb2.SpeakingStyle(speed=speech.speed, instructions=speech.instructions, language=speech.language),
             model=model,
         ),
     )
 
 
 def _sample_rate(fields: Mapping[str, Any], encoding: Encoding) -> int:
-    asked = round(_number(fields, "sample_rate", RATES_HZ))
-    if asked and not supported_rate(encoding, asked):
+    rate_hz = round(_number(fields, "sample_rate", RATES_HZ))
+    if rate_hz and not supported_rate(encoding, rate_hz):
         raise InvalidParameter(
-            "sample_rate", f"sample_rate cannot be {asked} in this response_format.", "UNSUPPORTED_VALUE"
+            "sample_rate", f"sample_rate cannot be {rate_hz} in this response_format.", "UNSUPPORTED_VALUE"
         )
-    return asked or (LOSSLESS_RATE_HZ if encoding in LOSSLESS else 0)
+    return rate_hz or (LOSSLESS_RATE_HZ if encoding in LOSSLESS else 0)
 
 
 def _fields(body: bytes) -> Mapping[str, Any]:

@@ -62,8 +62,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
     """The voicebox.compat.openai.v1.OpenAiSpeechService."""
 
-    def __init__(self, speech: TextToSpeechServicer, roster: VoiceRegistry) -> None:
-        self._speech, self._roster = speech, roster
+    def __init__(self, speech: TextToSpeechServicer, registry: VoiceRegistry) -> None:
+        self._speech, self._registry = speech, registry
 
     async def CreateSpeech(
         self, request_iterator: AsyncIterator[openai_pb2.CreateSpeechRequest], context: Context
@@ -79,17 +79,17 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
     async def _answer(
         self, requests: AsyncIterator[openai_pb2.CreateSpeechRequest], context: Context, diagnostics: Diagnostics
     ) -> AsyncGenerator[HttpBody]:
-        asked = openai_request.read(
+        wanted = openai_request.read(
             await openai.read_body((request.body.data async for request in requests), MAX_BODY_BYTES), diagnostics
         )
-        text = texts.clean(asked.text)
+        text = texts.clean(wanted.text)
         if not text:
             raise InvalidParameter("input", "input is empty: there is nothing to say.", "TEXT_EMPTY")
-        native, found = await self._native(asked, diagnostics)
+        native, found = await self._native(wanted, diagnostics)
         if _has_words(text):
-            speech = self._speak(native, found, asked, context, diagnostics)
+            speech = self._speak(native, found, wanted, context, diagnostics)
         else:
-            speech = _silence(asked)
+            speech = _silence(wanted)
             diagnostics.ignore("input")
         content_type = ""
         async with aclosing(speech) as events:
@@ -97,19 +97,19 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
                 match event.WhichOneof("event"):
                     case "started":
                         rate = event.started.audio.sample_rate_hz
-                        content_type = messages.content_type(asked.encoding, rate)
+                        content_type = messages.content_type(wanted.encoding, rate)
                         diagnostics.headers["x-sample-rate"] = str(rate)
                     case "chunk" if audio := event.chunk.audio:
-                        yield _delta(audio) if asked.events else HttpBody(content_type=content_type, data=audio)
-                    case "finished" if asked.events:
+                        yield _delta(audio) if wanted.events else HttpBody(content_type=content_type, data=audio)
+                    case "finished" if wanted.events:
                         diagnostics.warn(event.finished.warnings)
-                        yield _done(event.finished, asked.text, diagnostics)
+                        yield _done(event.finished, wanted.text, diagnostics)
 
     async def _speak(
         self,
         request: tts_pb2.StreamSynthesizeRequest,
         found: ChosenVoice,
-        asked: SpeechRequest,
+        wanted: SpeechRequest,
         context: Context,
         diagnostics: Diagnostics,
     ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
@@ -122,25 +122,25 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
                         begun = True
                         yield event
             except InvalidField as error:
-                if begun or not _drop_hint(request, found, error.field, asked, diagnostics):
+                if begun or not _drop_hint(request, found, error.field, wanted, diagnostics):
                     raise
             except NotFound as error:
-                if begun or error.kind != "profile" or "/" in asked.voice:
+                if begun or error.kind != "profile" or "/" in wanted.voice:
                     raise
-                found = await voices.substitute_voice(self._roster, request.config.model, asked.voice)
+                found = await voices.substitute_voice(self._registry, request.config.model, wanted.voice)
                 request.config.voice.CopyFrom(found.voice)
                 diagnostics.ignore("voice")
 
     async def _native(
-        self, asked: SpeechRequest, diagnostics: Diagnostics
+        self, wanted: SpeechRequest, diagnostics: Diagnostics
     ) -> tuple[tts_pb2.StreamSynthesizeRequest, ChosenVoice]:
-        model = voices.find_model(self._roster, asked.model, diagnostics)
+        model = voices.find_model(self._registry, wanted.model, diagnostics)
         try:
-            found = await voices.find_voice(self._roster, model, asked.voice)
+            found = await voices.find_voice(self._registry, model, wanted.voice)
         except NotFound:
-            found = await voices.substitute_voice(self._roster, model, asked.voice)
+            found = await voices.substitute_voice(self._registry, model, wanted.voice)
             diagnostics.ignore("voice")
-        return openai_request.to_native(asked, model, found.voice), found
+        return openai_request.to_native(wanted, model, found.voice), found
 
 
 def _has_words(text: str) -> bool:
@@ -152,7 +152,7 @@ def _drop_hint(
     request: tts_pb2.StreamSynthesizeRequest,
     found: ChosenVoice,
     field: str,
-    asked: SpeechRequest,
+    wanted: SpeechRequest,
     diagnostics: Diagnostics,
 ) -> bool:
     """Whether the request changed: a default voice is replaced by one of the language; a hint is dropped, and listed as
@@ -167,18 +167,18 @@ def _drop_hint(
     request.config.style.ClearField(name)  # type: ignore[arg-type]  # the stubs know literal names only
     if name == "language":
         request.config.voice.CopyFrom(found.voice)
-    diagnostics.ignore(asked.language_name if name == "language" else name)
+    diagnostics.ignore(wanted.language_name if name == "language" else name)
     return True
 
 
-async def _silence(asked: SpeechRequest) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
+async def _silence(wanted: SpeechRequest) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
     """A short silence, for which no engine is needed."""
-    rate = asked.sample_rate_hz or openai_request.LOSSLESS_RATE_HZ
+    rate = wanted.sample_rate_hz or openai_request.LOSSLESS_RATE_HZ
     samples = np.zeros(round(SILENCE_SECONDS * rate), np.float32)
     yield tts_pb2.StreamSynthesizeResponse(
         started=tts_pb2.SynthesisStarted(audio=tts_pb2.AudioSpec(sample_rate_hz=rate))
     )
-    audio = await asyncio.to_thread(encode_whole, asked.encoding, samples, rate)
+    audio = await asyncio.to_thread(encode_whole, wanted.encoding, samples, rate)
     yield tts_pb2.StreamSynthesizeResponse(chunk=tts_pb2.AudioChunk(audio=audio))
     yield tts_pb2.StreamSynthesizeResponse(finished=tts_pb2.SynthesisFinished(duration=to_duration(SILENCE_SECONDS)))
 
@@ -188,6 +188,9 @@ def _delta(audio: bytes) -> HttpBody:
 
 
 def _done(finished: tts_pb2.SynthesisFinished, text: str, diagnostics: Diagnostics) -> HttpBody:
-    asked, made = openai.text_tokens(text), round(OUTPUT_TOKENS_PER_SECOND * finished.duration.ToMicroseconds() / 1e6)
-    usage = {"input_tokens": asked, "output_tokens": made, "total_tokens": asked + made}
+    input_tokens, output_tokens = (
+        openai.text_tokens(text),
+        round(OUTPUT_TOKENS_PER_SECOND * finished.duration.ToMicroseconds() / 1e6),
+    )
+    usage = {"input_tokens": input_tokens, "output_tokens": output_tokens, "total_tokens": input_tokens + output_tokens}
     return openai.server_sent_event(type="speech.audio.done", usage=usage, **diagnostics.fields)

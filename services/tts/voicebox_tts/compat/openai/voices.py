@@ -46,7 +46,7 @@ class ChosenVoice:
     is_free: bool
 
 
-def find_model(roster: VoiceRegistry, model: str, diagnostics: Diagnostics) -> str:
+def find_model(registry: VoiceRegistry, model: str, diagnostics: Diagnostics) -> str:
     """The `models/{engine}/{model}` of `{engine}/{model}` or `{engine}`, with `models/` before it or not; empty for the
     default.
 
@@ -55,7 +55,7 @@ def find_model(roster: VoiceRegistry, model: str, diagnostics: Diagnostics) -> s
     name = model.removeprefix("models/")
     if not name or openai_names.SPEECH.fullmatch(name):
         return ""
-    for engine in roster.engines:
+    for engine in registry.engines:
         if name.lower() in (engine.name.lower(), engine.model.name.lower()):
             return f"models/{engine.model.name}"
     if name.partition("/")[0] not in OWN_ENGINES and openai_names.OTHER_SPEECH.fullmatch(name):
@@ -64,23 +64,23 @@ def find_model(roster: VoiceRegistry, model: str, diagnostics: Diagnostics) -> s
     raise NotFound("model", model[:100])
 
 
-async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
+async def find_voice(registry: VoiceRegistry, model: str, name: str) -> ChosenVoice:
     """Who is meant by a name: an alias's voice, else a built-in one, else one of OpenAI's, else a profile;
     `profiles/...` and `{engine}/{voice}` are plain.
 
     OpenAI's voices stand for those of the engine that speak its default voice's language: alloy for the first of them,
-    ash for the second, and round again, so that a program with several voices is heard to have several. `model` is as
+    ash for the second, and round again, so that a program with several voices has several. `model` is as
     `find_model` gives it.
     """
-    if roster.aliases.of(name) is not None:
-        return await _aliased(roster, roster.aliases.of(name) or "", is_free=False)
+    if registry.aliases.of(name) is not None:
+        return await _aliased(registry, registry.aliases.of(name) or "", is_free=False)
     engine_name, slash, _ = name.partition("/")
-    if slash and model and engine_name not in ("profiles", roster.named(model).name):
+    if slash and model and engine_name not in ("profiles", registry.named(model).name):
         raise InvalidField("voice", f"The voice {name[:100]!r} is none of {model}.", "VOICE_OF_OTHER_MODEL")
     if slash and engine_name != "profiles":
         return ChosenVoice(tts_pb2.VoiceSelection(voice=name), is_free=False)
-    engine = await _engine(roster, model)
-    voices = await roster.voices(engine)
+    engine = await _engine(registry, model)
+    voices = await registry.voices(engine)
     if not name:
         return ChosenVoice(
             tts_pb2.VoiceSelection(voice=f"{engine.name}/{engine.default_voice}" if voices else ""), is_free=True
@@ -94,27 +94,27 @@ async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoic
     return ChosenVoice(_profile(name), is_free=False)
 
 
-async def substitute_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
+async def substitute_voice(registry: VoiceRegistry, model: str, name: str) -> ChosenVoice:
     """A voice of ours for another server's, always the same for the same name. NotFound("voice") for a name that is no
     other server's, unless there is an alias for any name.
     """
-    if roster.aliases.of_any is not None:
-        return await _aliased(roster, roster.aliases.of_any, is_free=True)
+    if registry.aliases.of_any is not None:
+        return await _aliased(registry, registry.aliases.of_any, is_free=True)
     if not is_other_servers(name):
         raise NotFound("voice", name[:100])
-    engine = await _engine(roster, model)
-    voices = await roster.voices(engine)
+    engine = await _engine(registry, model)
+    voices = await registry.voices(engine)
     number = zlib.crc32(name.strip().lower().encode())
     return ChosenVoice(_substitute(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
 
 
-async def _aliased(roster: VoiceRegistry, target: str, *, is_free: bool) -> ChosenVoice:
-    engine, voice = await roster.find(target, "")
+async def _aliased(registry: VoiceRegistry, target: str, *, is_free: bool) -> ChosenVoice:
+    engine, voice = await registry.find(target, "")
     return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free)
 
 
-async def _engine(roster: VoiceRegistry, model: str) -> Engine:
-    return roster.named(model) if model else (await roster.find("", ""))[0]
+async def _engine(registry: VoiceRegistry, model: str) -> Engine:
+    return registry.named(model) if model else (await registry.find("", ""))[0]
 
 
 def _substitute(engine: Engine, voices: Sequence[Voice], number: int) -> tts_pb2.VoiceSelection:
