@@ -154,7 +154,7 @@ def _utterance(hypothesis: asr_pb2.Hypothesis) -> Utterance:
     text = Hypothesis(hypothesis.transcript, None, words, hypothesis.language)
     start_seconds, end_seconds = _seconds(hypothesis.start_offset), _seconds(hypothesis.end_offset)
     return Utterance(
-        hypothesis.utterance_index, hypothesis, start_seconds, end_seconds, hypothesis.channel, hypothesis.speaker
+        hypothesis.utterance_index, text, start_seconds, end_seconds, hypothesis.channel, hypothesis.speaker
     )
 
 
