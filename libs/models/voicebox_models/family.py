@@ -36,14 +36,13 @@ class SingleModel(Generic[E]):
 class ManyModels(ABC, Generic[E]):
     """The models of one engine: in the models folder, well known, and, with `whole_hub`, any other of the hub by name.
 
-    `name` is the engine's; `known` are the names of well known models without it, best first. With `folders_first`
-    what a person brought here is better than what came in a package.
+    `name` is the engine's; `known` are the names of well known models without it, best first. A folder with another
+    model comes before those that came in a package, and after others.
     """
 
     drawback = ""
     concurrency = CONCURRENCY
     whole_hub = False
-    folders_first = False
 
     def __init__(self, name: str, known: Collection[str], setup: Setup) -> None:
         self._name, self._known, self._setup = name, [f"{name}/{model}" for model in known], setup
@@ -59,12 +58,15 @@ class ManyModels(ABC, Generic[E]):
         folders, known = self._folders(), self._known
         named = self._setup.named_folder
 
-        def rank(engine: E) -> tuple[bool, bool, bool, int]:
+        has_others = any(name not in known for name in folders)
+
+        def rank(engine: E) -> tuple[bool, bool, int]:
             name = engine.model.name
             is_named = named is not None and folders.get(name) == named
-            comes_later = self.folders_first and engine.files.folder is None
-            place = known.index(name) if name in known else len(known)
-            return not is_named, not engine.files.present, comes_later, place
+            if name not in known:
+                return not is_named, not engine.files.present, len(known)
+            comes_later = has_others and engine.files.folder is None
+            return not is_named, not engine.files.present, known.index(name) + comes_later * (len(known) + 1)
 
         return sorted([self._made(name) for name in {**folders, **dict.fromkeys(known)}], key=rank)
 

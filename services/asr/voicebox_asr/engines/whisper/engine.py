@@ -46,7 +46,6 @@ class WhisperFamily(ManyModels["WhisperEngine"]):
 
     preference = 20
     whole_hub = True
-    folders_first = True
 
     def __init__(self, setup: Setup, device: "Device") -> None:
         super().__init__(NAME, KNOWN, setup)

@@ -91,7 +91,18 @@ async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoic
             return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free=False)
     if plain in OPENAI_VOICES and voices:
         return ChosenVoice(_substitute(engine, voices, OPENAI_VOICES.index(plain)), is_free=True)
+    if not slash and (other := await _of_other_engines(roster, model, plain)):
+        return ChosenVoice(tts_pb2.VoiceSelection(voice=other), is_free=False)
     return ChosenVoice(_profile(name), is_free=False)
+
+
+async def _of_other_engines(roster: VoiceRegistry, model: str, name: str) -> str:
+    """`{engine}/{voice}` of another engine that has the voice; empty for none."""
+    try:
+        engine, voice = await roster.called(name, "", model)
+    except NotFound:
+        return ""
+    return f"{engine.name}/{voice.name}"
 
 
 async def substitute_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoice:
