@@ -14,6 +14,7 @@ from voicebox_client import Client, VoiceboxClientError
 TEXT = "The old man walked slowly to the market and bought bread, milk and a dozen eggs for his family."
 WER = 0.1
 """By the engines that `make run` installs."""
+FLITE_WER = 0.3
 
 
 def word_error_rate(said: str, heard: str) -> float:
@@ -68,7 +69,7 @@ def test_by_json_a_stream_is_events(http):
 @pytest.mark.parametrize("encoding", ["ogg", "mp3"])
 def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, encoding):
     audio = client.say(TEXT, voice=voice, seed=1, encoding=encoding, store=False).read()
-    assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= 2 * WER
+    assert word_error_rate(TEXT, client.transcribe(audio).transcript) <= (WER if "hibari" in voice else FLITE_WER)
 
 
 def test_a_live_stream_hears_speech_while_it_is_made(client):
