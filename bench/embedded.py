@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import grpc
 import jiwer
-import numpy as np
-import pyloudnorm
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_audio.loudness import LoudnessMeter
+from voicebox_audio.pcm import from_s16le
 
 from bench.asr import plain
 from bench.figures import Figure
@@ -45,11 +45,11 @@ def of_voice(
         said.append(spelled(text))
         heard.append(spelled(recognised(recognition, answer.audio, rate_hz)))
         sound.append(answer.audio)
-    samples = np.frombuffer(b"".join(sound), "<i2") / 32768
-    lufs = pyloudnorm.Meter(rate_hz).integrated_loudness(samples)
+    meter = LoudnessMeter(rate_hz)
+    meter.push(from_s16le(b"".join(sound)))
     return [
         Figure(f"{voice}: word error rate of its speech", jiwer.wer(said, heard), "", VOICES[voice]),
-        Figure(f"{voice}: loudness, away from {LOUDNESS_LUFS:g} LUFS", abs(lufs - LOUDNESS_LUFS), "LU", TOLERANCE_LU),
+        Figure(f"{voice}: loudness, away from {LOUDNESS_LUFS:g} LUFS", abs(meter.lufs - LOUDNESS_LUFS), "LU", TOLERANCE_LU),
     ]
 
 

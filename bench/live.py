@@ -51,7 +51,7 @@ class Heard:
 
 
 def measure(folder: Path) -> list[Figure]:
-    """One stream, eight streams, and an hour by pocketsphinx; one stream by each Whisper model that comes in packages."""
+    """One stream by each Whisper model that comes in packages; one, eight, and an hour by pocketsphinx."""
     sounds = [pcm(path.read_bytes()) for path in recordings() if path.suffix == ".wav"]
     if not sounds:
         return []

@@ -56,6 +56,12 @@ class VoiceRegistry:
             known = engine.voices()
         return known or ()
 
+    async def family_voices(self, engine: Engine) -> Sequence[Voice]:
+        """An engine's voices, then those of the other models of its name that are here."""
+        others = [other for other in self.engines if other.name == engine.name and other is not engine]
+        more = [voice for other in others for voice in await self._known_voices(other, must_load=False)]
+        return [*await self.voices(engine), *more]
+
     async def offers(self) -> list[Offer]:
         """The voices of each engine here, with a warning for one that cannot be loaded."""
         return [await self._offer(engine) for engine in self.engines]

@@ -80,20 +80,26 @@ async def find_voice(roster: VoiceRegistry, model: str, name: str) -> ChosenVoic
     if slash and engine_name != "profiles":
         return ChosenVoice(tts_pb2.VoiceSelection(voice=name), is_free=False)
     engine = await _engine(roster, model)
-    voices = await roster.voices(engine)
+    voices = await roster.voices(engine) if model else await roster.family_voices(engine)
     if not name:
         return ChosenVoice(
             tts_pb2.VoiceSelection(voice=f"{engine.name}/{engine.default_voice}" if voices else ""), is_free=True
         )
-    plain = name.strip().lower()
-    for voice in voices if not slash else ():
-        if voice.name.lower() == plain:
+    built_in = None if slash else await _built_in(roster, model, engine, voices, name.strip().lower())
+    return built_in or ChosenVoice(_profile(name), is_free=False)
+
+
+async def _built_in(
+    roster: VoiceRegistry, model: str, engine: Engine, voices: Sequence[Voice], name: str
+) -> ChosenVoice | None:
+    """The engine's own voice of that name, else OpenAI's stand-in, else another engine's; None where there is none."""
+    for voice in voices:
+        if voice.name.lower() == name:
             return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free=False)
-    if plain in OPENAI_VOICES and voices:
-        return ChosenVoice(_substitute(engine, voices, OPENAI_VOICES.index(plain)), is_free=True)
-    if not slash and (other := await _of_other_engines(roster, model, plain)):
-        return ChosenVoice(tts_pb2.VoiceSelection(voice=other), is_free=False)
-    return ChosenVoice(_profile(name), is_free=False)
+    if name in OPENAI_VOICES and voices:
+        return ChosenVoice(_substitute(engine, voices, OPENAI_VOICES.index(name)), is_free=True)
+    other = await _of_other_engines(roster, model, name)
+    return ChosenVoice(tts_pb2.VoiceSelection(voice=other), is_free=False) if other else None
 
 
 async def _of_other_engines(roster: VoiceRegistry, model: str, name: str) -> str:
@@ -114,7 +120,7 @@ async def substitute_voice(roster: VoiceRegistry, model: str, name: str) -> Chos
     if not is_other_servers(name):
         raise NotFound("voice", name[:100])
     engine = await _engine(roster, model)
-    voices = await roster.voices(engine)
+    voices = await roster.voices(engine) if model else await roster.family_voices(engine)
     number = zlib.crc32(name.strip().lower().encode())
     return ChosenVoice(_substitute(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
 
