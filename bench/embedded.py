@@ -49,7 +49,7 @@ def of_voice(
     meter.push(from_s16le(b"".join(sound)))
     return [
         Figure(f"{voice}: word error rate of its speech", jiwer.wer(said, heard), "", VOICES[voice]),
-        Figure(f"{voice}: loudness, away from {LOUDNESS_LUFS:g} LUFS", abs(meter.lufs - LOUDNESS_LUFS), "LU", TOLERANCE_LU),
+        Figure(f"{voice}: away from {LOUDNESS_LUFS:g} LUFS", abs(meter.lufs - LOUDNESS_LUFS), "LU", TOLERANCE_LU),
     ]
 
 
