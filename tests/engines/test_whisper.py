@@ -57,7 +57,7 @@ def test_what_comes_in_packages_is_here_and_the_same_in_a_folder_is_preferred(se
     assert not any(each.files.present for each in others)
     assert others[0].model.source == "Hugging Face: mobiuslabsgmbh/faster-whisper-large-v3-turbo"
     shutil.copytree(tiny_whisper, setup.models_folder / "whisper" / "base")
-    assert first.model.source.startswith("Hugging Face: ")
+    assert first.files.revision.startswith("local-")
     assert models.engines()[0].files.folder == setup.models_folder / "whisper" / "base"
 
 
