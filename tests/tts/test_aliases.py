@@ -1,7 +1,11 @@
 """Names that stand for voices, by TTS_VOICE_ALIASES."""
 
+import json
+
 import grpc
 import pytest
+from google.api.httpbody_pb2 import HttpBody
+from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.errors import StartError
 from voicebox_tts.app import open_service
@@ -62,3 +66,31 @@ async def test_an_alias_of_a_voice_that_is_not_here_names_that_voice(start) -> N
     running = await start(open_service, TTS_VOICE_ALIASES="bella=flite/nobody,*=default", CATALOG_ADDRESS="127.0.0.1:1")
     with pytest.raises(grpc.aio.AioRpcError, match="flite/nobody"):
         await speak(running, "bella")
+
+
+async def test_openais_clients_get_the_alias_and_then_what_there_is(start) -> None:
+    running = await start(open_service, TTS_VOICE_ALIASES="nova=flite/awb,*=flite/rms", CATALOG_ADDRESS="127.0.0.1:1")
+    stub = aio_stub(openai_pb2_grpc.OpenAiSpeechServiceStub, running.channel)
+
+    async def samples(voice: str) -> int:
+        body = json.dumps({"model": "tts-1", "voice": voice, "input": "Hello there.", "response_format": "pcm"})
+        request = openai_pb2.CreateSpeechRequest(body=HttpBody(data=body.encode(), content_type="application/json"))
+        return sum([len(answer.body.data) async for answer in stub.CreateSpeech(iter([request]))])
+
+    lengths = {voice: await samples(voice) for voice in ("nova", "flite/awb", "af_sky", "rms", "alloy", "slt")}
+    assert lengths["nova"] == lengths["flite/awb"]
+    assert lengths["af_sky"] == lengths["rms"]
+    assert lengths["alloy"] == lengths["slt"]
+    assert len(set(lengths.values())) == 3
+
+
+async def test_a_bare_name_is_found_in_every_engine(start) -> None:
+    running = await start(open_service, VOICEBOX_EMBEDDED="full", CATALOG_ADDRESS="127.0.0.1:1")
+    names = ("", "heart", "slt", "de", "flite/slt")
+    assert [await speak(running, name) for name in names] == [
+        "hibari/heart",
+        "hibari/heart",
+        "flite/slt",
+        "espeak/de",
+        "flite/slt",
+    ]

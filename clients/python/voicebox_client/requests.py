@@ -25,7 +25,7 @@ class SpeechOptions(TypedDict, total=False):
     """How to speak. At most one of profile, voice and reference; what is left out is the server's default."""
 
     profile: Annotated[str, "a stored profile: `ann` or `profiles/ann`"]
-    voice: Annotated[str, "a built-in voice: `flite/slt`, or `slt` of the default engine"]
+    voice: Annotated[str, "a built-in voice: `hibari/heart`, or `heart` alone"]
     reference: Annotated[bytes, "an audio file with one person's speech, at most 1 MiB and 60 s"]
     reference_transcript: Annotated[str, "what is said in it"]
     encoding: Annotated[Encoding, "the form of the audio; default wav"]

@@ -60,7 +60,8 @@ class SingleModel(Generic[E]):
 class ManyModels(ABC, Generic[E]):
     """The models of one engine: in the models folder, well known, and, with `whole_hub`, any other of the hub by name.
 
-    `name` is the engine's; `known` are the names of well known models without it, best first.
+    `name` is the engine's; `known` are the names of well known models without it, best first. A folder with another
+    model comes before those that came in a package, and after others.
     """
 
     drawback = ""
@@ -81,10 +82,15 @@ class ManyModels(ABC, Generic[E]):
         folders, known = self._folders(), self._known
         named = self._setup.named_folder
 
+        has_others = any(name not in known for name in folders)
+
         def rank(engine: E) -> tuple[bool, bool, int]:
             name = engine.model.name
             is_named = named is not None and folders.get(name) == named
-            return not is_named, not engine.files.present, known.index(name) if name in known else len(known)
+            if name not in known:
+                return not is_named, not engine.files.present, len(known)
+            comes_later = has_others and engine.files.folder is None
+            return not is_named, not engine.files.present, known.index(name) + comes_later * (len(known) + 1)
 
         return sorted([self._made(name) for name in {**folders, **dict.fromkeys(known)}], key=rank)
 

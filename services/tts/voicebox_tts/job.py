@@ -12,7 +12,7 @@ MAX_REFERENCE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A built-in voice, as `{engine}/{voice}`, `{voice}` of the default engine, or empty for the default voice."""
+    """A built-in voice, as `{engine}/{voice}`, `{voice}` of an engine, or empty for the default voice."""
 
     name: str = ""
 

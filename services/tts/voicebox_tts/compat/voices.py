@@ -33,7 +33,7 @@ async def substitute_voice(
         raise NotFound("voice", name[:100])
     wanted = language or await _language_of(registry, name)
     engine, voice = await registry.find("", wanted)
-    alike = [each for each in await registry.voices(engine) if speaks(each, wanted or voice.languages[0])]
+    alike = [each for each in await registry.family_voices(engine) if speaks(each, wanted or voice.languages[0])]
     chosen = f"{engine.name}/{alike[zlib.crc32(name.lower().encode()) % len(alike)].name}"
     diagnostics.ignore(field)
     diagnostics.warn([f"There is no voice {name[:100]!r} here: {chosen} speaks."])

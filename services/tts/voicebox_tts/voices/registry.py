@@ -56,6 +56,12 @@ class VoiceRegistry:
             known = engine.voices()
         return known or ()
 
+    async def family_voices(self, engine: Engine) -> Sequence[Voice]:
+        """An engine's voices, then those of the other models of its name that are here."""
+        others = [other for other in self.engines if other.name == engine.name and other is not engine]
+        more = [voice for other in others for voice in await self._loadable_voices(other)]
+        return [*await self.voices(engine), *more]
+
     async def offers(self) -> list[Offer]:
         """The voices of each engine here, with a warning for one that cannot be loaded."""
         return [await self._offer(engine) for engine in self.engines]
@@ -68,8 +74,8 @@ class VoiceRegistry:
         return Offer(engine, voices, self._models.state(engine)[0], warning)
 
     async def find(self, name: str, language: str, model: str = "") -> tuple[Engine, Voice]:
-        """The voice of that name, `{engine}/{voice}` or `{voice}` of the default engine, or that the name is an alias
-        of; without a name, one that speaks the language.
+        """The voice of that name, or that the name is an alias of: `{engine}/{voice}`, or `{voice}` of the default
+        engine, else of the first that has it; without a name, one that speaks the language.
 
         Only voices of `model`, when one is named. Raises NotFound("voice") for an unknown name,
         InvalidField("style.language") when no voice, or not that one, speaks the language, InvalidField("model") when
@@ -81,20 +87,23 @@ class VoiceRegistry:
         if not name:
             return await self._speaker_of(language, engines, model)
         try:
-            return await self._called(name, language, engines, model)
+            return await self.called(name, language, model)
         except NotFound:
             if self.aliases.of_any is None or alias is not None:
                 raise
         if not self.aliases.of_any:
             return await self._speaker_of(language, engines, model)
-        return await self._called(self.aliases.of_any, language, engines, model)
+        return await self.called(self.aliases.of_any, language, model)
 
-    async def _called(self, name: str, language: str, engines: Sequence[Engine], model: str) -> tuple[Engine, Voice]:
-        """The voice of a name; raises as `find`."""
+    async def called(self, name: str, language: str, model: str = "") -> tuple[Engine, Voice]:
+        """The voice of that very name; raises as `find`."""
+        engines = (self.named(model),) if model else self.engines
         engine_name, slash, voice_name = name.rpartition("/")
         family = engine_name if slash else (engines[0] if model else self.default).name
-        for engine in engines:
-            for voice in await self._named(voice_name, engine) if engine.name == family else ():
+        own = [engine for engine in engines if engine.name == family]
+        others = [] if slash else [engine for engine in engines if engine.name != family]
+        for engine in (*own, *others):
+            for voice in await self._known_voices(voice_name, engine, must_load=engine.name == family):
                 if voice.name == voice_name:
                     if language and not speaks(voice, language):
                         raise InvalidField(
@@ -103,11 +112,18 @@ class VoiceRegistry:
                     return engine, voice
         raise NotFound("voice", name, self._models.hint(family))
 
-    async def _named(self, name: str, engine: Engine) -> Sequence[Voice]:
-        """An engine's voices, and the blend that a name may be."""
-        listed = await self.voices(engine)
-        blend = engine.blended(name) if isinstance(engine, BlendsVoices) else None
+    async def _known_voices(self, name: str, engine: Engine, *, must_load: bool) -> Sequence[Voice]:
+        """An engine's voices, and the blend that a name may be; none of an engine that need not and cannot be loaded."""
+        listed = await (self.voices(engine) if must_load else self._loadable_voices(engine))
+        blend = engine.blended(name) if listed and isinstance(engine, BlendsVoices) else None
         return (*listed, blend) if blend else listed
+
+    async def _loadable_voices(self, engine: Engine) -> Sequence[Voice]:
+        """An engine's voices; none of one that cannot be loaded."""
+        try:
+            return await self.voices(engine)
+        except (Unavailable, Precondition):
+            return ()
 
     def follower(self, model: str) -> tuple[CloningEngine, Capability]:
         """The engine that follows a recording, and how: the model that is named, else the default, else the best one

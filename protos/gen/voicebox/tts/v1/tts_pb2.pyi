@@ -200,7 +200,7 @@ class VoiceSelection(google.protobuf.message.Message):
     profile: builtins.str
     """A stored profile: `profiles/{profile}`."""
     voice: builtins.str
-    """A built-in voice: `{engine}/{voice}` as ListVoices names it, or `{voice}` of the default engine."""
+    """A built-in voice: `{engine}/{voice}` as ListVoices names it, or `{voice}` of the default engine, else of the first that has it."""
     @property
     def reference(self) -> global___InlineReference:
         """A recording in the request."""

@@ -61,6 +61,9 @@ class Clip:
     spans: tuple[Span, ...] = ()
     """Parts that may differ in language, without gaps, in seconds; none: the clip is in one language."""
 
+    retried: bool = True
+    """Whether a poor result is decoded again with all silence at its end, which takes base 0.5 s on two cores."""
+
     @property
     def key(self) -> Hashable:
         """CTranslate2 wants prompts and sounds of one length in a batch, and one way to search."""
@@ -166,7 +169,7 @@ class WhisperDecoder:
             replace(clip, quality=replace(clip.quality, temperatures=clip.quality.temperatures[:1])) for clip in clips
         ]
         decoded = self._decode(once)
-        poor = [index for index, each in enumerate(decoded) if not each.is_good]
+        poor = [index for index, each in enumerate(decoded) if clips[index].retried and not each.is_good]
         whole = [replace(clips[index], features=pad_or_trim(clips[index].features, WINDOW_FRAMES)) for index in poor]
         for index, again in zip(poor, self._decode(whole) if whole else (), strict=True):
             decoded[index] = again

@@ -14,6 +14,9 @@ from .batcher import Scheduler, outcome
 from .decoder import WINDOW_SECONDS, Clip, Decoded, WhisperDecoder
 from .languages import UNSPACED
 
+HASTY_SECONDS = 1.5
+"""An interim of less is left out where it is poor: the next one comes sooner than a better result of the same sound."""
+
 SILENCE_DB = -60.0
 """In audio without a louder frame Whisper would only invent words."""
 
@@ -71,10 +74,15 @@ class WhisperSession:
 
     def _decode(self, options: Options) -> Hypothesis:
         windows = list(_windows(self._pieces))
-        self._running = self._scheduler.submit_all([self._clip(window, options) for window in windows], live=True)
+        clips = [self._clip(window, options) for window in windows]
+        is_hasty = options is self._quick and sum(clip.seconds for clip in clips) < HASTY_SECONDS
+        clips = [replace(clip, retried=not is_hasty) for clip in clips]
+        self._running = self._scheduler.submit_all(clips, live=True)
         if self._interrupted:
             self.interrupt()
         decoded = [outcome(future) for future in self._running]
+        if is_hasty and not all(each.is_good for each in decoded):
+            return NOTHING
         return joined(
             [
                 _in_stream(segment, window)

@@ -80,18 +80,35 @@ async def find_voice(registry: VoiceRegistry, model: str, name: str) -> ChosenVo
     if slash and engine_name != "profiles":
         return ChosenVoice(tts_pb2.VoiceSelection(voice=name), is_free=False)
     engine = await _engine(registry, model)
-    voices = await registry.voices(engine)
+    voices = await registry.voices(engine) if model else await registry.family_voices(engine)
     if not name:
         return ChosenVoice(
             tts_pb2.VoiceSelection(voice=f"{engine.name}/{engine.default_voice}" if voices else ""), is_free=True
         )
-    plain = name.strip().lower()
-    for voice in voices if not slash else ():
-        if voice.name.lower() == plain:
+    built_in = None if slash else await _built_in(registry, model, engine, voices, name.strip().lower())
+    return built_in or ChosenVoice(_profile(name), is_free=False)
+
+
+async def _built_in(
+    registry: VoiceRegistry, model: str, engine: Engine, voices: Sequence[Voice], name: str
+) -> ChosenVoice | None:
+    """The engine's own voice of that name, else OpenAI's stand-in, else another engine's; None where there is none."""
+    for voice in voices:
+        if voice.name.lower() == name:
             return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free=False)
-    if plain in OPENAI_VOICES and voices:
-        return ChosenVoice(_substitute(engine, voices, OPENAI_VOICES.index(plain)), is_free=True)
-    return ChosenVoice(_profile(name), is_free=False)
+    if name in OPENAI_VOICES and voices:
+        return ChosenVoice(_substitute(engine, voices, OPENAI_VOICES.index(name)), is_free=True)
+    other = await _of_other_engines(registry, model, name)
+    return ChosenVoice(tts_pb2.VoiceSelection(voice=other), is_free=False) if other else None
+
+
+async def _of_other_engines(registry: VoiceRegistry, model: str, name: str) -> str:
+    """`{engine}/{voice}` of another engine that has the voice; empty for none."""
+    try:
+        engine, voice = await registry.called(name, "", model)
+    except NotFound:
+        return ""
+    return f"{engine.name}/{voice.name}"
 
 
 async def substitute_voice(registry: VoiceRegistry, model: str, name: str) -> ChosenVoice:
@@ -103,7 +120,7 @@ async def substitute_voice(registry: VoiceRegistry, model: str, name: str) -> Ch
     if not is_other_servers(name):
         raise NotFound("voice", name[:100])
     engine = await _engine(registry, model)
-    voices = await registry.voices(engine)
+    voices = await registry.voices(engine) if model else await registry.family_voices(engine)
     number = zlib.crc32(name.strip().lower().encode())
     return ChosenVoice(_substitute(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
 

@@ -41,8 +41,10 @@ if TYPE_CHECKING:  # imported when they are needed: they take 0.2 s and 40 MB
 
 NAME = "hibari"
 RATE_HZ = 24_000
+LOADED_BYTES = 140 << 20
+"""Most of it are the lexicons."""
 UNKNOWN_LICENCE = "LicenseRef-unknown"
-LEAST_FORMANTS = 0.8
+MIN_FORMANTS = 0.8
 """A factor on their frequencies: a man's are about 0.85 of a woman's."""
 
 
@@ -171,6 +173,9 @@ class HibariEngine(Lifecycle["LoadedHibari"]):
         session = self.open(LikenessPrompt(voice, shift), Style(), seed=0)
         return np.concatenate([speech.samples for speech in session.speak(text)])
 
+    def _memory_bytes(self, loaded: "LoadedHibari") -> int:
+        return LOADED_BYTES
+
     def _open_model(self) -> "LoadedHibari":
         british = bool(self._published and self._published.british)
         loaded: LoadedHibari = import_module(".loaded", __package__).LoadedHibari(self._weights(), british=british)
@@ -196,7 +201,7 @@ def formants(pitch: float) -> float:
 
     Measured by the similarity of speaker embeddings to recordings of six voices.
     """
-    return float(max(min(pitch, 1.0) ** 0.25, LEAST_FORMANTS))
+    return float(max(min(pitch, 1.0) ** 0.25, MIN_FORMANTS))
 
 
 def _files(model: str, published: Published | None, setup: Setup) -> ModelFiles:

@@ -6,10 +6,12 @@ import numpy as np
 from voicebox_audio.loudness import gain_to
 from voicebox_kit.errors import StartError
 from voicebox_models.devices import usable_cores
+from voicebox_models.family import CONCURRENCY
 
 from voicebox_tts.engines.likeness import CALIBRATION, LOUDNESS_LUFS, profile
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore
 
+from .ahead import Workers
 from .network import HibariNetwork
 from .pronunciation import Pronunciation
 from .session import Delivery, HibariSession, Shared
@@ -28,7 +30,9 @@ class LoadedHibari:
         except Exception as error:  # onnxruntime raises what it likes
             raise StartError(f"The weights cannot be loaded: {error}") from error
         pronunciation = Pronunciation(british=british)
-        self._shared = Shared(network, pronunciation, PrioritySemaphore(usable_cores()), time.monotonic)
+        self._workers = Workers(CONCURRENCY)
+        cores = PrioritySemaphore(usable_cores())
+        self._shared = Shared(network, pronunciation, self._workers, cores, time.monotonic)
         own = [speech.samples for speech in self.session(Delivery(), seed=0).speak(CALIBRATION)]
         spoken = np.concatenate(own)
         self.gain = gain_to(LOUDNESS_LUFS, spoken, RATE_HZ)
@@ -42,4 +46,5 @@ class LoadedHibari:
         return HibariSession(self._shared, delivery, seed)
 
     def close(self) -> None:
-        """Nothing but memory is held. Open sessions go on with it until they are closed."""
+        """End the threads. What is open fails with Unavailable."""
+        self._workers.close()

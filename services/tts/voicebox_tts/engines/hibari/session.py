@@ -12,6 +12,7 @@ from voicebox_tts.engines.likeness import Colour, Shift
 from voicebox_tts.engines.playback import Playback
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore, Waiter
 
+from .ahead import Workers
 from .network import FRAME_SAMPLES, HibariNetwork, Prosody
 from .pronunciation import Pronounced, Pronunciation
 from .text import Piece, pieces
@@ -32,10 +33,13 @@ UNCHANGED = Shift()
 
 @dataclass(frozen=True)
 class Shared:
-    """What all streams of a voice share: the network, its reader, the semaphore of cores, and the clock in seconds."""
+    """What all streams of a voice share: the network, its reader, threads, the semaphore of cores, and the clock in
+    seconds.
+    """
 
     network: HibariNetwork
     pronunciation: Pronunciation
+    workers: Workers
     cores: PrioritySemaphore
     clock: Callable[[], float]
 
@@ -64,12 +68,15 @@ class HibariSession:
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence, clause by clause where it is long. There is no audio of text that it cannot read."""
-        for piece in pieces(sentence, eager=self._samples == 0):
-            yield from self._speak_piece(piece)
-            self._pause_before = not piece.ends_inside
+        yield from self._shared.workers.ahead(self._speak(sentence))
 
     def close(self) -> None:
         """Nothing is held between sentences."""
+
+    def _speak(self, sentence: str) -> Generator[Speech, None, None]:
+        for piece in pieces(sentence, eager=self._samples == 0):
+            yield from self._speak_piece(piece)
+            self._pause_before = not piece.ends_inside
 
     def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
         self._playback.begin()

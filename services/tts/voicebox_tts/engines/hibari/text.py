@@ -13,7 +13,7 @@ LONGEST_WORD = 24
 """Letters, which the network for unknown words reads."""
 LONGEST_NUMBER = 12
 """Digits. Longer ones are read digit by digit."""
-MOST_WORK, EAGER_WORK = 240, 80
+MAX_WORK, EAGER_WORK = 240, 80
 """Letters' worth of work in a piece, and in a stream's first one where a clause ends so soon: 240 are about 15 s of
 audio, and take a fifth as long to their first sound as they take in all.
 """
@@ -40,7 +40,7 @@ class Piece:
 def pieces(sentence: str, *, eager: bool) -> Iterator[Piece]:
     """The pieces of a sentence; `eager` ends the first with an early clause. None of one without a letter or digit."""
     for part in sentences(clean(sentence)):
-        for piece in _bounded(part, EAGER_WORK if eager else MOST_WORK):
+        for piece in _bounded(part, EAGER_WORK if eager else MAX_WORK):
             if re.search(r"[A-Za-z0-9]", piece.text):
                 yield piece
                 eager = False
@@ -56,13 +56,13 @@ def clean(text: str) -> str:
 
 
 def _bounded(text: str, first_work: int) -> Iterator[Piece]:
-    """Cut at the last clause's end, else a space, within MOST_WORK; at first within `first_work`, if a clause ends in
+    """Cut at the last clause's end, else a space, within MAX_WORK; at first within `first_work`, if a clause ends in
     it.
     """
     if early := _last_clause_end(text, _affordable(text, first_work)):
         yield Piece(text[:early].strip(), True)
         text = text[early:]
-    while (limit := _affordable(text, MOST_WORK)) < len(text):
+    while (limit := _affordable(text, MAX_WORK)) < len(text):
         cut = _last_clause_end(text, limit) or text.rfind(" ", 0, limit) + 1 or limit
         yield Piece(text[:cut].strip(), True)
         text = text[cut:].strip()
