@@ -364,6 +364,13 @@ def test_profiles_create_adds_the_first_sample(kept, platform, recording):
     assert platform.samples["profiles/ann/samples/s1"].transcript == "Some words."
 
 
+def test_profiles_create_reports_what_is_bad_about_the_recording(voicebox, platform, recording):
+    platform.findings = [("NO_SPEECH", "It contains no speech.")]
+    result = voicebox("profiles", "create", "Ann", "--sample", str(recording))
+    assert (result.exit_code, result.stderr) == (0, "NO_SPEECH: It contains no speech.\n")
+    assert voicebox("--json", "profiles", "create", "Ann", "--sample", str(recording)).stderr == ""
+
+
 def test_profiles_create_does_all_or_nothing(voicebox, platform, recording):
     platform.failures["ImportProfile"] = [InvalidField("archive", "samples/0001.wav: That is no audio.")]
     assert "That is no audio" in refused(voicebox("profiles", "create", "Ann", "--sample", str(recording)))

@@ -105,6 +105,9 @@ def create(
             request = create_profile(display_name, profile_id or str(uuid.uuid4()), **given)
             profile = _created_with(client, request, sample, transcript)
         print_answer(session, profile)
+        if sample is not None:
+            for kept in client.list_samples(profile.name):
+                profile_samples.print_findings(session, kept)
 
 
 def _created_with(
