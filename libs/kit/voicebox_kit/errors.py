@@ -1,8 +1,8 @@
 """The platform's errors: what can go wrong for a caller, and what the answer says about it.
 
 Every class below VoiceboxError has a status code: InvalidField and Unreadable are INVALID_ARGUMENT, and InvalidField
-names the request's field; NotFound, AlreadyExists, EtagMismatch (ABORTED) and Damaged (DATA_LOSS) name the resource; Precondition
-says what must be true first; Exhausted and Unavailable say when to try again.
+names the request's field; NotFound, AlreadyExists, EtagMismatch (ABORTED) and Damaged (DATA_LOSS) name the resource;
+Precondition says what must be true first; Exhausted and Unavailable say when to try again.
 
 Anything below a servicer may raise these; only the interceptor turns them into a status (status.py says how). An
 exception of any other class is a bug and becomes INTERNAL. This module knows no gRPC, so that engines and stores may
