@@ -175,7 +175,7 @@ def test_failed_speech_leaves_no_file(voicebox, platform, cut):
     ("words", "shown"),
     [
         (["say", "-f", "none.txt"], "none.txt: No such file"),
-        (["say", "-f", "latin1.txt"], "not valid UTF-8"),
+        (["say", "-f", "latin1.txt"], "latin1.txt is not valid UTF-8 text."),
         (["say", "\udcff"], "not valid UTF-8"),
         (["say", "Hello", "--reference", "none.wav"], "none.wav: No such file"),
         (["say", "Hello", "-o", "none/out.wav"], "No such file"),

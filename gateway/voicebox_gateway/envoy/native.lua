@@ -281,7 +281,7 @@ local function check_utf8(text)
   while at do
     local behind
     for _, pattern in ipairs(SEQUENCES) do behind = behind or text:match(pattern, at) end
-    if not behind then refuse("", "The body is not UTF-8: byte " .. at .. " fits nowhere.", "BAD_JSON") end
+    if not behind then refuse("", "The body is not UTF-8: byte " .. at .. " is invalid.", "BAD_JSON") end
     at = text:find("[\128-\255]", behind)
   end
 end

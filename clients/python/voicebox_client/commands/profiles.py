@@ -87,7 +87,7 @@ def show(session: CommandSession, profile: str) -> None:
 @command.command()
 @click.argument("display_name", metavar="NAME")
 @click.option(
-    "--id", "profile_id", default="", help="The last part of its resource name; drawn by the server when left out."
+    "--id", "profile_id", default="", help="The last part of its resource name; chosen by the server when left out."
 )
 @_details
 @click.option("--sample", type=profile_samples.RECORDING, help="Add this recording to it.")
