@@ -130,7 +130,15 @@ async def test_a_truncated_wav_gives_what_is_there(decoder: Decoder, riff: Calla
 
 
 @pytest.mark.parametrize(
-    ("muxer", "codec"), [("flac", "flac"), ("webm", "libopus"), ("mp3", "libmp3lame"), ("ogg", "libopus")]
+    ("muxer", "codec"),
+    [
+        ("flac", "flac"),
+        ("webm", "libopus"),
+        ("mp3", "libmp3lame"),
+        ("ogg", "libopus"),
+        ("flv", "aac"),
+        ("wv", "wavpack"),
+    ],
 )
 async def test_other_truncated_files_give_what_is_there(
     muxer: str, codec: str, decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
@@ -146,6 +154,31 @@ async def test_a_truncated_mp4_has_lost_its_index(
 ) -> None:
     data = mux("ipod", "aac", sine(48_000, 4))
     assert await _reason(decoder, data[: len(data) // 2]) is AudioReason.AUDIO_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("muxer", "codec"), [("adts", "aac"), ("ipod", "aac"), ("mpegts", "aac"), ("flv", "aac"), ("mp3", "libmp3lame")]
+)
+async def test_behind_a_hole_the_file_goes_on_and_the_hole_is_reported(
+    muxer: str, codec: str, decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
+) -> None:
+    data = bytearray(mux(muxer, codec, sine(48_000, 6)))
+    whole = await decoder.decode(bytes(data), None, LIMITS)
+    assert not whole.source.cut_short
+    data[len(data) // 2 : len(data) // 2 + 1500] = bytes(1500)
+    clip = await decoder.decode(bytes(data), None, LIMITS)
+    assert clip.source.duration_seconds > whole.source.duration_seconds - 0.5
+    assert clip.source.cut_short
+
+
+@pytest.mark.parametrize(("muxer", "codec"), [("adts", "aac"), ("mpegts", "aac"), ("mp3", "libmp3lame")])
+async def test_a_broadcast_that_is_joined_late_has_lost_nothing(
+    muxer: str, codec: str, decoder: Decoder, sine: Callable[..., np.ndarray], mux: Callable[..., bytes]
+) -> None:
+    data = mux(muxer, codec, sine(48_000, 6))
+    clip = await decoder.decode(data[len(data) // 3 + 7 :], None, LIMITS)
+    assert clip.source.duration_seconds > 3
+    assert not clip.source.cut_short
 
 
 async def test_only_the_damaged_frames_of_a_flac_file_are_lost(decoder: Decoder) -> None:

@@ -230,6 +230,14 @@ async def test_chunks_behind_the_audio_of_a_wav_are_no_audio(
     assert (await decoder.decode(data, None, LIMITS)).samples.size == len(body)
 
 
+@pytest.mark.parametrize("padding", [b"\0", b"x", b""], ids=["zero", "any byte", "left out"])
+async def test_an_odd_chunk_before_the_audio_may_lack_its_padding(padding: bytes, decoder: Decoder, riff: Riff) -> None:
+    before = b"LIST" + struct.pack("<I", 5) + b"INFOa" + padding
+    clip = await decoder.decode(riff(b"\0\1" * 800, before=before), None, LIMITS)
+    assert clip.samples.size == 800
+    assert not clip.source.cut_short
+
+
 async def test_zeros_behind_a_whole_wav_are_padding(decoder: Decoder, sine: Sine, riff: Riff) -> None:
     whole = riff((sine(16_000, 1) * 32767).astype("<i2").tobytes())
     assert (await decoder.decode(whole + bytes(100_000), None, LIMITS)).samples.size == 16_000

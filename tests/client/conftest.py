@@ -62,6 +62,7 @@ class Platform:
         self.failures: dict[str, list[VoiceboxError]] = defaultdict(list)
         self.profiles: dict[str, catalog_pb2.Profile] = {}
         self.samples: dict[str, catalog_pb2.Sample] = {}
+        self.findings: list[tuple[str, str]] = []  # of every sample that comes
         self.generations = [generation(index) for index in range(5)]
         self.transcriptions = [
             catalog_pb2.Transcription(name=f"transcriptions/t{index}", text=f"Heard {index}.") for index in range(3)
@@ -311,6 +312,8 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
     def _keep(self, profile, transcript):
         profile.sample_count += 1
         sample = catalog_pb2.Sample(name=f"{profile.name}/samples/s1", transcript=transcript, container="wav")
+        for reason, message in self._platform.findings:
+            sample.quality.findings.add(reason=reason, message=message)
         self._platform.samples[sample.name] = sample
         return sample
 

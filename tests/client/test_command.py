@@ -175,7 +175,7 @@ def test_failed_speech_leaves_no_file(voicebox, platform, cut):
     ("words", "shown"),
     [
         (["say", "-f", "none.txt"], "none.txt: No such file"),
-        (["say", "-f", "latin1.txt"], "not valid UTF-8"),
+        (["say", "-f", "latin1.txt"], "latin1.txt is not valid UTF-8 text."),
         (["say", "\udcff"], "not valid UTF-8"),
         (["say", "Hello", "--reference", "none.wav"], "none.wav: No such file"),
         (["say", "Hello", "-o", "none/out.wav"], "No such file"),
@@ -362,6 +362,13 @@ def test_profiles_create_adds_the_first_sample(kept, platform, recording):
     assert platform.profiles["profiles/ann"].sample_count == 1
     assert platform.uploaded == recording.read_bytes()
     assert platform.samples["profiles/ann/samples/s1"].transcript == "Some words."
+
+
+def test_profiles_create_reports_what_is_bad_about_the_recording(voicebox, platform, recording):
+    platform.findings = [("NO_SPEECH", "It contains no speech.")]
+    result = voicebox("profiles", "create", "Ann", "--sample", str(recording))
+    assert (result.exit_code, result.stderr) == (0, "NO_SPEECH: It contains no speech.\n")
+    assert voicebox("--json", "profiles", "create", "Ann", "--sample", str(recording)).stderr == ""
 
 
 def test_profiles_create_does_all_or_nothing(voicebox, platform, recording):

@@ -92,6 +92,14 @@ def test_ranges(kind: Range, words):
             "--voice is too long.",
         ),
         (["voices", "--language", "!"], "ListVoices", "language", "language is no tag.", "--language is no tag."),
+        (
+            ["voices", "--language", "!"],
+            "ListVoices",
+            "language",
+            "language: '!' is not a language tag such as en-US.",
+            "--language: '!' is not a language tag such as en-US.",
+        ),
+        (["voices", "--language", "x"], "ListVoices", "language", "No language fits.", "--language: No language fits."),
         (["say", "x"], "StreamSynthesize", "text", "text is empty.", "text is empty."),
         (["say", "x"], "StreamSynthesize", "audio", "Nothing fits.", "audio: Nothing fits."),
         (

@@ -1,5 +1,6 @@
 """The native API refuses what it does not know, and says in JSON's words what is wrong."""
 
+import asyncio
 import json
 import re
 
@@ -269,6 +270,17 @@ async def test_options_names_the_methods(gateway):
     answer = await gateway.http.options("/v1/profiles/ann")
     assert (answer.status_code, answer.content) == (204, b"")
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH", "DELETE"}
+
+
+async def test_a_body_that_comes_in_pieces_is_checked_without_an_error_in_the_log(gateway, caplog):
+    async def pieces():
+        yield b'{"text": "hel'
+        await asyncio.sleep(0.1)
+        yield b'lo"}'
+
+    answer = await gateway.http.post("/v1/speech:synthesize", content=pieces())
+    assert answer.status_code == 200, answer.text
+    assert not [record.getMessage() for record in caplog.records if record.name == "voicebox_gateway.envoy"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from prometheus_client import CollectorRegistry
 from voicebox_kit.background import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEADY_SECONDS, Background
+from voicebox_kit.errors import Unavailable
 
 pytestmark = pytest.mark.unit
 
@@ -67,6 +68,18 @@ async def test_whatever_ends_is_logged_and_started_again(
     assert clock.pauses[:3] == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, 4 * FIRST_PAUSE_SECONDS]
     assert caplog.text.count("the background task delivery") >= 6
     assert background.tasks == {}
+
+
+async def test_an_error_of_ours_is_logged_as_its_sentence_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        raise Unavailable("STORAGE_BROKEN", "The database's file was deleted.", 5.0)
+
+    clock = Clock()
+    async with Background(CollectorRegistry(), clock.sleep).running("storage", work):
+        while not clock.pauses:
+            await asyncio.sleep(0)
+    assert "the background task storage failed: The database's file was deleted." in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_the_pause_is_bounded() -> None:

@@ -45,6 +45,11 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_asr.compat.riva.stream", "voicebox_asr.live.stream"),
     ),
     "engines": (("voicebox_tts.voices.registry", "voicebox_tts.engines.flite.engine"),),
+    "gateway": (
+        ("voicebox_gateway.openai.realtime", "voicebox_gateway.web.routes"),
+        ("voicebox_gateway.wyoming.session", "voicebox_gateway.envoy.config"),
+        ("voicebox_gateway.docs.page", "voicebox_gateway.openai.models"),
+    ),
     "model-libraries": (("voicebox_asr.recognition.recognizer", "torch"),),
     "sql": (("voicebox_catalog.api.checks", "sqlalchemy"), ("voicebox_tts.history.record", "sqlmodel")),
     "qwen3": (

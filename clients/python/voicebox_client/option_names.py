@@ -43,5 +43,7 @@ def in_options(sentence: str, field: str, parameters: Iterable[click.Parameter])
     option = option_of(path, parameters) if path else ""
     if not option:
         return f"{field}: {sentence}" if field and field not in sentence else sentence
-    renamed = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w.]\w)", option, sentence)
+    # A name without a dot may be a word of the sentence too: only the one that it begins with is the field.
+    start = "" if "." in path else "^"
+    renamed = re.sub(rf"{start}(?<![\w.-]){re.escape(path)}(?![\w.]\w)", option, sentence)
     return renamed if option in renamed else f"{option}: {renamed}"

@@ -281,7 +281,7 @@ local function check_utf8(text)
   while at do
     local behind
     for _, pattern in ipairs(SEQUENCES) do behind = behind or text:match(pattern, at) end
-    if not behind then refuse("", "The body is not UTF-8: byte " .. at .. " fits nowhere.", "BAD_JSON") end
+    if not behind then refuse("", "The body is not UTF-8: byte " .. at .. " is invalid.", "BAD_JSON") end
     at = text:find("[\128-\255]", behind)
   end
 end
@@ -368,8 +368,7 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method"), headers:get(":path")
-  local found = handle:streamInfo():dynamicMetadata()
-  local head = (found:get("voicebox.tidy") or {}).head
+  local head = (handle:streamInfo():dynamicMetadata():get("voicebox.tidy") or {}).head
   local plain_path, query = path:match("^([^?]*)[?]?(.*)$")
   local route, allowed = find_route(method, plain_path)
   if not route then
@@ -381,13 +380,14 @@ function envoy_on_request(handle)
   if not checked(handle, route, check_query, query, route.input) then return end
   if head and route.makes_speech then
     local encoding = from_query(query:match("config%.audio%.encoding=([^&]*)") or "")
-    found:set(METADATA_KEY, "type", SPEECH_TYPES[encoding] or "audio/wav")
+    handle:streamInfo():dynamicMetadata():set(METADATA_KEY, "type", SPEECH_TYPES[encoding] or "audio/wav")
     handle:respond({[":status"] = "200"}, "")
     return
   end
   local body = route.body and handle:body()
   if body and not checked(handle, route, check_body, body:getBytes(0, body:length()), route.body) then return end
-  found:set(METADATA_KEY, "checked", true)
+  -- Asked for again: what was held before body() waited for the client is void.
+  handle:streamInfo():dynamicMetadata():set(METADATA_KEY, "checked", true)
 end
 
 function envoy_on_response(handle)

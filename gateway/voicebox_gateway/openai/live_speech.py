@@ -17,10 +17,9 @@ from voicebox.compat.openai.v1 import openai_pb2
 from voicebox_compat.openai import IGNORED_FIELD, IGNORED_HEADER
 from voicebox_kit.errors import InvalidField
 
-from voicebox_gateway.web.services import Services, metadata
-
 from .errors import ApiError, from_field_error, from_rpc_error
 from .events import new_id
+from .services import Services, metadata
 from .values import as_object, text
 
 PROTOCOL = "nari.speech.v1"

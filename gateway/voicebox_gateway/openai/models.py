@@ -12,9 +12,8 @@ from starlette.responses import JSONResponse
 from voicebox.models.v1 import models_pb2
 from voicebox_compat import openai_names
 
-from voicebox_gateway.web.services import Metadata, Services, metadata
-
 from .errors import ApiError, from_rpc_error
+from .services import Metadata, Services, metadata
 
 OWNER, ALIAS_OWNER = "voicebox", "openai"
 LIST_SECONDS = 10.0

@@ -17,11 +17,10 @@ from voicebox_compat import openai_names
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
-from voicebox_gateway.web.services import Metadata, Services, metadata
-
 from . import client_secrets, events, session
 from .errors import ApiError, from_field_error, from_rpc_error
 from .items import Items
+from .services import Metadata, Services, metadata
 from .speaking import SpokenResponse
 from .transcribing import BYTES_PER_MS, RecognitionStream, without_unsupported_hints
 from .values import as_object, number, text

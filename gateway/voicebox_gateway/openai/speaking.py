@@ -12,10 +12,9 @@ from voicebox.compat.openai.v1 import openai_pb2
 from voicebox_compat import openai
 from voicebox_compat.openai import IGNORED_HEADER, Diagnostics
 
-from voicebox_gateway.web.services import Metadata, Services
-
 from .errors import ApiError, from_rpc_error
 from .events import SendEvent, answer_item, new_id
+from .services import Metadata, Services
 from .session import RATE_HZ
 
 AUDIO_TOKENS_PER_SECOND = 20

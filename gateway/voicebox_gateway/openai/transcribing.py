@@ -12,10 +12,9 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai_names
 from voicebox_compat.openai import Diagnostics
 
-from voicebox_gateway.web.services import Metadata, Services
-
 from .errors import ApiError, from_rpc_error
 from .events import SendEvent, add_item, new_id, send_error, user_item
+from .services import Metadata, Services
 from .session import RATE_HZ, InputSettings
 
 BYTES_PER_MS = 2 * RATE_HZ // 1000

@@ -15,9 +15,8 @@ from voicebox.catalog.v1 import catalog_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.openai import IGNORED_FIELD, IGNORED_HEADER
 
-from voicebox_gateway.web.services import Metadata, Services, metadata
-
 from .errors import from_rpc_error
+from .services import Metadata, Services, metadata
 
 OPENAI_VOICES = (
     "alloy",

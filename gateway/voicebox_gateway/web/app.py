@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 from voicebox_kit.server import Serving
 
+from voicebox_gateway.openai.services import connected
+
 from . import routes, server
-from .services import connected
 from .settings import read
 
 

@@ -13,8 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from voicebox_gateway.docs import documents, scalar
 from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, voices
 from voicebox_gateway.openai.errors import ApiError
-
-from .services import Services
+from voicebox_gateway.openai.services import Services
 
 
 class WithoutSlash:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from .errors import VoiceboxError
+
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
@@ -110,7 +112,9 @@ class Background:
 
 def _log_end(name: str, ended: "asyncio.Future[None]") -> None:
     error = None if ended.cancelled() else ended.exception()
-    if error:
+    if isinstance(error, VoiceboxError):  # it says what is wrong; a traceback is for bugs
+        log.error("the background task %s failed: %s", name, error.sentence)
+    elif error:
         log.error("the background task %s failed", name, exc_info=error)
     else:
         log.error("the background task %s ended", name)

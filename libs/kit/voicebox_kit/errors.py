@@ -1,13 +1,8 @@
 """The platform's errors: what can go wrong for a caller, and what the answer says about it.
 
-VoiceboxError                   code, reason, sentence ├── InvalidField                INVALID_ARGUMENT      names the
-request field ├── Unreadable                  INVALID_ARGUMENT      the bytes are no message of the method ├── NotFound
-NOT_FOUND             names the resource ├── AlreadyExists               ALREADY_EXISTS        names the resource ├──
-EtagMismatch                ABORTED               names the resource ├── Precondition                FAILED_PRECONDITION
-says what must be true first ├── Exhausted                   RESOURCE_EXHAUSTED    may say when to try again ├──
-Unavailable                 UNAVAILABLE           says when to try again ├── Unsupported                 UNIMPLEMENTED
-├── Damaged                     DATA_LOSS             names the resource └── TooSlow
-DEADLINE_EXCEEDED
+Every class below VoiceboxError has a status code: InvalidField and Unreadable are INVALID_ARGUMENT, and InvalidField
+names the request's field; NotFound, AlreadyExists, EtagMismatch (ABORTED) and Damaged (DATA_LOSS) name the resource;
+Precondition says what must be true first; Exhausted and Unavailable say when to try again.
 
 Anything below a servicer may raise these; only the interceptor turns them into a status (status.py says how). An
 exception of any other class is a bug and becomes INTERNAL. This module knows no gRPC, so that engines and stores may

@@ -44,7 +44,7 @@ def add_sample(
                 sample.name, transcript_word_error_rate=word_error_rate(transcript, recognised)
             )
         print_answer(session, sample)
-    _print_findings(session, sample)
+    print_findings(session, sample)
 
 
 def _recognised(client: Client, profile: str, file: Path) -> str:
@@ -73,7 +73,7 @@ def show_sample(session: CommandSession, sample: str) -> None:
     with session.client() as client:
         found = client.get_sample(sample)
     print_answer(session, found)
-    _print_findings(session, found)
+    print_findings(session, found)
 
 
 @click.command("edit-sample")
@@ -113,7 +113,7 @@ def trim(session: CommandSession, sample: str, start: float | None, end: float |
     with session.client() as client:
         trimmed = client.update_sample(sample, **changes)
     print_answer(session, trimmed)
-    _print_findings(session, trimmed)
+    print_findings(session, trimmed)
 
 
 @click.command()
@@ -188,7 +188,8 @@ def _quality(sample: catalog_pb2.Sample) -> str:
     return f"{verdict}: {reasons}" if reasons else verdict.replace("UNSPECIFIED", "")
 
 
-def _print_findings(session: CommandSession, sample: catalog_pb2.Sample) -> None:
+def print_findings(session: CommandSession, sample: catalog_pb2.Sample) -> None:
+    """What is good and bad about a recording, to standard error; in JSON the sample itself says it."""
     if not session.json:
         for finding in sample.quality.findings:
             click.echo(f"{finding.reason}: {finding.message}", err=True)

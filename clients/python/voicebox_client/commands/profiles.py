@@ -87,7 +87,7 @@ def show(session: CommandSession, profile: str) -> None:
 @command.command()
 @click.argument("display_name", metavar="NAME")
 @click.option(
-    "--id", "profile_id", default="", help="The last part of its resource name; drawn by the server when left out."
+    "--id", "profile_id", default="", help="The last part of its resource name; chosen by the server when left out."
 )
 @_details
 @click.option("--sample", type=profile_samples.RECORDING, help="Add this recording to it.")
@@ -105,6 +105,9 @@ def create(
             request = create_profile(display_name, profile_id or str(uuid.uuid4()), **given)
             profile = _created_with(client, request, sample, transcript)
         print_answer(session, profile)
+        if sample is not None:
+            for kept in client.list_samples(profile.name):
+                profile_samples.print_findings(session, kept)
 
 
 def _created_with(

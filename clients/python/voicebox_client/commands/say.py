@@ -124,8 +124,15 @@ def _text(words: tuple[str, ...], path: Path | None, is_live: bool) -> str | Ite
     if bool(words) == bool(path):
         raise click.UsageError("Give a text, or -f FILE, or - to read it from stdin.")
     if path is not None:
-        return path.read_text("utf-8")
+        return _read(path)
     return sys.stdin.buffer.read().decode() if words == (STDIN,) else " ".join(words)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{path} is not valid UTF-8 text.") from error
 
 
 def target_of(output: str | None, encoding: Encoding | None, play: bool) -> Target:

@@ -42,8 +42,8 @@ class SourceFile:
 
     `container` is one of those that sniff.py knows, or mpegts, ac3 or eac3; `codec` is FFmpeg's name, such as pcm_s16le
     or opus. Rate and channel count are those of its first sound. `cut_short` says that its header promised more than
-    was there, or that a file joined to it cannot be read; a header that was written before the length was known
-    promises nothing.
+    was there, or that a packet behind its first sound or a file joined to it cannot be read; a header that was
+    written before the length was known promises nothing.
 
     `peak` is the highest absolute value of a sample, 1 being full scale, `over_ratio` the share of samples beyond it,
     and `not_numbers` counts those that are infinite or NaN.

@@ -37,7 +37,7 @@ class Chain:
     """The file that the input holds, and those that follow it.
 
     Opening it raises AudioError when the first cannot be read. `cut_short` is True once one of them ended before its
-    header says, or a later one cannot be read.
+    header says, or a part of it or a later one cannot be read.
     """
 
     def __init__(self, encoded: EncodedInput) -> None:
@@ -71,12 +71,13 @@ def _open(encoded: EncodedInput, container: str) -> OpenFile:
 
 
 def _open_ogg(link: OggLink) -> OpenFile:
-    return replace(_open_link(link, "ogg"), ended_whole=lambda: link.is_whole)
+    reading = _open_link(link, "ogg")
+    return replace(reading, ended_whole=lambda: link.is_whole and reading.ended_whole())
 
 
 def _open_link(link: Readable, container: str) -> OpenFile:
     reading = open_libav(link, container)
-    return OpenFile(reading.container, reading.codec, reading.promised_seconds, _read_all(reading, link))
+    return replace(reading, pieces=_read_all(reading, link))
 
 
 def _read_all(reading: OpenFile, link: Readable) -> Iterator[DecodedBlock]:

@@ -47,9 +47,9 @@ _DEMUXERS = {
     "avi": _Demuxer("avi", seeks=True),
     "mpeg": _Demuxer("mpeg", seeks=True),
     "mpegts": _Demuxer("mpegts"),
-    "flv": _Demuxer("flv"),
+    "flv": _Demuxer("flv", has_length=True),
     "nist": _Demuxer("nistsphere"),
-    "wavpack": _Demuxer("wv"),
+    "wavpack": _Demuxer("wv", has_length=True),
     "ac3": _Demuxer("ac3"),
     "eac3": _Demuxer("eac3"),
 }
@@ -76,6 +76,9 @@ _LIVE_OPTIONS = {
 _PADDING_SECONDS = 0.2
 """How much less than promised is still whole: encoders pad by up to 2,304 samples and count that."""
 
+_MOST_GAPS = 1000
+"""How often a file may be unreadable before its rest is given up."""
+
 
 def open_libav(encoded: Readable, container: str) -> OpenFile:
     """Reads the header. AudioError AUDIO_UNREADABLE when it is broken, AUDIO_FORMAT_REFUSED when no audio codec that is
@@ -100,9 +103,10 @@ def open_libav(encoded: Readable, container: str) -> OpenFile:
             AudioReason.AUDIO_FORMAT_REFUSED, f"The {container} file holds audio in {codec}, which is not read."
         )
     context.thread_count = 1
-    packets = (packet for packet in opened.demux(stream) if packet.size)
     promised = _promised_seconds(opened, stream) if demuxer.has_length else None
-    return OpenFile(container, _codec_name(context.name), promised, decoded(context.decode, packets))
+    damage = Damage()
+    pieces = decoded(context.decode, _packets(opened, stream, damage), damage)
+    return OpenFile(container, _codec_name(context.name), promised, pieces, lambda: not damage.lost)
 
 
 def _codec_name(decoder: str) -> str:
@@ -133,23 +137,51 @@ def _promised_seconds(opened: InputContainer, stream: AudioStream) -> float | No
     return max(seconds - _PADDING_SECONDS, 0.0)
 
 
-def decoded(
-    decode: "Callable[[Packet[Any] | None], list[AudioFrame]]", packets: "Iterator[Packet[Any]]"
-) -> Iterator[DecodedBlock]:
-    """Decodes what can be decoded: broken packets are left out. AudioError AUDIO_UNREADABLE when all are broken."""
-    whole, broken, ended = 0, 0, False
-    while not ended:
+@dataclass
+class Damage:
+    """What is broken in a file. `lost` is True once it lies behind sound: a recording of a broadcast begins anywhere,
+    and loses nothing by that.
+    """
+
+    lost: bool = False
+    gaps: int = 0
+
+
+def _packets(opened: InputContainer, stream: AudioStream, damage: Damage) -> "Iterator[Packet[Any]]":
+    """The packets that hold something. Behind what it cannot read, FFmpeg is asked again: it goes on there."""
+    while damage.gaps < _MOST_GAPS:
         try:
-            packet = next(packets, None)
-            ended = packet is None
+            yield from (packet for packet in opened.demux(stream) if packet.size)
+        except av.error.FFmpegError:
+            damage.gaps += 1
+        else:
+            return
+
+
+def decoded(
+    decode: "Callable[[Packet[Any] | None], list[AudioFrame]]", packets: "Iterator[Packet[Any]]", damage: Damage
+) -> Iterator[DecodedBlock]:
+    """Decodes what can be decoded: broken packets are left out, and noted in `damage`.
+
+    AudioError AUDIO_UNREADABLE when all are broken.
+    """
+    whole, broken, gaps, ended = 0, 0, 0, False
+    while not ended:
+        packet = next(packets, None)
+        ended = packet is None
+        # What cannot be read behind the last packet are tags.
+        damage.lost |= bool(whole) and not ended and damage.gaps > gaps
+        gaps = damage.gaps
+        try:
             frames = decode(packet)
         except av.error.FFmpegError:
             broken += 1
+            damage.lost |= bool(whole)
             continue
         for frame in frames:
             whole += 1
             yield DecodedBlock(_frames(frame), frame.sample_rate)
-    if broken and not whole:
+    if (broken or gaps) and not whole:
         raise AudioError(AudioReason.AUDIO_UNREADABLE, "Nothing in the audio can be decoded.")
 
 

@@ -14,7 +14,7 @@ import av
 
 from voicebox_audio.errors import AudioError, AudioReason
 
-from .ffmpeg import decoded
+from .ffmpeg import Damage, decoded
 from .input import EncodedInput
 from .links import ANY, LONGEST_BEGINNING
 from .open_file import OpenFile
@@ -38,7 +38,9 @@ def open_flac(encoded: EncodedInput) -> OpenFile:
     codec.extradata = info
     codec.thread_count = 1
     frames = _frames(encoded, int.from_bytes(info[7:10], "big") or _LIKELY_FRAME_BYTES)
-    return OpenFile("flac", "flac", promised, decoded(codec.decode, (av.Packet(frame) for frame in frames)))
+    damage = Damage()
+    pieces = decoded(codec.decode, (av.Packet(frame) for frame in frames), damage)
+    return OpenFile("flac", "flac", promised, pieces, lambda: not damage.lost)
 
 
 def _stream_info(encoded: EncodedInput) -> bytes:

@@ -21,12 +21,12 @@ _PADDING_SECONDS = 0.2
 
 def open_mpeg(encoded: EncodedInput, container: str) -> OpenFile:
     """As `open_libav`. `promised_seconds` is by the tag Xing or Info, `ended_whole` says whether the last frame is all
-    there.
+    there and none before it is broken.
     """
     promised = _counted_seconds(encoded.start(_SIDE_BYTES[0] + _TAG_HEAD_BYTES)) if container == "mp3" else None
     frames = FrameWalk()
     reading = open_libav(_Watched(SearchedLink(encoded, ANY), frames), container)
-    return replace(reading, promised_seconds=promised, ended_whole=lambda: frames.is_whole)
+    return replace(reading, promised_seconds=promised, ended_whole=lambda: frames.is_whole and reading.ended_whole())
 
 
 def _counted_seconds(start: bytes) -> float | None:

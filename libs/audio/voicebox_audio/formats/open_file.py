@@ -23,8 +23,8 @@ class OpenFile:
     """A file that is being decoded. `promised_seconds` is how long its header says that it lasts, None when it does not
     say.
 
-    `ended_whole` says, once all pieces were read, whether the container's own mark of its end was there, where it has
-    one.
+    `ended_whole` says, once all pieces were read, whether no packet was broken, and the container's own mark of its end
+    was there, where it has one.
     """
 
     container: str

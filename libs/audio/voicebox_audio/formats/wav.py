@@ -55,6 +55,8 @@ them.
 """
 
 _Convert = Callable[[bytes], NDArray[np.float32]]
+_CHUNKS = _LATER_CHUNKS | {b"data", b"fmt "}
+"""Names of chunks: one of them stands where a writer left out the padding of the chunk before."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,17 @@ def open_wav(encoded: EncodedInput) -> OpenFile:
                 else _extent(size, riff_bytes, position)
             )
             return _open_samples(encoded, format_chunk, replace(extent, order=order))
-        position += size + size % 2
         if name == b"fmt ":
             format_chunk = _little_endian(encoded.exactly(min(size, _MAX_FORMAT_BYTES)), order)
-            encoded.skip(size - len(format_chunk) + size % 2)
+            encoded.skip(size - len(format_chunk))
         elif name == b"ds64" and size >= 16:
             wide_bytes = struct.unpack("<8xQ", encoded.exactly(16))[0]
-            encoded.skip(size - 16 + size % 2)
+            encoded.skip(size - 16)
         else:
-            encoded.skip(size + size % 2)
+            encoded.skip(size)
+        padding = size % 2 and encoded.start(4) not in _CHUNKS  # some writers leave it out
+        encoded.skip(padding)
+        position += size + padding
     raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file ends before its sound begins.")
 
 

@@ -60,7 +60,7 @@ class SampleSource:
 def _warnings(source: SourceFile) -> Iterator[RecognitionWarning]:
     if source.cut_short:
         sentence = (
-            "The file ends before its header says, or a file joined to it cannot be read: what is there was recognised."
+            "The file ends before its header says, or a part of it cannot be read: what can be read was recognised."
         )
         yield RecognitionWarning(WarningReason.CUT_SHORT, sentence)
     if source.is_over_full_scale:

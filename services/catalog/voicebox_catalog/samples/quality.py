@@ -196,7 +196,8 @@ def _findings(measures: Measures, limits: QualityLimits, word_error_rate: float 
         yield Finding("TOO_LONG", Verdict.WARN, sentence)
     if measures.cut_short:
         sentence = (
-            "The file ends before its header says: what is there is used. Copy or export it again to have all of it."
+            "The file ends before its header says, or a part of it cannot be read: what can be read is used. "
+            "Copy or export it again to have all of it."
         )
         yield Finding("CUT_SHORT", Verdict.WARN, sentence)
     if measures.peak_over_full_scale:
