@@ -113,7 +113,7 @@ class VoiceRegistry:
         raise NotFound("voice", name, self._models.hint(family))
 
     async def _known_voices(self, name: str, engine: Engine, *, must_load: bool) -> Sequence[Voice]:
-        """An engine's voices, and the blend that a name may be; without `must_load` none of one that cannot be loaded."""
+        """An engine's voices, and the blend that a name may be; an engine that cannot be loaded has none, or raises."""
         listed = await (self.voices(engine) if must_load else self._loadable_voices(engine))
         blend = engine.blended(name) if listed and isinstance(engine, BlendsVoices) else None
         return (*listed, blend) if blend else listed
