@@ -228,6 +228,16 @@ def test_a_folder_that_is_there_is_left_alone(hub, target):
     assert [path.name for path in target.iterdir()] == ["mine.txt"]
 
 
+def test_a_pinned_file_is_fetched_only_as_it_was_pinned(hub, fake_hub, target):
+    right = hashlib.sha256(fake_hub.files["model.bin"]).hexdigest()
+    with pytest.raises(Precondition, match=r"another model\.bin") as caught:
+        fetch(hub, target, pinned={"model.bin": "0" * 64})
+    assert caught.value.reason == "MODEL_CHANGED"
+    assert visible(target) == []
+    fetch(hub, target, pinned={"model.bin": right})
+    assert visible(target) == [target.name]
+
+
 def test_another_process_may_not_fetch_the_same_meanwhile(hub, fake_hub, target):
     staging = target.with_name(f".tiny.{fake_hub.commit[:12]}.part")
     with (

@@ -136,7 +136,7 @@ async def _move(settings: Settings, source: tuple[str, str], target: tuple[str, 
     with own_folder(settings.folder, "catalog"), tempfile.TemporaryDirectory() as scratch:
         async with _stores(settings, *source, Path(scratch)) as old, _stores(settings, *target, Path(scratch)) as new:
             if await MIGRATIONS.upgrade(old.writers):
-                click.echo("The source was brought to this program's tables.", err=True)
+                click.echo("The source was migrated to this program's tables.", err=True)
             await MIGRATIONS.upgrade(new.writers)
             name = hashlib.sha256("\n".join(source).encode()).hexdigest()
             moved = await store_copy.move(old, new, name, _print)

@@ -71,7 +71,7 @@ def _skip_padding(encoded: EncodedInput) -> bool:
             start = encoded.start(_LEADING_BYTES + SNIFF_BYTES)
             encoded.skip(next((at for at in range(len(before)) if sniff(start[at:])), len(before)))
             return skipped
-    raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, "The audio is nothing but padding.")
+    raise AudioError(AudioReason.AUDIO_FORMAT_REFUSED, "The file contains only padding.")
 
 
 def _search(encoded: EncodedInput) -> str | None:

@@ -174,12 +174,12 @@ def _tag(format_chunk: bytes) -> int:
 def _parse_format(tag: int, format_chunk: bytes) -> _Format:
     _, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", format_chunk)
     if channels == 0 or rate == 0 or (frame_bytes and frame_bytes % channels):
-        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The fields of the WAV file's format chunk do not agree.")
     stored_bits = (
         8 * frame_bytes // channels or bits
     )  # 20 bits are stored in 24; some writers leave the frame's size out
     if stored_bits < bits:
-        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The WAV file's format contradicts itself.")
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, "The fields of the WAV file's format chunk do not agree.")
     if (tag, stored_bits) not in _CONVERSIONS:
         raise AudioError(
             AudioReason.AUDIO_FORMAT_REFUSED, f"WAV with the codec {tag:#06x} and {bits} bits is not read."

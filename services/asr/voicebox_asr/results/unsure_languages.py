@@ -64,7 +64,7 @@ def unsure_languages(utterances: Iterable[Utterance]) -> list[RecognitionWarning
 
 def _warning(unsure: _Unsure) -> RecognitionWarning:
     sentence = (
-        f"What is said here was recognised as {unsure.language}, which is not sure "
-        f"(probability {unsure.probability:.2f}): name the language."
+        f"The language was detected as {unsure.language} with low confidence "
+        f"(probability {unsure.probability:.2f}): name it in the request."
     )
     return RecognitionWarning(WarningReason.LANGUAGE_UNSURE, sentence, unsure.start_seconds, unsure.end_seconds)

@@ -33,7 +33,7 @@ def short_audio_warning(text: str, seconds: float, start_seconds: float, end_sec
         outcome = "what was recognised in it is unsure"
     else:
         outcome = "what was recognised in it cannot be said in that time, and is left out"
-    sentence = f"There is only {seconds:.2f} s of sound here: {outcome}."
+    sentence = f"There is only {seconds:.2f} s of audio here: {outcome}."
     return RecognitionWarning(WarningReason.SHORT_AUDIO, sentence, start_seconds, end_seconds)
 
 
