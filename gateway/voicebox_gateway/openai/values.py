@@ -21,7 +21,7 @@ def text(given: Mapping[str, Any], name: str, path: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:  # "\ud800" is good JSON
-        raise InvalidField(f"{path}.{name}", f"{name} contains an unpaired surrogate, which is not a character.") from None
+        raise InvalidField(f"{path}.{name}", f"{name} contains an unpaired surrogate, no valid character.") from None
     return value
 
 

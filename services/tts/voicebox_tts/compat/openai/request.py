@@ -150,7 +150,7 @@ def _string(fields: Mapping[str, Any], name: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:  # "\ud800" is good JSON
-        raise InvalidParameter(name, f"{name} contains an unpaired surrogate, which is not a character.") from None
+        raise InvalidParameter(name, f"{name} contains an unpaired surrogate, no valid character.") from None
     return text
 
 
