@@ -20,7 +20,7 @@ class Copy:
 def spoken(engine, sentences, rate=16_000, encoding=Encoding.PCM_S16LE, keeper=None):
     utterance = Utterance(engine.open("low", Style(), 0), open_encoder(encoding, rate), rate, keeper)
     chunks = [chunk for sentence in sentences for chunk in utterance.speak(sentence)] + list(utterance.finish())
-    utterance.close()
+
     return utterance, chunks
 
 
@@ -75,3 +75,43 @@ def test_closing_in_the_middle_closes_the_engine(engine):
     assert engine.running == 1
     chunks.close()
     assert engine.running == 0
+
+
+def test_a_pause_is_silence_of_its_exact_length_and_times_go_on_behind_it(engine):
+    for rate in (8_000, 16_000, 44_100):
+        utterance = Utterance(engine.open("low", Style(), 0), open_encoder(Encoding.PCM_S16LE, rate), rate, None)
+        before = list(utterance.speak("ab"))
+        utterance.mark("m")
+        pause = list(utterance.pause(0.4321))
+        after = [*utterance.speak("c"), *utterance.finish()]
+        samples = from_s16le(b"".join(chunk.audio for chunk in [*before, *pause, *after]))
+        assert abs(len(samples) - round(0.15 * rate) - round(0.4321 * rate)) <= 2
+        begin = round(0.1 * rate) + 1
+        assert not samples[begin : begin + round(0.4321 * rate) - 2].any()
+        marks = [mark for chunk in [*before, *pause, *after] for mark in chunk.marks]
+        assert [mark.name for mark in marks] == ["m"]
+        assert marks[0].seconds == pytest.approx(0.1, abs=1 / rate)
+        word = next(word for chunk in after for word in chunk.words)
+        assert word.start_seconds == pytest.approx(0.5321, abs=2 / rate)
+
+
+def test_a_mark_at_the_end_comes_in_a_chunk_without_audio(engine):
+    utterance = Utterance(engine.open("low", Style(), 0), open_encoder(Encoding.PCM_S16LE, 16_000), 16_000, None)
+    list(utterance.speak("ab"))
+    utterance.mark("end")
+    (last,) = utterance.finish()
+    assert (last.audio, last.marks[0].name, last.marks[0].seconds) == (b"", "end", 0.1)
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050])
+def test_sessions_take_turns_and_their_words_have_the_streams_times(engine, rate):
+    one, two = engine.open("low", Style(), 0), engine.open("high", Style(), 0)
+    utterance, chunks = Utterance(one, open_encoder(Encoding.PCM_S16LE, rate), rate, None), []
+    for session, text in [(one, "ab"), (two, "cd"), (one, "ef")]:
+        utterance.hand_over(session)
+        chunks += utterance.speak(text)
+    chunks += utterance.finish()
+    words = [(word.text, word.start_seconds) for chunk in chunks for word in chunk.words]
+    assert [text for text, _ in words] == list("abcdef")
+    assert np.allclose([start for _, start in words], np.arange(6) * 0.05, atol=3 / rate)
+    assert abs(utterance.sample_count - 0.3 * rate) <= 4

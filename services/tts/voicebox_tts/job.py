@@ -8,6 +8,11 @@ from .engine import Style
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_REFERENCE_BYTES = 1024 * 1024
+MAX_PAUSE_SECONDS, MAX_PAUSES_SECONDS = 10.0, 600.0
+"""Of one pause that is asked for, and of all in a request."""
+MAX_DELIVERIES = 32
+"""In one request: each may hold a session of an engine."""
+LEAST_SPEED, MOST_SPEED, MOST_SEMITONES = 0.25, 4.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,24 @@ class Recording:
 
     audio: bytes = field(repr=False)
     transcript: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a stretch of a text is spoken where it is not as the job says. None, empty, 1 and 0 leave it as it is.
+
+    `speed` is a factor on the job's, and `pitch_semitones` are added to it. `place` says where in the request this was
+    asked for, as `ssml, line 2, column 7`.
+    """
+
+    source: BuiltIn | Profile | None = None
+    language: str = ""
+    speed: float = 1.0
+    pitch_semitones: float = 0.0
+    place: str = field(default="", compare=False)
+
+
+AS_THE_JOB_SAYS = Delivery()
 
 
 @dataclass(frozen=True)
@@ -66,6 +89,16 @@ class Job:
     check: bool = False
     verbatim: bool = False
     unset: frozenset[str] = frozenset()
+
+    def delivered(self, delivery: Delivery) -> "Job":
+        """The same in the voice and language of a delivery; its speed and pitch depend on who that is."""
+        language = delivery.language or ("" if delivery.source else self.style.language)
+        return replace(
+            self,
+            source=delivery.source or self.source,
+            model="" if delivery.source else self.model,
+            style=replace(self.style, language=language),
+        )
 
     def with_defaults(self, defaults: Defaults) -> "Job":
         """The same, with a profile's defaults where the caller left something open."""

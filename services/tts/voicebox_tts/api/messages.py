@@ -15,7 +15,7 @@ from voicebox_tts.engine import Capability, Engine, Phoneme, Voice, Word
 from voicebox_tts.job import Profile
 from voicebox_tts.synthesis.design import DesignedVoice
 from voicebox_tts.synthesis.synthesizer import Finished, Started
-from voicebox_tts.synthesis.utterance import Chunk
+from voicebox_tts.synthesis.utterance import Chunk, MarkTime, SpeakerTime
 
 ENCODINGS = {
     Encoding.PCM_S16LE: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
@@ -54,6 +54,8 @@ def chunk(event: Chunk) -> tts_pb2.AudioChunk:
         duration=to_duration(event.duration_seconds),
         words=words(event.words),
         phonemes=_phonemes(event.phonemes),
+        marks=marks(event.marks),
+        speakers=speakers(event.speakers),
     )
 
 
@@ -85,6 +87,22 @@ def words(spoken: Sequence[Word]) -> list[tts_pb2.WordTiming]:
             word=word.text, start_offset=to_duration(word.start_seconds), end_offset=to_duration(word.end_seconds)
         )
         for word in spoken
+    ]
+
+
+def marks(reached: Sequence[MarkTime]) -> list[tts_pb2.MarkTiming]:
+    return [tts_pb2.MarkTiming(mark=mark.name, offset=to_duration(mark.seconds)) for mark in reached]
+
+
+def speakers(named: Sequence[SpeakerTime]) -> list[tts_pb2.SpeakerTiming]:
+    return [
+        tts_pb2.SpeakerTiming(
+            start_offset=to_duration(each.start_seconds),
+            voice=each.speaker.voice_name,
+            profile=each.profile,
+            language=each.speaker.language,
+        )
+        for each in named
     ]
 
 

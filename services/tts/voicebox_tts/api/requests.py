@@ -4,9 +4,9 @@ An InvalidField names a field by its path within the config; `field_paths` makes
 """
 
 import math
-import re
 import secrets
 import uuid
+from dataclasses import replace
 
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
@@ -14,8 +14,22 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
-from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, Profile, Recording
+from voicebox_tts.job import (
+    LEAST_SPEED,
+    MAX_REFERENCE_BYTES,
+    MAX_TEXT_CHARACTERS,
+    MOST_SEMITONES,
+    MOST_SPEED,
+    BuiltIn,
+    DesignJob,
+    Job,
+    Profile,
+    Recording,
+)
+from voicebox_tts.text import pauses, ssml
 from voicebox_tts.text import sentences as texts
+from voicebox_tts.text.directions import Directed, Direction, Passage, Pause
+from voicebox_tts.text.names import PROFILE_NAME
 
 MAX_INSTRUCTION_CHARACTERS = 500
 MAX_TRANSCRIPT_CHARACTERS = 2_000
@@ -25,8 +39,6 @@ MAX_DESIGN_CHARACTERS = 300
 DESIGNED_VOICES, MAX_DESIGNED_VOICES = 3, 8
 MAX_AHEAD_SECONDS = 86_400.0
 UNPACED_SECONDS = math.inf
-
-PROFILE_NAME = re.compile(r"profiles/[a-z0-9][a-z0-9-]{0,62}")
 
 ENCODINGS = {
     tts_pb2.AUDIO_ENCODING_UNSPECIFIED: Encoding.WAV,
@@ -118,6 +130,27 @@ def checked_text(text: str) -> str:
     return cleaned
 
 
+def checked_ssml(text: str, document: str) -> Directed:
+    """What a document of SSML directs; InvalidField, with line and column, where it is wrong, or beside a text."""
+    if text:
+        raise InvalidField("ssml", "text and ssml are two ways to say the same: set one of them.", "TEXT_AND_SSML")
+    directed = ssml.read(document, "ssml")
+    cleaned = (_cleaned(each) for each in directed.directions)
+    directions = tuple(each for each in cleaned if not isinstance(each, Passage) or each.text)
+    if not any(isinstance(each, Passage | Pause) for each in directions):
+        raise InvalidField("ssml", "ssml is empty: there is nothing to say.", "TEXT_EMPTY")
+    return replace(directed, directions=directions)
+
+
+def checked_pauses(text: str) -> Directed:
+    """A cleaned text as passages and the pauses in it; InvalidField where a pause is wrong."""
+    return Directed(pauses.with_pauses(text, "text"))
+
+
+def _cleaned(direction: Direction) -> Direction:
+    return replace(direction, text=texts.clean(direction.text)) if isinstance(direction, Passage) else direction
+
+
 def _source(selection: tts_pb2.VoiceSelection) -> BuiltIn | Profile | Recording:
     match selection.WhichOneof("source"):
         case "profile":
@@ -158,9 +191,9 @@ def _sample_rate(audio: tts_pb2.AudioSpec) -> int:
 
 
 def _style(style: tts_pb2.SpeakingStyle) -> Style:
-    if style.speed and not 0.25 <= style.speed <= 4.0:
+    if style.speed and not LEAST_SPEED <= style.speed <= MOST_SPEED:
         raise InvalidField("style.speed", f"style.speed must be 0.25 to 4, not {style.speed:g}.")
-    if not -12.0 <= style.pitch_semitones <= 12.0:
+    if not -MOST_SEMITONES <= style.pitch_semitones <= MOST_SEMITONES:
         raise InvalidField(
             "style.pitch_semitones", f"style.pitch_semitones must be -12 to 12, not {style.pitch_semitones:g}."
         )

@@ -18,15 +18,16 @@ from voicebox_kit.server import MAX_MESSAGE_BYTES
 
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
-from voicebox_tts.synthesis.script import Script, WholeText, WrittenText
+from voicebox_tts.synthesis.script import DirectedText, Script, WholeText, WrittenText
 from voicebox_tts.synthesis.speech_stream import Interrupted
 from voicebox_tts.synthesis.synthesizer import Event, Finished, Started, Synthesizer
 from voicebox_tts.synthesis.utterance import Chunk
+from voicebox_tts.text.pauses import has_pauses
 from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import messages
 from .field_paths import paths_below
-from .requests import checked_text, spoken, to_ahead_seconds, to_design, to_job
+from .requests import checked_pauses, checked_ssml, checked_text, spoken, to_ahead_seconds, to_design, to_job
 from .voice_list import VoiceLists
 
 MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
@@ -54,6 +55,8 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                     case Chunk():
                         audio += event.audio
                         response.words.extend(messages.words(event.words))
+                        response.marks.extend(messages.marks(event.marks))
+                        response.speakers.extend(messages.speakers(event.speakers))
                     case Finished():
                         response.finished.CopyFrom(messages.finished(event))
                 if len(audio) > MAX_UNARY_BYTES:
@@ -120,7 +123,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         context: Context,
     ) -> AbstractAsyncContextManager[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
-        script = WholeText(checked_text(request.text))
+        script = _script(request.text, request.ssml, is_verbatim=request.config.verbatim)
         return self._events(request.config, "config", script, to_ahead_seconds(ahead), context)
 
     @asynccontextmanager
@@ -134,6 +137,16 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             job = to_job(config, principal.owner(context), ahead_seconds)
             async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
                 yield events
+
+
+def _script(text: str, ssml: str, *, is_verbatim: bool) -> Script:
+    """What a request says, as text or as SSML; InvalidField where it is wrong."""
+    if ssml:
+        return DirectedText(checked_ssml(text, ssml))
+    text = checked_text(text)
+    if has_pauses(text) and not is_verbatim:
+        return DirectedText(checked_pauses(text))
+    return WholeText(text)
 
 
 def _field(event: Event) -> dict[str, Any]:

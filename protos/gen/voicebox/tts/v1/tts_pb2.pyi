@@ -324,8 +324,15 @@ class SynthesizeRequest(google.protobuf.message.Message):
 
     TEXT_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters."""
+    """The text: 1 to 10,000 characters. `[pause:400ms]` in it is a silence of that length, up to 10 s each and 600 s in all, unless
+    `config.verbatim` is set.
+    """
+    ssml: builtins.str
+    """In place of `text`, a document of SSML: 100,000 characters at most, 10,000 of them spoken. It may hold speak, p, s, break, prosody
+    (rate, pitch), say-as, sub, phoneme, voice, lang and mark; anything else is an error that names its line and column.
+    """
     @property
     def config(self) -> global___SynthesisConfig:
         """How it is spoken. Default: by the default voice, as WAV."""
@@ -335,9 +342,10 @@ class SynthesizeRequest(google.protobuf.message.Message):
         *,
         text: builtins.str = ...,
         config: global___SynthesisConfig | None = ...,
+        ssml: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["config", b"config", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["config", b"config", "ssml", b"ssml", "text", b"text"]) -> None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
 
@@ -351,6 +359,8 @@ class SynthesizeResponse(google.protobuf.message.Message):
     STARTED_FIELD_NUMBER: builtins.int
     FINISHED_FIELD_NUMBER: builtins.int
     WORDS_FIELD_NUMBER: builtins.int
+    MARKS_FIELD_NUMBER: builtins.int
+    SPEAKERS_FIELD_NUMBER: builtins.int
     audio: builtins.bytes
     """The audio, complete."""
     @property
@@ -365,6 +375,14 @@ class SynthesizeResponse(google.protobuf.message.Message):
     def words(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___WordTiming]:
         """When each word is spoken, where the engine reports it."""
 
+    @property
+    def marks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MarkTiming]:
+        """When each mark of `ssml` is reached."""
+
+    @property
+    def speakers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SpeakerTiming]:
+        """Who speaks from when on, where `ssml` changes the voice or the language; the first begins at 0."""
+
     def __init__(
         self,
         *,
@@ -372,9 +390,11 @@ class SynthesizeResponse(google.protobuf.message.Message):
         started: global___SynthesisStarted | None = ...,
         finished: global___SynthesisFinished | None = ...,
         words: collections.abc.Iterable[global___WordTiming] | None = ...,
+        marks: collections.abc.Iterable[global___MarkTiming] | None = ...,
+        speakers: collections.abc.Iterable[global___SpeakerTiming] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["finished", b"finished", "started", b"started"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "finished", b"finished", "started", b"started", "words", b"words"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "finished", b"finished", "marks", b"marks", "speakers", b"speakers", "started", b"started", "words", b"words"]) -> None: ...
 
 global___SynthesizeResponse = SynthesizeResponse
 
@@ -387,12 +407,15 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters."""
+    """The text: 1 to 10,000 characters. `[pause:400ms]` in it is a silence of that length, as in SynthesizeRequest."""
     ahead_seconds: builtins.float
     """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
     little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.
     """
+    ssml: builtins.str
+    """In place of `text`, a document of SSML, as in SynthesizeRequest."""
     @property
     def config(self) -> global___SynthesisConfig:
         """How it is spoken. Default: by the default voice, as WAV."""
@@ -403,9 +426,10 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
         text: builtins.str = ...,
         config: global___SynthesisConfig | None = ...,
         ahead_seconds: builtins.float = ...,
+        ssml: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "ssml", b"ssml", "text", b"text"]) -> None: ...
 
 global___StreamSynthesizeRequest = StreamSynthesizeRequest
 
@@ -510,6 +534,8 @@ class AudioChunk(google.protobuf.message.Message):
     DURATION_FIELD_NUMBER: builtins.int
     WORDS_FIELD_NUMBER: builtins.int
     PHONEMES_FIELD_NUMBER: builtins.int
+    MARKS_FIELD_NUMBER: builtins.int
+    SPEAKERS_FIELD_NUMBER: builtins.int
     sequence: builtins.int
     """0, 1, 2 ... within the stream."""
     audio: builtins.bytes
@@ -530,6 +556,14 @@ class AudioChunk(google.protobuf.message.Message):
     def phonemes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PhonemeTiming]:
         """Phonemes, likewise, where the engine reports them."""
 
+    @property
+    def marks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MarkTiming]:
+        """Marks of `ssml` that are reached in this chunk; one at the end of the text comes in a chunk without audio."""
+
+    @property
+    def speakers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SpeakerTiming]:
+        """Who speaks from a time in this chunk on, where `ssml` changes the voice or the language."""
+
     def __init__(
         self,
         *,
@@ -539,11 +573,71 @@ class AudioChunk(google.protobuf.message.Message):
         duration: google.protobuf.duration_pb2.Duration | None = ...,
         words: collections.abc.Iterable[global___WordTiming] | None = ...,
         phonemes: collections.abc.Iterable[global___PhonemeTiming] | None = ...,
+        marks: collections.abc.Iterable[global___MarkTiming] | None = ...,
+        speakers: collections.abc.Iterable[global___SpeakerTiming] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["duration", b"duration", "offset", b"offset"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "duration", b"duration", "offset", b"offset", "phonemes", b"phonemes", "sequence", b"sequence", "words", b"words"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "duration", b"duration", "marks", b"marks", "offset", b"offset", "phonemes", b"phonemes", "sequence", b"sequence", "speakers", b"speakers", "words", b"words"]) -> None: ...
 
 global___AudioChunk = AudioChunk
+
+@typing.final
+class MarkTiming(google.protobuf.message.Message):
+    """When a mark is reached: what stands before it is spoken, and what stands behind it begins."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MARK_FIELD_NUMBER: builtins.int
+    OFFSET_FIELD_NUMBER: builtins.int
+    mark: builtins.str
+    """Its name in the document."""
+    @property
+    def offset(self) -> google.protobuf.duration_pb2.Duration:
+        """When, counted from the stream's start."""
+
+    def __init__(
+        self,
+        *,
+        mark: builtins.str = ...,
+        offset: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["offset", b"offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["mark", b"mark", "offset", b"offset"]) -> None: ...
+
+global___MarkTiming = MarkTiming
+
+@typing.final
+class SpeakerTiming(google.protobuf.message.Message):
+    """Who speaks from a time on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    START_OFFSET_FIELD_NUMBER: builtins.int
+    VOICE_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    voice: builtins.str
+    """The built-in voice: `{engine}/{voice}`; the one that a profile's likeness is built on."""
+    profile: builtins.str
+    """The stored profile, or empty."""
+    language: builtins.str
+    """The language that is spoken, BCP 47."""
+    @property
+    def start_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """When, counted from the stream's start."""
+
+    def __init__(
+        self,
+        *,
+        start_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        voice: builtins.str = ...,
+        profile: builtins.str = ...,
+        language: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["start_offset", b"start_offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["language", b"language", "profile", b"profile", "start_offset", b"start_offset", "voice", b"voice"]) -> None: ...
+
+global___SpeakerTiming = SpeakerTiming
 
 @typing.final
 class WordTiming(google.protobuf.message.Message):
@@ -662,12 +756,15 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters."""
+    """The text: 1 to 10,000 characters. `[pause:400ms]` in it is a silence of that length, as in SynthesizeRequest."""
     ahead_seconds: builtins.float
     """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
     little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.
     """
+    ssml: builtins.str
+    """In place of `text`, a document of SSML, as in SynthesizeRequest."""
     @property
     def config(self) -> global___SynthesisConfig:
         """How it is spoken. Default: by the default voice, as WAV."""
@@ -678,9 +775,10 @@ class PlaySpeechRequest(google.protobuf.message.Message):
         text: builtins.str = ...,
         config: global___SynthesisConfig | None = ...,
         ahead_seconds: builtins.float = ...,
+        ssml: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "ssml", b"ssml", "text", b"text"]) -> None: ...
 
 global___PlaySpeechRequest = PlaySpeechRequest
 

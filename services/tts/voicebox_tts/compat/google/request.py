@@ -25,7 +25,12 @@ CONFIG_NAMES = {
     "style.pitch_semitones": "audio_config.pitch",
     "style.instructions": "input.prompt",
 }
-NAMES = {"text": "input.text", **CONFIG_NAMES, **{f"config.{field}": name for field, name in CONFIG_NAMES.items()}}
+NAMES = {
+    "text": "input.text",
+    "ssml": "input.ssml",
+    **CONFIG_NAMES,
+    **{f"config.{field}": name for field, name in CONFIG_NAMES.items()},
+}
 """Google's names for our fields, in SynthesizeSpeech; of a config's fields also by their paths in it."""
 
 STREAM_CONFIG_NAMES = {
@@ -68,10 +73,14 @@ samples.
 
 
 def to_whole(
-    asked: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
+    asked: google.SynthesizeSpeechRequest,
+    voice: tts_pb2.VoiceSelection,
+    diagnostics: Diagnostics,
+    known: ssml.Known = ssml.NOBODY,
 ) -> tts_pb2.SynthesizeRequest:
-    """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it asks for
-    what cannot be.
+    """The request for a whole utterance in a voice that was chosen; SSML may name those that are known.
+
+    InvalidField, by Google's name, where it asks for what cannot be.
     """
     _refuse_options(asked.advanced_voice_options, "advanced_voice_options")
     audio = asked.audio_config
@@ -83,6 +92,7 @@ def to_whole(
         spec.encoding = tts_pb2.AUDIO_ENCODING_PCM_S16LE
     return tts_pb2.SynthesizeRequest(
         text=_text(asked.input, diagnostics),
+        ssml=ssml.subset(asked.input.ssml, "input.ssml", diagnostics, known) if asked.input.HasField("ssml") else "",
         config=tts_pb2.SynthesisConfig(
             voice=voice,
             audio=spec,
@@ -154,7 +164,7 @@ def _text(asked: google.SynthesisInput, diagnostics: Diagnostics) -> str:
         case "text" | None:
             return asked.text
         case "ssml":
-            return ssml.plain(asked.ssml, "input.ssml", diagnostics)
+            return ""
         case "markup":
             return _unmarked(asked.markup)
         case other:

@@ -14,6 +14,7 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.api.servicer import TextToSpeechServicer
+from voicebox_tts.compat.voices import speakers_for
 from voicebox_tts.engine import Capability, Engine
 from voicebox_tts.voices.registry import VoiceRegistry
 
@@ -53,7 +54,8 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
             for unknown in map(unknowns.__getitem__, range(len(unknowns))):
                 diagnostics.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
             voice = await google_voices.find_voice(self._roster, request.voice, "voice", diagnostics)
-            native = google_request.to_whole(request, voice, diagnostics)
+            known = await speakers_for(self._roster, request.input.ssml)
+            native = google_request.to_whole(request, voice, diagnostics, known)
             await self._follow(native, diagnostics)
             made = await self._speech.Synthesize(native, context)
             plain = google_audio.is_plain(request.audio_config)
