@@ -1,9 +1,10 @@
 """Builds requests of tts: pure functions that both clients share."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, TypedDict, Unpack
 
+from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2
 
 Encoding = Literal["wav", "flac", "ogg", "mp3", "aac", "pcm"]
@@ -43,6 +44,20 @@ class SpeechOptions(TypedDict, total=False):
         float, "how far the server may run ahead of real time, 1 to 86400; default as fast as it can, in `converse` 15"
     ]
     verbatim: Annotated[bool, "True: the engine is given the text as it is written"]
+    ssml: Annotated[bool, "True: the text is a document of SSML"]
+
+
+class TurnStyle(TypedDict, total=False):
+    """How a turn of a dialogue is said, where that is not as the options say."""
+
+    speed: float
+    pitch_semitones: float
+    language: str
+    instructions: str
+
+
+Turn = tuple[str, str] | tuple[str, str, TurnStyle]
+"""A voice, what it says, and how: the voice is `flite/slt`, or `profiles/ann`, or empty for the options' own."""
 
 
 class DesignOptions(TypedDict, total=False):
@@ -66,9 +81,38 @@ def resource(collection: str, name: str) -> str:
 
 def say(text: str, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
     """Raises ValueError for two voices or an unknown encoding."""
+    said = {"ssml" if options.get("ssml") else "text": text}
     return tts_pb2.StreamSynthesizeRequest(
-        text=text, config=_synthesis(options), ahead_seconds=options.get("ahead_seconds", 0.0)
+        **said, config=_synthesis(options), ahead_seconds=options.get("ahead_seconds", 0.0)
     )
+
+
+def dialogue(
+    turns: Iterable[Turn], gap_seconds: float | None, **options: Unpack[SpeechOptions]
+) -> tts_pb2.StreamDialogueRequest:
+    """Raises ValueError as `say` does."""
+    return tts_pb2.StreamDialogueRequest(
+        turns=map(_turn, turns),
+        config=_synthesis(options),
+        gap=None if gap_seconds is None else _duration(gap_seconds),
+        ahead_seconds=options.get("ahead_seconds", 0.0),
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromMicroseconds(round(seconds * 1_000_000))
+    return duration
+
+
+def _turn(turn: Turn) -> tts_pb2.DialogueTurn:
+    name, text, style = turn if len(turn) == 3 else (*turn, None)
+    voice = None
+    if name:
+        is_profile = name.startswith("profiles/")
+        voice = tts_pb2.VoiceSelection(profile=name) if is_profile else tts_pb2.VoiceSelection(voice=name)
+    how = None if style is None else tts_pb2.SpeakingStyle(**style)
+    return tts_pb2.DialogueTurn(voice=voice, text=text, style=how)
 
 
 def converse(**options: Unpack[SpeechOptions]) -> tts_pb2.ConverseSynthesizeRequest:

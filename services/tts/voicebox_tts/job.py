@@ -41,14 +41,16 @@ class Recording:
 class Delivery:
     """How a stretch of a text is spoken where it is not as the job says. None, empty, 1 and 0 leave it as it is.
 
-    `speed` is a factor on the job's, and `pitch_semitones` are added to it. `place` says where in the request this was
-    asked for, as `ssml, line 2, column 7`.
+    `style` replaces the job's, with what the caller left open of it in `unset`. `speed` is a factor on the job's, and
+    `pitch_semitones` are added to it. `place` says where in the request this was asked for: `ssml, line 2, column 7`.
     """
 
     source: BuiltIn | Profile | None = None
     language: str = ""
     speed: float = 1.0
     pitch_semitones: float = 0.0
+    style: Style | None = None
+    unset: frozenset[str] = frozenset()
     place: str = field(default="", compare=False)
 
 
@@ -92,12 +94,17 @@ class Job:
 
     def delivered(self, delivery: Delivery) -> "Job":
         """The same in the voice and language of a delivery; its speed and pitch depend on who that is."""
-        language = delivery.language or ("" if delivery.source else self.style.language)
+        style, unset = self.style, self.unset
+        if delivery.style:
+            style, unset = delivery.style, delivery.unset | (self.unset & {"seed"})
+        elif delivery.source:
+            style = replace(style, language="")
         return replace(
             self,
             source=delivery.source or self.source,
             model="" if delivery.source else self.model,
-            style=replace(self.style, language=language),
+            style=replace(style, language=delivery.language or style.language),
+            unset=unset,
         )
 
     def with_defaults(self, defaults: Defaults) -> "Job":

@@ -51,6 +51,7 @@ class Target:
 @click.option(
     "-f", "--file", "text_path", type=click.Path(dir_okay=False, path_type=Path), help="Speak this text file."
 )
+@click.option("--ssml", is_flag=True, default=None, help="The text is a document of SSML.")
 @click.option("--live", "is_live", is_flag=True, help="Speak stdin while it is still being written.")
 @click.option(
     "-o",

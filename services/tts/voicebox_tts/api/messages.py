@@ -101,6 +101,7 @@ def speakers(named: Sequence[SpeakerTime]) -> list[tts_pb2.SpeakerTiming]:
             voice=each.speaker.voice_name,
             profile=each.profile,
             language=each.speaker.language,
+            turn=each.turn,
         )
         for each in named
     ]

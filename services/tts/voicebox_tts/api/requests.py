@@ -6,8 +6,11 @@ An InvalidField names a field by its path within the config; `field_paths` makes
 import math
 import secrets
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
+from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_kit import languages
@@ -16,11 +19,14 @@ from voicebox_kit.errors import InvalidField
 from voicebox_tts.engine import Style
 from voicebox_tts.job import (
     LEAST_SPEED,
+    MAX_DELIVERIES,
+    MAX_PAUSE_SECONDS,
     MAX_REFERENCE_BYTES,
     MAX_TEXT_CHARACTERS,
     MOST_SEMITONES,
     MOST_SPEED,
     BuiltIn,
+    Delivery,
     DesignJob,
     Job,
     Profile,
@@ -28,7 +34,7 @@ from voicebox_tts.job import (
 )
 from voicebox_tts.text import pauses, ssml
 from voicebox_tts.text import sentences as texts
-from voicebox_tts.text.directions import Directed, Direction, Passage, Pause
+from voicebox_tts.text.directions import Directed, Direction, Passage, Pause, Turn
 from voicebox_tts.text.names import PROFILE_NAME
 
 MAX_INSTRUCTION_CHARACTERS = 500
@@ -37,6 +43,9 @@ MAX_DESCRIPTION_CHARACTERS = 500
 MAX_DESIGN_CHARACTERS = 300
 """One piece for every engine, so that it is one voice."""
 DESIGNED_VOICES, MAX_DESIGNED_VOICES = 3, 8
+MAX_TURNS = 200
+GAP_SECONDS = 0.3
+"""Between two turns of a dialogue."""
 MAX_AHEAD_SECONDS = 86_400.0
 UNPACED_SECONDS = math.inf
 
@@ -111,8 +120,11 @@ def spoken(given: str, field: str) -> str:
 
 
 def _unset(config: tts_pb2.SynthesisConfig) -> frozenset[str]:
-    style = config.style
-    given = {"speed": style.speed, "pitch_semitones": style.pitch_semitones, "seed": config.HasField("seed")}
+    return _open_style(config.style) | (frozenset() if config.HasField("seed") else {"seed"})
+
+
+def _open_style(style: tts_pb2.SpeakingStyle) -> frozenset[str]:
+    given = {"speed": style.speed, "pitch_semitones": style.pitch_semitones}
     return frozenset(name for name, value in given.items() if not value)
 
 
@@ -145,6 +157,69 @@ def checked_ssml(text: str, document: str) -> Directed:
 def checked_pauses(text: str) -> Directed:
     """A cleaned text as passages and the pauses in it; InvalidField where a pause is wrong."""
     return Directed(pauses.with_pauses(text, "text"))
+
+
+def to_dialogue(request: tts_pb2.StreamDialogueRequest) -> Directed:
+    """The turns of a dialogue and the gaps between them; InvalidField, as of `turns[2]`, where one is wrong."""
+    if not 1 <= len(request.turns) <= MAX_TURNS:
+        raise InvalidField("turns", f"A dialogue has 1 to {MAX_TURNS} turns, not {len(request.turns)}.")
+    characters = sum(len(turn.text) for turn in request.turns)
+    if characters > MAX_TEXT_CHARACTERS:
+        sentence = f"turns have {characters} characters; at most {MAX_TEXT_CHARACTERS} are spoken in one call."
+        raise InvalidField("turns", sentence, "TEXT_TOO_LONG")
+    usual_gap = _gap(request.gap, "gap") if request.HasField("gap") else GAP_SECONDS
+    directions = list[Direction]()
+    for number, turn in enumerate(request.turns):
+        gap = _gap(turn.gap, f"turns[{number}].gap") if turn.HasField("gap") else usual_gap
+        if number and gap:
+            directions.append(Pause(gap))
+        directions += _said(turn, number, request.config)
+    directed = Directed(tuple(directions))
+    pauses.check_pauses(directed.directions, "turns")
+    if len(directed.deliveries) > MAX_DELIVERIES:
+        raise InvalidField("turns", f"turns may have {MAX_DELIVERIES} different voices and styles.", "TOO_MANY_VOICES")
+    return directed
+
+
+def _said(turn: tts_pb2.DialogueTurn, number: int, config: tts_pb2.SynthesisConfig) -> list[Direction]:
+    """A turn, with its passages and the pauses in it, in its voice and style."""
+    place = f"turns[{number}]"
+    if turn.voice.HasField("reference"):
+        raise InvalidField(f"{place}.voice", f"{place}.voice must be a built-in voice or a stored profile.")
+    style = tts_pb2.SpeakingStyle()
+    style.CopyFrom(config.style)
+    style.MergeFrom(turn.style)
+    text = f"{place}.text"
+    with _renamed_fields({"text": text, "voice.profile": f"{place}.voice"}, place):
+        source = _source(turn.voice)
+        delivery = Delivery(
+            source=None if isinstance(source, Recording) or source == BuiltIn() else source,
+            style=_style(style) if turn.HasField("style") else None,
+            unset=_open_style(style) if turn.HasField("style") else frozenset(),
+            place=place,
+        )
+        said = checked_text(turn.text)
+    has_pauses = pauses.has_pauses(said) and not config.verbatim
+    directions = pauses.with_pauses(said, text) if has_pauses else (Passage(said),)
+    delivered = (replace(each, delivery=delivery) if isinstance(each, Passage) else each for each in directions)
+    return [Turn(number, delivery), *delivered]
+
+
+def _gap(given: Duration, field: str) -> float:
+    seconds = given.ToMicroseconds() / 1e6
+    if not 0 <= seconds <= MAX_PAUSE_SECONDS:
+        raise InvalidField(field, f"{field} must be 0 to {MAX_PAUSE_SECONDS:g} s, not {seconds:g} s.")
+    return seconds
+
+
+@contextmanager
+def _renamed_fields(names: Mapping[str, str], prefix: str) -> Iterator[None]:
+    """An InvalidField leaves the block with the name of its field in `names`, or below the prefix."""
+    try:
+        yield
+    except InvalidField as error:
+        name = names.get(error.field, f"{prefix}.{error.field}")
+        raise InvalidField(name, f"{name}: {error.sentence}", error.reason) from error
 
 
 def _cleaned(direction: Direction) -> Direction:

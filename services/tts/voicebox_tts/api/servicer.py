@@ -27,7 +27,16 @@ from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import messages
 from .field_paths import paths_below
-from .requests import checked_pauses, checked_ssml, checked_text, spoken, to_ahead_seconds, to_design, to_job
+from .requests import (
+    checked_pauses,
+    checked_ssml,
+    checked_text,
+    spoken,
+    to_ahead_seconds,
+    to_design,
+    to_dialogue,
+    to_job,
+)
 from .voice_list import VoiceLists
 
 MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
@@ -85,6 +94,14 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                     )
                 elif isinstance(event, Chunk) and event.audio:
                     yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
+
+    async def StreamDialogue(
+        self, request: tts_pb2.StreamDialogueRequest, context: Context
+    ) -> AsyncGenerator[tts_pb2.StreamDialogueResponse]:
+        script, ahead = DirectedText(to_dialogue(request)), to_ahead_seconds(request.ahead_seconds)
+        async with self._events(request.config, "config", script, ahead, context) as events:
+            async for event in events:
+                yield tts_pb2.StreamDialogueResponse(**_field(event))
 
     async def ConverseSynthesize(
         self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context

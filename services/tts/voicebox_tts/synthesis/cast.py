@@ -52,6 +52,12 @@ class Cast:
         """Whether more than one voice or language is heard."""
         return len({part.who for part in self._parts.values()}) > 1
 
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The voices and profiles of all, where there are several."""
+        names = dict.fromkeys(part.profile or part.speaker.voice_name for part in self._parts.values())
+        return tuple(names) if len(names) > 1 else ()
+
     def part(self, delivery: Delivery) -> Part:
         """Who speaks in a delivery."""
         return self._parts[delivery]

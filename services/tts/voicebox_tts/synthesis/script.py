@@ -9,7 +9,7 @@ from voicebox_kit.errors import InvalidField, TooSlow
 
 from voicebox_tts.job import AS_THE_JOB_SAYS, MAX_TEXT_CHARACTERS, Delivery
 from voicebox_tts.text import sentences as texts
-from voicebox_tts.text.directions import Directed, Mark, Passage, Pause
+from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Turn
 
 MAX_INTERRUPTIONS = 1000
 """Of one conversation: the queue is bounded, also for a stream of nothing but interruptions."""
@@ -20,7 +20,7 @@ class Interruption:
     """What came before this is not spoken any further."""
 
 
-Item = str | Interruption | Delivery | Pause | Mark
+Item = str | Interruption | Delivery | Pause | Mark | Turn
 """A sentence, or what is between sentences; a Delivery is how those after it are spoken."""
 
 
@@ -74,14 +74,14 @@ class DirectedText:
     async def sentences(self) -> AsyncGenerator[Item, None]:
         delivery = self.deliveries[0]
         for direction in self._directed.directions:
-            if not isinstance(direction, Passage):
-                yield direction
-                continue
-            if direction.delivery != delivery:
+            if isinstance(direction, Passage | Turn) and direction.delivery != delivery:
                 delivery = direction.delivery
                 yield delivery
-            for sentence in texts.sentences(direction.text):
-                yield sentence
+            if isinstance(direction, Passage):
+                for sentence in texts.sentences(direction.text):
+                    yield sentence
+            else:
+                yield direction
 
 
 class WrittenText:

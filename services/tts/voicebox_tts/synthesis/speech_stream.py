@@ -11,7 +11,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_kit.pacer import Pacer
 
 from voicebox_tts.job import Delivery
-from voicebox_tts.text.directions import Mark, Pause
+from voicebox_tts.text.directions import Mark, Pause, Turn
 
 from .cast import Cast, Part
 from .script import Interruption, Item
@@ -79,6 +79,8 @@ class SpeechStream:
                     yield Interrupted(self._utterance.drop())
                 case Delivery():
                     self._hand_over(self._cast.part(item))
+                case Turn():
+                    self._utterance.name_speaker(self._part.speaker, self._part.profile, item.number)
                 case Mark():
                     self._utterance.mark(item.name)
                 case Pause():

@@ -129,7 +129,8 @@ class Synthesizer:
                         yield event
             finally:
                 statistics = timer.statistics(utterance.sample_count, rate)
-                recorder.describe(script.text, statistics, [*script.warnings, *cast.warnings, *utterance.warnings])
+                warnings = [*script.warnings, *cast.warnings, *utterance.warnings]
+                recorder.describe(script.text, statistics, warnings, cast.voices)
                 self._count(speaker, statistics)
         yield Finished(statistics, recorder.generation, tuple(recorder.warnings), recorder.word_error_rate)
 

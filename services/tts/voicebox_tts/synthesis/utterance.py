@@ -35,6 +35,7 @@ class SpeakerTime:
     speaker: Speaker
     profile: str
     start_seconds: float
+    turn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,12 @@ class Utterance:
         """Report with the next chunk that a mark is reached."""
         self._marks.append(MarkTime(name, self._at_seconds()))
 
-    def name_speaker(self, speaker: Speaker, profile: str) -> None:
-        """Report with the next chunk who speaks from here on."""
-        self._speakers.append(SpeakerTime(speaker, profile, self._at_seconds()))
+    def name_speaker(self, speaker: Speaker, profile: str, turn: int | None = None) -> None:
+        """Report with the next chunk who speaks from here on, in place of who was named for the same time."""
+        named = SpeakerTime(speaker, profile, self._at_seconds(), turn)
+        if self._speakers and self._speakers[-1].start_seconds == named.start_seconds:
+            self._speakers.pop()
+        self._speakers.append(named)
 
     def be_silent(self) -> Generator[Chunk, None, None]:
         """A short silence, and a warning, where there is nothing to say."""

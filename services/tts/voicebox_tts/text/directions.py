@@ -1,4 +1,4 @@
-"""A text with directions on how it is spoken: passages, pauses and marks, in order."""
+"""A text with directions on how it is spoken: passages, pauses, marks and turns, in order."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,15 @@ class Mark:
     name: str
 
 
-Direction = Passage | Pause | Mark
+@dataclass(frozen=True)
+class Turn:
+    """A turn of a dialogue begins, of this number, which is spoken in one way."""
+
+    number: int
+    delivery: Delivery = AS_THE_JOB_SAYS
+
+
+Direction = Passage | Pause | Mark | Turn
 
 
 @dataclass(frozen=True)
@@ -45,4 +53,4 @@ class Directed:
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
         """The ways in which it is spoken: each once, in order."""
-        return tuple(dict.fromkeys(each.delivery for each in self.directions if isinstance(each, Passage)))
+        return tuple(dict.fromkeys(each.delivery for each in self.directions if isinstance(each, Passage | Turn)))

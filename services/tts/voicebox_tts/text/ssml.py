@@ -27,7 +27,7 @@ from voicebox_tts.job import (
     Profile,
 )
 
-from .directions import Directed, Direction, Mark, Passage, Pause
+from .directions import Directed, Direction, Mark, Passage, Pause, Turn
 from .names import PROFILE_NAME
 from .pauses import check_pauses, seconds
 
@@ -414,6 +414,8 @@ def _written(direction: Direction) -> str:
             return f'<break time="{direction.seconds:.6f}s"/>'
         case Mark():
             return f"<mark name={quoteattr(direction.name)}/>"
+        case Turn():
+            return ""
 
 
 def _opening(delivery: Delivery) -> str:

@@ -562,7 +562,7 @@ class AudioChunk(google.protobuf.message.Message):
 
     @property
     def speakers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SpeakerTiming]:
-        """Who speaks from a time in this chunk on, where `ssml` changes the voice or the language."""
+        """Who speaks from a time in this chunk on, where `ssml` changes the voice or the language, and for each turn of a dialogue."""
 
     def __init__(
         self,
@@ -616,12 +616,15 @@ class SpeakerTiming(google.protobuf.message.Message):
     VOICE_FIELD_NUMBER: builtins.int
     PROFILE_FIELD_NUMBER: builtins.int
     LANGUAGE_FIELD_NUMBER: builtins.int
+    TURN_FIELD_NUMBER: builtins.int
     voice: builtins.str
     """The built-in voice: `{engine}/{voice}`; the one that a profile's likeness is built on."""
     profile: builtins.str
     """The stored profile, or empty."""
     language: builtins.str
     """The language that is spoken, BCP 47."""
+    turn: builtins.int
+    """In a dialogue, the number of the turn: 0, 1, 2 ..."""
     @property
     def start_offset(self) -> google.protobuf.duration_pb2.Duration:
         """When, counted from the stream's start."""
@@ -633,9 +636,11 @@ class SpeakerTiming(google.protobuf.message.Message):
         voice: builtins.str = ...,
         profile: builtins.str = ...,
         language: builtins.str = ...,
+        turn: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["start_offset", b"start_offset"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["language", b"language", "profile", b"profile", "start_offset", b"start_offset", "voice", b"voice"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_turn", b"_turn", "start_offset", b"start_offset", "turn", b"turn"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_turn", b"_turn", "language", b"language", "profile", b"profile", "start_offset", b"start_offset", "turn", b"turn", "voice", b"voice"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_turn", b"_turn"]) -> typing.Literal["turn"] | None: ...
 
 global___SpeakerTiming = SpeakerTiming
 
@@ -802,6 +807,114 @@ class PlaySpeechResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
 
 global___PlaySpeechResponse = PlaySpeechResponse
+
+@typing.final
+class DialogueTurn(google.protobuf.message.Message):
+    """One speaker's words."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VOICE_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    STYLE_FIELD_NUMBER: builtins.int
+    GAP_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """What is said. `[pause:400ms]` in it is a silence of that length, as in SynthesizeRequest."""
+    @property
+    def voice(self) -> global___VoiceSelection:
+        """Who speaks: a built-in voice or a stored profile. Default: the voice in the request's config."""
+
+    @property
+    def style(self) -> global___SpeakingStyle:
+        """How it is said, where that is not as the request's config says."""
+
+    @property
+    def gap(self) -> google.protobuf.duration_pb2.Duration:
+        """The silence between the turn before and this one, 0 to 10 s. Default: the request's `gap`."""
+
+    def __init__(
+        self,
+        *,
+        voice: global___VoiceSelection | None = ...,
+        text: builtins.str = ...,
+        style: global___SpeakingStyle | None = ...,
+        gap: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["gap", b"gap", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["gap", b"gap", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+
+global___DialogueTurn = DialogueTurn
+
+@typing.final
+class StreamDialogueRequest(google.protobuf.message.Message):
+    """A dialogue to speak, streamed while it is spoken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TURNS_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
+    GAP_FIELD_NUMBER: builtins.int
+    AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    ahead_seconds: builtins.float
+    """As in StreamSynthesizeRequest."""
+    @property
+    def turns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DialogueTurn]:
+        """The turns: 1 to 200, with 10,000 characters in all, in at most 32 different voices and styles."""
+
+    @property
+    def config(self) -> global___SynthesisConfig:
+        """How it is spoken. Its voice and style are those of turns that name none."""
+
+    @property
+    def gap(self) -> google.protobuf.duration_pb2.Duration:
+        """The silence between two turns, 0 to 10 s, beside the pause that a voice makes at the end of a sentence. Default: 0.3 s."""
+
+    def __init__(
+        self,
+        *,
+        turns: collections.abc.Iterable[global___DialogueTurn] | None = ...,
+        config: global___SynthesisConfig | None = ...,
+        gap: google.protobuf.duration_pb2.Duration | None = ...,
+        ahead_seconds: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config", "gap", b"gap"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "gap", b"gap", "turns", b"turns"]) -> None: ...
+
+global___StreamDialogueRequest = StreamDialogueRequest
+
+@typing.final
+class StreamDialogueResponse(google.protobuf.message.Message):
+    """One event of a streamed dialogue."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STARTED_FIELD_NUMBER: builtins.int
+    CHUNK_FIELD_NUMBER: builtins.int
+    FINISHED_FIELD_NUMBER: builtins.int
+    @property
+    def started(self) -> global___SynthesisStarted:
+        """First, before any audio; it names the voice of the first turn."""
+
+    @property
+    def chunk(self) -> global___AudioChunk:
+        """Audio, in order."""
+
+    @property
+    def finished(self) -> global___SynthesisFinished:
+        """Last, and only when everything was sent."""
+
+    def __init__(
+        self,
+        *,
+        started: global___SynthesisStarted | None = ...,
+        chunk: global___AudioChunk | None = ...,
+        finished: global___SynthesisFinished | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "started", b"started"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "started", b"started"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["started", "chunk", "finished"] | None: ...
+
+global___StreamDialogueResponse = StreamDialogueResponse
 
 @typing.final
 class ConverseConfig(google.protobuf.message.Message):
