@@ -13,6 +13,7 @@ import soundfile
 from google.rpc import error_details_pb2, status_pb2
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_audio.loudness import LoudnessMeter
 from voicebox_kit.errors import StartError
 from voicebox_tts.app import open_service
 
@@ -638,3 +639,41 @@ async def test_a_language_that_the_voice_does_not_speak_is_spoken_by_another_and
     whole = await spoken(tts, ssml, voice=tts_pb2.VoiceSelection(voice="flite/slt"))
     assert [speaker.language for speaker in whole.speakers] == ["en-US", "de"]
     assert any("does not speak de" in warning for warning in whole.finished.warnings)
+
+
+@pytest.mark.parametrize("encoding", ["MULAW", "ALAW"])
+async def test_telephone_audio_has_8_khz_and_says_so(tts, encoding):
+    spec = tts_pb2.AudioSpec(encoding=E_.Value(f"AUDIO_ENCODING_{encoding}"))
+    config = tts_pb2.SynthesisConfig(audio=spec, store=False)
+    whole = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=TEXT, config=config))
+    assert whole.started.audio == tts_pb2.AudioSpec(encoding=spec.encoding, sample_rate_hz=8_000)
+    assert len(whole.audio) == whole.finished.sample_count
+    bodies = [response.body async for response in tts.PlaySpeech(tts_pb2.PlaySpeechRequest(text=TEXT, config=config))]
+    assert bodies[0].content_type == f"audio/PCM{encoding[0].replace('M', 'U')};rate=8000"
+
+
+async def test_loudness_true_peak_and_trimming_are_as_asked(tts):
+    processing = tts_pb2.AudioProcessing(loudness_lufs=-14, true_peak_dbtp=-3, trim_silence=True)
+    whole = await spoken(tts, f"<speak><break time='1s'/>{TEXT}<break time='2s'/></speak>", processing=processing)
+    plain = await spoken(tts, f"<speak>{TEXT}</speak>")
+    samples = np.frombuffer(whole.audio, "<i2").astype(np.float32) / 32768
+    meter = LoudnessMeter(16_000)
+    meter.push(samples)
+    meter.finish()
+    assert meter.lufs == pytest.approx(-14, abs=1.5)
+    assert 20 * np.log10(meter.true_peak) <= -2.8
+    assert whole.finished.sample_count <= plain.finished.sample_count
+
+
+@pytest.mark.parametrize(
+    ("processing", "field"),
+    [
+        (tts_pb2.AudioProcessing(loudness_lufs=0), "config.processing.loudness_lufs"),
+        (tts_pb2.AudioProcessing(loudness_lufs=float("nan")), "config.processing.loudness_lufs"),
+        (tts_pb2.AudioProcessing(true_peak_dbtp=1), "config.processing.true_peak_dbtp"),
+    ],
+)
+async def test_a_level_out_of_bounds_is_refused(tts, processing, field):
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await spoken(tts, "<speak>a</speak>", processing=processing)
+    assert field_of(failed.value) == field

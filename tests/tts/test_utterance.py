@@ -1,12 +1,17 @@
 """One utterance: chunks in order, joined they are the file; sizes and offsets hold at every rate and encoding."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.pcm import from_s16le
 from voicebox_tts.engine import Style
+from voicebox_tts.job import UNPROCESSED, Processing
 from voicebox_tts.synthesis.utterance import CHUNK_SECONDS, Utterance
+
+from .conftest import ToneSession
 
 
 class Copy:
@@ -115,3 +120,41 @@ def test_sessions_take_turns_and_their_words_have_the_streams_times(engine, rate
     assert [text for text, _ in words] == list("abcdef")
     assert np.allclose([start for _, start in words], np.arange(6) * 0.05, atol=3 / rate)
     assert abs(utterance.sample_count - 0.3 * rate) <= 4
+
+
+@pytest.mark.parametrize(
+    "processing",
+    [Processing(trim_silence=True), Processing(loudness_lufs=-23.0), Processing(-23.0, -6.0, trim_silence=True)],
+)
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_words_keep_to_their_sound_whatever_is_done_to_it(engine, processing, rate):
+    plain, utterance = (
+        Utterance(engine.open("low", Style(), 0), open_encoder(Encoding.PCM_S16LE, rate), rate, None, each)
+        for each in (UNPROCESSED, processing)
+    )
+    heard = []
+    for one in (plain, utterance):
+        chunks = [*one.pause(0.5), *one.speak("ab"), *one.pause(0.3), *one.speak("c"), *one.finish()]
+        samples = from_s16le(b"".join(chunk.audio for chunk in chunks))
+        assert one.sample_count == len(samples)
+        loud = np.flatnonzero(np.abs(samples) > 0.05 * np.abs(samples).max())
+        heard.append(([word for chunk in chunks for word in chunk.words], loud[0] / rate, loud[-1] / rate))
+    (before, began, ended), (after, begins, ends) = heard
+    assert [word.text for word in after] == [word.text for word in before] == list("abc")
+    assert ends - begins == pytest.approx(ended - began, abs=0.01)
+    for old, new in zip(before, after, strict=True):
+        assert new.start_seconds - begins == pytest.approx(old.start_seconds - began, abs=0.01)
+    assert begins == pytest.approx(0.02 if processing.trim_silence else 0.5, abs=0.01)
+
+
+def test_each_voice_has_its_own_gain(engine):
+    one, two = engine.open("low", Style(), 0), engine.open("high", Style(), 0)
+    processing = Processing(loudness_lufs=-30.0)
+    utterance = Utterance(one, open_encoder(Encoding.PCM_S16LE, 16_000), 16_000, None, processing)
+    chunks = list(utterance.speak("aaaaaaaa"))
+    two.speak = lambda text: (replace(piece, samples=piece.samples / 8) for piece in ToneSession(engine).speak(text))
+    utterance.hand_over(two)
+    chunks += [*utterance.speak("aaaaaaaa"), *utterance.finish()]
+    samples = from_s16le(b"".join(chunk.audio for chunk in chunks))
+    loud, soft = samples[: len(samples) // 2], samples[len(samples) // 2 :]
+    assert np.abs(soft).max() == pytest.approx(np.abs(loud).max(), rel=0.05)

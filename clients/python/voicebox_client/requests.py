@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypedDict, Unpack
 from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2
 
-Encoding = Literal["wav", "flac", "ogg", "mp3", "aac", "pcm"]
+Encoding = Literal["wav", "flac", "ogg", "mp3", "aac", "pcm", "mulaw", "alaw"]
 
 ENCODINGS: Mapping[str, "tts_pb2.AudioEncoding.ValueType"] = {
     "wav": tts_pb2.AUDIO_ENCODING_WAV,
@@ -16,6 +16,8 @@ ENCODINGS: Mapping[str, "tts_pb2.AudioEncoding.ValueType"] = {
     "mp3": tts_pb2.AUDIO_ENCODING_MP3,
     "aac": tts_pb2.AUDIO_ENCODING_AAC,
     "pcm": tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    "mulaw": tts_pb2.AUDIO_ENCODING_MULAW,
+    "alaw": tts_pb2.AUDIO_ENCODING_ALAW,
 }
 
 AS_FAST_AS_IT_CAN = 86_400.0
@@ -44,6 +46,9 @@ class SpeechOptions(TypedDict, total=False):
         float, "how far the server may run ahead of real time, 1 to 86400; default as fast as it can, in `converse` 15"
     ]
     verbatim: Annotated[bool, "True: the engine is given the text as it is written"]
+    loudness_lufs: Annotated[float, "-40 to -5: one gain for each voice, measured over its first 3 s"]
+    true_peak_dbtp: Annotated[float, "-20 to 0: peaks beyond it are turned down; default -1 with loudness_lufs"]
+    trim_silence: Annotated[bool, "True: silence before and after the speech is left out"]
     ssml: Annotated[bool, "True: the text is a document of SSML"]
 
 
@@ -161,6 +166,11 @@ def _synthesis(options: SpeechOptions) -> tts_pb2.SynthesisConfig:
         verbatim=options.get("verbatim", False),
         store=options.get("store"),
         request_id=options.get("request_id") or request_id(),
+        processing=tts_pb2.AudioProcessing(
+            loudness_lufs=options.get("loudness_lufs"),
+            true_peak_dbtp=options.get("true_peak_dbtp"),
+            trim_silence=options.get("trim_silence", False),
+        ),
     )
 
 

@@ -70,6 +70,18 @@ NO_DEFAULTS = Defaults()
 
 
 @dataclass(frozen=True)
+class Processing:
+    """What is done to the audio; None leaves it as the engine makes it."""
+
+    loudness_lufs: float | None = None
+    true_peak_dbtp: float | None = None
+    trim_silence: bool = False
+
+
+UNPROCESSED = Processing()
+
+
+@dataclass(frozen=True)
 class Job:
     """One utterance to make. `sample_rate_hz` 0 is the engine's own; with `keep` it is recorded in the history.
 
@@ -91,6 +103,7 @@ class Job:
     check: bool = False
     verbatim: bool = False
     unset: frozenset[str] = frozenset()
+    processing: Processing = UNPROCESSED
 
     def delivered(self, delivery: Delivery) -> "Job":
         """The same in the voice and language of a delivery; its speed and pitch depend on who that is."""

@@ -24,6 +24,8 @@ ENCODINGS = {
     Encoding.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
     Encoding.MP3: tts_pb2.AUDIO_ENCODING_MP3,
     Encoding.AAC: tts_pb2.AUDIO_ENCODING_AAC,
+    Encoding.MULAW: tts_pb2.AUDIO_ENCODING_MULAW,
+    Encoding.ALAW: tts_pb2.AUDIO_ENCODING_ALAW,
 }
 
 
@@ -137,7 +139,8 @@ def _voice(
 
 def content_type(encoding: Encoding, sample_rate_hz: int) -> str:
     """The media type of an utterance's file; of headerless samples it has the rate."""
-    return f"{encoding.content_type};rate={sample_rate_hz}" if encoding is Encoding.PCM_S16LE else encoding.content_type
+    is_headerless = encoding in (Encoding.PCM_S16LE, Encoding.MULAW, Encoding.ALAW)
+    return f"{encoding.content_type};rate={sample_rate_hz}" if is_headerless else encoding.content_type
 
 
 def warning_trailers(event: Finished) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal
 
 from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2
@@ -29,6 +30,7 @@ from voicebox_tts.job import (
     Delivery,
     DesignJob,
     Job,
+    Processing,
     Profile,
     Recording,
 )
@@ -43,6 +45,9 @@ MAX_DESCRIPTION_CHARACTERS = 500
 MAX_DESIGN_CHARACTERS = 300
 """One piece for every engine, so that it is one voice."""
 DESIGNED_VOICES, MAX_DESIGNED_VOICES = 3, 8
+Bounds = tuple[float, float]
+LOUDNESS_LUFS: Bounds = (-40.0, -5.0)
+TRUE_PEAK_DBTP: Bounds = (-20.0, 0.0)
 MAX_TURNS = 200
 GAP_SECONDS = 0.3
 """Between two turns of a dialogue."""
@@ -57,6 +62,8 @@ ENCODINGS = {
     tts_pb2.AUDIO_ENCODING_OGG_OPUS: Encoding.OGG_OPUS,
     tts_pb2.AUDIO_ENCODING_MP3: Encoding.MP3,
     tts_pb2.AUDIO_ENCODING_AAC: Encoding.AAC,
+    tts_pb2.AUDIO_ENCODING_MULAW: Encoding.MULAW,
+    tts_pb2.AUDIO_ENCODING_ALAW: Encoding.ALAW,
 }
 
 
@@ -79,6 +86,7 @@ def to_job(config: tts_pb2.SynthesisConfig, owner: str, ahead_seconds: float = U
         check=config.check,
         verbatim=config.verbatim,
         unset=_unset(config),
+        processing=_processing(config.processing),
     )
 
 
@@ -279,6 +287,26 @@ def _style(style: tts_pb2.SpeakingStyle) -> Style:
     return Style(
         style.speed or 1.0, style.pitch_semitones, spoken(style.language, "style.language"), style.instructions
     )
+
+
+def _processing(asked: tts_pb2.AudioProcessing) -> Processing:
+    return Processing(
+        loudness_lufs=_level(asked, "loudness_lufs", LOUDNESS_LUFS),
+        true_peak_dbtp=_level(asked, "true_peak_dbtp", TRUE_PEAK_DBTP),
+        trim_silence=asked.trim_silence,
+    )
+
+
+def _level(
+    asked: tts_pb2.AudioProcessing, name: Literal["loudness_lufs", "true_peak_dbtp"], bounds: Bounds
+) -> float | None:
+    if not asked.HasField(name):
+        return None
+    level: float = getattr(asked, name)
+    low, high = bounds
+    if not low <= level <= high:
+        raise InvalidField(f"processing.{name}", f"processing.{name} must be {low:g} to {high:g}, not {level:g}.")
+    return level
 
 
 def _request_id(given: str) -> str:

@@ -27,6 +27,7 @@ from .timer import Timer
 from .utterance import Chunk, Utterance
 
 MAX_RATE_HZ = 48_000
+TELEPHONE, TELEPHONE_HZ = (Encoding.MULAW, Encoding.ALAW), 8_000
 BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5)
 
 
@@ -119,7 +120,7 @@ class Synthesizer:
         job, speaker, session = cast.lead.job, cast.lead.speaker, cast.lead.session
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
-            utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder)
+            utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder, job.processing)
             stream = SpeechStream(utterance, cast, script.interrupted, self._executor, job.ahead_seconds, self._clock)
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:
@@ -148,4 +149,6 @@ async def _after(first: Item, rest: AsyncIterator[Item]) -> AsyncGenerator[Item,
 
 def _default_rate(encoding: Encoding, engine_rate_hz: int) -> int:
     """The engine's own rate, or the best that the encoding supports."""
+    if encoding in TELEPHONE:
+        return TELEPHONE_HZ
     return engine_rate_hz if supported_rate(encoding, engine_rate_hz) else MAX_RATE_HZ

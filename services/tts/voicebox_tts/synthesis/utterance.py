@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,8 +10,11 @@ from voicebox_audio.encoding.encoder import Encoder
 from voicebox_audio.resample import Resampler
 
 from voicebox_tts.engine import Phoneme, Samples, Session, Speech, Word
+from voicebox_tts.job import UNPROCESSED, Processing
 from voicebox_tts.text.sentences import SILENCE_SECONDS
 from voicebox_tts.voices.resolver import Speaker
+
+from .mastering import Mastering
 
 SMALLEST_CHUNKS_SECONDS = (0.02, 0.04, 0.08, 0.16)
 """The first chunks leave as soon as there is anything worth sending; later ones are bigger, since each costs about 0.2
@@ -63,10 +66,18 @@ class Utterance:
     time.
     """
 
-    def __init__(self, session: Session, encoder: Encoder, sample_rate_hz: int, copy: SampleWriter | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        encoder: Encoder,
+        sample_rate_hz: int,
+        copy: SampleWriter | None,
+        processing: Processing = UNPROCESSED,
+    ) -> None:
         self._session, self._encoder, self._copy = session, encoder, copy
         self._rate = sample_rate_hz
         self._resampler = self._new_resampler()
+        self._mastering = Mastering(processing, sample_rate_hz) if processing != UNPROCESSED else None
         self._sequence = 0
         self._held: list[Samples] = []
         self._held_samples = 0
@@ -91,6 +102,8 @@ class Utterance:
     def hand_over(self, session: Session) -> None:
         """Another session speaks what follows; one that has spoken before goes on where it was."""
         self._settle()
+        if self._mastering:
+            self._send(self._mastering.hand_over(id(session)))
         self._session = session
         self._resampler = self._new_resampler()
         self._shift_seconds = self._made_samples / self._rate - self._session_seconds()
@@ -122,8 +135,10 @@ class Utterance:
 
     def drop(self) -> float:
         """Drop what is made and not sent; returns the seconds of audio that were sent."""
-        self._shift_seconds -= self._held_samples / self._rate
-        self._made_samples -= self._held_samples
+        self._shift_seconds -= (self._made_samples - self.sample_count) / self._rate
+        self._made_samples = self.sample_count
+        if self._mastering:
+            self._mastering.drop()
         self._held, self._held_samples = [], 0
         self._words.clear()
         self._phonemes.clear()
@@ -132,6 +147,8 @@ class Utterance:
     def finish(self) -> Generator[Chunk, None, None]:
         """What the resampler and the encoder still hold."""
         self._settle()
+        if self._mastering:
+            self._send(self._mastering.finish())
         yield from self._ready(everything=True)
         tail = self._encoder.finish()
         if (tail or self._marks) and self.sample_count:
@@ -166,9 +183,33 @@ class Utterance:
 
     def _add(self, samples: Samples) -> None:
         if len(samples):
+            self._made_samples += len(samples)
+            self._send(self._mastered(self._mastering, samples) if self._mastering else samples)
+
+    def _mastered(self, mastering: Mastering, samples: Samples) -> Samples:
+        """What is ready to be sent. The times of what was reported and not sent yet move by silence that is left out
+        before it.
+        """
+        left_out = mastering.left_out_samples
+        ready = mastering.push(samples)
+        if earlier := (mastering.left_out_samples - left_out) / self._rate:
+            self._made_samples -= mastering.left_out_samples - left_out
+            self._shift_seconds -= earlier
+            self._words = [
+                Word(word.text, max(word.start_seconds - earlier, 0.0), max(word.end_seconds - earlier, 0.0))
+                for word in self._words
+            ]
+            self._phonemes = [Phoneme(each.ipa, max(each.start_seconds - earlier, 0.0)) for each in self._phonemes]
+            self._marks = [MarkTime(mark.name, max(mark.seconds - earlier, 0.0)) for mark in self._marks]
+            self._speakers = [
+                replace(each, start_seconds=max(each.start_seconds - earlier, 0.0)) for each in self._speakers
+            ]
+        return ready
+
+    def _send(self, samples: Samples) -> None:
+        if len(samples):
             self._held.append(samples)
             self._held_samples += len(samples)
-            self._made_samples += len(samples)
 
     def _ready(self, *, everything: bool = False) -> Generator[Chunk, None, None]:
         """Chunks as soon as there is enough audio for one, none longer than CHUNK_SECONDS."""

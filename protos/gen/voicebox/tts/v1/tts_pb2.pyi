@@ -42,6 +42,10 @@ class _AudioEncodingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """MP3."""
     AUDIO_ENCODING_AAC: _AudioEncoding.ValueType  # 6
     """AAC-LC in ADTS."""
+    AUDIO_ENCODING_MULAW: _AudioEncoding.ValueType  # 7
+    """Headerless G.711 mu-law, 8 bits for each sample, for telephones. Its rate is 8000 unless another is asked for."""
+    AUDIO_ENCODING_ALAW: _AudioEncoding.ValueType  # 8
+    """Headerless G.711 A-law, likewise."""
 
 class AudioEncoding(_AudioEncoding, metaclass=_AudioEncodingEnumTypeWrapper):
     """How audio is written."""
@@ -60,6 +64,10 @@ AUDIO_ENCODING_MP3: AudioEncoding.ValueType  # 5
 """MP3."""
 AUDIO_ENCODING_AAC: AudioEncoding.ValueType  # 6
 """AAC-LC in ADTS."""
+AUDIO_ENCODING_MULAW: AudioEncoding.ValueType  # 7
+"""Headerless G.711 mu-law, 8 bits for each sample, for telephones. Its rate is 8000 unless another is asked for."""
+AUDIO_ENCODING_ALAW: AudioEncoding.ValueType  # 8
+"""Headerless G.711 A-law, likewise."""
 global___AudioEncoding = AudioEncoding
 
 class _Capability:
@@ -263,6 +271,7 @@ class SynthesisConfig(google.protobuf.message.Message):
     VERBATIM_FIELD_NUMBER: builtins.int
     STORE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    PROCESSING_FIELD_NUMBER: builtins.int
     seed: builtins.int
     """The same seed and request give the same samples. Unset: the server chooses one at random; `started` has it."""
     model: builtins.str
@@ -294,6 +303,10 @@ class SynthesisConfig(google.protobuf.message.Message):
     def style(self) -> global___SpeakingStyle:
         """Speed, pitch, language and manner."""
 
+    @property
+    def processing(self) -> global___AudioProcessing:
+        """What is done to the audio. Default: nothing, it is as the engine makes it."""
+
     def __init__(
         self,
         *,
@@ -306,15 +319,51 @@ class SynthesisConfig(google.protobuf.message.Message):
         verbatim: builtins.bool = ...,
         store: builtins.bool | None = ...,
         request_id: builtins.str = ...,
+        processing: global___AudioProcessing | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "seed", b"seed", "store", b"store", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "store", b"store", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "processing", b"processing", "seed", b"seed", "store", b"store", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "check", b"check", "model", b"model", "processing", b"processing", "request_id", b"request_id", "seed", b"seed", "store", b"store", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_store", b"_store"]) -> typing.Literal["store"] | None: ...
 
 global___SynthesisConfig = SynthesisConfig
+
+@typing.final
+class AudioProcessing(google.protobuf.message.Message):
+    """What is done to the audio while it streams."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LOUDNESS_LUFS_FIELD_NUMBER: builtins.int
+    TRUE_PEAK_DBTP_FIELD_NUMBER: builtins.int
+    TRIM_SILENCE_FIELD_NUMBER: builtins.int
+    loudness_lufs: builtins.float
+    """The loudness of the speech in LUFS (ITU-R BS.1770-4), -40 to -5. It is measured over the first 3 s of each voice, or all of a shorter
+    text, and one gain of at most 24 dB is applied; the first audio waits until so much is made. Default: the engine's own.
+    """
+    true_peak_dbtp: builtins.float
+    """The greatest true peak in dB below full scale, -20 to 0: what would exceed it is turned down for some milliseconds. A lossy encoding
+    may exceed it. Default: -1 with `loudness_lufs`, else no limit.
+    """
+    trim_silence: builtins.bool
+    """True: silence before and after the speech is left out, but for some hundredths of a second; also pauses that are asked for there."""
+    def __init__(
+        self,
+        *,
+        loudness_lufs: builtins.float | None = ...,
+        true_peak_dbtp: builtins.float | None = ...,
+        trim_silence: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_loudness_lufs", b"_loudness_lufs", "_true_peak_dbtp", b"_true_peak_dbtp", "loudness_lufs", b"loudness_lufs", "true_peak_dbtp", b"true_peak_dbtp"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_loudness_lufs", b"_loudness_lufs", "_true_peak_dbtp", b"_true_peak_dbtp", "loudness_lufs", b"loudness_lufs", "trim_silence", b"trim_silence", "true_peak_dbtp", b"true_peak_dbtp"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_loudness_lufs", b"_loudness_lufs"]) -> typing.Literal["loudness_lufs"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_true_peak_dbtp", b"_true_peak_dbtp"]) -> typing.Literal["true_peak_dbtp"] | None: ...
+
+global___AudioProcessing = AudioProcessing
 
 @typing.final
 class SynthesizeRequest(google.protobuf.message.Message):

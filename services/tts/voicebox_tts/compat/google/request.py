@@ -63,8 +63,8 @@ ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
 STREAM_ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.AUDIO_ENCODING_UNSPECIFIED: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
     google.PCM: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
-    google.MULAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
-    google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.MULAW: tts_pb2.AUDIO_ENCODING_MULAW,
+    google.ALAW: tts_pb2.AUDIO_ENCODING_ALAW,
     google.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
 }
 """Google streams no files that would tell their length at their beginning; without a streaming_audio_config it sends
