@@ -45,6 +45,7 @@ MAX_DESCRIPTION_CHARACTERS = 500
 MAX_DESIGN_CHARACTERS = 300
 """One piece for every engine, so that it is one voice."""
 DESIGNED_VOICES, MAX_DESIGNED_VOICES = 3, 8
+AUTO = "auto"
 Bounds = tuple[float, float]
 LOUDNESS_LUFS: Bounds = (-40.0, -5.0)
 TRUE_PEAK_DBTP: Bounds = (-20.0, 0.0)
@@ -117,6 +118,11 @@ def to_design(request: tts_pb2.DesignVoiceRequest) -> DesignJob:
     return DesignJob(
         description, checked_text(request.text), Style(language=language), seeds, config.model, config.verbatim
     )
+
+
+def is_auto(language: str) -> bool:
+    """Whether the language of a text is to be found out."""
+    return language.strip().lower() == AUTO
 
 
 def spoken(given: str, field: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -22,6 +22,8 @@ from voicebox_tts.synthesis.script import DirectedText, Script, WholeText, Writt
 from voicebox_tts.synthesis.speech_stream import Interrupted
 from voicebox_tts.synthesis.synthesizer import Event, Finished, Started, Synthesizer
 from voicebox_tts.synthesis.utterance import Chunk
+from voicebox_tts.text.detection import LanguageDetector
+from voicebox_tts.text.directions import Directed, Passage
 from voicebox_tts.text.pauses import has_pauses
 from voicebox_tts.voices.registry import VoiceRegistry
 
@@ -31,6 +33,7 @@ from .requests import (
     checked_pauses,
     checked_ssml,
     checked_text,
+    is_auto,
     spoken,
     to_ahead_seconds,
     to_design,
@@ -50,6 +53,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     def __init__(self, synthesizer: Synthesizer, designer: Designer, roster: VoiceRegistry, settings: Settings) -> None:
         self._synthesizer, self._designer, self._roster = synthesizer, designer, roster
+        self._detector = LanguageDetector()
         self._lists = VoiceLists(lambda: roster.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
@@ -134,14 +138,31 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         offered = [offer for offer in await self._roster.offers() if request.engine in ("", offer.engine.name)]
         return self._lists.get(request.engine, spoken(request.language, "language"), tuple(offered))
 
-    def _speech(
+    @asynccontextmanager
+    async def _speech(
         self,
         request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest,
         context: Context,
-    ) -> AbstractAsyncContextManager[AsyncGenerator[Event]]:
+    ) -> AsyncIterator[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
-        script = _script(request.text, request.ssml, is_verbatim=request.config.verbatim)
-        return self._events(request.config, "config", script, to_ahead_seconds(ahead), context)
+        said = _said(request.text, request.ssml, is_verbatim=request.config.verbatim)
+        if is_auto(request.config.style.language):
+            directed = said if isinstance(said, Directed) else Directed((Passage(said),))
+            with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
+                spoken_here = await self._languages(request.config)
+            said = await asyncio.to_thread(self._detector.in_languages, directed, spoken_here)
+        script = DirectedText(said) if isinstance(said, Directed) else WholeText(said)
+        async with self._events(request.config, "config", script, to_ahead_seconds(ahead), context) as events:
+            yield events
+
+    async def _languages(self, config: tts_pb2.SynthesisConfig) -> list[str]:
+        """The languages that somebody here speaks, or who follows the recording or profile; the usual one first."""
+        if config.voice.WhichOneof("source") in ("profile", "reference"):
+            return list(self._roster.follower(config.model)[0].model.languages)
+        _, voice = await self._roster.find(config.voice.voice, "", config.model)
+        offers = await self._roster.offers()
+        others = (language for offer in offers for each in offer.voices for language in each.languages)
+        return [*voice.languages, *others]
 
     @asynccontextmanager
     async def _events(
@@ -156,14 +177,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                 yield events
 
 
-def _script(text: str, ssml: str, *, is_verbatim: bool) -> Script:
+def _said(text: str, ssml: str, *, is_verbatim: bool) -> str | Directed:
     """What a request says, as text or as SSML; InvalidField where it is wrong."""
     if ssml:
-        return DirectedText(checked_ssml(text, ssml))
+        return checked_ssml(text, ssml)
     text = checked_text(text)
-    if has_pauses(text) and not is_verbatim:
-        return DirectedText(checked_pauses(text))
-    return WholeText(text)
+    return checked_pauses(text) if has_pauses(text) and not is_verbatim else text
 
 
 def _field(event: Event) -> dict[str, Any]:

@@ -241,7 +241,10 @@ class SpeakingStyle(google.protobuf.message.Message):
     pitch_semitones: builtins.float
     """How much higher, in semitones: -12 to 12. Default 0."""
     language: builtins.str
-    """BCP 47 language of the text, for engines that speak several. Default: the voice's own language."""
+    """BCP 47 language of the text, for engines that speak several. Default: the voice's own language. `auto`: the language of each sentence
+    is found out, among those that a voice here speaks; where the voice does not speak it, one that does takes its place, with a warning;
+    `speakers` says who speaks when. In dialogues and conversations `auto` is the voice's own.
+    """
     instructions: builtins.str
     """An instruction in words, for engines with CAPABILITY_INSTRUCTIONS; at most 500 characters."""
     def __init__(
