@@ -143,7 +143,8 @@ async def test_a_recording_is_followed_approximately_which_is_said(start, speech
 
 REFUSALS = [
     ({"text": ""}, "INVALID_ARGUMENT", "TEXT_EMPTY", "text"),
-    ({"text": "x" * 1_000_000}, "INVALID_ARGUMENT", "TEXT_TOO_LONG", "text"),
+    ({"text": "x" * 1_000_001}, "INVALID_ARGUMENT", "TEXT_TOO_LONG", "text"),
+    ({"text": "x " * 60_000, "check": True}, "INVALID_ARGUMENT", "TEXT_TOO_LONG", "config.check"),
     ({"text": "\x00\x01\x1b"}, "INVALID_ARGUMENT", "TEXT_EMPTY", "text"),
     ({"text": "你好，世界。"}, "INVALID_ARGUMENT", "NOTHING_TO_SAY", "text"),
     ({"voice": {"voice": "nobody"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),

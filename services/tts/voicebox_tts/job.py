@@ -7,6 +7,10 @@ from voicebox_audio.encoding.encodings import Encoding
 from .engine import Style
 
 MAX_TEXT_CHARACTERS = 10_000
+MAX_STREAMED_CHARACTERS = 1_000_000
+"""Of a text whose speech is streamed."""
+MAX_RECORDED_CHARACTERS = 100_000
+"""Of a text of the history; its audio is two hours."""
 MAX_REFERENCE_BYTES = 1024 * 1024
 MAX_PAUSE_SECONDS, MAX_PAUSES_SECONDS = 10.0, 600.0
 """Of one pause that is asked for, and of all in a request."""

@@ -22,6 +22,7 @@ from voicebox_tts.job import (
     LEAST_SPEED,
     MAX_DELIVERIES,
     MAX_PAUSE_SECONDS,
+    MAX_RECORDED_CHARACTERS,
     MAX_REFERENCE_BYTES,
     MAX_TEXT_CHARACTERS,
     MOST_SEMITONES,
@@ -142,13 +143,11 @@ def _open_style(style: tts_pb2.SpeakingStyle) -> frozenset[str]:
     return frozenset(name for name, value in given.items() if not value)
 
 
-def checked_text(text: str) -> str:
+def checked_text(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:
     """The text, cleaned of controls and of what is invisible; InvalidField when nothing is left or it is too long."""
-    if len(text) > MAX_TEXT_CHARACTERS:
+    if len(text) > most:
         raise InvalidField(
-            "text",
-            f"text has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} are spoken in one call.",
-            "TEXT_TOO_LONG",
+            "text", f"text has {len(text)} characters; at most {most} are spoken in one call.", "TEXT_TOO_LONG"
         )
     cleaned = texts.clean(text)
     if not cleaned:
@@ -234,6 +233,14 @@ def _renamed_fields(names: Mapping[str, str], prefix: str) -> Iterator[None]:
     except InvalidField as error:
         name = names.get(error.field, f"{prefix}.{error.field}")
         raise InvalidField(name, f"{name}: {error.sentence}", error.reason) from error
+
+
+def refuse_check(config: tts_pb2.SynthesisConfig, text: str) -> None:
+    """InvalidField("check") where a text is too long to be recorded, and so to be recognised."""
+    if config.check and len(text) > MAX_RECORDED_CHARACTERS:
+        raise InvalidField(
+            "check", f"check needs a text of at most {MAX_RECORDED_CHARACTERS} characters.", "TEXT_TOO_LONG"
+        )
 
 
 def _cleaned(direction: Direction) -> Direction:

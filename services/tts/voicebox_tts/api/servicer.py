@@ -4,6 +4,8 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc
@@ -16,6 +18,7 @@ from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 
+from voicebox_tts.job import MAX_RECORDED_CHARACTERS, MAX_STREAMED_CHARACTERS, MAX_TEXT_CHARACTERS
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
 from voicebox_tts.synthesis.script import DirectedText, Script, WholeText, WrittenText
@@ -34,6 +37,7 @@ from .requests import (
     checked_ssml,
     checked_text,
     is_auto,
+    refuse_check,
     spoken,
     to_ahead_seconds,
     to_design,
@@ -44,6 +48,9 @@ from .voice_list import VoiceLists
 
 MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
 """What fits into one answer, with room for its other fields."""
+
+MAX_ADAPTED_CHARACTERS = MAX_TEXT_CHARACTERS
+"""Of a text that comes by an adapter, whose clients know the usual limits."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -78,9 +85,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         return response
 
     async def StreamSynthesize(
-        self, request: tts_pb2.StreamSynthesizeRequest, context: Context
+        self,
+        request: tts_pb2.StreamSynthesizeRequest,
+        context: Context,
+        most_characters: int = MAX_STREAMED_CHARACTERS,
     ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
-        async with self._speech(request, context) as events:
+        async with self._speech(request, context, most_characters) as events:
             async for event in events:
                 yield tts_pb2.StreamSynthesizeResponse(**_field(event))
 
@@ -88,7 +98,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self, request: tts_pb2.PlaySpeechRequest, context: Context
     ) -> AsyncIterator[tts_pb2.PlaySpeechResponse]:
         kind = ""
-        async with self._speech(request, context) as events:
+        async with self._speech(request, context, MAX_STREAMED_CHARACTERS) as events:
             async for event in events:
                 if isinstance(event, Started):
                     kind = messages.content_type(event.job.encoding, event.sample_rate_hz)
@@ -143,16 +153,27 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self,
         request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest,
         context: Context,
+        most_characters: int = MAX_TEXT_CHARACTERS,
     ) -> AsyncIterator[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
-        said = _said(request.text, request.ssml, is_verbatim=request.config.verbatim)
+        read = partial(_said, request.text, request.ssml, most_characters, is_verbatim=request.config.verbatim)
+        # Half a second of work for the longest text: not on the loop that sends the others' audio.
+        said = await asyncio.to_thread(read) if len(request.text) > MAX_TEXT_CHARACTERS else read()
+        config, warnings = request.config, tuple[str, ...]()
+        if len(request.text) > MAX_RECORDED_CHARACTERS:
+            with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
+                refuse_check(config, request.text)
+            config, warnings = _unrecorded(config)
         if is_auto(request.config.style.language):
             directed = said if isinstance(said, Directed) else Directed((Passage(said),))
             with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
                 spoken_here = await self._languages(request.config)
             said = await asyncio.to_thread(self._detector.in_languages, directed, spoken_here)
-        script = DirectedText(said) if isinstance(said, Directed) else WholeText(said)
-        async with self._events(request.config, "config", script, to_ahead_seconds(ahead), context) as events:
+        if isinstance(said, Directed):
+            script: Script = DirectedText(replace(said, warnings=(*said.warnings, *warnings)))
+        else:
+            script = WholeText(said, warnings)
+        async with self._events(config, "config", script, to_ahead_seconds(ahead), context) as events:
             yield events
 
     async def _languages(self, config: tts_pb2.SynthesisConfig) -> list[str]:
@@ -177,11 +198,21 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                 yield events
 
 
-def _said(text: str, ssml: str, *, is_verbatim: bool) -> str | Directed:
+def _unrecorded(config: tts_pb2.SynthesisConfig) -> tuple[tts_pb2.SynthesisConfig, tuple[str, ...]]:
+    """The config of a text that is too long for the history, and a warning where it was to be there."""
+    changed = tts_pb2.SynthesisConfig()
+    changed.CopyFrom(config)
+    changed.store = False
+    if config.HasField("store") and not config.store:
+        return changed, ()
+    return changed, (f"A text of more than {MAX_RECORDED_CHARACTERS} characters is not stored in the history.",)
+
+
+def _said(text: str, ssml: str, most_characters: int, *, is_verbatim: bool) -> str | Directed:
     """What a request says, as text or as SSML; InvalidField where it is wrong."""
     if ssml:
         return checked_ssml(text, ssml)
-    text = checked_text(text)
+    text = checked_text(text, most_characters)
     return checked_pauses(text) if has_pauses(text) and not is_verbatim else text
 
 

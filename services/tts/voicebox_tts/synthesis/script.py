@@ -51,14 +51,13 @@ class WholeText:
     """A text that is complete."""
 
     deliveries: Sequence[Delivery] = (AS_THE_JOB_SAYS,)
-    warnings: Sequence[str] = ()
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, warnings: Sequence[str] = ()) -> None:
+        self.text, self.warnings = text, warnings
         self.interrupted = asyncio.Event()
 
     async def sentences(self) -> AsyncGenerator[Item, None]:
-        for sentence in texts.sentences(self.text):
+        for sentence in texts.each_sentence(self.text):
             yield sentence
 
 
@@ -78,7 +77,7 @@ class DirectedText:
                 delivery = direction.delivery
                 yield delivery
             if isinstance(direction, Passage):
-                for sentence in texts.sentences(direction.text):
+                for sentence in texts.each_sentence(direction.text):
                     yield sentence
             else:
                 yield direction

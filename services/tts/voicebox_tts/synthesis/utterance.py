@@ -156,7 +156,7 @@ class Utterance:
 
     def _hold(self, piece: Speech) -> None:
         shift = self._shift_seconds
-        self.warnings.extend(piece.warnings)
+        self.warnings += [warning for warning in piece.warnings if warning not in self.warnings]
         self._words.extend(
             Word(word.text, word.start_seconds + shift, word.end_seconds + shift) for word in piece.words
         )

@@ -18,6 +18,10 @@ SURE, LEAST_LETTERS = 0.7, 8
 """A sentence that is shorter, or whose language is less probable, is in the language of the one before."""
 
 
+MOST_LOOKED_AT = 10_000
+"""Characters of a text of which its main language is found."""
+
+
 class LanguageDetector:
     """Loads its model when it is first used: 3 s, 100 MB. Blocking, thread-safe."""
 
@@ -31,7 +35,7 @@ class LanguageDetector:
         """
         codes = list(dict.fromkeys(map(languages.primary, spoken)))
         whole = "\n".join(each.text for each in directed.directions if isinstance(each, Passage) and _is_open(each))
-        current = self._likely(whole, codes) or (codes[0] if codes else "")
+        current = self._likely(whole[:MOST_LOOKED_AT], codes) or (codes[0] if codes else "")
         directions = list[Direction]()
         for each in directed.directions:
             if not isinstance(each, Passage) or not _is_open(each):

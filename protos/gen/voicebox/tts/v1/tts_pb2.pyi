@@ -461,7 +461,9 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters. `[pause:400ms]` in it is a silence of that length, as in SynthesizeRequest."""
+    """The text: 1 to 1,000,000 characters; one of more than 100,000 is not stored in the history. `[pause:400ms]` in it is a silence of that
+    length, as in SynthesizeRequest.
+    """
     ahead_seconds: builtins.float
     """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
     little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.
@@ -815,7 +817,9 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
     SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters. `[pause:400ms]` in it is a silence of that length, as in SynthesizeRequest."""
+    """The text: 1 to 1,000,000 characters; one of more than 100,000 is not stored in the history. `[pause:400ms]` in it is a silence of that
+    length, as in SynthesizeRequest.
+    """
     ahead_seconds: builtins.float
     """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
     little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.

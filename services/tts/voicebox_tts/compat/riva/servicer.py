@@ -12,7 +12,7 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api.requests import spoken
-from voicebox_tts.api.servicer import TextToSpeechServicer
+from voicebox_tts.api.servicer import MAX_ADAPTED_CHARACTERS, TextToSpeechServicer
 from voicebox_tts.compat.voices import speakers_for, substitute_voice
 from voicebox_tts.engine import Capability, Engine
 from voicebox_tts.text import ssml
@@ -80,7 +80,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
         native = riva_request.to_streamed(request, diagnostics, await self._known(request.text))
         await self._check(request, native, diagnostics)
-        async with aclosing(self._speech.StreamSynthesize(native, context)) as events:
+        async with aclosing(self._speech.StreamSynthesize(native, context, MAX_ADAPTED_CHARACTERS)) as events:
             async for event in events:
                 diagnostics.warn(event.finished.warnings)
                 if piece := responses.piece(request, event):
