@@ -10,11 +10,13 @@ from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.encoding.encoder import encode_whole, open_encoder, wav_header
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
+from voicebox_audio.g711 import alaw_to_s16le, mulaw_to_s16le
 from voicebox_audio.pcm import from_s16le
 
 shares_the_decoder = pytest.mark.asyncio(loop_scope="module")
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-FILES = [encoding for encoding in Encoding if encoding is not Encoding.PCM_S16LE]
+HEADERLESS = (Encoding.PCM_S16LE, Encoding.MULAW, Encoding.ALAW)
+FILES = [encoding for encoding in Encoding if encoding not in HEADERLESS]
 # MP3 at 8 kHz: 1,105 samples of delay, and up to 576 to fill the last frame.
 PADDING_SECONDS = {
     Encoding.WAV: 0.0,
@@ -60,6 +62,17 @@ def test_pcm_is_the_samples_and_nothing_else() -> None:
     samples = np.linspace(-1, 1, 4000, dtype=np.float32)
     assert np.allclose(from_s16le(b"".join(_streamed(Encoding.PCM_S16LE, samples, 16_000))), samples, atol=1 / 32768)
     assert encode_whole(Encoding.PCM_S16LE, samples, 16_000) == b"".join(_streamed(Encoding.PCM_S16LE, samples, 16_000))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "law"), [(Encoding.MULAW, mulaw_to_s16le), (Encoding.ALAW, alaw_to_s16le)], ids=["mulaw", "alaw"]
+)
+def test_telephone_audio_is_a_byte_for_each_sample(encoding: Encoding, law: Callable[[bytes], bytes]) -> None:
+    samples = np.linspace(-0.9, 0.9, 4000, dtype=np.float32)
+    streamed = b"".join(_streamed(encoding, samples, 8_000))
+    assert streamed == encode_whole(encoding, samples, 8_000)
+    assert len(streamed) == samples.size
+    assert np.allclose(from_s16le(law(streamed)), samples, atol=0.02)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,11 @@ class FakeTextToSpeech(tts_pb2_grpc.TextToSpeechServiceServicer):
         if self._platform.silent_speech:
             self._platform.cancelled.wait(30)
 
+    def StreamDialogue(self, request, context):
+        self._platform.enter("StreamDialogue", request, context)
+        for started, chunk, finished in self._events(request.config):
+            yield tts_pb2.StreamDialogueResponse(started=started, chunk=chunk, finished=finished)
+
     def ConverseSynthesize(self, request_iterator, context):
         config = next(request_iterator).config
         for request in request_iterator:

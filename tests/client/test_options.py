@@ -10,6 +10,7 @@ from voicebox_client.profile_requests import create_profile, update_profile
 
 CALLS = {
     "say": ("Hello.",),
+    "dialogue": ([],),
     "converse": (["Hello."],),
     "design_voice": ("A calm voice.", "Hello."),
     "transcribe": (b"RIFF",),
@@ -24,6 +25,7 @@ CALLS = {
 }
 MISSPELT = {
     "say": ("voise", "voice"),
+    "dialogue": ("gap_second", "gap_seconds"),
     "converse": ("profil", "profile"),
     "design_voice": ("langauge", "language"),
     "transcribe": ("word_offset", "word_offsets"),

@@ -141,3 +141,18 @@ def test_recognition_goes_on(sdk, samples, config):
     linear = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code": "en-US"}
     request = {"config": {**linear, **config}, "audio": {"content": in_base64(samples)}}
     assert sdk.call("recognize_v1", request=request)["results"]
+
+
+def test_breaks_and_voices_of_ssml_are_followed(sdk):
+    said = "<s>One two.</s>{}<s>Three.</s>"
+    lengths = []
+    for between in ("", "<break time='500ms'/>"):
+        source = {"ssml": f"<speak>{said.format(between)}</speak>"}
+        answer = sdk.call("synthesize_with_metadata", request=requested(input=source))
+        assert answer["reported"] == {}
+        lengths.append(len(base64.b64decode(answer["answer"]["audio_content"])))
+    assert lengths[1] - lengths[0] == 16_000  # bytes: half a second at 16 kHz
+    source = {
+        "ssml": "<speak>One. <voice name='flite/rms'>Two.</voice> <voice name='en-US-News-L'>Three.</voice></speak>"
+    }
+    assert sdk.call("synthesize_with_metadata", request=requested(input=source))["reported"][IGNORED] == "input.ssml.voice"

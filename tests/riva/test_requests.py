@@ -169,3 +169,12 @@ async def test_an_utterance_ends_behind_the_audio_that_comes_with_the_word():
     ]
     _, *rest = await as_ours(Config(encoding=riva_audio_pb2.LINEAR_PCM, sample_rate_hertz=8_000), *requests)
     assert [message.WhichOneof("message") for message in rest] == ["audio", "control", "audio", "control"]
+
+
+def test_ssml_becomes_the_subset_and_what_is_dropped_is_named():
+    document = "<speak>One<break time='300ms'/><emphasis>two</emphasis></speak>"
+    asked, diagnostics = riva_tts_pb2.SynthesizeSpeechRequest(text=document), Diagnostics()
+    for native in (speech_request.to_whole(asked, diagnostics), speech_request.to_streamed(asked, diagnostics)):
+        assert native.text == ""
+        assert native.ssml == '<speak><s>One</s><break time="0.300000s"/><s>two</s></speak>'
+    assert diagnostics.ignored == ["text.emphasis"]

@@ -13,6 +13,7 @@ import soundfile
 from google.rpc import error_details_pb2, status_pb2
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_audio.loudness import LoudnessMeter
 from voicebox_kit.errors import StartError
 from voicebox_tts.app import open_service
 
@@ -142,7 +143,8 @@ async def test_a_recording_is_followed_approximately_which_is_reported(start, sp
 
 REFUSALS = [
     ({"text": ""}, "INVALID_ARGUMENT", "TEXT_EMPTY", "text"),
-    ({"text": "x" * 1_000_000}, "INVALID_ARGUMENT", "TEXT_TOO_LONG", "text"),
+    ({"text": "x" * 1_000_001}, "INVALID_ARGUMENT", "TEXT_TOO_LONG", "text"),
+    ({"text": "x " * 60_000, "check": True}, "INVALID_ARGUMENT", "TEXT_TOO_LONG", "config.check"),
     ({"text": "\x00\x01\x1b"}, "INVALID_ARGUMENT", "TEXT_EMPTY", "text"),
     ({"text": "你好，世界。"}, "INVALID_ARGUMENT", "NOTHING_TO_SAY", "text"),
     ({"voice": {"voice": "nobody"}}, "NOT_FOUND", "VOICE_NOT_FOUND", None),
@@ -545,3 +547,134 @@ async def test_a_second_tts_in_the_same_spool_does_not_start(start, catalog):
     await start(open_service, CATALOG_ADDRESS=catalog.address)
     with pytest.raises(StartError, match="Another tts runs in"):
         await start(open_service, CATALOG_ADDRESS=catalog.address)
+
+
+async def spoken(tts, ssml, **config):
+    spec = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+    asked = tts_pb2.SynthesisConfig(audio=spec, seed=1, **config)
+    return await tts.Synthesize(tts_pb2.SynthesizeRequest(ssml=ssml, config=asked))
+
+
+async def test_breaks_are_silence_of_the_exact_length(tts):
+    plain = await spoken(tts, "<speak><s>One two.</s><s>Three.</s></speak>")
+    paused = await spoken(tts, "<speak><s>One two.</s><break time='777ms'/><s>Three.</s></speak>")
+    assert paused.finished.sample_count - plain.finished.sample_count == round(0.777 * 16_000)
+
+
+async def test_an_inline_pause_is_silence_and_with_verbatim_it_is_text(tts):
+    spec = tts_pb2.AudioSpec(encoding=tts_pb2.AUDIO_ENCODING_PCM_S16LE)
+    lengths = {}
+    for text in ("One. Two.", "One. [pause:1.5s] Two."):
+        config = tts_pb2.SynthesisConfig(audio=spec, seed=1, store=False)
+        lengths[text] = (
+            await tts.Synthesize(tts_pb2.SynthesizeRequest(text=text, config=config))
+        ).finished.sample_count
+    assert lengths["One. [pause:1.5s] Two."] - lengths["One. Two."] == 24_000
+    config = tts_pb2.SynthesisConfig(audio=spec, verbatim=True, store=False)
+    read = await tts.Synthesize(tts_pb2.SynthesizeRequest(text="One. [pause:1.5s] Two.", config=config))
+    assert "pause" in [word.word for word in read.words]
+
+
+async def test_marks_and_speakers_come_with_their_times(tts, catalog):
+    ssml = (
+        "<speak><s>One two.</s><mark name='a'/><voice name='flite/rms'>Three.</voice>"
+        "<prosody rate='fast'>Four.</prosody><mark name='b'/></speak>"
+    )
+    whole = await spoken(tts, ssml)
+    words = {word.word: word.start_offset.ToMicroseconds() / 1e6 for word in whole.words}
+    assert list(words) == ["one", "two", "three", "four"]
+    marks = {mark.mark: mark.offset.ToMicroseconds() / 1e6 for mark in whole.marks}
+    assert words["two"] < marks["a"] <= words["three"]
+    assert marks["b"] == pytest.approx(whole.finished.sample_count / 16_000, abs=1e-3)
+    assert [speaker.voice for speaker in whole.speakers] == ["flite/slt", "flite/rms", "flite/slt"]
+    starts = [speaker.start_offset.ToMicroseconds() / 1e6 for speaker in whole.speakers]
+    assert starts[0] == 0
+    assert starts[1] == pytest.approx(marks["a"], abs=1e-3)
+    assert whole.started.voice == "flite/slt"
+    assert not whole.finished.warnings
+    (record, _) = catalog.records[whole.finished.generation]
+    assert record.text == "One two. Three. Four."
+
+    streamed = tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(ssml=ssml, config=tts_pb2.SynthesisConfig(seed=1)))
+    chunks = [event.chunk async for event in streamed]
+    assert [mark.mark for chunk in chunks for mark in chunk.marks] == ["a", "b"]
+    assert len([speaker for chunk in chunks for speaker in chunk.speakers]) == 3
+
+
+async def test_rate_and_pitch_are_heard_and_what_a_voice_cannot_do_is_a_warning(tts):
+    slow, fast = [
+        await spoken(tts, f"<speak><prosody rate='{rate}'>This is a test of speed.</prosody></speak>", store=False)
+        for rate in ("50%", "200%")
+    ]
+    assert 3 < slow.finished.sample_count / fast.finished.sample_count < 5
+    ssml = "<speak><voice name='flite/rms'><prosody pitch='+3st'>One.</prosody></voice></speak>"
+    (warning,) = (await spoken(tts, ssml)).finished.warnings
+    assert "keeps its own pitch" in warning
+
+
+@pytest.mark.parametrize(
+    ("ssml", "sentence", "reason"),
+    [
+        ("<speak><foo/></speak>", "ssml, line 1, column 8: there is no element <foo>", "SSML_INVALID"),
+        (
+            "<speak><voice name='x'>a</voice></speak>",
+            "ssml, line 1, column 8: There is no voice 'x'",
+            "VOICE_NOT_FOUND",
+        ),
+        ("<speak>a <lang xml:lang='tlh'>b</lang></speak>", "ssml, line 1, column 10", "LANGUAGE_NOT_SPOKEN"),
+        ("<speak><voice name='profiles/x'>a</voice></speak>", "ssml, line 1, column 8", None),
+    ],
+)
+async def test_what_ssml_asks_for_and_is_not_there_is_named_by_its_place(tts, catalog, ssml, sentence, reason):
+    catalog.failure = grpc.StatusCode.NOT_FOUND if reason is None else None
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await spoken(tts, ssml)
+    assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert sentence in (failed.value.details() or "")
+    assert field_of(failed.value) == "ssml"
+    assert reason is None or reason_of(failed.value) == reason
+
+
+async def test_a_language_that_the_voice_does_not_speak_is_spoken_by_another_and_told(tts):
+    ssml = "<speak>Hello. <lang xml:lang='de'>Guten Tag.</lang></speak>"
+    whole = await spoken(tts, ssml, voice=tts_pb2.VoiceSelection(voice="flite/slt"))
+    assert [speaker.language for speaker in whole.speakers] == ["en-US", "de"]
+    assert any("does not speak de" in warning for warning in whole.finished.warnings)
+
+
+@pytest.mark.parametrize("encoding", ["MULAW", "ALAW"])
+async def test_telephone_audio_has_8_khz_and_says_so(tts, encoding):
+    spec = tts_pb2.AudioSpec(encoding=E_.Value(f"AUDIO_ENCODING_{encoding}"))
+    config = tts_pb2.SynthesisConfig(audio=spec, store=False)
+    whole = await tts.Synthesize(tts_pb2.SynthesizeRequest(text=TEXT, config=config))
+    assert whole.started.audio == tts_pb2.AudioSpec(encoding=spec.encoding, sample_rate_hz=8_000)
+    assert len(whole.audio) == whole.finished.sample_count
+    bodies = [response.body async for response in tts.PlaySpeech(tts_pb2.PlaySpeechRequest(text=TEXT, config=config))]
+    assert bodies[0].content_type == f"audio/PCM{encoding[0].replace('M', 'U')};rate=8000"
+
+
+async def test_loudness_true_peak_and_trimming_are_as_asked(tts):
+    processing = tts_pb2.AudioProcessing(loudness_lufs=-14, true_peak_dbtp=-3, trim_silence=True)
+    whole = await spoken(tts, f"<speak><break time='1s'/>{TEXT}<break time='2s'/></speak>", processing=processing)
+    plain = await spoken(tts, f"<speak>{TEXT}</speak>")
+    samples = np.frombuffer(whole.audio, "<i2").astype(np.float32) / 32768
+    meter = LoudnessMeter(16_000)
+    meter.push(samples)
+    meter.finish()
+    assert meter.lufs == pytest.approx(-14, abs=1.5)
+    assert 20 * np.log10(meter.true_peak) <= -2.8
+    assert whole.finished.sample_count <= plain.finished.sample_count
+
+
+@pytest.mark.parametrize(
+    ("processing", "field"),
+    [
+        (tts_pb2.AudioProcessing(loudness_lufs=0), "config.processing.loudness_lufs"),
+        (tts_pb2.AudioProcessing(loudness_lufs=float("nan")), "config.processing.loudness_lufs"),
+        (tts_pb2.AudioProcessing(true_peak_dbtp=1), "config.processing.true_peak_dbtp"),
+    ],
+)
+async def test_a_level_out_of_bounds_is_refused(tts, processing, field):
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await spoken(tts, "<speak>a</speak>", processing=processing)
+    assert field_of(failed.value) == field

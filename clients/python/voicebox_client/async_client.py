@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from functools import cached_property, partial
 from types import TracebackType
@@ -84,6 +84,20 @@ class AsyncClient:
         `.save` keeps the parts that are whole, and the error names where the rest begins.
         """
         return self._speak(requests.say(text, **options))
+
+    @takes(requests.SpeechOptions)
+    def dialogue(
+        self,
+        turns: Iterable[requests.Turn],
+        gap_seconds: float | None = None,
+        **options: Unpack[requests.SpeechOptions],
+    ) -> AsyncSpeech:
+        """Speaks the turns of several voices as one stream and one record: `[("flite/slt", "Hello."), ("profiles/ann",
+        "Hi.", {"speed": 1.2})]`.
+
+        `gap_seconds` of silence are between two turns; the server's default is 0.3.
+        """
+        return AsyncSpeech(self._stream(self._tts.StreamDialogue, requests.dialogue(turns, gap_seconds, **options)))
 
     @takes(requests.SpeechOptions)
     def converse(

@@ -83,6 +83,20 @@ class Client:
         return self._speak(requests.say(text, **options))
 
     @takes(requests.SpeechOptions)
+    def dialogue(
+        self,
+        turns: Iterable[requests.Turn],
+        gap_seconds: float | None = None,
+        **options: Unpack[requests.SpeechOptions],
+    ) -> Speech:
+        """Speaks the turns of several voices as one stream and one record: `[("flite/slt", "Hello."), ("profiles/ann",
+        "Hi.", {"speed": 1.2})]`.
+
+        `gap_seconds` of silence are between two turns; the server's default is 0.3.
+        """
+        return Speech(self._stream(self._tts.StreamDialogue, requests.dialogue(turns, gap_seconds, **options)))
+
+    @takes(requests.SpeechOptions)
     def converse(
         self, pieces: "Iterable[str | tts_pb2.ConverseControl.ValueType]", **options: Unpack[requests.SpeechOptions]
     ) -> Speech:

@@ -16,6 +16,7 @@ from .session import CommandSession, given_parameters, progress
 # Shown by `voicebox --help` without importing the verbs, since gRPC alone takes longer to import than the help to show.
 VERBS = {
     "say": "Speak a text, to a file or to the speakers.",
+    "dialogue": "Speak a dialogue of several voices, from a text file.",
     "transcribe": "Transcribe recordings.",
     "profiles": "Store voices, and the recordings that they are made from.",
     "history": "Find what was spoken before.",

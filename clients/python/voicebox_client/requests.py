@@ -1,12 +1,13 @@
 """Builds requests of tts: pure functions that both clients share."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, TypedDict, Unpack
 
+from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2
 
-Encoding = Literal["wav", "flac", "ogg", "mp3", "aac", "pcm"]
+Encoding = Literal["wav", "flac", "ogg", "mp3", "aac", "pcm", "mulaw", "alaw"]
 
 ENCODINGS: Mapping[str, "tts_pb2.AudioEncoding.ValueType"] = {
     "wav": tts_pb2.AUDIO_ENCODING_WAV,
@@ -15,6 +16,8 @@ ENCODINGS: Mapping[str, "tts_pb2.AudioEncoding.ValueType"] = {
     "mp3": tts_pb2.AUDIO_ENCODING_MP3,
     "aac": tts_pb2.AUDIO_ENCODING_AAC,
     "pcm": tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    "mulaw": tts_pb2.AUDIO_ENCODING_MULAW,
+    "alaw": tts_pb2.AUDIO_ENCODING_ALAW,
 }
 
 AS_FAST_AS_IT_CAN = 86_400.0
@@ -43,6 +46,23 @@ class SpeechOptions(TypedDict, total=False):
         float, "how far the server may run ahead of real time, 1 to 86400; default as fast as it can, in `converse` 15"
     ]
     verbatim: Annotated[bool, "True: the engine is given the text as it is written"]
+    loudness_lufs: Annotated[float, "-40 to -5: one gain for each voice, measured over its first 3 s"]
+    true_peak_dbtp: Annotated[float, "-20 to 0: peaks beyond it are turned down; default -1 with loudness_lufs"]
+    trim_silence: Annotated[bool, "True: silence before and after the speech is left out"]
+    ssml: Annotated[bool, "True: the text is a document of SSML"]
+
+
+class TurnStyle(TypedDict, total=False):
+    """How a turn of a dialogue is said, where that is not as the options say."""
+
+    speed: float
+    pitch_semitones: float
+    language: str
+    instructions: str
+
+
+Turn = tuple[str, str] | tuple[str, str, TurnStyle]
+"""A voice, what it says, and how: the voice is `flite/slt`, or `profiles/ann`, or empty for the options' own."""
 
 
 class DesignOptions(TypedDict, total=False):
@@ -66,9 +86,38 @@ def resource(collection: str, name: str) -> str:
 
 def say(text: str, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
     """Raises ValueError for two voices or an unknown encoding."""
+    said = {"ssml" if options.get("ssml") else "text": text}
     return tts_pb2.StreamSynthesizeRequest(
-        text=text, config=_synthesis(options), ahead_seconds=options.get("ahead_seconds", 0.0)
+        **said, config=_synthesis(options), ahead_seconds=options.get("ahead_seconds", 0.0)
     )
+
+
+def dialogue(
+    turns: Iterable[Turn], gap_seconds: float | None, **options: Unpack[SpeechOptions]
+) -> tts_pb2.StreamDialogueRequest:
+    """Raises ValueError as `say` does."""
+    return tts_pb2.StreamDialogueRequest(
+        turns=map(_turn, turns),
+        config=_synthesis(options),
+        gap=None if gap_seconds is None else _duration(gap_seconds),
+        ahead_seconds=options.get("ahead_seconds", 0.0),
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromMicroseconds(round(seconds * 1_000_000))
+    return duration
+
+
+def _turn(turn: Turn) -> tts_pb2.DialogueTurn:
+    name, text, style = turn if len(turn) == 3 else (*turn, None)
+    voice = None
+    if name:
+        is_profile = name.startswith("profiles/")
+        voice = tts_pb2.VoiceSelection(profile=name) if is_profile else tts_pb2.VoiceSelection(voice=name)
+    how = None if style is None else tts_pb2.SpeakingStyle(**style)
+    return tts_pb2.DialogueTurn(voice=voice, text=text, style=how)
 
 
 def converse(**options: Unpack[SpeechOptions]) -> tts_pb2.ConverseSynthesizeRequest:
@@ -117,6 +166,11 @@ def _synthesis(options: SpeechOptions) -> tts_pb2.SynthesisConfig:
         verbatim=options.get("verbatim", False),
         store=options.get("store"),
         request_id=options.get("request_id") or request_id(),
+        processing=tts_pb2.AudioProcessing(
+            loudness_lufs=options.get("loudness_lufs"),
+            true_peak_dbtp=options.get("true_peak_dbtp"),
+            trim_silence=options.get("trim_silence", False),
+        ),
     )
 
 

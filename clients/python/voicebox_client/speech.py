@@ -12,7 +12,7 @@ from .errors import VoiceboxClientError, cut_short
 from .long_text import Joined, WholeParts
 from .whole_file import whole_file
 
-SpeechEvent = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse
+SpeechEvent = tts_pb2.StreamSynthesizeResponse | tts_pb2.ConverseSynthesizeResponse | tts_pb2.StreamDialogueResponse
 
 
 class _Received:

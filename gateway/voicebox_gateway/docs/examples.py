@@ -47,6 +47,16 @@ EXAMPLES: Mapping[str, Example] = {
         }
     ),
     "post /v1/speech:stream": Example(body={"text": TEXT, "config": {"style": {"speed": 1.2}}}, options="-N"),
+    "post /v1/speech:dialogue": Example(
+        body={
+            "turns": [
+                {"voice": {"voice": "flite/slt"}, "text": TEXT},
+                {"voice": {"voice": "flite/rms"}, "text": "Good evening.", "style": {"speed": 1.2}},
+            ],
+            "gap": "0.4s",
+        },
+        options="-N",
+    ),
     "post /v1/speech:play": Example(
         body={"text": SENTENCE, "config": {"audio": {"encoding": "AUDIO_ENCODING_WAV"}}}, output="hello.wav"
     ),

@@ -8,7 +8,7 @@ local LONGEST_SHOWN = 100
 local MAX_NEAR_DEPTH = 2 -- of the messages in which a field of that name is looked for: config, config.style
 local SPEECH_TYPES = {
   AUDIO_ENCODING_FLAC = "audio/flac", AUDIO_ENCODING_OGG_OPUS = "audio/ogg; codecs=opus", AUDIO_ENCODING_MP3 = "audio/mpeg",
-  AUDIO_ENCODING_AAC = "audio/aac",
+  AUDIO_ENCODING_AAC = "audio/aac", AUDIO_ENCODING_MULAW = "audio/PCMU", AUDIO_ENCODING_ALAW = "audio/PCMA",
 }
 
 local NAMES = {

@@ -7,7 +7,16 @@ from voicebox_audio.encoding.encodings import Encoding
 from .engine import Style
 
 MAX_TEXT_CHARACTERS = 10_000
+MAX_STREAMED_CHARACTERS = 1_000_000
+"""Of a text whose speech is streamed."""
+MAX_RECORDED_CHARACTERS = 100_000
+"""Of a text of the history; its audio is two hours."""
 MAX_REFERENCE_BYTES = 1024 * 1024
+MAX_PAUSE_SECONDS, MAX_PAUSES_SECONDS = 10.0, 600.0
+"""Of one pause that is asked for, and of all in a request."""
+MAX_DELIVERIES = 32
+"""In one request: each may hold a session of an engine."""
+MIN_SPEED, MAX_SPEED, MAX_SEMITONES = 0.25, 4.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,26 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How a stretch of a text is spoken where it is not as the job says. None, empty, 1 and 0 leave it as it is.
+
+    `style` replaces the job's, with what the caller left open of it in `unset`. `speed` is a factor on the job's, and
+    `pitch_semitones` are added to it. `place` says where in the request this was asked for: `ssml, line 2, column 7`.
+    """
+
+    source: BuiltIn | StoredProfile | None = None
+    language: str = ""
+    speed: float = 1.0
+    pitch_semitones: float = 0.0
+    style: Style | None = None
+    unset: frozenset[str] = frozenset()
+    place: str = field(default="", compare=False)
+
+
+AS_THE_JOB_SAYS = Delivery()
+
+
+@dataclass(frozen=True)
 class Defaults:
     """How a profile speaks when the caller does not say; None leaves it to the engine."""
 
@@ -42,6 +71,18 @@ class Defaults:
 
 
 NO_DEFAULTS = Defaults()
+
+
+@dataclass(frozen=True)
+class Processing:
+    """What is done to the audio; None leaves it as the engine makes it."""
+
+    loudness_lufs: float | None = None
+    true_peak_dbtp: float | None = None
+    trim_silence: bool = False
+
+
+UNPROCESSED = Processing()
 
 
 @dataclass(frozen=True)
@@ -66,6 +107,22 @@ class Job:
     check: bool = False
     verbatim: bool = False
     unset: frozenset[str] = frozenset()
+    processing: Processing = UNPROCESSED
+
+    def delivered(self, delivery: Delivery) -> "Job":
+        """The same in the voice and language of a delivery; its speed and pitch depend on who that is."""
+        style, unset = self.style, self.unset
+        if delivery.style:
+            style, unset = delivery.style, delivery.unset | (self.unset & {"seed"})
+        elif delivery.source:
+            style = replace(style, language="")
+        return replace(
+            self,
+            source=delivery.source or self.source,
+            model="" if delivery.source else self.model,
+            style=replace(style, language=delivery.language or style.language),
+            unset=unset,
+        )
 
     def with_defaults(self, defaults: Defaults) -> "Job":
         """The same, with a profile's defaults where the caller left something open."""

@@ -32,6 +32,8 @@ ENCODING_OF_SUFFIX: dict[str, Encoding] = {
     ".aac": "aac",
     ".pcm": "pcm",
     ".raw": "pcm",
+    ".ulaw": "mulaw",
+    ".alaw": "alaw",
 }
 STDIN = STDOUT = "-"
 DEFAULT_OUTPUT = "speech.wav"
@@ -51,6 +53,7 @@ class Target:
 @click.option(
     "-f", "--file", "text_path", type=click.Path(dir_okay=False, path_type=Path), help="Speak this text file."
 )
+@click.option("--ssml", is_flag=True, default=None, help="The text is a document of SSML.")
 @click.option("--live", "is_live", is_flag=True, help="Speak stdin while it is still being written.")
 @click.option(
     "-o",
@@ -69,6 +72,9 @@ class Target:
 @click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="Samples per second, 8000 to 48000.")
 @click.option("--speed", type=float, metavar="X", help="Speed as a factor, 0.25 to 4.")
 @click.option("--pitch", "pitch_semitones", type=float, metavar="SEMITONES", help="Pitch shift, -12 to 12.")
+@click.option("--loudness", "loudness_lufs", type=float, metavar="LUFS", help="How loud, -40 to -5.")
+@click.option("--true-peak", "true_peak_dbtp", type=float, metavar="DB", help="The greatest peak, -20 to 0.")
+@click.option("--trim", "trim_silence", is_flag=True, default=None, help="Leave out silence around the speech.")
 @click.option("--language", help="BCP 47 language of the text.")
 @click.option("--instructions", metavar="TEXT", help="How to speak, in words, where the engine follows them.")
 @click.option("--seed", type=whole(0, 2**32 - 1), help="The same seed gives the same samples.")

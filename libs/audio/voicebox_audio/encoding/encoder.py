@@ -3,10 +3,12 @@
 import importlib
 import io
 import struct
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
+from voicebox_audio.g711 import s16le_to_alaw, s16le_to_mulaw
 from voicebox_audio.pcm import Samples, to_s16le
 
 from .encodings import Encoding, supported_rate
@@ -14,6 +16,9 @@ from .encodings import Encoding, supported_rate
 _UNKNOWN_BYTES = 0xFFFFFFFF
 """What a WAV header says when its length is not known yet. Players and decoders then read to the end."""
 _WAV_HEADER = struct.Struct("<4sI8sIHHIIHH4sI")
+
+
+_LAWS = {Encoding.MULAW: s16le_to_mulaw, Encoding.ALAW: s16le_to_alaw}
 
 
 class Encoder(Protocol):
@@ -29,12 +34,14 @@ class Encoder(Protocol):
 def open_encoder(encoding: Encoding, sample_rate_hz: int) -> Encoder:
     """An encoder for a stream of unknown length. ValueError when it cannot be written at this rate.
 
-    PCM and WAV give bytes at every push; FLAC after 70 to 110 ms of audio, MP3 after 50 to 140 ms, AAC after 20 to 130
-    ms, Opus every 200 ms.
+    PCM, WAV and G.711 give bytes at every push; FLAC after 70 to 110 ms of audio, MP3 after 50 to 140 ms, AAC after 20
+    to 130 ms, Opus every 200 ms.
     """
     _check_rate(encoding, sample_rate_hz)
     if encoding is Encoding.PCM_S16LE:
         return _Pcm(b"")
+    if encoding in _LAWS:
+        return _G711(_LAWS[encoding])
     if encoding is Encoding.WAV:
         return _Pcm(wav_header(sample_rate_hz, None))
     # FFmpeg takes 16 MB and 0.2 s to load: only for those who need it.
@@ -72,6 +79,19 @@ def wav_header(sample_rate_hz: int, sample_count: int | None) -> bytes:
 def _check_rate(encoding: Encoding, sample_rate_hz: int) -> None:
     if not supported_rate(encoding, sample_rate_hz):
         raise ValueError(f"{encoding} cannot be written at {sample_rate_hz} Hz")
+
+
+class _G711:
+    """Telephone audio without a header."""
+
+    def __init__(self, law: Callable[[bytes], bytes]) -> None:
+        self._law = law
+
+    def push(self, samples: Samples) -> bytes:
+        return self._law(to_s16le(samples))
+
+    def finish(self) -> bytes:
+        return b""
 
 
 class _Pcm:

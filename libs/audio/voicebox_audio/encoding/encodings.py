@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Encoding(StrEnum):
-    """How audio is written. All are mono; all but Opus, MP3 and AAC are 16-bit and lossless."""
+    """How audio is written. All are mono; PCM, WAV and FLAC are 16-bit and lossless."""
 
     PCM_S16LE = "pcm_s16le"
     """Headerless little-endian signed samples."""
@@ -15,6 +15,10 @@ class Encoding(StrEnum):
     MP3 = "mp3"
     AAC = "aac"
     """AAC-LC in ADTS, which needs no container."""
+    MULAW = "mulaw"
+    """Headerless G.711 mu-law: 8 bits for each sample."""
+    ALAW = "alaw"
+    """Headerless G.711 A-law, likewise."""
 
     @property
     def content_type(self) -> str:
@@ -34,6 +38,8 @@ _CONTENT_TYPES = {
     Encoding.OGG_OPUS: "audio/ogg; codecs=opus",
     Encoding.MP3: "audio/mpeg",
     Encoding.AAC: "audio/aac",
+    Encoding.MULAW: "audio/PCMU",
+    Encoding.ALAW: "audio/PCMA",
 }
 _SUFFIXES = {
     Encoding.PCM_S16LE: ".pcm",
@@ -42,6 +48,8 @@ _SUFFIXES = {
     Encoding.OGG_OPUS: ".ogg",
     Encoding.MP3: ".mp3",
     Encoding.AAC: ".aac",
+    Encoding.MULAW: ".ulaw",
+    Encoding.ALAW: ".alaw",
 }
 _ANY_RATE = range(8_000, 192_001)
 _RATES = {

@@ -15,7 +15,7 @@ from voicebox_tts.engine import Capability, Engine, Phoneme, Voice, Word
 from voicebox_tts.job import StoredProfile
 from voicebox_tts.synthesis.design import DesignedVoice
 from voicebox_tts.synthesis.synthesizer import Finished, Started
-from voicebox_tts.synthesis.utterance import Chunk
+from voicebox_tts.synthesis.utterance import Chunk, MarkTime, SpeakerTime
 
 ENCODINGS = {
     Encoding.PCM_S16LE: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
@@ -24,6 +24,8 @@ ENCODINGS = {
     Encoding.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
     Encoding.MP3: tts_pb2.AUDIO_ENCODING_MP3,
     Encoding.AAC: tts_pb2.AUDIO_ENCODING_AAC,
+    Encoding.MULAW: tts_pb2.AUDIO_ENCODING_MULAW,
+    Encoding.ALAW: tts_pb2.AUDIO_ENCODING_ALAW,
 }
 
 
@@ -54,6 +56,8 @@ def chunk(event: Chunk) -> tts_pb2.AudioChunk:
         duration=to_duration(event.duration_seconds),
         words=words(event.words),
         phonemes=_phonemes(event.phonemes),
+        marks=marks(event.marks),
+        speakers=speakers(event.speakers),
     )
 
 
@@ -88,6 +92,23 @@ def words(spoken: Sequence[Word]) -> list[tts_pb2.WordTiming]:
     ]
 
 
+def marks(reached: Sequence[MarkTime]) -> list[tts_pb2.MarkTiming]:
+    return [tts_pb2.MarkTiming(mark=mark.name, offset=to_duration(mark.seconds)) for mark in reached]
+
+
+def speakers(named: Sequence[SpeakerTime]) -> list[tts_pb2.SpeakerTiming]:
+    return [
+        tts_pb2.SpeakerTiming(
+            start_offset=to_duration(each.start_seconds),
+            voice=each.speaker.voice_name,
+            profile=each.profile,
+            language=each.speaker.language,
+            turn=each.turn,
+        )
+        for each in named
+    ]
+
+
 def _phonemes(spoken: Sequence[Phoneme]) -> list[tts_pb2.PhonemeTiming]:
     return [
         tts_pb2.PhonemeTiming(phoneme=phoneme.ipa, start_offset=to_duration(phoneme.start_seconds))
@@ -118,7 +139,8 @@ def _voice(
 
 def content_type(encoding: Encoding, sample_rate_hz: int) -> str:
     """The media type of an utterance's file; of headerless samples it has the rate."""
-    return f"{encoding.content_type};rate={sample_rate_hz}" if encoding is Encoding.PCM_S16LE else encoding.content_type
+    is_headerless = encoding in (Encoding.PCM_S16LE, Encoding.MULAW, Encoding.ALAW)
+    return f"{encoding.content_type};rate={sample_rate_hz}" if is_headerless else encoding.content_type
 
 
 def warning_trailers(event: Finished) -> list[tuple[str, str]]:

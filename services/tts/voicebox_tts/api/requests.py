@@ -4,18 +4,41 @@ An InvalidField names a field by its path within the config; `field_paths` makes
 """
 
 import math
-import re
 import secrets
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
 
+from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
-from voicebox_tts.job import MAX_REFERENCE_BYTES, MAX_TEXT_CHARACTERS, BuiltIn, DesignJob, Job, Recording, StoredProfile
+from voicebox_tts.job import (
+    MAX_DELIVERIES,
+    MAX_PAUSE_SECONDS,
+    MAX_RECORDED_CHARACTERS,
+    MAX_REFERENCE_BYTES,
+    MAX_SEMITONES,
+    MAX_SPEED,
+    MAX_TEXT_CHARACTERS,
+    MIN_SPEED,
+    BuiltIn,
+    Delivery,
+    DesignJob,
+    Job,
+    Processing,
+    Recording,
+    StoredProfile,
+)
+from voicebox_tts.text import pauses, ssml
 from voicebox_tts.text import sentences as texts
+from voicebox_tts.text.directions import Directed, Direction, Passage, Pause, Turn
+from voicebox_tts.text.names import PROFILE_NAME
 
 MAX_INSTRUCTION_CHARACTERS = 500
 MAX_TRANSCRIPT_CHARACTERS = 2_000
@@ -23,10 +46,15 @@ MAX_DESCRIPTION_CHARACTERS = 500
 MAX_DESIGN_CHARACTERS = 300
 """One piece for every engine, so that it is one voice."""
 DESIGNED_VOICES, MAX_DESIGNED_VOICES = 3, 8
+AUTO = "auto"
+Bounds = tuple[float, float]
+LOUDNESS_LUFS: Bounds = (-40.0, -5.0)
+TRUE_PEAK_DBTP: Bounds = (-20.0, 0.0)
+MAX_TURNS = 200
+GAP_SECONDS = 0.3
+"""Between two turns of a dialogue."""
 MAX_AHEAD_SECONDS = 86_400.0
 UNPACED_SECONDS = math.inf
-
-PROFILE_NAME = re.compile(r"profiles/[a-z0-9][a-z0-9-]{0,62}")
 
 ENCODINGS = {
     tts_pb2.AUDIO_ENCODING_UNSPECIFIED: Encoding.WAV,
@@ -36,6 +64,8 @@ ENCODINGS = {
     tts_pb2.AUDIO_ENCODING_OGG_OPUS: Encoding.OGG_OPUS,
     tts_pb2.AUDIO_ENCODING_MP3: Encoding.MP3,
     tts_pb2.AUDIO_ENCODING_AAC: Encoding.AAC,
+    tts_pb2.AUDIO_ENCODING_MULAW: Encoding.MULAW,
+    tts_pb2.AUDIO_ENCODING_ALAW: Encoding.ALAW,
 }
 
 
@@ -58,6 +88,7 @@ def to_job(config: tts_pb2.SynthesisConfig, owner: str, ahead_seconds: float = U
         check=config.check,
         verbatim=config.verbatim,
         unset=_unset(config),
+        processing=_processing(config.processing),
     )
 
 
@@ -90,6 +121,11 @@ def to_design(request: tts_pb2.DesignVoiceRequest) -> DesignJob:
     )
 
 
+def is_auto(language: str) -> bool:
+    """Whether the language of a text is to be found out."""
+    return language.strip().lower() == AUTO
+
+
 def spoken(given: str, field: str) -> str:
     """The language of a text as its tag; empty for the voice's own, or where it has several. Raises
     InvalidField(`field`).
@@ -99,23 +135,116 @@ def spoken(given: str, field: str) -> str:
 
 
 def _unset(config: tts_pb2.SynthesisConfig) -> frozenset[str]:
-    style = config.style
-    given = {"speed": style.speed, "pitch_semitones": style.pitch_semitones, "seed": config.HasField("seed")}
+    return _open_style(config.style) | (frozenset() if config.HasField("seed") else {"seed"})
+
+
+def _open_style(style: tts_pb2.SpeakingStyle) -> frozenset[str]:
+    given = {"speed": style.speed, "pitch_semitones": style.pitch_semitones}
     return frozenset(name for name, value in given.items() if not value)
 
 
-def checked_text(text: str) -> str:
+def checked_text(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:
     """The text, cleaned of controls and of what is invisible; InvalidField when nothing is left or it is too long."""
-    if len(text) > MAX_TEXT_CHARACTERS:
+    if len(text) > most:
         raise InvalidField(
-            "text",
-            f"text has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} are spoken in one call.",
-            "TEXT_TOO_LONG",
+            "text", f"text has {len(text)} characters; at most {most} are spoken in one call.", "TEXT_TOO_LONG"
         )
     cleaned = texts.clean(text)
     if not cleaned:
         raise InvalidField("text", "text is empty: there is nothing to say.", "TEXT_EMPTY")
     return cleaned
+
+
+def checked_ssml(text: str, document: str) -> Directed:
+    """What a document of SSML directs; InvalidField, with line and column, where it is wrong, or beside a text."""
+    if text:
+        raise InvalidField("ssml", "text and ssml are two ways to say the same: set one of them.", "TEXT_AND_SSML")
+    directed = ssml.read(document, "ssml")
+    cleaned = (_cleaned(each) for each in directed.directions)
+    directions = tuple(each for each in cleaned if not isinstance(each, Passage) or each.text)
+    if not any(isinstance(each, Passage | Pause) for each in directions):
+        raise InvalidField("ssml", "ssml is empty: there is nothing to say.", "TEXT_EMPTY")
+    return replace(directed, directions=directions)
+
+
+def checked_pauses(text: str) -> Directed:
+    """A cleaned text as passages and the pauses in it; InvalidField where a pause is wrong."""
+    return Directed(pauses.with_pauses(text, "text"))
+
+
+def to_dialogue(request: tts_pb2.StreamDialogueRequest) -> Directed:
+    """The turns of a dialogue and the gaps between them; InvalidField, as of `turns[2]`, where one is wrong."""
+    if not 1 <= len(request.turns) <= MAX_TURNS:
+        raise InvalidField("turns", f"A dialogue has 1 to {MAX_TURNS} turns, not {len(request.turns)}.")
+    characters = sum(len(turn.text) for turn in request.turns)
+    if characters > MAX_TEXT_CHARACTERS:
+        sentence = f"turns have {characters} characters; at most {MAX_TEXT_CHARACTERS} are spoken in one call."
+        raise InvalidField("turns", sentence, "TEXT_TOO_LONG")
+    usual_gap = _gap(request.gap, "gap") if request.HasField("gap") else GAP_SECONDS
+    directions = list[Direction]()
+    for number, turn in enumerate(request.turns):
+        gap = _gap(turn.gap, f"turns[{number}].gap") if turn.HasField("gap") else usual_gap
+        if number and gap:
+            directions.append(Pause(gap))
+        directions += _said(turn, number, request.config)
+    directed = Directed(tuple(directions))
+    pauses.check_pauses(directed.directions, "turns")
+    if len(directed.deliveries) > MAX_DELIVERIES:
+        raise InvalidField("turns", f"turns may have {MAX_DELIVERIES} different voices and styles.", "TOO_MANY_VOICES")
+    return directed
+
+
+def _said(turn: tts_pb2.DialogueTurn, number: int, config: tts_pb2.SynthesisConfig) -> list[Direction]:
+    """A turn, with its passages and the pauses in it, in its voice and style."""
+    place = f"turns[{number}]"
+    if turn.voice.HasField("reference"):
+        raise InvalidField(f"{place}.voice", f"{place}.voice must be a built-in voice or a stored profile.")
+    style = tts_pb2.SpeakingStyle()
+    style.CopyFrom(config.style)
+    style.MergeFrom(turn.style)
+    text = f"{place}.text"
+    with _renamed_fields({"text": text, "voice.profile": f"{place}.voice"}, place):
+        source = _source(turn.voice)
+        delivery = Delivery(
+            source=None if isinstance(source, Recording) or source == BuiltIn() else source,
+            style=_style(style) if turn.HasField("style") else None,
+            unset=_open_style(style) if turn.HasField("style") else frozenset(),
+            place=place,
+        )
+        said = checked_text(turn.text)
+    has_pauses = pauses.has_pauses(said) and not config.verbatim
+    directions = pauses.with_pauses(said, text) if has_pauses else (Passage(said),)
+    delivered = (replace(each, delivery=delivery) if isinstance(each, Passage) else each for each in directions)
+    return [Turn(number, delivery), *delivered]
+
+
+def _gap(given: Duration, field: str) -> float:
+    seconds = given.ToMicroseconds() / 1e6
+    if not 0 <= seconds <= MAX_PAUSE_SECONDS:
+        raise InvalidField(field, f"{field} must be 0 to {MAX_PAUSE_SECONDS:g} s, not {seconds:g} s.")
+    return seconds
+
+
+@contextmanager
+def _renamed_fields(names: Mapping[str, str], prefix: str) -> Iterator[None]:
+    """An InvalidField leaves the block with the name of its field in `names`, or below the prefix."""
+    try:
+        yield
+    except InvalidField as error:
+        name = names.get(error.field, f"{prefix}.{error.field}")
+        raise InvalidField(name, f"{name}: {error.sentence}", error.reason) from error
+
+
+def refuse_check(config: tts_pb2.SynthesisConfig, text: str) -> None:
+    """InvalidField("check") where a text is too long to be recorded, and so to be recognised."""
+    if config.check and len(text) > MAX_RECORDED_CHARACTERS:
+        raise InvalidField(
+            "check", f"check needs a text of at most {MAX_RECORDED_CHARACTERS} characters.", "TEXT_TOO_LONG"
+        )
+
+
+def _cleaned(direction: Direction) -> Direction:
+    return replace(direction, text=texts.clean(direction.text)) if isinstance(direction, Passage) else direction
 
 
 def _source(selection: tts_pb2.VoiceSelection) -> BuiltIn | StoredProfile | Recording:
@@ -158,9 +287,9 @@ def _sample_rate(audio: tts_pb2.AudioSpec) -> int:
 
 
 def _style(style: tts_pb2.SpeakingStyle) -> Style:
-    if style.speed and not 0.25 <= style.speed <= 4.0:
+    if style.speed and not MIN_SPEED <= style.speed <= MAX_SPEED:
         raise InvalidField("style.speed", f"style.speed must be 0.25 to 4, not {style.speed:g}.")
-    if not -12.0 <= style.pitch_semitones <= 12.0:
+    if not -MAX_SEMITONES <= style.pitch_semitones <= MAX_SEMITONES:
         raise InvalidField(
             "style.pitch_semitones", f"style.pitch_semitones must be -12 to 12, not {style.pitch_semitones:g}."
         )
@@ -171,6 +300,26 @@ def _style(style: tts_pb2.SpeakingStyle) -> Style:
     return Style(
         style.speed or 1.0, style.pitch_semitones, spoken(style.language, "style.language"), style.instructions
     )
+
+
+def _processing(asked: tts_pb2.AudioProcessing) -> Processing:
+    return Processing(
+        loudness_lufs=_level(asked, "loudness_lufs", LOUDNESS_LUFS),
+        true_peak_dbtp=_level(asked, "true_peak_dbtp", TRUE_PEAK_DBTP),
+        trim_silence=asked.trim_silence,
+    )
+
+
+def _level(
+    asked: tts_pb2.AudioProcessing, name: Literal["loudness_lufs", "true_peak_dbtp"], bounds: Bounds
+) -> float | None:
+    if not asked.HasField(name):
+        return None
+    level: float = getattr(asked, name)
+    low, high = bounds
+    if not low <= level <= high:
+        raise InvalidField(f"processing.{name}", f"processing.{name} must be {low:g} to {high:g}, not {level:g}.")
+    return level
 
 
 def _request_id(given: str) -> str:

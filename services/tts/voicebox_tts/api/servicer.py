@@ -3,7 +3,9 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc
@@ -16,21 +18,39 @@ from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 
+from voicebox_tts.job import MAX_RECORDED_CHARACTERS, MAX_STREAMED_CHARACTERS, MAX_TEXT_CHARACTERS
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
-from voicebox_tts.synthesis.script import Script, WholeText, WrittenText
+from voicebox_tts.synthesis.script import DirectedText, Script, WholeText, WrittenText
 from voicebox_tts.synthesis.speech_stream import Interrupted
 from voicebox_tts.synthesis.synthesizer import Event, Finished, Started, Synthesizer
 from voicebox_tts.synthesis.utterance import Chunk
+from voicebox_tts.text.detection import LanguageDetector
+from voicebox_tts.text.directions import Directed, Passage
+from voicebox_tts.text.pauses import has_pauses
 from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import messages
 from .field_paths import paths_below
-from .requests import checked_text, spoken, to_ahead_seconds, to_design, to_job
+from .requests import (
+    checked_pauses,
+    checked_ssml,
+    checked_text,
+    is_auto,
+    refuse_check,
+    spoken,
+    to_ahead_seconds,
+    to_design,
+    to_dialogue,
+    to_job,
+)
 from .voice_list import VoiceLists
 
 MAX_UNARY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
 """What fits into one answer, with room for its other fields."""
+
+MAX_ADAPTED_CHARACTERS = MAX_TEXT_CHARACTERS
+"""Of a text that comes by an adapter, whose clients know the usual limits."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -42,6 +62,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self, synthesizer: Synthesizer, designer: Designer, registry: VoiceRegistry, settings: Settings
     ) -> None:
         self._synthesizer, self._designer, self._registry = synthesizer, designer, registry
+        self._detector = LanguageDetector()
         self._lists = VoiceLists(lambda: registry.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
@@ -56,6 +77,8 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                     case Chunk():
                         audio += event.audio
                         response.words.extend(messages.words(event.words))
+                        response.marks.extend(messages.marks(event.marks))
+                        response.speakers.extend(messages.speakers(event.speakers))
                     case Finished():
                         response.finished.CopyFrom(messages.finished(event))
                 if len(audio) > MAX_UNARY_BYTES:
@@ -64,9 +87,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         return response
 
     async def StreamSynthesize(
-        self, request: tts_pb2.StreamSynthesizeRequest, context: Context
+        self,
+        request: tts_pb2.StreamSynthesizeRequest,
+        context: Context,
+        most_characters: int = MAX_STREAMED_CHARACTERS,
     ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
-        async with self._speech(request, context) as events:
+        async with self._speech(request, context, most_characters) as events:
             async for event in events:
                 yield tts_pb2.StreamSynthesizeResponse(**_field(event))
 
@@ -74,7 +100,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self, request: tts_pb2.PlaySpeechRequest, context: Context
     ) -> AsyncIterator[tts_pb2.PlaySpeechResponse]:
         kind = ""
-        async with self._speech(request, context) as events:
+        async with self._speech(request, context, MAX_STREAMED_CHARACTERS) as events:
             async for event in events:
                 if isinstance(event, Started):
                     kind = messages.content_type(event.job.encoding, event.sample_rate_hz)
@@ -84,6 +110,14 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                     )
                 elif isinstance(event, Chunk) and event.audio:
                     yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
+
+    async def StreamDialogue(
+        self, request: tts_pb2.StreamDialogueRequest, context: Context
+    ) -> AsyncGenerator[tts_pb2.StreamDialogueResponse]:
+        script, ahead = DirectedText(to_dialogue(request)), to_ahead_seconds(request.ahead_seconds)
+        async with self._events(request.config, "config", script, ahead, context) as events:
+            async for event in events:
+                yield tts_pb2.StreamDialogueResponse(**_field(event))
 
     async def ConverseSynthesize(
         self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context
@@ -116,14 +150,42 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         offered = [offer for offer in await self._registry.offers() if request.engine in ("", offer.engine.name)]
         return self._lists.get(request.engine, spoken(request.language, "language"), tuple(offered))
 
-    def _speech(
+    @asynccontextmanager
+    async def _speech(
         self,
         request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest,
         context: Context,
-    ) -> AbstractAsyncContextManager[AsyncGenerator[Event]]:
+        most_characters: int = MAX_TEXT_CHARACTERS,
+    ) -> AsyncIterator[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
-        script = WholeText(checked_text(request.text))
-        return self._events(request.config, "config", script, to_ahead_seconds(ahead), context)
+        read = partial(_said, request.text, request.ssml, most_characters, is_verbatim=request.config.verbatim)
+        # Half a second of work for the longest text: not on the loop that sends the others' audio.
+        said = await asyncio.to_thread(read) if len(request.text) > MAX_TEXT_CHARACTERS else read()
+        config, warnings = request.config, tuple[str, ...]()
+        if len(request.text) > MAX_RECORDED_CHARACTERS:
+            with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
+                refuse_check(config, request.text)
+            config, warnings = _unrecorded(config)
+        if is_auto(request.config.style.language):
+            directed = said if isinstance(said, Directed) else Directed((Passage(said),))
+            with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
+                spoken_here = await self._languages(request.config)
+            said = await asyncio.to_thread(self._detector.in_languages, directed, spoken_here)
+        if isinstance(said, Directed):
+            script: Script = DirectedText(replace(said, warnings=(*said.warnings, *warnings)))
+        else:
+            script = WholeText(said, warnings)
+        async with self._events(config, "config", script, to_ahead_seconds(ahead), context) as events:
+            yield events
+
+    async def _languages(self, config: tts_pb2.SynthesisConfig) -> list[str]:
+        """The languages that somebody here speaks, or who follows the recording or profile; the usual one first."""
+        if config.voice.WhichOneof("source") in ("profile", "reference"):
+            return list(self._registry.follower(config.model)[0].model.languages)
+        _, voice = await self._registry.find(config.voice.voice, "", config.model)
+        offers = await self._registry.offers()
+        others = (language for offer in offers for each in offer.voices for language in each.languages)
+        return [*voice.languages, *others]
 
     @asynccontextmanager
     async def _events(
@@ -136,6 +198,24 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             job = to_job(config, principal.owner(context), ahead_seconds)
             async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
                 yield events
+
+
+def _unrecorded(config: tts_pb2.SynthesisConfig) -> tuple[tts_pb2.SynthesisConfig, tuple[str, ...]]:
+    """The config of a text that is too long for the history, and a warning where it was to be there."""
+    changed = tts_pb2.SynthesisConfig()
+    changed.CopyFrom(config)
+    changed.store = False
+    if config.HasField("store") and not config.store:
+        return changed, ()
+    return changed, (f"A text of more than {MAX_RECORDED_CHARACTERS} characters is not stored in the history.",)
+
+
+def _said(text: str, ssml: str, most_characters: int, *, is_verbatim: bool) -> str | Directed:
+    """What a request says, as text or as SSML; InvalidField where it is wrong."""
+    if ssml:
+        return checked_ssml(text, ssml)
+    text = checked_text(text, most_characters)
+    return checked_pauses(text) if has_pauses(text) and not is_verbatim else text
 
 
 def _field(event: Event) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound
 
+from voicebox_tts.text import ssml
 from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
 from .openai.other_servers import is_other_servers
@@ -38,6 +39,17 @@ async def substitute_voice(
     diagnostics.ignore(field)
     diagnostics.warn([f"There is no voice {name[:100]!r} here: {chosen} speaks."])
     return chosen
+
+
+async def speakers_for(registry: VoiceRegistry, document: str) -> ssml.Known:
+    """The voices and languages that a document of SSML may ask for; nobody where it asks for none."""
+    if not ssml.names_speakers(document):
+        return ssml.NOBODY
+    offers = await registry.offers()
+    names = {f"{offer.engine.name}/{voice.name}" for offer in offers for voice in offer.voices}
+    short = {voice.name for offer in offers for voice in offer.voices if offer.engine.name == registry.default.name}
+    spoken = {language for offer in offers for voice in offer.voices for language in voice.languages}
+    return ssml.Known(frozenset(names | short), frozenset(spoken))
 
 
 async def _language_of(registry: VoiceRegistry, name: str) -> str:

@@ -46,6 +46,8 @@ class Summary:
     outcome: Outcome
     warnings: tuple[str, ...]
     word_error_rate: float | None
+    voices: tuple[str, ...] = ()
+    """Of all who speak, where there are several: `{engine}/{voice}` or `profiles/{profile}`."""
 
 
 def name_of(job: Job, outcome: Outcome) -> str:
@@ -72,7 +74,7 @@ def generation(job: Job, speaker: Speaker, summary: Summary) -> catalog_pb2.Gene
         seed=job.seed,
         speed=job.style.speed,
         pitch_semitones=job.style.pitch_semitones,
-        parameters={"instructions": job.style.instructions} if job.style.instructions else {},
+        parameters=_parameters(job, summary),
         container="flac",
         sample_rate_hz=summary.sample_rate_hz,
         duration=to_duration(summary.statistics.duration_seconds),
@@ -84,3 +86,8 @@ def generation(job: Job, speaker: Speaker, summary: Summary) -> catalog_pb2.Gene
         create_time=now,
         owner=job.owner,
     )
+
+
+def _parameters(job: Job, summary: Summary) -> dict[str, str]:
+    given = {"instructions": job.style.instructions, "voices": ", ".join(summary.voices)}
+    return {name: value for name, value in given.items() if value}

@@ -30,6 +30,7 @@ class Recorder:
         self._history, self._check = history, check
         self._job, self._speaker, self._sample_rate_hz = job, speaker, sample_rate_hz
         self._text, self._statistics = "", NO_AUDIO
+        self._voices: tuple[str, ...] = ()
         self._draft: Draft | None = None
         self.warnings = [*speaker.warnings]
         self.generation = ""
@@ -56,9 +57,11 @@ class Recorder:
         if self._draft:
             self._draft.write(samples)
 
-    def describe(self, text: str, statistics: Statistics, warnings: list[str]) -> None:
-        """What was spoken, once its last audio was made. Without this there is no record."""
-        self._text, self._statistics = text, statistics
+    def describe(self, text: str, statistics: Statistics, warnings: list[str], voices: tuple[str, ...] = ()) -> None:
+        """What was spoken, once its last audio was made, and by whom where they are several. Without this there is no
+        record.
+        """
+        self._text, self._statistics, self._voices = text, statistics, voices
         self.warnings.extend(warnings)
 
     async def _end(self, draft: Draft, outcome: Outcome) -> None:
@@ -82,7 +85,9 @@ class Recorder:
 
     async def _record(self, draft: Draft, outcome: Outcome) -> None:
         warnings = tuple(self.warnings)
-        summary = Summary(self._text, self._sample_rate_hz, self._statistics, outcome, warnings, self.word_error_rate)
+        summary = Summary(
+            self._text, self._sample_rate_hz, self._statistics, outcome, warnings, self.word_error_rate, self._voices
+        )
         record = generation(self._job, self._speaker, summary)
         try:
             delivery = await self._history.record(draft, record, promptly=outcome is Outcome.COMPLETED)

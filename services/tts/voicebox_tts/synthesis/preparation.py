@@ -7,30 +7,25 @@ from voicebox_tts.text.sentences import has_something_to_say
 
 
 class TextPreparation:
-    """Prepares the sentences of one utterance for one engine."""
+    """Prepares the sentences of one utterance for one engine. `has_text` and `has_letters` say what was in them."""
 
     def __init__(self, engine: Engine, language: str, *, verbatim: bool) -> None:
         self._engine, self._verbatim = engine, verbatim
         self._preparation = Preparation(language, Capability.TEXT_NORMALIZATION in engine.capabilities)
-        self._has_text = self._has_letters = False
+        self.has_text = self.has_letters = False
         self._unspoken = dict[str, None]()
         self._transliterated = dict[str, None]()
 
     def prepare(self, sentence: str) -> str:
         """The sentence as the engine gets it; empty where there is nothing to say."""
-        self._has_text = self._has_text or bool(sentence.strip())
-        self._has_letters = self._has_letters or has_something_to_say(sentence)
+        self.has_text = self.has_text or bool(sentence.strip())
+        self.has_letters = self.has_letters or has_something_to_say(sentence)
         text = sentence if self._verbatim else self._preparation.prepare(sentence)
         if isinstance(self._engine, HasAlphabet):
             self._unspoken |= dict.fromkeys(self._engine.unspoken(text))
         if isinstance(self._engine, Transliterates):
             self._transliterated |= dict.fromkeys(self._engine.transliterated(text))
         return text
-
-    @property
-    def is_only_signs(self) -> bool:
-        """Whether there was text, without a letter or digit."""
-        return self._has_text and not self._has_letters
 
     @property
     def warnings(self) -> list[str]:

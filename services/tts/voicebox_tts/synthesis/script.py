@@ -1,14 +1,15 @@
 """The text of an utterance, sentence by sentence: complete, or still being written."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from voicebox_kit.errors import InvalidField, TooSlow
 
-from voicebox_tts.job import MAX_TEXT_CHARACTERS
+from voicebox_tts.job import AS_THE_JOB_SAYS, MAX_TEXT_CHARACTERS, Delivery
 from voicebox_tts.text import sentences as texts
+from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Turn
 
 MAX_INTERRUPTIONS = 1000
 """Of one conversation: the queue is bounded, also for a stream of nothing but interruptions."""
@@ -19,31 +20,67 @@ class Interruption:
     """What came before this is not spoken any further."""
 
 
+Item = str | Interruption | Delivery | Pause | Mark | Turn
+"""A sentence, or what is between sentences; a Delivery is how those after it are spoken."""
+
+
 class Script(Protocol):
     """Sentences to speak; `text` is all of them, for the history.
 
-    `interrupted` is set from when the listener interrupts until the Interruption is yielded.
+    `deliveries` are the ways in which they are spoken, each once, in order. `warnings` are sentences for people on what
+    of the text is not followed. `interrupted` is set from when the listener interrupts until the Interruption is
+    yielded.
     """
 
     @property
     def text(self) -> str: ...
 
     @property
+    def deliveries(self) -> Sequence[Delivery]: ...
+
+    @property
+    def warnings(self) -> Sequence[str]: ...
+
+    @property
     def interrupted(self) -> asyncio.Event: ...
 
-    def sentences(self) -> AsyncGenerator[str | Interruption, None]: ...
+    def sentences(self) -> AsyncGenerator[Item, None]: ...
 
 
 class WholeText:
     """A text that is complete."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    deliveries: Sequence[Delivery] = (AS_THE_JOB_SAYS,)
+
+    def __init__(self, text: str, warnings: Sequence[str] = ()) -> None:
+        self.text, self.warnings = text, warnings
         self.interrupted = asyncio.Event()
 
-    async def sentences(self) -> AsyncGenerator[str | Interruption, None]:
-        for sentence in texts.sentences(self.text):
+    async def sentences(self) -> AsyncGenerator[Item, None]:
+        for sentence in texts.each_sentence(self.text):
             yield sentence
+
+
+class DirectedText:
+    """A text that is complete, with directions on how it is spoken."""
+
+    def __init__(self, directed: Directed) -> None:
+        self._directed = directed
+        self.text, self.warnings = directed.text, directed.warnings
+        self.deliveries: Sequence[Delivery] = directed.deliveries or (AS_THE_JOB_SAYS,)
+        self.interrupted = asyncio.Event()
+
+    async def sentences(self) -> AsyncGenerator[Item, None]:
+        delivery = self.deliveries[0]
+        for direction in self._directed.directions:
+            if isinstance(direction, Passage | Turn) and direction.delivery != delivery:
+                delivery = direction.delivery
+                yield delivery
+            if isinstance(direction, Passage):
+                for sentence in texts.each_sentence(direction.text):
+                    yield sentence
+            else:
+                yield direction
 
 
 class WrittenText:
@@ -52,6 +89,9 @@ class WrittenText:
     The writer never waits, so that it can always interrupt; what waits to be spoken is MAX_TEXT_CHARACTERS at most. A
     writer that lets the speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
     """
+
+    deliveries: Sequence[Delivery] = (AS_THE_JOB_SAYS,)
+    warnings: Sequence[str] = ()
 
     def __init__(self, idle_seconds: float) -> None:
         self.interrupted = asyncio.Event()
@@ -101,7 +141,7 @@ class WrittenText:
             self.flush()
         self._queue.put_nowait(failure)
 
-    async def sentences(self) -> AsyncGenerator[str | Interruption, None]:
+    async def sentences(self) -> AsyncGenerator[Item, None]:
         while (sentence := await self._next()) is not None:
             if isinstance(sentence, Interruption):
                 self.interrupted.clear()

@@ -10,8 +10,11 @@ from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.pacer import Pacer
 
-from .preparation import TextPreparation
-from .script import Interruption
+from voicebox_tts.job import Delivery
+from voicebox_tts.text.directions import Mark, Pause, Turn
+
+from .cast import Cast, Part
+from .script import Interruption, Item
 from .timer import Timer
 from .utterance import Chunk, Utterance
 
@@ -31,18 +34,17 @@ class SpeechStream:
     def __init__(
         self,
         utterance: Utterance,
-        preparation: TextPreparation,
+        cast: Cast,
         interrupted: asyncio.Event,
         executor: Executor,
         ahead_seconds: float,
         clock: Callable[[], float],
     ) -> None:
-        self._utterance, self._preparation, self._interrupted = utterance, preparation, interrupted
+        self._utterance, self._cast, self._interrupted = utterance, cast, interrupted
+        self._part = cast.lead
         self._executor, self._ahead_seconds, self._clock = executor, ahead_seconds, clock
 
-    async def events(
-        self, sentences: AsyncIterator[str | Interruption], timer: Timer
-    ) -> AsyncGenerator[Chunk | Interrupted, None]:
+    async def events(self, sentences: AsyncIterator[Item], timer: Timer) -> AsyncGenerator[Chunk | Interrupted, None]:
         """The chunks at the listener's pace. InvalidField("text") at the end when there was nothing to say."""
         pacer, paced_from_seconds, was_interrupted = self._pacer(), 0.0, False
         async with aclosing(self._made(sentences)) as events:
@@ -57,7 +59,7 @@ class SpeechStream:
                     yield event
                     await self._pause(pacer, event.offset_seconds + event.duration_seconds - paced_from_seconds)
         if self._utterance.sample_count == 0 and not was_interrupted:
-            sentence = " ".join(["The engine finds nothing in text that it can say.", *self._preparation.warnings])
+            sentence = " ".join(["The engine finds nothing in text that it can say.", *self._cast.warnings])
             raise InvalidField("text", sentence, "NOTHING_TO_SAY")
 
     def _pacer(self) -> Pacer:
@@ -68,28 +70,58 @@ class SpeechStream:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._interrupted.wait(), delay)
 
-    async def _made(self, sentences: AsyncIterator[str | Interruption]) -> AsyncGenerator[Chunk | Interrupted, None]:
+    async def _made(self, sentences: AsyncIterator[Item]) -> AsyncGenerator[Chunk | Interrupted, None]:
         """As fast as the engine makes it."""
-        async for sentence in sentences:
-            if isinstance(sentence, Interruption):
-                yield Interrupted(self._utterance.drop())
-            elif text := await self._prepared(sentence):
-                async with aclosing(in_thread(self._utterance.speak(text), self._executor)) as chunks:
-                    async for chunk in chunks:
+        self._name_speaker(self._part)
+        async for item in sentences:
+            match item:
+                case Interruption():
+                    yield Interrupted(self._utterance.drop())
+                case Delivery():
+                    self._hand_over(self._cast.part(item))
+                case Turn():
+                    self._utterance.name_speaker(self._part.speaker, self._part.profile, item.number)
+                case Mark():
+                    self._utterance.mark(item.name)
+                case Pause():
+                    for chunk in self._utterance.pause(item.seconds):
                         yield chunk
-                        if self._interrupted.is_set():
-                            break
-        if self._preparation.is_only_signs and self._utterance.sample_count == 0 and not self._interrupted.is_set():
+                case str():
+                    async with aclosing(self._spoken(item)) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+        if self._cast.is_only_signs and self._utterance.sample_count == 0 and not self._interrupted.is_set():
             for chunk in self._utterance.be_silent():
                 yield chunk
         async with aclosing(in_thread(self._utterance.finish(), self._executor)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
+    async def _spoken(self, sentence: str) -> AsyncGenerator[Chunk, None]:
+        """The chunks of a sentence, until the listener interrupts."""
+        if text := await self._prepared(sentence):
+            async with aclosing(in_thread(self._utterance.speak(text), self._executor)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+                    if self._interrupted.is_set():
+                        break
+
+    def _hand_over(self, part: Part) -> None:
+        """Another part speaks what follows."""
+        is_heard = part.who != self._part.who
+        self._part = part
+        self._utterance.hand_over(part.session)
+        if is_heard:
+            self._name_speaker(part)
+
+    def _name_speaker(self, part: Part) -> None:
+        if self._cast.has_several:
+            self._utterance.name_speaker(part.speaker, part.profile)
+
     async def _prepared(self, sentence: str) -> str:
         """The sentence as the engine gets it; empty where there is nothing to say, or the listener interrupts."""
         if self._interrupted.is_set():
             return ""
-        prepare = self._preparation.prepare
+        prepare = self._part.preparation.prepare
         text = await asyncio.get_running_loop().run_in_executor(self._executor, prepare, sentence)
         return "" if self._interrupted.is_set() else text

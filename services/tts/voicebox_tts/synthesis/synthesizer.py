@@ -1,6 +1,5 @@
 """Speaks a job: admits it, resolves its speaker, streams the audio and records it."""
 
-import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -13,7 +12,6 @@ from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_kit.permits import Permits
 
-from voicebox_tts.engine import Session
 from voicebox_tts.history.history import History
 from voicebox_tts.history.record import NO_AUDIO, Statistics
 from voicebox_tts.history.recorder import Recorder
@@ -21,14 +19,15 @@ from voicebox_tts.job import Job
 from voicebox_tts.peers.asr import SpeechCheck
 from voicebox_tts.voices.resolver import Resolver, Speaker
 
+from .cast import Cast, open_cast
 from .patience import Patience
-from .preparation import TextPreparation
-from .script import Interruption, Script
+from .script import Interruption, Item, Script
 from .speech_stream import Interrupted, SpeechStream
 from .timer import Timer
 from .utterance import Chunk, Utterance
 
 MAX_RATE_HZ = 48_000
+TELEPHONE, TELEPHONE_HZ = (Encoding.MULAW, Encoding.ALAW), 8_000
 BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5)
 
 
@@ -101,32 +100,28 @@ class Synthesizer:
                     yield event
 
     async def _admit(
-        self, job: Job, script: Script, sentences: AsyncIterator[str | Interruption], timeout_seconds: float
+        self, job: Job, script: Script, sentences: AsyncIterator[Item], timeout_seconds: float
     ) -> AsyncGenerator[Event, None]:
         timer = Timer(self._clock)
         async with (
             self._permits.acquire(self._patience.before_admission(timeout_seconds)),
-            self._resolver.resolve(job, timeout_seconds) as speaker,
+            open_cast(script.deliveries, job, self._resolver, self._executor, timeout_seconds) as cast,
         ):
             admitted = self._clock()
-            async with aclosing(self._speak(job, speaker, script, sentences, timer)) as events:
+            async with aclosing(self._speak(cast, script, sentences, timer)) as events:
                 async for event in events:
                     if isinstance(event, Started):
                         self._patience.note_first_audio(self._clock() - admitted)
                     yield event
 
     async def _speak(
-        self, job: Job, speaker: Speaker, script: Script, sentences: AsyncIterator[str | Interruption], timer: Timer
+        self, cast: Cast, script: Script, sentences: AsyncIterator[Item], timer: Timer
     ) -> AsyncGenerator[Event, None]:
-        job = job.with_defaults(speaker.defaults)
-        session = await self._open(speaker, job)
+        job, speaker, session = cast.lead.job, cast.lead.speaker, cast.lead.session
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
-            utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder)
-            preparation = TextPreparation(speaker.engine, speaker.language, verbatim=job.verbatim)
-            stream = SpeechStream(
-                utterance, preparation, script.interrupted, self._executor, job.ahead_seconds, self._clock
-            )
+            utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder, job.processing)
+            stream = SpeechStream(utterance, cast, script.interrupted, self._executor, job.ahead_seconds, self._clock)
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:
                     async for event in events:
@@ -134,21 +129,11 @@ class Synthesizer:
                             yield Started(job, speaker, rate)
                         yield event
             finally:
-                utterance.close()
                 statistics = timer.statistics(utterance.sample_count, rate)
-                recorder.describe(script.text, statistics, [*preparation.warnings, *utterance.warnings])
+                warnings = [*script.warnings, *cast.warnings, *utterance.warnings]
+                recorder.describe(script.text, statistics, warnings, cast.voices)
                 self._count(speaker, statistics)
         yield Finished(statistics, recorder.generation, tuple(recorder.warnings), recorder.word_error_rate)
-
-    async def _open(self, speaker: Speaker, job: Job) -> Session:
-        opening = asyncio.get_running_loop().run_in_executor(self._executor, speaker.open, job.style, job.seed)
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            await asyncio.wait([opening])  # a thread cannot be stopped
-            if not opening.exception():
-                opening.result().close()
-            raise
 
     def _count(self, speaker: Speaker, statistics: Statistics) -> None:
         self._audio_seconds.labels(speaker.engine.name).inc(statistics.duration_seconds)
@@ -156,7 +141,7 @@ class Synthesizer:
             self._first_chunk_seconds.labels(speaker.engine.name).observe(statistics.first_chunk_seconds)
 
 
-async def _after(first: str, rest: AsyncIterator[str | Interruption]) -> AsyncGenerator[str | Interruption, None]:
+async def _after(first: Item, rest: AsyncIterator[Item]) -> AsyncGenerator[Item, None]:
     yield first
     async for sentence in rest:
         yield sentence
@@ -164,4 +149,6 @@ async def _after(first: str, rest: AsyncIterator[str | Interruption]) -> AsyncGe
 
 def _default_rate(encoding: Encoding, engine_rate_hz: int) -> int:
     """The engine's own rate, or the best that the encoding supports."""
+    if encoding in TELEPHONE:
+        return TELEPHONE_HZ
     return engine_rate_hz if supported_rate(encoding, engine_rate_hz) else MAX_RATE_HZ

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,13 +10,35 @@ from voicebox_audio.encoding.encoder import Encoder
 from voicebox_audio.resample import Resampler
 
 from voicebox_tts.engine import Phoneme, Samples, Session, Speech, Word
+from voicebox_tts.job import UNPROCESSED, Processing
 from voicebox_tts.text.sentences import SILENCE_SECONDS
+from voicebox_tts.voices.resolver import Speaker
+
+from .mastering import Mastering
 
 SMALLEST_CHUNKS_SECONDS = (0.02, 0.04, 0.08, 0.16)
 """The first chunks leave as soon as there is anything worth sending; later ones are bigger, since each costs about 0.2
 ms.
 """
 CHUNK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class MarkTime:
+    """When a mark is reached, in seconds from the utterance's first sample."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SpeakerTime:
+    """Who speaks from a time on, in seconds from the utterance's first sample."""
+
+    speaker: Speaker
+    profile: str
+    start_seconds: float
+    turn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +51,8 @@ class Chunk:
     duration_seconds: float
     words: tuple[Word, ...] = ()
     phonemes: tuple[Phoneme, ...] = ()
+    marks: tuple[MarkTime, ...] = ()
+    speakers: tuple[SpeakerTime, ...] = ()
 
 
 class SampleWriter(Protocol):
@@ -38,20 +62,32 @@ class SampleWriter(Protocol):
 
 
 class Utterance:
-    """One stream of audio out of any number of sentences. Used by one thread at a time."""
+    """One stream of audio out of any number of sentences, pauses and sessions of engines. Used by one thread at a
+    time.
+    """
 
-    def __init__(self, session: Session, encoder: Encoder, sample_rate_hz: int, copy: SampleWriter | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        encoder: Encoder,
+        sample_rate_hz: int,
+        copy: SampleWriter | None,
+        processing: Processing = UNPROCESSED,
+    ) -> None:
         self._session, self._encoder, self._copy = session, encoder, copy
-        self._resampler = (
-            Resampler(session.sample_rate_hz, sample_rate_hz) if session.sample_rate_hz != sample_rate_hz else None
-        )
         self._rate = sample_rate_hz
+        self._resampler = self._new_resampler()
+        self._mastering = Mastering(processing, sample_rate_hz) if processing != UNPROCESSED else None
         self._sequence = 0
         self._held: list[Samples] = []
         self._held_samples = 0
         self._words: list[Word] = []
         self._phonemes: list[Phoneme] = []
-        self._lost_seconds = 0.0  # made by the engine and dropped: its times are ahead by this
+        self._marks: list[MarkTime] = []
+        self._speakers: list[SpeakerTime] = []
+        self._made_samples = 0  # at the rate that is sent, without what was dropped
+        self._spoken_samples: dict[int, int] = {}  # by each session, at its own rate
+        self._shift_seconds = 0.0  # what the session's times lack to be the stream's
         self.sample_count = 0
         self.warnings: list[str] = []
 
@@ -63,6 +99,34 @@ class Utterance:
                 yield from self._ready()
         yield from self._ready(everything=True)
 
+    def hand_over(self, session: Session) -> None:
+        """Another session speaks what follows; one that has spoken before goes on where it was."""
+        self._settle()
+        if self._mastering:
+            self._send(self._mastering.hand_over(id(session)))
+        self._session = session
+        self._resampler = self._new_resampler()
+        self._shift_seconds = self._made_samples / self._rate - self._session_seconds()
+
+    def pause(self, seconds: float) -> Generator[Chunk, None, None]:
+        """A silence of this length, within a sample."""
+        self._settle()
+        self._add(np.zeros(round(seconds * self._rate), np.float32))
+        self._resampler = self._new_resampler()
+        self._shift_seconds = self._made_samples / self._rate - self._session_seconds()
+        yield from self._ready(everything=True)
+
+    def mark(self, name: str) -> None:
+        """Report with the next chunk that a mark is reached."""
+        self._marks.append(MarkTime(name, self._at_seconds()))
+
+    def name_speaker(self, speaker: Speaker, profile: str, turn: int | None = None) -> None:
+        """Report with the next chunk who speaks from here on, in place of who was named for the same time."""
+        named = SpeakerTime(speaker, profile, self._at_seconds(), turn)
+        if self._speakers and self._speakers[-1].start_seconds == named.start_seconds:
+            self._speakers.pop()
+        self._speakers.append(named)
+
     def be_silent(self) -> Generator[Chunk, None, None]:
         """A short silence, and a warning, where there is nothing to say."""
         self.warnings.append(f"There is nothing to say in text: it is a silence of {SILENCE_SECONDS:g} s.")
@@ -71,7 +135,10 @@ class Utterance:
 
     def drop(self) -> float:
         """Drop what is made and not sent; returns the seconds of audio that were sent."""
-        self._lost_seconds += self._held_samples / self._rate
+        self._shift_seconds -= (self._made_samples - self.sample_count) / self._rate
+        self._made_samples = self.sample_count
+        if self._mastering:
+            self._mastering.drop()
         self._held, self._held_samples = [], 0
         self._words.clear()
         self._phonemes.clear()
@@ -79,25 +146,67 @@ class Utterance:
 
     def finish(self) -> Generator[Chunk, None, None]:
         """What the resampler and the encoder still hold."""
-        if self._resampler:
-            self._add(self._resampler.finish())
+        self._settle()
+        if self._mastering:
+            self._send(self._mastering.finish())
         yield from self._ready(everything=True)
         tail = self._encoder.finish()
-        if tail and self.sample_count:
+        if (tail or self._marks) and self.sample_count:
             yield self._chunk(tail, 0)
 
-    def close(self) -> None:
-        """Free the engine's session."""
-        self._session.close()
-
     def _hold(self, piece: Speech) -> None:
-        lost = self._lost_seconds
-        self.warnings.extend(piece.warnings)
-        self._words.extend(Word(word.text, word.start_seconds - lost, word.end_seconds - lost) for word in piece.words)
-        self._phonemes.extend(Phoneme(phoneme.ipa, phoneme.start_seconds - lost) for phoneme in piece.phonemes)
+        shift = self._shift_seconds
+        self.warnings += [warning for warning in piece.warnings if warning not in self.warnings]
+        self._words.extend(
+            Word(word.text, word.start_seconds + shift, word.end_seconds + shift) for word in piece.words
+        )
+        self._phonemes.extend(Phoneme(phoneme.ipa, phoneme.start_seconds + shift) for phoneme in piece.phonemes)
+        self._spoken_samples[id(self._session)] = self._spoken_samples.get(id(self._session), 0) + len(piece.samples)
         self._add(self._resampler.push(piece.samples) if self._resampler else piece.samples)
 
+    def _new_resampler(self) -> Resampler | None:
+        engine_rate = self._session.sample_rate_hz
+        return Resampler(engine_rate, self._rate) if engine_rate != self._rate else None
+
+    def _settle(self) -> None:
+        """Add what the resampler still holds; nothing may be pushed to it afterwards."""
+        if self._resampler:
+            self._add(self._resampler.finish())
+
+    def _session_seconds(self) -> float:
+        """How much the session has spoken."""
+        return self._spoken_samples.get(id(self._session), 0) / self._session.sample_rate_hz
+
+    def _at_seconds(self) -> float:
+        """The time of what is spoken next."""
+        return self._session_seconds() + self._shift_seconds
+
     def _add(self, samples: Samples) -> None:
+        if len(samples):
+            self._made_samples += len(samples)
+            self._send(self._mastered(self._mastering, samples) if self._mastering else samples)
+
+    def _mastered(self, mastering: Mastering, samples: Samples) -> Samples:
+        """What is ready to be sent. The times of what was reported and not sent yet move by silence that is left out
+        before it.
+        """
+        left_out = mastering.left_out_samples
+        ready = mastering.push(samples)
+        if earlier := (mastering.left_out_samples - left_out) / self._rate:
+            self._made_samples -= mastering.left_out_samples - left_out
+            self._shift_seconds -= earlier
+            self._words = [
+                Word(word.text, max(word.start_seconds - earlier, 0.0), max(word.end_seconds - earlier, 0.0))
+                for word in self._words
+            ]
+            self._phonemes = [Phoneme(each.ipa, max(each.start_seconds - earlier, 0.0)) for each in self._phonemes]
+            self._marks = [MarkTime(mark.name, max(mark.seconds - earlier, 0.0)) for mark in self._marks]
+            self._speakers = [
+                replace(each, start_seconds=max(each.start_seconds - earlier, 0.0)) for each in self._speakers
+            ]
+        return ready
+
+    def _send(self, samples: Samples) -> None:
         if len(samples):
             self._held.append(samples)
             self._held_samples += len(samples)
@@ -130,9 +239,11 @@ class Utterance:
             samples / self._rate,
             tuple(self._words),
             tuple(self._phonemes),
+            tuple(self._marks),
+            tuple(self._speakers),
         )
         self._sequence += 1
         self.sample_count += samples
-        self._words.clear()
-        self._phonemes.clear()
+        for reported in (self._words, self._phonemes, self._marks, self._speakers):
+            reported.clear()
         return chunk

@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from voicebox_tts.normalization.characters import visible, with_few_marks
 
 LONGEST_SENTENCE = 400
 """Characters; longer sentences are cut at a comma or a space."""
+PIECE = 2_000
+"""Characters of a whole text that are looked at together."""
 WRAPPED_CHARACTERS = 60
 """A line of so many may have been wrapped by an editor: then its end is no end of a sentence."""
 CLAUSE_WORDS, CLAUSE_CHARACTERS = 4, 8
@@ -75,8 +78,15 @@ def has_something_to_say(text: str) -> bool:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a whole text, each of at most LONGEST_SENTENCE characters. No character but space is lost."""
+    return list(each_sentence(text))
+
+
+def each_sentence(text: str) -> Iterator[str]:
+    """The same, one by one as they are found: in time and memory that do not depend on what follows."""
     feed = SentenceFeed()
-    return feed.push(text) + feed.finish()
+    for start in range(0, len(text), PIECE):
+        yield from feed.push(text[start : start + PIECE])
+    yield from feed.finish()
 
 
 class SentenceFeed:

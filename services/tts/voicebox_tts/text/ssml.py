@@ -1,35 +1,89 @@
-"""Extracts the text of SSML, and finds the elements that are not followed.
+"""Reads SSML: a subset of it, where anything else is an error, or all of it, where the rest is named and left out.
 
 https://www.w3.org/TR/speech-synthesis11/
 """
 
-from dataclasses import dataclass, field
-from typing import Any
-from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
 
 from voicebox_compat.openai import Diagnostics
+from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
+
+from voicebox_tts.job import (
+    AS_THE_JOB_SAYS,
+    MAX_DELIVERIES,
+    MAX_PAUSE_SECONDS,
+    MAX_SEMITONES,
+    MAX_SPEED,
+    MAX_TEXT_CHARACTERS,
+    MIN_SPEED,
+    BuiltIn,
+    Delivery,
+    StoredProfile,
+)
+
+from .directions import Directed, Direction, Mark, Passage, Pause, Turn
+from .names import PROFILE_NAME
+from .pauses import check_pauses, seconds
 
 MAX_CHARACTERS = 100_000
 """Ten times the longest text: tags are not spoken."""
+MAX_DEPTH = 32
+MAX_MARK_CHARACTERS = 200
+MOST_SHOWN = 40
+"""Characters of what a client wrote, in an error."""
 
-PAUSES = frozenset({"p", "s", "paragraph", "sentence", "div"})
-"""Elements that are separated from the text around them."""
+ATTRIBUTES: Mapping[str, frozenset[str]] = {
+    "speak": frozenset({"version", "xml:lang", "xml:base", "xsi:schemalocation"}),
+    "p": frozenset({"xml:lang", "xml:id"}),
+    "s": frozenset({"xml:lang", "xml:id"}),
+    "break": frozenset({"time", "strength"}),
+    "prosody": frozenset({"rate", "pitch"}),
+    "say-as": frozenset({"interpret-as", "format", "detail"}),
+    "sub": frozenset({"alias"}),
+    "phoneme": frozenset({"alphabet", "ph"}),
+    "voice": frozenset({"name", "xml:lang"}),
+    "lang": frozenset({"xml:lang", "onlangfailure"}),
+    "mark": frozenset({"name"}),
+}
+"""The elements that are followed, and their attributes."""
+REQUIRED = {"mark": "name", "lang": "xml:lang", "sub": "alias", "say-as": "interpret-as", "phoneme": "ph"}
+EMPTY = frozenset({"break", "mark"})
+OTHER_NAMES = {"paragraph": "p", "sentence": "s"}
+"""Names that SSML had before its recommendation, and that Google takes."""
+BOUNDED = frozenset({"p", "s", "div"})
+"""Elements whose ends are the ends of a sentence."""
+CLOSING = frozenset(".,;:!?…)]}»”’。、！？")
+"""Signs that belong to the passage before, also where the manner changes between them."""
+UNSPOKEN = frozenset({"desc", "metadata", "meta", "lexicon", "lookup"})
 
-FOLLOWED = frozenset({"speak", "sub", "say-as", "break", *PAUSES})
-UNSPOKEN = frozenset({"desc", "metadata", "meta", "lexicon"})
-NO_BREAKS = ("none", "x-weak")
-LETTERS = ("characters", "spell-out", "verbatim", "digits", "telephone")
+BREAKS_SECONDS = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
+RATES = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.3, "x-fast": 1.6}
+PITCHES = {"x-low": -6.0, "low": -3.0, "medium": 0.0, "default": 0.0, "high": 3.0, "x-high": 6.0}
+SPELLED = frozenset({"characters", "spell-out", "verbatim", "digits", "telephone"})
+READ_ANYWAY = frozenset(
+    {"cardinal", "number", "date", "time", "currency", "unit", "measure", "fraction", "address", "name"}
+)
+"""What the preparation of a text, or the engine, reads as such without being told."""
+
+_RATE = re.compile(r"(?P<sign>[+-]?)(?P<number>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)")
+_PITCH = re.compile(r"(?P<number>[+-]?\d{1,6}(?:\.\d{1,6})?)(?P<unit>st|%)")
 
 
-@dataclass
-class Reading:
-    """The text so far, and the names of the elements that are not followed."""
+@dataclass(frozen=True)
+class Known:
+    """Names of voices, and BCP 47 languages, that somebody here speaks in."""
 
-    parts: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    unspoken: int = 0
-    open_elements: list[Element] = field(default_factory=list)
+    voices: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+
+
+NOBODY = Known()
 
 
 def is_ssml(text: str) -> bool:
@@ -38,98 +92,343 @@ def is_ssml(text: str) -> bool:
     return start.startswith(("<speak>", "<speak ")) or (start.startswith("<?xml") and "<speak" in text)
 
 
-def plain(ssml: str, field: str, diagnostics: Diagnostics) -> str:
-    """The text that is spoken: the parts of an SSML document, with a line's end for each pause. What is not followed is
-    noted.
+def read(document: str, name: str) -> Directed:
+    """What a document of the subset directs.
 
-    Raises InvalidField(`field`) when it is not well-formed, or declares entities.
+    Raises InvalidField(`name`), which says the line and the column, when it is not well-formed, or holds anything else
+    than the subset.
     """
-    if len(ssml) > MAX_CHARACTERS:
-        raise InvalidField(field, f"{field} may have {MAX_CHARACTERS} characters, not {len(ssml)}.", "TEXT_TOO_LONG")
-    if "<!DOCTYPE" in ssml or "<!ENTITY" in ssml:
-        raise InvalidField(
-            field, f"{field} must not have a document type: write the characters themselves.", "SSML_INVALID"
-        )
-    reading = Reading()
-    parser: Any = XMLPullParser(("start", "end"))  # its type is generic in the stubs only
+    return _read(document, _Reader(name, is_strict=True))
+
+
+def names_speakers(document: str) -> bool:
+    """Whether a document may ask for voices or languages."""
+    return "<voice" in document or "xml:lang" in document
+
+
+def subset(document: str, name: str, diagnostics: Diagnostics, known: Known = NOBODY) -> str:
+    """Any SSML as a document of the subset. What is not followed is noted, and the text within it spoken plainly; so
+    are voices and languages that are not known.
+
+    Raises InvalidField(`name`), which says the line and the column, when it is not well-formed.
+    """
+    reader = _Reader(name, is_strict=False, known=known)
+    directed = _read(document, reader)
+    for unfollowed in reader.unfollowed:
+        diagnostics.ignore(f"{name}.{unfollowed}")
+    diagnostics.warn(directed.warnings)
+    return written(directed.directions)
+
+
+def written(directions: Iterable[Direction]) -> str:
+    """Directions as a document of the subset, from which they can be read again."""
+    parts, delivery = list[str](), AS_THE_JOB_SAYS
+    for each in directions:
+        if isinstance(each, Passage) and each.delivery != delivery:
+            parts += [_closing(delivery), _opening(each.delivery)]
+            delivery = each.delivery
+        parts.append(_written(each))
+    return "".join(["<speak>", *parts, _closing(delivery), "</speak>"])
+
+
+def _read(document: str, reader: "_Reader") -> Directed:
+    field = reader.path
+    if len(document) > MAX_CHARACTERS:
+        sentence = f"{field} may have {MAX_CHARACTERS} characters, not {len(document)}."
+        raise InvalidField(field, sentence, "TEXT_TOO_LONG")
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = lambda *_: reader.refuse_document_type()
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.say
+    reader.parser = parser
     try:
-        parser.feed(ssml)
-        parser.close()
-        for event, element in parser.read_events():
-            if event == "start":
-                _start(reading, element)
-            else:
-                _end(reading, element)
-    except (ParseError, ValueError) as error:
-        raise InvalidField(field, f"{field} is not well-formed SSML: {error}.", "SSML_INVALID") from error
-    for name in dict.fromkeys(reading.dropped):
-        diagnostics.ignore(f"{field}.{name}")
-    if reading.dropped:
-        named = ", ".join(dict.fromkeys(reading.dropped))
-        diagnostics.warn(
-            [f"These parts of {field} are not followed, and the text within them is spoken plainly: {named[:500]}."]
+        parser.Parse(document.encode("utf-8", "replace"), True)
+    except expat.ExpatError as error:
+        place = f"line {error.lineno}, column {error.offset + 1}"
+        problem = expat.ErrorString(error.code)
+        raise InvalidField(
+            field, f"{field}, {place}: this is not well-formed SSML: {problem}.", "SSML_INVALID"
+        ) from error
+    directed = reader.directed()
+    check_pauses(directed.directions, field)
+    if len(directed.text) > MAX_TEXT_CHARACTERS:
+        sentence = (
+            f"{len(directed.text)} characters of {field} are spoken; at most {MAX_TEXT_CHARACTERS} are in one call."
         )
-    return "".join(reading.parts)
+        raise InvalidField(field, sentence, "TEXT_TOO_LONG")
+    return directed
 
 
-def _name(element: Element) -> str:
-    return element.tag.rpartition("}")[2].rpartition(":")[2].lower()[:40]
+@dataclass(frozen=True)
+class _Open:
+    """An element that is open."""
+
+    name: str
+    delivery: Delivery
+    is_silent: bool
+    """Whether its text is not spoken."""
+    is_spelled: bool = False
 
 
-def _start(reading: Reading, element: Element) -> None:
-    name = _name(element)
-    if not reading.open_elements and name != "speak":
-        raise ValueError("its root must be speak")
-    reading.open_elements.append(element)
-    if name not in FOLLOWED:
-        reading.dropped.append(name)
-    if name in PAUSES:
-        _say(reading, "\n")
-    if name == "break":
-        _say(reading, _pause(reading, element))
-    if name == "sub" and "alias" in element.attrib:
-        _say(reading, element.attrib["alias"])
-    if _is_silent(element):
-        reading.unspoken += 1
-    elif element.text:
-        _say(reading, _spelled(reading, element))
+@dataclass
+class _Reader:
+    """The handlers of a parser, and what was read so far. One that is not strict notes what it does not follow."""
+
+    path: str
+    is_strict: bool
+    known: Known | None = None
+    unfollowed: dict[str, None] = field(default_factory=dict)
+    _directions: list[Direction] = field(default_factory=list)
+    _words: list[str] = field(default_factory=list)
+    _open: list[_Open] = field(default_factory=list)
+    _deliveries: set[Delivery] = field(default_factory=set)
+    parser: expat.XMLParserType = field(init=False)
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        name = _local(tag)
+        name = OTHER_NAMES.get(name, name)
+        given = {_attribute(key): value.strip() for key, value in attributes.items() if not key.startswith("xmlns")}
+        self._check(name, given)
+        outer = self._open[-1] if self._open else _Open("", AS_THE_JOB_SAYS, is_silent=False)
+        if name in BOUNDED:
+            self._end_passage(outer)
+        delivery = self._delivery(name, given, outer.delivery)
+        if delivery != outer.delivery:
+            self._end_passage(outer)
+        self._directed(name, given, outer)
+        self._open.append(
+            _Open(
+                name,
+                delivery,
+                is_silent=outer.is_silent or name in UNSPOKEN or (name == "sub" and "alias" in given),
+                is_spelled=name == "say-as" and given.get("interpret-as", "").lower() in SPELLED,
+            )
+        )
+
+    def end(self, tag: str) -> None:
+        """An element ends."""
+        inner = self._open.pop()
+        if inner.name in BOUNDED or not self._open or inner.delivery != self._open[-1].delivery:
+            self._end_passage(inner)
+
+    def say(self, text: str) -> None:
+        """Text within the innermost element."""
+        inner = self._open[-1]
+        if inner.name in EMPTY and text.strip():
+            self._note(inner.name, f"<{inner.name}> must be empty")
+        if not inner.is_silent:
+            self._words.append(_spelled(text) if inner.is_spelled else text)
+
+    def refuse_document_type(self) -> None:
+        """No entity is declared, and none grows."""
+        raise self._wrong("there must be no document type: write the characters themselves")
+
+    def directed(self) -> Directed:
+        """All that was read."""
+        named = ", ".join(self.unfollowed)
+        warning = f"These parts of {self.path} are not followed, and the text within them is spoken plainly: "
+        return Directed(tuple(self._directions), (f"{warning}{named[:500]}.",) if named else ())
+
+    def _check(self, name: str, given: Mapping[str, str]) -> None:
+        """That the element may stand here, with these attributes."""
+        if not self._open and name != "speak":
+            raise self._wrong("the root must be <speak>")
+        if len(self._open) == MAX_DEPTH:
+            raise self._wrong(f"elements may be {MAX_DEPTH} deep within each other")
+        if name not in ATTRIBUTES:
+            self._note(name, f"there is no element <{name}> here; there are {', '.join(ATTRIBUTES)}")
+            return
+        if self._open and name == "speak":
+            self._note(name, "<speak> is the root and nothing else")
+        for key in given.keys() - ATTRIBUTES[name]:
+            self._note(f"{name}.{key}", f"<{name}> has no attribute {key!r} here")
+        if REQUIRED.get(name, "") not in {"", *given}:
+            self._note(name, f"<{name}> needs the attribute {REQUIRED[name]!r}")
+
+    def _delivery(self, name: str, given: Mapping[str, str], outer: Delivery) -> Delivery:
+        """How the text within an element is spoken."""
+        delivery = outer
+        if name == "voice" and "name" in given:
+            delivery = self._in_voice(given["name"], delivery)
+        elif name == "voice" and "xml:lang" not in given:
+            self._note("voice", "<voice> needs the attribute 'name' or 'xml:lang'")
+        if "xml:lang" in given and name in ("speak", "p", "s", "voice", "lang"):
+            delivery = replace(delivery, language=self._language(given["xml:lang"], name))
+        if name == "prosody":
+            delivery = self._in_manner(given, delivery)
+        if delivery == outer:
+            return outer
+        delivery = replace(delivery, place=self._place())
+        self._deliveries.add(delivery)
+        if len(self._deliveries) > MAX_DELIVERIES:
+            raise self._wrong(f"voice, language, rate and pitch may be set in {MAX_DELIVERIES} different ways")
+        return delivery
+
+    def _in_voice(self, name: str, delivery: Delivery) -> Delivery:
+        """In a voice, which speaks its own language unless another is asked for within."""
+        if PROFILE_NAME.fullmatch(name):
+            return replace(delivery, source=StoredProfile(name), language="")
+        if self.known is None or name in self.known.voices:
+            return replace(delivery, source=BuiltIn(name), language="")
+        self._note("voice", "")
+        return delivery
+
+    def _language(self, given: str, name: str) -> str:
+        tag = languages.understood(given)
+        if tag is None:
+            self._note(f"{name}.xml:lang", f"{given[:MOST_SHOWN]!r} is not a language tag such as en-US")
+        if tag in (None, languages.MULTILINGUAL):
+            return ""
+        if self.known and not any(languages.covers(tag, own) for own in self.known.languages):
+            self._note(f"{name}.xml:lang", "")
+            return ""
+        return tag
+
+    def _in_manner(self, given: Mapping[str, str], delivery: Delivery) -> Delivery:
+        speed, pitch = _rate(given.get("rate", "default")), _pitch(given.get("pitch", "default"))
+        if speed is None or not MIN_SPEED <= delivery.speed * speed <= MAX_SPEED:
+            wanted = (
+                f"must be x-slow to x-fast, or 25% to 400%, also within another, not {given['rate'][:MOST_SHOWN]!r}"
+            )
+            self._note("prosody.rate", f"the rate of <prosody> {wanted}")
+            speed = 1.0
+        if pitch is None or not abs(delivery.pitch_semitones + pitch) <= MAX_SEMITONES:
+            wanted = f"must be x-low to x-high, or like +2st or -10%, not {given['pitch'][:MOST_SHOWN]!r}"
+            self._note("prosody.pitch", f"the pitch of <prosody> {wanted}")
+            pitch = 0.0
+        return replace(
+            delivery,
+            speed=round(delivery.speed * speed, 6),
+            pitch_semitones=round(delivery.pitch_semitones + pitch, 6),
+        )
+
+    def _directed(self, name: str, given: Mapping[str, str], outer: _Open) -> None:
+        """What an element directs besides how its text is spoken."""
+        if outer.is_silent:
+            return
+        match name:
+            case "break":
+                self._pause(given, outer)
+            case "mark" if "name" in given:
+                if not 0 < len(given["name"]) <= MAX_MARK_CHARACTERS:
+                    raise self._wrong(f"the name of a <mark> may have 1 to {MAX_MARK_CHARACTERS} characters")
+                self._end_passage(outer)
+                self._directions.append(Mark(given["name"]))
+            case "sub" if "alias" in given:
+                self._words.append(given["alias"])
+            case "phoneme":
+                self.unfollowed["phoneme"] = None
+            case "say-as":
+                self._check_reading(given)
+
+    def _pause(self, given: Mapping[str, str], outer: _Open) -> None:
+        length = seconds(given["time"]) if "time" in given else BREAKS_SECONDS.get(given.get("strength", "medium"))
+        if length is None:
+            shown = given.get("time", given.get("strength", ""))[:MOST_SHOWN]
+            strengths = ", ".join(BREAKS_SECONDS)
+            self._note("break", f"a <break> has a time like 400ms or 1.5s, or one of {strengths}, not {shown!r}")
+            length = BREAKS_SECONDS["medium"]
+        if length > MAX_PAUSE_SECONDS:
+            self._note("break.time", f"a <break> may be {MAX_PAUSE_SECONDS:g} s long, not {length:g} s")
+            length = MAX_PAUSE_SECONDS
+        if length:
+            self._end_passage(outer)
+            self._directions.append(Pause(length))
+        else:
+            self._words.append(" ")
+
+    def _check_reading(self, given: Mapping[str, str]) -> None:
+        reading = given.get("interpret-as", "").lower()
+        if reading not in SPELLED | READ_ANYWAY:
+            known = ", ".join(sorted(SPELLED | READ_ANYWAY))
+            self._note("say-as", f"<say-as> reads a text as {known}, not as {reading[:MOST_SHOWN]!r}")
+        for key in {"format", "detail"} & given.keys():
+            self.unfollowed[f"say-as.{key}"] = None
+
+    def _end_passage(self, inner: _Open) -> None:
+        text = " ".join("".join(self._words).split())
+        self._words.clear()
+        last = self._directions[-1] if self._directions else None
+        if isinstance(last, Passage) and CLOSING.issuperset(text):
+            self._directions[-1] = replace(last, text=last.text + text)
+        elif text:
+            self._directions.append(Passage(text, inner.delivery))
+
+    def _note(self, part: str, problem: str) -> None:
+        """What is not followed: an error, or a note of it."""
+        if self.is_strict:
+            raise self._wrong(problem)
+        self.unfollowed[part[: 2 * MOST_SHOWN]] = None
+
+    def _wrong(self, problem: str) -> InvalidField:
+        return InvalidField(self.path, f"{self._place()}: {problem}.", "SSML_INVALID")
+
+    def _place(self) -> str:
+        return f"{self.path}, line {self.parser.CurrentLineNumber}, column {self.parser.CurrentColumnNumber + 1}"
 
 
-def _end(reading: Reading, element: Element) -> None:
-    reading.open_elements.pop()
-    if _is_silent(element):
-        reading.unspoken -= 1
-    if _name(element) in PAUSES:
-        _say(reading, "\n")
-    if element.tail:
-        _say(reading, element.tail)
+def _local(tag: str) -> str:
+    return tag.rpartition(":")[2].lower()[:MOST_SHOWN]
 
 
-def _is_silent(element: Element) -> bool:
-    name = _name(element)
-    return name in UNSPOKEN or (name == "sub" and "alias" in element.attrib)
+def _attribute(key: str) -> str:
+    return key.lower()[:MOST_SHOWN]
 
 
-def _say(reading: Reading, text: str) -> None:
-    if not reading.unspoken:
-        reading.parts.append(text)
+def _spelled(text: str) -> str:
+    return " ".join(mark for mark in text if not mark.isspace())
 
 
-def _pause(reading: Reading, element: Element) -> str:
-    """A line's end, whose pause is the voice's own; its length is not followed."""
-    time = element.get("time", "")
-    if time:
-        reading.dropped.append("break.time")
-    is_none = element.get("strength") in NO_BREAKS or bool(time and not time.strip().rstrip("ms").strip("0."))
-    return " " if is_none else "\n"
+def _rate(given: str) -> float | None:
+    """The factor that a rate is; None when it is none."""
+    if given in RATES:
+        return RATES[given]
+    match = _RATE.fullmatch(given)
+    if match is None or (match["sign"] and not match["percent"]):
+        return None
+    factor = float(match["number"]) / (100 if match["percent"] else 1)
+    return {"+": 1 + factor, "-": 1 - factor}.get(match["sign"], factor)
 
 
-def _spelled(reading: Reading, element: Element) -> str:
-    """The text of an element; letter by letter with `say-as`."""
-    text = element.text or ""
-    if _name(element) != "say-as":
-        return text
-    if element.get("interpret-as", "").lower() in LETTERS:
-        return " ".join(mark for mark in text if not mark.isspace())
-    reading.dropped.append("say-as")
-    return text
+def _pitch(given: str) -> float | None:
+    """The semitones that a pitch is above the voice's own; None when it is not relative."""
+    if given in PITCHES:
+        return PITCHES[given]
+    match = _PITCH.fullmatch(given)
+    if match is None or (match["unit"] == "%" and match["number"][0] not in "+-"):
+        return None
+    number = float(match["number"])
+    if match["unit"] == "st":
+        return number
+    return 12 * math.log2(1 + number / 100) if number > -100 else None
+
+
+def _written(direction: Direction) -> str:
+    match direction:
+        case Passage():
+            return f"<s>{escape(direction.text)}</s>"
+        case Pause():
+            return f'<break time="{direction.seconds:.6f}s"/>'
+        case Mark():
+            return f"<mark name={quoteattr(direction.name)}/>"
+        case Turn():
+            return ""
+
+
+def _opening(delivery: Delivery) -> str:
+    voice = f"<voice name={quoteattr(delivery.source.name)}>" if delivery.source else ""
+    language = f"<lang xml:lang={quoteattr(delivery.language)}>" if delivery.language else ""
+    manner = f'<prosody rate="{delivery.speed:.6f}" pitch="{delivery.pitch_semitones:.6f}st">'
+    return voice + language + (manner if _has_manner(delivery) else "")
+
+
+def _closing(delivery: Delivery) -> str:
+    manner = "</prosody>" if _has_manner(delivery) else ""
+    return manner + ("</lang>" if delivery.language else "") + ("</voice>" if delivery.source else "")
+
+
+def _has_manner(delivery: Delivery) -> bool:
+    return delivery.speed != 1.0 or delivery.pitch_semitones != 0.0

@@ -42,6 +42,10 @@ class _AudioEncodingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """MP3."""
     AUDIO_ENCODING_AAC: _AudioEncoding.ValueType  # 6
     """AAC-LC in ADTS."""
+    AUDIO_ENCODING_MULAW: _AudioEncoding.ValueType  # 7
+    """Headerless G.711 mu-law, 8 bits for each sample, for telephones. Its rate is 8000 unless another is asked for."""
+    AUDIO_ENCODING_ALAW: _AudioEncoding.ValueType  # 8
+    """Headerless G.711 A-law, likewise."""
 
 class AudioEncoding(_AudioEncoding, metaclass=_AudioEncodingEnumTypeWrapper):
     """How audio is written."""
@@ -60,6 +64,10 @@ AUDIO_ENCODING_MP3: AudioEncoding.ValueType  # 5
 """MP3."""
 AUDIO_ENCODING_AAC: AudioEncoding.ValueType  # 6
 """AAC-LC in ADTS."""
+AUDIO_ENCODING_MULAW: AudioEncoding.ValueType  # 7
+"""Headerless G.711 mu-law, 8 bits for each sample, for telephones. Its rate is 8000 unless another is asked for."""
+AUDIO_ENCODING_ALAW: AudioEncoding.ValueType  # 8
+"""Headerless G.711 A-law, likewise."""
 global___AudioEncoding = AudioEncoding
 
 class _Capability:
@@ -233,7 +241,10 @@ class SpeakingStyle(google.protobuf.message.Message):
     pitch_semitones: builtins.float
     """How much higher, in semitones: -12 to 12. Default 0."""
     language: builtins.str
-    """BCP 47 language of the text, for engines that speak several. Default: the voice's own language."""
+    """BCP 47 language of the text, for engines that speak several. Default: the voice's own language. `auto`: the language of each sentence
+    is found out, among those that a voice here speaks; where the voice does not speak it, one that does takes its place, with a warning;
+    `speakers` says who speaks when. In dialogues and conversations `auto` is the voice's own.
+    """
     instructions: builtins.str
     """An instruction in words, for engines with CAPABILITY_INSTRUCTIONS; at most 500 characters."""
     def __init__(
@@ -263,6 +274,7 @@ class SynthesisConfig(google.protobuf.message.Message):
     VERBATIM_FIELD_NUMBER: builtins.int
     STORE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    PROCESSING_FIELD_NUMBER: builtins.int
     seed: builtins.int
     """The same seed and request give the same samples. Unset: the server chooses one at random; `started` has it."""
     model: builtins.str
@@ -294,6 +306,10 @@ class SynthesisConfig(google.protobuf.message.Message):
     def style(self) -> global___SpeakingStyle:
         """Speed, pitch, language and manner."""
 
+    @property
+    def processing(self) -> global___AudioProcessing:
+        """What is done to the audio. Default: nothing, it is as the engine makes it."""
+
     def __init__(
         self,
         *,
@@ -306,15 +322,51 @@ class SynthesisConfig(google.protobuf.message.Message):
         verbatim: builtins.bool = ...,
         store: builtins.bool | None = ...,
         request_id: builtins.str = ...,
+        processing: global___AudioProcessing | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "seed", b"seed", "store", b"store", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "check", b"check", "model", b"model", "request_id", b"request_id", "seed", b"seed", "store", b"store", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "processing", b"processing", "seed", b"seed", "store", b"store", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "check", b"check", "model", b"model", "processing", b"processing", "request_id", b"request_id", "seed", b"seed", "store", b"store", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_store", b"_store"]) -> typing.Literal["store"] | None: ...
 
 global___SynthesisConfig = SynthesisConfig
+
+@typing.final
+class AudioProcessing(google.protobuf.message.Message):
+    """What is done to the audio while it streams."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LOUDNESS_LUFS_FIELD_NUMBER: builtins.int
+    TRUE_PEAK_DBTP_FIELD_NUMBER: builtins.int
+    TRIM_SILENCE_FIELD_NUMBER: builtins.int
+    loudness_lufs: builtins.float
+    """The loudness of the speech in LUFS (ITU-R BS.1770-4), -40 to -5. It is measured over the first 3 s of each voice, or all of a shorter
+    text, and one gain of at most 24 dB is applied; the first audio waits until so much is made. Default: the engine's own.
+    """
+    true_peak_dbtp: builtins.float
+    """The greatest true peak in dB below full scale, -20 to 0: what would exceed it is turned down for some milliseconds. A lossy encoding
+    may exceed it. Default: -1 with `loudness_lufs`, else no limit.
+    """
+    trim_silence: builtins.bool
+    """True: silence before and after the speech is left out, but for some hundredths of a second; also pauses that are asked for there."""
+    def __init__(
+        self,
+        *,
+        loudness_lufs: builtins.float | None = ...,
+        true_peak_dbtp: builtins.float | None = ...,
+        trim_silence: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_loudness_lufs", b"_loudness_lufs", "_true_peak_dbtp", b"_true_peak_dbtp", "loudness_lufs", b"loudness_lufs", "true_peak_dbtp", b"true_peak_dbtp"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_loudness_lufs", b"_loudness_lufs", "_true_peak_dbtp", b"_true_peak_dbtp", "loudness_lufs", b"loudness_lufs", "trim_silence", b"trim_silence", "true_peak_dbtp", b"true_peak_dbtp"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_loudness_lufs", b"_loudness_lufs"]) -> typing.Literal["loudness_lufs"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_true_peak_dbtp", b"_true_peak_dbtp"]) -> typing.Literal["true_peak_dbtp"] | None: ...
+
+global___AudioProcessing = AudioProcessing
 
 @typing.final
 class SynthesizeRequest(google.protobuf.message.Message):
@@ -324,8 +376,15 @@ class SynthesizeRequest(google.protobuf.message.Message):
 
     TEXT_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters."""
+    """The text: 1 to 10,000 characters. `[pause:400ms]` in it is a silence of that length, up to 10 s each and 600 s in all, unless
+    `config.verbatim` is set.
+    """
+    ssml: builtins.str
+    """In place of `text`, a document of SSML: 100,000 characters at most, 10,000 of them spoken. It may hold speak, p, s, break, prosody
+    (rate, pitch), say-as, sub, phoneme, voice, lang and mark; anything else is an error that names its line and column.
+    """
     @property
     def config(self) -> global___SynthesisConfig:
         """How it is spoken. Default: by the default voice, as WAV."""
@@ -335,9 +394,10 @@ class SynthesizeRequest(google.protobuf.message.Message):
         *,
         text: builtins.str = ...,
         config: global___SynthesisConfig | None = ...,
+        ssml: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["config", b"config", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["config", b"config", "ssml", b"ssml", "text", b"text"]) -> None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
 
@@ -351,6 +411,8 @@ class SynthesizeResponse(google.protobuf.message.Message):
     STARTED_FIELD_NUMBER: builtins.int
     FINISHED_FIELD_NUMBER: builtins.int
     WORDS_FIELD_NUMBER: builtins.int
+    MARKS_FIELD_NUMBER: builtins.int
+    SPEAKERS_FIELD_NUMBER: builtins.int
     audio: builtins.bytes
     """The audio, complete."""
     @property
@@ -365,6 +427,14 @@ class SynthesizeResponse(google.protobuf.message.Message):
     def words(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___WordTiming]:
         """When each word is spoken, where the engine reports it."""
 
+    @property
+    def marks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MarkTiming]:
+        """When each mark of `ssml` is reached."""
+
+    @property
+    def speakers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SpeakerTiming]:
+        """Who speaks from when on, where `ssml` changes the voice or the language; the first begins at 0."""
+
     def __init__(
         self,
         *,
@@ -372,9 +442,11 @@ class SynthesizeResponse(google.protobuf.message.Message):
         started: global___SynthesisStarted | None = ...,
         finished: global___SynthesisFinished | None = ...,
         words: collections.abc.Iterable[global___WordTiming] | None = ...,
+        marks: collections.abc.Iterable[global___MarkTiming] | None = ...,
+        speakers: collections.abc.Iterable[global___SpeakerTiming] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["finished", b"finished", "started", b"started"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "finished", b"finished", "started", b"started", "words", b"words"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "finished", b"finished", "marks", b"marks", "speakers", b"speakers", "started", b"started", "words", b"words"]) -> None: ...
 
 global___SynthesizeResponse = SynthesizeResponse
 
@@ -387,12 +459,17 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters."""
+    """The text: 1 to 1,000,000 characters; one of more than 100,000 is not stored in the history. `[pause:400ms]` in it is a silence of that
+    length, as in SynthesizeRequest.
+    """
     ahead_seconds: builtins.float
     """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
     little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.
     """
+    ssml: builtins.str
+    """In place of `text`, a document of SSML, as in SynthesizeRequest."""
     @property
     def config(self) -> global___SynthesisConfig:
         """How it is spoken. Default: by the default voice, as WAV."""
@@ -403,9 +480,10 @@ class StreamSynthesizeRequest(google.protobuf.message.Message):
         text: builtins.str = ...,
         config: global___SynthesisConfig | None = ...,
         ahead_seconds: builtins.float = ...,
+        ssml: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "ssml", b"ssml", "text", b"text"]) -> None: ...
 
 global___StreamSynthesizeRequest = StreamSynthesizeRequest
 
@@ -510,6 +588,8 @@ class AudioChunk(google.protobuf.message.Message):
     DURATION_FIELD_NUMBER: builtins.int
     WORDS_FIELD_NUMBER: builtins.int
     PHONEMES_FIELD_NUMBER: builtins.int
+    MARKS_FIELD_NUMBER: builtins.int
+    SPEAKERS_FIELD_NUMBER: builtins.int
     sequence: builtins.int
     """0, 1, 2 ... within the stream."""
     audio: builtins.bytes
@@ -530,6 +610,14 @@ class AudioChunk(google.protobuf.message.Message):
     def phonemes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PhonemeTiming]:
         """Phonemes, likewise, where the engine reports them."""
 
+    @property
+    def marks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MarkTiming]:
+        """Marks of `ssml` that are reached in this chunk; one at the end of the text comes in a chunk without audio."""
+
+    @property
+    def speakers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SpeakerTiming]:
+        """Who speaks from a time in this chunk on, where `ssml` changes the voice or the language, and for each turn of a dialogue."""
+
     def __init__(
         self,
         *,
@@ -539,11 +627,76 @@ class AudioChunk(google.protobuf.message.Message):
         duration: google.protobuf.duration_pb2.Duration | None = ...,
         words: collections.abc.Iterable[global___WordTiming] | None = ...,
         phonemes: collections.abc.Iterable[global___PhonemeTiming] | None = ...,
+        marks: collections.abc.Iterable[global___MarkTiming] | None = ...,
+        speakers: collections.abc.Iterable[global___SpeakerTiming] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["duration", b"duration", "offset", b"offset"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "duration", b"duration", "offset", b"offset", "phonemes", b"phonemes", "sequence", b"sequence", "words", b"words"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "duration", b"duration", "marks", b"marks", "offset", b"offset", "phonemes", b"phonemes", "sequence", b"sequence", "speakers", b"speakers", "words", b"words"]) -> None: ...
 
 global___AudioChunk = AudioChunk
+
+@typing.final
+class MarkTiming(google.protobuf.message.Message):
+    """When a mark is reached: what stands before it is spoken, and what stands behind it begins."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MARK_FIELD_NUMBER: builtins.int
+    OFFSET_FIELD_NUMBER: builtins.int
+    mark: builtins.str
+    """Its name in the document."""
+    @property
+    def offset(self) -> google.protobuf.duration_pb2.Duration:
+        """When, counted from the stream's start."""
+
+    def __init__(
+        self,
+        *,
+        mark: builtins.str = ...,
+        offset: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["offset", b"offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["mark", b"mark", "offset", b"offset"]) -> None: ...
+
+global___MarkTiming = MarkTiming
+
+@typing.final
+class SpeakerTiming(google.protobuf.message.Message):
+    """Who speaks from a time on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    START_OFFSET_FIELD_NUMBER: builtins.int
+    VOICE_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    TURN_FIELD_NUMBER: builtins.int
+    voice: builtins.str
+    """The built-in voice: `{engine}/{voice}`; the one that a profile's likeness is built on."""
+    profile: builtins.str
+    """The stored profile, or empty."""
+    language: builtins.str
+    """The language that is spoken, BCP 47."""
+    turn: builtins.int
+    """In a dialogue, the number of the turn: 0, 1, 2 ..."""
+    @property
+    def start_offset(self) -> google.protobuf.duration_pb2.Duration:
+        """When, counted from the stream's start."""
+
+    def __init__(
+        self,
+        *,
+        start_offset: google.protobuf.duration_pb2.Duration | None = ...,
+        voice: builtins.str = ...,
+        profile: builtins.str = ...,
+        language: builtins.str = ...,
+        turn: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_turn", b"_turn", "start_offset", b"start_offset", "turn", b"turn"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_turn", b"_turn", "language", b"language", "profile", b"profile", "start_offset", b"start_offset", "turn", b"turn", "voice", b"voice"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_turn", b"_turn"]) -> typing.Literal["turn"] | None: ...
+
+global___SpeakerTiming = SpeakerTiming
 
 @typing.final
 class WordTiming(google.protobuf.message.Message):
@@ -662,12 +815,17 @@ class PlaySpeechRequest(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
     AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text: 1 to 10,000 characters."""
+    """The text: 1 to 1,000,000 characters; one of more than 100,000 is not stored in the history. `[pause:400ms]` in it is a silence of that
+    length, as in SynthesizeRequest.
+    """
     ahead_seconds: builtins.float
     """How many seconds of audio the server may send ahead of real time, 1 to 86400, for a listener who may leave: small values waste
     little then. Default 0: no pacing, the audio is sent as fast as it is generated and the client reads it.
     """
+    ssml: builtins.str
+    """In place of `text`, a document of SSML, as in SynthesizeRequest."""
     @property
     def config(self) -> global___SynthesisConfig:
         """How it is spoken. Default: by the default voice, as WAV."""
@@ -678,9 +836,10 @@ class PlaySpeechRequest(google.protobuf.message.Message):
         text: builtins.str = ...,
         config: global___SynthesisConfig | None = ...,
         ahead_seconds: builtins.float = ...,
+        ssml: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "ssml", b"ssml", "text", b"text"]) -> None: ...
 
 global___PlaySpeechRequest = PlaySpeechRequest
 
@@ -704,6 +863,114 @@ class PlaySpeechResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
 
 global___PlaySpeechResponse = PlaySpeechResponse
+
+@typing.final
+class DialogueTurn(google.protobuf.message.Message):
+    """One speaker's words."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VOICE_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    STYLE_FIELD_NUMBER: builtins.int
+    GAP_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """What is said. `[pause:400ms]` in it is a silence of that length, as in SynthesizeRequest."""
+    @property
+    def voice(self) -> global___VoiceSelection:
+        """Who speaks: a built-in voice or a stored profile. Default: the voice in the request's config."""
+
+    @property
+    def style(self) -> global___SpeakingStyle:
+        """How it is said, where that is not as the request's config says."""
+
+    @property
+    def gap(self) -> google.protobuf.duration_pb2.Duration:
+        """The silence between the turn before and this one, 0 to 10 s. Default: the request's `gap`."""
+
+    def __init__(
+        self,
+        *,
+        voice: global___VoiceSelection | None = ...,
+        text: builtins.str = ...,
+        style: global___SpeakingStyle | None = ...,
+        gap: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["gap", b"gap", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["gap", b"gap", "style", b"style", "text", b"text", "voice", b"voice"]) -> None: ...
+
+global___DialogueTurn = DialogueTurn
+
+@typing.final
+class StreamDialogueRequest(google.protobuf.message.Message):
+    """A dialogue to speak, streamed while it is spoken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TURNS_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
+    GAP_FIELD_NUMBER: builtins.int
+    AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    ahead_seconds: builtins.float
+    """As in StreamSynthesizeRequest."""
+    @property
+    def turns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DialogueTurn]:
+        """The turns: 1 to 200, with 10,000 characters in all, in at most 32 different voices and styles."""
+
+    @property
+    def config(self) -> global___SynthesisConfig:
+        """How it is spoken. Its voice and style are those of turns that name none."""
+
+    @property
+    def gap(self) -> google.protobuf.duration_pb2.Duration:
+        """The silence between two turns, 0 to 10 s, beside the pause that a voice makes at the end of a sentence. Default: 0.3 s."""
+
+    def __init__(
+        self,
+        *,
+        turns: collections.abc.Iterable[global___DialogueTurn] | None = ...,
+        config: global___SynthesisConfig | None = ...,
+        gap: google.protobuf.duration_pb2.Duration | None = ...,
+        ahead_seconds: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config", "gap", b"gap"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "config", b"config", "gap", b"gap", "turns", b"turns"]) -> None: ...
+
+global___StreamDialogueRequest = StreamDialogueRequest
+
+@typing.final
+class StreamDialogueResponse(google.protobuf.message.Message):
+    """One event of a streamed dialogue."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STARTED_FIELD_NUMBER: builtins.int
+    CHUNK_FIELD_NUMBER: builtins.int
+    FINISHED_FIELD_NUMBER: builtins.int
+    @property
+    def started(self) -> global___SynthesisStarted:
+        """First, before any audio; it names the voice of the first turn."""
+
+    @property
+    def chunk(self) -> global___AudioChunk:
+        """Audio, in order."""
+
+    @property
+    def finished(self) -> global___SynthesisFinished:
+        """Last, and only when everything was sent."""
+
+    def __init__(
+        self,
+        *,
+        started: global___SynthesisStarted | None = ...,
+        chunk: global___AudioChunk | None = ...,
+        finished: global___SynthesisFinished | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "started", b"started"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["chunk", b"chunk", "event", b"event", "finished", b"finished", "started", b"started"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["started", "chunk", "finished"] | None: ...
+
+global___StreamDialogueResponse = StreamDialogueResponse
 
 @typing.final
 class ConverseConfig(google.protobuf.message.Message):

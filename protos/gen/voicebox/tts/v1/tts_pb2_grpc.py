@@ -50,6 +50,11 @@ class TextToSpeechServiceStub(object):
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.PlaySpeechRequest.SerializeToString,
                 response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.PlaySpeechResponse.FromString,
                 _registered_method=True)
+        self.StreamDialogue = channel.unary_stream(
+                '/voicebox.tts.v1.TextToSpeechService/StreamDialogue',
+                request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueRequest.SerializeToString,
+                response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueResponse.FromString,
+                _registered_method=True)
         self.ConverseSynthesize = channel.stream_stream(
                 '/voicebox.tts.v1.TextToSpeechService/ConverseSynthesize',
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeRequest.SerializeToString,
@@ -89,6 +94,13 @@ class TextToSpeechServiceServicer(object):
     def PlaySpeech(self, request, context):
         """Speaks a text and streams only the bytes of an audio file, which a browser or curl can play as they arrive. Warnings are in the
         trailing metadata `x-voicebox-warning`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamDialogue(self, request, context):
+        """Speaks a dialogue, turn by turn in the voice of each, as one stream and one record of the history: events as in StreamSynthesize.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,6 +146,11 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
                     servicer.PlaySpeech,
                     request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.PlaySpeechRequest.FromString,
                     response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.PlaySpeechResponse.SerializeToString,
+            ),
+            'StreamDialogue': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamDialogue,
+                    request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueRequest.FromString,
+                    response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueResponse.SerializeToString,
             ),
             'ConverseSynthesize': grpc.stream_stream_rpc_method_handler(
                     servicer.ConverseSynthesize,
@@ -233,6 +250,33 @@ class TextToSpeechService(object):
             '/voicebox.tts.v1.TextToSpeechService/PlaySpeech',
             voicebox_dot_tts_dot_v1_dot_tts__pb2.PlaySpeechRequest.SerializeToString,
             voicebox_dot_tts_dot_v1_dot_tts__pb2.PlaySpeechResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamDialogue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicebox.tts.v1.TextToSpeechService/StreamDialogue',
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueRequest.SerializeToString,
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,12 @@ class TextToSpeechServiceStub:
     trailing metadata `x-voicebox-warning`.
     """
 
+    StreamDialogue: grpc.UnaryStreamMultiCallable[
+        voicebox.tts.v1.tts_pb2.StreamDialogueRequest,
+        voicebox.tts.v1.tts_pb2.StreamDialogueResponse,
+    ]
+    """Speaks a dialogue, turn by turn in the voice of each, as one stream and one record of the history: events as in StreamSynthesize."""
+
     ConverseSynthesize: grpc.StreamStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeRequest,
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeResponse,
@@ -89,6 +95,12 @@ class TextToSpeechServiceAsyncStub:
     """Speaks a text and streams only the bytes of an audio file, which a browser or curl can play as they arrive. Warnings are in the
     trailing metadata `x-voicebox-warning`.
     """
+
+    StreamDialogue: grpc.aio.UnaryStreamMultiCallable[
+        voicebox.tts.v1.tts_pb2.StreamDialogueRequest,
+        voicebox.tts.v1.tts_pb2.StreamDialogueResponse,
+    ]
+    """Speaks a dialogue, turn by turn in the voice of each, as one stream and one record of the history: events as in StreamSynthesize."""
 
     ConverseSynthesize: grpc.aio.StreamStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeRequest,
@@ -142,6 +154,14 @@ class TextToSpeechServiceServicer(metaclass=abc.ABCMeta):
         """Speaks a text and streams only the bytes of an audio file, which a browser or curl can play as they arrive. Warnings are in the
         trailing metadata `x-voicebox-warning`.
         """
+
+    @abc.abstractmethod
+    def StreamDialogue(
+        self,
+        request: voicebox.tts.v1.tts_pb2.StreamDialogueRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[voicebox.tts.v1.tts_pb2.StreamDialogueResponse], collections.abc.AsyncIterator[voicebox.tts.v1.tts_pb2.StreamDialogueResponse]]:
+        """Speaks a dialogue, turn by turn in the voice of each, as one stream and one record of the history: events as in StreamSynthesize."""
 
     @abc.abstractmethod
     def ConverseSynthesize(

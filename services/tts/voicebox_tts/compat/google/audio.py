@@ -1,7 +1,7 @@
 """Audio in the encodings that only Google has, and louder or softer."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 
 import numpy as np
@@ -10,8 +10,6 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import encode_whole
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import g711_wav
-from voicebox_audio.g711 import s16le_to_alaw, s16le_to_mulaw
-from voicebox_audio.pcm import to_s16le
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
@@ -19,11 +17,8 @@ GAINS_DB = (-96.0, 16.0)
 TELEPHONE_HZ = 8_000
 """The rate of mu-law and A-law where none is requested."""
 
-G711: Mapping[int, tuple[Callable[[bytes], bytes], int]] = {
-    google.MULAW: (s16le_to_mulaw, 7),
-    google.ALAW: (s16le_to_alaw, 6),
-}
-"""How samples become G.711, and the code of its two laws in a WAV file."""
+G711: Mapping[int, tuple[Encoding, int]] = {google.MULAW: (Encoding.MULAW, 7), google.ALAW: (Encoding.ALAW, 6)}
+"""The two laws of G.711, and their codes in a WAV file."""
 
 ENCODINGS = {
     google.LINEAR16: Encoding.WAV,
@@ -66,7 +61,7 @@ def _rewritten(audio: bytes, rate_hz: int, config: google.AudioConfig, diagnosti
     try:
         if config.audio_encoding in G711:
             law, code = G711[config.audio_encoding]
-            return g711_wav(law(to_s16le(samples)), code, rate_hz)
+            return g711_wav(encode_whole(law, samples, rate_hz), code, rate_hz)
         if config.audio_encoding == google.M4A:
             written: bytes = import_module("voicebox_audio.encoding.m4a").encode_m4a(samples, rate_hz)  # loads FFmpeg
             return written

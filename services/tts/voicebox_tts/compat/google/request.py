@@ -25,7 +25,12 @@ CONFIG_NAMES = {
     "style.pitch_semitones": "audio_config.pitch",
     "style.instructions": "input.prompt",
 }
-NAMES = {"text": "input.text", **CONFIG_NAMES, **{f"config.{field}": name for field, name in CONFIG_NAMES.items()}}
+NAMES = {
+    "text": "input.text",
+    "ssml": "input.ssml",
+    **CONFIG_NAMES,
+    **{f"config.{field}": name for field, name in CONFIG_NAMES.items()},
+}
 """Google's names for our fields, in SynthesizeSpeech; of a config's fields also by their paths in it."""
 
 STREAM_CONFIG_NAMES = {
@@ -58,8 +63,8 @@ ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
 STREAM_ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
     google.AUDIO_ENCODING_UNSPECIFIED: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
     google.PCM: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
-    google.MULAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
-    google.ALAW: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    google.MULAW: tts_pb2.AUDIO_ENCODING_MULAW,
+    google.ALAW: tts_pb2.AUDIO_ENCODING_ALAW,
     google.OGG_OPUS: tts_pb2.AUDIO_ENCODING_OGG_OPUS,
 }
 """Google streams no files with their length at their beginning; without a streaming_audio_config it sends
@@ -68,10 +73,14 @@ samples.
 
 
 def to_whole(
-    request: google.SynthesizeSpeechRequest, voice: tts_pb2.VoiceSelection, diagnostics: Diagnostics
+    request: google.SynthesizeSpeechRequest,
+    voice: tts_pb2.VoiceSelection,
+    diagnostics: Diagnostics,
+    known: ssml.Known = ssml.NOBODY,
 ) -> tts_pb2.SynthesizeRequest:
-    """The request for a whole utterance in a voice that was chosen; InvalidField, by Google's name, where it cannot be
-    met.
+    """The request for a whole utterance in a voice that was chosen; SSML may name those that are known.
+
+    InvalidField, by Google's name, where it asks for what cannot be.
     """
     _refuse_options(request.advanced_voice_options, "advanced_voice_options")
     audio = request.audio_config
@@ -83,6 +92,9 @@ def to_whole(
         spec.encoding = tts_pb2.AUDIO_ENCODING_PCM_S16LE
     return tts_pb2.SynthesizeRequest(
         text=_text(request.input, diagnostics),
+        ssml=ssml.subset(request.input.ssml, "input.ssml", diagnostics, known)
+        if request.input.HasField("ssml")
+        else "",
         config=tts_pb2.SynthesisConfig(
             voice=voice,
             audio=spec,
@@ -152,7 +164,7 @@ def _text(request: google.SynthesisInput, diagnostics: Diagnostics) -> str:
         case "text" | None:
             return request.text
         case "ssml":
-            return ssml.plain(request.ssml, "input.ssml", diagnostics)
+            return ""
         case "markup":
             return _unmarked(request.markup)
         case other:

@@ -1,6 +1,6 @@
 """Google Cloud's text-to-speech over the one servicer."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -14,6 +14,7 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.api.servicer import TextToSpeechServicer
+from voicebox_tts.compat.voices import speakers_for
 from voicebox_tts.engine import Capability, Engine
 from voicebox_tts.voices.registry import VoiceRegistry
 
@@ -53,7 +54,8 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
             for unknown in map(unknowns.__getitem__, range(len(unknowns))):
                 diagnostics.ignore(BETA_FIELDS.get(unknown.field_number, f"field {unknown.field_number}"))
             voice = await google_voices.find_voice(self._registry, request.voice, "voice", diagnostics)
-            native = google_request.to_whole(request, voice, diagnostics)
+            known = await speakers_for(self._registry, request.input.ssml)
+            native = google_request.to_whole(request, voice, diagnostics, known)
             await self._follow(native, diagnostics)
             made = await self._speech.Synthesize(native, context)
             plain = google_audio.is_plain(request.audio_config)
@@ -65,31 +67,26 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
     async def StreamingSynthesize(
         self, request_iterator: AsyncIterator[google.StreamingSynthesizeRequest], context: Context
     ) -> AsyncGenerator[google.StreamingSynthesizeResponse]:
-        diagnostics, codecs = Diagnostics(), list[Callable[[bytes], bytes]]()
+        diagnostics = Diagnostics()
         with with_field_names(google_request.STREAM_NAMES):
-            pieces = self._pieces(request_iterator, diagnostics, codecs)
+            pieces = self._pieces(request_iterator, diagnostics)
             async with aclosing(pieces), aclosing(self._speech.ConverseSynthesize(pieces, context)) as events:
                 async for event in events:
                     diagnostics.warn(event.finished.warnings)
                     if audio := event.chunk.audio:
-                        yield google.StreamingSynthesizeResponse(audio_content=codecs[0](audio) if codecs else audio)
+                        yield google.StreamingSynthesizeResponse(audio_content=audio)
         send_diagnostics(context, diagnostics)
 
     async def _pieces(
-        self,
-        requests: AsyncIterator[google.StreamingSynthesizeRequest],
-        diagnostics: Diagnostics,
-        codecs: list[Callable[[bytes], bytes]],
+        self, requests: AsyncIterator[google.StreamingSynthesizeRequest], diagnostics: Diagnostics
     ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeRequest]:
-        """Our config, then texts. `codecs` gets the conversion to telephone audio, if that is requested."""
+        """Our config, then texts."""
         first = await anext(aiter(requests), None)
         if first is None or not first.HasField("streaming_config"):
             raise InvalidField("streaming_config", "The first message must be the streaming_config.", "CONFIG_FIRST")
         config = first.streaming_config
         google_request.refuse_voice(config.voice, "streaming_config.voice", diagnostics)
         voice = await google_voices.find_voice(self._registry, config.voice, "streaming_config.voice", diagnostics)
-        if config.streaming_audio_config.audio_encoding in google_audio.G711:
-            codecs.append(google_audio.G711[config.streaming_audio_config.audio_encoding][0])
         yield tts_pb2.ConverseSynthesizeRequest(config=google_request.to_conversation(config, voice, diagnostics))
         async for request in requests:
             yield tts_pb2.ConverseSynthesizeRequest(text=google_request.to_piece(request, diagnostics))

@@ -21,7 +21,7 @@ from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api import messages
-from voicebox_tts.api.servicer import TextToSpeechServicer
+from voicebox_tts.api.servicer import MAX_ADAPTED_CHARACTERS, TextToSpeechServicer
 from voicebox_tts.normalization.preparation import Preparation
 from voicebox_tts.text import sentences as texts
 from voicebox_tts.text.sentences import SILENCE_SECONDS
@@ -117,7 +117,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         begun = False
         while not begun:
             try:
-                async with aclosing(self._speech.StreamSynthesize(request, context)) as events:
+                async with aclosing(self._speech.StreamSynthesize(request, context, MAX_ADAPTED_CHARACTERS)) as events:
                     async for event in events:
                         begun = True
                         yield event

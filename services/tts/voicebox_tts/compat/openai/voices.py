@@ -11,8 +11,8 @@ from voicebox_compat import openai_names
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound
 
-from voicebox_tts.api.requests import PROFILE_NAME
 from voicebox_tts.engine import Engine, Voice
+from voicebox_tts.text.names import PROFILE_NAME
 from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
 from .other_servers import is_other_servers

@@ -26,7 +26,7 @@ CONFIG_NAMES = {
     "style.pitch_semitones": "custom_configuration.pitch_semitones",
     "style.instructions": "custom_configuration.instructions",
 }
-NAMES = {**CONFIG_NAMES, **{f"config.{field}": name for field, name in CONFIG_NAMES.items()}}
+NAMES = {"ssml": "text", **CONFIG_NAMES, **{f"config.{field}": name for field, name in CONFIG_NAMES.items()}}
 """Riva's names for our fields; of a config's fields also by their paths in it."""
 
 ENCODINGS: Mapping[int, tts_pb2.AudioEncoding.ValueType] = {
@@ -40,29 +40,36 @@ PROMPT_RATES_HZ, PROMPT_RATE_HZ = (8_000, 48_000), 22_050
 MAX_QUALITY = 40
 
 
-def to_whole(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesizeRequest:
-    """The request for a whole utterance; InvalidField, by Riva's name, where that would be other speech; hints are
-    noted.
+def to_whole(
+    request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics, known: ssml.Known = ssml.NOBODY
+) -> tts_pb2.SynthesizeRequest:
+    """The request for a whole utterance; SSML may name the voices that are known. InvalidField, by Riva's name, where
+    that would be other speech; hints are noted.
     """
-    return tts_pb2.SynthesizeRequest(text=_text(request, diagnostics), config=_config(request, diagnostics))
+    return tts_pb2.SynthesizeRequest(**_input(request, known, diagnostics), config=_config(request, diagnostics))
 
 
 def to_streamed(
-    request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics
+    request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics, known: ssml.Known = ssml.NOBODY
 ) -> tts_pb2.StreamSynthesizeRequest:
     """The same for a stream. Riva's clients write files from it, too: it is as fast as they read."""
     return tts_pb2.StreamSynthesizeRequest(
-        text=_text(request, diagnostics), config=_config(request, diagnostics), ahead_seconds=MAX_AHEAD_SECONDS
+        **_input(request, known, diagnostics), config=_config(request, diagnostics), ahead_seconds=MAX_AHEAD_SECONDS
     )
 
 
-def _text(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> str:
+def _input(
+    request: riva_tts_pb2.SynthesizeSpeechRequest, known: ssml.Known, diagnostics: Diagnostics
+) -> dict[str, str]:
+    """What is spoken, as our text or ssml: Riva has one field for both."""
     if request.custom_dictionary.strip():
         diagnostics.ignore("custom_dictionary")
         diagnostics.warn(
             ["No engine here takes phonemes: words of custom_dictionary are spoken as the voice reads them."]
         )
-    return ssml.plain(request.text, "text", diagnostics) if ssml.is_ssml(request.text) else request.text
+    if ssml.is_ssml(request.text):
+        return {"ssml": ssml.subset(request.text, "text", diagnostics, known)}
+    return {"text": request.text}
 
 
 def _config(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SynthesisConfig:

@@ -12,9 +12,10 @@ from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api.requests import spoken
-from voicebox_tts.api.servicer import TextToSpeechServicer
-from voicebox_tts.compat.voices import substitute_voice
+from voicebox_tts.api.servicer import MAX_ADAPTED_CHARACTERS, TextToSpeechServicer
+from voicebox_tts.compat.voices import speakers_for, substitute_voice
 from voicebox_tts.engine import Capability, Engine
+from voicebox_tts.text import ssml
 from voicebox_tts.voices.registry import VoiceRegistry
 
 from . import request as riva_request
@@ -37,7 +38,8 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     ) -> riva_tts_pb2.SynthesizeSpeechResponse:
         diagnostics = Diagnostics()
         with with_field_names(riva_request.NAMES):
-            native = riva_request.to_whole(request, diagnostics)
+            known = await self._known(request.text)
+            native = riva_request.to_whole(request, diagnostics, known)
             await self._check(request, native, diagnostics)
             made = await self._speech.Synthesize(native, context)
         diagnostics.warn(made.finished.warnings)
@@ -76,13 +78,17 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     async def _speak(
         self, request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics, context: Context
     ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
-        native = riva_request.to_streamed(request, diagnostics)
+        native = riva_request.to_streamed(request, diagnostics, await self._known(request.text))
         await self._check(request, native, diagnostics)
-        async with aclosing(self._speech.StreamSynthesize(native, context)) as events:
+        async with aclosing(self._speech.StreamSynthesize(native, context, MAX_ADAPTED_CHARACTERS)) as events:
             async for event in events:
                 diagnostics.warn(event.finished.warnings)
                 if piece := responses.piece(request, event):
                     yield piece
+
+    async def _known(self, text: str) -> ssml.Known:
+        """Whom the text, where it is SSML, may ask for."""
+        return await speakers_for(self._registry, text) if ssml.is_ssml(text) else ssml.NOBODY
 
     async def _check(
         self,

@@ -1,0 +1,170 @@
+"""Who speaks an utterance: one speaker, or several that take turns, each with a session of an engine."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from voicebox_kit.errors import InvalidField, NotFound
+
+from voicebox_tts.engine import Capability, Session, Style
+from voicebox_tts.job import MAX_SEMITONES, MAX_SPEED, MIN_SPEED, BuiltIn, Delivery, Job, StoredProfile
+from voicebox_tts.voices.resolver import Resolver, Speaker
+
+from .preparation import TextPreparation
+
+
+@dataclass(frozen=True)
+class Part:
+    """One speaker in one manner. `job` has a profile's defaults filled in, and not the delivery's speed and pitch."""
+
+    job: Job
+    speaker: Speaker
+    session: Session
+    preparation: TextPreparation
+
+    @property
+    def profile(self) -> str:
+        """The stored profile that speaks, or empty."""
+        return self.job.source.name if isinstance(self.job.source, StoredProfile) else ""
+
+    @property
+    def who(self) -> tuple[str, str, str]:
+        """What a listener may tell parts apart by: voice, profile and language."""
+        return self.speaker.voice_name, self.profile, self.speaker.language
+
+
+class Cast:
+    """The parts of an utterance by their deliveries, the first one first."""
+
+    def __init__(self, parts: Mapping[Delivery, Part], warnings: Sequence[str] = ()) -> None:
+        self._parts, self._warnings = parts, warnings
+
+    @property
+    def lead(self) -> Part:
+        """Who speaks first."""
+        return next(iter(self._parts.values()))
+
+    @property
+    def has_several(self) -> bool:
+        """Whether more than one voice or language is heard."""
+        return len({part.who for part in self._parts.values()}) > 1
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The voices and profiles of all, where there are several."""
+        names = dict.fromkeys(part.profile or part.speaker.voice_name for part in self._parts.values())
+        return tuple(names) if len(names) > 1 else ()
+
+    def part(self, delivery: Delivery) -> Part:
+        """Who speaks in a delivery."""
+        return self._parts[delivery]
+
+    @property
+    def is_only_signs(self) -> bool:
+        """Whether there was text, without a letter or digit."""
+        preparations = [part.preparation for part in self._parts.values()]
+        return any(each.has_text for each in preparations) and not any(each.has_letters for each in preparations)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences on what is not said, or not as it was asked for: each once."""
+        speakers = (warning for part in list(self._parts.values())[1:] for warning in part.speaker.warnings)
+        prepared = (warning for part in self._parts.values() for warning in part.preparation.warnings)
+        return list(dict.fromkeys([*self._warnings, *speakers, *prepared]))
+
+
+@asynccontextmanager
+async def open_cast(
+    deliveries: Sequence[Delivery], job: Job, resolver: Resolver, executor: Executor, timeout_seconds: float
+) -> AsyncGenerator[Cast]:
+    """The cast for these deliveries of a job, whose models stay loaded and sessions open until the block ends.
+
+    Raises as Resolver.resolve and Engine.open; what a delivery asks for is named by its place.
+    """
+    async with AsyncExitStack() as stack:
+        parts, warnings = dict[Delivery, Part](), list[str]()
+        for delivery in deliveries:
+            with _placed(delivery):
+                resolve = partial(resolver.resolve, timeout_seconds=timeout_seconds)
+                wanted, speaker = await _resolved(stack, resolve, job.delivered(delivery), delivery, warnings)
+                wanted = wanted.with_defaults(speaker.defaults)
+                session = await _opened(speaker, wanted, delivery, warnings, executor)
+            stack.callback(session.close)
+            preparation = TextPreparation(speaker.engine, speaker.language, verbatim=job.verbatim)
+            parts[delivery] = Part(wanted, speaker, session, preparation)
+        yield Cast(parts, warnings)
+
+
+Resolve = Callable[[Job], AbstractAsyncContextManager[Speaker]]
+
+
+@contextmanager
+def _placed(delivery: Delivery) -> Iterator[None]:
+    """An error about what a delivery asks for leaves the block with its place in the request."""
+    try:
+        yield
+    except (InvalidField, NotFound) as error:
+        if not delivery.place:
+            raise
+        field = delivery.place.partition(",")[0]
+        raise InvalidField(field, f"{delivery.place}: {error.sentence}", error.reason) from error
+
+
+async def _resolved(
+    stack: AsyncExitStack, resolve: Resolve, job: Job, delivery: Delivery, warnings: list[str]
+) -> tuple[Job, Speaker]:
+    """Who speaks, and the job in that voice; for a language that the voice does not speak, another one, with a
+    warning.
+    """
+    try:
+        return job, await stack.enter_async_context(resolve(job))
+    except InvalidField as error:
+        if error.reason != "LANGUAGE_NOT_SPOKEN" or not delivery.language or job.source == BuiltIn():
+            raise
+        refused = error
+    other = replace(job, source=BuiltIn(), model="")
+    speaker = await stack.enter_async_context(resolve(other))
+    warnings.append(f"{refused.sentence} {speaker.voice_name} speaks instead.")
+    return other, speaker
+
+
+async def _opened(speaker: Speaker, job: Job, delivery: Delivery, warnings: list[str], executor: Executor) -> Session:
+    """The session of a delivery. A speed or pitch that the engine or the voice cannot follow is a warning."""
+    style = _in_manner(job.style, delivery, speaker, warnings)
+    try:
+        return await _open(speaker, style, job.seed, executor)
+    except InvalidField as error:
+        if style == job.style or error.reason != "UNSUPPORTED_BY_ENGINE":
+            raise
+        warnings.append(f"What the text asks for is left out: {error.sentence}")
+    return await _open(speaker, job.style, job.seed, executor)
+
+
+def _in_manner(style: Style, delivery: Delivery, speaker: Speaker, warnings: list[str]) -> Style:
+    engine, can = speaker.engine.name, speaker.engine.capabilities
+    speed, pitch = style.speed * delivery.speed, style.pitch_semitones + delivery.pitch_semitones
+    if delivery.speed != 1.0 and Capability.SPEED not in can:
+        warnings.append(f"The engine {engine} cannot change its speed: the rate in the text is left out.")
+        speed = style.speed
+    if delivery.pitch_semitones and Capability.PITCH not in can:
+        warnings.append(f"The engine {engine} cannot change its pitch: the pitch in the text is left out.")
+        pitch = style.pitch_semitones
+    within = (min(max(speed, MIN_SPEED), MAX_SPEED), min(max(pitch, -MAX_SEMITONES), MAX_SEMITONES))
+    if within != (speed, pitch):
+        limits = f"{MIN_SPEED:g} to {MAX_SPEED:g} and {MAX_SEMITONES:g} semitones"
+        warnings.append(f"With the request's own speed and pitch the text's are beyond {limits}: spoken at the limit.")
+    return replace(style, speed=within[0], pitch_semitones=within[1])
+
+
+async def _open(speaker: Speaker, style: Style, seed: int, executor: Executor) -> Session:
+    opening = asyncio.get_running_loop().run_in_executor(executor, speaker.open, style, seed)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])  # a thread cannot be stopped
+        if not opening.exception():
+            opening.result().close()
+        raise

@@ -1,0 +1,56 @@
+"""A text with directions on how it is spoken: passages, pauses, marks and turns, in order."""
+
+from dataclasses import dataclass
+
+from voicebox_tts.job import AS_THE_JOB_SAYS, Delivery
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of text that is spoken in one way; its end is the end of a sentence."""
+
+    text: str
+    delivery: Delivery = AS_THE_JOB_SAYS
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A silence of this length, beside the pauses that a voice makes by itself."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in the text whose time is reported."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn of a dialogue begins, of this number, which is spoken in one way."""
+
+    number: int
+    delivery: Delivery = AS_THE_JOB_SAYS
+
+
+Direction = Passage | Pause | Mark | Turn
+
+
+@dataclass(frozen=True)
+class Directed:
+    """A text with its directions. `warnings` are sentences for people on what of them is not followed."""
+
+    directions: tuple[Direction, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What is spoken, for the history."""
+        return " ".join(each.text for each in self.directions if isinstance(each, Passage))
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """The ways in which it is spoken: each once, in order."""
+        return tuple(dict.fromkeys(each.delivery for each in self.directions if isinstance(each, Passage | Turn)))
