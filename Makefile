@@ -15,7 +15,13 @@ run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 run-apart: $(RUN)  ## The same, one process for each service; all end when one fails
 	@exec $(BIN)/voicebox serve --apart $(SERVICES)
 
-kokoro mms piper pocket qwen3: $(RUN)  ## Installs neural voices: kokoro, piper, pocket and mms for a laptop, qwen3 for a GPU; `make models` then fetches its model
+kokoro piper: $(RUN)  ## Installs neural voices of many languages for a laptop; `make models` then fetches their models
+	@./setup.sh engine $@
+
+mms: $(RUN)  ## Installs voices of over 1,100 languages, whose weights allow no commercial use; needs torch
+	@./setup.sh engine $@
+
+pocket qwen3: $(RUN)  ## Installs neural voices that clone and need torch: pocket for a laptop, qwen3 for a GPU
 	@./setup.sh engine $@
 
 models: $(RUN)  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others

@@ -54,9 +54,9 @@ def test_the_command_speaks_a_file(platform, voicebox, tmp_path):
     output = str(tmp_path / "talk.mp3")
     result = voicebox("dialogue", str(tmp_path / "talk.txt"), "--as", "Ann=flite/slt", "--gap", "1", "-o", output)
     assert result.exit_code == 0, result.output
-    asked = cast("tts_pb2.StreamDialogueRequest", platform.asked["StreamDialogue"][0])
-    assert [(turn.voice.voice, turn.text) for turn in asked.turns] == [("flite/slt", "Hello."), ("flite/rms", "Bye.")]
-    assert asked.gap.seconds == 1
+    request = cast("tts_pb2.StreamDialogueRequest", platform.requested["StreamDialogue"][0])
+    assert [(turn.voice.voice, turn.text) for turn in request.turns] == [("flite/slt", "Hello."), ("flite/rms", "Bye.")]
+    assert request.gap.seconds == 1
 
 
 def test_the_command_names_what_is_wrong(voicebox, tmp_path):

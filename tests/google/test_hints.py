@@ -155,4 +155,6 @@ def test_breaks_and_voices_of_ssml_are_followed(sdk):
     source = {
         "ssml": "<speak>One. <voice name='flite/rms'>Two.</voice> <voice name='en-US-News-L'>Three.</voice></speak>"
     }
-    assert sdk.call("synthesize_with_metadata", request=requested(input=source))["reported"][IGNORED] == "input.ssml.voice"
+    assert (
+        sdk.call("synthesize_with_metadata", request=requested(input=source))["reported"][IGNORED] == "input.ssml.voice"
+    )
