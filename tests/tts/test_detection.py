@@ -3,7 +3,7 @@
 import pytest
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_tts.app import open_service
-from voicebox_tts.job import BuiltIn, Delivery
+from voicebox_tts.job import BuiltIn, VoiceOverride
 from voicebox_tts.text.detection import LanguageDetector
 from voicebox_tts.text.directions import Directed, Mark, Passage, Pause
 
@@ -19,7 +19,7 @@ def detector() -> LanguageDetector:
 
 def found(detector: LanguageDetector, *directions, spoken=SPOKEN) -> list[tuple[str, str]]:
     directed = detector.in_languages(Directed(directions), spoken)
-    return [(each.delivery.language, each.text) for each in directed.directions if isinstance(each, Passage)]
+    return [(each.override.language, each.text) for each in directed.directions if isinstance(each, Passage)]
 
 
 @pytest.mark.unit
@@ -60,10 +60,10 @@ def test_a_language_that_nobody_speaks_is_never_chosen(detector):
 def test_what_says_its_voice_or_language_stays_as_it_is(detector):
     german = "Das Treffen ist um zwölf, und alle werden dort sein."
     own = (
-        Passage(german, Delivery(BuiltIn("flite/slt"))),
+        Passage(german, VoiceOverride(BuiltIn("flite/slt"))),
         Pause(1.0),
         Mark("m"),
-        Passage(german, Delivery(language="fr")),
+        Passage(german, VoiceOverride(language="fr")),
     )
     assert detector.in_languages(Directed(own), SPOKEN).directions == own
 

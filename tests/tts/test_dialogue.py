@@ -7,7 +7,7 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.requests import MAX_TURNS, to_dialogue
 from voicebox_tts.app import open_service
-from voicebox_tts.job import BuiltIn, Delivery, StoredProfile
+from voicebox_tts.job import BuiltIn, StoredProfile, VoiceOverride
 from voicebox_tts.text.directions import Passage, Pause, Turn
 
 from tests.support.aio import aio_stub
@@ -35,7 +35,7 @@ def test_turns_become_passages_with_gaps_between_them():
             turn("", "Four.", gap=Duration()),
         )
     )
-    slt, ann = Delivery(BuiltIn("flite/slt")), Delivery(StoredProfile("profiles/ann"))
+    slt, ann = VoiceOverride(BuiltIn("flite/slt")), VoiceOverride(StoredProfile("profiles/ann"))
     assert directed.directions == (
         *(Turn(0, slt), Passage("One.", slt), Pause(2.0)),
         *(Turn(1, ann), Passage("Two", ann), Pause(1.0), Passage("three.", ann)),
@@ -48,7 +48,7 @@ def test_turns_become_passages_with_gaps_between_them():
 def test_a_turns_style_is_the_requests_where_it_says_nothing():
     style = tts_pb2.SpeakingStyle(speed=2.0, language="en")
     request = dialogue(turn("", "a", style=tts_pb2.SpeakingStyle(pitch_semitones=3)), turn("", "b"), style=style)
-    styled, plain = (each.delivery for each in to_dialogue(request).directions if isinstance(each, Passage))
+    styled, plain = (each.override for each in to_dialogue(request).directions if isinstance(each, Passage))
     assert styled.style is not None
     assert (styled.style.speed, styled.style.pitch_semitones, styled.style.language) == (2.0, 3.0, "en")
     assert plain.style is None

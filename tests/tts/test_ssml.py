@@ -9,7 +9,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.requests import checked_ssml
-from voicebox_tts.job import BuiltIn, Delivery, StoredProfile
+from voicebox_tts.job import BuiltIn, StoredProfile, VoiceOverride
 from voicebox_tts.text import ssml
 from voicebox_tts.text.directions import Mark, Passage, Pause
 
@@ -45,17 +45,17 @@ def text_of(document: str, diagnostics: Diagnostics, known: ssml.Known = ssml.NO
         ("<sub alias='World Wide Web'>WWW</sub> now", [Passage("World Wide Web now")]),
         ("<say-as interpret-as='characters'>ABC</say-as>", [Passage("A B C")]),
         ("<say-as interpret-as='cardinal'>12</say-as> left", [Passage("12 left")]),
-        ("<prosody rate='slow' pitch='+2st'>a</prosody>.", [Passage("a.", Delivery(None, "", 0.75, 2.0))]),
+        ("<prosody rate='slow' pitch='+2st'>a</prosody>.", [Passage("a.", VoiceOverride(None, "", 0.75, 2.0))]),
         (
             "<prosody rate='50%'>a <prosody rate='+50%' pitch='low'>b</prosody></prosody>",
-            [Passage("a", Delivery(speed=0.5)), Passage("b", Delivery(speed=0.75, pitch_semitones=-3.0))],
+            [Passage("a", VoiceOverride(speed=0.5)), Passage("b", VoiceOverride(speed=0.75, pitch_semitones=-3.0))],
         ),
-        ("<voice name='flite/rms'>a</voice> b", [Passage("a", Delivery(BuiltIn("flite/rms"))), Passage("b")]),
-        ("<voice name='profiles/ann'>a</voice>", [Passage("a", Delivery(StoredProfile("profiles/ann")))]),
-        ("<lang xml:lang='de_DE'>a</lang>", [Passage("a", Delivery(language="de-DE"))]),
+        ("<voice name='flite/rms'>a</voice> b", [Passage("a", VoiceOverride(BuiltIn("flite/rms"))), Passage("b")]),
+        ("<voice name='profiles/ann'>a</voice>", [Passage("a", VoiceOverride(StoredProfile("profiles/ann")))]),
+        ("<lang xml:lang='de_DE'>a</lang>", [Passage("a", VoiceOverride(language="de-DE"))]),
         (
             "<lang xml:lang='de'>a <voice name='flite/rms'>b</voice></lang>",
-            [Passage("a", Delivery(language="de")), Passage("b", Delivery(BuiltIn("flite/rms")))],
+            [Passage("a", VoiceOverride(language="de")), Passage("b", VoiceOverride(BuiltIn("flite/rms")))],
         ),
         ("a &lt; b <!-- not this --> &amp; c", [Passage("a < b & c")]),
     ],
@@ -72,8 +72,8 @@ def test_a_document_of_the_world_wide_web_consortium_is_read():
       You have <s>four new messages.</s> </speak>"""
     directions = ssml.read(document, "ssml").directions
     assert directions == (
-        Passage("You have", Delivery(language="en-US")),
-        Passage("four new messages.", Delivery(language="en-US")),
+        Passage("You have", VoiceOverride(language="en-US")),
+        Passage("four new messages.", VoiceOverride(language="en-US")),
     )
 
 
@@ -182,7 +182,7 @@ def test_known_voices_and_languages_are_followed():
     known = ssml.Known(frozenset({"flite/rms"}), frozenset({"de-DE"}))
     document = "<speak><voice name='flite/rms'>a</voice><lang xml:lang='de'>b</lang></speak>"
     directions = ssml.read(ssml.subset(document, "text", Diagnostics(), known), "text").directions
-    assert directions == (Passage("a", Delivery(BuiltIn("flite/rms"))), Passage("b", Delivery(language="de")))
+    assert directions == (Passage("a", VoiceOverride(BuiltIn("flite/rms"))), Passage("b", VoiceOverride(language="de")))
 
 
 @given(

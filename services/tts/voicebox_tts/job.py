@@ -14,7 +14,7 @@ MAX_RECORDED_CHARACTERS = 100_000
 MAX_REFERENCE_BYTES = 1024 * 1024
 MAX_PAUSE_SECONDS, MAX_PAUSES_SECONDS = 10.0, 600.0
 """Of one pause that is asked for, and of all in a request."""
-MAX_DELIVERIES = 32
+MAX_OVERRIDES = 32
 """In one request: each may hold a session of an engine."""
 MIN_SPEED, MAX_SPEED, MAX_SEMITONES = 0.25, 4.0, 12.0
 
@@ -42,7 +42,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class VoiceOverride:
     """How a stretch of a text is spoken where it is not as the job says. None, empty, 1 and 0 leave it as it is.
 
     `style` replaces the job's, with what the caller left open of it in `unset`. `speed` is a factor on the job's, and
@@ -58,7 +58,7 @@ class Delivery:
     place: str = field(default="", compare=False)
 
 
-AS_THE_JOB_SAYS = Delivery()
+NO_OVERRIDE = VoiceOverride()
 
 
 @dataclass(frozen=True)
@@ -109,18 +109,18 @@ class Job:
     unset: frozenset[str] = frozenset()
     processing: Processing = UNPROCESSED
 
-    def delivered(self, delivery: Delivery) -> "Job":
-        """The same in the voice and language of a delivery; its speed and pitch depend on who that is."""
+    def overridden(self, override: VoiceOverride) -> "Job":
+        """The same in the voice and language of an override; its speed and pitch depend on who that is."""
         style, unset = self.style, self.unset
-        if delivery.style:
-            style, unset = delivery.style, delivery.unset | (self.unset & {"seed"})
-        elif delivery.source:
+        if override.style:
+            style, unset = override.style, override.unset | (self.unset & {"seed"})
+        elif override.source:
             style = replace(style, language="")
         return replace(
             self,
-            source=delivery.source or self.source,
-            model="" if delivery.source else self.model,
-            style=replace(style, language=delivery.language or style.language),
+            source=override.source or self.source,
+            model="" if override.source else self.model,
+            style=replace(style, language=override.language or style.language),
             unset=unset,
         )
 

@@ -19,7 +19,7 @@ from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
 from voicebox_tts.job import (
-    MAX_DELIVERIES,
+    MAX_OVERRIDES,
     MAX_PAUSE_SECONDS,
     MAX_RECORDED_CHARACTERS,
     MAX_REFERENCE_BYTES,
@@ -28,12 +28,12 @@ from voicebox_tts.job import (
     MAX_TEXT_CHARACTERS,
     MIN_SPEED,
     BuiltIn,
-    Delivery,
     DesignJob,
     Job,
     Processing,
     Recording,
     StoredProfile,
+    VoiceOverride,
 )
 from voicebox_tts.text import pauses, ssml
 from voicebox_tts.text import sentences as texts
@@ -189,8 +189,8 @@ def to_dialogue(request: tts_pb2.StreamDialogueRequest) -> Directed:
         directions += _said(turn, number, request.config)
     directed = Directed(tuple(directions))
     pauses.check_pauses(directed.directions, "turns")
-    if len(directed.deliveries) > MAX_DELIVERIES:
-        raise InvalidField("turns", f"turns may have {MAX_DELIVERIES} different voices and styles.", "TOO_MANY_VOICES")
+    if len(directed.overrides) > MAX_OVERRIDES:
+        raise InvalidField("turns", f"turns may have {MAX_OVERRIDES} different voices and styles.", "TOO_MANY_VOICES")
     return directed
 
 
@@ -205,7 +205,7 @@ def _said(turn: tts_pb2.DialogueTurn, number: int, config: tts_pb2.SynthesisConf
     text = f"{place}.text"
     with _renamed_fields({"text": text, "voice.profile": f"{place}.voice"}, place):
         source = _source(turn.voice)
-        delivery = Delivery(
+        override = VoiceOverride(
             source=None if isinstance(source, Recording) or source == BuiltIn() else source,
             style=_style(style) if turn.HasField("style") else None,
             unset=_open_style(style) if turn.HasField("style") else frozenset(),
@@ -214,8 +214,8 @@ def _said(turn: tts_pb2.DialogueTurn, number: int, config: tts_pb2.SynthesisConf
         said = checked_text(turn.text)
     has_pauses = pauses.has_pauses(said) and not config.verbatim
     directions = pauses.with_pauses(said, text) if has_pauses else (Passage(said),)
-    delivered = (replace(each, delivery=delivery) if isinstance(each, Passage) else each for each in directions)
-    return [Turn(number, delivery), *delivered]
+    overridden = (replace(each, override=override) if isinstance(each, Passage) else each for each in directions)
+    return [Turn(number, override), *overridden]
 
 
 def _gap(given: Duration, field: str) -> float:

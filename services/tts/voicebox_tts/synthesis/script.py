@@ -7,7 +7,7 @@ from typing import Protocol
 
 from voicebox_kit.errors import InvalidField, TooSlow
 
-from voicebox_tts.job import AS_THE_JOB_SAYS, MAX_TEXT_CHARACTERS, Delivery
+from voicebox_tts.job import MAX_TEXT_CHARACTERS, NO_OVERRIDE, VoiceOverride
 from voicebox_tts.text import sentences as texts
 from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Turn
 
@@ -20,14 +20,14 @@ class Interruption:
     """What came before this is not spoken any further."""
 
 
-Item = str | Interruption | Delivery | Pause | Mark | Turn
-"""A sentence, or what is between sentences; a Delivery is how those after it are spoken."""
+Item = str | Interruption | VoiceOverride | Pause | Mark | Turn
+"""A sentence, or what is between sentences; a VoiceOverride is how those after it are spoken."""
 
 
 class Script(Protocol):
     """Sentences to speak; `text` is all of them, for the history.
 
-    `deliveries` are the ways in which they are spoken, each once, in order. `warnings` are sentences for people on what
+    `overrides` are the ways in which they are spoken, each once, in order. `warnings` are sentences for people on what
     of the text is not followed. `interrupted` is set from when the listener interrupts until the Interruption is
     yielded.
     """
@@ -36,7 +36,7 @@ class Script(Protocol):
     def text(self) -> str: ...
 
     @property
-    def deliveries(self) -> Sequence[Delivery]: ...
+    def overrides(self) -> Sequence[VoiceOverride]: ...
 
     @property
     def warnings(self) -> Sequence[str]: ...
@@ -50,7 +50,7 @@ class Script(Protocol):
 class WholeText:
     """A text that is complete."""
 
-    deliveries: Sequence[Delivery] = (AS_THE_JOB_SAYS,)
+    overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
 
     def __init__(self, text: str, warnings: Sequence[str] = ()) -> None:
         self.text, self.warnings = text, warnings
@@ -67,15 +67,15 @@ class DirectedText:
     def __init__(self, directed: Directed) -> None:
         self._directed = directed
         self.text, self.warnings = directed.text, directed.warnings
-        self.deliveries: Sequence[Delivery] = directed.deliveries or (AS_THE_JOB_SAYS,)
+        self.overrides: Sequence[VoiceOverride] = directed.overrides or (NO_OVERRIDE,)
         self.interrupted = asyncio.Event()
 
     async def sentences(self) -> AsyncGenerator[Item, None]:
-        delivery = self.deliveries[0]
+        override = self.overrides[0]
         for direction in self._directed.directions:
-            if isinstance(direction, Passage | Turn) and direction.delivery != delivery:
-                delivery = direction.delivery
-                yield delivery
+            if isinstance(direction, Passage | Turn) and direction.override != override:
+                override = direction.override
+                yield override
             if isinstance(direction, Passage):
                 for sentence in texts.each_sentence(direction.text):
                     yield sentence
@@ -90,7 +90,7 @@ class WrittenText:
     writer that lets the speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
     """
 
-    deliveries: Sequence[Delivery] = (AS_THE_JOB_SAYS,)
+    overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
     warnings: Sequence[str] = ()
 
     def __init__(self, idle_seconds: float) -> None:

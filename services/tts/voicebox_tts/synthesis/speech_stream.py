@@ -10,11 +10,11 @@ from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.pacer import Pacer
 
-from voicebox_tts.job import Delivery
+from voicebox_tts.job import VoiceOverride
 from voicebox_tts.text.directions import Mark, Pause, Turn
 
-from .cast import Cast, Part
 from .script import Interruption, Item
+from .speakers import Part, Speakers
 from .timer import Timer
 from .utterance import Chunk, Utterance
 
@@ -34,14 +34,14 @@ class SpeechStream:
     def __init__(
         self,
         utterance: Utterance,
-        cast: Cast,
+        speakers: Speakers,
         interrupted: asyncio.Event,
         executor: Executor,
         ahead_seconds: float,
         clock: Callable[[], float],
     ) -> None:
-        self._utterance, self._cast, self._interrupted = utterance, cast, interrupted
-        self._part = cast.lead
+        self._utterance, self._speakers, self._interrupted = utterance, speakers, interrupted
+        self._part = speakers.lead
         self._executor, self._ahead_seconds, self._clock = executor, ahead_seconds, clock
 
     async def events(self, sentences: AsyncIterator[Item], timer: Timer) -> AsyncGenerator[Chunk | Interrupted, None]:
@@ -59,7 +59,7 @@ class SpeechStream:
                     yield event
                     await self._pause(pacer, event.offset_seconds + event.duration_seconds - paced_from_seconds)
         if self._utterance.sample_count == 0 and not was_interrupted:
-            sentence = " ".join(["The engine finds nothing in text that it can say.", *self._cast.warnings])
+            sentence = " ".join(["The engine finds nothing in text that it can say.", *self._speakers.warnings])
             raise InvalidField("text", sentence, "NOTHING_TO_SAY")
 
     def _pacer(self) -> Pacer:
@@ -77,8 +77,8 @@ class SpeechStream:
             match item:
                 case Interruption():
                     yield Interrupted(self._utterance.drop())
-                case Delivery():
-                    self._hand_over(self._cast.part(item))
+                case VoiceOverride():
+                    self._hand_over(self._speakers.part(item))
                 case Turn():
                     self._utterance.name_speaker(self._part.speaker, self._part.profile, item.number)
                 case Mark():
@@ -90,7 +90,7 @@ class SpeechStream:
                     async with aclosing(self._spoken(item)) as chunks:
                         async for chunk in chunks:
                             yield chunk
-        if self._cast.is_only_signs and self._utterance.sample_count == 0 and not self._interrupted.is_set():
+        if self._speakers.is_only_signs and self._utterance.sample_count == 0 and not self._interrupted.is_set():
             for chunk in self._utterance.be_silent():
                 yield chunk
         async with aclosing(in_thread(self._utterance.finish(), self._executor)) as chunks:
@@ -115,7 +115,7 @@ class SpeechStream:
             self._name_speaker(part)
 
     def _name_speaker(self, part: Part) -> None:
-        if self._cast.has_several:
+        if self._speakers.has_several:
             self._utterance.name_speaker(part.speaker, part.profile)
 
     async def _prepared(self, sentence: str) -> str:

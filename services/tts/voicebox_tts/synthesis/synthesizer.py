@@ -19,9 +19,9 @@ from voicebox_tts.job import Job
 from voicebox_tts.peers.asr import SpeechCheck
 from voicebox_tts.voices.resolver import Resolver, Speaker
 
-from .cast import Cast, open_cast
 from .patience import Patience
 from .script import Interruption, Item, Script
+from .speakers import Speakers, open_speakers
 from .speech_stream import Interrupted, SpeechStream
 from .timer import Timer
 from .utterance import Chunk, Utterance
@@ -105,23 +105,25 @@ class Synthesizer:
         timer = Timer(self._clock)
         async with (
             self._permits.acquire(self._patience.before_admission(timeout_seconds)),
-            open_cast(script.deliveries, job, self._resolver, self._executor, timeout_seconds) as cast,
+            open_speakers(script.overrides, job, self._resolver, self._executor, timeout_seconds) as speakers,
         ):
             admitted = self._clock()
-            async with aclosing(self._speak(cast, script, sentences, timer)) as events:
+            async with aclosing(self._speak(speakers, script, sentences, timer)) as events:
                 async for event in events:
                     if isinstance(event, Started):
                         self._patience.note_first_audio(self._clock() - admitted)
                     yield event
 
     async def _speak(
-        self, cast: Cast, script: Script, sentences: AsyncIterator[Item], timer: Timer
+        self, speakers: Speakers, script: Script, sentences: AsyncIterator[Item], timer: Timer
     ) -> AsyncGenerator[Event, None]:
-        job, speaker, session = cast.lead.job, cast.lead.speaker, cast.lead.session
+        job, speaker, session = speakers.lead.job, speakers.lead.speaker, speakers.lead.session
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder, job.processing)
-            stream = SpeechStream(utterance, cast, script.interrupted, self._executor, job.ahead_seconds, self._clock)
+            stream = SpeechStream(
+                utterance, speakers, script.interrupted, self._executor, job.ahead_seconds, self._clock
+            )
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:
                     async for event in events:
@@ -130,8 +132,8 @@ class Synthesizer:
                         yield event
             finally:
                 statistics = timer.statistics(utterance.sample_count, rate)
-                warnings = [*script.warnings, *cast.warnings, *utterance.warnings]
-                recorder.describe(script.text, statistics, warnings, cast.voices)
+                warnings = [*script.warnings, *speakers.warnings, *utterance.warnings]
+                recorder.describe(script.text, statistics, warnings, speakers.voices)
                 self._count(speaker, statistics)
         yield Finished(statistics, recorder.generation, tuple(recorder.warnings), recorder.word_error_rate)
 

@@ -48,8 +48,8 @@ class LanguageDetector:
                     cut.append((current, []))
                 cut[-1][1].append(sentence)
             for language, said in cut:
-                delivery = replace(each.delivery, language=language)
-                directions.append(Passage("\n".join(said), delivery))
+                override = replace(each.override, language=language)
+                directions.append(Passage("\n".join(said), override))
         return replace(directed, directions=tuple(directions))
 
     def _likely(self, text: str, codes: Sequence[str]) -> str:
@@ -71,4 +71,4 @@ class LanguageDetector:
 
 
 def _is_open(passage: Passage) -> bool:
-    return not (passage.delivery.language or passage.delivery.source or passage.delivery.style)
+    return not (passage.override.language or passage.override.source or passage.override.style)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from voicebox_tts.job import AS_THE_JOB_SAYS, Delivery
+from voicebox_tts.job import NO_OVERRIDE, VoiceOverride
 
 
 @dataclass(frozen=True)
@@ -10,7 +10,7 @@ class Passage:
     """A stretch of text that is spoken in one way; its end is the end of a sentence."""
 
     text: str
-    delivery: Delivery = AS_THE_JOB_SAYS
+    override: VoiceOverride = NO_OVERRIDE
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Turn:
     """A turn of a dialogue begins, of this number, which is spoken in one way."""
 
     number: int
-    delivery: Delivery = AS_THE_JOB_SAYS
+    override: VoiceOverride = NO_OVERRIDE
 
 
 Direction = Passage | Pause | Mark | Turn
@@ -51,6 +51,6 @@ class Directed:
         return " ".join(each.text for each in self.directions if isinstance(each, Passage))
 
     @property
-    def deliveries(self) -> tuple[Delivery, ...]:
+    def overrides(self) -> tuple[VoiceOverride, ...]:
         """The ways in which it is spoken: each once, in order."""
-        return tuple(dict.fromkeys(each.delivery for each in self.directions if isinstance(each, Passage | Turn)))
+        return tuple(dict.fromkeys(each.override for each in self.directions if isinstance(each, Passage | Turn)))

@@ -15,16 +15,16 @@ from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.job import (
-    AS_THE_JOB_SAYS,
-    MAX_DELIVERIES,
+    MAX_OVERRIDES,
     MAX_PAUSE_SECONDS,
     MAX_SEMITONES,
     MAX_SPEED,
     MAX_TEXT_CHARACTERS,
     MIN_SPEED,
+    NO_OVERRIDE,
     BuiltIn,
-    Delivery,
     StoredProfile,
+    VoiceOverride,
 )
 
 from .directions import Directed, Direction, Mark, Passage, Pause, Turn
@@ -59,7 +59,7 @@ OTHER_NAMES = {"paragraph": "p", "sentence": "s"}
 BOUNDED = frozenset({"p", "s", "div"})
 """Elements whose ends are the ends of a sentence."""
 CLOSING = frozenset(".,;:!?…)]}»”’。、！？")
-"""Signs that belong to the passage before, also where the manner changes between them."""
+"""Signs that belong to the passage before, also where the prosody changes between them."""
 UNSPOKEN = frozenset({"desc", "metadata", "meta", "lexicon", "lookup"})
 
 BREAKS_SECONDS = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
@@ -122,13 +122,13 @@ def subset(document: str, name: str, diagnostics: Diagnostics, known: Known = NO
 
 def written(directions: Iterable[Direction]) -> str:
     """Directions as a document of the subset, from which they can be read again."""
-    parts, delivery = list[str](), AS_THE_JOB_SAYS
+    parts, override = list[str](), NO_OVERRIDE
     for each in directions:
-        if isinstance(each, Passage) and each.delivery != delivery:
-            parts += [_closing(delivery), _opening(each.delivery)]
-            delivery = each.delivery
+        if isinstance(each, Passage) and each.override != override:
+            parts += [_closing(override), _opening(each.override)]
+            override = each.override
         parts.append(_written(each))
-    return "".join(["<speak>", *parts, _closing(delivery), "</speak>"])
+    return "".join(["<speak>", *parts, _closing(override), "</speak>"])
 
 
 def _read(document: str, reader: "_Reader") -> Directed:
@@ -166,7 +166,7 @@ class _Open:
     """An element that is open."""
 
     name: str
-    delivery: Delivery
+    override: VoiceOverride
     is_silent: bool
     """Whether its text is not spoken."""
     is_spelled: bool = False
@@ -183,7 +183,7 @@ class _Reader:
     _directions: list[Direction] = field(default_factory=list)
     _words: list[str] = field(default_factory=list)
     _open: list[_Open] = field(default_factory=list)
-    _deliveries: set[Delivery] = field(default_factory=set)
+    _deliveries: set[VoiceOverride] = field(default_factory=set)
     parser: expat.XMLParserType = field(init=False)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -192,17 +192,17 @@ class _Reader:
         name = OTHER_NAMES.get(name, name)
         given = {_attribute(key): value.strip() for key, value in attributes.items() if not key.startswith("xmlns")}
         self._check(name, given)
-        outer = self._open[-1] if self._open else _Open("", AS_THE_JOB_SAYS, is_silent=False)
+        outer = self._open[-1] if self._open else _Open("", NO_OVERRIDE, is_silent=False)
         if name in BOUNDED:
             self._end_passage(outer)
-        delivery = self._delivery(name, given, outer.delivery)
-        if delivery != outer.delivery:
+        override = self._delivery(name, given, outer.override)
+        if override != outer.override:
             self._end_passage(outer)
         self._directed(name, given, outer)
         self._open.append(
             _Open(
                 name,
-                delivery,
+                override,
                 is_silent=outer.is_silent or name in UNSPOKEN or (name == "sub" and "alias" in given),
                 is_spelled=name == "say-as" and given.get("interpret-as", "").lower() in SPELLED,
             )
@@ -211,7 +211,7 @@ class _Reader:
     def end(self, tag: str) -> None:
         """An element ends."""
         inner = self._open.pop()
-        if inner.name in BOUNDED or not self._open or inner.delivery != self._open[-1].delivery:
+        if inner.name in BOUNDED or not self._open or inner.override != self._open[-1].override:
             self._end_passage(inner)
 
     def say(self, text: str) -> None:
@@ -248,33 +248,33 @@ class _Reader:
         if REQUIRED.get(name, "") not in {"", *given}:
             self._note(name, f"<{name}> needs the attribute {REQUIRED[name]!r}")
 
-    def _delivery(self, name: str, given: Mapping[str, str], outer: Delivery) -> Delivery:
+    def _delivery(self, name: str, given: Mapping[str, str], outer: VoiceOverride) -> VoiceOverride:
         """How the text within an element is spoken."""
-        delivery = outer
+        override = outer
         if name == "voice" and "name" in given:
-            delivery = self._in_voice(given["name"], delivery)
+            override = self._in_voice(given["name"], override)
         elif name == "voice" and "xml:lang" not in given:
             self._note("voice", "<voice> needs the attribute 'name' or 'xml:lang'")
         if "xml:lang" in given and name in ("speak", "p", "s", "voice", "lang"):
-            delivery = replace(delivery, language=self._language(given["xml:lang"], name))
+            override = replace(override, language=self._language(given["xml:lang"], name))
         if name == "prosody":
-            delivery = self._in_manner(given, delivery)
-        if delivery == outer:
+            override = self._in_manner(given, override)
+        if override == outer:
             return outer
-        delivery = replace(delivery, place=self._place())
-        self._deliveries.add(delivery)
-        if len(self._deliveries) > MAX_DELIVERIES:
-            raise self._wrong(f"voice, language, rate and pitch may be set in {MAX_DELIVERIES} different ways")
-        return delivery
+        override = replace(override, place=self._place())
+        self._deliveries.add(override)
+        if len(self._deliveries) > MAX_OVERRIDES:
+            raise self._wrong(f"voice, language, rate and pitch may be set in {MAX_OVERRIDES} different ways")
+        return override
 
-    def _in_voice(self, name: str, delivery: Delivery) -> Delivery:
+    def _in_voice(self, name: str, override: VoiceOverride) -> VoiceOverride:
         """In a voice, which speaks its own language unless another is asked for within."""
         if PROFILE_NAME.fullmatch(name):
-            return replace(delivery, source=StoredProfile(name), language="")
+            return replace(override, source=StoredProfile(name), language="")
         if self.known is None or name in self.known.voices:
-            return replace(delivery, source=BuiltIn(name), language="")
+            return replace(override, source=BuiltIn(name), language="")
         self._note("voice", "")
-        return delivery
+        return override
 
     def _language(self, given: str, name: str) -> str:
         tag = languages.understood(given)
@@ -287,22 +287,22 @@ class _Reader:
             return ""
         return tag
 
-    def _in_manner(self, given: Mapping[str, str], delivery: Delivery) -> Delivery:
+    def _in_manner(self, given: Mapping[str, str], override: VoiceOverride) -> VoiceOverride:
         speed, pitch = _rate(given.get("rate", "default")), _pitch(given.get("pitch", "default"))
-        if speed is None or not MIN_SPEED <= delivery.speed * speed <= MAX_SPEED:
+        if speed is None or not MIN_SPEED <= override.speed * speed <= MAX_SPEED:
             wanted = (
                 f"must be x-slow to x-fast, or 25% to 400%, also within another, not {given['rate'][:MOST_SHOWN]!r}"
             )
             self._note("prosody.rate", f"the rate of <prosody> {wanted}")
             speed = 1.0
-        if pitch is None or not abs(delivery.pitch_semitones + pitch) <= MAX_SEMITONES:
+        if pitch is None or not abs(override.pitch_semitones + pitch) <= MAX_SEMITONES:
             wanted = f"must be x-low to x-high, or like +2st or -10%, not {given['pitch'][:MOST_SHOWN]!r}"
             self._note("prosody.pitch", f"the pitch of <prosody> {wanted}")
             pitch = 0.0
         return replace(
-            delivery,
-            speed=round(delivery.speed * speed, 6),
-            pitch_semitones=round(delivery.pitch_semitones + pitch, 6),
+            override,
+            speed=round(override.speed * speed, 6),
+            pitch_semitones=round(override.pitch_semitones + pitch, 6),
         )
 
     def _directed(self, name: str, given: Mapping[str, str], outer: _Open) -> None:
@@ -355,7 +355,7 @@ class _Reader:
         if isinstance(last, Passage) and CLOSING.issuperset(text):
             self._directions[-1] = replace(last, text=last.text + text)
         elif text:
-            self._directions.append(Passage(text, inner.delivery))
+            self._directions.append(Passage(text, inner.override))
 
     def _note(self, part: str, problem: str) -> None:
         """What is not followed: an error, or a note of it."""
@@ -418,17 +418,17 @@ def _written(direction: Direction) -> str:
             return ""
 
 
-def _opening(delivery: Delivery) -> str:
-    voice = f"<voice name={quoteattr(delivery.source.name)}>" if delivery.source else ""
-    language = f"<lang xml:lang={quoteattr(delivery.language)}>" if delivery.language else ""
-    manner = f'<prosody rate="{delivery.speed:.6f}" pitch="{delivery.pitch_semitones:.6f}st">'
-    return voice + language + (manner if _has_manner(delivery) else "")
+def _opening(override: VoiceOverride) -> str:
+    voice = f"<voice name={quoteattr(override.source.name)}>" if override.source else ""
+    language = f"<lang xml:lang={quoteattr(override.language)}>" if override.language else ""
+    prosody = f'<prosody rate="{override.speed:.6f}" pitch="{override.pitch_semitones:.6f}st">'
+    return voice + language + (prosody if _has_prosody(override) else "")
 
 
-def _closing(delivery: Delivery) -> str:
-    manner = "</prosody>" if _has_manner(delivery) else ""
-    return manner + ("</lang>" if delivery.language else "") + ("</voice>" if delivery.source else "")
+def _closing(override: VoiceOverride) -> str:
+    prosody = "</prosody>" if _has_prosody(override) else ""
+    return prosody + ("</lang>" if override.language else "") + ("</voice>" if override.source else "")
 
 
-def _has_manner(delivery: Delivery) -> bool:
-    return delivery.speed != 1.0 or delivery.pitch_semitones != 0.0
+def _has_prosody(override: VoiceOverride) -> bool:
+    return override.speed != 1.0 or override.pitch_semitones != 0.0

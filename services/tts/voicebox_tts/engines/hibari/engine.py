@@ -163,10 +163,10 @@ class HibariEngine(Lifecycle["LoadedHibari"]):
         _refuse(style)
         shift = (prompt.shift if prompt else Shift()).by_semitones(style.pitch_semitones)
         loaded = self._opened()
-        delivery = import_module(".session", __package__).Delivery(
+        change = import_module(".session", __package__).VoiceChange(
             style.speed, shift, prompt.taps if prompt else (loaded.gain,)
         )
-        session: HibariSession = loaded.session(delivery, seed)
+        session: HibariSession = loaded.session(change, seed)
         return session
 
     def _render(self, voice: str, shift: Shift, text: str) -> Samples:

@@ -14,7 +14,7 @@ from voicebox_tts.engines.priority_semaphore import PrioritySemaphore
 from .ahead import Workers
 from .network import HibariNetwork
 from .pronunciation import Pronunciation
-from .session import Delivery, HibariSession, Shared
+from .session import HibariSession, Shared, VoiceChange
 from .vocoder import RATE_HZ
 
 TYPICAL_HZ = 170.0
@@ -33,7 +33,7 @@ class LoadedHibari:
         self._workers = Workers(CONCURRENCY)
         cores = PrioritySemaphore(usable_cores())
         self._shared = Shared(network, pronunciation, self._workers, cores, time.monotonic)
-        own = [speech.samples for speech in self.session(Delivery(), seed=0).speak(CALIBRATION)]
+        own = [speech.samples for speech in self.session(VoiceChange(), seed=0).speak(CALIBRATION)]
         spoken = np.concatenate(own)
         self.gain = gain_to(LOUDNESS_LUFS, spoken, RATE_HZ)
         """What makes the voice as loud as others are."""
@@ -41,9 +41,9 @@ class LoadedHibari:
         self.pitch_hz = measured.pitch_hz if measured else TYPICAL_HZ
         """The median of its pitch."""
 
-    def session(self, delivery: Delivery, seed: int) -> HibariSession:
+    def session(self, change: VoiceChange, seed: int) -> HibariSession:
         """A stream."""
-        return HibariSession(self._shared, delivery, seed)
+        return HibariSession(self._shared, change, seed)
 
     def close(self) -> None:
         """End the threads. What is open fails with Unavailable."""

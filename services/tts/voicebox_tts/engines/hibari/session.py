@@ -45,7 +45,7 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class VoiceChange:
     """How a stream sounds: its speed, how it differs from the voice itself, and the taps of its colour."""
 
     speed: float = 1.0
@@ -58,9 +58,9 @@ class HibariSession:
 
     sample_rate_hz = RATE_HZ
 
-    def __init__(self, shared: Shared, delivery: Delivery, seed: int) -> None:
-        self._shared, self._delivery, self._seed = shared, delivery, seed
-        self._colour = Colour(delivery.taps)
+    def __init__(self, shared: Shared, change: VoiceChange, seed: int) -> None:
+        self._shared, self._change, self._seed = shared, change, seed
+        self._colour = Colour(change.taps)
         self._playback = Playback(shared.clock, RATE_HZ)
         self._waiter = Waiter(self._playback.priority)
         self._samples = self._pieces = 0
@@ -84,8 +84,8 @@ class HibariSession:
             pronounced = self._shared.pronunciation.pronounce(piece.text)
             if not pronounced.words:
                 return
-            prosody = self._shared.network.prosody(pronounced.ids, self._delivery.speed)
-            prosody = moved(prosody, self._delivery.shift)
+            prosody = self._shared.network.prosody(pronounced.ids, self._change.speed)
+            prosody = moved(prosody, self._change.shift)
         starts = prosody.starts
         silence = PAUSE_FRAMES if self._pause_before else MARGIN_FRAMES
         begin = max(int(starts[pronounced.sounds[0].at]) - silence, 0)
@@ -99,7 +99,7 @@ class HibariSession:
     def _sound(self, prosody: Prosody, begin: int, end: int) -> Iterator[Samples]:
         """The frames from `begin` to `end`."""
         noise = np.random.default_rng((self._seed & 0xFFFF_FFFF_FFFF_FFFF, self._pieces))
-        vocoder = Vocoder(prosody.pitch_hz[begin:end], noise, self._delivery.shift.formants)
+        vocoder = Vocoder(prosody.pitch_hz[begin:end], noise, self._change.shift.formants)
         at, sizes = begin, iter(CHUNK_FRAMES)
         while at < end:
             until = min(at + next(sizes, CHUNK_FRAMES[-1]), end)

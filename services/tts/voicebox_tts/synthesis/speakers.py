@@ -10,7 +10,7 @@ from functools import partial
 from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.engine import Capability, Session, Style
-from voicebox_tts.job import MAX_SEMITONES, MAX_SPEED, MIN_SPEED, BuiltIn, Delivery, Job, StoredProfile
+from voicebox_tts.job import MAX_SEMITONES, MAX_SPEED, MIN_SPEED, BuiltIn, Job, StoredProfile, VoiceOverride
 from voicebox_tts.voices.resolver import Resolver, Speaker
 
 from .preparation import TextPreparation
@@ -18,7 +18,7 @@ from .preparation import TextPreparation
 
 @dataclass(frozen=True)
 class Part:
-    """One speaker in one manner. `job` has a profile's defaults filled in, and not the delivery's speed and pitch."""
+    """One speaker in one style. `job` has a profile's defaults filled in, and not the override's speed and pitch."""
 
     job: Job
     speaker: Speaker
@@ -36,10 +36,10 @@ class Part:
         return self.speaker.voice_name, self.profile, self.speaker.language
 
 
-class Cast:
-    """The parts of an utterance by their deliveries, the first one first."""
+class Speakers:
+    """The parts of an utterance by their overrides, the first one first."""
 
-    def __init__(self, parts: Mapping[Delivery, Part], warnings: Sequence[str] = ()) -> None:
+    def __init__(self, parts: Mapping[VoiceOverride, Part], warnings: Sequence[str] = ()) -> None:
         self._parts, self._warnings = parts, warnings
 
     @property
@@ -58,9 +58,9 @@ class Cast:
         names = dict.fromkeys(part.profile or part.speaker.voice_name for part in self._parts.values())
         return tuple(names) if len(names) > 1 else ()
 
-    def part(self, delivery: Delivery) -> Part:
-        """Who speaks in a delivery."""
-        return self._parts[delivery]
+    def part(self, override: VoiceOverride) -> Part:
+        """Who speaks in an override."""
+        return self._parts[override]
 
     @property
     def is_only_signs(self) -> bool:
@@ -77,44 +77,44 @@ class Cast:
 
 
 @asynccontextmanager
-async def open_cast(
-    deliveries: Sequence[Delivery], job: Job, resolver: Resolver, executor: Executor, timeout_seconds: float
-) -> AsyncGenerator[Cast]:
-    """The cast for these deliveries of a job, whose models stay loaded and sessions open until the block ends.
+async def open_speakers(
+    overrides: Sequence[VoiceOverride], job: Job, resolver: Resolver, executor: Executor, timeout_seconds: float
+) -> AsyncGenerator[Speakers]:
+    """The speakers for these overrides of a job, whose models stay loaded and sessions open until the block ends.
 
-    Raises as Resolver.resolve and Engine.open; what a delivery asks for is named by its place.
+    Raises as Resolver.resolve and Engine.open; what an override asks for is named by its place.
     """
     async with AsyncExitStack() as stack:
-        parts, warnings = dict[Delivery, Part](), list[str]()
-        for delivery in deliveries:
-            with _placed(delivery):
+        parts, warnings = dict[VoiceOverride, Part](), list[str]()
+        for override in overrides:
+            with _placed(override):
                 resolve = partial(resolver.resolve, timeout_seconds=timeout_seconds)
-                wanted, speaker = await _resolved(stack, resolve, job.delivered(delivery), delivery, warnings)
+                wanted, speaker = await _resolved(stack, resolve, job.overridden(override), override, warnings)
                 wanted = wanted.with_defaults(speaker.defaults)
-                session = await _opened(speaker, wanted, delivery, warnings, executor)
+                session = await _opened(speaker, wanted, override, warnings, executor)
             stack.callback(session.close)
             preparation = TextPreparation(speaker.engine, speaker.language, verbatim=job.verbatim)
-            parts[delivery] = Part(wanted, speaker, session, preparation)
-        yield Cast(parts, warnings)
+            parts[override] = Part(wanted, speaker, session, preparation)
+        yield Speakers(parts, warnings)
 
 
 Resolve = Callable[[Job], AbstractAsyncContextManager[Speaker]]
 
 
 @contextmanager
-def _placed(delivery: Delivery) -> Iterator[None]:
-    """An error about what a delivery asks for leaves the block with its place in the request."""
+def _placed(override: VoiceOverride) -> Iterator[None]:
+    """An error about what an override asks for leaves the block with its place in the request."""
     try:
         yield
     except (InvalidField, NotFound) as error:
-        if not delivery.place:
+        if not override.place:
             raise
-        field = delivery.place.partition(",")[0]
-        raise InvalidField(field, f"{delivery.place}: {error.sentence}", error.reason) from error
+        field = override.place.partition(",")[0]
+        raise InvalidField(field, f"{override.place}: {error.sentence}", error.reason) from error
 
 
 async def _resolved(
-    stack: AsyncExitStack, resolve: Resolve, job: Job, delivery: Delivery, warnings: list[str]
+    stack: AsyncExitStack, resolve: Resolve, job: Job, override: VoiceOverride, warnings: list[str]
 ) -> tuple[Job, Speaker]:
     """Who speaks, and the job in that voice; for a language that the voice does not speak, another one, with a
     warning.
@@ -122,7 +122,7 @@ async def _resolved(
     try:
         return job, await stack.enter_async_context(resolve(job))
     except InvalidField as error:
-        if error.reason != "LANGUAGE_NOT_SPOKEN" or not delivery.language or job.source == BuiltIn():
+        if error.reason != "LANGUAGE_NOT_SPOKEN" or not override.language or job.source == BuiltIn():
             raise
         refused = error
     other = replace(job, source=BuiltIn(), model="")
@@ -131,9 +131,11 @@ async def _resolved(
     return other, speaker
 
 
-async def _opened(speaker: Speaker, job: Job, delivery: Delivery, warnings: list[str], executor: Executor) -> Session:
-    """The session of a delivery. A speed or pitch that the engine or the voice cannot follow is a warning."""
-    style = _in_manner(job.style, delivery, speaker, warnings)
+async def _opened(
+    speaker: Speaker, job: Job, override: VoiceOverride, warnings: list[str], executor: Executor
+) -> Session:
+    """The session of an override. A speed or pitch that the engine or the voice cannot follow is a warning."""
+    style = _in_manner(job.style, override, speaker, warnings)
     try:
         return await _open(speaker, style, job.seed, executor)
     except InvalidField as error:
@@ -143,13 +145,13 @@ async def _opened(speaker: Speaker, job: Job, delivery: Delivery, warnings: list
     return await _open(speaker, job.style, job.seed, executor)
 
 
-def _in_manner(style: Style, delivery: Delivery, speaker: Speaker, warnings: list[str]) -> Style:
+def _in_manner(style: Style, override: VoiceOverride, speaker: Speaker, warnings: list[str]) -> Style:
     engine, can = speaker.engine.name, speaker.engine.capabilities
-    speed, pitch = style.speed * delivery.speed, style.pitch_semitones + delivery.pitch_semitones
-    if delivery.speed != 1.0 and Capability.SPEED not in can:
+    speed, pitch = style.speed * override.speed, style.pitch_semitones + override.pitch_semitones
+    if override.speed != 1.0 and Capability.SPEED not in can:
         warnings.append(f"The engine {engine} cannot change its speed: the rate in the text is left out.")
         speed = style.speed
-    if delivery.pitch_semitones and Capability.PITCH not in can:
+    if override.pitch_semitones and Capability.PITCH not in can:
         warnings.append(f"The engine {engine} cannot change its pitch: the pitch in the text is left out.")
         pitch = style.pitch_semitones
     within = (min(max(speed, MIN_SPEED), MAX_SPEED), min(max(pitch, -MAX_SEMITONES), MAX_SEMITONES))
