@@ -1,8 +1,7 @@
 """What an engine and its model are to a service: what every engine can do, and what a family of engines is."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from voicebox_kit.errors import StartError
@@ -10,6 +9,7 @@ from voicebox_kit.errors import StartError
 from .files import Downloadable, InstalledFiles, ModelFiles
 from .hub import Hub
 from .progress import Progress, Report
+from .setup import Setup
 
 __all__ = [
     "Downloadable",
@@ -81,29 +81,6 @@ class Loadable(Protocol):
 
 
 E_co = TypeVar("E_co", bound=Loadable, covariant=True)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What an entry point is called with. `device` and `compute_type` come from the settings; `auto` by default."""
-
-    device: str
-    compute_type: str
-    models_folder: Path
-    """Where downloads go, as `{models_folder}/{engine}/{model}`. A folder that a person put there is a model too."""
-    named_folder: Path | None = None
-    """A model outside of `models_folder`, which the settings name by its path. It is called `{engine}/{the folder's
-    name}`, and is the first of its family.
-    """
-    hub: Hub = field(default_factory=Hub)
-    """Where models are downloaded from."""
-    accepted_licences: frozenset[str] = frozenset()
-    """Licences with conditions that a person accepted: SPDX identifiers. Engines ask only for those that forbid a use.
-    """
-    packaged: bool = True
-    """Whether models that come in installed packages are used."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """Further settings of the service for its engines, by names that both know."""
 
 
 class Family(Protocol[E_co]):

@@ -5,7 +5,7 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from voicebox_kit.errors import Precondition
 
@@ -13,9 +13,7 @@ from . import store
 from .hub import Hub
 from .packaged import PackagedModel
 from .progress import Report
-
-if TYPE_CHECKING:
-    from .engine import Setup
+from .setup import Setup
 
 
 class ModelFiles(Protocol):
@@ -102,7 +100,7 @@ class DownloadedFiles:
     def __init__(
         self,
         model: str,
-        setup: "Setup",
+        setup: Setup,
         source: Source | None,
         weights_bytes: Callable[[Path], int],
         packaged: PackagedModel | None = None,
