@@ -71,7 +71,7 @@ def test_a_language_that_nothing_confirms_is_unsure() -> None:
     assert "0.30" in notice.sentence
 
 
-@pytest.mark.parametrize("probability", [0.8, 1.0])
+@pytest.mark.parametrize("probability", [0.85, 1.0])
 def test_a_language_that_another_utterance_confirms_is_sure(probability: float) -> None:
     assert not unsure_languages([spoken("fr", 0.4, 0.0), spoken("fr", probability, 1.0)])
     assert unsure_languages([spoken("th", 0.4, 0.0), spoken("fr", probability, 1.0)])

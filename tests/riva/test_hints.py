@@ -118,7 +118,7 @@ def test_what_is_requested_while_a_stream_runs_is_named_too(sdk, speech_wav):
         ({"custom_dictionary": "tomato  təˈmɑːtəʊ"}, "custom_dictionary"),
         ({"custom_configuration": {"exaggeration_factor": "1.5"}}, "custom_configuration.exaggeration_factor"),
         ({"custom_configuration": {"instructions": "Sadly."}}, "custom_configuration.instructions"),
-        ({"text": "<speak><prosody rate='slow'>Hello there.</prosody></speak>"}, "text.prosody"),
+        ({"text": "<speak><prosody volume='loud'>Hello there.</prosody></speak>"}, "text.prosody.volume"),
     ],
 )
 def test_speech_goes_on_and_names_what_it_ignores(sdk, streamed, given, field):

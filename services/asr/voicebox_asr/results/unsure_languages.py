@@ -7,9 +7,9 @@ from voicebox_asr.engine import RecognitionWarning, WarningReason
 
 from .utterance import Utterance
 
-SURE = 0.8
+SURE = 0.85
 """The least probability of a language that counts as detected. Whisper base has 0.88 and more in 2 s of real English,
-and 0.72 for Thai in one sentence of synthetic French.
+and 0.72 to 0.82 for Thai in one sentence of synthetic French.
 """
 
 

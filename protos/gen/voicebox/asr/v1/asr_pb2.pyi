@@ -527,7 +527,7 @@ class RecognitionWarning(google.protobuf.message.Message):
     nor the server's disk took the record), RECORD_PENDING (the server holds the record until the catalog takes it), RECORD_REJECTED (the catalog
     refused the record for ever; the server has set it aside),
     NOT_RECOGNISED (speech in which no words were recognised), SHORT_AUDIO (too little audio to be sure of), LANGUAGE_CHANGED (other speech
-    than in the language that was recognised), LANGUAGE_UNSURE (the detected language has a probability below 0.8 wherever it was detected),
+    than in the language that was recognised), LANGUAGE_UNSURE (the detected language has a probability below 0.85 wherever it was detected),
     CUT_SHORT (the file ended before its header says), OVER_FULL_SCALE (float samples far beyond -1 to 1 were clipped), NOT_A_NUMBER (samples
     that are infinite or NaN).
     """
