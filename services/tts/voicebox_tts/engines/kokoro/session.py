@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from voicebox_tts.engine import Phoneme, Speech
-from voicebox_tts.engines.clauses import chunks, clauses
+from voicebox_tts.engines.clauses import Clause, chunks, clauses
 from voicebox_tts.engines.hibari.text import pieces
 from voicebox_tts.engines.timing import timed
 
 from .loaded import RATE_HZ, STEP_SAMPLES, LoadedKokoro
 from .model_files import LONGEST, Style
 from .phonemes import Said, by_espeak, english
+
+PADS = 2
+"""Ids of no phoneme: one at each end."""
 
 LEAD_STEPS = 3
 """A phoneme sounds so much sooner than its durations say: what Kokoro's own code subtracts."""
@@ -30,7 +33,7 @@ class KokoroSession:
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence, clause by clause where it is long."""
         for said in self._said(sentence):
-            if said.units and len(said.ids) <= LONGEST + 2:
+            if said.units:
                 yield from self._speak_clause(said)
 
     def close(self) -> None:
@@ -42,7 +45,18 @@ class KokoroSession:
             yield from (english(piece.text, reader) for piece in pieces(sentence, eager=self._samples == 0))
             return
         for clause in clauses(sentence):
-            yield by_espeak(clause, self._language, self._loaded.phonemizer(), self._loaded.vocabulary)
+            yield from self._fitting(clause)
+
+    def _fitting(self, clause: Clause) -> Iterator[Said]:
+        """A clause, in halves where it has more phonemes than the model takes, as a long number has."""
+        said = by_espeak(clause, self._language, self._loaded.phonemizer(), self._loaded.vocabulary)
+        if len(said.ids) <= LONGEST + PADS or len(clause.text) == 1:
+            yield said
+            return
+        middle = len(clause.text) // 2
+        cut = clause.text.rfind(" ", 1, middle) + 1 or middle
+        yield from self._fitting(Clause(clause.text[:cut], ""))
+        yield from self._fitting(Clause(clause.text[cut:], clause.end))
 
     def _speak_clause(self, said: Said) -> Iterator[Speech]:
         samples, lengths = self._loaded.speak(said.ids, self._style, self._speed)

@@ -18,6 +18,7 @@ NOISE, SPEED, DURATIONS = "noise", "speed", "durations"
 (1, 1, phonemes).
 """
 
+DRAW, CEILING = "RandomNormalLike", "Ceil"
 DRAWS = 2
 """Noise enters at so many places, from the same input."""
 
@@ -29,16 +30,15 @@ def with_noise_and_durations(path: Path) -> bytes:
     except Exception as error:  # the parser raises whatever protobuf does
         raise StartError(f"{path.name} is no ONNX model: {error}.") from error
     graph = model.graph
-    draws = [node for node in graph.node if node.op_type == "RandomNormalLike"]
-    ceilings = [node for node in graph.node if node.op_type == "Ceil"]
-    if len(draws) != DRAWS or len(ceilings) != 1:
-        raise StartError(f"{path.name} is not built as a Piper voice: it draws noise at {len(draws)} places.")
     nodes = list(graph.node)
+    kinds = [node.op_type for node in nodes]
+    if kinds.count(DRAW) != DRAWS or kinds.count(CEILING) != 1:
+        raise StartError(f"{path.name} is not built as a Piper voice: it draws noise at {kinds.count(DRAW)} places.")
     del graph.node[:]
     for node in nodes:
-        if node in draws:
-            graph.node.extend(_from_input(f"noise_{draws.index(node)}", node.input[0], node.output[0]))
-        elif node in ceilings:
+        if node.op_type == DRAW:
+            graph.node.extend(_from_input(f"noise_{node.output[0]}", node.input[0], node.output[0]))
+        elif node.op_type == CEILING:
             graph.node.extend(_at_speed(node))
         else:
             graph.node.append(node)
