@@ -24,7 +24,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
-    async with connected(settings.tts_address, settings.asr_address, settings.catalog_address) as services:
-        app = routes.app(services, settings.max_sessions)
+    authentication = settings.authentication.open()
+    async with connected(
+        settings.tts_address, settings.asr_address, settings.catalog_address, authentication
+    ) as services:
+        app = routes.app(services, settings.max_sessions, authentication)
         async with server.serving("web", app, settings.address, settings.grace_seconds) as serving:
             yield serving

@@ -9,11 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from voicebox_kit.authentication import NO_AUTHENTICATION, Authentication
+from voicebox_kit.open_calls import OpenCalls
 
 from voicebox_gateway.docs import documents, scalar
 from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, voices
 from voicebox_gateway.openai.errors import ApiError
 from voicebox_gateway.openai.services import Services
+
+from .authenticated import Authenticated
 
 
 class WithoutSlash:
@@ -27,8 +31,9 @@ class WithoutSlash:
         await self._app({**scope, "path": path.rstrip("/") or "/"} if path.endswith("/") else scope, receive, send)
 
 
-def app(services: Services, max_sessions: int) -> Starlette:
+def app(services: Services, max_sessions: int, authentication: Authentication = NO_AUTHENTICATION) -> Starlette:
     """At most `max_sessions` Realtime sessions are held at once."""
+    open_calls = OpenCalls()
     built = Starlette(
         routes=[
             Route("/v1/models", models.list_models),
@@ -48,10 +53,15 @@ def app(services: Services, max_sessions: int) -> Starlette:
             Route("/v1/realtime", _needs_upgrade),
             Route("/v1/audio/speech/ws", _needs_upgrade),
         ],
-        middleware=[Middleware(WithoutSlash)],
+        middleware=[
+            Middleware(WithoutSlash),
+            Middleware(Authenticated, authentication=authentication, open_calls=open_calls),
+        ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
     built.state.services = services
+    built.state.authentication = authentication
+    built.state.open_calls = open_calls
     built.state.free_sessions = asyncio.Semaphore(max_sessions)
     return built
 

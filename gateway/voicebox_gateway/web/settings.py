@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voicebox_kit import server, variables
+from voicebox_kit.authentication import AuthenticationSettings
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Settings:
     catalog_address: str
     max_sessions: int
     grace_seconds: float
+    authentication: AuthenticationSettings
 
 
 def read(env: Mapping[str, str]) -> Settings:
@@ -29,4 +31,5 @@ def read(env: Mapping[str, str]) -> Settings:
         catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
         max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),
         grace_seconds=server.grace_seconds(env),
+        authentication=AuthenticationSettings.read(env),
     )

@@ -22,6 +22,7 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
+from voicebox_kit.channels import open_channel
 from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
@@ -113,10 +114,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             settings.model_limits,
             missing=chosen.missing,
         )
+        authentication = settings.authentication.open()
         spool = open_spool(settings.spool, settings.spool_bytes)
         async with (
             models.running(background),
-            grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
+            open_channel(settings.catalog_address, authentication, CHANNEL_OPTIONS) as channel,
             open_decoder() as decoder,
         ):
             permits = Permits(streams(models.default), settings.queue, registry)
@@ -151,6 +153,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 load=load,
                 registry=registry,
                 background=background,
+                authentication=authentication,
             )
             async with outbox.delivering(background):
                 async with operations.running(), serving("asr", service, settings.grace_seconds) as running:

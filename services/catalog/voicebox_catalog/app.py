@@ -111,6 +111,7 @@ def _service(
         load=_nothing,
         registry=registry,
         background=background,
+        authentication=settings.authentication.open(),
     )
 
 

@@ -21,6 +21,7 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import open_blobs
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit.background import Background
+from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
@@ -104,11 +105,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             settings.model_limits,
             missing=chosen.missing,
         )
+        authentication = settings.authentication.open()
         spool, background = open_spool(settings.spool, settings.spool_bytes), Background(registry)
         async with (
             models.running(background),
-            grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
-            grpc.aio.insecure_channel(settings.asr_address, CHANNEL_OPTIONS) as asr_channel,
+            open_channel(settings.catalog_address, authentication, CHANNEL_OPTIONS) as channel,
+            open_channel(settings.asr_address, authentication, CHANNEL_OPTIONS) as asr_channel,
             open_decoder() as decoder,
             _open_shared_prompts(settings) as shared,
         ):
@@ -150,6 +152,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 load=load,
                 registry=registry,
                 background=background,
+                authentication=authentication,
             )
             async with outbox.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:

@@ -1,0 +1,97 @@
+"""Puts accounts together: the only place where its parts meet."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+import grpc
+from prometheus_client import CollectorRegistry
+from voicebox.accounts.v1 import accounts_pb2_grpc, authorization_pb2_grpc
+from voicebox_compat.service_alias import ServiceAlias
+from voicebox_kit.background import Background
+from voicebox_kit.server import Service, Serving, serving
+from voicebox_sql.clock import now_us
+from voicebox_sql.database import Database
+
+from .access.callers import Callers
+from .access.gatekeeper import Gatekeeper
+from .api.authorization import ENVOY_SERVICE, AuthorizationServicer
+from .api.keys import KeyServicer
+from .audit.log import AuditLog
+from .keys.tokens import KeyFile, KeySource, KeyUrl, TokenVerifier
+from .limits.requests import RequestMeter
+from .settings import Settings, TokenSettings
+from .store.keys import KeyStore
+from .store.limits import LimitStore
+from .store.minutes import MinuteStore
+from .store.opening import open_database
+
+NAMES = ("voicebox.accounts.v1.KeyService",)
+
+
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What accounts will listen on, by variable."""
+    settings = Settings.read(env)
+    return {"ACCOUNTS_ADDRESS": settings.address, "ACCOUNTS_METRICS_ADDRESS": settings.metrics_address}
+
+
+@asynccontextmanager
+async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
+    """The accounts service, serving until the block ends."""
+    settings = Settings.read(env)
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    async with open_database(settings.database_url, settings.pool) as database:
+        registry = CollectorRegistry()
+        service = _service(settings, database, registry, Background(registry))
+        async with serving("accounts", service, settings.grace_seconds) as running:
+            yield running
+
+
+def _service(settings: Settings, database: Database, registry: CollectorRegistry, background: Background) -> Service:
+    authentication = settings.authentication.open()
+    keys, limits = KeyStore(database), LimitStore(database)
+    tokens = _tokens(settings.tokens) if settings.tokens else None
+    callers = Callers(keys, limits, tokens, authentication, now_us)
+    audit = AuditLog(settings.audit, registry)
+    gatekeeper = Gatekeeper(callers, RequestMeter(MinuteStore(database)), audit)
+    return Service(
+        names=NAMES,
+        contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
+        address=settings.address,
+        metrics_address=settings.metrics_address,
+        register=partial(
+            _register,
+            AuthorizationServicer(gatekeeper, authentication),
+            KeyServicer(keys, now_us, callers.forget),
+        ),
+        load=_nothing,
+        registry=registry,
+        background=background,
+        authentication=authentication,
+        open_to_all=(f"/{ENVOY_SERVICE}/",),
+    )
+
+
+def _tokens(settings: TokenSettings) -> TokenVerifier:
+    keys: KeySource = KeyUrl(settings.keys) if "://" in settings.keys else KeyFile(Path(settings.keys))
+    return TokenVerifier(
+        settings.issuer,
+        settings.audience,
+        keys,
+        settings.algorithms,
+        settings.scope_claim,
+        settings.usual_scopes,
+    )
+
+
+def _register(authorization: AuthorizationServicer, keys: KeyServicer, server: grpc.aio.Server) -> None:
+    alias = cast("grpc.aio.Server", ServiceAlias(server, ENVOY_SERVICE))
+    authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server(authorization, alias)
+    accounts_pb2_grpc.add_KeyServiceServicer_to_server(keys, server)
+
+
+async def _nothing() -> None:
+    """There is nothing to load: the database is open before accounts listens."""
