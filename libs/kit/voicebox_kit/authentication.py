@@ -58,6 +58,9 @@ class Authentication:
             "o": principal.owner,
             "s": sorted(principal.scopes),
             "k": principal.key,
+            "l": principal.is_limited,
+            "c": principal.is_counted,
+            "b": principal.stored_bytes,
             "m": method,
             "r": request,
             "e": self._clock() + LIFE_SECONDS,
@@ -72,7 +75,7 @@ class Authentication:
         claims = self.opened(value)
         if claims is None or claims.get("m") != method or claims.get("r") != request or self._is_used(claims):
             raise Unauthenticated("PRINCIPAL_INVALID", "The caller did not prove who it is: call the gateway.")
-        return Principal(claims["o"], frozenset(claims["s"]), claims["k"])
+        return Principal(claims["o"], frozenset(claims["s"]), claims["k"], claims["l"], claims["c"], claims["b"])
 
     def sealed(self, claims: Mapping[str, Any]) -> str:
         """Any claims, signed; `e` is when they expire, in seconds since 1970."""

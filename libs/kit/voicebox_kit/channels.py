@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import grpc
 
 from . import principal, request_id
 from .authentication import Authentication
-from .principal import HEADER, PLATFORM, Principal
+from .principal import HEADER, PLATFORM, UNCOUNTED, Principal
 
 Options = Sequence[tuple[str, Any]]
 Metadata = Sequence[tuple[str, Any]]
@@ -61,6 +62,8 @@ def _signed(authentication: Authentication, method: str, metadata: Metadata) -> 
     found = dict(metadata)
     request = str(found.pop(request_id.HEADER, "") or uuid.uuid4())
     caller = _on_behalf_of(str(found.pop(HEADER, "")))
+    if found.pop(UNCOUNTED[0], ""):
+        caller = replace(caller, is_counted=False)
     return (
         *found.items(),
         (request_id.HEADER, request),
@@ -71,4 +74,6 @@ def _signed(authentication: Authentication, method: str, metadata: Metadata) -> 
 def _on_behalf_of(owner: str) -> Principal:
     """The running call's principal where it is about the same owner; else the platform acts by itself for the owner."""
     caller = principal.current.get()
-    return caller if caller and owner in ("", caller.owner) else Principal(owner or PLATFORM)
+    if caller and owner in ("", caller.owner):
+        return caller
+    return Principal(owner or PLATFORM, is_counted=False)

@@ -23,17 +23,26 @@ ADMIN = "admin"
 class Principal:
     """Who calls: whose data it is about, what may be done, and by which key. `key` is empty for a token of an OpenID
     provider, and for what the platform does by itself.
+
+    `is_limited` says that limits hold for how much it uses, `stored_bytes` how much it may store, None for no limit;
+    `is_counted` that its work is part of its owner's usage.
     """
 
     owner: str
     scopes: frozenset[str] = frozenset()
     key: str = ""
+    is_limited: bool = False
+    is_counted: bool = True
+    stored_bytes: int | None = None
 
     @property
     def is_admin(self) -> bool:
         """Whether this is about every owner."""
         return ADMIN in self.scopes
 
+
+UNCOUNTED = ("x-voicebox-uncounted", "1")
+"""Metadata of a call between services whose work is nobody's usage."""
 
 current: ContextVar[Principal | None] = ContextVar("voicebox_principal", default=None)
 """The verified caller of the running call; None without authentication."""

@@ -20,16 +20,20 @@ from .access.callers import Callers
 from .access.gatekeeper import Gatekeeper
 from .api.authorization import ENVOY_SERVICE, AuthorizationServicer
 from .api.keys import KeyServicer
+from .api.limits import LimitServicer
+from .api.usage import UsageServicer
 from .audit.log import AuditLog
 from .keys.tokens import KeyFile, KeySource, KeyUrl, TokenVerifier
+from .limits.ledger import Ledger
 from .limits.requests import RequestMeter
 from .settings import Settings, TokenSettings
 from .store.keys import KeyStore
 from .store.limits import LimitStore
 from .store.minutes import MinuteStore
 from .store.opening import open_database
+from .store.work import WorkStore
 
-NAMES = ("voicebox.accounts.v1.KeyService",)
+NAMES = tuple(f"voicebox.accounts.v1.{name}Service" for name in ("Key", "Limit", "Usage"))
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -45,12 +49,18 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     settings.folder.mkdir(parents=True, exist_ok=True)
     async with open_database(settings.database_url, settings.pool) as database:
         registry = CollectorRegistry()
-        service = _service(settings, database, registry, Background(registry))
-        async with serving("accounts", service, settings.grace_seconds) as running:
+        background, ledger = Background(registry), Ledger(WorkStore(database), LimitStore(database), now_us)
+        service = _service(settings, database, ledger, registry, background)
+        async with (
+            background.running("work", ledger.sweep),
+            serving("accounts", service, settings.grace_seconds) as running,
+        ):
             yield running
 
 
-def _service(settings: Settings, database: Database, registry: CollectorRegistry, background: Background) -> Service:
+def _service(
+    settings: Settings, database: Database, ledger: Ledger, registry: CollectorRegistry, background: Background
+) -> Service:
     authentication = settings.authentication.open()
     keys, limits = KeyStore(database), LimitStore(database)
     tokens = _tokens(settings.tokens) if settings.tokens else None
@@ -66,6 +76,8 @@ def _service(settings: Settings, database: Database, registry: CollectorRegistry
             _register,
             AuthorizationServicer(gatekeeper, authentication),
             KeyServicer(keys, now_us, callers.forget),
+            LimitServicer(limits, keys, ledger, callers.forget),
+            UsageServicer(WorkStore(database), ledger, now_us),
         ),
         load=_nothing,
         registry=registry,
@@ -87,10 +99,18 @@ def _tokens(settings: TokenSettings) -> TokenVerifier:
     )
 
 
-def _register(authorization: AuthorizationServicer, keys: KeyServicer, server: grpc.aio.Server) -> None:
+def _register(
+    authorization: AuthorizationServicer,
+    keys: KeyServicer,
+    limits: LimitServicer,
+    usage: UsageServicer,
+    server: grpc.aio.Server,
+) -> None:
     alias = cast("grpc.aio.Server", ServiceAlias(server, ENVOY_SERVICE))
     authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server(authorization, alias)
     accounts_pb2_grpc.add_KeyServiceServicer_to_server(keys, server)
+    accounts_pb2_grpc.add_LimitServiceServicer_to_server(limits, server)
+    accounts_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
 
 
 async def _nothing() -> None:

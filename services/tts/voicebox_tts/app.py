@@ -25,6 +25,7 @@ from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
+from voicebox_metering.meter import open_meter
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
@@ -113,6 +114,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             open_channel(settings.asr_address, authentication, CHANNEL_OPTIONS) as asr_channel,
             open_decoder() as decoder,
             _open_shared_prompts(settings) as shared,
+            open_meter("tts", settings.metering, authentication, registry, background, executor) as meter,
         ):
             catalog = Catalog(channel)
             voices = VoiceRegistry(models, VoiceAliases.parse(settings.voice_aliases, VOICE_ALIASES))
@@ -129,6 +131,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 executor,
                 registry,
                 settings.patience_seconds,
+                work=meter.work,
             )
             speech = TextToSpeechServicer(synthesizer, Designer(models, voices, permits, executor), voices, settings)
 
@@ -147,12 +150,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     OpenAiSpeechServicer(speech, voices),
                     RivaSpeechServicer(speech, voices),
                     GoogleSpeechServicer(speech, voices),
-                    ModelServicer(models),
+                    ModelServicer(models, meter.work),
                 ),
                 load=load,
                 registry=registry,
                 background=background,
                 authentication=authentication,
+                follow=meter.follow,
             )
             async with outbox.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:

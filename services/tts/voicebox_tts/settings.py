@@ -7,6 +7,7 @@ from pathlib import Path
 from voicebox_kit import variables
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.server import grace_seconds
+from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
@@ -53,6 +54,7 @@ class Settings:
     spool: Path
     spool_bytes: int
     authentication: AuthenticationSettings
+    metering: MeterSettings
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -94,6 +96,7 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
             authentication=AuthenticationSettings.read(env),
+            metering=MeterSettings.read(env, "tts"),
         )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from voicebox_kit import client_secrets
@@ -11,13 +11,15 @@ from voicebox_kit.errors import Unauthenticated
 from voicebox_kit.principal import Principal
 from voicebox_sql.clock import Clock
 
+from voicebox_accounts.effective_limits import EffectiveLimits, effective
 from voicebox_accounts.keys import secrets
-from voicebox_accounts.limits.effective import EffectiveLimits, effective
 from voicebox_accounts.store.keys import KeyStore, is_valid
 from voicebox_accounts.store.limits import LimitStore
 
 CACHE_SECONDS = 1.0
 MAX_CACHED = 10_000
+LIMITS_OF_WORK = ("concurrent_streams", "characters_per_day", "audio_seconds_per_day", "model_downloads_per_day")
+"""Those that are checked where the work is done."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,13 @@ class Caller:
     principal: Principal
     limits: EffectiveLimits = field(default_factory=EffectiveLimits)
     session: str = ""
+
+    @property
+    def limited_principal(self) -> Principal:
+        """The principal, with what services have to know about its limits."""
+        stored = self.limits.get("stored_bytes")
+        is_limited = any(self.limits.get(name) for name in LIMITS_OF_WORK)
+        return replace(self.principal, is_limited=is_limited, stored_bytes=stored.maximum if stored else None)
 
 
 class Tokens(Protocol):

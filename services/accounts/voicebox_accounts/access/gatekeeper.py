@@ -73,7 +73,7 @@ class Gatekeeper:
             raise Denied("SCOPE_MISSING", f"This key does not allow that.{needed}")
         decision.is_write = rule.is_write
         left = await self._meter.take(caller.limits.get("requests_per_minute"))
-        return Admitted(caller.principal, caller.session, left)
+        return Admitted(caller.limited_principal, caller.session, left)
 
 
 def _line(request: Request, decision: _Decision, outcome: str) -> AuditLine:

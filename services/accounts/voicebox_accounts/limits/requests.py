@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from voicebox_kit.errors import Exhausted
 
+from voicebox_accounts.effective_limits import Limit
 from voicebox_accounts.store.minutes import MinuteStore
-
-from .effective import Limit
 
 BLOCKS_A_MINUTE = 20
 """Each block is this part of the limit. A replica may hold some of a block that another one lacks, never too many."""

@@ -92,7 +92,7 @@ class Reservation(Table, table=True):
 
 
 class Usage(Table, table=True):
-    """One piece of work that ended."""
+    """One piece of work that ended. It is not final where its process went away, and what it last reported is here."""
 
     __tablename__ = "account_usage"
     __table_args__ = (Index("account_usage_by_owner", "owner", "day"),)
@@ -107,3 +107,4 @@ class Usage(Table, table=True):
     characters: int = Field(sa_type=BigInteger)
     audio_ms: int = Field(sa_type=BigInteger)
     end_us: int = Field(sa_type=BigInteger)
+    is_final: bool = True

@@ -52,6 +52,7 @@ def upgrade() -> None:
         *_texts("request_id", "owner", "key", "model"),
         *_integers("kind", "day"),
         *_numbers("characters", "audio_ms", "end_us"),
+        sa.Column("is_final", sa.Boolean(), nullable=False),
     )
     op.create_index("account_usage_by_owner", "account_usage", ["owner", "day"])
     op.create_index("ix_account_usage_day", "account_usage", ["day"])
