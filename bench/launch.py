@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ALL = ("catalog", "tts", "asr", "web", "gateway")
+ALL = ("accounts", "catalog", "tts", "asr", "web", "gateway")
 VOICEBOX = Path(sys.executable).with_name("voicebox")
 START_SECONDS = STOP_SECONDS = 120.0
 
@@ -66,6 +66,8 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         "CATALOG_METRICS",
         "GATEWAY_ADMIN",
         "WEB",
+        "ACCOUNTS",
+        "ACCOUNTS_METRICS",
     )
     addresses = {
         f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)

@@ -29,6 +29,7 @@ NAMELESS = {  # those that make something new, and those that answer about all o
     *("CreateProfile", "ListProfiles", "ImportProfile", "RecordGeneration", "ListGenerations", "DeleteGenerations"),
     *("GetGenerationStatistics", "ExportGenerations", "RecordTranscription", "ListTranscriptions"),
     *("GetRetentionRule", "UpdateRetentionRule", "ApplyRetention"),
+    *("MoveOwner", "DeleteOwner"),  # for accounts alone, which names any owner
 }
 NAMED = sorted(method.name for method in SERVICE.methods if method.name not in NAMELESS)
 

@@ -3,7 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from prometheus_client import CollectorRegistry
+from voicebox_kit.background import Background
+from voicebox_kit.open_calls import OpenCalls
 from voicebox_kit.server import Serving
+from voicebox_metering.revocations import open_follow
 
 from voicebox_gateway.openai.services import connected
 
@@ -25,9 +29,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """
     settings = read(env)
     authentication = settings.authentication.open()
-    async with connected(
-        settings.tts_address, settings.asr_address, settings.catalog_address, authentication
-    ) as services:
-        app = routes.app(services, settings.max_sessions, authentication)
-        async with server.serving("web", app, settings.address, settings.grace_seconds) as serving:
+    async with (
+        connected(settings.tts_address, settings.asr_address, settings.catalog_address, authentication) as services,
+        open_follow(settings.accounts_address, authentication, Background(CollectorRegistry())) as follow,
+    ):
+        open_calls = OpenCalls()
+        app = routes.app(services, settings.max_sessions, authentication, open_calls)
+        async with follow(open_calls), server.serving("web", app, settings.address, settings.grace_seconds) as serving:
             yield serving

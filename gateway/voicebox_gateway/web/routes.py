@@ -31,9 +31,13 @@ class WithoutSlash:
         await self._app({**scope, "path": path.rstrip("/") or "/"} if path.endswith("/") else scope, receive, send)
 
 
-def app(services: Services, max_sessions: int, authentication: Authentication = NO_AUTHENTICATION) -> Starlette:
-    """At most `max_sessions` Realtime sessions are held at once."""
-    open_calls = OpenCalls()
+def app(
+    services: Services,
+    max_sessions: int,
+    authentication: Authentication = NO_AUTHENTICATION,
+    open_calls: OpenCalls | None = None,
+) -> Starlette:
+    """At most `max_sessions` Realtime sessions are held at once; `open_calls` knows those of each key."""
     built = Starlette(
         routes=[
             Route("/v1/models", models.list_models),
@@ -55,13 +59,12 @@ def app(services: Services, max_sessions: int, authentication: Authentication = 
         ],
         middleware=[
             Middleware(WithoutSlash),
-            Middleware(Authenticated, authentication=authentication, open_calls=open_calls),
+            Middleware(Authenticated, authentication=authentication, open_calls=open_calls or OpenCalls()),
         ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
     built.state.services = services
     built.state.authentication = authentication
-    built.state.open_calls = open_calls
     built.state.free_sessions = asyncio.Semaphore(max_sessions)
     return built
 

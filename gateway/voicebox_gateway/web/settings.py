@@ -20,6 +20,7 @@ class Settings:
     max_sessions: int
     grace_seconds: float
     authentication: AuthenticationSettings
+    accounts_address: str
 
 
 def read(env: Mapping[str, str]) -> Settings:
@@ -32,4 +33,5 @@ def read(env: Mapping[str, str]) -> Settings:
         max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),
         grace_seconds=server.grace_seconds(env),
         authentication=AuthenticationSettings.read(env),
+        accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
     )

@@ -1,35 +1,30 @@
 """Opens what a service needs to count its work."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from voicebox.accounts.v1 import accounts_pb2 as pb
-from voicebox_kit import variables
 from voicebox_kit.authentication import Authentication
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
 from voicebox_kit.errors import Exhausted
-from voicebox_kit.open_calls import OpenCalls
 from voicebox_kit.server import unfollowed
 from voicebox_outbox.outbox import Outbox
 from voicebox_outbox.spool import cause, open_spool
 
 from .peer import Accounts
-from .revocations import following
+from .revocations import CHANNEL_OPTIONS, Follow, following
 from .work import OpenWork, counting, uncounted
 
 log = logging.getLogger(__name__)
 
 SPOOL_BYTES = 64 * 1024 * 1024
-CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
-
-Follow = Callable[[OpenCalls], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -38,14 +33,6 @@ class MeterSettings:
 
     accounts_address: str
     spool: Path
-
-    @classmethod
-    def read(cls, env: variables.Environment, service: str) -> "MeterSettings":
-        """Raises StartError when a variable does not fit."""
-        return cls(
-            variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
-            Path(variables.text(env, "VOICEBOX_DATA", "var")) / service / "usage",
-        )
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,10 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "spool",
             spool_bytes=variables.integer(env, "ASR_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
             authentication=AuthenticationSettings.read(env),
-            metering=MeterSettings.read(env, "asr"),
+            metering=MeterSettings(
+                variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+                Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "usage",
+            ),
         )
 
 

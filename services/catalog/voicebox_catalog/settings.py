@@ -36,6 +36,7 @@ class Settings:
     requires_consent: bool
     sample_limits: QualityLimits
     authentication: AuthenticationSettings
+    accounts_address: str
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -64,6 +65,7 @@ class Settings:
                 **{name: _limit(env, f"CATALOG_SAMPLE_{name.upper()}", default) for name, default in _limits()}
             ),
             authentication=AuthenticationSettings.read(env),
+            accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         )
 
 

@@ -96,7 +96,10 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
             authentication=AuthenticationSettings.read(env),
-            metering=MeterSettings.read(env, "tts"),
+            metering=MeterSettings(
+                variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+                Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "usage",
+            ),
         )
 
 

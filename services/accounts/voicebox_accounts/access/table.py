@@ -75,6 +75,7 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
             "UpdateGeneration DeleteGenerations DeleteGeneration RecordTranscription UpdateTranscription "
             "DeleteTranscription UpdateRetentionRule ApplyRetention",
         ),
+        **_named(INTERNAL, "MoveOwner DeleteOwner"),
     },
     "voicebox.models.v1.ModelService": {
         **_named(LIST, "ListModels GetModel"),

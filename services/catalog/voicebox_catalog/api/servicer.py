@@ -12,6 +12,7 @@ from voicebox_kit.principal import owner
 
 from .downloads import Download
 from .generations import Generations
+from .owners import Owners
 from .profile_archives import ProfileArchives
 from .profile_reference import References
 from .profiles import Profiles
@@ -34,6 +35,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         generations: Generations,
         transcriptions: Transcriptions,
         retention: Retention,
+        owners: Owners,
     ) -> None:
         self._profiles = profiles
         self._archives = archives
@@ -42,6 +44,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._generations = generations
         self._transcriptions = transcriptions
         self._retention = retention
+        self._owners = owners
 
     async def CreateProfile(self, request: pb.CreateProfileRequest, context: Context) -> pb.Profile:
         return await self._profiles.create(request, owner(context))
@@ -195,6 +198,12 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
     async def ApplyRetention(self, request: pb.ApplyRetentionRequest, context: Context) -> pb.ApplyRetentionResponse:
         return await self._retention.apply(request, owner(context))
+
+    async def MoveOwner(self, request: pb.MoveOwnerRequest, context: Context) -> pb.OwnerContents:
+        return await self._owners.move(request)
+
+    async def DeleteOwner(self, request: pb.DeleteOwnerRequest, context: Context) -> pb.OwnerContents:
+        return await self._owners.delete(request)
 
 
 def _range(context: Context) -> str:
