@@ -33,6 +33,7 @@ class Platform:
     tts: str
     asr: str
     catalog: str
+    accounts: str
     process: subprocess.Popen[str]
     start_seconds: float
 
@@ -88,8 +89,8 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
     try:
         _wait_until_serving(process, log)
         took = time.monotonic() - began
-        gateway, tts, asr, catalog = (addresses[f"{name}_ADDRESS"] for name in names[:4])
-        yield Platform(gateway, tts, asr, catalog, process, took)
+        found = [environment[f"{name}_ADDRESS"] for name in (*names[:4], "ACCOUNTS")]
+        yield Platform(*found, process, took)
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):
