@@ -89,8 +89,8 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
     try:
         _wait_until_serving(process, log)
         took = time.monotonic() - began
-        found = [environment[f"{name}_ADDRESS"] for name in (*names[:4], "ACCOUNTS")]
-        yield Platform(*found, process, took)
+        gateway, tts, asr, catalog, accounts = (environment[f"{name}_ADDRESS"] for name in (*names[:4], "ACCOUNTS"))
+        yield Platform(gateway, tts, asr, catalog, accounts, process, took)
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):

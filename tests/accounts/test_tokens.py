@@ -148,7 +148,7 @@ def provider():
     """Serves keys by HTTP on this machine, and counts how often."""
 
     class Handler(BaseHTTPRequestHandler):
-        keys = JWKS
+        keys, url = JWKS, ""
         fetched = 0
 
         def do_GET(self):
