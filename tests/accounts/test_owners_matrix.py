@@ -217,7 +217,8 @@ def call(channel: grpc.Channel, secret: str, method: str, names: Names) -> tuple
         answer = multicallable(given, metadata=(("authorization", f"Bearer {secret}"),), timeout=60)
         answers = list(answer) if descriptor.server_streaming else [answer]
     except grpc.RpcError as error:
-        packed = dict(error.trailing_metadata() or ()).get(DETAILS_HEADER, b"")
+        trailers: dict[str, bytes] = dict(error.trailing_metadata())
+        packed = trailers.get(DETAILS_HEADER, b"")
         status = json_format.MessageToJson(status_pb2.Status.FromString(packed))
         said = f"{error.details()}\n{status}"
         return Answer(error.code(), without(said, names), 0), said.encode()
