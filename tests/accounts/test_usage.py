@@ -186,6 +186,22 @@ def test_a_limit_is_kept_over_http_in_each_clients_form(guarded):
         assert answer.json()["error"]["type"] == "requests"
 
 
+def test_who_may_store_no_more_uploads_nothing_and_deletes(guarded):
+    owner = f"gil-{uuid.uuid4().hex[:8]}"
+    with guarded.client("admin") as admin:
+        secret = admin.create_key(owner, USUAL).secret
+        admin.update_limits(owner, stored_bytes=1000)
+    with Client(guarded.platform.gateway, api_key=secret) as gil:
+        gil.create_profile("Gil", "gil")
+        audio = gil.say(TEXT, store=False).read()
+        sample = gil.add_sample("gil", audio)
+        with pytest.raises(VoiceboxClientError) as refused:
+            gil.add_sample("gil", audio)
+        assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "STORED_BYTES_EXHAUSTED")
+        assert gil.say(TEXT).read()
+        gil.delete_sample(sample.name)
+
+
 @pytest.mark.parametrize("service", ["tts", "accounts"])
 def test_a_killed_process_loses_and_doubles_nothing_that_was_answered(tmp_path, service):
     """Whole answers count exactly; of what was cut short, at most what was reported of it."""

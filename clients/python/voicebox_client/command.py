@@ -110,6 +110,9 @@ def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: CommandS
             raise click.ClickException(
                 f"No voicebox answers at {session.server}; start one with `make run`."
             ) from error
+        case VoiceboxClientError(reason="KEY_MISSING"):
+            sentence = f"{session.server} needs a key: set VOICEBOX_API_KEY."
+            raise click.ClickException(f"{sentence} `voicebox keys create --local` makes the first one.") from error
         case VoiceboxClientError():
             sentence = in_options(error.sentence, error.field, given_parameters())
             raise click.ClickException(sentence + suggestions.meant(session, error)) from error

@@ -74,13 +74,16 @@ class CountedWork(Work):
     reserved_characters: int = 0
     reserved_ms: int = 0
     _reporting: "asyncio.Task[None] | None" = None
+    _is_known: bool = False
 
     async def begin(self, characters: int) -> None:
-        """Reserve what the work begins with."""
+        """Reserve what the work begins with. Without a limit accounts hears of it when it lasts: most work is done
+        before.
+        """
         self.reserved_characters = characters
         self.reserved_ms = STEP_MS
-        request = pb.ReserveWorkRequest(work_id=self.work_id, kind=self.kind.value, amounts=self._reserved())
-        await self._report(lambda: self.ledger.reserve(request))
+        if self.caller.is_limited:
+            await self._reserve()
 
     async def use(self, characters: int = 0, audio_ms: float = 0.0) -> None:
         self.characters += characters
@@ -89,13 +92,16 @@ class CountedWork(Work):
             return
         self.reserved_characters = max(self.reserved_characters, self.characters + STEP_CHARACTERS)
         self.reserved_ms = max(self.reserved_ms, round(self.audio_ms) + STEP_MS)
-        await self._report(self._renewal())
+        if self.caller.is_limited:
+            await self._renewal()()
+        else:
+            self._report()
 
     async def beat(self) -> None:
         """Report again and again that the work goes on, also where its client stands still. Never ends."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            self._reporting = asyncio.create_task(_unrefused(self._reporting, self._renewal()))
+            self._report()
 
     async def end(self) -> None:
         """Nothing is reported any more."""
@@ -128,21 +134,24 @@ class CountedWork(Work):
     def _reserved(self) -> pb.Amounts:
         return pb.Amounts(characters=self.reserved_characters, audio_ms=self.reserved_ms)
 
-    async def _report(self, report: Callable[[], Awaitable[None]]) -> None:
-        """Waited for where it may be refused; else beside the work, one after another, and of no consequence."""
-        if self.caller.is_limited:
-            await report()
-        else:
-            self._reporting = asyncio.create_task(_unrefused(self._reporting, report))
+    async def _reserve(self) -> None:
+        request = pb.ReserveWorkRequest(work_id=self.work_id, kind=self.kind.value, amounts=self._reserved())
+        await self.ledger.reserve(request)
+        self._is_known = True
 
+    def _report(self) -> None:
+        """Beside the work, one after another, and of no consequence."""
+        self._reporting = asyncio.create_task(self._follow(self._reporting, self._renewal()))
 
-async def _unrefused(previous: "asyncio.Task[None] | None", report: Callable[[], Awaitable[None]]) -> None:
-    if previous:
-        await asyncio.wait([previous])
-    try:
-        await report()
-    except VoiceboxError as error:
-        log.warning("work that has begun is not known to accounts: %s", error.sentence)
+    async def _follow(self, previous: "asyncio.Task[None] | None", renew: Callable[[], Awaitable[None]]) -> None:
+        if previous:
+            await asyncio.wait([previous])
+        try:
+            if not self._is_known:
+                await self._reserve()
+            await renew()
+        except VoiceboxError as error:
+            log.warning("accounts does not know how far some work has come: %s", error.sentence)
 
 
 def counting(ledger: Ledger, record: Callable[[pb.UsageRecord], Awaitable[None]]) -> OpenWork:

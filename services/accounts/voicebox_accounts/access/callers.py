@@ -92,11 +92,12 @@ class Callers:
         return Caller(principal, await self._limits_of(principal)) if principal else None
 
     async def _with_key(self, digest: str) -> Caller | None:
-        key = await self._keys.with_digest(digest)
-        if key is None or not is_valid(key, self._clock_us()):
+        found = await self._keys.with_digest(digest)
+        if found is None or not is_valid(found[0], self._clock_us()):
             return None
+        key, limits = found
         principal = Principal(key.owner, frozenset(key.scopes.split()), key.id)
-        return Caller(principal, await self._limits_of(principal))
+        return Caller(principal, effective(_subjects(principal), limits))
 
     async def _with_client_secret(self, credential: str) -> Caller | None:
         """It is valid for as long as the key by which it was made."""
@@ -109,11 +110,15 @@ class Callers:
         return Caller(principal, await self._limits_of(principal), found.settings)
 
     async def _limits_of(self, principal: Principal) -> EffectiveLimits:
-        subjects = [f"owners/{principal.owner}"] + ([f"keys/{principal.key}"] if principal.key else [])
-        return effective(subjects, await self._limits.of(subjects))
+        return effective(_subjects(principal), await self._limits.of(_subjects(principal)))
 
     def _cache(self, name: str, caller: Caller | None) -> None:
         self._cached.pop(name, None)
         self._cached[name] = caller, self._clock() + CACHE_SECONDS
         while len(self._cached) > MAX_CACHED:
             del self._cached[next(iter(self._cached))]
+
+
+def _subjects(principal: Principal) -> list[str]:
+    """Whose limits hold for it, the most specific last."""
+    return [f"owners/{principal.owner}"] + ([f"keys/{principal.key}"] if principal.key else [])

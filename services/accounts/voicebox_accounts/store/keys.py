@@ -4,10 +4,12 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_sql.database import Database
 from voicebox_sql.keys import draw_key
 
+from .limits import LimitsBySubject, limits_of
 from .tables import Key
 
 
@@ -28,9 +30,9 @@ class KeyStore:
 
         return await self._database.write(work)
 
-    async def with_digest(self, digest: str) -> Key | None:
-        """The key whose secret has this digest; None when there is none."""
-        return await self._database.read(lambda session: session.scalar(select(Key).where(col(Key.digest) == digest)))
+    async def with_digest(self, digest: str) -> tuple[Key, LimitsBySubject] | None:
+        """The key whose secret has this digest, with its limits and its owner's; None when there is none."""
+        return await self._database.read(lambda session: _with_digest(session, digest))
 
     async def get(self, key_id: str) -> Key | None:
         """The key with this id; None when there is none."""
@@ -69,6 +71,11 @@ class KeyStore:
             return changed.rowcount
 
         await self._database.write(work)
+
+
+def _with_digest(session: Session, digest: str) -> tuple[Key, LimitsBySubject] | None:
+    key = session.scalar(select(Key).where(col(Key.digest) == digest))
+    return None if key is None else (key, limits_of(session, (f"owners/{key.owner}", f"keys/{key.id}")))
 
 
 def is_valid(key: Key, time_us: int) -> bool:

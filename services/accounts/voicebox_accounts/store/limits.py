@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_sql.database import Database
 
 from .tables import Limits
+
+LimitsBySubject = Mapping[str, Mapping[str, int]]
 
 
 class LimitStore:
@@ -16,11 +19,9 @@ class LimitStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of(self, subjects: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+    async def of(self, subjects: Sequence[str]) -> LimitsBySubject:
         """The limits that are set, by subject and name."""
-        query = select(Limits).where(col(Limits.subject).in_(subjects))
-        rows = await self._database.read(lambda session: session.scalars(query).all())
-        return {row.subject: _set(row) for row in rows}
+        return await self._database.read(lambda session: limits_of(session, subjects))
 
     async def change(self, subject: str, changes: Mapping[str, int | None]) -> Mapping[str, int]:
         """Set some limits of a subject; None takes one away. Returns all that are set then."""
@@ -34,6 +35,12 @@ class LimitStore:
             return _set(row)
 
         return await self._database.write(work)
+
+
+def limits_of(session: Session, subjects: Sequence[str]) -> LimitsBySubject:
+    """The limits that are set, by subject and name."""
+    rows = session.scalars(select(Limits).where(col(Limits.subject).in_(subjects))).all()
+    return {row.subject: _set(row) for row in rows}
 
 
 def _set(row: Limits) -> Mapping[str, int]:

@@ -2,7 +2,8 @@
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
-from voicebox_kit.errors import InvalidField
+from voicebox_kit.errors import Exhausted, InvalidField
+from voicebox_kit.principal import Principal
 
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
@@ -28,6 +29,14 @@ class Owners:
     ) -> None:
         self._owners, self._profiles = owners, profiles
         self._generations, self._transcriptions, self._blobs = generations, transcriptions, blobs
+
+    async def refuse_beyond_limit(self, caller: Principal | None) -> None:
+        """Raises Exhausted("STORED_BYTES_EXHAUSTED") where the caller may store no more."""
+        if caller is None or caller.stored_bytes is None:
+            return
+        if await self._owners.stored_bytes(caller.owner) >= caller.stored_bytes:
+            sentence = f"{caller.owner} may store {caller.stored_bytes} bytes, and does: delete something first."
+            raise Exhausted("STORED_BYTES_EXHAUSTED", sentence)
 
     async def move(self, request: pb.MoveOwnerRequest) -> pb.OwnerContents:
         owner, new_owner = _checked(request.owner, "owner"), _checked(request.new_owner, "new_owner")

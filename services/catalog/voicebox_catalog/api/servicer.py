@@ -8,6 +8,7 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
+from voicebox_kit import principal
 from voicebox_kit.principal import owner
 
 from .downloads import Download
@@ -65,11 +66,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return await self._profiles.undelete(request, owner(context))
 
     async def DuplicateProfile(self, request: pb.DuplicateProfileRequest, context: Context) -> pb.Profile:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._profiles.duplicate(request, owner(context))
 
     async def SetProfileAvatar(
         self, request_iterator: AsyncIterator[pb.SetProfileAvatarRequest], context: Context
     ) -> pb.Profile:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._profiles.set_avatar(request_iterator, owner(context))
 
     async def DownloadProfileAvatar(
@@ -90,11 +93,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ImportProfile(
         self, request_iterator: AsyncIterator[pb.ImportProfileRequest], context: Context
     ) -> pb.Profile:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._archives.import_archive(request_iterator, owner(context))
 
     async def UploadSample(
         self, request_iterator: AsyncIterator[pb.UploadSampleRequest], context: Context
     ) -> pb.Sample:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._samples.upload(request_iterator, owner(context))
 
     async def GetSample(self, request: pb.GetSampleRequest, context: Context) -> pb.Sample:
@@ -107,6 +112,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return await self._samples.update(request, owner(context))
 
     async def SegmentSample(self, request: pb.SegmentSampleRequest, context: Context) -> pb.SegmentSampleResponse:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._samples.segment(request, owner(context))
 
     async def DeleteSample(self, request: pb.DeleteSampleRequest, context: Context) -> Empty:

@@ -42,6 +42,10 @@ class OwnerStore:
         """How much an owner has."""
         return await self._database.read(lambda session: _contents(session, owner))
 
+    async def stored_bytes(self, owner: str) -> int:
+        """The size of an owner's recordings, as they were uploaded, and of the audio of its history."""
+        return await self._database.read(lambda session: _stored_bytes(session, owner))
+
     async def move(self, owner: str, new_owner: str) -> Contents:
         """Give everything to another owner, in one transaction; what was moved. AlreadyExists for a name that both
         have.
@@ -77,6 +81,15 @@ def _contents(session: Session, owner: str) -> Contents:
         files=2 * samples + count(Profile, "avatar_blob") + count(Generation, "blob") + count(Transcription, "blob"),
         retention_rules=count(RetentionRule),
     )
+
+
+def _stored_bytes(session: Session, owner: str) -> int:
+    samples = select(func.sum(col(Sample.size_bytes))).join(Profile).where(col(Profile.owner) == owner)
+    history = (
+        select(func.sum(col(table.size_bytes))).where(col(table.owner) == owner)
+        for table in (Generation, Transcription)
+    )
+    return sum(int(session.scalar(statement) or 0) for statement in (samples, *history))
 
 
 def _move(session: Session, owner: str, new_owner: str) -> Contents:
