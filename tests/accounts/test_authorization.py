@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+import threading
 import time
 
 import grpc
@@ -187,3 +188,47 @@ def eventually(look):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return found
+
+
+def test_the_streams_of_a_revoked_key_end_and_say_why(guarded):
+    with guarded.client("admin") as admin:
+        made = admin.create_key("ann", ["speak"], "soon revoked")
+        metadata = (("authorization", f"Bearer {made.secret}"),)
+
+        def silent():
+            yield tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig())
+            yield tts_pb2.ConverseSynthesizeRequest(text="Hello there. ")
+            yield tts_pb2.ConverseSynthesizeRequest(control=tts_pb2.CONVERSE_CONTROL_FLUSH)
+            ended.wait(60)
+
+        ended = threading.Event()
+        with grpc.insecure_channel(guarded.platform.gateway) as channel:
+            stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+            events = stub.ConverseSynthesize(silent(), metadata=metadata, timeout=120)
+            next(events)
+            admin.revoke_key(made.key.name)
+            with pytest.raises(grpc.RpcError) as refused:
+                list(events)
+            ended.set()
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert "revoked" in (refused.value.details() or "")
+
+
+STRANGE = [b"\xff\xfe", b"a b", "ünï".encode(), b"x" * 5000, b'"}']
+
+
+@pytest.mark.parametrize("value", STRANGE)
+@pytest.mark.parametrize("header", ["x-api-key", "authorization"])
+def test_strange_headers_are_refused_and_no_fault_of_ours(guarded, header, value):
+    with guarded.http() as http:
+        alone = http.get("/v1/profiles", headers={header.encode(): value})
+        beside = http.get(
+            "/v1/profiles", headers={b"x-goog-api-key": guarded.secrets["ann"].encode(), header.encode(): value}
+        )
+    assert (alone.status_code, beside.status_code) == (401, 401)
+
+
+@pytest.mark.parametrize("value", ["a b", "x" * 5000, '"}', "a,b"])
+def test_a_strange_request_id_is_no_reason_to_refuse(guarded, value):
+    with guarded.http("ann") as http:
+        assert http.get("/v1/profiles", headers={"x-request-id": value}).status_code == 200

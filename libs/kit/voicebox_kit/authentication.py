@@ -6,6 +6,7 @@ new one. It is bound to the called method and the request id, and is accepted on
 
 import base64
 import binascii
+import hashlib
 import json
 import secrets
 import time
@@ -17,6 +18,7 @@ from typing import Any
 from . import request_id, signing_keys, variables
 from .errors import Unauthenticated
 from .principal import HEADER, Principal
+from .request_id import MAX_CHARACTERS
 from .signing_keys import SigningKeys
 
 VARIABLE, KEYS_VARIABLE = "VOICEBOX_AUTH", "VOICEBOX_SIGNING_KEYS"
@@ -62,7 +64,7 @@ class Authentication:
             "c": principal.is_counted,
             "b": principal.stored_bytes,
             "m": method,
-            "r": request,
+            "r": _short(request),
             "e": self._clock() + LIFE_SECONDS,
             "n": secrets.token_urlsafe(9),
         }
@@ -73,7 +75,7 @@ class Authentication:
         call, or was used before.
         """
         claims = self.opened(value)
-        if claims is None or claims.get("m") != method or claims.get("r") != request or self._is_used(claims):
+        if claims is None or claims.get("m") != method or claims.get("r") != _short(request) or self._is_used(claims):
             raise Unauthenticated("PRINCIPAL_INVALID", "The caller did not prove who it is: call the gateway.")
         return Principal(claims["o"], frozenset(claims["s"]), claims["k"], claims["l"], claims["c"], claims["b"])
 
@@ -134,6 +136,11 @@ class AuthenticationSettings:
         if self.creates_keys:
             signing_keys.create(self.keys_path)
         return Authentication(SigningKeys(self.keys_path))
+
+
+def _short(request: str) -> str:
+    """A client may send a long id, and gRPC refuses more than 8 KiB of metadata."""
+    return request if len(request) <= MAX_CHARACTERS else hashlib.sha256(request.encode()).hexdigest()
 
 
 def _encoded(data: bytes) -> str:

@@ -133,7 +133,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 settings.patience_seconds,
                 work=meter.work,
             )
-            speech = TextToSpeechServicer(synthesizer, Designer(models, voices, permits, executor), voices, settings)
+            speech = TextToSpeechServicer(
+                synthesizer, Designer(models, voices, permits, executor, meter.work), voices, settings
+            )
 
             async def load() -> None:
                 await models.load_default(chosen.others)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from voicebox_kit.errors import Exhausted
@@ -131,20 +131,23 @@ class WorkStore:
         async def work(session: AsyncSession) -> None:
             # The owner's row is locked first, as when a reservation is made.
             day = _day(end_us)
-            await _count(session, item.subjects[0], day)
+            owners = await _count(session, item.subjects[0], day)
             known = await session.get(Usage, item.work_id)
             if known and (known.is_final or not is_final):
                 return
             reserved = await session.get(Reservation, item.work_id)
-            before = _before(known, reserved, day)
-            counts = [await _count(session, subject, before[0]) for subject in item.subjects]
-            difference = Used(used.characters - before[1].characters, used.audio_ms - before[1].audio_ms)
-            is_new_download = known is None and reserved is None
-            _add(item.kind, difference, counts, downloads=int(is_new_download))
-            await session.execute(delete(Reservation).where(col(Reservation.work_id) == item.work_id))
-            if known or used != Used(0, 0) or item.kind == MODEL_DOWNLOAD:
-                await session.merge(_usage(item, model, used, day, end_us, is_final=is_final))
+            counted_day, counted = _before(known, reserved, day)
+            counts = [owners] if counted_day == day else [await _count(session, item.subjects[0], counted_day)]
+            counts += [await _count(session, subject, counted_day) for subject in item.subjects[1:]]
+            difference = Used(used.characters - counted.characters, used.audio_ms - counted.audio_ms)
+            _add(item.kind, difference, counts, downloads=int(known is None and reserved is None))
+            for row in (known, reserved):
+                if row is not None:
+                    await session.delete(row)
             await session.flush()
+            if known or used != Used(0, 0) or item.kind == MODEL_DOWNLOAD:
+                session.add(_usage(item, model, used, day, end_us, is_final=is_final))
+                await session.flush()
 
         await self._database.write(work)
 
