@@ -212,7 +212,7 @@ def _damage(connection: sqlite3.Connection) -> str:
     ).fetchone()
     if size_bytes > CHECKED_BYTES:
         log.info(
-            "The database has %d bytes, too many to be checked at every start; voicebox catalog verify checks the catalog's.",
+            "The database has %d bytes, too many to be checked at every start: `voicebox catalog verify` does it.",
             size_bytes,
         )
         return ""
