@@ -4,7 +4,10 @@ import asyncio
 import re
 
 import pytest
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_gateway.envoy import app, config
+
+from tests.support.aio import aio_stub
 
 from .test_json import error_info
 
@@ -196,3 +199,50 @@ def _is_utf_8(data):
     except UnicodeDecodeError:
         return False
     return True
+
+
+UNREADABLE_HEADERS = [
+    b"x-request-id: caf\xc3\xa9\xff",
+    b"x-junk-bin: !!!",
+    b"x-junk-bin: AAAAA",
+    b"x-junk-bin: \xff",
+    b"grpc-tags-bin: ?",
+    b"grpc-status-details-bin: ?",
+    b"grpc-timeout: abc",
+    b"grpc-timeout: 1n",
+    b"grpc-timeout: 1234567890123S",
+    b"grpc-encoding: none-such",
+    b"grpc-status: 0",
+    b"grpc-anything: \xff",
+    b"x-forwarded-for: \xff",
+    b"user-agent: \xe9",
+    b"x-own: \x80\xff",
+]
+
+
+@pytest.mark.parametrize("header", UNREADABLE_HEADERS)
+async def test_a_header_that_grpc_cannot_read_changes_nothing(gateway, fakes, header):
+    body = b'{"text": "hello"}'
+    head = b"POST /v1/speech:synthesize HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n" % len(body)
+    answer = await raw(gateway, head + header + b"\r\n\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert all(value.isascii() for value in fakes.seen.metadata.values())
+    assert not [name for name in fakes.seen.metadata if name in ("grpc-timeout", "grpc-encoding", "grpc-status")]
+
+
+@pytest.mark.parametrize("header", [b"x-junk-bin: !!!", b"x-junk-bin: AAAAA", b"grpc-timeout: abc", b"x-own: \xff"])
+async def test_nor_one_of_grpc_web(gateway, header):
+    message = tts_pb2.SynthesizeRequest(text="hello").SerializeToString()
+    body = b"\0" + len(message).to_bytes(4, "big") + message
+    head = b"POST /voicebox.tts.v1.TextToSpeechService/Synthesize HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    head += b"content-type: application/grpc-web+proto\r\ncontent-length: %d\r\n" % len(body)
+    answer = await raw(gateway, head + header + b"\r\n\r\n" + body)
+    assert b"grpc-status:0\r\n" in answer
+
+
+async def test_headers_that_grpc_can_read_arrive(gateway, fakes):
+    voices = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel)
+    sent = (("x-junk-bin", b"\xff\x00"), ("x-own", "plain"))
+    await voices.ListVoices(tts_pb2.ListVoicesRequest(), metadata=sent, timeout=20)
+    assert fakes.seen.metadata["x-own"] == "plain"
+    assert fakes.seen.binary["x-junk-bin"] == b"\xff\x00"

@@ -54,6 +54,7 @@ def render(
         "google_fields": native_paths.tables(google_rest.descriptors(), native_paths.GOOGLE_SERVICES)
         + _part("native.lua")
         + _part("google_fields.lua"),
+        "headers": _part("headers.lua"),
         "google_request_bytes": max(settings.max_request_bytes, GOOGLE_REQUEST_BYTES),
         "native": native_paths.tables(FileDescriptorSet.FromString(descriptors.read_bytes())) + _part("native.lua"),
         "cors_origins": origins_regex(settings.cors_origins),

@@ -1,4 +1,4 @@
-"""Bounds runs of combining marks, in which Unicode normalisation takes quadratic time (Unicode annex 15, section 13)."""
+"""Bounds runs of combining marks: Unicode normalisation takes quadratic time in them (Unicode annex 15, section 13)."""
 
 import unicodedata
 
