@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from voicebox_asr.engines.pocketsphinx import grammar
+from voicebox_catalog.store import filters
 from voicebox_kit.errors import VoiceboxError
 from voicebox_sql import search
 from voicebox_tts.normalization.preparation import Preparation
@@ -44,6 +46,10 @@ UNITS = {
     "addresses": "a@",
     "URLs": "http://a.",
     "controls": "\x01",
+    "comments": "/* ",
+    "quotation marks": '\\"',
+    "braces": "{\\",
+    "weights": "/1",
 }
 
 
@@ -61,6 +67,8 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "pauses": (lambda text: pauses.with_pauses(text, "text"), 20_000),
     "SSML": (lambda text: ssml.read(f"<speak>{text}</speak>", "ssml"), 20_000),
     "word error rate": (lambda text: word_error_rate(text, "a"), 20_000),
+    "grammar": (grammar.words, 10_000),
+    "filter": (filters.parse, 1_000),
     "normalisation": (Preparation("en-US").prepare, 400),
     "normalisation in German": (Preparation("de").prepare, 400),
 }
