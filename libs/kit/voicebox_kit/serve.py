@@ -1,6 +1,7 @@
 """Serves several services in one process until a signal stops it."""
 
 import asyncio
+import ctypes
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +11,16 @@ from .errors import StartError
 from .ports import refuse_taken
 from .server import OpenService, Serving
 
+PR_SET_DUMPABLE = 4
+"""Of linux/prctl.h."""
+
 
 async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: Callable[[str], None]) -> None:
     """Open the services in order, announce where they listen, and close them in reverse order on SIGINT or SIGTERM.
 
     Raises StartError when one cannot start, and when one stops by itself.
     """
+    hide_memory()
     for open_service in opens:
         refuse_taken(_addresses(open_service, env))
     stopping = asyncio.Event()
@@ -35,6 +40,12 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
         loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait for the drain
     if failed:
         raise StartError(f"{failed.name} stopped by itself; the log says why.")
+
+
+def hide_memory() -> None:
+    """No other process of this user reads the memory of this one, or traces it; no core is dumped."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _addresses(open_service: OpenService, env: Mapping[str, str]) -> Mapping[str, str]:
