@@ -251,3 +251,14 @@ async def test_headers_that_grpc_can_read_arrive(gateway, fakes):
     await voices.ListVoices(tts_pb2.ListVoicesRequest(), metadata=sent, timeout=20)
     assert fakes.seen.metadata["x-own"] == "plain"
     assert fakes.seen.binary["x-junk-bin"] == b"\xff\x00"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v1/voices HTTP/1.1\r\nhost: localhost\r\n\r\n", b"PRI * HTTP/2.0\r\n"])
+async def test_a_connection_without_a_request_ends(open_gateway, sent):
+    async with open_gateway(GATEWAY_CONNECTION_IDLE_SECONDS="0.5") as serving:
+        host, port = serving.endpoints[0].address.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        answer = await reader.read()  # until it is closed
+        assert answer.startswith(b"HTTP/1.1 200") or b"GET" not in sent
+        writer.close()

@@ -73,6 +73,7 @@ def render(
     durations = {
         "unary": settings.unary_seconds,
         "stream_idle": settings.stream_idle_seconds,
+        "connection_idle": settings.connection_idle_seconds,
         "session_idle": settings.session_idle_seconds,
     }
     template = Template(_part("envoy.yaml"))

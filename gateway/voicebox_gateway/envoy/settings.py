@@ -33,6 +33,7 @@ class Settings:
     unary_seconds: float
     stream_idle_seconds: float
     session_idle_seconds: float
+    connection_idle_seconds: float
     health_seconds: float
     max_request_bytes: int
     max_response_bytes: int
@@ -57,6 +58,7 @@ def read(env: Mapping[str, str]) -> Settings:
         unary_seconds=variables.seconds(env, "GATEWAY_UNARY_SECONDS", 120.0, 0.001),
         stream_idle_seconds=variables.seconds(env, "GATEWAY_STREAM_IDLE_SECONDS", 300.0, 0.001),
         session_idle_seconds=variables.seconds(env, "GATEWAY_SESSION_IDLE_SECONDS", 3600.0, 0.001),
+        connection_idle_seconds=variables.seconds(env, "GATEWAY_CONNECTION_IDLE_SECONDS", 60.0, 0.001),
         health_seconds=variables.seconds(env, "GATEWAY_HEALTH_SECONDS", 1.0, 0.001),
         max_request_bytes=variables.integer(env, "GATEWAY_MAX_REQUEST_BYTES", 4 * MIB, 1024, 1024 * MIB),
         max_response_bytes=variables.integer(env, "GATEWAY_MAX_RESPONSE_BYTES", 32 * MIB, 1024, 1024 * MIB),

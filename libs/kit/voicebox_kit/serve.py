@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from .errors import StartError
+from .exposure import refuse_exposed
 from .ports import refuse_taken
 from .server import OpenService, Serving
 
@@ -22,7 +23,9 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
     """
     hide_memory()
     for open_service in opens:
-        refuse_taken(_addresses(open_service, env))
+        addresses = _addresses(open_service, env)
+        refuse_exposed(addresses, env)
+        refuse_taken(addresses)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
