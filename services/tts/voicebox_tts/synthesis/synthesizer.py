@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
-from voicebox_kit.permits import Permits
+from voicebox_kit.permits import Permits, idle_between
 
 from voicebox_tts.history.history import History
 from voicebox_tts.history.record import NO_AUDIO, Statistics
@@ -108,15 +108,17 @@ class Synthesizer:
     ) -> AsyncGenerator[Event, None]:
         timer = Timer(self._clock)
         async with (
-            self._permits.acquire(self._patience.before_admission(timeout_seconds)),
+            self._permits.acquire(self._patience.before_admission(timeout_seconds)) as permit,
             open_speakers(script.overrides, job, self._resolver, self._executor, timeout_seconds) as speakers,
         ):
             admitted = self._clock()
-            async with aclosing(self._speak(speakers, script, sentences, timer)) as events:
+            spoken = self._speak(speakers, script, idle_between(permit, sentences), timer)
+            async with aclosing(spoken) as events:
                 async for event in events:
                     if isinstance(event, Started):
                         self._patience.note_first_audio(self._clock() - admitted)
-                    yield event
+                    async with permit.idle():
+                        yield event
 
     async def _speak(
         self, speakers: Speakers, script: Script, sentences: AsyncIterator[Item], timer: Timer
