@@ -92,7 +92,7 @@ def _service(
 ) -> Service:
     profiles, generations = ProfileStore(database), GenerationStore(database)
     recordings = Recordings(decoder, blobs, settings.folder, settings.decoders)
-    pictures, limits = Pictures(), settings.sample_limits
+    pictures, limits = Pictures(registry), settings.sample_limits
     servicer = CatalogServicer(
         Profiles(profiles, blobs, pictures, now_us, settings.undelete_days),
         ProfileArchives(profiles, blobs, recordings, pictures, now_us, settings.folder, limits),
