@@ -103,6 +103,30 @@ STATISTICS_GROUP_DAY: StatisticsGroup.ValueType  # 3
 """By day, UTC."""
 global___StatisticsGroup = StatisticsGroup
 
+class _LexiconFormat:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _LexiconFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_LexiconFormat.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    LEXICON_FORMAT_UNSPECIFIED: _LexiconFormat.ValueType  # 0
+    """For an import: PLS where the file begins with `<`, else CSV. For an export: PLS."""
+    LEXICON_FORMAT_PLS: _LexiconFormat.ValueType  # 1
+    """Pronunciation Lexicon Specification 1.0, in UTF-8 or UTF-16."""
+    LEXICON_FORMAT_CSV: _LexiconFormat.ValueType  # 2
+    """CSV in UTF-8, with the columns `written`, `alias` and `phoneme`; a header line with these names may order them otherwise."""
+
+class LexiconFormat(_LexiconFormat, metaclass=_LexiconFormatEnumTypeWrapper):
+    """How a lexicon is written in a file."""
+
+LEXICON_FORMAT_UNSPECIFIED: LexiconFormat.ValueType  # 0
+"""For an import: PLS where the file begins with `<`, else CSV. For an export: PLS."""
+LEXICON_FORMAT_PLS: LexiconFormat.ValueType  # 1
+"""Pronunciation Lexicon Specification 1.0, in UTF-8 or UTF-16."""
+LEXICON_FORMAT_CSV: LexiconFormat.ValueType  # 2
+"""CSV in UTF-8, with the columns `written`, `alias` and `phoneme`; a header line with these names may order them otherwise."""
+global___LexiconFormat = LexiconFormat
+
 @typing.final
 class Profile(google.protobuf.message.Message):
     """A stored voice."""
@@ -250,21 +274,27 @@ class VoiceSettings(google.protobuf.message.Message):
     SPEED_FIELD_NUMBER: builtins.int
     PITCH_SEMITONES_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
+    LEXICONS_FIELD_NUMBER: builtins.int
     speed: builtins.float
     """Speed as a factor: 0.5 to 2."""
     pitch_semitones: builtins.float
     """Pitch shift in semitones: -12 to 12."""
     seed: builtins.int
     """A seed that makes it speak the same each time."""
+    @property
+    def lexicons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The lexicons that its texts are read with, as `lexicons/{lexicon}`: at most 8, the first one preferred."""
+
     def __init__(
         self,
         *,
         speed: builtins.float | None = ...,
         pitch_semitones: builtins.float | None = ...,
         seed: builtins.int | None = ...,
+        lexicons: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_pitch_semitones", b"_pitch_semitones", "_seed", b"_seed", "_speed", b"_speed", "pitch_semitones", b"pitch_semitones", "seed", b"seed", "speed", b"speed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_pitch_semitones", b"_pitch_semitones", "_seed", b"_seed", "_speed", b"_speed", "pitch_semitones", b"pitch_semitones", "seed", b"seed", "speed", b"speed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_pitch_semitones", b"_pitch_semitones", "_seed", b"_seed", "_speed", b"_speed", "lexicons", b"lexicons", "pitch_semitones", b"pitch_semitones", "seed", b"seed", "speed", b"speed"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_pitch_semitones", b"_pitch_semitones"]) -> typing.Literal["pitch_semitones"] | None: ...
     @typing.overload
@@ -2245,3 +2275,357 @@ class ApplyRetentionResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["generation_count", b"generation_count", "size_bytes", b"size_bytes", "transcription_count", b"transcription_count"]) -> None: ...
 
 global___ApplyRetentionResponse = ApplyRetentionResponse
+
+@typing.final
+class Lexicon(google.protobuf.message.Message):
+    """How words are said in one language: a list of written forms, each with what is said for it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    CASE_SENSITIVE_FIELD_NUMBER: builtins.int
+    ENTRIES_FIELD_NUMBER: builtins.int
+    ENTRY_COUNT_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    UPDATE_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    OWNER_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`lexicons/{lexicon}`; the last part is given on creation, or chosen by the server."""
+    display_name: builtins.str
+    """A name for people: 1 to 100 characters. Default: the last part of its name."""
+    language: builtins.str
+    """BCP 47 language of the texts that it is for; `en` covers `en-US`. Default: `en-US`."""
+    case_sensitive: builtins.bool
+    """True: a written form is found only in the same capital and small letters. Default: false."""
+    entry_count: builtins.int
+    """How many entries it has."""
+    etag: builtins.str
+    """Changes whenever the lexicon changes. On update: the etag that the caller has; a mismatch is ABORTED."""
+    owner: builtins.str
+    """Who owns it; `local` without authentication."""
+    @property
+    def entries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LexiconEntry]:
+        """The entries, in order; at most 10,000, with 1,000,000 characters in all. Empty in ListLexicons.
+        Of two that match, the one with the longer written form is used. An alias is not looked up again; nevertheless aliases that lead
+        back to their own written form are refused, since other readers of PLS look them up.
+        """
+
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was created."""
+
+    @property
+    def update_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it last changed."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        display_name: builtins.str = ...,
+        language: builtins.str = ...,
+        case_sensitive: builtins.bool = ...,
+        entries: collections.abc.Iterable[global___LexiconEntry] | None = ...,
+        entry_count: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        update_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        owner: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "update_time", b"update_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["case_sensitive", b"case_sensitive", "create_time", b"create_time", "display_name", b"display_name", "entries", b"entries", "entry_count", b"entry_count", "etag", b"etag", "language", b"language", "name", b"name", "owner", b"owner", "update_time", b"update_time"]) -> None: ...
+
+global___Lexicon = Lexicon
+
+@typing.final
+class LexiconEntry(google.protobuf.message.Message):
+    """What is said for a written form: `alias`, `phoneme` or both."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WRITTEN_FIELD_NUMBER: builtins.int
+    ALIAS_FIELD_NUMBER: builtins.int
+    PHONEME_FIELD_NUMBER: builtins.int
+    written: builtins.str
+    """The word or words as they are written in a text: 1 to 200 characters with a letter or digit in them, no line break.
+    They are found between the borders of words.
+    """
+    alias: builtins.str
+    """Words that are read in its place: up to 500 characters. Beside a phoneme, what engines read that take no phonemes."""
+    phoneme: builtins.str
+    """How it is said, in IPA: up to 200 characters."""
+    def __init__(
+        self,
+        *,
+        written: builtins.str = ...,
+        alias: builtins.str = ...,
+        phoneme: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["alias", b"alias", "phoneme", b"phoneme", "written", b"written"]) -> None: ...
+
+global___LexiconEntry = LexiconEntry
+
+@typing.final
+class CreateLexiconRequest(google.protobuf.message.Message):
+    """Request of CreateLexicon."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LEXICON_FIELD_NUMBER: builtins.int
+    LEXICON_ID_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    lexicon_id: builtins.str
+    """The last part of its name: 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit. Default: the server chooses one."""
+    request_id: builtins.str
+    """A UUID4 that makes the call idempotent."""
+    @property
+    def lexicon(self) -> global___Lexicon:
+        """Its fields."""
+
+    def __init__(
+        self,
+        *,
+        lexicon: global___Lexicon | None = ...,
+        lexicon_id: builtins.str = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["lexicon", b"lexicon"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["lexicon", b"lexicon", "lexicon_id", b"lexicon_id", "request_id", b"request_id"]) -> None: ...
+
+global___CreateLexiconRequest = CreateLexiconRequest
+
+@typing.final
+class GetLexiconRequest(google.protobuf.message.Message):
+    """Request of GetLexicon."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    KNOWN_ETAG_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`lexicons/{lexicon}`."""
+    known_etag: builtins.str
+    """The etag of the entries that the caller has: when it is current, the answer has none."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        known_etag: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["known_etag", b"known_etag", "name", b"name"]) -> None: ...
+
+global___GetLexiconRequest = GetLexiconRequest
+
+@typing.final
+class ListLexiconsRequest(google.protobuf.message.Message):
+    """Request of ListLexicons."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most this many, up to 1000. Default 0: 50."""
+    page_token: builtins.str
+    """next_page_token of the previous page, with all other fields unchanged."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+global___ListLexiconsRequest = ListLexiconsRequest
+
+@typing.final
+class ListLexiconsResponse(google.protobuf.message.Message):
+    """A page of lexicons."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LEXICONS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """For the next page; empty when this is the last."""
+    @property
+    def lexicons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Lexicon]:
+        """The lexicons, without their entries."""
+
+    def __init__(
+        self,
+        *,
+        lexicons: collections.abc.Iterable[global___Lexicon] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["lexicons", b"lexicons", "next_page_token", b"next_page_token"]) -> None: ...
+
+global___ListLexiconsResponse = ListLexiconsResponse
+
+@typing.final
+class UpdateLexiconRequest(google.protobuf.message.Message):
+    """Request of UpdateLexicon."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LEXICON_FIELD_NUMBER: builtins.int
+    UPDATE_MASK_FIELD_NUMBER: builtins.int
+    @property
+    def lexicon(self) -> global___Lexicon:
+        """Its name, the new values, and optionally the etag."""
+
+    @property
+    def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
+        """The fields to change: display_name, language, case_sensitive, entries. Default: those that are set."""
+
+    def __init__(
+        self,
+        *,
+        lexicon: global___Lexicon | None = ...,
+        update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["lexicon", b"lexicon", "update_mask", b"update_mask"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["lexicon", b"lexicon", "update_mask", b"update_mask"]) -> None: ...
+
+global___UpdateLexiconRequest = UpdateLexiconRequest
+
+@typing.final
+class DeleteLexiconRequest(google.protobuf.message.Message):
+    """Request of DeleteLexicon."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`lexicons/{lexicon}`."""
+    etag: builtins.str
+    """The etag that the caller has; a mismatch is ABORTED. Default: any."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name"]) -> None: ...
+
+global___DeleteLexiconRequest = DeleteLexiconRequest
+
+@typing.final
+class ImportLexiconRequest(google.protobuf.message.Message):
+    """A piece of a lexicon's file."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LEXICON_ID_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    CASE_SENSITIVE_FIELD_NUMBER: builtins.int
+    FORMAT_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    FILE_FIELD_NUMBER: builtins.int
+    lexicon_id: builtins.str
+    """The last part of the new lexicon's name, as in CreateLexiconRequest; like all fields but `file` read from the first message only."""
+    display_name: builtins.str
+    """Its name for people. Default: the last part of its name."""
+    language: builtins.str
+    """BCP 47 language. Default: the one in a PLS file, else `en-US`."""
+    case_sensitive: builtins.bool
+    """Whether capital and small letters matter. Default: they do in PLS, as its specification says, and do not in CSV."""
+    format: global___LexiconFormat.ValueType
+    """How the file is written. Default: it is found out."""
+    request_id: builtins.str
+    """A UUID4 that makes the call idempotent."""
+    @property
+    def file(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes of the file: at most 8 MiB in all."""
+
+    def __init__(
+        self,
+        *,
+        lexicon_id: builtins.str = ...,
+        display_name: builtins.str = ...,
+        language: builtins.str = ...,
+        case_sensitive: builtins.bool | None = ...,
+        format: global___LexiconFormat.ValueType = ...,
+        request_id: builtins.str = ...,
+        file: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_case_sensitive", b"_case_sensitive", "case_sensitive", b"case_sensitive", "file", b"file"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_case_sensitive", b"_case_sensitive", "case_sensitive", b"case_sensitive", "display_name", b"display_name", "file", b"file", "format", b"format", "language", b"language", "lexicon_id", b"lexicon_id", "request_id", b"request_id"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_case_sensitive", b"_case_sensitive"]) -> typing.Literal["case_sensitive"] | None: ...
+
+global___ImportLexiconRequest = ImportLexiconRequest
+
+@typing.final
+class ImportLexiconResponse(google.protobuf.message.Message):
+    """What was imported."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LEXICON_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    @property
+    def lexicon(self) -> global___Lexicon:
+        """The lexicon, without its entries."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Sentences for people: what of the file was left out."""
+
+    def __init__(
+        self,
+        *,
+        lexicon: global___Lexicon | None = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["lexicon", b"lexicon"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["lexicon", b"lexicon", "warnings", b"warnings"]) -> None: ...
+
+global___ImportLexiconResponse = ImportLexiconResponse
+
+@typing.final
+class ExportLexiconRequest(google.protobuf.message.Message):
+    """Request of ExportLexicon."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    FORMAT_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`lexicons/{lexicon}`."""
+    format: global___LexiconFormat.ValueType
+    """How it is written. Default: PLS."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        format: global___LexiconFormat.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["format", b"format", "name", b"name"]) -> None: ...
+
+global___ExportLexiconRequest = ExportLexiconRequest
+
+@typing.final
+class ExportLexiconResponse(google.protobuf.message.Message):
+    """A piece of a lexicon's file."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: builtins.int
+    @property
+    def body(self) -> google.api.httpbody_pb2.HttpBody:
+        """Bytes of the file; the first message sets the content type."""
+
+    def __init__(
+        self,
+        *,
+        body: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
+
+global___ExportLexiconResponse = ExportLexiconResponse

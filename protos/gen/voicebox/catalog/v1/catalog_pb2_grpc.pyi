@@ -240,6 +240,50 @@ class CatalogServiceStub:
     ]
     """Streams a transcription's audio."""
 
+    CreateLexicon: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.CreateLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.Lexicon,
+    ]
+    """Creates a pronunciation lexicon."""
+
+    GetLexicon: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.Lexicon,
+    ]
+    """Gets one lexicon, with its entries."""
+
+    ListLexicons: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ListLexiconsRequest,
+        voicebox.catalog.v1.catalog_pb2.ListLexiconsResponse,
+    ]
+    """Lists lexicons, newest first, without their entries."""
+
+    UpdateLexicon: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.Lexicon,
+    ]
+    """Changes the fields of a lexicon that the mask names."""
+
+    DeleteLexicon: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteLexiconRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Deletes a lexicon for good."""
+
+    ImportLexicon: grpc.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ImportLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.ImportLexiconResponse,
+    ]
+    """Makes a lexicon from a file, PLS (https://www.w3.org/TR/pronunciation-lexicon/) or CSV: all of it or nothing. An error names the line.
+    Over HTTP the body is the file itself and the other fields are query parameters.
+    """
+
+    ExportLexicon: grpc.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ExportLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.ExportLexiconResponse,
+    ]
+    """Streams a lexicon as a file, PLS or CSV."""
+
     GetRetentionRule: grpc.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
         voicebox.catalog.v1.catalog_pb2.RetentionRule,
@@ -478,6 +522,50 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioResponse,
     ]
     """Streams a transcription's audio."""
+
+    CreateLexicon: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.CreateLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.Lexicon,
+    ]
+    """Creates a pronunciation lexicon."""
+
+    GetLexicon: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.GetLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.Lexicon,
+    ]
+    """Gets one lexicon, with its entries."""
+
+    ListLexicons: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ListLexiconsRequest,
+        voicebox.catalog.v1.catalog_pb2.ListLexiconsResponse,
+    ]
+    """Lists lexicons, newest first, without their entries."""
+
+    UpdateLexicon: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.UpdateLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.Lexicon,
+    ]
+    """Changes the fields of a lexicon that the mask names."""
+
+    DeleteLexicon: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteLexiconRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Deletes a lexicon for good."""
+
+    ImportLexicon: grpc.aio.StreamUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ImportLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.ImportLexiconResponse,
+    ]
+    """Makes a lexicon from a file, PLS (https://www.w3.org/TR/pronunciation-lexicon/) or CSV: all of it or nothing. An error names the line.
+    Over HTTP the body is the file itself and the other fields are query parameters.
+    """
+
+    ExportLexicon: grpc.aio.UnaryStreamMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.ExportLexiconRequest,
+        voicebox.catalog.v1.catalog_pb2.ExportLexiconResponse,
+    ]
+    """Streams a lexicon as a file, PLS or CSV."""
 
     GetRetentionRule: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.catalog.v1.catalog_pb2.GetRetentionRuleRequest,
@@ -787,6 +875,64 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.DownloadTranscriptionAudioResponse]]:
         """Streams a transcription's audio."""
+
+    @abc.abstractmethod
+    def CreateLexicon(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.CreateLexiconRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Lexicon, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Lexicon]]:
+        """Creates a pronunciation lexicon."""
+
+    @abc.abstractmethod
+    def GetLexicon(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.GetLexiconRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Lexicon, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Lexicon]]:
+        """Gets one lexicon, with its entries."""
+
+    @abc.abstractmethod
+    def ListLexicons(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.ListLexiconsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.ListLexiconsResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.ListLexiconsResponse]]:
+        """Lists lexicons, newest first, without their entries."""
+
+    @abc.abstractmethod
+    def UpdateLexicon(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.UpdateLexiconRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.Lexicon, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.Lexicon]]:
+        """Changes the fields of a lexicon that the mask names."""
+
+    @abc.abstractmethod
+    def DeleteLexicon(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DeleteLexiconRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+        """Deletes a lexicon for good."""
+
+    @abc.abstractmethod
+    def ImportLexicon(
+        self,
+        request_iterator: _MaybeAsyncIterator[voicebox.catalog.v1.catalog_pb2.ImportLexiconRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.ImportLexiconResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.ImportLexiconResponse]]:
+        """Makes a lexicon from a file, PLS (https://www.w3.org/TR/pronunciation-lexicon/) or CSV: all of it or nothing. An error names the line.
+        Over HTTP the body is the file itself and the other fields are query parameters.
+        """
+
+    @abc.abstractmethod
+    def ExportLexicon(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.ExportLexiconRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[voicebox.catalog.v1.catalog_pb2.ExportLexiconResponse], collections.abc.AsyncIterator[voicebox.catalog.v1.catalog_pb2.ExportLexiconResponse]]:
+        """Streams a lexicon as a file, PLS or CSV."""
 
     @abc.abstractmethod
     def GetRetentionRule(
