@@ -89,7 +89,7 @@ HOSTILE = {
     "one attribute": (HEAD + f"<lexeme role='{'x' * 7_000_000}'>", "line 1"),
     "too long": (b"<" + b"x" * (8 << 20), "bytes"),
     "empty": (" ", "empty"),
-    "loop": (f"a,b\nb,c\nc,a\n", "'a' (line 1), 'b' (line 2), 'c' (line 3)"),
+    "loop": ("a,b\nb,c\nc,a\n", "'a' (line 1), 'b' (line 2), 'c' (line 3)"),
     "quote": ('written,alias\n"GIF" x,jiff\n', "line 2"),
     "open quote": ('GIF,jiff\n"never,closed\n', "line 2"),
     "columns": ("GIF,jiff,,more\n", "line 1: it has 4 columns"),
@@ -116,9 +116,9 @@ async def test_a_hostile_file_is_a_sentence_with_its_place(catalog, refused, dat
 @pytest.mark.parametrize(
     "data",
     [
-        "GIF,jiff\nComma,\"a, b\"\nQuote,\"say \"\"so\"\"\"\n",
-        "\ufeffwritten,alias\r\nGIF,jiff\r\n\r\nComma,\"a, b\"\r\nQuote,\"say \"\"so\"\"\"\r\n",
-        "Phoneme,Alias,Written\n,jiff,GIF\n,\"a, b\",Comma\n,\"say \"\"so\"\"\",Quote",
+        'GIF,jiff\nComma,"a, b"\nQuote,"say ""so"""\n',
+        '\ufeffwritten,alias\r\nGIF,jiff\r\n\r\nComma,"a, b"\r\nQuote,"say ""so"""\r\n',
+        'Phoneme,Alias,Written\n,jiff,GIF\n,"a, b",Comma\n,"say ""so""",Quote',
         'GIF,jiff\nComma,"a,\nb"\nQuote,"say\n""so"""',
     ],
 )

@@ -12,8 +12,9 @@ CONTENT_TYPE = "text/csv; charset=utf-8"
 
 
 def read_csv(data: bytes) -> Document:
-    """What a file says; InvalidField("file"), which names the line, where it is no such CSV. A first line with the names
-    of columns gives their order.
+    """What a file says; InvalidField("file"), which names the line, where it is no such CSV.
+
+    A first line with the names of columns gives their order.
     """
     try:
         text = data.decode("utf-8-sig")

@@ -21,9 +21,15 @@ _CASE = "voicebox-case-sensitive"
 """The name of a <meta> that says whether capital and small letters matter. In PLS they always do."""
 _SHOWN = 40
 _TEXTS = frozenset({"grapheme", "phoneme", "alias"})
-_PARENTS = {"lexicon": "", "meta": "lexicon", "metadata": "lexicon", "lexeme": "lexicon", "example": "lexeme"} | {
-    name: "lexeme" for name in _TEXTS
+_PARENTS = {
+    "lexicon": "",
+    "meta": "lexicon",
+    "metadata": "lexicon",
+    "lexeme": "lexicon",
+    "example": "lexeme",
+    **dict.fromkeys(_TEXTS, "lexeme"),
 }
+"""Where each element stands."""
 
 
 def read_pls(data: bytes) -> Document:

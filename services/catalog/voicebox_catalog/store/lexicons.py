@@ -67,9 +67,7 @@ class LexiconStore:
         async with self._database.reading() as session:
             return (await session.scalars(statement.order_by(col(Lexicon.key).desc()).limit(limit))).all()
 
-    async def update(
-        self, owner: str, identity: str, changes: Mapping[str, Any], etag: str, time_us: int
-    ) -> Lexicon:
+    async def update(self, owner: str, identity: str, changes: Mapping[str, Any], etag: str, time_us: int) -> Lexicon:
         """Set the columns that `changes` names. NotFound, or EtagMismatch for an etag that is neither empty nor the
         current one.
         """
