@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """Profiles, samples and history. Every acknowledged write is on disk.
+    """Profiles, samples, lexicons and history. Every acknowledged write is on disk.
     """
 
     def __init__(self, channel):
@@ -264,7 +264,7 @@ class CatalogServiceStub(object):
 
 
 class CatalogServiceServicer(object):
-    """Profiles, samples and history. Every acknowledged write is on disk.
+    """Profiles, samples, lexicons and history. Every acknowledged write is on disk.
     """
 
     def CreateProfile(self, request, context):
@@ -824,7 +824,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """Profiles, samples and history. Every acknowledged write is on disk.
+    """Profiles, samples, lexicons and history. Every acknowledged write is on disk.
     """
 
     @staticmethod

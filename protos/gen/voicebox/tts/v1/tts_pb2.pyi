@@ -396,6 +396,7 @@ class SynthesizeRequest(google.protobuf.message.Message):
     ssml: builtins.str
     """In place of `text`, a document of SSML: 100,000 characters at most, 10,000 of them spoken. It may hold speak, p, s, break, prosody
     (rate, pitch), say-as, sub, phoneme, voice, lang and mark; anything else is an error that names its line and column.
+    `phoneme` has IPA or X-SAMPA, and is followed by engines with CAPABILITY_PHONEMES.
     """
     @property
     def config(self) -> global___SynthesisConfig:
