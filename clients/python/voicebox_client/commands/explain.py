@@ -34,7 +34,7 @@ def command(
     lexicons: tuple[str, ...],
     **options: object,
 ) -> None:
-    """Show how a text would be spoken: what is written out, what lexicons replace, and the phonemes."""
+    """Show how a text would be spoken: numbers and signs in words, lexicons, phonemes."""
     text = read_text(words, text_path)
     if options["profile"] and options["voice"]:
         raise click.UsageError("Choose one of --profile and --voice.")

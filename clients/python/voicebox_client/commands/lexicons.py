@@ -17,7 +17,7 @@ FORMAT_OF_SUFFIX: dict[str, LexiconFormat] = {".pls": "pls", ".xml": "pls", ".cs
 
 @click.group("lexicons")
 def command() -> None:
-    """Store how words are said: what is read in place of a written form, or its phonemes."""
+    """Store how words are said: what is read in their place, or phonemes."""
 
 
 def _details(function: Any) -> Any:
