@@ -20,8 +20,8 @@ async def tts(start, catalog):
 
 
 async def explained(tts, text="", voice=FLITE, lexicons=("lexicons/names",), ssml="", metadata=None, **config):
-    config = tts_pb2.SynthesisConfig(voice={"voice": voice} if voice else None, lexicons=lexicons, **config)
-    request = tts_pb2.ExplainSpeechRequest(text=text, ssml=ssml, config=config)
+    how = tts_pb2.SynthesisConfig(voice={"voice": voice} if voice else None, lexicons=lexicons, **config)
+    request = tts_pb2.ExplainSpeechRequest(text=text, ssml=ssml, config=how)
     return await tts.ExplainSpeech(request, metadata=metadata)
 
 
@@ -72,8 +72,8 @@ async def test_phonemes_that_an_engine_does_not_take_are_a_warning_that_names_th
 
 
 async def spoken(tts, text, voice=FLITE, lexicons=("lexicons/names",), ssml="", **config):
-    config = tts_pb2.SynthesisConfig(voice={"voice": voice}, lexicons=lexicons, seed=1, **config)
-    request = tts_pb2.StreamSynthesizeRequest(text=text, ssml=ssml, config=config)
+    how = tts_pb2.SynthesisConfig(voice={"voice": voice}, lexicons=lexicons, seed=1, **config)
+    request = tts_pb2.StreamSynthesizeRequest(text=text, ssml=ssml, config=how)
     return [event async for event in tts.StreamSynthesize(request)]
 
 
@@ -140,7 +140,7 @@ async def test_each_lexicon_is_used_in_its_language(tts, catalog):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await explained(tts, "GIF", lexicons=names)
     assert (reason_of(caught.value), field_of(caught.value)) == ("LEXICON_LANGUAGE", "config.lexicons")
-    assert "lexicons/german" in caught.value.details()
+    assert "lexicons/german" in str(caught.value.details())
 
 
 async def test_a_lexicon_that_is_not_there_is_an_error_before_any_audio(tts, catalog):
