@@ -38,9 +38,11 @@ def without_placeholders(text: str) -> str:
 
 
 def split(text: str, given: Sequence[GivenPhonemes]) -> Iterator[Stretch]:
-    """The stretches of a text, none of them empty."""
+    """The stretches of a text, none of them empty. A character that stands for none of `given` is one of the text."""
     end = 0
     for match in _PLACEHOLDER.finditer(text):
+        if ord(match[0]) - _FIRST >= len(given):
+            continue
         if before := text[end : match.start()]:
             yield before
         yield given[ord(match[0]) - _FIRST]
