@@ -4,8 +4,11 @@ import grpc
 import pytest
 import soundfile
 import soxr
+from prometheus_client import CollectorRegistry
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_tts.app import open_service
+from voicebox_tts.lexicons.resolver import LexiconResolver
+from voicebox_tts.peers.catalog import StoredLexicon
 
 from .test_servicer import field_of, reason_of
 
@@ -221,3 +224,25 @@ async def test_a_long_text_with_many_entries_is_read(tts, catalog):
     catalog.add_lexicon(**{f"a{'b' * (number % 150)} word{number}": "x" for number in range(3_000)})
     answer = await explained(tts, "abbb word3 and " * 600)
     assert len(replaced(answer)) > 500
+
+
+async def test_the_largest_lexicon_is_taken(tts, catalog):
+    entries = {f"word{number}": "\U00020000" * 140 for number in range(7_000)}
+    lexicon = catalog.add_lexicon(**entries)
+    assert lexicon.ByteSize() > 4 << 20
+    assert replaced(await explained(tts, "A word6999."))[0][1] == "word6999"
+
+
+def held(lexicons, *names):
+    return [lexicons._kept.get(("local", f"lexicons/{name}")) is not None for name in names]
+
+
+async def test_lexicons_in_memory_are_bounded():
+    class Stored:
+        async def lexicon(self, name, known_etag, owner, timeout_seconds):
+            return StoredLexicon("1", "en", False, (("word", "x" * 96, ""),))
+
+    lexicons = LexiconResolver(Stored(), CollectorRegistry(), max_characters=250)
+    for name in ("a", "b", "a", "c"):
+        await lexicons.resolve([f"lexicons/{name}"], "local", 1.0)
+    assert held(lexicons, "a", "b", "c") == [True, False, True]

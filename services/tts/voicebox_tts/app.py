@@ -23,7 +23,7 @@ from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit.background import Background
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
-from voicebox_kit.server import Service, Serving, serving
+from voicebox_kit.server import MAX_MESSAGE_BYTES, Service, Serving, serving
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
@@ -61,8 +61,10 @@ NAMES = (
     RIVA_SERVICE,
     GOOGLE_SERVICE,
 )
-CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
-"""A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
+CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000), ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES))
+"""A catalog that was away for long is noticed soon after it is back, where gRPC's own backoff grows to two minutes; and
+a lexicon may have 4 MB.
+"""
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
