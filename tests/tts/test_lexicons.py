@@ -227,7 +227,7 @@ async def test_a_long_text_with_many_entries_is_read(tts, catalog):
 
 
 async def test_the_largest_lexicon_is_taken(tts, catalog):
-    entries = {f"word{number}": "\U00020000" * 140 for number in range(7_000)}
+    entries = {f"word{number}": "\U00020000" * 160 for number in range(7_000)}
     lexicon = catalog.add_lexicon(**entries)
     assert lexicon.ByteSize() > 4 << 20
     assert replaced(await explained(tts, "A word6999."))[0][1] == "word6999"

@@ -132,7 +132,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def ExplainSpeech(
         self, request: tts_pb2.ExplainSpeechRequest, context: Context
     ) -> tts_pb2.ExplainSpeechResponse:
-        config, script = await self._script(request, MAX_TEXT_CHARACTERS)
+        config, script = await self._script(request, context, MAX_TEXT_CHARACTERS)
         with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
             job = to_job(config, principal.owner(context))
             explanation = await self._explainer.explain(job, script, deadline.remaining(context, math.inf))
@@ -177,11 +177,13 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         most_characters: int = MAX_TEXT_CHARACTERS,
     ) -> AsyncIterator[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
-        config, script = await self._script(request, most_characters)
+        config, script = await self._script(request, context, most_characters)
         async with self._events(config, "config", script, to_ahead_seconds(ahead), context) as events:
             yield events
 
-    async def _script(self, request: TextRequest, most_characters: int) -> tuple[tts_pb2.SynthesisConfig, Script]:
+    async def _script(
+        self, request: TextRequest, context: Context, most_characters: int
+    ) -> tuple[tts_pb2.SynthesisConfig, Script]:
         """What a request says, and its config, which is changed where the text is too long for the history."""
         read = partial(_said, request.text, request.ssml, most_characters, is_verbatim=request.config.verbatim)
         self._synthesizer.refuse_at_capacity(deadline.remaining(context, math.inf))
