@@ -10,10 +10,11 @@ import pytest
 import soxr
 from faster_whisper import WhisperModel
 from voicebox_models.engine import Setup
-from voicebox_tts.engine import GivenPhonemes, PhonemeSession, Samples, Stretch, Style
+from voicebox_tts.engine import Engine, GivenPhonemes, PhonemeSession, Samples, Stretch, Style
 from voicebox_tts.engines.espeak.phonemizer import Phonemizer
 from voicebox_tts.engines.hibari.engine import HibariEngine, family
 from voicebox_tts.engines.hibari.pronunciation import Pronunciation
+from voicebox_tts.engines.kokoro.engine import family as kokoro
 from voicebox_tts.engines.kokoro_letters import letters, to_ipa
 from voicebox_tts.engines.phoneme_words import spelled
 from voicebox_tts.text import given as placeholders
@@ -35,14 +36,14 @@ def whisper(packaged_whisper: Path) -> WhisperModel:
     return WhisperModel(str(packaged_whisper / "base"), device="cpu", compute_type="int8", cpu_threads=1)
 
 
-def spoken(engine: HibariEngine, *stretches: Stretch) -> Samples:
-    with closing(engine.open(engine.default_voice, Style(), 1)) as session:
+def spoken(engine: Engine, *stretches: Stretch, voice: str = "") -> Samples:
+    with closing(engine.open(voice or engine.default_voice, Style(), 1)) as session:
         assert isinstance(session, PhonemeSession)
         return np.concatenate([speech.samples for speech in session.speak_stretches(stretches)])
 
 
-def heard(whisper: WhisperModel, samples: Samples) -> list[str]:
-    segments, _ = whisper.transcribe(soxr.resample(samples, 24_000, HEARD_RATE_HZ), language="en", beam_size=5)
+def heard(whisper: WhisperModel, samples: Samples, language: str = "en") -> list[str]:
+    segments, _ = whisper.transcribe(soxr.resample(samples, 24_000, HEARD_RATE_HZ), language=language, beam_size=5)
     return str(WORDS(" ".join(segment.text for segment in segments))).split()
 
 
@@ -56,6 +57,27 @@ def test_given_phonemes_are_heard(
     before, after = "Yesterday evening I saw the ", " near the river."
     assert other not in heard(whisper, spoken(engine, f"{before}{written}{after}"))
     assert other in heard(whisper, spoken(engine, before, GivenPhonemes(written, ipa), after))
+
+
+@pytest.mark.parametrize(
+    ("voice", "sentence", "ipa", "other"),
+    [
+        ("af_heart", ("Yesterday evening I saw the ", "goat", " near the river."), "ɡˈeɪt", "gate"),
+        ("ff_siwis", ("Hier soir, j'ai vu le ", "chat", " dans le jardin."), "ʃəvˈal", "cheval"),
+    ],
+)
+def test_given_phonemes_of_kokoro_are_heard(
+    voice: str, sentence: tuple[str, str, str], ipa: str, other: str, whisper: WhisperModel, kokoro_voices: Path
+) -> None:
+    engine = kokoro(Setup("auto", "auto", kokoro_voices)).engines()[0]
+    engine.load()
+    before, written, after = sentence
+    language = "en" if voice[0] == "a" else "fr"
+    plain = spoken(engine, "".join(sentence), voice=voice)
+    given = spoken(engine, before, GivenPhonemes(written, ipa), after, voice=voice)
+    engine.unload()
+    assert other not in heard(whisper, plain, language)
+    assert other in heard(whisper, given, language)
 
 
 def test_the_model_is_given_the_numbers_of_the_phonemes() -> None:

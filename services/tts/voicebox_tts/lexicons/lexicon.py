@@ -18,24 +18,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """`name` is `lexicons/{lexicon}`, `language` BCP 47."""
+    """`name` is `lexicons/{lexicon}`, `language` BCP 47, `size` how many characters it holds, for bounded caches."""
 
     name: str
     etag: str
     language: str
     entries: tuple[Entry, ...] = field(repr=False)
     forms: WrittenForms = field(repr=False, compare=False)
+    size: int
 
     @classmethod
     def of(cls, name: str, etag: str, language: str, entries: Sequence[Entry], *, case_sensitive: bool) -> "Lexicon":
         """One with these entries: ten thousand take some hundredths of a second."""
         forms = WrittenForms([entry.written for entry in entries], case_sensitive=case_sensitive)
-        return cls(name, etag, language, tuple(entries), forms)
-
-    @property
-    def size(self) -> int:
-        """How many characters it holds, for bounded caches."""
-        return sum(len(entry.written) + len(entry.alias) + len(entry.phoneme) for entry in self.entries)
+        size = sum(len(entry.written) + len(entry.alias) + len(entry.phoneme) for entry in entries)
+        return cls(name, etag, language, tuple(entries), forms, size)
 
     def suits(self, language: str) -> bool:
         """Whether it is for texts in a language."""

@@ -112,7 +112,7 @@ class EspeakLibrary:
         pitch: int,
         pitch_range: int,
         seed: int,
-        has_phonemes: bool = False,  # a request's field
+        has_phonemes: bool = False,
     ) -> None:
         """Write a text's frames; ValueError for an unknown voice, or when the library crashes.
 
