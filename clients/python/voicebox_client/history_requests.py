@@ -76,6 +76,8 @@ def again(generation: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) 
     }
     if generation.parameters.get("instructions"):
         had["instructions"] = generation.parameters["instructions"]
+    if generation.parameters.get("lexicons"):
+        had["lexicons"] = generation.parameters["lexicons"].split(", ")
     if not options.keys() & {"profile", "voice", "reference"}:
         if generation.profile:
             had["profile"] = generation.profile

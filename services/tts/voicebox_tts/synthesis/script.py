@@ -7,6 +7,7 @@ from typing import Protocol
 
 from voicebox_kit.errors import InvalidField, TooSlow
 
+from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.job import MAX_TEXT_CHARACTERS, NO_OVERRIDE, VoiceOverride
 from voicebox_tts.text import sentences as texts
 from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Turn
@@ -27,13 +28,16 @@ Item = str | Interruption | VoiceOverride | Pause | Mark | Turn
 class Script(Protocol):
     """Sentences to speak; `text` is all of them, for the history.
 
-    `overrides` are the ways in which they are spoken, each once, in order. `warnings` are sentences for people on what
-    of the text is not followed. `interrupted` is set from when the listener interrupts until the Interruption is
-    yielded.
+    `given` is what the placeholders in the sentences stand for. `overrides` are the ways in which they are spoken, each
+    once, in order. `warnings` are sentences for people on what of the text is not followed. `interrupted` is set from
+    when the listener interrupts until the Interruption is yielded.
     """
 
     @property
     def text(self) -> str: ...
+
+    @property
+    def given(self) -> Sequence[GivenPhonemes]: ...
 
     @property
     def overrides(self) -> Sequence[VoiceOverride]: ...
@@ -50,6 +54,7 @@ class Script(Protocol):
 class WholeText:
     """A text that is complete."""
 
+    given: Sequence[GivenPhonemes] = ()
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
 
     def __init__(self, text: str, warnings: Sequence[str] = ()) -> None:
@@ -66,7 +71,7 @@ class DirectedText:
 
     def __init__(self, directed: Directed) -> None:
         self._directed = directed
-        self.text, self.warnings = directed.text, directed.warnings
+        self.text, self.warnings, self.given = directed.text, directed.warnings, directed.given
         self.overrides: Sequence[VoiceOverride] = directed.overrides or (NO_OVERRIDE,)
         self.interrupted = asyncio.Event()
 
@@ -90,6 +95,7 @@ class WrittenText:
     writer that lets the speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
     """
 
+    given: Sequence[GivenPhonemes] = ()
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
     warnings: Sequence[str] = ()
 

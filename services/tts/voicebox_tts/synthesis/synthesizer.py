@@ -17,11 +17,11 @@ from voicebox_tts.history.record import NO_AUDIO, Statistics
 from voicebox_tts.history.recorder import Recorder
 from voicebox_tts.job import Job
 from voicebox_tts.peers.asr import SpeechCheck
-from voicebox_tts.voices.resolver import Resolver, Speaker
+from voicebox_tts.voices.resolver import Speaker
 
 from .patience import Patience
 from .script import Interruption, Item, Script
-from .speakers import Speakers, open_speakers
+from .speakers import Casting, Speakers
 from .speech_stream import Interrupted, SpeechStream
 from .timer import Timer
 from .utterance import Chunk, Utterance
@@ -58,7 +58,7 @@ class Synthesizer:
 
     def __init__(
         self,
-        resolver: Resolver,
+        casting: Casting,
         history: History,
         check: SpeechCheck,
         permits: Permits,
@@ -67,7 +67,7 @@ class Synthesizer:
         patience_seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._resolver, self._history, self._check = resolver, history, check
+        self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
         self._patience = Patience(patience_seconds)
         self._audio_seconds = Counter(
@@ -109,7 +109,7 @@ class Synthesizer:
         timer = Timer(self._clock)
         async with (
             self._permits.acquire(self._patience.before_admission(timeout_seconds)) as permit,
-            open_speakers(script.overrides, job, self._resolver, self._executor, timeout_seconds) as speakers,
+            self._casting.open(script.overrides, job, timeout_seconds) as speakers,
         ):
             admitted = self._clock()
             spoken = self._speak(speakers, script, idle_between(permit, sentences), timer)
@@ -127,9 +127,7 @@ class Synthesizer:
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder, job.processing)
-            stream = SpeechStream(
-                utterance, speakers, script.interrupted, self._executor, job.ahead_seconds, self._clock
-            )
+            stream = SpeechStream(utterance, speakers, script, self._executor, job.ahead_seconds, self._clock)
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:
                     async for event in events:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.job import NO_OVERRIDE, VoiceOverride
+
+from .given import written
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,19 @@ Direction = Passage | Pause | Mark | Turn
 
 @dataclass(frozen=True)
 class Directed:
-    """A text with its directions. `warnings` are sentences for people on what of them is not followed."""
+    """A text with its directions. `warnings` are sentences for people on what of them is not followed; `given` is what
+    the placeholders in its passages stand for.
+    """
 
     directions: tuple[Direction, ...]
     warnings: tuple[str, ...] = ()
+    given: tuple[GivenPhonemes, ...] = ()
 
     @property
     def text(self) -> str:
         """What is spoken, for the history."""
-        return " ".join(each.text for each in self.directions if isinstance(each, Passage))
+        text = " ".join(each.text for each in self.directions if isinstance(each, Passage))
+        return written(text, self.given)
 
     @property
     def overrides(self) -> tuple[VoiceOverride, ...]:
