@@ -201,7 +201,7 @@ def _read(name: str, read: Callable[[Path], str], recogniser: Recogniser) -> Ite
 
 
 def _seconds(paths: list[Path]) -> float:
-    return sum(soundfile.info(path).duration for path in paths)
+    return float(sum(soundfile.info(path).duration for path in paths))
 
 
 def recognised(recognition: asr_pb2_grpc.SpeechToTextServiceStub, samples: bytes, rate_hz: int) -> str:

@@ -9,7 +9,7 @@ from voicebox_kit.errors import InvalidField, TooSlow
 
 from voicebox_tts.job import MAX_TEXT_CHARACTERS, NO_OVERRIDE, VoiceOverride
 from voicebox_tts.text import sentences as texts
-from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Turn
+from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Stretch, Turn
 
 MAX_INTERRUPTIONS = 1000
 """Of one conversation: the queue is bounded, also for a stream of nothing but interruptions."""
@@ -27,7 +27,8 @@ Item = str | Interruption | VoiceOverride | Pause | Mark | Turn
 class Script(Protocol):
     """Sentences to speak; `text` is all of them, for the history.
 
-    `overrides` are the ways in which they are spoken, each once, in order. `warnings` are sentences for people on what
+    `overrides` are the ways in which they are spoken, each once, in order; `stretches` are the text in those ways,
+    none where there is but one. `warnings` are sentences for people on what
     of the text is not followed. `interrupted` is set from when the listener interrupts until the Interruption is
     yielded.
     """
@@ -42,6 +43,9 @@ class Script(Protocol):
     def warnings(self) -> Sequence[str]: ...
 
     @property
+    def stretches(self) -> Sequence[Stretch]: ...
+
+    @property
     def interrupted(self) -> asyncio.Event: ...
 
     def sentences(self) -> AsyncGenerator[Item, None]: ...
@@ -51,6 +55,7 @@ class WholeText:
     """A text that is complete."""
 
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
+    stretches: Sequence[Stretch] = ()
 
     def __init__(self, text: str, warnings: Sequence[str] = ()) -> None:
         self.text, self.warnings = text, warnings
@@ -68,6 +73,7 @@ class DirectedText:
         self._directed = directed
         self.text, self.warnings = directed.text, directed.warnings
         self.overrides: Sequence[VoiceOverride] = directed.overrides or (NO_OVERRIDE,)
+        self.stretches = directed.stretches
         self.interrupted = asyncio.Event()
 
     async def sentences(self) -> AsyncGenerator[Item, None]:
@@ -91,6 +97,7 @@ class WrittenText:
     """
 
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
+    stretches: Sequence[Stretch] = ()
     warnings: Sequence[str] = ()
 
     def __init__(self, idle_seconds: float) -> None:

@@ -10,7 +10,9 @@ from functools import partial
 from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.engine import Capability, Session, Style
+from voicebox_tts.history.turns import SpokenTurn
 from voicebox_tts.job import MAX_SEMITONES, MAX_SPEED, MIN_SPEED, BuiltIn, Job, StoredProfile, VoiceOverride
+from voicebox_tts.text.directions import Stretch
 from voicebox_tts.voices.resolver import Resolver, Speaker
 
 from .preparation import TextPreparation
@@ -57,6 +59,17 @@ class Speakers:
         """The voices and profiles of all, where there are several."""
         names = dict.fromkeys(part.profile or part.speaker.voice_name for part in self._parts.values())
         return tuple(names) if len(names) > 1 else ()
+
+    def turns(self, stretches: Sequence[Stretch]) -> tuple[SpokenTurn, ...]:
+        """The stretches with who spoke them and how; none where there is but one."""
+        return tuple(self._turn(each) for each in stretches) if len(stretches) > 1 else ()
+
+    def _turn(self, stretch: Stretch) -> SpokenTurn:
+        override, part = stretch.override, self._parts[stretch.override]
+        speed = part.job.style.speed * override.speed
+        pitch_semitones = part.job.style.pitch_semitones + override.pitch_semitones
+        style = replace(part.job.style, language=part.speaker.language, speed=speed, pitch_semitones=pitch_semitones)
+        return SpokenTurn(stretch.characters, part.profile or part.speaker.voice_name, style, stretch.pause_seconds)
 
     def part(self, override: VoiceOverride) -> Part:
         """Who speaks in an override."""
