@@ -61,6 +61,9 @@ def test_what_comes_in_packages_is_here_and_the_same_in_a_folder_is_preferred(se
     shutil.copytree(tiny_whisper, setup.models_folder / "whisper" / "base")
     assert first.files.revision.startswith("local-")
     assert models.engines()[0].files.folder == setup.models_folder / "whisper" / "base"
+    first.load()
+    assert first.model.revision.startswith("local-")
+    first.unload()
 
 
 def test_a_packaged_model_is_loaded_and_leaves_nothing_behind(
