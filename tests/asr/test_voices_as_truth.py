@@ -27,6 +27,7 @@ from tests.support.aio import aio_stub
 from .conftest import silence, wav, word_errors, words
 
 SECONDS = 10.0
+OLD_MAN = "The old man walked slowly to the market and bought bread for his family."
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,8 @@ async def test_a_name_that_is_misheard_is_right_as_a_hotword(stub: Any, voices: 
 
 
 async def test_hotwords_that_are_not_said_are_not_written(stub: Any, voices: Voices) -> None:
-    text = "The old man walked slowly to the market and bought bread for his family."
-    answer = await recognised(stub, voices.say("hibari/heart", text).samples, language="en", hotwords=list(NAMES))
-    assert not word_errors(words(text), words(answer.transcript))
+    answer = await recognised(stub, voices.say("hibari/heart", OLD_MAN).samples, language="en", hotwords=list(NAMES))
+    assert not word_errors(words(OLD_MAN), words(answer.transcript))
 
 
 TIMED = (
@@ -294,3 +294,15 @@ async def _stream(audio: bytes) -> AsyncIterator[StreamingRecognizeRequest]:
     yield StreamingRecognizeRequest(config=StreamingConfig())
     for begin in range(0, len(audio), 8192):
         yield StreamingRecognizeRequest(audio=audio[begin : begin + 8192])
+
+
+@pytest.mark.parametrize(("peak_db", "reasons"), [(-48, []), (-53, ["TOO_QUIET"]), (-62, ["TOO_QUIET"])])
+async def test_speech_so_quiet_that_words_are_missing_has_a_warning(
+    stub: Any, voices: Voices, peak_db: float, reasons: list[str]
+) -> None:
+    sound = voices.say("hibari/heart", OLD_MAN).samples
+    quiet = (sound / np.abs(sound).max() * 10 ** (peak_db / 20)).astype(np.float32)
+    answer = await recognised(stub, quiet, language="en")
+    assert [warning.reason for warning in answer.warnings] == reasons
+    missing = word_errors(words(OLD_MAN), words(answer.transcript))
+    assert bool(missing) == bool(reasons)
