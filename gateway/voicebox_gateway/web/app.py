@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from voicebox_kit import hosts
 from voicebox_kit.server import Serving
 
+from voicebox_gateway import origins
 from voicebox_gateway.openai.services import connected
 
-from . import routes, server
+from . import foreign_pages, routes, server
 from .settings import read
 
 
@@ -25,6 +27,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """
     settings = read(env)
     async with connected(settings.tts_address, settings.asr_address, settings.catalog_address) as services:
-        app = routes.app(services, settings.max_sessions)
+        app = foreign_pages.WithoutForeignPages(
+            routes.app(services, settings.max_sessions),
+            hosts.pattern(settings.hosts),
+            origins.pattern(settings.origins),
+        )
         async with server.serving("web", app, settings.address, settings.grace_seconds) as serving:
             yield serving

@@ -122,7 +122,7 @@ class Permits:
         Exhausted("WAIT_TOO_LONG") when the wait is expected to be too long; the latter, too, when it was.
         """
         patience_seconds = min(patience_seconds, self._patience_seconds)
-        self._refuse_at_once(patience_seconds)
+        self.refuse_at_once(patience_seconds)
         await self._wait(patience_seconds)
         hold = _Hold(self._clock())
         self._held.append(hold)
@@ -135,7 +135,9 @@ class Permits:
             self._hold_times.note(self._clock() - hold.since, hold.running)
             self._free.release()
 
-    def _refuse_at_once(self, patience_seconds: float) -> None:
+    def refuse_at_once(self, patience_seconds: float = math.inf) -> None:
+        """Raise what `acquire` would raise at once."""
+        patience_seconds = min(patience_seconds, self._patience_seconds)
         if not self._free.locked():
             return
         if self.waiting >= self._max_waiting:

@@ -114,6 +114,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def StreamDialogue(
         self, request: tts_pb2.StreamDialogueRequest, context: Context
     ) -> AsyncGenerator[tts_pb2.StreamDialogueResponse]:
+        self._synthesizer.refuse_at_capacity(deadline.remaining(context, math.inf))
         script, ahead = DirectedText(to_dialogue(request)), to_ahead_seconds(request.ahead_seconds)
         async with self._events(request.config, "config", script, ahead, context) as events:
             async for event in events:
@@ -159,8 +160,10 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     ) -> AsyncIterator[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
         read = partial(_said, request.text, request.ssml, most_characters, is_verbatim=request.config.verbatim)
+        self._synthesizer.refuse_at_capacity(deadline.remaining(context, math.inf))
         # Half a second of work for the longest text: not on the loop that sends the others' audio.
-        said = await asyncio.to_thread(read) if len(request.text) > MAX_TEXT_CHARACTERS else read()
+        is_long = max(len(request.text), len(request.ssml)) > MAX_TEXT_CHARACTERS
+        said = await asyncio.to_thread(read) if is_long else read()
         config, warnings = request.config, tuple[str, ...]()
         if len(request.text) > MAX_RECORDED_CHARACTERS:
             with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):

@@ -4,9 +4,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-MAX_MARKS = 8
-"""Combining marks on one letter. No script needs more, and normalisation takes quadratic time in a longer run."""
-
 MAX_NAMED = 20
 
 _SPOKEN_PUNCTUATION = frozenset("§¶†‡•‰‱※&@#%*\\/")
@@ -51,18 +48,6 @@ def visible(text: str) -> str:
     if text.isascii():
         return text
     return "".join(character for index, character in enumerate(text) if not _is_invisible(text, index, character))
-
-
-def with_few_marks(text: str) -> str:
-    """The text with MAX_MARKS combining marks in a row at most."""
-    if text.isascii():
-        return text
-    visible, marks = list[str](), 0
-    for character in text:
-        marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
-        if marks <= MAX_MARKS:
-            visible.append(character)
-    return "".join(visible)
 
 
 def plain(text: str) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from voicebox_kit import languages
+from voicebox_kit.combining_marks import with_few_marks
 
 from .abbreviations import abbreviations
 from .addresses import with_spoken_addresses
-from .characters import pictures, plain, visible, with_few_marks
+from .characters import pictures, plain, visible
 from .emoji import with_named_emoji
 from .figures import figures
 from .hidden import HiddenParts

@@ -81,6 +81,10 @@ class Synthesizer:
             buckets=BUCKETS_SECONDS,
         )
 
+    def refuse_at_capacity(self, timeout_seconds: float) -> None:
+        """Raise Exhausted where `speak` would refuse at once: before there is work on the text."""
+        self._permits.refuse_at_once(self._patience.before_admission(timeout_seconds))
+
     async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
         """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started.
 
