@@ -23,6 +23,7 @@ PACKAGES = {
     "voicebox-audio": "libs/audio",
     "voicebox-models": "libs/models",
     "voicebox-compat": "libs/compat",
+    "voicebox-lexicon": "libs/lexicon",
     "voicebox-outbox": "libs/outbox",
     "voicebox-sql": "libs/sql",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},

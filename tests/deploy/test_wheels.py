@@ -16,6 +16,7 @@ PACKAGES = {
     "libs/audio": "voicebox_audio",
     "libs/models": "voicebox_models",
     "libs/compat": "voicebox_compat",
+    "libs/lexicon": "voicebox_lexicon",
     "libs/outbox": "voicebox_outbox",
     "libs/sql": "voicebox_sql",
     "services/tts": "voicebox_tts",

@@ -17,7 +17,7 @@ from voicebox_models.engine import Downloadable
 from voicebox_tts.engine import Reference, Style, Voice
 from voicebox_tts.engines.espeak import pool
 from voicebox_tts.engines.espeak.engine import EspeakEngine, EspeakSession
-from voicebox_tts.engines.espeak.words import WordTimeline
+from voicebox_tts.engines.espeak.words import WordTimeline, words_of
 from voicebox_tts.engines.likeness import profile
 
 LONG = "The birch canoe slid on the smooth planks. " * 8
@@ -189,7 +189,7 @@ def test_a_script_without_its_library_is_a_start_error(tmp_path: Path, monkeypat
 
 
 def test_overlapping_events_are_one_word_and_audio_waits_for_its_end() -> None:
-    timeline = WordTimeline("42 e-mails", 1000, 1000)
+    timeline = WordTimeline(words_of("42 e-mails"), 1000, 1000)
     timeline.add_events([("word", "", 0, 0, 2)])
     timeline.add_audio(np.zeros(300, np.float32))
     assert timeline.ready() is None

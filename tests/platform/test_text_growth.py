@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from voicebox_asr.engines.pocketsphinx import grammar
+from voicebox_catalog.lexicons import csv_file, pls
 from voicebox_catalog.store import filters
 from voicebox_kit.errors import VoiceboxError
 from voicebox_sql import search
+from voicebox_tts.lexicons.lexicon import Entry, Lexicon, found
 from voicebox_tts.normalization.preparation import Preparation
 from voicebox_tts.text import pauses, sentences, ssml
 from voicebox_tts.text.word_errors import word_error_rate
@@ -60,6 +62,9 @@ def fed(text: str) -> None:
     feed.finish()
 
 
+FORMS = [Entry(unit * length, "b", "") for unit in "a.(" for length in (1, 2, 50)]
+LEXICON = Lexicon.of("lexicons/a", "1", "en", FORMS, case_sensitive=False)
+LEXEME = "<lexicon><lexeme><grapheme>{}</grapheme></lexeme></lexicon>"
 READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "search words": (search.tokens_of, 20_000),
     "sentences": (sentences.sentences, 20_000),
@@ -69,6 +74,9 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "word error rate": (lambda text: word_error_rate(text, "a"), 20_000),
     "grammar": (grammar.words, 10_000),
     "filter": (filters.parse, 1_000),
+    "PLS": (lambda text: pls.read_pls(LEXEME.format(text).encode()), 20_000),
+    "CSV": (lambda text: csv_file.read_csv(text.encode()), 20_000),
+    "lexicon": (lambda text: [*found(text, [LEXICON])], 20_000),
     "normalisation": (Preparation("en-US").prepare, 400),
     "normalisation in German": (Preparation("de").prepare, 400),
 }

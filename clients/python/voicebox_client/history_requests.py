@@ -80,10 +80,15 @@ def again(
     }
     if generation.parameters.get("instructions"):
         had["instructions"] = generation.parameters["instructions"]
+    if generation.parameters.get("lexicons"):
+        had["lexicons"] = generation.parameters["lexicons"].split(", ")
     is_other_voice = bool(options.keys() & {"profile", "voice", "reference"})
     turns = [] if is_other_voice else list(_turns(generation, options))
     if turns:
-        request = dialogue((), None, **(SpeechOptions(seed=generation.seed) | options))
+        kept: SpeechOptions = {"seed": generation.seed}
+        if "lexicons" in had:
+            kept["lexicons"] = had["lexicons"]
+        request = dialogue((), None, **(kept | options))
         request.turns.extend(turns)
         return request
     if not is_other_voice:

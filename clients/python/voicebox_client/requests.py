@@ -50,6 +50,7 @@ class SpeechOptions(TypedDict, total=False):
     true_peak_dbtp: Annotated[float, "-20 to 0: peaks beyond it are turned down; default -1 with loudness_lufs"]
     trim_silence: Annotated[bool, "True: silence before and after the speech is left out"]
     ssml: Annotated[bool, "True: the text is a document of SSML"]
+    lexicons: Annotated[Iterable[str], "stored lexicons that it is read with, the preferred one first: `names`"]
 
 
 class TurnStyle(TypedDict, total=False):
@@ -90,6 +91,12 @@ def say(text: str, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesize
     return tts_pb2.StreamSynthesizeRequest(
         **said, config=_synthesis(options), ahead_seconds=options.get("ahead_seconds", 0.0)
     )
+
+
+def explain(text: str, **options: Unpack[SpeechOptions]) -> tts_pb2.ExplainSpeechRequest:
+    """Raises ValueError as `say` does."""
+    said = {"ssml" if options.get("ssml") else "text": text}
+    return tts_pb2.ExplainSpeechRequest(**said, config=_synthesis(options))
 
 
 def dialogue(
@@ -173,6 +180,7 @@ def _synthesis(options: SpeechOptions) -> tts_pb2.SynthesisConfig:
             true_peak_dbtp=options.get("true_peak_dbtp"),
             trim_silence=options.get("trim_silence", False),
         ),
+        lexicons=(resource("lexicons", name) for name in options.get("lexicons", ())),
     )
 
 

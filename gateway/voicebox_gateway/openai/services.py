@@ -11,7 +11,7 @@ from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox.compat.openai.v1 import openai_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
-from voicebox_kit import principal, request_id
+from voicebox_kit import caller, principal, request_id
 from voicebox_kit.server import OPTIONS
 
 Metadata = tuple[tuple[str, str], ...]
@@ -49,7 +49,8 @@ async def connected(tts_address: str, asr_address: str, catalog_address: str) ->
 
 
 def metadata(headers: Mapping[str, str]) -> Metadata:
-    """The request id and the principal of a request, for the services; the gateway has removed a principal from
-    outside.
+    """The request id, the principal and the address of a caller, for the services; the gateway has removed a principal
+    from outside.
     """
-    return tuple((name, headers[name]) for name in (request_id.HEADER, principal.HEADER) if name in headers)
+    passed = (request_id.HEADER, principal.HEADER, caller.FORWARDED)
+    return tuple((name, headers[name]) for name in passed if name in headers)

@@ -1,7 +1,5 @@
 """The ASGI app: which path is answered by what."""
 
-import asyncio
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -11,7 +9,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicebox_gateway.docs import documents, scalar
-from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, voices
+from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, sessions, voices
 from voicebox_gateway.openai.errors import ApiError
 from voicebox_gateway.openai.services import Services
 
@@ -52,7 +50,7 @@ def app(services: Services, max_sessions: int) -> Starlette:
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
     built.state.services = services
-    built.state.free_sessions = asyncio.Semaphore(max_sessions)
+    built.state.sessions = sessions.Sessions(max_sessions)
     return built
 
 

@@ -12,11 +12,12 @@ import grpc
 from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from . import request_id
+from . import caller, request_id
 from .drain import drained
-from .errors import Unavailable, Unsupported, VoiceboxError
+from .errors import TooSlow, Unavailable, Unsupported, VoiceboxError
 from .status import DETAILS_HEADER, internal, to_status
 from .unreadable import checked, decoding
+from .uploads import steady
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ UNCOUNTED = ("/grpc.health.", "/grpc.reflection.")
 
 HTTP_HEADER = "x-envoy-original-path"
 """Only the gateway sends it, and only with calls that it made of HTTP requests."""
+
+STALLED_SECONDS = 10.0
+"""How long a message of an answer may wait for its client, once all buffers on the way are full."""
 
 BREAK = (("x-broken-off", "1"),) * 101
 """Trailers that Envoy refuses, since it takes 100 at most: it then resets the stream, and the client sees it break off.
@@ -88,8 +92,12 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
     def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(requests: Any, context: Context) -> Any:
-            async with self._guard(method, context, CallState()), drained(requests):
-                return await behaviour(checked(requests, method), context)
+            async with (
+                self._guard(method, context, CallState()),
+                drained(requests),
+                aclosing(steady(aiter(checked(requests, method)))) as steadily,
+            ):
+                return await behaviour(steadily, context)
 
         return call
 
@@ -131,9 +139,14 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
 
 async def _write(context: Context, response: Any) -> None:
-    """Send a message. A client that has left meanwhile is a cancelled call, as if it had left between two messages."""
+    """Send a message. A client that has left meanwhile is a cancelled call, as if it had left between two messages.
+    TooSlow("CLIENT_STALLED") when it takes nothing for STALLED_SECONDS.
+    """
     try:
-        await context.write(response)
+        async with asyncio.timeout(STALLED_SECONDS):
+            await context.write(response)
+    except TimeoutError as error:
+        raise TooSlow("CLIENT_STALLED", f"Nothing of the answer was read for {STALLED_SECONDS:g} s.") from error
     except grpc.aio.BaseError as error:  # grpc does not report why it cannot send
         log.info("the client left while it was written to")
         raise asyncio.CancelledError from error
@@ -148,6 +161,7 @@ async def _mapped(context: Context, answer: CallState) -> AsyncIterator[None]:
     received = context.invocation_metadata() or ()
     identity = request_id.from_metadata(received)
     request_id.current.set(identity)
+    caller.current.set(caller.of(context))
     context.set_trailing_metadata(((request_id.HEADER, identity),))
     try:
         yield
@@ -157,7 +171,12 @@ async def _mapped(context: Context, answer: CallState) -> AsyncIterator[None]:
         status = _status_of(error, identity)
         metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
         broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in received) else ()
-        await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
+        try:
+            await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
+        except grpc.aio.AbortError:
+            raise
+        except grpc.aio.BaseError as gone:  # the client has left before it had the status
+            raise asyncio.CancelledError from gone
 
 
 def _status_of(error: Exception, identity: str) -> status_pb2.Status:

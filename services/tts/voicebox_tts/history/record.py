@@ -94,5 +94,9 @@ def generation(job: Job, speaker: Speaker, summary: Summary) -> catalog_pb2.Gene
 
 
 def _parameters(job: Job, summary: Summary) -> dict[str, str]:
-    given = {"instructions": job.style.instructions, "voices": ", ".join(summary.voices)}
+    given = {
+        "instructions": job.style.instructions,
+        "voices": ", ".join(summary.voices),
+        "lexicons": ", ".join(job.lexicons),
+    }
     return {name: value for name, value in given.items() if value} | turns.parameters(summary.turns)

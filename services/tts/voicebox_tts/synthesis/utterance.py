@@ -1,6 +1,6 @@
 """One utterance: the engine's audio, resampled, encoded and cut into chunks. Knows neither gRPC nor asyncio."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -9,8 +9,9 @@ import numpy as np
 from voicebox_audio.encoding.encoder import Encoder
 from voicebox_audio.resample import Resampler
 
-from voicebox_tts.engine import Phoneme, Samples, Session, Speech, Word
+from voicebox_tts.engine import GivenPhonemes, Phoneme, PhonemeSession, Samples, Session, Speech, Stretch, Word
 from voicebox_tts.job import UNPROCESSED, Processing
+from voicebox_tts.text.given import as_written
 from voicebox_tts.text.sentences import SILENCE_SECONDS
 from voicebox_tts.voices.resolver import Speaker
 
@@ -98,9 +99,11 @@ class Utterance:
         self.sample_count = 0
         self.warnings: list[str] = []
 
-    def speak(self, sentence: str) -> Generator[Chunk, None, None]:
-        """Speak the next sentence, and yield its chunks as they are made."""
-        with closing(self._session.speak(sentence)) as speech:
+    def speak(self, stretches: Sequence[Stretch]) -> Generator[Chunk, None, None]:
+        """Speak the next sentence, and yield its chunks as they are made. A session that takes no phonemes is given
+        none.
+        """
+        with closing(_spoken(self._session, stretches)) as speech:
             for piece in speech:
                 self._hold(piece)
                 yield from self._ready()
@@ -267,3 +270,9 @@ class Utterance:
         for reported in (self._words, self._phonemes, self._marks, self._speakers):
             reported.clear()
         return chunk
+
+
+def _spoken(session: Session, stretches: Sequence[Stretch]) -> Generator[Speech, None, None]:
+    if isinstance(session, PhonemeSession) and any(isinstance(each, GivenPhonemes) for each in stretches):
+        return session.speak_stretches(stretches)
+    return session.speak(as_written(stretches))
