@@ -161,3 +161,21 @@ def test_turns_are_recorded_in_lists_that_the_catalog_takes_or_not_at_all():
     assert max(map(len, recorded.values())) <= 1000
     assert sum(len(json.loads(each)) for each in recorded.values()) == 200
     assert parameters(spoken(200, "x" * 900)) == parameters(spoken(1, "x" * 2000)) == parameters([]) == {}
+
+
+async def test_a_text_with_phonemes_is_said_again_in_its_own_words(tts, catalog):
+    ssml = (
+        '<speak>The <phoneme ph="kæt">cat</phoneme> sat.<voice name="flite/rms">Oh <break time="400ms"/> no.</voice>'
+        "</speak>"
+    )
+    config = tts_pb2.SynthesisConfig(voice={"voice": "flite/slt"}, seed=4)
+    async for _ in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(ssml=ssml, config=config)):
+        pass
+    ((record, _),) = catalog.records.values()
+    again = history_requests.again(record)
+    assert isinstance(again, tts_pb2.StreamDialogueRequest)
+    assert [(each.voice.voice, each.text) for each in again.turns] == [
+        ("flite/slt", "The cat sat."),
+        ("flite/rms", "Oh"),
+        ("flite/rms", "no."),
+    ]
