@@ -172,11 +172,12 @@ async def test_hotwords_that_are_not_said_are_not_written(stub: Any, voices: Voi
 
 
 TIMED = (
-    "Printing, in the only sense with which we are at present concerned, differs from most arts and crafts.",
-    "In the morning we drove to the station, where a train was waiting for us.",
-    "She sold three small boats last summer, because nobody wanted to sail.",
-    "I would like to know whether the library is open on Sunday, or only during the week.",
+    "The teacher asked us to read the second chapter, but only half of the class had brought the book.",
+    "If you turn left at the bridge, you will see a small white house behind the trees.",
+    "After dinner they sat by the fire and talked about the summer, when the garden was full of flowers.",
+    "He opened the letter, read it twice, and put it back into his pocket without a word.",
 )
+"""Others than those on which the corrections of the alignment were measured."""
 
 
 @pytest.mark.parametrize("voice", ["hibari/heart", "kokoro/af_heart", "kokoro/am_michael", "espeak/en-us"])
@@ -191,8 +192,8 @@ async def test_words_begin_when_the_voice_begins_them(stub: Any, voices: Voices,
             abs(word.start_offset.ToTimedelta().total_seconds() - truth.start_seconds)
             for word, truth in zip(found, spoken.words, strict=True)
         ]
-    assert np.quantile(away, 0.9) <= 0.15
-    assert max(away) <= 0.35
+    assert np.quantile(away, 0.9) <= 0.1
+    assert max(away) <= 0.2
 
 
 async def test_two_voices_are_two_speakers_with_their_own_words(stub: Any, voices: Voices) -> None:
