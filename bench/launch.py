@@ -74,7 +74,7 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
     }
     environment = {**os.environ, **addresses, "VOICEBOX_DATA": str(data), "LOG_LEVEL": "WARNING", **variables}
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = data / "log"
     began = time.monotonic()
     with log.open("w") as errors:

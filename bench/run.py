@@ -15,7 +15,7 @@ from bench import (
     accounts,
     asr,
     catalog,
-    embedded,
+    engines,
     gateway,
     live,
     load,
@@ -64,7 +64,7 @@ def served(measure: Callable[..., list[Figure]], **variables: str) -> Callable[[
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start,
     "tts": served(tts.measure),
-    "embedded": served(embedded.measure),
+    "engines": engines.measure,
     "load": served(load.measure, **SMALL),
     "openai": served(openai.measure, **SMALL),
     "gateway": gateway.measure,

@@ -27,6 +27,7 @@ def owner(guarded):
         eve.create_profile("Eve", "eve", consent_statement="Eve agreed.")
         eve.add_sample("eve", audio, SECRET)
         eve.transcribe(audio, store=True)
+        eve.create_lexicon([("Siobhan", "Shivawn")], "names")
         recorded(eve.list_generations)
         recorded(eve.list_transcriptions)
         recorded(lambda: [row for row in eve.usage() if row.work_count == 2])
@@ -39,6 +40,7 @@ def found(report):
 
 def expected(done):
     counts = {"profiles": 1, "samples": 1, "generations": 1, "transcriptions": 1, "files": 4, "retention rules": 0}
+    counts["lexicons"] = 1
     every = {**counts, "keys": 1, "limits": 1, "usage": 2}
     return {kind: (count, count if done else 0) for kind, count in every.items()}
 
@@ -57,6 +59,7 @@ def test_everything_is_taken_out_as_one_file(guarded, owner):
     assert SECRET in generations.read("generations.jsonl").decode()
     transcriptions = [name for name in names if name.startswith("transcriptions/")]
     assert sorted(name.rpartition(".")[2] == "json" for name in transcriptions) == [False, True]
+    assert "Shivawn" in archive.read("lexicons/names.json").decode()
     [key] = json.loads(archive.read("keys.json"))
     assert "digest" not in key
     assert len(archive.read("usage.jsonl").splitlines()) == 2
@@ -90,6 +93,7 @@ def test_everything_moves_to_another_owner_and_is_found_there(guarded, owner):
         assert generation.owner == new_name
         assert b"".join(fay.generation_audio(generation.name))
         assert [row.work_count for row in fay.usage()] == [2]
+        assert [lexicon.name for lexicon in fay.list_lexicons()] == ["lexicons/names"]
 
 
 def test_nothing_moves_where_a_name_is_taken(guarded, owner):

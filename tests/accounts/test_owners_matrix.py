@@ -54,6 +54,7 @@ class Names:
     request_id: str
     page_token: str
     etag: str
+    lexicon: str
 
 
 Make = Callable[[Names], Any]
@@ -115,6 +116,17 @@ CATALOG: dict[str, Make] = {
     ),
     "DeleteTranscription": lambda names: pb.DeleteTranscriptionRequest(name=names.transcription),
     "DownloadTranscriptionAudio": lambda names: pb.DownloadTranscriptionAudioRequest(name=names.transcription),
+    "CreateLexicon": lambda names: pb.CreateLexiconRequest(
+        lexicon=pb.Lexicon(display_name="Bob"), lexicon_id=f"bob-{uuid.uuid4().hex[:8]}", request_id=names.request_id
+    ),
+    "GetLexicon": lambda names: pb.GetLexiconRequest(name=names.lexicon),
+    "ListLexicons": lambda _: pb.ListLexiconsRequest(),
+    "UpdateLexicon": lambda names: pb.UpdateLexiconRequest(lexicon=pb.Lexicon(name=names.lexicon, display_name="mine")),
+    "DeleteLexicon": lambda names: pb.DeleteLexiconRequest(name=names.lexicon),
+    "ImportLexicon": lambda names: pb.ImportLexiconRequest(
+        lexicon_id=f"bob-{uuid.uuid4().hex[:8]}", file=HttpBody(data=b"a,b,"), request_id=str(uuid.uuid4())
+    ),
+    "ExportLexicon": lambda names: pb.ExportLexiconRequest(name=names.lexicon),
     "GetRetentionRule": lambda _: pb.GetRetentionRuleRequest(),
     "UpdateRetentionRule": lambda _: pb.UpdateRetentionRuleRequest(),
     "ApplyRetention": lambda _: pb.ApplyRetentionRequest(force=True),
@@ -125,6 +137,9 @@ TTS: dict[str, Make] = {
     "PlaySpeech": lambda names: tts_pb2.PlaySpeechRequest(text="Hello.", config=spoken(names)),
     "StreamDialogue": lambda names: tts_pb2.StreamDialogueRequest(
         turns=[tts_pb2.DialogueTurn(text="Hello.", voice=tts_pb2.VoiceSelection(profile=names.profile))]
+    ),
+    "ExplainSpeech": lambda names: tts_pb2.ExplainSpeechRequest(
+        text="Hello.", config=tts_pb2.SynthesisConfig(lexicons=[names.lexicon])
     ),
     "ConverseSynthesize": lambda names: [
         tts_pb2.ConverseSynthesizeRequest(config=tts_pb2.ConverseConfig(synthesis=spoken(names))),
@@ -252,6 +267,7 @@ def hers(guarded):
         token = recorded(lambda: [http.get("/v1/generations?page_size=1").json().get("nextPageToken")])[0]
         key = next(key for key in ann.list_keys() if not key.HasField("revoke_time"))
         stored = ann.get_profile(profile.name)
+        lexicon = ann.create_lexicon([("anchor", SECRET)], "anns-names")
     return Names(
         profile.name,
         sample.name,
@@ -263,6 +279,7 @@ def hers(guarded):
         str(uuid.uuid4()),
         token,
         stored.etag,
+        lexicon.name,
     )
 
 
@@ -280,6 +297,7 @@ def nobodys(hers):
         str(uuid.uuid4()),
         f"{hers.page_token[:-2]}AA",
         "0" * len(hers.etag),
+        "lexicons/nobodys-names",
     )
 
 

@@ -1,5 +1,6 @@
 """Pictures of profiles: drawn anew from whatever a stranger sends."""
 
+import asyncio
 import io
 import struct
 import zlib
@@ -8,6 +9,7 @@ import grpc
 import pytest
 from PIL import ExifTags, Image
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_catalog.profiles.pictures import AT_ONCE, WAITING
 
 ANN = "profiles/ann"
 
@@ -137,3 +139,22 @@ async def test_what_is_no_picture_is_refused(catalog, ann, refused, stored):
 async def test_a_profile_that_is_not_there(catalog, refused):
     assert (await refused(send(catalog, drawn(), "profiles/nobody"))).code == grpc.StatusCode.NOT_FOUND
     assert (await refused(send(catalog, drawn(), "nobody"))).field == "name"
+
+
+@pytest.mark.parametrize(("size", "is_drawn"), [((4000, 4000), True), ((4001, 4000), False)])
+async def test_sixteen_megapixels_are_drawn(catalog, ann, size, is_drawn):
+    data = drawn("RGBA", size)
+    if is_drawn:
+        assert (await send(catalog, data)).avatar_etag
+    else:
+        with pytest.raises(grpc.aio.AioRpcError, match="16000000"):
+            await send(catalog, data)
+
+
+async def test_a_crowd_of_pictures_is_refused_and_the_next_one_is_drawn(catalog, ann):
+    data = drawn("RGB", (2000, 2000)) + bytes(4_000_000)
+    answers = await asyncio.gather(*(send(catalog, data) for _ in range(40)), return_exceptions=True)
+    refused = [each for each in answers if isinstance(each, grpc.aio.AioRpcError)]
+    assert {each.code() for each in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert 2 <= len(answers) - len(refused) <= AT_ONCE + WAITING
+    assert (await send(catalog, data)).avatar_etag

@@ -16,6 +16,7 @@ SERVICE = pb.DESCRIPTOR.services_by_name["CatalogService"]
 REST = {
     "UpdateProfile": lambda name: pb.UpdateProfileRequest(profile=pb.Profile(name=name, description="mine now")),
     "UpdateSample": lambda name: pb.UpdateSampleRequest(sample=pb.Sample(name=name, transcript="mine now")),
+    "UpdateLexicon": lambda name: pb.UpdateLexiconRequest(lexicon=pb.Lexicon(name=name, display_name="mine now")),
     "UpdateGeneration": lambda name: pb.UpdateGenerationRequest(generation=pb.Generation(name=name, favorite=True)),
     "UpdateTranscription": lambda name: pb.UpdateTranscriptionRequest(
         transcription=pb.Transcription(name=name, favorite=True)
@@ -28,6 +29,7 @@ REST = {
 NAMELESS = {  # those that make something new, and those that answer about all of the caller's things
     *("CreateProfile", "ListProfiles", "ImportProfile", "RecordGeneration", "ListGenerations", "DeleteGenerations"),
     *("GetGenerationStatistics", "ExportGenerations", "RecordTranscription", "ListTranscriptions"),
+    *("CreateLexicon", "ListLexicons", "ImportLexicon"),
     *("GetRetentionRule", "UpdateRetentionRule", "ApplyRetention"),
     *("MoveOwner", "DeleteOwner"),  # for accounts alone, which names any owner
 }
@@ -43,7 +45,7 @@ def test_every_rpc_that_takes_a_name_is_among_them():
 def kind_of(method):
     return next(
         kind
-        for kind in ("Transcription", "Generation", "Sample", "Profile", "Reference")
+        for kind in ("Transcription", "Generation", "Lexicon", "Sample", "Profile", "Reference")
         if kind in method.replace("UploadSample", "Profile").replace("ListSamples", "Profile")
     )
 
@@ -62,7 +64,13 @@ async def hers(catalog, generation, record, upload, tone):
     spoken = await record(catalog, generation(), b"audio", metadata=ANN)
     heard = pb.Transcription(name=f"transcriptions/{uuid.uuid4()}", text="heard")
     heard = await catalog.RecordTranscription(once(pb.RecordTranscriptionRequest(transcription=heard)), metadata=ANN)
-    return {"Profile": created, "Reference": created, "Sample": sample, "Generation": spoken, "Transcription": heard}
+    entries = [pb.LexiconEntry(written="Ann", alias="Anne")]
+    request = pb.CreateLexiconRequest(lexicon=pb.Lexicon(entries=entries), lexicon_id="ann")
+    lexicon = await catalog.CreateLexicon(request, metadata=ANN)
+    return {
+        **{"Profile": created, "Reference": created, "Sample": sample, "Generation": spoken, "Transcription": heard},
+        "Lexicon": lexicon,
+    }
 
 
 async def test_what_another_owner_has_is_not_found_by_any_rpc(catalog, hers, refused):
@@ -76,6 +84,8 @@ async def test_what_another_owner_has_is_not_found_by_any_rpc(catalog, hers, ref
     profile = await catalog.GetProfile(pb.GetProfileRequest(name="profiles/ann"), metadata=ANN)
     assert profile.sample_count == 1
     assert not (await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles
+    assert not (await catalog.ListLexicons(pb.ListLexiconsRequest())).lexicons
+    assert await catalog.GetLexicon(pb.GetLexiconRequest(name="lexicons/ann"), metadata=ANN) == hers["Lexicon"]
     assert (await catalog.DeleteGenerations(pb.DeleteGenerationsRequest(filter="*", force=True))).count == 0
     assert (await catalog.GetGenerationStatistics(pb.GetGenerationStatisticsRequest())).total.count == 0
     assert (

@@ -16,6 +16,8 @@ async def fill(opened, generation, record, upload, tone):
             pb.CreateProfileRequest(profile=pb.Profile(display_name="Änn", labels={"a": "b"}))
         )
         await upload(catalog, profile.name, tone(3), transcript="hello")
+        entries = [pb.LexiconEntry(written="Änn", alias="Anne"), pb.LexiconEntry(written="GIF", phoneme="dʒɪf")]
+        await catalog.CreateLexicon(pb.CreateLexiconRequest(lexicon=pb.Lexicon(entries=entries), lexicon_id="names"))
         for number in range(GENERATIONS):
             await record(catalog, generation(text=f"common word{number}"), *([os.urandom(50_000)] * (number % 3)))
         return await reported(catalog)
@@ -29,6 +31,8 @@ async def reported(catalog):
         for sample in answers[-1].samples:
             download = catalog.DownloadSampleAudio(pb.DownloadSampleAudioRequest(name=sample.name))
             answers.append(b"".join([answer.body.data async for answer in download]))
+    for lexicon in (await catalog.ListLexicons(pb.ListLexiconsRequest())).lexicons:
+        answers.append(await catalog.GetLexicon(pb.GetLexiconRequest(name=lexicon.name)))
     for search in ("", "common", "word7"):
         answers.append(await catalog.ListGenerations(pb.ListGenerationsRequest(search=search)))
     for kept in answers[-3].generations:

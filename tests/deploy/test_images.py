@@ -29,6 +29,7 @@ PACKAGES = {
     "voicebox-audio": "libs/audio",
     "voicebox-models": "libs/models",
     "voicebox-compat": "libs/compat",
+    "voicebox-lexicon": "libs/lexicon",
     "voicebox-outbox": "libs/outbox",
     "voicebox-metering": "libs/metering",
     "voicebox-sql": "libs/sql",

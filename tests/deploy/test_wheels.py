@@ -16,6 +16,7 @@ PACKAGES = {
     "libs/audio": "voicebox_audio",
     "libs/models": "voicebox_models",
     "libs/compat": "voicebox_compat",
+    "libs/lexicon": "voicebox_lexicon",
     "libs/outbox": "voicebox_outbox",
     "libs/metering": "voicebox_metering",
     "libs/sql": "voicebox_sql",

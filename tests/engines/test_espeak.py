@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from voicebox_models.engine import Downloadable
 from voicebox_tts.engine import Reference, Style, Voice
 from voicebox_tts.engines.espeak import pool
 from voicebox_tts.engines.espeak.engine import EspeakEngine, EspeakSession
-from voicebox_tts.engines.espeak.words import WordTimeline
+from voicebox_tts.engines.espeak.words import WordTimeline, words_of
 from voicebox_tts.engines.likeness import profile
 
 LONG = "The birch canoe slid on the smooth planks. " * 8
@@ -34,8 +34,17 @@ def engine() -> Iterator[EspeakEngine]:
 
 def children() -> set[int]:
     """The espeak processes that this one started and that still run; other tests' processes are not ours to kill."""
-    pids = {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
-    return {pid for pid in pids if b"\0-I\0-S\0" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    found = set[int]()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread, or a child, may end meanwhile
+            found |= {int(pid) for pid in (task / "children").read_text().split() if _is_espeak(int(pid))}
+    return found
+
+
+def _is_espeak(pid: int) -> bool:
+    with suppress(OSError):
+        return b"\0-I\0-S\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def kill(processes: set[int]) -> None:
@@ -180,7 +189,7 @@ def test_a_script_without_its_library_is_a_start_error(tmp_path: Path, monkeypat
 
 
 def test_overlapping_events_are_one_word_and_audio_waits_for_its_end() -> None:
-    timeline = WordTimeline("42 e-mails", 1000, 1000)
+    timeline = WordTimeline(words_of("42 e-mails"), 1000, 1000)
     timeline.add_events([("word", "", 0, 0, 2)])
     timeline.add_audio(np.zeros(300, np.float32))
     assert timeline.ready() is None

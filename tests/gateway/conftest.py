@@ -34,12 +34,15 @@ class Seen:
     release: asyncio.Event = field(default_factory=asyncio.Event)  # what waits goes on
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     metadata: dict[str, str] = field(default_factory=dict)
+    binary: dict[str, bytes] = field(default_factory=dict)
     bytes_sent: int = 0
     request: Any = None
 
     def note(self, request: Any, context: Any) -> None:
         self.request = request
-        self.metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+        received = context.invocation_metadata()
+        self.metadata = {key: value for key, value in received if isinstance(value, str)}
+        self.binary = {key: value for key, value in received if isinstance(value, bytes)}
 
 
 class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer):

@@ -4,7 +4,10 @@ import asyncio
 import re
 
 import pytest
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_gateway.envoy import app, config
+
+from tests.support.aio import aio_stub
 
 from .test_json import error_info
 
@@ -34,7 +37,7 @@ async def raw(gateway, request):
 
 
 @pytest.mark.parametrize("path", ["/v1/speech:play?text=hello", "/v1/voices", "/healthz", "/nothing"])
-@pytest.mark.parametrize("host", [b"", b"host: example.org\r\nconnection: close\r\n"])
+@pytest.mark.parametrize("host", [b"", b"host: localhost:8080\r\nconnection: close\r\n"])
 async def test_http_1_0_is_spoken(gateway, path, host):
     answer = await raw(gateway, b"GET " + path.encode() + b" HTTP/1.0\r\n" + host + b"\r\n")
     assert answer.startswith(b"HTTP/1.0 404" if path == "/nothing" else b"HTTP/1.0 200")
@@ -59,8 +62,8 @@ async def test_head_is_get_without_a_body(gateway, path):
 
 async def test_after_head_the_connection_goes_on(gateway):
     requests = (
-        b"HEAD /v1/profiles/ann/samples/1:audio HTTP/1.1\r\nhost: x\r\n\r\n"
-        b"GET /v1/voices HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        b"HEAD /v1/profiles/ann/samples/1:audio HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        b"GET /v1/voices HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
     )
     answer = await raw(gateway, requests)
     assert answer.count(b"HTTP/1.1 200 OK") == 2
@@ -105,7 +108,9 @@ async def test_the_root_welcomes_programs_and_sends_browsers_to_the_page(gateway
     "path", ["/v1/speech:play?text={}", "/v1/profiles/{}", "/v1/generations?filter={}", "/v1/models/{}"]
 )
 async def test_escapes_that_are_no_utf_8_are_a_400_with_a_sentence(gateway, path, text):
-    answer = await raw(gateway, f"GET {path.format(text)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+    answer = await raw(
+        gateway, f"GET {path.format(text)} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode()
+    )
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"not UTF-8" in answer
     assert not JARGON.search(answer.decode())
@@ -196,3 +201,64 @@ def _is_utf_8(data):
     except UnicodeDecodeError:
         return False
     return True
+
+
+UNREADABLE_HEADERS = [
+    b"x-request-id: caf\xc3\xa9\xff",
+    b"x-junk-bin: !!!",
+    b"x-junk-bin: AAAAA",
+    b"x-junk-bin: \xff",
+    b"grpc-tags-bin: ?",
+    b"grpc-status-details-bin: ?",
+    b"grpc-timeout: abc",
+    b"grpc-timeout: 1n",
+    b"grpc-timeout: 1234567890123S",
+    b"grpc-encoding: none-such",
+    b"grpc-status: 0",
+    b"grpc-anything: \xff",
+    b"x-forwarded-for: \xff",
+    b"user-agent: \xe9",
+    b"x-own: \x80\xff",
+]
+
+
+@pytest.mark.parametrize("header", UNREADABLE_HEADERS)
+async def test_a_header_that_grpc_cannot_read_changes_nothing(gateway, fakes, header):
+    body = b'{"text": "hello"}'
+    head = (
+        b"POST /v1/speech:synthesize HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: %d\r\n"
+        % len(body)
+    )
+    answer = await raw(gateway, head + header + b"\r\n\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert all(value.isascii() for value in fakes.seen.metadata.values())
+    assert not [name for name in fakes.seen.metadata if name in ("grpc-timeout", "grpc-encoding", "grpc-status")]
+
+
+@pytest.mark.parametrize("header", [b"x-junk-bin: !!!", b"x-junk-bin: AAAAA", b"grpc-timeout: abc", b"x-own: \xff"])
+async def test_nor_one_of_grpc_web(gateway, header):
+    message = tts_pb2.SynthesizeRequest(text="hello").SerializeToString()
+    body = b"\0" + len(message).to_bytes(4, "big") + message
+    head = b"POST /voicebox.tts.v1.TextToSpeechService/Synthesize HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+    head += b"content-type: application/grpc-web+proto\r\ncontent-length: %d\r\n" % len(body)
+    answer = await raw(gateway, head + header + b"\r\n\r\n" + body)
+    assert b"grpc-status:0\r\n" in answer
+
+
+async def test_headers_that_grpc_can_read_arrive(gateway, fakes):
+    voices = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel)
+    sent = (("x-junk-bin", b"\xff\x00"), ("x-own", "plain"))
+    await voices.ListVoices(tts_pb2.ListVoicesRequest(), metadata=sent, timeout=20)
+    assert fakes.seen.metadata["x-own"] == "plain"
+    assert fakes.seen.binary["x-junk-bin"] == b"\xff\x00"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v1/voices HTTP/1.1\r\nhost: localhost\r\n\r\n", b"PRI * HTTP/2.0\r\n"])
+async def test_a_connection_without_a_request_ends(open_gateway, sent):
+    async with open_gateway(GATEWAY_CONNECTION_IDLE_SECONDS="0.5") as serving:
+        host, port = serving.endpoints[0].address.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        answer = await reader.read()  # until it is closed
+        assert answer.startswith(b"HTTP/1.1 200") or b"GET" not in sent
+        writer.close()

@@ -2,9 +2,12 @@
 
 import base64
 
+import grpc
 import httpx
 import pytest
-from voicebox.tts.v1 import tts_pb2
+from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+
+from tests.support.aio import aio_stub
 
 TTS = "/voicebox.tts.v1.TextToSpeechService"
 HOME = "http://localhost:5173"
@@ -136,3 +139,46 @@ async def test_none_allows_no_page(open_gateway):
             f"http://{serving.endpoints[0].address}/v1/speech:synthesize", json={}, headers={"origin": HOME}
         )
         assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:8080", "127.0.0.1.nip.io"])
+@pytest.mark.parametrize("path", ["/v1/voices", "/v1/speech:play?text=hello", "/healthz", "/", "/docs", "/v1/models"])
+async def test_a_foreign_host_is_refused_everywhere(gateway, fakes, host, path):
+    answer = await gateway.http.get(path, headers={"host": host})
+    assert answer.status_code == 403
+    assert "foreign_host" in answer.text.lower()
+    assert fakes.seen.request is None
+
+
+async def test_a_foreign_host_is_refused_to_grpc(gateway):
+    async with grpc.aio.insecure_channel(gateway.address, [("grpc.default_authority", "evil.example")]) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).ListVoices(tts_pb2.ListVoicesRequest())
+    assert error.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert "GATEWAY_HOSTS" in (error.value.details() or "")
+
+
+async def test_hosts_can_be_added(open_gateway):
+    async with open_gateway(GATEWAY_HOSTS="speech.example") as serving, httpx.AsyncClient() as http:
+        for host, status in [("speech.example", 200), ("localhost:1", 200), ("evil.example", 403)]:
+            answer = await http.get(f"http://{serving.endpoints[0].address}/v1/voices", headers={"host": host})
+            assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "origin", "status"),
+    [
+        ("cross-site", "no-cors", None, 403),
+        ("cross-site", "cors", "https://evil.example", 403),
+        ("cross-site", "cors", HOME, 200),
+        ("cross-site", "navigate", None, 200),
+        ("same-site", "no-cors", None, 200),
+        ("same-origin", "cors", None, 200),
+        ("none", "navigate", None, 200),
+    ],
+)
+async def test_a_foreign_page_does_not_have_us_speak(gateway, fakes, site, mode, origin, status):
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode} | ({"origin": origin} if origin else {})
+    answer = await gateway.http.get("/v1/speech:play?text=hello", headers=headers)
+    assert answer.status_code == status
+    assert (fakes.seen.request is None) is (status == 403)

@@ -5,8 +5,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 from prometheus_client import CollectorRegistry
+from voicebox_kit import caller
+from voicebox_kit import permits as permits_module
 from voicebox_kit.errors import Exhausted
-from voicebox_kit.permits import CAUTION, FIRST_HOLD_SECONDS, Permits
+from voicebox_kit.hold_times import FIRST_HOLD_SECONDS
+from voicebox_kit.permits import CAUTION, Permits
 
 pytestmark = pytest.mark.unit
 
@@ -230,3 +233,146 @@ async def test_a_burst_after_single_calls_is_refused_where_it_will_not_be_served
     assert {error.reason for error in refused} == {"WAIT_TOO_LONG"}
     leave.set()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+# Callers share
+
+
+async def hold_as(own: str, permits: Permits, order: list[str], leave: asyncio.Event) -> None:
+    caller.current.set(own)
+    await hold(permits, own, order, leave)
+
+
+async def stall_as(own: str, permits: Permits, begun: list[str], go_on: asyncio.Event) -> None:
+    """A call that begins, waits for its caller, and works again."""
+    caller.current.set(own)
+    async with permits.acquire() as permit:
+        begun.append(own)
+        async with permit.idle():
+            await go_on.wait()
+        begun.append(f"{own} again")
+
+
+async def test_the_caller_with_the_fewest_permits_is_next():
+    permits, order = Permits(2, 100, CollectorRegistry()), list[str]()
+    leaves = [asyncio.Event() for _ in range(6)]
+    tasks = []
+    for own, leave in zip(["ann", "ann", "ann", "ann", "bob", "cid"], leaves, strict=True):
+        tasks.append(asyncio.create_task(hold_as(own, permits, order, leave)))
+        await settle()
+    assert order == ["ann", "ann"]
+    for leave in leaves:
+        leave.set()
+        await settle()
+    await asyncio.gather(*tasks)
+    assert order == ["ann", "ann", "bob", "cid", "ann", "ann"]
+
+
+async def test_a_full_queue_makes_room_for_a_caller_that_has_less():
+    permits, order, leave = Permits(1, 3, CollectorRegistry()), list[str](), asyncio.Event()
+    ann = [asyncio.create_task(hold_as("ann", permits, order, leave)) for _ in range(4)]
+    await settle()
+    bob = asyncio.create_task(hold_as("bob", permits, order, leave))
+    await settle()
+    failure = ann[3].exception()
+    assert isinstance(failure, Exhausted)
+    assert failure.reason == "QUEUE_FULL"
+    caller.current.set("ann")
+    with pytest.raises(Exhausted):
+        permits.refuse_at_once()
+    leave.set()
+    await asyncio.gather(*ann[:3], bob)
+    assert order == ["ann", "bob", "ann", "ann"]
+
+
+async def test_a_call_that_waits_for_its_caller_gives_its_permit_back(monkeypatch):
+    monkeypatch.setattr(permits_module, "STALLED_SECONDS", 0.01)
+    registry = CollectorRegistry()
+    permits, begun, go_on, leave = Permits(1, 10, registry), list[str](), asyncio.Event(), asyncio.Event()
+    stalled = asyncio.create_task(stall_as("ann", permits, begun, go_on))
+    await settle()
+    other = asyncio.create_task(hold_as("ann", permits, begun, leave))
+    await settle()
+    assert begun == ["ann"]
+    while len(begun) < 2:
+        await asyncio.sleep(0.005)
+    assert registry.get_sample_value("voicebox_streams_stalled") == 1
+    go_on.set()
+    await settle()
+    assert begun == ["ann", "ann"]
+    leave.set()
+    await asyncio.gather(stalled, other)
+    assert begun == ["ann", "ann", "ann again"]
+    assert (permits.running, permits.waiting) == (0, 0)
+    assert registry.get_sample_value("voicebox_streams_stalled") == 0
+
+
+async def test_it_gives_it_back_at_once_where_another_caller_has_none():
+    permits, begun, leave = Permits(1, 10, CollectorRegistry()), list[str](), asyncio.Event()
+    leave.set()
+    waiting = asyncio.Event()
+
+    async def stream() -> None:
+        caller.current.set("ann")
+        async with permits.acquire() as permit:
+            waiting.set()
+            await settle()
+            for _ in range(3):
+                begun.append("ann")
+                async with permit.idle():
+                    await asyncio.sleep(0)
+
+    ann = asyncio.create_task(stream())
+    await waiting.wait()
+    bob = asyncio.create_task(hold_as("bob", permits, begun, leave))
+    await asyncio.gather(ann, bob)
+    assert begun == ["ann", "bob", "ann", "ann"]
+
+
+async def test_of_too_many_that_wait_the_first_of_the_caller_with_most_ends(monkeypatch):
+    monkeypatch.setattr(permits_module, "STALLED_SECONDS", 0.0)
+    monkeypatch.setattr(permits_module, "MIN_LENT", 3)
+    permits, begun, go_on = Permits(1, 10, CollectorRegistry()), list[str](), asyncio.Event()
+    tasks = []
+    for own in ("bob", "ann", "ann", "bob", "ann"):
+        tasks.append(asyncio.create_task(stall_as(own, permits, begun, go_on)))
+        await asyncio.sleep(0.01)
+    ended = [task for task in tasks if task.done()]
+    assert [type(task.exception()) for task in ended] == [Exhausted, Exhausted]
+    assert tasks[1] in ended
+    go_on.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert sorted(begun)[-1:] == ["bob again"]
+    assert (permits.running, permits.waiting) == (0, 0)
+
+
+async def test_a_stalled_call_that_is_cancelled_leaves_no_trace(monkeypatch):
+    monkeypatch.setattr(permits_module, "STALLED_SECONDS", 0.0)
+    permits, begun, go_on, leave = Permits(1, 10, CollectorRegistry()), list[str](), asyncio.Event(), asyncio.Event()
+    stalled = asyncio.create_task(stall_as("ann", permits, begun, go_on))
+    await asyncio.sleep(0.01)
+    other = asyncio.create_task(hold_as("bob", permits, begun, leave))
+    await settle()
+    go_on.set()  # it now waits for a permit again
+    await settle()
+    stalled.cancel()
+    await asyncio.gather(stalled, return_exceptions=True)
+    assert (permits.running, permits.waiting) == (1, 0)
+    leave.set()
+    await other
+    assert permits.running == 0
+    await permits.idle()
+
+
+async def test_a_caller_that_has_nothing_is_not_refused_for_the_calls_of_another():
+    permits, order, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0), list[str](), asyncio.Event()
+    ann = asyncio.create_task(hold_as("ann", permits, order, leave))
+    await settle()
+    permits._held[next(iter(permits._held))].since -= 100  # its permit is overdue
+    caller.current.set("ann")
+    with pytest.raises(Exhausted):
+        permits.refuse_at_once()
+    caller.current.set("bob")
+    permits.refuse_at_once()
+    leave.set()
+    await ann

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import CollectorRegistry
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit import interceptor
 from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import scratch_folder
@@ -263,3 +264,17 @@ async def test_health_has_a_name_for_each_background_task(serve):
         async with asyncio.timeout(30):
             while await health(channel, "fake/history") != SERVING:
                 await asyncio.sleep(0)
+
+
+async def test_a_client_that_takes_nothing_is_ended_and_told_so(serve, monkeypatch):
+    monkeypatch.setattr(interceptor, "STALLED_SECONDS", 0.5)
+    servicer = Endless()
+    _, channel = await serve(servicer)
+    call = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, channel).StreamSynthesize(tts_pb2.StreamSynthesizeRequest())
+    await call.read()
+    await servicer.closed.wait()
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        while await call.read() is not END_OF_STREAM:
+            pass
+    assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "Nothing of the answer was read" in (error.value.details() or "")

@@ -116,6 +116,10 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.arrived = asyncio.Event()
         self.refused = 0
         """Records that failed."""
+        self.lexicons: dict[tuple[str, str], catalog_pb2.Lexicon] = {}
+        """By owner and name."""
+        self.lexicons_sent = 0
+        """With their entries."""
 
     async def RecordGeneration(self, request_iterator, context):
         generation, audio = None, b""
@@ -128,6 +132,31 @@ class FakeCatalog(catalog_pb2_grpc.CatalogServiceServicer):
         self.records.setdefault(generation.name, (generation, audio))
         self.arrived.set()
         return generation
+
+    def add_lexicon(self, name="names", language="en", owner="local", **entries):
+        """A lexicon of words and what is said for them: an alias, or phonemes between slashes."""
+        made = [
+            catalog_pb2.LexiconEntry(written=written, phoneme=said.strip("/"))
+            if said.startswith("/")
+            else catalog_pb2.LexiconEntry(written=written, alias=said)
+            for written, said in entries.items()
+        ]
+        etag = str(len(self.lexicons) + self.lexicons_sent)
+        lexicon = catalog_pb2.Lexicon(name=f"lexicons/{name}", language=language, entries=made, etag=etag)
+        self.lexicons[owner, lexicon.name] = lexicon
+        return lexicon
+
+    async def GetLexicon(self, request, context):
+        if self.failure:
+            await context.abort(self.failure, "as the test has it")
+        owner = dict(context.invocation_metadata()).get("x-voicebox-principal", "local")
+        lexicon = self.lexicons.get((owner, request.name))
+        if lexicon is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "as the test has it")
+        if request.known_etag == lexicon.etag:
+            return catalog_pb2.Lexicon(name=lexicon.name, etag=lexicon.etag)
+        self.lexicons_sent += 1
+        return lexicon
 
     async def GetReference(self, request, context):
         if self.failure:

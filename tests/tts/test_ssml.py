@@ -9,6 +9,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.requests import checked_ssml
+from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.job import BuiltIn, StoredProfile, VoiceOverride
 from voicebox_tts.text import ssml
 from voicebox_tts.text.directions import Mark, Passage, Pause
@@ -135,12 +136,55 @@ def test_what_is_empty_or_said_twice_is_refused():
 
 
 def test_what_is_not_followed_in_the_subset_is_a_warning():
-    document = (
-        "<speak><phoneme alphabet='ipa' ph='t'>a</phoneme><say-as interpret-as='date' format='dmy'>1</say-as></speak>"
-    )
+    document = "<speak><say-as interpret-as='date' format='dmy'>1</say-as></speak>"
     (warning,) = ssml.read(document, "ssml").warnings
-    assert "phoneme" in warning
     assert "say-as.format" in warning
+
+
+@pytest.mark.parametrize(
+    ("element", "text", "ipa"),
+    [
+        ("<phoneme alphabet='ipa' ph='dʒˈɪf'>GIF</phoneme>", "GIF", "dʒˈɪf"),
+        ("<phoneme ph=' dʒˈɪf '> New\n York </phoneme>", "New York", "dʒˈɪf"),
+        ("<phoneme alphabet='x-sampa' ph='dZ\"If'>GIF</phoneme>", "GIF", "dʒˈɪf"),
+        ("<phoneme ph='tə'/>", "tə", "tə"),
+        ("<phoneme ph='tə'>&lt;a&gt; &amp; b</phoneme>", "<a> & b", "tə"),
+        ("<prosody rate='90%'><phoneme ph='tə'>a</phoneme></prosody>", "a", "tə"),
+    ],
+)
+def test_a_stretch_keeps_its_phonemes(element, text, ipa):
+    document = f"<speak>We saw {element}, \U000f0000here\U000f0001.</speak>"
+    directed = ssml.read(document, "ssml")
+    assert directed.given == (GivenPhonemes(text, ipa),)
+    assert directed.text.split() == ["We", "saw", *f"{text},".split(), "here."] or "prosody" in element
+    diagnostics = Diagnostics()
+    again = ssml.read(ssml.subset(document, "ssml", diagnostics), "ssml")
+    assert (again.given, again.text.split()) == (directed.given, directed.text.split())
+    assert not again.warnings
+
+
+@pytest.mark.parametrize(
+    ("element", "problem"),
+    [
+        ("<phoneme ph='t1§ə'>a</phoneme>", "1 §"),
+        ("<phoneme ph='ˈ'>a</phoneme>", "vowel"),
+        ("<phoneme ph=''>a</phoneme>", "vowel"),
+        ("<phoneme alphabet='x-sampa' ph='t$'>a</phoneme>", "'$'"),
+        ("<phoneme alphabet='x-arpabet' ph='T'>a</phoneme>", "x-arpabet"),
+        (f"<phoneme ph='{'ə' * 201}'>a</phoneme>", "200"),
+        ("<phoneme ph='tə'>a<break/>b</phoneme>", "nothing but text"),
+        ("<phoneme ph='tə'><phoneme ph='tə'>a</phoneme></phoneme>", "nothing but text"),
+    ],
+)
+def test_wrong_phonemes_are_an_error_with_its_place_or_are_named(element, problem):
+    document = f"<speak>\nSee {element} b.</speak>"
+    with pytest.raises(InvalidField, match=r"line 2, column") as caught:
+        ssml.read(document, "ssml")
+    assert caught.value.reason == SSML
+    assert problem in caught.value.sentence
+    diagnostics = Diagnostics()
+    assert "See a" in text_of(document, diagnostics)
+    assert "phoneme" in str(diagnostics.ignored)
 
 
 @pytest.mark.parametrize("unit", ["<s>a</s>", "a<break time='1ms'/>", "<sub alias='a'>b</sub>", "a&amp;", "a<!--b-->"])
@@ -163,7 +207,8 @@ def test_the_time_is_in_proportion_to_the_length(unit, processor_seconds):
             "A slow word here",
             ["prosody.volume", "emphasis"],
         ),
-        ("<speak><phoneme alphabet='ipa' ph='t&#x259;'>tomato</phoneme></speak>", "tomato", ["phoneme"]),
+        ("<speak><phoneme alphabet='ipa' ph='t&#x259;'>tomato</phoneme></speak>", "tomato", []),
+        ("<speak><phoneme alphabet='x-arpabet' ph='T'>tomato</phoneme></speak>", "tomato", ["phoneme.alphabet"]),
         ("<speak><audio src='http://a/b'><desc>a bell</desc>ding</audio></speak>", "ding", ["audio", "desc"]),
         ("<speak><mstts:express-as style='sad'>a</mstts:express-as></speak>", "a", ["express-as"]),
         ("<speak><voice name='en-US-Wavenet-D'>a</voice></speak>", "a", ["voice"]),
@@ -187,7 +232,9 @@ def test_known_voices_and_languages_are_followed():
 
 @given(
     st.recursive(
-        st.sampled_from(["a ", "b & c".replace("&", "&amp;"), "<break time='1s'/>", "<mark name='&quot;'/>"]),
+        st.sampled_from(
+            ["a ", "b &amp; c", "<break time='1s'/>", "<mark name='&quot;'/>", "<phoneme ph='tə'>&lt;d</phoneme>"]
+        ),
         lambda inner: st.lists(inner, max_size=3).flatmap(
             lambda parts: st.sampled_from(WRAPPERS).map(lambda form: form.format("".join(parts)))
         ),
@@ -195,8 +242,8 @@ def test_known_voices_and_languages_are_followed():
     )
 )
 def test_what_is_written_is_read_as_it_was(inner):
-    directions = read(inner)
-    assert ssml.read(ssml.written(directions), "ssml").directions == directions
+    directed = ssml.read(f"<speak>{inner}</speak>", "ssml")
+    assert ssml.read(ssml.written(directed), "ssml") == directed
 
 
 @given(st.text(alphabet="<>/speakbr ='&;!\"-", max_size=60))

@@ -34,6 +34,8 @@ def turn(verb, path):
     """When a line's turn comes: what makes something first, and what deletes it last, the parts before the whole."""
     if path.endswith(":undelete"):
         return 4, 0
+    if path.endswith(":explain"):  # by a lexicon that another line makes
+        return 2, 0
     return (
         (0, 0)
         if f"{verb} {path}" == FIRST

@@ -26,7 +26,16 @@ from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import account_requests, history_requests, long_text, profile_requests, recognition_requests, requests, upload
+from . import (
+    account_requests,
+    history_requests,
+    lexicon_requests,
+    long_text,
+    profile_requests,
+    recognition_requests,
+    requests,
+    upload,
+)
 from .account_requests import LimitChanges, Scope, UsageGroup
 from .aio_calls import AioCalls, AioResponseStream
 from .connection import (
@@ -94,8 +103,8 @@ class AsyncClient:
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
         """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
 
-        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails,
-        `.save` keeps the parts that are whole, and the error names where the rest begins.
+        A text of more than 1,000,000 characters is cut at sentences and spoken in several calls. When a later one
+        fails, `.save` keeps the parts that are whole, and the error names where the rest begins.
         """
         return self._speak(requests.say(text, **options))
 
@@ -124,6 +133,12 @@ class AsyncClient:
         """
         messages = _messages(requests.converse(**options), requests.converse_piece, pieces)
         return AsyncSpeech(self._live(self._tts.ConverseSynthesize, messages))
+
+    @takes(requests.SpeechOptions)
+    async def explain(self, text: str, **options: Unpack[requests.SpeechOptions]) -> tts_pb2.ExplainSpeechResponse:
+        """How a text would be spoken, without speaking it: at most 10,000 characters."""
+        request = requests.explain(text, **options)
+        return await self._ask(self._tts.ExplainSpeech, request, timeout_seconds=self._work_seconds)
 
     @takes(requests.DesignOptions)
     async def design_voice(
@@ -372,8 +387,11 @@ class AsyncClient:
 
     @takes(requests.SpeechOptions)
     async def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
-        """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
-        return self._speak(history_requests.again(await self.get_generation(name), **options))
+        """Speaks a generation's text again, with its voices, seed and parameters; `options` come before these."""
+        request = history_requests.again(await self.get_generation(name), **options)
+        if isinstance(request, tts_pb2.StreamDialogueRequest):
+            return AsyncSpeech(self._stream(self._tts.StreamDialogue, request))
+        return self._speak(request)
 
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""
@@ -408,6 +426,54 @@ class AsyncClient:
         """Deletes a transcription and its audio."""
         request = catalog_pb2.DeleteTranscriptionRequest(name=requests.resource("transcriptions", name))
         await self._ask(self._catalog.DeleteTranscription, request)
+
+    @takes(lexicon_requests.LexiconDetails)
+    async def create_lexicon(
+        self,
+        entries: Iterable[lexicon_requests.Entry],
+        lexicon_id: str = "",
+        **details: Unpack[lexicon_requests.LexiconDetails],
+    ) -> catalog_pb2.Lexicon:
+        """A new lexicon: `[("GIF", "jiff"), ("Nguyen", "", "wɪn")]`; the server draws its id when none is given."""
+        request = lexicon_requests.create_lexicon(entries, lexicon_id, **details)
+        return await self._ask(self._catalog.CreateLexicon, request)
+
+    async def get_lexicon(self, name: str) -> catalog_pb2.Lexicon:
+        """One lexicon, with its entries."""
+        request = catalog_pb2.GetLexiconRequest(name=requests.resource("lexicons", name))
+        return await self._ask(self._catalog.GetLexicon, request)
+
+    def list_lexicons(self, page_size: int = 0) -> AsyncIterator[catalog_pb2.Lexicon]:
+        """All lexicons without their entries, newest first, a page at a time."""
+        pages = self._pages(self._catalog.ListLexicons, catalog_pb2.ListLexiconsRequest(page_size=page_size))
+        return (item async for page in pages for item in page.lexicons)
+
+    @takes(lexicon_requests.LexiconChanges)
+    async def update_lexicon(
+        self, name: str, etag: str = "", **changes: Unpack[lexicon_requests.LexiconChanges]
+    ) -> catalog_pb2.Lexicon:
+        """Changes exactly the fields that are given; fails when `etag` is given and the lexicon changed since."""
+        return await self._ask(self._catalog.UpdateLexicon, lexicon_requests.update_lexicon(name, etag, **changes))
+
+    async def delete_lexicon(self, name: str, etag: str = "") -> None:
+        """Deletes a lexicon for good."""
+        request = catalog_pb2.DeleteLexiconRequest(name=requests.resource("lexicons", name), etag=etag)
+        await self._ask(self._catalog.DeleteLexicon, request)
+
+    @takes(lexicon_requests.LexiconFileDetails)
+    async def import_lexicon(
+        self, file: upload.Source, lexicon_id: str = "", **details: Unpack[lexicon_requests.LexiconFileDetails]
+    ) -> catalog_pb2.ImportLexiconResponse:
+        """A lexicon from a PLS or CSV file, and warnings. Raises OSError for a path that cannot be read."""
+        messages = partial(lexicon_requests.import_lexicon, lexicon_id, requests.request_id(), details)
+        return await self._upload(self._catalog.ImportLexicon, file, messages)
+
+    def export_lexicon(self, name: str, form: lexicon_requests.LexiconFormat = "pls") -> AsyncIterator[bytes]:
+        """A lexicon as a PLS or CSV file, in pieces."""
+        request = catalog_pb2.ExportLexiconRequest(
+            name=requests.resource("lexicons", name), format=lexicon_requests.form_of(form)
+        )
+        return (part.body.data async for part in self._stream(self._catalog.ExportLexicon, request))
 
     async def get_retention_rule(self) -> catalog_pb2.RetentionRule:
         """How long the history is stored; without limits nothing is deleted."""

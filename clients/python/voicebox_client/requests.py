@@ -50,6 +50,7 @@ class SpeechOptions(TypedDict, total=False):
     true_peak_dbtp: Annotated[float, "-20 to 0: peaks beyond it are turned down; default -1 with loudness_lufs"]
     trim_silence: Annotated[bool, "True: silence before and after the speech is left out"]
     ssml: Annotated[bool, "True: the text is a document of SSML"]
+    lexicons: Annotated[Iterable[str], "stored lexicons that it is read with, the preferred one first: `names`"]
 
 
 class TurnStyle(TypedDict, total=False):
@@ -92,12 +93,18 @@ def say(text: str, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesize
     )
 
 
+def explain(text: str, **options: Unpack[SpeechOptions]) -> tts_pb2.ExplainSpeechRequest:
+    """Raises ValueError as `say` does."""
+    said = {"ssml" if options.get("ssml") else "text": text}
+    return tts_pb2.ExplainSpeechRequest(**said, config=_synthesis(options))
+
+
 def dialogue(
     turns: Iterable[Turn], gap_seconds: float | None, **options: Unpack[SpeechOptions]
 ) -> tts_pb2.StreamDialogueRequest:
     """Raises ValueError as `say` does."""
     return tts_pb2.StreamDialogueRequest(
-        turns=map(_turn, turns),
+        turns=map(turn, turns),
         config=_synthesis(options),
         gap=None if gap_seconds is None else _duration(gap_seconds),
         ahead_seconds=options.get("ahead_seconds", 0.0),
@@ -110,14 +117,16 @@ def _duration(seconds: float) -> Duration:
     return duration
 
 
-def _turn(turn: Turn) -> tts_pb2.DialogueTurn:
-    name, text, style = turn if len(turn) == 3 else (*turn, None)
+def turn(said: Turn, gap_seconds: float | None = None) -> tts_pb2.DialogueTurn:
+    """A turn, with the silence before it; None is the request's."""
+    name, text, style = said if len(said) == 3 else (*said, None)
     voice = None
     if name:
         is_profile = name.startswith("profiles/")
         voice = tts_pb2.VoiceSelection(profile=name) if is_profile else tts_pb2.VoiceSelection(voice=name)
     how = None if style is None else tts_pb2.SpeakingStyle(**style)
-    return tts_pb2.DialogueTurn(voice=voice, text=text, style=how)
+    gap = None if gap_seconds is None else _duration(gap_seconds)
+    return tts_pb2.DialogueTurn(voice=voice, text=text, style=how, gap=gap)
 
 
 def converse(**options: Unpack[SpeechOptions]) -> tts_pb2.ConverseSynthesizeRequest:
@@ -171,6 +180,7 @@ def _synthesis(options: SpeechOptions) -> tts_pb2.SynthesisConfig:
             true_peak_dbtp=options.get("true_peak_dbtp"),
             trim_silence=options.get("trim_silence", False),
         ),
+        lexicons=(resource("lexicons", name) for name in options.get("lexicons", ())),
     )
 
 

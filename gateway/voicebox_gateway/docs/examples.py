@@ -19,6 +19,7 @@ PATH_VALUES = {
     "sample": UUID,
     "generation": UUID,
     "transcription": UUID,
+    "lexicon": "names",
     "key": UUID,
     "owner": "ann",
 }
@@ -68,6 +69,9 @@ EXAMPLES: Mapping[str, Example] = {
         body={"text": SENTENCE, "config": {"audio": {"encoding": "AUDIO_ENCODING_WAV"}}}, output="hello.wav"
     ),
     "get /v1/speech:play": Example(query={"text": TEXT, "config.voice.voice": "flite/slt"}, output="there.wav"),
+    "post /v1/speech:explain": Example(
+        body={"text": "It costs $5, Ann.", "config": {"voice": {"voice": "flite/slt"}, "lexicons": ["lexicons/names"]}}
+    ),
     "get /v1/voices": Example(query={"language": "en"}),
     "post /v1/voices:design": Example(body={"description": "A calm old man with a deep, husky voice.", "text": TEXT}),
     "post /v1/speech:recognize": Example(
@@ -117,6 +121,17 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "get /v1/profiles/{profile}/samples/{sample}:audio": Example(output="sample.wav"),
     "post /v1/profiles/{profile}/samples/{sample}:segment": Example(body={"maxDuration": "10s"}),
+    "post /v1/lexicons": Example(
+        query={"lexicon_id": "names"},
+        body={
+            "language": "en-US",
+            "entries": [{"written": "GIF", "alias": "jiff"}, {"written": "Ann", "phoneme": "ˈæn"}],
+        },
+    ),
+    "get /v1/lexicons": Example(query={"page_size": 20}),
+    "patch /v1/lexicons/{lexicon}": Example(query={"update_mask": "displayName"}, body={"displayName": "Names"}),
+    "get /v1/lexicons/{lexicon}:export": Example(query={"format": "LEXICON_FORMAT_CSV"}, output="names.csv"),
+    "post /v1/lexicons:import": Example(query={"lexicon_id": "names-2"}, file="names.csv"),
     "get /v1/generations": Example(query={"search": "hello", "page_size": 20}),
     "patch /v1/generations/{generation}": Example(query={"update_mask": "favorite"}, body={"favorite": True}),
     "get /v1/generations/{generation}:audio": Example(output="again.wav"),

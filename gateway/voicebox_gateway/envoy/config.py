@@ -2,13 +2,15 @@
 
 import base64
 import json
-import re
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from voicebox_kit import hosts
+
+from voicebox_gateway import origins
 
 from . import authorization, google_rest, local_replies, native_paths
 from .settings import Settings
@@ -55,10 +57,12 @@ def render(
         "google_fields": native_paths.tables(google_rest.descriptors(), native_paths.GOOGLE_SERVICES)
         + _part("native.lua")
         + _part("google_fields.lua"),
+        "headers": _part("headers.lua"),
         "google_request_bytes": max(settings.max_request_bytes, GOOGLE_REQUEST_BYTES),
         "native": native_paths.tables(FileDescriptorSet.FromString(descriptors.read_bytes())) + _part("native.lua"),
-        "cors_origins": origins_regex(settings.cors_origins),
-        "local_replies": local_replies.local_reply_config(settings.max_request_bytes),
+        "cors_origins": origins.pattern(settings.cors_origins),
+        "hosts": hosts.pattern(settings.hosts),
+        "local_replies": local_replies.local_reply_config(settings.max_request_bytes, hosts.pattern(settings.hosts)),
         "max_request_bytes": settings.max_request_bytes,
         "max_response_bytes": settings.max_response_bytes,
         "max_connections": settings.max_connections,
@@ -70,6 +74,7 @@ def render(
     durations = {
         "unary": settings.unary_seconds,
         "stream_idle": settings.stream_idle_seconds,
+        "connection_idle": settings.connection_idle_seconds,
         "session_idle": settings.session_idle_seconds,
     }
     template = Template(_part("envoy.yaml"))
@@ -112,10 +117,3 @@ def socket_address(address: str) -> dict[str, Any]:
     """
     host, _, port = address.rpartition(":")
     return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
-
-
-def origins_regex(origins: tuple[str, ...]) -> str:
-    """One RE2 pattern for all of them. In an origin `*` stands for any port or any part of a name; alone, for every
-    origin.
-    """
-    return "|".join(".*" if origin == "*" else re.escape(origin).replace(r"\*", "[A-Za-z0-9.-]*") for origin in origins)

@@ -39,6 +39,11 @@ class Reply:
     grpc_code: int = 0
 
 
+FOREIGN_HOST = Reply(
+    403, code_pb2.PERMISSION_DENIED, "FOREIGN_HOST", "The Host header names another server; GATEWAY_HOSTS adds names."
+)
+
+
 def known(max_request_bytes: int) -> list[Reply]:
     """Every status that the gateway makes by itself, except 400, whose sentence differs each time."""
     too_large = f"The request is larger than {max_request_bytes} bytes; uploads in pieces have no such limit."
@@ -65,13 +70,16 @@ def known(max_request_bytes: int) -> list[Reply]:
     ]
 
 
-def local_reply_config(max_request_bytes: int) -> dict[str, Any]:
-    """Envoy's local_reply_config: the first mapper that fits is taken."""
+def local_reply_config(max_request_bytes: int, hosts: str) -> dict[str, Any]:
+    """Envoy's local_reply_config: the first mapper that fits is taken. `hosts` is the pattern of this server's own
+    names.
+    """
     replies = known(max_request_bytes)
     internal = Reply(500, code_pb2.INTERNAL, "GATEWAY", "%LOCAL_REPLY_BODY%")
     refused = Reply(400, code_pb2.INVALID_ARGUMENT, "BAD_REQUEST", "The request is refused. %LOCAL_REPLY_BODY%")
     return {
         "mappers": [
+            *(_with(_is_foreign(hosts), mapper) for mapper in _foreign_host_mappers()),
             # The health report and the welcome are no errors.
             {
                 "filter": _header(":path", safe_regex={"regex": "/(healthz?/?)?([?].*)?"}),
@@ -147,6 +155,20 @@ def _openai_mapper(reply: Reply) -> dict[str, Any]:
     }
     retry = {"header": {"key": "retry-after", "value": str(reply.retry_seconds)}}
     return {**mapper, "headers_to_add": [retry]} if reply.retry_seconds else mapper
+
+
+def _foreign_host_mappers() -> list[dict[str, Any]]:
+    plain = {"filter": _has_status(403), "body_format_override": _json(FOREIGN_HOST)}
+    return [_grpc_mapper(FOREIGN_HOST), _openai_mapper(FOREIGN_HOST), plain]
+
+
+def _with(condition: dict[str, Any], mapper: dict[str, Any]) -> dict[str, Any]:
+    return {**mapper, "filter": {"and_filter": {"filters": [condition, mapper["filter"]]}}}
+
+
+def _is_foreign(hosts: str) -> dict[str, Any]:
+    matcher = {"name": ":authority", "string_match": {"safe_regex": {"regex": hosts}}, "invert_match": True}
+    return {"header_filter": {"header": matcher}}
 
 
 def _is_openai() -> dict[str, Any]:

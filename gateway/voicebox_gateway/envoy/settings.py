@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicebox_kit import server, variables
+from voicebox_kit import hosts, server, variables
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
+
+from voicebox_gateway import origins
 
 MIB = 1024 * 1024
 
@@ -29,10 +31,12 @@ class Settings:
     accounts_address: str
     authenticates: bool  # each request is decided about by accounts
     cors_origins: tuple[str, ...]  # whose pages may call; `none` fits no page, `*` in a pattern fits anything
+    hosts: tuple[str, ...]  # by which names it may be called, beside IP addresses and localhost
     worker_threads: int
     unary_seconds: float
     stream_idle_seconds: float
     session_idle_seconds: float
+    connection_idle_seconds: float
     health_seconds: float
     max_request_bytes: int
     max_response_bytes: int
@@ -53,11 +57,13 @@ def read(env: Mapping[str, str]) -> Settings:
         web_address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
         accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         authenticates=AuthenticationSettings.read(env).is_on,
-        cors_origins=_origins(env),
+        cors_origins=origins.allowed(env),
+        hosts=hosts.allowed(env),
         worker_threads=variables.integer(env, "GATEWAY_THREADS", 2, 1, 256),
         unary_seconds=variables.seconds(env, "GATEWAY_UNARY_SECONDS", 120.0, 0.001),
         stream_idle_seconds=variables.seconds(env, "GATEWAY_STREAM_IDLE_SECONDS", 300.0, 0.001),
         session_idle_seconds=variables.seconds(env, "GATEWAY_SESSION_IDLE_SECONDS", 3600.0, 0.001),
+        connection_idle_seconds=variables.seconds(env, "GATEWAY_CONNECTION_IDLE_SECONDS", 60.0, 0.001),
         health_seconds=variables.seconds(env, "GATEWAY_HEALTH_SECONDS", 1.0, 0.001),
         max_request_bytes=variables.integer(env, "GATEWAY_MAX_REQUEST_BYTES", 4 * MIB, 1024, 1024 * MIB),
         max_response_bytes=variables.integer(env, "GATEWAY_MAX_RESPONSE_BYTES", 32 * MIB, 1024, 1024 * MIB),
@@ -65,19 +71,6 @@ def read(env: Mapping[str, str]) -> Settings:
         max_streams=variables.integer(env, "GATEWAY_MAX_STREAMS", 4096, 1, 10_000_000),
         grace_seconds=server.grace_seconds(env),
     )
-
-
-def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
-    text = variables.text(
-        env, "GATEWAY_CORS_ORIGINS", "http://localhost,http://localhost:*,http://127.0.0.1,http://127.0.0.1:*"
-    )
-    origins = tuple(origin.strip() for origin in text.split(","))
-    for origin in origins:
-        if origin not in ("*", "none") and "://" not in origin:
-            raise StartError(
-                f"GATEWAY_CORS_ORIGINS must be none, * or origins such as https://example.org, not {origin!r}."
-            )
-    return origins
 
 
 def _tls(env: Mapping[str, str]) -> tuple[Path, Path] | None:

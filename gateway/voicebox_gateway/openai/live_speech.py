@@ -17,6 +17,7 @@ from voicebox.compat.openai.v1 import openai_pb2
 from voicebox_compat.openai import IGNORED_FIELD, IGNORED_HEADER
 from voicebox_kit.errors import InvalidField
 
+from . import sessions
 from .errors import ApiError, from_field_error, from_rpc_error
 from .events import new_id
 from .services import Services, metadata
@@ -40,14 +41,14 @@ async def speak(websocket: WebSocket) -> None:
         )
         await websocket.send_denial_response(api_error.response())
         return
-    free: asyncio.Semaphore = websocket.app.state.free_sessions
-    if free.locked():
-        full = ApiError(429, "All sessions are taken: try again soon.", "rate_limit_exceeded")
-        await websocket.send_denial_response(full.response({"retry-after": "1"}))
+    places: sessions.Sessions = websocket.app.state.sessions
+    own = sessions.caller_of(websocket)
+    if not places.has_room(own):
+        await websocket.send_denial_response(sessions.FULL.response({"retry-after": "1"}))
         return
-    async with free:
-        await websocket.accept(subprotocol=PROTOCOL)
-        with suppress(WebSocketDisconnect):
+    with suppress(WebSocketDisconnect, sessions.Displaced):
+        async with places.place(own):
+            await websocket.accept(subprotocol=PROTOCOL)
             await _serve(websocket)
 
 

@@ -17,7 +17,7 @@ from voicebox_compat import openai_names
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
-from . import client_secrets, events, session
+from . import client_secrets, events, session, sessions
 from .errors import ApiError, from_field_error, from_rpc_error
 from .items import Items
 from .services import Metadata, Services, metadata
@@ -47,10 +47,10 @@ Event = Mapping[str, Any]
 
 async def converse(websocket: WebSocket) -> None:
     """Serve one client, until it leaves or its hour is over."""
-    free: asyncio.Semaphore = websocket.app.state.free_sessions
-    if free.locked():
-        full = ApiError(429, "All sessions are taken: try again soon.", "rate_limit_exceeded")
-        await websocket.send_denial_response(full.response({"retry-after": "1"}))
+    places: sessions.Sessions = websocket.app.state.sessions
+    own = sessions.caller_of(websocket)
+    if not places.has_room(own):
+        await websocket.send_denial_response(sessions.FULL.response({"retry-after": "1"}))
         return
     try:
         settings = client_secrets.find_settings(websocket.headers, websocket.scope["subprotocols"])
@@ -62,23 +62,32 @@ async def converse(websocket: WebSocket) -> None:
     except InvalidField as error:
         await websocket.send_denial_response(from_field_error(error).response())
         return
-    async with free:
-        await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
-        try:
-            async with asyncio.timeout(session.LONGEST_SESSION_SECONDS), asyncio.TaskGroup() as tasks:
-                await RealtimeConnection(websocket, tasks, settings).serve()
-        except* WebSocketDisconnect:
-            pass
-        except* TimeoutError:
-            with suppress(WebSocketDisconnect):
-                await websocket.close(1001, "The session has reached its limit of one hour: connect again.")
+    try:
+        async with places.place(own) as place:
+            await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None)
+            await _converse(websocket, settings, place)
+    except sessions.Displaced:
+        with suppress(WebSocketDisconnect):
+            await websocket.close(sessions.TRY_AGAIN_LATER, "At capacity: another caller's session took this place.")
+
+
+async def _converse(websocket: WebSocket, settings: Event, place: sessions.Place) -> None:
+    try:
+        async with asyncio.timeout(session.LONGEST_SESSION_SECONDS), asyncio.TaskGroup() as tasks:
+            await RealtimeConnection(websocket, tasks, settings, place).serve()
+    except* WebSocketDisconnect:
+        pass
+    except* TimeoutError:
+        with suppress(WebSocketDisconnect):
+            await websocket.close(1001, "The session has reached its limit of one hour: connect again.")
 
 
 class RealtimeConnection:
     """One client's session: its audio on the way to asr, and the response that is spoken."""
 
-    def __init__(self, websocket: WebSocket, tasks: asyncio.TaskGroup, settings: Event) -> None:
+    def __init__(self, websocket: WebSocket, tasks: asyncio.TaskGroup, settings: Event, place: sessions.Place) -> None:
         """`settings` are those that came with the client's key."""
+        self._place = place
         query = websocket.query_params
         model = query.get("model", "")
         transcribes = query.get("intent") == "transcription" or openai_names.TRANSCRIPTION.fullmatch(model) is not None
@@ -117,6 +126,7 @@ class RealtimeConnection:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message["code"])
+            self._place.touch()
             await self._take(message.get("text") or message.get("bytes") or "")
 
     async def _begin(self) -> None:
@@ -249,7 +259,7 @@ class RealtimeConnection:
             )
         response = as_object(event.get("response") or {}, "response")
         diagnostics = Diagnostics()
-        session.check_modelless(response, RESPONSE, "response", diagnostics)
+        session.ignore_unknown(response, RESPONSE, "response", diagnostics)
         speech = session.speech(self._session, response, "response")
         own = response.get("input") is None
         texts = list(self._texts.values()) if own else _inputs(response["input"])

@@ -10,7 +10,7 @@ from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox.compat.openai.v1 import openai_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
-from voicebox_kit import principal, request_id
+from voicebox_kit import caller, principal, request_id
 from voicebox_kit.authentication import NO_AUTHENTICATION, Authentication
 from voicebox_kit.channels import open_channel
 from voicebox_kit.server import OPTIONS
@@ -52,8 +52,11 @@ async def connected(
 
 
 def metadata(headers: Mapping[str, str]) -> Metadata:
-    """The request id and the owner of a request, for the services; the gateway has removed a principal from outside."""
-    caller = principal.current.get()
-    owner = caller.owner if caller else headers.get(principal.HEADER, "")
-    found = {request_id.HEADER: headers.get(request_id.HEADER, ""), principal.HEADER: owner}
-    return tuple((name, value) for name, value in found.items() if value)
+    """The request id, the owner and the address of a caller, for the services; the gateway has removed a principal
+    from outside.
+    """
+    verified = principal.current.get()
+    passed = {name: headers.get(name, "") for name in (request_id.HEADER, principal.HEADER, caller.FORWARDED)}
+    if verified:
+        passed[principal.HEADER] = verified.owner
+    return tuple((name, value) for name, value in passed.items() if value)

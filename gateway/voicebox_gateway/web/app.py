@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
+from voicebox_kit import hosts
 from voicebox_kit.background import Background
 from voicebox_kit.open_calls import OpenCalls
 from voicebox_kit.server import Serving
 from voicebox_metering.revocations import open_follow
 
+from voicebox_gateway import origins
 from voicebox_gateway.openai.services import connected
 
-from . import routes, server
+from . import foreign_pages, routes, server
 from .settings import read
 
 
@@ -34,6 +36,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         open_follow(settings.accounts_address, authentication, Background(CollectorRegistry())) as follow,
     ):
         open_calls = OpenCalls()
-        app = routes.app(services, settings.max_sessions, authentication, open_calls)
+        app = foreign_pages.WithoutForeignPages(
+            routes.app(services, settings.max_sessions, authentication, open_calls),
+            hosts.pattern(settings.hosts),
+            origins.pattern(settings.origins),
+        )
         async with follow(open_calls), server.serving("web", app, settings.address, settings.grace_seconds) as serving:
             yield serving

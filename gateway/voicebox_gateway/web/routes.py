@@ -1,7 +1,5 @@
 """The ASGI app: which path is answered by what."""
 
-import asyncio
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,7 +11,7 @@ from voicebox_kit.authentication import NO_AUTHENTICATION, Authentication
 from voicebox_kit.open_calls import OpenCalls
 
 from voicebox_gateway.docs import documents, scalar
-from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, voices
+from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, sessions, voices
 from voicebox_gateway.openai.errors import ApiError
 from voicebox_gateway.openai.services import Services
 
@@ -65,7 +63,7 @@ def app(
     )
     built.state.services = services
     built.state.authentication = authentication
-    built.state.free_sessions = asyncio.Semaphore(max_sessions)
+    built.state.sessions = sessions.Sessions(max_sessions)
     return built
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from voicebox_kit import server, variables
+from voicebox_kit import hosts, server, variables
 from voicebox_kit.authentication import AuthenticationSettings
+
+from voicebox_gateway import origins
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where `web` listens, which services it calls, and how many Realtime sessions it holds at once. Addresses are
-    `host:port`.
+    """Where `web` listens, which services it calls, how many Realtime sessions it holds at once, and whose pages may
+    call it by which names. Addresses are `host:port`.
     """
 
     address: str
@@ -18,6 +20,8 @@ class Settings:
     asr_address: str
     catalog_address: str
     max_sessions: int
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
     grace_seconds: float
     authentication: AuthenticationSettings
     accounts_address: str
@@ -30,6 +34,8 @@ def read(env: Mapping[str, str]) -> Settings:
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
         catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        hosts=hosts.allowed(env),
+        origins=origins.allowed(env),
         max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),
         grace_seconds=server.grace_seconds(env),
         authentication=AuthenticationSettings.read(env),

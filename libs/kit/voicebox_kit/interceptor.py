@@ -12,14 +12,15 @@ import grpc
 from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from . import principal, request_id
+from . import caller, principal, request_id
 from .authentication import NO_AUTHENTICATION, Authentication, Metadata
 from .drain import drained
-from .errors import Unavailable, Unsupported, VoiceboxError
+from .errors import TooSlow, Unavailable, Unsupported, VoiceboxError
 from .open_calls import OpenCalls
 from .principal import Principal
 from .status import DETAILS_HEADER, internal, to_status
 from .unreadable import checked, decoding
+from .uploads import steady
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ UNCOUNTED = ("/grpc.health.", "/grpc.reflection.")
 
 HTTP_HEADER = "x-envoy-original-path"
 """Only the gateway sends it, and only with calls that it made of HTTP requests."""
+
+STALLED_SECONDS = 10.0
+"""How long a message of an answer may wait for its client, once all buffers on the way are full."""
 
 BREAK = (("x-broken-off", "1"),) * 101
 """Trailers that Envoy refuses, since it takes 100 at most: it then resets the stream, and the client sees it break off.
@@ -102,8 +106,12 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
     def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(requests: Any, context: Context) -> Any:
-            async with self._guard(method, context, CallState()), drained(requests):
-                return await behaviour(checked(requests, method), context)
+            async with (
+                self._guard(method, context, CallState()),
+                drained(requests),
+                aclosing(steady(aiter(checked(requests, method)))) as steadily,
+            ):
+                return await behaviour(steadily, context)
 
         return call
 
@@ -156,7 +164,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         request_id.current.set(identity)
         context.set_trailing_metadata(((request_id.HEADER, identity),))
         try:
-            with self.open_calls.running(self._caller(method, received)):
+            verified = self._verified(method, received)
+            caller.current.set(caller.of(context))
+            with self.open_calls.running(verified):
                 yield
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
@@ -164,20 +174,30 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             status = _status_of(error, identity)
             metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
             broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in received) else ()
-            await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
+            try:
+                await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
+            except grpc.aio.AbortError:
+                raise
+            except grpc.aio.BaseError as gone:  # the client has left before it had the status
+                raise asyncio.CancelledError from gone
 
-    def _caller(self, method: str, received: Metadata) -> Principal | None:
+    def _verified(self, method: str, received: Metadata) -> Principal | None:
         """Who calls, which the call's handler then finds in `principal.current`. Raises Unauthenticated."""
         is_open = method.startswith(self._open_to_all)
-        caller = None if is_open else self._authentication.principal(method, received)
-        principal.current.set(caller)
-        return caller
+        verified = None if is_open else self._authentication.principal(method, received)
+        principal.current.set(verified)
+        return verified
 
 
 async def _write(context: Context, response: Any) -> None:
-    """Send a message. A client that has left meanwhile is a cancelled call, as if it had left between two messages."""
+    """Send a message. A client that has left meanwhile is a cancelled call, as if it had left between two messages.
+    TooSlow("CLIENT_STALLED") when it takes nothing for STALLED_SECONDS.
+    """
     try:
-        await context.write(response)
+        async with asyncio.timeout(STALLED_SECONDS):
+            await context.write(response)
+    except TimeoutError as error:
+        raise TooSlow("CLIENT_STALLED", f"Nothing of the answer was read for {STALLED_SECONDS:g} s.") from error
     except grpc.aio.BaseError as error:  # grpc does not report why it cannot send
         log.info("the client left while it was written to")
         raise asyncio.CancelledError from error

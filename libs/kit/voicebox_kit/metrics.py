@@ -1,15 +1,21 @@
 """Prometheus metrics on a port of their own, one registry per service."""
 
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Thread
+from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from . import hosts
 from .ports import cannot_listen, family, host_and_port
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 POLL_SECONDS = 0.1
 """How long closing waits at most; prometheus_client's own server takes up to half a second."""
@@ -24,6 +30,19 @@ class _SilentHandler(WSGIRequestHandler):
         """Scrapes are not worth a line of log."""
 
 
+def _without_foreign_hosts(application: "WSGIApplication") -> "WSGIApplication":
+    """The same for this machine's programs alone: a page whose name was made to lead here is refused."""
+    own = re.compile(hosts.pattern(()))
+
+    def called(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if own.fullmatch(environ.get("HTTP_HOST", "localhost")):
+            return application(environ, start_response)
+        start_response("403 Forbidden", [("content-type", "text/plain")])
+        return [b"The Host header names another server.\n"]
+
+    return called
+
+
 @contextmanager
 def metrics_server(address: str, variable: str, registry: CollectorRegistry) -> Iterator[str]:
     """Serve `registry` at `address` (`host:port`, port 0 for any free one), which `variable` sets; yields the real
@@ -32,7 +51,9 @@ def metrics_server(address: str, variable: str, registry: CollectorRegistry) -> 
     host, port = host_and_port(address)
     server_class = _Ipv6Server if family(host) is socket.AF_INET6 else ThreadingWSGIServer
     try:
-        server = make_server(host, port, make_wsgi_app(registry), server_class, _SilentHandler)
+        application = make_wsgi_app(registry)
+        own = _without_foreign_hosts(application) if hosts.is_loopback(address) else application
+        server = make_server(host, port, own, server_class, _SilentHandler)
     except OSError as error:
         raise cannot_listen(address, variable, error) from error
     thread = Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="metrics", daemon=True)

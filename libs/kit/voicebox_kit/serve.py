@@ -1,14 +1,19 @@
 """Serves several services in one process until a signal stops it."""
 
 import asyncio
+import ctypes
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from .errors import StartError
+from .exposure import refuse_exposed
 from .ports import refuse_taken
 from .server import OpenService, Serving
+
+PR_SET_DUMPABLE = 4
+"""Of linux/prctl.h."""
 
 
 async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: Callable[[str], None]) -> None:
@@ -16,8 +21,11 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
 
     Raises StartError when one cannot start, and when one stops by itself.
     """
+    hide_memory()
     for open_service in opens:
-        refuse_taken(_addresses(open_service, env))
+        addresses = _addresses(open_service, env)
+        refuse_exposed(addresses, env)
+        refuse_taken(addresses)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -35,6 +43,12 @@ async def serve(opens: Sequence[OpenService], env: Mapping[str, str], announce: 
         loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait for the drain
     if failed:
         raise StartError(f"{failed.name} stopped by itself; the log says why.")
+
+
+def hide_memory() -> None:
+    """No other process of this user reads the memory of this one, or traces it; no core is dumped."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _addresses(open_service: OpenService, env: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,12 +1,48 @@
-"""Awaits calls that upload."""
+"""Uploads: awaits calls that make one, and bounds how slowly a client may."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from typing import Protocol, TypeVar
 
-from .errors import Unavailable
+from .errors import TooSlow, Unavailable
+
+FREE_SECONDS = 30.0
+"""How long a client may let us wait before its bytes count."""
+MIN_BYTES_PER_SECOND = 1_000
+"""Of what is waited for: no codec of speech that people send as files is slower."""
+STALL_SECONDS = 60.0
+
+
+class Sized(Protocol):
+    """A protobuf message, as far as its size goes."""
+
+    def ByteSize(self) -> int: ...
+
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Sized)
+
+
+async def steady(requests: AsyncIterator[S]) -> AsyncGenerator[S]:
+    """The messages of an upload. TooSlow("UPLOAD_TOO_SLOW") when they bring fewer than MIN_BYTES_PER_SECOND after the
+    first FREE_SECONDS of waiting for them, or when one is waited for longer than STALL_SECONDS.
+    """
+    waited, received = 0.0, 0
+    while True:
+        left = FREE_SECONDS + received / MIN_BYTES_PER_SECOND - waited
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(min(left, STALL_SECONDS)):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            sentence = f"The upload is too slow: {received} bytes came while {waited + time.monotonic() - began:.0f} s"
+            raise TooSlow("UPLOAD_TOO_SLOW", f"{sentence} were waited for them.") from error
+        waited += time.monotonic() - began
+        received += request.ByteSize()
+        yield request
 
 
 async def answer_of(call: Awaitable[T]) -> T:

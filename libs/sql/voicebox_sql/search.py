@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
+from voicebox_kit.combining_marks import with_few_marks
 from voicebox_kit.errors import InvalidField
 
 MAX_CHARACTERS = 500
@@ -122,7 +123,9 @@ def _pairs(run: list[str]) -> list[str]:
 def _normal(text: str) -> str:
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFC", _DIACRITICS.sub("", unicodedata.normalize("NFKD", text).casefold()))
+    return unicodedata.normalize(
+        "NFC", _DIACRITICS.sub("", unicodedata.normalize("NFKD", with_few_marks(text)).casefold())
+    )
 
 
 class _Signs:

@@ -24,6 +24,7 @@ from voicebox_sql.database import Database
 from voicebox_sql.leases import Leases
 
 from .api.generations import Generations
+from .api.lexicons import Lexicons
 from .api.owners import Owners
 from .api.profile_archives import ProfileArchives
 from .api.profile_reference import References
@@ -36,6 +37,7 @@ from .profiles.pictures import Pictures
 from .samples.recordings import Recordings
 from .settings import BLOB_URL, Settings
 from .store.generations import GenerationStore
+from .store.lexicons import LexiconStore
 from .store.opening import open_database
 from .store.owners import OwnerStore
 from .store.profiles import ProfileStore
@@ -101,7 +103,7 @@ def _service(
 ) -> Service:
     profiles, generations = ProfileStore(database), GenerationStore(database)
     recordings = Recordings(decoder, blobs, settings.folder, settings.decoders)
-    pictures, limits = Pictures(), settings.sample_limits
+    pictures, limits = Pictures(registry), settings.sample_limits
     servicer = CatalogServicer(
         Profiles(profiles, blobs, pictures, now_us, settings.undelete_days),
         ProfileArchives(profiles, blobs, recordings, pictures, now_us, settings.folder, limits),
@@ -110,6 +112,7 @@ def _service(
         Generations(generations, blobs, now_us, settings.generation_bytes),
         Transcriptions(TranscriptionStore(database), blobs, now_us),
         _retention(blobs, database),
+        Lexicons(LexiconStore(database), now_us),
         Owners(OwnerStore(database), profiles, generations, TranscriptionStore(database), blobs),
     )
     return Service(

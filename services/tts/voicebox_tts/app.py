@@ -24,7 +24,7 @@ from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
-from voicebox_kit.server import Service, Serving, serving
+from voicebox_kit.server import MAX_MESSAGE_BYTES, Service, Serving, serving
 from voicebox_metering.meter import open_meter
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
@@ -39,6 +39,7 @@ from .compat.openai.servicer import OpenAiSpeechServicer
 from .compat.riva.servicer import RIVA_SERVICE, RivaSpeechServicer
 from .engine import Engine
 from .history.history import History
+from .lexicons.resolver import LexiconResolver
 from .peers.asr import SpeechCheck
 from .peers.catalog import Catalog
 from .prompts.folder import PromptFolder
@@ -47,6 +48,8 @@ from .prompts.shared import SharedPrompts
 from .prompts.store import PromptStore
 from .settings import PROMPT_STORE, VOICE_ALIASES, Settings
 from .synthesis.design import Designer
+from .synthesis.explanation import Explainer
+from .synthesis.speakers import Casting
 from .synthesis.synthesizer import Synthesizer
 from .voices.aliases import VoiceAliases
 from .voices.registry import VoiceRegistry
@@ -60,8 +63,10 @@ NAMES = (
     RIVA_SERVICE,
     GOOGLE_SERVICE,
 )
-CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
-"""A catalog that was away for long is noticed soon after it is back; gRPC's own backoff grows to two minutes."""
+CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000), ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES))
+"""A catalog that was away for long is noticed soon after it is back, where gRPC's own backoff grows to two minutes; and
+a lexicon may have 4 MB.
+"""
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -123,8 +128,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)
             history = History(outbox, executor)
             permits = Permits(streams(models.default), settings.queue, registry)
+            casting = Casting(Resolver(models, voices, prompts), LexiconResolver(catalog, registry), executor)
             synthesizer = Synthesizer(
-                Resolver(models, voices, prompts),
+                casting,
                 history,
                 SpeechCheck(asr_channel),
                 permits,
@@ -133,9 +139,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 settings.patience_seconds,
                 work=meter.work,
             )
-            speech = TextToSpeechServicer(
-                synthesizer, Designer(models, voices, permits, executor, meter.work), voices, settings
-            )
+            explainer = Explainer(casting, permits, executor)
+            designer = Designer(models, voices, permits, executor, meter.work)
+            speech = TextToSpeechServicer(synthesizer, explainer, designer, voices, settings)
 
             async def load() -> None:
                 await models.load_default(chosen.others)

@@ -11,6 +11,8 @@
   voice is NotFound("voice"), also for "" and for names that look like paths.
 - With WORD_TIMINGS every word of the text is yielded once, in order, with or before the audio that it begins in; words
   do not overlap.
+- With PHONEMES its sessions are a PhonemeSession, which follows given phonemes, times their text as one word, and names
+  those without a sound in a warning.
 - An engine with a cloning capability has `prompt`, `pack` and `unpack`. A prompt equals another of the same recording,
   survives `pack` and `unpack`, and a damaged one is a ValueError. A recording with too little speech is
   InvalidField("reference", reason "REFERENCE_TOO_LITTLE_SPEECH").
@@ -42,6 +44,7 @@ class Capability(StrEnum):
     SEED = "SEED"
     VOICE_DESIGN = "VOICE_DESIGN"
     TEXT_NORMALIZATION = "TEXT_NORMALIZATION"
+    PHONEMES = "PHONEMES"
 
 
 class Gender(StrEnum):
@@ -159,6 +162,28 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Free what the session holds. Called once, from any thread, while no `speak` runs."""
+
+
+@dataclass(frozen=True)
+class GivenPhonemes:
+    """A stretch of a text whose phonemes are given, in IPA."""
+
+    text: str
+    ipa: str
+
+
+Stretch = str | GivenPhonemes
+
+
+@runtime_checkable
+class PhonemeSession(Session, Protocol):
+    """A session of an engine with PHONEMES."""
+
+    def speak_stretches(self, stretches: Sequence[Stretch]) -> Generator[Speech, None, None]:
+        """As `speak`, of a sentence in stretches, which are joined as they are."""
+
+    def phonemes(self, stretches: Sequence[Stretch]) -> str:
+        """The IPA of what `speak_stretches` would say, with a space between words. It makes no audio."""
 
 
 class Engine(Loadable, Protocol):

@@ -14,6 +14,8 @@ MAX_RECORDED_CHARACTERS = 100_000
 MAX_REFERENCE_BYTES = 1024 * 1024
 MAX_PAUSE_SECONDS, MAX_PAUSES_SECONDS = 10.0, 600.0
 """Of one pause that is asked for, and of all in a request."""
+MAX_LEXICONS = 8
+"""In one request."""
 MAX_OVERRIDES = 32
 """In one request: each may hold a session of an engine."""
 MIN_SPEED, MAX_SPEED, MAX_SEMITONES = 0.25, 4.0, 12.0
@@ -68,6 +70,7 @@ class Defaults:
     speed: float | None = None
     pitch_semitones: float | None = None
     seed: int | None = None
+    lexicons: tuple[str, ...] | None = None
 
 
 NO_DEFAULTS = Defaults()
@@ -90,8 +93,8 @@ class Job:
     """One utterance to make. `sample_rate_hz` 0 is the engine's own; with `keep` it is recorded in the history.
 
     `model` is `models/{engine}/{model}`, or empty; with `check` its word error rate is measured; `verbatim` gives the
-    engine the text as it is written. `unset` names what the caller left open of speed, pitch_semitones and seed: a
-    profile's defaults may fill it.
+    engine the text as it is written. `lexicons` are names, the preferred one first. `unset` names what the caller left
+    open of speed, pitch_semitones, seed and lexicons: a profile's defaults may fill it.
     """
 
     source: BuiltIn | StoredProfile | Recording
@@ -108,12 +111,13 @@ class Job:
     verbatim: bool = False
     unset: frozenset[str] = frozenset()
     processing: Processing = UNPROCESSED
+    lexicons: tuple[str, ...] = ()
 
     def overridden(self, override: VoiceOverride) -> "Job":
         """The same in the voice and language of an override; its speed and pitch depend on who that is."""
         style, unset = self.style, self.unset
         if override.style:
-            style, unset = override.style, override.unset | (self.unset & {"seed"})
+            style, unset = override.style, override.unset | (self.unset & {"seed", "lexicons"})
         elif override.source:
             style = replace(style, language="")
         return replace(
@@ -127,8 +131,8 @@ class Job:
     def with_defaults(self, defaults: Defaults) -> "Job":
         """The same, with a profile's defaults where the caller left something open."""
         given = {name: getattr(defaults, name) for name in self.unset if getattr(defaults, name) is not None}
-        seed = given.pop("seed", self.seed)
-        return replace(self, seed=seed, style=replace(self.style, **given))
+        seed, lexicons = given.pop("seed", self.seed), given.pop("lexicons", self.lexicons)
+        return replace(self, seed=seed, lexicons=lexicons, style=replace(self.style, **given))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def _details(function: Any) -> Any:
             help="How high it speaks by default, -12 to 12.",
         ),
         click.option("--seed", type=whole(0, 2**32 - 1), help="A seed that makes it speak the same each time."),
+        click.option("--lexicon", "lexicons", multiple=True, metavar="NAME", help="Read its texts with this lexicon."),
     )
     for option in reversed(options):
         function = option(function)
@@ -179,12 +180,14 @@ def duplicate(session: CommandSession, profile: str, profile_id: str, display_na
 def _given(options: dict[str, Any]) -> ProfileChanges:
     """The fields that the options name. click.UsageError for options that need another."""
     given = {name: value for name, value in options.items() if value not in (None, ())}
-    voice = {name: given.pop(name) for name in ("speed", "pitch_semitones", "seed") if name in given}
+    voice = {name: given.pop(name) for name in ("speed", "pitch_semitones", "seed", "lexicons") if name in given}
     by, scope = given.pop("consent_by", ""), given.pop("consent_scope", "")
     if "consent" in given:
         given["consent"] = catalog_pb2.Consent(statement=given["consent"], speaker=by, scope=scope)
     elif by or scope:
         raise click.UsageError("Say with --consent what was agreed.")
+    if "lexicons" in voice:
+        voice["lexicons"] = [resource("lexicons", name) for name in voice["lexicons"]]
     if voice:
         given["default_voice_settings"] = catalog_pb2.VoiceSettings(**voice)
     if "labels" in given:

@@ -78,6 +78,9 @@ class Target:
 @click.option("--language", help="BCP 47 language of the text.")
 @click.option("--instructions", metavar="TEXT", help="How to speak, in words, where the engine follows them.")
 @click.option("--seed", type=whole(0, 2**32 - 1), help="The same seed gives the same samples.")
+@click.option(
+    "--lexicon", "lexicons", multiple=True, metavar="NAME", help="Read it with this lexicon; may be given again."
+)
 @click.option("--model", help="The model that speaks, as `voicebox models tts list` names it.")
 @click.option("--check", is_flag=True, help="Have it recognised afterwards, and show the word error rate.")
 @click.option("--no-store", "store", flag_value=False, default=None, help="Store no record of it in the history.")
@@ -92,6 +95,7 @@ def command(
     encoding: Encoding | None,
     play: bool,
     reference: Path | None,
+    lexicons: tuple[str, ...],
     **options: object,
 ) -> None:
     """Speak a text, to a file or to the speakers."""
@@ -102,6 +106,8 @@ def command(
     given = {"encoding": target.encoding} | {name: value for name, value in options.items() if value is not None}
     if not play:
         given["ahead_seconds"] = AS_FAST_AS_IT_CAN
+    if lexicons:
+        given["lexicons"] = lexicons
     if reference is not None:
         given["reference"] = reference.read_bytes()
     with session.client() as client:
@@ -127,6 +133,11 @@ def _text(words: tuple[str, ...], path: Path | None, is_live: bool) -> str | Ite
         if path is not None or words not in {(), (STDIN,)}:
             raise click.UsageError("With --live, the text comes from stdin.")
         return text_as_it_comes()
+    return read_text(words, path)
+
+
+def read_text(words: tuple[str, ...], path: Path | None) -> str:
+    """The text of the command's words, of a file, or of stdin for `-`. Raises click.UsageError."""
     if bool(words) == bool(path):
         raise click.UsageError("Give a text, or -f FILE, or - to read it from stdin.")
     if path is not None:

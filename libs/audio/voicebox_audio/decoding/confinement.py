@@ -5,6 +5,7 @@ import os
 import resource
 from pathlib import Path
 
+from . import system_calls
 from .limits import Limits
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -18,8 +19,8 @@ def confine_permanently() -> None:
 
 
 def confine_to(limits: Limits, own_bytes: int) -> None:
-    """For a child: bounded memory and processor time, no new process or thread, and not one file or socket more than it
-    has.
+    """For a child: bounded memory and processor time, no new process or thread, not one file or socket more than it
+    has, and only the system calls that decoding needs (system_calls.py).
 
     `own_bytes` is the address space that it started with. At the soft limit of time SIGXCPU comes, a second later
     SIGKILL.
@@ -29,6 +30,7 @@ def confine_to(limits: Limits, own_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    system_calls.restrict()
 
 
 def address_space_bytes() -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -9,7 +10,10 @@ import sys
 
 from voicebox_audio.errors import DecoderUnavailable
 
+from . import system_calls
 from .worker_process import Worker
+
+log = logging.getLogger(__name__)
 
 _WARM_SECONDS = 20.0
 """How long the fork server may take to start: a hundred times what it takes on an idle machine."""
@@ -27,6 +31,8 @@ class ForkServer:
 
     async def start(self) -> None:
         """Returns when there is a warm fork server. DecoderUnavailable when it cannot be started."""
+        if not system_calls.can_restrict():
+            log.warning("this kernel has no seccomp: what decodes files is confined by limits alone")
         await self._warm()
 
     async def worker(self) -> Worker:

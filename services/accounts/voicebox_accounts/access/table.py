@@ -57,7 +57,9 @@ _V2_UNSERVED = (
 
 SERVICES: Mapping[str, Mapping[str, Rule]] = {
     "voicebox.tts.v1.TextToSpeechService": {
-        **_named(SPEAK, "Synthesize StreamSynthesize PlaySpeech StreamDialogue ConverseSynthesize DesignVoice"),
+        **_named(
+            SPEAK, "Synthesize StreamSynthesize PlaySpeech StreamDialogue ConverseSynthesize DesignVoice ExplainSpeech"
+        ),
         **_named(LIST, "ListVoices"),
     },
     "voicebox.asr.v1.SpeechToTextService": _named(HEAR, "Recognize RecognizeUpload Transcribe StreamingRecognize"),
@@ -66,14 +68,16 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
             READ,
             "GetProfile ListProfiles DownloadProfileAvatar ExportProfile GetSample ListSamples DownloadSampleAudio "
             "GetReference GetGeneration ListGenerations GetGenerationStatistics ExportGenerations "
-            "DownloadGenerationAudio GetTranscription ListTranscriptions DownloadTranscriptionAudio GetRetentionRule",
+            "DownloadGenerationAudio GetTranscription ListTranscriptions DownloadTranscriptionAudio GetRetentionRule "
+            "GetLexicon ListLexicons ExportLexicon",
         ),
         **_named(
             MANAGE,
             "CreateProfile UpdateProfile DeleteProfile UndeleteProfile DuplicateProfile SetProfileAvatar "
             "DeleteProfileAvatar ImportProfile UploadSample UpdateSample SegmentSample DeleteSample RecordGeneration "
             "UpdateGeneration DeleteGenerations DeleteGeneration RecordTranscription UpdateTranscription "
-            "DeleteTranscription UpdateRetentionRule ApplyRetention",
+            "DeleteTranscription UpdateRetentionRule ApplyRetention CreateLexicon UpdateLexicon DeleteLexicon "
+            "ImportLexicon",
         ),
         **_named(INTERNAL, "MoveOwner DeleteOwner"),
     },

@@ -75,6 +75,7 @@ def _report(name: str, contents: catalog_pb2.OwnerContents, own: AccountContents
         "transcriptions": contents.transcription_count,
         "files": contents.file_count,
         "retention rules": contents.retention_rule_count,
+        "lexicons": contents.lexicon_count,
         "keys": own.keys,
         "limits": own.limits,
         "usage": own.usage,

@@ -39,6 +39,8 @@ class Exporter:
     async def _write(self, owner: str, archive: zipfile.ZipFile) -> None:
         async for profile in self._catalog.profiles(owner):
             await _add(archive, f"{profile.name}.zip", self._catalog.profile_archive(owner, profile.name))
+        async for lexicon in self._catalog.lexicons(owner):
+            archive.writestr(f"{lexicon.name}.json", json_format.MessageToJson(lexicon))
         await _add(archive, "generations.zip", self._catalog.generation_archive(owner))
         async for transcription in self._catalog.transcriptions(owner):
             archive.writestr(f"{transcription.name}.json", json_format.MessageToJson(transcription))

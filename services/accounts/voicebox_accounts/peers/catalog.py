@@ -50,6 +50,18 @@ class Catalog:
                 return
             request.page_token = page.next_page_token
 
+    async def lexicons(self, owner: str) -> AsyncIterator[pb.Lexicon]:
+        """All lexicons, with their entries."""
+        request = pb.ListLexiconsRequest(page_size=PAGE_ROWS)
+        while True:
+            page = await self._stub.ListLexicons(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            for listed in page.lexicons:
+                whole = pb.GetLexiconRequest(name=listed.name)
+                yield await self._stub.GetLexicon(whole, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     async def transcriptions(self, owner: str) -> AsyncIterator[pb.Transcription]:
         """All transcriptions, with their utterances."""
         request = pb.ListTranscriptionsRequest(page_size=PAGE_ROWS)

@@ -7,6 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import count
 
+from voicebox_kit.permits import idle_between
+
 from voicebox_asr.engine import Engine, Options
 from voicebox_asr.recognition.recognizer import Recognizer
 from voicebox_asr.segmentation.endpointing import Endpointing
@@ -51,14 +53,16 @@ async def recognize_stream(
     `audio` is read through `backlog`, which counts what was recognised. `clock` returns seconds.
     """
     statistics = StreamStatistics(recognizer, options.recognition.language)
-    async with recognizer.opened(engine, lambda: _opened(engine, backlog, options, clock)) as live:
+    opened = recognizer.opened(engine, lambda: _opened(engine, backlog, options, clock))
+    async with opened as (live, permit):
         try:
-            async with aclosing(_work(recognizer, live, audio)) as works:
+            async with aclosing(_work(recognizer, live, idle_between(permit, audio))) as works:
                 async for work in works:
                     async with aclosing(recognizer.run(live, work)) as events:
                         async for event in events:
                             statistics.count(event)
-                            yield event
+                            async with permit.idle():
+                                yield event
         finally:
             recognizer.interims_dropped.inc(live.interims_dropped)
         yield StreamFinished(live.seconds, statistics.finals, statistics.language, live.interims_dropped)

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_kit.bridge import in_thread
-from voicebox_kit.permits import Permits
+from voicebox_kit.permits import Permit, Permits
 from voicebox_models.models import Models
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Engine, Samples
@@ -47,12 +47,14 @@ class Recognizer:
         self.interims_dropped = Counter("voicebox_asr_interims_dropped", dropped, registry=registry)
 
     @asynccontextmanager
-    async def opened(self, engine: Engine, open_state: Callable[[], S]) -> AsyncGenerator[S]:
-        """Admit the caller, load the engine, and hold what `open_state` opens until the block ends."""
-        async with self._permits.acquire(), self.models.use(engine):
+    async def opened(self, engine: Engine, open_state: Callable[[], S]) -> AsyncGenerator[tuple[S, Permit]]:
+        """Admit the caller, load the engine, and hold what `open_state` opens until the block ends. The permit is to be
+        idle while audio is awaited.
+        """
+        async with self._permits.acquire() as permit, self.models.use(engine):
             opening = asyncio.get_running_loop().run_in_executor(self._executor, open_state)
             try:
-                yield await asyncio.shield(opening)
+                yield await asyncio.shield(opening), permit
             finally:
                 await asyncio.shield(self._close(opening))
 

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from voicebox_audio.pcm import Frames
+from voicebox_kit.permits import idle_between
 
 from voicebox_asr.audio.channels import ChannelReader, ChannelSegment
 from voicebox_asr.diarization.diarizer import Diarizer
@@ -54,9 +55,9 @@ async def transcribe(
                     on_utterance(_utterance(len(segments) - 1, found))
 
     audio_samples = 0
-    async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as reader:
+    async with recognizer.opened(engine, lambda: ChannelReader(lambda: engine.read(options))) as (reader, permit):
         began = time.perf_counter()
-        async for samples in audio:
+        async for samples in idle_between(permit, audio):
             await collect(reader.process(samples))
             if speakers:
                 await _exhaust(recognizer.run(speakers.diarizer, speakers.diarizer.process(samples)))

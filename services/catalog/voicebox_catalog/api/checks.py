@@ -62,7 +62,7 @@ def labels(value: Mapping[str, str], field: str) -> dict[str, str]:
 
 
 def profile_id(value: str, field: str) -> str:
-    """The last part of a profile's name."""
+    """The last part of a profile's or a lexicon's name."""
     if not _PROFILE_ID.fullmatch(value):
         raise InvalidField(field, f"{field} must be 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit.")
     return value
@@ -77,9 +77,18 @@ def request_id(value: str) -> str | None:
 
 def profile_name(value: str, field: str = "name") -> str:
     """The id in `profiles/{profile}`."""
+    return _name("profiles", value, field)
+
+
+def lexicon_name(value: str, field: str = "name") -> str:
+    """The id in `lexicons/{lexicon}`."""
+    return _name("lexicons", value, field)
+
+
+def _name(kinds: str, value: str, field: str) -> str:
     collection, _, identity = value.partition("/")
-    if collection != "profiles" or not _PROFILE_ID.fullmatch(identity):
-        raise InvalidField(field, f"{field} must be profiles/ and an id of 1 to 63 of a-z, 0-9 and -.")
+    if collection != kinds or not _PROFILE_ID.fullmatch(identity):
+        raise InvalidField(field, f"{field} must be {kinds}/ and an id of 1 to 63 of a-z, 0-9 and -.")
     return identity
 
 

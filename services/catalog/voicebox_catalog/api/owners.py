@@ -57,7 +57,7 @@ class Owners:
             await self._blobs.delete(*gone[1])
         await delete_all(self._generations, self._blobs, owner, Query())
         await delete_all(self._transcriptions, self._blobs, owner, Query())
-        await self._owners.delete_rule(owner)
+        await self._owners.delete_settings(owner)
 
 
 def _checked(owner: str, field: str) -> str:
@@ -74,4 +74,5 @@ def _message(found: Contents) -> pb.OwnerContents:
         transcription_count=found.transcriptions,
         file_count=found.files,
         retention_rule_count=found.retention_rules,
+        lexicon_count=found.lexicons,
     )

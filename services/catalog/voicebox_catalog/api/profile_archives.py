@@ -150,16 +150,20 @@ class ProfileArchives:
     async def _avatar(self, archive: ZipReader, manifest: ProfileManifest, names: Names) -> str:
         if not manifest.avatar_sha256:
             return ""
+        async with self._pictures.admitted():
+            drawn = await self._drawn(archive, manifest)
+        blob = await self._blobs.put("avatars", _once(drawn), len(drawn))
+        names.append(blob.name)
+        return blob.name
+
+    async def _drawn(self, archive: ZipReader, manifest: ProfileManifest) -> bytes:
         data = b"".join([block async for block in _blocks(archive, profile_manifest.AVATAR_FILE, MAX_PICTURE_BYTES)])
         if hashlib.sha256(data).hexdigest() != manifest.avatar_sha256:
             raise refused(
                 "The archive's picture is not what the manifest says: its SHA-256 is another.", "ARCHIVE_CHECKSUM"
             )
         with _of_the_manifest(profile_manifest.AVATAR_FILE):
-            drawn = await self._pictures.draw(data)
-        blob = await self._blobs.put("avatars", _once(drawn), len(drawn))
-        names.append(blob.name)
-        return blob.name
+            return await self._pictures.draw(data)
 
 
 async def _spooled(

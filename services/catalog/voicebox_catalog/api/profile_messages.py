@@ -1,7 +1,7 @@
 """Profiles as messages and as rows."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
@@ -18,6 +18,7 @@ PROFILE_FIELDS = ("display_name", "language", "description", "labels", "consent"
 
 SPEEDS = (0.5, 2.0)
 PITCHES = (-12.0, 12.0)
+MAX_LEXICONS = 8
 
 
 def profile_columns(message: pb.Profile, fields: Iterable[str], now_us: int) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def to_settings(row: Profile) -> pb.VoiceSettings | None:
         speed=stored.get("speed"),
         pitch_semitones=stored.get("pitch_semitones"),
         seed=None if seed is None else int(seed),
+        lexicons=stored.get("lexicons", ()),
     )
 
 
@@ -97,9 +99,9 @@ def _consent_columns(message: pb.Consent, now_us: int) -> dict[str, Any]:
     }
 
 
-def _settings_column(message: pb.VoiceSettings) -> dict[str, float]:
+def _settings_column(message: pb.VoiceSettings) -> dict[str, Any]:
     bounds = {"speed": SPEEDS, "pitch_semitones": PITCHES, "seed": (0, 2**32)}
-    stored: dict[str, float] = {}
+    stored: dict[str, Any] = {}
     for name, (minimum, maximum) in bounds.items():
         if message.HasField(name):  # type: ignore[arg-type]  # the stubs want a literal
             value = getattr(message, name)
@@ -107,4 +109,15 @@ def _settings_column(message: pb.VoiceSettings) -> dict[str, float]:
             if not (math.isfinite(value) and minimum <= value <= maximum):
                 raise InvalidField(field, f"{field} must be {minimum:g} to {maximum:g}, not {value:g}.")
             stored[name] = value
+    if message.lexicons:
+        stored["lexicons"] = _lexicons(message.lexicons, "profile.default_voice_settings.lexicons")
     return stored
+
+
+def _lexicons(names: Sequence[str], field: str) -> list[str]:
+    """Names of lexicons, which need not be there: they may be deleted at any time."""
+    if len(names) > MAX_LEXICONS:
+        raise InvalidField(field, f"{field} may name {MAX_LEXICONS} lexicons, not {len(names)}.")
+    for number, name in enumerate(names):
+        checks.lexicon_name(name, f"{field}[{number}]")
+    return list(names)

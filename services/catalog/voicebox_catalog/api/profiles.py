@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
@@ -11,6 +12,7 @@ from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.permits import idle_between
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
@@ -105,7 +107,8 @@ class Profiles:
         first = await anext(requests, pb.SetProfileAvatarRequest())
         identity = checks.profile_name(first.name)
         await self._store.get(owner, identity)
-        image = await self._pictures.draw(await _image(first, requests))
+        async with self._pictures.admitted() as permit, aclosing(idle_between(permit, requests)) as pieces:
+            image = await self._pictures.draw(await _image(first, pieces))
         async with staged(self._blobs) as names:
             blob = await self._blobs.put("avatars", _once(image), len(image))
             names.append(blob.name)

@@ -13,6 +13,7 @@ from voicebox_kit.principal import owner
 
 from .downloads import Download
 from .generations import Generations
+from .lexicons import Lexicons
 from .owners import Owners
 from .profile_archives import ProfileArchives
 from .profile_reference import References
@@ -36,6 +37,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         generations: Generations,
         transcriptions: Transcriptions,
         retention: Retention,
+        lexicons: Lexicons,
         owners: Owners,
     ) -> None:
         self._profiles = profiles
@@ -45,6 +47,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._generations = generations
         self._transcriptions = transcriptions
         self._retention = retention
+        self._lexicons = lexicons
         self._owners = owners
 
     async def CreateProfile(self, request: pb.CreateProfileRequest, context: Context) -> pb.Profile:
@@ -195,6 +198,32 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             context, await self._transcriptions.download(request, owner(context), _range(context))
         ):
             yield pb.DownloadTranscriptionAudioResponse(body=body)
+
+    async def CreateLexicon(self, request: pb.CreateLexiconRequest, context: Context) -> pb.Lexicon:
+        return await self._lexicons.create(request, owner(context))
+
+    async def GetLexicon(self, request: pb.GetLexiconRequest, context: Context) -> pb.Lexicon:
+        return await self._lexicons.get(request, owner(context))
+
+    async def ListLexicons(self, request: pb.ListLexiconsRequest, context: Context) -> pb.ListLexiconsResponse:
+        return await self._lexicons.list(request, owner(context))
+
+    async def UpdateLexicon(self, request: pb.UpdateLexiconRequest, context: Context) -> pb.Lexicon:
+        return await self._lexicons.update(request, owner(context))
+
+    async def DeleteLexicon(self, request: pb.DeleteLexiconRequest, context: Context) -> Empty:
+        return await self._lexicons.delete(request, owner(context))
+
+    async def ImportLexicon(
+        self, request_iterator: AsyncIterator[pb.ImportLexiconRequest], context: Context
+    ) -> pb.ImportLexiconResponse:
+        return await self._lexicons.import_file(request_iterator, owner(context))
+
+    async def ExportLexicon(
+        self, request: pb.ExportLexiconRequest, context: Context
+    ) -> AsyncIterator[pb.ExportLexiconResponse]:
+        async for body in self._lexicons.export(request, owner(context)):
+            yield pb.ExportLexiconResponse(body=body)
 
     async def GetRetentionRule(self, request: pb.GetRetentionRuleRequest, context: Context) -> pb.RetentionRule:
         return await self._retention.get(owner(context))

@@ -15,7 +15,7 @@ from voicebox_audio.decoding.confinement import address_space_bytes, confine_per
 from voicebox_audio.decoding.limits import Limits
 
 MAX_BYTES = 5 * 1024 * 1024
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 16_000_000
 SIDE_PIXELS = 512
 REFUSED = 3
 FORMATS = (
@@ -23,8 +23,8 @@ FORMATS = (
     JpegImagePlugin.JpegImageFile.format,
     WebPImagePlugin.WebPImageFile.format,
 )
-LIMITS = Limits(max_bytes=MAX_BYTES, cpu_seconds=10, memory_bytes=768 * 1024 * 1024)
-"""50 million pixels of four channels are 200 MB, and converting them needs them twice."""
+LIMITS = Limits(max_bytes=MAX_BYTES, cpu_seconds=10, memory_bytes=320 * 1024 * 1024)
+"""16 million pixels of four channels are 64 MB, and converting them needs them twice."""
 
 
 class PictureRejected(Exception):

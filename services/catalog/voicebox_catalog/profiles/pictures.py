@@ -3,32 +3,41 @@
 import asyncio
 import os
 import sys
+from contextlib import AbstractAsyncContextManager
 
+from prometheus_client import CollectorRegistry
 from voicebox_kit.errors import InvalidField, Unavailable
+from voicebox_kit.permits import Permit, Permits
 
 FIELD = "image"
 MAX_BYTES = 5 * 1024 * 1024
 WALL_SECONDS = 30.0
-AT_ONCE = 2
-"""Each may take 768 MB."""
+AT_ONCE, WAITING = 2, 8
+"""Each that is drawn may take 320 MB, each that waits MAX_BYTES."""
+PATIENCE_SECONDS = 30.0
 REFUSED = 3
 COMMAND = (sys.executable, "-m", "voicebox_catalog.profiles.picture_process")
 
 
 class Pictures:
-    """Draws at most AT_ONCE pictures at a time."""
+    """Draws pictures for those that are admitted: at most AT_ONCE at a time."""
 
-    def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._permits = Permits(AT_ONCE, WAITING, registry, PATIENCE_SECONDS)
+
+    def admitted(self) -> AbstractAsyncContextManager[Permit]:
+        """Held while a picture is received and drawn, idle while it is received. Exhausted where too many wait."""
+        return self._permits.acquire()
 
     async def draw(self, data: bytes) -> bytes:
-        """A PNG, JPEG or WebP file as a square WebP. InvalidField("image") says what is wrong with it."""
+        """A PNG, JPEG or WebP file as a square WebP, of who is admitted. InvalidField("image") says what is wrong with
+        it.
+        """
         if not data:
             raise InvalidField(FIELD, "The picture is empty.", reason="IMAGE_EMPTY")
         if len(data) > MAX_BYTES:
             raise InvalidField(FIELD, f"The picture must have at most {MAX_BYTES} bytes.", reason="IMAGE_TOO_LARGE")
-        async with self._slots:
-            status, answer = await _run(data)
+        status, answer = await _run(data)
         if status == REFUSED:
             raise InvalidField(FIELD, answer.decode(), reason="IMAGE_REFUSED")
         if status:

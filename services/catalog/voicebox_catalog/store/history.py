@@ -1,5 +1,6 @@
 """What generations and transcriptions have in common in the database: storing once, changing, deleting."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from voicebox_sql.paging import Cursor
 from .history_pages import HistoryPages, Row
 from .history_query import Query
 from .search_index import tokens_of_row
+
+LONG_CHARACTERS = 10_000
+"""Of the texts of one write, whose tokens are then found in a thread: it takes longer than other calls should wait."""
 
 
 @dataclass(frozen=True)
@@ -185,10 +189,13 @@ class HistoryStore(Generic[Row]):
         return (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
 
     async def _add(self, session: AsyncSession, *rows: Row) -> None:
-        for statement, parameters in self.found.index(session.sync_session).insertions(
-            {row.key: tokens_of_row(self._table, row) for row in rows}
-        ):
+        is_long = sum(len(row.text) for row in rows) > LONG_CHARACTERS
+        tokens = await asyncio.to_thread(self._tokens, rows) if is_long else self._tokens(rows)
+        for statement, parameters in self.found.index(session.sync_session).insertions(tokens):
             await session.execute(statement, parameters)
+
+    def _tokens(self, rows: Sequence[Row]) -> dict[int, list[str]]:
+        return {row.key: tokens_of_row(self._table, row) for row in rows}
 
     async def _delete(self, session: AsyncSession, keys: Sequence[int]) -> None:
         await session.execute(self.found.index(session.sync_session).delete(keys))

@@ -1,6 +1,6 @@
 """All that is stored about one owner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,21 @@ from voicebox_kit.errors import AlreadyExists
 from voicebox_sql.database import Database
 
 from .search_index import index_of, tokens_of_row
-from .tables import Generation, Profile, RetentionRule, Sample, Transcription
+from .tables import Generation, Lexicon, Profile, RetentionRule, Sample, Transcription
 
 ROWS = 500
 """Whose search words are written at once."""
 
 History = type[Generation] | type[Transcription]
+Named = type[Profile] | type[Lexicon] | History
+
+NAMED: Mapping[Named, str] = {
+    Profile: "profile",
+    Lexicon: "lexicon",
+    Generation: "generation",
+    Transcription: "transcription",
+}
+"""What has a name that is unique for one owner, by its table."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Contents:
     transcriptions: int
     files: int
     retention_rules: int
+    lexicons: int
 
 
 class OwnerStore:
@@ -56,17 +66,18 @@ class OwnerStore:
 
         return await self._database.write(work)
 
-    async def delete_rule(self, owner: str) -> None:
-        """Delete an owner's retention rule."""
+    async def delete_settings(self, owner: str) -> None:
+        """Delete an owner's lexicons and retention rule."""
 
         async def work(session: AsyncSession) -> None:
-            await session.execute(delete(RetentionRule).where(col(RetentionRule.owner) == owner))
+            for table in (Lexicon, RetentionRule):
+                await session.execute(delete(table).where(col(table.owner) == owner))
 
         await self._database.write_deletion(work)
 
 
 def _contents(session: Session, owner: str) -> Contents:
-    def count(table: type[Profile] | History | type[RetentionRule], having: str = "") -> int:
+    def count(table: Named | type[RetentionRule], having: str = "") -> int:
         statement = select(func.count()).select_from(table).where(col(table.owner) == owner)
         return session.scalar(statement.where(getattr(table, having) != "") if having else statement) or 0
 
@@ -80,6 +91,7 @@ def _contents(session: Session, owner: str) -> Contents:
         transcriptions=count(Transcription),
         files=2 * samples + count(Profile, "avatar_blob") + count(Generation, "blob") + count(Transcription, "blob"),
         retention_rules=count(RetentionRule),
+        lexicons=count(Lexicon),
     )
 
 
@@ -94,11 +106,11 @@ def _stored_bytes(session: Session, owner: str) -> int:
 
 def _move(session: Session, owner: str, new_owner: str) -> Contents:
     found = _contents(session, owner)
-    for table, kind in ((Profile, "profile"), (Generation, "generation"), (Transcription, "transcription")):
+    for table, kind in NAMED.items():
         _refuse_same_name(session, table, kind, owner, new_owner)
     for history in (Generation, Transcription):
         _move_words(session, history, owner, new_owner)
-    for table in (Profile, Generation, Transcription):
+    for table in NAMED:
         session.execute(update(table).where(col(table.owner) == owner).values(owner=new_owner))
     if session.get(RetentionRule, new_owner):
         session.execute(delete(RetentionRule).where(col(RetentionRule.owner) == owner))
@@ -106,7 +118,7 @@ def _move(session: Session, owner: str, new_owner: str) -> Contents:
     return found
 
 
-def _refuse_same_name(session: Session, table: type[Profile] | History, kind: str, owner: str, new_owner: str) -> None:
+def _refuse_same_name(session: Session, table: Named, kind: str, owner: str, new_owner: str) -> None:
     other = aliased(table)
     both = (
         select(col(table.id))

@@ -13,7 +13,7 @@ from voicebox_sql.database import Database
 from voicebox_sql.keys import SLOTS, draw_key, first_key
 
 from .filters import Condition, FilterField, Operator
-from .tables import Profile, Sample
+from .tables import Lexicon, Profile, Sample
 
 MICROSECONDS_PER_DAY = 86_400_000_000
 KEPT_LETTERS = 40
@@ -194,7 +194,7 @@ async def get_profile(
     return row
 
 
-async def free_key(session: AsyncSession, table: type[Profile] | type[Sample], time_us: int) -> int:
+async def free_key(session: AsyncSession, table: type[Profile | Sample | Lexicon], time_us: int) -> int:
     """A creation key of `time_us` that no row has."""
     attempt = 0
     while await session.get(table, key := draw_key(time_us, attempt)):

@@ -34,7 +34,7 @@ class Profile(SQLModel, table=True):
     consent_speaker: str = ""
     consent_time_us: int | None = Field(default=None, sa_type=BigInteger)
     consent_scope: str = ""
-    voice_settings: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    voice_settings: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     avatar_blob: str = Field(default="", index=True)
     sample_count: int = 0
     update_time_us: int = Field(sa_type=BigInteger)
@@ -166,6 +166,33 @@ class Transcription(SQLModel, table=True):
     favorite: bool = False
     labels: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     etag: str = ""
+
+
+class Lexicon(SQLModel, table=True):
+    """How an owner's words are said in one language. `entries` are lists of a written form, its alias and its phonemes;
+    whoever does not need them must not load them: they may be megabytes.
+    """
+
+    __tablename__ = "lexicons"
+    __table_args__ = (
+        UniqueConstraint("owner", "id"),
+        UniqueConstraint("owner", "request_id"),
+        Index("lexicons_by_owner", "owner", "key"),
+    )
+
+    key: int = Field(primary_key=True, sa_type=Key)
+    owner: str
+    id: str
+    display_name: str
+    language: str
+    case_sensitive: bool
+    entries: list[list[str]] = Field(sa_column=Column(JSON, nullable=False))
+    entry_count: int
+    warnings: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    update_time_us: int = Field(sa_type=BigInteger)
+    etag: str
+    request_id: str | None = None
+    request_digest: str | None = None
 
 
 class RetentionRule(SQLModel, table=True):

@@ -14,6 +14,7 @@ from voicebox_models.servicer import STATES
 from voicebox_tts.engine import Capability, Engine, Phoneme, Voice, Word
 from voicebox_tts.job import StoredProfile
 from voicebox_tts.synthesis.design import DesignedVoice
+from voicebox_tts.synthesis.explanation import ExplainedSentence, Explanation
 from voicebox_tts.synthesis.synthesizer import Finished, Started
 from voicebox_tts.synthesis.utterance import Chunk, MarkTime, SpeakerTime
 
@@ -70,6 +71,31 @@ def finished(event: Finished) -> tts_pb2.SynthesisFinished:
         generation=event.generation,
         warnings=event.warnings,
         word_error_rate=event.word_error_rate,
+    )
+
+
+def explained(explanation: Explanation) -> tts_pb2.ExplainSpeechResponse:
+    return tts_pb2.ExplainSpeechResponse(sentences=map(_sentence, explanation.sentences), warnings=explanation.warnings)
+
+
+def _sentence(sentence: ExplainedSentence) -> tts_pb2.ExplainedSentence:
+    prepared, speaker = sentence.prepared, sentence.part.speaker
+    return tts_pb2.ExplainedSentence(
+        text=prepared.text,
+        spoken=prepared.spoken,
+        phonemes=sentence.phonemes,
+        replacements=[
+            tts_pb2.Replacement(
+                offset=each.offset,
+                written=each.written,
+                alias=each.alias,
+                phoneme=each.phoneme,
+                lexicon=each.lexicon,
+            )
+            for each in prepared.replacements
+        ],
+        voice=speaker.voice_name,
+        language=speaker.language,
     )
 
 

@@ -6,7 +6,7 @@ An InvalidField names a field by its path within the config; `field_paths` makes
 import math
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
@@ -19,6 +19,7 @@ from voicebox_kit.errors import InvalidField
 
 from voicebox_tts.engine import Style
 from voicebox_tts.job import (
+    MAX_LEXICONS,
     MAX_OVERRIDES,
     MAX_PAUSE_SECONDS,
     MAX_RECORDED_CHARACTERS,
@@ -38,7 +39,7 @@ from voicebox_tts.job import (
 from voicebox_tts.text import pauses, ssml
 from voicebox_tts.text import sentences as texts
 from voicebox_tts.text.directions import Directed, Direction, Passage, Pause, Turn
-from voicebox_tts.text.names import PROFILE_NAME
+from voicebox_tts.text.names import LEXICON_NAME, PROFILE_NAME
 
 MAX_INSTRUCTION_CHARACTERS = 500
 MAX_TRANSCRIPT_CHARACTERS = 2_000
@@ -89,6 +90,7 @@ def to_job(config: tts_pb2.SynthesisConfig, owner: str, ahead_seconds: float = U
         verbatim=config.verbatim,
         unset=_unset(config),
         processing=_processing(config.processing),
+        lexicons=_lexicons(config.lexicons),
     )
 
 
@@ -135,7 +137,8 @@ def spoken(given: str, field: str) -> str:
 
 
 def _unset(config: tts_pb2.SynthesisConfig) -> frozenset[str]:
-    return _open_style(config.style) | (frozenset() if config.HasField("seed") else {"seed"})
+    given = {"seed": config.HasField("seed"), "lexicons": bool(config.lexicons)}
+    return _open_style(config.style) | {name for name, is_given in given.items() if not is_given}
 
 
 def _open_style(style: tts_pb2.SpeakingStyle) -> frozenset[str]:
@@ -300,6 +303,16 @@ def _style(style: tts_pb2.SpeakingStyle) -> Style:
     return Style(
         style.speed or 1.0, style.pitch_semitones, spoken(style.language, "style.language"), style.instructions
     )
+
+
+def _lexicons(names: Sequence[str]) -> tuple[str, ...]:
+    """Each once, the preferred one first."""
+    if len(names) > MAX_LEXICONS:
+        raise InvalidField("lexicons", f"lexicons may name {MAX_LEXICONS} of them, not {len(names)}.")
+    for name in names:
+        if not LEXICON_NAME.fullmatch(name):
+            raise InvalidField("lexicons", f"lexicons: {name[:40]!r} must be lexicons/ and 1 to 63 of a-z, 0-9 and -.")
+    return tuple(dict.fromkeys(names))
 
 
 def _processing(asked: tts_pb2.AudioProcessing) -> Processing:

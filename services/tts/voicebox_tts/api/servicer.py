@@ -21,6 +21,7 @@ from voicebox_kit.server import MAX_MESSAGE_BYTES
 from voicebox_tts.job import MAX_RECORDED_CHARACTERS, MAX_STREAMED_CHARACTERS, MAX_TEXT_CHARACTERS
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
+from voicebox_tts.synthesis.explanation import Explainer
 from voicebox_tts.synthesis.script import DirectedText, Script, WholeText, WrittenText
 from voicebox_tts.synthesis.speech_stream import Interrupted
 from voicebox_tts.synthesis.synthesizer import Event, Finished, Started, Synthesizer
@@ -53,15 +54,23 @@ MAX_ADAPTED_CHARACTERS = MAX_TEXT_CHARACTERS
 """Of a text that comes by an adapter, whose clients know the usual limits."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
+SpeechRequest = tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest
+TextRequest = SpeechRequest | tts_pb2.ExplainSpeechRequest
 
 
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     """The voicebox.tts.v1.TextToSpeechService."""
 
     def __init__(
-        self, synthesizer: Synthesizer, designer: Designer, registry: VoiceRegistry, settings: Settings
+        self,
+        synthesizer: Synthesizer,
+        explainer: Explainer,
+        designer: Designer,
+        registry: VoiceRegistry,
+        settings: Settings,
     ) -> None:
-        self._synthesizer, self._designer, self._registry = synthesizer, designer, registry
+        self._synthesizer, self._explainer = synthesizer, explainer
+        self._designer, self._registry = designer, registry
         self._detector = LanguageDetector()
         self._lists = VoiceLists(lambda: registry.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
@@ -114,10 +123,20 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def StreamDialogue(
         self, request: tts_pb2.StreamDialogueRequest, context: Context
     ) -> AsyncGenerator[tts_pb2.StreamDialogueResponse]:
+        self._synthesizer.refuse_at_capacity(deadline.remaining(context, math.inf))
         script, ahead = DirectedText(to_dialogue(request)), to_ahead_seconds(request.ahead_seconds)
         async with self._events(request.config, "config", script, ahead, context) as events:
             async for event in events:
                 yield tts_pb2.StreamDialogueResponse(**_field(event))
+
+    async def ExplainSpeech(
+        self, request: tts_pb2.ExplainSpeechRequest, context: Context
+    ) -> tts_pb2.ExplainSpeechResponse:
+        config, script = await self._script(request, context, MAX_TEXT_CHARACTERS)
+        with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
+            job = to_job(config, principal.owner(context))
+            explanation = await self._explainer.explain(job, script, deadline.remaining(context, math.inf))
+        return messages.explained(explanation)
 
     async def ConverseSynthesize(
         self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context
@@ -153,14 +172,24 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     @asynccontextmanager
     async def _speech(
         self,
-        request: tts_pb2.SynthesizeRequest | tts_pb2.StreamSynthesizeRequest | tts_pb2.PlaySpeechRequest,
+        request: SpeechRequest,
         context: Context,
         most_characters: int = MAX_TEXT_CHARACTERS,
     ) -> AsyncIterator[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
+        config, script = await self._script(request, context, most_characters)
+        async with self._events(config, "config", script, to_ahead_seconds(ahead), context) as events:
+            yield events
+
+    async def _script(
+        self, request: TextRequest, context: Context, most_characters: int
+    ) -> tuple[tts_pb2.SynthesisConfig, Script]:
+        """What a request says, and its config, which is changed where the text is too long for the history."""
         read = partial(_said, request.text, request.ssml, most_characters, is_verbatim=request.config.verbatim)
+        self._synthesizer.refuse_at_capacity(deadline.remaining(context, math.inf))
         # Half a second of work for the longest text: not on the loop that sends the others' audio.
-        said = await asyncio.to_thread(read) if len(request.text) > MAX_TEXT_CHARACTERS else read()
+        is_long = max(len(request.text), len(request.ssml)) > MAX_TEXT_CHARACTERS
+        said = await asyncio.to_thread(read) if is_long else read()
         config, warnings = request.config, tuple[str, ...]()
         if len(request.text) > MAX_RECORDED_CHARACTERS:
             with paths_below("config", tts_pb2.SynthesisConfig.DESCRIPTOR):
@@ -172,11 +201,8 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                 spoken_here = await self._languages(request.config)
             said = await asyncio.to_thread(self._detector.in_languages, directed, spoken_here)
         if isinstance(said, Directed):
-            script: Script = DirectedText(replace(said, warnings=(*said.warnings, *warnings)))
-        else:
-            script = WholeText(said, warnings)
-        async with self._events(config, "config", script, to_ahead_seconds(ahead), context) as events:
-            yield events
+            return config, DirectedText(replace(said, warnings=(*said.warnings, *warnings)))
+        return config, WholeText(said, warnings)
 
     async def _languages(self, config: tts_pb2.SynthesisConfig) -> list[str]:
         """The languages that somebody here speaks, or who follows the recording or profile; the usual one first."""

@@ -5,8 +5,10 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from voicebox_kit.combining_marks import with_few_marks
+
 from voicebox_tts.engine import Samples
-from voicebox_tts.normalization.characters import wants_sound, with_few_marks
+from voicebox_tts.normalization.characters import wants_sound
 
 MAX_CLAUSE_CHARACTERS = 200
 """A clause without punctuation is cut between words here: the time for a clause grows faster than its length."""

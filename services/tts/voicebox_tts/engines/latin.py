@@ -4,7 +4,9 @@ import re
 import string
 import unicodedata
 
-from voicebox_tts.normalization.characters import visible, wants_sound, with_few_marks
+from voicebox_kit.combining_marks import with_few_marks
+
+from voicebox_tts.normalization.characters import visible, wants_sound
 
 _ASCII = str.maketrans(
     {

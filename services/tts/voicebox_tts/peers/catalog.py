@@ -30,6 +30,19 @@ class StoredReference:
     defaults: Defaults
 
 
+@dataclass(frozen=True)
+class StoredLexicon:
+    """A lexicon; each entry is a written form, its alias and its phonemes.
+
+    There are none when the caller's etag is still right.
+    """
+
+    etag: str
+    language: str
+    case_sensitive: bool
+    entries: tuple[tuple[str, str, str], ...]
+
+
 class Catalog:
     """A channel to the catalog service, made in the event loop that uses it."""
 
@@ -50,11 +63,22 @@ class Catalog:
                 else:
                     blocks.append(answer.pcm_s16le)
         except grpc.aio.AioRpcError as error:
-            raise _as_ours(error, profile) from error
+            unusable = "The profile has no usable sample."
+            raise _as_ours(error, "profile", profile, unusable) from error
         if header.unchanged:
             return StoredReference(header.etag, None, _defaults(header.default_voice_settings))
         reference = Reference(from_s16le(b"".join(blocks)), header.sample_rate_hz, header.transcript)
         return StoredReference(header.etag, reference, _defaults(header.default_voice_settings))
+
+    async def lexicon(self, name: str, known_etag: str, owner: str, timeout_seconds: float) -> StoredLexicon:
+        """A lexicon. NotFound, or Unavailable when the catalog does not answer."""
+        request = catalog_pb2.GetLexiconRequest(name=name, known_etag=known_etag)
+        try:
+            found = await self._stub.GetLexicon(request, timeout=timeout_seconds, metadata=_metadata(owner))
+        except grpc.aio.AioRpcError as error:
+            raise _as_ours(error, "lexicon", name, "The lexicon cannot be used.") from error
+        entries = tuple((entry.written, entry.alias, entry.phoneme) for entry in found.entries)
+        return StoredLexicon(found.etag, found.language, found.case_sensitive, entries)
 
     async def record(self, generation: catalog_pb2.Generation, audio: Path, timeout_seconds: float) -> None:
         """Record a generation with its audio; grpc.aio.AioRpcError as the catalog answers, Unavailable when it goes
@@ -76,24 +100,23 @@ class Catalog:
 
 def _defaults(settings: catalog_pb2.VoiceSettings) -> Defaults:
     """The settings that are set."""
-    return Defaults(**{field.name: value for field, value in settings.ListFields()})
+    given = {field.name: value for field, value in settings.ListFields()}
+    return Defaults(**given | ({"lexicons": tuple(settings.lexicons)} if settings.lexicons else {}))
 
 
 def _metadata(owner: str) -> tuple[tuple[str, str], ...]:
     return ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
 
 
-def _as_ours(error: grpc.aio.AioRpcError, profile: str) -> Exception:
+def _as_ours(error: grpc.aio.AioRpcError, kind: str, name: str, unusable: str) -> Exception:
     match error.code():
         case grpc.StatusCode.NOT_FOUND:
-            return NotFound("profile", profile)
+            return NotFound(kind, name)
         case grpc.StatusCode.FAILED_PRECONDITION:
-            return Precondition(
-                _reason(error) or "PROFILE_NOT_USABLE", profile, error.details() or "The profile has no usable sample."
-            )
+            return Precondition(_reason(error) or f"{kind.upper()}_NOT_USABLE", name, error.details() or unusable)
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unavailable(
-                "CATALOG_UNREACHABLE", "The catalog does not answer, and this profile's voice is not cached here."
+                "CATALOG_UNREACHABLE", f"The catalog does not answer, and this {kind} is not cached here."
             )
         case _:
             return error

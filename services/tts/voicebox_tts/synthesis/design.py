@@ -89,4 +89,4 @@ def _voice(pieces: list[Speech], session: Session, seed: int, model: str, text_w
 
 
 def _prepared(preparation: TextPreparation, text: str) -> str:
-    return " ".join(filter(None, map(preparation.prepare, sentences(text))))
+    return " ".join(spoken for sentence in sentences(text) if (spoken := preparation.prepare(sentence).spoken))

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from voicebox_kit.errors import InvalidField, TooSlow
 
+from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.job import MAX_TEXT_CHARACTERS, NO_OVERRIDE, VoiceOverride
 from voicebox_tts.text import sentences as texts
-from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Turn
+from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Section, Turn
 
 MAX_INTERRUPTIONS = 1000
 """Of one conversation: the queue is bounded, also for a stream of nothing but interruptions."""
@@ -27,19 +28,26 @@ Item = str | Interruption | VoiceOverride | Pause | Mark | Turn
 class Script(Protocol):
     """Sentences to speak; `text` is all of them, for the history.
 
-    `overrides` are the ways in which they are spoken, each once, in order. `warnings` are sentences for people on what
-    of the text is not followed. `interrupted` is set from when the listener interrupts until the Interruption is
-    yielded.
+    `given` is what the placeholders in the sentences stand for. `overrides` are the ways in which they are spoken, each
+    once, in order; `sections` are the text in those ways, none where there is but one. `warnings` are sentences for
+    people on what of the text is not followed. `interrupted` is set from when the listener interrupts until the
+    Interruption is yielded.
     """
 
     @property
     def text(self) -> str: ...
 
     @property
+    def given(self) -> Sequence[GivenPhonemes]: ...
+
+    @property
     def overrides(self) -> Sequence[VoiceOverride]: ...
 
     @property
     def warnings(self) -> Sequence[str]: ...
+
+    @property
+    def sections(self) -> Sequence[Section]: ...
 
     @property
     def interrupted(self) -> asyncio.Event: ...
@@ -50,7 +58,9 @@ class Script(Protocol):
 class WholeText:
     """A text that is complete."""
 
+    given: Sequence[GivenPhonemes] = ()
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
+    sections: Sequence[Section] = ()
 
     def __init__(self, text: str, warnings: Sequence[str] = ()) -> None:
         self.text, self.warnings = text, warnings
@@ -66,8 +76,9 @@ class DirectedText:
 
     def __init__(self, directed: Directed) -> None:
         self._directed = directed
-        self.text, self.warnings = directed.text, directed.warnings
+        self.text, self.warnings, self.given = directed.text, directed.warnings, directed.given
         self.overrides: Sequence[VoiceOverride] = directed.overrides or (NO_OVERRIDE,)
+        self.sections = directed.sections
         self.interrupted = asyncio.Event()
 
     async def sentences(self) -> AsyncGenerator[Item, None]:
@@ -90,7 +101,9 @@ class WrittenText:
     writer that lets the speaker wait for `idle_seconds` is taken for lost: TooSlow("STREAM_IDLE").
     """
 
+    given: Sequence[GivenPhonemes] = ()
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
+    sections: Sequence[Section] = ()
     warnings: Sequence[str] = ()
 
     def __init__(self, idle_seconds: float) -> None:

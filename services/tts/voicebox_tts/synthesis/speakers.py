@@ -1,16 +1,20 @@
 """Who speaks an utterance: one speaker, or several that take turns, each with a session of an engine."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 
 from voicebox_tts.engine import Capability, Session, Style
+from voicebox_tts.history.turns import SpokenTurn
 from voicebox_tts.job import MAX_SEMITONES, MAX_SPEED, MIN_SPEED, BuiltIn, Job, StoredProfile, VoiceOverride
+from voicebox_tts.lexicons.lexicon import Lexicon
+from voicebox_tts.lexicons.resolver import LexiconResolver
+from voicebox_tts.text.directions import Section
 from voicebox_tts.voices.resolver import Resolver, Speaker
 
 from .preparation import TextPreparation
@@ -58,6 +62,17 @@ class Speakers:
         names = dict.fromkeys(part.profile or part.speaker.voice_name for part in self._parts.values())
         return tuple(names) if len(names) > 1 else ()
 
+    def turns(self, sections: Sequence[Section]) -> tuple[SpokenTurn, ...]:
+        """The sections with who spoke them and how; none where there is but one."""
+        return tuple(self._turn(each) for each in sections) if len(sections) > 1 else ()
+
+    def _turn(self, section: Section) -> SpokenTurn:
+        override, part = section.override, self._parts[section.override]
+        speed = part.job.style.speed * override.speed
+        pitch_semitones = part.job.style.pitch_semitones + override.pitch_semitones
+        style = replace(part.job.style, language=part.speaker.language, speed=speed, pitch_semitones=pitch_semitones)
+        return SpokenTurn(section.characters, part.profile or part.speaker.voice_name, style, section.pause_seconds)
+
     def part(self, override: VoiceOverride) -> Part:
         """Who speaks in an override."""
         return self._parts[override]
@@ -76,26 +91,62 @@ class Speakers:
         return list(dict.fromkeys([*self._warnings, *speakers, *prepared]))
 
 
-@asynccontextmanager
-async def open_speakers(
-    overrides: Sequence[VoiceOverride], job: Job, resolver: Resolver, executor: Executor, timeout_seconds: float
-) -> AsyncGenerator[Speakers]:
-    """The speakers for these overrides of a job, whose models stay loaded and sessions open until the block ends.
+class Casting:
+    """Finds the speakers of an utterance, and the lexicons that they read with."""
 
-    Raises as Resolver.resolve and Engine.open; what an override asks for is named by its place.
-    """
-    async with AsyncExitStack() as stack:
-        parts, warnings = dict[VoiceOverride, Part](), list[str]()
-        for override in overrides:
-            with _placed(override):
-                resolve = partial(resolver.resolve, timeout_seconds=timeout_seconds)
-                wanted, speaker = await _resolved(stack, resolve, job.overridden(override), override, warnings)
-                wanted = wanted.with_defaults(speaker.defaults)
-                session = await _opened(speaker, wanted, override, warnings, executor)
-            stack.callback(session.close)
-            preparation = TextPreparation(speaker.engine, speaker.language, verbatim=job.verbatim)
-            parts[override] = Part(wanted, speaker, session, preparation)
-        yield Speakers(parts, warnings)
+    def __init__(self, resolver: Resolver, lexicons: LexiconResolver, executor: Executor) -> None:
+        self._resolver, self._lexicons, self._executor = resolver, lexicons, executor
+
+    @asynccontextmanager
+    async def open(
+        self, overrides: Sequence[VoiceOverride], job: Job, timeout_seconds: float
+    ) -> AsyncGenerator[Speakers]:
+        """The speakers for these overrides of a job, whose models stay loaded and sessions open until the block ends.
+
+        Raises as Resolver.resolve, LexiconResolver.resolve and Engine.open; what an override asks for is named by its
+        place. InvalidField("lexicons") for one that is of use nowhere.
+        """
+        lexicons, warnings = await self._lexicons.resolve(job.lexicons, job.owner, timeout_seconds)
+        async with AsyncExitStack() as stack:
+            parts = dict[VoiceOverride, Part]()
+            for override in overrides:
+                with _placed(override):
+                    resolve = partial(self._resolver.resolve, timeout_seconds=timeout_seconds)
+                    wanted, speaker = await _resolved(stack, resolve, job.overridden(override), override, warnings)
+                    wanted = wanted.with_defaults(speaker.defaults)
+                    session = await _opened(speaker, wanted, override, warnings, self._executor)
+                stack.callback(session.close)
+                own = lexicons if job.lexicons else await self._of_profile(wanted, timeout_seconds, warnings)
+                preparation = TextPreparation(
+                    speaker.engine,
+                    speaker.language,
+                    verbatim=job.verbatim,
+                    lexicons=[lexicon for lexicon in own if lexicon.suits(speaker.language)],
+                )
+                parts[override] = Part(wanted, speaker, session, preparation)
+            _refuse_useless(lexicons, parts.values())
+            yield Speakers(parts, warnings)
+
+    async def _of_profile(self, job: Job, timeout_seconds: float, warnings: list[str]) -> list[Lexicon]:
+        """The lexicons that a profile names; one that is gone, or cannot be had now, is left out with a warning."""
+        found = list[Lexicon]()
+        for name in job.lexicons:
+            try:
+                lexicons, notes = await self._lexicons.resolve([name], job.owner, timeout_seconds)
+            except (NotFound, Unavailable) as error:
+                warnings.append(f"A lexicon of the profile is left out: {error.sentence}")
+            else:
+                found += lexicons
+                warnings += notes
+        return found
+
+
+def _refuse_useless(lexicons: Sequence[Lexicon], parts: Iterable[Part]) -> None:
+    spoken = list(dict.fromkeys(part.speaker.language for part in parts))
+    for lexicon in lexicons:
+        if not any(map(lexicon.suits, spoken)):
+            sentence = f"lexicons: {lexicon.name} is for {lexicon.language}, and the text is in {', '.join(spoken)}."
+            raise InvalidField("lexicons", sentence, "LEXICON_LANGUAGE")
 
 
 Resolve = Callable[[Job], AbstractAsyncContextManager[Speaker]]

@@ -1,7 +1,7 @@
 """The audio of one utterance, sentence by sentence, no faster than the listener plays it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.pacer import Pacer
 
+from voicebox_tts.engine import Stretch
 from voicebox_tts.job import VoiceOverride
 from voicebox_tts.text.directions import Mark, Pause, Turn
 
-from .script import Interruption, Item
+from .script import Interruption, Item, Script
 from .speakers import Part, Speakers
 from .timer import Timer
 from .utterance import Chunk, Utterance
@@ -27,20 +28,21 @@ class Interrupted:
 
 
 class SpeechStream:
-    """`interrupted` is set from when the listener interrupts until the Interruption is reached; no more than
-    `ahead_seconds` of audio are sent before the listener can have played what was sent.
+    """Of the script its `interrupted` and `given` are used. No more than `ahead_seconds` of audio are sent before the
+    listener can have played what was sent.
     """
 
     def __init__(
         self,
         utterance: Utterance,
         speakers: Speakers,
-        interrupted: asyncio.Event,
+        script: Script,
         executor: Executor,
         ahead_seconds: float,
         clock: Callable[[], float],
     ) -> None:
-        self._utterance, self._speakers, self._interrupted = utterance, speakers, interrupted
+        self._utterance, self._speakers = utterance, speakers
+        self._interrupted, self._given = script.interrupted, script.given
         self._part = speakers.lead
         self._executor, self._ahead_seconds, self._clock = executor, ahead_seconds, clock
 
@@ -99,8 +101,8 @@ class SpeechStream:
 
     async def _spoken(self, sentence: str) -> AsyncGenerator[Chunk, None]:
         """The chunks of a sentence, until the listener interrupts."""
-        if text := await self._prepared(sentence):
-            async with aclosing(in_thread(self._utterance.speak(text), self._executor)) as chunks:
+        if stretches := await self._prepared(sentence):
+            async with aclosing(in_thread(self._utterance.speak(stretches), self._executor)) as chunks:
                 async for chunk in chunks:
                     yield chunk
                     if self._interrupted.is_set():
@@ -118,10 +120,10 @@ class SpeechStream:
         if self._speakers.has_several:
             self._utterance.name_speaker(part.speaker, part.profile)
 
-    async def _prepared(self, sentence: str) -> str:
+    async def _prepared(self, sentence: str) -> Sequence[Stretch]:
         """The sentence as the engine gets it; empty where there is nothing to say, or the listener interrupts."""
         if self._interrupted.is_set():
-            return ""
+            return ()
         prepare = self._part.preparation.prepare
-        text = await asyncio.get_running_loop().run_in_executor(self._executor, prepare, sentence)
-        return "" if self._interrupted.is_set() else text
+        prepared = await asyncio.get_running_loop().run_in_executor(self._executor, prepare, sentence, self._given)
+        return () if self._interrupted.is_set() else prepared.stretches

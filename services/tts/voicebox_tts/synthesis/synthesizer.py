@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
-from voicebox_kit.permits import Permits
+from voicebox_kit.permits import Permits, idle_between
 from voicebox_metering.work import OpenWork, Work, WorkKind, uncounted
 
 from voicebox_tts.history.history import History
@@ -18,11 +18,11 @@ from voicebox_tts.history.record import NO_AUDIO, Statistics
 from voicebox_tts.history.recorder import Recorder
 from voicebox_tts.job import Job
 from voicebox_tts.peers.asr import SpeechCheck
-from voicebox_tts.voices.resolver import Resolver, Speaker
+from voicebox_tts.voices.resolver import Speaker
 
 from .patience import Patience
 from .script import Interruption, Item, Script
-from .speakers import Speakers, open_speakers
+from .speakers import Casting, Speakers
 from .speech_stream import Interrupted, SpeechStream
 from .timer import Timer
 from .utterance import Chunk, Utterance
@@ -59,7 +59,7 @@ class Synthesizer:
 
     def __init__(
         self,
-        resolver: Resolver,
+        casting: Casting,
         history: History,
         check: SpeechCheck,
         permits: Permits,
@@ -71,7 +71,7 @@ class Synthesizer:
     ) -> None:
         """`work` counts what is spoken, for whoever calls."""
         self._work = work
-        self._resolver, self._history, self._check = resolver, history, check
+        self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
         self._patience = Patience(patience_seconds)
         self._audio_seconds = Counter(
@@ -84,6 +84,10 @@ class Synthesizer:
             registry=registry,
             buckets=BUCKETS_SECONDS,
         )
+
+    def refuse_at_capacity(self, timeout_seconds: float) -> None:
+        """Raise Exhausted where `speak` would refuse at once: before there is work on the text."""
+        self._permits.refuse_at_once(self._patience.before_admission(timeout_seconds))
 
     async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
         """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started.
@@ -109,18 +113,20 @@ class Synthesizer:
         timer = Timer(self._clock)
         async with (
             self._work(WorkKind.SPEECH, characters=len(script.text)) as work,
-            self._permits.acquire(self._patience.before_admission(timeout_seconds)),
-            open_speakers(script.overrides, job, self._resolver, self._executor, timeout_seconds) as speakers,
+            self._permits.acquire(self._patience.before_admission(timeout_seconds)) as permit,
+            self._casting.open(script.overrides, job, timeout_seconds) as speakers,
         ):
             admitted = self._clock()
             work.model = speakers.lead.speaker.engine.model.name
-            async with aclosing(self._speak(speakers, script, _counted(sentences, work), timer)) as events:
+            spoken = self._speak(speakers, script, idle_between(permit, _counted(sentences, work)), timer)
+            async with aclosing(spoken) as events:
                 async for event in events:
                     if isinstance(event, Chunk):
                         await work.use(audio_ms=1000 * event.duration_seconds)
                     if isinstance(event, Started):
                         self._patience.note_first_audio(self._clock() - admitted)
-                    yield event
+                    async with permit.idle():
+                        yield event
 
     async def _speak(
         self, speakers: Speakers, script: Script, sentences: AsyncIterator[Item], timer: Timer
@@ -129,9 +135,7 @@ class Synthesizer:
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
             utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder, job.processing)
-            stream = SpeechStream(
-                utterance, speakers, script.interrupted, self._executor, job.ahead_seconds, self._clock
-            )
+            stream = SpeechStream(utterance, speakers, script, self._executor, job.ahead_seconds, self._clock)
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:
                     async for event in events:
@@ -141,7 +145,7 @@ class Synthesizer:
             finally:
                 statistics = timer.statistics(utterance.sample_count, rate)
                 warnings = [*script.warnings, *speakers.warnings, *utterance.warnings]
-                recorder.describe(script.text, statistics, warnings, speakers.voices)
+                recorder.describe(script.text, statistics, warnings, speakers.voices, speakers.turns(script.sections))
                 self._count(speaker, statistics)
         yield Finished(statistics, recorder.generation, tuple(recorder.warnings), recorder.word_error_rate)
 

@@ -1,6 +1,6 @@
 """One utterance: the engine's audio, resampled, encoded and cut into chunks. Knows neither gRPC nor asyncio."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -9,8 +9,9 @@ import numpy as np
 from voicebox_audio.encoding.encoder import Encoder
 from voicebox_audio.resample import Resampler
 
-from voicebox_tts.engine import Phoneme, Samples, Session, Speech, Word
+from voicebox_tts.engine import GivenPhonemes, Phoneme, PhonemeSession, Samples, Session, Speech, Stretch, Word
 from voicebox_tts.job import UNPROCESSED, Processing
+from voicebox_tts.text.given import as_written
 from voicebox_tts.text.sentences import SILENCE_SECONDS
 from voicebox_tts.voices.resolver import Speaker
 
@@ -21,6 +22,11 @@ SMALLEST_CHUNKS_SECONDS = (0.02, 0.04, 0.08, 0.16)
 ms.
 """
 CHUNK_SECONDS = 0.2
+
+BRIDGE_SECONDS = 0.005
+"""What comes after an interruption begins at the level where speech was cut: a jump would click. Between sentences
+engines are silent: their last and first samples are below 0.007.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,15 +91,19 @@ class Utterance:
         self._phonemes: list[Phoneme] = []
         self._marks: list[MarkTime] = []
         self._speakers: list[SpeakerTime] = []
+        self._last_sent = 0.0
+        self._cut_at: float | None = None  # the last sample before an interruption, until something follows
         self._made_samples = 0  # at the rate that is sent, without what was dropped
         self._spoken_samples: dict[int, int] = {}  # by each session, at its own rate
         self._shift_seconds = 0.0  # what the session's times lack to be the stream's
         self.sample_count = 0
         self.warnings: list[str] = []
 
-    def speak(self, sentence: str) -> Generator[Chunk, None, None]:
-        """Speak the next sentence, and yield its chunks as they are made."""
-        with closing(self._session.speak(sentence)) as speech:
+    def speak(self, stretches: Sequence[Stretch]) -> Generator[Chunk, None, None]:
+        """Speak the next sentence, and yield its chunks as they are made. A session that takes no phonemes is given
+        none.
+        """
+        with closing(_spoken(self._session, stretches)) as speech:
             for piece in speech:
                 self._hold(piece)
                 yield from self._ready()
@@ -137,6 +147,7 @@ class Utterance:
         """Drop what is made and not sent; returns the seconds of audio that were sent."""
         self._shift_seconds -= (self._made_samples - self.sample_count) / self._rate
         self._made_samples = self.sample_count
+        self._cut_at = self._last_sent
         if self._mastering:
             self._mastering.drop()
         self._held, self._held_samples = [], 0
@@ -184,7 +195,18 @@ class Utterance:
     def _add(self, samples: Samples) -> None:
         if len(samples):
             self._made_samples += len(samples)
+            samples = self._bridged(samples)
             self._send(self._mastered(self._mastering, samples) if self._mastering else samples)
+
+    def _bridged(self, samples: Samples) -> Samples:
+        """The samples, the first of which begin where speech was cut."""
+        if self._cut_at is None:
+            return samples
+        jump, self._cut_at = self._cut_at - float(samples[0]), None
+        ramp = np.linspace(jump, 0.0, int(BRIDGE_SECONDS * self._rate), endpoint=False, dtype=np.float32)
+        bridged = samples.copy()
+        bridged[: len(ramp)] += ramp[: len(samples)]
+        return bridged
 
     def _mastered(self, mastering: Mastering, samples: Samples) -> Samples:
         """What is ready to be sent. The times of what was reported and not sent yet move by silence that is left out
@@ -228,6 +250,7 @@ class Utterance:
     def _take(self, max_samples: int) -> Samples:
         held = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
         taken, rest = held[:max_samples], held[max_samples:]
+        self._last_sent = float(taken[-1])
         self._held, self._held_samples = ([rest] if len(rest) else []), len(rest)
         return taken
 
@@ -247,3 +270,9 @@ class Utterance:
         for reported in (self._words, self._phonemes, self._marks, self._speakers):
             reported.clear()
         return chunk
+
+
+def _spoken(session: Session, stretches: Sequence[Stretch]) -> Generator[Speech, None, None]:
+    if isinstance(session, PhonemeSession) and any(isinstance(each, GivenPhonemes) for each in stretches):
+        return session.speak_stretches(stretches)
+    return session.speak(as_written(stretches))

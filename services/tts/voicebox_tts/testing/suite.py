@@ -21,11 +21,15 @@ from voicebox_tts.engine import (
     CloningEngine,
     Description,
     Engine,
+    GivenPhonemes,
     Packed,
     Phoneme,
+    PhonemeSession,
     Reference,
     Samples,
     Session,
+    Speech,
+    Stretch,
     Style,
     VoicePrompt,
     Word,
@@ -299,6 +303,67 @@ def test_phonemes_increase_within_the_audio(
     assert len(starts) > 40
     assert starts == sorted(starts)
     assert starts[-1] < len(spoken.samples) / engine.open(voice, PLAIN, 1).sample_rate_hz
+
+
+GIF = GivenPhonemes("GIF", "dʒˈɪf")
+
+
+def speak_stretches(engine: Engine, voice: str | VoicePrompt, *stretches: Stretch) -> list[Speech]:
+    """What an engine with PHONEMES makes of a sentence."""
+    with closing(engine.open(voice, PLAIN, 1)) as session:
+        assert isinstance(session, PhonemeSession)
+        return list(session.speak_stretches(stretches))
+
+
+def without_stress(phonemes: str) -> str:
+    return "".join(each for each in phonemes if each not in "ˈˌ ")
+
+
+def test_given_phonemes_are_followed(engine: Engine, voice: str | VoicePrompt) -> None:
+    if Capability.PHONEMES not in engine.capabilities:
+        with closing(engine.open(voice, PLAIN, 1)) as session:
+            assert not isinstance(session, PhonemeSession)
+        return
+    spoken = speak_stretches(engine, voice, "We saw ", GIF, ", a file.")
+    assert [word.text.lower() for speech in spoken for word in speech.words] == ["we", "saw", "gif", "a", "file"]
+    phonemes = "".join(phoneme.ipa for speech in spoken for phoneme in speech.phonemes)
+    assert "dʒɪf" in without_stress(phonemes)
+    assert not [warning for speech in spoken for warning in speech.warnings]
+    with closing(engine.open(voice, PLAIN, 1)) as session:
+        assert isinstance(session, PhonemeSession)
+        assert "dʒɪf" in without_stress(session.phonemes(("We saw ", GIF, ", a file.")))
+        assert "dʒɪf" not in without_stress(session.phonemes(("We saw a file.",)))
+        assert session.phonemes(("...",)) == ""
+
+
+def test_a_stretch_with_phonemes_is_one_word(engine: Engine, voice: str | VoicePrompt) -> None:
+    if Capability.PHONEMES not in engine.capabilities:
+        return
+    spoken = speak_stretches(engine, voice, GivenPhonemes("New York", "nuː jˈɔːk"), " is far.")
+    words = [word for speech in spoken for word in speech.words]
+    assert [word.text for word in words] == ["New York", "is", "far"]
+    assert all(word.start_seconds < word.end_seconds for word in words)
+
+
+def test_a_phoneme_without_a_sound_is_named(engine: Engine, voice: str | VoicePrompt) -> None:
+    if Capability.PHONEMES not in engine.capabilities:
+        return
+    spoken = speak_stretches(engine, voice, "We saw ", GivenPhonemes("it", "ˈɪ\u033ct"), ".")
+    assert sum(len(speech.samples) for speech in spoken)
+    (warning,) = [warning for speech in spoken for warning in speech.warnings]
+    assert "\u033c" in warning
+
+
+def test_any_number_of_given_phonemes_is_spoken(
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
+) -> None:
+    if Capability.PHONEMES not in engine.capabilities:
+        return
+    before = say(SENTENCE)
+    long = GivenPhonemes("word", "ɡɪf" * 60)
+    spoken = speak_stretches(engine, voice, *(each for _ in range(4) for each in (long, " ")))
+    assert sum(len(speech.words) for speech in spoken) == 4
+    assert_same(say(SENTENCE).samples, before.samples)
 
 
 def test_twice_as_fast_is_half_as_long(

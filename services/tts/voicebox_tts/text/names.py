@@ -3,3 +3,4 @@
 import re
 
 PROFILE_NAME = re.compile(r"profiles/[a-z0-9][a-z0-9-]{0,62}")
+LEXICON_NAME = re.compile(r"lexicons/[a-z0-9][a-z0-9-]{0,62}")

@@ -5,7 +5,9 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voicebox_tts.normalization.characters import visible, with_few_marks
+from voicebox_kit.combining_marks import with_few_marks
+
+from voicebox_tts.normalization.characters import visible
 
 LONGEST_SENTENCE = 400
 """Characters; longer sentences are cut at a comma or a space."""
@@ -45,10 +47,11 @@ _LONGEST_STARTER = max(map(len, _STARTERS))
 _OPENERS = r"\"'“‘«‹„‚(\[{¿¡—–*_"
 _CLOSERS = r"\"'”’»›)\]}*_」』）】〉》］"
 _PAUSES = re.compile(rf"[,;:、，；：،؛][{_CLOSERS}]?")
+_STOPS = ".!?…‽؟۔।॥"
 _WIDE_PAUSES = "、，；："
 _CANDIDATE = re.compile(
     rf"(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
-    rf"|(?P<stop>[.!?…‽؟۔।॥]+)(?P<close>[{_CLOSERS}]*)(?=[ \n])"
+    rf"|(?<![{_STOPS}])(?P<stop>[{_STOPS}]++)(?P<close>[{_CLOSERS}]*+)(?=[ \n])"  # only a run's beginning is tried
     r"|(?P<paragraph>(?=\n\n))|(?P<line>(?=\n))"
 )
 _NEXT = re.compile(rf"[ \n]+[{_OPENERS}]*(?P<first>[^ \n{_OPENERS}])")

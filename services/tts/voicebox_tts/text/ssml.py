@@ -5,7 +5,7 @@ https://www.w3.org/TR/speech-synthesis11/
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -13,7 +13,9 @@ from xml.sax.saxutils import escape, quoteattr
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField
+from voicebox_lexicon import ipa, xsampa
 
+from voicebox_tts.engine import GivenPhonemes, Stretch
 from voicebox_tts.job import (
     MAX_OVERRIDES,
     MAX_PAUSE_SECONDS,
@@ -27,6 +29,7 @@ from voicebox_tts.job import (
     VoiceOverride,
 )
 
+from . import given as placeholders
 from .directions import Directed, Direction, Mark, Passage, Pause, Turn
 from .names import PROFILE_NAME
 from .pauses import check_pauses, seconds
@@ -60,6 +63,9 @@ BOUNDED = frozenset({"p", "s", "div"})
 """Elements whose ends are the ends of a sentence."""
 CLOSING = frozenset(".,;:!?…)]}»”’。、！？")
 """Signs that belong to the passage before, also where the prosody changes between them."""
+ALPHABETS = frozenset({"ipa", "x-sampa"})
+MAX_PHONEMES = 200
+"""Characters of one <phoneme>."""
 UNSPOKEN = frozenset({"desc", "metadata", "meta", "lexicon", "lookup"})
 
 BREAKS_SECONDS = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
@@ -117,17 +123,17 @@ def subset(document: str, name: str, diagnostics: Diagnostics, known: Known = NO
     for unfollowed in reader.unfollowed:
         diagnostics.ignore(f"{name}.{unfollowed}")
     diagnostics.warn(directed.warnings)
-    return written(directed.directions)
+    return written(directed)
 
 
-def written(directions: Iterable[Direction]) -> str:
+def written(directed: Directed) -> str:
     """Directions as a document of the subset, from which they can be read again."""
     parts, override = list[str](), NO_OVERRIDE
-    for each in directions:
+    for each in directed.directions:
         if isinstance(each, Passage) and each.override != override:
             parts += [_closing(override), _opening(each.override)]
             override = each.override
-        parts.append(_written(each))
+        parts.append(_written(each, directed.given))
     return "".join(["<speak>", *parts, _closing(override), "</speak>"])
 
 
@@ -184,6 +190,10 @@ class _Reader:
     _words: list[str] = field(default_factory=list)
     _open: list[_Open] = field(default_factory=list)
     _deliveries: set[VoiceOverride] = field(default_factory=set)
+    _given: list[GivenPhonemes] = field(default_factory=list)
+    _phonemes: str = ""
+    """Of the <phoneme> that is open; empty where they are not followed."""
+    _phonemes_from: int = 0
     parser: expat.XMLParserType = field(init=False)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -193,6 +203,9 @@ class _Reader:
         given = {_attribute(key): value.strip() for key, value in attributes.items() if not key.startswith("xmlns")}
         self._check(name, given)
         outer = self._open[-1] if self._open else _Open("", NO_OVERRIDE, is_silent=False)
+        if self._phonemes:
+            self._note("phoneme", "<phoneme> must hold nothing but text")
+            self._phonemes = ""
         if name in BOUNDED:
             self._end_passage(outer)
         override = self._delivery(name, given, outer.override)
@@ -211,6 +224,8 @@ class _Reader:
     def end(self, tag: str) -> None:
         """An element ends."""
         inner = self._open.pop()
+        if inner.name == "phoneme" and self._phonemes:
+            self._give(self._phonemes)
         if inner.name in BOUNDED or not self._open or inner.override != self._open[-1].override:
             self._end_passage(inner)
 
@@ -220,6 +235,7 @@ class _Reader:
         if inner.name in EMPTY and text.strip():
             self._note(inner.name, f"<{inner.name}> must be empty")
         if not inner.is_silent:
+            text = placeholders.without_placeholders(text)
             self._words.append(_spelled(text) if inner.is_spelled else text)
 
     def refuse_document_type(self) -> None:
@@ -230,7 +246,8 @@ class _Reader:
         """All that was read."""
         named = ", ".join(self.unfollowed)
         warning = f"These parts of {self.path} are not followed, and the text within them is spoken plainly: "
-        return Directed(tuple(self._directions), (f"{warning}{named[:500]}.",) if named else ())
+        warnings = (f"{warning}{named[:500]}.",) if named else ()
+        return Directed(tuple(self._directions), warnings, tuple(self._given))
 
     def _check(self, name: str, given: Mapping[str, str]) -> None:
         """That the element may stand here, with these attributes."""
@@ -318,11 +335,41 @@ class _Reader:
                 self._end_passage(outer)
                 self._directions.append(Mark(given["name"]))
             case "sub" if "alias" in given:
-                self._words.append(given["alias"])
-            case "phoneme":
-                self.unfollowed["phoneme"] = None
+                self._words.append(placeholders.without_placeholders(given["alias"]))
+            case "phoneme" if "ph" in given:
+                self._phonemes, self._phonemes_from = self._in_ipa(given), len(self._words)
             case "say-as":
                 self._check_reading(given)
+
+    def _in_ipa(self, given: Mapping[str, str]) -> str:
+        """The phonemes of a <phoneme>; empty where they are not followed."""
+        alphabet, phonemes = given.get("alphabet", "ipa").lower(), given["ph"]
+        if alphabet not in ALPHABETS:
+            wanted = f"must be ipa or x-sampa, not {alphabet[:MOST_SHOWN]!r}"
+            self._note("phoneme.alphabet", f"the alphabet of <phoneme> {wanted}")
+            return ""
+        if len(phonemes) > MAX_PHONEMES:
+            self._note("phoneme.ph", f"the phonemes of <phoneme> may have {MAX_PHONEMES} characters")
+            return ""
+        try:
+            phonemes = ipa.normalized(phonemes if alphabet == "ipa" else xsampa.to_ipa(phonemes))
+        except xsampa.NotXSampa as error:
+            self._note("phoneme.ph", f"<phoneme> has {error.symbol!r}, which is no symbol of X-SAMPA")
+            return ""
+        if unknown := ipa.unknown(phonemes):
+            self._note("phoneme.ph", f"<phoneme> has {' '.join(unknown[:MOST_SHOWN])}, which is no symbol of IPA")
+            return ""
+        if not ipa.has_sound(phonemes):
+            self._note("phoneme.ph", "<phoneme> needs a vowel or a consonant")
+            return ""
+        return phonemes
+
+    def _give(self, phonemes: str) -> None:
+        """Put a placeholder for what was said since the <phoneme> began."""
+        text = " ".join("".join(self._words[self._phonemes_from :]).split())
+        self._words[self._phonemes_from :] = [placeholders.placeholder(len(self._given))]
+        self._given.append(GivenPhonemes(text or phonemes, phonemes))
+        self._phonemes = ""
 
     def _pause(self, given: Mapping[str, str], outer: _Open) -> None:
         length = seconds(given["time"]) if "time" in given else BREAKS_SECONDS.get(given.get("strength", "medium"))
@@ -406,16 +453,22 @@ def _pitch(given: str) -> float | None:
     return 12 * math.log2(1 + number / 100) if number > -100 else None
 
 
-def _written(direction: Direction) -> str:
+def _written(direction: Direction, given: Sequence[GivenPhonemes]) -> str:
     match direction:
         case Passage():
-            return f"<s>{escape(direction.text)}</s>"
+            return f"<s>{''.join(map(_stretch, placeholders.split(direction.text, given)))}</s>"
         case Pause():
             return f'<break time="{direction.seconds:.6f}s"/>'
         case Mark():
             return f"<mark name={quoteattr(direction.name)}/>"
         case Turn():
             return ""
+
+
+def _stretch(stretch: Stretch) -> str:
+    if isinstance(stretch, GivenPhonemes):
+        return f"<phoneme ph={quoteattr(stretch.ipa)}>{escape(stretch.text)}</phoneme>"
+    return escape(stretch)
 
 
 def _opening(override: VoiceOverride) -> str:

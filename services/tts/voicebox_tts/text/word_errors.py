@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from rapidfuzz.distance import Levenshtein
+from voicebox_kit.combining_marks import with_few_marks
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
@@ -18,4 +19,4 @@ def word_error_rate(text: str, hypothesis: str) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
+    return _WORD.findall(unicodedata.normalize("NFKC", with_few_marks(text)).casefold().replace("’", "'"))

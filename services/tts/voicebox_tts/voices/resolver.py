@@ -102,6 +102,7 @@ def _supported(defaults: Defaults, engine: Engine) -> Defaults:
         speed=defaults.speed if Capability.SPEED in engine.capabilities else None,
         pitch_semitones=defaults.pitch_semitones if Capability.PITCH in engine.capabilities else None,
         seed=defaults.seed if Capability.SEED in engine.capabilities else None,
+        lexicons=defaults.lexicons,
     )
 
 

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """Profiles, samples and history. Every acknowledged write is on disk.
+    """Profiles, samples, lexicons and history. Every acknowledged write is on disk.
     """
 
     def __init__(self, channel):
@@ -211,6 +211,41 @@ class CatalogServiceStub(object):
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioRequest.SerializeToString,
                 response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioResponse.FromString,
                 _registered_method=True)
+        self.CreateLexicon = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/CreateLexicon',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.CreateLexiconRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.FromString,
+                _registered_method=True)
+        self.GetLexicon = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/GetLexicon',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetLexiconRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.FromString,
+                _registered_method=True)
+        self.ListLexicons = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/ListLexicons',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListLexiconsRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListLexiconsResponse.FromString,
+                _registered_method=True)
+        self.UpdateLexicon = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/UpdateLexicon',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateLexiconRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.FromString,
+                _registered_method=True)
+        self.DeleteLexicon = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/DeleteLexicon',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteLexiconRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.ImportLexicon = channel.stream_unary(
+                '/voicebox.catalog.v1.CatalogService/ImportLexicon',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportLexiconRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportLexiconResponse.FromString,
+                _registered_method=True)
+        self.ExportLexicon = channel.unary_stream(
+                '/voicebox.catalog.v1.CatalogService/ExportLexicon',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportLexiconRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportLexiconResponse.FromString,
+                _registered_method=True)
         self.GetRetentionRule = channel.unary_unary(
                 '/voicebox.catalog.v1.CatalogService/GetRetentionRule',
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetRetentionRuleRequest.SerializeToString,
@@ -239,7 +274,7 @@ class CatalogServiceStub(object):
 
 
 class CatalogServiceServicer(object):
-    """Profiles, samples and history. Every acknowledged write is on disk.
+    """Profiles, samples, lexicons and history. Every acknowledged write is on disk.
     """
 
     def CreateProfile(self, request, context):
@@ -491,6 +526,56 @@ class CatalogServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateLexicon(self, request, context):
+        """Creates a pronunciation lexicon.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLexicon(self, request, context):
+        """Gets one lexicon, with its entries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLexicons(self, request, context):
+        """Lists lexicons, newest first, without their entries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateLexicon(self, request, context):
+        """Changes the fields of a lexicon that the mask names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteLexicon(self, request, context):
+        """Deletes a lexicon for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportLexicon(self, request_iterator, context):
+        """Makes a lexicon from a file, PLS (https://www.w3.org/TR/pronunciation-lexicon/) or CSV: all of it or nothing. An error names the line.
+        Over HTTP the body is the file itself and the other fields are query parameters.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportLexicon(self, request, context):
+        """Streams a lexicon as a file, PLS or CSV.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRetentionRule(self, request, context):
         """Gets the rule for how long the caller's history is stored.
         """
@@ -705,6 +790,41 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioRequest.FromString,
                     response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioResponse.SerializeToString,
             ),
+            'CreateLexicon': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateLexicon,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.CreateLexiconRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.SerializeToString,
+            ),
+            'GetLexicon': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLexicon,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetLexiconRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.SerializeToString,
+            ),
+            'ListLexicons': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLexicons,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListLexiconsRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListLexiconsResponse.SerializeToString,
+            ),
+            'UpdateLexicon': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateLexicon,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateLexiconRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.SerializeToString,
+            ),
+            'DeleteLexicon': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteLexicon,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteLexiconRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ImportLexicon': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportLexicon,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportLexiconRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportLexiconResponse.SerializeToString,
+            ),
+            'ExportLexicon': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportLexicon,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportLexiconRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportLexiconResponse.SerializeToString,
+            ),
             'GetRetentionRule': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRetentionRule,
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetRetentionRuleRequest.FromString,
@@ -739,7 +859,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """Profiles, samples and history. Every acknowledged write is on disk.
+    """Profiles, samples, lexicons and history. Every acknowledged write is on disk.
     """
 
     @staticmethod
@@ -1677,6 +1797,195 @@ class CatalogService(object):
             '/voicebox.catalog.v1.CatalogService/DownloadTranscriptionAudio',
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioRequest.SerializeToString,
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DownloadTranscriptionAudioResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateLexicon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/CreateLexicon',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.CreateLexiconRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLexicon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/GetLexicon',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.GetLexiconRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLexicons(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ListLexicons',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListLexiconsRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ListLexiconsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateLexicon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/UpdateLexicon',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.UpdateLexiconRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.Lexicon.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteLexicon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DeleteLexicon',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteLexiconRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportLexicon(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ImportLexicon',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportLexiconRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ImportLexiconResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportLexicon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/ExportLexicon',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportLexiconRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ExportLexiconResponse.FromString,
             options,
             channel_credentials,
             insecure,

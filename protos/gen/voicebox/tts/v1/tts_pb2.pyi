@@ -98,6 +98,8 @@ class _CapabilityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """Makes a voice from a description."""
     CAPABILITY_TEXT_NORMALIZATION: _Capability.ValueType  # 10
     """Reads numbers, signs and abbreviations itself: they are not written out as words first."""
+    CAPABILITY_PHONEMES: _Capability.ValueType  # 11
+    """Works from phonemes: it follows those of a lexicon and of `phoneme` in SSML."""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
     """What an engine can do. A request field that the engine does not support is an error that names the field."""
@@ -124,6 +126,8 @@ CAPABILITY_VOICE_DESIGN: Capability.ValueType  # 9
 """Makes a voice from a description."""
 CAPABILITY_TEXT_NORMALIZATION: Capability.ValueType  # 10
 """Reads numbers, signs and abbreviations itself: they are not written out as words first."""
+CAPABILITY_PHONEMES: Capability.ValueType  # 11
+"""Works from phonemes: it follows those of a lexicon and of `phoneme` in SSML."""
 global___Capability = Capability
 
 class _ConverseControl:
@@ -275,6 +279,7 @@ class SynthesisConfig(google.protobuf.message.Message):
     STORE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     PROCESSING_FIELD_NUMBER: builtins.int
+    LEXICONS_FIELD_NUMBER: builtins.int
     seed: builtins.int
     """The same seed and request give the same samples. Unset: the server chooses one at random; `started` has it."""
     model: builtins.str
@@ -310,6 +315,12 @@ class SynthesisConfig(google.protobuf.message.Message):
     def processing(self) -> global___AudioProcessing:
         """What is done to the audio. Default: nothing, it is as the engine makes it."""
 
+    @property
+    def lexicons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The caller's lexicons that the text is read with, as `lexicons/{lexicon}`: at most 8, the first one preferred. Each is used where the
+        text is spoken in its language, and must be of use somewhere. Default: those of the profile that speaks, else none.
+        """
+
     def __init__(
         self,
         *,
@@ -323,9 +334,10 @@ class SynthesisConfig(google.protobuf.message.Message):
         store: builtins.bool | None = ...,
         request_id: builtins.str = ...,
         processing: global___AudioProcessing | None = ...,
+        lexicons: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "processing", b"processing", "seed", b"seed", "store", b"store", "style", b"style", "voice", b"voice"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "check", b"check", "model", b"model", "processing", b"processing", "request_id", b"request_id", "seed", b"seed", "store", b"store", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_store", b"_store", "audio", b"audio", "check", b"check", "lexicons", b"lexicons", "model", b"model", "processing", b"processing", "request_id", b"request_id", "seed", b"seed", "store", b"store", "style", b"style", "verbatim", b"verbatim", "voice", b"voice"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
     @typing.overload
@@ -384,6 +396,7 @@ class SynthesizeRequest(google.protobuf.message.Message):
     ssml: builtins.str
     """In place of `text`, a document of SSML: 100,000 characters at most, 10,000 of them spoken. It may hold speak, p, s, break, prosody
     (rate, pitch), say-as, sub, phoneme, voice, lang and mark; anything else is an error that names its line and column.
+    `phoneme` has IPA or X-SAMPA, and is followed by engines with CAPABILITY_PHONEMES.
     """
     @property
     def config(self) -> global___SynthesisConfig:
@@ -520,6 +533,135 @@ class StreamSynthesizeResponse(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["started", "chunk", "finished"] | None: ...
 
 global___StreamSynthesizeResponse = StreamSynthesizeResponse
+
+@typing.final
+class ExplainSpeechRequest(google.protobuf.message.Message):
+    """A text whose speech is explained."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """The text: 1 to 10,000 characters, as in SynthesizeRequest."""
+    ssml: builtins.str
+    """In place of `text`, a document of SSML, as in SynthesizeRequest."""
+    @property
+    def config(self) -> global___SynthesisConfig:
+        """How it would be spoken: voice, style, model, lexicons and `verbatim` matter here."""
+
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+        config: global___SynthesisConfig | None = ...,
+        ssml: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["config", b"config", "ssml", b"ssml", "text", b"text"]) -> None: ...
+
+global___ExplainSpeechRequest = ExplainSpeechRequest
+
+@typing.final
+class ExplainSpeechResponse(google.protobuf.message.Message):
+    """How a text would be spoken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SENTENCES_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    @property
+    def sentences(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ExplainedSentence]:
+        """The sentences that have something to say, in order."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Warnings, as sentences for people, as speech would have them before any audio."""
+
+    def __init__(
+        self,
+        *,
+        sentences: collections.abc.Iterable[global___ExplainedSentence] | None = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["sentences", b"sentences", "warnings", b"warnings"]) -> None: ...
+
+global___ExplainSpeechResponse = ExplainSpeechResponse
+
+@typing.final
+class ExplainedSentence(google.protobuf.message.Message):
+    """How one sentence would be spoken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    SPOKEN_FIELD_NUMBER: builtins.int
+    PHONEMES_FIELD_NUMBER: builtins.int
+    REPLACEMENTS_FIELD_NUMBER: builtins.int
+    VOICE_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """As it is written."""
+    spoken: builtins.str
+    """As the engine gets it: a word with given phonemes stands in it as it is written."""
+    phonemes: builtins.str
+    """The phonemes in IPA; empty for engines without CAPABILITY_PHONEMES."""
+    voice: builtins.str
+    """The built-in voice that would speak it: `{engine}/{voice}`; the one that a profile's likeness is built on."""
+    language: builtins.str
+    """The language, BCP 47."""
+    @property
+    def replacements(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Replacement]:
+        """What was replaced, in order."""
+
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+        spoken: builtins.str = ...,
+        phonemes: builtins.str = ...,
+        replacements: collections.abc.Iterable[global___Replacement] | None = ...,
+        voice: builtins.str = ...,
+        language: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["language", b"language", "phonemes", b"phonemes", "replacements", b"replacements", "spoken", b"spoken", "text", b"text", "voice", b"voice"]) -> None: ...
+
+global___ExplainedSentence = ExplainedSentence
+
+@typing.final
+class Replacement(google.protobuf.message.Message):
+    """A stretch of a text for which something else is said."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: builtins.int
+    WRITTEN_FIELD_NUMBER: builtins.int
+    ALIAS_FIELD_NUMBER: builtins.int
+    PHONEME_FIELD_NUMBER: builtins.int
+    LEXICON_FIELD_NUMBER: builtins.int
+    offset: builtins.int
+    """Where it begins in `ExplainedSentence.text`, in characters from 0."""
+    written: builtins.str
+    """What is written there."""
+    alias: builtins.str
+    """The words that are read in its place; empty where its phonemes are followed."""
+    phoneme: builtins.str
+    """The phonemes in IPA; empty where an alias is read."""
+    lexicon: builtins.str
+    """The lexicon: `lexicons/{lexicon}`; empty for `phoneme` in SSML."""
+    def __init__(
+        self,
+        *,
+        offset: builtins.int = ...,
+        written: builtins.str = ...,
+        alias: builtins.str = ...,
+        phoneme: builtins.str = ...,
+        lexicon: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["alias", b"alias", "lexicon", b"lexicon", "offset", b"offset", "phoneme", b"phoneme", "written", b"written"]) -> None: ...
+
+global___Replacement = Replacement
 
 @typing.final
 class SynthesisStarted(google.protobuf.message.Message):

@@ -55,6 +55,11 @@ class TextToSpeechServiceStub(object):
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueRequest.SerializeToString,
                 response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueResponse.FromString,
                 _registered_method=True)
+        self.ExplainSpeech = channel.unary_unary(
+                '/voicebox.tts.v1.TextToSpeechService/ExplainSpeech',
+                request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ExplainSpeechRequest.SerializeToString,
+                response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ExplainSpeechResponse.FromString,
+                _registered_method=True)
         self.ConverseSynthesize = channel.stream_stream(
                 '/voicebox.tts.v1.TextToSpeechService/ConverseSynthesize',
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ConverseSynthesizeRequest.SerializeToString,
@@ -106,6 +111,14 @@ class TextToSpeechServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainSpeech(self, request, context):
+        """Shows how a text would be spoken, without speaking it: what its numbers, signs and abbreviations are read as, what lexicons replace in it,
+        and the phonemes where the engine works from phonemes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ConverseSynthesize(self, request_iterator, context):
         """Speaks text that is still being written: pieces of text in, audio out, on one stream.
         Speech begins with the first sentence that is complete.
@@ -151,6 +164,11 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
                     servicer.StreamDialogue,
                     request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueRequest.FromString,
                     response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueResponse.SerializeToString,
+            ),
+            'ExplainSpeech': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainSpeech,
+                    request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ExplainSpeechRequest.FromString,
+                    response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ExplainSpeechResponse.SerializeToString,
             ),
             'ConverseSynthesize': grpc.stream_stream_rpc_method_handler(
                     servicer.ConverseSynthesize,
@@ -277,6 +295,33 @@ class TextToSpeechService(object):
             '/voicebox.tts.v1.TextToSpeechService/StreamDialogue',
             voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueRequest.SerializeToString,
             voicebox_dot_tts_dot_v1_dot_tts__pb2.StreamDialogueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainSpeech(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.tts.v1.TextToSpeechService/ExplainSpeech',
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.ExplainSpeechRequest.SerializeToString,
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.ExplainSpeechResponse.FromString,
             options,
             channel_credentials,
             insecure,

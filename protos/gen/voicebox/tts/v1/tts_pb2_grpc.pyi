@@ -49,6 +49,14 @@ class TextToSpeechServiceStub:
     ]
     """Speaks a dialogue, turn by turn in the voice of each, as one stream and one record of the history: events as in StreamSynthesize."""
 
+    ExplainSpeech: grpc.UnaryUnaryMultiCallable[
+        voicebox.tts.v1.tts_pb2.ExplainSpeechRequest,
+        voicebox.tts.v1.tts_pb2.ExplainSpeechResponse,
+    ]
+    """Shows how a text would be spoken, without speaking it: what its numbers, signs and abbreviations are read as, what lexicons replace in it,
+    and the phonemes where the engine works from phonemes.
+    """
+
     ConverseSynthesize: grpc.StreamStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeRequest,
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeResponse,
@@ -101,6 +109,14 @@ class TextToSpeechServiceAsyncStub:
         voicebox.tts.v1.tts_pb2.StreamDialogueResponse,
     ]
     """Speaks a dialogue, turn by turn in the voice of each, as one stream and one record of the history: events as in StreamSynthesize."""
+
+    ExplainSpeech: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.tts.v1.tts_pb2.ExplainSpeechRequest,
+        voicebox.tts.v1.tts_pb2.ExplainSpeechResponse,
+    ]
+    """Shows how a text would be spoken, without speaking it: what its numbers, signs and abbreviations are read as, what lexicons replace in it,
+    and the phonemes where the engine works from phonemes.
+    """
 
     ConverseSynthesize: grpc.aio.StreamStreamMultiCallable[
         voicebox.tts.v1.tts_pb2.ConverseSynthesizeRequest,
@@ -162,6 +178,16 @@ class TextToSpeechServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.tts.v1.tts_pb2.StreamDialogueResponse], collections.abc.AsyncIterator[voicebox.tts.v1.tts_pb2.StreamDialogueResponse]]:
         """Speaks a dialogue, turn by turn in the voice of each, as one stream and one record of the history: events as in StreamSynthesize."""
+
+    @abc.abstractmethod
+    def ExplainSpeech(
+        self,
+        request: voicebox.tts.v1.tts_pb2.ExplainSpeechRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.tts.v1.tts_pb2.ExplainSpeechResponse, collections.abc.Awaitable[voicebox.tts.v1.tts_pb2.ExplainSpeechResponse]]:
+        """Shows how a text would be spoken, without speaking it: what its numbers, signs and abbreviations are read as, what lexicons replace in it,
+        and the phonemes where the engine works from phonemes.
+        """
 
     @abc.abstractmethod
     def ConverseSynthesize(

@@ -44,11 +44,14 @@ silence, and 15, 17, 17 and 24 in white noise 20 dB below. Of 40 other sentences
 """
 
 _FIELD = {Jsgf: "config.grammar.jsgf", Phrases: "config.grammar.phrases.phrases"}
-_LEXEME = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\{(?:\\.|[^}\\])*\}', re.DOTALL)
+# What is not closed goes on to the end: a text of nothing but beginnings is read once.
+_LEXEME = re.compile(
+    r'//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\])*+(?:"|\\?\Z)|\{(?:\\.|[^}\\])*+(?:\}|\\?\Z)', re.DOTALL
+)
 _PUBLIC_RULE = re.compile(r"\bpublic\s*<\s*([^<>\s]+)\s*>\s*=")
 _NAME = re.compile(r"\bgrammar\s+([^\s;]+)\s*;")
 _IMPORT = re.compile(r"\bimport\s*<")
-_REFERENCE_OR_WEIGHT = re.compile(r"<[^>]*>|/[\d.eE+-]*/")
+_REFERENCE_OR_WEIGHT = re.compile(r"<[^>]*+(?:>|\Z)|/[\d.eE+-]*+/")
 _WORD = re.compile(r"[^\s;=|*+<>()\[\]{}/\"]+")
 _PUNCTUATION = ".,;:!?…¿¡"
 

@@ -159,7 +159,7 @@ def refuse_voice(request: google.VoiceSelectionParams, field: str, diagnostics: 
 def _text(request: google.SynthesisInput, diagnostics: Diagnostics) -> str:
     if request.custom_pronunciations.pronunciations:
         diagnostics.ignore("input.custom_pronunciations")
-        diagnostics.warn(["No engine here takes phonemes: words are spoken as the voice reads them."])
+        diagnostics.warn(["Custom pronunciations are not followed: words are spoken as the voice reads them."])
     match request.WhichOneof("input_source"):
         case "text" | None:
             return request.text

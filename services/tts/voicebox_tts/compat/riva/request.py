@@ -64,9 +64,7 @@ def _input(
     """What is spoken, as our text or ssml: Riva has one field for both."""
     if request.custom_dictionary.strip():
         diagnostics.ignore("custom_dictionary")
-        diagnostics.warn(
-            ["No engine here takes phonemes: words of custom_dictionary are spoken as the voice reads them."]
-        )
+        diagnostics.warn(["Words of custom_dictionary are spoken as the voice reads them."])
     if ssml.is_ssml(request.text):
         return {"ssml": ssml.subset(request.text, "text", diagnostics, known)}
     return {"text": request.text}

@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -19,21 +20,28 @@ from voicebox_tts.engine import (
     Capability,
     Description,
     Gender,
+    GivenPhonemes,
     Packed,
     Reference,
     Samples,
     Speech,
+    Stretch,
     Style,
     Voice,
     VoicePrompt,
 )
 from voicebox_tts.engines.likeness import Colour, LikenessPrompt, Shift, approximate, pack_likeness, unpack_likeness
+from voicebox_tts.engines.missing_sounds import without_sound
 from voicebox_tts.normalization.characters import wants_sound
+from voicebox_tts.text.given import has_placeholder, joined, weighted, weightless
 from voicebox_tts.text.sentences import sentences
 
 from .languages import most_specific
+from .mnemonics import TRIALS, Mnemonics
+from .named_phonemes import NamedPhonemes, named_phonemes
+from .phonemizer import phonemes_by
 from .pool import STOP_SECONDS, EspeakPool, EspeakProcess
-from .words import WordTimeline
+from .words import WordTimeline, words_of
 
 WORDS_PER_MINUTE = 175
 MIN_SPEED = 0.46
@@ -51,6 +59,8 @@ _GAIN_DB = {"mi": -9.0, "haw": -5.0, "piqd": -4.5, "chr-US-Qaaa-x-west": 5.5}
 
 INSTRUCTIONS = "It needs the Debian packages libespeak-ng1 and espeak-ng-data; then start tts again."
 
+MAX_VOICES = 256
+"""Of which the names of phonemes are known, which take 10 ms to find out."""
 MAX_SIGNS = 4096
 """Of which it is known whether they have a sound, which takes 2 ms to find out."""
 
@@ -74,7 +84,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
     default_voice = _DEFAULT_VOICE
     capabilities = frozenset(
         {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS}
-        | {Capability.SPEED, Capability.PITCH, Capability.SEED}
+        | {Capability.SPEED, Capability.PITCH, Capability.SEED, Capability.PHONEMES}
     )
 
     def __init__(self, device: str = "auto", processes: int = 4) -> None:
@@ -85,6 +95,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
         self._voices: tuple[Voice, ...] = ()
         self._identifiers: Mapping[str, str] = {}
         self._is_audible = dict[str, bool]()
+        self._mnemonics = dict[str, Mnemonics]()
 
     @property
     def model(self) -> Model:
@@ -138,7 +149,7 @@ class EspeakEngine(Lifecycle[EspeakPool]):
             identifier += _variant(prompt.base_voice)
         request = {"voice": identifier, "seed": seed & 0xFFFFFFFF} | _parameters(style.speed, shift)
         colour = Colour(prompt.taps if prompt else (10 ** (_GAIN_DB.get(chosen.name, 0.0) / 20),))
-        return EspeakSession(pool, request, chosen.sample_rate_hz, colour)
+        return EspeakSession(pool, request, chosen.sample_rate_hz, colour, self._mnemonics)
 
     def _named_voice(self, name: str, language: str) -> Voice:
         voice = next((voice for voice in self._voices if voice.name == name), None)
@@ -171,32 +182,87 @@ class EspeakEngine(Lifecycle[EspeakPool]):
 class EspeakSession:
     """One stream; it holds a process only while it speaks a sentence."""
 
-    def __init__(self, pool: EspeakPool, request: Mapping[str, Any], sample_rate_hz: int, colour: Colour) -> None:
+    def __init__(
+        self,
+        pool: EspeakPool,
+        request: Mapping[str, Any],
+        sample_rate_hz: int,
+        colour: Colour,
+        mnemonics: MutableMapping[str, Mnemonics],
+    ) -> None:
+        """`mnemonics` are those of the voices of which they are known."""
         self.sample_rate_hz = sample_rate_hz
-        self._pool, self._request, self._colour = pool, request, colour
+        self._pool, self._request, self._colour, self._mnemonics = pool, request, colour, mnemonics
         self._samples = 0
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence, in parts where it is very long."""
-        for part in sentences(sentence):
+        yield from self.speak_stretches((sentence,))
+
+    def speak_stretches(self, stretches: Sequence[Stretch]) -> Generator[Speech, None, None]:
+        """Likewise, with given phonemes."""
+        for part, given in self._parts(stretches):
             if any(map(wants_sound, part)):
-                yield from self._speak_part(part)
+                yield from self._speak_part(part, given)
+
+    def phonemes(self, stretches: Sequence[Stretch]) -> str:
+        """The IPA of a sentence."""
+        found = list[str]()
+        for part, given in self._parts(stretches):
+            text = self._with_names(part, given).text if given else part
+            found += self._ask([text], has_phonemes=bool(given))
+        return " ".join(" ".join(found).split())
 
     def close(self) -> None:
         """Nothing is held between sentences."""
 
-    def _speak_part(self, text: str) -> Generator[Speech, None, None]:
-        timeline = WordTimeline(text, self._samples, self.sample_rate_hz)
-        with closing(_TextReader(self._pool, {**self._request, "text": text}).read()) as made:
+    def _parts(self, stretches: Sequence[Stretch]) -> Iterator[tuple[str, tuple[GivenPhonemes, ...]]]:
+        """The parts of a sentence, with what the placeholders in them stand for."""
+        text, given = joined(stretches)
+        for part in sentences(weighted(text, given)):
+            yield weightless(part), given if has_placeholder(part) else ()
+
+    def _with_names(self, text: str, given: Sequence[GivenPhonemes]) -> NamedPhonemes:
+        return named_phonemes(text, given, self._mnemonics_of_voice())
+
+    def _mnemonics_of_voice(self) -> Mnemonics:
+        voice = self._request["voice"]
+        if voice not in self._mnemonics:
+            trials = self._ask(TRIALS, has_phonemes=True)
+            if len(self._mnemonics) >= MAX_VOICES:
+                self._mnemonics.clear()
+            self._mnemonics[voice] = Mnemonics(trials)
+        return self._mnemonics[voice]
+
+    def _ask(self, texts: Sequence[str], *, has_phonemes: bool) -> list[str]:
+        process = self._pool.acquire()
+        try:
+            found = phonemes_by(process, texts, self._request["voice"], has_phonemes=has_phonemes)
+        except (EOFError, TimeoutError) as error:
+            self._pool.discard(process)
+            raise Unavailable("ENGINE_FAILED", f"{error}: it will be started again.") from error
+        except BaseException:
+            self._pool.release(process)
+            raise
+        self._pool.release(process)
+        return found
+
+    def _speak_part(self, text: str, given: Sequence[GivenPhonemes]) -> Generator[Speech, None, None]:
+        named = self._with_names(text, given) if given else NamedPhonemes(text, words_of(text))
+        request = {**self._request, "text": named.text, "has_phonemes": bool(given)}
+        warnings = without_sound(named.unknown)
+        timeline = WordTimeline(named.words, self._samples, self.sample_rate_hz)
+        with closing(_TextReader(self._pool, request).read()) as made:
             for item in made:
                 if isinstance(item, np.ndarray):
                     timeline.add_audio(item)
                 else:
                     timeline.add_events(item)
                 if speech := timeline.ready():
-                    yield self._painted(speech)
+                    yield replace(self._painted(speech), warnings=warnings)
+                    warnings = ()
         if speech := timeline.finish():
-            yield self._painted(speech)
+            yield replace(self._painted(speech), warnings=warnings)
 
     def _painted(self, speech: Speech) -> Speech:
         self._samples += len(speech.samples)

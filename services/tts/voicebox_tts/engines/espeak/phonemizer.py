@@ -32,7 +32,7 @@ class Phonemizer:
                 self._process.close()
                 self._process = EspeakProcess()
             try:
-                return self._ask(texts, voice, tie)
+                return phonemes_by(self._process, texts, voice, tie)
             except (EOFError, TimeoutError) as error:
                 self._process.kill()
                 raise Unavailable("ENGINE_FAILED", f"{error}: it will be started again.") from error
@@ -42,14 +42,21 @@ class Phonemizer:
         with self._lock:
             self._process.close()
 
-    def _ask(self, texts: Sequence[str], voice: str, tie: str) -> list[str]:
-        self._process.send({"phonemes": list(texts), "voice": voice, "tie": tie})
-        found = list[str]()
-        while True:
-            letter, body = self._process.read()
-            if letter == b"P":
-                found = [_LANGUAGE_SWITCH.sub("", ipa) for ipa in json.loads(body)]
-            elif letter == b"F":
-                raise InvalidField("text", f"{body.decode()}.", "TEXT_NOT_SPEAKABLE")
-            else:
-                return found
+
+def phonemes_by(
+    process: EspeakProcess, texts: Sequence[str], voice: str, tie: str = "", *, has_phonemes: bool = False
+) -> list[str]:
+    """As Phonemizer.phonemes, by a process that nobody else uses meanwhile; EOFError or TimeoutError when it is lost.
+
+    `has_phonemes` says that names of phonemes are followed, as in [[h@l'oU]].
+    """
+    process.send({"phonemes": list(texts), "voice": voice, "tie": tie, "has_phonemes": has_phonemes})
+    found = list[str]()
+    while True:
+        letter, body = process.read()
+        if letter == b"P":
+            found = [_LANGUAGE_SWITCH.sub("", ipa) for ipa in json.loads(body)]
+        elif letter == b"F":
+            raise InvalidField("text", f"{body.decode()}.", "TEXT_NOT_SPEAKABLE")
+        else:
+            return found

@@ -5,7 +5,8 @@ nothing else of voicebox is. (Apache-2.0, under which this file is, may be combi
 keeps its state in globals, so that a process speaks one text at a time.
 
 Standard input has one JSON object per line: {"text", "voice", "words_per_minute", "pitch", "pitch_range", "seed"} to
-speak, or {"phonemes": [text, ...], "voice", "tie"}; an empty line while it speaks stops it. Standard output has frames,
+speak, or {"phonemes": [text, ...], "voice", "tie"}; with "has_phonemes": true in either of them, names of phonemes are
+followed in a text, as in [[h@l'oU]]. An empty line while it speaks stops it. Standard output has frames,
 a letter, a 4-byte little-endian length, and so many bytes:
 
 H  hello, first and once: JSON {"version", "sample_rate_hz", "voices": [{"identifier", "name", "languages":
@@ -32,6 +33,7 @@ from typing import NoReturn
 _SYNCHRONOUS, _EVENTS_OF_PHONEMES, _PHONEMES_IN_IPA, _DO_NOT_EXIT = 2, 0x1, 0x2, 0x8000
 _TIED = 0x80
 _UTF8, _RATE, _PITCH, _RANGE = 1, 1, 3, 4
+_NAMES_OF_PHONEMES = 0x100
 _END, _WORD, _PHONEME = 0, 1, 7
 _BUFFER_MS = 20
 
@@ -95,41 +97,54 @@ class EspeakLibrary:
         library.espeak_TextToPhonemes.argtypes = [c.POINTER(c.c_void_p), c.c_int, c.c_int]
         self._callback = _CALLBACK(self._receive)  # must live: the library holds the pointer
         library.espeak_SetSynthCallback(self._callback)
-        self._has_failed = False
+        self._has_failed = self._is_muted = False
 
     def hello(self) -> None:
         """Send the library's version and voices."""
         version = self._library.espeak_Info(None).decode().partition(" ")[0]
         self._json(b"H", {"version": version, "sample_rate_hz": self._rate, "voices": self._voices()})
 
-    def speak(self, text: str, voice: str, words_per_minute: int, pitch: int, pitch_range: int, seed: int) -> None:
+    def speak(
+        self,
+        text: str,
+        voice: str,
+        words_per_minute: int,
+        pitch: int,
+        pitch_range: int,
+        seed: int,
+        has_phonemes: bool = False,
+    ) -> None:
         """Write a text's frames; ValueError for an unknown voice, or when the library crashes.
 
         A fork speaks, which costs 1 ms: each voice and text moves the library's state on, but the same request must
         give the same samples. And a text that breaks the library breaks nothing else.
         """
         if not (child := os.fork()):
-            self._speak_and_exit(text, voice, ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, pitch_range)), seed)
+            parameters = ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, pitch_range))
+            self._speak_and_exit(text, voice, parameters, seed, _flags(has_phonemes=has_phonemes))
         _, status = os.waitpid(child, 0)
         if status:
             raise ValueError(f"espeak-ng cannot speak this text with the voice {voice!r}")
         write_frame(self._out, b"D")
 
-    def phonemize(self, texts: Sequence[str], voice: str, tie: str) -> None:
+    def phonemize(self, texts: Sequence[str], voice: str, tie: str, *, has_phonemes: bool) -> None:
         """Write the IPA of some texts; ValueError for an unknown voice, or when the library crashes. A fork does it, as
         in `speak`.
         """
         if not (child := os.fork()):
-            self._phonemize_and_exit(texts, voice, tie)
+            self._phonemize_and_exit(texts, voice, tie, has_phonemes=has_phonemes)
         _, status = os.waitpid(child, 0)
         if status:
             raise ValueError(f"espeak-ng finds no phonemes for this text with the voice {voice!r}")
         write_frame(self._out, b"D")
 
-    def _phonemize_and_exit(self, texts: Sequence[str], voice: str, tie: str) -> NoReturn:
+    def _phonemize_and_exit(self, texts: Sequence[str], voice: str, tie: str, *, has_phonemes: bool) -> NoReturn:
         status = 1
         try:
             if not self._library.espeak_SetVoiceByName(voice.encode()):
+                if has_phonemes:  # what was last spoken decides whether they are followed
+                    self._is_muted = True
+                    self._library.espeak_Synth(b"\0", 1, 0, 1, 0, _flags(has_phonemes=True), None, None)
                 self._json(b"P", [" ".join(self._clauses(text, tie)) for text in texts])
                 status = 0
         finally:
@@ -144,7 +159,9 @@ class EspeakLibrary:
             clause = self._library.espeak_TextToPhonemes(c.byref(rest), _UTF8, mode)
             yield (clause or b"").decode("utf-8", "replace").strip()
 
-    def _speak_and_exit(self, text: str, voice: str, parameters: Sequence[tuple[int, int]], seed: int) -> NoReturn:
+    def _speak_and_exit(
+        self, text: str, voice: str, parameters: Sequence[tuple[int, int]], seed: int, flags: int
+    ) -> NoReturn:
         status = 1
         try:
             if not self._library.espeak_SetVoiceByName(voice.encode()):
@@ -152,7 +169,7 @@ class EspeakLibrary:
                     self._library.espeak_SetParameter(parameter, value, 0)
                 c.CDLL(None).srand(seed)  # breathy voices draw their noise from rand()
                 raw = text.encode() + b"\0"
-                self._library.espeak_Synth(raw, len(raw), 0, 1, 0, _UTF8, None, None)
+                self._library.espeak_Synth(raw, len(raw), 0, 1, 0, flags, None, None)
                 status = int(self._has_failed)
         finally:
             os._exit(status)
@@ -173,6 +190,8 @@ class EspeakLibrary:
 
     def _receive(self, wave: int, count: int, events: "c._Pointer[_Event]") -> int:
         """The library's callback; 1 stops it."""
+        if self._is_muted:
+            return 0
         try:
             listed = list(_listed(events))
             if listed:
@@ -183,6 +202,10 @@ class EspeakLibrary:
         except OSError:  # the reader has left; an exception must not cross the C frames
             self._has_failed = True
             return 1
+
+
+def _flags(*, has_phonemes: bool) -> int:
+    return _UTF8 | (_NAMES_OF_PHONEMES if has_phonemes else 0)
 
 
 def _listed(events: "c._Pointer[_Event]") -> Iterator[tuple[str, str, int, int, int]]:
@@ -222,7 +245,8 @@ def main() -> None:
             try:
                 request = json.loads(line)
                 if "phonemes" in request:
-                    speaker.phonemize(request["phonemes"], request["voice"], request["tie"])
+                    has_phonemes = request.get("has_phonemes", False)
+                    speaker.phonemize(request["phonemes"], request["voice"], request["tie"], has_phonemes=has_phonemes)
                 else:
                     speaker.speak(**request)
             except ValueError as error:

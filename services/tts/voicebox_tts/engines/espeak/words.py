@@ -37,8 +37,9 @@ class WordTimeline:
     the", or none for a word, as before a dash, they share the time by their letters.
     """
 
-    def __init__(self, text: str, samples_before: int, sample_rate_hz: int) -> None:
-        self._written, self._before, self._rate = words_of(text), samples_before, sample_rate_hz
+    def __init__(self, written: list[Written], samples_before: int, sample_rate_hz: int) -> None:
+        """`written` are the words of the text."""
+        self._written, self._before, self._rate = written, samples_before, sample_rate_hz
         self._held: list[Samples] = []
         self._received = self._released = 0
         # Of the words whose end is not known; there are none where the last is before the first.

@@ -103,7 +103,7 @@ class HibariEngine(Lifecycle["LoadedHibari"]):
     device = "cpu"
     capabilities = frozenset(
         {Capability.CLONING_APPROXIMATE, Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS}
-        | {Capability.SPEED, Capability.PITCH, Capability.SEED}
+        | {Capability.SPEED, Capability.PITCH, Capability.SEED, Capability.PHONEMES}
     )
 
     def __init__(self, model: str, published: Published | None, setup: Setup) -> None:

@@ -1,16 +1,18 @@
 """Speaks one stream with a hibari voice."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicebox_tts.engine import Phoneme, Samples, Speech, Word
+from voicebox_tts.engine import GivenPhonemes, Phoneme, Samples, Speech, Stretch, Word
 from voicebox_tts.engines.likeness import Colour, Shift
+from voicebox_tts.engines.missing_sounds import without_sound
 from voicebox_tts.engines.playback import Playback
 from voicebox_tts.engines.priority_semaphore import PrioritySemaphore, Waiter
+from voicebox_tts.text.given import joined, weighted, weightless
 
 from .ahead import Workers
 from .network import FRAME_SAMPLES, HibariNetwork, Prosody
@@ -68,20 +70,30 @@ class HibariSession:
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence, clause by clause where it is long. There is no audio of text that it cannot read."""
-        yield from self._shared.workers.ahead(self._speak(sentence))
+        yield from self.speak_stretches((sentence,))
+
+    def speak_stretches(self, stretches: Sequence[Stretch]) -> Generator[Speech, None, None]:
+        """Likewise, with given phonemes."""
+        yield from self._shared.workers.ahead(self._speak(*joined(stretches)))
+
+    def phonemes(self, stretches: Sequence[Stretch]) -> str:
+        """The IPA of a sentence."""
+        text, given = joined(stretches)
+        parts = pieces(weighted(text, given), eager=False)
+        return " ".join(self._shared.pronunciation.pronounce(weightless(part.text), given).ipa for part in parts)
 
     def close(self) -> None:
         """Nothing is held between sentences."""
 
-    def _speak(self, sentence: str) -> Generator[Speech, None, None]:
-        for piece in pieces(sentence, eager=self._samples == 0):
-            yield from self._speak_piece(piece)
+    def _speak(self, text: str, given: Sequence[GivenPhonemes]) -> Generator[Speech, None, None]:
+        for piece in pieces(weighted(text, given), eager=self._samples == 0):
+            yield from self._speak_piece(piece, given)
             self._pause_before = not piece.ends_inside
 
-    def _speak_piece(self, piece: Piece) -> Generator[Speech, None, None]:
+    def _speak_piece(self, piece: Piece, given: Sequence[GivenPhonemes]) -> Generator[Speech, None, None]:
         self._playback.begin()
         with self._turn():
-            pronounced = self._shared.pronunciation.pronounce(piece.text)
+            pronounced = self._shared.pronunciation.pronounce(weightless(piece.text), given)
             if not pronounced.words:
                 return
             prosody = self._shared.network.prosody(pronounced.ids, self._change.speed)
@@ -92,9 +104,10 @@ class HibariSession:
         end = min(int(starts[-2]) + MARGIN_FRAMES, prosody.frames) if piece.ends_inside else prosody.frames
         self._pieces += 1
         words, phonemes = self._timed(pronounced, starts - begin)
+        warnings = without_sound(pronounced.unknown)
         for samples in self._sound(prosody, begin, end):
-            yield Speech(samples, words, phonemes)
-            words, phonemes = (), ()
+            yield Speech(samples, words, phonemes, warnings)
+            words, phonemes, warnings = (), (), ()
 
     def _sound(self, prosody: Prosody, begin: int, end: int) -> Iterator[Samples]:
         """The frames from `begin` to `end`."""

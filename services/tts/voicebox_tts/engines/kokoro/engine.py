@@ -64,7 +64,9 @@ class KokoroEngine(Lifecycle["LoadedKokoro"]):
 
     name = NAME
     device = "cpu"
-    capabilities = frozenset({Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS, Capability.SPEED, Capability.SEED})
+    capabilities = frozenset(
+        {Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS, Capability.SPEED, Capability.SEED, Capability.PHONEMES}
+    )
 
     def __init__(self, model: str, setup: Setup) -> None:
         """`model` is `kokoro/{model}`."""

@@ -1,13 +1,14 @@
 """How a clause is given to Kokoro: in the letters of its vocabulary, and which of them belong to which word."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.engines.clauses import Clause
 from voicebox_tts.engines.espeak.phonemizer import Phonemizer
-from voicebox_tts.engines.espeak.words import words_of
 from voicebox_tts.engines.hibari.pronunciation import Pronunciation
-from voicebox_tts.engines.phoneme_words import words_of_phonemes
+from voicebox_tts.engines.kokoro_letters import letters, to_ipa
+from voicebox_tts.engines.phoneme_words import spelled
 from voicebox_tts.engines.timing import Unit
 
 PAD = 0
@@ -34,18 +35,19 @@ SILENT = 'ˈˌː ;:,.!?—…"()“”'
 class Said:
     """A clause as the model reads it: ids with a pad at both ends, the words, and the unit of each phoneme.
 
-    `unknown` are phonemes that the model has no letter for.
+    `unknown` are phonemes that the model has no letter for; `ipa` has a space between words.
     """
 
     ids: tuple[int, ...]
     words: tuple[str, ...]
     units: tuple[Unit, ...]
     unknown: str = ""
+    ipa: str = ""
 
 
-def english(text: str, reader: Pronunciation) -> Said:
-    """A text in printable ASCII, by the reader of English."""
-    read = reader.pronounce(text)
+def english(text: str, reader: Pronunciation, given: Sequence[GivenPhonemes]) -> Said:
+    """A text in printable ASCII, by the reader of English; `given` is what its placeholders stand for."""
+    read = reader.pronounce(text, given)
     ends = [*(sound.at for sound in read.sounds[1:]), len(read.ids) - 1]
     units = tuple(
         Unit(sound.ipa, sound.at, end, number)
@@ -53,15 +55,23 @@ def english(text: str, reader: Pronunciation) -> Said:
         for number, word in enumerate(read.words)
         if word.begin <= sound.at < word.end
     )
-    return Said(read.ids, tuple(word.text for word in read.words), units)
+    return Said(read.ids, tuple(word.text for word in read.words), units, read.unknown, read.ipa)
 
 
-def by_espeak(clause: Clause, language: str, phonemizer: Phonemizer, vocabulary: Mapping[str, int]) -> Said:
-    """A clause of another language, by the rules of espeak-ng."""
-    words = tuple(word.text for word in words_of(clause.text))
-    tied, *of_words = phonemizer.phonemes([clause.text, *words], ESPEAK_VOICES[language], TIE)
-    phonemes, parts = _letters(tied), [_letters(word) for word in of_words]
-    owners = words_of_phonemes(phonemes, parts)
+def by_espeak(
+    clause: Clause,
+    language: str,
+    phonemizer: Phonemizer,
+    vocabulary: Mapping[str, int],
+    given: Sequence[GivenPhonemes] = (),
+) -> Said:
+    """A clause of another language, by the rules of espeak-ng; `given` is what its placeholders stand for."""
+
+    def find(texts: Sequence[str]) -> list[str]:
+        return [_letters(tied) for tied in phonemizer.phonemes(texts, ESPEAK_VOICES[language], TIE)]
+
+    clause_phonemes = spelled(clause.text, given, find, letters)
+    phonemes, owners = clause_phonemes.phonemes, clause_phonemes.owners
     ids, units, unknown = [PAD], list[Unit](), dict[str, None]()
     for letter, word in [*zip(phonemes, owners, strict=True), *((sign, -1) for sign in clause.end)]:
         if letter not in vocabulary:
@@ -70,7 +80,7 @@ def by_espeak(clause: Clause, language: str, phonemizer: Phonemizer, vocabulary:
         if word >= 0 and letter not in SILENT:
             units.append(Unit(letter, len(ids), len(ids) + 1, word))
         ids.append(vocabulary[letter])
-    return Said((*ids, PAD), words, tuple(units), "".join(unknown))
+    return Said((*ids, PAD), clause_phonemes.words, tuple(units), "".join(unknown), to_ipa(phonemes))
 
 
 def _letters(tied: str) -> str:

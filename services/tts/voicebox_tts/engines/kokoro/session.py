@@ -1,14 +1,16 @@
 """Speaks one stream with Kokoro."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from voicebox_tts.engine import Phoneme, Speech
+from voicebox_tts.engine import GivenPhonemes, Phoneme, Speech, Stretch
 from voicebox_tts.engines.clauses import Clause, chunks, clauses
 from voicebox_tts.engines.hibari.text import pieces
+from voicebox_tts.engines.missing_sounds import without_sound
 from voicebox_tts.engines.timing import timed
+from voicebox_tts.text.given import joined, weighted, weightless
 
 from .loaded import RATE_HZ, STEP_SAMPLES, LoadedKokoro
 from .model_files import LONGEST, Style
@@ -32,31 +34,41 @@ class KokoroSession:
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence, clause by clause where it is long."""
-        for said in self._said(sentence):
+        yield from self.speak_stretches((sentence,))
+
+    def speak_stretches(self, stretches: Sequence[Stretch]) -> Generator[Speech, None, None]:
+        """Likewise, with given phonemes."""
+        for said in self._said(stretches):
             if said.units:
                 yield from self._speak_clause(said)
+
+    def phonemes(self, stretches: Sequence[Stretch]) -> str:
+        """The IPA of a sentence."""
+        return " ".join(" ".join(said.ipa for said in self._said(stretches)).split())
 
     def close(self) -> None:
         """Nothing is held between sentences."""
 
-    def _said(self, sentence: str) -> Iterator[Said]:
+    def _said(self, stretches: Sequence[Stretch]) -> Iterator[Said]:
+        text, given = joined(stretches)
         if self._language.startswith("en"):
             reader = self._loaded.english(british=self._language == "en-GB")
-            yield from (english(piece.text, reader) for piece in pieces(sentence, eager=self._samples == 0))
+            for piece in pieces(weighted(text, given), eager=self._samples == 0):
+                yield english(weightless(piece.text), reader, given)
             return
-        for clause in clauses(sentence):
-            yield from self._fitting(clause)
+        for clause in clauses(weighted(text, given)):
+            yield from self._fitting(Clause(weightless(clause.text), clause.end), given)
 
-    def _fitting(self, clause: Clause) -> Iterator[Said]:
+    def _fitting(self, clause: Clause, given: Sequence[GivenPhonemes]) -> Iterator[Said]:
         """A clause, in halves where it has more phonemes than the model takes, as a long number has."""
-        said = by_espeak(clause, self._language, self._loaded.phonemizer(), self._loaded.vocabulary)
+        said = by_espeak(clause, self._language, self._loaded.phonemizer(), self._loaded.vocabulary, given)
         if len(said.ids) <= LONGEST + PADS or len(clause.text) == 1:
             yield said
             return
         middle = len(clause.text) // 2
         cut = clause.text.rfind(" ", 1, middle) + 1 or middle
-        yield from self._fitting(Clause(clause.text[:cut], ""))
-        yield from self._fitting(Clause(clause.text[cut:], clause.end))
+        yield from self._fitting(Clause(clause.text[:cut], ""), given)
+        yield from self._fitting(Clause(clause.text[cut:], clause.end), given)
 
     def _speak_clause(self, said: Said) -> Iterator[Speech]:
         samples, lengths = self._loaded.speak(said.ids, self._style, self._speed)
@@ -65,12 +77,11 @@ class KokoroSession:
         seconds = (self._samples + np.maximum(starts - silent, 0)) / RATE_HZ
         samples = samples[silent:]
         self._samples += len(samples)
-        unknown = f"The voice has no sound for {' '.join(said.unknown)}: it was left out."
         speech = Speech(
             samples,
             tuple(timed(said.words, said.units, seconds)),
             tuple(Phoneme(unit.text, float(seconds[unit.first])) for unit in said.units),
-            (unknown,) if said.unknown.strip() else (),
+            without_sound(said.unknown),
         )
         for chunk in chunks(samples, RATE_HZ):
             yield replace(speech, samples=chunk)

@@ -9,6 +9,7 @@ import numpy as np
 from voicebox_tts.engine import Speech
 from voicebox_tts.engines.clauses import Clause, chunks, clauses
 from voicebox_tts.engines.espeak.words import words_of
+from voicebox_tts.engines.missing_sounds import without_sound
 from voicebox_tts.engines.timing import timed
 
 from .loaded import LoadedMms
@@ -39,11 +40,10 @@ class MmsSession:
         samples, lengths = self._loaded.speak(letters.ids, self._speed, self._clause_seed())
         seconds = (self._samples + np.concatenate([[0], np.cumsum(lengths)])) / self.sample_rate_hz
         self._samples += len(samples)
-        unknown = f"The voice has no sound for {' '.join(letters.unknown)}: it was left out."
         speech = Speech(
             samples,
             tuple(timed(words, letters.units, seconds)),
-            warnings=(unknown,) if letters.unknown else (),
+            warnings=without_sound(letters.unknown),
         )
         for chunk in chunks(samples, self.sample_rate_hz):
             yield replace(speech, samples=chunk)

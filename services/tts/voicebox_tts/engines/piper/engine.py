@@ -63,7 +63,9 @@ class PiperEngine(Lifecycle["LoadedPiper"]):
 
     name = NAME
     device = "cpu"
-    capabilities = frozenset({Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS, Capability.SPEED, Capability.SEED})
+    capabilities = frozenset(
+        {Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS, Capability.SPEED, Capability.SEED, Capability.PHONEMES}
+    )
 
     def __init__(self, model: str, setup: Setup) -> None:
         """`model` is `piper/{voice}`."""

@@ -2,16 +2,17 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicebox_tts.engine import Phoneme, Samples, Speech
+from voicebox_tts.engine import GivenPhonemes, Phoneme, Samples, Speech, Stretch
 from voicebox_tts.engines.clauses import Clause, chunks, clauses
-from voicebox_tts.engines.espeak.words import words_of
-from voicebox_tts.engines.phoneme_words import STRESS, words_of_phonemes
+from voicebox_tts.engines.missing_sounds import without_sound
+from voicebox_tts.engines.phoneme_words import STRESS, SpelledClause, spelled
 from voicebox_tts.engines.timing import timed
-from voicebox_tts.normalization.characters import wants_sound
+from voicebox_tts.text.given import joined, weighted, weightless
 
 from .loaded import NOISE_SAMPLES, LoadedPiper
 from .phonemes import Encoded, encode
@@ -27,18 +28,33 @@ class PiperSession:
 
     def speak(self, sentence: str) -> Generator[Speech, None, None]:
         """Speak a sentence clause by clause."""
-        for clause in clauses(sentence):
-            yield from self._speak_clause(clause)
+        yield from self.speak_stretches((sentence,))
+
+    def speak_stretches(self, stretches: Sequence[Stretch]) -> Generator[Speech, None, None]:
+        """Likewise, with given phonemes."""
+        text, given = joined(stretches)
+        for clause in clauses(weighted(text, given)):
+            yield from self._speak_clause(clause, given)
+
+    def phonemes(self, stretches: Sequence[Stretch]) -> str:
+        """The IPA of a sentence."""
+        text, given = joined(stretches)
+        spelled = (self._spelled(clause, given).phonemes for clause in clauses(weighted(text, given)))
+        return " ".join(" ".join(spelled).split())
 
     def close(self) -> None:
         """Nothing is held between sentences."""
 
-    def _speak_clause(self, clause: Clause) -> Iterator[Speech]:
-        words = [word.text for word in words_of(clause.text) if any(map(wants_sound, word.text))]
-        ipa, *of_words = self._loaded.phonemizer.phonemes([clause.text, *words], self._loaded.config.espeak_voice)
+    def _spelled(self, clause: Clause, given: Sequence[GivenPhonemes]) -> SpelledClause:
+        find = partial(self._loaded.phonemizer.phonemes, voice=self._loaded.config.espeak_voice)
+        return spelled(weightless(clause.text), given, find)
+
+    def _speak_clause(self, clause: Clause, given: Sequence[GivenPhonemes]) -> Iterator[Speech]:
+        clause_phonemes = self._spelled(clause, given)
+        ipa, words = clause_phonemes.phonemes, clause_phonemes.words
         if not ipa.strip():
             return
-        encoded = encode(ipa, clause.end, words_of_phonemes(ipa, of_words), self._loaded.config.phoneme_ids)
+        encoded = encode(ipa, clause.end, clause_phonemes.owners, self._loaded.config.phoneme_ids)
         noise = np.random.default_rng((self._seed & 0xFFFF_FFFF_FFFF_FFFF, self._clauses))
         self._clauses += 1
         samples, lengths = self._loaded.speak(
@@ -59,12 +75,8 @@ class PiperSession:
         phonemes = tuple(
             Phoneme(each.text, float(seconds[each.first])) for each in encoded.phonemes if each.text not in STRESS
         )
-        warnings = (
-            (f"The voice has no sound for the phonemes {' '.join(encoded.unknown)}: they were left out.",)
-            if encoded.unknown.strip()
-            else ()
-        )
-        speech = Speech(samples, tuple(timed(words, encoded.phonemes, seconds)), phonemes, warnings)
+        times = tuple(timed(words, encoded.phonemes, seconds))
+        speech = Speech(samples, times, phonemes, without_sound(encoded.unknown))
         for chunk in chunks(samples, self.sample_rate_hz):
             yield replace(speech, samples=chunk)
             speech = Speech(samples)

@@ -1,0 +1,25 @@
+"""Whose a call is, where callers share: its owner, or, where nobody authenticates, the address that it comes from."""
+
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+
+from . import principal
+
+FORWARDED = "x-forwarded-for"
+"""The gateway appends the address that it sees."""
+
+current: ContextVar[str] = ContextVar("voicebox_caller", default="")
+
+
+def of(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
+    """The caller of an RPC."""
+    owner = principal.owner(context)
+    if owner != principal.LOCAL:
+        return owner
+    for key, value in context.invocation_metadata() or ():
+        if key == FORWARDED and isinstance(value, str):
+            return value.rpartition(",")[2].strip()
+    return unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")  # as in ipv6:%5B::1%5D:50051
