@@ -241,11 +241,10 @@ def call(channel: grpc.Channel, secret: str, method: str, names: Names) -> tuple
 
 
 def without(text: str, names: Names) -> str:
-    for field in fields(names):
-        value = getattr(names, field.name)
-        for part in (value, value.rpartition("/")[2]):
-            if part:
-                text = text.replace(part, field.name)
+    values = {field.name: getattr(names, field.name) for field in fields(names)}
+    parts = {part: name for name, value in values.items() for part in (value, value.rpartition("/")[2]) if part}
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, parts[part])
     return re.sub('"request_id": "[^"]*"', "", text)
 
 
@@ -267,7 +266,7 @@ def hers(guarded):
         token = recorded(lambda: [http.get("/v1/generations?page_size=1").json().get("nextPageToken")])[0]
         key = next(key for key in ann.list_keys() if not key.HasField("revoke_time"))
         stored = ann.get_profile(profile.name)
-        lexicon = ann.create_lexicon([("anchor", SECRET)], "anns-names")
+        lexicon = ann.create_lexicon([("ancor", SECRET)], "anns-names")
     return Names(
         profile.name,
         sample.name,
