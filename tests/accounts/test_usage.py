@@ -183,7 +183,8 @@ def test_a_limit_is_kept_over_http_in_each_clients_form(guarded):
         answer = http.post("/v1/audio/speech", json=body, headers=headers)
         assert answer.status_code == 429
         assert int(answer.headers["retry-after"]) > 0
-        assert answer.json()["error"]["type"] == "requests"
+        error = answer.json()["error"]
+        assert (error["type"], error["code"]) == ("requests", "insufficient_quota")
 
 
 def test_who_may_store_no_more_uploads_nothing_and_deletes(guarded):

@@ -51,7 +51,15 @@ STATUSES = {
     Code.UNAVAILABLE: 503,
 }
 TOO_LARGE_REASONS = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
-CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
+CODES = {
+    "INVALID_FIELD": "invalid_value",
+    "QUEUE_FULL": "rate_limit_exceeded",
+    "KEY_INVALID": "invalid_api_key",
+    "KEY_MISSING": "invalid_api_key",
+    "REQUESTS_EXHAUSTED": "rate_limit_exceeded",
+    "STREAMS_EXHAUSTED": "rate_limit_exceeded",
+    "DAY_EXHAUSTED": "insufficient_quota",
+}
 """OpenAI's codes for some of our reasons; the others are sent in lower case."""
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -15,7 +15,6 @@ from voicebox_kit.status import DETAILS_HEADER, to_status
 from voicebox_accounts.limits.requests import RequestsLeft
 
 OPENAI_PATHS = re.compile("/v1/(audio|models|realtime)(/.*)?")
-OPENAI_CODES = {"KEY_INVALID": "invalid_api_key", "KEY_MISSING": "invalid_api_key"}
 REPLACE = 2
 """Envoy's OVERWRITE_IF_EXISTS_OR_ADD."""
 
@@ -46,7 +45,7 @@ def refusal(error: VoiceboxError, request_id: str, how: Form) -> pb.CheckRespons
             denied.body = status.message
             denied.headers.extend([header("grpc-status", str(status.code)), header(DETAILS_HEADER, details)])
         case Form.OPENAI:
-            denied.body = _openai(error)
+            denied.body = openai.error_response(error, {}).body
         case Form.JSON:
             denied.body = json.dumps(
                 {
@@ -79,10 +78,3 @@ def rate_headers(left: RequestsLeft) -> list[pb.HeaderChange]:
 def header(name: str, value: str) -> pb.HeaderChange:
     """A header that replaces one of the same name."""
     return pb.HeaderChange(header=pb.HeaderPair(key=name, value=value), append_action=REPLACE)
-
-
-def _openai(error: VoiceboxError) -> str:
-    found = openai.error_response(error, {})
-    body = json.loads(found.body)
-    body["error"]["code"] = OPENAI_CODES.get(error.reason, body["error"]["code"])
-    return json.dumps(body)
