@@ -1,6 +1,8 @@
 """TLS: one certificate and key by two variables, for HTTP and gRPC on the one port."""
 
 import ssl
+from contextlib import suppress
+from pathlib import Path
 
 import grpc
 import httpx
@@ -8,6 +10,8 @@ import pytest
 import trustme
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.errors import StartError
+
+from tests.support.certificates import issue
 
 
 @pytest.fixture
@@ -76,5 +80,27 @@ async def test_a_file_that_is_not_there_is_named(open_gateway, variables, variab
 async def test_a_file_that_is_no_certificate_stops_the_start(open_gateway, variables, tmp_path):
     (tmp_path / "tls.crt").write_text("not a certificate")
     with pytest.raises(StartError):
+        async with open_gateway(**variables):
+            pass
+
+
+async def test_replaced_files_are_used_by_new_connections(open_gateway, tmp_path):
+    folder = issue(trustme.CA(), tmp_path / "tls")
+    files = {"GATEWAY_TLS_CERTIFICATE": str(folder / "tls.crt"), "GATEWAY_TLS_KEY": str(folder / "tls.key")}
+    async with open_gateway(**files) as serving:
+        url = f"https://{serving.endpoints[0].address}/healthz"
+        issue(trustme.CA(), folder)
+        trust = ssl.create_default_context(cafile=folder / "ca.crt")
+        while True:
+            async with httpx.AsyncClient(verify=trust) as http:
+                with suppress(httpx.ConnectError):
+                    assert (await http.get(url)).status_code == 200
+                    return
+
+
+async def test_the_key_of_another_certificate_stops_the_start(open_gateway, variables, authority):
+    key = authority.issue_cert("localhost").private_key_pem.bytes()
+    Path(variables["GATEWAY_TLS_KEY"]).write_bytes(key)
+    with pytest.raises(StartError, match="is not the key of"):
         async with open_gateway(**variables):
             pass

@@ -1,6 +1,7 @@
 """Puts the gateway together."""
 
 import logging
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
@@ -9,8 +10,10 @@ from tempfile import gettempdir
 
 from voicebox_kit.folders import scratch_folder
 from voicebox_kit.server import Endpoint, Serving
+from voicebox_kit.tls import load_pair
+from voicebox_kit.tls import read as certificates
 
-from . import config, process, reflection
+from . import config, process, reflection, tls
 from .admin import Admin
 from .settings import DEFAULT_ADDRESS, Settings, read
 
@@ -32,9 +35,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
+    _check_certificates(settings)
     described = as_file(files("voicebox") / "descriptors.binpb")
     with scratch_folder("voicebox-gateway-", Path(_short_folder())) as folder, described as descriptors:
         admin, described_at = Admin(folder / "admin.sock", settings.admin_address), folder / "grpc.sock"
+        for name, secret in tls.secrets(settings.tls, settings.services_tls).items():
+            (folder / name).write_text(secret, encoding="utf-8")
         path = config.write(folder, config.render(settings, descriptors, admin.socket, described_at))
         async with (
             reflection.serving(described_at, descriptors.read_bytes()),
@@ -44,6 +50,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             log.info("gateway serves on %s", address)
             yield Serving("gateway", (Endpoint("gateway", address),), _hints(settings, address), envoy.ended)
         log.info("gateway stopped")
+
+
+def _check_certificates(settings: Settings) -> None:
+    """Envoy would start with files that it cannot use, and answer nobody."""
+    if settings.tls:
+        load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), *settings.tls)
+    if settings.services_tls:
+        certificates(settings.services_tls.folder)
 
 
 def _short_folder() -> str:

@@ -12,7 +12,7 @@ from voicebox_kit import hosts
 
 from voicebox_gateway import origins
 
-from . import authorization, google_rest, local_replies, native_paths
+from . import authorization, google_rest, local_replies, native_paths, tls
 from .settings import Settings
 
 _REST = "%[89ABab][0-9A-Fa-f]"
@@ -35,7 +35,7 @@ def render(
     """The whole configuration as YAML. `descriptors` is the protos' descriptor set; `admin_socket` serves where no
     admin address is set.
 
-    At `reflection_socket` the gateway itself lists the services.
+    At `reflection_socket` the gateway itself lists the services; the secrets of TLS lie beside it.
     """
     admin = (
         socket_address(settings.admin_address)
@@ -83,25 +83,28 @@ def render(
         {name: json.dumps(value) for name, value in values.items()},
         **{name: f"{seconds:.3f}s" for name, seconds in durations.items()},
         **authorization.filters(_part("take_keys.lua"), is_on=settings.authenticates),
-        tls=f"transport_socket: {json.dumps(_tls(*settings.tls))}" if settings.tls else "",
+        **_transport_sockets(settings, reflection_socket.parent),
     )
+
+
+def _transport_sockets(settings: Settings, folder: Path) -> dict[str, str]:
+    """TLS of the listener and of each cluster, whose secrets lie in `folder`; nothing where it is off."""
+    found = {"tls": tls.downstream(folder)} if settings.tls else {}
+    if settings.services_tls:
+        for name, address, protocol in (
+            ("tts", settings.tts_address, "h2"),
+            ("asr", settings.asr_address, "h2"),
+            ("catalog", settings.catalog_address, "h2"),
+            ("accounts", settings.accounts_address, "h2"),
+            ("web", settings.web_address, "http/1.1"),
+        ):
+            found[f"{name}_tls"] = tls.upstream(folder, settings.services_tls, address, protocol)
+    names = ("tls", "tts_tls", "asr_tls", "catalog_tls", "accounts_tls", "web_tls")
+    return {name: f"transport_socket: {json.dumps(found[name])}" if name in found else "" for name in names}
 
 
 def _part(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
-
-
-def _tls(certificate: Path, key: Path) -> dict[str, Any]:
-    """Envoy's transport socket for TLS 1.2 and newer, speaking HTTP/2 with who can."""
-    context = {
-        "alpn_protocols": ["h2", "http/1.1"],
-        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-        "tls_certificates": [
-            {"certificate_chain": {"filename": str(certificate)}, "private_key": {"filename": str(key)}}
-        ],
-    }
-    kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
-    return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": kind, "common_tls_context": context}}
 
 
 def write(folder: Path, text: str) -> Path:

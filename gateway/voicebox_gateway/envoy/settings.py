@@ -8,6 +8,7 @@ from pathlib import Path
 from voicebox_kit import hosts, server, variables
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
+from voicebox_kit.tls import TlsSettings
 
 from voicebox_gateway import origins
 
@@ -23,6 +24,7 @@ class Settings:
 
     address: str
     tls: tuple[Path, Path] | None  # PEM files: the certificate with its chain, and its key
+    services_tls: TlsSettings | None  # how the services are called
     admin_address: str  # empty: a Unix socket in a private folder, which no web page and no other user can reach
     tts_address: str
     asr_address: str
@@ -49,6 +51,7 @@ def read(env: Mapping[str, str]) -> Settings:
     """The settings that `env` asks for. Raises StartError naming the variable that does not fit."""
     return Settings(
         tls=_tls(env),
+        services_tls=TlsSettings.read(env),
         address=_listen_address(env, "GATEWAY_ADDRESS", DEFAULT_ADDRESS),
         admin_address=_admin_address(env),
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
@@ -82,7 +85,7 @@ def _tls(env: Mapping[str, str]) -> tuple[Path, Path] | None:
     for name, path in (("GATEWAY_TLS_CERTIFICATE", certificate), ("GATEWAY_TLS_KEY", key)):
         if not Path(path).is_file():
             raise StartError(f"{name} names no file: {path}.")
-    return Path(certificate), Path(key)
+    return Path(certificate).absolute(), Path(key).absolute()
 
 
 def _admin_address(env: Mapping[str, str]) -> str:

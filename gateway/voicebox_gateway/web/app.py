@@ -41,5 +41,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             hosts.pattern(settings.hosts),
             origins.pattern(settings.origins),
         )
-        async with follow(open_calls), server.serving("web", app, settings.address, settings.grace_seconds) as serving:
+        async with (
+            follow(open_calls),
+            server.serving("web", app, settings.address, settings.grace_seconds, authentication.tls) as serving,
+        ):
             yield serving

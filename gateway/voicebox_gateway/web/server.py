@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from voicebox_kit.ports import cannot_listen, family, host_and_port
 from voicebox_kit.server import Endpoint, Serving
+from voicebox_kit.tls import Tls
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Of a WebSocket: OpenAI's own limit for a piece of audio is 15 MiB."""
@@ -23,8 +24,11 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(label: str, app: ASGIApp, address: str, grace_seconds: float) -> AsyncIterator[Serving]:
-    """Serve `app` at `address` until the block ends, then let answers go on for at most `grace_seconds`.
+async def serving(
+    label: str, app: ASGIApp, address: str, grace_seconds: float, tls: Tls | None = None
+) -> AsyncIterator[Serving]:
+    """Serve `app` at `address` until the block ends, then let answers go on for at most `grace_seconds`. With `tls`,
+    for clients with a certificate alone.
 
     Raises StartError when the address is taken.
     """
@@ -40,6 +44,8 @@ async def serving(label: str, app: ASGIApp, address: str, grace_seconds: float) 
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(grace_seconds),
     )
+    config.load()
+    config.ssl = tls.server_context() if tls else None
     server = _Server(config)
     # Who connects before it runs waits in the socket's queue.
     task = asyncio.create_task(server.serve([listening]))

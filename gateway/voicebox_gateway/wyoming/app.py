@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import grpc
-from voicebox_kit.channels import with_metadata
+from voicebox_kit.authentication import NO_AUTHENTICATION
+from voicebox_kit.channels import open_channel, with_metadata
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.ports import cannot_listen, host_and_port
 from voicebox_kit.server import OPTIONS, Endpoint, Serving
@@ -33,10 +34,17 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
+    authentication = NO_AUTHENTICATION if settings.key else settings.authentication.open()
+
+    def opened(service: str, address: str) -> AbstractAsyncContextManager[grpc.aio.Channel]:
+        if settings.key:
+            return _through_gateway(service, settings)
+        return open_channel(address, authentication, OPTIONS)
+
     async with (
-        _open_channel(settings.tts_address, "tts", settings) as tts,
-        _open_channel(settings.asr_address, "asr", settings) as asr,
-        _open_channel(settings.catalog_address, "catalog", settings) as catalog,
+        opened("tts", settings.tts_address) as tts,
+        opened("asr", settings.asr_address) as asr,
+        opened("catalog", settings.catalog_address) as catalog,
     ):
         sessions = Connections(services.from_channels(tts, asr, catalog), settings)
         server = await _listen(sessions, settings.address)
@@ -51,12 +59,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 
 
 @asynccontextmanager
-async def _open_channel(address: str, service: str, settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to a service; with a key, through the gateway, which decides what the key may do."""
+async def _through_gateway(service: str, settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a service through the gateway, which decides what the key may do."""
     own = (("authorization", f"Bearer {settings.key}"), ("x-voicebox-service", service))
-    target = settings.gateway_address if settings.key else address
-    async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
-        yield with_metadata(channel, lambda _, given: (*given, *own)) if settings.key else channel
+    async with grpc.aio.insecure_channel(settings.gateway_address, options=OPTIONS) as channel:
+        yield with_metadata(channel, lambda _, given: (*given, *own))
 
 
 class Connections:

@@ -1,4 +1,5 @@
-"""What one part of the platform proves to another: signed principals, each for one call and a short time.
+"""What one part of the platform proves to another: signed principals, each for one call and a short time, and the
+certificates of TLS.
 
 The gateway's authorization (services/accounts) makes the first one of a request; a service that calls another makes a
 new one. It is bound to the called method and the request id, and is accepted once by each process.
@@ -20,6 +21,7 @@ from .errors import Unauthenticated
 from .principal import HEADER, Principal
 from .request_id import MAX_CHARACTERS
 from .signing_keys import SigningKeys
+from .tls import Tls, TlsSettings
 
 VARIABLE, KEYS_VARIABLE = "VOICEBOX_AUTH", "VOICEBOX_SIGNING_KEYS"
 OFF, KEYS = "off", "keys"
@@ -34,10 +36,14 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 
 class Authentication:
-    """Signs and verifies principals; without keys authentication is off, and nothing is signed or verified."""
+    """Signs and verifies principals; without keys authentication is off, and nothing is signed or verified. `tls` is by
+    what the parts connect to each other, None for plain connections.
+    """
 
-    def __init__(self, keys: SigningKeys | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._keys, self._clock = keys, clock
+    def __init__(
+        self, keys: SigningKeys | None = None, clock: Callable[[], float] = time.time, tls: Tls | None = None
+    ) -> None:
+        self._keys, self._clock, self.tls = keys, clock, tls
         self._seen: dict[str, float] = {}
 
     @property
@@ -115,11 +121,12 @@ NO_AUTHENTICATION = Authentication()
 
 @dataclass(frozen=True)
 class AuthenticationSettings:
-    """Whether callers must authenticate, and the file of the signing keys."""
+    """Whether callers must authenticate, the file of the signing keys, and TLS between the parts."""
 
     is_on: bool
     keys_path: Path
     creates_keys: bool
+    tls: TlsSettings | None
 
     @classmethod
     def read(cls, env: variables.Environment) -> "AuthenticationSettings":
@@ -127,15 +134,14 @@ class AuthenticationSettings:
         is_on = variables.choice(env, VARIABLE, (OFF, KEYS)) == KEYS
         default = str(Path(variables.text(env, "VOICEBOX_DATA", "var")).absolute() / "signing.keys")
         path = variables.text(env, KEYS_VARIABLE, default)
-        return cls(is_on, Path(path), creates_keys=path == default)
+        return cls(is_on, Path(path), creates_keys=path == default, tls=TlsSettings.read(env))
 
     def open(self) -> Authentication:
         """Authentication as the settings say; makes the usual file of signing keys when there is none."""
-        if not self.is_on:
-            return NO_AUTHENTICATION
-        if self.creates_keys:
+        if self.is_on and self.creates_keys:
             signing_keys.create(self.keys_path)
-        return Authentication(SigningKeys(self.keys_path))
+        keys = SigningKeys(self.keys_path) if self.is_on else None
+        return Authentication(keys, tls=Tls(self.tls) if self.tls else None)
 
 
 def _short(request: str) -> str:

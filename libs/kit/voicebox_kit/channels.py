@@ -1,5 +1,8 @@
-"""Channels from one part of the platform to another: with authentication, each call carries a signed principal."""
+"""Channels from one part of the platform to another: with authentication, each call carries a signed principal; with
+TLS, they show the certificate that the files hold now.
+"""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,9 +15,13 @@ import grpc
 from . import principal, request_id
 from .authentication import Authentication
 from .principal import HEADER, PLATFORM, UNCOUNTED, Principal
+from .tls import Certificates, Tls
 
 Options = Sequence[tuple[str, Any]]
 Metadata = Sequence[tuple[str, Any]]
+
+MAX_CALL_SECONDS = 86_400.0
+"""How long calls may go on over a channel whose certificate was replaced."""
 
 
 @asynccontextmanager
@@ -24,8 +31,71 @@ async def open_channel(
     """A channel whose stubs are called with the owner in the metadata, as `principal.HEADER`; who it is proven by is
     added here.
     """
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
+    async with _connected(address, authentication.tls, options) as channel:
         yield with_metadata(channel, partial(_signed, authentication)) if authentication.is_on else channel
+
+
+@asynccontextmanager
+async def _connected(address: str, tls: Tls | None, options: Options) -> AsyncIterator[grpc.aio.Channel]:
+    if tls is None:
+        async with grpc.aio.insecure_channel(address, options=options) as channel:
+            yield channel
+        return
+    renewed = _RenewedChannel(address, tls, options)
+    try:
+        yield cast("grpc.aio.Channel", renewed)
+    finally:
+        await renewed.close()
+
+
+class _RenewedChannel:
+    """Stands in for a channel where stubs are made. New calls use the newest certificate; running ones go on over the
+    channel that they began on.
+    """
+
+    def __init__(self, address: str, tls: Tls, options: Options) -> None:
+        self._address, self._tls = address, tls
+        name = tls.settings.name
+        self._options = [*options, *([("grpc.ssl_target_name_override", name)] if name else [])]
+        self._used = tls.current()
+        self._channel = self._made(self._used)
+        self._closing: dict[asyncio.Task[None], grpc.aio.Channel] = {}
+
+    def unary_unary(self, method: str, *given: Any, **named: Any) -> Callable[..., Any]:
+        return self._calling("unary_unary", method, given, named)
+
+    def unary_stream(self, method: str, *given: Any, **named: Any) -> Callable[..., Any]:
+        return self._calling("unary_stream", method, given, named)
+
+    def stream_unary(self, method: str, *given: Any, **named: Any) -> Callable[..., Any]:
+        return self._calling("stream_unary", method, given, named)
+
+    def stream_stream(self, method: str, *given: Any, **named: Any) -> Callable[..., Any]:
+        return self._calling("stream_stream", method, given, named)
+
+    async def close(self) -> None:
+        for task in self._closing:
+            task.cancel()
+        for channel in (self._channel, *self._closing.values()):
+            await channel.close(None)
+
+    def _calling(self, kind: str, method: str, given: Any, named: Any) -> Callable[..., Any]:
+        def call(*arguments: Any, **more: Any) -> Any:
+            return getattr(self._newest(), kind)(method, *given, **named)(*arguments, **more)
+
+        return call
+
+    def _newest(self) -> grpc.aio.Channel:
+        if (current := self._tls.current()) is not self._used:
+            closing = asyncio.create_task(self._channel.close(MAX_CALL_SECONDS))
+            self._closing[closing] = self._channel
+            closing.add_done_callback(self._closing.pop)
+            self._used, self._channel = current, self._made(current)
+        return self._channel
+
+    def _made(self, certificates: Certificates) -> grpc.aio.Channel:
+        credentials = grpc.ssl_channel_credentials(certificates.authority, certificates.key, certificates.chain)
+        return grpc.aio.secure_channel(self._address, credentials, options=self._options)
 
 
 def with_metadata(channel: grpc.aio.Channel, change: Callable[[str, Metadata], Metadata]) -> grpc.aio.Channel:

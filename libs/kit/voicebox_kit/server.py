@@ -19,6 +19,8 @@ from .interceptor import RpcInterceptor
 from .metrics import metrics_server
 from .open_calls import OpenCalls
 from .ports import cannot_listen
+from .tls import HEALTH as HEALTH_ADDRESS
+from .tls import Tls
 
 HEALTH = "grpc.health.v1.Health"
 log = logging.getLogger(__name__)
@@ -103,35 +105,56 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     await _set_health(checks, service, health_pb2.HealthCheckResponse.NOT_SERVING)
     host = service.address.rpartition(":")[0]
-    port = _listen(server, label, service.address)
+    tls = service.authentication.tls
+    port = _listen(server, f"{label.upper()}_ADDRESS", service.address, tls)
     with metrics_server(
         service.metrics_address, f"{label.upper()}_METRICS_ADDRESS", service.registry
     ) as metrics_address:
-        await server.start()
-        background = service.background or Background(CollectorRegistry())
-        try:
-            await service.load()
-            await _set_health(checks, service, health_pb2.HealthCheckResponse.SERVING)
-            log.info("%s serves on %s:%s", label, host, port)
-            async with (
-                service.follow(interceptor.open_calls),
-                background.reporting(partial(_set_task_health, checks, label, service, background)),
-            ):
-                yield Serving(
-                    label, (Endpoint(f"{label} gRPC", f"{host}:{port}"), Endpoint(f"{label} metrics", metrics_address))
-                )
-        finally:
-            await checks.enter_graceful_shutdown()
-            await server.stop(grace)
-            log.info("%s stopped", label)
+        async with _plain_health(checks, tls):
+            await server.start()
+            background = service.background or Background(CollectorRegistry())
+            try:
+                await service.load()
+                await _set_health(checks, service, health_pb2.HealthCheckResponse.SERVING)
+                log.info("%s serves on %s:%s", label, host, port)
+                async with (
+                    service.follow(interceptor.open_calls),
+                    background.reporting(partial(_set_task_health, checks, label, service, background)),
+                ):
+                    yield Serving(
+                        label,
+                        (Endpoint(f"{label} gRPC", f"{host}:{port}"), Endpoint(f"{label} metrics", metrics_address)),
+                    )
+            finally:
+                await checks.enter_graceful_shutdown()
+                await server.stop(grace)
+                log.info("%s stopped", label)
 
 
-def _listen(server: grpc.aio.Server, label: str, address: str) -> int:
+def _listen(server: grpc.aio.Server, variable: str, address: str, tls: Tls | None) -> int:
     try:
-        port: int = server.add_insecure_port(address)
+        port: int = (
+            server.add_secure_port(address, tls.server_credentials()) if tls else server.add_insecure_port(address)
+        )
     except RuntimeError as error:
-        raise cannot_listen(address, f"{label.upper()}_ADDRESS") from error
+        raise cannot_listen(address, variable) from error
     return port
+
+
+@asynccontextmanager
+async def _plain_health(checks: HealthServicer, tls: Tls | None) -> AsyncIterator[None]:
+    """Tell health without TLS, and nothing else, where the settings say so: Kubernetes' probes have no certificate."""
+    if tls is None or not tls.settings.health_address:
+        yield
+        return
+    server = grpc.aio.server(options=OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    _listen(server, HEALTH_ADDRESS, tls.settings.health_address, None)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(0)
 
 
 async def _set_health(

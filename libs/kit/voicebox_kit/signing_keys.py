@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import StartError
+from .file_identity import identity
 
 SECRET_BYTES = 32
 REREAD_SECONDS = 1.0
@@ -32,7 +33,7 @@ class SigningKeys:
         """Raises StartError when the file cannot be used."""
         self._path, self._clock = path, clock
         self._keys = read(path)
-        self._identity, self._looked = _identity(path), clock()
+        self._identity, self._looked = identity(path), clock()
 
     def sign(self, message: bytes) -> tuple[str, bytes]:
         """The id of the first secret, and the message's authentication code by it."""
@@ -47,9 +48,9 @@ class SigningKeys:
     def _current(self) -> Mapping[str, bytes]:
         if self._clock() - self._looked > REREAD_SECONDS:
             self._looked = self._clock()
-            if (identity := _identity(self._path)) != self._identity:
+            if (now := identity(self._path)) != self._identity:
                 with suppress(StartError):
-                    self._keys, self._identity = read(self._path), identity
+                    self._keys, self._identity = read(self._path), now
         return self._keys
 
 
@@ -99,11 +100,3 @@ def _key(path: Path, line: str) -> Key:
 
 def _code(secret: bytes, message: bytes) -> bytes:
     return hmac.digest(secret, message, hashlib.sha256)
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return status.st_ino, status.st_mtime_ns, status.st_size
