@@ -1,11 +1,13 @@
 """The manifests are valid, restricted, probed, drained, and at one with the services they start."""
 
 import ast
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
+import yaml
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from .conftest import Manifest
@@ -228,6 +230,33 @@ def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_fir
     models = {"name": "models", "mountPath": "/models"}
     assert models in fetch["volumeMounts"]
     assert {**models, "readOnly": True} in asr["containers"][0]["volumeMounts"]
+
+
+def test_with_tls_every_part_has_its_certificate_and_is_probed_without_it(
+    render: Callable[[str], list[Manifest]], root: Path, tmp_path: Path
+) -> None:
+    folder = root / "deploy/k8s"
+    own = {"resources": ["base"], "components": ["components/authentication", "components/tls"]}
+    (tmp_path / "kustomization.yaml").write_text(
+        yaml.safe_dump({kind: [os.path.relpath(folder / path, tmp_path) for path in own[kind]] for kind in own})
+    )
+    manifests = render(os.path.relpath(tmp_path, folder))
+    names = {each["spec"]["secretName"]: each["spec"].get("dnsNames") for each in _of_kind(manifests, "Certificate")}
+    variables = next(each["data"] for each in _of_kind(manifests, "ConfigMap") if "LOG_FORMAT" in each["data"])
+    for workload in (*_of_kind(manifests, "Deployment"), *_of_kind(manifests, "StatefulSet")):
+        kubernetes_validate.validate(workload, "1.37", strict=True)
+        name, container = workload["metadata"]["name"], _container(workload)
+        (secret,) = (each["secret"] for each in _pod(workload)["volumes"] if each["name"] == "tls")
+        assert names[secret["secretName"]] == [name]
+        mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+        assert mounts["tls"] == variables["VOICEBOX_TLS_FOLDER"]
+        probes = [container[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
+        if name in GRPC:
+            assert {f"0.0.0.0:{probe['grpc']['port']}" for probe in probes} == {variables["VOICEBOX_HEALTH_ADDRESS"]}
+
+
+def _of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
+    return [each for each in manifests if each["kind"] == kind]
 
 
 def _has_shared_stores(catalog: Manifest) -> bool:

@@ -1,15 +1,18 @@
 """TLS: one certificate and key by two variables, for HTTP and gRPC on the one port."""
 
 import ssl
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
 import trustme
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_kit.errors import StartError
+from voicebox_kit.tls import Tls, TlsSettings
 
 from tests.support.certificates import issue
 
@@ -104,3 +107,33 @@ async def test_the_key_of_another_certificate_stops_the_start(open_gateway, vari
     with pytest.raises(StartError, match="is not the key of"):
         async with open_gateway(**variables):
             pass
+
+
+async def test_a_service_is_believed_by_its_certificate_for_the_name(open_gateway, authority, tmp_path):
+    """Both sides show their certificates: that of the service must have the host of its address, or the name."""
+    folder = issue(authority, tmp_path / "tls", "speech.example")
+    async with closed_service(folder) as address:
+        of_the_name = {"VOICEBOX_TLS_FOLDER": str(folder), "VOICEBOX_TLS_NAME": "speech.example"}
+        assert await health_of_tts(open_gateway, TTS_ADDRESS=address, **of_the_name) == "SERVING"
+        of_the_host = {"VOICEBOX_TLS_FOLDER": str(folder)}
+        assert await health_of_tts(open_gateway, TTS_ADDRESS=address, **of_the_host) == "UNREACHABLE"
+        other = issue(trustme.CA(), tmp_path / "other", "speech.example")
+        of_another = {**of_the_name, "VOICEBOX_TLS_FOLDER": str(other)}
+        assert await health_of_tts(open_gateway, TTS_ADDRESS=address, **of_another) == "UNREACHABLE"
+
+
+@asynccontextmanager
+async def closed_service(folder):
+    """Something that serves health, by TLS."""
+    server, health = grpc.aio.server(), HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    port = server.add_secure_port("127.0.0.1:0", Tls(TlsSettings(folder, "", "")).server_credentials())
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(0)
+
+
+async def health_of_tts(open_gateway, **variables):
+    async with open_gateway(**variables) as serving, httpx.AsyncClient() as http:
+        answer = await http.get(f"http://{serving.endpoints[0].address}/healthz")
+        return answer.json()["services"]["tts"]
