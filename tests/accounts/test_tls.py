@@ -87,6 +87,8 @@ def test_replaced_files_are_used_and_a_running_stream_goes_on(closed: Closed) ->
             while not _is_healthy(grpc.secure_channel(address, _credentials(closed.folder))):
                 pass
             assert not _is_healthy(grpc.secure_channel(address, before))
+        while not _web_answers(closed):
+            pass
         with ThreadPoolExecutor(24) as executor:  # a connection to web for each
             while {each.status_code for each in executor.map(closed.get, ["/v1/models"] * 24)} != {200}:
                 pass
@@ -103,6 +105,15 @@ def _authority(closed: Closed) -> bytes:
 def _credentials(folder: Path) -> grpc.ChannelCredentials:
     chain, key, authority = ((folder / name).read_bytes() for name in ("tls.crt", "tls.key", "ca.crt"))
     return grpc.ssl_channel_credentials(authority, key, chain)
+
+
+def _web_answers(closed: Closed) -> bool:
+    """As web does to who has a certificate and no principal."""
+    context = ssl.create_default_context(cafile=closed.folder / "ca.crt")
+    context.load_cert_chain(closed.folder / "tls.crt", closed.folder / "tls.key")
+    with suppress(httpx.TransportError):
+        return httpx.get(f"https://{closed.web}/v1/models", verify=context).status_code == 401
+    return False
 
 
 def _is_healthy(channel: grpc.Channel) -> bool:

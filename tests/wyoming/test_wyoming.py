@@ -5,11 +5,14 @@ import base64
 import wave
 
 import pytest
+import trustme
 from voicebox_client import Client
 from voicebox_client.word_errors import word_error_rate
 from voicebox_gateway.wyoming import events
 from voicebox_gateway.wyoming.events import Event
 
+from bench.launch import platform
+from tests.support.certificates import issue
 from tests.support.hearing import WER
 
 from .conftest import TEXT, bridge_to
@@ -214,3 +217,12 @@ async def test_a_service_that_is_unavailable_is_reported(running, python):
         assert reported["code"] == "UNAVAILABLE"
         info = (await bridge.ask(order("Describe"), until="info")).one("info")
         assert set(info) == {"asr"}
+
+
+async def test_the_services_are_called_by_tls(python, tmp_path):
+    folder = issue(trustme.CA(), tmp_path / "tls")
+    by_tls = {"VOICEBOX_TLS_FOLDER": str(folder)}
+    with platform(tmp_path / "var", ("catalog", "tts", "asr"), **by_tls) as closed:
+        async with bridge_to(closed, python, **by_tls) as bridge:
+            info = (await bridge.ask(order("Describe"), until="info")).one("info")
+        assert {"flite/slt"} <= {voice["name"] for voice in info["tts"][0]["voices"]}
