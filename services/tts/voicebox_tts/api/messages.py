@@ -46,6 +46,13 @@ def started(event: Started) -> tts_pb2.SynthesisStarted:
         request_id=job.request_id,
         cloning=capability(speaker.cloning) if speaker.cloning else tts_pb2.CAPABILITY_UNSPECIFIED,
         language=speaker.language,
+        provenance=tts_pb2.Provenance(
+            synthetic=True,
+            engine=speaker.engine.name,
+            model=speaker.engine.model.name,
+            model_revision=speaker.engine.model.revision,
+            cloned=event.is_cloned,
+        ),
     )
 
 
@@ -106,6 +113,9 @@ def designed(voice: DesignedVoice) -> tts_pb2.DesignedVoice:
         duration=to_duration(voice.duration_seconds),
         model=voice.model,
         warnings=voice.warnings,
+        provenance=tts_pb2.Provenance(
+            synthetic=True, engine=voice.engine, model=voice.model, model_revision=voice.model_revision
+        ),
     )
 
 

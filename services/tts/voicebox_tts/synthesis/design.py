@@ -9,6 +9,7 @@ import numpy as np
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
+from voicebox_audio.encoding.marks import synthetic
 from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.permits import Permits
@@ -29,7 +30,9 @@ class DesignedVoice:
     audio: bytes
     seed: int
     duration_seconds: float
+    engine: str
     model: str
+    model_revision: str
     warnings: tuple[str, ...]
 
 
@@ -58,17 +61,21 @@ class Designer:
         with closing(session):
             async with aclosing(in_thread(session.speak(text), self._executor)) as spoken:
                 pieces = [piece async for piece in spoken]
-        return _voice(pieces, session, seed, engine.model.name, preparation.warnings)
+        return _voice(pieces, session, seed, engine, preparation.warnings)
 
 
-def _voice(pieces: list[Speech], session: Session, seed: int, model: str, text_warnings: list[str]) -> DesignedVoice:
+def _voice(
+    pieces: list[Speech], session: Session, seed: int, engine: Engine, text_warnings: list[str]
+) -> DesignedVoice:
     samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
     if not len(samples):
         raise InvalidField("text", "The engine finds nothing in text that it can say.", "NOTHING_TO_SAY")
-    encoder = open_encoder(Encoding.FLAC, session.sample_rate_hz)
+    model = engine.model
+    encoder = open_encoder(Encoding.FLAC, session.sample_rate_hz, synthetic(engine.name, model.name))
     warnings = (*text_warnings, *(warning for piece in pieces for warning in piece.warnings))
     audio = with_length(Encoding.FLAC, encoder.push(samples) + encoder.finish(), len(samples))
-    return DesignedVoice(audio, seed, len(samples) / session.sample_rate_hz, model, warnings)
+    seconds = len(samples) / session.sample_rate_hz
+    return DesignedVoice(audio, seed, seconds, engine.name, model.name, model.revision, warnings)
 
 
 def _prepared(preparation: TextPreparation, text: str) -> str:

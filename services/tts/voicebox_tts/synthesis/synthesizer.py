@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
+from voicebox_audio.encoding.marks import Mark, synthetic
 from voicebox_kit.permits import Permits, idle_between
 
 from voicebox_tts.history.history import History
@@ -38,6 +39,13 @@ class Started:
     job: Job
     speaker: Speaker
     sample_rate_hz: int
+    is_cloned: bool = False
+    """Whether any of its voices follows a recording."""
+
+    @property
+    def mark(self) -> Mark:
+        """What the audio's file says about itself."""
+        return synthetic(self.speaker.engine.name, self.speaker.engine.model.name)
 
 
 @dataclass(frozen=True)
@@ -126,13 +134,15 @@ class Synthesizer:
         job, speaker, session = speakers.lead.job, speakers.lead.speaker, speakers.lead.session
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
-            utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder, job.processing)
+            started = Started(job, speaker, rate, speakers.follow_a_recording)
+            encoder = open_encoder(job.encoding, rate, started.mark)
+            utterance = Utterance(session, encoder, rate, recorder, job.processing)
             stream = SpeechStream(utterance, speakers, script, self._executor, job.ahead_seconds, self._clock)
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:
                     async for event in events:
                         if isinstance(event, Chunk) and event.sequence == 0:
-                            yield Started(job, speaker, rate)
+                            yield started
                         yield event
             finally:
                 statistics = timer.statistics(utterance.sample_count, rate)
