@@ -7,7 +7,7 @@ RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper protos clean help
+.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper audioseal protos clean help
 
 run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -19,6 +19,9 @@ kokoro piper: $(RUN)  ## Installs neural voices of many languages for a laptop; 
 	@./setup.sh engine $@
 
 mms: $(RUN)  ## Installs voices of over 1,100 languages, whose weights allow no commercial use; needs torch
+	@./setup.sh engine $@
+
+audioseal: $(RUN)  ## Installs torch for the inaudible watermark AudioSeal
 	@./setup.sh engine $@
 
 pocket qwen3: $(RUN)  ## Installs neural voices that clone and need torch: pocket for a laptop, qwen3 for a GPU

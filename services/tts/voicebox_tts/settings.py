@@ -51,6 +51,8 @@ class Settings:
     """The variables AWS_*: credentials and location of S3."""
     spool: Path
     spool_bytes: int
+    watermark: str
+    """The entry point of the watermark that all speech gets; empty for none."""
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -91,6 +93,7 @@ class Settings:
             s3={name: value for name, value in env.items() if name.startswith("AWS_")},
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
+            watermark=variables.text(env, "TTS_WATERMARK", "none").replace("none", ""),
         )
 
 

@@ -22,6 +22,7 @@ from voicebox_kit.server import MAX_MESSAGE_BYTES
 from voicebox_tts.job import MAX_RECORDED_CHARACTERS, MAX_STREAMED_CHARACTERS, MAX_TEXT_CHARACTERS
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
+from voicebox_tts.synthesis.detection import WatermarkDetector
 from voicebox_tts.synthesis.explanation import Explainer
 from voicebox_tts.synthesis.script import DirectedText, Script, WholeText, WrittenText
 from voicebox_tts.synthesis.speech_stream import Interrupted
@@ -67,11 +68,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         synthesizer: Synthesizer,
         explainer: Explainer,
         designer: Designer,
+        detector: WatermarkDetector,
         registry: VoiceRegistry,
         settings: Settings,
     ) -> None:
         self._synthesizer, self._explainer = synthesizer, explainer
-        self._designer, self._registry = designer, registry
+        self._designer, self._watermarks, self._registry = designer, detector, registry
         self._detector = LanguageDetector()
         self._lists = VoiceLists(lambda: registry.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
@@ -196,6 +198,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                 raise InvalidField("count", sentence, "ANSWER_TOO_LARGE")
         await context.send_initial_metadata(synthetic.HEADERS)
         return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
+
+    async def DetectWatermark(
+        self, request_iterator: AsyncIterator[tts_pb2.DetectWatermarkRequest], context: Context
+    ) -> tts_pb2.DetectWatermarkResponse:
+        found = await self._watermarks.detect(request.audio.data async for request in request_iterator)
+        return messages.detected(found)
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
         offered = [offer for offer in await self._registry.offers() if request.engine in ("", offer.engine.name)]

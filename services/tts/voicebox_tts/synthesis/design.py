@@ -3,7 +3,7 @@
 import asyncio
 from concurrent.futures import Executor
 from contextlib import aclosing, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from voicebox_audio.encoding.encoder import open_encoder
@@ -19,6 +19,7 @@ from voicebox_tts.engine import Description, Engine, Session, Speech
 from voicebox_tts.job import DesignJob
 from voicebox_tts.text.sentences import sentences
 from voicebox_tts.voices.registry import VoiceRegistry
+from voicebox_tts.watermark import Watermark
 
 from .preparation import TextPreparation
 
@@ -34,13 +35,22 @@ class DesignedVoice:
     model: str
     model_revision: str
     warnings: tuple[str, ...]
+    watermark: str = ""
 
 
 class Designer:
     """One call holds one permit for all its voices: the engine makes them together."""
 
-    def __init__(self, models: Models[Engine], voices: VoiceRegistry, permits: Permits, executor: Executor) -> None:
+    def __init__(
+        self,
+        models: Models[Engine],
+        voices: VoiceRegistry,
+        permits: Permits,
+        executor: Executor,
+        watermark: Watermark | None = None,
+    ) -> None:
         self._models, self._voices, self._permits, self._executor = models, voices, permits, executor
+        self._watermark = watermark
 
     async def design(self, job: DesignJob) -> list[DesignedVoice]:
         """The voices, in the order of their seeds; raises as VoiceRegistry.designer and Models.use."""
@@ -61,7 +71,12 @@ class Designer:
         with closing(session):
             async with aclosing(in_thread(session.speak(text), self._executor)) as spoken:
                 pieces = [piece async for piece in spoken]
-        return _voice(pieces, session, seed, engine, preparation.warnings)
+        if self._watermark:
+            pieces = await asyncio.get_running_loop().run_in_executor(
+                self._executor, _marked, self._watermark, pieces, session.sample_rate_hz
+            )
+        voice = _voice(pieces, session, seed, engine, preparation.warnings)
+        return replace(voice, watermark=self._watermark.name if self._watermark else "")
 
 
 def _voice(
@@ -80,3 +95,10 @@ def _voice(
 
 def _prepared(preparation: TextPreparation, text: str) -> str:
     return " ".join(spoken for sentence in sentences(text) if (spoken := preparation.prepare(sentence).spoken))
+
+
+def _marked(watermark: Watermark, pieces: list[Speech], sample_rate_hz: int) -> list[Speech]:
+    """The same speech with a watermark, the warnings of the pieces with it."""
+    stream = watermark.open(sample_rate_hz)
+    samples = np.concatenate([*(stream.push(piece.samples) for piece in pieces), stream.finish()])
+    return [Speech(samples, warnings=tuple(warning for piece in pieces for warning in piece.warnings))]

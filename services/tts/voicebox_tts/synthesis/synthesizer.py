@@ -19,6 +19,7 @@ from voicebox_tts.history.recorder import Recorder
 from voicebox_tts.job import Job
 from voicebox_tts.peers.asr import SpeechCheck
 from voicebox_tts.voices.resolver import Speaker
+from voicebox_tts.watermark import Watermark
 
 from .patience import Patience
 from .script import Interruption, Item, Script
@@ -41,6 +42,8 @@ class Started:
     sample_rate_hz: int
     is_cloned: bool = False
     """Whether any of its voices follows a recording."""
+    watermark: str = ""
+    """The kind of watermark in the audio; empty without one."""
 
     @property
     def mark(self) -> Mark:
@@ -74,7 +77,9 @@ class Synthesizer:
         registry: CollectorRegistry,
         patience_seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
+        watermark: Watermark | None = None,
     ) -> None:
+        self._watermark = watermark
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
         self._patience = Patience(patience_seconds)
@@ -134,9 +139,11 @@ class Synthesizer:
         job, speaker, session = speakers.lead.job, speakers.lead.speaker, speakers.lead.session
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
-            started = Started(job, speaker, rate, speakers.follow_a_recording)
+            watermark = self._watermark
+            started = Started(job, speaker, rate, speakers.follow_a_recording, watermark.name if watermark else "")
             encoder = open_encoder(job.encoding, rate, started.mark)
-            utterance = Utterance(session, encoder, rate, recorder, job.processing)
+            marking = watermark.open(rate) if watermark else None
+            utterance = Utterance(session, encoder, rate, recorder, job.processing, marking)
             stream = SpeechStream(utterance, speakers, script, self._executor, job.ahead_seconds, self._clock)
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:

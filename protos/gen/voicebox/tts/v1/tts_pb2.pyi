@@ -1407,6 +1407,64 @@ class DesignedVoice(google.protobuf.message.Message):
 global___DesignedVoice = DesignedVoice
 
 @typing.final
+class DetectWatermarkRequest(google.protobuf.message.Message):
+    """A piece of the audio file that is looked at."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AUDIO_FIELD_NUMBER: builtins.int
+    @property
+    def audio(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes of the file; at most 16 MiB and 10 minutes in all."""
+
+    def __init__(
+        self,
+        *,
+        audio: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio"]) -> None: ...
+
+global___DetectWatermarkRequest = DetectWatermarkRequest
+
+@typing.final
+class DetectWatermarkResponse(google.protobuf.message.Message):
+    """Whether an audio file is watermarked."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DETECTED_FIELD_NUMBER: builtins.int
+    SHARE_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    WATERMARK_FIELD_NUMBER: builtins.int
+    DURATION_FIELD_NUMBER: builtins.int
+    detected: builtins.bool
+    """True: it is. Speech that was made by others with the same watermark is found, too."""
+    share: builtins.float
+    """The share of its samples in which the watermark was found, 0 to 1."""
+    message: builtins.str
+    """The bits that the watermark carries, as 0 and 1; they mean something only where it is detected."""
+    watermark: builtins.str
+    """The watermark that was looked for, such as `audioseal`."""
+    @property
+    def duration(self) -> google.protobuf.duration_pb2.Duration:
+        """How much audio was looked at."""
+
+    def __init__(
+        self,
+        *,
+        detected: builtins.bool = ...,
+        share: builtins.float = ...,
+        message: builtins.str = ...,
+        watermark: builtins.str = ...,
+        duration: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["duration", b"duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["detected", b"detected", "duration", b"duration", "message", b"message", "share", b"share", "watermark", b"watermark"]) -> None: ...
+
+global___DetectWatermarkResponse = DetectWatermarkResponse
+
+@typing.final
 class ListVoicesRequest(google.protobuf.message.Message):
     """Request of ListVoices."""
 
