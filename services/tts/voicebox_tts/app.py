@@ -37,6 +37,7 @@ from .api.servicer import TextToSpeechServicer
 from .compat.google.servicer import GOOGLE_BETA_SERVICE, GOOGLE_SERVICE, GoogleSpeechServicer
 from .compat.openai.servicer import OpenAiSpeechServicer
 from .compat.riva.servicer import RIVA_SERVICE, RivaSpeechServicer
+from .content_credentials import ContentCredentials
 from .engine import Engine
 from .history.history import History
 from .lexicons.resolver import LexiconResolver
@@ -93,6 +94,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         options=options,
     )
     chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
+    credentials = ContentCredentials(*settings.c2pa) if settings.c2pa else None
     watermark: Watermark | None = plugins.load(WATERMARKS, settings.watermark)(setup) if settings.watermark else None
 
     def streams(engine: Engine) -> int:
@@ -143,7 +145,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             explainer = Explainer(casting, permits, executor)
             designer = Designer(models, voices, permits, executor, watermark)
             detector = WatermarkDetector(watermark, decoder, permits, executor)
-            speech = TextToSpeechServicer(synthesizer, explainer, designer, detector, voices, settings)
+            speech = TextToSpeechServicer(synthesizer, explainer, designer, detector, credentials, voices, settings)
 
             async def load() -> None:
                 if watermark:

@@ -19,6 +19,7 @@ from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 
+from voicebox_tts.content_credentials import ContentCredentials
 from voicebox_tts.job import MAX_RECORDED_CHARACTERS, MAX_STREAMED_CHARACTERS, MAX_TEXT_CHARACTERS
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
@@ -69,11 +70,13 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         explainer: Explainer,
         designer: Designer,
         detector: WatermarkDetector,
+        credentials: ContentCredentials | None,
         registry: VoiceRegistry,
         settings: Settings,
     ) -> None:
         self._synthesizer, self._explainer = synthesizer, explainer
         self._designer, self._watermarks, self._registry = designer, detector, registry
+        self._credentials = credentials
         self._detector = LanguageDetector()
         self._lists = VoiceLists(lambda: registry.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
@@ -95,9 +98,16 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                         response.finished.CopyFrom(messages.finished(event))
                 if len(audio) > MAX_UNARY_BYTES:
                     raise InvalidField("text", "The audio does not fit into one answer: stream it.", "ANSWER_TOO_LARGE")
-        response.audio = finished(encoding, bytes(audio), response.finished.sample_count, mark)
+        whole = finished(encoding, bytes(audio), response.finished.sample_count, mark)
+        response.audio = await self.signed(whole, encoding.content_type, response.started.model)
         await context.send_initial_metadata(synthetic.HEADERS)
         return response
+
+    async def signed(self, file: bytes, media_type: str, model: str) -> bytes:
+        """A whole file with a C2PA manifest, where there is a certificate and its media type has one."""
+        if self._credentials is None:
+            return file
+        return await asyncio.to_thread(self._credentials.signed, file, media_type, model)
 
     async def StreamSynthesize(
         self, request: tts_pb2.StreamSynthesizeRequest, context: Context

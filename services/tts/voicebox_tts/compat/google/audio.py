@@ -34,6 +34,13 @@ def is_plain(config: google.AudioConfig) -> bool:
     return config.audio_encoding in ENCODINGS and not config.volume_gain_db
 
 
+def media_type(config: google.AudioConfig) -> str:
+    """Of what `rewritten` makes."""
+    if config.audio_encoding == google.M4A:
+        return "audio/mp4"
+    return (Encoding.WAV if config.audio_encoding in G711 else ENCODINGS[config.audio_encoding]).content_type
+
+
 def check_gain(decibels: float, field: str) -> None:
     """InvalidField where no program could mean it."""
     low, high = GAINS_DB
