@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+from collections.abc import Callable
 
 import c2pa
 import pytest
@@ -51,7 +52,7 @@ def certificate(key: Key, issuer: tuple[x509.Certificate, Key] | None = None) ->
 @pytest.fixture(params=["es256", "es384", "ed25519"])
 def pem(request, tmp_path):
     """A certificate with its chain, and its key, as files."""
-    make = {
+    make: Callable[[], Key] = {
         "es256": lambda: ec.generate_private_key(ec.SECP256R1()),
         "es384": lambda: ec.generate_private_key(ec.SECP384R1()),
         "ed25519": ed25519.Ed25519PrivateKey.generate,
