@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import asr, catalog, embedded, gateway, live, load, openai, pocket, qwen3, tts, whisper, whisper_words
+from bench import asr, catalog, engines, gateway, live, load, openai, pocket, qwen3, stalls, tts, whisper, whisper_words
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
@@ -50,10 +50,11 @@ def served(measure: Callable[..., list[Figure]], **variables: str) -> Callable[[
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start,
     "tts": served(tts.measure),
-    "embedded": served(embedded.measure),
+    "engines": engines.measure,
     "load": served(load.measure, **SMALL),
     "openai": served(openai.measure, **SMALL),
     "gateway": gateway.measure,
+    "stalls": served(stalls.measure),
     "asr": served(asr.measure, **SMALL),
     "whisper": whisper.measure,
     "whisper-words": whisper_words.measure,

@@ -37,17 +37,22 @@ def main() -> None:
 
 
 def speak(client: Client, profile: str) -> None:
-    finished = client.say(TEXT, profile=profile).save(OUT / "demo.wav")
+    finished = client.say(TEXT, profile=profile, check=True).save(OUT / "demo.wav")
     print(
         f"Spoke {finished.duration.ToMilliseconds() / 1000:.1f} s in that voice's likeness to {OUT / 'demo.wav'}; ",
         end="",
     )
     print(f"first audio after {finished.time_to_first_chunk.ToMicroseconds() / 1000:.0f} ms.")
+    checked = f"{finished.word_error_rate:.2f}" if finished.HasField("word_error_rate") else "unknown"
+    print(f"The platform checked what it spoke: word error rate {checked}.")
+    for warning in finished.warnings:
+        print(f"Warning: {warning}")
 
 
 def listen(client: Client, path: Path, text: str) -> None:
-    hypothesis = client.transcribe(path).transcript
-    print(f"Heard in {path.name} (word error rate {word_error_rate(text, hypothesis):.2f}): {hypothesis}")
+    answer = client.transcribe(path)
+    rate = word_error_rate(text, answer.transcript)
+    print(f"{answer.model} heard in {path.name} (word error rate {rate:.2f}): {answer.transcript}")
 
 
 if __name__ == "__main__":

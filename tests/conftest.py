@@ -195,8 +195,8 @@ def tiny_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def kokoro_voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder with the Kokoro that packages carry: `kokoro/82m`, whose voices are af_heart, af_bella and
-    ff_siwis.
+    """A models folder with the Kokoro that packages carry: `kokoro/82m`, with voices in six
+    languages.
     """
     return _once(tmp_path_factory, "kokoro_voices", "packaged_kokoro.py")
 

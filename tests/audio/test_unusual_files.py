@@ -1,6 +1,7 @@
 """Samples beyond full scale, files of several kinds joined, files that are cut off, and headers without a length."""
 
 import io
+import re
 import struct
 from collections.abc import Callable
 from itertools import permutations
@@ -191,3 +192,42 @@ async def test_the_refusal_of_what_is_no_audio_names_all_that_is_read(decoder: D
     with pytest.raises(AudioError) as error:
         await decoder.decode(b"The quick brown fox. " * 100, None, LIMITS)
     assert all(name in error.value.sentence for name in NAMES.values())
+
+
+@pytest.mark.parametrize(
+    "kind", [("avi", "pcm_s16le"), ("avi", "libmp3lame"), ("caf", "pcm_s16be"), ("mpegts", "aac"), ("wv", "wavpack")]
+)
+async def test_other_files_that_are_cut_off_say_so(
+    kind: tuple[str, str], decoder: Decoder, sine: Sine, mux: Mux
+) -> None:
+    whole = mux(*kind, sine(48_000, 4))
+    assert not (await decoder.decode(whole, None, LIMITS)).source.cut_short
+    assert (await decoder.decode(whole[: len(whole) * 3 // 5 + 7], None, LIMITS)).source.cut_short
+
+
+async def test_an_ogg_file_with_missing_pages_says_so(decoder: Decoder, sine: Sine, mux: Mux) -> None:
+    whole = mux("ogg", "libopus", sine(48_000, 10), page_duration="200000")
+    pages = [found.start() for found in re.finditer(b"OggS", whole)]
+    holed = whole[: pages[10]] + whole[pages[14] :]
+    assert not (await decoder.decode(whole, None, LIMITS)).source.cut_short
+    assert (await decoder.decode(holed, None, LIMITS)).source.cut_short
+
+
+async def test_a_transport_stream_with_missing_packets_says_so(decoder: Decoder, sine: Sine, mux: Mux) -> None:
+    whole = mux("mpegts", "aac", sine(48_000, 4))
+    middle = len(whole) // 188 // 2 * 188
+    assert (await decoder.decode(whole[:middle] + whole[middle + 188 * 20 :], None, LIMITS)).source.cut_short
+
+
+async def test_wavpack_files_that_are_joined_are_read_to_the_end(decoder: Decoder, sine: Sine, mux: Mux) -> None:
+    first, second = (mux("wv", "wavpack", sine(48_000, 2, frequency)) for frequency in (440, 880))
+    clip = await decoder.decode(first + second, 16_000, LIMITS)
+    assert clip.samples.size / 16_000 == pytest.approx(4, abs=0.01)
+    assert np.argmax(np.abs(np.fft.rfft(clip.samples[-16_000:]))) == pytest.approx(880, abs=3)
+    assert not clip.source.cut_short
+
+
+async def test_an_mp4_file_without_its_index_is_named_as_such(decoder: Decoder, sine: Sine, mux: Mux) -> None:
+    whole = mux("mp4", "aac", sine(48_000, 2))
+    with pytest.raises(AudioError, match="no index"):
+        await decoder.decode(whole[: whole.index(b"moov") - 4], None, LIMITS)

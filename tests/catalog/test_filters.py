@@ -64,6 +64,7 @@ def test_other_lists_have_other_fields():
 
 def test_a_status_may_be_written_in_full():
     assert parse('status = "GENERATION_STATUS_FAILED"')[0].value == 3
+    assert parse('status = "completed"')[0].value == parse("status = Completed")[0].value == 1
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,13 @@ def test_what_resembles_nothing_gets_no_suggestion(voicebox, platform):
 
 @pytest.mark.parametrize(
     ("name", "known", "shown"),
-    [("b", [], ""), ("slt", ["flite/slt"], " Did you mean 'flite/slt'?"), ("qwen3/base", ["whisper/base"], "")],
+    [
+        ("b", [], ""),
+        ("hibari", ["flite/slt", "hibari/heart"], " Did you mean 'hibari/heart'?"),
+        ("emma", ["kokoro/af_heart", "kokoro/bf_emma", "hibari/emma2"], " Did you mean 'kokoro/bf_emma'?"),
+        ("slt", ["flite/slt"], " Did you mean 'flite/slt'?"),
+        ("qwen3/base", ["whisper/base"], ""),
+    ],
 )
 def test_nearest(name, known, shown):
     assert nearest(name, known) == shown

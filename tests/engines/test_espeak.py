@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,17 @@ def engine() -> Iterator[EspeakEngine]:
 
 def children() -> set[int]:
     """The espeak processes that this one started and that still run; other tests' processes are not ours to kill."""
-    pids = {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
-    return {pid for pid in pids if b"\0-I\0-S\0" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    found = set[int]()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread, or a child, may end meanwhile
+            found |= {int(pid) for pid in (task / "children").read_text().split() if _is_espeak(int(pid))}
+    return found
+
+
+def _is_espeak(pid: int) -> bool:
+    with suppress(OSError):
+        return b"\0-I\0-S\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def kill(processes: set[int]) -> None:

@@ -38,8 +38,10 @@ def test_the_well_known_models_are_listed_and_pinned(setup: Setup) -> None:
     engines = family(replace(setup, packaged=False)).engines()
     assert {each.model.name.removeprefix("whisper/") for each in engines} == set(KNOWN)
     for each in engines:
-        assert len(each.model.revision) == 40
-        assert each.model.licence == "MIT"
+        is_swedish = each.model.languages == ("sv",)
+        assert len(each.model.revision) == (0 if is_swedish else 40)
+        assert each.model.licence == ("Apache-2.0" if is_swedish else "MIT")
+        assert not (is_swedish and each.capabilities.translates)
         assert each.memory_bytes > 70_000_000
         assert not each.files.present
         assert not each.loaded
@@ -59,6 +61,9 @@ def test_what_comes_in_packages_is_here_and_the_same_in_a_folder_is_preferred(se
     shutil.copytree(tiny_whisper, setup.models_folder / "whisper" / "base")
     assert first.files.revision.startswith("local-")
     assert models.engines()[0].files.folder == setup.models_folder / "whisper" / "base"
+    first.load()
+    assert first.model.revision.startswith("local-")
+    first.unload()
 
 
 def test_a_packaged_model_is_loaded_and_leaves_nothing_behind(

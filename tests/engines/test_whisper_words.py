@@ -1,6 +1,8 @@
 """Words in time, from an alignment."""
 
-from voicebox_asr.engines.whisper.alignment import LONGEST_MEDIAN_SECONDS, Aligned, joined, words
+import numpy as np
+from voicebox_asr.engines.whisper.alignment import LONGEST_MEDIAN_SECONDS, Aligned, joined, placed, words
+from voicebox_asr.engines.whisper.silences import silences
 
 
 def piece(text: str, start: float = 0.0, end: float = 0.3, tokens: int = 1) -> Aligned:
@@ -37,3 +39,33 @@ def test_silence_at_the_edges_of_a_segment_is_not_a_word() -> None:
 def test_no_word_is_outside_of_the_audio() -> None:
     (found,) = words([piece(" a", 0.9, 1.1), piece(" b", 1.2, 1.3)], [2], 1.0)
     assert [(word.start_seconds, word.end_seconds) for word in found] == [(0.9, 1.0), (1.0, 1.0)]
+
+
+def test_a_pause_is_no_part_of_the_word_after_it() -> None:
+    pieces = [piece(" a", 0.1, 0.5), piece(" b", 0.5, 1.4), piece(" c", 1.4, 1.6)]
+    assert [(each.start_seconds, each.end_seconds) for each in placed(pieces, [(0.7, 1.2)])] == [
+        (0.1, 0.7),
+        (1.2, 1.4),
+        (1.4, 1.6),
+    ]
+
+
+def test_the_first_word_begins_after_a_silence_and_the_last_one_ends_before_one() -> None:
+    pieces = [piece(" a", 0.0, 0.5), piece(" b", 0.5, 0.8)]
+    edges = placed(pieces, [(0.0, 0.3), (1.0, 2.0)])
+    assert (edges[0].start_seconds, edges[-1].end_seconds) == (0.3, 1.0)
+
+
+def test_a_silence_that_is_far_from_every_edge_moves_none() -> None:
+    pieces = [piece(" a", 0.0, 2.0), piece(" b", 2.0, 2.2)]
+    assert placed(pieces, [(0.9, 1.1), (5.0, 6.0)]) == pieces
+    assert placed([], [(0.0, 1.0)]) == []
+
+
+def test_silences_are_found_where_the_spectrogram_is_30_db_below_its_loudest() -> None:
+    features = np.full((80, 300), 1.0, np.float32)
+    features[:, 100:150] -= 1.0  # 40 dB
+    features[:, 200:205] -= 1.0  # too short
+    features[:, 250:280] -= 0.5  # 20 dB
+    assert silences(features) == [(1.0, 1.5)]
+    assert silences(features[:, :0]) == []

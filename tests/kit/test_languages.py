@@ -143,6 +143,8 @@ def test_a_language_covers_what_it_narrows_or_widens(requested, spoken):
         ("en-x-foo", "de"),
         ("en-GB-x-foo", "en-US"),
         ("x-py", "x-qu"),
+        ("x-private", "x-piqd"),
+        ("x-lang", "x-py"),
     ],
 )
 def test_others_are_others(requested, spoken):

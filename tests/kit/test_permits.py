@@ -362,3 +362,17 @@ async def test_a_stalled_call_that_is_cancelled_leaves_no_trace(monkeypatch):
     await other
     assert permits.running == 0
     await permits.idle()
+
+
+async def test_a_caller_that_has_nothing_is_not_refused_for_the_calls_of_another():
+    permits, order, leave = Permits(1, 100, CollectorRegistry(), patience_seconds=2.0), list[str](), asyncio.Event()
+    ann = asyncio.create_task(hold_as("ann", permits, order, leave))
+    await settle()
+    permits._held[next(iter(permits._held))].since -= 100  # its permit is overdue
+    caller.current.set("ann")
+    with pytest.raises(Exhausted):
+        permits.refuse_at_once()
+    caller.current.set("bob")
+    permits.refuse_at_once()
+    leave.set()
+    await ann

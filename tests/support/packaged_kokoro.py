@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / ".tools" / "sdk"
 
-VOICES = ("af_heart", "af_bella", "ff_siwis")
+VOICES = ("af_heart", "af_bella", "am_michael", "ef_dora", "ff_siwis", "hf_alpha", "if_sara", "pf_dora")
 PACKAGE = "kokoro-js@1.2.1"
 """27 MB; its own dependencies are not needed."""
 

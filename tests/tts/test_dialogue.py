@@ -1,12 +1,17 @@
 """Dialogues: turns of several voices, as one stream and one record."""
 
+import json
+
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_client import history_requests
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.requests import MAX_TURNS, to_dialogue
 from voicebox_tts.app import open_service
+from voicebox_tts.engine import Style
+from voicebox_tts.history.turns import SpokenTurn, parameters
 from voicebox_tts.job import BuiltIn, StoredProfile, VoiceOverride
 from voicebox_tts.text.directions import Passage, Pause, Turn
 
@@ -117,3 +122,60 @@ async def test_an_unknown_voice_is_named_by_its_turn_before_anything_is_spoken(t
             pytest.fail("something was spoken")
     assert "turns[1]" in (failed.value.details() or "")
     assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def audio_of(tts, request: tts_pb2.StreamDialogueRequest) -> bytes:
+    return b"".join([event.chunk.audio async for event in tts.StreamDialogue(request)])
+
+
+async def test_a_dialogue_is_said_again_by_the_same_voices_in_the_same_manner(tts, catalog):
+    request = dialogue(
+        turn("flite/rms", "Hello there."),
+        turn("flite/slt", "Good [pause:500ms] evening.", style=tts_pb2.SpeakingStyle(speed=1.3)),
+        turn("", "Bye.", gap=Duration(seconds=1)),
+        voice={"voice": "flite/kal16"},
+        seed=4,
+    )
+    first = await audio_of(tts, request)
+    ((record, _),) = catalog.records.values()
+    again = history_requests.again(record)
+    assert isinstance(again, tts_pb2.StreamDialogueRequest)
+    assert [(each.voice.voice, each.text) for each in again.turns] == [
+        ("flite/rms", "Hello there."),
+        ("flite/slt", "Good"),
+        ("flite/slt", "evening."),
+        ("flite/kal16", "Bye."),
+    ]
+    assert await audio_of(tts, again) == first
+    by_another = history_requests.again(record, voice="flite/awb")
+    assert isinstance(by_another, tts_pb2.StreamSynthesizeRequest)
+
+
+@pytest.mark.unit
+def test_turns_are_recorded_in_lists_that_the_catalog_takes_or_not_at_all():
+    def spoken(count: int, instructions: str = "") -> list[SpokenTurn]:
+        return [SpokenTurn(10, "flite/slt", Style(instructions=instructions), 0.3)] * count
+
+    recorded = parameters(spoken(200))
+    assert len(recorded) > 1
+    assert max(map(len, recorded.values())) <= 1000
+    assert sum(len(json.loads(each)) for each in recorded.values()) == 200
+    assert parameters(spoken(200, "x" * 900)) == parameters(spoken(1, "x" * 2000)) == parameters([]) == {}
+
+
+async def test_a_text_with_phonemes_is_said_again_in_its_own_words(tts, catalog):
+    ssml = (
+        '<speak>The <phoneme ph="kæt">cat</phoneme> sat.<voice name="flite/rms">Oh <break time="400ms"/> no.</voice>'
+        "</speak>"
+    )
+    config = tts_pb2.SynthesisConfig(voice={"voice": "flite/slt"}, seed=4)
+    async for _ in tts.StreamSynthesize(tts_pb2.StreamSynthesizeRequest(ssml=ssml, config=config)):
+        pass
+    ((record, _),) = catalog.records.values()
+    again = history_requests.again(record)
+    assert isinstance(again, tts_pb2.StreamDialogueRequest)
+    assert [(each.voice.voice, each.text) for each in again.turns] == [
+        ("flite/slt", "The cat sat."),
+        ("flite/rms", "Oh"),
+        ("flite/rms", "no."),
+    ]

@@ -1,6 +1,8 @@
 """What is written becomes what is said, by language; nothing that has a sound is lost, and no text takes long."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -139,6 +141,42 @@ OTHERS = [
     ("pt-BR", "o Dr. Silva, ½", "o doutor Silva, um meio"),
     ("ja", "ＡＢＣ **５** kg", "ABC 5 kg"),
 ]
+
+
+TABLES = Path(__file__).parents[1] / "data" / "normalization"
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """The language, what is written and what is said, of the table of each language."""
+    for path in sorted(TABLES.glob("*.tsv")):
+        for line in path.read_text("utf-8").splitlines()[1:]:
+            yield path.stem, *line.split("\t")
+
+
+@pytest.mark.parametrize(("tag", "written", "spoken"), list(rows()))
+def test_tables(tag: str, written: str, spoken: str) -> None:
+    assert Preparation(tag).prepare(written) == spoken
+
+
+def test_every_language_has_a_table() -> None:
+    assert {path.stem for path in TABLES.glob("*.tsv")} == CODES
+
+
+@pytest.mark.parametrize("written", ["<speak>Hello</speak>", "<speak>Hello", "Hello <break time='1s'/>"])
+def test_tags_of_ssml_in_a_plain_text_are_left_out_with_a_warning(written: str) -> None:
+    for reads_itself in (True, False):
+        preparation = Preparation("en", reads_itself)
+        assert preparation.prepare(written) == "Hello"
+        assert "SSML" in preparation.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("tag", "spoken"),
+    [("en", "Hi party popper, grinning face"), ("nl", "Hi 🎉🎉😀"), ("ja", "Hi クラッカー, にっこり笑う")],
+)
+def test_a_run_of_the_same_emoji_is_named_once_in_languages_that_have_names(tag: str, spoken: str) -> None:
+    assert Preparation(tag).prepare("Hi 🎉🎉😀") == spoken
+    assert Preparation(tag, reads_itself=True).prepare("Hi 🎉🎉😀") == spoken
 
 
 @pytest.mark.parametrize(("written", "spoken"), ENGLISH.items())

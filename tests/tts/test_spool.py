@@ -1,6 +1,8 @@
 """Generations on disk: whole or not at all, in order, never lost, bounded."""
 
 import contextlib
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -131,3 +133,19 @@ def test_a_full_disk_says_so(small_disk):
     with pytest.raises(OSError, match="The disk is full"):
         kept(spool)
     assert not list(small_disk.glob("*.json"))
+
+
+def test_a_folder_that_is_gone_or_not_writable_is_named_as_such(tmp_path, monkeypatch):
+    spool = Spool(tmp_path / "spool", 1 << 20)
+    shutil.rmtree(tmp_path / "spool")
+    with pytest.raises(OSError, match="spool is gone"):
+        Draft(spool.reserve(), 8000)
+    (tmp_path / "spool").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(soundfile, "SoundFile", refuse)
+    with pytest.raises(PermissionError, match="spool is not writable"):
+        Draft(spool.reserve(), 8000)
+
+
+def refuse(*_args, **_options):
+    raise soundfile.LibsndfileError(2)

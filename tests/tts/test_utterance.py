@@ -158,3 +158,19 @@ def test_each_voice_has_its_own_gain(engine):
     samples = from_s16le(b"".join(chunk.audio for chunk in chunks))
     loud, soft = samples[: len(samples) // 2], samples[len(samples) // 2 :]
     assert np.abs(soft).max() == pytest.approx(np.abs(loud).max(), rel=0.05)
+
+
+def test_what_follows_an_interruption_begins_where_speech_was_cut(engine):
+    keeper = Copy()
+    utterance = Utterance(engine.open("low", Style(), 0), open_encoder(Encoding.PCM_S16LE, 16_000), 16_000, keeper)
+    speech = utterance.speak("abcdefgh")
+    while abs(keeper.samples[-1][-1] if keeper.samples else 0.0) < 0.05:
+        next(speech)
+    speech.close()
+    utterance.drop()
+    before = len(keeper.samples)
+    list(utterance.pause(0.1))
+    cut, silence = keeper.samples[before - 1], np.concatenate(keeper.samples[before:])
+    assert abs(silence[0] - cut[-1]) < 1e-3
+    assert np.abs(np.diff(silence)).max() < 0.02
+    assert not silence[80:].any()

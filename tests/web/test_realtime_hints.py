@@ -37,6 +37,10 @@ def update(**session):
             {"max_output_tokens": 100, "turn": 1, "reasoning": {"effort": "low"}},
             ["session.max_output_tokens", "session.reasoning", "session.turn"],
         ),
+        (
+            {"tools": [{"type": "function", "name": "f"}], "tool_choice": {"type": "function", "name": "f"}},
+            ["session.tool_choice", "session.tools"],
+        ),
         ({"tools": [], "tool_choice": "auto", "tracing": None, "prompt": None}, []),
         (
             {
@@ -191,7 +195,7 @@ def test_the_betas_paths_make_sessions_too(http):
     [
         ("{", 400),
         ('{"expires_after": {"seconds": 1}}', 400),
-        ('{"session": {"tools": [1]}}', 400),
+        ('{"session": {"type": 1}}', 400),
         ("[]", 400),
         ('"' + "x" * 70_000 + '"', 400),
     ],

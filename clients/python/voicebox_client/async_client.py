@@ -80,8 +80,8 @@ class AsyncClient:
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
         """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
 
-        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails,
-        `.save` keeps the parts that are whole, and the error names where the rest begins.
+        A text of more than 1,000,000 characters is cut at sentences and spoken in several calls. When a later one
+        fails, `.save` keeps the parts that are whole, and the error names where the rest begins.
         """
         return self._speak(requests.say(text, **options))
 
@@ -370,8 +370,11 @@ class AsyncClient:
 
     @takes(requests.SpeechOptions)
     async def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> AsyncSpeech:
-        """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
-        return self._speak(history_requests.again(await self.get_generation(name), **options))
+        """Speaks a generation's text again, with its voices, seed and parameters; `options` come before these."""
+        request = history_requests.again(await self.get_generation(name), **options)
+        if isinstance(request, tts_pb2.StreamDialogueRequest):
+            return AsyncSpeech(self._stream(self._tts.StreamDialogue, request))
+        return self._speak(request)
 
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""

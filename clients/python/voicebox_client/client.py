@@ -77,8 +77,8 @@ class Client:
     def say(self, text: str, **options: Unpack[requests.SpeechOptions]) -> Speech:
         """Speaks a text: iterate over the events, or `.read()` or `.save(path)` the audio.
 
-        A text of more than 10,000 characters is cut at sentences and spoken in several calls. When a later one fails,
-        `.save` keeps the parts that are whole, and the error names where the rest begins.
+        A text of more than 1,000,000 characters is cut at sentences and spoken in several calls. When a later one
+        fails, `.save` keeps the parts that are whole, and the error names where the rest begins.
         """
         return self._speak(requests.say(text, **options))
 
@@ -359,8 +359,11 @@ class Client:
 
     @takes(requests.SpeechOptions)
     def say_again(self, name: str, **options: Unpack[requests.SpeechOptions]) -> Speech:
-        """Speaks a generation's text again, with its voice, seed and parameters; `options` come before these."""
-        return self._speak(history_requests.again(self.get_generation(name), **options))
+        """Speaks a generation's text again, with its voices, seed and parameters; `options` come before these."""
+        request = history_requests.again(self.get_generation(name), **options)
+        if isinstance(request, tts_pb2.StreamDialogueRequest):
+            return Speech(self._stream(self._tts.StreamDialogue, request))
+        return self._speak(request)
 
     def list_transcriptions(
         self, search: str = "", filter: str = "", page_size: int = 0, order_by: str = ""

@@ -1,13 +1,15 @@
 """Builds requests about the history: pure functions that both clients share."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from itertools import chain, count, takewhile
 from typing import Annotated, Literal, TypedDict, Unpack
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox.tts.v1 import tts_pb2
 
-from .requests import SpeechOptions, resource, say
+from .requests import SpeechOptions, TurnStyle, dialogue, resource, say, turn
 
 Group = Literal["profile", "engine", "day"]
 
@@ -64,8 +66,10 @@ def retention_rule(keep_days: int | None, keep_bytes: int | None) -> catalog_pb2
     )
 
 
-def again(generation: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) -> tts_pb2.StreamSynthesizeRequest:
-    """The same text, voice, model, seed and parameters as of a generation; `options` come before what it had, and
+def again(
+    generation: catalog_pb2.Generation, **options: Unpack[SpeechOptions]
+) -> tts_pb2.StreamSynthesizeRequest | tts_pb2.StreamDialogueRequest:
+    """The same text, voices, model, seed and parameters as of a generation; `options` come before what it had, and
     another voice may be of another model.
     """
     had: SpeechOptions = {
@@ -78,7 +82,16 @@ def again(generation: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) 
         had["instructions"] = generation.parameters["instructions"]
     if generation.parameters.get("lexicons"):
         had["lexicons"] = generation.parameters["lexicons"].split(", ")
-    if not options.keys() & {"profile", "voice", "reference"}:
+    is_other_voice = bool(options.keys() & {"profile", "voice", "reference"})
+    turns = [] if is_other_voice else list(_turns(generation, options))
+    if turns:
+        kept: SpeechOptions = {"seed": generation.seed}
+        if "lexicons" in had:
+            kept["lexicons"] = had["lexicons"]
+        request = dialogue((), None, **(kept | options))
+        request.turns.extend(turns)
+        return request
+    if not is_other_voice:
         if generation.profile:
             had["profile"] = generation.profile
         else:
@@ -86,3 +99,17 @@ def again(generation: catalog_pb2.Generation, **options: Unpack[SpeechOptions]) 
         if generation.model:
             had["model"] = generation.model
     return say(generation.text, **(had | options))
+
+
+def _turns(generation: catalog_pb2.Generation, options: SpeechOptions) -> Iterator[tts_pb2.DialogueTurn]:
+    """The turns of a dialogue, which its record has as lists in JSON; none of any other generation."""
+    values = takewhile(bool, (generation.parameters.get(f"turns.{number}", "") for number in count(1)))
+    at = 0
+    for said in chain.from_iterable(map(json.loads, values)):
+        text = generation.text[at : at + said["characters"]]
+        at += said["characters"] + 1
+        style: TurnStyle = {}
+        for name in TurnStyle.__annotations__:
+            if value := options.get(name) or said.get(name):
+                style[name] = value  # type: ignore[literal-required]  # its own names
+        yield turn((said["voice"], text, style), said.get("pause_seconds", 0.0))

@@ -16,8 +16,8 @@ from voicebox.tts.v1 import tts_pb2
 from . import wav
 from .errors import VoiceboxClientError
 
-MAX_CHARACTERS = 10_000
-"""Of one call; at most this much is generated again when a call fails."""
+MAX_CHARACTERS = 1_000_000
+"""Of one call of StreamSynthesize."""
 
 # Where a text may be cut, best first: after a paragraph, a line, a sentence (of Chinese, Japanese, Hindi and Arabic
 # too), a clause, a word.

@@ -105,7 +105,7 @@ def dialogue(
 ) -> tts_pb2.StreamDialogueRequest:
     """Raises ValueError as `say` does."""
     return tts_pb2.StreamDialogueRequest(
-        turns=map(_turn, turns),
+        turns=map(turn, turns),
         config=_synthesis(options),
         gap=None if gap_seconds is None else _duration(gap_seconds),
         ahead_seconds=options.get("ahead_seconds", 0.0),
@@ -118,14 +118,16 @@ def _duration(seconds: float) -> Duration:
     return duration
 
 
-def _turn(turn: Turn) -> tts_pb2.DialogueTurn:
-    name, text, style = turn if len(turn) == 3 else (*turn, None)
+def turn(said: Turn, gap_seconds: float | None = None) -> tts_pb2.DialogueTurn:
+    """A turn, with the silence before it; None is the request's."""
+    name, text, style = said if len(said) == 3 else (*said, None)
     voice = None
     if name:
         is_profile = name.startswith("profiles/")
         voice = tts_pb2.VoiceSelection(profile=name) if is_profile else tts_pb2.VoiceSelection(voice=name)
     how = None if style is None else tts_pb2.SpeakingStyle(**style)
-    return tts_pb2.DialogueTurn(voice=voice, text=text, style=how)
+    gap = None if gap_seconds is None else _duration(gap_seconds)
+    return tts_pb2.DialogueTurn(voice=voice, text=text, style=how, gap=gap)
 
 
 def converse(**options: Unpack[SpeechOptions]) -> tts_pb2.ConverseSynthesizeRequest:

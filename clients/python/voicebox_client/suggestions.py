@@ -25,6 +25,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         short: full for full in known for short in (full, full.rpartition("/")[2]) if "/" not in name or short == full
     }
     near = sorted(short for short in by_short if short.startswith(f"{name}-"))  # a language whose region is missing
+    near += sorted(short for short, full in by_short.items() if full.startswith(f"{name}/"))  # an engine
+    near += sorted(short for short in by_short if name.lower() in re.split(r"[/_-]", short.lower()))  # as in bf_emma
     near += difflib.get_close_matches(name, by_short, n=1, cutoff=MIN_SIMILARITY)
     return f" Did you mean {by_short[near[0]]!r}?" if near else ""
 

@@ -259,7 +259,7 @@ class RealtimeConnection:
             )
         response = as_object(event.get("response") or {}, "response")
         diagnostics = Diagnostics()
-        session.check_modelless(response, RESPONSE, "response", diagnostics)
+        session.ignore_unknown(response, RESPONSE, "response", diagnostics)
         speech = session.speech(self._session, response, "response")
         own = response.get("input") is None
         texts = list(self._texts.values()) if own else _inputs(response["input"])

@@ -54,9 +54,6 @@ DETECTION = frozenset(
     }
 )
 
-REFUSED = ("tools",)
-"""Settings of a language model that would change its answers; there is none here. Its other settings are ignored."""
-
 Session = Mapping[str, Any]
 
 
@@ -102,7 +99,7 @@ def updated(session: Session, change: object, diagnostics: Diagnostics) -> Sessi
         raise InvalidField(
             "session.type", f"This is a {session['type']} session: connect again for the other kind.", "INVALID_VALUE"
         )
-    check_modelless(fields, session.keys() | FIXED, "session", diagnostics)
+    ignore_unknown(fields, session.keys() | FIXED, "session", diagnostics)
     change_of_audio = as_object(fields.get("audio") or {}, "session.audio")
     audio = _merged(session["audio"], change_of_audio, diagnostics)
     result = {
@@ -165,18 +162,11 @@ def speech(session: Session, response: Mapping[str, Any], path: str) -> dict[str
     }
 
 
-def check_modelless(given: Mapping[str, Any], known: Collection[str], path: str, diagnostics: Diagnostics) -> None:
-    """InvalidField for a setting that would change a language model's answers; other unknown settings are named as
-    ignored.
-    """
+def ignore_unknown(given: Mapping[str, Any], known: Collection[str], path: str, diagnostics: Diagnostics) -> None:
+    """Name as ignored what is unknown, such as the settings and tools of a language model: there is none here."""
     for name in given:
-        if name in known or given[name] in IDLE:
-            continue
-        if name in REFUSED:
-            raise InvalidField(
-                f"{path}.{name}", f"There is no language model here that could use {name}.", "UNSUPPORTED_PARAMETER"
-            )
-        diagnostics.ignore(f"{path}.{name}")
+        if name not in known and given[name] not in IDLE:
+            diagnostics.ignore(f"{path}.{name}")
 
 
 def _merged(audio: Mapping[str, Any], change: Mapping[str, Any], diagnostics: Diagnostics) -> Mapping[str, Any]:

@@ -131,8 +131,10 @@ def primary(given: str) -> str:
 def _split(known: str) -> tuple[str, str, tuple[str, ...]]:
     public, _, private = known.partition("-x-")
     subtags = public.split("-")
+    if subtags[0] == "x":  # private use throughout: none of it is a script
+        return "", "", tuple(subtag.lower() for subtag in known.split("-"))
     extensions = next((place for place, subtag in enumerate(subtags) if place and len(subtag) == 1), len(subtags))
-    subtags = subtags[: max(extensions, 2 if subtags[0] == "x" else 1)]
+    subtags = subtags[: max(extensions, 1)]
     script = next((subtag for subtag in subtags[1:2] if len(subtag) == 4 and subtag.isalpha()), "")
     rest = subtags[2:] if script else subtags[1:]
     return script, private.lower(), (MACROLANGUAGES.get(subtags[0], subtags[0]), *(subtag.lower() for subtag in rest))

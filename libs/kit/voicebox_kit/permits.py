@@ -198,6 +198,8 @@ class Permits:
             return
         if self.waiting >= self._max_waiting and not self._make_room(caller.current.get()):
             raise self._full()
+        if self._is_next(caller.current.get()):
+            return
         if (expected := self.expected_wait_seconds) * CAUTION > patience_seconds:
             raise self._too_long(expected, patience_seconds)
 
@@ -228,6 +230,11 @@ class Permits:
     @property
     def _has_free(self) -> bool:
         return self.running < self._max_running and not self._waiters and not self._is_closed
+
+    def _is_next(self, own: str) -> bool:
+        """Whether this caller has nothing yet, so that another one's call gives it its permit as soon as it can."""
+        has_place = any(each.permit.caller == own for each in self._waiters)
+        return not has_place and not self._held_by[own] and bool(self._held)
 
     def _ahead_of(self, own: str) -> int:
         """How many first permits are granted before the next of this caller, as callers take turns."""

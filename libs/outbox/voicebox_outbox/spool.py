@@ -5,6 +5,7 @@ before `commit` returns. Knows files, not gRPC.
 """
 
 import errno
+import os
 import shutil
 import uuid
 from contextlib import suppress
@@ -127,10 +128,17 @@ def open_spool(folder: Path, max_bytes: int) -> Spool:
 
 
 def disk_error(folder: Path, error: Exception) -> OSError:
-    """The error as an OSError with a sentence; a full disk is named as such, whatever the library reported."""
+    """The error as an OSError with a sentence that names the folder: that it is full, gone or not writable, whatever
+    the library reported.
+    """
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or _is_full(folder):
         return OSError(errno.ENOSPC, f"The disk is full: nothing more fits into {folder}.")
-    return error if isinstance(error, OSError) else OSError(errno.EIO, f"{folder} cannot be written: {error}")
+    if not folder.is_dir():
+        return OSError(errno.ENOENT, f"The folder {folder} is gone.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return OSError(errno.EACCES, f"The folder {folder} is not writable.")
+    number = (isinstance(error, OSError) and error.errno) or errno.EIO
+    return OSError(number, f"{folder} cannot be written: {cause(error)}")
 
 
 def cause(error: Exception) -> str:

@@ -155,6 +155,7 @@ class WarningReason(StrEnum):
     CUT_SHORT = "CUT_SHORT"
     OVER_FULL_SCALE = "OVER_FULL_SCALE"
     NOT_A_NUMBER = "NOT_A_NUMBER"
+    TOO_QUIET = "TOO_QUIET"
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,32 @@ be of several kinds. MP3 and AAC behind their like need nothing of the kind: FFm
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from voicebox_audio.errors import AudioError
+from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.formats.aiff import with_length
 from voicebox_audio.formats.mpeg import open_mpeg
 
 from .ffmpeg import open_libav
 from .flac import open_flac
 from .input import EncodedInput, Readable
-from .links import ANY, MATROSKA, Mp4Link, OggLink, SearchedLink
+from .links import ANY, MATROSKA, Mp4Link, OggLink, SearchedLink, WavPackLink
 from .open_file import DecodedBlock, OpenFile
 from .preamble import find_audio
 from .sniff import SNIFF_BYTES, sniff
+from .walks import TransportWalk, Walk, Watched, avi, caf
 from .wav import open_wav
 
 _CHAINED: dict[str, Callable[[EncodedInput], OpenFile]] = {
     "wav": open_wav,
     "flac": open_flac,
     "ogg": lambda encoded: _open_ogg(OggLink(encoded)),
-    "mp4": lambda encoded: _open_link(Mp4Link(encoded), "mp4"),
+    "mp4": lambda encoded: _open_mp4(Mp4Link(encoded)),
     "webm": lambda encoded: _open_link(SearchedLink(encoded, MATROSKA), "webm"),
     "mp3": lambda encoded: open_mpeg(encoded, "mp3"),
     "aac": lambda encoded: open_mpeg(encoded, "aac"),
+    "wavpack": lambda encoded: _open_link(WavPackLink(encoded), "wavpack"),
+    "avi": lambda encoded: _open_watched(encoded, "avi", avi()),
+    "caf": lambda encoded: _open_watched(encoded, "caf", caf()),
+    "mpegts": lambda encoded: _open_watched(encoded, "mpegts", TransportWalk()),
     "aiff": lambda encoded: _open_link(SearchedLink(with_length(encoded), ANY), "aiff"),
 }
 _SLACK_SECONDS = 1e-6
@@ -73,6 +78,21 @@ def _open(encoded: EncodedInput, container: str) -> OpenFile:
 def _open_ogg(link: OggLink) -> OpenFile:
     reading = _open_link(link, "ogg")
     return replace(reading, ended_whole=lambda: link.is_whole and reading.ended_whole())
+
+
+def _open_mp4(link: Mp4Link) -> OpenFile:
+    try:
+        return _open_link(link, "mp4")
+    except AudioError as error:
+        if link.has_index or error.reason != AudioReason.AUDIO_UNREADABLE:
+            raise
+        sentence = "The MP4 file has no index (moov): it was cut off, or its recorder did not finish it."
+        raise AudioError(AudioReason.AUDIO_UNREADABLE, f"{sentence} Without it the audio cannot be read.") from error
+
+
+def _open_watched(encoded: EncodedInput, container: str, walk: Walk) -> OpenFile:
+    reading = _open_link(Watched(SearchedLink(encoded, ANY), walk), container)
+    return replace(reading, ended_whole=lambda: walk.is_whole and reading.ended_whole())
 
 
 def _open_link(link: Readable, container: str) -> OpenFile:

@@ -11,6 +11,8 @@ _PAGE_HEADER_BYTES = 27
 _BEGINS_STREAM, _ENDS_STREAM = 0x02, 0x04
 _BOX_HEADER_BYTES = 8
 _WIDE_HEADER_BYTES = 16
+_WAVPACK = b"wvpk"
+_WAVPACK_HEADER_BYTES, _WAVPACK_INITIAL = 32, 0x800
 LONGEST_BEGINNING = 64
 """How many bytes say for certain that a file begins: an EBML header (RFC 8794, 11.2.1) names its document type in
 them.
@@ -68,8 +70,13 @@ class OggLink:
         self._encoded = encoded
         self._left = 0
         self._in_beginning = True
-        self.is_whole = False
-        """Whether the last page that was seen says that a stream ends with it."""
+        self._sequence: dict[bytes, int] = {}
+        self._has_hole = self._has_ended = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last page that was seen says that a stream ends with it, and none before it is missing."""
+        return self._has_ended and not self._has_hole
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes, as soon as there are any; b"" at the end of the link."""
@@ -93,7 +100,10 @@ class OggLink:
         if begins and not self._in_beginning:
             return 0
         self._in_beginning = begins
-        self.is_whole = bool(header[5] & _ENDS_STREAM)
+        self._has_ended = bool(header[5] & _ENDS_STREAM)
+        stream, number = header[14:18], int.from_bytes(header[18:22], "little")
+        self._has_hole |= not begins and stream in self._sequence and number != self._sequence[stream] + 1
+        self._sequence[stream] = number
         page = self._encoded.start(_PAGE_HEADER_BYTES + header[26])
         return len(page) + sum(page[_PAGE_HEADER_BYTES:])
 
@@ -105,6 +115,8 @@ class Mp4Link:
         self._encoded = encoded
         self._left: int | None = 0
         self._typed = False
+        self.has_index = False
+        """Whether a box `moov` was seen."""
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes, as soon as there are any; b"" at the end of the link."""
@@ -122,6 +134,7 @@ class Mp4Link:
         size, name = int.from_bytes(header[:4], "big"), header[4:8]
         if self._typed and sniff(self._encoded.start(SNIFF_BYTES)) not in (None, "mp4"):
             return 0
+        self.has_index |= name == b"moov"
         if name == b"ftyp":
             if self._typed:
                 return 0
@@ -129,6 +142,43 @@ class Mp4Link:
         if size == 1:
             size = int.from_bytes(self._encoded.start(_WIDE_HEADER_BYTES)[8:], "big")
         return size if size >= _BOX_HEADER_BYTES else None
+
+
+class WavPackLink:
+    """WavPack blocks (https://www.wavpack.com/WavPack5FileFormat.pdf) up to the next that begins a file. Bytes that are
+    no block, such as tags, go through as they are.
+    """
+
+    def __init__(self, encoded: EncodedInput) -> None:
+        self._encoded = encoded
+        self._left = 0
+        self._begun = False
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes, as soon as there are any; b"" at the end of the link."""
+        if not self._left:
+            self._left = self._next_block()
+        piece = self._encoded.read(min(count, self._left)) if self._left else b""
+        self._left -= len(piece)
+        return piece
+
+    def _next_block(self) -> int:
+        """How many bytes may be read before the next look; 0 where the link ends."""
+        header = self._encoded.start(_WAVPACK_HEADER_BYTES)
+        if len(header) < _WAVPACK_HEADER_BYTES:
+            return len(header)
+        if not header.startswith(_WAVPACK):
+            if ANY.begins(self._encoded.start(LONGEST_BEGINNING)):
+                return 0
+            next_block = header.find(_WAVPACK, 1)
+            return next_block if next_block > 0 else len(header) - len(_WAVPACK) + 1
+        number = header[10] << 32 | int.from_bytes(header[16:20], "little")
+        holds_samples = any(header[20:24])
+        is_first = number == 0 and holds_samples and int.from_bytes(header[24:28], "little") & _WAVPACK_INITIAL
+        if is_first and self._begun:
+            return 0
+        self._begun |= bool(is_first)
+        return 8 + int.from_bytes(header[4:8], "little")
 
 
 class SearchedLink:

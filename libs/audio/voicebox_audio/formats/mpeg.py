@@ -9,6 +9,7 @@ from .input import EncodedInput
 from .links import ANY, SearchedLink
 from .open_file import OpenFile
 from .sniff import frame_bytes, mpeg_rate_hz, mpeg_samples
+from .walks import UnitWalk, Watched
 
 _HEADER_BYTES = 6
 _SIDE_BYTES = (36, 21, 13)
@@ -25,7 +26,7 @@ def open_mpeg(encoded: EncodedInput, container: str) -> OpenFile:
     """
     promised = _counted_seconds(encoded.start(_SIDE_BYTES[0] + _TAG_HEAD_BYTES)) if container == "mp3" else None
     frames = FrameWalk()
-    reading = open_libav(_Watched(SearchedLink(encoded, ANY), frames), container)
+    reading = open_libav(Watched(SearchedLink(encoded, ANY), frames), container)
     return replace(reading, promised_seconds=promised, ended_whole=lambda: frames.is_whole and reading.ended_whole())
 
 
@@ -43,50 +44,8 @@ def _counted_seconds(start: bytes) -> float | None:
     return None
 
 
-class _Watched:
-    """A link whose frames are followed as they are read."""
-
-    def __init__(self, link: SearchedLink, frames: "FrameWalk") -> None:
-        self._link = link
-        self._frames = frames
-
-    def read(self, count: int) -> bytes:
-        piece = self._link.read(count)
-        self._frames.push(piece)
-        return piece
-
-
-class FrameWalk:
-    """Goes from frame to frame. Where no frame follows, as before tags at the end, it goes no further."""
+class FrameWalk(UnitWalk):
+    """Goes from frame to frame."""
 
     def __init__(self) -> None:
-        self._left = 0
-        self._head = b""
-        self._lost = False
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the bytes so far do not end within a frame."""
-        return self._lost or (self._left == 0 and not self._head)
-
-    def push(self, piece: bytes) -> None:
-        """The next bytes."""
-        at = 0
-        while at < len(piece) and not self._lost:
-            step = min(self._left, len(piece) - at)
-            self._left -= step
-            at += step
-            if self._left == 0 and at < len(piece):
-                taken = piece[at : at + _HEADER_BYTES - len(self._head)]
-                self._head += taken
-                at += len(taken)
-                self._enter()
-
-    def _enter(self) -> None:
-        """A frame begins, when all of its header is here."""
-        if len(self._head) < _HEADER_BYTES:
-            return
-        length = frame_bytes(self._head)
-        self._lost = length is None or length < _HEADER_BYTES
-        self._left = 0 if length is None else length - _HEADER_BYTES
-        self._head = b""
+        super().__init__(_HEADER_BYTES, frame_bytes)

@@ -1,9 +1,11 @@
 """Turns the bytes that a caller sends into samples for the engines."""
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import numpy as np
 from voicebox_audio.decoding.decoder import DecodedStream, Decoder, SourceFile
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.downmix import Downmixer
@@ -13,6 +15,12 @@ from voicebox_audio.resample import Resampler
 from voicebox_kit.errors import InvalidField, Unavailable
 
 from voicebox_asr.engine import SAMPLE_RATE_HZ, RecognitionWarning, Samples, WarningReason
+
+QUIET_PEAK = 10.0 ** (-50 / 20)
+"""Whisper and the detectors of speech lose words of audio whose peak is below -50 dBFS."""
+
+DITHER_PEAK = 2.5 / 32768
+"""Silence may have the lowest bits of 16."""
 
 PIECE_BYTES = 256 * 1024
 """Headerless audio is converted in pieces of at most this, 2 ms of work: the event loop serves others in between."""
@@ -37,7 +45,8 @@ class SampleSource:
         self, blocks: AsyncIterator[bytes], pcm: Pcm | None, decoder: Decoder, limits: Limits, *, separate: bool = False
     ) -> None:
         self._decoded = decoder.stream(blocks, SAMPLE_RATE_HZ, limits, separate=separate) if pcm is None else None
-        self._pieces = _as_request_errors(
+        self._peak = 0.0
+        self._pieces = self._read(
             self._decoded or _converted(blocks, pcm or Pcm(SAMPLE_RATE_HZ, 1), limits, separate=separate)
         )
 
@@ -53,8 +62,27 @@ class SampleSource:
 
     @property
     def warnings(self) -> tuple[RecognitionWarning, ...]:
-        """Warnings about the file; complete at the end of the audio."""
-        return tuple(_warnings(self._decoded.source)) if self._decoded and self._decoded.source else ()
+        """Warnings about the audio; complete at its end."""
+        file = _warnings(self._decoded.source) if self._decoded and self._decoded.source else ()
+        return (*file, *_quiet(self._peak))
+
+    async def _read(self, pieces: DecodedStream | AsyncGenerator[Samples | Frames]) -> AsyncGenerator[Samples | Frames]:
+        """The pieces; errors of the audio become errors of the request."""
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    self._peak = max(self._peak, float(np.abs(piece).max(initial=0.0)))
+                    yield piece
+        except DecoderUnavailable as error:
+            raise Unavailable(error.reason, error.sentence) from error
+        except AudioError as error:
+            raise InvalidField("audio", error.sentence, error.reason) from error
+
+
+def _quiet(peak: float) -> Iterator[RecognitionWarning]:
+    if DITHER_PEAK < peak < QUIET_PEAK:
+        level = f"The audio is very quiet: its peak is {20 * math.log10(peak):.0f} dBFS"
+        yield RecognitionWarning(WarningReason.TOO_QUIET, f"{level}. Words may be missing.")
 
 
 def _warnings(source: SourceFile) -> Iterator[RecognitionWarning]:
@@ -70,20 +98,6 @@ def _warnings(source: SourceFile) -> Iterator[RecognitionWarning]:
     if source.not_numbers:
         sentence = f"{source.not_numbers} samples are infinite or NaN: NaN counts as silence."
         yield RecognitionWarning(WarningReason.NOT_A_NUMBER, sentence)
-
-
-async def _as_request_errors(
-    pieces: DecodedStream | AsyncGenerator[Samples | Frames],
-) -> AsyncGenerator[Samples | Frames]:
-    """The pieces; errors of the audio become errors of the request."""
-    try:
-        async with aclosing(pieces):
-            async for piece in pieces:
-                yield piece
-    except DecoderUnavailable as error:
-        raise Unavailable(error.reason, error.sentence) from error
-    except AudioError as error:
-        raise InvalidField("audio", error.sentence, error.reason) from error
 
 
 async def _converted(

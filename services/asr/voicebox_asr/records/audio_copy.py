@@ -57,16 +57,12 @@ class AudioCopy:
     def open(self, path: Path, pcm: Pcm | None) -> None:
         """Create the file. OSError where that is impossible."""
         self._path = path
+        try:
+            self._file = _flac(path, pcm) if pcm else path.open("wb")
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise disk_error(path.parent, error) from error
         if pcm:
             self._joiner = SampleJoiner(2 * pcm.channel_count)
-            try:
-                self._file = soundfile.SoundFile(
-                    path, "w", pcm.sample_rate_hz, pcm.channel_count, "PCM_16", format="FLAC", compression_level=0.0
-                )
-            except soundfile.LibsndfileError as error:
-                raise disk_error(path.parent, error) from error
-        else:
-            self._file = path.open("wb")
 
     def write(self, block: bytes) -> int:
         """Append bytes as they arrived; returns the size of the copy, which is 0 once it failed."""
@@ -127,3 +123,8 @@ class AudioCopy:
     def _close(self) -> None:
         if self._file:
             self._file.close()
+
+
+def _flac(path: Path, pcm: Pcm) -> soundfile.SoundFile:
+    rate, channels = pcm.sample_rate_hz, pcm.channel_count
+    return soundfile.SoundFile(path, "w", rate, channels, "PCM_16", format="FLAC", compression_level=0.0)

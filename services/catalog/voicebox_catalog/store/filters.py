@@ -180,7 +180,7 @@ def _bool(text: str) -> bool:
 
 
 def _status(text: str) -> int:
-    number = STATUSES.get(text.removeprefix(STATUS_PREFIX))
+    number = STATUSES.get(text.upper().removeprefix(STATUS_PREFIX))
     if number is None:
         raise _wrong(f"knows the statuses {', '.join(STATUSES)}")
     return number

@@ -2,16 +2,17 @@
 
 import re
 import zlib
+from collections.abc import Sequence
 
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound
 
+from voicebox_tts.engine import Engine, Voice
 from voicebox_tts.text import ssml
 from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
-from .openai.other_servers import is_other_servers
-from .openai.voices import OPENAI_VOICES
+from .openai.other_servers import OPENAI_VOICES, is_other_servers
 
 NVIDIA = re.compile(
     r"(magpie|chatterbox|english|spanish|mandarin|german|italian|french|portuguese|vietnamese|hindi|japanese)[-.].+",
@@ -34,11 +35,23 @@ async def substitute_voice(
         raise NotFound("voice", name[:100])
     wanted = language or await _language_of(registry, name)
     engine, voice = await registry.find("", wanted)
-    alike = [each for each in await registry.family_voices(engine) if speaks(each, wanted or voice.languages[0])]
-    chosen = f"{engine.name}/{alike[zlib.crc32(name.lower().encode()) % len(alike)].name}"
+    chosen = stand_in(engine, await registry.family_voices(engine), number_of(name), wanted or voice.languages[0])
     diagnostics.ignore(field)
     diagnostics.warn([f"There is no voice {name[:100]!r} here: {chosen} speaks."])
     return chosen
+
+
+def stand_in(engine: Engine, voices: Sequence[Voice], number: int, language: str = "") -> str:
+    """`{engine}/{voice}` of one of these voices that speaks the language, the first one's without one: by a number that
+    stands for a name.
+    """
+    alike = [voice for voice in voices if speaks(voice, language or voices[0].languages[0])]
+    return f"{engine.name}/{alike[number % len(alike)].name}"
+
+
+def number_of(name: str) -> int:
+    """A number that is always the same for a name."""
+    return zlib.crc32(name.strip().lower().encode())
 
 
 async def speakers_for(registry: VoiceRegistry, document: str) -> ssml.Known:

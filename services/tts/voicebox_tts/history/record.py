@@ -11,6 +11,9 @@ from voicebox_kit.durations import to_duration
 from voicebox_tts.job import Job, StoredProfile
 from voicebox_tts.voices.resolver import Speaker
 
+from . import turns
+from .turns import SpokenTurn
+
 
 class Outcome(Enum):
     """How an utterance ended."""
@@ -48,6 +51,8 @@ class Summary:
     word_error_rate: float | None
     voices: tuple[str, ...] = ()
     """Of all who speak, where there are several: `{engine}/{voice}` or `profiles/{profile}`."""
+    turns: tuple[SpokenTurn, ...] = ()
+    """Of a dialogue, and of any text with directions."""
 
 
 def name_of(job: Job, outcome: Outcome) -> str:
@@ -94,4 +99,4 @@ def _parameters(job: Job, summary: Summary) -> dict[str, str]:
         "voices": ", ".join(summary.voices),
         "lexicons": ", ".join(job.lexicons),
     }
-    return {name: value for name, value in given.items() if value}
+    return {name: value for name, value in given.items() if value} | turns.parameters(summary.turns)

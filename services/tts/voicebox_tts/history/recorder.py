@@ -18,6 +18,7 @@ from voicebox_tts.voices.resolver import Speaker
 from .draft import Draft
 from .history import History
 from .record import NO_AUDIO, Outcome, Statistics, Summary, generation
+from .turns import SpokenTurn
 
 
 class Recorder:
@@ -32,6 +33,7 @@ class Recorder:
         self._job, self._speaker, self._sample_rate_hz = job, speaker, sample_rate_hz
         self._text, self._statistics = "", NO_AUDIO
         self._voices: tuple[str, ...] = ()
+        self._turns: tuple[SpokenTurn, ...] = ()
         self._draft: Draft | None = None
         self.warnings = [*speaker.warnings]
         self.generation = ""
@@ -59,11 +61,18 @@ class Recorder:
         if self._draft:
             self._draft.write(samples)
 
-    def describe(self, text: str, statistics: Statistics, warnings: list[str], voices: tuple[str, ...] = ()) -> None:
-        """What was spoken, once its last audio was made, and by whom where they are several. Without this there is no
-        record.
+    def describe(
+        self,
+        text: str,
+        statistics: Statistics,
+        warnings: list[str],
+        voices: tuple[str, ...] = (),
+        turns: tuple[SpokenTurn, ...] = (),
+    ) -> None:
+        """What was spoken, once its last audio was made, and by whom and in which turns where they are several. Without
+        this there is no record.
         """
-        self._text, self._statistics, self._voices = text, statistics, voices
+        self._text, self._statistics, self._voices, self._turns = text, statistics, voices, turns
         self.warnings.extend(warnings)
 
     async def _end(self, draft: Draft, outcome: Outcome) -> None:
@@ -88,7 +97,14 @@ class Recorder:
     async def _record(self, draft: Draft, outcome: Outcome) -> None:
         warnings = tuple(self.warnings)
         summary = Summary(
-            self._text, self._sample_rate_hz, self._statistics, outcome, warnings, self.word_error_rate, self._voices
+            self._text,
+            self._sample_rate_hz,
+            self._statistics,
+            outcome,
+            warnings,
+            self.word_error_rate,
+            self._voices,
+            self._turns,
         )
         record = generation(self._job, self._speaker, summary)
         try:

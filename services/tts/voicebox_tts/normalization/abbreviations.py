@@ -24,7 +24,7 @@ class Abbreviations:
     def __init__(self, language: Language) -> None:
         self._language = language
         self._plain = _pattern(list(language.abbreviations))
-        self._title = _pattern(list(language.titles), r"(?=\s+[^\W\d_a-zà-ÿ])") if language.titles else None
+        self._title = _pattern(list(language.titles), r"(?=\s*[^\W\d_a-zà-ÿ])") if language.titles else None
         self._numbered = _pattern(list(language.numbered), r"(?=\s*[\dIVXLC])") if language.numbered else None
 
     def spoken(self, sentence: str) -> str:
@@ -33,14 +33,16 @@ class Abbreviations:
             sentence = self._streets(_MERIDIEM.sub(_meridiem, sentence))
             sentence = _SMALL_TITLE.sub(lambda match: self._language.titles[match[0]], sentence)
         if self._title:
-            sentence = self._title.sub(lambda match: self._language.titles[_key(match[0])], sentence)
+            sentence = self._title.sub(lambda match: self._language.titles[_key(match[0])] + _space(match), sentence)
         if self._numbered:
-            sentence = self._numbered.sub(lambda match: self._language.numbered[_key(match[0])], sentence)
+            sentence = self._numbered.sub(
+                lambda match: self._language.numbered[_key(match[0])] + _space(match), sentence
+            )
         sentence = self._plain.sub(self._whole, sentence)
         return _INITIAL.sub(r"\1", _INITIALS.sub(_letters, sentence)) if self._language.is_english else sentence
 
     def _whole(self, match: re.Match[str]) -> str:
-        return self._language.abbreviations[_key(match[0])] + _stop(match)
+        return self._language.abbreviations[_key(match[0])] + (_stop(match) or _space(match))
 
     def _streets(self, sentence: str) -> str:
         """ "Elm St." is a street, and "St. Paul" is a saint."""
@@ -76,6 +78,11 @@ def _key(written: str) -> str:
 def _stop(match: re.Match[str]) -> str:
     """The full stop of a sentence that ends with an abbreviation."""
     return "." if match[0].endswith(".") and not match.string[match.end() :].strip(" \"'”’)") else ""
+
+
+def _space(match: re.Match[str]) -> str:
+    """A space, where the next word follows without one."""
+    return " " if match.string[match.end() : match.end() + 1].isalnum() else ""
 
 
 def _meridiem(match: re.Match[str]) -> str:

@@ -22,7 +22,7 @@ _SIGN = re.compile(r"[./:?&=#@_%+~-]")
 
 def with_spoken_addresses(sentence: str, words: Mapping[str, str], warn: Callable[[str], None]) -> str:
     """The sentence with its addresses in words, `words` by sign."""
-    if "." not in sentence:
+    if "." not in sentence and "://" not in sentence:
         return sentence
 
     def spoken(match: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 """Compatibility forms, invisible characters and pictures."""
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -36,6 +37,7 @@ _ALIKE = frozenset(
         "<isolated>",
     }
 )
+_SMALL_CAPITAL = re.compile(r"LATIN LETTER SMALL CAPITAL ([A-Z])")
 _IGNORABLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
 
 
@@ -49,8 +51,8 @@ def visible(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Letters, digits and signs in their ordinary form: fullwidth, mathematical, ligatures, circled. Punctuation stays:
-    it has a meaning in its own script.
+    """Letters, digits and signs in their ordinary form: fullwidth, mathematical, small capitals, ligatures, circled.
+    Punctuation stays: it has a meaning in its own script.
     """
     return text if text.isascii() else "".join(map(_plain, text))
 
@@ -94,5 +96,7 @@ def _plain(character: str) -> str:
         return _OWN_FORMS[character]
     tag, category = unicodedata.decomposition(character).partition(" ")[0], unicodedata.category(character)
     is_alike = tag in _ALIKE and (category[0] not in "PZ" or character in "％＆＠＃＊／＼")
+    if small := _SMALL_CAPITAL.fullmatch(unicodedata.name(character, "")):
+        return small[1].lower()
     is_raised_letter = tag in ("<super>", "<sub>") and category in ("Lm", "Ll")
     return unicodedata.normalize("NFKC", character) if is_alike or is_raised_letter else character

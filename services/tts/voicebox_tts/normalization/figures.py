@@ -24,6 +24,7 @@ _TELEPHONE = re.compile(
 )
 _FEWEST_DIGITS, _MAX_DIGITS = 7, 15
 """Of a telephone number (E.164)."""
+_HEXADECIMAL = re.compile(r"\b0[xX](?P<digits>[0-9A-Fa-f]{1,16})\b")
 _EVERY_DAY = re.compile(r"(?<![\w/.,-])24/7(?P<year>/365)?(?![\w/-]|\.\d)")
 _RATIO = re.compile(r"(?<![\w/.,:-])(\d{1,4})/(\d{1,4})(?![\w/⁄:-]|[.,]\d)")
 _ANGLE = re.compile(
@@ -56,6 +57,7 @@ class Figures:
         """The sentence with these numbers in words; a number that stays one number stays digits."""
         if not any(map(str.isdigit, sentence)):
             return sentence
+        sentence = _HEXADECIMAL.sub(lambda found: f"0 X {' '.join(found['digits'].upper())}", sentence)
         sentence = _DATE.sub(self._date, _ISO_DATE.sub(self._iso_date, sentence))
         sentence = _TELEPHONE.sub(_telephone, sentence)
         sentence = _GROUPED.sub(self._joined, sentence)
@@ -74,14 +76,18 @@ class Figures:
         units = self._language.units
         sentence = _ANGLE.sub(self._angle, sentence)
         sentence = _HEIGHT.sub(
-            lambda found: f"{_counted(found['feet'], units['′'])} {_counted(found['inches'], units['″'])}", sentence
+            lambda found: (
+                f"{self._language.counted(found['feet'], units['′'])} "
+                f"{self._language.counted(found['inches'], units['″'])}"
+            ),
+            sentence,
         )
         return _STRAIGHT_INCHES.sub("″", sentence) if sentence.count('"') == 1 else sentence
 
     def _angle(self, found: re.Match[str]) -> str:
         units = self._language.units
-        seconds = f" {_counted(found['seconds'], units['s'])}" if found["seconds"] else ""
-        return f"° {_counted(found['minutes'], units['min'])}{seconds}"
+        seconds = f" {self._language.counted(found['seconds'], units['s'])}" if found["seconds"] else ""
+        return f"° {self._language.counted(found['minutes'], units['min'])}{seconds}"
 
     def _joined(self, found: re.Match[str]) -> str:
         """Three digits and three more may be two numbers, as in "rooms 101 102", in languages that set thousands apart
@@ -137,7 +143,3 @@ def _between(found: re.Match[str], to: str, minus: str) -> str:
     except ValueError:
         falls = False
     return minus if is_spaced and falls else to
-
-
-def _counted(number: str, forms: tuple[str, str]) -> str:
-    return f"{number} {forms[number != '1']}"

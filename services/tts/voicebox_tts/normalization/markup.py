@@ -21,6 +21,8 @@ _TAGS = """
     link main mark meta nav ol option p picture pre q rp rt ruby s samp section select small source span strike strong
     sub summary sup svg table tbody td textarea tfoot th thead time title tr tt u ul var video wbr
 """.split()
+_SSML_TAGS = "break emphasis lang phoneme prosody say-as speak voice".split()
+"""Those that HTML does not have."""
 _PAUSED = frozenset(
     """
     address article aside blockquote br dd div dl dt figcaption footer h1 h2 h3 h4 h5 h6 header hr li main nav ol
@@ -31,8 +33,9 @@ _PAUSED = frozenset(
 _VALUE = r"(?:\"[^\"<>]{0,500}\"|'[^'<>]{0,500}'|[^\s\"'<>=]{1,500})"
 _ATTRIBUTE = rf"(?:[A-Za-z_:@][\w:.-]{{0,60}}\s?=\s?{_VALUE}|async|checked|controls|defer|disabled|hidden|open)"
 _OWN_TAG = r"[a-z][a-z0-9]{0,20}-[a-z0-9-]{1,40}"
-_KNOWN_TAG = "|".join(sorted(_TAGS, key=len, reverse=True))
+_KNOWN_TAG = "|".join(sorted([*_TAGS, *_SSML_TAGS], key=len, reverse=True))
 _TAG = rf"</?(?:{_KNOWN_TAG}|{_OWN_TAG})(?:\s+{_ATTRIBUTE}){{0,20}}\s?/?>|</[a-z]\w{{0,20}}>"
+_SSML = re.compile(rf"</?(?:{'|'.join(_SSML_TAGS)})(?:\s+{_ATTRIBUTE}){{0,20}}\s?/?>", re.IGNORECASE)
 _TAG_RUN = re.compile(rf"(?:(?:{_TAG})\s*){{1,50}}", re.IGNORECASE)
 _TAG_NAME = re.compile(r"</?(\w+)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -63,6 +66,11 @@ def unmarked(sentence: str) -> str:
     for mark in (_CLOSING_HEADING, _CODE, _STRUCK, _STARS, _UNDERSCORES):
         sentence = mark.sub("", sentence)
     return " ".join(sentence.split())
+
+
+def holds_ssml(sentence: str) -> bool:
+    """Whether a tag of SSML stands in it."""
+    return "<" in sentence and _SSML.search(sentence) is not None
 
 
 def enumerated(sentence: str, *, is_ordinal: bool) -> str:

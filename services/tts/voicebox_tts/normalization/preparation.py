@@ -9,10 +9,11 @@ from voicebox_kit.combining_marks import with_few_marks
 from .abbreviations import abbreviations
 from .addresses import with_spoken_addresses
 from .characters import pictures, plain, visible
+from .emoji import with_named_emoji
 from .figures import figures
 from .hidden import HiddenParts
 from .language import CODES, Language, language
-from .markup import enumerated, unmarked
+from .markup import enumerated, holds_ssml, unmarked
 from .quantities import quantities
 from .signs import english_forms, with_spoken_signs
 
@@ -34,12 +35,15 @@ class Preparation:
         """The sentence as the engine gets it; empty when there is nothing to say."""
         primary = languages.primary(self.language)
         shown = self._hidden.without(sentence)
+        if holds_ssml(shown):
+            self._warn("The text holds tags of SSML: they are followed only in `ssml`, and are left out here.")
         for name in self._hidden.names:
             self._warn(f"What a {name} of the page holds is not read.")
         text = plain(with_few_marks(visible(unmarked(plain(with_few_marks(visible(shown)))))))
         text = enumerated(text, is_ordinal=primary == "de")
         if primary not in CODES:
-            return text
+            return with_named_emoji(text, primary, ())
+        text = with_named_emoji(text, primary, language(primary).signs)
         if self.reads_itself and any(map(str.isalnum, text)):  # signs alone it may pass over
             return _with_named_pictures(text, language(primary))
         return _in_words(text, language(primary), self._warn, is_day_first=not _is_american(self.language))

@@ -21,6 +21,7 @@ _NEGATIVE = re.compile(r"(?:(?<=^)|(?<=[\s(\[]))[-–](?=[^\w\s]{0,2}\d)")
 _RANGE = re.compile(r"(?<=\d)\s?–\s?(?=[^\w\s]?\d)")
 _ORDINAL_AS_DEGREE = re.compile(r"(?<=\d)\s?º(?=\s?[CF]\b)")
 _GREEK_MICRO = re.compile(r"(?<=\d)\s?μ(?=[A-Za-z])")
+_PERCENT_BEHIND = re.compile(rf"(?<![\w.,])(?P<number>{_NUMBER})\s?%")
 _LONGEST_FOOTNOTED = 3
 _MINOR = {"$": ("cent", "cents"), "US$": ("cent", "cents"), "€": ("cent", "cents"), "£": ("penny", "pence")}
 
@@ -53,6 +54,8 @@ class Quantities:
             if re.search(r"\d\s?μ", sentence)
             else sentence
         )
+        if self._language.is_percent_first:
+            sentence = _PERCENT_BEHIND.sub(r"%\g<number>", sentence)
         sentence = self._after.sub(self._amount, self._before.sub(self._amount, sentence))
         sentence = _MIXED.sub(self._mixed, _VULGAR.sub(self._vulgar, sentence))
         sentence = self._unit.sub(self._measure, sentence)
@@ -60,28 +63,30 @@ class Quantities:
 
     def _amount(self, match: re.Match[str]) -> str:
         number, sign = match["number"].replace(" ", ""), match["currency"]
-        one, several = self._language.currencies[sign]
+        forms = self._language.currencies[sign]
         size = match["word"] or self._language.magnitudes.get(match["size"] or "", "")
         if size:
-            return f"{number} {size} {several}"
+            return f"{number} {size} {forms[-1]}"
         whole, point, cents = number.rpartition(".")
         if point and len(cents) == 2 and sign in _MINOR and self._language.point == "point":
-            return _cents(whole, cents, (one, several), _MINOR[sign])
-        return f"{number} {one if number == '1' else several}"
+            return _cents(whole, cents, forms, _MINOR[sign])
+        return self._language.counted(number, forms)
 
     def _measure(self, match: re.Match[str]) -> str:
         forms, number = self._language.units[match["unit"]], match["number"].replace(" ", "")
-        text = f"{number} {self._shaped(forms[number != '1'], match['exponent'])}"
+        text = f"{number} {self._shaped(number, forms, match['exponent'])}"
         if match["per"]:
             many = (match["per_number"] or "").strip()
-            per = self._shaped(self._language.units[match["per"]][bool(many) and many != "1"], match["per_exponent"])
+            per = self._shaped(many or "1", self._language.units[match["per"]], match["per_exponent"])
             text += f" {self._language.per} {many} {per}" if many else f" {self._language.per} {per}"
         return text
 
-    def _shaped(self, unit: str, exponent: str | None) -> str:
+    def _shaped(self, number: str, forms: Forms, exponent: str | None) -> str:
+        unit = self._language.form(number, forms)
         if not exponent:
             return unit
-        return f"{self._language.square if exponent[-1] in '2²' else self._language.cubic} {unit}"
+        shapes = self._language.square if exponent[-1] in "2²" else self._language.cubic
+        return self._language.form(number, shapes).format(unit=unit, joined=unit.lower())
 
     def _vulgar(self, match: re.Match[str]) -> str:
         return (
@@ -113,7 +118,7 @@ def quantities(language: Language) -> Quantities:
 
 
 def _cents(whole: str, cents: str, unit: Forms, minor: Forms) -> str:
-    of_whole = f"{whole} {unit[whole != '1']}"
+    of_whole = f"{whole} {unit[-(whole != '1')]}"
     if int(cents) == 0:
         return of_whole
     of_cents = f"{int(cents)} {minor[int(cents) != 1]}"

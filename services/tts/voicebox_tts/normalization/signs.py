@@ -67,9 +67,9 @@ def _in_english(sentence: str, language: Language) -> str:
         re.sub(r"~(?=\s?\d)", f" {language.signs['~']} ", sentence).replace("~", " tilde ").replace("^", " caret ")
     )
     sentence = re.sub(r"#(?=\d)", "number ", re.sub(r"(?<=\b[A-Z])#", " sharp ", sentence)).replace("#", " hash ")
-    for sign, (one, _) in language.currencies.items():
+    for sign, forms in language.currencies.items():
         if len(sign) == 1 and sign in sentence:
-            sentence = sentence.replace(sign, f" {one} ")
+            sentence = sentence.replace(sign, f" {forms[0]} ")
     return sentence
 
 

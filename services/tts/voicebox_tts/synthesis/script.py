@@ -10,7 +10,7 @@ from voicebox_kit.errors import InvalidField, TooSlow
 from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.job import MAX_TEXT_CHARACTERS, NO_OVERRIDE, VoiceOverride
 from voicebox_tts.text import sentences as texts
-from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Turn
+from voicebox_tts.text.directions import Directed, Mark, Passage, Pause, Section, Turn
 
 MAX_INTERRUPTIONS = 1000
 """Of one conversation: the queue is bounded, also for a stream of nothing but interruptions."""
@@ -29,8 +29,9 @@ class Script(Protocol):
     """Sentences to speak; `text` is all of them, for the history.
 
     `given` is what the placeholders in the sentences stand for. `overrides` are the ways in which they are spoken, each
-    once, in order. `warnings` are sentences for people on what of the text is not followed. `interrupted` is set from
-    when the listener interrupts until the Interruption is yielded.
+    once, in order; `sections` are the text in those ways, none where there is but one. `warnings` are sentences for
+    people on what of the text is not followed. `interrupted` is set from when the listener interrupts until the
+    Interruption is yielded.
     """
 
     @property
@@ -46,6 +47,9 @@ class Script(Protocol):
     def warnings(self) -> Sequence[str]: ...
 
     @property
+    def sections(self) -> Sequence[Section]: ...
+
+    @property
     def interrupted(self) -> asyncio.Event: ...
 
     def sentences(self) -> AsyncGenerator[Item, None]: ...
@@ -56,6 +60,7 @@ class WholeText:
 
     given: Sequence[GivenPhonemes] = ()
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
+    sections: Sequence[Section] = ()
 
     def __init__(self, text: str, warnings: Sequence[str] = ()) -> None:
         self.text, self.warnings = text, warnings
@@ -73,6 +78,7 @@ class DirectedText:
         self._directed = directed
         self.text, self.warnings, self.given = directed.text, directed.warnings, directed.given
         self.overrides: Sequence[VoiceOverride] = directed.overrides or (NO_OVERRIDE,)
+        self.sections = directed.sections
         self.interrupted = asyncio.Event()
 
     async def sentences(self) -> AsyncGenerator[Item, None]:
@@ -97,6 +103,7 @@ class WrittenText:
 
     given: Sequence[GivenPhonemes] = ()
     overrides: Sequence[VoiceOverride] = (NO_OVERRIDE,)
+    sections: Sequence[Section] = ()
     warnings: Sequence[str] = ()
 
     def __init__(self, idle_seconds: float) -> None:

@@ -10,9 +10,11 @@ from functools import partial
 from voicebox_kit.errors import InvalidField, NotFound, Unavailable
 
 from voicebox_tts.engine import Capability, Session, Style
+from voicebox_tts.history.turns import SpokenTurn
 from voicebox_tts.job import MAX_SEMITONES, MAX_SPEED, MIN_SPEED, BuiltIn, Job, StoredProfile, VoiceOverride
 from voicebox_tts.lexicons.lexicon import Lexicon
 from voicebox_tts.lexicons.resolver import LexiconResolver
+from voicebox_tts.text.directions import Section
 from voicebox_tts.voices.resolver import Resolver, Speaker
 
 from .preparation import TextPreparation
@@ -64,6 +66,17 @@ class Speakers:
         """The voices and profiles of all, where there are several."""
         names = dict.fromkeys(part.profile or part.speaker.voice_name for part in self._parts.values())
         return tuple(names) if len(names) > 1 else ()
+
+    def turns(self, sections: Sequence[Section]) -> tuple[SpokenTurn, ...]:
+        """The sections with who spoke them and how; none where there is but one."""
+        return tuple(self._turn(each) for each in sections) if len(sections) > 1 else ()
+
+    def _turn(self, section: Section) -> SpokenTurn:
+        override, part = section.override, self._parts[section.override]
+        speed = part.job.style.speed * override.speed
+        pitch_semitones = part.job.style.pitch_semitones + override.pitch_semitones
+        style = replace(part.job.style, language=part.speaker.language, speed=speed, pitch_semitones=pitch_semitones)
+        return SpokenTurn(section.characters, part.profile or part.speaker.voice_name, style, section.pause_seconds)
 
     def part(self, override: VoiceOverride) -> Part:
         """Who speaks in an override."""

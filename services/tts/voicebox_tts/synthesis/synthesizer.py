@@ -154,7 +154,7 @@ class Synthesizer:
             finally:
                 statistics = timer.statistics(utterance.sample_count, rate)
                 warnings = [*script.warnings, *speakers.warnings, *utterance.warnings]
-                recorder.describe(script.text, statistics, warnings, speakers.voices)
+                recorder.describe(script.text, statistics, warnings, speakers.voices, speakers.turns(script.sections))
                 self._count(speaker, statistics)
         yield Finished(statistics, recorder.generation, tuple(recorder.warnings), recorder.word_error_rate)
 

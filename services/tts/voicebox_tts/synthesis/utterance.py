@@ -24,6 +24,11 @@ ms.
 """
 CHUNK_SECONDS = 0.2
 
+BRIDGE_SECONDS = 0.005
+"""What comes after an interruption begins at the level where speech was cut: a jump would click. Between sentences
+engines are silent: their last and first samples are below 0.007.
+"""
+
 
 @dataclass(frozen=True)
 class MarkTime:
@@ -89,6 +94,8 @@ class Utterance:
         self._phonemes: list[Phoneme] = []
         self._marks: list[MarkTime] = []
         self._speakers: list[SpeakerTime] = []
+        self._last_sent = 0.0
+        self._cut_at: float | None = None  # the last sample before an interruption, until something follows
         self._made_samples = 0  # at the rate that is sent, without what was dropped
         self._spoken_samples: dict[int, int] = {}  # by each session, at its own rate
         self._shift_seconds = 0.0  # what the session's times lack to be the stream's
@@ -143,6 +150,7 @@ class Utterance:
         """Drop what is made and not sent; returns the seconds of audio that were sent."""
         self._shift_seconds -= (self._made_samples - self.sample_count) / self._rate
         self._made_samples = self.sample_count
+        self._cut_at = self._last_sent
         if self._mastering:
             self._mastering.drop()
         self._held, self._held_samples = [], 0
@@ -190,7 +198,18 @@ class Utterance:
     def _add(self, samples: Samples) -> None:
         if len(samples):
             self._made_samples += len(samples)
+            samples = self._bridged(samples)
             self._send(self._mastered(self._mastering, samples) if self._mastering else samples)
+
+    def _bridged(self, samples: Samples) -> Samples:
+        """The samples, the first of which begin where speech was cut."""
+        if self._cut_at is None:
+            return samples
+        jump, self._cut_at = self._cut_at - float(samples[0]), None
+        ramp = np.linspace(jump, 0.0, int(BRIDGE_SECONDS * self._rate), endpoint=False, dtype=np.float32)
+        bridged = samples.copy()
+        bridged[: len(ramp)] += ramp[: len(samples)]
+        return bridged
 
     def _mastered(self, mastering: Mastering, samples: Samples) -> Samples:
         """What is ready to be sent. The times of what was reported and not sent yet move by silence that is left out
@@ -234,6 +253,7 @@ class Utterance:
     def _take(self, max_samples: int) -> Samples:
         held = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
         taken, rest = held[:max_samples], held[max_samples:]
+        self._last_sent = float(taken[-1])
         self._held, self._held_samples = ([rest] if len(rest) else []), len(rest)
         return taken
 

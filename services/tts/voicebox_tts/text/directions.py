@@ -1,6 +1,6 @@
 """A text with directions on how it is spoken: passages, pauses, marks and turns, in order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.job import NO_OVERRIDE, VoiceOverride
@@ -38,6 +38,15 @@ class Turn:
     override: VoiceOverride = NO_OVERRIDE
 
 
+@dataclass(frozen=True)
+class Section:
+    """So many characters of a text without a pause, spoken in one way after a silence."""
+
+    characters: int
+    override: VoiceOverride
+    pause_seconds: float
+
+
 Direction = Passage | Pause | Mark | Turn
 
 
@@ -61,3 +70,22 @@ class Directed:
     def overrides(self) -> tuple[VoiceOverride, ...]:
         """The ways in which it is spoken: each once, in order."""
         return tuple(dict.fromkeys(each.override for each in self.directions if isinstance(each, Passage | Turn)))
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The text in its sections: joined by spaces, as in `text`."""
+        found, pause_seconds, is_new = list[Section](), 0.0, True
+        for each in self.directions:
+            if isinstance(each, Pause):
+                pause_seconds += each.seconds
+            elif isinstance(each, Turn):
+                is_new = True
+            elif isinstance(each, Passage):
+                if is_new or pause_seconds or found[-1].override != each.override:
+                    found.append(Section(len(written(each.text, self.given)), each.override, pause_seconds))
+                else:
+                    found[-1] = replace(
+                        found[-1], characters=found[-1].characters + 1 + len(written(each.text, self.given))
+                    )
+                pause_seconds, is_new = 0.0, False
+        return tuple(found)

@@ -529,7 +529,7 @@ class RecognitionWarning(google.protobuf.message.Message):
     NOT_RECOGNISED (speech in which no words were recognised), SHORT_AUDIO (too little audio to be sure of), LANGUAGE_CHANGED (other speech
     than in the language that was recognised), LANGUAGE_UNSURE (the detected language has a probability below 0.85 wherever it was detected),
     CUT_SHORT (the file ended before its header says), OVER_FULL_SCALE (float samples far beyond -1 to 1 were clipped), NOT_A_NUMBER (samples
-    that are infinite or NaN).
+    that are infinite or NaN), TOO_QUIET (the audio's peak is below -50 dBFS: words may be missing).
     """
     message: builtins.str
     """A sentence for people."""

@@ -3,9 +3,17 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 from voicebox_asr.engine import Word
+from voicebox_asr.segmentation.coverage import Span
+
+EARLY_SECONDS = 0.06
+"""The alignment is ahead of the sound by so much: measured on voices that know the times of their words."""
+
+REACH_SECONDS = 0.4
+"""A silence no farther from a word's edge is where the word begins or ends."""
 
 LONGEST_MEDIAN_SECONDS = 0.7
 """Where half of the words are longer than this, the alignment is to blame, not the speaker."""
@@ -67,9 +75,44 @@ def ends_sentence(text: str) -> bool:
     return bool(bare) and bare[-1] in SENTENCE_ENDS and not ABBREVIATED.fullmatch(bare.lstrip(CLOSING))
 
 
-def words(pieces: Sequence[Aligned], lengths: Sequence[int], seconds: float) -> Iterator[tuple[Word, ...]]:
-    """The words of each segment, by its count of tokens; their times are within `seconds` and in order."""
-    rest = joined(pieces)
+def placed(pieces: Sequence[Aligned], silences: Sequence[Span]) -> list[Aligned]:
+    """The pieces with their edges at the silences near them.
+
+    The alignment adds a pause to the word after it, so that an edge is rather before its silence than behind.
+    """
+    pieces = list(pieces)
+    for silence in silences if pieces else ():
+        edges = _edges(pieces)
+        distances = [max(silence[0] - edge, 2.0 * (edge - silence[1]), 0.0) for edge in edges]
+        nearest = min(range(len(edges)), key=distances.__getitem__)
+        if distances[nearest] <= REACH_SECONDS:
+            _part_at(pieces, nearest, silence)
+    return pieces
+
+
+def _edges(pieces: Sequence[Aligned]) -> list[float]:
+    """Where the first piece begins, the next ones begin, and the last one ends."""
+    between = [(before.end_seconds + after.start_seconds) / 2 for before, after in pairwise(pieces)]
+    return [pieces[0].start_seconds, *between, pieces[-1].end_seconds]
+
+
+def _part_at(pieces: list[Aligned], edge: int, silence: Span) -> None:
+    """Let the piece before an edge end where a silence begins, and the piece behind it begin where it ends."""
+    start, end = silence
+    if edge > 0 and start > pieces[edge - 1].start_seconds:
+        pieces[edge - 1] = replace(pieces[edge - 1], end_seconds=start)
+    if edge < len(pieces) and end < pieces[edge].end_seconds:
+        pieces[edge] = replace(pieces[edge], start_seconds=end)
+
+
+def words(
+    pieces: Sequence[Aligned], lengths: Sequence[int], seconds: float, silences: Sequence[Span] = ()
+) -> Iterator[tuple[Word, ...]]:
+    """The words of each segment, by its count of tokens; their times are within `seconds` and in order.
+
+    `silences` are those of the sound.
+    """
+    rest = placed(joined(pieces), silences)
     longest = 2.0 * _usual(rest)
     for length in lengths:
         count, tokens = 0, 0

@@ -22,6 +22,7 @@ from voicebox_asr.segmentation.coverage import Span
 from . import alignment
 from .languages import BCP_47, CODES
 from .quality import Attempt, Quality, best, is_good, is_silence
+from .silences import silences
 from .spoken_languages import LanguagePart, Likely, likeliest, spoken
 
 FRAMES_A_SECOND = 100
@@ -336,7 +337,7 @@ class WhisperDecoder:
             frames = [min(WINDOW_FRAMES, round(clips[index].seconds * FRAMES_A_SECOND)) for index in group]
             aligned = self._model.find_alignment(self._tokenizer(code, "transcribe"), texts, encoder_output, frames)
             for index, pieces in zip(group, aligned, strict=True):
-                timed[index] = _sentences([_aligned(piece) for piece in pieces], segments[index], clips[index].seconds)
+                timed[index] = _sentences([_aligned(piece) for piece in pieces], segments[index], clips[index])
         return timed
 
     def _decoded(
@@ -418,16 +419,15 @@ def _padded_frames(frames: int) -> int:
     return min(WINDOW_FRAMES, -(-(frames + MIN_SILENCE_FRAMES) // MIN_SILENCE_FRAMES) * MIN_SILENCE_FRAMES)
 
 
-def _sentences(
-    pieces: Sequence[alignment.Aligned], segments: Sequence[TokenSegment], seconds: float
-) -> list[TimedText]:
+def _sentences(pieces: Sequence[alignment.Aligned], segments: Sequence[TokenSegment], clip: Clip) -> list[TimedText]:
     """The segments, cut at the ends of sentences, with their words."""
     tokens = [token for segment in segments for token in segment.tokens]
     ends = list(accumulate(len(segment.tokens) for segment in segments))
     lengths = alignment.sentence_lengths(alignment.joined(pieces), ends)
+    silent = silences(clip.features[:, : round(clip.seconds * FRAMES_A_SECOND)])
     timed: list[TimedText] = []
     start = 0
-    for length, words in zip(lengths, alignment.words(pieces, lengths, seconds), strict=True):
+    for length, words in zip(lengths, alignment.words(pieces, lengths, clip.seconds, silent), strict=True):
         segment = segments[bisect_right(ends, start)]
         timed.append(TimedText(replace(segment, tokens=tuple(tokens[start : start + length])), words))
         start += length
@@ -435,6 +435,5 @@ def _sentences(
 
 
 def _aligned(piece: dict[str, Any]) -> alignment.Aligned:
-    return alignment.Aligned(
-        piece["word"], len(piece["tokens"]), float(piece["start"]), float(piece["end"]), float(piece["probability"])
-    )
+    start, end = (float(piece[edge]) + alignment.EARLY_SECONDS for edge in ("start", "end"))
+    return alignment.Aligned(piece["word"], len(piece["tokens"]), start, end, float(piece["probability"]))

@@ -117,6 +117,7 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         return activity
 
     def _open_model(self) -> "LoadedWhisper":
+        self._model = None  # its files may be others than those it was listed with
         if package := self._files.package:
             with package.unpacked() as folder:
                 return self._loaded_from(folder)

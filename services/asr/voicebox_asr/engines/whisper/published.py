@@ -105,6 +105,15 @@ _TINY_ENGLISH_PACKAGE = PackagedModel(
     ),
 )
 
+SWEDISH = ("sv",)
+
+
+def _of_kblab(size: str, size_bytes: int) -> Published:
+    """KB-Whisper, trained on 50,000 h of Swedish by the National Library of Sweden. Its commits are not known here."""
+    repository = f"KBLab/kb-whisper-{size}"
+    return Published(repository, licence="Apache-2.0", size_bytes=size_bytes, languages=SWEDISH, translates=False)
+
+
 KNOWN = {
     "large-v3-turbo": Published(
         "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
@@ -121,6 +130,13 @@ KNOWN = {
     ),
     "large-v2": Published(
         "Systran/faster-whisper-large-v2", "f0fe81560cb8b68660e564f55dd99207059c092e", size_bytes=3090 * MB
+    ),
+    "distil-large-v3.5": Published(
+        "distil-whisper/distil-large-v3.5-ct2",
+        "9793ccc07920e0f830e1dba0343efcdf0ef8c903",
+        size_bytes=1516 * MB,
+        languages=ENGLISH,
+        translates=False,
     ),
     "distil-large-v3": Published(
         "Systran/faster-distil-whisper-large-v3",
@@ -183,5 +199,10 @@ KNOWN = {
         translates=False,
         packaged=_TINY_ENGLISH_PACKAGE,
     ),
+    "kb-large": _of_kblab("large", 3090 * MB),
+    "kb-medium": _of_kblab("medium", 1530 * MB),
+    "kb-small": _of_kblab("small", 486 * MB),
+    "kb-base": _of_kblab("base", 148 * MB),
+    "kb-tiny": _of_kblab("tiny", 78 * MB),
 }
 """Best first: the first that is present is the default."""

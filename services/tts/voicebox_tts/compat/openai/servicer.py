@@ -129,7 +129,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
             except NotFound as error:
                 if begun or error.kind != "profile" or "/" in wanted.voice:
                     raise
-                found = await voices.substitute_voice(self._registry, request.config.model, wanted.voice)
+                found = await voices.find_stand_in(self._registry, request.config.model, wanted.voice)
                 request.config.voice.CopyFrom(found.voice)
                 diagnostics.ignore("voice")
 
@@ -140,7 +140,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         try:
             found = await voices.find_voice(self._registry, model, wanted.voice)
         except NotFound:
-            found = await voices.substitute_voice(self._registry, model, wanted.voice)
+            found = await voices.find_stand_in(self._registry, model, wanted.voice)
             diagnostics.ignore("voice")
         return openai_request.to_native(wanted, model, found.voice), found
 

@@ -2,7 +2,6 @@
 replaced.
 """
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,27 +10,13 @@ from voicebox_compat import openai_names
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField, NotFound
 
+from voicebox_tts.compat.voices import number_of, stand_in
 from voicebox_tts.engine import Engine, Voice
 from voicebox_tts.text.names import PROFILE_NAME
-from voicebox_tts.voices.registry import VoiceRegistry, speaks
+from voicebox_tts.voices.registry import VoiceRegistry
 
-from .other_servers import is_other_servers
+from .other_servers import OPENAI_VOICES, is_other_servers
 
-OPENAI_VOICES = (
-    "alloy",
-    "ash",
-    "ballad",
-    "coral",
-    "echo",
-    "fable",
-    "onyx",
-    "nova",
-    "sage",
-    "shimmer",
-    "verse",
-    "marin",
-    "cedar",
-)
 OWN_ENGINES = ("flite", "espeak", "pocket", "qwen3")
 """A name `{engine}/{model}` of one of these is ours, also where it is not installed."""
 
@@ -97,7 +82,8 @@ async def _built_in(
         if voice.name.lower() == name:
             return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free=False)
     if name in OPENAI_VOICES and voices:
-        return ChosenVoice(_substitute(engine, voices, OPENAI_VOICES.index(name)), is_free=True)
+        chosen = stand_in(engine, voices, OPENAI_VOICES.index(name))
+        return ChosenVoice(tts_pb2.VoiceSelection(voice=chosen), is_free=True)
     other = await _of_other_engines(registry, model, name)
     return ChosenVoice(tts_pb2.VoiceSelection(voice=other), is_free=False) if other else None
 
@@ -111,7 +97,7 @@ async def _of_other_engines(registry: VoiceRegistry, model: str, name: str) -> s
     return f"{engine.name}/{voice.name}"
 
 
-async def substitute_voice(registry: VoiceRegistry, model: str, name: str) -> ChosenVoice:
+async def find_stand_in(registry: VoiceRegistry, model: str, name: str) -> ChosenVoice:
     """A voice of ours for another server's, always the same for the same name. NotFound("voice") for a name that is no
     other server's, unless there is an alias for any name.
     """
@@ -121,8 +107,8 @@ async def substitute_voice(registry: VoiceRegistry, model: str, name: str) -> Ch
         raise NotFound("voice", name[:100])
     engine = await _engine(registry, model)
     voices = await registry.voices(engine) if model else await registry.family_voices(engine)
-    number = zlib.crc32(name.strip().lower().encode())
-    return ChosenVoice(_substitute(engine, voices, number) if voices else tts_pb2.VoiceSelection(), is_free=True)
+    chosen = stand_in(engine, voices, number_of(name)) if voices else ""
+    return ChosenVoice(tts_pb2.VoiceSelection(voice=chosen), is_free=True)
 
 
 async def _aliased(registry: VoiceRegistry, target: str, *, is_free: bool) -> ChosenVoice:
@@ -132,11 +118,6 @@ async def _aliased(registry: VoiceRegistry, target: str, *, is_free: bool) -> Ch
 
 async def _engine(registry: VoiceRegistry, model: str) -> Engine:
     return registry.named(model) if model else (await registry.find("", ""))[0]
-
-
-def _substitute(engine: Engine, voices: Sequence[Voice], number: int) -> tts_pb2.VoiceSelection:
-    alike = [voice for voice in voices if speaks(voice, voices[0].languages[0])]
-    return tts_pb2.VoiceSelection(voice=f"{engine.name}/{alike[number % len(alike)].name}")
 
 
 def _profile(name: str) -> tts_pb2.VoiceSelection:
