@@ -87,7 +87,7 @@ def call(channel: grpc.Channel, method: MethodDescriptor, requests: Sequence[byt
         if method.server_streaming:
             list(answer)
     except grpc.RpcError as error:
-        return error.code(), error.details()
+        return error.code(), error.details() or ""
     return grpc.StatusCode.OK, ""
 
 

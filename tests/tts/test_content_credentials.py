@@ -49,14 +49,17 @@ def certificate(key: Key, issuer: tuple[x509.Certificate, Key] | None = None) ->
     return builder.sign(signing, None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256())
 
 
-@pytest.fixture(params=["es256", "es384", "ed25519"])
+KEYS: dict[str, Callable[[], Key]] = {
+    "es256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "es384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@pytest.fixture(params=KEYS)
 def pem(request, tmp_path):
     """A certificate with its chain, and its key, as files."""
-    make: Callable[[], Key] = {
-        "es256": lambda: ec.generate_private_key(ec.SECP256R1()),
-        "es384": lambda: ec.generate_private_key(ec.SECP384R1()),
-        "ed25519": ed25519.Ed25519PrivateKey.generate,
-    }[request.param]
+    make = KEYS[request.param]
     root_key, key = make(), make()
     root = certificate(root_key)
     chain = certificate(key, (root, root_key)).public_bytes(PEM) + root.public_bytes(PEM)
