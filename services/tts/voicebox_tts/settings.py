@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
+from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
@@ -56,6 +58,8 @@ class Settings:
     """The entry point of the watermark that all speech gets; empty for none."""
     c2pa: tuple[Path, Path] | None
     """The certificate and the key that whole files are signed with."""
+    authentication: AuthenticationSettings
+    metering: MeterSettings
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -98,6 +102,11 @@ class Settings:
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
             c2pa=_c2pa(env),
             watermark=variables.text(env, "TTS_WATERMARK", "none").replace("none", ""),
+            authentication=AuthenticationSettings.read(env),
+            metering=MeterSettings(
+                variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+                Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "usage",
+            ),
         )
 
 
