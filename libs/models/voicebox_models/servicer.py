@@ -29,8 +29,8 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """The voicebox.models.v1.ModelService of the service whose models they are."""
 
     def __init__(self, models: Models[Any], work: OpenWork = uncounted, companions: Sequence[Loadable] = ()) -> None:
-        """`work` counts downloads. `companions` are models that serve beside the engines, always loaded: they are shown,
-        and nothing else.
+        """`work` counts downloads. `companions` are models that serve beside the engines, always loaded: they are
+        shown, and nothing else.
         """
         self._models, self._work, self._companions = models, work, companions
 

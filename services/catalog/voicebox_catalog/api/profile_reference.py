@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_audio.errors import DecoderUnavailable
 from voicebox_audio.pcm import to_s16le
+from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
-from voicebox_kit.principal import LOCAL
 
 from voicebox_catalog.profiles.reference import GAP_SAMPLES, ReferenceSelection, choose
 from voicebox_catalog.samples.quality import QualityLimits
@@ -40,7 +40,7 @@ class References:
         """The header, then the audio unless the caller has it already."""
         max_samples = _max_us(request) * SAMPLE_RATE_HZ // 1_000_000
         profile, samples = await self._store.with_samples(owner, checks.profile_name(request.profile, "profile"))
-        if (self._requires_consent or owner != LOCAL) and not profile.consent_statement.strip():
+        if (self._requires_consent or _is_authenticated(owner)) and not profile.consent_statement.strip():
             sentence = (
                 f"Nobody says that the speaker of {request.profile!r} agreed: record it with UpdateProfile, field "
                 f"consent, or `voicebox profiles update {request.profile.removeprefix('profiles/')} --consent TEXT`."
@@ -98,3 +98,7 @@ def _header(profile: Profile, chosen: ReferenceSelection, unchanged: bool) -> pb
         samples=[f"profiles/{profile.id}/samples/{sample.id}" for sample in chosen.samples],
         default_voice_settings=to_settings(profile),
     )
+
+
+def _is_authenticated(owner: str) -> bool:
+    return owner != principal.LOCAL or principal.current.get() is not None
