@@ -70,10 +70,8 @@ class AudioSealStream:
     """Marks one stream. The generator always gets one hop, so that any pieces give the same samples."""
 
     def __init__(self, model: LoadedAudioSeal, sample_rate_hz: int) -> None:
-        self._model, self._rate = model, sample_rate_hz
-        self._state, self._hop = State(), model.generator.hop
-        self._down, self._up = Resampler(sample_rate_hz, RATE_HZ), Resampler(RATE_HZ, sample_rate_hz)
-        self._speech, self._given, self._mark = _NOTHING, _NOTHING, _NOTHING
+        self._model, self._rate, self._hop = model, sample_rate_hz, model.generator.hop
+        self._begin()
 
     def push(self, samples: Samples) -> Samples:
         """Take samples, shape (n,); returns those that are marked."""
@@ -85,14 +83,18 @@ class AudioSealStream:
         """The rest; nothing may be pushed afterwards."""
         self._add(self._down.finish())
         self._add(np.zeros(-len(self._given) % self._hop, np.float32))
-        missing = len(self._speech) - len(self._mark)
-        rest = np.concatenate((self._mark, self._up.finish(), np.zeros(max(missing, 0), np.float32)))
-        self._mark = rest
+        # The two resamplers may end a sample early.
+        self._mark = np.concatenate((self._mark, self._up.finish(), np.zeros(len(self._speech), np.float32)))
         return self._ready(len(self._speech))
 
     def drop(self) -> None:
         """Forget what is held back."""
-        self.__init__(self._model, self._rate)  # type: ignore[misc]
+        self._begin()
+
+    def _begin(self) -> None:
+        self._state = State()
+        self._down, self._up = Resampler(self._rate, RATE_HZ), Resampler(RATE_HZ, self._rate)
+        self._speech, self._given, self._mark = _NOTHING, _NOTHING, _NOTHING
 
     def _add(self, speech: Samples) -> None:
         """Make the watermark of whole hops."""
