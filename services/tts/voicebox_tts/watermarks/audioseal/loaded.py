@@ -69,6 +69,10 @@ class LoadedAudioSeal:
 class AudioSealStream:
     """Marks one stream. The generator always gets one hop, so that any pieces give the same samples."""
 
+    _speech: Samples
+    _given: Samples
+    _mark: Samples
+
     def __init__(self, model: LoadedAudioSeal, sample_rate_hz: int) -> None:
         self._model, self._rate, self._hop = model, sample_rate_hz, model.generator.hop
         self._begin()
