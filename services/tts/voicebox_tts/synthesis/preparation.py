@@ -60,7 +60,7 @@ class TextPreparation:
         replaced = [*self._replaced(sentence, given, replacements)]
         has_phonemes = any(isinstance(each, GivenPhonemes) for each in replaced)
         text, phonemes = placeholders.joined(replaced) if has_phonemes else (placeholders.as_written(replaced), ())
-        text = text if self._verbatim else self._preparation.prepare(text)
+        text = placeholders.without_spelling(text if self._verbatim else self._preparation.prepare(text))
         self._note(placeholders.without_placeholders(text) if phonemes else text)
         stretches = tuple(placeholders.split(text, phonemes)) if phonemes else (text,) if text else ()
         return Prepared(written, stretches, tuple(replacements))

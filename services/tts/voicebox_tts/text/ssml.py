@@ -235,8 +235,7 @@ class _Reader:
         if inner.name in EMPTY and text.strip():
             self._note(inner.name, f"<{inner.name}> must be empty")
         if not inner.is_silent:
-            text = placeholders.without_placeholders(text)
-            self._words.append(_spelled(text) if inner.is_spelled else text)
+            self._words.append((placeholders.spelled if inner.is_spelled else placeholders.without_placeholders)(text))
 
     def refuse_document_type(self) -> None:
         """No entity is declared, and none grows."""
@@ -396,7 +395,7 @@ class _Reader:
             self.unfollowed[f"say-as.{key}"] = None
 
     def _end_passage(self, inner: _Open) -> None:
-        text = " ".join("".join(self._words).split())
+        text = placeholders.with_joined_spelling(" ".join("".join(self._words).split()))
         self._words.clear()
         last = self._directions[-1] if self._directions else None
         if isinstance(last, Passage) and CLOSING.issuperset(text):
@@ -423,10 +422,6 @@ def _local(tag: str) -> str:
 
 def _attribute(key: str) -> str:
     return key.lower()[:MOST_SHOWN]
-
-
-def _spelled(text: str) -> str:
-    return " ".join(mark for mark in text if not mark.isspace())
 
 
 def _rate(given: str) -> float | None:
@@ -468,7 +463,10 @@ def _written(direction: Direction, given: Sequence[GivenPhonemes]) -> str:
 def _stretch(stretch: Stretch) -> str:
     if isinstance(stretch, GivenPhonemes):
         return f"<phoneme ph={quoteattr(stretch.ipa)}>{escape(stretch.text)}</phoneme>"
-    return escape(stretch)
+    return "".join(
+        f'<say-as interpret-as="characters">{escape(part)}</say-as>' if is_spelled else escape(part)
+        for part, is_spelled in placeholders.spelled_parts(stretch)
+    )
 
 
 def _opening(override: VoiceOverride) -> str:
