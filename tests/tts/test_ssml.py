@@ -276,6 +276,12 @@ def test_what_is_written_is_read_as_it_was(inner):
     assert ssml.read(ssml.written(directed), "ssml") == directed
 
 
+@pytest.mark.parametrize("document", ["<speak>Hello", "<speak>Hello <p>there", "<speak><p>Hello <s"])
+def test_an_element_that_is_not_closed_is_named(document):
+    with pytest.raises(InvalidField, match=r"ssml, line 1, column \d+: .*<(speak|p)> is not closed"):
+        ssml.read(document, "ssml")
+
+
 @given(st.text(alphabet="<>/speakbr ='&;!\"-", max_size=60))
 def test_any_text_is_read_or_refused_by_name(text):
     with suppress(InvalidField):

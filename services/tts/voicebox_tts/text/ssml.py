@@ -77,6 +77,8 @@ READ_ANYWAY = frozenset(
 )
 """What the preparation of a text, or the engine, reads as such without being told."""
 
+_NO_ELEMENTS = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
+_UNCLOSED_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
 _RATE = re.compile(r"(?P<sign>[+-]?)(?P<number>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)")
 _PITCH = re.compile(r"(?P<number>[+-]?\d{1,6}(?:\.\d{1,6})?)(?P<unit>st|%)")
 
@@ -153,7 +155,7 @@ def _read(document: str, reader: "_Reader") -> Directed:
         parser.Parse(document.encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
         place = f"line {error.lineno}, column {error.offset + 1}"
-        problem = expat.ErrorString(error.code)
+        problem = reader.unclosed() or expat.ErrorString(error.code)
         raise InvalidField(
             field, f"{field}, {place}: this is not well-formed SSML: {problem}.", "SSML_INVALID"
         ) from error
@@ -240,6 +242,11 @@ class _Reader:
     def refuse_document_type(self) -> None:
         """No entity is declared, and none grows."""
         raise self._wrong("there must be no document type: write the characters themselves")
+
+    def unclosed(self) -> str:
+        """What to say of an element that is open where the document ends; empty where it does not end there."""
+        is_end = self.parser.ErrorCode in (_NO_ELEMENTS, _UNCLOSED_TOKEN)
+        return f"<{self._open[-1].name}> is not closed" if is_end and self._open else ""
 
     def directed(self) -> Directed:
         """All that was read."""

@@ -1,6 +1,6 @@
 """Finds voices, by name or by language, and the engines that clone and design voices."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from voicebox_kit import languages
@@ -110,7 +110,11 @@ class VoiceRegistry:
                             "style.language", f"The voice {name} does not speak {language}.", "LANGUAGE_NOT_SPOKEN"
                         )
                     return engine, voice
-        raise NotFound("voice", name, self._models.hint(family))
+        is_absent = not own or any(absent.model.name == f"{family}/{voice_name}" for absent in self._absent())
+        raise NotFound("voice", name, self._models.hint(family) if slash and is_absent else "")
+
+    def _absent(self) -> Iterator[Engine]:
+        return (engine for engine in self._models.engines if engine not in self.engines)
 
     async def _known_voices(self, name: str, engine: Engine, *, must_load: bool) -> Sequence[Voice]:
         """An engine's voices, and the blend that a name may be; an engine that cannot be loaded has none, or raises."""
