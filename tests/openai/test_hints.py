@@ -70,6 +70,17 @@ def test_a_hint_that_speech_cannot_follow_is_ignored_and_named(http, given, name
     assert len(answer.content) > 24_000
 
 
+@pytest.mark.parametrize("text", ["Привет, как дела?", "שלום וברכה", "你好，世界。"])
+def test_a_text_in_other_letters_is_spoken_in_its_language_though_nobody_names_it(http, text):
+    voices = http.get("/voices").json()["voices"]
+    if not any(voice["engine"] == "espeak" for voice in voices):
+        pytest.skip("no engine here speaks these languages")
+    assert speak(http, input=text).status_code == 200
+    [newest] = http.get("/generations", params={"page_size": 1}).json()["generations"]
+    assert newest["text"] == text
+    assert newest["engine"] == "espeak"
+
+
 @pytest.mark.parametrize(
     "given",
     [

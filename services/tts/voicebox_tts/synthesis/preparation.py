@@ -114,7 +114,7 @@ class TextPreparation:
         in_latin = (
             f"The engine {name} speaks {named(''.join(self._transliterated))} by Latin letters, not in their own "
         )
-        in_latin += "language: name that, or `auto`, as style.language, and a voice that speaks it is chosen."
+        in_latin += "language: name that language, or `auto`, and a voice that speaks it is chosen."
         return [
             *self._preparation.warnings,
             *([in_latin] if self._transliterated else []),
