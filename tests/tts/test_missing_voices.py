@@ -67,7 +67,7 @@ async def test_only_a_voice_of_a_model_that_is_not_here_is_said_to_be_fetched(st
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await tts_pb2_grpc.TextToSpeechServiceStub(running.channel).Synthesize(request)
     assert refused.value.code() == grpc.StatusCode.NOT_FOUND
-    assert ("fetches them" in refused.value.details()) == is_fetched
+    assert ("fetches them" in (refused.value.details() or "")) == is_fetched
 
 
 async def test_a_text_in_letters_that_the_voice_does_not_know_says_how_to_have_it_spoken(start, tmp_path):

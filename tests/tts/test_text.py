@@ -32,7 +32,7 @@ TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=5)), max_size=40).map("".joi
         ["So... maybe.", "Well...", "And so . . . what?"],
         ['"Really?" he said.', "What?", "no way!"],
         ["1. Open the door.", "2. Close it."],
-        ["Am 1. Mai wurde der 2. Platz neu gebaut.", "Er ist 42.", "Das kostet 3 Mio. Euro, Abs. 2."],
+        ["Am 1. Mai wurde der 2. Platz neu gebaut.", "Er ist 42.", "Das kostet 3 Mio. Euro, Abs. 2, Tel.-Nr. 0800."],
         ["Im 19. Jahrhundert war es anders.", "Es waren 12.", "Dann kam die 2. Mannschaft, Tel. +49 30 1234567."],
         ["I am 42.", "Then I was in the 3.", "Take 2."],
         ["Spreek dhr. Jansen, bijv. om kl. 14.30.", "Tot dan."],

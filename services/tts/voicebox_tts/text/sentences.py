@@ -30,8 +30,8 @@ _TITLES = frozenset(
 """Abbreviations that never end a sentence."""
 _NUMBERED = frozenset(
     """
-    no nos nr vol fig figs eq sec ch art p pp ed op bk pt tel tél abs abb bd kap str ust blz hfst pág págs núm cap kl
-    стр гл рис ст
+    no nos nr vol fig figs eq sec ch art p pp ed op bk pt tel tél tel.-nr abs abb bd kap str ust blz hfst pág págs núm
+    cap kl стр гл рис ст
     """.split()
 )
 """Abbreviations only before a number: "No. 5", but "I said no. Then"."""
