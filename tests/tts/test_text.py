@@ -50,6 +50,7 @@ def test_sentences_end_where_a_reader_would_pause(expected: list[str]) -> None:
 def test_chinese_and_japanese_need_no_spaces() -> None:
     assert sentences("你好。世界！今天好吗？！很好。") == ["你好。", "世界！", "今天好吗？！", "很好。"]
     assert sentences("「はい。」彼は言った。") == ["「はい。」", "彼は言った。"]
+    assert sentences("How are you?我很好。Yes!はい。v1.2版") == ["How are you?", "我很好。", "Yes!", "はい。", "v1.2版"]
 
 
 def test_an_empty_line_and_a_list_end_sentences_and_a_hard_wrap_does_not() -> None:

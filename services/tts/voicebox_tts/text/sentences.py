@@ -63,12 +63,15 @@ _CLOSERS = r"\"'”’»›)\]}*_」』）】〉》］"
 _PAUSES = re.compile(rf"[,;:、，；：،؛][{_CLOSERS}]?")
 _STOPS = ".!?…‽؟۔।॥"
 _WIDE_PAUSES = "、，；："
+_WIDE_LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+"""Kana, Han and Hangul, before which no space needs to stand."""
 _CANDIDATE = re.compile(
     rf"(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
-    rf"|(?<![{_STOPS}])(?P<stop>[{_STOPS}]++)(?P<close>[{_CLOSERS}]*+)(?=[ \n])"  # only a run's beginning is tried
+    rf"|(?<![{_STOPS}])(?P<stop>[{_STOPS}]++)(?P<close>[{_CLOSERS}]*+)"  # only a run's beginning is tried
+    rf"(?:(?=[ \n])|(?<=[!?])(?=[{_WIDE_LETTERS}]))"
     r"|(?P<paragraph>(?=\n\n))|(?P<line>(?=\n))"
 )
-_NEXT = re.compile(rf"[ \n]+[{_OPENERS}]*(?P<first>[^ \n{_OPENERS}])")
+_NEXT = re.compile(rf"[ \n]*[{_OPENERS}]*(?P<first>[^ \n{_OPENERS}])")
 _LIST_MARK = re.compile(r"\n(?:[-*•–] |\d{1,3}[.)] )")
 _LONGEST_LIST_MARK = 6
 _LAST_WORD = re.compile(r"\S+$")
