@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ALL = ("catalog", "tts", "asr", "web", "gateway")
+ALL = ("accounts", "catalog", "tts", "asr", "web", "gateway")
 VOICEBOX = Path(sys.executable).with_name("voicebox")
 START_SECONDS = STOP_SECONDS = 120.0
 
@@ -33,6 +33,7 @@ class Platform:
     tts: str
     asr: str
     catalog: str
+    accounts: str
     process: subprocess.Popen[str]
     start_seconds: float
 
@@ -66,6 +67,8 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         "CATALOG_METRICS",
         "GATEWAY_ADMIN",
         "WEB",
+        "ACCOUNTS",
+        "ACCOUNTS_METRICS",
     )
     addresses = {
         f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
@@ -86,8 +89,8 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
     try:
         _wait_until_serving(process, log)
         took = time.monotonic() - began
-        gateway, tts, asr, catalog = (addresses[f"{name}_ADDRESS"] for name in names[:4])
-        yield Platform(gateway, tts, asr, catalog, process, took)
+        gateway, tts, asr, catalog, accounts = (environment[f"{name}_ADDRESS"] for name in (*names[:4], "ACCOUNTS"))
+        yield Platform(gateway, tts, asr, catalog, accounts, process, took)
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):

@@ -11,7 +11,22 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import asr, catalog, engines, gateway, live, load, openai, pocket, qwen3, tts, whisper, whisper_words
+from bench import (
+    accounts,
+    asr,
+    catalog,
+    engines,
+    gateway,
+    live,
+    load,
+    openai,
+    pocket,
+    qwen3,
+    stalls,
+    tts,
+    whisper,
+    whisper_words,
+)
 from bench.figures import Figure
 from bench.launch import memory_bytes, platform
 
@@ -54,6 +69,8 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "load": served(load.measure, **SMALL),
     "openai": served(openai.measure, **SMALL),
     "gateway": gateway.measure,
+    "accounts": accounts.measure,
+    "stalls": served(stalls.measure),
     "asr": served(asr.measure, **SMALL),
     "whisper": whisper.measure,
     "whisper-words": whisper_words.measure,

@@ -249,7 +249,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Running
     async with AsyncExitStack() as stack:
 
         async def start(open_service: OpenService, **env: str) -> Running:
-            free = {f"{name}_ADDRESS": "127.0.0.1:0" for name in ("TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS")}
+            free = {
+                f"{name}_ADDRESS": "127.0.0.1:0"
+                for name in ("TTS_METRICS", "ASR_METRICS", "CATALOG_METRICS", "ACCOUNTS_METRICS")
+            }
             own = open_service.__module__.removeprefix("voicebox_").partition(".")[0].upper()
             fixed = {"VOICEBOX_DATA": str(tmp_path), "VOICEBOX_GRACE_SECONDS": "0", f"{own}_ADDRESS": "127.0.0.1:0"}
             fixed["VOICEBOX_EMBEDDED"] = os.environ["VOICEBOX_EMBEDDED"]

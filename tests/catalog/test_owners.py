@@ -31,6 +31,7 @@ NAMELESS = {  # those that make something new, and those that answer about all o
     *("GetGenerationStatistics", "ExportGenerations", "RecordTranscription", "ListTranscriptions"),
     *("CreateLexicon", "ListLexicons", "ImportLexicon"),
     *("GetRetentionRule", "UpdateRetentionRule", "ApplyRetention"),
+    *("MoveOwner", "DeleteOwner"),  # for accounts alone, which names any owner
 }
 NAMED = sorted(method.name for method in SERVICE.methods if method.name not in NAMELESS)
 

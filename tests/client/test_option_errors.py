@@ -157,5 +157,5 @@ def test_serve_names_the_nearest_service(given, near):
 
 
 def test_what_is_near_to_nothing_gets_the_list():
-    with pytest.raises(StartError, match=r"There is no service 'zzzzz'\. Installed: asr, "):
+    with pytest.raises(StartError, match=r"There is no service 'zzzzz'\. Installed: accounts, asr, "):
         plugins.load("voicebox.services", "zzzzz")

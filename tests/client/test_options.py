@@ -22,6 +22,7 @@ CALLS = {
     "update_generation": ("g",),
     "update_transcription": ("t",),
     "say_again": ("g",),
+    "update_limits": ("ann",),
 }
 MISSPELT = {
     "say": ("voise", "voice"),
@@ -37,6 +38,7 @@ MISSPELT = {
     "update_generation": ("favourite", "favorite"),
     "update_transcription": ("label", "labels"),
     "say_again": ("sead", "seed"),
+    "update_limits": ("character_per_day", "characters_per_day"),
 }
 
 

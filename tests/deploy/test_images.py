@@ -15,7 +15,13 @@ import pytest
 
 from .conftest import ROOT, Manifest
 
-SERVICES = {"catalog": "services/catalog", "tts": "services/tts", "asr": "services/asr", "gateway": "gateway"}
+SERVICES = {
+    "accounts": "services/accounts",
+    "catalog": "services/catalog",
+    "tts": "services/tts",
+    "asr": "services/asr",
+    "gateway": "gateway",
+}
 PACKAGES = {
     "voicebox-protos": "protos",
     "voicebox-kit": "libs/kit",
@@ -25,6 +31,7 @@ PACKAGES = {
     "voicebox-compat": "libs/compat",
     "voicebox-lexicon": "libs/lexicon",
     "voicebox-outbox": "libs/outbox",
+    "voicebox-metering": "libs/metering",
     "voicebox-sql": "libs/sql",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
 }

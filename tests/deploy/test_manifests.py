@@ -11,12 +11,13 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from .conftest import Manifest
 
 PACKAGES = {
+    "accounts": "services/accounts/voicebox_accounts",
     "catalog": "services/catalog/voicebox_catalog",
     "tts": "services/tts/voicebox_tts",
     "asr": "services/asr/voicebox_asr",
     "gateway": "gateway/voicebox_gateway",
 }
-GRPC = ("catalog", "tts", "asr")
+GRPC = ("accounts", "catalog", "tts", "asr")
 DEVICE = {"tts": "TTS_DEVICE", "asr": "ASR_DEVICE"}
 # The longest text of the contract, at a usual 15 characters a second and the slowest speed of 0.25.
 LONGEST_STREAM_SECONDS = 10_000 / 15 / 0.25
@@ -109,9 +110,10 @@ def test_every_peer_that_a_service_calls_is_found_wherever_it_is_deployed(
 
 
 def test_the_peers_of_a_service_are_read_from_its_settings(root: Path) -> None:
-    assert _peers("tts", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS"}
-    assert _peers("asr", root) == {"CATALOG_ADDRESS"}
-    assert _peers("gateway", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS", "TTS_ADDRESS"}
+    assert _peers("tts", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS", "ACCOUNTS_ADDRESS"}
+    assert _peers("asr", root) == {"CATALOG_ADDRESS", "ACCOUNTS_ADDRESS"}
+    assert _peers("accounts", root) == {"CATALOG_ADDRESS"}
+    assert _peers("gateway", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS", "TTS_ADDRESS", "ACCOUNTS_ADDRESS"}
 
 
 def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
@@ -161,7 +163,7 @@ def test_budgets_select_their_pods_and_never_block_a_drain(
     manifests: list[Manifest], workloads: dict[str, Manifest]
 ) -> None:
     budgets = [manifest for manifest in manifests if manifest["kind"] == "PodDisruptionBudget"]
-    shared = {"catalog"} if _has_shared_stores(workloads["catalog"]) else set()
+    shared = {"accounts", "catalog"} if _has_shared_stores(workloads["catalog"]) else set()
     assert {budget["metadata"]["name"] for budget in budgets} == {"tts", "asr", "gateway"} | shared
     for budget in budgets:
         assert budget["spec"]["selector"] == workloads[budget["metadata"]["name"]]["spec"]["selector"]
@@ -169,7 +171,8 @@ def test_budgets_select_their_pods_and_never_block_a_drain(
 
 
 def test_what_is_kept_outlives_the_pod_and_has_one_writer(workloads: dict[str, Manifest], root: Path) -> None:
-    assert workloads["catalog"]["spec"]["replicas"] == (2 if _has_shared_stores(workloads["catalog"]) else 1)
+    for name in ("accounts", "catalog"):
+        assert workloads[name]["spec"]["replicas"] == (2 if _has_shared_stores(workloads[name]) else 1)
     for name, workload in workloads.items():
         claims = {
             claim["metadata"]["name"]: claim["spec"] for claim in workload["spec"].get("volumeClaimTemplates", [])

@@ -18,10 +18,12 @@ PACKAGES = {
     "libs/compat": "voicebox_compat",
     "libs/lexicon": "voicebox_lexicon",
     "libs/outbox": "voicebox_outbox",
+    "libs/metering": "voicebox_metering",
     "libs/sql": "voicebox_sql",
     "services/tts": "voicebox_tts",
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",
+    "services/accounts": "voicebox_accounts",
     "gateway": "voicebox_gateway",
 }
 DATA = {"protos": "voicebox/descriptors.binpb", "gateway": "voicebox_gateway/envoy/envoy.yaml"}
@@ -64,7 +66,7 @@ def test_a_wheel_holds_every_file_of_its_package(package: str, wheels: dict[str,
 
 def test_every_service_is_found_in_the_wheels_alone(installed: Path) -> None:
     where = json.loads(_python(installed, "-c", WHERE_SERVICES_ARE))
-    assert set(where) == {"catalog", "tts", "asr", "gateway", "web", "wyoming"}
+    assert set(where) == {"accounts", "catalog", "tts", "asr", "gateway", "web", "wyoming"}
     assert all(Path(module).is_relative_to(installed) for module in where.values()), where
 
 

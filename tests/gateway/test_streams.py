@@ -11,6 +11,7 @@ import httpx
 import pytest
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
+from bench.launch import free_ports
 from tests.support.aio import aio_stub
 
 EVENT_SECONDS = 10  # generous: what is waited for takes milliseconds
@@ -243,3 +244,18 @@ async def settled(count):
         await asyncio.sleep(0.01)
         last, same = (last, same + 1) if count() == last and last > 0 else (count(), 0)
     return last
+
+
+async def test_uploads_are_not_held_in_memory(open_gateway):
+    admin = f"127.0.0.1:{free_ports(1)[0]}"
+
+    async def pieces():
+        for _ in range(20):
+            yield bytes(1_000_000)
+
+    async with open_gateway(GATEWAY_ADMIN_ADDRESS=admin) as serving, httpx.AsyncClient(timeout=120) as http:
+        url = f"http://{serving.endpoints[0].address}/v1/profiles/ann/samples"
+        answers = await asyncio.gather(*(http.post(url, content=pieces()) for _ in range(20)))
+        assert {answer.json()["sizeBytes"] for answer in answers} == {"20000000"}
+        memory = (await http.get(f"http://{admin}/memory")).json()
+    assert int(memory["heap_size"]) < 100_000_000

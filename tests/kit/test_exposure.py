@@ -18,6 +18,7 @@ def test_what_others_reach_is_refused(address: str) -> None:
     with pytest.raises(StartError, match=r"TTS_ADDRESS names .* VOICEBOX_INSECURE=1"):
         refuse_exposed({"TTS_ADDRESS": address}, {})
     refuse_exposed({"TTS_ADDRESS": address}, {"VOICEBOX_INSECURE": "1"})
+    refuse_exposed({"TTS_ADDRESS": address}, {"VOICEBOX_AUTH": "keys"})
     refuse_exposed({"TTS_METRICS_ADDRESS": address}, {})
 
 

@@ -53,7 +53,7 @@ def test_a_boolean_that_is_none_is_a_sentence():
 
 def test_plugins_report_what_is_installed():
     assert {"catalog", "tts", "asr"} <= set(plugins.names("voicebox.services"))
-    with pytest.raises(StartError, match=r"There is no service 'nobody'\. Installed: asr, catalog"):
+    with pytest.raises(StartError, match=r"There is no service 'nobody'\. Installed: accounts, asr, catalog"):
         plugins.load("voicebox.services", "nobody")
 
 

@@ -32,6 +32,7 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_asr.segmentation.windows", "voicebox_asr.live.agreement"),
     ),
     "catalog": (("voicebox_sql.keys", "voicebox_catalog.samples.quality"),),
+    "accounts": (("voicebox_accounts.keys.secrets", "voicebox_accounts.access.table"),),
     "core": (
         ("voicebox_asr.documents.subtitles", "grpc"),
         ("voicebox_asr.records.recorder", "voicebox.catalog.v1.catalog_pb2"),

@@ -131,6 +131,8 @@ def _resource(client, path, ids):
     """The id of a record of that kind that is there, which the server chose."""
     if "{sample}" in path:
         kind, names = "sample", lambda: [sample.name for sample in client.list_samples("profiles/ann")]
+    elif "{key}" in path:
+        kind, names = "key", lambda: [each.name for each in client.list_keys()]
     elif "{transcription}" in path:
         kind, names = "transcription", lambda: [each.name for each in client.list_transcriptions()]
     else:

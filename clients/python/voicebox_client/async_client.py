@@ -2,7 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from functools import cached_property, partial
 from types import TracebackType
@@ -10,12 +19,24 @@ from typing import Literal, Self, TypeVar, Unpack, cast
 
 import grpc.aio
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from voicebox.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import history_requests, lexicon_requests, long_text, profile_requests, recognition_requests, requests, upload
+from . import (
+    account_requests,
+    history_requests,
+    lexicon_requests,
+    long_text,
+    profile_requests,
+    recognition_requests,
+    requests,
+    upload,
+)
+from .account_requests import LimitChanges, Scope, UsageGroup
 from .aio_calls import AioCalls, AioResponseStream
 from .connection import (
     DEFAULT_TARGET,
@@ -29,6 +50,7 @@ from .connection import (
 from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
+from .keyed import with_key
 from .options import takes
 from .pages import Page, PageRequest
 from .recognition_requests import DocumentOptions, RecognitionOptions, TranscriptFormat
@@ -54,11 +76,12 @@ class AsyncClient:
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         work_timeout_seconds: float = WORK_TIMEOUT_SECONDS,
+        api_key: str = "",
         retry: RetryPolicy = STANDARD,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._target = target
+        self._target, self._api_key = target, api_key
         self._timeout_seconds = timeout_seconds
         self._work_seconds = work_timeout_seconds
         self._retry = retry
@@ -490,6 +513,74 @@ class AsyncClient:
         request = models_pb2.DownloadModelRequest(name=requests.resource("models", name))
         return self._stream(self._models.DownloadModel, request, host_metadata(host))
 
+    async def create_key(
+        self,
+        owner: str,
+        scopes: Sequence[Scope],
+        display_name: str = "",
+        expire_time: Timestamp | None = None,
+    ) -> accounts_pb2.CreateKeyResponse:
+        """A new key of an owner; `secret` in the answer is shown this once."""
+        request = account_requests.create_key(owner, scopes, display_name, expire_time)
+        return await self._ask(self._keys.CreateKey, request, retry=NEVER)
+
+    async def list_keys(self, owner: str = "", page_size: int = 0) -> AsyncIterator[accounts_pb2.Key]:
+        """Keys, newest first, a page at a time; of all owners where the caller may see them."""
+        request = accounts_pb2.ListKeysRequest(owner=owner, page_size=page_size)
+        async for page in self._pages(self._keys.ListKeys, request):
+            for key in page.keys:
+                yield key
+
+    async def get_key(self, name: str) -> accounts_pb2.Key:
+        """One key, without its secret."""
+        return await self._ask(self._keys.GetKey, accounts_pb2.GetKeyRequest(name=requests.resource("keys", name)))
+
+    async def revoke_key(self, name: str) -> accounts_pb2.Key:
+        """The key is refused within a second, and its streams end within ten."""
+        return await self._ask(
+            self._keys.RevokeKey, accounts_pb2.RevokeKeyRequest(name=requests.resource("keys", name))
+        )
+
+    async def rotate_key(self, name: str, overlap_seconds: float = 0.0) -> accounts_pb2.CreateKeyResponse:
+        """A key like this one; the old one goes on for `overlap_seconds`."""
+        return await self._ask(self._keys.RotateKey, account_requests.rotate_key(name, overlap_seconds), retry=NEVER)
+
+    async def get_limits(self, owner: str = "", key: str = "") -> accounts_pb2.Limits:
+        """The limits of an owner, or of a key."""
+        request = accounts_pb2.GetLimitsRequest(name=account_requests.limits_name(owner, key))
+        return await self._ask(self._limits.GetLimits, request)
+
+    @takes(LimitChanges)
+    async def update_limits(
+        self, owner: str = "", key: str = "", **changes: Unpack[LimitChanges]
+    ) -> accounts_pb2.Limits:
+        """Changes exactly the limits that are given, of an owner or of a key; None takes one away."""
+        name = account_requests.limits_name(owner, key)
+        return await self._ask(self._limits.UpdateLimits, account_requests.update_limits(name, **changes))
+
+    async def usage(
+        self, owner: str = "", key: str = "", from_day: str = "", to_day: str = "", by: Sequence[UsageGroup] = ()
+    ) -> list[accounts_pb2.UsageRow]:
+        """What was used from one day of UTC to another, `YYYY-MM-DD`; by default in the last 30 days."""
+        request = account_requests.usage(owner, key, from_day, to_day, by)
+        return list((await self._ask(self._usage.GetUsage, request)).rows)
+
+    async def move_owner(self, owner: str, new_owner: str) -> accounts_pb2.DataReport:
+        """Gives everything of an owner to another."""
+        request = accounts_pb2.MoveOwnerRequest(name=requests.resource("owners", owner), new_owner=new_owner)
+        return await self._ask(self._data.MoveOwner, request, timeout_seconds=self._work_seconds)
+
+    async def export_owner(self, owner: str) -> AsyncIterator[bytes]:
+        """Everything of an owner, a zip file in pieces."""
+        request = accounts_pb2.ExportOwnerRequest(name=requests.resource("owners", owner))
+        async for part in self._stream(self._data.ExportOwner, request):
+            yield part.body.data
+
+    async def delete_owner(self, owner: str, *, force: bool = False) -> accounts_pb2.DataReport:
+        """Counts everything of an owner; with `force` it is deleted."""
+        request = accounts_pb2.DeleteOwnerRequest(name=requests.resource("owners", owner), force=force)
+        return await self._ask(self._data.DeleteOwner, request, timeout_seconds=self._work_seconds)
+
     async def health(self) -> Health:
         """Which services answer."""
         return await asyncio.to_thread(fetch_health, self._target, self._timeout_seconds)
@@ -497,7 +588,8 @@ class AsyncClient:
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
         # Made when it is first used: a channel belongs to the event loop that runs then.
-        return grpc.aio.insecure_channel(self._target, options=channel_options(self._target))
+        channel = grpc.aio.insecure_channel(self._target, options=channel_options(self._target))
+        return with_key(channel, self._api_key)
 
     @cached_property
     def _tts(self) -> "tts_pb2_grpc.TextToSpeechServiceAsyncStub":
@@ -515,17 +607,32 @@ class AsyncClient:
     def _models(self) -> "models_pb2_grpc.ModelServiceAsyncStub":
         return cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(self._channel))
 
+    @cached_property
+    def _keys(self) -> "accounts_pb2_grpc.KeyServiceAsyncStub":
+        return cast("accounts_pb2_grpc.KeyServiceAsyncStub", accounts_pb2_grpc.KeyServiceStub(self._channel))
+
+    @cached_property
+    def _limits(self) -> "accounts_pb2_grpc.LimitServiceAsyncStub":
+        return cast("accounts_pb2_grpc.LimitServiceAsyncStub", accounts_pb2_grpc.LimitServiceStub(self._channel))
+
+    @cached_property
+    def _usage(self) -> "accounts_pb2_grpc.UsageServiceAsyncStub":
+        return cast("accounts_pb2_grpc.UsageServiceAsyncStub", accounts_pb2_grpc.UsageServiceStub(self._channel))
+
+    @cached_property
+    def _data(self) -> "accounts_pb2_grpc.DataServiceAsyncStub":
+        return cast("accounts_pb2_grpc.DataServiceAsyncStub", accounts_pb2_grpc.DataServiceStub(self._channel))
+
     async def _ask(
         self,
         method: Callable[..., Awaitable[Answer]],
         request: object,
         metadata: Metadata = (),
         timeout_seconds: float | None = None,
+        retry: RetryPolicy | None = None,
     ) -> Answer:
-        seconds = timeout_seconds or self._timeout_seconds
-        return await self._calls.unary(
-            lambda left: method(request, timeout=left, metadata=metadata), seconds, self._retry
-        )
+        seconds, policy = timeout_seconds or self._timeout_seconds, retry or self._retry
+        return await self._calls.unary(lambda left: method(request, timeout=left, metadata=metadata), seconds, policy)
 
     async def _pages(self, method: Callable[..., Awaitable[Page]], request: PageRequest) -> AsyncIterator[Page]:
         while True:

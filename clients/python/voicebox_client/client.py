@@ -1,7 +1,7 @@
 """The blocking client."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain
 from types import TracebackType
@@ -9,12 +9,24 @@ from typing import Literal, Self, TypeVar, Unpack
 
 import grpc
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from voicebox.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
-from . import history_requests, lexicon_requests, long_text, profile_requests, recognition_requests, requests, upload
+from . import (
+    account_requests,
+    history_requests,
+    lexicon_requests,
+    long_text,
+    profile_requests,
+    recognition_requests,
+    requests,
+    upload,
+)
+from .account_requests import LimitChanges, Scope, UsageGroup
 from .calls import Calls, ResponseStream
 from .connection import (
     DEFAULT_TARGET,
@@ -28,6 +40,7 @@ from .connection import (
 from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
+from .keyed import with_key
 from .options import takes
 from .pages import Page, PageRequest
 from .recognition_requests import DocumentOptions, RecognitionOptions, TranscriptFormat
@@ -40,9 +53,10 @@ Answer = TypeVar("Answer")
 class Client:
     """Everything that the platform does, over one connection to `target`, `host:port` of the gateway.
 
-    Every call has a deadline: `timeout_seconds` for questions, `work_timeout_seconds` for speech, recognition, uploads,
-    downloads and the loading of models. Every call raises VoiceboxClientError. Names of profiles, generations and
-    transcriptions may leave out their collection: `ann` is `profiles/ann`. Answers are the contract's own messages.
+    `api_key` is needed where the platform authenticates. Every call has a deadline: `timeout_seconds` for questions,
+    `work_timeout_seconds` for speech, recognition, uploads, downloads and the loading of models. Every call raises
+    VoiceboxClientError. Names of profiles, generations and transcriptions may leave out their collection: `ann` is
+    `profiles/ann`. Answers are the contract's own messages.
     """
 
     def __init__(
@@ -51,11 +65,12 @@ class Client:
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         work_timeout_seconds: float = WORK_TIMEOUT_SECONDS,
+        api_key: str = "",
         retry: RetryPolicy = STANDARD,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._target = target
+        self._target, self._api_key = target, api_key
         self._timeout_seconds = timeout_seconds
         self._work_seconds = work_timeout_seconds
         self._retry = retry
@@ -475,13 +490,74 @@ class Client:
         request = models_pb2.DownloadModelRequest(name=requests.resource("models", name))
         return self._stream(self._models.DownloadModel, request, host_metadata(host))
 
+    def create_key(
+        self,
+        owner: str,
+        scopes: Sequence[Scope],
+        display_name: str = "",
+        expire_time: Timestamp | None = None,
+    ) -> accounts_pb2.CreateKeyResponse:
+        """A new key of an owner; `secret` in the answer is shown this once."""
+        request = account_requests.create_key(owner, scopes, display_name, expire_time)
+        return self._ask(self._keys.CreateKey, request, retry=NEVER)
+
+    def list_keys(self, owner: str = "", page_size: int = 0) -> Iterator[accounts_pb2.Key]:
+        """Keys, newest first, a page at a time; of all owners where the caller may see them."""
+        request = accounts_pb2.ListKeysRequest(owner=owner, page_size=page_size)
+        return (key for page in self._pages(self._keys.ListKeys, request) for key in page.keys)
+
+    def get_key(self, name: str) -> accounts_pb2.Key:
+        """One key, without its secret."""
+        return self._ask(self._keys.GetKey, accounts_pb2.GetKeyRequest(name=requests.resource("keys", name)))
+
+    def revoke_key(self, name: str) -> accounts_pb2.Key:
+        """The key is refused within a second, and its streams end within ten."""
+        return self._ask(self._keys.RevokeKey, accounts_pb2.RevokeKeyRequest(name=requests.resource("keys", name)))
+
+    def rotate_key(self, name: str, overlap_seconds: float = 0.0) -> accounts_pb2.CreateKeyResponse:
+        """A key like this one; the old one goes on for `overlap_seconds`."""
+        return self._ask(self._keys.RotateKey, account_requests.rotate_key(name, overlap_seconds), retry=NEVER)
+
+    def get_limits(self, owner: str = "", key: str = "") -> accounts_pb2.Limits:
+        """The limits of an owner, or of a key."""
+        request = accounts_pb2.GetLimitsRequest(name=account_requests.limits_name(owner, key))
+        return self._ask(self._limits.GetLimits, request)
+
+    @takes(LimitChanges)
+    def update_limits(self, owner: str = "", key: str = "", **changes: Unpack[LimitChanges]) -> accounts_pb2.Limits:
+        """Changes exactly the limits that are given, of an owner or of a key; None takes one away."""
+        name = account_requests.limits_name(owner, key)
+        return self._ask(self._limits.UpdateLimits, account_requests.update_limits(name, **changes))
+
+    def usage(
+        self, owner: str = "", key: str = "", from_day: str = "", to_day: str = "", by: Sequence[UsageGroup] = ()
+    ) -> list[accounts_pb2.UsageRow]:
+        """What was used from one day of UTC to another, `YYYY-MM-DD`; by default in the last 30 days."""
+        request = account_requests.usage(owner, key, from_day, to_day, by)
+        return list(self._ask(self._usage.GetUsage, request).rows)
+
+    def move_owner(self, owner: str, new_owner: str) -> accounts_pb2.DataReport:
+        """Gives everything of an owner to another."""
+        request = accounts_pb2.MoveOwnerRequest(name=requests.resource("owners", owner), new_owner=new_owner)
+        return self._ask(self._data.MoveOwner, request, timeout_seconds=self._work_seconds)
+
+    def export_owner(self, owner: str) -> Iterator[bytes]:
+        """Everything of an owner, a zip file in pieces."""
+        request = accounts_pb2.ExportOwnerRequest(name=requests.resource("owners", owner))
+        return (part.body.data for part in self._stream(self._data.ExportOwner, request))
+
+    def delete_owner(self, owner: str, *, force: bool = False) -> accounts_pb2.DataReport:
+        """Counts everything of an owner; with `force` it is deleted."""
+        request = accounts_pb2.DeleteOwnerRequest(name=requests.resource("owners", owner), force=force)
+        return self._ask(self._data.DeleteOwner, request, timeout_seconds=self._work_seconds)
+
     def health(self) -> Health:
         """Which services answer."""
         return fetch_health(self._target, self._timeout_seconds)
 
     @cached_property
     def _channel(self) -> grpc.Channel:
-        return grpc.insecure_channel(self._target, options=channel_options(self._target))
+        return with_key(grpc.insecure_channel(self._target, options=channel_options(self._target)), self._api_key)
 
     @cached_property
     def _tts(self) -> tts_pb2_grpc.TextToSpeechServiceStub:
@@ -499,15 +575,32 @@ class Client:
     def _models(self) -> models_pb2_grpc.ModelServiceStub:
         return models_pb2_grpc.ModelServiceStub(self._channel)
 
+    @cached_property
+    def _keys(self) -> accounts_pb2_grpc.KeyServiceStub:
+        return accounts_pb2_grpc.KeyServiceStub(self._channel)
+
+    @cached_property
+    def _limits(self) -> accounts_pb2_grpc.LimitServiceStub:
+        return accounts_pb2_grpc.LimitServiceStub(self._channel)
+
+    @cached_property
+    def _usage(self) -> accounts_pb2_grpc.UsageServiceStub:
+        return accounts_pb2_grpc.UsageServiceStub(self._channel)
+
+    @cached_property
+    def _data(self) -> accounts_pb2_grpc.DataServiceStub:
+        return accounts_pb2_grpc.DataServiceStub(self._channel)
+
     def _ask(
         self,
         method: Callable[..., Answer],
         request: object,
         metadata: Metadata = (),
         timeout_seconds: float | None = None,
+        retry: RetryPolicy | None = None,
     ) -> Answer:
-        seconds = timeout_seconds or self._timeout_seconds
-        return self._calls.unary(lambda left: method(request, timeout=left, metadata=metadata), seconds, self._retry)
+        seconds, policy = timeout_seconds or self._timeout_seconds, retry or self._retry
+        return self._calls.unary(lambda left: method(request, timeout=left, metadata=metadata), seconds, policy)
 
     def _pages(self, method: Callable[..., Page], request: PageRequest) -> Iterator[Page]:
         while True:

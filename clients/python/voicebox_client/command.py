@@ -1,6 +1,7 @@
 """The command `voicebox`: its global options, its verbs, and how it ends when something fails."""
 
 import importlib
+import os
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
@@ -27,6 +28,10 @@ VERBS = {
     "voices": "List the built-in voices.",
     "design": "Make voices of a description.",
     "models": "List, load, unload and download models.",
+    "keys": "Create, list, revoke and rotate keys.",
+    "limits": "Show and set how much an owner or a key may use.",
+    "usage": "Show what was used, and by whom.",
+    "owners": "Move, take out or delete all data of an owner.",
     "health": "Show which services answer.",
 }
 PLUGINS = "voicebox.commands"
@@ -107,6 +112,9 @@ def _fail(error: VoiceboxClientError | OSError | UnicodeError, session: CommandS
             raise click.ClickException(
                 f"No voicebox answers at {session.server}; start one with `make run`."
             ) from error
+        case VoiceboxClientError(reason="KEY_MISSING"):
+            sentence = f"{session.server} needs a key: set VOICEBOX_API_KEY."
+            raise click.ClickException(f"{sentence} `voicebox keys create --local` makes the first one.") from error
         case VoiceboxClientError():
             sentence = in_options(error.sentence, error.field, given_parameters())
             raise click.ClickException(sentence + suggestions.meant(session, error)) from error
@@ -142,4 +150,6 @@ def _address(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
 @click.pass_context
 def main(ctx: click.Context, server: str, as_json: bool, timeout_seconds: float | None, wide: bool) -> None:
     """Speech on one address: speak, transcribe, manage voices and history."""
-    ctx.obj = CommandSession(server, as_json, timeout_seconds, wide=wide)
+    ctx.obj = CommandSession(
+        server, as_json, timeout_seconds, wide=wide, api_key=os.environ.get("VOICEBOX_API_KEY", "")
+    )

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -30,13 +30,17 @@ class CommandSession:
     timeout_seconds: float | None
     sleep: Callable[[float], None] = time.sleep
     wide: bool = False
+    api_key: str = field(default="", repr=False)
 
     def client(self) -> "Client":
         """A client of the chosen server; a timeout that a person set holds for every call."""
         if self.timeout_seconds is None:
-            return voicebox_client.Client(self.server)
+            return voicebox_client.Client(self.server, api_key=self.api_key)
         return voicebox_client.Client(
-            self.server, timeout_seconds=self.timeout_seconds, work_timeout_seconds=self.timeout_seconds
+            self.server,
+            timeout_seconds=self.timeout_seconds,
+            work_timeout_seconds=self.timeout_seconds,
+            api_key=self.api_key,
         )
 
 

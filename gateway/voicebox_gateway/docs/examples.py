@@ -14,7 +14,15 @@ from .schemas import Json
 BASE = "http://localhost:8080"
 TEXT, SENTENCE = "Hello there.", "The old man walked slowly to the market and bought bread for his family."
 UUID = "7f3c2a10-9b1e-4c57-8d21-0a4be6f5c9d3"
-PATH_VALUES = {"profile": "ann", "sample": UUID, "generation": UUID, "transcription": UUID, "lexicon": "names"}
+PATH_VALUES = {
+    "profile": "ann",
+    "sample": UUID,
+    "generation": UUID,
+    "transcription": UUID,
+    "lexicon": "names",
+    "key": UUID,
+    "owner": "ann",
+}
 TTS_MODEL, ASR_MODEL = {"engine": "flite", "model": "cmu-us"}, {"engine": "pocketsphinx", "model": "en-us"}
 TINY_WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQIAAAAAAA=="
 WEBSOCKET = "-i -N --max-time 1 -H 'connection: upgrade' -H 'upgrade: websocket' -H 'sec-websocket-version: 13' "
@@ -134,6 +142,18 @@ EXAMPLES: Mapping[str, Example] = {
     "get /v1/transcriptions/{transcription}:audio": Example(output="heard.wav"),
     "patch /v1/retentionRule": Example(body={"keepDays": 30}),
     "post /v1/retentionRule:apply": Example(body={}),
+    "post /v1/keys": Example(
+        body={"owner": "ann", "displayName": "Ann's laptop", "scopes": ["SCOPE_SPEAK", "SCOPE_HEAR", "SCOPE_READ"]}
+    ),
+    "get /v1/keys": Example(query={"page_size": 20}),
+    "post /v1/keys/{key}:revoke": Example(body={}),
+    "post /v1/keys/{key}:rotate": Example(body={"overlap": "3600s"}),
+    "patch /v1/owners/{owner}/limits": Example(body={"charactersPerDay": "100000", "concurrentStreams": "4"}),
+    "patch /v1/keys/{key}/limits": Example(body={"requestsPerMinute": "60"}),
+    "get /v1/usage": Example(query={"owner": "ann", "from_day": "2026-11-01"}),
+    "get /v1/owners/{owner}:export": Example(output="ann-all.zip"),
+    "post /v1/owners/{owner}:move": Example(body={"newOwner": "ann-smith"}),
+    "post /v1/owners/{owner}:delete": Example(body={"force": False}),
     **{
         f"post /v1/{service}/models/{{engine}}/{{model}}:{verb}": Example(body={})
         for service in ("tts", "asr")

@@ -21,7 +21,17 @@ DESCRIPTION = (
     "strings, bytes are base64. OpenAI's own paths are here, too. What streams in both directions is "
     "gRPC, and not described here."
 )
-TAGS = ("TextToSpeechService", "SpeechToTextService", openai_paths.TAG["name"], "CatalogService", "ModelService")
+TAGS = (
+    "TextToSpeechService",
+    "SpeechToTextService",
+    openai_paths.TAG["name"],
+    "CatalogService",
+    "ModelService",
+    "KeyService",
+    "LimitService",
+    "UsageService",
+    "DataService",
+)
 """Whoever looks at the page for the first time wants to speak and to hear."""
 
 VARIABLE = re.compile(r"\{([a-z_.]+)(?:=([^}]*))?\}")

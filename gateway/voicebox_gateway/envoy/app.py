@@ -12,7 +12,7 @@ from voicebox_kit.server import Endpoint, Serving
 
 from . import config, process, reflection
 from .admin import Admin
-from .settings import DEFAULT_ADDRESS, read
+from .settings import DEFAULT_ADDRESS, Settings, read
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +42,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         ):
             address = await admin.listen_address()
             log.info("gateway serves on %s", address)
-            yield Serving(
-                "gateway", (Endpoint("gateway", address),), hints(address, is_tls=settings.tls is not None), envoy.ended
-            )
+            yield Serving("gateway", (Endpoint("gateway", address),), _hints(settings, address), envoy.ended)
         log.info("gateway stopped")
 
 
@@ -52,6 +50,12 @@ def _short_folder() -> str:
     """Where temporary folders go, unless the path of a Unix socket, at most 107 bytes, could not hold its name."""
     usual = gettempdir()
     return usual if len(usual.encode()) <= MAX_FOLDER_BYTES else "/tmp"  # noqa: S108  # a folder of our own is made in it
+
+
+def _hints(settings: Settings, address: str) -> tuple[str, ...]:
+    if settings.authenticates:
+        return ("export VOICEBOX_API_KEY=$(.venv/bin/voicebox keys create --local --owner me --scopes admin)",)
+    return hints(address, is_tls=settings.tls is not None)
 
 
 def hints(address: str, *, is_tls: bool) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from voicebox_kit import hosts
 
 from voicebox_gateway import origins
 
-from . import google_rest, local_replies, native_paths
+from . import authorization, google_rest, local_replies, native_paths
 from .settings import Settings
 
 _REST = "%[89ABab][0-9A-Fa-f]"
@@ -50,6 +50,7 @@ def render(
         "catalog": socket_address(settings.catalog_address),
         "reflection": {"pipe": {"path": str(reflection_socket)}},
         "web": socket_address(settings.web_address),
+        "accounts": socket_address(settings.accounts_address),
         "descriptors": str(descriptors),
         "google_descriptors": base64.b64encode(google_rest.descriptors().SerializeToString()).decode(),
         "google_services": google_rest.service_names(),
@@ -81,6 +82,7 @@ def render(
     return template.substitute(
         {name: json.dumps(value) for name, value in values.items()},
         **{name: f"{seconds:.3f}s" for name, seconds in durations.items()},
+        **authorization.filters(_part("take_keys.lua"), is_on=settings.authenticates),
         tls=f"transport_socket: {json.dumps(_tls(*settings.tls))}" if settings.tls else "",
     )
 

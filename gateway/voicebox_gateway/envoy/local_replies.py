@@ -87,6 +87,11 @@ def local_reply_config(max_request_bytes: int, hosts: str) -> dict[str, Any]:
             },
             # A 204 has no body: with one, HTTP/1.1 clients take it for the next response.
             {"filter": _has_status(204), "body_format_override": AS_IT_IS},
+            # Accounts has written the whole answer, unless it was away.
+            {
+                "filter": _is_refused_by_accounts(),
+                "body_format_override": {**AS_IT_IS, "content_type": "application/json"},
+            },
             # native.lua has written the whole answer.
             {
                 "filter": _has_metadata("voicebox.native", "refused"),
@@ -192,6 +197,11 @@ def _is_grpc() -> dict[str, Any]:
     content = _header("content-type", prefix="application/grpc")
     transcoded = {"header_filter": {"header": {"name": "x-envoy-original-path", "present_match": False}}}
     return {"and_filter": {"filters": [content, transcoded]}}
+
+
+def _is_refused_by_accounts() -> dict[str, Any]:
+    flag = {"response_flag_filter": {"flags": ["UAEX"]}}
+    return {"and_filter": {"filters": [flag, _has_status(502, "LE")]}}
 
 
 def _has_metadata(namespace: str, key: str) -> dict[str, Any]:

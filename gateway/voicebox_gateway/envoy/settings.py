@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import hosts, server, variables
+from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 
 from voicebox_gateway import origins
@@ -27,6 +28,8 @@ class Settings:
     asr_address: str
     catalog_address: str
     web_address: str
+    accounts_address: str
+    authenticates: bool  # each request is decided about by accounts
     cors_origins: tuple[str, ...]  # whose pages may call; `none` fits no page, `*` in a pattern fits anything
     hosts: tuple[str, ...]  # by which names it may be called, beside IP addresses and localhost
     worker_threads: int
@@ -52,6 +55,8 @@ def read(env: Mapping[str, str]) -> Settings:
         asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
         catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
         web_address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
+        accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+        authenticates=AuthenticationSettings.read(env).is_on,
         cors_origins=origins.allowed(env),
         hosts=hosts.allowed(env),
         worker_threads=variables.integer(env, "GATEWAY_THREADS", 2, 1, 256),

@@ -1,8 +1,8 @@
 """Short-lived keys for pages: a server of the page's owner asks for one, with a session's settings, and the page
 connects with it.
 
-The settings are in the key itself, so that every replica can read it and nothing is stored. There is no authentication
-yet, so a key protects nothing: it only carries the settings and its expiry.
+The settings are in the key itself, so that every replica can read it and nothing is stored. With authentication it is
+signed, and does what the key may by which it was made; without, it only carries the settings and its expiry.
 https://platform.openai.com/docs/api-reference/realtime-sessions
 """
 
@@ -17,13 +17,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from voicebox_compat.openai import Diagnostics
+from voicebox_kit import client_secrets, principal
+from voicebox_kit.authentication import Authentication
+from voicebox_kit.client_secrets import PREFIX, SESSION_HEADER
 from voicebox_kit.errors import InvalidField
 
 from . import session
 from .errors import from_field_error
 from .values import as_object, number
 
-PREFIX = "ek_"
 SUBPROTOCOL_PREFIX = "openai-insecure-api-key."
 LIFE_SECONDS = (10, 7200)
 USUAL_LIFE_SECONDS = 600
@@ -60,7 +62,7 @@ async def _answer(request: Request, *, is_beta: bool) -> Response:
         after = as_object(given.get("expires_after") or {}, "expires_after")
         expires_at = int(time.time() + number(after, "seconds", "expires_after", *LIFE_SECONDS, USUAL_LIFE_SECONDS))
         made = new_session(settings, "", diagnostics)
-        key = _written(settings, expires_at)
+        key = _signed(_written(settings, expires_at), expires_at, request.app.state.authentication)
     except InvalidField as error:
         return from_field_error(error).response()
     secret = {"value": key, "expires_at": expires_at}
@@ -78,7 +80,7 @@ def new_session(settings: Settings, model: str, diagnostics: Diagnostics) -> ses
 
 def find_settings(headers: Mapping[str, str], subprotocols: Iterable[str]) -> Settings:
     """The settings in a client's key; none for a key from elsewhere. Raises Expired."""
-    keys = [headers.get("authorization", "").removeprefix("Bearer ").strip()]
+    keys = [headers.get("authorization", "").removeprefix("Bearer ").strip(), headers.get(SESSION_HEADER, "")]
     keys += [each.removeprefix(SUBPROTOCOL_PREFIX) for each in subprotocols if each.startswith(SUBPROTOCOL_PREFIX)]
     for key in keys:
         if key.startswith(PREFIX) and (found := _read(key)) is not None:
@@ -110,6 +112,11 @@ def _written(settings: Settings, expires_at: int) -> str:
             "SETTINGS_TOO_LONG",
         )
     return key
+
+
+def _signed(settings: str, expires_at: int, authentication: Authentication) -> str:
+    caller = principal.current.get()
+    return client_secrets.signed(settings, caller, expires_at, authentication) if caller else settings
 
 
 def _read(key: str) -> Mapping[str, Any] | None:

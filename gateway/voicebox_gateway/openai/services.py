@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
-import grpc
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox.compat.openai.v1 import openai_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_kit import caller, principal, request_id
+from voicebox_kit.authentication import NO_AUTHENTICATION, Authentication
+from voicebox_kit.channels import open_channel
 from voicebox_kit.server import OPTIONS
 
 Metadata = tuple[tuple[str, str], ...]
@@ -29,12 +30,14 @@ class Services:
 
 
 @asynccontextmanager
-async def connected(tts_address: str, asr_address: str, catalog_address: str) -> AsyncIterator[Services]:
+async def connected(
+    tts_address: str, asr_address: str, catalog_address: str, authentication: Authentication = NO_AUTHENTICATION
+) -> AsyncIterator[Services]:
     """The stubs, until the block ends. The services may start before or after."""
     async with (
-        grpc.aio.insecure_channel(tts_address, options=OPTIONS) as tts,
-        grpc.aio.insecure_channel(asr_address, options=OPTIONS) as asr,
-        grpc.aio.insecure_channel(catalog_address, options=OPTIONS) as catalog,
+        open_channel(tts_address, authentication, OPTIONS) as tts,
+        open_channel(asr_address, authentication, OPTIONS) as asr,
+        open_channel(catalog_address, authentication, OPTIONS) as catalog,
     ):
         yield Services(
             cast("openai_pb2_grpc.OpenAiSpeechServiceAsyncStub", openai_pb2_grpc.OpenAiSpeechServiceStub(tts)),
@@ -49,8 +52,11 @@ async def connected(tts_address: str, asr_address: str, catalog_address: str) ->
 
 
 def metadata(headers: Mapping[str, str]) -> Metadata:
-    """The request id, the principal and the address of a caller, for the services; the gateway has removed a principal
+    """The request id, the owner and the address of a caller, for the services; the gateway has removed a principal
     from outside.
     """
-    passed = (request_id.HEADER, principal.HEADER, caller.FORWARDED)
-    return tuple((name, headers[name]) for name in passed if name in headers)
+    verified = principal.current.get()
+    passed = {name: headers.get(name, "") for name in (request_id.HEADER, principal.HEADER, caller.FORWARDED)}
+    if verified:
+        passed[principal.HEADER] = verified.owner
+    return tuple((name, value) for name, value in passed.items() if value)

@@ -77,6 +77,8 @@ class Sessions:
 
 def caller_of(websocket: WebSocket) -> str:
     """Whose session it is."""
+    if verified := principal.current.get():
+        return verified.owner
     headers: Mapping[str, str] = websocket.headers
     peer = websocket.client.host if websocket.client else ""
     return headers.get(principal.HEADER) or headers.get(caller.FORWARDED, peer).rpartition(",")[2].strip()

@@ -3,8 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from prometheus_client import CollectorRegistry
 from voicebox_kit import hosts
+from voicebox_kit.background import Background
+from voicebox_kit.open_calls import OpenCalls
 from voicebox_kit.server import Serving
+from voicebox_metering.revocations import open_follow
 
 from voicebox_gateway import origins
 from voicebox_gateway.openai.services import connected
@@ -26,11 +30,16 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
-    async with connected(settings.tts_address, settings.asr_address, settings.catalog_address) as services:
+    authentication = settings.authentication.open()
+    async with (
+        connected(settings.tts_address, settings.asr_address, settings.catalog_address, authentication) as services,
+        open_follow(settings.accounts_address, authentication, Background(CollectorRegistry())) as follow,
+    ):
+        open_calls = OpenCalls()
         app = foreign_pages.WithoutForeignPages(
-            routes.app(services, settings.max_sessions),
+            routes.app(services, settings.max_sessions, authentication, open_calls),
             hosts.pattern(settings.hosts),
             origins.pattern(settings.origins),
         )
-        async with server.serving("web", app, settings.address, settings.grace_seconds) as serving:
+        async with follow(open_calls), server.serving("web", app, settings.address, settings.grace_seconds) as serving:
             yield serving

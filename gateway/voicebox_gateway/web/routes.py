@@ -7,11 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from voicebox_kit.authentication import NO_AUTHENTICATION, Authentication
+from voicebox_kit.open_calls import OpenCalls
 
 from voicebox_gateway.docs import documents, scalar
 from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, sessions, voices
 from voicebox_gateway.openai.errors import ApiError
 from voicebox_gateway.openai.services import Services
+
+from .authenticated import Authenticated
 
 
 class WithoutSlash:
@@ -25,8 +29,13 @@ class WithoutSlash:
         await self._app({**scope, "path": path.rstrip("/") or "/"} if path.endswith("/") else scope, receive, send)
 
 
-def app(services: Services, max_sessions: int) -> Starlette:
-    """At most `max_sessions` Realtime sessions are held at once."""
+def app(
+    services: Services,
+    max_sessions: int,
+    authentication: Authentication = NO_AUTHENTICATION,
+    open_calls: OpenCalls | None = None,
+) -> Starlette:
+    """At most `max_sessions` Realtime sessions are held at once; `open_calls` knows those of each key."""
     built = Starlette(
         routes=[
             Route("/v1/models", models.list_models),
@@ -46,10 +55,14 @@ def app(services: Services, max_sessions: int) -> Starlette:
             Route("/v1/realtime", _needs_upgrade),
             Route("/v1/audio/speech/ws", _needs_upgrade),
         ],
-        middleware=[Middleware(WithoutSlash)],
+        middleware=[
+            Middleware(WithoutSlash),
+            Middleware(Authenticated, authentication=authentication, open_calls=open_calls or OpenCalls()),
+        ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
     )
     built.state.services = services
+    built.state.authentication = authentication
     built.state.sessions = sessions.Sessions(max_sessions)
     return built
 

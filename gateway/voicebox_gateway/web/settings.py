@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voicebox_kit import hosts, server, variables
+from voicebox_kit.authentication import AuthenticationSettings
 
 from voicebox_gateway import origins
 
@@ -22,6 +23,8 @@ class Settings:
     hosts: tuple[str, ...]
     origins: tuple[str, ...]
     grace_seconds: float
+    authentication: AuthenticationSettings
+    accounts_address: str
 
 
 def read(env: Mapping[str, str]) -> Settings:
@@ -35,4 +38,6 @@ def read(env: Mapping[str, str]) -> Settings:
         origins=origins.allowed(env),
         max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),
         grace_seconds=server.grace_seconds(env),
+        authentication=AuthenticationSettings.read(env),
+        accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
     )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import grpc
+from voicebox_kit.channels import with_metadata
 from voicebox_kit.errors import Exhausted
 from voicebox_kit.ports import cannot_listen, host_and_port
 from voicebox_kit.server import OPTIONS, Endpoint, Serving
@@ -33,9 +34,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """
     settings = read(env)
     async with (
-        grpc.aio.insecure_channel(settings.tts_address, options=OPTIONS) as tts,
-        grpc.aio.insecure_channel(settings.asr_address, options=OPTIONS) as asr,
-        grpc.aio.insecure_channel(settings.catalog_address, options=OPTIONS) as catalog,
+        _open_channel(settings.tts_address, "tts", settings) as tts,
+        _open_channel(settings.asr_address, "asr", settings) as asr,
+        _open_channel(settings.catalog_address, "catalog", settings) as catalog,
     ):
         sessions = Connections(services.from_channels(tts, asr, catalog), settings)
         server = await _listen(sessions, settings.address)
@@ -47,6 +48,15 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             server.close()
             await sessions.finish(settings.grace_seconds)
             log.info("wyoming stopped")
+
+
+@asynccontextmanager
+async def _open_channel(address: str, service: str, settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a service; with a key, through the gateway, which decides what the key may do."""
+    own = (("authorization", f"Bearer {settings.key}"), ("x-voicebox-service", service))
+    target = settings.gateway_address if settings.key else address
+    async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
+        yield with_metadata(channel, lambda _, given: (*given, *own)) if settings.key else channel
 
 
 class Connections:

@@ -40,6 +40,8 @@ MAX_IGNORED, MAX_NAME_CHARACTERS, MAX_WARNING_CHARACTERS = 64, 100, 2000
 STATUSES = {
     Code.INVALID_ARGUMENT: 400,
     Code.FAILED_PRECONDITION: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.PERMISSION_DENIED: 403,
     Code.NOT_FOUND: 404,
     Code.DEADLINE_EXCEEDED: 408,
     Code.ALREADY_EXISTS: 409,
@@ -49,7 +51,15 @@ STATUSES = {
     Code.UNAVAILABLE: 503,
 }
 TOO_LARGE_REASONS = ("REQUEST_TOO_LARGE", "AUDIO_TOO_LARGE")
-CODES = {"INVALID_FIELD": "invalid_value", "QUEUE_FULL": "rate_limit_exceeded"}
+CODES = {
+    "INVALID_FIELD": "invalid_value",
+    "QUEUE_FULL": "rate_limit_exceeded",
+    "KEY_INVALID": "invalid_api_key",
+    "KEY_MISSING": "invalid_api_key",
+    "REQUESTS_EXHAUSTED": "rate_limit_exceeded",
+    "STREAMS_EXHAUSTED": "rate_limit_exceeded",
+    "DAY_EXHAUSTED": "insufficient_quota",
+}
 """OpenAI's codes for some of our reasons; the others are sent in lower case."""
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -19,12 +19,14 @@ class Code(IntEnum):
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
     UNIMPLEMENTED = 12
     UNAVAILABLE = 14
     DATA_LOSS = 15
+    UNAUTHENTICATED = 16
 
 
 class VoiceboxError(Exception):
@@ -152,6 +154,18 @@ class TooSlow(VoiceboxError):
     """The work did not end in the time that it was given."""
 
     code = Code.DEADLINE_EXCEEDED
+
+
+class Unauthenticated(VoiceboxError):
+    """Nobody knows who calls: a credential is missing, wrong, expired or revoked."""
+
+    code = Code.UNAUTHENTICATED
+
+
+class Denied(VoiceboxError):
+    """The caller is known, and may not do that."""
+
+    code = Code.PERMISSION_DENIED
 
 
 class StartError(Exception):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import variables
+from .authentication import AuthenticationSettings
 from .errors import StartError
 from .hosts import is_loopback
 
@@ -19,15 +20,15 @@ OWN_FILES = 0o077
 
 def refuse_exposed(addresses: Mapping[str, str], env: Mapping[str, str]) -> None:
     """StartError for the first address, by the variable that names it, which others than this machine reach, unless
-    VOICEBOX_INSECURE is 1. Metrics tell nothing of what was said.
+    they need a key, or VOICEBOX_INSECURE is 1. Metrics tell nothing of what was said.
     """
-    if variables.boolean(env, INSECURE, False):
+    if variables.boolean(env, INSECURE, False) or AuthenticationSettings.read(env).is_on:
         return
     for variable, address in addresses.items():
         if not is_loopback(address) and "_METRICS_" not in variable:
             raise StartError(
                 f"{variable} names {address}, which others than this machine reach, and nobody needs a key: set "
-                f"{INSECURE}=1 where a proxy or a network policy decides who may call."
+                f"VOICEBOX_AUTH=keys, or {INSECURE}=1 where a proxy or a network policy decides who may call."
             )
 
 

@@ -12,9 +12,12 @@ import grpc
 from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from . import caller, request_id
+from . import caller, principal, request_id
+from .authentication import NO_AUTHENTICATION, Authentication, Metadata
 from .drain import drained
 from .errors import TooSlow, Unavailable, Unsupported, VoiceboxError
+from .open_calls import OpenCalls
+from .principal import Principal
 from .status import DETAILS_HEADER, internal, to_status
 from .unreadable import checked, decoding
 from .uploads import steady
@@ -22,7 +25,7 @@ from .uploads import steady
 log = logging.getLogger(__name__)
 
 UNCOUNTED = ("/grpc.health.", "/grpc.reflection.")
-"""Methods left out of the metrics: probes would drown the rest."""
+"""Methods left out of the metrics, since probes would drown the rest; and open to callers without a principal."""
 
 HTTP_HEADER = "x-envoy-original-path"
 """Only the gateway sends it, and only with calls that it made of HTTP requests."""
@@ -54,9 +57,20 @@ class CallState:
 
 
 class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Surrounds every RPC of one server; metrics go to that service's registry."""
+    """Surrounds every RPC of one server; metrics go to that service's registry.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    With authentication every caller must have proven who it is, except for methods that begin with one of
+    `open_to_all`.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        authentication: Authentication = NO_AUTHENTICATION,
+        open_to_all: tuple[str, ...] = (),
+    ) -> None:
+        self._authentication, self._open_to_all = authentication, (*UNCOUNTED, *open_to_all)
+        self.open_calls = OpenCalls()
         buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
         self._seconds = Histogram(
             "voicebox_rpc_seconds", "Duration of an RPC.", ["method", "code"], registry=registry, buckets=buckets
@@ -119,7 +133,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         return call
 
     def _guard(self, method: str, context: Context, answer: CallState) -> AbstractAsyncContextManager[None]:
-        return _mapped(context, answer) if method.startswith(UNCOUNTED) else self._counted(method, context, answer)
+        if method.startswith(UNCOUNTED):
+            return self._mapped(method, context, answer)
+        return self._counted(method, context, answer)
 
     @asynccontextmanager
     async def _counted(self, method: str, context: Context, answer: CallState) -> AsyncIterator[None]:
@@ -128,7 +144,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         running = self._running.labels(method)
         running.inc()
         try:
-            async with _mapped(context, answer):
+            async with self._mapped(method, context, answer):
                 yield
         except BaseException as error:
             code = _code_name(error, context)
@@ -136,6 +152,41 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         finally:
             running.dec()
             self._seconds.labels(method, code).observe(time.perf_counter() - began)
+
+    @asynccontextmanager
+    async def _mapped(self, method: str, context: Context, answer: CallState) -> AsyncIterator[None]:
+        """Runs an RPC under its request id and its caller, and aborts it with the status that its exception means.
+
+        An HTTP answer that has begun breaks off.
+        """
+        received = context.invocation_metadata() or ()
+        identity = request_id.from_metadata(received)
+        request_id.current.set(identity)
+        context.set_trailing_metadata(((request_id.HEADER, identity),))
+        try:
+            verified = self._verified(method, received)
+            caller.current.set(caller.of(context))
+            with self.open_calls.running(verified):
+                yield
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            status = _status_of(error, identity)
+            metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
+            broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in received) else ()
+            try:
+                await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
+            except grpc.aio.AbortError:
+                raise
+            except grpc.aio.BaseError as gone:  # the client has left before it had the status
+                raise asyncio.CancelledError from gone
+
+    def _verified(self, method: str, received: Metadata) -> Principal | None:
+        """Who calls, which the call's handler then finds in `principal.current`. Raises Unauthenticated."""
+        is_open = method.startswith(self._open_to_all)
+        verified = None if is_open else self._authentication.principal(method, received)
+        principal.current.set(verified)
+        return verified
 
 
 async def _write(context: Context, response: Any) -> None:
@@ -150,33 +201,6 @@ async def _write(context: Context, response: Any) -> None:
     except grpc.aio.BaseError as error:  # grpc does not report why it cannot send
         log.info("the client left while it was written to")
         raise asyncio.CancelledError from error
-
-
-@asynccontextmanager
-async def _mapped(context: Context, answer: CallState) -> AsyncIterator[None]:
-    """Runs an RPC under its request id, and aborts it with the status that its exception means.
-
-    An HTTP answer that has begun breaks off.
-    """
-    received = context.invocation_metadata() or ()
-    identity = request_id.from_metadata(received)
-    request_id.current.set(identity)
-    caller.current.set(caller.of(context))
-    context.set_trailing_metadata(((request_id.HEADER, identity),))
-    try:
-        yield
-    except (grpc.aio.AbortError, asyncio.CancelledError):
-        raise
-    except Exception as error:
-        status = _status_of(error, identity)
-        metadata = ((DETAILS_HEADER, status.SerializeToString()), (request_id.HEADER, identity))
-        broken = BREAK if answer.begun and any(key == HTTP_HEADER for key, _ in received) else ()
-        try:
-            await context.abort(_CODES[status.code], status.message, trailing_metadata=(*metadata, *broken))
-        except grpc.aio.AbortError:
-            raise
-        except grpc.aio.BaseError as gone:  # the client has left before it had the status
-            raise asyncio.CancelledError from gone
 
 
 def _status_of(error: Exception, identity: str) -> status_pb2.Status:

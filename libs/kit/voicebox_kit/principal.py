@@ -1,16 +1,58 @@
-"""Who calls: the gateway authenticates and says so in a header."""
+"""Who calls, for whom, and what they may do."""
 
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 HEADER = "x-voicebox-principal"
+"""With authentication the value is signed (authentication.py); without it, it is the owner's name."""
+
 LOCAL = "local"
 """The owner of everything where nobody authenticates."""
 
+PLATFORM = "platform"
+"""Who calls where a part of the platform calls another for nobody: it owns nothing."""
+
+ADMIN = "admin"
+"""The scope that includes all others, for every owner."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: whose data it is about, what may be done, and by which key. `key` is empty for a token of an OpenID
+    provider, and for what the platform does by itself.
+
+    `is_limited` says that limits hold for how much it uses, `stored_bytes` how much it may store, None for no limit;
+    `is_counted` that its work is part of its owner's usage.
+    """
+
+    owner: str
+    scopes: frozenset[str] = frozenset()
+    key: str = ""
+    is_limited: bool = False
+    is_counted: bool = True
+    stored_bytes: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this is about every owner."""
+        return ADMIN in self.scopes
+
+
+UNCOUNTED = ("x-voicebox-uncounted", "1")
+"""Metadata of a call between services whose work is nobody's usage."""
+
+current: ContextVar[Principal | None] = ContextVar("voicebox_principal", default=None)
+"""The verified caller of the running call; None without authentication."""
+
 
 def owner(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
-    """The authenticated caller, or LOCAL."""
+    """Whose data the call is about. With authentication a call without a verified principal never gets here."""
+    caller = current.get()
+    if caller is not None:
+        return caller.owner
     for key, value in context.invocation_metadata() or ():
         if key == HEADER and isinstance(value, str) and value:
             return value

@@ -13,9 +13,11 @@ from grpc_health.v1._async import HealthServicer
 from prometheus_client import CollectorRegistry
 
 from . import reflection, variables
+from .authentication import NO_AUTHENTICATION, Authentication
 from .background import Background
 from .interceptor import RpcInterceptor
 from .metrics import metrics_server
+from .open_calls import OpenCalls
 from .ports import cannot_listen
 
 HEALTH = "grpc.health.v1.Health"
@@ -32,13 +34,20 @@ OPTIONS = [
 ]
 
 
+@asynccontextmanager
+async def unfollowed(_calls: OpenCalls) -> AsyncIterator[None]:
+    """Nobody ends running calls."""
+    yield
+
+
 @dataclass(frozen=True)
 class Service:
     """A gRPC service, put together and not yet started.
 
     `names` are the full proto names that it serves, the first its own; `contract` is the descriptor set that it is part
-    of. Health has a name for each task of `background`, too, as in `tts/history`: speech goes on while one of them
-    fails that is not vital.
+    of. With `authentication` callers must prove who they are, except for methods that begin with one of `open_to_all`;
+    `follow` gets the running calls. Health has a name for each task of `background`, too, as in `tts/history`: speech
+    goes on while one of them fails that is not vital.
     """
 
     names: tuple[str, ...]
@@ -49,6 +58,9 @@ class Service:
     load: Callable[[], Awaitable[None]]
     registry: CollectorRegistry
     background: Background | None = None
+    authentication: Authentication = NO_AUTHENTICATION
+    open_to_all: tuple[str, ...] = ()
+    follow: Callable[[OpenCalls], AbstractAsyncContextManager[None]] = unfollowed
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,8 @@ def grace_seconds(env: Mapping[str, str]) -> float:
 @asynccontextmanager
 async def serving(label: str, service: Service, grace: float) -> AsyncIterator[Serving]:
     """Serve `service` until the block ends: healthy once loaded, then drained for at most `grace` seconds."""
-    server = grpc.aio.server(interceptors=[RpcInterceptor(service.registry)], options=OPTIONS)
+    interceptor = RpcInterceptor(service.registry, service.authentication, service.open_to_all)
+    server = grpc.aio.server(interceptors=[interceptor], options=OPTIONS)
     service.register(server)
     reflection.enable(server, (*service.names, HEALTH), service.contract)
     checks = HealthServicer()
@@ -100,7 +113,10 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
             await service.load()
             await _set_health(checks, service, health_pb2.HealthCheckResponse.SERVING)
             log.info("%s serves on %s:%s", label, host, port)
-            async with background.reporting(partial(_set_task_health, checks, label, service, background)):
+            async with (
+                service.follow(interceptor.open_calls),
+                background.reporting(partial(_set_task_health, checks, label, service, background)),
+            ):
                 yield Serving(
                     label, (Endpoint(f"{label} gRPC", f"{host}:{port}"), Endpoint(f"{label} metrics", metrics_address))
                 )

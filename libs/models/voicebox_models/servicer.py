@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
+from voicebox_metering.work import OpenWork, WorkKind, uncounted
 
 from .engine import Loadable
 from .models import Entry, Models, State
@@ -27,8 +28,9 @@ STATES = {
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """The voicebox.models.v1.ModelService of the service whose models they are."""
 
-    def __init__(self, models: Models[Any]) -> None:
-        self._models = models
+    def __init__(self, models: Models[Any], work: OpenWork = uncounted) -> None:
+        """`work` counts downloads."""
+        self._models, self._work = models, work
 
     async def ListModels(
         self, request: models_pb2.ListModelsRequest, context: Context
@@ -53,7 +55,8 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     ) -> AsyncGenerator[models_pb2.DownloadModelResponse]:
         engine = self._models.find(request.name)
         progress = Progress(0, 0)
-        async with aclosing(self._models.download(engine)) as steps:
+        async with self._work(WorkKind.MODEL_DOWNLOAD) as work, aclosing(self._models.download(engine)) as steps:
+            work.model = engine.model.name
             async for progress in steps:
                 yield self._step(engine, progress)
         yield self._step(engine, progress, done=True)

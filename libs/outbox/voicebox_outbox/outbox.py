@@ -70,22 +70,24 @@ class Outbox(Generic[Record]):
         send: SendRecord[Record],
         executor: Executor,
         registry: CollectorRegistry,
+        subject: str = "history",
     ) -> None:
+        """`subject` is what the records are about, in the names of metrics and of the background task."""
         self._spool, self._record_type, self._send, self._executor = spool, record_type, send, executor
-        self._due = asyncio.Event()
+        self._due, self._subject = asyncio.Event(), subject
         self._delivered = Counter(
-            f"voicebox_{service}_history_delivered", "Records that the catalog confirmed.", registry=registry
+            f"voicebox_{service}_{subject}_delivered", "Records that their receiver confirmed.", registry=registry
         )
         self._waiting = Gauge(
-            f"voicebox_{service}_history_waiting",
-            "Records on this disk that the catalog has not confirmed.",
+            f"voicebox_{service}_{subject}_waiting",
+            "Records on this disk that their receiver has not confirmed.",
             registry=registry,
         )
 
     @asynccontextmanager
     async def delivering(self, background: Background) -> AsyncIterator[None]:
         """Deliver in the background what waits, also from before a restart, while the block runs."""
-        async with background.running("history", self._run_deliveries):
+        async with background.running(self._subject, self._run_deliveries):
             yield
 
     def reserve(self) -> Path:
@@ -180,13 +182,13 @@ class Outbox(Generic[Record]):
         except grpc.aio.AioRpcError as error:
             if error.code() in FINAL:
                 log.error(
-                    "%s is set aside: the catalog refused it: %s %s",
+                    "%s is set aside: its receiver refused it: %s %s",
                     _name(record, data),
                     error.code().name,
                     error.details(),
                 )
                 return Delivery.REJECTED
-            log.warning("%s waits on disk: the catalog answered %s", _name(record, data), error.code().name)
+            log.warning("%s waits on disk: its receiver answered %s", _name(record, data), error.code().name)
             return Delivery.AWAY if error.code() in AWAY else Delivery.PENDING
         except Unavailable as error:
             log.warning("%s waits on disk: %s", _name(record, data), error)

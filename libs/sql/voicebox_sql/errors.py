@@ -36,7 +36,7 @@ def translated(error: Exception) -> Exception:
         case DBAPIError():
             return _of_database(error)
         case sqlalchemy.exc.TimeoutError():
-            return Unavailable("DATABASE_BUSY", "All connections to the catalog's database are in use.")
+            return Unavailable("DATABASE_BUSY", "All connections to the database are in use.")
         case TimeoutError() | ConnectionError():  # asyncpg's, which SQLAlchemy does not wrap
             return _unavailable()
         case _ if _sqlstate(error).startswith(_AWAY):
@@ -57,11 +57,11 @@ def connecting() -> Iterator[None]:
 def _of_database(error: DBAPIError) -> Exception:
     state, message = _state(error), str(error.orig)
     if state == DISK_FULL or "disk is full" in message:
-        return Exhausted("STORAGE_FULL", "The catalog's disk is full: delete something first.")
+        return Exhausted("STORAGE_FULL", "The database's disk is full: delete something first.")
     if any(sign in message for sign in _BROKEN):
         return broken(message)
     if state == QUERY_CANCELED:
-        return TooSlow("DATABASE_TOO_SLOW", "The catalog's database took too long: ask for less.")
+        return TooSlow("DATABASE_TOO_SLOW", "The database took too long: ask for less.")
     if error.connection_invalidated or state.startswith(_AWAY):
         return _unavailable()
     if state in _CONFLICTS - {UNIQUE_VIOLATION} or "database is locked" in message:
@@ -71,13 +71,11 @@ def _of_database(error: DBAPIError) -> Exception:
 
 def broken(cause: str) -> Unavailable:
     """The error of a database whose file is damaged or gone: nothing more is written to it."""
-    return Unavailable(
-        BROKEN, f"The catalog's database cannot be used ({cause}). Stop the catalog, and restore a backup.", 60.0
-    )
+    return Unavailable(BROKEN, f"The database cannot be used ({cause}). Stop the service, and restore a backup.", 60.0)
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("DATABASE_UNAVAILABLE", "The catalog's database does not answer.")
+    return Unavailable("DATABASE_UNAVAILABLE", "The database does not answer.")
 
 
 def _state(error: DBAPIError) -> str:

@@ -24,12 +24,13 @@ class Migrations:
 
     `folder` holds Alembic's `env.py` and `versions/`. `rebuild` runs after an upgrade to the newest revision, in the
     same transaction. `unversioned` is the revision of a database that has a table `schema_version` and was made before
-    Alembic was used.
+    Alembic was used. `version_table` holds the database's revision: services that share a database have one each.
     """
 
     folder: Path
     rebuild: Callable[[Connection], None]
     unversioned: str | None = None
+    version_table: str = "alembic_version"
 
     async def upgrade(self, writers: AsyncEngine, target: str = "head") -> tuple[str, ...]:
         """Run the missing revisions and return them. Of several processes one does the work, the others wait.
@@ -63,8 +64,10 @@ class Migrations:
 
     def _revision(self, connection: Connection) -> str | None:
         """The database's revision; None when it is empty."""
-        found = MigrationContext.configure(connection).get_current_revision()
-        if found is None and sqlalchemy.inspect(connection).has_table("schema_version"):
+        found = MigrationContext.configure(
+            connection, opts={"version_table": self.version_table}
+        ).get_current_revision()
+        if found is None and self.unversioned and sqlalchemy.inspect(connection).has_table("schema_version"):
             return self.unversioned
         return found
 

@@ -36,7 +36,7 @@ async def engines(
     Raises StartError when the database does not answer for `connect_seconds`, or refuses.
     """
     settings = {
-        "application_name": "voicebox-catalog",
+        "application_name": "voicebox",
         "statement_timeout": str(round(1000 * statement_seconds)),
         **_PLANS,
     }
@@ -104,7 +104,7 @@ async def _connect(engine: AsyncEngine, seconds: float) -> None:
         except Exception as error:  # the driver has errors of its own for what is wrong in a URL
             away = isinstance(translated(error), Unavailable)
             if not away or time.monotonic() + RETRY_SECONDS > deadline:
-                raise StartError(f"The catalog's database cannot be used: {_message(error)}.") from error
+                raise StartError(f"The database cannot be used: {_message(error)}.") from error
         await asyncio.sleep(RETRY_SECONDS)
 
 

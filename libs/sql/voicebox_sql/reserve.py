@@ -45,6 +45,6 @@ class Reserve:
 def no_space_to_delete() -> Exhausted:
     """The error of a delete that finds no space, not even that of the reserve."""
     sentence = (
-        "The catalog's disk is full, and deleting needs some space, too: free some of it from outside the catalog."
+        "The database's disk is full, and deleting needs some space, too: free some of it from outside the service."
     )
     return Exhausted("STORAGE_FULL", sentence)

@@ -100,7 +100,7 @@ async def reading(url: URL) -> AsyncIterator[SqliteReads]:
         json_deserializer=sqlite_driver.json_value,
     )
     event.listen(engine, "begin", _begin)
-    with ThreadPoolExecutor(READERS, thread_name_prefix="catalog-reads") as executor:
+    with ThreadPoolExecutor(READERS, thread_name_prefix="sql-reads") as executor:
         yield SqliteReads(engine, executor)
     engine.dispose()
 
@@ -198,10 +198,10 @@ def _try(path: str) -> None:
             connection.execute("PRAGMA schema_version")
             found = _damage(connection)
     except sqlite3.Error as error:
-        raise StartError(f"The catalog's database cannot be opened: {error}.") from error
+        raise StartError(f"The database cannot be opened: {error}.") from error
     if found:
         raise StartError(
-            f"The catalog's database {path} is damaged ({found}). Restore a backup: voicebox catalog restore."
+            f"The database {path} is damaged ({found}). Restore a backup, of the catalog by voicebox catalog restore."
         )
 
 
@@ -212,7 +212,7 @@ def _damage(connection: sqlite3.Connection) -> str:
     ).fetchone()
     if size_bytes > CHECKED_BYTES:
         log.info(
-            "The database has %d bytes, too many to be checked at every start: voicebox catalog verify checks it.",
+            "The database has %d bytes, too many to be checked at every start: `voicebox catalog verify` does it.",
             size_bytes,
         )
         return ""

@@ -22,10 +22,12 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
 from voicebox_kit.background import Background
+from voicebox_kit.channels import open_channel
 from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
+from voicebox_metering.meter import open_meter
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
@@ -113,18 +115,20 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             settings.model_limits,
             missing=chosen.missing,
         )
+        authentication = settings.authentication.open()
         spool = open_spool(settings.spool, settings.spool_bytes)
         async with (
             models.running(background),
-            grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
+            open_channel(settings.catalog_address, authentication, CHANNEL_OPTIONS) as channel,
             open_decoder() as decoder,
+            open_meter("asr", settings.metering, authentication, registry, background, record_executor) as meter,
         ):
             permits = Permits(streams(models.default), settings.queue, registry)
             recognizer = Recognizer(models, executor, permits, registry)
             outbox = Outbox("asr", spool, catalog_pb2.Transcription, Catalog(channel).record, record_executor, registry)
             records = Records(TranscriptionOutbox(outbox), DiskQuota(QUOTA_BYTES))
-            files = FileRecognizer(recognizer, decoder, speaker_engine, records)
-            speech = SpeechToTextServicer(recognizer, decoder, files, records, settings.idle_seconds)
+            files = FileRecognizer(recognizer, decoder, speaker_engine, records, meter.work)
+            speech = SpeechToTextServicer(recognizer, decoder, files, records, settings.idle_seconds, meter.work)
             call, operations = GoogleCall(speech, models), Operations(streams(models.default), time.time)
 
             async def load() -> None:
@@ -146,11 +150,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),
                     GoogleSpeechV2Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleOperationsServicer(operations),
-                    ModelServicer(models),
+                    ModelServicer(models, meter.work),
                 ),
                 load=load,
                 registry=registry,
                 background=background,
+                authentication=authentication,
+                follow=meter.follow,
             )
             async with outbox.delivering(background):
                 async with operations.running(), serving("asr", service, settings.grace_seconds) as running:

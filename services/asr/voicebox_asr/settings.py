@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.server import grace_seconds
+from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
@@ -36,6 +38,8 @@ class Settings:
     speaker_engine: str
     spool: Path
     spool_bytes: int
+    authentication: AuthenticationSettings
+    metering: MeterSettings
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -69,6 +73,11 @@ class Settings:
             speaker_engine=variables.text(env, "ASR_SPEAKER_ENGINE", "ge2e"),
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "spool",
             spool_bytes=variables.integer(env, "ASR_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
+            authentication=AuthenticationSettings.read(env),
+            metering=MeterSettings(
+                variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+                Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "usage",
+            ),
         )
 
 

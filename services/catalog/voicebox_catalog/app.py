@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 
@@ -17,12 +18,14 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
+from voicebox_metering.revocations import open_follow
 from voicebox_sql.clock import now_us
 from voicebox_sql.database import Database
 from voicebox_sql.leases import Leases
 
 from .api.generations import Generations
 from .api.lexicons import Lexicons
+from .api.owners import Owners
 from .api.profile_archives import ProfileArchives
 from .api.profile_reference import References
 from .api.profiles import Profiles
@@ -36,6 +39,7 @@ from .settings import BLOB_URL, Settings
 from .store.generations import GenerationStore
 from .store.lexicons import LexiconStore
 from .store.opening import open_database
+from .store.owners import OwnerStore
 from .store.profiles import ProfileStore
 from .store.retention import RetentionStore
 from .store.samples import SampleStore
@@ -60,11 +64,16 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     settings = Settings.read(env)
     with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL) as stored:
         blobs = VerifiedBlobs(stored)
-        async with open_database(settings.database_url, settings.pool) as database, _open_decoder() as decoder:
+        authentication, registry = settings.authentication.open(), CollectorRegistry()
+        background = Background(registry)
+        async with (
+            open_database(settings.database_url, settings.pool) as database,
+            _open_decoder() as decoder,
+            open_follow(settings.accounts_address, authentication, background) as follow,
+        ):
             await store_copy.refuse_unfinished(database)
-            registry = CollectorRegistry()
-            background = Background(registry)
             service = _service(settings, blobs, database, decoder, registry, background)
+            service = replace(service, authentication=authentication, follow=follow)
             sweep = _sweep(settings, blobs, database)
             async with (
                 serving("catalog", service, settings.grace_seconds) as running,
@@ -104,6 +113,7 @@ def _service(
         Transcriptions(TranscriptionStore(database), blobs, now_us),
         _retention(blobs, database),
         Lexicons(LexiconStore(database), now_us),
+        Owners(OwnerStore(database), profiles, generations, TranscriptionStore(database), blobs),
     )
     return Service(
         names=(NAME,),

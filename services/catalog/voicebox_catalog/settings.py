@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 from voicebox_sql.database import Pool
@@ -34,6 +35,8 @@ class Settings:
     undelete_days: int
     requires_consent: bool
     sample_limits: QualityLimits
+    authentication: AuthenticationSettings
+    accounts_address: str
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -61,6 +64,8 @@ class Settings:
             sample_limits=QualityLimits(
                 **{name: _limit(env, f"CATALOG_SAMPLE_{name.upper()}", default) for name, default in _limits()}
             ),
+            authentication=AuthenticationSettings.read(env),
+            accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         )
 
 

@@ -21,9 +21,11 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import open_blobs
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit.background import Background
+from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import MAX_MESSAGE_BYTES, Service, Serving, serving
+from voicebox_metering.meter import open_meter
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
@@ -109,13 +111,15 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             settings.model_limits,
             missing=chosen.missing,
         )
+        authentication = settings.authentication.open()
         spool, background = open_spool(settings.spool, settings.spool_bytes), Background(registry)
         async with (
             models.running(background),
-            grpc.aio.insecure_channel(settings.catalog_address, CHANNEL_OPTIONS) as channel,
-            grpc.aio.insecure_channel(settings.asr_address, CHANNEL_OPTIONS) as asr_channel,
+            open_channel(settings.catalog_address, authentication, CHANNEL_OPTIONS) as channel,
+            open_channel(settings.asr_address, authentication, CHANNEL_OPTIONS) as asr_channel,
             open_decoder() as decoder,
             _open_shared_prompts(settings) as shared,
+            open_meter("tts", settings.metering, authentication, registry, background, executor) as meter,
         ):
             catalog = Catalog(channel)
             voices = VoiceRegistry(models, VoiceAliases.parse(settings.voice_aliases, VOICE_ALIASES))
@@ -133,8 +137,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 executor,
                 registry,
                 settings.patience_seconds,
+                work=meter.work,
             )
-            explainer, designer = Explainer(casting, permits, executor), Designer(models, voices, permits, executor)
+            explainer = Explainer(casting, permits, executor)
+            designer = Designer(models, voices, permits, executor, meter.work)
             speech = TextToSpeechServicer(synthesizer, explainer, designer, voices, settings)
 
             async def load() -> None:
@@ -152,11 +158,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     OpenAiSpeechServicer(speech, voices),
                     RivaSpeechServicer(speech, voices),
                     GoogleSpeechServicer(speech, voices),
-                    ModelServicer(models),
+                    ModelServicer(models, meter.work),
                 ),
                 load=load,
                 registry=registry,
                 background=background,
+                authentication=authentication,
+                follow=meter.follow,
             )
             async with outbox.delivering(background):
                 async with serving("tts", service, settings.grace_seconds) as running:

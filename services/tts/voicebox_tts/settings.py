@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.server import grace_seconds
+from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
@@ -51,6 +53,8 @@ class Settings:
     """The variables AWS_*: credentials and location of S3."""
     spool: Path
     spool_bytes: int
+    authentication: AuthenticationSettings
+    metering: MeterSettings
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -91,6 +95,11 @@ class Settings:
             s3={name: value for name, value in env.items() if name.startswith("AWS_")},
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
+            authentication=AuthenticationSettings.read(env),
+            metering=MeterSettings(
+                variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+                Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "usage",
+            ),
         )
 
 

@@ -13,8 +13,10 @@ from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField
+from voicebox_metering.work import OpenWork, WorkKind, uncounted
 
 from voicebox_asr.audio import source
+from voicebox_asr.audio.counted import counted
 from voicebox_asr.documents.writers import CONTENT_TYPES, Format, document
 from voicebox_asr.engine import Engine
 from voicebox_asr.live.backlog import Backlog
@@ -42,8 +44,16 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
     """The voicebox.asr.v1.SpeechToTextService."""
 
     def __init__(
-        self, recognizer: Recognizer, decoder: Decoder, files: FileRecognizer, records: Records, idle_seconds: float
+        self,
+        recognizer: Recognizer,
+        decoder: Decoder,
+        files: FileRecognizer,
+        records: Records,
+        idle_seconds: float,
+        work: OpenWork = uncounted,
     ) -> None:
+        """`work` counts what is recognised live, for whoever calls."""
+        self._work = work
         self._recognizer, self._decoder, self._files, self._records = recognizer, decoder, files, records
         self._idle_seconds = idle_seconds
 
@@ -142,8 +152,11 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
             result = LiveResult(job.options, collect=recorder.is_recording)
             async with (
                 aclosing(audio),
-                aclosing(recognize_stream(self._recognizer, engine, audio, backlog, options)) as events,
+                self._work(WorkKind.RECOGNITION) as work,
+                aclosing(counted(audio, work)) as heard,
+                aclosing(recognize_stream(self._recognizer, engine, heard, backlog, options)) as events,
             ):
+                work.model = engine.model.name
                 async for event in events:
                     if isinstance(event, StreamFinished):
                         done = event

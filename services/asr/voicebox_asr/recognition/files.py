@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_kit.errors import Precondition
+from voicebox_metering.work import OpenWork, WorkKind, uncounted
 
 from voicebox_asr.audio import source
+from voicebox_asr.audio.counted import counted
 from voicebox_asr.audio.resumable import Resumable
 from voicebox_asr.diarization.diarizer import Diarizer
 from voicebox_asr.diarization.speaker_encoder import SpeakerEngine
@@ -37,8 +39,15 @@ class FileRecognizer:
     """Recognises files for every API."""
 
     def __init__(
-        self, recognizer: Recognizer, decoder: Decoder, speaker_engine: SpeakerEngine, records: Records
+        self,
+        recognizer: Recognizer,
+        decoder: Decoder,
+        speaker_engine: SpeakerEngine,
+        records: Records,
+        work: OpenWork = uncounted,
     ) -> None:
+        """`work` counts what is recognised, for whoever calls."""
+        self._work = work
         self._recognizer, self._decoder = recognizer, decoder
         self._speaker_engine, self._records = speaker_engine, records
 
@@ -58,8 +67,10 @@ class FileRecognizer:
             copied = recorder.copied(file)
             audio = source.SampleSource(copied, job.pcm, self._decoder, FILE_LIMITS, separate=job.separate_channels)
             async with aclosing(blocks), aclosing(file):
-                async with aclosing(audio):
-                    transcript = await transcribe(self._recognizer, engine, audio, job.options, speakers, on_utterance)
+                async with aclosing(audio), self._work(WorkKind.RECOGNITION) as work:
+                    work.model = engine.model.name
+                    heard = counted(audio, work)
+                    transcript = await transcribe(self._recognizer, engine, heard, job.options, speakers, on_utterance)
                 await recorder.copy_rest(file)
             transcript = replace(transcript, warnings=(*transcript.warnings, *audio.warnings))
             recorded = await recorder.record(transcript, engine)

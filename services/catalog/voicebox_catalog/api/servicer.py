@@ -8,11 +8,13 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
+from voicebox_kit import principal
 from voicebox_kit.principal import owner
 
 from .downloads import Download
 from .generations import Generations
 from .lexicons import Lexicons
+from .owners import Owners
 from .profile_archives import ProfileArchives
 from .profile_reference import References
 from .profiles import Profiles
@@ -36,6 +38,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         transcriptions: Transcriptions,
         retention: Retention,
         lexicons: Lexicons,
+        owners: Owners,
     ) -> None:
         self._profiles = profiles
         self._archives = archives
@@ -45,6 +48,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._transcriptions = transcriptions
         self._retention = retention
         self._lexicons = lexicons
+        self._owners = owners
 
     async def CreateProfile(self, request: pb.CreateProfileRequest, context: Context) -> pb.Profile:
         return await self._profiles.create(request, owner(context))
@@ -65,11 +69,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return await self._profiles.undelete(request, owner(context))
 
     async def DuplicateProfile(self, request: pb.DuplicateProfileRequest, context: Context) -> pb.Profile:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._profiles.duplicate(request, owner(context))
 
     async def SetProfileAvatar(
         self, request_iterator: AsyncIterator[pb.SetProfileAvatarRequest], context: Context
     ) -> pb.Profile:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._profiles.set_avatar(request_iterator, owner(context))
 
     async def DownloadProfileAvatar(
@@ -90,11 +96,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ImportProfile(
         self, request_iterator: AsyncIterator[pb.ImportProfileRequest], context: Context
     ) -> pb.Profile:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._archives.import_archive(request_iterator, owner(context))
 
     async def UploadSample(
         self, request_iterator: AsyncIterator[pb.UploadSampleRequest], context: Context
     ) -> pb.Sample:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._samples.upload(request_iterator, owner(context))
 
     async def GetSample(self, request: pb.GetSampleRequest, context: Context) -> pb.Sample:
@@ -107,6 +115,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return await self._samples.update(request, owner(context))
 
     async def SegmentSample(self, request: pb.SegmentSampleRequest, context: Context) -> pb.SegmentSampleResponse:
+        await self._owners.refuse_beyond_limit(principal.current.get())
         return await self._samples.segment(request, owner(context))
 
     async def DeleteSample(self, request: pb.DeleteSampleRequest, context: Context) -> Empty:
@@ -224,6 +233,12 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
     async def ApplyRetention(self, request: pb.ApplyRetentionRequest, context: Context) -> pb.ApplyRetentionResponse:
         return await self._retention.apply(request, owner(context))
+
+    async def MoveOwner(self, request: pb.MoveOwnerRequest, context: Context) -> pb.OwnerContents:
+        return await self._owners.move(request)
+
+    async def DeleteOwner(self, request: pb.DeleteOwnerRequest, context: Context) -> pb.OwnerContents:
+        return await self._owners.delete(request)
 
 
 def _range(context: Context) -> str:

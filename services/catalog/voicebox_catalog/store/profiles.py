@@ -164,6 +164,16 @@ class ProfileStore:
 
         return await self._database.write_deletion(work)
 
+    async def remove_some(self, owner: str) -> tuple[int, Sequence[str]]:
+        """Remove some profiles of an owner, deleted ones too: how many, none when nothing is left; and their blobs."""
+
+        async def work(session: AsyncSession) -> tuple[int, Sequence[str]]:
+            mine = select(Profile).where(col(Profile.owner) == owner).limit(PURGED_AT_ONCE)
+            rows = (await session.scalars(mine)).all()
+            return len(rows), await _remove(session, rows)
+
+        return await self._database.write_deletion(work)
+
     async def with_samples(self, owner: str, identity: str) -> tuple[Profile, Sequence[Sample]]:
         """A profile and all its samples, oldest first, from one moment."""
         async with self._database.reading() as session:

@@ -29,7 +29,11 @@ class SpeechCheck:
     ) -> float:
         """The word error rate of a FLAC file against its text; Unavailable("CHECK_FAILED") when asr cannot say it."""
         timeout_seconds = MIN_SECONDS + SLOWEST_RECOGNITION * duration_seconds
-        metadata = ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
+        metadata = (
+            (principal.HEADER, owner),
+            (request_id.HEADER, request_id.current.get() or "-"),
+            principal.UNCOUNTED,
+        )
         with audio.open("rb") as file:
 
             async def messages() -> AsyncIterator[asr_pb2.RecognizeUploadRequest]:

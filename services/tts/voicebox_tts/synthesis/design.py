@@ -12,6 +12,7 @@ from voicebox_audio.encoding.headers import with_length
 from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.permits import Permits
+from voicebox_metering.work import OpenWork, WorkKind, uncounted
 from voicebox_models.models import Models
 
 from voicebox_tts.engine import Description, Engine, Session, Speech
@@ -36,16 +37,32 @@ class DesignedVoice:
 class Designer:
     """One call holds one permit for all its voices: the engine makes them together."""
 
-    def __init__(self, models: Models[Engine], voices: VoiceRegistry, permits: Permits, executor: Executor) -> None:
+    def __init__(
+        self,
+        models: Models[Engine],
+        voices: VoiceRegistry,
+        permits: Permits,
+        executor: Executor,
+        work: OpenWork = uncounted,
+    ) -> None:
+        """`work` counts what is spoken, for whoever calls."""
         self._models, self._voices, self._permits, self._executor = models, voices, permits, executor
+        self._work = work
 
     async def design(self, job: DesignJob) -> list[DesignedVoice]:
         """The voices, in the order of their seeds; raises as VoiceRegistry.designer and Models.use."""
-        engine = self._voices.designer(job.model)
-        async with self._permits.acquire(), self._models.use(engine):
+        engine, characters = self._voices.designer(job.model), len(job.text) * len(job.seeds)
+        async with (
+            self._work(WorkKind.SPEECH, characters=characters) as work,
+            self._permits.acquire(),
+            self._models.use(engine),
+        ):
+            work.model = engine.model.name
             making = [asyncio.create_task(self._make(engine, job, seed)) for seed in job.seeds]
             try:
-                return list(await asyncio.gather(*making))
+                voices = list(await asyncio.gather(*making))
+                await work.use(characters, 1000 * sum(voice.duration_seconds for voice in voices))
+                return voices
             finally:
                 for task in making:
                     task.cancel()

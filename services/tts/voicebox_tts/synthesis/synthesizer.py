@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_kit.permits import Permits, idle_between
+from voicebox_metering.work import OpenWork, Work, WorkKind, uncounted
 
 from voicebox_tts.history.history import History
 from voicebox_tts.history.record import NO_AUDIO, Statistics
@@ -66,7 +67,10 @@ class Synthesizer:
         registry: CollectorRegistry,
         patience_seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
+        work: OpenWork = uncounted,
     ) -> None:
+        """`work` counts what is spoken, for whoever calls."""
+        self._work = work
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
         self._patience = Patience(patience_seconds)
@@ -108,13 +112,17 @@ class Synthesizer:
     ) -> AsyncGenerator[Event, None]:
         timer = Timer(self._clock)
         async with (
+            self._work(WorkKind.SPEECH, characters=len(script.text)) as work,
             self._permits.acquire(self._patience.before_admission(timeout_seconds)) as permit,
             self._casting.open(script.overrides, job, timeout_seconds) as speakers,
         ):
             admitted = self._clock()
-            spoken = self._speak(speakers, script, idle_between(permit, sentences), timer)
+            work.model = speakers.lead.speaker.engine.model.name
+            spoken = self._speak(speakers, script, idle_between(permit, _counted(sentences, work)), timer)
             async with aclosing(spoken) as events:
                 async for event in events:
+                    if isinstance(event, Chunk):
+                        await work.use(audio_ms=1000 * event.duration_seconds)
                     if isinstance(event, Started):
                         self._patience.note_first_audio(self._clock() - admitted)
                     async with permit.idle():
@@ -145,6 +153,13 @@ class Synthesizer:
         self._audio_seconds.labels(speaker.engine.name).inc(statistics.duration_seconds)
         if statistics.first_chunk_seconds:
             self._first_chunk_seconds.labels(speaker.engine.name).observe(statistics.first_chunk_seconds)
+
+
+async def _counted(sentences: AsyncIterator[Item], work: Work) -> AsyncGenerator[Item, None]:
+    async for sentence in sentences:
+        if isinstance(sentence, str):
+            await work.use(characters=len(sentence))
+        yield sentence
 
 
 async def _after(first: Item, rest: AsyncIterator[Item]) -> AsyncGenerator[Item, None]:

@@ -2277,6 +2277,92 @@ class ApplyRetentionResponse(google.protobuf.message.Message):
 global___ApplyRetentionResponse = ApplyRetentionResponse
 
 @typing.final
+class MoveOwnerRequest(google.protobuf.message.Message):
+    """Request of MoveOwner."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    NEW_OWNER_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    """Whose everything is."""
+    new_owner: builtins.str
+    """Whose it becomes."""
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        new_owner: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["new_owner", b"new_owner", "owner", b"owner"]) -> None: ...
+
+global___MoveOwnerRequest = MoveOwnerRequest
+
+@typing.final
+class DeleteOwnerRequest(google.protobuf.message.Message):
+    """Request of DeleteOwner."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    FORCE_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    """Whose everything is."""
+    force: builtins.bool
+    """True: delete. Default: only say what would be deleted."""
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        force: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["force", b"force", "owner", b"owner"]) -> None: ...
+
+global___DeleteOwnerRequest = DeleteOwnerRequest
+
+@typing.final
+class OwnerContents(google.protobuf.message.Message):
+    """What there is of an owner, or what was moved or deleted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROFILE_COUNT_FIELD_NUMBER: builtins.int
+    SAMPLE_COUNT_FIELD_NUMBER: builtins.int
+    GENERATION_COUNT_FIELD_NUMBER: builtins.int
+    TRANSCRIPTION_COUNT_FIELD_NUMBER: builtins.int
+    FILE_COUNT_FIELD_NUMBER: builtins.int
+    RETENTION_RULE_COUNT_FIELD_NUMBER: builtins.int
+    LEXICON_COUNT_FIELD_NUMBER: builtins.int
+    profile_count: builtins.int
+    """How many profiles, deleted ones among them."""
+    sample_count: builtins.int
+    """How many samples."""
+    generation_count: builtins.int
+    """How many generations."""
+    transcription_count: builtins.int
+    """How many transcriptions."""
+    file_count: builtins.int
+    """How many files: recordings, pictures and audio."""
+    retention_rule_count: builtins.int
+    """How many retention rules, one at most."""
+    lexicon_count: builtins.int
+    """How many lexicons."""
+    def __init__(
+        self,
+        *,
+        profile_count: builtins.int = ...,
+        sample_count: builtins.int = ...,
+        generation_count: builtins.int = ...,
+        transcription_count: builtins.int = ...,
+        file_count: builtins.int = ...,
+        retention_rule_count: builtins.int = ...,
+        lexicon_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["file_count", b"file_count", "generation_count", b"generation_count", "lexicon_count", b"lexicon_count", "profile_count", b"profile_count", "retention_rule_count", b"retention_rule_count", "sample_count", b"sample_count", "transcription_count", b"transcription_count"]) -> None: ...
+
+global___OwnerContents = OwnerContents
+
+@typing.final
 class Lexicon(google.protobuf.message.Message):
     """How words are said in one language: a list of written forms, each with what is said for it."""
 

@@ -261,6 +261,16 @@ class CatalogServiceStub(object):
                 request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionRequest.SerializeToString,
                 response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionResponse.FromString,
                 _registered_method=True)
+        self.MoveOwner = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/MoveOwner',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.MoveOwnerRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.OwnerContents.FromString,
+                _registered_method=True)
+        self.DeleteOwner = channel.unary_unary(
+                '/voicebox.catalog.v1.CatalogService/DeleteOwner',
+                request_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteOwnerRequest.SerializeToString,
+                response_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.OwnerContents.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer(object):
@@ -587,6 +597,21 @@ class CatalogServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MoveOwner(self, request, context):
+        """Gives everything of one owner to another, all of it or nothing. ALREADY_EXISTS when the other has something of the same name.
+        Accounts calls this.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteOwner(self, request, context):
+        """Deletes everything of an owner, or only reports what there is. Accounts calls this.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -814,6 +839,16 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ApplyRetention,
                     request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionRequest.FromString,
                     response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionResponse.SerializeToString,
+            ),
+            'MoveOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveOwner,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.MoveOwnerRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.OwnerContents.SerializeToString,
+            ),
+            'DeleteOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteOwner,
+                    request_deserializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteOwnerRequest.FromString,
+                    response_serializer=voicebox_dot_catalog_dot_v1_dot_catalog__pb2.OwnerContents.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -2032,6 +2067,60 @@ class CatalogService(object):
             '/voicebox.catalog.v1.CatalogService/ApplyRetention',
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionRequest.SerializeToString,
             voicebox_dot_catalog_dot_v1_dot_catalog__pb2.ApplyRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/MoveOwner',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.MoveOwnerRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.OwnerContents.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.catalog.v1.CatalogService/DeleteOwner',
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.DeleteOwnerRequest.SerializeToString,
+            voicebox_dot_catalog_dot_v1_dot_catalog__pb2.OwnerContents.FromString,
             options,
             channel_credentials,
             insecure,

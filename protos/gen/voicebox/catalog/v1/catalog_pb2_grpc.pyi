@@ -302,6 +302,20 @@ class CatalogServiceStub:
     ]
     """Deletes the records that the caller's rule no longer covers, or only reports them. The catalog does this itself, on a schedule."""
 
+    MoveOwner: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.MoveOwnerRequest,
+        voicebox.catalog.v1.catalog_pb2.OwnerContents,
+    ]
+    """Gives everything of one owner to another, all of it or nothing. ALREADY_EXISTS when the other has something of the same name.
+    Accounts calls this.
+    """
+
+    DeleteOwner: grpc.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteOwnerRequest,
+        voicebox.catalog.v1.catalog_pb2.OwnerContents,
+    ]
+    """Deletes everything of an owner, or only reports what there is. Accounts calls this."""
+
 class CatalogServiceAsyncStub:
     """Profiles, samples, lexicons and history. Every acknowledged write is on disk."""
 
@@ -584,6 +598,20 @@ class CatalogServiceAsyncStub:
         voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse,
     ]
     """Deletes the records that the caller's rule no longer covers, or only reports them. The catalog does this itself, on a schedule."""
+
+    MoveOwner: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.MoveOwnerRequest,
+        voicebox.catalog.v1.catalog_pb2.OwnerContents,
+    ]
+    """Gives everything of one owner to another, all of it or nothing. ALREADY_EXISTS when the other has something of the same name.
+    Accounts calls this.
+    """
+
+    DeleteOwner: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.catalog.v1.catalog_pb2.DeleteOwnerRequest,
+        voicebox.catalog.v1.catalog_pb2.OwnerContents,
+    ]
+    """Deletes everything of an owner, or only reports what there is. Accounts calls this."""
 
 class CatalogServiceServicer(metaclass=abc.ABCMeta):
     """Profiles, samples, lexicons and history. Every acknowledged write is on disk."""
@@ -957,5 +985,23 @@ class CatalogServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.ApplyRetentionResponse]]:
         """Deletes the records that the caller's rule no longer covers, or only reports them. The catalog does this itself, on a schedule."""
+
+    @abc.abstractmethod
+    def MoveOwner(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.MoveOwnerRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.OwnerContents, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.OwnerContents]]:
+        """Gives everything of one owner to another, all of it or nothing. ALREADY_EXISTS when the other has something of the same name.
+        Accounts calls this.
+        """
+
+    @abc.abstractmethod
+    def DeleteOwner(
+        self,
+        request: voicebox.catalog.v1.catalog_pb2.DeleteOwnerRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.catalog.v1.catalog_pb2.OwnerContents, collections.abc.Awaitable[voicebox.catalog.v1.catalog_pb2.OwnerContents]]:
+        """Deletes everything of an owner, or only reports what there is. Accounts calls this."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""Who calls, and whether they may: the decision about a request at the gateway."""

@@ -1,0 +1,1 @@
+"""The servicers: requests become calls of the core, and its answers messages."""

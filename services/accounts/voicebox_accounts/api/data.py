@@ -1,0 +1,85 @@
+"""The RPCs about everything of an owner."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from google.api.httpbody_pb2 import HttpBody
+from voicebox.accounts.v1 import accounts_pb2 as pb
+from voicebox.accounts.v1 import accounts_pb2_grpc
+from voicebox.catalog.v1 import catalog_pb2
+from voicebox_kit.errors import InvalidField
+
+from voicebox_accounts.peers.catalog import Catalog
+from voicebox_accounts.store.owners import AccountContents, OwnerStore
+
+from .export import Exporter
+from .key_messages import checked_owner
+
+REMARKS = {
+    "voice prompts": "Computed copies in tts go as their cache ages: see TTS_PROMPT_DISK_BYTES.",
+    "audit": "Audit lines stay: they hold who did what, and no text or audio.",
+}
+"""What is neither moved nor deleted, and why."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class DataServicer(accounts_pb2_grpc.DataServiceServicer):
+    """The voicebox.accounts.v1.DataService. The catalog is first: where it fails, nothing is changed here. `changed` is
+    called after each change.
+    """
+
+    def __init__(self, owners: OwnerStore, catalog: Catalog, exporter: Exporter, changed: Callable[[], None]) -> None:
+        self._owners, self._catalog, self._exporter, self._changed = owners, catalog, exporter, changed
+
+    async def MoveOwner(self, request: pb.MoveOwnerRequest, context: Context) -> pb.DataReport:
+        owner, new_owner = owner_id(request.name), checked_owner(request.new_owner, "new_owner")
+        if owner == new_owner:
+            raise InvalidField("new_owner", "new_owner is the owner itself.")
+        contents = await self._catalog.move(owner, new_owner)
+        moved = await self._owners.move(owner, new_owner)
+        self._changed()
+        return _report(request.name, contents, moved, is_done=True)
+
+    async def ExportOwner(
+        self, request: pb.ExportOwnerRequest, context: Context
+    ) -> AsyncIterator[pb.ExportOwnerResponse]:
+        owner = owner_id(request.name)
+        contents = await self._catalog.delete(owner, force=False)
+        report = _report(request.name, contents, await self._owners.contents(owner), is_done=True)
+        async for block in self._exporter.archive(owner, report):
+            yield pb.ExportOwnerResponse(body=HttpBody(content_type="application/zip", data=block))
+
+    async def DeleteOwner(self, request: pb.DeleteOwnerRequest, context: Context) -> pb.DataReport:
+        owner = owner_id(request.name)
+        contents = await self._catalog.delete(owner, force=request.force)
+        own = await (self._owners.delete(owner) if request.force else self._owners.contents(owner))
+        self._changed()
+        return _report(request.name, contents, own, is_done=request.force)
+
+
+def owner_id(name: str) -> str:
+    """The owner in `owners/{owner}`. InvalidField when it is no such name."""
+    collection, _, owner = name.partition("/")
+    if collection != "owners":
+        raise InvalidField("name", f"name must be owners/OWNER, not {name[:100]!r}.")
+    return checked_owner(owner, "name")
+
+
+def _report(name: str, contents: catalog_pb2.OwnerContents, own: AccountContents, *, is_done: bool) -> pb.DataReport:
+    found = {
+        "profiles": contents.profile_count,
+        "samples": contents.sample_count,
+        "generations": contents.generation_count,
+        "transcriptions": contents.transcription_count,
+        "files": contents.file_count,
+        "retention rules": contents.retention_rule_count,
+        "lexicons": contents.lexicon_count,
+        "keys": own.keys,
+        "limits": own.limits,
+        "usage": own.usage,
+    }
+    counts = [pb.DataCount(kind=kind, found=count, done=count if is_done else 0) for kind, count in found.items()]
+    left = [pb.DataCount(kind=kind, remark=remark) for kind, remark in REMARKS.items()]
+    return pb.DataReport(name=name, counts=[*counts, *left])

@@ -1,0 +1,1 @@
+"""A line for every denial and every write."""

@@ -1,0 +1,1 @@
+"""The keys and tokens by which clients authenticate."""

@@ -1,0 +1,1 @@
+"""How much an owner or a key may use."""

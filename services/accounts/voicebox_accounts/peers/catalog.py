@@ -1,0 +1,108 @@
+"""A client of the catalog, for everything of one owner."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox.catalog.v1 import catalog_pb2_grpc
+from voicebox_kit import principal, request_id
+from voicebox_kit.errors import AlreadyExists, Unavailable
+from voicebox_kit.status import DETAILS_HEADER
+
+LONGEST_SECONDS = 600.0
+PAGE_ROWS = 200
+
+
+class Catalog:
+    """A channel to the catalog service, made in the event loop that uses it. Raises Unavailable when it does not
+    answer.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: catalog_pb2_grpc.CatalogServiceAsyncStub = catalog_pb2_grpc.CatalogServiceStub(channel)  # type: ignore[assignment]
+
+    async def move(self, owner: str, new_owner: str) -> pb.OwnerContents:
+        """Give everything to another owner. AlreadyExists for a name that both have."""
+        request = pb.MoveOwnerRequest(owner=owner, new_owner=new_owner)
+        try:
+            return await self._stub.MoveOwner(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        except grpc.aio.AioRpcError as error:
+            raise _as_ours(error) from error
+
+    async def delete(self, owner: str, *, force: bool) -> pb.OwnerContents:
+        """What there is; with `force` it is deleted."""
+        request = pb.DeleteOwnerRequest(owner=owner, force=force)
+        try:
+            return await self._stub.DeleteOwner(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        except grpc.aio.AioRpcError as error:
+            raise _as_ours(error) from error
+
+    async def profiles(self, owner: str) -> AsyncIterator[pb.Profile]:
+        """All profiles that are not deleted."""
+        request = pb.ListProfilesRequest(page_size=PAGE_ROWS)
+        while True:
+            page = await self._stub.ListProfiles(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            for profile in page.profiles:
+                yield profile
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def lexicons(self, owner: str) -> AsyncIterator[pb.Lexicon]:
+        """All lexicons, with their entries."""
+        request = pb.ListLexiconsRequest(page_size=PAGE_ROWS)
+        while True:
+            page = await self._stub.ListLexicons(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            for listed in page.lexicons:
+                whole = pb.GetLexiconRequest(name=listed.name)
+                yield await self._stub.GetLexicon(whole, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def transcriptions(self, owner: str) -> AsyncIterator[pb.Transcription]:
+        """All transcriptions, with their utterances."""
+        request = pb.ListTranscriptionsRequest(page_size=PAGE_ROWS)
+        while True:
+            page = await self._stub.ListTranscriptions(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            for listed in page.transcriptions:
+                whole = pb.GetTranscriptionRequest(name=listed.name)
+                yield await self._stub.GetTranscription(whole, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def profile_archive(self, owner: str, name: str) -> AsyncIterator[bytes]:
+        """A profile, as a zip file in pieces."""
+        request = pb.ExportProfileRequest(name=name)
+        async for part in self._stub.ExportProfile(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner)):
+            yield part.body.data
+
+    async def generation_archive(self, owner: str) -> AsyncIterator[bytes]:
+        """All generations, as a zip file in pieces."""
+        request = pb.ExportGenerationsRequest()
+        async for part in self._stub.ExportGenerations(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner)):
+            yield part.body.data
+
+    async def transcription_audio(self, owner: str, name: str) -> AsyncIterator[bytes]:
+        """A transcription's audio in pieces."""
+        request = pb.DownloadTranscriptionAudioRequest(name=name)
+        call = self._stub.DownloadTranscriptionAudio(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        async for part in call:
+            yield part.body.data
+
+
+def _metadata(owner: str) -> tuple[tuple[str, str], ...]:
+    return ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
+
+
+def _as_ours(error: grpc.aio.AioRpcError) -> Exception:
+    if error.code() is grpc.StatusCode.ALREADY_EXISTS:
+        pairs: Any = error.trailing_metadata() or ()  # which its type does not say
+        info = error_details_pb2.ResourceInfo()
+        for detail in status_pb2.Status.FromString(dict(pairs).get(DETAILS_HEADER, b"")).details:
+            if detail.Unpack(info):
+                return AlreadyExists(info.resource_type, info.resource_name)
+    return Unavailable("CATALOG_UNREACHABLE", f"The catalog did not do it: {error.details() or error.code().name}")

@@ -1,0 +1,1 @@
+"""The only place with SQL: keys, limits and usage in the database."""

@@ -1,0 +1,78 @@
+"""The RPCs about everything of an owner, for accounts."""
+
+from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.blobs import Blobs
+from voicebox_kit.errors import Exhausted, InvalidField
+from voicebox_kit.principal import Principal
+
+from voicebox_catalog.store.generations import GenerationStore
+from voicebox_catalog.store.history_query import Query
+from voicebox_catalog.store.owners import Contents, OwnerStore
+from voicebox_catalog.store.profiles import ProfileStore
+from voicebox_catalog.store.transcriptions import TranscriptionStore
+
+from .history import delete_all
+
+MAX_OWNER_CHARACTERS = 128
+
+
+class Owners:
+    """Each method answers one RPC."""
+
+    def __init__(
+        self,
+        owners: OwnerStore,
+        profiles: ProfileStore,
+        generations: GenerationStore,
+        transcriptions: TranscriptionStore,
+        blobs: Blobs,
+    ) -> None:
+        self._owners, self._profiles = owners, profiles
+        self._generations, self._transcriptions, self._blobs = generations, transcriptions, blobs
+
+    async def refuse_beyond_limit(self, caller: Principal | None) -> None:
+        """Raises Exhausted("STORED_BYTES_EXHAUSTED") where the caller may store no more."""
+        if caller is None or caller.stored_bytes is None:
+            return
+        if await self._owners.stored_bytes(caller.owner) >= caller.stored_bytes:
+            sentence = f"{caller.owner} may store {caller.stored_bytes} bytes, and does: delete something first."
+            raise Exhausted("STORED_BYTES_EXHAUSTED", sentence)
+
+    async def move(self, request: pb.MoveOwnerRequest) -> pb.OwnerContents:
+        owner, new_owner = _checked(request.owner, "owner"), _checked(request.new_owner, "new_owner")
+        if owner == new_owner:
+            raise InvalidField("new_owner", "new_owner is the owner itself.")
+        return _message(await self._owners.move(owner, new_owner))
+
+    async def delete(self, request: pb.DeleteOwnerRequest) -> pb.OwnerContents:
+        owner = _checked(request.owner, "owner")
+        found = await self._owners.contents(owner)
+        if request.force:
+            await self._delete(owner)
+        return _message(found)
+
+    async def _delete(self, owner: str) -> None:
+        """Rows first, blobs second."""
+        while (gone := await self._profiles.remove_some(owner))[0]:
+            await self._blobs.delete(*gone[1])
+        await delete_all(self._generations, self._blobs, owner, Query())
+        await delete_all(self._transcriptions, self._blobs, owner, Query())
+        await self._owners.delete_settings(owner)
+
+
+def _checked(owner: str, field: str) -> str:
+    if not 0 < len(owner) <= MAX_OWNER_CHARACTERS or not (owner.isascii() and owner.isprintable()):
+        raise InvalidField(field, f"{field} must be 1 to {MAX_OWNER_CHARACTERS} printable ASCII characters.")
+    return owner
+
+
+def _message(found: Contents) -> pb.OwnerContents:
+    return pb.OwnerContents(
+        profile_count=found.profiles,
+        sample_count=found.samples,
+        generation_count=found.generations,
+        transcription_count=found.transcriptions,
+        file_count=found.files,
+        retention_rule_count=found.retention_rules,
+        lexicon_count=found.lexicons,
+    )
