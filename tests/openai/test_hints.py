@@ -144,7 +144,7 @@ def test_a_name_that_nobody_has_is_refused(http, name):
     assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
 
 
-@pytest.mark.parametrize("text", [".", "...", "\u2026", " \u2014 ", "?!", "\U0001f389"])
+@pytest.mark.parametrize("text", [".", "...", "\u2026", " \u2014 ", "?!"])
 @pytest.mark.parametrize("form", ["wav", "mp3"])
 def test_a_text_without_anything_to_say_is_a_short_silence(http, text, form):
     answer = speak(http, input=text, response_format=form)
