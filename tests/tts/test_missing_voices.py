@@ -77,3 +77,11 @@ async def test_a_text_in_letters_that_the_voice_does_not_know_says_how_to_have_i
         await stub.Synthesize(tts_pb2.SynthesizeRequest(text="שלום"))
     answer = await stub.Synthesize(tts_pb2.SynthesizeRequest(text="Привет"))
     assert "or `auto`" in answer.finished.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["kokoro/af_heart*0", "kokoro/af_heart+nobody", "kokoro/af_heart*nan+af_bella"])
+async def test_what_is_no_blend_says_how_blends_are_named(start, tiny_kokoro, name):
+    running = await start(open_service, VOICEBOX_MODELS=str(tiny_kokoro), CATALOG_ADDRESS="127.0.0.1:1")
+    request = tts_pb2.SynthesizeRequest(text="Hello", config={"voice": {"voice": name}})
+    with pytest.raises(grpc.aio.AioRpcError, match=r"A blend is named as in af_heart\*0\.6\+af_bella\*0\.4"):
+        await tts_pb2_grpc.TextToSpeechServiceStub(running.channel).Synthesize(request)
