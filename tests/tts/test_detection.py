@@ -62,6 +62,7 @@ def test_a_text_is_cut_where_the_language_changes_and_short_sentences_go_with_th
         ("네.", [("ko", "네.")]),
         ("He said да, and left the house.", [("en", "He said да, and left the house.")]),
         ("Ω α β", [("en", "Ω α β")]),
+        ("Ｈｅｌｌｏ 𝐛𝐨𝐥𝐝", [("en", "Ｈｅｌｌｏ 𝐛𝐨𝐥𝐝")]),
     ],
 )
 def test_a_short_sentence_is_in_a_language_of_its_script(detector, text, expected):

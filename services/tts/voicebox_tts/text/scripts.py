@@ -45,9 +45,8 @@ def script(text: str) -> str:
     """The script of most letters: LATIN, or a name of Unicode's such as CYRILLIC. Japanese is HIRAGANA as soon as it
     has kana. Empty where there are no letters; a Greek letter that stands alone is a sign.
     """
-    words = "".join(
-        each if each.isalpha() or unicodedata.category(each)[0] == "M" else " " for each in text[:MOST_LOOKED_AT]
-    )
+    looked_at = unicodedata.normalize("NFKC", text[:MOST_LOOKED_AT])  # fullwidth and mathematical letters are Latin
+    words = "".join(each if each.isalpha() or unicodedata.category(each)[0] == "M" else " " for each in looked_at)
     counted = Counter(_script(each) for word in words.split() for each in word if not _is_sign(word))
     if not counted:
         return ""
