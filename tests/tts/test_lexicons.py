@@ -212,10 +212,11 @@ def speech_pcm(speech_data):
 
 
 async def test_a_text_without_lexicons_is_explained_too(tts):
-    answer = await explained(tts, "It costs $5... [pause:300ms] Really? 你", lexicons=())
-    assert [sentence.text for sentence in answer.sentences] == ["It costs $5...", "Really?", "你"]
+    answer = await explained(tts, "It costs $5... [pause:300ms] Really? 👍", lexicons=())
+    assert [sentence.text for sentence in answer.sentences] == ["It costs $5...", "Really?", "👍"]
     assert "5 dollars" in answer.sentences[0].spoken
-    assert "你" in answer.warnings[0]
+    assert "thumbs up" in answer.sentences[2].spoken
+    assert not answer.warnings
     assert not replaced(answer)
     assert not answer.sentences[0].phonemes
 
