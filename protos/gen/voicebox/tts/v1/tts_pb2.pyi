@@ -292,8 +292,8 @@ class SynthesisConfig(google.protobuf.message.Message):
     """
     verbatim: builtins.bool
     """True: the engine gets the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are written
-    out as words in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
-    CAPABILITY_TEXT_NORMALIZATION. Invisible characters never reach an engine.
+    out as words in the text's language (English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian, Greek)
+    for engines without CAPABILITY_TEXT_NORMALIZATION. Invisible characters never reach an engine.
     """
     store: builtins.bool
     """Whether the history stores a record of this generation. Default: true."""
