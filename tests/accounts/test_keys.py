@@ -157,3 +157,21 @@ async def test_which_keys_are_no_longer_valid(accounts):
     request = pb.FindInvalidKeysRequest(keys=[*ids, "unknown"])
     found = await accounts.call("KeyService", "FindInvalidKeys", request, Principal("platform"))
     assert set(found.keys) == {ids[1], "unknown"}
+
+
+@pytest.mark.parametrize("method", ["CreateKey", "RotateKey"])
+async def test_a_repeated_request_makes_no_second_key(accounts, method):
+    old = await accounts.create_key("ann", "read")
+    identity = "4dd2c0de-8a0f-4a52-9c54-6f1f0f7f8d11"
+    request = (
+        pb.CreateKeyRequest(key=pb.Key(owner="ann", scopes=[pb.SCOPE_READ]), request_id=identity)
+        if method == "CreateKey"
+        else pb.RotateKeyRequest(name=old.key.name, request_id=identity)
+    )
+    made = await accounts.call("KeyService", method, request, ADMIN)
+    assert await admitted(accounts, made.secret)
+    before = await accounts.call("KeyService", "ListKeys", pb.ListKeysRequest(owner="ann"), ADMIN)
+    assert await refused(accounts.call("KeyService", method, request, ADMIN)) is grpc.StatusCode.ALREADY_EXISTS
+    assert await accounts.call("KeyService", "ListKeys", pb.ListKeysRequest(owner="ann"), ADMIN) == before
+    request.request_id = "no uuid"
+    assert await refused(accounts.call("KeyService", method, request, ADMIN)) is grpc.StatusCode.INVALID_ARGUMENT

@@ -4,6 +4,7 @@ import grpc
 import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from voicebox.catalog.v1 import catalog_pb2 as pb
 
 RATE_HZ = 24_000
@@ -107,3 +108,24 @@ async def test_where_consent_is_required_nobody_is_spoken_with_who_did_not_agree
         agreed = pb.Profile(name=made.name, consent=pb.Consent(statement="I agree."))
         await catalog.UpdateProfile(pb.UpdateProfileRequest(profile=agreed))
         assert (await reference(catalog, made.name))[1].size
+
+
+async def test_for_an_authenticated_caller_nobody_is_spoken_with_who_did_not_agree(catalog, upload, voice, refused):
+    ann = (("x-voicebox-principal", "ann"),)
+    made = await catalog.CreateProfile(
+        pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"), metadata=ann
+    )
+    await upload(catalog, made.name, voice(3), metadata=ann)
+    request = pb.GetReferenceRequest(profile=made.name)
+    error = await refused(catalog.GetReference(request, metadata=ann))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "CONSENT_REQUIRED")
+    assert "`voicebox profiles update ann --consent TEXT`" in error.sentence
+    for agreed, is_spoken in (("I agree.", True), ("", False)):
+        consent = pb.Profile(name=made.name, consent=pb.Consent(statement=agreed))
+        mask = FieldMask(paths=["consent"])
+        await catalog.UpdateProfile(pb.UpdateProfileRequest(profile=consent, update_mask=mask), metadata=ann)
+        known = pb.GetReferenceRequest(profile=made.name, known_etag="known before")
+        if is_spoken:
+            assert len([part async for part in catalog.GetReference(known, metadata=ann)]) > 1
+        else:
+            assert (await refused(catalog.GetReference(known, metadata=ann))).reason == "CONSENT_REQUIRED"

@@ -23,6 +23,10 @@ CALLS = {
     "update_transcription": ("t",),
     "say_again": ("g",),
     "update_limits": ("ann",),
+    "explain": ("Hello.",),
+    "create_lexicon": ([],),
+    "update_lexicon": ("names",),
+    "import_lexicon": (b"form,alias",),
 }
 MISSPELT = {
     "say": ("voise", "voice"),
@@ -39,6 +43,10 @@ MISSPELT = {
     "update_transcription": ("label", "labels"),
     "say_again": ("sead", "seed"),
     "update_limits": ("character_per_day", "characters_per_day"),
+    "explain": ("lexicon", "lexicons"),
+    "create_lexicon": ("langauge", "language"),
+    "update_lexicon": ("entrys", "entries"),
+    "import_lexicon": ("langauge", "language"),
 }
 
 

@@ -86,7 +86,7 @@ def test_it_installs_the_service_and_the_packages_it_stands_on(image: Image) -> 
     assert {word.removeprefix("./").partition("[")[0] for word in install if word.startswith("./")} == {
         PACKAGES[name] for name in _closure(f"voicebox-{image.name}")
     }
-    assert install[install.index("--constraint") + 1] == "constraints.txt"
+    assert "--no-build-isolation" in install  # which would fetch what has no hash
 
 
 def test_it_runs_as_the_manifests_user(image: Image, render: Callable[[str], list[Manifest]]) -> None:

@@ -70,6 +70,17 @@ def test_a_hint_that_speech_cannot_follow_is_ignored_and_named(http, given, name
     assert len(answer.content) > 24_000
 
 
+@pytest.mark.parametrize("text", ["Привет, как дела?", "שלום וברכה", "你好，世界。"])
+def test_a_text_in_other_letters_is_spoken_in_its_language_though_nobody_names_it(http, text):
+    voices = http.get("/voices").json()["voices"]
+    if not any(voice["engine"] == "espeak" for voice in voices):
+        pytest.skip("no engine here speaks these languages")
+    assert speak(http, input=text).status_code == 200
+    [newest] = http.get("/generations", params={"page_size": 1}).json()["generations"]
+    assert newest["text"] == text
+    assert newest["engine"] == "espeak"
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -133,7 +144,7 @@ def test_a_name_that_nobody_has_is_refused(http, name):
     assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
 
 
-@pytest.mark.parametrize("text", [".", "...", "\u2026", " \u2014 ", "?!", "\U0001f389"])
+@pytest.mark.parametrize("text", [".", "...", "\u2026", " \u2014 ", "?!"])
 @pytest.mark.parametrize("form", ["wav", "mp3"])
 def test_a_text_without_anything_to_say_is_a_short_silence(http, text, form):
     answer = speak(http, input=text, response_format=form)

@@ -50,6 +50,32 @@ def test_a_text_is_cut_where_the_language_changes_and_short_sentences_go_with_th
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Привет, как дела?", [("ru", "Привет, как дела?")]),
+        ("Да.", [("ru", "Да.")]),
+        ("Γεια σου.", [("el", "Γεια σου.")]),
+        ("שלום", [("he", "שלום")]),
+        ("你好！How are you today? 我很好。", [("zh", "你好！"), ("en", "How are you today?"), ("zh", "我很好。")]),
+        ("はい。", [("ja", "はい。")]),
+        ("네.", [("ko", "네.")]),
+        ("He said да, and left the house.", [("en", "He said да, and left the house.")]),
+        ("Ω α β", [("en", "Ω α β")]),
+        ("Ｈｅｌｌｏ 𝐛𝐨𝐥𝐝", [("en", "Ｈｅｌｌｏ 𝐛𝐨𝐥𝐝")]),
+    ],
+)
+def test_a_short_sentence_is_in_a_language_of_its_script(detector, text, expected):
+    spoken = ["en-US", "de", "bg", "be", "mk", "ru", "sr", "tt", "uk", "el", "he", "zh", "yue", "ja", "ko"]
+    assert found(detector, Passage(text), spoken=spoken) == expected
+
+
+@pytest.mark.unit
+def test_a_script_in_which_nobody_speaks_goes_with_the_sentence_before(detector):
+    assert found(detector, Passage("Привет."), spoken=["en-US", "de"]) == [("en", "Привет.")]
+
+
+@pytest.mark.unit
 def test_a_language_that_nobody_speaks_is_never_chosen(detector):
     text = "Das Treffen ist um zwölf, und alle werden dort sein."
     assert found(detector, Passage(text), spoken=["en-US", "ja"])[0][0] in ("en", "ja")

@@ -215,7 +215,8 @@ async def test_a_text_without_lexicons_is_explained_too(tts):
     answer = await explained(tts, "It costs $5... [pause:300ms] Really? 👍", lexicons=())
     assert [sentence.text for sentence in answer.sentences] == ["It costs $5...", "Really?", "👍"]
     assert "5 dollars" in answer.sentences[0].spoken
-    assert "👍" in answer.warnings[0]
+    assert "thumbs up" in answer.sentences[2].spoken
+    assert not answer.warnings
     assert not replaced(answer)
     assert not answer.sentences[0].phonemes
 

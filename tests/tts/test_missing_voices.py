@@ -2,6 +2,7 @@
 API.
 """
 
+import grpc
 import pytest
 from voicebox.compat.google import texttospeech_v1_pb2 as google
 from voicebox.compat.google import texttospeech_v1_pb2_grpc
@@ -52,3 +53,35 @@ async def test_nvidias_list_goes_on(channel):
     assert {config.parameters["voice_name"] for config in (await call).model_config} == {"flite"}
     [warning] = await reported(call)
     assert SENTENCE in warning
+
+
+@pytest.mark.parametrize(
+    ("name", "is_fetched"),
+    [("nobody", False), ("hibari/nobody", False), ("hibari/emma", True), ("kokoro/af_heart", True)],
+)
+async def test_only_a_voice_of_a_model_that_is_not_here_is_said_to_be_fetched(start, tmp_path, name, is_fetched):
+    running = await start(
+        open_service, VOICEBOX_EMBEDDED="full", VOICEBOX_MODELS=str(tmp_path / "none"), CATALOG_ADDRESS="127.0.0.1:1"
+    )
+    request = tts_pb2.SynthesizeRequest(text="Hello", config={"voice": {"voice": name}})
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await tts_pb2_grpc.TextToSpeechServiceStub(running.channel).Synthesize(request)
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+    assert ("fetches them" in (refused.value.details() or "")) == is_fetched
+
+
+async def test_a_text_in_letters_that_the_voice_does_not_know_says_how_to_have_it_spoken(start, tmp_path):
+    running = await start(open_service, VOICEBOX_MODELS=str(tmp_path / "none"), CATALOG_ADDRESS="127.0.0.1:1")
+    stub = tts_pb2_grpc.TextToSpeechServiceStub(running.channel)
+    with pytest.raises(grpc.aio.AioRpcError, match="or `auto`"):
+        await stub.Synthesize(tts_pb2.SynthesizeRequest(text="שלום"))
+    answer = await stub.Synthesize(tts_pb2.SynthesizeRequest(text="Привет"))
+    assert "or `auto`" in answer.finished.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["kokoro/af_heart*0", "kokoro/af_heart+nobody", "kokoro/af_heart*nan+af_bella"])
+async def test_what_is_no_blend_says_how_blends_are_named(start, tiny_kokoro, name):
+    running = await start(open_service, VOICEBOX_MODELS=str(tiny_kokoro), CATALOG_ADDRESS="127.0.0.1:1")
+    request = tts_pb2.SynthesizeRequest(text="Hello", config={"voice": {"voice": name}})
+    with pytest.raises(grpc.aio.AioRpcError, match=r"A blend is named as in af_heart\*0\.6\+af_bella\*0\.4"):
+        await tts_pb2_grpc.TextToSpeechServiceStub(running.channel).Synthesize(request)

@@ -77,7 +77,7 @@ KINDS = {
     "9-5, pages 3-7, 1990-2000": "9 to 5, pages 3 to 7, 1990 to 2000",
     "$5-10, €1.50-€2.50 and 5-10 kg": "5 to 10 dollars, 1.50 to 2 euros and 50 cents and 5 to 10 kilograms",
     "$5-10 million": "5 to 10 million dollars",
-    "10:00-11:30 or 9am-5pm": "10:00 to 11:30 or 9 A M to 5 P M",
+    "10:00-11:30 or 9am-5pm": "10 o'clock to 11:30 or 9 A M to 5 P M",
     "10%-20%, 5 °C-10 °C": "10 percent to 20 percent, 5 degrees Celsius to 10 degrees Celsius",
     "10%-20%, 3 km-5 km": "10 percent to 20 percent, 3 kilometers to 5 kilometers",
     "$-5, -$5 and $ -5": "minus 5 dollars, minus 5 dollars and minus 5 dollars",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox_audio.encoding.encodings import Encoding
+from voicebox_audio.encoding.marks import Mark
 from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_outbox.outbox import Delivery
 from voicebox_tts.engine import Style
@@ -33,10 +34,10 @@ class FakeHistory:
     failure: Exception | None = None
     records: list[catalog_pb2.Generation] = field(default_factory=list)
 
-    def draft(self, sample_rate_hz: int) -> Draft:
+    def draft(self, sample_rate_hz: int, mark: Mark) -> Draft:
         if self.failure:
             raise self.failure
-        return Draft(self.folder / "draft.flac", sample_rate_hz)
+        return Draft(self.folder / "draft.flac", sample_rate_hz, mark)
 
     async def complete(self, draft: Draft) -> None:
         draft.close()

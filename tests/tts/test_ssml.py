@@ -11,8 +11,13 @@ from voicebox_kit.errors import InvalidField
 from voicebox_tts.api.requests import checked_ssml
 from voicebox_tts.engine import GivenPhonemes
 from voicebox_tts.job import BuiltIn, StoredProfile, VoiceOverride
+from voicebox_tts.synthesis.preparation import TextPreparation
 from voicebox_tts.text import ssml
 from voicebox_tts.text.directions import Mark, Passage, Pause
+from voicebox_tts.text.given import spelled
+from voicebox_tts.text.sentences import sentences
+
+from .conftest import ToneEngine
 
 pytestmark = pytest.mark.unit
 
@@ -44,7 +49,7 @@ def text_of(document: str, diagnostics: Diagnostics, known: ssml.Known = ssml.NO
         ("a<break strength='none'/>b<break time='0s'/>c", [Passage("a b c")]),
         ("a<mark name='here'/>b", [Passage("a"), Mark("here"), Passage("b")]),
         ("<sub alias='World Wide Web'>WWW</sub> now", [Passage("World Wide Web now")]),
-        ("<say-as interpret-as='characters'>ABC</say-as>", [Passage("A B C")]),
+        ("<say-as interpret-as='characters'>ABC</say-as>", [Passage(spelled("ABC"))]),
         ("<say-as interpret-as='cardinal'>12</say-as> left", [Passage("12 left")]),
         ("<prosody rate='slow' pitch='+2st'>a</prosody>.", [Passage("a.", VoiceOverride(None, "", 0.75, 2.0))]),
         (
@@ -63,6 +68,31 @@ def text_of(document: str, diagnostics: Diagnostics, known: ssml.Known = ssml.NO
 )
 def test_the_subset_is_read(inner, directions):
     assert read(inner) == tuple(directions)
+
+
+@pytest.mark.parametrize(
+    ("inner", "spoken"),
+    [
+        (
+            "<say-as interpret-as='digits'>1984</say-as> <say-as interpret-as='spell-out'>hello</say-as>",
+            "1 9 8 4 h e l l o",
+        ),
+        ("<say-as interpret-as='characters'>4K</say-as>", "4 K"),
+        ("<say-as interpret-as='verbatim'>5m$</say-as>", "5 m dollar"),
+        ("<say-as interpret-as='characters'>U.S.</say-as>", "U . S ."),
+        ("<say-as interpret-as='digits'>12</say-as> km", "1 2 kilometers"),
+        (
+            "<say-as interpret-as='characters'>2h</say-as> <phoneme ph='wɪn'>Nguyen</phoneme>",
+            "2 h Nguyen",
+        ),
+    ],
+)
+def test_characters_that_are_spelled_are_no_numbers_with_units(inner, spoken):
+    directed = ssml.read(f"<speak>{inner}</speak>", "ssml")
+    [sentence] = sentences(directed.directions[0].text)
+    preparation = TextPreparation(ToneEngine(), "en", verbatim=False)
+    assert preparation.prepare(sentence, directed.given).spoken == spoken
+    assert ssml.read(ssml.written(directed), "ssml") == directed
 
 
 def test_a_document_of_the_world_wide_web_consortium_is_read():
@@ -244,6 +274,12 @@ def test_known_voices_and_languages_are_followed():
 def test_what_is_written_is_read_as_it_was(inner):
     directed = ssml.read(f"<speak>{inner}</speak>", "ssml")
     assert ssml.read(ssml.written(directed), "ssml") == directed
+
+
+@pytest.mark.parametrize("document", ["<speak>Hello", "<speak>Hello <p>there", "<speak><p>Hello <s"])
+def test_an_element_that_is_not_closed_is_named(document):
+    with pytest.raises(InvalidField, match=r"ssml, line 1, column \d+: .*<(speak|p)> is not closed"):
+        ssml.read(document, "ssml")
 
 
 @given(st.text(alphabet="<>/speakbr ='&;!\"-", max_size=60))

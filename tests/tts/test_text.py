@@ -32,6 +32,12 @@ TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=5)), max_size=40).map("".joi
         ["So... maybe.", "Well...", "And so . . . what?"],
         ['"Really?" he said.', "What?", "no way!"],
         ["1. Open the door.", "2. Close it."],
+        ["Am 1. Mai wurde der 2. Platz neu gebaut.", "Er ist 42.", "Das kostet 3 Mio. Euro, Abs. 2, Tel.-Nr. 0800."],
+        ["Im 19. Jahrhundert war es anders.", "Es waren 12.", "Dann kam die 2. Mannschaft, Tel. +49 30 1234567."],
+        ["I am 42.", "Then I was in the 3.", "Take 2."],
+        ["Spreek dhr. Jansen, bijv. om kl. 14.30.", "Tot dan."],
+        ["Vive en EE. UU. desde 2020.", "Es así."],
+        ["Это напр. Москва, стр. 5.", "Да."],
         ["¿Qué tal?", "¡Bien!"],
         ["आप कैसे हैं?", "मैं ठीक हूँ।"],
     ],
@@ -44,6 +50,7 @@ def test_sentences_end_where_a_reader_would_pause(expected: list[str]) -> None:
 def test_chinese_and_japanese_need_no_spaces() -> None:
     assert sentences("你好。世界！今天好吗？！很好。") == ["你好。", "世界！", "今天好吗？！", "很好。"]
     assert sentences("「はい。」彼は言った。") == ["「はい。」", "彼は言った。"]
+    assert sentences("How are you?我很好。Yes!はい。v1.2版") == ["How are you?", "我很好。", "Yes!", "はい。", "v1.2版"]
 
 
 def test_an_empty_line_and_a_list_end_sentences_and_a_hard_wrap_does_not() -> None:

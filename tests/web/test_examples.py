@@ -21,6 +21,7 @@ PNG = bytes.fromhex(
 )
 NEEDS_A_MODEL = {
     "TextToSpeechService_DesignVoice",
+    "TextToSpeechService_DetectWatermark",
     "OpenAiTranscriptionService_CreateTranslation",
     "ModelService_UnloadModel",
     "ModelService_UnloadModel_2",

@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from voicebox.accounts.v1 import accounts_pb2
 
-from .requests import resource
+from .requests import request_id, resource
 
 Scope = Literal["speak", "hear", "read", "manage", "admin"]
 UsageGroup = Literal["owner", "key", "day", "model", "kind"]
@@ -34,7 +34,7 @@ def create_key(
     key = accounts_pb2.Key(owner=owner, display_name=display_name, scopes=map(scope_number, scopes))
     if expire_time is not None:
         key.expire_time.CopyFrom(expire_time)
-    return accounts_pb2.CreateKeyRequest(key=key)
+    return accounts_pb2.CreateKeyRequest(key=key, request_id=request_id())
 
 
 def scope_number(name: str) -> "accounts_pb2.Scope.ValueType":
@@ -51,7 +51,7 @@ def rotate_key(name: str, overlap_seconds: float) -> accounts_pb2.RotateKeyReque
     """The old key goes on for so long."""
     overlap = Duration()
     overlap.FromTimedelta(timedelta(seconds=overlap_seconds))
-    return accounts_pb2.RotateKeyRequest(name=resource("keys", name), overlap=overlap)
+    return accounts_pb2.RotateKeyRequest(name=resource("keys", name), overlap=overlap, request_id=request_id())
 
 
 def limits_name(owner: str, key: str) -> str:

@@ -149,6 +149,12 @@ class AsyncClient:
         answer = await self._ask(self._tts.DesignVoice, request, timeout_seconds=self._work_seconds)
         return list(answer.voices)
 
+    async def detect_watermark(self, audio: upload.Source) -> tts_pb2.DetectWatermarkResponse:
+        """Whether an audio file is watermarked: a path, bytes or an open file. Raises as `transcribe`, and
+        FAILED_PRECONDITION where the server has no watermark.
+        """
+        return await self._upload(self._tts.DetectWatermark, audio, requests.detection)
+
     async def list_voices(self, language: str = "", engine: str = "") -> list[tts_pb2.Voice]:
         """The built-in voices, the default first."""
         request = tts_pb2.ListVoicesRequest(language=language, engine=engine)

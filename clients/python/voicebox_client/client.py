@@ -136,6 +136,12 @@ class Client:
         answer = self._ask(self._tts.DesignVoice, request, timeout_seconds=self._work_seconds)
         return list(answer.voices)
 
+    def detect_watermark(self, audio: upload.Source) -> tts_pb2.DetectWatermarkResponse:
+        """Whether an audio file is watermarked: a path, bytes or an open file. Raises as `transcribe`, and
+        FAILED_PRECONDITION where the server has no watermark.
+        """
+        return self._upload(self._tts.DetectWatermark, audio, requests.detection)
+
     def list_voices(self, language: str = "", engine: str = "") -> list[tts_pb2.Voice]:
         """The built-in voices, the default first."""
         request = tts_pb2.ListVoicesRequest(language=language, engine=engine)

@@ -19,6 +19,7 @@ VERBS = {
     "say": "Speak a text, to a file or to the speakers.",
     "dialogue": "Speak a dialogue of several voices, from a text file.",
     "transcribe": "Transcribe recordings.",
+    "detect": "Look for the watermark of synthetic speech in a recording.",
     "explain": "Show how a text would be spoken: numbers and signs in words, lexicons, phonemes.",
     "profiles": "Store voices, and the recordings that they are made from.",
     "lexicons": "Store how words are said: what is read in their place, or phonemes.",

@@ -1,9 +1,10 @@
 """Builds requests of tts: pure functions that both clients share."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal, TypedDict, Unpack
 
+from google.api import httpbody_pb2
 from google.protobuf.duration_pb2 import Duration
 from voicebox.tts.v1 import tts_pb2
 
@@ -201,3 +202,9 @@ def _voice(options: SpeechOptions) -> tts_pb2.VoiceSelection | None:
         )
         return tts_pb2.VoiceSelection(reference=reference)
     return None
+
+
+def detection(blocks: Iterator[bytes]) -> Iterator[tts_pb2.DetectWatermarkRequest]:
+    """A file whose watermark is looked for, in messages."""
+    for block in blocks:
+        yield tts_pb2.DetectWatermarkRequest(audio=httpbody_pb2.HttpBody(data=block))

@@ -74,6 +74,7 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "get /v1/voices": Example(query={"language": "en"}),
     "post /v1/voices:design": Example(body={"description": "A calm old man with a deep, husky voice.", "text": TEXT}),
+    "post /v1/speech:detectWatermark": Example(file="hello.wav"),
     "post /v1/speech:recognize": Example(
         body={"config": {"language": "en-US"}, "audio": TINY_WAV},
         curl_body='@<(echo "{\\"config\\": {\\"language\\": \\"en-US\\"}, '

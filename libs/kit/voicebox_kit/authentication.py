@@ -69,6 +69,7 @@ class Authentication:
             "l": principal.is_limited,
             "c": principal.is_counted,
             "b": principal.stored_bytes,
+            "x": principal.expires_at,
             "m": method,
             "r": _short(request),
             "e": self._clock() + LIFE_SECONDS,
@@ -83,7 +84,9 @@ class Authentication:
         claims = self.opened(value)
         if claims is None or claims.get("m") != method or claims.get("r") != _short(request) or self._is_used(claims):
             raise Unauthenticated("PRINCIPAL_INVALID", "The caller did not prove who it is: call the gateway.")
-        return Principal(claims["o"], frozenset(claims["s"]), claims["k"], claims["l"], claims["c"], claims["b"])
+        return Principal(
+            claims["o"], frozenset(claims["s"]), claims["k"], claims["l"], claims["c"], claims["b"], claims["x"]
+        )
 
     def sealed(self, claims: Mapping[str, Any]) -> str:
         """Any claims, signed; `e` is when they expire, in seconds since 1970."""

@@ -29,6 +29,7 @@ def signed(settings: str, principal: Principal, expires_at: float, authenticatio
         "o": principal.owner,
         "s": sorted(principal.scopes),
         "k": principal.key,
+        "x": principal.expires_at,
         "e": expires_at,
         "d": _digest(settings),
     }
@@ -41,7 +42,8 @@ def opened(secret: str, authentication: Authentication) -> ClientSecret | None:
     claims = authentication.opened(statement)
     if claims is None or claims.get("d") != _digest(settings):
         return None
-    return ClientSecret(settings, Principal(claims["o"], frozenset(claims["s"]), claims["k"]))
+    caller = Principal(claims["o"], frozenset(claims["s"]), claims["k"], expires_at=claims["x"])
+    return ClientSecret(settings, caller)
 
 
 def _digest(settings: str) -> str:

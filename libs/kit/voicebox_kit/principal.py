@@ -25,7 +25,7 @@ class Principal:
     provider, and for what the platform does by itself.
 
     `is_limited` says that limits hold for how much it uses, `stored_bytes` how much it may store, None for no limit;
-    `is_counted` that its work is part of its owner's usage.
+    `is_counted` that its work is part of its owner's usage. At `expires_at`, in seconds since 1970, its calls end.
     """
 
     owner: str
@@ -34,6 +34,7 @@ class Principal:
     is_limited: bool = False
     is_counted: bool = True
     stored_bytes: int | None = None
+    expires_at: float | None = None
 
     @property
     def is_admin(self) -> bool:

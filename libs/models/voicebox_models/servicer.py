@@ -1,6 +1,6 @@
 """Speaks gRPC for the models of a service."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -28,16 +28,22 @@ STATES = {
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """The voicebox.models.v1.ModelService of the service whose models they are."""
 
-    def __init__(self, models: Models[Any], work: OpenWork = uncounted) -> None:
-        """`work` counts downloads."""
-        self._models, self._work = models, work
+    def __init__(self, models: Models[Any], work: OpenWork = uncounted, companions: Sequence[Loadable] = ()) -> None:
+        """`work` counts downloads. `companions` are models that serve beside the engines, always loaded: they are
+        shown, and nothing else.
+        """
+        self._models, self._work, self._companions = models, work, companions
 
     async def ListModels(
         self, request: models_pb2.ListModelsRequest, context: Context
     ) -> models_pb2.ListModelsResponse:
-        return models_pb2.ListModelsResponse(models=list(map(self._message, self._models.entries)))
+        companions = map(_companion, self._companions)
+        return models_pb2.ListModelsResponse(models=[*map(self._message, self._models.entries), *companions])
 
     async def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.Model:
+        for companion in self._companions:
+            if request.name == f"models/{companion.model.name}":
+                return _companion(companion)
         return self._message(self._models.entry(self._models.find(request.name)))
 
     async def LoadModel(self, request: models_pb2.LoadModelRequest, context: Context) -> models_pb2.Model:
@@ -85,3 +91,16 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
             is_default=engine is self._models.default,
             source=model.source,
         )
+
+
+def _companion(engine: Loadable) -> models_pb2.Model:
+    return models_pb2.Model(
+        name=f"models/{engine.model.name}",
+        engine=engine.name,
+        state=STATES[State.LOADED if engine.loaded else State.LOADING],
+        device=engine.device,
+        memory_bytes=engine.memory_bytes,
+        revision=engine.model.revision,
+        licence=engine.model.licence,
+        source=engine.model.source,
+    )

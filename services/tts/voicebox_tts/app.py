@@ -1,5 +1,6 @@
 """Puts the tts service together: the only place where its parts meet."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import open_blobs
 from voicebox_compat.service_alias import ServiceAlias
+from voicebox_kit import plugins
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
@@ -37,6 +39,7 @@ from .api.servicer import TextToSpeechServicer
 from .compat.google.servicer import GOOGLE_BETA_SERVICE, GOOGLE_SERVICE, GoogleSpeechServicer
 from .compat.openai.servicer import OpenAiSpeechServicer
 from .compat.riva.servicer import RIVA_SERVICE, RivaSpeechServicer
+from .content_credentials import ContentCredentials
 from .engine import Engine
 from .history.history import History
 from .lexicons.resolver import LexiconResolver
@@ -48,14 +51,16 @@ from .prompts.shared import SharedPrompts
 from .prompts.store import PromptStore
 from .settings import PROMPT_STORE, VOICE_ALIASES, Settings
 from .synthesis.design import Designer
+from .synthesis.detection import WatermarkDetector
 from .synthesis.explanation import Explainer
 from .synthesis.speakers import Casting
 from .synthesis.synthesizer import Synthesizer
 from .voices.aliases import VoiceAliases
 from .voices.registry import VoiceRegistry
 from .voices.resolver import Resolver
+from .watermark import Watermark
 
-ENGINES = "voicebox.tts.engines"
+ENGINES, WATERMARKS = "voicebox.tts.engines", "voicebox.tts.watermarks"
 NAMES = (
     "voicebox.tts.v1.TextToSpeechService",
     MODEL_SERVICE,
@@ -91,6 +96,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         options=options,
     )
     chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
+    credentials = ContentCredentials(*settings.c2pa) if settings.c2pa else None
+    watermark: Watermark | None = plugins.load(WATERMARKS, settings.watermark)(setup) if settings.watermark else None
 
     def streams(engine: Engine) -> int:
         """How many utterances are made at once when an engine is the default."""
@@ -138,12 +145,16 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry,
                 settings.patience_seconds,
                 work=meter.work,
+                watermark=watermark,
             )
             explainer = Explainer(casting, permits, executor)
-            designer = Designer(models, voices, permits, executor, meter.work)
-            speech = TextToSpeechServicer(synthesizer, explainer, designer, voices, settings)
+            designer = Designer(models, voices, permits, executor, meter.work, watermark)
+            detector = WatermarkDetector(watermark, decoder, permits, executor)
+            speech = TextToSpeechServicer(synthesizer, explainer, designer, detector, credentials, voices, settings)
 
             async def load() -> None:
+                if watermark:
+                    await asyncio.to_thread(watermark.load)
                 await models.load_default(chosen.others)
                 await permits.limit(streams(models.default))
 
@@ -158,7 +169,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     OpenAiSpeechServicer(speech, voices),
                     RivaSpeechServicer(speech, voices),
                     GoogleSpeechServicer(speech, voices),
-                    ModelServicer(models, meter.work),
+                    ModelServicer(models, meter.work, (watermark,) if watermark else ()),
                 ),
                 load=load,
                 registry=registry,

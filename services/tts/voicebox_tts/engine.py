@@ -237,7 +237,11 @@ def can_clone(engine: Engine) -> TypeGuard[CloningEngine]:
 
 @runtime_checkable
 class BlendsVoices(Protocol):
-    """An engine that has voices beside those that it lists, such as blends of them."""
+    """An engine that has voices beside those that it lists, such as blends of them. `blend_rules` is a sentence on how
+    they are named.
+    """
+
+    blend_rules: str
 
     def blended(self, name: str) -> Voice | None:
         """The voice of such a name, as in `af_heart*0.6+af_bella*0.4`; None when it is none. Raises as `voices`."""

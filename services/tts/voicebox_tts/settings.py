@@ -6,6 +6,7 @@ from pathlib import Path
 
 from voicebox_kit import variables
 from voicebox_kit.authentication import AuthenticationSettings
+from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
@@ -53,6 +54,10 @@ class Settings:
     """The variables AWS_*: credentials and location of S3."""
     spool: Path
     spool_bytes: int
+    watermark: str
+    """The entry point of the watermark that all speech gets; empty for none."""
+    c2pa: tuple[Path, Path] | None
+    """The certificate and the key that whole files are signed with."""
     authentication: AuthenticationSettings
     metering: MeterSettings
 
@@ -95,12 +100,21 @@ class Settings:
             s3={name: value for name, value in env.items() if name.startswith("AWS_")},
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
+            c2pa=_c2pa(env),
+            watermark=variables.text(env, "TTS_WATERMARK", "none").replace("none", ""),
             authentication=AuthenticationSettings.read(env),
             metering=MeterSettings(
                 variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
                 Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "usage",
             ),
         )
+
+
+def _c2pa(env: Mapping[str, str]) -> tuple[Path, Path] | None:
+    certificate, key = (variables.text(env, name, "") for name in ("TTS_C2PA_CERTIFICATE", "TTS_C2PA_KEY"))
+    if bool(certificate) != bool(key):
+        raise StartError("TTS_C2PA_CERTIFICATE and TTS_C2PA_KEY go together: set both, or none.")
+    return (Path(certificate), Path(key)) if certificate else None
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from av.audio.frame import AudioFrame
 from voicebox_audio.pcm import Samples, to_s16le
 
 from .encodings import Encoding
+from .marks import UNMARKED, Mark
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ _FORMS = {
     # A page ends after 200 ms instead of 1 s, since only whole pages are sent.
     Encoding.OGG_OPUS: _Form("ogg", "libopus", "flt", {"page_duration": "200000"}),
     # The Xing header holds the length, which a stream does not know.
-    Encoding.MP3: _Form("mp3", "libmp3lame", "fltp", {"write_xing": "0", "id3v2_version": "0"}),
+    Encoding.MP3: _Form("mp3", "libmp3lame", "fltp", {"write_xing": "0"}),
     Encoding.AAC: _Form("adts", "aac", "fltp"),
 }
 _OPUS_BITS_PER_SECOND = 48_000
@@ -35,15 +36,18 @@ _OPUS_BITS_PER_SECOND = 48_000
 class LibavEncoder:
     """An Encoder (see encode.py) for FLAC, Ogg Opus, MP3 and AAC."""
 
-    def __init__(self, encoding: Encoding, sample_rate_hz: int) -> None:
+    def __init__(self, encoding: Encoding, sample_rate_hz: int, mark: Mark = UNMARKED) -> None:
         form = _FORMS[encoding]
+        options = {"flush_packets": "1", **form.muxer_options}
+        if encoding is Encoding.MP3:
+            options["id3v2_version"] = "3" if mark.entries else "0"
         self._sample_rate_hz = sample_rate_hz
         self._sample_format = form.sample_format
         self._pushed_samples = 0
+        self._begins_with_audio, self._has_audio = encoding is Encoding.MP3, False
         self._pipe = _Pipe()
-        self._container = av.open(
-            self._pipe, "w", format=form.muxer, options={"flush_packets": "1", **form.muxer_options}
-        )
+        self._container = av.open(self._pipe, "w", format=form.muxer, options=options)
+        self._container.metadata.update(mark.entries)
         self._stream = self._container.add_stream(form.codec, rate=sample_rate_hz)
         self._stream.layout = "mono"
         self._stream.format = form.sample_format
@@ -54,11 +58,16 @@ class LibavEncoder:
         self._container.start_encoding()
 
     def push(self, samples: Samples) -> bytes:
-        """Takes samples, shape (n,); returns the bytes that are ready, maybe none."""
+        """Takes samples, shape (n,); returns the bytes that are ready, maybe none.
+
+        An ID3 tag waits for the audio behind it, so that what is measured as the first audio is audio.
+        """
         if samples.size:
-            self._container.mux(self._stream.encode(self._frame(samples)))
+            packets = self._stream.encode(self._frame(samples))
+            self._container.mux(packets)
+            self._has_audio |= bool(packets)
             self._pushed_samples += samples.size
-        return self._pipe.take()
+        return self._pipe.take() if self._has_audio or not self._begins_with_audio else b""
 
     def finish(self) -> bytes:
         """Returns the rest. Nothing may be pushed afterwards."""

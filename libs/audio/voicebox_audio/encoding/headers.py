@@ -2,14 +2,12 @@
 
 import struct
 
-from .encoder import wav_header
+from .encoder import flac_with_length, wav_header, whole_wav
 from .encodings import Encoding
+from .marks import Mark, riff_info
 
-_FLAC_FACTS = slice(18, 26)
-"""The 64 bits of STREAMINFO that end in the 36-bit count of samples: RFC 9639, 8.2. An encoder that streams leaves 0
-there.
-"""
 _WAV_RATE = slice(24, 28)
+_WAV_HEADER_BYTES = 44
 _G711_HEADER = struct.Struct("<4sI8sIHHIIHHH4sII4sI")
 
 
@@ -21,19 +19,24 @@ def with_length(encoding: Encoding, beginning: bytes, sample_count: int) -> byte
     if encoding is Encoding.WAV:
         header = wav_header(int.from_bytes(beginning[_WAV_RATE], "little"), sample_count)
         return header + beginning[len(header) :]
-    if encoding is Encoding.FLAC:
-        facts = int.from_bytes(beginning[_FLAC_FACTS], "big") >> 36 << 36 | sample_count
-        return beginning[: _FLAC_FACTS.start] + facts.to_bytes(8, "big") + beginning[_FLAC_FACTS.stop :]
-    return beginning
+    return flac_with_length(beginning, sample_count) if encoding is Encoding.FLAC else beginning
 
 
-def g711_wav(data: bytes, code: int, sample_rate_hz: int) -> bytes:
-    """A WAV file of G.711 bytes; `code` is 6 for A-law and 7 for mu-law."""
-    count = len(data)
+def finished(encoding: Encoding, streamed: bytes, sample_count: int, mark: Mark) -> bytes:
+    """All of a streamed file, as a whole one: with its length, and a WAV file with its mark."""
+    if encoding is not Encoding.WAV:
+        return with_length(encoding, streamed, sample_count)
+    pcm_s16le = streamed[_WAV_HEADER_BYTES:]
+    return whole_wav(pcm_s16le, int.from_bytes(streamed[_WAV_RATE], "little"), mark)
+
+
+def g711_wav(data: bytes, code: int, sample_rate_hz: int, mark: Mark) -> bytes:
+    """A WAV file of G.711 bytes, with its mark behind them; `code` is 6 for A-law and 7 for mu-law."""
+    count, info = len(data), riff_info(mark)
     padding = bytes(count % 2)
     header = _G711_HEADER.pack(
-        b"RIFF", _G711_HEADER.size - 8 + count + len(padding), b"WAVEfmt ", 18, code, 1, sample_rate_hz,
+        b"RIFF", _G711_HEADER.size - 8 + count + len(padding) + len(info), b"WAVEfmt ", 18, code, 1, sample_rate_hz,
         sample_rate_hz, 1, 8, 0,
         b"fact", 4, count, b"data", count,
     )  # fmt: skip
-    return header + data + padding
+    return header + data + padding + info

@@ -60,6 +60,7 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
         **_named(
             SPEAK, "Synthesize StreamSynthesize PlaySpeech StreamDialogue ConverseSynthesize DesignVoice ExplainSpeech"
         ),
+        **_named(ANY_HEAR, "DetectWatermark"),
         **_named(LIST, "ListVoices"),
     },
     "voicebox.asr.v1.SpeechToTextService": _named(HEAR, "Recognize RecognizeUpload Transcribe StreamingRecognize"),

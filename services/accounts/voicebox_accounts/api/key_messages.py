@@ -1,6 +1,7 @@
 """Keys as messages, and what is checked of those that come in."""
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -50,6 +51,14 @@ def checked_owner(owner: str, field: str) -> str:
             field, f"{field} must be 1 to 64 of a to z, 0 to 9, dots, dashes and underscores, not {owner[:64]!r}."
         )
     return owner
+
+
+def checked_request_id(value: str) -> str:
+    """A UUID in lower case; empty when none is given. InvalidField when it is none."""
+    try:
+        return str(uuid.UUID(value)) if value else ""
+    except ValueError:
+        raise InvalidField("request_id", "request_id must be a UUID4.") from None
 
 
 def checked_scopes(numbers: Sequence[int]) -> str:

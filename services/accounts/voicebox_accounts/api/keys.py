@@ -15,7 +15,14 @@ from voicebox_accounts.keys.creation import NewKey, new_key
 from voicebox_accounts.store.keys import KeyStore
 from voicebox_accounts.store.tables import Key
 
-from .key_messages import checked_display_name, checked_owner, checked_scopes, key_id, to_key
+from .key_messages import (
+    checked_display_name,
+    checked_owner,
+    checked_request_id,
+    checked_scopes,
+    key_id,
+    to_key,
+)
 
 MAX_OVERLAP_SECONDS = 30 * 86_400
 MAX_ASKED = 10_000
@@ -38,7 +45,8 @@ class KeyServicer(accounts_pb2_grpc.KeyServiceServicer):
                 raise InvalidField("key.expire_time", "key.expire_time is in the past.")
         owner = checked_owner(given.owner, "key.owner")
         name = checked_display_name(given.display_name)
-        return await self._stored(new_key(owner, checked_scopes(given.scopes), name, expire_us))
+        scopes, request_id = checked_scopes(given.scopes), checked_request_id(request.request_id)
+        return await self._stored(new_key(owner, scopes, name, expire_us, request_id))
 
     async def ListKeys(self, request: pb.ListKeysRequest, context: Context) -> pb.ListKeysResponse:
         owner, size = visible_owner(request.owner, context), page_size(request.page_size)
@@ -60,10 +68,12 @@ class KeyServicer(accounts_pb2_grpc.KeyServiceServicer):
         if not 0 <= overlap_us <= MAX_OVERLAP_SECONDS * US:
             raise InvalidField("overlap", "overlap must be 0 to 30 days.")
         old = await self._found(request.name, context)
-        made = await self._stored(new_key(old.owner, old.scopes, old.display_name, old.expire_us))
-        await self._keys.expire(old.id, self._clock_us() + overlap_us)
-        self._changed()
-        return made
+        request_id = checked_request_id(request.request_id)
+        try:
+            return await self._stored(new_key(old.owner, old.scopes, old.display_name, old.expire_us, request_id))
+        finally:  # also where a request that was cut off had made the new one
+            await self._keys.expire(old.id, self._clock_us() + overlap_us)
+            self._changed()
 
     async def FindInvalidKeys(self, request: pb.FindInvalidKeysRequest, context: Context) -> pb.FindInvalidKeysResponse:
         if len(request.keys) > MAX_ASKED:

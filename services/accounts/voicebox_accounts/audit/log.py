@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 log = logging.getLogger(__name__)
 
+MAX_FILE_BYTES, KEPT_FILES = 64 * 1024 * 1024, 16
+"""A full file is renamed to `.1`, and those before it to the next number: a flood of wrong keys fills no disk."""
 MAX_CHARACTERS = 300
 """Of each field: a path may be as long as a client likes."""
 
@@ -50,10 +53,25 @@ class AuditLog:
         text = json.dumps({"time": self._clock().isoformat(timespec="milliseconds"), **fields})
         try:
             _append(self._path, f"{text}\n".encode())
+            _rotate(self._path)
             self._written.inc()
         except OSError as error:
             self._failed.inc()
             log.error("the audit file cannot be written (%s), so its line is here: %s", error.strerror, text)
+
+
+def _rotate(path: Path) -> None:
+    """Rename a file that is full."""
+    if path.stat().st_size < MAX_FILE_BYTES:
+        return
+    for number in range(KEPT_FILES - 1, 0, -1):
+        with suppress(FileNotFoundError):
+            _numbered(path, number).replace(_numbered(path, number + 1))
+    path.replace(_numbered(path, 1))
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -70,7 +70,8 @@ class TokenVerifier:
             )
         except jwt.PyJWTError as error:
             raise _invalid() from error
-        return Principal(owner_of(claims["iss"], claims["sub"]), self._scopes(claims))
+        owner = owner_of(claims["iss"], claims["sub"])
+        return Principal(owner, self._scopes(claims), expires_at=float(claims["exp"]) + LEEWAY_SECONDS)
 
     def _scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
         given = claims.get(self._scope_claim, "")

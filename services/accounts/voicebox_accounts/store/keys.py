@@ -6,6 +6,7 @@ from sqlalchemy import CursorResult, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
+from voicebox_kit.errors import AlreadyExists
 from voicebox_sql.database import Database
 from voicebox_sql.keys import draw_key
 
@@ -20,9 +21,11 @@ class KeyStore:
         self._database = database
 
     async def add(self, key: Key, time_us: int) -> Key:
-        """Store a new key, whose place in time order is drawn here."""
+        """Store a new key, whose place in time order is drawn here. AlreadyExists when its id is taken."""
 
         async def work(session: AsyncSession) -> Key:
+            if await session.scalar(select(Key).where(col(Key.id) == key.id)):
+                raise AlreadyExists("key", f"keys/{key.id}")
             stored = Key(**{**key.model_dump(), "row": draw_key(time_us)})
             session.add(stored)
             await session.flush()

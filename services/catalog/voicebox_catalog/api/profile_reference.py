@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_audio.errors import DecoderUnavailable
 from voicebox_audio.pcm import to_s16le
+from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 
 from voicebox_catalog.profiles.reference import GAP_SAMPLES, ReferenceSelection, choose
@@ -23,7 +24,9 @@ MAX_SECONDS = 300
 
 
 class References:
-    """Answers GetReference for the owner that calls. `requires_consent` refuses profiles without a consent."""
+    """Answers GetReference for the owner that calls. A profile without a consent is refused to everybody with
+    `requires_consent`, and to callers who are authenticated in any case.
+    """
 
     def __init__(
         self, store: ProfileStore, recordings: Recordings, limits: QualityLimits, *, requires_consent: bool
@@ -37,8 +40,11 @@ class References:
         """The header, then the audio unless the caller has it already."""
         max_samples = _max_us(request) * SAMPLE_RATE_HZ // 1_000_000
         profile, samples = await self._store.with_samples(owner, checks.profile_name(request.profile, "profile"))
-        if self._requires_consent and not profile.consent_statement.strip():
-            sentence = f"Nobody says that the speaker of {request.profile!r} agreed: set its consent first."
+        if (self._requires_consent or _is_authenticated(owner)) and not profile.consent_statement.strip():
+            sentence = (
+                f"Nobody says that the speaker of {request.profile!r} agreed: record it with UpdateProfile, field "
+                f"consent, or `voicebox profiles update {request.profile.removeprefix('profiles/')} --consent TEXT`."
+            )
             raise Precondition("CONSENT_REQUIRED", request.profile, sentence)
         chosen = self._chosen(request.profile, samples, max_samples)
         unchanged = request.known_etag == chosen.etag
@@ -92,3 +98,7 @@ def _header(profile: Profile, chosen: ReferenceSelection, unchanged: bool) -> pb
         samples=[f"profiles/{profile.id}/samples/{sample.id}" for sample in chosen.samples],
         default_voice_settings=to_settings(profile),
     )
+
+
+def _is_authenticated(owner: str) -> bool:
+    return owner != principal.LOCAL or principal.current.get() is not None

@@ -169,7 +169,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def DownloadGenerationAudio(
         self, request: pb.DownloadGenerationAudioRequest, context: Context
     ) -> AsyncIterator[pb.DownloadGenerationAudioResponse]:
-        async for body in _begun(context, await self._generations.download(request, owner(context), _range(context))):
+        download = await self._generations.download(request, owner(context), _range(context))
+        async for body in _begun(context, download, (("x-voicebox-synthetic", "1"),)):
             yield pb.DownloadGenerationAudioResponse(body=body)
 
     async def RecordTranscription(
@@ -246,8 +247,10 @@ def _range(context: Context) -> str:
     return next((str(value) for key, value in context.invocation_metadata() or () if key == "range"), "")
 
 
-async def _begun(context: Context, download: Download) -> AsyncIterator[HttpBody]:
+async def _begun(
+    context: Context, download: Download, more_headers: tuple[tuple[str, str], ...] = ()
+) -> AsyncIterator[HttpBody]:
     """A download's bodies, after its headers."""
-    await context.send_initial_metadata(download.headers)
+    await context.send_initial_metadata((*download.headers, *more_headers))
     async for body in download.bodies:
         yield body

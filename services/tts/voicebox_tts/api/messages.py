@@ -14,6 +14,7 @@ from voicebox_models.servicer import STATES
 from voicebox_tts.engine import Capability, Engine, Phoneme, Voice, Word
 from voicebox_tts.job import StoredProfile
 from voicebox_tts.synthesis.design import DesignedVoice
+from voicebox_tts.synthesis.detection import DetectedWatermark
 from voicebox_tts.synthesis.explanation import ExplainedSentence, Explanation
 from voicebox_tts.synthesis.synthesizer import Finished, Started
 from voicebox_tts.synthesis.utterance import Chunk, MarkTime, SpeakerTime
@@ -46,6 +47,14 @@ def started(event: Started) -> tts_pb2.SynthesisStarted:
         request_id=job.request_id,
         cloning=capability(speaker.cloning) if speaker.cloning else tts_pb2.CAPABILITY_UNSPECIFIED,
         language=speaker.language,
+        provenance=tts_pb2.Provenance(
+            synthetic=True,
+            engine=speaker.engine.name,
+            model=speaker.engine.model.name,
+            model_revision=speaker.engine.model.revision,
+            cloned=event.is_cloned,
+            watermark=event.watermark,
+        ),
     )
 
 
@@ -106,6 +115,23 @@ def designed(voice: DesignedVoice) -> tts_pb2.DesignedVoice:
         duration=to_duration(voice.duration_seconds),
         model=voice.model,
         warnings=voice.warnings,
+        provenance=tts_pb2.Provenance(
+            synthetic=True,
+            engine=voice.engine,
+            model=voice.model,
+            model_revision=voice.model_revision,
+            watermark=voice.watermark,
+        ),
+    )
+
+
+def detected(found: DetectedWatermark) -> tts_pb2.DetectWatermarkResponse:
+    return tts_pb2.DetectWatermarkResponse(
+        detected=found.detection.is_detected,
+        share=found.detection.share,
+        message=found.detection.message,
+        watermark=found.watermark,
+        duration=to_duration(found.duration_seconds),
     )
 
 

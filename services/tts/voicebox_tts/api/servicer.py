@@ -12,15 +12,18 @@ import grpc
 from google.api import httpbody_pb2
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_audio.encoding.encodings import Encoding
-from voicebox_audio.encoding.headers import with_length
+from voicebox_audio.encoding.headers import finished
+from voicebox_audio.encoding.marks import UNMARKED
 from voicebox_kit import deadline, principal, request_id
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.server import MAX_MESSAGE_BYTES
 
+from voicebox_tts.content_credentials import ContentCredentials
 from voicebox_tts.job import MAX_RECORDED_CHARACTERS, MAX_STREAMED_CHARACTERS, MAX_TEXT_CHARACTERS
 from voicebox_tts.settings import Settings
 from voicebox_tts.synthesis.design import Designer
+from voicebox_tts.synthesis.detection import WatermarkDetector
 from voicebox_tts.synthesis.explanation import Explainer
 from voicebox_tts.synthesis.script import DirectedText, Script, WholeText, WrittenText
 from voicebox_tts.synthesis.speech_stream import Interrupted
@@ -31,7 +34,7 @@ from voicebox_tts.text.directions import Directed, Passage
 from voicebox_tts.text.pauses import has_pauses
 from voicebox_tts.voices.registry import VoiceRegistry
 
-from . import messages
+from . import messages, synthetic
 from .field_paths import paths_below
 from .requests import (
     checked_pauses,
@@ -66,22 +69,25 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         synthesizer: Synthesizer,
         explainer: Explainer,
         designer: Designer,
+        detector: WatermarkDetector,
+        credentials: ContentCredentials | None,
         registry: VoiceRegistry,
         settings: Settings,
     ) -> None:
         self._synthesizer, self._explainer = synthesizer, explainer
-        self._designer, self._registry = designer, registry
+        self._designer, self._watermarks, self._registry = designer, detector, registry
+        self._credentials = credentials
         self._detector = LanguageDetector()
         self._lists = VoiceLists(lambda: registry.default)
         self._ahead_seconds, self._idle_seconds = settings.ahead_seconds, settings.idle_seconds
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
-        response, audio, encoding = tts_pb2.SynthesizeResponse(), bytearray(), Encoding.WAV
+        response, audio, encoding, mark = tts_pb2.SynthesizeResponse(), bytearray(), Encoding.WAV, UNMARKED
         async with self._speech(request, context) as events:
             async for event in events:
                 match event:
                     case Started():
-                        encoding = event.job.encoding
+                        encoding, mark = event.job.encoding, event.mark
                         response.started.CopyFrom(messages.started(event))
                     case Chunk():
                         audio += event.audio
@@ -92,22 +98,45 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                         response.finished.CopyFrom(messages.finished(event))
                 if len(audio) > MAX_UNARY_BYTES:
                     raise InvalidField("text", "The audio does not fit into one answer: stream it.", "ANSWER_TOO_LARGE")
-        response.audio = with_length(encoding, bytes(audio), response.finished.sample_count)
+        whole = finished(encoding, bytes(audio), response.finished.sample_count, mark)
+        response.audio = await self.signed(whole, encoding.content_type, response.started.model)
+        await context.send_initial_metadata(synthetic.HEADERS)
         return response
 
+    async def signed(self, file: bytes, media_type: str, model: str) -> bytes:
+        """A whole file with a C2PA manifest, where there is a certificate and its media type has one."""
+        if self._credentials is None:
+            return file
+        return await asyncio.to_thread(self._credentials.signed, file, media_type, model)
+
     async def StreamSynthesize(
+        self, request: tts_pb2.StreamSynthesizeRequest, context: Context
+    ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
+        async with aclosing(synthetic.announced(self.stream(request, context), context)) as events:
+            async for event in events:
+                yield event
+
+    async def stream(
         self,
         request: tts_pb2.StreamSynthesizeRequest,
         context: Context,
         most_characters: int = MAX_STREAMED_CHARACTERS,
     ) -> AsyncGenerator[tts_pb2.StreamSynthesizeResponse]:
+        """What StreamSynthesize answers, without its header, for adapters that send their own."""
         async with self._speech(request, context, most_characters) as events:
             async for event in events:
                 yield tts_pb2.StreamSynthesizeResponse(**_field(event))
 
     async def PlaySpeech(
         self, request: tts_pb2.PlaySpeechRequest, context: Context
-    ) -> AsyncIterator[tts_pb2.PlaySpeechResponse]:
+    ) -> AsyncGenerator[tts_pb2.PlaySpeechResponse]:
+        async with aclosing(synthetic.announced(self._played(request, context), context)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _played(
+        self, request: tts_pb2.PlaySpeechRequest, context: Context
+    ) -> AsyncGenerator[tts_pb2.PlaySpeechResponse]:
         kind = ""
         async with self._speech(request, context, MAX_STREAMED_CHARACTERS) as events:
             async for event in events:
@@ -121,6 +150,13 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
                     yield tts_pb2.PlaySpeechResponse(body=httpbody_pb2.HttpBody(content_type=kind, data=event.audio))
 
     async def StreamDialogue(
+        self, request: tts_pb2.StreamDialogueRequest, context: Context
+    ) -> AsyncGenerator[tts_pb2.StreamDialogueResponse]:
+        async with aclosing(synthetic.announced(self._dialogue(request, context), context)) as events:
+            async for event in events:
+                yield event
+
+    async def _dialogue(
         self, request: tts_pb2.StreamDialogueRequest, context: Context
     ) -> AsyncGenerator[tts_pb2.StreamDialogueResponse]:
         self._synthesizer.refuse_at_capacity(deadline.remaining(context, math.inf))
@@ -139,6 +175,13 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         return messages.explained(explanation)
 
     async def ConverseSynthesize(
+        self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context
+    ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeResponse]:
+        async with aclosing(synthetic.announced(self._conversation(request_iterator, context), context)) as events:
+            async for event in events:
+                yield event
+
+    async def _conversation(
         self, request_iterator: AsyncIterator[tts_pb2.ConverseSynthesizeRequest], context: Context
     ) -> AsyncGenerator[tts_pb2.ConverseSynthesizeResponse]:
         first = await anext(aiter(request_iterator), None)
@@ -163,7 +206,14 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             if sum(len(voice.audio) for voice in voices) > MAX_UNARY_BYTES:
                 sentence = "The voices do not fit into one answer: ask for fewer, or for less text."
                 raise InvalidField("count", sentence, "ANSWER_TOO_LARGE")
+        await context.send_initial_metadata(synthetic.HEADERS)
         return tts_pb2.DesignVoiceResponse(voices=map(messages.designed, voices))
+
+    async def DetectWatermark(
+        self, request_iterator: AsyncIterator[tts_pb2.DetectWatermarkRequest], context: Context
+    ) -> tts_pb2.DetectWatermarkResponse:
+        found = await self._watermarks.detect(request.audio.data async for request in request_iterator)
+        return messages.detected(found)
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
         offered = [offer for offer in await self._registry.offers() if request.engine in ("", offer.engine.name)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from voicebox_audio.encoding.marks import UNMARKED, Mark
 from voicebox_outbox.spool import disk_error
 
 from voicebox_tts.engine import Samples
@@ -16,7 +17,7 @@ class Draft:
     A disk that fills up meanwhile fails `close`, not `write`: the speech that is being streamed goes on.
     """
 
-    def __init__(self, path: Path, sample_rate_hz: int) -> None:
+    def __init__(self, path: Path, sample_rate_hz: int, mark: Mark = UNMARKED) -> None:
         """OSError when the file cannot be made."""
         self.path = path
         self._failure: OSError | None = None
@@ -24,6 +25,8 @@ class Draft:
             self._file = soundfile.SoundFile(
                 path, "w", sample_rate_hz, 1, "PCM_16", format="FLAC", compression_level=0.0
             )
+            if mark.entries:
+                self._file.comment = " ".join(mark.entries.values())
         except (OSError, soundfile.LibsndfileError) as error:
             raise disk_error(path.parent, error) from error
 

@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import Executor
 
 from voicebox.catalog.v1 import catalog_pb2
+from voicebox_audio.encoding.marks import UNMARKED, Mark
 from voicebox_outbox.outbox import Delivery, Outbox
 
 from .draft import Draft
@@ -15,9 +16,9 @@ class History:
     def __init__(self, outbox: Outbox[catalog_pb2.Generation], executor: Executor) -> None:
         self._outbox, self._executor = outbox, executor
 
-    def draft(self, sample_rate_hz: int) -> Draft:
+    def draft(self, sample_rate_hz: int, mark: Mark = UNMARKED) -> Draft:
         """Begin a record's audio; Exhausted or OSError when the disk cannot take it."""
-        return Draft(self._outbox.reserve(), sample_rate_hz)
+        return Draft(self._outbox.reserve(), sample_rate_hz, mark)
 
     async def complete(self, draft: Draft) -> None:
         """Complete the draft's file. OSError when any of it could not be written."""

@@ -4,6 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from voicebox_audio.encoding.marks import synthetic
 from voicebox_kit.errors import Exhausted, Unavailable
 from voicebox_kit.shielded import shielded
 from voicebox_outbox.outbox import Delivery
@@ -43,7 +44,8 @@ class Recorder:
     async def __aenter__(self) -> Self:
         if self._job.keep or self._job.check:
             try:
-                self._draft = self._history.draft(self._sample_rate_hz)
+                engine = self._speaker.engine
+                self._draft = self._history.draft(self._sample_rate_hz, synthetic(engine.name, engine.model.name))
             except (Exhausted, OSError) as error:
                 self._warn_of_loss(error)
         return self

@@ -39,7 +39,7 @@ _TWO_AMOUNTS = re.compile(
 )
 _SUBTRACTION = re.compile(r"(?<=\d) ?[-–] ?(?=\d[\d.,]{0,20}\s?=)")
 _NUMBER = r"\d{1,9}(?:[.,:]\d{1,9}){0,4}"
-_NUMBERS = re.compile(rf"(?<![\w.,:/])(?<![\w.]-)(?P<low>{_NUMBER}{_ORDINAL}) ?- ?(?=(?P<high>{_NUMBER})(?!-?\d))")
+_NUMBERS = re.compile(rf"(?<![\w.,:/])(?<![\w.]-)(?P<low>{_NUMBER}{_ORDINAL}) ?- ?(?=(?P<high>{_NUMBER})(?!-\w|\d))")
 _TIMES = re.compile(r"(?<=\d)(\s?[ap]\.?m\.?)\s?[-–]\s?(?=\d)", re.IGNORECASE)
 
 

@@ -31,7 +31,7 @@ class Quantities:
 
     def __init__(self, language: Language) -> None:
         self._language = language
-        unit = rf"(?!(?<=\d)s(?!\w))(?:{_any(language.units)})"  # "the 1980s" are no seconds
+        unit = rf"(?!(?<=\d)[sK](?!\w))(?:{_any(language.units)})"  # "the 1980s" are no seconds, "4K" no kelvins
         currency = _any(language.currencies)
         magnitude = _any(language.magnitudes) if language.magnitudes else r"(?!)"
         words = "|".join(sorted(set(language.magnitudes.values()))) or "(?!)"

@@ -2,6 +2,7 @@
 
 import re
 
+from .english_numbers import with_english_numbers
 from .language import Language
 
 _ASCII_PAIRS = {
@@ -51,8 +52,8 @@ def with_spoken_signs(sentence: str, language: Language) -> str:
 
 
 def english_forms(sentence: str) -> str:
-    """Years, sizes and dotted words as English reads them."""
-    sentence = _YEAR.sub(r"\g<1>20 \2", sentence)
+    """Years, times, Roman numerals, sizes and dotted words as English reads them."""
+    sentence = with_english_numbers(_YEAR.sub(r"\g<1>20 \2", sentence))
     sentence = _DOTTED_NUMBER.sub(lambda number: number[0].replace(".", " point "), sentence)
     sentence = _BARE_POINT.sub("0.", _MISSING_SPACE.sub(r"\1 ", sentence))
     return _DOTTED_WORD.sub(" dot ", sentence)

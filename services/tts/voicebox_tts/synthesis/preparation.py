@@ -60,7 +60,7 @@ class TextPreparation:
         replaced = [*self._replaced(sentence, given, replacements)]
         has_phonemes = any(isinstance(each, GivenPhonemes) for each in replaced)
         text, phonemes = placeholders.joined(replaced) if has_phonemes else (placeholders.as_written(replaced), ())
-        text = text if self._verbatim else self._preparation.prepare(text)
+        text = placeholders.without_spelling(text if self._verbatim else self._preparation.prepare(text))
         self._note(placeholders.without_placeholders(text) if phonemes else text)
         stretches = tuple(placeholders.split(text, phonemes)) if phonemes else (text,) if text else ()
         return Prepared(written, stretches, tuple(replacements))
@@ -114,7 +114,7 @@ class TextPreparation:
         in_latin = (
             f"The engine {name} speaks {named(''.join(self._transliterated))} by Latin letters, not in their own "
         )
-        in_latin += "language."
+        in_latin += "language: name that language, or `auto`, and a voice that speaks it is chosen."
         return [
             *self._preparation.warnings,
             *([in_latin] if self._transliterated else []),

@@ -57,6 +57,11 @@ class Speakers:
         return len({part.who for part in self._parts.values()}) > 1
 
     @property
+    def follow_a_recording(self) -> bool:
+        """Whether any of them speaks in the voice of a recording."""
+        return any(part.speaker.cloning for part in self._parts.values())
+
+    @property
     def voices(self) -> tuple[str, ...]:
         """The voices and profiles of all, where there are several."""
         names = dict.fromkeys(part.profile or part.speaker.voice_name for part in self._parts.values())

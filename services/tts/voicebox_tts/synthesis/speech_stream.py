@@ -62,6 +62,7 @@ class SpeechStream:
                     await self._pause(pacer, event.offset_seconds + event.duration_seconds - paced_from_seconds)
         if self._utterance.sample_count == 0 and not was_interrupted:
             sentence = " ".join(["The engine finds nothing in text that it can say.", *self._speakers.warnings])
+            sentence += " If the text is in another language, name that language, or `auto`."
             raise InvalidField("text", sentence, "NOTHING_TO_SAY")
 
     def _pacer(self) -> Pacer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
+from voicebox_audio.encoding.marks import Mark, synthetic
 from voicebox_kit.permits import Permits, idle_between
 from voicebox_metering.work import OpenWork, Work, WorkKind, uncounted
 
@@ -19,6 +20,7 @@ from voicebox_tts.history.recorder import Recorder
 from voicebox_tts.job import Job
 from voicebox_tts.peers.asr import SpeechCheck
 from voicebox_tts.voices.resolver import Speaker
+from voicebox_tts.watermark import Watermark
 
 from .patience import Patience
 from .script import Interruption, Item, Script
@@ -39,6 +41,15 @@ class Started:
     job: Job
     speaker: Speaker
     sample_rate_hz: int
+    is_cloned: bool = False
+    """Whether any of its voices follows a recording."""
+    watermark: str = ""
+    """The kind of watermark in the audio; empty without one."""
+
+    @property
+    def mark(self) -> Mark:
+        """What the audio's file says about itself."""
+        return synthetic(self.speaker.engine.name, self.speaker.engine.model.name)
 
 
 @dataclass(frozen=True)
@@ -68,9 +79,10 @@ class Synthesizer:
         patience_seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
         work: OpenWork = uncounted,
+        watermark: Watermark | None = None,
     ) -> None:
         """`work` counts what is spoken, for whoever calls."""
-        self._work = work
+        self._work, self._watermark = work, watermark
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
         self._patience = Patience(patience_seconds)
@@ -134,13 +146,17 @@ class Synthesizer:
         job, speaker, session = speakers.lead.job, speakers.lead.speaker, speakers.lead.session
         rate = job.sample_rate_hz or _default_rate(job.encoding, session.sample_rate_hz)
         async with Recorder(self._history, self._check, job, speaker, rate) as recorder:
-            utterance = Utterance(session, open_encoder(job.encoding, rate), rate, recorder, job.processing)
+            watermark = self._watermark
+            started = Started(job, speaker, rate, speakers.follow_a_recording, watermark.name if watermark else "")
+            encoder = open_encoder(job.encoding, rate, started.mark)
+            marking = watermark.open(rate) if watermark else None
+            utterance = Utterance(session, encoder, rate, recorder, job.processing, marking)
             stream = SpeechStream(utterance, speakers, script, self._executor, job.ahead_seconds, self._clock)
             try:
                 async with aclosing(stream.events(sentences, timer)) as events:
                     async for event in events:
                         if isinstance(event, Chunk) and event.sequence == 0:
-                            yield Started(job, speaker, rate)
+                            yield started
                         yield event
             finally:
                 statistics = timer.statistics(utterance.sample_count, rate)

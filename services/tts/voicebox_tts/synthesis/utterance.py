@@ -14,6 +14,7 @@ from voicebox_tts.job import UNPROCESSED, Processing
 from voicebox_tts.text.given import as_written
 from voicebox_tts.text.sentences import SILENCE_SECONDS
 from voicebox_tts.voices.resolver import Speaker
+from voicebox_tts.watermark import WatermarkStream
 
 from .mastering import Mastering
 
@@ -79,11 +80,13 @@ class Utterance:
         sample_rate_hz: int,
         copy: SampleWriter | None,
         processing: Processing = UNPROCESSED,
+        watermark: WatermarkStream | None = None,
     ) -> None:
         self._session, self._encoder, self._copy = session, encoder, copy
         self._rate = sample_rate_hz
         self._resampler = self._new_resampler()
-        self._mastering = Mastering(processing, sample_rate_hz) if processing != UNPROCESSED else None
+        is_mastered = processing != UNPROCESSED or watermark
+        self._mastering = Mastering(processing, sample_rate_hz, watermark) if is_mastered else None
         self._sequence = 0
         self._held: list[Samples] = []
         self._held_samples = 0

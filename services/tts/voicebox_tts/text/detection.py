@@ -12,11 +12,13 @@ from typing import Any
 from voicebox_kit import languages
 
 from .directions import Directed, Direction, Passage
+from .scripts import LATIN, in_script, script
 from .sentences import sentences
 
 SURE, LEAST_LETTERS = 0.7, 8
-"""A sentence that is shorter, or whose language is less probable, is in the language of the one before."""
-
+"""A sentence that is shorter, or whose language is less probable, is in the language of the one before, if that one is
+written in its script.
+"""
 
 MOST_LOOKED_AT = 10_000
 """Characters of a text of which its main language is found."""
@@ -35,7 +37,7 @@ class LanguageDetector:
         """
         codes = list(dict.fromkeys(map(languages.primary, spoken)))
         whole = "\n".join(each.text for each in directed.directions if isinstance(each, Passage) and _is_open(each))
-        current = self._likely(whole[:MOST_LOOKED_AT], codes) or (codes[0] if codes else "")
+        current = self._language(whole[:MOST_LOOKED_AT], codes, codes[0] if codes else "")
         directions = list[Direction]()
         for each in directed.directions:
             if not isinstance(each, Passage) or not _is_open(each):
@@ -43,7 +45,7 @@ class LanguageDetector:
                 continue
             cut = list[tuple[str, list[str]]]()
             for sentence in sentences(each.text):
-                current = self._likely(sentence, codes) or current
+                current = self._language(sentence, codes, current)
                 if not cut or cut[-1][0] != current:
                     cut.append((current, []))
                 cut[-1][1].append(sentence)
@@ -52,10 +54,20 @@ class LanguageDetector:
                 directions.append(Passage("\n".join(said), override))
         return replace(directed, directions=tuple(directions))
 
+    def _language(self, text: str, codes: Sequence[str], before: str) -> str:
+        """The language of a text among these. Where it is not sure it is the one before, unless the text is not in its
+        script: then it is the usual one of those that are.
+        """
+        if not (used := script(text)):
+            return before
+        written = in_script(codes, used)
+        unsure = before if before in written or not written else written[0]
+        if used == LATIN and sum(map(str.isalpha, text)) < LEAST_LETTERS:
+            return unsure
+        return self._likely(text, written or codes) or unsure
+
     def _likely(self, text: str, codes: Sequence[str]) -> str:
         """The language of a text among these; empty where it is not sure."""
-        if sum(map(str.isalpha, text)) < LEAST_LETTERS and text.isascii():
-            return ""
         with self._lock:
             probabilities = [(code, chance) for code, chance in self._loaded().rank(text) if code in codes]
         total = sum(chance for _, chance in probabilities)

@@ -11,10 +11,16 @@ from voicebox_tts.engine import GivenPhonemes, Stretch
 MAX_STRETCHES = 0xF000
 _FIRST = 0xF0000
 _WEIGHT = chr(_FIRST + MAX_STRETCHES)
-OURS = f"{chr(_FIRST)}-{_WEIGHT}"
+SPELLED_APART = chr(_FIRST + MAX_STRETCHES + 1)
+"""A space between characters that are spelled: what is around it is neither a number with its unit nor a word."""
+OURS = f"{chr(_FIRST)}-{SPELLED_APART}"
 """All characters that stand for something, as a range of a regular expression."""
 _PLACEHOLDER = re.compile(f"[{chr(_FIRST)}-{chr(_FIRST + MAX_STRETCHES - 1)}]")
 _OURS = re.compile(f"[{OURS}]")
+_OF_STRETCHES = re.compile(f"[{chr(_FIRST)}-{_WEIGHT}]")
+_SPELLED = re.compile(rf"([^\s{SPELLED_APART}](?:{SPELLED_APART}[^\s{SPELLED_APART}])+)")
+_SPELLED_SPACE = re.compile(f" ?{SPELLED_APART} ?")
+_BETWEEN_SPELLED = re.compile(f"(?<={SPELLED_APART}.) (?=.{SPELLED_APART})")
 
 
 def placeholder(number: int) -> str:
@@ -37,6 +43,30 @@ def without_placeholders(text: str) -> str:
     return text if text.isascii() else _OURS.sub("", text)
 
 
+def spelled(text: str) -> str:
+    """A text whose characters are said one by one."""
+    return SPELLED_APART.join(mark for mark in without_placeholders(text) if not mark.isspace())
+
+
+def with_joined_spelling(text: str) -> str:
+    """The same, where spelled words that follow each other are one: else the last digit of one and the first letter of
+    the next would be a number and its unit.
+    """
+    return _BETWEEN_SPELLED.sub(SPELLED_APART, text)
+
+
+def spelled_parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The parts of a text, none of them empty, and whether the characters of each are said one by one."""
+    for number, part in enumerate(_SPELLED.split(text)):
+        if part:
+            yield part.replace(SPELLED_APART, ""), number % 2 == 1
+
+
+def without_spelling(text: str) -> str:
+    """The same with spaces between its characters."""
+    return _SPELLED_SPACE.sub(" ", text)
+
+
 def split(text: str, given: Sequence[GivenPhonemes]) -> Iterator[Stretch]:
     """The stretches of a text, none of them empty. A character that stands for none of `given` is one of the text."""
     end = 0
@@ -53,6 +83,7 @@ def split(text: str, given: Sequence[GivenPhonemes]) -> Iterator[Stretch]:
 
 def written(text: str, given: Sequence[GivenPhonemes]) -> str:
     """The text as it is written."""
+    text = without_spelling(text)
     return as_written(split(text, given)) if given else text
 
 
@@ -69,7 +100,7 @@ def joined(stretches: Sequence[Stretch]) -> tuple[str, tuple[GivenPhonemes, ...]
             parts.append(placeholder(len(given)))
             given.append(each)
         else:
-            parts.append(without_placeholders(each))
+            parts.append(_OF_STRETCHES.sub("", each))
     return "".join(parts), tuple(given)
 
 

@@ -24,13 +24,19 @@ _TITLES = frozenset(
     """
     mr mrs ms mx dr prof st mt ft gen col maj capt cmdr lt sgt rev hon pres gov sen rep msgr vs cf approx viz e.g i.e
     esp dept bzw ca sog hr sra dra srta mme mlle dott sig messrs supt adm z.b d.h
+    evtl ggf inkl vgl dhr mevr bijv o.a d.w.z m.b.t avv geom напр проф акад тел ул т.е т.к
     """.split()
 )
 """Abbreviations that never end a sentence."""
-_NUMBERED = frozenset("no nos nr vol fig figs eq sec ch art p pp ed op bk pt".split())
+_NUMBERED = frozenset(
+    """
+    no nos nr vol fig figs eq sec ch art p pp ed op bk pt tel tél tel.-nr abs abb bd kap str ust blz hfst pág págs núm
+    cap kl стр гл рис ст
+    """.split()
+)
 """Abbreviations only before a number: "No. 5", but "I said no. Then"."""
 _EITHER = frozenset(
-    "inc ltd corp co bros llc plc jr sr etc al ph.d m.d a.m p.m a.d b.c u.s u.k u.n e.u d.c".split()
+    "inc ltd corp co bros llc plc jr sr etc al ph.d m.d a.m p.m a.d b.c u.s u.k u.n e.u d.c ee ee.uu".split()
 ) | frozenset("jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun ave blvd rd".split())
 """Abbreviations that often end a sentence too: it ends where the next word is one that mostly begins sentences."""
 _STARTERS = frozenset(
@@ -43,18 +49,29 @@ _STARTERS = frozenset(
     """.split()
 )
 _LONGEST_STARTER = max(map(len, _STARTERS))
+_MILLIONS = frozenset("mio mrd mill млн млрд".split())
+"""Abbreviations only behind a number: "3 Mio. Euro"."""
+_ORDINAL = re.compile(r"\d{1,3}")
+_MONTHS = frozenset(
+    "januar jänner februar feber märz april mai juni juli august september oktober november dezember".split()
+)
+_BEFORE_ORDINAL = frozenset("der die das dem den des im vom zum zur beim jede jeder jedes jeden".split())
+"""German writes an ordinal with a full stop, and the noun behind it with a capital: "der 2. Platz", "am 1. Mai"."""
 
 _OPENERS = r"\"'“‘«‹„‚(\[{¿¡—–*_"
 _CLOSERS = r"\"'”’»›)\]}*_」』）】〉》］"
 _PAUSES = re.compile(rf"[,;:、，；：،؛][{_CLOSERS}]?")
 _STOPS = ".!?…‽؟۔।॥"
 _WIDE_PAUSES = "、，；："
+_WIDE_LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+"""Kana, Han and Hangul, before which no space needs to stand."""
 _CANDIDATE = re.compile(
     rf"(?P<wide>[。！？｡]+[{_CLOSERS}]*)"
-    rf"|(?<![{_STOPS}])(?P<stop>[{_STOPS}]++)(?P<close>[{_CLOSERS}]*+)(?=[ \n])"  # only a run's beginning is tried
+    rf"|(?<![{_STOPS}])(?P<stop>[{_STOPS}]++)(?P<close>[{_CLOSERS}]*+)"  # only a run's beginning is tried
+    rf"(?:(?=[ \n])|(?<=[!?])(?=[{_WIDE_LETTERS}]))"
     r"|(?P<paragraph>(?=\n\n))|(?P<line>(?=\n))"
 )
-_NEXT = re.compile(rf"[ \n]+[{_OPENERS}]*(?P<first>[^ \n{_OPENERS}])")
+_NEXT = re.compile(rf"[ \n]*[{_OPENERS}]*(?P<first>[^ \n{_OPENERS}])")
 _LIST_MARK = re.compile(r"\n(?:[-*•–] |\d{1,3}[.)] )")
 _LONGEST_LIST_MARK = 6
 _LAST_WORD = re.compile(r"\S+$")
@@ -270,17 +287,35 @@ def _ends_at_stop(text: str, match: re.Match[str], following: re.Match[str], *, 
         return True
     word = _LAST_WORD.search(text, 0, match.start())
     before = word[0].lstrip(_OPENERS.replace("\\", "")) if word else ""
-    is_item = word is not None and not text[: word.start()].strip() and _ITEM_NUMBER.fullmatch(before) is not None
-    return False if is_item else _ends_after(before, text, following.start("first"), final=final)
+    earlier = text[: word.start()].split() if word else []
+    if not earlier and _ITEM_NUMBER.fullmatch(before):
+        return False
+    at = following.start("first")
+    if _ORDINAL.fullmatch(before):
+        return _ends_after_number(earlier, text, at, final=final)
+    return _ends_after(before, earlier, text, at, final=final)
 
 
-def _ends_after(before: str, text: str, at: int, *, final: bool) -> bool | _Unknown:
+def _ends_after_number(earlier: list[str], text: str, at: int, *, final: bool) -> bool | _Unknown:
+    """Whether a sentence ends after a number and a full stop, which may be an ordinal."""
+    if not text[at].isalpha():
+        return True
+    next_word = _word(text, at, final=final)
+    if isinstance(next_word, _Unknown):
+        return next_word
+    is_ordinal = bool(earlier) and earlier[-1].lower() in _BEFORE_ORDINAL and next_word not in _STARTERS
+    return not (is_ordinal or next_word in _MONTHS)
+
+
+def _ends_after(before: str, earlier: list[str], text: str, at: int, *, final: bool) -> bool | _Unknown:
     """Whether a sentence ends after `before` and a full stop, where the next word stands at `at`."""
     lower = before.lower()
+    if lower in _MILLIONS and earlier and earlier[-1][0].isdigit():
+        return False
     if lower in _TITLES:
         return False
     if lower in _NUMBERED:
-        return not text[at].isdigit()
+        return not (text[at].isdigit() or text[at] == "+")
     if lower in _EITHER or _INITIAL.fullmatch(before):
         return _is_starter(text, at, final=final)
     return True
@@ -288,12 +323,16 @@ def _ends_after(before: str, text: str, at: int, *, final: bool) -> bool | _Unkn
 
 def _is_starter(text: str, at: int, *, final: bool) -> bool | _Unknown:
     """Whether the word at `at` mostly begins sentences."""
+    word = _word(text, at, final=final)
+    return word if isinstance(word, _Unknown) else word in _STARTERS
+
+
+def _word(text: str, at: int, *, final: bool) -> str | _Unknown:
+    """The word at `at` in small letters, or its beginning, which is longer than any that is known."""
     end = at
     while end < len(text) and text[end].isalpha() and end - at <= _LONGEST_STARTER:
         end += 1
-    if end == len(text) and not final:
-        return _UNKNOWN
-    return text[at:end].lower() in _STARTERS
+    return _UNKNOWN if end == len(text) and not final else text[at:end].lower()
 
 
 def _cut(text: str) -> int:

@@ -77,6 +77,8 @@ READ_ANYWAY = frozenset(
 )
 """What the preparation of a text, or the engine, reads as such without being told."""
 
+_NO_ELEMENTS = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
+_UNCLOSED_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
 _RATE = re.compile(r"(?P<sign>[+-]?)(?P<number>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)")
 _PITCH = re.compile(r"(?P<number>[+-]?\d{1,6}(?:\.\d{1,6})?)(?P<unit>st|%)")
 
@@ -153,7 +155,7 @@ def _read(document: str, reader: "_Reader") -> Directed:
         parser.Parse(document.encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
         place = f"line {error.lineno}, column {error.offset + 1}"
-        problem = expat.ErrorString(error.code)
+        problem = reader.unclosed() or expat.ErrorString(error.code)
         raise InvalidField(
             field, f"{field}, {place}: this is not well-formed SSML: {problem}.", "SSML_INVALID"
         ) from error
@@ -235,12 +237,16 @@ class _Reader:
         if inner.name in EMPTY and text.strip():
             self._note(inner.name, f"<{inner.name}> must be empty")
         if not inner.is_silent:
-            text = placeholders.without_placeholders(text)
-            self._words.append(_spelled(text) if inner.is_spelled else text)
+            self._words.append((placeholders.spelled if inner.is_spelled else placeholders.without_placeholders)(text))
 
     def refuse_document_type(self) -> None:
         """No entity is declared, and none grows."""
         raise self._wrong("there must be no document type: write the characters themselves")
+
+    def unclosed(self) -> str:
+        """What to say of an element that is open where the document ends; empty where it does not end there."""
+        is_end = self.parser.ErrorCode in (_NO_ELEMENTS, _UNCLOSED_TOKEN)
+        return f"<{self._open[-1].name}> is not closed" if is_end and self._open else ""
 
     def directed(self) -> Directed:
         """All that was read."""
@@ -396,7 +402,7 @@ class _Reader:
             self.unfollowed[f"say-as.{key}"] = None
 
     def _end_passage(self, inner: _Open) -> None:
-        text = " ".join("".join(self._words).split())
+        text = placeholders.with_joined_spelling(" ".join("".join(self._words).split()))
         self._words.clear()
         last = self._directions[-1] if self._directions else None
         if isinstance(last, Passage) and CLOSING.issuperset(text):
@@ -423,10 +429,6 @@ def _local(tag: str) -> str:
 
 def _attribute(key: str) -> str:
     return key.lower()[:MOST_SHOWN]
-
-
-def _spelled(text: str) -> str:
-    return " ".join(mark for mark in text if not mark.isspace())
 
 
 def _rate(given: str) -> float | None:
@@ -468,7 +470,10 @@ def _written(direction: Direction, given: Sequence[GivenPhonemes]) -> str:
 def _stretch(stretch: Stretch) -> str:
     if isinstance(stretch, GivenPhonemes):
         return f"<phoneme ph={quoteattr(stretch.ipa)}>{escape(stretch.text)}</phoneme>"
-    return escape(stretch)
+    return "".join(
+        f'<say-as interpret-as="characters">{escape(part)}</say-as>' if is_spelled else escape(part)
+        for part, is_spelled in placeholders.spelled_parts(stretch)
+    )
 
 
 def _opening(override: VoiceOverride) -> str:

@@ -110,7 +110,15 @@ class VoiceRegistry:
                             "style.language", f"The voice {name} does not speak {language}.", "LANGUAGE_NOT_SPOKEN"
                         )
                     return engine, voice
-        raise NotFound("voice", name, self._models.hint(family))
+        raise NotFound("voice", name, self._hint(family, voice_name, own) if slash else "")
+
+    def _hint(self, family: str, voice_name: str, own: Sequence[Engine]) -> str:
+        """Why an engine that was named does not have that voice; empty where unknown. `own` are its models here."""
+        absent = (engine.model.name for engine in self._models.engines if engine not in self.engines)
+        if not own or f"{family}/{voice_name}" in absent:
+            return self._models.hint(family)
+        is_blend = "+" in voice_name or "*" in voice_name
+        return next((each.blend_rules for each in own if is_blend and isinstance(each, BlendsVoices)), "")
 
     async def _known_voices(self, name: str, engine: Engine, *, must_load: bool) -> Sequence[Voice]:
         """An engine's voices, and the blend that a name may be; an engine that cannot be loaded has none, or raises."""

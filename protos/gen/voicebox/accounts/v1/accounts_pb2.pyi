@@ -185,6 +185,9 @@ class CreateKeyRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     KEY_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID4, so that a repeated request makes no second key: it is ALREADY_EXISTS, since the secret cannot be shown again. Default: a fresh one."""
     @property
     def key(self) -> global___Key:
         """The key; `owner` and `scopes` must be set."""
@@ -193,9 +196,10 @@ class CreateKeyRequest(google.protobuf.message.Message):
         self,
         *,
         key: global___Key | None = ...,
+        request_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["key", b"key"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["key", b"key"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key", "request_id", b"request_id"]) -> None: ...
 
 global___CreateKeyRequest = CreateKeyRequest
 
@@ -318,8 +322,11 @@ class RotateKeyRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     OVERLAP_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`keys/{key}`."""
+    request_id: builtins.str
+    """A UUID4, so that a repeated request makes no second key: it is ALREADY_EXISTS, since the secret cannot be shown again. Default: a fresh one."""
     @property
     def overlap(self) -> google.protobuf.duration_pb2.Duration:
         """How long the old key goes on; 0 to 30 days; not set: 0."""
@@ -329,9 +336,10 @@ class RotateKeyRequest(google.protobuf.message.Message):
         *,
         name: builtins.str = ...,
         overlap: google.protobuf.duration_pb2.Duration | None = ...,
+        request_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["overlap", b"overlap"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name", "overlap", b"overlap"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "overlap", b"overlap", "request_id", b"request_id"]) -> None: ...
 
 global___RotateKeyRequest = RotateKeyRequest
 

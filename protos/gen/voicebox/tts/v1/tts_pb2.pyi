@@ -292,8 +292,8 @@ class SynthesisConfig(google.protobuf.message.Message):
     """
     verbatim: builtins.bool
     """True: the engine gets the text as it is written. Default: abbreviations, signs, units, addresses and marks of Markdown are written
-    out as words in the text's language (English, German, French, Spanish, Italian, Portuguese) for engines without
-    CAPABILITY_TEXT_NORMALIZATION. Invisible characters never reach an engine.
+    out as words in the text's language (English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian, Greek)
+    for engines without CAPABILITY_TEXT_NORMALIZATION. Invisible characters never reach an engine.
     """
     store: builtins.bool
     """Whether the history stores a record of this generation. Default: true."""
@@ -664,6 +664,44 @@ class Replacement(google.protobuf.message.Message):
 global___Replacement = Replacement
 
 @typing.final
+class Provenance(google.protobuf.message.Message):
+    """What made the audio. The audio file says the same in its metadata, where it has some; over HTTP the header is `x-voicebox-synthetic`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SYNTHETIC_FIELD_NUMBER: builtins.int
+    ENGINE_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    MODEL_REVISION_FIELD_NUMBER: builtins.int
+    CLONED_FIELD_NUMBER: builtins.int
+    WATERMARK_FIELD_NUMBER: builtins.int
+    synthetic: builtins.bool
+    """True: the speech is AI-generated, as is all that this service speaks."""
+    engine: builtins.str
+    """The engine of the first voice, such as `flite`."""
+    model: builtins.str
+    """Its model, such as `flite/2.2`."""
+    model_revision: builtins.str
+    """The revision or version of the model's files."""
+    cloned: builtins.bool
+    """True: a voice in it follows a recording of a person."""
+    watermark: builtins.str
+    """The inaudible watermark in the audio, such as `audioseal`; empty without one."""
+    def __init__(
+        self,
+        *,
+        synthetic: builtins.bool = ...,
+        engine: builtins.str = ...,
+        model: builtins.str = ...,
+        model_revision: builtins.str = ...,
+        cloned: builtins.bool = ...,
+        watermark: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cloned", b"cloned", "engine", b"engine", "model", b"model", "model_revision", b"model_revision", "synthetic", b"synthetic", "watermark", b"watermark"]) -> None: ...
+
+global___Provenance = Provenance
+
+@typing.final
 class SynthesisStarted(google.protobuf.message.Message):
     """The engine, voice and parameters that the server uses."""
 
@@ -678,6 +716,7 @@ class SynthesisStarted(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     CLONING_FIELD_NUMBER: builtins.int
     LANGUAGE_FIELD_NUMBER: builtins.int
+    PROVENANCE_FIELD_NUMBER: builtins.int
     engine: builtins.str
     """The engine, such as `flite`."""
     model: builtins.str
@@ -700,6 +739,10 @@ class SynthesisStarted(google.protobuf.message.Message):
     def audio(self) -> global___AudioSpec:
         """The form of the audio that follows, every field set."""
 
+    @property
+    def provenance(self) -> global___Provenance:
+        """What made the audio."""
+
     def __init__(
         self,
         *,
@@ -712,9 +755,10 @@ class SynthesisStarted(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         cloning: global___Capability.ValueType = ...,
         language: builtins.str = ...,
+        provenance: global___Provenance | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio", b"audio"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "cloning", b"cloning", "engine", b"engine", "language", b"language", "model", b"model", "profile", b"profile", "request_id", b"request_id", "seed", b"seed", "voice", b"voice"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio", "provenance", b"provenance"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "cloning", b"cloning", "engine", b"engine", "language", b"language", "model", b"model", "profile", b"profile", "provenance", b"provenance", "request_id", b"request_id", "seed", b"seed", "voice", b"voice"]) -> None: ...
 
 global___SynthesisStarted = SynthesisStarted
 
@@ -1328,6 +1372,7 @@ class DesignedVoice(google.protobuf.message.Message):
     DURATION_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     WARNINGS_FIELD_NUMBER: builtins.int
+    PROVENANCE_FIELD_NUMBER: builtins.int
     audio: builtins.bytes
     """The text in that voice: FLAC, 16 bits."""
     seed: builtins.int
@@ -1342,6 +1387,10 @@ class DesignedVoice(google.protobuf.message.Message):
     def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Warnings, as sentences for people: what was not done as requested."""
 
+    @property
+    def provenance(self) -> global___Provenance:
+        """What made the audio."""
+
     def __init__(
         self,
         *,
@@ -1350,11 +1399,70 @@ class DesignedVoice(google.protobuf.message.Message):
         duration: google.protobuf.duration_pb2.Duration | None = ...,
         model: builtins.str = ...,
         warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        provenance: global___Provenance | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["duration", b"duration"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "duration", b"duration", "model", b"model", "seed", b"seed", "warnings", b"warnings"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["duration", b"duration", "provenance", b"provenance"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "duration", b"duration", "model", b"model", "provenance", b"provenance", "seed", b"seed", "warnings", b"warnings"]) -> None: ...
 
 global___DesignedVoice = DesignedVoice
+
+@typing.final
+class DetectWatermarkRequest(google.protobuf.message.Message):
+    """A piece of the audio file that is looked at."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AUDIO_FIELD_NUMBER: builtins.int
+    @property
+    def audio(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes of the file; at most 16 MiB and 10 minutes in all."""
+
+    def __init__(
+        self,
+        *,
+        audio: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio"]) -> None: ...
+
+global___DetectWatermarkRequest = DetectWatermarkRequest
+
+@typing.final
+class DetectWatermarkResponse(google.protobuf.message.Message):
+    """Whether an audio file is watermarked."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DETECTED_FIELD_NUMBER: builtins.int
+    SHARE_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    WATERMARK_FIELD_NUMBER: builtins.int
+    DURATION_FIELD_NUMBER: builtins.int
+    detected: builtins.bool
+    """True: it is. Speech that was made by others with the same watermark is found, too."""
+    share: builtins.float
+    """The share of its samples in which the watermark was found, 0 to 1."""
+    message: builtins.str
+    """The bits that the watermark carries, as 0 and 1; they mean something only where it is detected."""
+    watermark: builtins.str
+    """The watermark that was looked for, such as `audioseal`."""
+    @property
+    def duration(self) -> google.protobuf.duration_pb2.Duration:
+        """How much audio was looked at."""
+
+    def __init__(
+        self,
+        *,
+        detected: builtins.bool = ...,
+        share: builtins.float = ...,
+        message: builtins.str = ...,
+        watermark: builtins.str = ...,
+        duration: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["duration", b"duration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["detected", b"detected", "duration", b"duration", "message", b"message", "share", b"share", "watermark", b"watermark"]) -> None: ...
+
+global___DetectWatermarkResponse = DetectWatermarkResponse
 
 @typing.final
 class ListVoicesRequest(google.protobuf.message.Message):

@@ -70,6 +70,11 @@ class TextToSpeechServiceStub(object):
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceRequest.SerializeToString,
                 response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceResponse.FromString,
                 _registered_method=True)
+        self.DetectWatermark = channel.stream_unary(
+                '/voicebox.tts.v1.TextToSpeechService/DetectWatermark',
+                request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DetectWatermarkRequest.SerializeToString,
+                response_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DetectWatermarkResponse.FromString,
+                _registered_method=True)
         self.ListVoices = channel.unary_unary(
                 '/voicebox.tts.v1.TextToSpeechService/ListVoices',
                 request_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.SerializeToString,
@@ -135,6 +140,14 @@ class TextToSpeechServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DetectWatermark(self, request_iterator, context):
+        """Looks for the inaudible watermark in an audio file that is sent in pieces, WAV, FLAC, MP3, Ogg, AAC or M4A. Over HTTP the body is the file
+        itself. FAILED_PRECONDITION, reason WATERMARK_NOT_SERVED, when this server has no watermark.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListVoices(self, request, context):
         """Lists the built-in voices of the engines that this server runs. Stored profiles are listed by the catalog.
         """
@@ -179,6 +192,11 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
                     servicer.DesignVoice,
                     request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceRequest.FromString,
                     response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceResponse.SerializeToString,
+            ),
+            'DetectWatermark': grpc.stream_unary_rpc_method_handler(
+                    servicer.DetectWatermark,
+                    request_deserializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DetectWatermarkRequest.FromString,
+                    response_serializer=voicebox_dot_tts_dot_v1_dot_tts__pb2.DetectWatermarkResponse.SerializeToString,
             ),
             'ListVoices': grpc.unary_unary_rpc_method_handler(
                     servicer.ListVoices,
@@ -376,6 +394,33 @@ class TextToSpeechService(object):
             '/voicebox.tts.v1.TextToSpeechService/DesignVoice',
             voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceRequest.SerializeToString,
             voicebox_dot_tts_dot_v1_dot_tts__pb2.DesignVoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DetectWatermark(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/voicebox.tts.v1.TextToSpeechService/DetectWatermark',
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.DetectWatermarkRequest.SerializeToString,
+            voicebox_dot_tts_dot_v1_dot_tts__pb2.DetectWatermarkResponse.FromString,
             options,
             channel_credentials,
             insecure,

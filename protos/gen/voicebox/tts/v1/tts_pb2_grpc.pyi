@@ -73,6 +73,14 @@ class TextToSpeechServiceStub:
     transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
     """
 
+    DetectWatermark: grpc.StreamUnaryMultiCallable[
+        voicebox.tts.v1.tts_pb2.DetectWatermarkRequest,
+        voicebox.tts.v1.tts_pb2.DetectWatermarkResponse,
+    ]
+    """Looks for the inaudible watermark in an audio file that is sent in pieces, WAV, FLAC, MP3, Ogg, AAC or M4A. Over HTTP the body is the file
+    itself. FAILED_PRECONDITION, reason WATERMARK_NOT_SERVED, when this server has no watermark.
+    """
+
     ListVoices: grpc.UnaryUnaryMultiCallable[
         voicebox.tts.v1.tts_pb2.ListVoicesRequest,
         voicebox.tts.v1.tts_pb2.ListVoicesResponse,
@@ -132,6 +140,14 @@ class TextToSpeechServiceAsyncStub:
     ]
     """Speaks a text in voices that fit a description. To use one of them, create a profile with its audio as a sample and its text as the
     transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
+    """
+
+    DetectWatermark: grpc.aio.StreamUnaryMultiCallable[
+        voicebox.tts.v1.tts_pb2.DetectWatermarkRequest,
+        voicebox.tts.v1.tts_pb2.DetectWatermarkResponse,
+    ]
+    """Looks for the inaudible watermark in an audio file that is sent in pieces, WAV, FLAC, MP3, Ogg, AAC or M4A. Over HTTP the body is the file
+    itself. FAILED_PRECONDITION, reason WATERMARK_NOT_SERVED, when this server has no watermark.
     """
 
     ListVoices: grpc.aio.UnaryUnaryMultiCallable[
@@ -207,6 +223,16 @@ class TextToSpeechServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[voicebox.tts.v1.tts_pb2.DesignVoiceResponse, collections.abc.Awaitable[voicebox.tts.v1.tts_pb2.DesignVoiceResponse]]:
         """Speaks a text in voices that fit a description. To use one of them, create a profile with its audio as a sample and its text as the
         transcript. FAILED_PRECONDITION when no model here has CAPABILITY_VOICE_DESIGN.
+        """
+
+    @abc.abstractmethod
+    def DetectWatermark(
+        self,
+        request_iterator: _MaybeAsyncIterator[voicebox.tts.v1.tts_pb2.DetectWatermarkRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.tts.v1.tts_pb2.DetectWatermarkResponse, collections.abc.Awaitable[voicebox.tts.v1.tts_pb2.DetectWatermarkResponse]]:
+        """Looks for the inaudible watermark in an audio file that is sent in pieces, WAV, FLAC, MP3, Ogg, AAC or M4A. Over HTTP the body is the file
+        itself. FAILED_PRECONDITION, reason WATERMARK_NOT_SERVED, when this server has no watermark.
         """
 
     @abc.abstractmethod

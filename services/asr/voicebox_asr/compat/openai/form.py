@@ -52,7 +52,7 @@ class Form:
 
     def __init__(self, content_type: str) -> None:
         """InvalidField when that is no form's content type."""
-        kind, options = parse_options_header(content_type)
+        kind, options = parse_options_header(content_type.encode("ascii", "replace"))
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
             sentence = "The request must be a form: content-type multipart/form-data, with a boundary."

@@ -10,6 +10,7 @@ from voicebox.tts.v1 import tts_pb2
 from voicebox_audio.encoding.encoder import encode_whole
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import g711_wav
+from voicebox_audio.encoding.marks import Mark, synthetic
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit.errors import InvalidField
 
@@ -33,6 +34,13 @@ def is_plain(config: google.AudioConfig) -> bool:
     return config.audio_encoding in ENCODINGS and not config.volume_gain_db
 
 
+def media_type(config: google.AudioConfig) -> str:
+    """Of what `rewritten` makes."""
+    if config.audio_encoding == google.M4A:
+        return "audio/mp4"
+    return (Encoding.WAV if config.audio_encoding in G711 else ENCODINGS[config.audio_encoding]).content_type
+
+
 def check_gain(decibels: float, field: str) -> None:
     """InvalidField where no program could mean it."""
     low, high = GAINS_DB
@@ -44,10 +52,11 @@ async def rewritten(made: tts_pb2.SynthesizeResponse, config: google.AudioConfig
     """The samples of an answer in the requested encoding and at the requested loudness. G.711 comes in a WAV file, as
     Google's.
     """
-    return await asyncio.to_thread(_rewritten, made.audio, made.started.audio.sample_rate_hz, config, diagnostics)
+    rate_hz, mark = made.started.audio.sample_rate_hz, synthetic(made.started.engine, made.started.model)
+    return await asyncio.to_thread(_rewritten, made.audio, rate_hz, mark, config, diagnostics)
 
 
-def _rewritten(audio: bytes, rate_hz: int, config: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
+def _rewritten(audio: bytes, rate_hz: int, mark: Mark, config: google.AudioConfig, diagnostics: Diagnostics) -> bytes:
     samples = (
         np.frombuffer(audio, "<i2").astype(np.float32)
         / np.float32(32768)
@@ -61,10 +70,10 @@ def _rewritten(audio: bytes, rate_hz: int, config: google.AudioConfig, diagnosti
     try:
         if config.audio_encoding in G711:
             law, code = G711[config.audio_encoding]
-            return g711_wav(encode_whole(law, samples, rate_hz), code, rate_hz)
+            return g711_wav(encode_whole(law, samples, rate_hz), code, rate_hz, mark)
         if config.audio_encoding == google.M4A:
-            written: bytes = import_module("voicebox_audio.encoding.m4a").encode_m4a(samples, rate_hz)  # loads FFmpeg
+            written: bytes = import_module("voicebox_audio.encoding.m4a").encode_m4a(samples, rate_hz, mark)  # FFmpeg
             return written
-        return encode_whole(ENCODINGS[config.audio_encoding], samples, rate_hz)
+        return encode_whole(ENCODINGS[config.audio_encoding], samples, rate_hz, mark)
     except ValueError as error:
         raise InvalidField("audio.sample_rate_hz", f"audio.sample_rate_hz: {error}.") from error

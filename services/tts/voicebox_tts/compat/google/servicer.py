@@ -58,8 +58,11 @@ class GoogleSpeechServicer(texttospeech_v1_pb2_grpc.TextToSpeechServicer):
             native = google_request.to_whole(request, voice, diagnostics, known)
             await self._follow(native, diagnostics)
             made = await self._speech.Synthesize(native, context)
-            plain = google_audio.is_plain(request.audio_config)
-            audio = made.audio if plain else await google_audio.rewritten(made, request.audio_config, diagnostics)
+            audio = made.audio
+            if not google_audio.is_plain(request.audio_config):
+                written = await google_audio.rewritten(made, request.audio_config, diagnostics)
+                media_type = google_audio.media_type(request.audio_config)
+                audio = await self._speech.signed(written, media_type, made.started.model)
         diagnostics.warn(made.finished.warnings)
         send_diagnostics(context, diagnostics)
         return google.SynthesizeSpeechResponse(audio_content=audio)

@@ -15,6 +15,8 @@ from voicebox_compat import openai_languages
 from voicebox_compat.openai import Diagnostics, InvalidParameter
 
 from voicebox_tts.api import messages
+from voicebox_tts.api.requests import AUTO, is_auto
+from voicebox_tts.text.scripts import LATIN, script
 
 ENCODINGS = {
     "mp3": Encoding.MP3,
@@ -70,8 +72,8 @@ class SpeechRequest:
     """What is to be said, and how. `model` and `voice` are as they were given, empty where they were not; `speed` 0 is
     the voice's own.
 
-    `language` is a BCP 47 tag or empty, and `language_name` the parameter that it came in. `sample_rate_hz` 0 is the
-    engine's own.
+    `language` is a BCP 47 tag, `auto` or empty, and `language_name` the parameter that it came in. `sample_rate_hz` 0
+    is the engine's own.
     """
 
     text: str
@@ -112,13 +114,18 @@ def read(body: bytes, diagnostics: Diagnostics) -> SpeechRequest:
 
 
 def to_native(speech: SpeechRequest, model: str, voice: tts_pb2.VoiceSelection) -> tts_pb2.StreamSynthesizeRequest:
-    """The same in our own terms, in a voice that was chosen; `model` is `models/{engine}/{model}`, or empty."""
+    """The same in our own terms, in a voice that was chosen; `model` is `models/{engine}/{model}`, or empty.
+
+    OpenAI's voices speak every language, and its clients name none: the language of other letters than Latin ones is
+    found out, since voices of one language cannot say them.
+    """
+    language = speech.language or ("" if script(speech.text) in ("", LATIN) else AUTO)
     return tts_pb2.StreamSynthesizeRequest(
         text=speech.text,
         config=tts_pb2.SynthesisConfig(
             voice=voice,
             audio=tts_pb2.AudioSpec(encoding=messages.ENCODINGS[speech.encoding], sample_rate_hz=speech.sample_rate_hz),
-            style=tts_pb2.SpeakingStyle(speed=speech.speed, instructions=speech.instructions, language=speech.language),
+            style=tts_pb2.SpeakingStyle(speed=speech.speed, instructions=speech.instructions, language=language),
             model=model,
         ),
     )
@@ -198,4 +205,4 @@ def _boolean(fields: Mapping[str, Any], name: str) -> None:
 
 
 def _language(given: str) -> str:
-    return KOKORO_LANGUAGES.get(given.strip().lower()) or openai_languages.tag(given)
+    return AUTO if is_auto(given) else KOKORO_LANGUAGES.get(given.strip().lower()) or openai_languages.tag(given)

@@ -20,7 +20,7 @@ from voicebox_compat.openai import Diagnostics, InvalidParameter
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import InvalidField, NotFound
 
-from voicebox_tts.api import messages
+from voicebox_tts.api import messages, synthetic
 from voicebox_tts.api.servicer import MAX_ADAPTED_CHARACTERS, TextToSpeechServicer
 from voicebox_tts.normalization.preparation import Preparation
 from voicebox_tts.text import sentences as texts
@@ -99,6 +99,8 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
                         rate = event.started.audio.sample_rate_hz
                         content_type = messages.content_type(wanted.encoding, rate)
                         diagnostics.headers["x-sample-rate"] = str(rate)
+                        if event.started.provenance.synthetic:
+                            diagnostics.headers.update(synthetic.HEADERS)
                     case "chunk" if audio := event.chunk.audio:
                         yield _delta(audio) if wanted.events else HttpBody(content_type=content_type, data=audio)
                     case "finished" if wanted.events:
@@ -117,7 +119,7 @@ class OpenAiSpeechServicer(openai_pb2_grpc.OpenAiSpeechServiceServicer):
         begun = False
         while not begun:
             try:
-                async with aclosing(self._speech.StreamSynthesize(request, context, MAX_ADAPTED_CHARACTERS)) as events:
+                async with aclosing(self._speech.stream(request, context, MAX_ADAPTED_CHARACTERS)) as events:
                     async for event in events:
                         begun = True
                         yield event

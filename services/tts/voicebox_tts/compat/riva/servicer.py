@@ -13,6 +13,7 @@ from voicebox_kit.errors import InvalidField, NotFound
 
 from voicebox_tts.api.requests import spoken
 from voicebox_tts.api.servicer import MAX_ADAPTED_CHARACTERS, TextToSpeechServicer
+from voicebox_tts.api.synthetic import announced
 from voicebox_tts.compat.voices import speakers_for, substitute_voice
 from voicebox_tts.engine import Capability, Engine
 from voicebox_tts.text import ssml
@@ -55,12 +56,22 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
         of one request.
         """
         diagnostics = Diagnostics()
-        async for request in request_iterator:
+        async with aclosing(announced(self._spoken(request_iterator, diagnostics, context), context)) as pieces:
+            async for piece in pieces:
+                yield piece
+        send_diagnostics(context, diagnostics)
+
+    async def _spoken(
+        self,
+        requests: AsyncIterator[riva_tts_pb2.SynthesizeSpeechRequest],
+        diagnostics: Diagnostics,
+        context: Context,
+    ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
+        async for request in requests:
             with with_field_names(riva_request.NAMES):
                 async with aclosing(self._speak(request, diagnostics, context)) as pieces:
                     async for piece in pieces:
                         yield piece
-        send_diagnostics(context, diagnostics)
 
     async def GetRivaSynthesisConfig(
         self, request: riva_tts_pb2.RivaSynthesisConfigRequest, context: Context
@@ -80,7 +91,7 @@ class RivaSpeechServicer(riva_tts_pb2_grpc.RivaSpeechSynthesisServicer):
     ) -> AsyncGenerator[riva_tts_pb2.SynthesizeSpeechResponse]:
         native = riva_request.to_streamed(request, diagnostics, await self._known(request.text))
         await self._check(request, native, diagnostics)
-        async with aclosing(self._speech.StreamSynthesize(native, context, MAX_ADAPTED_CHARACTERS)) as events:
+        async with aclosing(self._speech.stream(native, context, MAX_ADAPTED_CHARACTERS)) as events:
             async for event in events:
                 diagnostics.warn(event.finished.warnings)
                 if piece := responses.piece(request, event):

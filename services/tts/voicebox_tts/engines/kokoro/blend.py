@@ -4,6 +4,10 @@ import re
 from collections.abc import Collection, Mapping
 
 MAX_PARTS = 8
+RULES = (
+    f"A blend is named as in af_heart*0.6+af_bella*0.4: up to {MAX_PARTS} different voices of one language that are "
+    "here, with weights from 0 to 999, not all of them 0."
+)
 _PART = re.compile(r"([a-z0-9_]+)(?:\*(\d{1,3}(?:\.\d{1,4})?))?")
 
 

@@ -18,7 +18,7 @@ from voicebox_tts.engine import Capability, Description, Style, Voice, VoiceProm
 from voicebox_tts.normalization.characters import pictures
 
 from . import model_files
-from .blend import parse
+from .blend import RULES, parse
 from .model_files import GENDERS, LANGUAGES
 from .published import LICENCE, MODEL, REPOSITORY, KokoroSource
 
@@ -64,6 +64,7 @@ class KokoroEngine(Lifecycle["LoadedKokoro"]):
 
     name = NAME
     device = "cpu"
+    blend_rules = RULES
     capabilities = frozenset(
         {Capability.WORD_TIMINGS, Capability.PHONEME_TIMINGS, Capability.SPEED, Capability.SEED, Capability.PHONEMES}
     )
