@@ -160,6 +160,16 @@ def _credentials(folder: Path) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(authority, key, chain)
 
 
+async def test_a_channel_shows_the_certificate_that_the_files_hold_now(
+    start: Start, authority: trustme.CA, tmp_path: Path
+) -> None:
+    own = issue(trustme.CA(), tmp_path / "own")
+    async with open_channel(await start(), opened(own)) as channel:
+        assert await is_refused(channel)
+        issue(authority, own)
+        await listed(channel)
+
+
 async def test_channels_of_replaced_files_are_closed(start: Start, folder: Path, authority: trustme.CA) -> None:
     async with open_channel(await start(), opened(folder)) as channel:
         await listed(channel)
