@@ -293,7 +293,6 @@ async def test_a_call_that_waits_for_its_caller_gives_its_permit_back(monkeypatc
     await settle()
     other = asyncio.create_task(hold_as("ann", permits, begun, leave))
     await settle()
-    assert begun == ["ann"]
     while len(begun) < 2:
         await asyncio.sleep(0.005)
     assert registry.get_sample_value("voicebox_streams_stalled") == 1
