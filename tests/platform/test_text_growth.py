@@ -55,6 +55,10 @@ UNITS = {
 }
 
 
+TRIES = 5
+"""Other processes share caches and processors, and make one of two costs larger; what is quadratic fails each time."""
+
+
 def fed(text: str) -> None:
     feed = sentences.SentenceFeed(eager=True)
     for character in text:
@@ -101,10 +105,16 @@ def written(unit: str, length: int) -> str:
 @pytest.mark.parametrize("reader", READERS)
 def test_twice_the_text_costs_twice_the_time(reader: str, unit: str) -> None:
     read, length = READERS[reader]
-    once, twice = (cost_seconds(read, written(UNITS[unit], length * factor)) for factor in (1, 2))
-    assert twice <= 3 * once + 0.005  # four times would be quadratic
+    assert any(_is_proportional(read, UNITS[unit], length) for _ in range(TRIES))
+
+
+def _is_proportional(read: Callable[[str], object], unit: str, length: int) -> bool:
+    once, twice = (cost_seconds(read, written(unit, length * factor)) for factor in (1, 2))
+    return twice <= 3 * once + 0.005  # four times would be quadratic
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_character_a_message_costs_little_more_than_letters(unit: str) -> None:
-    assert cost_seconds(fed, written(UNITS[unit], 2_000)) <= 30 * cost_seconds(fed, "a" * 2_000)
+    assert any(
+        cost_seconds(fed, written(UNITS[unit], 2_000)) <= 30 * cost_seconds(fed, "a" * 2_000) for _ in range(TRIES)
+    )
