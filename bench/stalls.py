@@ -27,7 +27,7 @@ OWN, OTHER = "127.0.0.1", "127.0.0.2"
 READERS, UPLOADS, SILENT, SOCKETS, PICTURES = 80, 18, 18, 256, 100
 CALLS = 20
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
-SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
