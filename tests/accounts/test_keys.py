@@ -175,3 +175,14 @@ async def test_a_repeated_request_makes_no_second_key(accounts, method):
     assert await accounts.call("KeyService", "ListKeys", pb.ListKeysRequest(owner="ann"), ADMIN) == before
     request.request_id = "no uuid"
     assert await refused(accounts.call("KeyService", method, request, ADMIN)) is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_the_request_id_of_another_rotation_ends_no_key(accounts):
+    keys = [await accounts.create_key("ann", "read") for _ in range(2)]
+    identity = "0c2f9f0e-3a57-4b0e-8d0a-0d3a5a0f8a11"
+    made = []
+    for key in keys:
+        request = pb.RotateKeyRequest(name=key.key.name, overlap=Duration(seconds=3600), request_id=identity)
+        made.append(await accounts.call("KeyService", "RotateKey", request, ADMIN))
+    assert made[0].key.name != made[1].key.name
+    assert all([await admitted(accounts, each.secret) for each in (*keys, *made)])

@@ -81,4 +81,4 @@ def caller_of(websocket: WebSocket) -> str:
         return verified.owner
     headers: Mapping[str, str] = websocket.headers
     peer = websocket.client.host if websocket.client else ""
-    return headers.get(principal.HEADER) or headers.get(caller.FORWARDED, peer).rpartition(",")[2].strip()
+    return headers.get(principal.HEADER) or caller.address(headers, peer)

@@ -1,5 +1,6 @@
 """Whose a call is, where callers share: its owner, or, where nobody authenticates, the address that it comes from."""
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +20,11 @@ def of(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
     owner = principal.owner(context)
     if owner != principal.LOCAL:
         return owner
-    for key, value in context.invocation_metadata() or ():
-        if key == FORWARDED and isinstance(value, str):
-            return value.rpartition(",")[2].strip()
-    return unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")  # as in ipv6:%5B::1%5D:50051
+    peer = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")  # as in ipv6:%5B::1%5D:50051
+    found = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    return address(found, peer)
+
+
+def address(headers: Mapping[str, str], peer: str) -> str:
+    """Where a request comes from: what the gateway saw, or the address of the connection."""
+    return headers.get(FORWARDED, peer).rpartition(",")[2].strip()

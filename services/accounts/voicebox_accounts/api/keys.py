@@ -7,7 +7,7 @@ import grpc
 from voicebox.accounts.v1 import accounts_pb2 as pb
 from voicebox.accounts.v1 import accounts_pb2_grpc
 from voicebox_kit import principal
-from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.errors import AlreadyExists, InvalidField, NotFound
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
@@ -69,17 +69,25 @@ class KeyServicer(accounts_pb2_grpc.KeyServiceServicer):
             raise InvalidField("overlap", "overlap must be 0 to 30 days.")
         old = await self._found(request.name, context)
         request_id = checked_request_id(request.request_id)
+        rotation = f"{old.id} {request_id}" if request_id else ""
+        new = new_key(old.owner, old.scopes, old.display_name, old.expire_us, rotation)
         try:
-            return await self._stored(new_key(old.owner, old.scopes, old.display_name, old.expire_us, request_id))
-        finally:  # also where a request that was cut off had made the new one
-            await self._keys.expire(old.id, self._clock_us() + overlap_us)
-            self._changed()
+            made = await self._stored(new)
+        except AlreadyExists:  # by the same request, which may have been cut off before the old key was to end
+            await self._end(old, overlap_us)
+            raise
+        await self._end(old, overlap_us)
+        return made
 
     async def FindInvalidKeys(self, request: pb.FindInvalidKeysRequest, context: Context) -> pb.FindInvalidKeysResponse:
         if len(request.keys) > MAX_ASKED:
             raise InvalidField("keys", f"keys may have {MAX_ASKED} ids.")
         valid = await self._keys.valid(request.keys, self._clock_us())
         return pb.FindInvalidKeysResponse(keys=sorted(set(request.keys) - valid))
+
+    async def _end(self, key: Key, overlap_us: int) -> None:
+        await self._keys.expire(key.id, self._clock_us() + overlap_us)
+        self._changed()
 
     async def _stored(self, new: NewKey) -> pb.CreateKeyResponse:
         row = await self._keys.add(new.key, self._clock_us())

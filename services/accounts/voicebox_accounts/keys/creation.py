@@ -17,14 +17,14 @@ class NewKey:
     secret: str
 
 
-def new_key(owner: str, scopes: str, display_name: str, expire_us: int | None, request_id: str = "") -> NewKey:
-    """A key that is not stored yet. `scopes` are names, separated by spaces. A repeated request's key has the same
-    id.
+def new_key(owner: str, scopes: str, display_name: str, expire_us: int | None, request: str = "") -> NewKey:
+    """A key that is not stored yet. `scopes` are names, separated by spaces. `request` names what asks for it: the same
+    one of an owner makes a key with the same id. Empty: every key has another id.
     """
     secret = secrets.draw()
     key = Key(
         row=0,
-        id=hashlib.sha256(f"{owner} {request_id}".encode()).hexdigest()[:16] if request_id else random.token_hex(8),
+        id=hashlib.sha256(f"{owner} {request}".encode()).hexdigest()[:16] if request else random.token_hex(8),
         digest=secrets.digest(secret),
         prefix=secrets.shown(secret),
         owner=owner,
