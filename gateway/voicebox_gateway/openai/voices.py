@@ -13,26 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from voicebox.catalog.v1 import catalog_pb2
 from voicebox.tts.v1 import tts_pb2
+from voicebox_compat import openai_names
 from voicebox_compat.openai import IGNORED_FIELD, IGNORED_HEADER
 
 from .errors import from_rpc_error
 from .services import Metadata, Services, metadata
 
-OPENAI_VOICES = (
-    "alloy",
-    "ash",
-    "ballad",
-    "coral",
-    "echo",
-    "fable",
-    "onyx",
-    "nova",
-    "sage",
-    "shimmer",
-    "verse",
-    "marin",
-    "cedar",
-)
 LIST_SECONDS = 10.0
 PAGE, MAX_PROFILES = 1000, 10_000
 
@@ -52,7 +38,7 @@ async def list_voices(request: Request) -> JSONResponse:
     if isinstance(stored, BaseException) and not missing:
         raise stored
     profiles: list[Entry] = [] if isinstance(stored, BaseException) else stored
-    entries = [*own, *profiles, *(_entry(name, name, "openai", []) for name in OPENAI_VOICES)]
+    entries = [*own, *profiles, *(_entry(name, name, "openai", []) for name in openai_names.VOICES)]
     body = {"object": "list", "voices": entries, "data": entries, **({IGNORED_FIELD: ["profiles"]} if missing else {})}
     return JSONResponse(body, headers={IGNORED_HEADER: "profiles"} if missing else None)
 

@@ -1,7 +1,7 @@
-"""Names of models that OpenAI's clients send and that are none of ours: OpenAI's own, and those of servers that speak
-its API.
+"""Names of models and voices that OpenAI's clients send and that are none of ours: OpenAI's own, and those of servers
+that speak its API.
 
-Patterns, since both go on adding models. For all of them the default model answers.
+Those of models are patterns, since both go on adding some. For all of them the default model answers.
 """
 
 import re
@@ -10,6 +10,23 @@ DATED = r"(-\d{4}(-\d{2}-\d{2})?|-latest)?"
 SPEECH = re.compile(rf"tts-1(-hd)?{DATED}|gpt-[a-z0-9.]+(-[a-z0-9]+)*-tts{DATED}", re.IGNORECASE)
 TRANSCRIPTION = re.compile(rf"whisper-1|gpt-([a-z0-9.]+-)*transcribe(-diarize)?{DATED}", re.IGNORECASE)
 REALTIME = re.compile(rf"gpt-([a-z0-9.]+-)*(realtime|audio|live)(-[a-z0-9.]+)*{DATED}", re.IGNORECASE)
+
+VOICES = (
+    "alloy",
+    "ash",
+    "ballad",
+    "coral",
+    "echo",
+    "fable",
+    "onyx",
+    "nova",
+    "sage",
+    "shimmer",
+    "verse",
+    "marin",
+    "cedar",
+)
+"""OpenAI's own."""
 
 ALIASES = (
     "whisper-1",

@@ -1,6 +1,6 @@
 """A client of the catalog, for everything of one owner."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -41,38 +41,24 @@ class Catalog:
 
     async def profiles(self, owner: str) -> AsyncIterator[pb.Profile]:
         """All profiles that are not deleted."""
-        request = pb.ListProfilesRequest(page_size=PAGE_ROWS)
-        while True:
-            page = await self._stub.ListProfiles(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        async for page in _pages(self._stub.ListProfiles, pb.ListProfilesRequest(page_size=PAGE_ROWS), owner):
             for profile in page.profiles:
                 yield profile
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def lexicons(self, owner: str) -> AsyncIterator[pb.Lexicon]:
         """All lexicons, with their entries."""
-        request = pb.ListLexiconsRequest(page_size=PAGE_ROWS)
-        while True:
-            page = await self._stub.ListLexicons(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        async for page in _pages(self._stub.ListLexicons, pb.ListLexiconsRequest(page_size=PAGE_ROWS), owner):
             for listed in page.lexicons:
                 whole = pb.GetLexiconRequest(name=listed.name)
                 yield await self._stub.GetLexicon(whole, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def transcriptions(self, owner: str) -> AsyncIterator[pb.Transcription]:
         """All transcriptions, with their utterances."""
         request = pb.ListTranscriptionsRequest(page_size=PAGE_ROWS)
-        while True:
-            page = await self._stub.ListTranscriptions(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        async for page in _pages(self._stub.ListTranscriptions, request, owner):
             for listed in page.transcriptions:
                 whole = pb.GetTranscriptionRequest(name=listed.name)
                 yield await self._stub.GetTranscription(whole, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def profile_archive(self, owner: str, name: str) -> AsyncIterator[bytes]:
         """A profile, as a zip file in pieces."""
@@ -92,6 +78,16 @@ class Catalog:
         call = self._stub.DownloadTranscriptionAudio(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
         async for part in call:
             yield part.body.data
+
+
+async def _pages(listed: Callable[..., Awaitable[Any]], request: Any, owner: str) -> AsyncIterator[Any]:
+    """All pages of a list."""
+    while True:
+        page = await listed(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
 
 
 def _metadata(owner: str) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Sequence
 
+from voicebox_compat import openai_names
 from voicebox_compat.openai import Diagnostics
 from voicebox_kit import languages
 from voicebox_kit.errors import InvalidField, NotFound
@@ -12,7 +13,7 @@ from voicebox_tts.engine import Engine, Voice
 from voicebox_tts.text import ssml
 from voicebox_tts.voices.registry import VoiceRegistry, speaks
 
-from .openai.other_servers import OPENAI_VOICES, is_other_servers
+from .openai.other_servers import is_other_servers
 
 NVIDIA = re.compile(
     r"(magpie|chatterbox|english|spanish|mandarin|german|italian|french|portuguese|vietnamese|hindi|japanese)[-.].+",
@@ -31,7 +32,7 @@ async def substitute_voice(
     Without a language it is the one in the name, where there is such a voice. Raises NotFound("voice") for a name that
     is no other server's, and as VoiceRegistry.find.
     """
-    if not (is_other_servers(name) or NVIDIA.fullmatch(name) or name.lower() in OPENAI_VOICES):
+    if not (is_other_servers(name) or NVIDIA.fullmatch(name) or name.lower() in openai_names.VOICES):
         raise NotFound("voice", name[:100])
     wanted = language or await _language_of(registry, name)
     engine, voice = await registry.find("", wanted)

@@ -7,22 +7,6 @@ name that is none of these is taken for a voice or profile of ours, and is an er
 
 import re
 
-OPENAI_VOICES = (
-    "alloy",
-    "ash",
-    "ballad",
-    "coral",
-    "echo",
-    "fable",
-    "onyx",
-    "nova",
-    "sage",
-    "shimmer",
-    "verse",
-    "marin",
-    "cedar",
-)
-
 _FORMS = (
     r"[a-z][fm]_[a-z0-9]+([+(][a-z0-9_+().]*)?",  # Kokoro: af_heart, and mixtures such as af_bella(2)+af_sky
     r"[a-z]{2,3}[-_][a-z]{2}[-_]\w[\w-]*",  # Azure, Edge, Google, Piper: en-US-AriaNeural, en_US-lessac-medium

@@ -15,7 +15,7 @@ from voicebox_tts.engine import Engine, Voice
 from voicebox_tts.text.names import PROFILE_NAME
 from voicebox_tts.voices.registry import VoiceRegistry
 
-from .other_servers import OPENAI_VOICES, is_other_servers
+from .other_servers import is_other_servers
 
 OWN_ENGINES = ("flite", "espeak", "pocket", "qwen3")
 """A name `{engine}/{model}` of one of these is ours, also where it is not installed."""
@@ -81,8 +81,8 @@ async def _built_in(
     for voice in voices:
         if voice.name.lower() == name:
             return ChosenVoice(tts_pb2.VoiceSelection(voice=f"{engine.name}/{voice.name}"), is_free=False)
-    if name in OPENAI_VOICES and voices:
-        chosen = stand_in(engine, voices, OPENAI_VOICES.index(name))
+    if name in openai_names.VOICES and voices:
+        chosen = stand_in(engine, voices, openai_names.VOICES.index(name))
         return ChosenVoice(tts_pb2.VoiceSelection(voice=chosen), is_free=True)
     other = await _of_other_engines(registry, model, name)
     return ChosenVoice(tts_pb2.VoiceSelection(voice=other), is_free=False) if other else None
