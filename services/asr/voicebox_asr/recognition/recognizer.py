@@ -81,4 +81,5 @@ class Recognizer:
                 return
             finally:
                 self._work_seconds.inc(time.perf_counter() - began)
+            self.models.failures.succeeded()
             yield item

@@ -80,8 +80,10 @@ class Synthesizer:
         clock: Callable[[], float] = time.monotonic,
         work: OpenWork = uncounted,
         watermark: Watermark | None = None,
+        succeeded: Callable[[], None] = lambda: None,
     ) -> None:
-        """`work` counts what is spoken, for whoever calls."""
+        """`work` counts what is spoken, for whoever calls; `succeeded` learns of each chunk that was made."""
+        self._succeeded = succeeded
         self._work, self._watermark = work, watermark
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
@@ -134,6 +136,7 @@ class Synthesizer:
             async with aclosing(spoken) as events:
                 async for event in events:
                     if isinstance(event, Chunk):
+                        self._succeeded()
                         await work.use(audio_ms=1000 * event.duration_seconds)
                     if isinstance(event, Started):
                         self._patience.note_first_audio(self._clock() - admitted)
