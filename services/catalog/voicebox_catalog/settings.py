@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from voicebox_audio.recordings.quality import QualityLimit, QualityLimits
 from voicebox_kit import variables
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 from voicebox_sql.database import Pool
-
-from .samples.quality import QualityLimit, QualityLimits
 
 BLOB_URL = "CATALOG_BLOB_URL"
 
