@@ -10,10 +10,11 @@ from typing import Any
 import grpc
 import pytest
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
-from voicebox_kit import addresses
+from voicebox_kit import addresses, variables
 from voicebox_kit.addresses import following, is_name, resolve_host
 from voicebox_kit.authentication import NO_AUTHENTICATION
 from voicebox_kit.channels import open_channel
+from voicebox_kit.errors import StartError
 
 from bench.launch import free_ports
 from tests.support.aio import aio_stub
@@ -131,6 +132,24 @@ async def test_a_resolver_that_fails_changes_nothing() -> None:
             go_on.release() if answers else None
     first = "ipv4:10.0.0.1:50051"
     assert seen == [first, first, first, "ipv6:[fd00::1]:50051,[fd00::2]:50051"]
+
+
+async def test_several_addresses_are_all_used(start: Start, calls: Counter[str], port: int) -> None:
+    hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    for host in hosts:
+        await start(host)
+    addresses = ",".join(f"{host}:{port}" for host in hosts)
+    async with open_channel(addresses, NO_AUTHENTICATION) as channel:
+        while set(calls) != set(hosts):
+            await call(channel)
+
+
+def test_a_peer_may_have_several_addresses() -> None:
+    assert variables.peer({"A": "a:1, [::1]:2"}, "A", "b:3") == "a:1,[::1]:2"
+    assert variables.peer({}, "A", "b:3") == "b:3"
+    for wrong in ("a:1,", "a:1,b", "a:1,b:99999"):
+        with pytest.raises(StartError, match="A must be host:port"):
+            variables.peer({"A": wrong}, "A", "b:3")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "::1", "localhost:1", "unix:/run/socket", "", "tts"])

@@ -26,34 +26,44 @@ async def resolve_host(host: str) -> Sequence[str]:
 
 
 class Replicas:
-    """The addresses behind `host:port`; the newest that were found, or the name itself as long as none were."""
+    """The addresses behind `host:port`, or behind several with commas between them; the newest that were found, or what
+    was given as long as none were.
+    """
 
-    def __init__(self, address: str, resolve: Resolve) -> None:
-        self._host, _, self._port = address.rpartition(":")
+    def __init__(self, addresses: str, resolve: Resolve) -> None:
+        self._addresses = addresses.split(",")
         self._resolve = resolve
-        self.target = address
+        self.target = addresses
         """For gRPC."""
 
     async def look(self) -> None:
         """Resolve once. A resolver that fails changes nothing."""
-        try:
-            found = await self._resolve(self._host)
-        except OSError as error:
-            log.info("%s cannot be resolved: %s", self._host, error)
-            return
+        found: list[tuple[int, str]] = []
+        for address in self._addresses:
+            host, _, port = address.rpartition(":")
+            try:
+                hosts = await self._resolve(host.strip("[]"))
+            except OSError as error:
+                log.info("%s cannot be resolved: %s", host, error)
+                return
+            found += [_numeric(host, port) for host in hosts]
         if found:
-            family = ipaddress.ip_address(found[0]).version
-            addresses = (f"{each}:{self._port}" if family == 4 else f"[{each}]:{self._port}" for each in found)
-            self.target = f"ipv{family}:{','.join(addresses)}"
+            family = found[0][0]
+            self.target = f"ipv{family}:{','.join(address for of, address in found if of == family)}"
+
+
+def _numeric(host: str, port: str) -> tuple[int, str]:
+    family = ipaddress.ip_address(host).version
+    return family, f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
 
 
 @asynccontextmanager
 async def following(address: str, resolve: Resolve, sleep: Sleep = asyncio.sleep) -> AsyncIterator[Replicas]:
-    """The replicas behind the address, looked for every RESOLVE_SECONDS until the block ends. An IP address, a socket
-    and this machine's own name are what they are.
+    """The replicas behind the address, or behind several with commas between them, looked for every RESOLVE_SECONDS
+    until the block ends. One IP address, a socket and this machine's own name are what they are.
     """
     replicas = Replicas(address, resolve)
-    if not is_name(address):
+    if "," not in address and not is_name(address):
         yield replicas
         return
     await replicas.look()

@@ -49,11 +49,12 @@ class _RenewedChannel:
 
     def __init__(self, address: str, replicas: Replicas, tls: Tls | None, options: Options) -> None:
         self._address, self._replicas, self._tls = address, replicas, tls
-        name = tls.settings.name or address.rpartition(":")[0] if tls else ""
+        first = address.partition(",")[0]
+        name = tls.settings.name or first.rpartition(":")[0] if tls else ""
         self._options = [
             *options,
             ("grpc.service_config", EACH_IN_TURN),
-            ("grpc.ssl_target_name_override", name) if tls else ("grpc.default_authority", address),
+            ("grpc.ssl_target_name_override", name) if tls else ("grpc.default_authority", first),
         ]
         self._used = self._current()
         self._channel = self._made(*self._used)

@@ -64,7 +64,7 @@ class Settings:
                 **{name: _limit(env, f"CATALOG_SAMPLE_{name.upper()}", default) for name, default in _limits()}
             ),
             authentication=AuthenticationSettings.read(env),
-            accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+            accounts_address=variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         )
 
 
