@@ -34,7 +34,7 @@ class Tts:
 
     async def speak(self, text: str, voice: str, container: str, owner: str, spoken: Spoken) -> AsyncIterator[bytes]:
         """The bytes of an audio file; `spoken` is filled on the way. Raises VoiceboxError."""
-        config = tts_pb2.SynthesisConfig(audio=tts_pb2.AudioSpec(encoding=ENCODINGS[container]))
+        config = tts_pb2.SynthesisConfig(audio=tts_pb2.AudioSpec(encoding=ENCODINGS[container]), store=False)
         if voice.startswith("profiles/"):
             config.voice.profile = voice
         elif voice:
