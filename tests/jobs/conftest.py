@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import uuid
 from contextlib import asynccontextmanager
@@ -29,7 +30,29 @@ from voicebox_jobs.app import open_service
 from tests.catalog.stores import postgres, postgres_programs
 
 TRAINERS = Path(__file__).parent / "trainers"
-WORKER = "from voicebox_kit.command import serve; serve()"
+# A worker takes 3 s to import: it is imported once, and forked. A line is its variables; the answer is its process.
+NURSERY = """
+import asyncio, json, os, signal, sys
+from voicebox_jobs.worker_app import open_service
+from voicebox_kit import logs
+from voicebox_kit.serve import serve
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+        continue
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    asked = json.loads(line)
+    os.dup2(os.open(asked["LOG"], os.O_WRONLY | os.O_CREAT, 0o600), 2)
+    os.environ.update(asked)
+    sys.path.insert(0, asked["PYTHONPATH"])
+    logs.configure(os.environ)
+    asyncio.run(serve([open_service], os.environ, lambda line: None))
+    os._exit(0)
+"""
+SERVING = "runs jobs"
 ENDED = {pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_FAILED, pb.JOB_STATE_CANCELLED, pb.JOB_STATE_DEAD}
 LEASE_SECONDS = 3.0
 
@@ -85,6 +108,51 @@ class FakeConversion(
         yield conversion_pb2.ConvertSpeechResponse(finished=conversion_pb2.ConversionFinished())
 
 
+@dataclass(frozen=True)
+class Worker:
+    """A worker's process."""
+
+    pid: int
+    log: Path
+
+    @property
+    def is_gone(self):
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    async def end(self, number):
+        """Send a signal, and wait until the process is gone."""
+        os.kill(self.pid, number)
+        while not self.is_gone:
+            await asyncio.sleep(0.01)
+
+
+class Nursery:
+    """Starts workers."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    async def start(self, env, log):
+        self._process.stdin.write(json.dumps(env | {"LOG": str(log), "PYTHONPATH": str(TRAINERS)}) + "\n")
+        self._process.stdin.flush()
+        worker = Worker(int(await asyncio.to_thread(self._process.stdout.readline)), log)
+        while not log.exists() or SERVING not in log.read_text():
+            assert not worker.is_gone, log.read_text()
+            await asyncio.sleep(0.01)
+        return worker
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
 @dataclass
 class Platform:
     """The service, its variables, the fakes beside it, and its workers."""
@@ -94,23 +162,14 @@ class Platform:
     tts: FakeTts
     conversion: FakeConversion
     folder: Path
+    nursery: "Nursery"
     workers: list = field(default_factory=list)
 
     async def start_worker(self, **variables):
-        """A worker in a process of its own, once it has its lease."""
-        before = len(list(self.folder.glob("worker*.log")))
-        log = self.folder / f"worker{before}.log"
-        with log.open("w") as errors:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", WORKER, "jobs-worker"),
-                env={**os.environ, **self.env, **variables, "PYTHONPATH": str(TRAINERS)},
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        self.workers.append(process)
-        assert await process.stdout.readline(), log.read_text()
-        return process
+        """A worker in a process of its own, once it runs jobs."""
+        worker = await self.nursery.start(self.env | variables, self.folder / f"worker{len(self.workers)}.log")
+        self.workers.append(worker)
+        return worker
 
     async def create(self, **work):
         job = pb.Job(**work)
@@ -178,24 +237,27 @@ def postgres_server():
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory, postgres_server):
+def nursery():
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory, postgres_server, nursery):
     """A folder of SQLite's files, and a database of PostgreSQL, in which all tables are made, those of DBOS too."""
     folder = tmp_path_factory.mktemp("migrated")
     postgres_server.query("postgres", "CREATE DATABASE jobs_template")
-    asyncio.run(_migrate({"VOICEBOX_DATA": str(folder)}))
-    asyncio.run(_migrate({"VOICEBOX_DATA": str(folder / "pg"), "JOBS_DATABASE_URL": postgres_server.url("jobs_template")}))
+    env = {"JOBS_WORKER_METRICS_ADDRESS": "127.0.0.1:0", "VOICEBOX_DATA": str(folder), "LOG_LEVEL": "INFO"}
+    asyncio.run(_migrate(nursery, env, folder / "log"))
+    url = postgres_server.url("jobs_template")
+    asyncio.run(_migrate(nursery, env | {"JOBS_DATABASE_URL": url}, folder / "log.postgres"))
     return folder
 
 
-async def _migrate(env):
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", WORKER, "jobs-worker"),
-        env={**os.environ, **env, "JOBS_WORKER_METRICS_ADDRESS": "127.0.0.1:0"},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert await process.stdout.readline()
-    process.terminate()
-    await process.wait()
+async def _migrate(nursery, env, log):
+    worker = await nursery.start(env, log)
+    await worker.end(signal.SIGTERM)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -252,25 +314,23 @@ async def fakes():
 
 
 @asynccontextmanager
-async def open_platform(env, folder):
+async def open_platform(env, folder, nursery):
     async with fakes() as (tts, conversion, addresses):
         env = env | addresses
         async with open_service(env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
-            platform = Platform(jobs_pb2_grpc.JobServiceStub(channel), env, tts, conversion, folder)
+            platform = Platform(jobs_pb2_grpc.JobServiceStub(channel), env, tts, conversion, folder, nursery)
             try:
                 yield platform
             finally:
-                for process in platform.workers:
-                    if process.returncode is None:
-                        os.killpg(process.pid, signal.SIGKILL)
-                    await process.wait()
-                    process._transport.close()
+                for worker in platform.workers:
+                    if not worker.is_gone:
+                        await worker.end(signal.SIGKILL)
 
 
 @pytest.fixture
-async def idle(env, tmp_path, trainers):
+async def idle(env, tmp_path, trainers, nursery):
     """A platform without a worker."""
-    async with open_platform(env, tmp_path) as platform:
+    async with open_platform(env, tmp_path, nursery) as platform:
         yield platform
 
 

@@ -69,8 +69,7 @@ async def test_killed_workers_lose_no_step_and_block_no_device(idle):
     for kill in range(KILLS):
         worker = await idle.start_worker()
         await idle.logged(f"epoch {kill}" if kill else "begun")
-        os.kill(worker.pid, signal.SIGKILL)
-        await worker.wait()
+        await worker.end(signal.SIGKILL)
         if kill % 3 == 2:  # a job is dead after four deaths; the kills are about more than that
             await idle.stub.CancelJob(pb.CancelJobRequest(name=job.name))
             await idle.ended(job)
@@ -93,8 +92,7 @@ async def test_items_that_are_done_are_not_done_again(idle):
     while (await idle.get(job)).items_done < 2:
         await asyncio.sleep(0.01)
     idle.tts.gate.clear()
-    os.kill(first.pid, signal.SIGKILL)
-    await first.wait()
+    await first.end(signal.SIGKILL)
     done = (await idle.get(job)).items_done
     idle.tts.gate.set()
     await idle.start_worker()
@@ -108,8 +106,7 @@ async def test_a_worker_that_is_stopped_gives_its_jobs_back(idle):
     worker = await idle.start_worker()
     job = await idle.train(do="hang")
     await idle.logged("begun")
-    worker.terminate()
-    await worker.wait()
+    await worker.end(signal.SIGTERM)
     stopped = await idle.get(job)
     assert (stopped.state, stopped.attempt) == (pb.JOB_STATE_QUEUED, 1)
     await idle.start_worker()

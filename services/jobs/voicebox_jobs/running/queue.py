@@ -23,7 +23,7 @@ SCHEMA = "job_queue"
 WORKFLOW = "run_job"
 VERSION = "1"
 """Of the workflow below: a worker takes over only workflows of its own version."""
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.15
 MAX_RECOVERIES = 1_000_000
 """Who is dead is decided by our own count, of deaths and not of restarts."""
 BUSY_MS = 30_000
@@ -92,7 +92,7 @@ class Queue:
             executor_id=self._executor,
             serializer=DBOSPortableJSONSerializer(),
             log_level="ERROR",
-            notification_listener_polling_interval_sec=5.0,
+            notification_listener_polling_interval_sec=1.0,
         )
         if self._engine is not None:
             config["system_database_engine"] = self._engine
