@@ -1,7 +1,7 @@
 # voicebox: every target is a few lines; setup.sh makes what they stand on.
 BIN := .venv/bin
 PACKAGES := $(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
-SERVICES := accounts catalog tts asr web gateway
+SERVICES := accounts catalog tts asr jobs web gateway
 BUF := .tools/buf/node_modules/.bin/buf
 RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.

@@ -28,6 +28,7 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_jobs.app import open_service
 
 from tests.catalog.stores import postgres, postgres_programs
+from tests.support.aio import aio_stub
 
 TRAINERS = Path(__file__).parent / "trainers"
 # A worker takes 3 s to import: it is imported once, and forked. A line is its variables; the answer is its process.
@@ -88,9 +89,7 @@ class FakeAsr(asr_pb2_grpc.SpeechToTextServiceServicer):
         return asr_pb2.RecognizeResponse(transcript=f"{count} bytes", audio_duration=Duration(seconds=1))
 
 
-class FakeConversion(
-    conversion_pb2_grpc.ConversionServiceServicer, conversion_pb2_grpc.VoiceModelServiceServicer
-):
+class FakeConversion(conversion_pb2_grpc.ConversionServiceServicer, conversion_pb2_grpc.VoiceModelServiceServicer):
     """Keeps archives by their request ids; converts to the same bytes."""
 
     def __init__(self):
@@ -157,7 +156,7 @@ class Nursery:
 class Platform:
     """The service, its variables, the fakes beside it, and its workers."""
 
-    stub: jobs_pb2_grpc.JobServiceStub
+    stub: "jobs_pb2_grpc.JobServiceAsyncStub"
     env: dict
     tts: FakeTts
     conversion: FakeConversion
@@ -318,7 +317,7 @@ async def open_platform(env, folder, nursery):
     async with fakes() as (tts, conversion, addresses):
         env = env | addresses
         async with open_service(env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
-            platform = Platform(jobs_pb2_grpc.JobServiceStub(channel), env, tts, conversion, folder, nursery)
+            platform = Platform(aio_stub(jobs_pb2_grpc.JobServiceStub, channel), env, tts, conversion, folder, nursery)
             try:
                 yield platform
             finally:

@@ -122,7 +122,7 @@ async def test_higher_priorities_start_first(idle):
     await idle.start_worker()
     for job in jobs:
         await idle.ended(job)
-    assert [line.split()[0] for line in idle.log() if "begun" in line][0] == "high"
+    assert next(line.split()[0] for line in idle.log() if "begun" in line) == "high"
 
 
 async def test_what_may_pass_is_tried_again(platform):

@@ -28,6 +28,8 @@ VERBS = {
     "retention": "Set how long the history is stored.",
     "voices": "List the built-in voices.",
     "design": "Make voices of a description.",
+    "train": "Make a voice model of recordings.",
+    "jobs": "List, follow, cancel and retry long work; speak and transcribe many files.",
     "models": "List, load, unload and download models.",
     "keys": "Create, list, revoke and rotate keys.",
     "limits": "Show and set how much an owner or a key may use.",

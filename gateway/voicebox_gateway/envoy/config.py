@@ -48,6 +48,7 @@ def render(
         "tts": socket_address(settings.tts_address),
         "asr": socket_address(settings.asr_address),
         "catalog": socket_address(settings.catalog_address),
+        "jobs": socket_address(settings.jobs_address),
         "reflection": {"pipe": {"path": str(reflection_socket)}},
         "web": socket_address(settings.web_address),
         "accounts": socket_address(settings.accounts_address),
@@ -95,11 +96,12 @@ def _transport_sockets(settings: Settings, folder: Path) -> dict[str, str]:
             ("tts", settings.tts_address, "h2"),
             ("asr", settings.asr_address, "h2"),
             ("catalog", settings.catalog_address, "h2"),
+            ("jobs", settings.jobs_address, "h2"),
             ("accounts", settings.accounts_address, "h2"),
             ("web", settings.web_address, "http/1.1"),
         ):
             found[f"{name}_tls"] = tls.upstream(folder, settings.services_tls, address, protocol)
-    names = ("tls", "tts_tls", "asr_tls", "catalog_tls", "accounts_tls", "web_tls")
+    names = ("tls", "tts_tls", "asr_tls", "catalog_tls", "jobs_tls", "accounts_tls", "web_tls")
     return {name: f"transport_socket: {json.dumps(found[name])}" if name in found else "" for name in names}
 
 

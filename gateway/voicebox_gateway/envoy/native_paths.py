@@ -15,6 +15,7 @@ SERVICES = {
     "TextToSpeechService": "tts",
     "SpeechToTextService": "asr",
     "CatalogService": "catalog",
+    "JobService": "jobs",
     "KeyService": "accounts",
     "LimitService": "accounts",
     "UsageService": "accounts",

@@ -29,6 +29,7 @@ class Settings:
     tts_address: str
     asr_address: str
     catalog_address: str
+    jobs_address: str
     web_address: str
     accounts_address: str
     authenticates: bool  # each request is decided about by accounts
@@ -57,6 +58,7 @@ def read(env: Mapping[str, str]) -> Settings:
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
         catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        jobs_address=variables.address(env, "JOBS_ADDRESS", "127.0.0.1:50056"),
         web_address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
         accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         authenticates=AuthenticationSettings.read(env).is_on,

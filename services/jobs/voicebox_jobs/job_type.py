@@ -1,5 +1,4 @@
-"""What a type of jobs is: it checks a request, and has steps; found by entry point in the group `voicebox.jobs.types`.
-"""
+"""What a type of jobs is: it checks a request, and has steps. Found by entry point, in `voicebox.jobs.types`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass

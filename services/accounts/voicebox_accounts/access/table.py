@@ -82,6 +82,15 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
         ),
         **_named(INTERNAL, "MoveOwner DeleteOwner"),
     },
+    "voicebox.jobs.v1.JobService": {
+        **_named(
+            READ,
+            "GetJob ListJobs WatchJob WatchJobs ListJobItems DownloadResult GetInput ListInputs ValidateInput "
+            "DownloadInput",
+        ),
+        **_named(MANAGE, "CreateJob CancelJob RetryJob DeleteJob UploadInput DeleteInput"),
+        **_named(INTERNAL, "MoveOwner DeleteOwner"),
+    },
     "voicebox.models.v1.ModelService": {
         **_named(LIST, "ListModels GetModel"),
         **_named(ADMIN, "LoadModel UnloadModel DownloadModel"),

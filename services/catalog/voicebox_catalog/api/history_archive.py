@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToJson
 from voicebox_blobs.blobs import Blobs
+from voicebox_blobs.zip_writer import Entry
 from voicebox_sql.keys import time_us_of
 from voicebox_sql.paging import Cursor
 
-from voicebox_blobs.zip_writer import Entry
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
 from voicebox_catalog.store.tables import Generation

@@ -41,12 +41,9 @@ class Watchers:
             position = await self._newest() if after is None else after
             while True:
                 newest = await self._newest()
-                found = self._held(position)
-                if found is None:
-                    found = await self._store.after(position, job_key=job_key, owner=owner)
-                    is_all = len(found) < PAGE
-                else:
-                    is_all = True
+                held = self._held(position)
+                found = await self._store.after(position, job_key=job_key, owner=owner) if held is None else held
+                is_all = held is not None or len(found) < PAGE
                 for event in found:
                     if event.sequence > position and wanted(event):
                         position = event.sequence

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from voicebox_blobs.blobs import Blobs, storage_errors
 from voicebox_kit import principal, request_id
@@ -179,7 +179,7 @@ class StepRunner:
                 log.info("jobs/%s tries %s again: %s", work.job.id, step.name, error)
                 await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)))
 
-    def _work(self, running: Running, completed: dict[str, object], step: Step, base: float) -> Work:  # type: ignore[type-arg]
+    def _work(self, running: Running, completed: Mapping[str, Mapping[str, Any]], step: Step, base: float) -> Work:
         job, began, first = running.job, time.monotonic(), [0.0]
 
         async def report(fraction: float, stage: str = "") -> None:

@@ -62,7 +62,8 @@ def _condition(name: str, key: str | None, operator: str, value: str) -> ColumnE
             except KeyError:
                 raise _wrong(f"knows the states {', '.join(state.name for state in State)}") from None
         case _:
-            return col(Job.labels)[key].as_string() == value
+            matches: ColumnElement[bool] = col(Job.labels)[key].as_string() == value
+            return matches
 
 
 def _time(operator: str, value: str) -> ColumnElement[bool]:

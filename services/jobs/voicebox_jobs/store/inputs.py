@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import CursorResult, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Exists, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -153,6 +153,6 @@ class Upkeep:
         return await self._database.write_deletion(work)
 
 
-def _is_needed(input_id: object) -> "exists":  # type: ignore[valid-type]
+def _is_needed(input_id: str | ColumnElement[str]) -> Exists:
     query = select(col(InputUse.job_key)).join(Job, col(Job.key) == col(InputUse.job_key))
     return exists(query.where(col(InputUse.input_id) == input_id, col(Job.state) < State.SUCCEEDED))

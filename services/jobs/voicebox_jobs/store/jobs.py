@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -191,11 +191,11 @@ def delete_jobs(session: Session, keys: Sequence[int]) -> Deleted:
     return Deleted(jobs=len(keys), blobs=blobs)
 
 
-def _by_request(owner: str, request_id: str) -> "select[tuple[Job]]":  # type: ignore[valid-type]
+def _by_request(owner: str, request_id: str) -> Select[tuple[Job]]:
     return select(Job).where(col(Job.owner) == owner, col(Job.request_id) == request_id)
 
 
-def _by_id(owner: str, job_id: str) -> "select[tuple[Job]]":  # type: ignore[valid-type]
+def _by_id(owner: str, job_id: str) -> Select[tuple[Job]]:
     return select(Job).where(col(Job.owner) == owner, col(Job.id) == job_id)
 
 

@@ -1,6 +1,7 @@
 """Many recordings transcribed."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from voicebox_kit.errors import NotFound, Precondition
 
@@ -13,6 +14,8 @@ from . import batch, requests
 
 FIELD = "transcribe_batch"
 MAX_TRANSCRIPT_BYTES = 1 << 26
+KEPT = ("transcript", "language", "model", "warnings")
+"""Of the answer of asr, in the manifest."""
 
 
 class TranscribeBatch:
@@ -64,7 +67,7 @@ async def _recognize_item(work: Work, item: Item) -> DoneItem:
     answer, duration_us = await work.peers.asr.recognize(audio, language, model, work.job.owner)
     transcript = answer.get("transcript", "")
     blob = await work.blobs.put("items", _once(transcript.encode() + b"\n"), MAX_TRANSCRIPT_BYTES)
-    kept = {key: answer[key] for key in ("transcript", "language", "model", "warnings") if key in answer}
+    kept: dict[str, Any] = {key: answer[key] for key in KEPT if key in answer}
     return DoneItem(blob, duration_us, kept)
 
 
