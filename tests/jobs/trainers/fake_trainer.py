@@ -1,5 +1,6 @@
 """A trainer whose options say what it does; each time that it is begun is a line of the file `begun`."""
 
+import errno
 import os
 import signal
 import time
@@ -21,6 +22,8 @@ class FakeTrainer:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "refuse":
                 raise Precondition("TOO_SILENT", "recordings", "The recordings are silent.")
+            case "fill":
+                raise OSError(errno.ENOSPC, "No space left on device")
             case "hang":
                 while True:
                     progress(Progress(0.5, "epoch 1 of 2"))

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, CursorResult, Exists, delete, exists, func, select, update
+from sqlalchemy import CursorResult, Exists, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session
 from sqlmodel import col
 from voicebox_kit.errors import NotFound, Precondition
 from voicebox_sql.clock import Clock
@@ -153,6 +153,6 @@ class Upkeep:
         return await self._database.write_deletion(work)
 
 
-def _is_needed(input_id: str | ColumnElement[str]) -> Exists:
+def _is_needed(input_id: str | Mapped[str]) -> Exists:
     query = select(col(InputUse.job_key)).join(Job, col(Job.key) == col(InputUse.job_key))
     return exists(query.where(col(InputUse.input_id) == input_id, col(Job.state) < State.SUCCEEDED))

@@ -191,11 +191,11 @@ def delete_jobs(session: Session, keys: Sequence[int]) -> Deleted:
     return Deleted(jobs=len(keys), blobs=blobs)
 
 
-def _by_request(owner: str, request_id: str) -> Select[tuple[Job]]:
+def _by_request(owner: str, request_id: str) -> Select[Job]:
     return select(Job).where(col(Job.owner) == owner, col(Job.request_id) == request_id)
 
 
-def _by_id(owner: str, job_id: str) -> Select[tuple[Job]]:
+def _by_id(owner: str, job_id: str) -> Select[Job]:
     return select(Job).where(col(Job.owner) == owner, col(Job.id) == job_id)
 
 
