@@ -10,7 +10,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import page_size
 
-from voicebox_catalog.archives.zip_writer import zipped
+from voicebox_blobs.archives.zip_writer import zipped
 from voicebox_catalog.store.filters import GENERATION_FIELDS
 from voicebox_catalog.store.generations import GenerationStore, GroupBy
 

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_kit.errors import InvalidField
 
-from voicebox_catalog.archives.zip_reader import refused
+from voicebox_blobs.archives.zip_reader import refused
 
 from . import checks
 
