@@ -39,6 +39,7 @@ class Lock:
 LOCKS = (
     Lock("services/tts", ("hibari",), (("libs/models", "hub"),)),
     Lock("services/asr", ("whisper", "pocketsphinx"), (("libs/models", "hub"),)),
+    Lock("services/conversion", (), (("libs/models", "hub"),)),
     Lock("services/catalog"),
     Lock("services/accounts"),
     Lock("gateway"),

@@ -157,7 +157,7 @@ EXAMPLES: Mapping[str, Example] = {
     "post /v1/owners/{owner}:delete": Example(body={"force": False}),
     **{
         f"post /v1/{service}/models/{{engine}}/{{model}}:{verb}": Example(body={})
-        for service in ("tts", "asr")
+        for service in ("tts", "asr", "conversion")
         for verb in ("load", "unload", "download")
     },
 }

@@ -20,7 +20,6 @@ from voicebox_kit.errors import NotFound, Precondition, ResourceError
 from voicebox_kit.principal import owner
 from voicebox_kit.uploads import steady
 from voicebox_sql.clock import Clock
-from voicebox_sql.keys import time_us_of
 from voicebox_sql.paging import from_token, page_size, to_token
 
 from voicebox_conversion.engine import TENSORS, Engine

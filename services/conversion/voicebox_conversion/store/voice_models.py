@@ -46,7 +46,9 @@ class VoiceModelStore:
                 )
                 if stored := await session.scalar(asked):
                     return stored
-            taken = set((await session.scalars(select(VoiceModel.id).where(col(VoiceModel.owner) == row.owner))).all())
+            taken = set(
+                (await session.scalars(select(col(VoiceModel.id)).where(col(VoiceModel.owner) == row.owner))).all()
+            )
             if len(taken) >= MAX_VOICE_MODELS:
                 sentence = f"There are {MAX_VOICE_MODELS} voice models already, which is the maximum: delete one."
                 raise Precondition("TOO_MANY_VOICE_MODELS", COLLECTION, sentence)
@@ -108,7 +110,9 @@ class VoiceModelStore:
     async def held(self, names: Sequence[str]) -> set[str]:
         """Those of the blobs that a voice model of anybody has."""
         async with self._database.reading() as session:
-            return set((await session.scalars(select(VoiceModel.blob).where(col(VoiceModel.blob).in_(names)))).all())
+            return set(
+                (await session.scalars(select(col(VoiceModel.blob)).where(col(VoiceModel.blob).in_(names)))).all()
+            )
 
     async def forget(self, time_us: int) -> None:
         """Forget deletions that are too old to be retried."""

@@ -4,12 +4,12 @@ without reaching it.
 
 from pathlib import Path
 
+from voicebox_kit.errors import InvalidField
 from voicebox_models.devices import cpu_only
 from voicebox_models.engine import InstalledFiles, Model, Setup
 from voicebox_models.family import SingleModel, preference
 
 from voicebox_conversion.engine import Options, Samples
-from voicebox_kit.errors import InvalidField
 
 from . import voice
 from .session import WorldSession
