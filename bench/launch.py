@@ -93,7 +93,8 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         _wait_until_serving(process, log)
         took = time.monotonic() - began
         addressed = ("GATEWAY", "TTS", "ASR", "CATALOG", "ACCOUNTS", "CONVERSION")
-        yield Platform(*(environment[f"{name}_ADDRESS"] for name in addressed), process, took)
+        gateway, tts, asr, catalog, accounts, conversion = (environment[f"{name}_ADDRESS"] for name in addressed)
+        yield Platform(gateway, tts, asr, catalog, accounts, conversion, process, took)
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):
