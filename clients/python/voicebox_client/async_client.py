@@ -23,12 +23,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from voicebox.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from voicebox.conversion.v1 import conversion_pb2, conversion_pb2_grpc
 from voicebox.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import (
     account_requests,
+    conversion_requests,
     history_requests,
     job_requests,
     lexicon_requests,
@@ -49,6 +51,7 @@ from .connection import (
     channel_options,
     host_metadata,
 )
+from .conversion_requests import ConversionOptions, VoiceChange
 from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
@@ -211,6 +214,66 @@ class AsyncClient:
             yield event
         if not event.HasField("finished"):
             raise cut_short("recognition")
+
+    @takes(ConversionOptions)
+    async def convert(
+        self, audio: upload.Source, target: str, **options: Unpack[ConversionOptions]
+    ) -> AsyncIterator[conversion_pb2.ConvertSpeechResponse]:
+        """The speech of a file in another voice, in pieces: `target` is a voice model, or `profiles/ann`. Raises
+        OSError for a path that cannot be read. The call is never tried again.
+        """
+        first = conversion_requests.convert(target, **options)
+        upload.check(audio)
+        messages = _each(conversion_requests.uploaded(upload.pieces(audio), first))
+        event = conversion_pb2.ConvertSpeechResponse()
+        async for event in self._live(self._conversion.ConvertSpeech, messages):
+            yield event
+        if not event.HasField("finished"):
+            raise cut_short("conversion")
+
+    @takes(VoiceChange)
+    async def convert_live(
+        self, blocks: AsyncIterable[bytes], target: str, sample_rate_hz: int, **options: Unpack[VoiceChange]
+    ) -> AsyncIterator[conversion_pb2.StreamingConvertResponse]:
+        """Live speech in another voice, some 0.1 s later: headerless s16le samples in and out. The call is never tried
+        again.
+        """
+        first = conversion_requests.live(target, sample_rate_hz, **options)
+        event = conversion_pb2.StreamingConvertResponse()
+        async for event in self._live(
+            self._conversion.StreamingConvert, _messages(first, conversion_requests.live_piece, blocks)
+        ):
+            yield event
+        if not event.HasField("finished"):
+            raise cut_short("conversion")
+
+    def list_voice_models(self, page_size: int = 0) -> AsyncIterator[conversion_pb2.VoiceModel]:
+        """The voices that speech can be converted into, newest first, a page at a time."""
+        request = conversion_pb2.ListVoiceModelsRequest(page_size=page_size)
+        pages = self._pages(self._voice_models.ListVoiceModels, request)
+        return (item async for page in pages for item in page.voice_models)
+
+    async def get_voice_model(self, name: str) -> conversion_pb2.VoiceModel:
+        """One voice model."""
+        request = conversion_pb2.GetVoiceModelRequest(name=requests.resource(conversion_requests.COLLECTION, name))
+        return await self._ask(self._voice_models.GetVoiceModel, request)
+
+    async def delete_voice_model(self, name: str) -> None:
+        """Deletes a voice model for good."""
+        request = conversion_pb2.DeleteVoiceModelRequest(
+            name=requests.resource(conversion_requests.COLLECTION, name), request_id=requests.request_id()
+        )
+        await self._ask(self._voice_models.DeleteVoiceModel, request)
+
+    async def import_voice_model(self, archive: upload.Source, voice_model_id: str = "") -> conversion_pb2.VoiceModel:
+        """A voice model from a `.voicebox-voice` file. Raises OSError for a path that cannot be read."""
+        messages = partial(conversion_requests.import_voice_model, voice_model_id, requests.request_id())
+        return await self._upload(self._voice_models.ImportVoiceModel, archive, messages)
+
+    def export_voice_model(self, name: str) -> AsyncIterator[bytes]:
+        """A voice model as a `.voicebox-voice` file, in pieces."""
+        request = conversion_pb2.ExportVoiceModelRequest(name=requests.resource(conversion_requests.COLLECTION, name))
+        return (part.body.data async for part in self._stream(self._voice_models.ExportVoiceModel, request))
 
     @takes(profile_requests.ProfileDetails)
     async def create_profile(
@@ -687,6 +750,18 @@ class AsyncClient:
         return cast("asr_pb2_grpc.SpeechToTextServiceAsyncStub", asr_pb2_grpc.SpeechToTextServiceStub(self._channel))
 
     @cached_property
+    def _conversion(self) -> "conversion_pb2_grpc.ConversionServiceAsyncStub":
+        return cast(
+            "conversion_pb2_grpc.ConversionServiceAsyncStub", conversion_pb2_grpc.ConversionServiceStub(self._channel)
+        )
+
+    @cached_property
+    def _voice_models(self) -> "conversion_pb2_grpc.VoiceModelServiceAsyncStub":
+        return cast(
+            "conversion_pb2_grpc.VoiceModelServiceAsyncStub", conversion_pb2_grpc.VoiceModelServiceStub(self._channel)
+        )
+
+    @cached_property
     def _catalog(self) -> "catalog_pb2_grpc.CatalogServiceAsyncStub":
         return cast("catalog_pb2_grpc.CatalogServiceAsyncStub", catalog_pb2_grpc.CatalogServiceStub(self._channel))
 
@@ -782,3 +857,8 @@ async def _messages(
     yield first
     async for piece in pieces:
         yield convert(piece)
+
+
+async def _each(messages: Iterator[Request]) -> AsyncIterator[Request]:
+    for message in messages:
+        yield message

@@ -13,12 +13,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from voicebox.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from voicebox.conversion.v1 import conversion_pb2, conversion_pb2_grpc
 from voicebox.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import (
     account_requests,
+    conversion_requests,
     history_requests,
     job_requests,
     lexicon_requests,
@@ -39,6 +41,7 @@ from .connection import (
     channel_options,
     host_metadata,
 )
+from .conversion_requests import ConversionOptions, VoiceChange
 from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
@@ -196,6 +199,66 @@ class Client:
             yield event
         if not event.HasField("finished"):
             raise cut_short("recognition")
+
+    @takes(ConversionOptions)
+    def convert(
+        self, audio: upload.Source, target: str, **options: Unpack[ConversionOptions]
+    ) -> Iterator[conversion_pb2.ConvertSpeechResponse]:
+        """The speech of a file in another voice, in pieces: `target` is a voice model, or `profiles/ann`. Raises
+        OSError for a path that cannot be read. The call is never tried again.
+        """
+        first = conversion_requests.convert(target, **options)
+        upload.check(audio)
+        messages = conversion_requests.uploaded(upload.pieces(audio), first)
+        event = conversion_pb2.ConvertSpeechResponse()
+        for event in self._live(self._conversion.ConvertSpeech, messages):
+            yield event
+        if not event.HasField("finished"):
+            raise cut_short("conversion")
+
+    @takes(VoiceChange)
+    def convert_live(
+        self, blocks: Iterable[bytes], target: str, sample_rate_hz: int, **options: Unpack[VoiceChange]
+    ) -> Iterator[conversion_pb2.StreamingConvertResponse]:
+        """Live speech in another voice, some 0.1 s later: headerless s16le samples in and out. The call is never tried
+        again.
+        """
+        first = conversion_requests.live(target, sample_rate_hz, **options)
+        event = conversion_pb2.StreamingConvertResponse()
+        for event in self._live(
+            self._conversion.StreamingConvert, chain([first], map(conversion_requests.live_piece, blocks))
+        ):
+            yield event
+        if not event.HasField("finished"):
+            raise cut_short("conversion")
+
+    def list_voice_models(self, page_size: int = 0) -> Iterator[conversion_pb2.VoiceModel]:
+        """The voices that speech can be converted into, newest first, a page at a time."""
+        request = conversion_pb2.ListVoiceModelsRequest(page_size=page_size)
+        pages = self._pages(self._voice_models.ListVoiceModels, request)
+        return (item for page in pages for item in page.voice_models)
+
+    def get_voice_model(self, name: str) -> conversion_pb2.VoiceModel:
+        """One voice model."""
+        request = conversion_pb2.GetVoiceModelRequest(name=requests.resource(conversion_requests.COLLECTION, name))
+        return self._ask(self._voice_models.GetVoiceModel, request)
+
+    def delete_voice_model(self, name: str) -> None:
+        """Deletes a voice model for good."""
+        request = conversion_pb2.DeleteVoiceModelRequest(
+            name=requests.resource(conversion_requests.COLLECTION, name), request_id=requests.request_id()
+        )
+        self._ask(self._voice_models.DeleteVoiceModel, request)
+
+    def import_voice_model(self, archive: upload.Source, voice_model_id: str = "") -> conversion_pb2.VoiceModel:
+        """A voice model from a `.voicebox-voice` file. Raises OSError for a path that cannot be read."""
+        messages = partial(conversion_requests.import_voice_model, voice_model_id, requests.request_id())
+        return self._upload(self._voice_models.ImportVoiceModel, archive, messages)
+
+    def export_voice_model(self, name: str) -> Iterator[bytes]:
+        """A voice model as a `.voicebox-voice` file, in pieces."""
+        request = conversion_pb2.ExportVoiceModelRequest(name=requests.resource(conversion_requests.COLLECTION, name))
+        return (part.body.data for part in self._stream(self._voice_models.ExportVoiceModel, request))
 
     @takes(profile_requests.ProfileDetails)
     def create_profile(
@@ -645,6 +708,14 @@ class Client:
     @cached_property
     def _asr(self) -> asr_pb2_grpc.SpeechToTextServiceStub:
         return asr_pb2_grpc.SpeechToTextServiceStub(self._channel)
+
+    @cached_property
+    def _conversion(self) -> conversion_pb2_grpc.ConversionServiceStub:
+        return conversion_pb2_grpc.ConversionServiceStub(self._channel)
+
+    @cached_property
+    def _voice_models(self) -> conversion_pb2_grpc.VoiceModelServiceStub:
+        return conversion_pb2_grpc.VoiceModelServiceStub(self._channel)
 
     @cached_property
     def _catalog(self) -> catalog_pb2_grpc.CatalogServiceStub:

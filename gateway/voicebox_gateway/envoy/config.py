@@ -47,6 +47,7 @@ def render(
         "address": socket_address(settings.address),
         "tts": socket_address(settings.tts_address),
         "asr": socket_address(settings.asr_address),
+        "conversion": socket_address(settings.conversion_address),
         "catalog": socket_address(settings.catalog_address),
         "jobs": socket_address(settings.jobs_address),
         "reflection": {"pipe": {"path": str(reflection_socket)}},
@@ -95,13 +96,14 @@ def _transport_sockets(settings: Settings, folder: Path) -> dict[str, str]:
         for name, address, protocol in (
             ("tts", settings.tts_address, "h2"),
             ("asr", settings.asr_address, "h2"),
+            ("conversion", settings.conversion_address, "h2"),
             ("catalog", settings.catalog_address, "h2"),
             ("jobs", settings.jobs_address, "h2"),
             ("accounts", settings.accounts_address, "h2"),
             ("web", settings.web_address, "http/1.1"),
         ):
             found[f"{name}_tls"] = tls.upstream(folder, settings.services_tls, address, protocol)
-    names = ("tls", "tts_tls", "asr_tls", "catalog_tls", "jobs_tls", "accounts_tls", "web_tls")
+    names = ("tls", "tts_tls", "asr_tls", "conversion_tls", "catalog_tls", "jobs_tls", "accounts_tls", "web_tls")
     return {name: f"transport_socket: {json.dumps(found[name])}" if name in found else "" for name in names}
 
 

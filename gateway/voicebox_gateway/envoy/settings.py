@@ -28,6 +28,7 @@ class Settings:
     admin_address: str  # empty: a Unix socket in a private folder, which no web page and no other user can reach
     tts_address: str
     asr_address: str
+    conversion_address: str
     catalog_address: str
     jobs_address: str
     web_address: str
@@ -57,6 +58,7 @@ def read(env: Mapping[str, str]) -> Settings:
         admin_address=_admin_address(env),
         tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+        conversion_address=variables.address(env, "CONVERSION_ADDRESS", "127.0.0.1:50057"),
         catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
         jobs_address=variables.address(env, "JOBS_ADDRESS", "127.0.0.1:50056"),
         web_address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),

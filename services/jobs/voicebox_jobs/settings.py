@@ -58,7 +58,7 @@ class Settings:
         return cls(
             address=variables.address(env, "JOBS_ADDRESS", "127.0.0.1:50056"),
             metrics_address=variables.address(env, "JOBS_METRICS_ADDRESS", "127.0.0.1:9096"),
-            worker_metrics_address=variables.address(env, "JOBS_WORKER_METRICS_ADDRESS", "127.0.0.1:9097"),
+            worker_metrics_address=variables.address(env, "JOBS_WORKER_METRICS_ADDRESS", "127.0.0.1:9098"),
             grace_seconds=grace_seconds(env),
             folder=folder,
             database_url=variables.text(env, "JOBS_DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'jobs.sqlite'}"),

@@ -64,6 +64,11 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
         **_named(LIST, "ListVoices"),
     },
     "voicebox.asr.v1.SpeechToTextService": _named(HEAR, "Recognize RecognizeUpload Transcribe StreamingRecognize"),
+    "voicebox.conversion.v1.ConversionService": _named(SPEAK, "ConvertSpeech StreamingConvert"),
+    "voicebox.conversion.v1.VoiceModelService": {
+        **_named(READ, "ListVoiceModels GetVoiceModel ExportVoiceModel"),
+        **_named(MANAGE, "DeleteVoiceModel ImportVoiceModel"),
+    },
     "voicebox.catalog.v1.CatalogService": {
         **_named(
             READ,

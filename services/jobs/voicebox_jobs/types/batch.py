@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from datetime import UTC, datetime
 from typing import Any
 
-from voicebox_blobs.zip_writer import Entry, zipped
+from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_kit.errors import Exhausted, Precondition
 
 from voicebox_jobs.job_type import Work

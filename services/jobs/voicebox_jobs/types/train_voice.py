@@ -8,7 +8,7 @@ from pathlib import Path
 
 from voicebox_audio.decoding.decoder import Decoder, open_decoder
 from voicebox_audio.errors import AudioError, DecoderUnavailable
-from voicebox_blobs.zip_writer import Entry, zipped
+from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_kit import plugins
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_models.trainer import GROUP
