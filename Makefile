@@ -1,7 +1,7 @@
 # voicebox: every target is a few lines; setup.sh makes what they stand on.
 BIN := .venv/bin
 PACKAGES := $(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml clients/python/pyproject.toml)
-SERVICES := accounts catalog tts asr web gateway
+SERVICES := accounts catalog tts asr conversion jobs web gateway
 BUF := .tools/buf/node_modules/.bin/buf
 RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
@@ -28,7 +28,7 @@ pocket qwen3: $(RUN)  ## Installs neural voices that clone and need torch: pocke
 	@./setup.sh engine $@
 
 models: $(RUN)  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others
-	@$(BIN)/python -m voicebox_models.fetch voicebox.tts.engines,voicebox.asr.engines $(MODELS)
+	@$(BIN)/python -m voicebox_models.fetch voicebox.tts.engines,voicebox.asr.engines,voicebox.conversion.engines $(MODELS)
 
 demo: $(RUN)  ## A profile, speech in its voice, and what the recogniser hears
 	@$(BIN)/python -m demo

@@ -129,7 +129,7 @@ run)
     esac
     say "Installing Python packages into $venv: about $size."
     make_venv
-    install -e protos -e libs/kit -e libs/audio -e 'libs/models[hub]' -e libs/blobs -e libs/compat -e libs/lexicon -e libs/outbox -e libs/metering -e libs/sql -e services/catalog -e services/accounts -e services/tts -e "$asr" -e gateway -e clients/python
+    install -e protos -e libs/kit -e libs/audio -e 'libs/models[hub]' -e libs/blobs -e libs/compat -e libs/lexicon -e libs/outbox -e libs/metering -e libs/sql -e services/catalog -e services/accounts -e services/jobs -e services/tts -e services/conversion -e "$asr" -e gateway -e clients/python
     install_pocketsphinx
     install --no-deps Resemblyzer  # the weights that tell speakers apart; the rest of it, and torch, are not needed
     if [ "$embedded" = full ]; then

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ALL = ("accounts", "catalog", "tts", "asr", "web", "gateway")
+ALL = ("accounts", "catalog", "tts", "asr", "conversion", "jobs", "web", "gateway")
 VOICEBOX = Path(sys.executable).with_name("voicebox")
 START_SECONDS = STOP_SECONDS = 120.0
 
@@ -34,6 +34,8 @@ class Platform:
     asr: str
     catalog: str
     accounts: str
+    conversion: str
+    jobs: str
     process: subprocess.Popen[str]
     start_seconds: float
 
@@ -69,6 +71,11 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         "WEB",
         "ACCOUNTS",
         "ACCOUNTS_METRICS",
+        "CONVERSION",
+        "CONVERSION_METRICS",
+        "JOBS",
+        "JOBS_METRICS",
+        "JOBS_WORKER_METRICS",
     )
     addresses = {
         f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)
@@ -89,8 +96,9 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
     try:
         _wait_until_serving(process, log)
         took = time.monotonic() - began
-        gateway, tts, asr, catalog, accounts = (environment[f"{name}_ADDRESS"] for name in (*names[:4], "ACCOUNTS"))
-        yield Platform(gateway, tts, asr, catalog, accounts, process, took)
+        addressed = ("GATEWAY", "TTS", "ASR", "CATALOG", "ACCOUNTS", "CONVERSION", "JOBS")
+        gateway, tts, asr, catalog, accounts, conversion, jobs = (environment[f"{name}_ADDRESS"] for name in addressed)
+        yield Platform(gateway, tts, asr, catalog, accounts, conversion, jobs, process, took)
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):

@@ -39,6 +39,8 @@ class Lock:
 LOCKS = (
     Lock("services/tts", ("hibari",), (("libs/models", "hub"),)),
     Lock("services/asr", ("whisper", "pocketsphinx"), (("libs/models", "hub"),)),
+    Lock("services/conversion", (), (("libs/models", "hub"),)),
+    Lock("services/jobs"),
     Lock("services/catalog"),
     Lock("services/accounts"),
     Lock("gateway"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from voicebox.catalog.v1 import catalog_pb2 as pb
-from voicebox_catalog.api.downloads import ByteRange, part_of
+from voicebox_blobs.ranges import ByteRange, part_of
 
 PARTS = [
     ("", ByteRange(0, 100)),

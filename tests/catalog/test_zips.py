@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicebox_catalog.archives.zip_writer import PIECE_BYTES, Entry, zipped
+from voicebox_blobs.archives.zip_writer import PIECE_BYTES, Entry, zipped
 
 NOON = datetime(2026, 1, 2, 12, 30, 8, tzinfo=UTC)
 

@@ -20,6 +20,8 @@ SERVICES = {
     "catalog": "services/catalog",
     "tts": "services/tts",
     "asr": "services/asr",
+    "conversion": "services/conversion",
+    "jobs": "services/jobs",
     "gateway": "gateway",
 }
 PACKAGES = {

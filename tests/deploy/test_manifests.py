@@ -17,9 +17,11 @@ PACKAGES = {
     "catalog": "services/catalog/voicebox_catalog",
     "tts": "services/tts/voicebox_tts",
     "asr": "services/asr/voicebox_asr",
+    "conversion": "services/conversion/voicebox_conversion",
+    "jobs": "services/jobs/voicebox_jobs",
     "gateway": "gateway/voicebox_gateway",
 }
-GRPC = ("accounts", "catalog", "tts", "asr")
+GRPC = ("accounts", "catalog", "tts", "asr", "conversion", "jobs")
 DEVICE = {"tts": "TTS_DEVICE", "asr": "ASR_DEVICE"}
 # The longest text of the contract, at a usual 15 characters a second and the slowest speed of 0.25.
 LONGEST_STREAM_SECONDS = 10_000 / 15 / 0.25
@@ -74,7 +76,7 @@ def test_grpc_services_are_probed_by_their_full_proto_names(workloads: dict[str,
 
 
 def test_a_model_may_load_for_half_an_hour_before_liveness_counts(workloads: dict[str, Manifest]) -> None:
-    for name in ("tts", "asr"):
+    for name in ("tts", "asr", "conversion"):
         probe = _container(workloads[name])["startupProbe"]
         assert probe["periodSeconds"] * probe["failureThreshold"] >= 1800
 
@@ -114,8 +116,11 @@ def test_every_peer_that_a_service_calls_is_found_wherever_it_is_deployed(
 def test_the_peers_of_a_service_are_read_from_its_settings(root: Path) -> None:
     assert _peers("tts", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS", "ACCOUNTS_ADDRESS"}
     assert _peers("asr", root) == {"CATALOG_ADDRESS", "ACCOUNTS_ADDRESS"}
+    assert _peers("conversion", root) == {"CATALOG_ADDRESS", "ACCOUNTS_ADDRESS"}
     assert _peers("accounts", root) == {"CATALOG_ADDRESS"}
-    assert _peers("gateway", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS", "TTS_ADDRESS", "ACCOUNTS_ADDRESS"}
+    services = {"CATALOG_ADDRESS", "ASR_ADDRESS", "TTS_ADDRESS", "CONVERSION_ADDRESS", "ACCOUNTS_ADDRESS"}
+    assert _peers("jobs", root) == services
+    assert _peers("gateway", root) == services | {"JOBS_ADDRESS"}
 
 
 def test_a_service_listens_on_its_default_port_and_everybody_finds_it_there(
@@ -175,6 +180,7 @@ def test_budgets_select_their_pods_and_never_block_a_drain(
 def test_what_is_kept_outlives_the_pod_and_has_one_writer(workloads: dict[str, Manifest], root: Path) -> None:
     for name in ("accounts", "catalog"):
         assert workloads[name]["spec"]["replicas"] == (2 if _has_shared_stores(workloads[name]) else 1)
+    assert workloads["conversion"]["spec"]["replicas"] == workloads["jobs"]["spec"]["replicas"] == 1
     for name, workload in workloads.items():
         claims = {
             claim["metadata"]["name"]: claim["spec"] for claim in workload["spec"].get("volumeClaimTemplates", [])

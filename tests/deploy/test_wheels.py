@@ -24,6 +24,7 @@ PACKAGES = {
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",
     "services/accounts": "voicebox_accounts",
+    "services/jobs": "voicebox_jobs",
     "gateway": "voicebox_gateway",
 }
 DATA = {"protos": "voicebox/descriptors.binpb", "gateway": "voicebox_gateway/envoy/envoy.yaml"}
@@ -66,7 +67,9 @@ def test_a_wheel_holds_every_file_of_its_package(package: str, wheels: dict[str,
 
 def test_every_service_is_found_in_the_wheels_alone(installed: Path) -> None:
     where = json.loads(_python(installed, "-c", WHERE_SERVICES_ARE))
-    assert set(where) == {"accounts", "catalog", "tts", "asr", "gateway", "web", "wyoming"}
+    assert set(where) == {
+        "accounts", "catalog", "tts", "asr", "conversion", "jobs", "jobs-worker", "gateway", "web", "wyoming",
+    }  # fmt: skip
     assert all(Path(module).is_relative_to(installed) for module in where.values()), where
 
 

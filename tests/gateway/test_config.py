@@ -53,7 +53,7 @@ def test_envoy_takes_it_without_a_warning(env, tmp_path):
 def test_a_name_is_resolved_and_balanced(tmp_path):
     clusters = yaml.safe_load(rendered({"TTS_ADDRESS": "tts:50051"}, tmp_path))["static_resources"]["clusters"]
     *others, own = clusters
-    assert {cluster["name"] for cluster in others} == {"tts", "asr", "catalog", "web", "accounts"}
+    assert {cluster["name"] for cluster in others} == {"tts", "asr", "conversion", "catalog", "jobs", "web", "accounts"}
     assert {(cluster["type"], cluster["lb_policy"]) for cluster in others} == {("STRICT_DNS", "LEAST_REQUEST")}
     assert (own["name"], own["type"]) == ("gateway", "STATIC")
     address = clusters[0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]

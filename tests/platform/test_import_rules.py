@@ -31,13 +31,22 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_asr.records.record", "voicebox_asr.peers.catalog"),
         ("voicebox_asr.segmentation.windows", "voicebox_asr.live.agreement"),
     ),
+    "conversion": (
+        ("voicebox_conversion.voices.resolver", "voicebox_conversion.api.messages"),
+        ("voicebox_conversion.job", "voicebox_conversion.store.sweep"),
+    ),
     "catalog": (("voicebox_sql.keys", "voicebox_catalog.samples.rows"),),
+    "jobs": (
+        ("voicebox_jobs.store.events", "voicebox_jobs.job_type"),
+        ("voicebox_jobs.types.batch", "voicebox_jobs.running.runner"),
+    ),
     "accounts": (("voicebox_accounts.keys.secrets", "voicebox_accounts.access.table"),),
     "core": (
         ("voicebox_asr.documents.subtitles", "grpc"),
         ("voicebox_asr.records.recorder", "voicebox.catalog.v1.catalog_pb2"),
         ("voicebox_asr.job", "voicebox.asr.v1.asr_pb2"),
         ("voicebox_tts.voices.registry", "voicebox.tts.v1.tts_pb2"),
+        ("voicebox_conversion.conversion.converter", "voicebox.conversion.v1.conversion_pb2"),
         ("voicebox_sql.paging", "grpc"),
     ),
     "adapters": (
@@ -45,14 +54,20 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_asr.compat.openai.servicer", "voicebox_asr.recognition.recognizer"),
         ("voicebox_asr.compat.riva.stream", "voicebox_asr.live.stream"),
     ),
-    "engines": (("voicebox_tts.voices.registry", "voicebox_tts.engines.flite.engine"),),
+    "engines": (
+        ("voicebox_tts.voices.registry", "voicebox_tts.engines.flite.engine"),
+        ("voicebox_conversion.conversion.converter", "voicebox_conversion.engines.world.engine"),
+    ),
     "gateway": (
         ("voicebox_gateway.openai.realtime", "voicebox_gateway.web.routes"),
         ("voicebox_gateway.wyoming.session", "voicebox_gateway.envoy.config"),
         ("voicebox_gateway.docs.page", "voicebox_gateway.openai.models"),
     ),
-    "model-libraries": (("voicebox_asr.recognition.recognizer", "torch"),),
-    "sql": (("voicebox_catalog.api.checks", "sqlalchemy"), ("voicebox_tts.history.record", "sqlmodel")),
+    "model-libraries": (
+        ("voicebox_asr.recognition.recognizer", "torch"),
+        ("voicebox_conversion.voices.resolver", "pyworld"),
+    ),
+    "sql": (("voicebox_catalog.api.checks", "sqlalchemy"), ("voicebox_conversion.conversion.source", "sqlmodel")),
     "qwen3": (
         ("voicebox_tts.engines.qwen3.model.talker", "voicebox_tts.engines.qwen3.codec.decoder"),
         ("voicebox_tts.engines.qwen3.codec.layers", "voicebox_tts.engines.qwen3.scheduler.batcher"),

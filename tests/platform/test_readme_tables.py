@@ -10,7 +10,7 @@ import pytest
 from voicebox_kit import variables
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("asr", "tts", "catalog", "accounts")
+SERVICES = ("asr", "tts", "conversion", "catalog", "accounts", "jobs")
 EVERYWHERE = {"LOG_LEVEL", "LOG_FORMAT"}
 """Variables that `voicebox_kit.logs` reads for every service."""
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}

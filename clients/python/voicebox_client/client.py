@@ -13,12 +13,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from voicebox.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from voicebox.conversion.v1 import conversion_pb2, conversion_pb2_grpc
+from voicebox.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import (
     account_requests,
+    conversion_requests,
     history_requests,
+    job_requests,
     lexicon_requests,
     long_text,
     profile_requests,
@@ -37,6 +41,7 @@ from .connection import (
     channel_options,
     host_metadata,
 )
+from .conversion_requests import ConversionOptions, VoiceChange
 from .errors import VoiceboxClientError, cut_short
 from .health import Health, fetch_health
 from .history_requests import GenerationChanges, Group, TranscriptionChanges
@@ -194,6 +199,66 @@ class Client:
             yield event
         if not event.HasField("finished"):
             raise cut_short("recognition")
+
+    @takes(ConversionOptions)
+    def convert(
+        self, audio: upload.Source, target: str, **options: Unpack[ConversionOptions]
+    ) -> Iterator[conversion_pb2.ConvertSpeechResponse]:
+        """The speech of a file in another voice, in pieces: `target` is a voice model, or `profiles/ann`. Raises
+        OSError for a path that cannot be read. The call is never tried again.
+        """
+        first = conversion_requests.convert(target, **options)
+        upload.check(audio)
+        messages = conversion_requests.uploaded(upload.pieces(audio), first)
+        event = conversion_pb2.ConvertSpeechResponse()
+        for event in self._live(self._conversion.ConvertSpeech, messages):
+            yield event
+        if not event.HasField("finished"):
+            raise cut_short("conversion")
+
+    @takes(VoiceChange)
+    def convert_live(
+        self, blocks: Iterable[bytes], target: str, sample_rate_hz: int, **options: Unpack[VoiceChange]
+    ) -> Iterator[conversion_pb2.StreamingConvertResponse]:
+        """Live speech in another voice, some 0.1 s later: headerless s16le samples in and out. The call is never tried
+        again.
+        """
+        first = conversion_requests.live(target, sample_rate_hz, **options)
+        event = conversion_pb2.StreamingConvertResponse()
+        for event in self._live(
+            self._conversion.StreamingConvert, chain([first], map(conversion_requests.live_piece, blocks))
+        ):
+            yield event
+        if not event.HasField("finished"):
+            raise cut_short("conversion")
+
+    def list_voice_models(self, page_size: int = 0) -> Iterator[conversion_pb2.VoiceModel]:
+        """The voices that speech can be converted into, newest first, a page at a time."""
+        request = conversion_pb2.ListVoiceModelsRequest(page_size=page_size)
+        pages = self._pages(self._voice_models.ListVoiceModels, request)
+        return (item for page in pages for item in page.voice_models)
+
+    def get_voice_model(self, name: str) -> conversion_pb2.VoiceModel:
+        """One voice model."""
+        request = conversion_pb2.GetVoiceModelRequest(name=requests.resource(conversion_requests.COLLECTION, name))
+        return self._ask(self._voice_models.GetVoiceModel, request)
+
+    def delete_voice_model(self, name: str) -> None:
+        """Deletes a voice model for good."""
+        request = conversion_pb2.DeleteVoiceModelRequest(
+            name=requests.resource(conversion_requests.COLLECTION, name), request_id=requests.request_id()
+        )
+        self._ask(self._voice_models.DeleteVoiceModel, request)
+
+    def import_voice_model(self, archive: upload.Source, voice_model_id: str = "") -> conversion_pb2.VoiceModel:
+        """A voice model from a `.voicebox-voice` file. Raises OSError for a path that cannot be read."""
+        messages = partial(conversion_requests.import_voice_model, voice_model_id, requests.request_id())
+        return self._upload(self._voice_models.ImportVoiceModel, archive, messages)
+
+    def export_voice_model(self, name: str) -> Iterator[bytes]:
+        """A voice model as a `.voicebox-voice` file, in pieces."""
+        request = conversion_pb2.ExportVoiceModelRequest(name=requests.resource(conversion_requests.COLLECTION, name))
+        return (part.body.data for part in self._stream(self._voice_models.ExportVoiceModel, request))
 
     @takes(profile_requests.ProfileDetails)
     def create_profile(
@@ -496,6 +561,77 @@ class Client:
         request = models_pb2.DownloadModelRequest(name=requests.resource("models", name))
         return self._stream(self._models.DownloadModel, request, host_metadata(host))
 
+    def create_job(self, job: jobs_pb2.Job) -> jobs_pb2.Job:
+        """Queues a job: its work, and optionally its labels, priority and timeout."""
+        return self._ask(self._jobs.CreateJob, job_requests.create_job(job))
+
+    def get_job(self, name: str) -> jobs_pb2.Job:
+        """One job, as it is now."""
+        return self._ask(self._jobs.GetJob, jobs_pb2.GetJobRequest(name=requests.resource("jobs", name)))
+
+    def list_jobs(self, filter: str = "", page_size: int = 0) -> Iterator[jobs_pb2.Job]:
+        """Jobs, newest first, a page at a time: `state = "FAILED" AND type = "train_voice"`."""
+        request = jobs_pb2.ListJobsRequest(filter=filter, page_size=page_size)
+        return (job for page in self._pages(self._jobs.ListJobs, request) for job in page.jobs)
+
+    def cancel_job(self, name: str) -> jobs_pb2.Job:
+        """Cancels a job: one that runs ends within seconds."""
+        return self._ask(self._jobs.CancelJob, jobs_pb2.CancelJobRequest(name=requests.resource("jobs", name)))
+
+    def retry_job(self, name: str, from_step: str = "") -> jobs_pb2.Job:
+        """Queues a job again that failed, was cancelled or is dead."""
+        request = jobs_pb2.RetryJobRequest(name=requests.resource("jobs", name), from_step=from_step)
+        return self._ask(self._jobs.RetryJob, request)
+
+    def delete_job(self, name: str) -> None:
+        """Deletes a job that has ended, with its results."""
+        self._ask(self._jobs.DeleteJob, jobs_pb2.DeleteJobRequest(name=requests.resource("jobs", name)))
+
+    def watch_job(self, name: str, after_sequence: int = 0) -> Iterator[jobs_pb2.JobEvent]:
+        """The events of a job, to the one with which it ends. One that breaks off goes on behind the last event."""
+        request = jobs_pb2.WatchJobRequest(name=requests.resource("jobs", name), after_sequence=after_sequence)
+        return self._stream(self._jobs.WatchJob, request)
+
+    def watch_jobs(self, after_sequence: int | None = None) -> Iterator[jobs_pb2.JobEvent]:
+        """The events of all jobs, without an end; by default new ones alone."""
+        return self._stream(self._jobs.WatchJobs, jobs_pb2.WatchJobsRequest(after_sequence=after_sequence))
+
+    def list_job_items(self, name: str, page_size: int = 0) -> Iterator[jobs_pb2.JobItem]:
+        """The items of a batch in order, a page at a time."""
+        request = jobs_pb2.ListJobItemsRequest(parent=requests.resource("jobs", name), page_size=page_size)
+        return (item for page in self._pages(self._jobs.ListJobItems, request) for item in page.items)
+
+    def download_result(self, name: str) -> Iterator[bytes]:
+        """A file that a job made, by its name in the job's `results`, in pieces."""
+        request = jobs_pb2.DownloadResultRequest(name=name)
+        return (part.body.data for part in self._stream(self._jobs.DownloadResult, request))
+
+    def upload_input(
+        self, file: upload.Source, file_name: str = "", sent: Callable[[int], None] | None = None
+    ) -> jobs_pb2.Input:
+        """Stores a file for jobs, audio or UTF-8 text. Raises OSError for a path that cannot be read."""
+        messages = partial(job_requests.upload, file_name, requests.request_id())
+        return self._upload(self._jobs.UploadInput, file, messages, sent)
+
+    def list_inputs(self, page_size: int = 0) -> Iterator[jobs_pb2.Input]:
+        """Inputs, newest first, a page at a time."""
+        request = jobs_pb2.ListInputsRequest(page_size=page_size)
+        return (item for page in self._pages(self._jobs.ListInputs, request) for item in page.inputs)
+
+    def validate_input(self, name: str, job_type: str) -> jobs_pb2.ValidateInputResponse:
+        """Whether an input can be used for a type of job, such as `synthesize_batch`."""
+        request = jobs_pb2.ValidateInputRequest(name=requests.resource("inputs", name), type=job_type)
+        return self._ask(self._jobs.ValidateInput, request)
+
+    def download_input(self, name: str) -> Iterator[bytes]:
+        """An input as it was uploaded, in pieces."""
+        request = jobs_pb2.DownloadInputRequest(name=requests.resource("inputs", name))
+        return (part.body.data for part in self._stream(self._jobs.DownloadInput, request))
+
+    def delete_input(self, name: str) -> None:
+        """Deletes an input that no job needs."""
+        self._ask(self._jobs.DeleteInput, jobs_pb2.DeleteInputRequest(name=requests.resource("inputs", name)))
+
     def create_key(
         self,
         owner: str,
@@ -574,12 +710,24 @@ class Client:
         return asr_pb2_grpc.SpeechToTextServiceStub(self._channel)
 
     @cached_property
+    def _conversion(self) -> conversion_pb2_grpc.ConversionServiceStub:
+        return conversion_pb2_grpc.ConversionServiceStub(self._channel)
+
+    @cached_property
+    def _voice_models(self) -> conversion_pb2_grpc.VoiceModelServiceStub:
+        return conversion_pb2_grpc.VoiceModelServiceStub(self._channel)
+
+    @cached_property
     def _catalog(self) -> catalog_pb2_grpc.CatalogServiceStub:
         return catalog_pb2_grpc.CatalogServiceStub(self._channel)
 
     @cached_property
     def _models(self) -> models_pb2_grpc.ModelServiceStub:
         return models_pb2_grpc.ModelServiceStub(self._channel)
+
+    @cached_property
+    def _jobs(self) -> jobs_pb2_grpc.JobServiceStub:
+        return jobs_pb2_grpc.JobServiceStub(self._channel)
 
     @cached_property
     def _keys(self) -> accounts_pb2_grpc.KeyServiceStub:

@@ -19,6 +19,8 @@ VERBS = {
     "say": "Speak a text, to a file or to the speakers.",
     "dialogue": "Speak a dialogue of several voices, from a text file.",
     "transcribe": "Transcribe recordings.",
+    "convert": "Convert the speech of a file into another voice.",
+    "voice-models": "List, show, import, export and delete the voices that speech is converted into.",
     "detect": "Look for the watermark of synthetic speech in a recording.",
     "explain": "Show how a text would be spoken: numbers and signs in words, lexicons, phonemes.",
     "profiles": "Store voices, and the recordings that they are made from.",
@@ -28,6 +30,8 @@ VERBS = {
     "retention": "Set how long the history is stored.",
     "voices": "List the built-in voices.",
     "design": "Make voices of a description.",
+    "train": "Make a voice model of recordings.",
+    "jobs": "List, follow, cancel and retry long work; speak and transcribe many files.",
     "models": "List, load, unload and download models.",
     "keys": "Create, list, revoke and rotate keys.",
     "limits": "Show and set how much an owner or a key may use.",
@@ -50,7 +54,7 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in VERBS:
-            return _command(importlib.import_module(f".commands.{cmd_name}", __package__).command)
+            return _command(importlib.import_module(f".commands.{cmd_name.replace('-', '_')}", __package__).command)
         plugin = next(iter(entry_points(group=PLUGINS, name=cmd_name)), None)
         if plugin is not None:
             return _command(plugin.load())

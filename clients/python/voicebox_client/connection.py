@@ -21,7 +21,7 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 Metadata = tuple[tuple[str, str], ...]
-ModelHost = Literal["tts", "asr"]
+ModelHost = Literal["tts", "asr", "conversion"]
 
 
 def is_loopback(target: str) -> bool:
@@ -35,5 +35,5 @@ def channel_options(target: str) -> tuple[tuple[str, int], ...]:
 
 
 def host_metadata(host: ModelHost) -> Metadata:
-    """ModelService is served by tts and asr alike; the gateway reads here which of them is meant."""
+    """ModelService is served by tts, asr and conversion alike; the gateway reads here which of them is meant."""
     return (("x-voicebox-service", host),)

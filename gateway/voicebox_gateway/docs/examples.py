@@ -20,10 +20,13 @@ PATH_VALUES = {
     "generation": UUID,
     "transcription": UUID,
     "lexicon": "names",
+    "voice_model": "reader",
     "key": UUID,
     "owner": "ann",
 }
 TTS_MODEL, ASR_MODEL = {"engine": "flite", "model": "cmu-us"}, {"engine": "pocketsphinx", "model": "en-us"}
+CONVERSION_MODEL = {"engine": "world", "model": "vocoder"}
+MODELS_OF_PATHS = {"/v1/tts/": TTS_MODEL, "/v1/asr/": ASR_MODEL, "/v1/conversion/": CONVERSION_MODEL}
 TINY_WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQIAAAAAAA=="
 WEBSOCKET = "-i -N --max-time 1 -H 'connection: upgrade' -H 'upgrade: websocket' -H 'sec-websocket-version: 13' "
 
@@ -84,6 +87,12 @@ EXAMPLES: Mapping[str, Example] = {
         query={"config.language": "en-US", "config.store": True}, file="hello.wav"
     ),
     "post /v1/speech:transcribe": Example(query={"format": "TRANSCRIPT_FORMAT_SRT"}, file="hello.wav"),
+    "post /v1/speech:convert": Example(
+        query={"config.target": "profiles/ann"}, file="hello.wav", output="converted.wav"
+    ),
+    "get /v1/voiceModels": Example(query={"page_size": 20}),
+    "post /v1/voiceModels:import": Example(query={"voice_model_id": "reader"}, file="reader.voicebox-voice"),
+    "get /v1/voiceModels/{voice_model}:export": Example(output="again.voicebox-voice"),
     "post /v1/audio/speech": Example(
         body={"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "mp3"}, output="hello.mp3"
     ),
@@ -157,7 +166,7 @@ EXAMPLES: Mapping[str, Example] = {
     "post /v1/owners/{owner}:delete": Example(body={"force": False}),
     **{
         f"post /v1/{service}/models/{{engine}}/{{model}}:{verb}": Example(body={})
-        for service in ("tts", "asr")
+        for service in ("tts", "asr", "conversion")
         for verb in ("load", "unload", "download")
     },
 }
@@ -209,9 +218,8 @@ def curl(verb: str, path: str, example: Example) -> str:
 
 
 def _path_values(path: str) -> dict[str, str]:
-    models = (
-        ASR_MODEL if path.startswith("/v1/asr/") else TTS_MODEL if path.startswith("/v1/tts/") else {"model": "tts-1"}
-    )
+    found = (models for start, models in MODELS_OF_PATHS.items() if path.startswith(start))
+    models = next(found, {"model": "tts-1"})
     return {name: value for name, value in {**PATH_VALUES, **models}.items() if f"{{{name}}}" in path}
 
 

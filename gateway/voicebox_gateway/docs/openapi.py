@@ -24,6 +24,8 @@ DESCRIPTION = (
 TAGS = (
     "TextToSpeechService",
     "SpeechToTextService",
+    "ConversionService",
+    "VoiceModelService",
     openai_paths.TAG["name"],
     "CatalogService",
     "ModelService",

@@ -47,7 +47,9 @@ def render(
         "address": socket_address(settings.address),
         "tts": _endpoints(settings.tts_address),
         "asr": _endpoints(settings.asr_address),
+        "conversion": _endpoints(settings.conversion_address),
         "catalog": _endpoints(settings.catalog_address),
+        "jobs": _endpoints(settings.jobs_address),
         "reflection": {"pipe": {"path": str(reflection_socket)}},
         "web": _endpoints(settings.web_address),
         "accounts": _endpoints(settings.accounts_address),
@@ -94,12 +96,14 @@ def _transport_sockets(settings: Settings, folder: Path) -> dict[str, str]:
         for name, address, protocol in (
             ("tts", settings.tts_address, "h2"),
             ("asr", settings.asr_address, "h2"),
+            ("conversion", settings.conversion_address, "h2"),
             ("catalog", settings.catalog_address, "h2"),
+            ("jobs", settings.jobs_address, "h2"),
             ("accounts", settings.accounts_address, "h2"),
             ("web", settings.web_address, "http/1.1"),
         ):
             found[f"{name}_tls"] = tls.upstream(folder, settings.services_tls, address, protocol)
-    names = ("tls", "tts_tls", "asr_tls", "catalog_tls", "accounts_tls", "web_tls")
+    names = ("tls", "tts_tls", "asr_tls", "conversion_tls", "catalog_tls", "jobs_tls", "accounts_tls", "web_tls")
     return {name: f"transport_socket: {json.dumps(found[name])}" if name in found else "" for name in names}
 
 

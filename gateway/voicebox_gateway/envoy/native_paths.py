@@ -14,7 +14,10 @@ from voicebox_gateway.docs.contract import Contract, Method
 SERVICES = {
     "TextToSpeechService": "tts",
     "SpeechToTextService": "asr",
+    "ConversionService": "conversion",
+    "VoiceModelService": "conversion",
     "CatalogService": "catalog",
+    "JobService": "jobs",
     "KeyService": "accounts",
     "LimitService": "accounts",
     "UsageService": "accounts",
@@ -26,6 +29,9 @@ SERVICES = {
 """Which service serves the paths of a proto service. ModelService's paths contain it."""
 
 GOOGLE_SERVICES = {"TextToSpeech": "tts", "Speech": "asr", "Operations": "asr"}
+
+MODEL_SERVERS = ("asr", "conversion")
+"""Services beside tts whose models have paths of their own."""
 
 PLAIN_BODY = ".google.api.HttpBody"
 METHODS = {"get": "GET", "put": "PUT", "post": "POST", "delete": "DELETE", "patch": "PATCH"}
@@ -98,7 +104,7 @@ def _routes(contract: Contract, method: Method, service: str) -> Iterator[dict[s
     for binding in (rule, *rule.additional_bindings):
         if kind := binding.WhichOneof("pattern"):
             path = getattr(binding, kind)
-            served_by = "asr" if path.startswith("/v1/asr/") else service
+            served_by = next((each for each in MODEL_SERVERS if path.startswith(f"/v1/{each}/")), service)
             yield _route(contract, method, METHODS[kind], path, binding.body, served_by)
 
 

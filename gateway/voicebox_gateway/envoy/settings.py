@@ -28,7 +28,9 @@ class Settings:
     admin_address: str  # empty: a Unix socket in a private folder, which no web page and no other user can reach
     tts_address: str
     asr_address: str
+    conversion_address: str
     catalog_address: str
+    jobs_address: str
     web_address: str
     accounts_address: str
     authenticates: bool  # each request is decided about by accounts
@@ -56,7 +58,9 @@ def read(env: Mapping[str, str]) -> Settings:
         admin_address=_admin_address(env),
         tts_address=variables.peer(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.peer(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+        conversion_address=variables.peer(env, "CONVERSION_ADDRESS", "127.0.0.1:50057"),
         catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        jobs_address=variables.peer(env, "JOBS_ADDRESS", "127.0.0.1:50056"),
         web_address=variables.peer(env, "WEB_ADDRESS", "127.0.0.1:50054"),
         accounts_address=variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         authenticates=AuthenticationSettings.read(env).is_on,

@@ -64,6 +64,11 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
         **_named(LIST, "ListVoices"),
     },
     "voicebox.asr.v1.SpeechToTextService": _named(HEAR, "Recognize RecognizeUpload Transcribe StreamingRecognize"),
+    "voicebox.conversion.v1.ConversionService": _named(SPEAK, "ConvertSpeech StreamingConvert"),
+    "voicebox.conversion.v1.VoiceModelService": {
+        **_named(READ, "ListVoiceModels GetVoiceModel ExportVoiceModel"),
+        **_named(MANAGE, "DeleteVoiceModel ImportVoiceModel"),
+    },
     "voicebox.catalog.v1.CatalogService": {
         **_named(
             READ,
@@ -80,6 +85,15 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
             "DeleteTranscription UpdateRetentionRule ApplyRetention CreateLexicon UpdateLexicon DeleteLexicon "
             "ImportLexicon",
         ),
+        **_named(INTERNAL, "MoveOwner DeleteOwner"),
+    },
+    "voicebox.jobs.v1.JobService": {
+        **_named(
+            READ,
+            "GetJob ListJobs WatchJob WatchJobs ListJobItems DownloadResult GetInput ListInputs ValidateInput "
+            "DownloadInput",
+        ),
+        **_named(MANAGE, "CreateJob CancelJob RetryJob DeleteJob UploadInput DeleteInput"),
         **_named(INTERNAL, "MoveOwner DeleteOwner"),
     },
     "voicebox.models.v1.ModelService": {

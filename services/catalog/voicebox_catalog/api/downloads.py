@@ -1,11 +1,11 @@
 """Stored files as HTTP bodies, whole or the requested part (RFC 9110, section 14)."""
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from google.api.httpbody_pb2 import HttpBody
 from voicebox_blobs.blobs import Blobs
+from voicebox_blobs.ranges import ByteRange, part_headers, part_of
 from voicebox_kit.errors import Damaged, NotFound
 
 CONTENT_TYPES = {
@@ -19,11 +19,6 @@ CONTENT_TYPES = {
     "webp": "image/webp",
 }
 
-MAX_CHARACTERS = 200
-"""The one part that a `range` header requests; headers with several parts are not served."""
-
-_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*", re.ASCII | re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class Download:
@@ -32,14 +27,6 @@ class Download:
 
     headers: tuple[tuple[str, str], ...]
     bodies: AsyncIterator[HttpBody]
-
-
-@dataclass(frozen=True)
-class ByteRange:
-    """The bytes from `start` to before `end`."""
-
-    start: int
-    end: int
 
 
 async def open_download(
@@ -63,34 +50,13 @@ async def open_download(
             resource,
             f"The stored file has {size} bytes, not the {kept_bytes} that were written. Restore it from a backup.",
         )
-    part = part_of(requested_range, size)
-    if part is None:
-        headers, part = [("content-range", f"bytes */{size}")], ByteRange(0, 0)
-    elif part != ByteRange(0, size):
-        headers = [("content-range", f"bytes {part.start}-{part.end - 1}/{size}")]
-    else:
-        headers = []
-    length = ("x-content-length", str(part.end - part.start))  # of content-length, HTTP/2 would count gRPC's frames too
+    requested = part_of(requested_range, size)
+    part = requested or ByteRange(0, 0)
     is_whole = part == ByteRange(0, size) and size
     return Download(
-        (("accept-ranges", "bytes"), length, *headers),
+        part_headers(requested, size),
         bodies(blobs, blob, container, resource, None if is_whole else part),
     )
-
-
-def part_of(requested_range: str, size: int) -> ByteRange | None:
-    """The range that a `range` header requests of a file of `size` bytes: all of it when it cannot be understood, None
-    when nothing is left.
-    """
-    found = _RANGE.fullmatch(requested_range) if len(requested_range) <= MAX_CHARACTERS else None
-    if not found or found[1] + found[2] == "" or (found[1] and found[2] and int(found[2]) < int(found[1])):
-        return ByteRange(0, size)
-    if not found[1]:
-        last = int(found[2])
-        return ByteRange(max(size - last, 0), size) if last and size else None
-    start = int(found[1])
-    end = min(int(found[2]) + 1, size) if found[2] else size
-    return ByteRange(start, end) if start < size else None
 
 
 async def bodies(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToJson
+from voicebox_blobs.archives.zip_writer import Entry
 from voicebox_blobs.blobs import Blobs
 from voicebox_sql.keys import time_us_of
 from voicebox_sql.paging import Cursor
 
-from voicebox_catalog.archives.zip_writer import Entry
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
 from voicebox_catalog.store.tables import Generation

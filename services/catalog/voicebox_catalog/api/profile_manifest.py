@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_blobs.archives.zip_reader import refused
 from voicebox_kit.errors import InvalidField
-
-from voicebox_catalog.archives.zip_reader import refused
 
 from . import checks
 

@@ -73,6 +73,8 @@ class _WorkKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     """Audio was recognised."""
     WORK_KIND_MODEL_DOWNLOAD: _WorkKind.ValueType  # 3
     """A model was downloaded."""
+    WORK_KIND_CONVERSION: _WorkKind.ValueType  # 4
+    """Speech in another voice; its audio counts."""
 
 class WorkKind(_WorkKind, metaclass=_WorkKindEnumTypeWrapper):
     """A kind of work."""
@@ -85,6 +87,8 @@ WORK_KIND_RECOGNITION: WorkKind.ValueType  # 2
 """Audio was recognised."""
 WORK_KIND_MODEL_DOWNLOAD: WorkKind.ValueType  # 3
 """A model was downloaded."""
+WORK_KIND_CONVERSION: WorkKind.ValueType  # 4
+"""Speech in another voice; its audio counts."""
 global___WorkKind = WorkKind
 
 class _UsageGroup:

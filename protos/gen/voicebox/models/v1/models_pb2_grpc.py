@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub(object):
-    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
     over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 
@@ -64,7 +64,7 @@ class ModelServiceStub(object):
 
 
 class ModelServiceServicer(object):
-    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
     over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 
@@ -142,7 +142,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService(object):
-    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
     over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 

@@ -18,7 +18,7 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ModelServiceStub:
-    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
     over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 
@@ -58,7 +58,7 @@ class ModelServiceStub:
     """
 
 class ModelServiceAsyncStub:
-    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
     over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 
@@ -97,7 +97,7 @@ class ModelServiceAsyncStub:
     """
 
 class ModelServiceServicer(metaclass=abc.ABCMeta):
-    """The models of one service. Over HTTP the path selects it: /v1/tts/models or /v1/asr/models;
+    """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
     over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
     """
 

@@ -1,0 +1,189 @@
+"""The RPCs of voice models."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import grpc
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.empty_pb2 import Empty
+from voicebox.conversion.v1 import conversion_pb2 as pb
+from voicebox.conversion.v1 import conversion_pb2_grpc
+from voicebox_blobs.archives.zip_reader import ZipReader, refused
+from voicebox_blobs.archives.zip_writer import Entry, zipped
+from voicebox_blobs.blobs import Blobs, storage_errors
+from voicebox_kit.errors import NotFound, Precondition, ResourceError
+from voicebox_kit.principal import owner
+from voicebox_kit.uploads import steady
+from voicebox_sql.clock import Clock
+from voicebox_sql.paging import from_token, page_size, to_token
+
+from voicebox_conversion.engine import TENSORS, Engine
+from voicebox_conversion.manifest import FILE, MAX_BYTES, Manifest, read_manifest
+from voicebox_conversion.store.tables import VoiceModel
+from voicebox_conversion.store.voice_models import COLLECTION, KIND, VoiceModelStore
+
+from . import checks, messages
+
+MAX_ARCHIVE_BYTES = 512 * 1024 * 1024
+CONTENT_TYPE = "application/zip"
+ARCHIVED = datetime(1980, 1, 1, tzinfo=UTC)
+"""The time of the files in an archive: the same voice gives the same bytes."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+FindEngine = Callable[[str, str], Engine]
+"""Called with an engine's name and the subject of the Precondition that it raises."""
+
+
+class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
+    """The voicebox.conversion.v1.VoiceModelService. An archive that comes in waits in a nameless file in `folder`."""
+
+    def __init__(
+        self,
+        store: VoiceModelStore,
+        blobs: Blobs,
+        engine_of: FindEngine,
+        descriptions: Callable[[str], Sequence[str]],
+        clock: Clock,
+        folder: Path,
+    ) -> None:
+        """`descriptions` has what to expect of an engine's voices, by its name."""
+        self._store, self._blobs, self._engine_of = store, blobs, engine_of
+        self._descriptions, self._clock, self._folder = descriptions, clock, folder
+
+    async def ListVoiceModels(self, request: pb.ListVoiceModelsRequest, context: Context) -> pb.ListVoiceModelsResponse:
+        own, size = owner(context), page_size(request.page_size)
+        rows = await self._store.page(own, from_token(request.page_token, COLLECTION, own), size + 1)
+        more = to_token(rows[size - 1].key, COLLECTION, own) if len(rows) > size else ""
+        return pb.ListVoiceModelsResponse(voice_models=map(self._message, rows[:size]), next_page_token=more)
+
+    async def GetVoiceModel(self, request: pb.GetVoiceModelRequest, context: Context) -> pb.VoiceModel:
+        return self._message(await self._store.get(owner(context), checks.name(COLLECTION, request.name)))
+
+    async def DeleteVoiceModel(self, request: pb.DeleteVoiceModelRequest, context: Context) -> Empty:
+        identity, retried = checks.name(COLLECTION, request.name), checks.request_id(request.request_id)
+        blob = await self._store.delete(owner(context), identity, retried, self._clock())
+        if blob is not None:
+            await self._blobs.delete(blob)
+        return Empty()
+
+    async def ImportVoiceModel(
+        self, request_iterator: AsyncIterator[pb.ImportVoiceModelRequest], context: Context
+    ) -> pb.VoiceModel:
+        requests, own = steady(aiter(request_iterator)), owner(context)
+        first = await anext(requests, pb.ImportVoiceModelRequest())
+        retried = checks.request_id(first.request_id)
+        given = checks.identity(first.voice_model_id, "voice_model_id") if first.voice_model_id else ""
+        if stored := await self._store.find_request(own, retried):
+            return self._message(stored)
+        with storage_errors(), tempfile.TemporaryFile(dir=self._folder) as spool:
+            await _spooled(spool, first, requests)
+            archive = await asyncio.to_thread(ZipReader, spool, MAX_ARCHIVE_BYTES)
+            if archive.names != {FILE, TENSORS}:
+                raise refused(f"The archive must hold {FILE} and {TENSORS}, and nothing else.")
+            manifest = read_manifest(b"".join([block async for block in _blocks(archive, FILE, MAX_BYTES)]))
+            await self._check(archive, manifest)
+            blob = await self._blobs.put("voices", _blocks(archive, TENSORS, MAX_ARCHIVE_BYTES), MAX_ARCHIVE_BYTES)
+        row = _row(manifest, own, given or checks.identity_of(manifest.name), retried)
+        row.blob, row.size_bytes = blob.name, blob.size_bytes
+        try:
+            stored = await self._store.create(row, self._clock(), rename=not given)
+        except (ResourceError, Precondition):
+            await self._blobs.delete(blob.name)
+            raise
+        if stored.blob != blob.name:  # the same request, at the same time
+            await self._blobs.delete(blob.name)
+        return self._message(stored)
+
+    async def ExportVoiceModel(
+        self, request: pb.ExportVoiceModelRequest, context: Context
+    ) -> AsyncGenerator[pb.ExportVoiceModelResponse]:
+        row = await self._store.get(owner(context), checks.name(COLLECTION, request.name))
+        kind = CONTENT_TYPE
+        async for data in zipped(self._entries(row)):
+            yield pb.ExportVoiceModelResponse(body=HttpBody(content_type=kind, data=data))
+            kind = ""
+
+    def _message(self, row: VoiceModel) -> pb.VoiceModel:
+        return messages.voice_model(row, " ".join(self._descriptions(row.engine)))
+
+    async def _check(self, archive: ZipReader, manifest: Manifest) -> None:
+        """Read the tensors as the engine does, and compare their hash: what cannot be used is never stored."""
+        engine = self._engine_of(manifest.engine, "archive")
+        with tempfile.NamedTemporaryFile(dir=self._folder) as file:
+            digest = hashlib.sha256()
+            async for block in _blocks(archive, TENSORS, MAX_ARCHIVE_BYTES):
+                digest.update(block)
+                await asyncio.to_thread(file.write, block)
+            file.flush()
+            if digest.hexdigest() != manifest.sha256:
+                sentence = f"{TENSORS} is not what the manifest says: its SHA-256 is another."
+                raise refused(sentence, "ARCHIVE_CHECKSUM")
+            await asyncio.to_thread(engine.voice, Path(file.name))
+
+    async def _entries(self, row: VoiceModel) -> AsyncIterator[Entry]:
+        manifest = Manifest(
+            row.display_name,
+            row.engine,
+            row.sample_rate_hz,
+            row.sha256,
+            row.metrics,
+            row.consent,
+            row.licence,
+            row.recordings_sha256,
+        )
+        yield Entry(FILE, _once(manifest.to_json()), ARCHIVED, compress=True)
+        yield Entry(TENSORS, self._read(row), ARCHIVED)
+
+    async def _read(self, row: VoiceModel) -> AsyncIterator[bytes]:
+        try:
+            async for block in self._blobs.read(row.blob):
+                yield block
+        except FileNotFoundError as error:  # deleted just now
+            raise NotFound(KIND, f"{COLLECTION}/{row.id}") from error
+
+
+def _row(manifest: Manifest, own: str, identity: str, retried: str | None) -> VoiceModel:
+    """A row that the store has not seen yet."""
+    return VoiceModel(
+        key=0,
+        owner=own,
+        id=identity,
+        display_name=manifest.name.strip() or identity,
+        engine=manifest.engine,
+        sample_rate_hz=manifest.sample_rate_hz,
+        metrics=dict(manifest.metrics),
+        consent=manifest.consent,
+        licence=manifest.licence,
+        recordings_sha256=manifest.recordings_sha256,
+        sha256=manifest.sha256,
+        size_bytes=0,
+        blob="",
+        request_id=retried,
+    )
+
+
+async def _spooled(
+    spool: IO[bytes], first: pb.ImportVoiceModelRequest, requests: AsyncIterator[pb.ImportVoiceModelRequest]
+) -> None:
+    size = len(first.archive.data)
+    await asyncio.to_thread(spool.write, first.archive.data)
+    async for request in requests:
+        size += len(request.archive.data)
+        if size > MAX_ARCHIVE_BYTES:
+            raise refused(f"The archive must have at most {MAX_ARCHIVE_BYTES} bytes.", "ARCHIVE_TOO_LARGE")
+        await asyncio.to_thread(spool.write, request.archive.data)
+
+
+async def _blocks(archive: ZipReader, name: str, max_bytes: int) -> AsyncIterator[bytes]:
+    blocks = archive.blocks(name, max_bytes)
+    while (block := await asyncio.to_thread(next, blocks, b"")) != b"":
+        yield block
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

@@ -1,0 +1,1 @@
+"""Durable work: uploads, jobs with live progress, batches."""

@@ -1,0 +1,128 @@
+"""The RPCs of inputs."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+from google.protobuf.empty_pb2 import Empty
+from voicebox.jobs.v1 import jobs_pb2 as pb
+from voicebox_blobs.blobs import Blobs
+from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_sql.paging import from_token, page_size, to_token
+
+from voicebox_jobs.inputs.check import TEXT, Checker
+from voicebox_jobs.job_type import Types
+from voicebox_jobs.store.inputs import InputStore
+from voicebox_jobs.store.tables import Input
+from voicebox_jobs.types import batch_file
+
+from . import checks
+from .downloads import Download, StoredFile, open_download
+from .messages import to_input
+
+OF_TEXT = ("synthesize_batch",)
+"""Types of jobs whose input is text; the inputs of the others are audio."""
+CONTENT_TYPES = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "mp3": "audio/mpeg",
+    "aac": "audio/aac",
+    "mp4": "audio/mp4",
+    "webm": "audio/webm",
+    TEXT: "text/plain; charset=utf-8",
+}
+
+
+class Inputs:
+    """Each method answers one RPC for the owner that calls."""
+
+    def __init__(
+        self, store: InputStore, blobs: Blobs, checker: Checker, types: Types, max_bytes: int, retention_us: int
+    ) -> None:
+        self._store, self._blobs, self._checker, self._types = store, blobs, checker, types
+        self._max_bytes, self._retention_us = max_bytes, retention_us
+
+    async def upload(self, requests: AsyncIterator[pb.UploadInputRequest], owner: str) -> pb.Input:
+        """Store a file; a repeated request id returns the stored one."""
+        first = await anext(requests, pb.UploadInputRequest())
+        request_id, file_name = checks.request_id(first.request_id), checks.file_name(first.file_name)
+        if request_id and (stored := await self._store.find_request(owner, request_id)):
+            return to_input(stored, self._retention_us)
+        try:
+            blob = await self._blobs.put("inputs", _content(first, requests), self._max_bytes)
+        except InvalidField as error:
+            sentence = f"content must have at most {self._max_bytes} bytes."
+            raise InvalidField("content", sentence, "INPUT_TOO_LARGE") from error
+        try:
+            found = await self._checker.check(blob.name, blob.size_bytes)
+            row = Input(
+                key=0,
+                id=str(uuid.uuid4()),
+                owner=owner,
+                request_id=request_id,
+                file_name=file_name,
+                container=found.container,
+                blob=blob.name,
+                size_bytes=blob.size_bytes,
+                sha256=blob.sha256,
+                duration_us=found.duration_us,
+                sample_rate_hz=found.sample_rate_hz,
+                channel_count=found.channel_count,
+                warnings=list(found.warnings),
+            )
+        except BaseException:
+            await self._blobs.delete(blob.name)
+            raise
+        # Where it is unknown whether the row was written, the file stays: the sweep finds out.
+        stored = await self._store.add(row)
+        if stored.blob != blob.name:
+            await self._blobs.delete(blob.name)
+        return to_input(stored, self._retention_us)
+
+    async def get(self, request: pb.GetInputRequest, owner: str) -> pb.Input:
+        return to_input(await self._store.get(owner, checks.identity("inputs", request.name)), self._retention_us)
+
+    async def list(self, request: pb.ListInputsRequest, owner: str) -> pb.ListInputsResponse:
+        size, query = page_size(request.page_size), ("inputs", owner)
+        rows = await self._store.page(owner, from_token(request.page_token, *query), size + 1)
+        more = to_token(rows[size - 1].key, *query) if len(rows) > size else ""
+        inputs = [to_input(row, self._retention_us) for row in rows[:size]]
+        return pb.ListInputsResponse(inputs=inputs, next_page_token=more)
+
+    async def validate(self, request: pb.ValidateInputRequest, owner: str) -> pb.ValidateInputResponse:
+        """Whether a job of this type could use it."""
+        row = await self._store.get(owner, checks.identity("inputs", request.name))
+        if request.type not in self._types:
+            raise InvalidField("type", f"type must be one of {', '.join(sorted(self._types))}.")
+        if request.type not in OF_TEXT:
+            problems = ["It is text, and no audio."] if row.container == TEXT else []
+            return pb.ValidateInputResponse(usable=not problems, item_count=1, problems=problems)
+        if row.container != TEXT:
+            return pb.ValidateInputResponse(problems=["It is audio, and no text."])
+        try:
+            content = b"".join([block async for block in self._blobs.read(row.blob)])
+        except FileNotFoundError as error:
+            raise NotFound("input", request.name) from error
+        found = batch_file.read(content, "wav")
+        return pb.ValidateInputResponse(usable=not found.problems, item_count=len(found.items), problems=found.problems)
+
+    async def download(self, request: pb.DownloadInputRequest, owner: str, requested_range: str) -> Download:
+        """The file as it was uploaded."""
+        row = await self._store.get(owner, checks.identity("inputs", request.name))
+        content_type = CONTENT_TYPES.get(row.container, "application/octet-stream")
+        file = StoredFile("input", request.name, row.blob, row.size_bytes, content_type)
+        return await open_download(self._blobs, file, requested_range)
+
+    async def delete(self, request: pb.DeleteInputRequest, owner: str) -> Empty:
+        await self._blobs.delete(await self._store.delete(owner, checks.identity("inputs", request.name)))
+        return Empty()
+
+
+async def _content(
+    first: pb.UploadInputRequest, requests: AsyncIterator[pb.UploadInputRequest]
+) -> AsyncIterator[bytes]:
+    if first.content.data:
+        yield first.content.data
+    async for request in requests:
+        if request.content.data:
+            yield request.content.data

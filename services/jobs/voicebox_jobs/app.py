@@ -1,0 +1,181 @@
+"""Puts jobs together: the only place where its parts meet."""
+
+import asyncio
+import logging
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from importlib import resources
+
+from prometheus_client import CollectorRegistry
+from voicebox.jobs.v1 import jobs_pb2_grpc
+from voicebox_audio.decoding.decoder import Decoder, open_decoder
+from voicebox_audio.errors import DecoderUnavailable
+from voicebox_blobs.blobs import Blobs
+from voicebox_blobs.stores import open_blobs
+from voicebox_kit.authentication import Authentication
+from voicebox_kit.background import Background
+from voicebox_kit.channels import open_channel
+from voicebox_kit.errors import StartError, VoiceboxError
+from voicebox_kit.folders import own_folder
+from voicebox_kit.server import Service, Serving, serving
+from voicebox_metering.revocations import open_follow
+from voicebox_sql.clock import now_us
+from voicebox_sql.database import Database
+from voicebox_sql.leases import Leases
+
+from .api.inputs import Inputs
+from .api.jobs import Jobs
+from .api.owners import Owners
+from .api.servicer import JobServicer
+from .api.watchers import Watchers
+from .api.watching import Watching
+from .inputs.check import Checker
+from .job_type import installed_types
+from .peers.accounts import Accounts
+from .settings import BLOB_URL, Settings
+from .store.events import EventStore
+from .store.executors import ExecutorStore
+from .store.inputs import InputStore, Upkeep
+from .store.jobs import JobStore
+from .store.opening import open_database
+from .store.tables import Lease
+from .upkeep.sweep import sweep
+from .worker_app import EXECUTOR
+
+log = logging.getLogger(__name__)
+
+NAME = "voicebox.jobs.v1.JobService"
+DAY_US = 86_400 * 1_000_000
+WORKER = "from voicebox_kit.command import serve; serve()"
+WORKER_STOP_SECONDS = 30.0
+
+
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What jobs will listen on, by variable."""
+    settings = Settings.read(env)
+    own = {"JOBS_ADDRESS": settings.address, "JOBS_METRICS_ADDRESS": settings.metrics_address}
+    return {**own, "JOBS_WORKER_METRICS_ADDRESS": settings.worker_metrics_address} if settings.starts_worker else own
+
+
+@asynccontextmanager
+async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
+    """The jobs service with its worker, serving until the block ends."""
+    settings = Settings.read(env)
+    with (
+        own_folder(settings.folder, "jobs"),
+        open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL, alone=False) as blobs,
+    ):
+        authentication, registry = settings.authentication.open(), CollectorRegistry()
+        background = Background(registry)
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            database = await enter(open_database(settings.database_url, settings.pool))
+            decoder = await enter(_open_decoder())
+            accounts = await enter(_open_accounts(settings, authentication))
+            watchers = Watchers(EventStore(database))
+            service = _service(settings, blobs, database, decoder, accounts, watchers)
+            follow = await enter(open_follow(settings.peers.accounts, authentication, background))
+            service = replace(
+                service, registry=registry, background=background, authentication=authentication, follow=follow
+            )
+            await enter(background.running("events", watchers.follow))
+            await enter(background.running("sweep", partial(_sweep, settings, database, blobs)))
+            executors = ExecutorStore(database, round(settings.lease_seconds * 1e6), now_us)
+            if settings.starts_worker:
+                await enter(background.running("worker", partial(_run_worker, env, executors)))
+            yield await enter(serving("jobs", service, settings.grace_seconds))
+
+
+def _service(
+    settings: Settings,
+    blobs: Blobs,
+    database: Database,
+    decoder: Decoder,
+    accounts: Accounts | None,
+    watchers: Watchers,
+) -> Service:
+    retention_us, types = settings.retention_days * DAY_US, installed_types()
+    jobs = JobStore(database, now_us)
+    servicer = JobServicer(
+        Jobs(jobs, blobs, types, settings.devices, accounts, retention_us),
+        Inputs(
+            InputStore(database, now_us),
+            blobs,
+            Checker(decoder, blobs),
+            types,
+            settings.max_input_bytes,
+            retention_us,
+        ),
+        Watching(jobs, watchers),
+        Owners(Upkeep(database, now_us), blobs),
+        jobs,
+        blobs,
+    )
+    return Service(
+        names=(NAME,),
+        contract=(resources.files("voicebox") / "descriptors.binpb").read_bytes(),
+        address=settings.address,
+        metrics_address=settings.metrics_address,
+        register=partial(jobs_pb2_grpc.add_JobServiceServicer_to_server, servicer),
+        load=_nothing,
+        registry=CollectorRegistry(),
+    )
+
+
+@asynccontextmanager
+async def _open_decoder() -> AsyncIterator[Decoder]:
+    try:
+        async with open_decoder() as decoder:
+            yield decoder
+    except DecoderUnavailable as error:
+        raise StartError(error.sentence) from error
+
+
+@asynccontextmanager
+async def _open_accounts(settings: Settings, authentication: Authentication) -> AsyncIterator[Accounts | None]:
+    if not authentication.is_on:
+        yield None
+        return
+    async with open_channel(settings.peers.accounts, authentication) as channel:
+        yield Accounts(channel)
+
+
+async def _sweep(settings: Settings, database: Database, blobs: Blobs) -> None:
+    leases = Leases(database, Lease, str(uuid.uuid4()), 2 * settings.sweep_seconds, now_us)
+    while True:
+        await sweep(leases, Upkeep(database, now_us), blobs, settings.retention_days * DAY_US)
+        await database.reserve_space()
+        await asyncio.sleep(settings.sweep_seconds)
+
+
+async def _run_worker(env: Mapping[str, str], executors: ExecutorStore) -> None:
+    """A worker in a process of its own, until it ends: then its jobs wait again at once, and it is started anew."""
+    executor = str(uuid.uuid4())
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WORKER, "jobs-worker"),
+        env={**os.environ, **env, EXECUTOR: executor},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        code = await process.wait()
+        log.error("the worker ended with code %d", code)
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(WORKER_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        with suppress(VoiceboxError):
+            await executors.expire(executor)
+
+
+async def _nothing() -> None:
+    """There is nothing to load: the database is open before jobs listens."""

@@ -1,0 +1,34 @@
+"""Any recording as a WAV file: mono, 16 bits, at its own rate; decoded in the confined decoder."""
+
+import struct
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import numpy as np
+from voicebox_audio.decoding.decoder import Decoder
+from voicebox_audio.decoding.limits import Limits
+
+LIMITS = Limits(max_bytes=1 << 30, max_seconds=4 * 3600.0, cpu_seconds=600)
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+async def wav_blocks(decoder: Decoder, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The bytes of the WAV file. The header comes first, and must have the length: the samples are held meanwhile, 2
+    bytes each. Raises AudioError.
+    """
+    held: list[bytes] = []
+    stream = decoder.stream(blocks, None, LIMITS)
+    async with aclosing(stream):
+        async for samples in stream:
+            held.append((np.clip(samples, -1.0, 1.0) * 32767).round().astype("<i2").tobytes())
+    assert stream.source is not None
+    size = sum(map(len, held))
+    yield header(stream.source.sample_rate_hz, size)
+    for piece in held:
+        yield piece
+
+
+def header(sample_rate_hz: int, data_bytes: int) -> bytes:
+    """The header of a WAV file."""
+    layout = (16, 1, 1, sample_rate_hz, 2 * sample_rate_hz, 2, 16)
+    return _HEADER.pack(b"RIFF", 36 + data_bytes, b"WAVE", b"fmt ", *layout, b"data", data_bytes)

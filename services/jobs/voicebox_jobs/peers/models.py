@@ -1,0 +1,32 @@
+"""A client of the models of tts and asr."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import grpc
+from voicebox.models.v1 import models_pb2, models_pb2_grpc
+from voicebox_kit.errors import Unavailable
+
+from .errors import metadata, peer_errors
+
+DOWNLOAD_SECONDS = 86_400.0
+
+
+class Models:
+    """Channels to the services that have models, by their names, made in the event loop that uses them."""
+
+    def __init__(self, channels: Mapping[str, grpc.aio.Channel]) -> None:
+        self._stubs: Mapping[str, models_pb2_grpc.ModelServiceAsyncStub] = {
+            name: models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[misc]
+            for name, channel in channels.items()
+        }
+
+    async def download(self, service: str, model: str, owner: str) -> AsyncIterator[tuple[int, int]]:
+        """Bytes done and in total, again and again until the model is there. VoiceboxError."""
+        request, is_done = models_pb2.DownloadModelRequest(name=model), False
+        with peer_errors(service):
+            call = self._stubs[service].DownloadModel(request, timeout=DOWNLOAD_SECONDS, metadata=metadata(owner))
+            async for answer in call:
+                is_done = answer.done
+                yield answer.bytes_done, answer.bytes_total
+        if not is_done:
+            raise Unavailable("DOWNLOAD_CUT_SHORT", f"The download of {model} was cut short.")

@@ -1,0 +1,257 @@
+"""Jobs as their owners see and change them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from sqlmodel import col
+from voicebox_kit.errors import Exhausted, InvalidField, NotFound, Precondition
+from voicebox_sql.clock import Clock
+from voicebox_sql.database import Database
+from voicebox_sql.keys import draw_key
+
+from voicebox_jobs.state import ENDED, State
+
+from .events import add_event
+from .tables import Event, File, Input, InputUse, Item, Job, Step
+
+PLACES = 1 << 55
+"""Of jobs with one priority: creation keys in microseconds fit in here."""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job with what stands in other tables about it. `queue_place` is 0 when it does not wait."""
+
+    job: Job
+    steps: Sequence[Step] = ()
+    results: Sequence[File] = ()
+    queue_place: int = 0
+
+
+@dataclass
+class Deleted:
+    """How much was deleted, and the blobs that no row holds any more."""
+
+    jobs: int = 0
+    inputs: int = 0
+    blobs: list[str] = field(default_factory=list)
+
+
+class JobStore:
+    """The jobs of all owners."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def create(self, job: Job, inputs: Collection[str], max_running: int | None = None) -> Job:
+        """Queue a new job, or return the one with its request id. NotFound for an input that is not the owner's.
+        Exhausted("CONCURRENT_JOBS_EXHAUSTED") when `max_running` of the owner's have not ended.
+        """
+        now = self._clock()
+
+        async def work(session: AsyncSession) -> Job:
+            if job.request_id and (stored := await session.scalar(_by_request(job.owner, job.request_id))):
+                return stored
+            await _check_inputs(session, job.owner, inputs)
+            await _check_running(session, job.owner, max_running)
+            key = draw_key(now)
+            new = Job(**{**job.model_dump(), "key": key, "place": place(job.priority, key)})
+            session.add(new)
+            session.add_all(InputUse(job_key=key, input_id=each) for each in sorted(set(inputs)))
+            await add_event(session, new, now)
+            return new
+
+        return await self._database.write(work)
+
+    async def least_busy(self, devices: Sequence[str]) -> str:
+        """The device for which the fewest jobs have not ended; of several, the first."""
+        query = (
+            select(col(Job.device), func.count())
+            .where(col(Job.state) < State.SUCCEEDED, col(Job.device).in_(devices))
+            .group_by(col(Job.device))
+        )
+
+        def found(session: Session) -> Mapping[str, int]:
+            return dict(session.execute(query).all())
+
+        counts = await self._database.read(found)
+        return min(devices, key=lambda device: counts.get(device, 0))
+
+    async def find_request(self, owner: str, request_id: str) -> Job | None:
+        """The job with this request id; None when there is none."""
+        return await self._database.read(lambda session: session.scalar(_by_request(owner, request_id)))
+
+    async def view(self, owner: str, job_id: str) -> JobView:
+        """NotFound."""
+
+        def work(session: Session) -> JobView:
+            job = session.scalar(_by_id(owner, job_id))
+            if job is None:
+                raise NotFound("job", f"jobs/{job_id}")
+            return _views(session, [job])[0]
+
+        return await self._database.read(work)
+
+    async def page(
+        self, owner: str, filters: Sequence[ColumnElement[bool]], before: int | None, size: int
+    ) -> Sequence[JobView]:
+        """An owner's jobs, newest first: those before a key."""
+        query = select(Job).where(col(Job.owner) == owner, *filters).order_by(col(Job.key).desc()).limit(size)
+        if before is not None:
+            query = query.where(col(Job.key) < before)
+        return await self._database.read(lambda session: _views(session, session.scalars(query).all()))
+
+    async def cancel(self, owner: str, job_id: str) -> None:
+        """One that waits is cancelled now, one that runs by its worker soon. NotFound."""
+        now = self._clock()
+
+        async def work(session: AsyncSession) -> None:
+            job = await _locked(session, owner, job_id)
+            if job.state in ENDED:
+                return
+            job.is_cancelling = True
+            if job.state == State.QUEUED:
+                job.state, job.end_us, job.executor = State.CANCELLED, now, ""
+                await add_event(session, job, now)
+
+        await self._database.write_deletion(work)
+
+    async def retry(self, owner: str, job_id: str, from_step: str) -> None:
+        """Queue it again. NotFound, Precondition, InvalidField."""
+        now = self._clock()
+
+        async def work(session: AsyncSession) -> None:
+            job = await _locked(session, owner, job_id)
+            if job.state == State.QUEUED:
+                return
+            _refuse_retry(job)
+            if from_step:
+                await _forget_steps(session, job, from_step)
+            job.run, job.is_enqueued, job.state = job.run + 1, False, State.QUEUED
+            job.stage, job.progress, job.remaining_us, job.deaths = "", 0.0, None, 0
+            job.executor, job.is_cancelling, job.end_us = "", False, None
+            job.error_code, job.error_reason, job.error_message = 0, "", ""
+            await add_event(session, job, now)
+
+        await self._database.write(work)
+
+    async def delete(self, owner: str, job_id: str) -> Deleted:
+        """Delete one that has ended. NotFound, Precondition."""
+
+        async def work(session: AsyncSession) -> Deleted:
+            job = await _locked(session, owner, job_id)
+            if job.state not in ENDED:
+                raise Precondition("JOB_NOT_ENDED", f"jobs/{job_id}", "The job has not ended: cancel it first.")
+            return await session.run_sync(delete_jobs, [job.key])
+
+        return await self._database.write_deletion(work)
+
+    async def result(self, owner: str, job_id: str, name: str) -> File:
+        """A file that a job made. NotFound."""
+        query = (
+            select(File)
+            .join(Job, col(Job.key) == col(File.job_key))
+            .where(col(Job.owner) == owner, col(Job.id) == job_id, col(File.name) == name, col(File.is_result))
+        )
+        found = await self._database.read(lambda session: session.scalar(query))
+        if found is None:
+            raise NotFound("result", f"jobs/{job_id}/results/{name}")
+        return found
+
+    async def items(self, owner: str, job_id: str, after: int, size: int) -> Sequence[Item]:
+        """The items of a batch behind a number, in order. NotFound."""
+
+        def work(session: Session) -> Sequence[Item]:
+            key = session.scalar(select(col(Job.key)).where(col(Job.owner) == owner, col(Job.id) == job_id))
+            if key is None:
+                raise NotFound("job", f"jobs/{job_id}")
+            query = select(Item).where(col(Item.job_key) == key, col(Item.number) > after)
+            return session.scalars(query.order_by(col(Item.number)).limit(size)).all()
+
+        return await self._database.read(work)
+
+
+def place(priority: int, key: int) -> int:
+    """Where a job stands among those that wait: lower numbers start first."""
+    return -priority * PLACES + key // 1024
+
+
+def delete_jobs(session: Session, keys: Sequence[int]) -> Deleted:
+    """Delete jobs with all that belongs to them."""
+    blobs: list[str] = []
+    for table in (File, Item):
+        query = select(col(table.blob)).where(col(table.job_key).in_(keys), col(table.blob) != "")
+        blobs += session.scalars(query).all()
+    for owned in (File, Item, Step, Event, InputUse):
+        session.execute(delete(owned).where(col(owned.job_key).in_(keys)))
+    session.execute(delete(Job).where(col(Job.key).in_(keys)))
+    return Deleted(jobs=len(keys), blobs=blobs)
+
+
+def _by_request(owner: str, request_id: str) -> Select[Job]:
+    return select(Job).where(col(Job.owner) == owner, col(Job.request_id) == request_id)
+
+
+def _by_id(owner: str, job_id: str) -> Select[Job]:
+    return select(Job).where(col(Job.owner) == owner, col(Job.id) == job_id)
+
+
+async def _locked(session: AsyncSession, owner: str, job_id: str) -> Job:
+    job = await session.scalar(_by_id(owner, job_id).with_for_update())
+    if job is None:
+        raise NotFound("job", f"jobs/{job_id}")
+    return job
+
+
+async def _check_inputs(session: AsyncSession, owner: str, inputs: Collection[str]) -> None:
+    for each in inputs:
+        if not await session.scalar(select(col(Input.key)).where(col(Input.owner) == owner, col(Input.id) == each)):
+            raise NotFound("input", f"inputs/{each}")
+
+
+async def _check_running(session: AsyncSession, owner: str, maximum: int | None) -> None:
+    if maximum is None:
+        return
+    query = select(func.count()).select_from(Job).where(col(Job.owner) == owner, col(Job.state) < State.SUCCEEDED)
+    if (await session.scalar(query) or 0) >= maximum:
+        sentence = f"{owner} may have {maximum} jobs that have not ended, and has: wait for one, or cancel it."
+        raise Exhausted("CONCURRENT_JOBS_EXHAUSTED", sentence, 60.0)
+
+
+def _refuse_retry(job: Job) -> None:
+    if job.state == State.SUCCEEDED:
+        raise Precondition("JOB_SUCCEEDED", f"jobs/{job.id}", "The job has succeeded: create a new one.")
+    if job.state not in ENDED:
+        raise Precondition("JOB_NOT_ENDED", f"jobs/{job.id}", "The job has not ended.")
+
+
+async def _forget_steps(session: AsyncSession, job: Job, from_step: str) -> None:
+    if from_step not in job.steps:
+        raise InvalidField("from_step", f"from_step must be one of {', '.join(job.steps)}, not {from_step[:100]!r}.")
+    names = job.steps[job.steps.index(from_step) :]
+    await session.execute(delete(Step).where(col(Step.job_key) == job.key, col(Step.name).in_(names)))
+
+
+def _views(session: Session, jobs: Sequence[Job]) -> list[JobView]:
+    keys = [job.key for job in jobs]
+    steps, results = dict[int, list[Step]](), dict[int, list[File]]()
+    for step in session.scalars(select(Step).where(col(Step.job_key).in_(keys))).all():
+        steps.setdefault(step.job_key, []).append(step)
+    query = select(File).where(col(File.job_key).in_(keys), col(File.is_result)).order_by(col(File.name))
+    for file in session.scalars(query).all():
+        results.setdefault(file.job_key, []).append(file)
+    places = _places(session, [job.key for job in jobs if job.state == State.QUEUED])
+    return [JobView(job, steps.get(job.key, ()), results.get(job.key, ()), places.get(job.key, 0)) for job in jobs]
+
+
+def _places(session: Session, keys: Sequence[int]) -> Mapping[int, int]:
+    """The place in its queue of each of these jobs, which wait; 1 for the next one."""
+    if not keys:
+        return {}
+    number = func.row_number().over(partition_by=col(Job.queue), order_by=col(Job.place)).label("number")
+    waiting = select(col(Job.key), number).where(col(Job.state) == State.QUEUED).subquery()
+    found = session.execute(select(waiting.c.key, waiting.c.number).where(waiting.c.key.in_(keys))).all()
+    return dict(found)

@@ -1,0 +1,15 @@
+"""The revisions of the tables of jobs."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+from voicebox_sql.migrations import Migrations
+
+VERSION_TABLE = "job_version"
+
+
+def _nothing(_connection: Connection) -> None:
+    """Nothing is rebuilt after an upgrade."""
+
+
+MIGRATIONS = Migrations(Path(__file__).parent, _nothing, version_table=VERSION_TABLE)

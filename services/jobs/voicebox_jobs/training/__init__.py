@@ -1,0 +1,1 @@
+"""Trainers of voices, in processes that can be ended at once."""

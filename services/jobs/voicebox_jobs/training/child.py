@@ -1,0 +1,84 @@
+"""The process of one training: a request comes in as a line of JSON; progress and the result go out as lines.
+
+python -m voicebox_jobs.training.child PARENT_PID
+"""
+
+import ctypes
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+PR_SET_PDEATHSIG = 1
+"""Of linux/prctl.h."""
+
+log = logging.getLogger(__name__)
+
+
+def main(parent: int) -> None:
+    """Train, and answer on what was the standard output; what the trainer prints goes to the standard error."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the request above was made
+        sys.exit(1)
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        request = json.loads(sys.stdin.readline())
+        _send(answers, _answer(request, answers))
+
+
+def _answer(request: Mapping[str, Any], answers: IO[str]) -> Mapping[str, Any]:
+    # Only now: what is imported here takes a second, and its parent may be gone meanwhile.
+    from voicebox_kit import plugins  # noqa: PLC0415
+    from voicebox_kit.errors import VoiceboxError  # noqa: PLC0415
+    from voicebox_models.trainer import GROUP  # noqa: PLC0415
+
+    os.environ["VOICEBOX_TRAINING_DEVICE"] = request["device"]
+    try:
+        trainer = plugins.load(GROUP, request["engine"])()
+        recordings = [Path(path) for path in request["recordings"]]
+        result = trainer.train(recordings, request["options"], Path(request["folder"]), _progress(answers))
+    except VoiceboxError as error:
+        return {"error": {"code": int(error.code), "reason": error.reason, "sentence": error.sentence}}
+    except OSError as error:
+        log.exception("the training failed")
+        return _full() if error.errno in (errno.ENOSPC, errno.EDQUOT) else _broken()
+    except Exception:
+        log.exception("the training failed")
+        return _broken()
+    return {"result": _plain(asdict(result))}
+
+
+def _full() -> Mapping[str, Any]:
+    return {"error": {"code": 8, "reason": "STORAGE_FULL", "sentence": "The disk is full: delete something first."}}
+
+
+def _broken() -> Mapping[str, Any]:
+    return {"error": {"code": 9, "reason": "TRAINER_FAILED", "sentence": "The trainer failed: the log says why."}}
+
+
+def _plain(result: dict[str, Any]) -> dict[str, Any]:
+    metrics = {name: float(value) for name, value in result["metrics"].items()}
+    return {**result, "files": list(result["files"]), "metrics": metrics, "warnings": list(result["warnings"])}
+
+
+def _progress(answers: IO[str]) -> Callable[[Any], None]:
+    def tell(progress: Any) -> None:
+        _send(answers, {"fraction": float(progress.fraction), "stage": str(progress.stage)})
+
+    return tell
+
+
+def _send(answers: IO[str], message: Mapping[str, Any]) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

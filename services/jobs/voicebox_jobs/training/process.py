@@ -1,0 +1,92 @@
+"""Runs a trainer in a process of its own, which is ended at once when its step is cancelled."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voicebox_kit.errors import Code, VoiceboxError
+from voicebox_models.trainer import Result
+
+from voicebox_jobs.job_type import Report
+
+MAX_LINE_BYTES = 1 << 20
+MODULE = "voicebox_jobs.training.child"
+
+
+class ProcessDied(Exception):
+    """The process ended without an answer: something killed it, or it crashed."""
+
+
+class Refused(VoiceboxError):
+    """The trainer refused, with this error."""
+
+    def __init__(self, code: int, reason: str, sentence: str) -> None:
+        super().__init__(reason, sentence)
+        self.code = Code(code)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained: recordings on this disk, and the folder of the result, where an earlier attempt may have left
+    something to go on from.
+    """
+
+    engine: str
+    recordings: Sequence[Path]
+    options: Mapping[str, str]
+    folder: Path
+    device: str
+
+
+async def train(training: Training, report: Report) -> Result:
+    """The trainer's result. Raises Refused for an error of the trainer, ProcessDied when its process died."""
+    training.folder.mkdir(parents=True, exist_ok=True)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", MODULE, str(os.getpid())),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=MAX_LINE_BYTES,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdin
+        process.stdin.write(json.dumps(_request(training)).encode() + b"\n")
+        with suppress(ConnectionError):
+            await process.stdin.drain()
+        process.stdin.close()
+        return await _answer(process, report)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.shield(process.wait())
+
+
+async def _answer(process: asyncio.subprocess.Process, report: Report) -> Result:
+    assert process.stdout
+    while line := await process.stdout.readline():
+        message: dict[str, Any] = json.loads(line)
+        if "fraction" in message:
+            await report(message["fraction"], message["stage"])
+        elif "error" in message:
+            raise Refused(**message["error"])
+        else:
+            return Result(**message["result"])
+    code = await process.wait()
+    raise ProcessDied(f"signal {-code}" if code < 0 else f"code {code}")
+
+
+def _request(training: Training) -> dict[str, Any]:
+    return {
+        "engine": training.engine,
+        "recordings": [str(path) for path in training.recordings],
+        "options": dict(training.options),
+        "folder": str(training.folder),
+        "device": training.device,
+    }

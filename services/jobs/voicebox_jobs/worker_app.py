@@ -1,0 +1,84 @@
+"""Puts a worker together: it takes jobs from the queue, and runs them until its process ends."""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from prometheus_client import CollectorRegistry
+from voicebox_blobs.stores import open_blobs
+from voicebox_kit.background import Background
+from voicebox_kit.metrics import metrics_server
+from voicebox_kit.server import Endpoint, Serving
+from voicebox_sql.clock import now_us
+
+from .job_type import Types, installed_types
+from .peers.all import open_peers
+from .running.metrics import Metrics
+from .running.queue import Queue, queue_url
+from .running.runner import StepRunner
+from .running.worker import Worker
+from .settings import BLOB_URL, Settings
+from .store.executors import ExecutorStore
+from .store.opening import open_database
+from .store.runs import RunStore
+
+log = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1
+"""Of linux/prctl.h."""
+EXECUTOR = "JOBS_EXECUTOR"
+"""Set by the service for the worker that it starts; else each process draws its own."""
+
+
+def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What a worker will listen on, by variable."""
+    return {"JOBS_WORKER_METRICS_ADDRESS": Settings.read(env).worker_metrics_address}
+
+
+@asynccontextmanager
+async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
+    """A worker, until the block ends."""
+    async with open_worker(env, installed_types()) as serving:
+        yield serving
+
+
+@asynccontextmanager
+async def open_worker(env: Mapping[str, str], types: Types) -> AsyncIterator[Serving]:
+    """A worker of these types of jobs."""
+    settings, executor = Settings.read(env), env.get(EXECUTOR) or str(uuid.uuid4())
+    if EXECUTOR in env:
+        _end_with_parent()
+    folder = settings.folder / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    registry = CollectorRegistry()
+    with (
+        open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL, alone=False) as blobs,
+        metrics_server(settings.worker_metrics_address, "JOBS_WORKER_METRICS_ADDRESS", registry) as metrics_address,
+    ):
+        authentication = settings.authentication.open()
+        async with (
+            open_database(settings.database_url, settings.pool) as database,
+            open_peers(settings.peers, authentication) as peers,
+        ):
+            runs = RunStore(database, executor, now_us)
+            runner = StepRunner(runs, types, blobs, peers, folder, Metrics(registry))
+            queue = Queue(queue_url(settings.queue_url, settings.database_url), executor, settings.concurrency)
+            lease_us = round(settings.lease_seconds * 1e6)
+            worker = Worker(
+                runs, ExecutorStore(database, lease_us, now_us), runner, queue, executor, settings.lease_seconds
+            )
+            serving = Serving("jobs-worker", (Endpoint("jobs-worker metrics", metrics_address),))
+            async with worker.running(Background(registry), serving.ended):
+                log.info("worker %s of process %d runs jobs", executor, os.getpid())
+                yield serving
+
+
+def _end_with_parent() -> None:
+    """SIGTERM when the service that started this worker ends, however it does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,46 @@
+"""A trainer whose options say what it does; each time that it is begun is a line of the file `begun`."""
+
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+
+from voicebox_kit.errors import Precondition
+from voicebox_models.trainer import Progress, Result
+
+
+class FakeTrainer:
+    """Found by entry point in the folder beside this file."""
+
+    name = "fake"
+
+    def train(self, recordings, options, folder, progress):
+        note(options, f"begun {os.getpid()}")
+        match options.get("do"):
+            case "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "refuse":
+                raise Precondition("TOO_SILENT", "recordings", "The recordings are silent.")
+            case "fill":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            case "hang":
+                while True:
+                    progress(Progress(0.5, "epoch 1 of 2"))
+                    time.sleep(0.05)
+        for epoch in range(int(options.get("epochs", "1"))):
+            if not (folder / f"epoch{epoch}").exists():
+                time.sleep(float(options.get("seconds", "0")))
+                (folder / f"epoch{epoch}").touch()
+                note(options, f"epoch {epoch}")
+            progress(Progress((epoch + 1) / int(options.get("epochs", "1")), f"epoch {epoch + 1}"))
+        (folder / "model.safetensors").write_bytes(b"".join(path.read_bytes() for path in recordings)[:1000])
+        note(options, "ended")
+        return Result(("model.safetensors",), {"loss": 0.5}, 1.0, ("It is a fake.",))
+
+
+def note(options, line):
+    """A line that is on the disk when the process dies."""
+    if "log" in options:
+        with Path(options["log"]).open("a") as log:
+            log.write(f"{options['name']} {line}\n")
