@@ -82,11 +82,24 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelSer
 
 
 class FakeAsr(asr_pb2_grpc.SpeechToTextServiceServicer):
-    """Hears how many bytes there are."""
+    """Hears how many bytes there are; with word times, a word each third of a second. Counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
 
     async def RecognizeUpload(self, request_iterator, context):
-        count = sum([len(request.audio.data) async for request in request_iterator])
-        return asr_pb2.RecognizeResponse(transcript=f"{count} bytes", audio_duration=Duration(seconds=1))
+        self.calls += 1
+        requests = [request async for request in request_iterator]
+        count = sum(len(request.audio.data) for request in requests)
+        answer = asr_pb2.RecognizeResponse(transcript=f"{count} bytes", audio_duration=Duration(seconds=1))
+        if requests[0].config.word_offsets:
+            utterance = answer.utterances.add()
+            for third in range(300):
+                begin, end = ((third + part) * 333_333_333 for part in (0, 1))
+                word = utterance.words.add(word="word", confidence=0.9, speaker="speaker-1")
+                word.start_offset.FromNanoseconds(begin)
+                word.end_offset.FromNanoseconds(end)
+        return answer
 
 
 class FakeConversion(conversion_pb2_grpc.ConversionServiceServicer, conversion_pb2_grpc.VoiceModelServiceServicer):
@@ -159,6 +172,7 @@ class Platform:
     stub: "jobs_pb2_grpc.JobServiceAsyncStub"
     env: dict
     tts: FakeTts
+    asr: FakeAsr
     conversion: FakeConversion
     folder: Path
     nursery: "Nursery"
@@ -298,26 +312,28 @@ def trainers(monkeypatch):
 
 @asynccontextmanager
 async def fakes():
-    tts, conversion, server = FakeTts(), FakeConversion(), grpc.aio.server()
+    tts, asr, conversion, server = FakeTts(), FakeAsr(), FakeConversion(), grpc.aio.server()
     tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(tts, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(tts, server)
-    asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(FakeAsr(), server)
+    asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(asr, server)
     conversion_pb2_grpc.add_ConversionServiceServicer_to_server(conversion, server)
     conversion_pb2_grpc.add_VoiceModelServiceServicer_to_server(conversion, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     try:
-        yield tts, conversion, {f"{name}_ADDRESS": address for name in ("TTS", "ASR", "CONVERSION")}
+        yield tts, asr, conversion, {f"{name}_ADDRESS": address for name in ("TTS", "ASR", "CONVERSION")}
     finally:
         await server.stop(None)
 
 
 @asynccontextmanager
 async def open_platform(env, folder, nursery):
-    async with fakes() as (tts, conversion, addresses):
+    async with fakes() as (tts, asr, conversion, addresses):
         env = env | addresses
         async with open_service(env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
-            platform = Platform(aio_stub(jobs_pb2_grpc.JobServiceStub, channel), env, tts, conversion, folder, nursery)
+            platform = Platform(
+                aio_stub(jobs_pb2_grpc.JobServiceStub, channel), env, tts, asr, conversion, folder, nursery
+            )
             try:
                 yield platform
             finally:

@@ -9,17 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 from PIL import Image
 from voicebox_audio.loudness import LoudnessMeter
 from voicebox_audio.pcm import Samples
 from voicebox_jobs.datasets import export, picture
 from voicebox_jobs.datasets.clips import Clip
-from voicebox_jobs.datasets.cutting import MAX_SECONDS, MIN_SECONDS, cut, stretch
+from voicebox_jobs.datasets.cutting import MAX_SECONDS, MIN_SECONDS, cut
+from voicebox_jobs.datasets.recording import Recording, opened
 from voicebox_jobs.datasets.report import report
-from voicebox_jobs.datasets.selection import selected
+from voicebox_jobs.datasets.selection import rejudged, selected
+from voicebox_jobs.datasets.words import Word, with_words, words_of
+from voicebox_jobs.inputs.wav import wav
 
 SPEECH = Path(__file__).parents[1] / "data/speech"
 RATE_HZ = 22_050
+
+
+def pcm(samples: Samples) -> NDArray[np.int16]:
+    return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
 
 
 def recording() -> Samples:
@@ -33,6 +41,12 @@ def recording() -> Samples:
     return np.concatenate(pieces)
 
 
+def worded(samples: Samples) -> list[Clip]:
+    """The clips, with transcripts of a usual length."""
+    found = cut("reader", Recording(pcm(samples), RATE_HZ))
+    return [replace(clip, transcript="a" * round(14 * clip.seconds)) for clip in found]
+
+
 @pytest.fixture(scope="module")
 def samples() -> Samples:
     return recording()
@@ -41,7 +55,10 @@ def samples() -> Samples:
 @pytest.fixture(scope="module")
 def clips(samples: Samples) -> list[Clip]:
     """With transcripts of a usual length."""
-    return [replace(clip, transcript="a" * round(14 * clip.seconds)) for clip in cut("reader", samples, RATE_HZ)]
+    return [
+        replace(clip, transcript="a" * round(14 * clip.seconds))
+        for clip in cut("reader", Recording(pcm(samples), RATE_HZ))
+    ]
 
 
 def reasons(clip: Clip) -> list[str]:
@@ -52,7 +69,10 @@ def test_clips_have_their_length_and_hold_nearly_all_speech(samples: Samples, cl
     assert all(MIN_SECONDS <= round(clip.seconds, 6) <= MAX_SECONDS for clip in clips)
     assert len({clip.name for clip in clips}) == len(clips)
     assert all(before.end_seconds <= after.begin_seconds for before, after in pairwise(clips))
-    inside = sum(np.square(stretch(samples, RATE_HZ, clip.begin_seconds, clip.end_seconds)).sum() for clip in clips)
+    inside = sum(
+        np.square(Recording(pcm(samples), RATE_HZ).stretch(clip.begin_seconds, clip.end_seconds)).sum()
+        for clip in clips
+    )
     assert inside >= 0.98 * np.square(samples).sum()
 
 
@@ -68,13 +88,16 @@ def test_noise_clipping_and_quiet_clips_are_left_out_with_their_reason(samples: 
         (np.clip(samples * 30, -1, 1), "CLIPPED"),
         (samples * 0.002, "TOO_QUIET"),
     ]:
-        worded = [replace(clip, transcript="a" * round(14 * clip.seconds)) for clip in cut("r", spoiled, RATE_HZ)]
+        worded = [
+            replace(clip, transcript="a" * round(14 * clip.seconds))
+            for clip in cut("r", Recording(pcm(spoiled), RATE_HZ))
+        ]
         assert worded
         assert all(reason in reasons(clip) for clip in selected(worded))
 
 
 def test_silence_has_no_clips() -> None:
-    assert not list(cut("silence", np.zeros(20 * RATE_HZ, np.float32), RATE_HZ))
+    assert not list(cut("silence", Recording(np.zeros(20 * RATE_HZ, np.int16), RATE_HZ)))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +111,7 @@ def test_silence_has_no_clips() -> None:
     ],
 )
 def test_transcripts_that_are_not_believed(clips: list[Clip], changes: dict[str, object], reason: str) -> None:
-    spoiled = [replace(clips[0], **changes), *clips[1:]]  # type: ignore[arg-type]
+    spoiled = [replace(clips[0], **changes), *clips[1:]]
     first, *others = selected(spoiled)
     assert reasons(first) == [reason]
     assert not first.kept
@@ -109,8 +132,44 @@ def test_a_person_decides(clips: list[Clip]) -> None:
     assert not clips[1].corrected(None, decided=False).kept
     corrected = unsure.corrected(" What was really said in it, by a person. ", None)
     assert corrected.transcript == "What was really said in it, by a person."
-    assert not selected([corrected])[0].drops
+    assert not rejudged(corrected).drops
     assert unsure.corrected(None, None) == unsure
+
+
+def test_words_belong_to_the_clip_in_which_their_middle_lies(clips: list[Clip]) -> None:
+    clip = replace(clips[0], begin_seconds=1.0, end_seconds=5.0)
+    said = [
+        Word("no", 0.0, 1.5),
+        Word(" So", 0.9, 1.3, 0.5, "speaker-1"),
+        Word("far.", 4.0, 4.9, 1.0, "speaker-1"),
+        Word("Next", 4.9, 5.9, 1.0, "speaker-2"),
+    ]
+    found = with_words(clip, said)
+    assert (found.transcript, found.confidence, found.speaker, found.speaker_count) == ("So far.", 0.75, "speaker-1", 1)
+    both = selected([with_words(replace(clip, end_seconds=6.0), said)])[0]
+    assert reasons(both) == ["SEVERAL_SPEAKERS", "TRANSCRIPT_DIFFERS"]
+    corrected = both.corrected("Somebody speaks, and then another one does.", None)
+    assert reasons(rejudged(corrected)) == ["SEVERAL_SPEAKERS"]
+    empty = with_words(clip, [])
+    assert (empty.transcript, empty.confidence, empty.speaker) == ("", None, "")
+
+
+def test_words_are_read_from_an_answer_of_asr() -> None:
+    word = {"word": "Hello", "start_offset": "0.250s", "end_offset": "1s", "speaker": "speaker-1"}
+    answer = {"utterances": [{"words": [word | {"confidence": 0.5}]}, {}, {"words": [{"word": "again"}]}]}
+    assert words_of(answer) == [Word("Hello", 0.25, 1.0, 0.5, "speaker-1"), Word("again", 0.0, 0.0)]
+    assert words_of({}) == []
+
+
+def test_a_recording_on_disk_is_read_in_stretches(samples: Samples, tmp_path: Path) -> None:
+    path = tmp_path / "recording.wav"
+    path.write_bytes(wav(samples, RATE_HZ))
+    found = opened(path)
+    assert found.seconds == samples.size / RATE_HZ
+    assert np.allclose(np.concatenate(list(found.blocks())), samples, atol=1e-4)
+    assert np.allclose(found.stretch(1.0, 1.5), samples[RATE_HZ : RATE_HZ * 3 // 2], atol=1e-4)
+    path.write_bytes(wav(samples[:0], RATE_HZ))
+    assert opened(path).seconds == 0.0
 
 
 def test_clips_survive_json(clips: list[Clip]) -> None:
@@ -158,9 +217,9 @@ def test_exports_hold_what_is_kept_in_one_line_each(clips: list[Clip]) -> None:
 
 
 def test_clips_are_levelled_without_clipping(samples: Samples, clips: list[Clip]) -> None:
+    piece = Recording(pcm(samples), RATE_HZ).stretch(clips[0].begin_seconds, clips[0].end_seconds)
     for gain in (0.01, 1.0):
-        piece = stretch(samples, RATE_HZ, clips[0].begin_seconds, clips[0].end_seconds) * np.float32(gain)
-        levelled = export.levelled(piece, RATE_HZ)
+        levelled = export.levelled(piece * np.float32(gain), RATE_HZ)
         meter = LoudnessMeter(RATE_HZ)
         meter.push(levelled)
         assert meter.lufs == pytest.approx(export.LOUDNESS_LUFS, abs=0.5)

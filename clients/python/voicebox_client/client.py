@@ -596,6 +596,12 @@ class Client:
         """The events of all jobs, without an end; by default new ones alone."""
         return self._stream(self._jobs.WatchJobs, jobs_pb2.WatchJobsRequest(after_sequence=after_sequence))
 
+    def update_segment(
+        self, job: str, index: int, transcript: str | None = None, kept: bool | None = None
+    ) -> jobs_pb2.JobItem:
+        """Corrects a clip of a data set: what is said in it, and whether it is kept. None changes nothing."""
+        return self._ask(self._jobs.UpdateSegment, job_requests.update_segment(job, index, transcript, kept))
+
     def list_job_items(self, name: str, page_size: int = 0) -> Iterator[jobs_pb2.JobItem]:
         """The items of a batch in order, a page at a time."""
         request = jobs_pb2.ListJobItemsRequest(parent=requests.resource("jobs", name), page_size=page_size)

@@ -66,6 +66,24 @@ def transcribe_batch(inputs: Sequence[str], profile: str, language: str, model: 
     )
 
 
+def prepare_dataset(inputs: Sequence[str], profile: str, language: str, model: str) -> jobs_pb2.Job:
+    """A job that makes a data set of uploaded recordings, or of a profile's samples."""
+    return jobs_pb2.Job(
+        prepare_dataset=jobs_pb2.PrepareDataset(
+            inputs=inputs,
+            profile=resource("profiles", profile) if profile else "",
+            language=language,
+            model=resource("models", model) if model else "",
+        )
+    )
+
+
+def update_segment(job: str, index: int, transcript: str | None, kept: bool | None) -> jobs_pb2.UpdateSegmentRequest:
+    """Changes what is not None."""
+    name = f"{resource('jobs', job)}/items/{index}"
+    return jobs_pb2.UpdateSegmentRequest(name=name, transcript=transcript, kept=kept)
+
+
 def state_name(state: "jobs_pb2.JobState.ValueType") -> str:
     """A state as people write it."""
     return jobs_pb2.JobState.Name(state).removeprefix("JOB_STATE_").lower()

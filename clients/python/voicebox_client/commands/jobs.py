@@ -146,6 +146,51 @@ def transcribe(session: CommandSession, /, files: tuple[str, ...], wait: bool, *
 
 
 @command.command()
+@click.argument("files", nargs=-1, type=FILES)
+@click.option("--profile", default="", help="In place of files: the samples of a profile.")
+@click.option("--language", default="", help="BCP 47 language that is spoken.")
+@click.option("--model", default="", help="Which model of asr.")
+@WAIT
+@pass_session
+def dataset(session: CommandSession, /, files: tuple[str, ...], wait: bool, **details: Any) -> None:
+    """Make a data set of recordings of one speaker: cut into clips, transcribed, the good ones kept."""
+    with session.client() as client:
+        inputs = [upload(client, file) for file in files]
+        _begun(session, client, client.create_job(job_requests.prepare_dataset(inputs, **details)), wait=wait)
+
+
+@command.command()
+@click.argument("job")
+@pass_session
+def segments(session: CommandSession, job: str) -> None:
+    """List the clips of a data set."""
+    with session.client() as client:
+        found = [item for item in client.list_job_items(job, 1000) if item.HasField("segment")]
+    if session.json:
+        print_list("items", found)
+        return
+    print_table(("INDEX", "KEPT", "SNR", "TRANSCRIPT", "LEFT OUT FOR"), map(_segment_row, found))
+
+
+@command.command()
+@click.argument("job")
+@click.argument("index", type=click.IntRange(0))
+@click.option("--transcript", help="What is really said.")
+@click.option("--keep/--drop", "kept", default=None, help="Whether it is part of the data set.")
+@pass_session
+def segment(session: CommandSession, job: str, index: int, transcript: str | None, kept: bool | None) -> None:
+    """Correct a clip of a data set; `voicebox jobs retry JOB --from-step write` then writes the files anew."""
+    with session.client() as client:
+        print_answer(session, client.update_segment(job, index, transcript, kept))
+
+
+def _segment_row(item: jobs_pb2.JobItem) -> tuple[str, ...]:
+    found = item.segment
+    reasons = ", ".join(drop.reason for drop in found.drops)
+    return str(item.index), "yes" if found.kept else "no", f"{found.snr_db:.0f} dB", found.transcript, reasons
+
+
+@command.command()
 @click.argument("service", type=click.Choice(("tts", "asr")))
 @click.argument("model")
 @WAIT

@@ -93,7 +93,7 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
             "GetJob ListJobs WatchJob WatchJobs ListJobItems DownloadResult GetInput ListInputs ValidateInput "
             "DownloadInput",
         ),
-        **_named(MANAGE, "CreateJob CancelJob RetryJob DeleteJob UploadInput DeleteInput"),
+        **_named(MANAGE, "CreateJob CancelJob RetryJob DeleteJob UpdateSegment UploadInput DeleteInput"),
         **_named(INTERNAL, "MoveOwner DeleteOwner"),
     },
     "voicebox.models.v1.ModelService": {

@@ -11,6 +11,7 @@ MAX_PRIORITY = 100
 DEFAULT_TIMEOUT_US = 3600 * 1_000_000
 MAX_TIMEOUT_US = 7 * 86_400 * 1_000_000
 _ID = re.compile("[0-9a-f-]{36}")
+_NUMBER = re.compile("[0-9]{1,9}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _UUID4 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -29,6 +30,14 @@ def result(value: str) -> tuple[str, str]:
     if not separator or not _FILE.fullmatch(file):
         raise InvalidField("name", "name must be jobs/{job}/results/{file}.")
     return identity("jobs", job), file
+
+
+def item(value: str) -> tuple[str, int]:
+    """The job's id and the item's number in `jobs/{job}/items/{index}`."""
+    job, separator, number = value.partition("/items/")
+    if not separator or not _NUMBER.fullmatch(number):
+        raise InvalidField("name", "name must be jobs/{job}/items/{index}.")
+    return identity("jobs", job), int(number)
 
 
 def request_id(value: str) -> str | None:

@@ -13,6 +13,8 @@ from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.paging import from_token, page_size, to_token
 
+from voicebox_jobs.datasets.clips import CLIP, Clip
+from voicebox_jobs.datasets.selection import rejudged
 from voicebox_jobs.job_type import Types
 from voicebox_jobs.peers.accounts import Accounts
 from voicebox_jobs.state import State
@@ -24,6 +26,7 @@ from . import checks
 from .messages import to_item, to_job
 
 LIGHT = "light"
+MAX_TRANSCRIPT = 5000
 
 
 class Jobs:
@@ -105,6 +108,23 @@ class Jobs:
         rows = await self._store.items(owner, job_id, -1 if after is None else after, size + 1)
         more = to_token(rows[size - 1].number, *query) if len(rows) > size else ""
         return pb.ListJobItemsResponse(items=map(to_item, rows[:size]), next_page_token=more)
+
+    async def update_segment(self, request: pb.UpdateSegmentRequest, owner: str) -> pb.JobItem:
+        job_id, number = checks.item(request.name)
+        transcript = request.transcript if request.HasField("transcript") else None
+        kept = request.kept if request.HasField("kept") else None
+        if transcript is None and kept is None:
+            raise InvalidField("transcript", "Either transcript or kept must be set.")
+        if transcript is not None and len(transcript) > MAX_TRANSCRIPT:
+            raise InvalidField("transcript", f"transcript must have at most {MAX_TRANSCRIPT} characters.")
+
+        def change(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+            if CLIP not in fields:
+                raise InvalidField("name", "name must be that of a segment of a data set.")
+            clip = Clip.from_json(fields[CLIP]).corrected(transcript, kept)
+            return {**fields, CLIP: rejudged(clip).to_json()}
+
+        return to_item(await self._store.update_item(owner, job_id, number, change))
 
     async def _view(self, owner: str, job_id: str) -> pb.Job:
         return to_job(await self._store.view(owner, job_id), self._retention_us)

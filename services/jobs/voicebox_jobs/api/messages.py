@@ -8,6 +8,7 @@ from voicebox.jobs.v1 import jobs_pb2 as pb
 from voicebox_kit.status import DOMAIN
 from voicebox_sql.keys import time_us_of
 
+from voicebox_jobs.datasets.clips import CLIP, Clip
 from voicebox_jobs.store.jobs import JobView
 from voicebox_jobs.store.tables import Event, Input, Item, Job
 
@@ -72,6 +73,7 @@ def to_item(row: Item) -> pb.JobItem:
         output=row.output,
         audio_duration=duration(row.duration_us) if row.duration_us else None,
         error=_error(row),
+        segment=_segment(Clip.from_json(row.fields[CLIP])) if CLIP in row.fields else None,
     )
 
 
@@ -101,6 +103,22 @@ def timestamp(time_us: int) -> Timestamp:
 def duration(duration_us: int) -> Duration:
     """The duration of microseconds, not negative."""
     return Duration(seconds=duration_us // 1_000_000, nanos=duration_us % 1_000_000 * 1000)
+
+
+def _segment(clip: Clip) -> pb.DatasetSegment:
+    return pb.DatasetSegment(
+        recording=clip.recording,
+        begin=duration(round(clip.begin_seconds * 1e6)),
+        end=duration(round(clip.end_seconds * 1e6)),
+        transcript=clip.transcript,
+        confidence=clip.confidence,
+        speaker=clip.speaker,
+        snr_db=clip.measures.snr_db,
+        clipping_ratio=clip.measures.clipping_ratio,
+        loudness_lufs=clip.measures.loudness_lufs,
+        kept=clip.kept,
+        drops=[pb.SegmentDrop(reason=drop.reason, message=drop.sentence) for drop in clip.drops],
+    )
 
 
 def _error(row: Job | Event | Item) -> pb.JobError | None:

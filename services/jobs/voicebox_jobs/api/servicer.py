@@ -54,6 +54,9 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
     async def ListJobItems(self, request: pb.ListJobItemsRequest, context: Context) -> pb.ListJobItemsResponse:
         return await self._jobs.items(request, owner(context))
 
+    async def UpdateSegment(self, request: pb.UpdateSegmentRequest, context: Context) -> pb.JobItem:
+        return await self._jobs.update_segment(request, owner(context))
+
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
         async with aclosing(self._watching.job(request, owner(context))) as events:  # type: ignore[type-var]
             async for event in events:

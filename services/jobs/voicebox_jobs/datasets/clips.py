@@ -6,6 +6,9 @@ from typing import Any
 
 from voicebox_audio.recordings.quality import Measures
 
+CLIP = "clip"
+"""The field of a job's item that has a clip."""
+
 
 @dataclass(frozen=True)
 class Drop:
@@ -28,7 +31,9 @@ class Clip:
     confidence: float | None = None
     """Of the transcript, 0 to 1, as the recogniser says; None where it says nothing, or a person wrote it."""
     speaker: str = ""
-    """As in `speaker-1`: who speaks in it, within its recording."""
+    """As in `speaker-1`: who speaks most of it, within its recording."""
+    speaker_count: int = 0
+    """How many speak in it; 0 where that is not known."""
     drops: tuple[Drop, ...] = ()
     decided: bool | None = None
     """Whether a person wants it kept; None where nobody decided."""

@@ -13,6 +13,10 @@ LIMITS = QualityLimits(
 """Stricter than for a reference: a model learns the noise of all its clips."""
 
 
+SEVERAL, OTHER = "SEVERAL_SPEAKERS", "OTHER_SPEAKER"
+SPEAKERS = (SEVERAL, OTHER)
+
+
 @dataclass(frozen=True)
 class SelectionLimits:
     """From where on a transcript is not believed."""
@@ -25,9 +29,15 @@ class SelectionLimits:
 
 
 def selected(clips: Sequence[Clip], limits: SelectionLimits = SelectionLimits()) -> list[Clip]:
-    """The clips with the reasons against each, in the same order."""
+    """The clips of a data set with the reasons against each, in the same order."""
     main = main_speakers(clips)
     return [replace(clip, drops=tuple(_drops(clip, main, limits))) for clip in clips]
+
+
+def rejudged(clip: Clip, limits: SelectionLimits = SelectionLimits()) -> Clip:
+    """A clip whose transcript was corrected, with the reasons against it now. Who speaks in it stays as it was."""
+    speakers = [drop for drop in clip.drops if drop.reason in SPEAKERS]
+    return replace(clip, drops=(*speakers, *_drops(replace(clip, speaker="", speaker_count=0), {}, limits)))
 
 
 def main_speakers(clips: Sequence[Clip]) -> dict[str, str]:
@@ -44,8 +54,10 @@ def _drops(clip: Clip, main: dict[str, str], limits: SelectionLimits) -> Iterato
     for finding in judge(clip.measures, LIMITS).findings:
         if finding.verdict is Verdict.REJECT:
             yield Drop(finding.reason, finding.message)
-    if clip.speaker != main.get(clip.recording, clip.speaker):
-        yield Drop("OTHER_SPEAKER", "Somebody else speaks in it: a voice is trained from one speaker.")
+    if clip.speaker_count > 1:
+        yield Drop(SEVERAL, "Several people speak in it: a voice is trained from one speaker.")
+    elif clip.speaker != main.get(clip.recording, clip.speaker):
+        yield Drop(OTHER, "Somebody else speaks in it: a voice is trained from one speaker.")
     letters = sum(map(str.isalnum, clip.transcript))
     if not letters:
         yield Drop("NO_WORDS", "No words were recognised in it.")

@@ -7,6 +7,7 @@ from contextlib import aclosing
 import numpy as np
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
+from voicebox_audio.pcm import Samples
 
 LIMITS = Limits(max_bytes=1 << 30, max_seconds=4 * 3600.0, cpu_seconds=600)
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -20,12 +21,22 @@ async def wav_blocks(decoder: Decoder, blocks: AsyncIterator[bytes]) -> AsyncIte
     stream = decoder.stream(blocks, None, LIMITS)
     async with aclosing(stream):
         async for samples in stream:
-            held.append((np.clip(samples, -1.0, 1.0) * 32767).round().astype("<i2").tobytes())
+            held.append(_pcm(samples))
     assert stream.source is not None
     size = sum(map(len, held))
     yield header(stream.source.sample_rate_hz, size)
     for piece in held:
         yield piece
+
+
+def wav(samples: Samples, sample_rate_hz: int) -> bytes:
+    """The WAV file of samples, shape (n,)."""
+    data = _pcm(samples)
+    return header(sample_rate_hz, len(data)) + data
+
+
+def _pcm(samples: Samples) -> bytes:
+    return (np.clip(samples, -1.0, 1.0) * 32767).round().astype("<i2").tobytes()
 
 
 def header(sample_rate_hz: int, data_bytes: int) -> bytes:

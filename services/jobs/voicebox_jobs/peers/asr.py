@@ -22,10 +22,13 @@ class Asr:
         self._stub: asr_pb2_grpc.SpeechToTextServiceAsyncStub = asr_pb2_grpc.SpeechToTextServiceStub(channel)  # type: ignore[assignment]
 
     async def recognize(
-        self, blocks: AsyncIterator[bytes], language: str, model: str, owner: str
+        self, blocks: AsyncIterator[bytes], language: str, model: str, owner: str, *, by_word: bool = False
     ) -> tuple[dict[str, Any], int]:
-        """The answer as JSON with the contract's names, and how long the audio is in microseconds. VoiceboxError."""
-        config = asr_pb2.RecognitionConfig(language=language, model=model)
+        """The answer as JSON with the contract's names, and how long the audio is in microseconds; `by_word` with the
+        times and speakers of words. VoiceboxError.
+        """
+        config = asr_pb2.RecognitionConfig(language=language, model=model, word_offsets=by_word)
+        config.diarization.enabled = by_word
 
         async def messages() -> AsyncIterator[asr_pb2.RecognizeUploadRequest]:
             yield asr_pb2.RecognizeUploadRequest(config=config)

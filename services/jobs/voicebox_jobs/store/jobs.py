@@ -1,7 +1,8 @@
 """Jobs as their owners see and change them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -127,7 +128,7 @@ class JobStore:
             job = await _locked(session, owner, job_id)
             if job.state == State.QUEUED:
                 return
-            _refuse_retry(job)
+            _refuse_retry(job, from_step)
             if from_step:
                 await _forget_steps(session, job, from_step)
             job.run, job.is_enqueued, job.state = job.run + 1, False, State.QUEUED
@@ -172,6 +173,23 @@ class JobStore:
             return session.scalars(query.order_by(col(Item.number)).limit(size)).all()
 
         return await self._database.read(work)
+
+    async def update_item(
+        self, owner: str, job_id: str, number: int, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ) -> Item:
+        """Change the fields of an item of a job that has ended. NotFound, Precondition."""
+
+        async def work(session: AsyncSession) -> Item:
+            job = await _locked(session, owner, job_id)
+            item = await session.get(Item, (job.key, number))
+            if item is None:
+                raise NotFound("item", f"jobs/{job_id}/items/{number}")
+            if job.state not in ENDED:
+                raise Precondition("JOB_NOT_ENDED", f"jobs/{job_id}", "The job has not ended.")
+            item.fields = dict(change(item.fields))
+            return item
+
+        return await self._database.write(work)
 
 
 def place(priority: int, key: int) -> int:
@@ -221,9 +239,10 @@ async def _check_running(session: AsyncSession, owner: str, maximum: int | None)
         raise Exhausted("CONCURRENT_JOBS_EXHAUSTED", sentence, 60.0)
 
 
-def _refuse_retry(job: Job) -> None:
-    if job.state == State.SUCCEEDED:
-        raise Precondition("JOB_SUCCEEDED", f"jobs/{job.id}", "The job has succeeded: create a new one.")
+def _refuse_retry(job: Job, from_step: str) -> None:
+    if job.state == State.SUCCEEDED and not from_step:
+        sentence = "The job has succeeded: create a new one, or name the step from which it is to be done again."
+        raise Precondition("JOB_SUCCEEDED", f"jobs/{job.id}", sentence)
     if job.state not in ENDED:
         raise Precondition("JOB_NOT_ENDED", f"jobs/{job.id}", "The job has not ended.")
 

@@ -203,8 +203,10 @@ class RunStore:
         """A file of the job."""
         return await self._database.read(lambda session: session.get(File, (job.key, name)))
 
-    async def set_items(self, job_id: str, run: int, items: Sequence[NewItem]) -> None:
-        """Write all items of a batch anew, in one transaction."""
+    async def set_items(
+        self, job_id: str, run: int, items: Sequence[NewItem], state: ItemState = ItemState.WAITING
+    ) -> None:
+        """Write all items of a job anew, in one transaction."""
 
         async def change(session: AsyncSession, job: Job, _now: int) -> None:
             await session.execute(delete(Item).where(col(Item.job_key) == job.key))
@@ -212,13 +214,14 @@ class RunStore:
                 Item(
                     job_key=job.key,
                     number=number,
-                    state=ItemState.WAITING,
+                    state=state,
                     fields=dict(item.fields),
                     output=item.output,
                 )
                 for number, item in enumerate(items)
             )
-            job.item_count, job.items_done, job.items_failed = len(items), 0, 0
+            done = len(items) if state == ItemState.DONE else 0
+            job.item_count, job.items_done, job.items_failed = len(items), done, 0
 
         await self._changed(job_id, run, change)
 

@@ -6,25 +6,21 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from voicebox_audio.decoding.decoder import Decoder, open_decoder
-from voicebox_audio.errors import AudioError, DecoderUnavailable
 from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_kit import plugins
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.errors import InvalidField, Precondition
 from voicebox_models.trainer import GROUP
 
-from voicebox_jobs.inputs.wav import wav_blocks
 from voicebox_jobs.job_type import Request, Step, Work
 from voicebox_jobs.state import Outcome, State
 from voicebox_jobs.training.process import Training, train
 
 from . import requests
+from .collection import MAX_RECORDINGS, collect, collected
 
 FIELD = "train_voice"
 DEFAULT_ENGINE = "world"
 ARCHIVE = "voice.voicebox-voice"
-MAX_RECORDINGS = 1000
-MAX_WAV_BYTES = 1 << 30
 MAX_ARCHIVE_BYTES = 1 << 32
 NAMESPACE = uuid.UUID("8f0b9f0e-6a61-4d0c-9c1b-5a0f2a3f6d11")
 """Of request ids that are made of a job's run: a repeated publication changes nothing."""
@@ -39,7 +35,7 @@ class TrainVoice:
     @property
     def steps(self) -> Sequence[Step]:
         return (
-            Step("collect", State.PREPARING, 0.1, _collect),
+            Step("collect", State.PREPARING, 0.1, collect),
             Step("train", State.RUNNING, 0.85, _train),
             Step("publish", State.PUBLISHING, 0.05, _publish),
         )
@@ -60,48 +56,9 @@ class TrainVoice:
 TYPE = TrainVoice()
 
 
-async def _collect(work: Work) -> Outcome:
-    """Decode each recording in the confined decoder, to mono WAV files that are kept until the job is deleted."""
-    profile = work.request.get("profile", "")
-    names = await work.peers.catalog.samples(profile, work.job.owner) if profile else work.request["inputs"]
-    if not names:
-        raise Precondition("NO_RECORDINGS", profile, f"{profile} has no samples.")
-    try:
-        async with open_decoder() as decoder:
-            for number, name in enumerate(names):
-                await _keep(work, decoder, name, f"recording-{number:04d}.wav")
-                await work.report((number + 1) / len(names), f"recording {number + 1} of {len(names)}")
-    except DecoderUnavailable as error:
-        raise Unavailable(error.reason, error.sentence) from error
-    return Outcome({"count": len(names)})
-
-
-async def _keep(work: Work, decoder: Decoder, name: str, file: str) -> None:
-    if await work.runs.file(work.job, file):
-        return
-    try:
-        blob = await work.blobs.put("work", wav_blocks(decoder, await _audio(work, name)), MAX_WAV_BYTES)
-    except DecoderUnavailable:
-        raise
-    except AudioError as error:
-        raise InvalidField(f"{FIELD}.inputs", f"{name}: {error.sentence}", error.reason) from error
-    await work.runs.add_file(work.job.id, work.job.run, file, blob, "audio/wav", result=False)
-
-
-async def _audio(work: Work, name: str) -> AsyncIterator[bytes]:
-    if name.startswith("profiles/"):
-        return work.peers.catalog.audio(name, work.job.owner)
-    row = await work.runs.input(work.job, requests.input_id(name, "input"))
-    if row is None:
-        raise NotFound("input", name)
-    return work.blobs.read(row.blob)
-
-
 async def _train(work: Work) -> Outcome:
     """Train in a process that is ended at once when the job is cancelled; its files become one archive."""
-    recordings = [
-        await _on_disk(work, f"recording-{number:04d}.wav") for number in range(work.completed["collect"]["count"])
-    ]
+    recordings = [path async for path in collected(work)]
     options = {
         **work.request.get("options", {}), "name": work.request["display_name"], "consent": work.request["consent"]
     }  # fmt: skip
@@ -124,19 +81,6 @@ async def _publish(work: Work) -> Outcome:
     request_id = _uuid4(f"{work.job.id}.{work.job.run}")
     name = await work.peers.conversion.publish(work.blobs.read(archive.blob), request_id, work.job.owner)
     return Outcome(outputs={"voice_model": name})
-
-
-async def _on_disk(work: Work, name: str) -> Path:
-    """A recording in the job's folder."""
-    path = work.folder / name
-    file = await work.runs.file(work.job, name)
-    assert file is not None, "the step before stored it"
-    if not path.exists() or path.stat().st_size != file.size_bytes:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as target:
-            async for block in work.blobs.read(file.blob):
-                target.write(block)
-    return path
 
 
 async def _entries(folder: Path, files: Sequence[str]) -> AsyncIterator[Entry]:

@@ -172,6 +172,7 @@ class Job(google.protobuf.message.Message):
     SYNTHESIZE_BATCH_FIELD_NUMBER: builtins.int
     TRANSCRIBE_BATCH_FIELD_NUMBER: builtins.int
     DOWNLOAD_MODEL_FIELD_NUMBER: builtins.int
+    PREPARE_DATASET_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     PRIORITY_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
@@ -242,6 +243,10 @@ class Job(google.protobuf.message.Message):
         """The files of a model of tts or asr."""
 
     @property
+    def prepare_dataset(self) -> global___PrepareDataset:
+        """A data set made of recordings, to train a voice from."""
+
+    @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Labels of the caller: up to 64, keys of 1 to 63, values of up to 255 characters."""
 
@@ -301,6 +306,7 @@ class Job(google.protobuf.message.Message):
         synthesize_batch: global___SynthesizeBatch | None = ...,
         transcribe_batch: global___TranscribeBatch | None = ...,
         download_model: global___DownloadModel | None = ...,
+        prepare_dataset: global___PrepareDataset | None = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         priority: builtins.int = ...,
         timeout: google.protobuf.duration_pb2.Duration | None = ...,
@@ -325,9 +331,9 @@ class Job(google.protobuf.message.Message):
         expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         sequence: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["convert_speech", b"convert_speech", "create_time", b"create_time", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "remaining", b"remaining", "start_time", b"start_time", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "work", b"work"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "convert_speech", b"convert_speech", "create_time", b"create_time", "device", b"device", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "item_count", b"item_count", "items_done", b"items_done", "items_failed", b"items_failed", "labels", b"labels", "name", b"name", "outputs", b"outputs", "priority", b"priority", "progress", b"progress", "queue_place", b"queue_place", "remaining", b"remaining", "results", b"results", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "steps", b"steps", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "type", b"type", "warnings", b"warnings", "work", b"work"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["train_voice", "convert_speech", "synthesize_batch", "transcribe_batch", "download_model"] | None: ...
+    def HasField(self, field_name: typing.Literal["convert_speech", b"convert_speech", "create_time", b"create_time", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "prepare_dataset", b"prepare_dataset", "remaining", b"remaining", "start_time", b"start_time", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "work", b"work"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "convert_speech", b"convert_speech", "create_time", b"create_time", "device", b"device", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "item_count", b"item_count", "items_done", b"items_done", "items_failed", b"items_failed", "labels", b"labels", "name", b"name", "outputs", b"outputs", "prepare_dataset", b"prepare_dataset", "priority", b"priority", "progress", b"progress", "queue_place", b"queue_place", "remaining", b"remaining", "results", b"results", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "steps", b"steps", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "type", b"type", "warnings", b"warnings", "work", b"work"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["train_voice", "convert_speech", "synthesize_batch", "transcribe_batch", "download_model", "prepare_dataset"] | None: ...
 
 global___Job = Job
 
@@ -588,6 +594,41 @@ class TranscribeBatch(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["inputs", b"inputs", "language", b"language", "model", b"model", "profile", b"profile"]) -> None: ...
 
 global___TranscribeBatch = TranscribeBatch
+
+@typing.final
+class PrepareDataset(google.protobuf.message.Message):
+    """A data set: recordings are cut at their pauses into clips of 3 to 15 s, transcribed, and kept or left out with a reason. Its results are
+    `dataset.zip` (LJSpeech's layout and JSON Lines, mono WAV at -23 LUFS), `report.json`, and `snr.png`, a picture of each clip's
+    signal-to-noise ratio. Its items have the clips, which UpdateSegment corrects.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INPUTS_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    profile: builtins.str
+    """In place of `inputs`, `profiles/{profile}`: its samples are the recordings."""
+    language: builtins.str
+    """BCP 47 language that is spoken. Default: detected where the model can."""
+    model: builtins.str
+    """`models/{engine}/{model}` of asr, which must know the times of words. Default: its default model."""
+    @property
+    def inputs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """`inputs/{input}`: up to 1000 recordings of one voice, of up to 4 h."""
+
+    def __init__(
+        self,
+        *,
+        inputs: collections.abc.Iterable[builtins.str] | None = ...,
+        profile: builtins.str = ...,
+        language: builtins.str = ...,
+        model: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["inputs", b"inputs", "language", b"language", "model", b"model", "profile", b"profile"]) -> None: ...
+
+global___PrepareDataset = PrepareDataset
 
 @typing.final
 class DownloadModel(google.protobuf.message.Message):
@@ -924,6 +965,7 @@ class JobItem(google.protobuf.message.Message):
     OUTPUT_FIELD_NUMBER: builtins.int
     AUDIO_DURATION_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
+    SEGMENT_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its place in the batch, from 0."""
     state: global___JobItemState.ValueType
@@ -938,6 +980,10 @@ class JobItem(google.protobuf.message.Message):
     def error(self) -> global___JobError:
         """Why it failed."""
 
+    @property
+    def segment(self) -> global___DatasetSegment:
+        """Of a data set: the clip."""
+
     def __init__(
         self,
         *,
@@ -946,11 +992,133 @@ class JobItem(google.protobuf.message.Message):
         output: builtins.str = ...,
         audio_duration: google.protobuf.duration_pb2.Duration | None = ...,
         error: global___JobError | None = ...,
+        segment: global___DatasetSegment | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "error", b"error"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "error", b"error", "index", b"index", "output", b"output", "state", b"state"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "error", b"error", "segment", b"segment"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio_duration", b"audio_duration", "error", b"error", "index", b"index", "output", b"output", "segment", b"segment", "state", b"state"]) -> None: ...
 
 global___JobItem = JobItem
+
+@typing.final
+class DatasetSegment(google.protobuf.message.Message):
+    """A clip of a data set."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RECORDING_FIELD_NUMBER: builtins.int
+    BEGIN_FIELD_NUMBER: builtins.int
+    END_FIELD_NUMBER: builtins.int
+    TRANSCRIPT_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    SPEAKER_FIELD_NUMBER: builtins.int
+    SNR_DB_FIELD_NUMBER: builtins.int
+    CLIPPING_RATIO_FIELD_NUMBER: builtins.int
+    LOUDNESS_LUFS_FIELD_NUMBER: builtins.int
+    KEPT_FIELD_NUMBER: builtins.int
+    DROPS_FIELD_NUMBER: builtins.int
+    recording: builtins.str
+    """Which recording it is cut from, by the number of its file, such as `recording-0000`."""
+    transcript: builtins.str
+    """What is said in it."""
+    confidence: builtins.float
+    """How sure the recogniser is of the transcript, 0 to 1; unset where it has no score, or a person wrote it."""
+    speaker: builtins.str
+    """Who speaks most of it, such as `speaker-1`, within its recording; empty when unknown."""
+    snr_db: builtins.float
+    """Signal-to-noise ratio in dB."""
+    clipping_ratio: builtins.float
+    """Share of samples at full scale, 0 to 1."""
+    loudness_lufs: builtins.float
+    """Integrated loudness by ITU-R BS.1770-4 in LUFS, before it is levelled."""
+    kept: builtins.bool
+    """Whether it is part of the data set."""
+    @property
+    def begin(self) -> google.protobuf.duration_pb2.Duration:
+        """When it begins in the recording."""
+
+    @property
+    def end(self) -> google.protobuf.duration_pb2.Duration:
+        """When it ends."""
+
+    @property
+    def drops(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SegmentDrop]:
+        """What speaks against it. A person may keep it nevertheless."""
+
+    def __init__(
+        self,
+        *,
+        recording: builtins.str = ...,
+        begin: google.protobuf.duration_pb2.Duration | None = ...,
+        end: google.protobuf.duration_pb2.Duration | None = ...,
+        transcript: builtins.str = ...,
+        confidence: builtins.float | None = ...,
+        speaker: builtins.str = ...,
+        snr_db: builtins.float = ...,
+        clipping_ratio: builtins.float = ...,
+        loudness_lufs: builtins.float = ...,
+        kept: builtins.bool = ...,
+        drops: collections.abc.Iterable[global___SegmentDrop] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_confidence", b"_confidence", "begin", b"begin", "confidence", b"confidence", "end", b"end"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_confidence", b"_confidence", "begin", b"begin", "clipping_ratio", b"clipping_ratio", "confidence", b"confidence", "drops", b"drops", "end", b"end", "kept", b"kept", "loudness_lufs", b"loudness_lufs", "recording", b"recording", "snr_db", b"snr_db", "speaker", b"speaker", "transcript", b"transcript"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_confidence", b"_confidence"]) -> typing.Literal["confidence"] | None: ...
+
+global___DatasetSegment = DatasetSegment
+
+@typing.final
+class SegmentDrop(google.protobuf.message.Message):
+    """Why a clip is left out."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """A stable word: SEVERAL_SPEAKERS, OTHER_SPEAKER, NO_WORDS, TRANSCRIPT_UNSURE, TRANSCRIPT_DIFFERS, or a reason of
+    voicebox.catalog.v1.QualityFinding.
+    """
+    message: builtins.str
+    """What to do, as a sentence for people."""
+    def __init__(
+        self,
+        *,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["message", b"message", "reason", b"reason"]) -> None: ...
+
+global___SegmentDrop = SegmentDrop
+
+@typing.final
+class UpdateSegmentRequest(google.protobuf.message.Message):
+    """Request of UpdateSegment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    TRANSCRIPT_FIELD_NUMBER: builtins.int
+    KEPT_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`jobs/{job}/items/{index}`, of a job of the type `prepare_dataset` that has ended."""
+    transcript: builtins.str
+    """What is really said, up to 5000 characters. Default: unchanged."""
+    kept: builtins.bool
+    """Whether the clip is part of the data set, whatever speaks against it. Default: unchanged."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        transcript: builtins.str | None = ...,
+        kept: builtins.bool | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_kept", b"_kept", "_transcript", b"_transcript", "kept", b"kept", "transcript", b"transcript"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_kept", b"_kept", "_transcript", b"_transcript", "kept", b"kept", "name", b"name", "transcript", b"transcript"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_kept", b"_kept"]) -> typing.Literal["kept"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_transcript", b"_transcript"]) -> typing.Literal["transcript"] | None: ...
+
+global___UpdateSegmentRequest = UpdateSegmentRequest
 
 @typing.final
 class DownloadResultRequest(google.protobuf.message.Message):

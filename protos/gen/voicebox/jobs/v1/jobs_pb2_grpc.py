@@ -81,6 +81,11 @@ class JobServiceStub(object):
                 request_serializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.ListJobItemsRequest.SerializeToString,
                 response_deserializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.ListJobItemsResponse.FromString,
                 _registered_method=True)
+        self.UpdateSegment = channel.unary_unary(
+                '/voicebox.jobs.v1.JobService/UpdateSegment',
+                request_serializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.UpdateSegmentRequest.SerializeToString,
+                response_deserializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.JobItem.FromString,
+                _registered_method=True)
         self.DownloadResult = channel.unary_stream(
                 '/voicebox.jobs.v1.JobService/DownloadResult',
                 request_serializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.DownloadResultRequest.SerializeToString,
@@ -163,7 +168,7 @@ class JobServiceServicer(object):
 
     def RetryJob(self, request, context):
         """Queues a job again that failed, was cancelled or is dead. Steps that were completed before `from_step` are not run again.
-        FAILED_PRECONDITION, reason JOB_NOT_ENDED or JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
+        FAILED_PRECONDITION, reason JOB_NOT_ENDED or, without a `from_step`, JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,6 +197,13 @@ class JobServiceServicer(object):
 
     def ListJobItems(self, request, context):
         """Lists the items of a batch in order, with the outcome of each.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSegment(self, request, context):
+        """Corrects a clip of a data set. RetryJob with the step `write` then writes the results anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -308,6 +320,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ListJobItems,
                     request_deserializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.ListJobItemsRequest.FromString,
                     response_serializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.ListJobItemsResponse.SerializeToString,
+            ),
+            'UpdateSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSegment,
+                    request_deserializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.UpdateSegmentRequest.FromString,
+                    response_serializer=voicebox_dot_jobs_dot_v1_dot_jobs__pb2.JobItem.SerializeToString,
             ),
             'DownloadResult': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadResult,
@@ -599,6 +616,33 @@ class JobService(object):
             '/voicebox.jobs.v1.JobService/ListJobItems',
             voicebox_dot_jobs_dot_v1_dot_jobs__pb2.ListJobItemsRequest.SerializeToString,
             voicebox_dot_jobs_dot_v1_dot_jobs__pb2.ListJobItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.jobs.v1.JobService/UpdateSegment',
+            voicebox_dot_jobs_dot_v1_dot_jobs__pb2.UpdateSegmentRequest.SerializeToString,
+            voicebox_dot_jobs_dot_v1_dot_jobs__pb2.JobItem.FromString,
             options,
             channel_credentials,
             insecure,

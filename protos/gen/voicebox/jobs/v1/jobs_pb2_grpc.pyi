@@ -53,7 +53,7 @@ class JobServiceStub:
         voicebox.jobs.v1.jobs_pb2.Job,
     ]
     """Queues a job again that failed, was cancelled or is dead. Steps that were completed before `from_step` are not run again.
-    FAILED_PRECONDITION, reason JOB_NOT_ENDED or JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
+    FAILED_PRECONDITION, reason JOB_NOT_ENDED or, without a `from_step`, JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
     """
 
     DeleteJob: grpc.UnaryUnaryMultiCallable[
@@ -79,6 +79,12 @@ class JobServiceStub:
         voicebox.jobs.v1.jobs_pb2.ListJobItemsResponse,
     ]
     """Lists the items of a batch in order, with the outcome of each."""
+
+    UpdateSegment: grpc.UnaryUnaryMultiCallable[
+        voicebox.jobs.v1.jobs_pb2.UpdateSegmentRequest,
+        voicebox.jobs.v1.jobs_pb2.JobItem,
+    ]
+    """Corrects a clip of a data set. RetryJob with the step `write` then writes the results anew."""
 
     DownloadResult: grpc.UnaryStreamMultiCallable[
         voicebox.jobs.v1.jobs_pb2.DownloadResultRequest,
@@ -170,7 +176,7 @@ class JobServiceAsyncStub:
         voicebox.jobs.v1.jobs_pb2.Job,
     ]
     """Queues a job again that failed, was cancelled or is dead. Steps that were completed before `from_step` are not run again.
-    FAILED_PRECONDITION, reason JOB_NOT_ENDED or JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
+    FAILED_PRECONDITION, reason JOB_NOT_ENDED or, without a `from_step`, JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
     """
 
     DeleteJob: grpc.aio.UnaryUnaryMultiCallable[
@@ -196,6 +202,12 @@ class JobServiceAsyncStub:
         voicebox.jobs.v1.jobs_pb2.ListJobItemsResponse,
     ]
     """Lists the items of a batch in order, with the outcome of each."""
+
+    UpdateSegment: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.jobs.v1.jobs_pb2.UpdateSegmentRequest,
+        voicebox.jobs.v1.jobs_pb2.JobItem,
+    ]
+    """Corrects a clip of a data set. RetryJob with the step `write` then writes the results anew."""
 
     DownloadResult: grpc.aio.UnaryStreamMultiCallable[
         voicebox.jobs.v1.jobs_pb2.DownloadResultRequest,
@@ -297,7 +309,7 @@ class JobServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[voicebox.jobs.v1.jobs_pb2.Job, collections.abc.Awaitable[voicebox.jobs.v1.jobs_pb2.Job]]:
         """Queues a job again that failed, was cancelled or is dead. Steps that were completed before `from_step` are not run again.
-        FAILED_PRECONDITION, reason JOB_NOT_ENDED or JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
+        FAILED_PRECONDITION, reason JOB_NOT_ENDED or, without a `from_step`, JOB_SUCCEEDED, for others; a repeated call while it waits changes nothing.
         """
 
     @abc.abstractmethod
@@ -331,6 +343,14 @@ class JobServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[voicebox.jobs.v1.jobs_pb2.ListJobItemsResponse, collections.abc.Awaitable[voicebox.jobs.v1.jobs_pb2.ListJobItemsResponse]]:
         """Lists the items of a batch in order, with the outcome of each."""
+
+    @abc.abstractmethod
+    def UpdateSegment(
+        self,
+        request: voicebox.jobs.v1.jobs_pb2.UpdateSegmentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.jobs.v1.jobs_pb2.JobItem, collections.abc.Awaitable[voicebox.jobs.v1.jobs_pb2.JobItem]]:
+        """Corrects a clip of a data set. RetryJob with the step `write` then writes the results anew."""
 
     @abc.abstractmethod
     def DownloadResult(
