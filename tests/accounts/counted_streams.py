@@ -22,10 +22,13 @@ async def main(address: str, keys: Path, folder: Path, made: Path, name: str) ->
     current.set(Principal("ann", frozenset({"speak"}), "anns"))
     descriptor = os.open(made, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     settings, background = MeterSettings(address, folder), Background(registry)
-    async with open_meter("tts", settings, Authentication(SigningKeys(keys)), registry, background, None) as meter:
-        async with asyncio.TaskGroup() as group:
-            for stream in range(STREAMS):
-                group.create_task(work(meter, f"{name}-{stream}", descriptor))
+    authentication = Authentication(SigningKeys(keys))
+    async with (
+        open_meter("tts", settings, authentication, registry, background, None) as meter,
+        asyncio.TaskGroup() as group,
+    ):
+        for stream in range(STREAMS):
+            group.create_task(work(meter, f"{name}-{stream}", descriptor))
 
 
 async def work(meter: Meter, name: str, made: int) -> None:

@@ -65,7 +65,6 @@ async def test_killed_streams_count_what_they_made_within_a_chunk(open_accounts,
     assert not list((folder / "running").iterdir())
 
 
-
 LONG_TEXT = "The old man walked slowly to the market and bought bread for his family. " * 40
 STREAMS = 2
 USED = {"tts": pb.WORK_KIND_SPEECH, "asr": pb.WORK_KIND_RECOGNITION}

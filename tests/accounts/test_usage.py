@@ -5,6 +5,8 @@ import os
 import signal
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import grpc
 import pytest
@@ -191,16 +193,43 @@ def test_who_may_store_no_more_uploads_nothing_and_deletes(guarded):
     owner = f"gil-{uuid.uuid4().hex[:8]}"
     with guarded.client("admin") as admin:
         secret = admin.create_key(owner, USUAL).secret
-        admin.update_limits(owner, stored_bytes=1000)
-    with Client(guarded.platform.gateway, api_key=secret) as gil:
-        gil.create_profile("Gil", "gil")
-        audio = gil.say(TEXT, store=False).read()
-        sample = gil.add_sample("gil", audio)
-        with pytest.raises(VoiceboxClientError) as refused:
+        with Client(guarded.platform.gateway, api_key=secret) as gil:
+            gil.create_profile("Gil", "gil")
+            audio = gil.say(TEXT, store=False).read()
+            admin.update_limits(owner, stored_bytes=len(audio) * 5 // 2)
+            time.sleep(1.1)  # as long as a caller is cached
+            sample = gil.add_sample("gil", audio)
+            with ThreadPoolExecutor(4) as threads:
+                tries = [threads.submit(gil.add_sample, "gil", audio) for _ in range(4)]
+            refused = [error for each in tries if (error := each.exception())]
+            assert {error.reason for error in refused} == {"STORED_BYTES_EXHAUSTED"}
+            assert (len(refused), len(list(gil.list_samples("gil")))) == (3, 2)
+            with pytest.raises(VoiceboxClientError) as error:
+                gil.duplicate_profile("gil", "other")
+            assert error.value.reason == "STORED_BYTES_EXHAUSTED"
+            assert gil.say(TEXT, store=False).read()
+            gil.delete_sample(sample.name)
             gil.add_sample("gil", audio)
-        assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "STORED_BYTES_EXHAUSTED")
-        assert gil.say(TEXT).read()
-        gil.delete_sample(sample.name)
+
+
+class Endless:
+    """A file without an end."""
+
+    def read(self, size):
+        return b"RIFF" + bytes(size - 4)
+
+
+def test_an_upload_ends_when_it_is_too_big_and_not_at_its_end(guarded):
+    owner = f"hal-{uuid.uuid4().hex[:8]}"
+    with guarded.client("admin") as admin:
+        secret = admin.create_key(owner, USUAL).secret
+        admin.update_limits(owner, stored_bytes=100_000)
+    with Client(guarded.platform.gateway, api_key=secret) as hal:
+        hal.create_profile("Hal", "hal")
+        for upload in (hal.import_profile, partial(hal.add_sample, "hal")):
+            with pytest.raises(VoiceboxClientError) as refused:
+                upload(Endless())
+            assert refused.value.reason == "STORED_BYTES_EXHAUSTED"
 
 
 @pytest.mark.parametrize("service", ["tts", "accounts"])

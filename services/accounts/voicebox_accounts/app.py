@@ -12,6 +12,7 @@ import grpc
 from prometheus_client import CollectorRegistry
 from voicebox.accounts.v1 import accounts_pb2_grpc, authorization_pb2_grpc
 from voicebox_compat.service_alias import ServiceAlias
+from voicebox_kit.audit import AuditLog
 from voicebox_kit.authentication import Authentication
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
@@ -28,7 +29,6 @@ from .api.export import Exporter
 from .api.keys import KeyServicer
 from .api.limits import LimitServicer
 from .api.usage import UsageServicer
-from .audit.log import AuditLog
 from .keys.tokens import KeyFile, KeySource, KeyUrl, TokenVerifier
 from .limits.ledger import Ledger
 from .limits.requests import RequestMeter
@@ -109,6 +109,7 @@ def _service(parts: Parts, registry: CollectorRegistry, background: Background) 
         background=background,
         authentication=authentication,
         follow=partial(following, partial(_invalid, keys), background),
+        audit=audit if authentication.is_on else None,
         open_to_all=(f"/{ENVOY_SERVICE}/",),
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
@@ -53,7 +54,7 @@ class Settings:
                 env, "ACCOUNTS_DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'accounts.sqlite'}"
             ),
             pool=Pool(connections=variables.integer(env, "ACCOUNTS_DATABASE_CONNECTIONS", 10, 1, 1000)),
-            audit=Path(variables.text(env, "ACCOUNTS_AUDIT_FILE", str(folder / "audit.jsonl"))),
+            audit=audit_file(env, "accounts"),
             tokens=_tokens(env),
             authentication=AuthenticationSettings.read(env),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
@@ -59,6 +60,7 @@ class Settings:
     c2pa: tuple[Path, Path] | None
     """The certificate and the key that whole files are signed with."""
     authentication: AuthenticationSettings
+    audit: Path
     metering: MeterSettings
 
     @classmethod
@@ -103,6 +105,7 @@ class Settings:
             c2pa=_c2pa(env),
             watermark=variables.text(env, "TTS_WATERMARK", "none").replace("none", ""),
             authentication=AuthenticationSettings.read(env),
+            audit=audit_file(env, "tts"),
             metering=MeterSettings(
                 variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
                 Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "usage",
