@@ -11,10 +11,14 @@ from functools import partial
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import insert, select
 from voicebox.accounts.v1 import accounts_pb2 as pb
 from voicebox_accounts.limits.ledger import LIFETIME_SECONDS, Ledger
+from voicebox_accounts.limits.retention import Retention
 from voicebox_accounts.store.limits import LimitStore
 from voicebox_accounts.store.opening import open_database
+from voicebox_accounts.store.retention import RetentionStore
+from voicebox_accounts.store.tables import DayCount, Usage
 from voicebox_accounts.store.work import SPEECH, UsageQuery, Used, WorkItem, WorkStore
 from voicebox_client import Client, VoiceboxClientError
 from voicebox_kit.background import Background
@@ -89,6 +93,33 @@ async def test_work_whose_process_went_away_is_settled_by_what_it_last_reported(
         await ledger.record(WorkItem("gone", "ann", "k", SPEECH, "r"), "m", Used(70, 10_000), now_us[0])
         [found] = await store.usage(query)
         assert (found.work_count, found.used) == (1, Used(70, 10_000))
+
+
+@pytest.mark.parametrize(("usage_days", "kept"), [(3, 4), (0, 2011)])
+async def test_usage_is_kept_for_as_long_as_it_is_set(database_url, usage_days, kept):
+    day_us = 86_400_000_000
+    today = 20_000
+    async with open_database(database_url) as database:
+        store = WorkStore(database)
+        for age in range(11):
+            item = WorkItem(f"w{age}", "ann", "k", SPEECH, "r")
+            await store.record(item, "m", Used(1, 1), (today - age) * day_us)
+
+        async def many(session):
+            row = {"request_id": "", "owner": "ann", "key": "", "kind": SPEECH, "model": "", "day": 1, "end_us": 0}
+            rows = [
+                {**row, "work_id": f"old{n}", "characters": 1, "audio_ms": 1, "is_final": True} for n in range(2000)
+            ]
+            await session.execute(insert(Usage), rows)
+
+        await database.write(many)
+        retention = Retention(RetentionStore(database), usage_days, lambda: today * day_us)
+        assert await retention.sweep_once() == 2011 - kept
+        assert await retention.sweep_once() == 0
+        [found] = await store.usage(UsageQuery("", "", 0, today, ()))
+        assert found.work_count == kept
+        days = await database.read(lambda session: session.scalars(select(DayCount.day)).all())
+        assert min(days) == today - 7
 
 
 async def test_a_meter_counts_what_was_used_also_where_the_work_fails(open_accounts, tmp_path):

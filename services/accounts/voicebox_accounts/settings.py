@@ -38,6 +38,8 @@ class Settings:
     database_url: str
     pool: Pool
     audit: Path
+    usage_days: int
+    """How long usage is kept; 0 is for ever."""
     tokens: TokenSettings | None
     authentication: AuthenticationSettings
 
@@ -55,6 +57,7 @@ class Settings:
             ),
             pool=Pool(connections=variables.integer(env, "ACCOUNTS_DATABASE_CONNECTIONS", 10, 1, 1000)),
             audit=audit_file(env, "accounts"),
+            usage_days=variables.integer(env, "ACCOUNTS_USAGE_DAYS", 400, 0, 100_000),
             tokens=_tokens(env),
             authentication=AuthenticationSettings.read(env),
         )
