@@ -132,7 +132,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             catalog = Catalog(channel)
             voices = VoiceRegistry(models, VoiceAliases.parse(settings.voice_aliases, VOICE_ALIASES))
             store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
-            prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry)
+            prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry, settings.consent)
             outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)
             history = History(outbox, executor)
             permits = Permits(streams(models.default), settings.queue, registry)

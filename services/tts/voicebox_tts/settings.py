@@ -15,6 +15,8 @@ from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import accepted_licences, hub, models_folder, packaged
 
+from voicebox_tts.consent import ConsentRule
+
 PROMPT_STORE = "TTS_PROMPT_STORE"
 VOICE_ALIASES = "TTS_VOICE_ALIASES"
 
@@ -55,6 +57,8 @@ class Settings:
     """The variables AWS_*: credentials and location of S3."""
     spool: Path
     spool_bytes: int
+    consent: ConsentRule
+    """Of whom a recording in a request needs a consent."""
     watermark: str
     """The entry point of the watermark that all speech gets; empty for none."""
     c2pa: tuple[Path, Path] | None
@@ -103,6 +107,7 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
             c2pa=_c2pa(env),
+            consent=ConsentRule(variables.choice(env, "TTS_REFERENCE_CONSENT", tuple(ConsentRule))),
             watermark=variables.text(env, "TTS_WATERMARK", "none").replace("none", ""),
             authentication=AuthenticationSettings.read(env),
             audit=audit_file(env, "tts"),

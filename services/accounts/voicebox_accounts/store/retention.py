@@ -19,7 +19,7 @@ class RetentionStore:
 
     async def remove_usage(self, before_day: int) -> int:
         """Remove work that ended before a day; how many rows, at most ROWS: call it again until there are fewer."""
-        old = select(Usage.work_id).where(col(Usage.day) < before_day).limit(ROWS)
+        old = select(col(Usage.work_id)).where(col(Usage.day) < before_day).limit(ROWS)
         removal = delete(Usage).where(col(Usage.work_id).in_(old))
 
         async def work(session: AsyncSession) -> int:
