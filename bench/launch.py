@@ -27,7 +27,7 @@ class PlatformFailed(Exception):
 
 @dataclass(frozen=True)
 class Platform:
-    """A platform that serves: its addresses as `host:port`, its process, and how long it took to be SERVING."""
+    """A platform that serves: its addresses as `host:port`, its process, how long it took to serve, and its log."""
 
     gateway: str
     tts: str
@@ -36,6 +36,7 @@ class Platform:
     accounts: str
     process: subprocess.Popen[str]
     start_seconds: float
+    log: Path
 
 
 def free_ports(count: int) -> list[int]:
@@ -90,7 +91,7 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         _wait_until_serving(process, log)
         took = time.monotonic() - began
         gateway, tts, asr, catalog, accounts = (environment[f"{name}_ADDRESS"] for name in (*names[:4], "ACCOUNTS"))
-        yield Platform(gateway, tts, asr, catalog, accounts, process, took)
+        yield Platform(gateway, tts, asr, catalog, accounts, process, took, log)
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):
