@@ -14,14 +14,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 from voicebox.accounts.v1 import accounts_pb2 as pb
 from voicebox_client import Client, VoiceboxClientError
 from voicebox_kit.background import Background
+from voicebox_kit.principal import Principal, current
 from voicebox_kit.signing_keys import create
 from voicebox_metering.meter import MeterSettings, open_meter
+from voicebox_metering.notes import Notes
+from voicebox_metering.work import WorkKind, counting
 
 from bench.launch import platform
 
@@ -30,6 +34,8 @@ from .conftest import USUAL, made_locally
 from .counted_streams import CHUNK_MS
 from .test_usage import eventually, usage
 
+NO_LEDGER: Any = None
+"""Nobody is asked about short work without limits."""
 KILLS = int(os.environ.get("KILLS", "5"))
 
 
@@ -63,6 +69,33 @@ async def test_killed_streams_count_what_they_made_within_a_chunk(open_accounts,
         assert chunks[model] <= row.amounts.characters <= chunks[model] + 1, model
         assert row.amounts.audio_ms == row.amounts.characters * CHUNK_MS
     assert not list((folder / "running").iterdir())
+
+
+async def test_a_full_disk_ends_no_work_and_leaves_nothing_wrong(small_disk, caplog):
+    notes, kept = Notes(small_disk), []
+
+    async def record(used):
+        kept.append(used)
+        return True
+
+    work = counting(NO_LEDGER, notes, record)
+    current.set(Principal("ann", key="anns"))
+    with (small_disk / "rest").open("wb", buffering=0) as rest, contextlib.suppress(OSError):
+        while True:
+            rest.write(bytes(4096))
+    async with work(WorkKind.SPEECH) as used:
+        used.model = "m"
+        await used.use(characters=3, audio_ms=20)
+    assert [(each.amounts.characters, each.amounts.audio_ms) for each in kept] == [(3, 20)]
+    assert "it counts when it ends" in caplog.text
+    assert not list(notes.left())
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"1 2\n", b"1 2\n{", b"a b\n{}\n", b"1 2 3\n{}\n", b"\xff\n\xff\n"])
+def test_a_note_that_cannot_be_read_is_removed(tmp_path, content):
+    (tmp_path / "a.work").write_bytes(content)
+    assert not list(Notes(tmp_path).left())
+    assert not list(tmp_path.iterdir())
 
 
 LONG_TEXT = "The old man walked slowly to the market and bought bread for his family. " * 40
@@ -123,7 +156,7 @@ def test_streams_that_a_kill_broke_off_count_at_least_what_their_clients_had(tmp
         ann = stack.enter_context(Client(rest.gateway, api_key=secret))
         own = partial(platform, tmp_path / "own", (service,), **{**variables, **addresses})
         speech, came = b"", 0.0
-        for _ in range(max(1, KILLS // 2)):
+        for _ in range(max(1, KILLS // 5)):
             with own() as running:
                 if service == "asr":
                     speech = speech or ann.say(LONG_TEXT[:200], encoding="pcm", sample_rate_hz=16_000).read()
@@ -138,7 +171,7 @@ def test_streams_that_a_kill_broke_off_count_at_least_what_their_clients_had(tmp
                 stream.join()
                 came += stream.ms
         with own():
-            count = STREAMS * max(1, KILLS // 2)
+            count = STREAMS * max(1, KILLS // 5)
             kind = USED[service]
             eventually(lambda: {row.kind: row.work_count for row in ann.usage(by=["kind"])}.get(kind), count)
             used = {row.kind: row.amounts.audio_ms for row in ann.usage(by=["kind"])}[kind]

@@ -20,23 +20,24 @@ MAX_BYTES = 64 * 1024
 
 
 class Note:
-    """What one piece of work has used so far. Blocking, for some microseconds: nothing waits for the disk."""
+    """What one piece of work has used so far. Blocking, for some microseconds: nothing waits for the disk. Work goes on
+    where the disk takes no more: it then counts when it ends, or as far as the note came.
+    """
 
-    def __init__(self, path: Path, record: pb.UsageRecord) -> None:
-        self._path = path
+    def __init__(self, path: Path) -> None:
+        """OSError when there can be no such file."""
+        self._path, self._has_failed = path, False
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self.describe(record)
 
     def describe(self, record: pb.UsageRecord) -> None:
         """Write everything anew."""
         text = _amounts(record.amounts.characters, record.amounts.audio_ms)
         # A line that is longer than this one leaves its end behind, which is not read.
-        text += json_format.MessageToJson(record, indent=None).encode() + b"\n"
-        os.pwrite(self._descriptor, text, 0)
+        self._write(text + json_format.MessageToJson(record, indent=None).encode() + b"\n")
 
     def use(self, characters: int, audio_ms: int) -> None:
         """Write what was used so far."""
-        os.pwrite(self._descriptor, _amounts(characters, audio_ms), 0)
+        self._write(_amounts(characters, audio_ms))
 
     def close(self, *, is_recorded: bool) -> None:
         """The work has ended. What is not recorded is found again at the next start."""
@@ -44,6 +45,14 @@ class Note:
         if is_recorded:
             with suppress(OSError):
                 self._path.unlink()
+
+    def _write(self, text: bytes) -> None:
+        try:
+            os.pwrite(self._descriptor, text, 0)
+        except OSError as error:
+            if not self._has_failed:
+                log.error("what some work uses cannot be noted (%s): it counts when it ends", error.strerror)
+            self._has_failed = True
 
 
 class Notes:
@@ -56,10 +65,12 @@ class Notes:
     def open(self, record: pb.UsageRecord) -> Note | None:
         """A note of work that begins; None, and a line in the log, when the disk does not take it."""
         try:
-            return Note(self._folder / f"{record.work_id}{SUFFIX}", record)
+            note = Note(self._folder / f"{record.work_id}{SUFFIX}")
         except OSError as error:
             log.error("a piece of work is counted only when it ends (%s)", error.strerror)
             return None
+        note.describe(record)
+        return note
 
     def left(self) -> Iterator[tuple[Path, pb.UsageRecord]]:
         """The records of work that a process before this one did not end, with their notes. Blocking."""
