@@ -34,7 +34,7 @@ demo: $(RUN)  ## A profile, speech in its voice, and what the recogniser hears
 	@$(BIN)/python -m demo
 
 test: .venv/dev.stamp .tools/buf.stamp  ## Everything that needs no GPU and no download
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -q
+	@tests/run.sh
 
 test-unit: .venv/dev.stamp  ## What needs no server, database or child process: seconds
 	$(BIN)/pytest -q -m unit $$(grep -rl --include='test_*.py' 'pytest.mark.unit' tests)

@@ -34,6 +34,7 @@ look_for_run() {
 look_for_dev() {
     ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || needed="$needed postgresql"
     command -v npm >/dev/null || needed="$needed npm"
+    command -v tini >/dev/null || needed="$needed tini"
     needed="$needed$useful"  # no test is skipped
     useful=
     useful_for=

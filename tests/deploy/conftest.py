@@ -1,7 +1,8 @@
 """What the deployment's tests share: the repository's root and the rendered manifests."""
 
+import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,22 @@ def root() -> Path:
 def render() -> Callable[[str], list[Manifest]]:
     """Gives the manifests of a folder under deploy/k8s."""
     return _render
+
+
+@pytest.fixture
+def rendered_with(
+    render: Callable[[str], list[Manifest]], root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Sequence[str]], list[Manifest]]:
+    """Gives the manifests of the base with these components, in this order."""
+
+    def rendered(components: Sequence[str]) -> list[Manifest]:
+        k8s, folder = root / "deploy/k8s", tmp_path_factory.mktemp("overlay")
+        paths = {"resources": ["base"], "components": [f"components/{name}" for name in components]}
+        relative = {kind: [os.path.relpath(k8s / path, folder) for path in each] for kind, each in paths.items()}
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(relative))
+        return render(os.path.relpath(folder, k8s))
+
+    return rendered
 
 
 @pytest.fixture(params=["overlays/local", "overlays/gpu", "overlays/production"])

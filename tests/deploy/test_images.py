@@ -111,7 +111,9 @@ def test_it_exposes_the_ports_of_the_manifests(image: Image, render: Callable[[s
 
 def test_it_starts_a_command_and_services_that_exist(image: Image, root: Path) -> None:
     (entry_point,) = image.all("ENTRYPOINT")
-    command, *services = json.loads(entry_point)
+    init, dashes, command, *services = json.loads(entry_point)
+    assert (init, dashes) == ("tini", "--")  # a first process of its own loses SIGTERM until it has a handler
+    assert "tini" in " ".join(image.all("RUN")).split()
     assert command in _project(root / "libs/kit").get("scripts", {})
     assert image.name in services
     assert set(services) <= image.project["entry-points"]["voicebox.services"].keys()

@@ -1,13 +1,13 @@
 """The manifests are valid, restricted, probed, drained, and at one with the services they start."""
 
 import ast
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import combinations, permutations
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from .conftest import Manifest
@@ -207,6 +207,32 @@ def test_each_gpu_pod_has_one_device_for_itself(render: Callable[[str], list[Man
         assert all(unshared in term["matchExpressions"] for term in terms)
 
 
+COMPONENTS = ("authentication", "gpu", "qwen3", "shared-catalog", "tls", "whisper")
+
+
+@pytest.mark.parametrize("components", [subset for size in (2, 3) for subset in combinations(COMPONENTS, size)])
+def test_components_mean_the_same_in_every_order(
+    components: tuple[str, ...], rendered_with: Callable[[Sequence[str]], list[Manifest]]
+) -> None:
+    first, *others = (sorted(rendered_with(order), key=_kind_and_name) for order in permutations(components))
+    for other in others:
+        assert _without_order(other) == _without_order(first)
+
+
+def test_all_components_mean_the_same_in_reverse(rendered_with: Callable[[Sequence[str]], list[Manifest]]) -> None:
+    there, back = (
+        sorted(rendered_with(order), key=_kind_and_name) for order in (COMPONENTS, tuple(reversed(COMPONENTS)))
+    )
+    assert _without_order(there) == _without_order(back)
+
+
+def test_a_hung_pod_ends_soon(workloads: dict[str, Manifest]) -> None:
+    """What a probe ends has nothing to finish, and must not hold its GPU for the longest stream."""
+    for workload in workloads.values():
+        for probe in ("startupProbe", "livenessProbe"):
+            assert _container(workload)[probe]["terminationGracePeriodSeconds"] <= 60
+
+
 def test_devices_are_named_where_there_is_a_gpu_and_only_there(
     workloads: dict[str, Manifest], variables: dict[str, dict[str, str]]
 ) -> None:
@@ -233,14 +259,9 @@ def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_fir
 
 
 def test_with_tls_every_part_has_its_certificate_and_is_probed_without_it(
-    render: Callable[[str], list[Manifest]], root: Path, tmp_path: Path
+    rendered_with: Callable[[Sequence[str]], list[Manifest]],
 ) -> None:
-    folder = root / "deploy/k8s"
-    own = {"resources": ["base"], "components": ["components/authentication", "components/tls"]}
-    (tmp_path / "kustomization.yaml").write_text(
-        yaml.safe_dump({kind: [os.path.relpath(folder / path, tmp_path) for path in own[kind]] for kind in own})
-    )
-    manifests = render(os.path.relpath(tmp_path, folder))
+    manifests = rendered_with(["authentication", "tls"])
     names = {each["spec"]["secretName"]: each["spec"].get("dnsNames") for each in _of_kind(manifests, "Certificate")}
     variables = next(each["data"] for each in _of_kind(manifests, "ConfigMap") if "LOG_FORMAT" in each["data"])
     for workload in (*_of_kind(manifests, "Deployment"), *_of_kind(manifests, "StatefulSet")):
@@ -292,3 +313,16 @@ def _strings(package: Path) -> set[str]:
 def _strings_in(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def _kind_and_name(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
+
+
+def _without_order(value: Any) -> Any:
+    """Lists of named things, such as volumes, by their names; the hash in a ConfigMap's name depends on it too."""
+    if isinstance(value, dict):
+        return {key: _without_order(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return sorted((_without_order(each) for each in value), key=repr)
+    return value

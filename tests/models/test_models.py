@@ -379,3 +379,17 @@ async def test_a_client_that_cancels_ends_its_download(models, other):
         await asyncio.to_thread(other.gave_up.wait, 30)
     await server.stop(0)
     assert (other.gave_up.is_set(), other.present) == (True, False)
+
+
+@pytest.mark.parametrize("is_default", [True, False])
+async def test_a_default_that_keeps_failing_is_part_of_health(models, default, other, is_default):
+    background = Background(CollectorRegistry())
+    async with models.running(background):
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                async with models.use(default if is_default else other):
+                    raise ZeroDivisionError("the device is lost")
+        if is_default:
+            while background.are_vital_healthy:
+                await asyncio.sleep(0)
+        assert background.are_vital_healthy is not is_default

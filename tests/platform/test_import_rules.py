@@ -31,7 +31,7 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_asr.records.record", "voicebox_asr.peers.catalog"),
         ("voicebox_asr.segmentation.windows", "voicebox_asr.live.agreement"),
     ),
-    "catalog": (("voicebox_sql.keys", "voicebox_catalog.samples.quality"),),
+    "catalog": (("voicebox_sql.keys", "voicebox_catalog.samples.rows"),),
     "accounts": (("voicebox_accounts.keys.secrets", "voicebox_accounts.access.table"),),
     "core": (
         ("voicebox_asr.documents.subtitles", "grpc"),

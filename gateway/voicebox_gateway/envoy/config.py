@@ -45,12 +45,12 @@ def render(
     values = {
         "admin": admin,
         "address": socket_address(settings.address),
-        "tts": socket_address(settings.tts_address),
-        "asr": socket_address(settings.asr_address),
-        "catalog": socket_address(settings.catalog_address),
+        "tts": _endpoints(settings.tts_address),
+        "asr": _endpoints(settings.asr_address),
+        "catalog": _endpoints(settings.catalog_address),
         "reflection": {"pipe": {"path": str(reflection_socket)}},
-        "web": socket_address(settings.web_address),
-        "accounts": socket_address(settings.accounts_address),
+        "web": _endpoints(settings.web_address),
+        "accounts": _endpoints(settings.accounts_address),
         "descriptors": str(descriptors),
         "google_descriptors": base64.b64encode(google_rest.descriptors().SerializeToString()).decode(),
         "google_services": google_rest.service_names(),
@@ -112,6 +112,11 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "envoy.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _endpoints(addresses: str) -> list[dict[str, Any]]:
+    """Of a cluster: one for each of the addresses, which are divided by commas."""
+    return [{"endpoint": {"address": socket_address(address)}} for address in addresses.split(",")]
 
 
 def socket_address(address: str) -> dict[str, Any]:

@@ -49,8 +49,10 @@ def downstream(folder: Path) -> dict[str, Any]:
 
 
 def upstream(folder: Path, services: TlsSettings, address: str, protocol: str) -> dict[str, Any]:
-    """The transport socket to a service at `address`, by ALPN `protocol`: both sides show their certificates."""
-    name = services.name or address.rpartition(":")[0].strip("[]")
+    """The transport socket to a service at `address`, by ALPN `protocol`: both sides show their certificates. Where
+    TlsSettings has no name, several addresses all show that of the first.
+    """
+    name = services.name or address.partition(",")[0].rpartition(":")[0].strip("[]")
     kind = "IP_ADDRESS" if _is_ip(name) else "DNS"
     return _socket(
         "UpstreamTlsContext",

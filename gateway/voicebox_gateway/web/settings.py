@@ -31,13 +31,13 @@ def read(env: Mapping[str, str]) -> Settings:
     """The settings that `env` asks for. Raises StartError naming the variable that does not fit."""
     return Settings(
         address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
-        tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
-        asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
-        catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        tts_address=variables.peer(env, "TTS_ADDRESS", "127.0.0.1:50051"),
+        asr_address=variables.peer(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+        catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
         hosts=hosts.allowed(env),
         origins=origins.allowed(env),
         max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),
         grace_seconds=server.grace_seconds(env),
         authentication=AuthenticationSettings.read(env),
-        accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+        accounts_address=variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
     )

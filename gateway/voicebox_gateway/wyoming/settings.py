@@ -33,9 +33,9 @@ def read(env: Mapping[str, str]) -> Settings:
         raise StartError("With VOICEBOX_AUTH=keys, WYOMING_API_KEY must be a key with the scopes speak, hear and read.")
     return Settings(
         address=variables.address(env, "WYOMING_ADDRESS", "127.0.0.1:10300"),
-        tts_address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
-        asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
-        catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        tts_address=variables.peer(env, "TTS_ADDRESS", "127.0.0.1:50051"),
+        asr_address=variables.peer(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+        catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
         authentication=authentication,
         key=key,
         gateway_address=variables.address(env, "GATEWAY_ADDRESS", "127.0.0.1:8080"),

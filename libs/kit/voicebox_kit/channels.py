@@ -1,5 +1,5 @@
-"""Channels from one part of the platform to another: with authentication, each call carries a signed principal; with
-TLS, they show the certificate that the files hold now.
+"""Channels from one part of the platform to another: calls go to all replicas of a service in turn; with
+authentication, each carries a signed principal; with TLS, they show the certificate that the files hold now.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any, cast
 import grpc
 
 from . import principal, request_id
+from .addresses import Replicas, Resolve, following, resolve_host
 from .authentication import Authentication
 from .principal import HEADER, PLATFORM, UNCOUNTED, Principal
 from .tls import Certificates, Tls
@@ -21,44 +22,42 @@ Options = Sequence[tuple[str, Any]]
 Metadata = Sequence[tuple[str, Any]]
 
 MAX_CALL_SECONDS = 86_400.0
-"""How long calls may go on over a channel whose certificate was replaced."""
+"""How long calls may go on over a channel that was replaced."""
+EACH_IN_TURN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 
 
 @asynccontextmanager
 async def open_channel(
-    address: str, authentication: Authentication, options: Options = ()
+    address: str, authentication: Authentication, options: Options = (), resolve: Resolve = resolve_host
 ) -> AsyncIterator[grpc.aio.Channel]:
     """A channel whose stubs are called with the owner in the metadata, as `principal.HEADER`; who it is proven by is
-    added here.
+    added here. Calls go to all replicas of the service in turn.
     """
-    async with _connected(address, authentication.tls, options) as channel:
-        yield with_metadata(channel, partial(_signed, authentication)) if authentication.is_on else channel
-
-
-@asynccontextmanager
-async def _connected(address: str, tls: Tls | None, options: Options) -> AsyncIterator[grpc.aio.Channel]:
-    if tls is None:
-        async with grpc.aio.insecure_channel(address, options=options) as channel:
-            yield channel
-        return
-    renewed = _RenewedChannel(address, tls, options)
-    try:
-        yield cast("grpc.aio.Channel", renewed)
-    finally:
-        await renewed.close()
+    async with following(address, resolve) as replicas:
+        renewed = _RenewedChannel(address, replicas, authentication.tls, options)
+        channel = cast("grpc.aio.Channel", renewed)
+        try:
+            yield with_metadata(channel, partial(_signed, authentication)) if authentication.is_on else channel
+        finally:
+            await renewed.close()
 
 
 class _RenewedChannel:
-    """Stands in for a channel where stubs are made. New calls use the newest certificate; running ones go on over the
-    channel that they began on.
+    """Stands in for a channel where stubs are made. New calls use the newest certificate and go to the replicas that
+    are there now; running ones go on over the channel that they began on.
     """
 
-    def __init__(self, address: str, tls: Tls, options: Options) -> None:
-        self._address, self._tls = address, tls
-        name = tls.settings.name
-        self._options = [*options, *([("grpc.ssl_target_name_override", name)] if name else [])]
-        self._used = tls.current()
-        self._channel = self._made(self._used)
+    def __init__(self, address: str, replicas: Replicas, tls: Tls | None, options: Options) -> None:
+        self._address, self._replicas, self._tls = address, replicas, tls
+        first = address.partition(",")[0]
+        name = tls.settings.name or first.rpartition(":")[0] if tls else ""
+        self._options = [
+            *options,
+            ("grpc.service_config", EACH_IN_TURN),
+            ("grpc.ssl_target_name_override", name) if tls else ("grpc.default_authority", first),
+        ]
+        self._used = self._current()
+        self._channel = self._made(*self._used)
         self._closing: dict[asyncio.Task[None], grpc.aio.Channel] = {}
 
     def unary_unary(self, method: str, *given: Any, **named: Any) -> Callable[..., Any]:
@@ -86,16 +85,21 @@ class _RenewedChannel:
         return call
 
     def _newest(self) -> grpc.aio.Channel:
-        if (current := self._tls.current()) is not self._used:
+        if (current := self._current()) != self._used:
             closing = asyncio.create_task(self._channel.close(MAX_CALL_SECONDS))
             self._closing[closing] = self._channel
             closing.add_done_callback(self._closing.pop)
-            self._used, self._channel = current, self._made(current)
+            self._used, self._channel = current, self._made(*current)
         return self._channel
 
-    def _made(self, certificates: Certificates) -> grpc.aio.Channel:
+    def _current(self) -> tuple[str, Certificates | None]:
+        return self._replicas.target, self._tls.current() if self._tls else None
+
+    def _made(self, target: str, certificates: Certificates | None) -> grpc.aio.Channel:
+        if certificates is None:
+            return grpc.aio.insecure_channel(target, options=self._options)
         credentials = grpc.ssl_channel_credentials(certificates.authority, certificates.key, certificates.chain)
-        return grpc.aio.secure_channel(self._address, credentials, options=self._options)
+        return grpc.aio.secure_channel(target, credentials, options=self._options)
 
 
 def with_metadata(channel: grpc.aio.Channel, change: Callable[[str, Metadata], Metadata]) -> grpc.aio.Channel:

@@ -12,7 +12,7 @@ import grpc
 from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from . import caller, principal, request_id
+from . import call_log, caller, principal, request_id
 from .audit import HTTP_HEADER, AuditedCall, AuditLog
 from .authentication import NO_AUTHENTICATION, Authentication, Metadata
 from .drain import drained
@@ -157,6 +157,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
     async def _counted(self, method: str, context: Context, answer: CallState) -> AsyncIterator[None]:
         began = time.perf_counter()
         code = "OK"
+        call_log.begin()
         running = self._running.labels(method)
         running.inc()
         try:
@@ -167,7 +168,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
             raise
         finally:
             running.dec()
-            self._seconds.labels(method, code).observe(time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self._seconds.labels(method, code).observe(seconds)
+            call_log.end(method, code, seconds)
 
     @asynccontextmanager
     async def _mapped(self, method: str, context: Context, answer: CallState) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Structured logs: a line for people, or JSON for machines, each with its request id."""
+"""Structured logs: lines for people, or JSON for machines, each with its request id; JSON has one for each call."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from . import request_id
+from . import call_log, request_id
 from .errors import StartError
 
 CHATTY = ("alembic", "uvicorn")
@@ -14,7 +14,9 @@ CHATTY = ("alembic", "uvicorn")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, request_id, and the traceback where there is one."""
+    """One JSON object a line: time, level, logger, message, request_id, what `call_log` says of a call, and the
+    traceback where there is one.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -23,10 +25,11 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "request_id": request_id.current.get(),
+            **getattr(record, call_log.DETAILS, {}),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps({key: value for key, value in line.items() if value}, ensure_ascii=False)
+        return json.dumps({key: value for key, value in line.items() if value != ""}, ensure_ascii=False)
 
 
 class TextFormatter(logging.Formatter):
@@ -53,3 +56,5 @@ def configure(env: Mapping[str, str]) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
+    is_read_by_people = form == "text" and level != "DEBUG"
+    logging.getLogger(call_log.LOGGER).setLevel(logging.WARNING if is_read_by_people else logging.NOTSET)

@@ -18,7 +18,7 @@ from typing import TypeVar
 import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge
 
-from . import caller
+from . import call_log, caller
 from .errors import Exhausted
 from .hold_times import Hold, HoldTimes
 
@@ -184,7 +184,9 @@ class Permits:
         patience_seconds = min(patience_seconds, self._patience_seconds)
         self.refuse_at_once(patience_seconds)
         permit = Permit(self, caller.current.get())
+        arrival = self._clock()
         await self._wait(permit, patience_seconds)
+        call_log.add("queue_seconds", self._clock() - arrival)
         try:
             yield permit
         finally:

@@ -16,6 +16,7 @@ from . import reflection, variables
 from .audit import AuditLog
 from .authentication import NO_AUTHENTICATION, Authentication
 from .background import Background
+from .failures import watch_event_loop
 from .interceptor import RpcInterceptor
 from .metrics import metrics_server
 from .open_calls import OpenCalls
@@ -121,6 +122,7 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
                 log.info("%s serves on %s:%s", label, host, port)
                 async with (
                     service.follow(interceptor.open_calls),
+                    background.running("event_loop", watch_event_loop, is_vital=True),
                     background.reporting(partial(_set_task_health, checks, label, service, background)),
                 ):
                     yield Serving(

@@ -44,7 +44,16 @@ def choice(env: Environment, name: str, choices: Sequence[str]) -> str:
 
 def address(env: Environment, name: str, default: str) -> str:
     """`host:port`, with a port from 0 (any free one) to 65535."""
-    value = text(env, name, default)
+    return _checked_address(name, text(env, name, default), default)
+
+
+def peer(env: Environment, name: str, default: str) -> str:
+    """Where another service is: `host:port`, or several with commas between them, one for each replica."""
+    each = text(env, name, default).split(",")
+    return ",".join(_checked_address(name, address.strip(), default) for address in each)
+
+
+def _checked_address(name: str, value: str, default: str) -> str:
     host, colon, port = value.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit() and int(port) <= 65_535):
         raise StartError(f"{name} must be host:port, such as {default}, not {value!r}.")

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from prometheus_client import CollectorRegistry
 from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError, VoiceboxError
+from voicebox_kit.failures import Failures
 
 from .downloads import Downloads
 from .engine import Downloadable, Family, Loadable, Model
@@ -73,6 +74,7 @@ class Models(Generic[E]):
     ) -> None:
         """`missing` are the engines that are known and not served, with a sentence on each."""
         self.default = default.engine
+        self.failures = Failures()
         self._service, self._reason = service, default.reason
         self._registry = EngineRegistry(families, self.default, missing or {})
         self._loading = Loading(self.default, executor, registry, limits, clock)
@@ -116,10 +118,13 @@ class Models(Generic[E]):
 
     @asynccontextmanager
     async def use(self, engine: E) -> AsyncGenerator[None]:
-        """Load an engine if it is not loaded, and do not unload it until the block ends. Raises as `load`."""
+        """Load an engine if it is not loaded, and do not unload it until the block ends. Raises as `load`. How a block
+        with the default engine ends is part of health.
+        """
         self.require_files(engine)
         async with self._loading.use(engine):
-            yield
+            with self.failures.counted() if engine is self.default else nullcontext():
+                yield
 
     async def load(self, engine: E) -> None:
         """Load an engine if it is not loaded; never downloads.
@@ -197,8 +202,13 @@ class Models(Generic[E]):
 
     @asynccontextmanager
     async def running(self, background: Background) -> AsyncGenerator[None]:
-        """Unload what is idle for too long until the block ends; then end the downloads and unload everything."""
-        async with self._loading.running(background):
+        """Unload what is idle for too long until the block ends; then end the downloads and unload everything. The
+        service is not healthy while the default engine keeps failing.
+        """
+        async with (
+            self._loading.running(background),
+            background.running("engine", self.failures.watch, is_vital=True),
+        ):
             try:
                 yield
             finally:

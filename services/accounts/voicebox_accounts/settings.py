@@ -49,7 +49,7 @@ class Settings:
         return cls(
             address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
             metrics_address=variables.address(env, "ACCOUNTS_METRICS_ADDRESS", "127.0.0.1:9095"),
-            catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+            catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             grace_seconds=grace_seconds(env),
             folder=folder,
             database_url=variables.text(

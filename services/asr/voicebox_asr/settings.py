@@ -48,7 +48,7 @@ class Settings:
         return cls(
             address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
             metrics_address=variables.address(env, "ASR_METRICS_ADDRESS", "127.0.0.1:9092"),
-            catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+            catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             grace_seconds=grace_seconds(env),
             engines=EngineSettings(
                 engine=variables.text(env, "ASR_ENGINE", AUTO),
@@ -78,7 +78,7 @@ class Settings:
             authentication=AuthenticationSettings.read(env),
             audit=audit_file(env, "asr"),
             metering=MeterSettings(
-                variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+                variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
                 Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "usage",
             ),
         )

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from voicebox_audio.recordings.quality import QualityLimit, QualityLimits
 from voicebox_kit import variables
 from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 from voicebox_sql.database import Pool
-
-from .samples.quality import QualityLimit, QualityLimits
 
 BLOB_URL = "CATALOG_BLOB_URL"
 
@@ -68,7 +67,7 @@ class Settings:
             ),
             authentication=AuthenticationSettings.read(env),
             audit=audit_file(env, "catalog"),
-            accounts_address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+            accounts_address=variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         )
 
 

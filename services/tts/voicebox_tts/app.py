@@ -147,6 +147,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 settings.patience_seconds,
                 work=meter.work,
                 watermark=watermark,
+                succeeded=models.failures.succeeded,
             )
             explainer = Explainer(casting, permits, executor)
             designer = Designer(models, voices, permits, executor, meter.work, watermark)

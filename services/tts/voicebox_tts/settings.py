@@ -72,8 +72,8 @@ class Settings:
         return cls(
             address=variables.address(env, "TTS_ADDRESS", "127.0.0.1:50051"),
             metrics_address=variables.address(env, "TTS_METRICS_ADDRESS", "127.0.0.1:9091"),
-            catalog_address=variables.address(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
-            asr_address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+            catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+            asr_address=variables.peer(env, "ASR_ADDRESS", "127.0.0.1:50052"),
             grace_seconds=grace_seconds(env),
             engines=EngineSettings(
                 engine=variables.text(env, "TTS_ENGINE", AUTO),
@@ -112,7 +112,7 @@ class Settings:
             authentication=AuthenticationSettings.read(env),
             audit=audit_file(env, "tts"),
             metering=MeterSettings(
-                variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
+                variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
                 Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "usage",
             ),
         )

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from voicebox_kit import call_log
 from voicebox_kit.bridge import in_thread
 from voicebox_kit.permits import Permit, Permits
 from voicebox_models.models import Models
@@ -51,6 +52,7 @@ class Recognizer:
         """Admit the caller, load the engine, and hold what `open_state` opens until the block ends. The permit is to be
         idle while audio is awaited.
         """
+        call_log.note("model", engine.model.name)
         async with self._permits.acquire() as permit, self.models.use(engine):
             opening = asyncio.get_running_loop().run_in_executor(self._executor, open_state)
             try:
@@ -64,7 +66,9 @@ class Recognizer:
 
     def count(self, samples: Samples) -> None:
         """Count audio that was recognised."""
-        self._audio_seconds.inc(samples.shape[0] / SAMPLE_RATE_HZ)
+        seconds = samples.shape[0] / SAMPLE_RATE_HZ
+        self._audio_seconds.inc(seconds)
+        call_log.add("audio_seconds", seconds)
 
     async def _close(self, opening: asyncio.Future[S]) -> None:
         """Close a state that was opened, or is just being opened while its caller left."""
@@ -81,4 +85,5 @@ class Recognizer:
                 return
             finally:
                 self._work_seconds.inc(time.perf_counter() - began)
+            self.models.failures.succeeded()
             yield item

@@ -11,6 +11,7 @@ from typing import IO
 
 from google.api.httpbody_pb2 import HttpBody
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_audio.recordings.quality import QualityLimits
 from voicebox_blobs.blobs import Blobs, storage_errors
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_kit.principal import stored_limit
@@ -21,7 +22,6 @@ from voicebox_catalog.archives.zip_reader import FIELD, ZipReader, refused
 from voicebox_catalog.archives.zip_writer import Entry, zipped
 from voicebox_catalog.profiles.pictures import MAX_BYTES as MAX_PICTURE_BYTES
 from voicebox_catalog.profiles.pictures import Pictures
-from voicebox_catalog.samples.quality import QualityLimits
 from voicebox_catalog.samples.recordings import LIMITS, WHOLE, Recordings
 from voicebox_catalog.samples.rows import new_sample
 from voicebox_catalog.store.profiles import ProfileStore

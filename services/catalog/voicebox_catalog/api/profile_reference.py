@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_audio.errors import DecoderUnavailable
 from voicebox_audio.pcm import to_s16le
+from voicebox_audio.recordings.quality import QualityLimits
 from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 
 from voicebox_catalog.profiles.reference import GAP_SAMPLES, ReferenceSelection, choose
-from voicebox_catalog.samples.quality import QualityLimits
 from voicebox_catalog.samples.recordings import SAMPLE_RATE_HZ, Recordings, Samples
 from voicebox_catalog.store.profiles import ProfileStore
 from voicebox_catalog.store.tables import Profile, Sample

@@ -54,9 +54,12 @@ class Retention:
         row = RetentionRule(owner=owner, keep_days=days, keep_bytes=size, update_time_us=self._clock())
         return _to_rule(await self._rules.set_rule(row))
 
-    async def apply(self, request: pb.ApplyRetentionRequest, owner: str) -> pb.ApplyRetentionResponse:
+    async def apply(
+        self, request: pb.ApplyRetentionRequest, owner: str, time_us: int | None = None
+    ) -> pb.ApplyRetentionResponse:
+        """Deletes, or counts, what the owner's rule no longer keeps at `time_us`, which is now by default."""
         rule = await self._rules.rule(owner)
-        query = await self._beyond(rule) if rule else None
+        query = await self._beyond(rule, self._clock() if time_us is None else time_us) if rule else None
         if query is None:
             return pb.ApplyRetentionResponse()
         if not request.force:
@@ -83,11 +86,11 @@ class Retention:
         """Everybody who has a rule that does not keep everything."""
         return [rule.owner for rule in await self._rules.rules()]
 
-    async def _beyond(self, rule: RetentionRule) -> Query | None:
+    async def _beyond(self, rule: RetentionRule, time_us: int) -> Query | None:
         """The rows that the rule no longer keeps; None when there are none. Favourites are always kept."""
         ends = []
         if rule.keep_days is not None:
-            ends.append(self._clock() - rule.keep_days * DAY_US - 1)
+            ends.append(time_us - rule.keep_days * DAY_US - 1)
         if rule.keep_bytes is not None:
             excess_us = await self._rules.excess_end_us(rule.owner, rule.keep_bytes)
             ends += [] if excess_us is None else [excess_us]

@@ -1,9 +1,9 @@
 """Samples as messages and as rows."""
 
 from voicebox.catalog.v1 import catalog_pb2 as pb
+from voicebox_audio.recordings.quality import QualityLimits, Report
 from voicebox_sql.keys import time_us_of
 
-from voicebox_catalog.samples.quality import QualityLimits, Report
 from voicebox_catalog.samples.rows import report_of
 from voicebox_catalog.store.tables import Sample
 

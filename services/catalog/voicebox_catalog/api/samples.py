@@ -8,13 +8,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_audio.errors import AudioError, DecoderUnavailable
+from voicebox_audio.recordings.quality import QualityLimits
 from voicebox_blobs.blobs import Blob, Blobs
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
 from voicebox_kit.principal import stored_limit
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
-from voicebox_catalog.samples.quality import QualityLimits
 from voicebox_catalog.samples.recordings import LIMITS, WHOLE, NormalizedRecording, Recordings, Trim
 from voicebox_catalog.samples.rows import new_sample, trim_of, used_columns
 from voicebox_catalog.store.samples import SampleStore

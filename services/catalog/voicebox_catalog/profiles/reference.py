@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from voicebox_catalog.samples.quality import QualityLimits, Verdict
+from voicebox_audio.recordings.quality import QualityLimits, Verdict
+
 from voicebox_catalog.samples.recordings import SAMPLE_RATE_HZ
 from voicebox_catalog.samples.rows import report_of
 from voicebox_catalog.store.tables import Sample

@@ -19,12 +19,11 @@ from voicebox_audio.encoding.headers import with_length
 from voicebox_audio.errors import AudioError, AudioReason
 from voicebox_audio.levels import PEAK_CEILING, SILENCE_DBFS
 from voicebox_audio.loudness import SILENCE_LUFS, LoudnessMeter
+from voicebox_audio.recordings.quality import ClippingMeter, FrameMeter, Measures
+from voicebox_audio.recordings.utterances import utterances
+from voicebox_audio.recordings.voice_activity import FRAME_SECONDS
 from voicebox_audio.resample import Resampler
 from voicebox_blobs.blobs import Blob, Blobs, storage_errors
-
-from .quality import ClippingMeter, FrameMeter, Measures
-from .utterances import utterances
-from .voice_activity import FRAME_SECONDS
 
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), in [-1, 1]."""

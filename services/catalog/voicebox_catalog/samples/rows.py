@@ -3,11 +3,11 @@
 import uuid
 from typing import Any
 
+from voicebox_audio.recordings.quality import Measures, QualityLimits, Report, judge
 from voicebox_blobs.blobs import Blob
 
 from voicebox_catalog.store.tables import Sample
 
-from .quality import Measures, QualityLimits, Report, judge
 from .recordings import WHOLE, NormalizedRecording, Trim
 
 

@@ -29,9 +29,9 @@ class ClockCheck:
     interval_seconds: float
     clock: Clock
 
-    async def trusted(self) -> bool:
-        """Whether the clock went on steadily since the last call; False for a day after it jumped ahead by more than a
-        day.
+    async def trusted_time_us(self) -> int | None:
+        """The time now, if the clock went on steadily since the last call; None for a day after it jumped ahead by more
+        than a day.
         """
         now_us = self.clock()
         jump_us = max(DAY_US, round(3 * self.interval_seconds * 1_000_000))
@@ -50,7 +50,7 @@ class ClockCheck:
 
         reading = await self.database.write(work)
         if reading.trusted_from_us is None:
-            return True
+            return now_us
         hours = (reading.trusted_from_us - now_us) / 3_600_000_000
         log.warning("The clock is far ahead of the last sweep: nothing is deleted for the next %.1f h.", hours)
-        return False
+        return None

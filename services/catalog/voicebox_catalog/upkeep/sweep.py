@@ -43,19 +43,19 @@ class Sweep:
 
     async def run(self) -> bool:
         """Whether this replica did it, and to the end: another may take over while it runs, and a clock that jumped is
-        not believed.
+        not believed. All is done by the time that was checked, since the clock may jump while it runs, too.
         """
-        if (
-            not await self.leases.acquire(LEASE)
-            or not await ClockCheck(self.database, LEASE, self.interval_seconds, self.clock).trusted()
-        ):
+        if not await self.leases.acquire(LEASE):
+            return False
+        time_us = await ClockCheck(self.database, LEASE, self.interval_seconds, self.clock).trusted_time_us()
+        if time_us is None:
             return False
         for owner in [None, *await self.retention.owners()]:
             if not await self.leases.acquire(LEASE):
                 return False
             if owner is not None:
-                await self.retention.apply(pb.ApplyRetentionRequest(force=True), owner)
-        purged = await purge(self.profiles, self.blobs, self.clock())
+                await self.retention.apply(pb.ApplyRetentionRequest(force=True), owner, time_us)
+        purged = await purge(self.profiles, self.blobs, time_us)
         if purged:
             log.info("%d files of deleted profiles were purged", purged)
         if not await self.leases.acquire(LEASE):

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_audio.encoding.marks import Mark, synthetic
+from voicebox_kit import call_log
 from voicebox_kit.permits import Permits, idle_between
 from voicebox_metering.work import OpenWork, Work, WorkKind, uncounted
 
@@ -80,8 +81,10 @@ class Synthesizer:
         clock: Callable[[], float] = time.monotonic,
         work: OpenWork = uncounted,
         watermark: Watermark | None = None,
+        succeeded: Callable[[], None] = lambda: None,
     ) -> None:
-        """`work` counts what is spoken, for whoever calls."""
+        """`work` counts what is spoken, for whoever calls; `succeeded` learns of each chunk that was made."""
+        self._succeeded = succeeded
         self._work, self._watermark = work, watermark
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
@@ -122,7 +125,7 @@ class Synthesizer:
     async def _admit(
         self, job: Job, script: Script, sentences: AsyncIterator[Item], timeout_seconds: float
     ) -> AsyncGenerator[Event, None]:
-        timer = Timer(self._clock)
+        timer, arrived = Timer(self._clock), self._clock()
         async with (
             self._work(WorkKind.SPEECH, characters=len(script.text)) as work,
             self._permits.acquire(self._patience.before_admission(timeout_seconds)) as permit,
@@ -130,10 +133,14 @@ class Synthesizer:
         ):
             admitted = self._clock()
             work.model = speakers.lead.speaker.engine.model.name
+            call_log.note("model", work.model)
             spoken = self._speak(speakers, script, idle_between(permit, _counted(sentences, work)), timer)
             async with aclosing(spoken) as events:
                 async for event in events:
                     if isinstance(event, Chunk):
+                        self._succeeded()
+                        call_log.note("first_audio_seconds", self._clock() - arrived)
+                        call_log.add("audio_seconds", event.duration_seconds)
                         await work.use(audio_ms=1000 * event.duration_seconds)
                     if isinstance(event, Started):
                         self._patience.note_first_audio(self._clock() - admitted)

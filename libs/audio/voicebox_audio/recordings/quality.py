@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+
 from voicebox_audio.pcm import Samples
 
 from .voice_activity import FRAME_SECONDS, Activity, Levels, loud_frames, speech_frames

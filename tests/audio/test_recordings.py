@@ -10,9 +10,9 @@ import soundfile
 import soxr
 from voicebox_audio.k_weighting import KWeighting
 from voicebox_audio.loudness import SILENCE_LUFS, LoudnessMeter
-from voicebox_catalog.samples.quality import ClippingMeter, FrameMeter, QualityLimit, QualityLimits, Verdict, judge
-from voicebox_catalog.samples.utterances import utterances
-from voicebox_catalog.samples.voice_activity import FRAME_SECONDS, runs, speech_frames
+from voicebox_audio.recordings.quality import ClippingMeter, FrameMeter, QualityLimit, QualityLimits, Verdict, judge
+from voicebox_audio.recordings.utterances import utterances
+from voicebox_audio.recordings.voice_activity import FRAME_SECONDS, runs, speech_frames
 
 RATE_HZ = 24_000
 RNG = np.random.default_rng(7)
