@@ -27,7 +27,7 @@ class PlatformFailed(Exception):
 
 @dataclass(frozen=True)
 class Platform:
-    """A platform that serves: its addresses as `host:port`, its process, and how long it took to be SERVING."""
+    """A platform that serves: its addresses as `host:port`, its process, how long it took to serve, and its log."""
 
     gateway: str
     tts: str
@@ -38,6 +38,7 @@ class Platform:
     jobs: str
     process: subprocess.Popen[str]
     start_seconds: float
+    log: Path
 
 
 def free_ports(count: int) -> list[int]:
@@ -98,7 +99,7 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         took = time.monotonic() - began
         addressed = ("GATEWAY", "TTS", "ASR", "CATALOG", "ACCOUNTS", "CONVERSION", "JOBS")
         gateway, tts, asr, catalog, accounts, conversion, jobs = (environment[f"{name}_ADDRESS"] for name in addressed)
-        yield Platform(gateway, tts, asr, catalog, accounts, conversion, jobs, process, took)
+        yield Platform(gateway, tts, asr, catalog, accounts, conversion, jobs, process, took, log)
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):
@@ -129,14 +130,29 @@ def memory_bytes(pid: int, kind: str = "Pss") -> int:
     """The memory of a process and its children, shared pages counted once: the sum of their proportional set sizes.
 
     With "Pss_Anon" files that are mapped, such as libraries, are left out: their share depends on who else runs on the
-    machine.
+    machine. Our services hide their memory, so that only root may read this; for others it is what `statm` says, with
+    pages that are shared counted in each process, and a note on standard error.
     """
-    total = 0
-    for each in (pid, *_descendants(pid)):
-        with contextlib.suppress(OSError):
-            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
-            total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
-    return total
+    return sum(_of_process(each, kind) for each in (pid, *_descendants(pid)))
+
+
+def _of_process(pid: int, kind: str) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except PermissionError:
+        print(f"memory of {pid}: without root it is the resident size, which is more than {kind}", file=sys.stderr)
+        return _resident(pid, without_files=kind.endswith("Anon"))
+    except OSError:  # it has ended
+        return 0
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
+
+
+def _resident(pid: int, *, without_files: bool) -> int:
+    """The resident pages of a process, in bytes."""
+    with contextlib.suppress(OSError):
+        _, resident, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[:3])
+        return (resident - shared if without_files else resident) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def cpu_seconds(pid: int) -> float:

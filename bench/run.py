@@ -45,10 +45,15 @@ def start(folder: Path) -> list[Figure]:
         pass
     with platform(folder) as running:
         seconds = running.start_seconds
+        all_memory = memory_bytes(running.process.pid)
+    with platform(folder / "guarded", VOICEBOX_AUTH="keys") as running:
+        guarded_memory = memory_bytes(running.process.pid)
     with platform(folder, ("catalog", "tts", "asr")) as running:
         memory = memory_bytes(running.process.pid)
     return [
         Figure("start, from the command to SERVING", seconds, "s", 5),
+        Figure("idle memory of `make run`: all services, web and Envoy", all_memory / 2**20, "MiB"),
+        Figure("the same with authentication", guarded_memory / 2**20, "MiB"),
         Figure("idle memory, three services in one process", memory / 2**20, "MiB", 400 * 1e6 / 2**20),
     ]
 

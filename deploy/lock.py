@@ -98,6 +98,8 @@ def _folder(requirement: str) -> str | None:
 
 def _folders(short: str) -> Iterator[str]:
     yield from (short, f"libs/{short}", f"services/{short}")
+    if short == "client":
+        yield "clients/python"
 
 
 if __name__ == "__main__":

@@ -2,14 +2,19 @@
 
 import json
 import logging
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from voicebox_accounts.audit import log
-from voicebox_accounts.audit.log import AuditLine, AuditLog
-from voicebox_client import VoiceboxClientError
+from voicebox.catalog.v1 import catalog_pb2
+from voicebox.tts.v1 import tts_pb2
+from voicebox_client import Client, VoiceboxClientError
+from voicebox_kit import audit as log
+from voicebox_kit.audit import AuditLine, AuditLog, named_object
+
+from .conftest import USUAL
 
 FIELDS = ["time", "owner", "key", "method", "object", "decision", "request_id", "peer"]
 SECRET = "a sentence for nobody's eyes"
@@ -17,7 +22,9 @@ LINE = AuditLine("ann", "k1", "/m", "/v1/x", "ALLOWED", "r1", "127.0.0.1")
 
 
 def lines(guarded):
-    return [json.loads(line) for line in (guarded.data / "accounts" / "audit.jsonl").read_text().splitlines()]
+    """Those of all services, in their order."""
+    found = [line for path in guarded.data.glob("*/audit.jsonl") for line in path.read_text().splitlines()]
+    return sorted(map(json.loads, found), key=lambda line: line["time"])
 
 
 def test_writes_and_denials_are_there_and_reads_are_not(guarded):
@@ -35,15 +42,74 @@ def test_writes_and_denials_are_there_and_reads_are_not(guarded):
     assert all(list(line) == FIELDS for line in new)
     found = [(line["owner"], line["method"].rpartition("/")[2], line["object"], line["decision"]) for line in new]
     assert found == [
-        ("ann", "CreateProfile", "", "ALLOWED"),
-        ("ann", "DeleteProfile", "", "ALLOWED"),
+        ("ann", "CreateProfile", "audited", "ALLOWED"),
+        ("ann", "DeleteProfile", "profiles/audited", "ALLOWED"),
         ("ann", "DeleteProfile", "/v1/profiles/audited", "SCOPE_MISSING"),
         ("", "ListVoices", "", "KEY_INVALID"),
     ]
-    assert {line["peer"] for line in new} == {"127.0.0.1"}
+    assert all(line["peer"] for line in new)
     assert all(line["request_id"] and datetime.fromisoformat(line["time"]).tzinfo for line in new)
     assert all(line["key"] for line in new[:3])
     assert SECRET not in json.dumps(new)
+
+
+def test_a_write_that_fails_and_what_services_refuse_are_there_with_their_object_once(guarded):
+    owner = f"eve-{uuid.uuid4().hex[:8]}"
+    with guarded.client("admin") as admin:
+        secret = admin.create_key(owner, USUAL).secret
+        admin.update_limits(owner, characters_per_day=5, stored_bytes=100_000)
+    before = len(lines(guarded))
+    with Client(guarded.platform.gateway, api_key=secret) as eve:
+        eve.create_profile("Eve", "eve")
+        for refused in (
+            lambda: eve.create_profile("Eve", "eve"),
+            lambda: eve.delete_profile("nobody"),
+            lambda: eve.say(SECRET).read(),
+            lambda: eve.add_sample("eve", bytes(1_000_000)),
+            lambda: eve.set_avatar("eve", bytes(1_000_000)),
+        ):
+            with pytest.raises(VoiceboxClientError):
+                refused()
+    new = lines(guarded)[before:]
+    assert all(line["owner"] == owner and line["key"] and line["request_id"] for line in new)
+    assert all(line["object"] for line in new)
+    found = [(line["method"].rpartition("/")[2], line["object"], line["decision"]) for line in new]
+    assert [each for each in found if each[0] != "ReserveWork"] == [
+        ("CreateProfile", "eve", "ALLOWED"),
+        ("CreateProfile", "eve", "PROFILE_EXISTS"),
+        ("DeleteProfile", "profiles/nobody", "PROFILE_NOT_FOUND"),
+        ("UploadSample", "profiles/eve", "STORED_BYTES_EXHAUSTED"),
+        ("SetProfileAvatar", "profiles/eve", "STORED_BYTES_EXHAUSTED"),
+    ]
+    assert [decision for method, _, decision in found if method == "ReserveWork"] == ["DAY_EXHAUSTED"]
+
+
+def test_a_call_past_the_gateway_is_on_record(guarded):
+    before = len(lines(guarded))
+    with Client(guarded.platform.catalog) as stranger, pytest.raises(VoiceboxClientError):
+        stranger.delete_profile("anns")
+    [line] = lines(guarded)[before:]
+    assert (line["owner"], line["object"], line["decision"], line["peer"]) == (
+        "",
+        "profiles/anns",
+        "PRINCIPAL_INVALID",
+        "127.0.0.1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (catalog_pb2.GetProfileRequest(name="profiles/ann"), "profiles/ann"),
+        (catalog_pb2.UpdateProfileRequest(profile=catalog_pb2.Profile(name="profiles/ann")), "profiles/ann"),
+        (catalog_pb2.CreateProfileRequest(profile_id="ann", request_id="r"), "ann"),
+        (catalog_pb2.CreateProfileRequest(profile=catalog_pb2.Profile(display_name=SECRET)), ""),
+        (tts_pb2.SynthesizeRequest(text=SECRET), ""),
+        (None, ""),
+    ],
+)
+def test_the_object_is_the_name_of_a_resource_and_never_a_text(request_, expected):
+    assert named_object(request_) == expected
 
 
 def test_a_file_that_is_renamed_away_is_begun_anew(tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import io
 import json
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,6 +110,12 @@ WRONG = {
     "signed by the public key": confused,
     "no token": lambda: "a.b.c",
     "another key's algorithm": lambda: token(EC, "ES256", "rsa-1"),
+    "an expiry beyond all numbers": lambda: token(exp=10**400),
+    "an expiry that is none": lambda: token(exp="soon"),
+    "an endless expiry": lambda: token(exp=float("inf")),
+    "a subject without a name": lambda: token(sub=""),
+    "a header within headers": lambda: base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.AAAA",
+    "a key id that is a list": lambda: base64.urlsafe_b64encode(b'{"alg":"RS256","kid":[]}').decode() + ".e30.AAAA",
 }
 
 
@@ -127,20 +134,49 @@ async def test_a_key_that_rotates_is_known_at_once(path):
     await known.principal(token(OTHER, key_id="rsa-2"))
     with pytest.raises(Unauthenticated):
         await known.principal(token())
-    path.write_text("broken")
+    for broken in ("broken", "[" * 100_000, json.dumps({"keys": [5, None, {}]})):
+        path.write_text(broken)
+        await known.principal(token(OTHER, key_id="rsa-2"))
+    path.write_text(json.dumps({"keys": [{**jwk(RSA, "rsa-1", "RS256"), "kid": [1]}, jwk(OTHER, "rsa-2", "RS256")]}))
     await known.principal(token(OTHER, key_id="rsa-2"))
+    path.write_text(json.dumps({"keys": [{**jwk(OTHER, "rsa-2", "RS256"), "use": "enc"}]}))
+    with pytest.raises(Unauthenticated):
+        await known.principal(token(OTHER, key_id="rsa-2"))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"keys": 3}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"keys": 3}', "[" * 100_000])
 def test_a_file_that_holds_no_keys_is_refused_at_start(path, content):
     path.write_text(content)
     with pytest.raises(StartError, match="ACCOUNTS_JWT_KEYS"):
         KeyFile(path)
 
 
-def test_a_url_that_others_could_change_is_refused():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://id.example.org/jwks",
+        "http://localhost.example.org/jwks",
+        "http://127.0.0.1.example.org/jwks",
+        "http://localhost@example.org/jwks",
+        "ftp://localhost/jwks",
+        "file://localhost/jwks",
+        "//localhost/jwks",
+        "http://[::1/jwks",
+    ],
+)
+def test_a_url_that_others_could_change_is_refused(url):
     with pytest.raises(StartError, match="https"):
-        KeyUrl("http://id.example.org/jwks")
+        KeyUrl(url)
+
+
+async def test_a_url_that_leads_to_one_that_others_could_change_is_not_believed(provider, monkeypatch):
+    class Answer(io.BytesIO):
+        def geturl(self):
+            return "http://id.example.org/jwks"
+
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Answer(json.dumps(JWKS).encode()))
+    with pytest.raises(Unauthenticated):
+        await verifier(KeyUrl(provider.url)).principal(token())
 
 
 @pytest.fixture

@@ -5,14 +5,21 @@ import os
 import signal
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import insert, select
+from sqlmodel import col
 from voicebox.accounts.v1 import accounts_pb2 as pb
 from voicebox_accounts.limits.ledger import LIFETIME_SECONDS, Ledger
+from voicebox_accounts.limits.retention import Retention
 from voicebox_accounts.store.limits import LimitStore
 from voicebox_accounts.store.opening import open_database
+from voicebox_accounts.store.retention import RetentionStore
+from voicebox_accounts.store.tables import DayCount, Usage
 from voicebox_accounts.store.work import SPEECH, UsageQuery, Used, WorkItem, WorkStore
 from voicebox_client import Client, VoiceboxClientError
 from voicebox_kit.background import Background
@@ -87,6 +94,32 @@ async def test_work_whose_process_went_away_is_settled_by_what_it_last_reported(
         await ledger.record(WorkItem("gone", "ann", "k", SPEECH, "r"), "m", Used(70, 10_000), now_us[0])
         [found] = await store.usage(query)
         assert (found.work_count, found.used) == (1, Used(70, 10_000))
+
+
+@pytest.mark.parametrize(("usage_days", "kept"), [(3, 4), (0, 2011)])
+async def test_usage_is_kept_for_as_long_as_it_is_set(database_url, usage_days, kept):
+    day_us = 86_400_000_000
+    today = 20_000
+    async with open_database(database_url) as database:
+        store = WorkStore(database)
+        for age in range(11):
+            item = WorkItem(f"w{age}", "ann", "k", SPEECH, "r")
+            await store.record(item, "m", Used(1, 1), (today - age) * day_us)
+
+        async def many(session):
+            row = {"request_id": "", "owner": "ann", "key": "", "kind": SPEECH, "model": "", "day": 1, "end_us": 0}
+            row |= {"characters": 1, "audio_ms": 1, "is_final": True}
+            rows = [{**row, "work_id": f"old{number}"} for number in range(2000)]
+            await session.execute(insert(Usage), rows)
+
+        await database.write(many)
+        retention = Retention(RetentionStore(database), usage_days, lambda: today * day_us)
+        assert await retention.sweep_once() == 2011 - kept
+        assert await retention.sweep_once() == 0
+        [found] = await store.usage(UsageQuery("", "", 0, today, ()))
+        assert found.work_count == kept
+        days = await database.read(lambda session: session.scalars(select(col(DayCount.day))).all())
+        assert min(days) == today - 7
 
 
 async def test_a_meter_counts_what_was_used_also_where_the_work_fails(open_accounts, tmp_path):
@@ -191,16 +224,43 @@ def test_who_may_store_no_more_uploads_nothing_and_deletes(guarded):
     owner = f"gil-{uuid.uuid4().hex[:8]}"
     with guarded.client("admin") as admin:
         secret = admin.create_key(owner, USUAL).secret
-        admin.update_limits(owner, stored_bytes=1000)
-    with Client(guarded.platform.gateway, api_key=secret) as gil:
-        gil.create_profile("Gil", "gil")
-        audio = gil.say(TEXT, store=False).read()
-        sample = gil.add_sample("gil", audio)
-        with pytest.raises(VoiceboxClientError) as refused:
+        with Client(guarded.platform.gateway, api_key=secret) as gil:
+            gil.create_profile("Gil", "gil")
+            audio = gil.say(TEXT, store=False).read()
+            admin.update_limits(owner, stored_bytes=len(audio) * 5 // 2)
+            time.sleep(1.1)  # as long as a caller is cached
+            sample = gil.add_sample("gil", audio)
+            with ThreadPoolExecutor(4) as threads:
+                tries = [threads.submit(gil.add_sample, "gil", audio) for _ in range(4)]
+            refused = [getattr(error, "reason", error) for each in tries if (error := each.exception())]
+            assert set(refused) == {"STORED_BYTES_EXHAUSTED"}
+            assert (len(refused), len(list(gil.list_samples("gil")))) == (3, 2)
+            with pytest.raises(VoiceboxClientError) as duplicating:
+                gil.duplicate_profile("gil", "other")
+            assert duplicating.value.reason == "STORED_BYTES_EXHAUSTED"
+            assert gil.say(TEXT, store=False).read()
+            gil.delete_sample(sample.name)
             gil.add_sample("gil", audio)
-        assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "STORED_BYTES_EXHAUSTED")
-        assert gil.say(TEXT).read()
-        gil.delete_sample(sample.name)
+
+
+class Endless:
+    """A file without an end."""
+
+    def read(self, size):
+        return b"RIFF" + bytes(size - 4)
+
+
+def test_an_upload_ends_when_it_is_too_big_and_not_at_its_end(guarded):
+    owner = f"hal-{uuid.uuid4().hex[:8]}"
+    with guarded.client("admin") as admin:
+        secret = admin.create_key(owner, USUAL).secret
+        admin.update_limits(owner, stored_bytes=100_000)
+    with Client(guarded.platform.gateway, api_key=secret) as hal:
+        hal.create_profile("Hal", "hal")
+        for upload in (hal.import_profile, partial(hal.add_sample, "hal")):
+            with pytest.raises(VoiceboxClientError) as refused:
+                upload(Endless())
+            assert refused.value.reason == "STORED_BYTES_EXHAUSTED"
 
 
 @pytest.mark.parametrize("service", ["tts", "accounts"])

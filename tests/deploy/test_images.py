@@ -35,6 +35,7 @@ PACKAGES = {
     "voicebox-outbox": "libs/outbox",
     "voicebox-metering": "libs/metering",
     "voicebox-sql": "libs/sql",
+    "voicebox-client": "clients/python",
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
 }
 
@@ -142,3 +143,12 @@ def _closure(package: str) -> set[str]:
     """The package and all of ours that it depends on."""
     needs = [name for name in _project(ROOT / PACKAGES[package])["dependencies"] if name in PACKAGES]
     return {package}.union(*map(_closure, needs))
+
+
+def test_the_first_key_is_made_by_a_command_that_the_image_of_accounts_has() -> None:
+    installed = (ROOT / "services/accounts/Dockerfile").read_text()
+    scripts = [_project(ROOT / folder).get("scripts", {}) for folder in PACKAGES.values() if f"./{folder}" in installed]
+    commands = {name for each in scripts for name in each}
+    written = re.findall(r"exec accounts-0 -- (\S+) keys create --local", (ROOT / "deploy/k8s/README.md").read_text())
+    assert written
+    assert set(written) <= commands

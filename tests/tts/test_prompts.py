@@ -10,7 +10,10 @@ from prometheus_client import CollectorRegistry
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding
+from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
+from voicebox_kit.principal import Principal
+from voicebox_tts.consent import ConsentRule
 from voicebox_tts.job import Defaults, Recording, StoredProfile
 from voicebox_tts.peers.catalog import Catalog
 from voicebox_tts.prompts.folder import PromptFolder
@@ -27,9 +30,9 @@ async def open_prompts(catalog, executor, tmp_path):
     """Opens the prompts as a start of the process does: with nothing but what is on disk."""
     async with grpc.aio.insecure_channel(catalog.address) as channel, open_decoder() as decoder:
 
-        def opened(max_bytes=10_000, disk_bytes=1_000_000, registry=None):
+        def opened(max_bytes=10_000, disk_bytes=1_000_000, registry=None, consent=ConsentRule.AUTHENTICATED):
             store = PromptStore(PromptFolder(tmp_path / "prompts", disk_bytes), None, executor)
-            return PromptResolver(Catalog(channel), decoder, store, max_bytes, registry or CollectorRegistry())
+            return PromptResolver(Catalog(channel), decoder, store, max_bytes, registry or CollectorRegistry(), consent)
 
         yield opened
 
@@ -38,6 +41,33 @@ def recording(seconds: float = 0.5) -> Recording:
     encoder = open_encoder(Encoding.FLAC, 16_000)
     noise = np.random.default_rng(0).uniform(-0.005, 0.005, int(16_000 * seconds)).astype(np.float32)
     return Recording(encoder.push(noise) + encoder.finish(), "noise")
+
+
+CALLER = Principal("ann")
+
+
+@pytest.mark.parametrize(
+    ("rule", "caller", "consent", "refused"),
+    [
+        (ConsentRule.AUTHENTICATED, CALLER, "", True),
+        (ConsentRule.AUTHENTICATED, CALLER, " \n", True),
+        (ConsentRule.AUTHENTICATED, CALLER, "Ann agreed.", False),
+        (ConsentRule.AUTHENTICATED, None, "", False),
+        (ConsentRule.EVERYBODY, None, "", True),
+        (ConsentRule.EVERYBODY, None, "Ann agreed.", False),
+        (ConsentRule.NOBODY, CALLER, "", False),
+    ],
+)
+async def test_a_recording_needs_the_consent_of_its_speaker(open_prompts, engine, rule, caller, consent, refused):
+    principal.current.set(caller)
+    spoken = replace(recording(), consent=consent)
+    prompts = open_prompts(consent=rule)
+    if refused:
+        with pytest.raises(Precondition) as error:
+            await prompts.of_recording(spoken, engine)
+        assert (error.value.reason, error.value.subject) == ("CONSENT_REQUIRED", "voice.reference.consent")
+    else:
+        assert (await prompts.of_recording(spoken, engine)).prompt
 
 
 async def test_a_thousand_requests_compute_one_prompt(open_prompts, engine, catalog):

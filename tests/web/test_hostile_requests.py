@@ -1,4 +1,6 @@
-"""Whatever stands in a path, a query, a header or a body, over HTTP it is no fault of ours: no 500 and no 502."""
+"""Whatever stands in a path, a query, a header or a body, over HTTP it is no fault of ours: no 500 and no 502, and no
+traceback in the log.
+"""
 
 import json
 import re
@@ -46,6 +48,17 @@ HEADERS = (
     {"authorization": "Bearer \u00ff"},
 )
 OURS = {500, 502}
+
+
+@pytest.fixture(autouse=True)
+def clean_log(running):
+    """The test fails when its requests leave an error or a traceback in the platform's log."""
+    before = running.log.stat().st_size
+    yield
+    with running.log.open("rb") as log:
+        log.seek(before)
+        written = log.read().decode(errors="replace").splitlines()
+    assert not [line for line in written if " ERROR " in line or " CRITICAL " in line or "Traceback" in line]
 
 
 @pytest.fixture(scope="module")

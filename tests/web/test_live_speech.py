@@ -49,6 +49,7 @@ async def test_words_are_acknowledged_and_spoken(running):
         await send(websocket, type="input_text.end", sequence=len(words))
         assert (await receive(websocket, "input_text.ack"))["event"] == "input_text.end"
         started = await receive(websocket, "response.started")
+        assert started["x_voicebox_synthetic"] is True
         assert started["audio"] == AUDIO
         assert started["x_voicebox_ignored"] == ["model", "voice"]
         chunks = []

@@ -43,6 +43,8 @@ def test_a_text_is_spoken_and_recognised(sdk, is_async):
         < kinds.index("response.output_audio.done")
     )
     assert kinds[-1] == "response.done"
+    for kind in ("response.created", "response.done"):
+        assert [event["response"]["x_voicebox_synthetic"] for event in of_type(said, kind)] == [True]
     assert said[-1]["response"]["status"] == "completed"
     assert of_type(said, "response.output_audio_transcript.done")[0]["transcript"] == TEXT
     heard = sdk.transcribe(

@@ -116,7 +116,8 @@ async def test_answers_that_are_being_made_end_before_the_bridge_does(running, p
     bridge = await bridges.__aenter__()
     (busy, to_busy), (idle, to_idle) = [await asyncio.open_connection(*bridge.address) for _ in range(2)]
     to_busy.write(BEGUN)
-    assert (await events.read(busy)).type == "audio-start"
+    started = await events.read(busy)
+    assert (started.type, started.data["x_voicebox_synthetic"]) == ("audio-start", True)
     stopping = asyncio.create_task(bridges.__aexit__(None, None, None))
     assert await idle.read() == b""
     with pytest.raises(ConnectionError):

@@ -32,6 +32,7 @@ class SpeechOptions(TypedDict, total=False):
     voice: Annotated[str, "a built-in voice: `hibari/heart`, or `heart` alone"]
     reference: Annotated[bytes, "an audio file with one person's speech, at most 1 MiB and 60 s"]
     reference_transcript: Annotated[str, "what is said in it"]
+    reference_consent: Annotated[str, "that its speaker agreed: who did, and to what; needed with authentication"]
     encoding: Annotated[Encoding, "the form of the audio; default wav"]
     sample_rate_hz: Annotated[int, "8000 to 48000"]
     speed: Annotated[float, "a factor, 0.25 to 4"]
@@ -198,7 +199,9 @@ def _voice(options: SpeechOptions) -> tts_pb2.VoiceSelection | None:
         return tts_pb2.VoiceSelection(voice=options["voice"])
     if "reference" in options:
         reference = tts_pb2.InlineReference(
-            audio=options["reference"], transcript=options.get("reference_transcript", "")
+            audio=options["reference"],
+            transcript=options.get("reference_transcript", ""),
+            consent=options.get("reference_consent", ""),
         )
         return tts_pb2.VoiceSelection(reference=reference)
     return None

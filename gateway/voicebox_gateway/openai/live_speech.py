@@ -15,6 +15,7 @@ from google.api import httpbody_pb2
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from voicebox.compat.openai.v1 import openai_pb2
 from voicebox_compat.openai import IGNORED_FIELD, IGNORED_HEADER
+from voicebox_compat.synthetic import SYNTHETIC_FIELD
 from voicebox_kit.errors import InvalidField
 
 from . import sessions
@@ -104,7 +105,8 @@ async def _spoken(websocket: WebSocket, body: Mapping[str, Any]) -> None:
                 pairs: Any = await call.initial_metadata() or ()
                 names = dict(pairs).get(IGNORED_HEADER, "")
                 ignored = {IGNORED_FIELD: names.split(", ")} if names else {}
-                await _send(websocket, "response.started", request_id=request_id, audio=AUDIO, **ignored)
+                said = {SYNTHETIC_FIELD: True, **ignored}
+                await _send(websocket, "response.started", request_id=request_id, audio=AUDIO, **said)
             await websocket.send_bytes(answer.body.data)
             chunks += 1
     finally:

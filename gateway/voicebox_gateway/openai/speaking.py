@@ -11,6 +11,7 @@ from google.api import httpbody_pb2
 from voicebox.compat.openai.v1 import openai_pb2
 from voicebox_compat import openai
 from voicebox_compat.openai import IGNORED_HEADER, Diagnostics
+from voicebox_compat.synthetic import SYNTHETIC_FIELD
 
 from .errors import ApiError, from_rpc_error
 from .events import SendEvent, answer_item, new_id
@@ -113,6 +114,7 @@ class SpokenResponse:
             "status": status,
             "status_details": details,
             "output": output,
+            SYNTHETIC_FIELD: True,
         }
         usage = None if status == "in_progress" else self._usage()
         return {**common, "output_modalities": ["audio"], "usage": usage, **self._diagnostics.fields}

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 from voicebox.tts.v1 import tts_pb2
+from voicebox_compat.synthetic import SYNTHETIC_FIELD
 from voicebox_kit.errors import InvalidField, NotFound
 
 from . import failures, fields
@@ -110,7 +111,8 @@ async def _events(answers: AsyncIterable[Answer], warnings: Sequence[str]) -> As
         match answer.WhichOneof("event"):
             case "started":
                 form = {"rate": answer.started.audio.sample_rate_hz, "width": SAMPLE_BYTES, "channels": 1}
-                yield Event("audio-start", {**form, "timestamp": 0, **({WARNINGS: list(warnings)} if warnings else {})})
+                said = {WARNINGS: list(warnings)} if warnings else {}
+                yield Event("audio-start", {**form, "timestamp": 0, SYNTHETIC_FIELD: True, **said})
             case "chunk" if answer.chunk.audio:
                 yield Event(
                     "audio-chunk", {**form, "timestamp": answer.chunk.offset.ToMilliseconds()}, answer.chunk.audio

@@ -68,6 +68,7 @@ class Authentication:
             "k": principal.key,
             "l": principal.is_limited,
             "c": principal.is_counted,
+            "w": principal.is_write,
             "b": principal.stored_bytes,
             "x": principal.expires_at,
             "m": method,
@@ -85,7 +86,14 @@ class Authentication:
         if claims is None or claims.get("m") != method or claims.get("r") != _short(request) or self._is_used(claims):
             raise Unauthenticated("PRINCIPAL_INVALID", "The caller did not prove who it is: call the gateway.")
         return Principal(
-            claims["o"], frozenset(claims["s"]), claims["k"], claims["l"], claims["c"], claims["b"], claims["x"]
+            owner=claims["o"],
+            scopes=frozenset(claims["s"]),
+            key=claims["k"],
+            is_limited=claims["l"],
+            is_counted=claims["c"],
+            is_write=claims.get("w", False),  # which those that were signed before an update do not have
+            stored_bytes=claims["b"],
+            expires_at=claims["x"],
         )
 
     def sealed(self, claims: Mapping[str, Any]) -> str:

@@ -20,9 +20,13 @@ def of(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
     owner = principal.owner(context)
     if owner != principal.LOCAL:
         return owner
-    peer = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")  # as in ipv6:%5B::1%5D:50051
     found = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-    return address(found, peer)
+    return address(found, connection(context.peer()))
+
+
+def connection(peer: str) -> str:
+    """The address of a peer of gRPC's, such as `ipv6:%5B::1%5D:50051`."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
 
 
 def address(headers: Mapping[str, str], peer: str) -> str:

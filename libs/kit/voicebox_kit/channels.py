@@ -149,5 +149,5 @@ def _on_behalf_of(owner: str) -> Principal:
     """The running call's principal where it is about the same owner; else the platform acts by itself for the owner."""
     caller = principal.current.get()
     if caller and owner in ("", caller.owner):
-        return caller
+        return replace(caller, is_write=False)  # the call that the caller itself made has its line
     return Principal(owner or PLATFORM, is_counted=False)

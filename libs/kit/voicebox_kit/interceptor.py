@@ -13,6 +13,7 @@ from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from . import call_log, caller, principal, request_id
+from .audit import HTTP_HEADER, AuditedCall, AuditLog
 from .authentication import NO_AUTHENTICATION, Authentication, Metadata
 from .drain import drained
 from .errors import TooSlow, Unavailable, Unsupported, VoiceboxError
@@ -26,9 +27,6 @@ log = logging.getLogger(__name__)
 
 UNCOUNTED = ("/grpc.health.", "/grpc.reflection.")
 """Methods left out of the metrics, since probes would drown the rest; and open to callers without a principal."""
-
-HTTP_HEADER = "x-envoy-original-path"
-"""Only the gateway sends it, and only with calls that it made of HTTP requests."""
 
 STALLED_SECONDS = 10.0
 """How long a message of an answer may wait for its client, once all buffers on the way are full."""
@@ -51,16 +49,31 @@ _HANDLERS = {
 
 @dataclass
 class CallState:
-    """How far a call has come."""
+    """How far a call has come: its first message, once that is here, and whether the answer has begun."""
 
+    request: Any = None
     begun: bool = False
+
+    def noted(self, request: Any) -> Any:
+        """A request, or a stream of them, whose first message is kept."""
+        if hasattr(request, "__aiter__"):
+            return self.noting(request)
+        self.request = request
+        return request
+
+    async def noting(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The same requests."""
+        async for request in requests:
+            if self.request is None:
+                self.request = request
+            yield request
 
 
 class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Surrounds every RPC of one server; metrics go to that service's registry.
 
     With authentication every caller must have proven who it is, except for methods that begin with one of
-    `open_to_all`.
+    `open_to_all`; denials and writes are in the audit.
     """
 
     def __init__(
@@ -68,7 +81,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         registry: CollectorRegistry,
         authentication: Authentication = NO_AUTHENTICATION,
         open_to_all: tuple[str, ...] = (),
+        audit: AuditLog | None = None,
     ) -> None:
+        self._audit = audit
         self._authentication, self._open_to_all = authentication, (*UNCOUNTED, *open_to_all)
         self.open_calls = OpenCalls()
         buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -99,17 +114,18 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
 
     def _surround_unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(request: Any, context: Context) -> Any:
-            async with self._guard(method, context, CallState()):
+            async with self._guard(method, context, CallState(request)):
                 return await behaviour(checked(request, method), context)
 
         return call
 
     def _surround_upload(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[..., Any]:
         async def call(requests: Any, context: Context) -> Any:
+            state = CallState()
             async with (
-                self._guard(method, context, CallState()),
+                self._guard(method, context, state),
                 drained(requests),
-                aclosing(steady(aiter(checked(requests, method)))) as steadily,
+                aclosing(steady(state.noting(aiter(checked(requests, method))))) as steadily,
             ):
                 return await behaviour(steadily, context)
 
@@ -121,7 +137,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         async def call(request: Any, context: Context) -> None:
             answer = CallState()
             async with self._guard(method, context, answer):
-                responses = behaviour(checked(request, method), context)
+                responses = behaviour(answer.noted(checked(request, method)), context)
                 if not hasattr(responses, "__aiter__"):  # grpc's own health and reflection write by themselves
                     await responses
                     return
@@ -167,10 +183,11 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         request_id.current.set(identity)
         context.set_trailing_metadata(((request_id.HEADER, identity),))
         try:
-            verified = self._verified(method, received)
-            caller.current.set(caller.of(context))
-            with self.open_calls.running(verified):
-                yield
+            with AuditedCall(method, received, context.peer(), lambda: answer.request).audited(self._audit):
+                verified = self._verified(method, received)
+                caller.current.set(caller.of(context))
+                with self.open_calls.running(verified):
+                    yield
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
         except Exception as error:

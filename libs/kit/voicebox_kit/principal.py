@@ -25,7 +25,8 @@ class Principal:
     provider, and for what the platform does by itself.
 
     `is_limited` says that limits hold for how much it uses, `stored_bytes` how much it may store, None for no limit;
-    `is_counted` that its work is part of its owner's usage. At `expires_at`, in seconds since 1970, its calls end.
+    `is_counted` that its work is part of its owner's usage; `is_write` that this call of it stands in the audit. At
+    `expires_at`, in seconds since 1970, its calls end.
     """
 
     owner: str
@@ -33,6 +34,7 @@ class Principal:
     key: str = ""
     is_limited: bool = False
     is_counted: bool = True
+    is_write: bool = False
     stored_bytes: int | None = None
     expires_at: float | None = None
 
@@ -47,6 +49,12 @@ UNCOUNTED = ("x-voicebox-uncounted", "1")
 
 current: ContextVar[Principal | None] = ContextVar("voicebox_principal", default=None)
 """The verified caller of the running call; None without authentication."""
+
+
+def stored_limit() -> int | None:
+    """How many bytes the owner of the running call may store; None for no limit."""
+    caller = current.get()
+    return caller.stored_bytes if caller else None
 
 
 def owner(context: "grpc.aio.ServicerContext[Any, Any]") -> str:

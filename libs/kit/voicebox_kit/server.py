@@ -13,6 +13,7 @@ from grpc_health.v1._async import HealthServicer
 from prometheus_client import CollectorRegistry
 
 from . import reflection, variables
+from .audit import AuditLog
 from .authentication import NO_AUTHENTICATION, Authentication
 from .background import Background
 from .failures import watch_event_loop
@@ -49,8 +50,8 @@ class Service:
 
     `names` are the full proto names that it serves, the first its own; `contract` is the descriptor set that it is part
     of. With `authentication` callers must prove who they are, except for methods that begin with one of `open_to_all`;
-    `follow` gets the running calls. Health has a name for each task of `background`, too, as in `tts/history`: speech
-    goes on while one of them fails that is not vital.
+    `follow` gets the running calls, `audit` a line for each denial and each write. Health has a name for each task of
+    `background`, too, as in `tts/history`: speech goes on while one of them fails that is not vital.
     """
 
     names: tuple[str, ...]
@@ -64,6 +65,7 @@ class Service:
     authentication: Authentication = NO_AUTHENTICATION
     open_to_all: tuple[str, ...] = ()
     follow: Callable[[OpenCalls], AbstractAsyncContextManager[None]] = unfollowed
+    audit: AuditLog | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def grace_seconds(env: Mapping[str, str]) -> float:
 @asynccontextmanager
 async def serving(label: str, service: Service, grace: float) -> AsyncIterator[Serving]:
     """Serve `service` until the block ends: healthy once loaded, then drained for at most `grace` seconds."""
-    interceptor = RpcInterceptor(service.registry, service.authentication, service.open_to_all)
+    interceptor = RpcInterceptor(service.registry, service.authentication, service.open_to_all, service.audit)
     server = grpc.aio.server(interceptors=[interceptor], options=OPTIONS)
     service.register(server)
     reflection.enable(server, (*service.names, HEALTH), service.contract)

@@ -13,11 +13,12 @@ from voicebox.accounts.v1 import accounts_pb2 as pb
 from voicebox_kit.authentication import Authentication
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
-from voicebox_kit.errors import Exhausted
+from voicebox_kit.errors import Exhausted, StartError
 from voicebox_kit.server import unfollowed
 from voicebox_outbox.outbox import Outbox
 from voicebox_outbox.spool import cause, open_spool
 
+from .notes import Notes
 from .peer import Accounts
 from .revocations import CHANNEL_OPTIONS, Follow, following
 from .work import OpenWork, counting, uncounted
@@ -60,17 +61,39 @@ async def open_meter(
         accounts = Accounts(channel)
         spool = open_spool(settings.spool, SPOOL_BYTES)
         outbox = Outbox(service, spool, pb.UsageRecord, accounts.record, executor, registry, subject="usage")
+        notes = _open_notes(settings.spool / "running")
+        await _record_left(notes, outbox)
         async with outbox.delivering(background):
             yield Meter(
-                counting(accounts, partial(_record, outbox)), partial(following, accounts.invalid_keys, background)
+                counting(accounts, notes, partial(_record, outbox)),
+                partial(following, accounts.invalid_keys, background),
             )
 
 
-async def _record(outbox: Outbox[pb.UsageRecord], record: pb.UsageRecord) -> None:
-    """Make a record durable. One that neither accounts nor the disk takes is in the log."""
+def _open_notes(folder: Path) -> Notes:
+    try:
+        return Notes(folder)
+    except OSError as error:
+        raise StartError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+
+
+async def _record_left(notes: Notes, outbox: Outbox[pb.UsageRecord]) -> None:
+    """Record what was used by work whose process was killed, before there is any new work."""
+    left = list(notes.left())
+    for path, record in left:
+        if await _record(outbox, record, promptly=False):
+            path.unlink(missing_ok=True)
+    if left:
+        log.warning("%d pieces of work did not end when their process did: they count as far as they came", len(left))
+
+
+async def _record(outbox: Outbox[pb.UsageRecord], record: pb.UsageRecord, *, promptly: bool = True) -> bool:
+    """Make a record durable. One that neither accounts nor the disk takes is in the log; then this is False."""
     try:
         data = outbox.reserve()
         data.touch()
-        await outbox.keep(data, record, promptly=True)
+        await outbox.keep(data, record, promptly=promptly)
     except (Exhausted, OSError) as error:
         log.error("usage is not recorded (%s): %s", cause(error), " ".join(str(record).split()))
+        return False
+    return True

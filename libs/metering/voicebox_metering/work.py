@@ -16,6 +16,8 @@ from voicebox_kit.errors import VoiceboxError
 from voicebox_kit.principal import Principal
 from voicebox_kit.shielded import shielded
 
+from .notes import Note, Notes
+
 log = logging.getLogger(__name__)
 
 STEP_MS = 10_000
@@ -68,14 +70,25 @@ class CountedWork(Work):
     ledger: Ledger
     caller: Principal
     kind: WorkKind
-    model: str = ""
     work_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     characters: int = 0
     audio_ms: float = 0.0
     reserved_characters: int = 0
     reserved_ms: int = 0
+    note: Note | None = None
+    _model: str = ""
     _reporting: "asyncio.Task[None] | None" = None
     _is_known: bool = False
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    @model.setter
+    def model(self, model: str) -> None:
+        self._model = model
+        if self.note:
+            self.note.describe(self.record())
 
     async def begin(self, characters: int) -> None:
         """Reserve what the work begins with. Without a limit accounts hears of it when it lasts: most work is done
@@ -89,6 +102,8 @@ class CountedWork(Work):
     async def use(self, characters: int = 0, audio_ms: float = 0.0) -> None:
         self.characters += characters
         self.audio_ms += audio_ms
+        if self.note:
+            self.note.use(self.characters, round(self.audio_ms))
         if self.characters <= self.reserved_characters and self.audio_ms <= self.reserved_ms:
             return
         self.reserved_characters = max(self.reserved_characters, self.characters + STEP_CHARACTERS)
@@ -155,8 +170,14 @@ class CountedWork(Work):
             log.warning("accounts does not know how far some work has come: %s", error.sentence)
 
 
-def counting(ledger: Ledger, record: Callable[[pb.UsageRecord], Awaitable[None]]) -> OpenWork:
-    """Work that counts for the running call's caller. `record` gets what was used, also when the work fails."""
+Record = Callable[[pb.UsageRecord], Awaitable[bool]]
+"""Keeps what was used; False when that was not possible."""
+
+
+def counting(ledger: Ledger, notes: Notes, record: Record) -> OpenWork:
+    """Work that counts for the running call's caller. `record` gets what was used, also when the work fails; where the
+    process is killed, it is in `notes`.
+    """
 
     @asynccontextmanager
     async def work(kind: WorkKind, characters: int = 0) -> AsyncIterator[Work]:
@@ -166,6 +187,7 @@ def counting(ledger: Ledger, record: Callable[[pb.UsageRecord], Awaitable[None]]
             return
         counted = CountedWork(ledger, caller, kind)
         await counted.begin(characters)
+        counted.note = notes.open(counted.record())
         beating = asyncio.create_task(counted.beat())
         try:
             yield counted
@@ -176,6 +198,8 @@ def counting(ledger: Ledger, record: Callable[[pb.UsageRecord], Awaitable[None]]
     return work
 
 
-async def _settle(work: CountedWork, record: Callable[[pb.UsageRecord], Awaitable[None]]) -> None:
+async def _settle(work: CountedWork, record: Record) -> None:
     await work.end()
-    await record(work.record())
+    is_recorded = await record(work.record())
+    if work.note:
+        work.note.close(is_recorded=is_recorded)

@@ -12,6 +12,7 @@ import grpc
 from prometheus_client import CollectorRegistry
 from voicebox.accounts.v1 import accounts_pb2_grpc, authorization_pb2_grpc
 from voicebox_compat.service_alias import ServiceAlias
+from voicebox_kit.audit import AuditLog
 from voicebox_kit.authentication import Authentication
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
@@ -28,10 +29,10 @@ from .api.export import Exporter
 from .api.keys import KeyServicer
 from .api.limits import LimitServicer
 from .api.usage import UsageServicer
-from .audit.log import AuditLog
 from .keys.tokens import KeyFile, KeySource, KeyUrl, TokenVerifier
 from .limits.ledger import Ledger
 from .limits.requests import RequestMeter
+from .limits.retention import Retention
 from .peers.catalog import Catalog
 from .settings import Settings, TokenSettings
 from .store.keys import KeyStore
@@ -39,6 +40,7 @@ from .store.limits import LimitStore
 from .store.minutes import MinuteStore
 from .store.opening import open_database
 from .store.owners import OwnerStore
+from .store.retention import RetentionStore
 from .store.work import WorkStore
 
 NAMES = tuple(f"voicebox.accounts.v1.{name}Service" for name in ("Key", "Limit", "Usage", "Data"))
@@ -62,10 +64,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     ):
         registry = CollectorRegistry()
         background, ledger = Background(registry), Ledger(WorkStore(database), LimitStore(database), now_us)
+        retention = Retention(RetentionStore(database), settings.usage_days, now_us)
         parts = Parts(settings, database, authentication, ledger, Catalog(channel))
         service = _service(parts, registry, background)
         async with (
             background.running("work", ledger.sweep),
+            background.running("retention", retention.sweep),
             serving("accounts", service, settings.grace_seconds) as running,
         ):
             yield running
@@ -109,6 +113,7 @@ def _service(parts: Parts, registry: CollectorRegistry, background: Background) 
         background=background,
         authentication=authentication,
         follow=partial(following, partial(_invalid, keys), background),
+        audit=audit if authentication.is_on else None,
         open_to_all=(f"/{ENVOY_SERVICE}/",),
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
@@ -37,6 +38,8 @@ class Settings:
     database_url: str
     pool: Pool
     audit: Path
+    usage_days: int
+    """How long usage is kept; 0 is for ever."""
     tokens: TokenSettings | None
     authentication: AuthenticationSettings
 
@@ -53,7 +56,8 @@ class Settings:
                 env, "ACCOUNTS_DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'accounts.sqlite'}"
             ),
             pool=Pool(connections=variables.integer(env, "ACCOUNTS_DATABASE_CONNECTIONS", 10, 1, 1000)),
-            audit=Path(variables.text(env, "ACCOUNTS_AUDIT_FILE", str(folder / "audit.jsonl"))),
+            audit=audit_file(env, "accounts"),
+            usage_days=variables.integer(env, "ACCOUNTS_USAGE_DAYS", 400, 0, 100_000),
             tokens=_tokens(env),
             authentication=AuthenticationSettings.read(env),
         )

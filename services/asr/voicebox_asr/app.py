@@ -21,6 +21,7 @@ from voicebox.models.v1 import models_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
+from voicebox_kit.audit import AuditLog
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
 from voicebox_kit.disk_quota import DiskQuota
@@ -156,6 +157,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry=registry,
                 background=background,
                 authentication=authentication,
+                audit=AuditLog(settings.audit, registry) if authentication.is_on else None,
                 follow=meter.follow,
             )
             async with outbox.delivering(background):

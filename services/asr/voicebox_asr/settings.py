@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.server import grace_seconds
 from voicebox_metering.meter import MeterSettings
@@ -39,6 +40,7 @@ class Settings:
     spool: Path
     spool_bytes: int
     authentication: AuthenticationSettings
+    audit: Path
     metering: MeterSettings
 
     @classmethod
@@ -74,6 +76,7 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "spool",
             spool_bytes=variables.integer(env, "ASR_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
             authentication=AuthenticationSettings.read(env),
+            audit=audit_file(env, "asr"),
             metering=MeterSettings(
                 variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
                 Path(variables.text(env, "VOICEBOX_DATA", "var")) / "asr" / "usage",

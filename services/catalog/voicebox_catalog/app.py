@@ -14,6 +14,7 @@ from voicebox_audio.errors import DecoderUnavailable
 from voicebox_blobs.blobs import Blobs
 from voicebox_blobs.stores import is_local, open_blobs
 from voicebox_blobs.verified import VerifiedBlobs
+from voicebox_kit.audit import AuditLog
 from voicebox_kit.background import Background
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
@@ -73,7 +74,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         ):
             await store_copy.refuse_unfinished(database)
             service = _service(settings, blobs, database, decoder, registry, background)
-            service = replace(service, authentication=authentication, follow=follow)
+            audit = AuditLog(settings.audit, registry) if authentication.is_on else None
+            service = replace(service, authentication=authentication, follow=follow, audit=audit)
             sweep = _sweep(settings, blobs, database)
             async with (
                 serving("catalog", service, settings.grace_seconds) as running,

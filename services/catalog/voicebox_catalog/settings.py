@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voicebox_audio.recordings.quality import QualityLimit, QualityLimits
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
@@ -35,6 +36,7 @@ class Settings:
     requires_consent: bool
     sample_limits: QualityLimits
     authentication: AuthenticationSettings
+    audit: Path
     accounts_address: str
 
     @classmethod
@@ -64,6 +66,7 @@ class Settings:
                 **{name: _limit(env, f"CATALOG_SAMPLE_{name.upper()}", default) for name, default in _limits()}
             ),
             authentication=AuthenticationSettings.read(env),
+            audit=audit_file(env, "catalog"),
             accounts_address=variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
         )
 

@@ -22,6 +22,7 @@ from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import open_blobs
 from voicebox_compat.service_alias import ServiceAlias
 from voicebox_kit import plugins
+from voicebox_kit.audit import AuditLog
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
@@ -131,7 +132,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             catalog = Catalog(channel)
             voices = VoiceRegistry(models, VoiceAliases.parse(settings.voice_aliases, VOICE_ALIASES))
             store = PromptStore(PromptFolder(settings.prompt_folder, settings.prompt_disk_bytes), shared, executor)
-            prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry)
+            prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry, settings.consent)
             outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)
             history = History(outbox, executor)
             permits = Permits(streams(models.default), settings.queue, registry)
@@ -176,6 +177,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry=registry,
                 background=background,
                 authentication=authentication,
+                audit=AuditLog(settings.audit, registry) if authentication.is_on else None,
                 follow=meter.follow,
             )
             async with outbox.delivering(background):

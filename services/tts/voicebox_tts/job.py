@@ -41,6 +41,7 @@ class Recording:
 
     audio: bytes = field(repr=False)
     transcript: str = ""
+    consent: str = ""
 
 
 @dataclass(frozen=True)

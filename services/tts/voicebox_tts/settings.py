@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
@@ -13,6 +14,8 @@ from voicebox_models.choosing import AUTO, EngineSettings
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import accepted_licences, hub, models_folder, packaged
+
+from voicebox_tts.consent import ConsentRule
 
 PROMPT_STORE = "TTS_PROMPT_STORE"
 VOICE_ALIASES = "TTS_VOICE_ALIASES"
@@ -54,11 +57,14 @@ class Settings:
     """The variables AWS_*: credentials and location of S3."""
     spool: Path
     spool_bytes: int
+    consent: ConsentRule
+    """Of whom a recording in a request needs a consent."""
     watermark: str
     """The entry point of the watermark that all speech gets; empty for none."""
     c2pa: tuple[Path, Path] | None
     """The certificate and the key that whole files are signed with."""
     authentication: AuthenticationSettings
+    audit: Path
     metering: MeterSettings
 
     @classmethod
@@ -101,8 +107,10 @@ class Settings:
             spool=Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "spool",
             spool_bytes=variables.integer(env, "TTS_SPOOL_BYTES", 1 << 30, 0, 1 << 50),
             c2pa=_c2pa(env),
+            consent=ConsentRule(variables.choice(env, "TTS_REFERENCE_CONSENT", tuple(ConsentRule))),
             watermark=variables.text(env, "TTS_WATERMARK", "none").replace("none", ""),
             authentication=AuthenticationSettings.read(env),
+            audit=audit_file(env, "tts"),
             metering=MeterSettings(
                 variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
                 Path(variables.text(env, "VOICEBOX_DATA", "var")) / "tts" / "usage",

@@ -69,6 +69,7 @@ class Target:
     "--reference", type=click.Path(dir_okay=False, path_type=Path), help="Speak as in this recording, stored nowhere."
 )
 @click.option("--reference-transcript", metavar="TEXT", help="What is said in that recording.")
+@click.option("--reference-consent", metavar="TEXT", help="That its speaker agreed: who did, and to what.")
 @click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="Samples per second, 8000 to 48000.")
 @click.option("--speed", type=float, metavar="X", help="Speed as a factor, 0.25 to 4.")
 @click.option("--pitch", "pitch_semitones", type=float, metavar="SEMITONES", help="Pitch shift, -12 to 12.")

@@ -1,12 +1,12 @@
 """Decides about a request at the gateway: who calls, whether they may, and what is said in the audit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from voicebox_kit.audit import ALLOWED, AuditLine, AuditLog
 from voicebox_kit.errors import Denied, VoiceboxError
 from voicebox_kit.principal import Principal
 
-from voicebox_accounts.audit.log import AuditLine, AuditLog
 from voicebox_accounts.limits.requests import RequestMeter, RequestsLeft
 
 from . import credentials, table
@@ -58,8 +58,8 @@ class Gatekeeper:
         except VoiceboxError as error:
             self._audit.write(_line(request, decision, error.reason))
             raise
-        if decision.is_write:
-            self._audit.write(_line(request, decision, "ALLOWED"))
+        if decision.is_write and not table.is_method(request.path):
+            self._audit.write(_line(request, decision, ALLOWED))
         return admitted
 
     async def _admit(self, request: Request, decision: _Decision) -> Admitted:
@@ -73,7 +73,8 @@ class Gatekeeper:
             raise Denied("SCOPE_MISSING", f"This key does not allow that.{needed}")
         decision.is_write = rule.is_write
         left = await self._meter.take(caller.limits.get("requests_per_minute"))
-        return Admitted(caller.limited_principal, caller.session, left)
+        principal = replace(caller.limited_principal, is_write=rule.is_write)
+        return Admitted(principal, caller.session, left)
 
 
 def _line(request: Request, decision: _Decision, outcome: str) -> AuditLine:

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import jwt
 from voicebox_kit.errors import StartError, Unauthenticated
@@ -68,10 +69,12 @@ class TokenVerifier:
                 leeway=LEEWAY_SECONDS,
                 options={"require": REQUIRED},
             )
-        except jwt.PyJWTError as error:
+            expires_at = float(claims["exp"]) + LEEWAY_SECONDS
+        except (jwt.PyJWTError, OverflowError) as error:
             raise _invalid() from error
-        owner = owner_of(claims["iss"], claims["sub"])
-        return Principal(owner, self._scopes(claims), expires_at=float(claims["exp"]) + LEEWAY_SECONDS)
+        if not claims["sub"]:
+            raise _invalid()
+        return Principal(owner_of(claims["iss"], claims["sub"]), self._scopes(claims), expires_at=expires_at)
 
     def _scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
         given = claims.get(self._scope_claim, "")
@@ -106,7 +109,7 @@ class KeyUrl:
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises StartError for a URL that anybody on the way could change."""
-        if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        if not _is_safe(url):
             raise StartError("ACCOUNTS_JWT_KEYS must be a path, or a URL that begins with https://.")
         self._url, self._clock = url, clock
         self._keys: Mapping[str, jwt.PyJWK] = {}
@@ -135,19 +138,32 @@ def owner_of(issuer: str, subject: str) -> str:
     return f"jwt-{hashlib.sha256(json.dumps([issuer, subject]).encode()).hexdigest()[:32]}"
 
 
+def _is_safe(url: str) -> bool:
+    """Whether this is a URL, and nobody on the way could change what is there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
+
+
 def _download(url: str) -> bytes:
+    """Raises OSError, and ValueError where it leads to a URL that is not safe."""
     with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer:  # noqa: S310 - the scheme was checked
+        if not _is_safe(answer.geturl()):
+            raise ValueError(f"it leads to {answer.geturl()[:200]}")
         body: bytes = answer.read(MAX_BYTES)
         return body
 
 
 def _keys(text: bytes) -> Mapping[str, jwt.PyJWK]:
-    """By their ids; ValueError when it is no JWKS. Keys without an id, and secrets, are left out."""
+    """By their ids; ValueError when it is no JWKS. Keys without an id, for encryption, and secrets, are left out."""
     try:
         found = jwt.PyJWKSet.from_dict(json.loads(text)).keys
-    except (jwt.PyJWTError, AttributeError) as error:
+    except (jwt.PyJWTError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
-    return {key.key_id: key for key in found if key.key_id and key.key_type != "oct"}
+    usable = (key for key in found if key.key_type != "oct" and key.public_key_use in (None, "sig"))
+    return {key.key_id: key for key in usable if key.key_id and isinstance(key.key_id, str)}
 
 
 def _invalid() -> Unauthenticated:

@@ -1,19 +1,28 @@
 """The RPCs about everything of an owner, for accounts."""
 
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
-from voicebox_kit.errors import Exhausted, InvalidField
+from voicebox_kit.errors import InvalidField
 from voicebox_kit.principal import Principal
 
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
 from voicebox_catalog.store.owners import Contents, OwnerStore
 from voicebox_catalog.store.profiles import ProfileStore
+from voicebox_catalog.store.stored_bytes import exhausted
 from voicebox_catalog.store.transcriptions import TranscriptionStore
 
 from .history import delete_all
 
 MAX_OWNER_CHARACTERS = 128
+OTHER_FIELDS_BYTES = 64 * 1024
+"""What an upload may hold beside its bytes."""
+
+Uploaded = TypeVar("Uploaded", bound=Message)
 
 
 class Owners:
@@ -32,11 +41,30 @@ class Owners:
 
     async def refuse_beyond_limit(self, caller: Principal | None) -> None:
         """Raises Exhausted("STORED_BYTES_EXHAUSTED") where the caller may store no more."""
+        await self._left(caller)
+
+    async def within_limit(
+        self, messages: AsyncIterator[Uploaded], caller: Principal | None
+    ) -> AsyncIterator[Uploaded]:
+        """The messages of an upload, which ends with the same error as soon as they are more than the caller may still
+        store. What fits here is checked again when it is stored, beside other uploads.
+        """
+        left = await self._left(caller)
+        async for message in messages:
+            if caller and left is not None:
+                left -= message.ByteSize()
+                if left < 0:
+                    raise exhausted(caller.owner, caller.stored_bytes or 0)
+            yield message
+
+    async def _left(self, caller: Principal | None) -> int | None:
+        """How many bytes the caller may still store, and some for the other fields of an upload."""
         if caller is None or caller.stored_bytes is None:
-            return
-        if await self._owners.stored_bytes(caller.owner) >= caller.stored_bytes:
-            sentence = f"{caller.owner} may store {caller.stored_bytes} bytes, and does: delete something first."
-            raise Exhausted("STORED_BYTES_EXHAUSTED", sentence)
+            return None
+        stored = await self._owners.stored_bytes(caller.owner)
+        if stored >= caller.stored_bytes:
+            raise exhausted(caller.owner, caller.stored_bytes)
+        return caller.stored_bytes - stored + OTHER_FIELDS_BYTES
 
     async def move(self, request: pb.MoveOwnerRequest) -> pb.OwnerContents:
         owner, new_owner = _checked(request.owner, "owner"), _checked(request.new_owner, "new_owner")

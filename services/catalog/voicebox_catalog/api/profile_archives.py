@@ -16,6 +16,7 @@ from voicebox_blobs.archives.zip_reader import FIELD, ZipReader, refused
 from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_blobs.blobs import Blobs, storage_errors
 from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.principal import stored_limit
 from voicebox_sql.clock import Clock
 from voicebox_sql.keys import time_us_of
 
@@ -93,7 +94,7 @@ class ProfileArchives:
                 samples = [await self._sample(archive, recorded, names) for recorded in manifest.samples]
                 row.avatar_blob = await self._avatar(archive, manifest, names)
         async with claimed(self._blobs, names):
-            stored = await self._store.create(row, samples, self._clock())
+            stored = await self._store.create(row, samples, self._clock(), stored_limit())
         if stored is not row:
             await self._blobs.delete(*names)
         return to_profile(stored)

@@ -13,6 +13,7 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_kit.permits import idle_between
+from voicebox_kit.principal import stored_limit
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
@@ -98,7 +99,7 @@ class Profiles:
                 await self._copy_blob("avatars", profile.avatar_blob, names) if profile.avatar_blob else ""
             )
         async with claimed(self._blobs, names):
-            stored = await self._store.create(row, copies, self._clock())
+            stored = await self._store.create(row, copies, self._clock(), stored_limit())
         if stored is not row:
             await self._blobs.delete(*names)
         return to_profile(stored)

@@ -11,6 +11,7 @@ from voicebox_audio.errors import AudioError, DecoderUnavailable
 from voicebox_audio.recordings.quality import QualityLimits
 from voicebox_blobs.blobs import Blob, Blobs
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.principal import stored_limit
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
@@ -62,7 +63,7 @@ class ProfileSamples:
             recording = await self._normalized(original, names)
         row = new_sample(original, recording, transcript=transcript, request_id=request_id)
         async with claimed(self._blobs, names):
-            stored = await self._store.add(owner, profile, row, self._clock())
+            stored = await self._store.add(owner, profile, row, self._clock(), stored_limit())
         if stored is not row:
             await self._blobs.delete(*names)
         return self._message(profile, stored)
@@ -159,7 +160,7 @@ class ProfileSamples:
                 for number, part in enumerate(parts)
             ]
         async with claimed(self._blobs, names):
-            stored = await self._store.segment(owner, profile, source.id, rows, self._clock())
+            stored = await self._store.segment(owner, profile, source.id, rows, self._clock(), stored_limit())
         if stored[0] is not rows[0]:
             await self._blobs.delete(*names)
         return stored

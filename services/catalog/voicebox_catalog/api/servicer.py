@@ -75,8 +75,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def SetProfileAvatar(
         self, request_iterator: AsyncIterator[pb.SetProfileAvatarRequest], context: Context
     ) -> pb.Profile:
-        await self._owners.refuse_beyond_limit(principal.current.get())
-        return await self._profiles.set_avatar(request_iterator, owner(context))
+        uploaded = self._owners.within_limit(request_iterator, principal.current.get())
+        return await self._profiles.set_avatar(uploaded, owner(context))
 
     async def DownloadProfileAvatar(
         self, request: pb.DownloadProfileAvatarRequest, context: Context
@@ -96,14 +96,14 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ImportProfile(
         self, request_iterator: AsyncIterator[pb.ImportProfileRequest], context: Context
     ) -> pb.Profile:
-        await self._owners.refuse_beyond_limit(principal.current.get())
-        return await self._archives.import_archive(request_iterator, owner(context))
+        uploaded = self._owners.within_limit(request_iterator, principal.current.get())
+        return await self._archives.import_archive(uploaded, owner(context))
 
     async def UploadSample(
         self, request_iterator: AsyncIterator[pb.UploadSampleRequest], context: Context
     ) -> pb.Sample:
-        await self._owners.refuse_beyond_limit(principal.current.get())
-        return await self._samples.upload(request_iterator, owner(context))
+        uploaded = self._owners.within_limit(request_iterator, principal.current.get())
+        return await self._samples.upload(uploaded, owner(context))
 
     async def GetSample(self, request: pb.GetSampleRequest, context: Context) -> pb.Sample:
         return await self._samples.get(request, owner(context))

@@ -12,6 +12,7 @@ from voicebox_kit.errors import AlreadyExists
 from voicebox_sql.database import Database
 
 from .search_index import index_of, tokens_of_row
+from .stored_bytes import stored_bytes
 from .tables import Generation, Lexicon, Profile, RetentionRule, Sample, Transcription
 
 ROWS = 500
@@ -54,7 +55,7 @@ class OwnerStore:
 
     async def stored_bytes(self, owner: str) -> int:
         """The size of an owner's recordings, as they were uploaded, and of the audio of its history."""
-        return await self._database.read(lambda session: _stored_bytes(session, owner))
+        return await self._database.read(lambda session: stored_bytes(session, owner))
 
     async def move(self, owner: str, new_owner: str) -> Contents:
         """Give everything to another owner, in one transaction; what was moved. AlreadyExists for a name that both
@@ -93,15 +94,6 @@ def _contents(session: Session, owner: str) -> Contents:
         retention_rules=count(RetentionRule),
         lexicons=count(Lexicon),
     )
-
-
-def _stored_bytes(session: Session, owner: str) -> int:
-    samples = select(func.sum(col(Sample.size_bytes))).join(Profile).where(col(Profile.owner) == owner)
-    history = (
-        select(func.sum(col(table.size_bytes))).where(col(table.owner) == owner)
-        for table in (Generation, Transcription)
-    )
-    return sum(int(session.scalar(statement) or 0) for statement in (samples, *history))
 
 
 def _move(session: Session, owner: str, new_owner: str) -> Contents:

@@ -13,6 +13,7 @@ from voicebox_sql.database import Database
 from voicebox_sql.keys import SLOTS, draw_key, first_key
 
 from .filters import Condition, FilterField, Operator
+from .stored_bytes import refuse_beyond
 from .tables import Lexicon, Profile, Sample
 
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -32,11 +33,13 @@ class ProfileStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, row: Profile, samples: Sequence[Sample], time_us: int) -> Profile:
+    async def create(
+        self, row: Profile, samples: Sequence[Sample], time_us: int, max_bytes: int | None = None
+    ) -> Profile:
         """Keep a new profile with its samples, and answer it; or answer the one that was created by the same request.
 
-        Raises AlreadyExists for a name in use, and Precondition("REQUEST_ID_REUSED") when the request id came
-        with other fields.
+        Raises Exhausted where the owner would store more than `max_bytes`, AlreadyExists for a name in use, and
+        Precondition("REQUEST_ID_REUSED") when the request id came with other fields.
         """
 
         async def work(session: AsyncSession) -> Profile:
@@ -48,7 +51,7 @@ class ProfileStore:
             touch(row, time_us)
             session.add(row)
             await session.flush()
-            await add_samples(session, row, samples, time_us)
+            await add_samples(session, row, samples, time_us, max_bytes)
             return row
 
         return await self._database.write(work)
@@ -202,8 +205,14 @@ async def free_key(session: AsyncSession, table: type[Profile | Sample | Lexicon
     return key
 
 
-async def add_samples(session: AsyncSession, profile: Profile, rows: Sequence[Sample], time_us: int) -> None:
-    """Add new samples in this order, which their keys preserve: each is drawn from its own microsecond."""
+async def add_samples(
+    session: AsyncSession, profile: Profile, rows: Sequence[Sample], time_us: int, max_bytes: int | None
+) -> None:
+    """Add new samples in this order, which their keys preserve: each is drawn from its own microsecond.
+
+    Raises Exhausted where the owner would then store more than `max_bytes`.
+    """
+    await refuse_beyond(session, profile.owner, sum(row.size_bytes for row in rows), max_bytes)
     for number, row in enumerate(rows):
         row.key, row.profile_key = await free_key(session, Sample, time_us + number), profile.key
         row.etag = secrets.token_hex(8)

@@ -24,9 +24,9 @@ class SampleStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, owner: str, profile: str, row: Sample, time_us: int) -> Sample:
+    async def add(self, owner: str, profile: str, row: Sample, time_us: int, max_bytes: int | None = None) -> Sample:
         """Keep a new sample of `profiles/{profile}`, and answer it; or answer the one that was added by the same
-        request.
+        request. Raises Exhausted where the owner would store more than `max_bytes`.
         """
 
         async def work(session: AsyncSession) -> Sample:
@@ -34,7 +34,7 @@ class SampleStore:
             stored = await _find_request(session, parent.key, row.request_id)
             if stored:
                 return stored
-            await add_samples(session, parent, [row], time_us)
+            await add_samples(session, parent, [row], time_us, max_bytes)
             return row
 
         return await self._database.write(work)
@@ -46,9 +46,15 @@ class SampleStore:
             return await _find_request(session, parent.key, request_id)
 
     async def segment(
-        self, owner: str, profile: str, sample: str, rows: Sequence[Sample], time_us: int
+        self,
+        owner: str,
+        profile: str,
+        sample: str,
+        rows: Sequence[Sample],
+        time_us: int,
+        max_bytes: int | None = None,
     ) -> Sequence[Sample]:
-        """Keep the parts of a sample, which is then excluded, and answer them in order.
+        """Keep the parts of a sample, which is then excluded, and answer them in order. Exhausted as of `add`.
 
         The request id of each is that of its segmentation with a number: when they are there already, they are
         answered.
@@ -62,7 +68,7 @@ class SampleStore:
                 return stored
             source.excluded, source.etag = True, secrets.token_hex(8)
             session.add(source)
-            await add_samples(session, parent, rows, time_us)
+            await add_samples(session, parent, rows, time_us, max_bytes)
             return rows
 
         return await self._database.write(work)

@@ -271,7 +271,9 @@ def _recording(reference: tts_pb2.InlineReference) -> Recording:
         raise InvalidField(
             "voice.reference.transcript", f"A transcript may have {MAX_TRANSCRIPT_CHARACTERS} characters."
         )
-    return Recording(reference.audio, reference.transcript)
+    if len(reference.consent) > MAX_TRANSCRIPT_CHARACTERS:
+        raise InvalidField("voice.reference.consent", f"A consent may have {MAX_TRANSCRIPT_CHARACTERS} characters.")
+    return Recording(reference.audio, reference.transcript, reference.consent)
 
 
 def _encoding(encoding: int) -> Encoding:

@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry, Counter
 from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.decoding.limits import Limits
 from voicebox_audio.errors import AudioError, DecoderUnavailable
+from voicebox_kit import principal
 from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 
+from voicebox_tts.consent import ConsentRule
 from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, CloningEngine, Reference, VoicePrompt
 from voicebox_tts.job import MAX_REFERENCE_BYTES, NO_DEFAULTS, Defaults, Recording, StoredProfile
 from voicebox_tts.peers.catalog import Catalog
@@ -45,9 +47,15 @@ class PromptResolver:
     """
 
     def __init__(
-        self, catalog: Catalog, decoder: Decoder, store: PromptStore, max_bytes: int, registry: CollectorRegistry
+        self,
+        catalog: Catalog,
+        decoder: Decoder,
+        store: PromptStore,
+        max_bytes: int,
+        registry: CollectorRegistry,
+        consent: ConsentRule = ConsentRule.AUTHENTICATED,
     ) -> None:
-        self._catalog, self._decoder, self._store = catalog, decoder, store
+        self._catalog, self._decoder, self._store, self._consent = catalog, decoder, store, consent
         self._max_bytes, self._held_bytes = max_bytes, 0
         self._cached: OrderedDict[tuple[str, ...], ResolvedPrompt] = OrderedDict()
         self._making: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
@@ -101,8 +109,9 @@ class PromptResolver:
 
     async def of_recording(self, recording: Recording, engine: CloningEngine) -> ResolvedPrompt:
         """The prompt of a recording that came with a request; InvalidField("voice.reference.audio") when it cannot be
-        used.
+        used, Precondition("CONSENT_REQUIRED") when its consent is missing.
         """
+        self._consent.refuse_without(recording.consent, principal.current.get())
         digest = hashlib.sha256(recording.transcript.encode() + b"\0" + recording.audio).hexdigest()
 
         async def make(known: ResolvedPrompt | None) -> ResolvedPrompt:

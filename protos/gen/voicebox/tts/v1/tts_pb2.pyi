@@ -184,19 +184,25 @@ class InlineReference(google.protobuf.message.Message):
 
     AUDIO_FIELD_NUMBER: builtins.int
     TRANSCRIPT_FIELD_NUMBER: builtins.int
+    CONSENT_FIELD_NUMBER: builtins.int
     audio: builtins.bytes
     """An audio file with one person's speech: WAV, FLAC, MP3 or Ogg; at most 1 MiB and 60 seconds.
     Of more than 30 seconds only a part is used, without the transcript; `finished` then has a warning.
     """
     transcript: builtins.str
     """What is said in it, if known; at most 2000 characters."""
+    consent: builtins.str
+    """That the speaker agreed: who did, and to what; at most 2000 characters. It is not stored. Where callers authenticate a recording without
+    it is refused: FAILED_PRECONDITION, reason CONSENT_REQUIRED.
+    """
     def __init__(
         self,
         *,
         audio: builtins.bytes = ...,
         transcript: builtins.str = ...,
+        consent: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio", "transcript", b"transcript"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "consent", b"consent", "transcript", b"transcript"]) -> None: ...
 
 global___InlineReference = InlineReference
 

@@ -19,6 +19,7 @@ CONFIG_NAMES = {
     "voice.profile": "voice_name",
     "voice.reference.audio": "zero_shot_data.audio_prompt",
     "voice.reference.transcript": "zero_shot_data.transcript",
+    "voice.reference.consent": "custom_configuration.consent",
     "audio.encoding": "encoding",
     "audio.sample_rate_hz": "sample_rate_hz",
     "style.language": "language_code",
@@ -84,7 +85,9 @@ def _voice(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnosti
     if request.HasField("zero_shot_data"):
         if name:
             diagnostics.ignore("voice_name")
-        return tts_pb2.VoiceSelection(reference=_reference(request.zero_shot_data))
+        reference = _reference(request.zero_shot_data)
+        reference.consent = request.custom_configuration.get("consent", "")
+        return tts_pb2.VoiceSelection(reference=reference)
     if name.startswith("profiles/"):
         return tts_pb2.VoiceSelection(profile=name)
     return tts_pb2.VoiceSelection(voice=name if "/" in name else name.replace(".", "/", 1))
@@ -127,7 +130,9 @@ def _known() -> str:
 
 
 def _style(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnostics) -> tts_pb2.SpeakingStyle:
-    """Riva leaves it to the model which custom_configuration there is: ours are a style's fields."""
+    """Riva leaves it to the model which custom_configuration there is: ours are a style's fields, and the consent of a
+    prompt's speaker.
+    """
     style = tts_pb2.SpeakingStyle(language=request.language_code)
     for key, value in sorted(request.custom_configuration.items()):
         match key:
@@ -137,6 +142,8 @@ def _style(request: riva_tts_pb2.SynthesizeSpeechRequest, diagnostics: Diagnosti
                 style.pitch_semitones = _number(key, value)
             case "instructions":
                 style.instructions = value
+            case "consent" if request.HasField("zero_shot_data"):
+                pass  # it is the prompt's
             case _:
                 diagnostics.ignore(f"custom_configuration.{key}")
     return style

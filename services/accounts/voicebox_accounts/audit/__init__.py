@@ -1,1 +1,0 @@
-"""A line for every denial and every write."""
