@@ -13,6 +13,7 @@ from voicebox.models.v1 import models_pb2_grpc
 from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_blobs.stores import is_local, open_blobs
 from voicebox_blobs.verified import VerifiedBlobs
+from voicebox_kit.audit import AuditLog
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
 from voicebox_kit.folders import own_folder
@@ -115,6 +116,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                 registry=registry,
                 background=background,
                 authentication=authentication,
+                audit=AuditLog(settings.audit, registry) if authentication.is_on else None,
                 follow=meter.follow,
             )
             async with (

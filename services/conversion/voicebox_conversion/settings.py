@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.server import grace_seconds
 from voicebox_metering.meter import MeterSettings
@@ -44,6 +45,7 @@ class Settings:
     s3: Mapping[str, str]
     """The variables AWS_*: who we are in S3, and where it is."""
     authentication: AuthenticationSettings
+    audit: Path
     metering: MeterSettings
 
     @classmethod
@@ -77,5 +79,6 @@ class Settings:
             blob_url=variables.text(env, BLOB_URL, str(folder / "blobs")),
             s3={name: value for name, value in env.items() if name.startswith("AWS_")},
             authentication=AuthenticationSettings.read(env),
+            audit=audit_file(env, "conversion"),
             metering=MeterSettings(variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"), folder / "usage"),
         )

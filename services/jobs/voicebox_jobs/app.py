@@ -17,6 +17,7 @@ from voicebox_audio.decoding.decoder import Decoder, open_decoder
 from voicebox_audio.errors import DecoderUnavailable
 from voicebox_blobs.blobs import Blobs
 from voicebox_blobs.stores import open_blobs
+from voicebox_kit.audit import AuditLog
 from voicebox_kit.authentication import Authentication
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
@@ -81,7 +82,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             service = _service(settings, blobs, database, decoder, accounts, watchers)
             follow = await enter(open_follow(settings.peers.accounts, authentication, background))
             service = replace(
-                service, registry=registry, background=background, authentication=authentication, follow=follow
+                service,
+                registry=registry,
+                background=background,
+                authentication=authentication,
+                follow=follow,
+                audit=AuditLog(settings.audit, registry) if authentication.is_on else None,
             )
             await enter(background.running("events", watchers.follow))
             await enter(background.running("sweep", partial(_sweep, settings, database, blobs)))

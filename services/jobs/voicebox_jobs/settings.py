@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebox_kit import variables
+from voicebox_kit.audit import audit_file
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
@@ -50,6 +51,7 @@ class Settings:
     lease_seconds: float
     peers: Peers
     authentication: AuthenticationSettings
+    audit: Path
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
@@ -81,6 +83,7 @@ class Settings:
                 accounts=variables.peer(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
             ),
             authentication=AuthenticationSettings.read(env),
+            audit=audit_file(env, "jobs"),
         )
 
 
