@@ -97,9 +97,7 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         _wait_until_serving(process, log)
         took = time.monotonic() - began
         addressed = ("GATEWAY", "TTS", "ASR", "CATALOG", "ACCOUNTS", "CONVERSION", "JOBS")
-        gateway, tts, asr, catalog, accounts, conversion, jobs = (
-            environment[f"{name}_ADDRESS"] for name in addressed
-        )
+        gateway, tts, asr, catalog, accounts, conversion, jobs = (environment[f"{name}_ADDRESS"] for name in addressed)
         yield Platform(gateway, tts, asr, catalog, accounts, conversion, jobs, process, took)
     finally:
         process.send_signal(signal.SIGTERM)

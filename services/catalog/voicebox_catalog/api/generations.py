@@ -7,7 +7,6 @@ from google.protobuf.empty_pb2 import Empty
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.archives.zip_writer import zipped
 from voicebox_blobs.blobs import Blobs
-from voicebox_blobs.archives.zip_writer import zipped
 from voicebox_kit.errors import InvalidField
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import page_size

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from google.protobuf.json_format import MessageToJson
 from voicebox_blobs.archives.zip_writer import Entry
 from voicebox_blobs.blobs import Blobs
-from voicebox_blobs.archives.zip_writer import Entry
 from voicebox_sql.keys import time_us_of
 from voicebox_sql.paging import Cursor
 

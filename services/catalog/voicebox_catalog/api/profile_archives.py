@@ -14,7 +14,6 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.archives.zip_reader import FIELD, ZipReader, refused
 from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_blobs.blobs import Blobs, storage_errors
-from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_sql.clock import Clock
 from voicebox_sql.keys import time_us_of
