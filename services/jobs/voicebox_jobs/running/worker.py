@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 NEW_SECONDS = 0.5
 """New jobs are looked for so often where nobody says that there is one."""
+TOGETHER_SECONDS = 0.1
+"""Jobs that come so soon after others are handed over together."""
 CANCEL_SECONDS = 0.25
 CLOSE_SECONDS = 15.0
 
@@ -102,6 +104,7 @@ class Worker:
                 await asyncio.to_thread(self._queue.enqueue, job_id, run, device, priority)
             if found:
                 await self._runs.set_enqueued([(job_id, run) for job_id, run, *_ in found])
+                await asyncio.sleep(TOGETHER_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(NEW_SECONDS):
                     await self._news.wait()
