@@ -17,6 +17,7 @@ from .conftest import ROOT, Manifest
 
 SERVICES = {
     "accounts": "services/accounts",
+    "conversion": "services/conversion",
     "catalog": "services/catalog",
     "tts": "services/tts",
     "asr": "services/asr",

@@ -24,6 +24,7 @@ PACKAGES = {
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",
     "services/accounts": "voicebox_accounts",
+    "services/conversion": "voicebox_conversion",
     "gateway": "voicebox_gateway",
 }
 DATA = {"protos": "voicebox/descriptors.binpb", "gateway": "voicebox_gateway/envoy/envoy.yaml"}
