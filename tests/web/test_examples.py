@@ -12,6 +12,7 @@ from voicebox_client import Client
 from voicebox_gateway.docs import examples as openapi_examples
 from voicebox_gateway.docs import scalar
 
+from bench.conversion import trained_archive
 from tests.support.history import recorded
 
 from .test_openapi import operations
@@ -25,6 +26,7 @@ NEEDS_A_MODEL = {
     "OpenAiTranscriptionService_CreateTranslation",
     "ModelService_UnloadModel",
     "ModelService_UnloadModel_2",
+    "ModelService_UnloadModel_3",
 }
 """What a machine with two models alone cannot do: no other is there to answer, or to be left."""
 
@@ -35,8 +37,10 @@ def turn(verb, path):
     """When a line's turn comes: what makes something first, and what deletes it last, the parts before the whole."""
     if path.endswith(":undelete"):
         return 4, 0
-    if path.endswith(":explain"):  # by a lexicon that another line makes
+    if path.endswith((":explain", ":convert")):  # by a lexicon or a voice model that another line makes
         return 2, 0
+    if path == "/v1/voiceModels:import":  # others read what it makes
+        return 0, 1
     return (
         (0, 0)
         if f"{verb} {path}" == FIRST
@@ -106,6 +110,8 @@ def test_every_curl_line_works(document, running, tmp_path):
     """As a person would go through them."""
     base = f"http://{running.gateway}"
     (tmp_path / "ann.png").write_bytes(PNG)
+    voice = trained_archive(tmp_path, {"name": "reader", "consent": "She agreed on 2026-11-30."}, 1)
+    (tmp_path / "reader.voicebox-voice").write_bytes(voice)
     ids = {}
     failed = []
     told = sorted(operations(document), key=lambda each: turn(*each[:2]))

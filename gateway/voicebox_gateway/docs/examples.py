@@ -24,6 +24,7 @@ PATH_VALUES = {
     "input": UUID,
     "result": "results.zip",
     "voice_model": "reader",
+    "voiceModel": "reader",
     "key": UUID,
     "owner": "ann",
 }
@@ -91,11 +92,11 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "post /v1/speech:transcribe": Example(query={"format": "TRANSCRIPT_FORMAT_SRT"}, file="hello.wav"),
     "post /v1/speech:convert": Example(
-        query={"config.target": "profiles/ann"}, file="hello.wav", output="converted.wav"
+        query={"config.target": "voiceModels/reader"}, file="hello.wav", output="converted.wav"
     ),
     "get /v1/voiceModels": Example(query={"page_size": 20}),
     "post /v1/voiceModels:import": Example(query={"voice_model_id": "reader"}, file="reader.voicebox-voice"),
-    "get /v1/voiceModels/{voice_model}:export": Example(output="again.voicebox-voice"),
+    "get /v1/voiceModels/{voiceModel}:export": Example(output="again.voicebox-voice"),
     "post /v1/audio/speech": Example(
         body={"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "mp3"}, output="hello.mp3"
     ),
