@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from voicebox_client import Client, VoiceboxClientError
 
+from bench.conversion import trained_archive
 from tests.support.history import recorded
 
 from .conftest import USUAL
@@ -15,8 +16,14 @@ from .conftest import USUAL
 SECRET = "nobody else may read this"
 
 
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory):
+    """A voice model in a file."""
+    return trained_archive(tmp_path_factory.mktemp("voice"), {"name": "Eve", "consent": "Eve agreed."}, 1)
+
+
 @pytest.fixture
-def owner(guarded):
+def owner(guarded, voice):
     """A new owner with a profile, a sample, a generation, a transcription and usage; its key."""
     name = f"eve-{uuid.uuid4().hex[:8]}"
     with guarded.client("admin") as admin:
@@ -28,6 +35,7 @@ def owner(guarded):
         eve.add_sample("eve", audio, SECRET)
         eve.transcribe(audio, store=True)
         eve.create_lexicon([("Siobhan", "Shivawn")], "names")
+        eve.import_voice_model(voice, "eve")
         recorded(eve.list_generations)
         recorded(eve.list_transcriptions)
         recorded(lambda: [row for row in eve.usage() if row.work_count == 2])
@@ -40,7 +48,7 @@ def found(report):
 
 def expected(done):
     counts = {"profiles": 1, "samples": 1, "generations": 1, "transcriptions": 1, "files": 4, "retention rules": 0}
-    counts["lexicons"] = 1
+    counts["lexicons"] = counts["voice models"] = 1
     every = {**counts, "keys": 1, "limits": 1, "usage": 2}
     return {kind: (count, count if done else 0) for kind, count in every.items()}
 
@@ -94,6 +102,7 @@ def test_everything_moves_to_another_owner_and_is_found_there(guarded, owner):
         assert b"".join(fay.generation_audio(generation.name))
         assert [row.work_count for row in fay.usage()] == [2]
         assert [lexicon.name for lexicon in fay.list_lexicons()] == ["lexicons/names"]
+        assert [each.name for each in fay.list_voice_models()] == ["voiceModels/eve"]
 
 
 def test_nothing_moves_where_a_name_is_taken(guarded, owner):

@@ -20,17 +20,21 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.compat.google import speech_v1_pb2, speech_v2_pb2, texttospeech_v1_pb2
 from voicebox.compat.openai.v1 import openai_pb2
 from voicebox.compat.riva import riva_asr_pb2, riva_tts_pb2
+from voicebox.conversion.v1 import conversion_pb2
+from voicebox.jobs.v1 import jobs_pb2
 from voicebox.models.v1 import models_pb2
 from voicebox.tts.v1 import tts_pb2
 from voicebox_accounts.access.table import METHODS, Owners
+from voicebox_client import job_requests
 from voicebox_kit.status import DETAILS_HEADER
 
+from bench.conversion import trained_archive
 from tests.support.history import recorded
 
 SECRET = "the silver anchor sleeps below"
 MODULES = (
-    tts_pb2, asr_pb2, pb, accounts_pb2, models_pb2, openai_pb2, riva_tts_pb2, riva_asr_pb2, texttospeech_v1_pb2,
-    speech_v1_pb2, speech_v2_pb2, operations_proto_pb2,
+    tts_pb2, asr_pb2, conversion_pb2, jobs_pb2, pb, accounts_pb2, models_pb2, openai_pb2, riva_tts_pb2, riva_asr_pb2,
+    texttospeech_v1_pb2, speech_v1_pb2, speech_v2_pb2, operations_proto_pb2,
 )  # fmt: skip
 SERVICES = {service.full_name: service for module in MODULES for service in module.DESCRIPTOR.services_by_name.values()}
 SHARED = {
@@ -55,6 +59,9 @@ class Names:
     page_token: str
     etag: str
     lexicon: str
+    voice_model: str
+    job: str
+    input: str
 
 
 Make = Callable[[Names], Any]
@@ -146,6 +153,25 @@ TTS: dict[str, Make] = {
         tts_pb2.ConverseSynthesizeRequest(text="Hello."),
     ],
 }
+CONVERSION: dict[str, Make] = {
+    "ConvertSpeech": lambda names: conversion_pb2.ConvertSpeechRequest(
+        config=conversion_pb2.ConversionConfig(target=names.voice_model), audio=HttpBody(data=WAV)
+    ),
+    "StreamingConvert": lambda names: conversion_pb2.StreamingConvertRequest(
+        config=conversion_pb2.StreamingConvertConfig(
+            conversion=conversion_pb2.ConversionConfig(target=names.profile), sample_rate_hz=16_000
+        )
+    ),
+    "ListVoiceModels": lambda _: conversion_pb2.ListVoiceModelsRequest(),
+    "GetVoiceModel": lambda names: conversion_pb2.GetVoiceModelRequest(name=names.voice_model),
+    "DeleteVoiceModel": lambda names: conversion_pb2.DeleteVoiceModelRequest(
+        name=names.voice_model, request_id=names.request_id
+    ),
+    "ImportVoiceModel": lambda names: conversion_pb2.ImportVoiceModelRequest(
+        request_id=names.request_id, archive=HttpBody(data=b"z")
+    ),
+    "ExportVoiceModel": lambda names: conversion_pb2.ExportVoiceModelRequest(name=names.voice_model),
+}
 ACCOUNTS: dict[str, Make] = {
     "ListKeys": lambda names: accounts_pb2.ListKeysRequest(owner=names.owner),
     "GetKey": lambda names: accounts_pb2.GetKeyRequest(name=names.key),
@@ -179,11 +205,32 @@ OTHERS: dict[str, Make] = {
         text="Hello.", language_code="en-US", sample_rate_hz=16000, voice_name=names.profile
     ),
 }
-ALL = {**CATALOG, **TTS, **ACCOUNTS, **OTHERS}
+JOBS: dict[str, Make] = {
+    "CreateJob": lambda names: jobs_pb2.CreateJobRequest(
+        job=jobs_pb2.Job(transcribe_batch=jobs_pb2.TranscribeBatch(inputs=[names.input]))
+    ),
+    "GetJob": lambda names: jobs_pb2.GetJobRequest(name=names.job),
+    "ListJobs": lambda _: jobs_pb2.ListJobsRequest(),
+    "WatchJob": lambda names: jobs_pb2.WatchJobRequest(name=names.job),
+    "ListJobItems": lambda names: jobs_pb2.ListJobItemsRequest(parent=names.job),
+    "DownloadResult": lambda names: jobs_pb2.DownloadResultRequest(name=f"{names.job}/results/results.zip"),
+    "CancelJob": lambda names: jobs_pb2.CancelJobRequest(name=names.job),
+    "RetryJob": lambda names: jobs_pb2.RetryJobRequest(name=names.job),
+    "DeleteJob": lambda names: jobs_pb2.DeleteJobRequest(name=names.job),
+    "UploadInput": lambda names: jobs_pb2.UploadInputRequest(
+        request_id=names.request_id, content=HttpBody(data=b"mine")
+    ),
+    "GetInput": lambda names: jobs_pb2.GetInputRequest(name=names.input),
+    "ListInputs": lambda _: jobs_pb2.ListInputsRequest(),
+    "ValidateInput": lambda names: jobs_pb2.ValidateInputRequest(name=names.input, type="transcribe_batch"),
+    "DownloadInput": lambda names: jobs_pb2.DownloadInputRequest(name=names.input),
+    "DeleteInput": lambda names: jobs_pb2.DeleteInputRequest(name=names.input),
+}
+ALL = {**CATALOG, **TTS, **JOBS, **CONVERSION, **ACCOUNTS, **OTHERS}
 NAMELESS = {  # what is said here is about what the request holds, and names nothing that is stored
     "Recognize", "RecognizeUpload", "Transcribe", "StreamingRecognize", "LongRunningRecognize", "BatchRecognize",
     "CreateTranscription", "CreateTranslation", "DesignVoice", "SynthesizeOnline", "StreamingSynthesize",
-    "LoadModel", "UnloadModel", "DownloadModel",
+    "LoadModel", "UnloadModel", "DownloadModel", "WatchJobs",
 }  # fmt: skip
 OWNED = sorted(
     (method for method, rule in METHODS.items() if rule.owners is not Owners.NONE and not rule.is_internal),
@@ -249,7 +296,7 @@ def without(text: str, names: Names) -> str:
 
 
 @pytest.fixture(scope="module")
-def hers(guarded):
+def hers(guarded, tmp_path_factory):
     """What Ann has."""
     asked = {
         "config": {"languageCode": "en-US", "encoding": "LINEAR16", "sampleRateHertz": 16_000},
@@ -267,6 +314,12 @@ def hers(guarded):
         key = next(key for key in ann.list_keys() if not key.HasField("revoke_time"))
         stored = ann.get_profile(profile.name)
         lexicon = ann.create_lexicon([("ancor", SECRET)], "anns-names")
+        voice = trained_archive(tmp_path_factory.mktemp("voice"), {"name": SECRET, "consent": SECRET}, 1)
+        voice_model = ann.import_voice_model(voice, "anns-model")
+        source = ann.upload_input(audio, SECRET)
+        job = ann.create_job(job_requests.transcribe_batch([source.name], "", "", ""))
+        for _ in ann.watch_job(job.name):
+            pass
     return Names(
         profile.name,
         sample.name,
@@ -279,6 +332,9 @@ def hers(guarded):
         token,
         stored.etag,
         lexicon.name,
+        voice_model.name,
+        job.name,
+        source.name,
     )
 
 
@@ -297,6 +353,9 @@ def nobodys(hers):
         f"{hers.page_token[:-2]}AA",
         "0" * len(hers.etag),
         "lexicons/nobodys-names",
+        "voiceModels/nobodys-model",
+        f"jobs/{uuid.uuid4()}",
+        f"inputs/{uuid.uuid4()}",
     )
 
 
@@ -318,4 +377,5 @@ def test_ann_still_has_everything(guarded, hers):
         assert ann.get_generation(hers.generation).text == SECRET
         assert not ann.get_generation(hers.generation).favorite
         assert ann.get_transcription(hers.transcription).name == hers.transcription
+        assert ann.get_voice_model(hers.voice_model).consent == SECRET
         assert ann.get_key(hers.key).owner == "ann"

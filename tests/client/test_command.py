@@ -139,7 +139,7 @@ def test_say_in_json(voicebox, platform):
         (["say", "Hello", "--voice", "slt", "--profile", "ann"], "Choose one of"),
         (["say", "Hello", "--seed", "-1"], "--seed"),
         (["models", "video"], "'video' is none of"),
-        (["models", "load", "flite/2.2"], "tts or asr"),
+        (["models", "load", "flite/2.2"], "tts, asr or conversion"),
         (["models", "tts", "load"], "Name one model"),
         (["models", "tts", "list", "flite/2.2"], "takes no model"),
         (["profiles", "update", "ann"], "Say what to change"),

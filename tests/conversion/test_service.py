@@ -156,6 +156,22 @@ async def test_an_owner_sees_its_own_voices_alone(service: Service, archive: byt
     assert (await refusal(service.convert(wav(), stored.name, metadata=bob)))[0] == grpc.StatusCode.NOT_FOUND
 
 
+async def test_all_voices_of_an_owner_move_and_go(service: Service, archive: bytes, tmp_path) -> None:
+    ann, bob = ((("x-voicebox-principal", owner),) for owner in ("ann", "bob"))
+    for metadata in (ann, bob):
+        await service.store(archive, metadata=metadata, voice_model_id="reader")
+    counted = await service.models.DeleteOwner(pb.DeleteOwnerRequest(owner="ann"))
+    moved = await service.models.MoveOwner(pb.MoveOwnerRequest(owner="ann", new_owner="bob"))
+    assert counted.voice_model_count == moved.voice_model_count == 1
+    listed = await service.models.ListVoiceModels(pb.ListVoiceModelsRequest(), metadata=bob)
+    assert {each.name for each in listed.voice_models} == {"voiceModels/reader", "voiceModels/reader-2"}
+    assert (await service.models.DeleteOwner(pb.DeleteOwnerRequest(owner="bob", force=True))).voice_model_count == 2
+    assert not (await service.models.ListVoiceModels(pb.ListVoiceModelsRequest(), metadata=bob)).voice_models
+    assert not [path for path in (tmp_path / "conversion/blobs").rglob("*") if path.is_file()]
+    same = service.models.MoveOwner(pb.MoveOwnerRequest(owner="ann", new_owner="ann"))
+    assert (await refusal(same))[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_who_is_known_needs_a_consent(service: Service, archive: bytes) -> None:
     def without(files: dict[str, bytes]) -> dict[str, bytes]:
         return files | {"manifest.json": json.dumps(json.loads(files["manifest.json"]) | {"consent": ""}).encode()}

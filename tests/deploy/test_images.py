@@ -17,10 +17,10 @@ from .conftest import ROOT, Manifest
 
 SERVICES = {
     "accounts": "services/accounts",
+    "conversion": "services/conversion",
     "catalog": "services/catalog",
     "tts": "services/tts",
     "asr": "services/asr",
-    "conversion": "services/conversion",
     "jobs": "services/jobs",
     "gateway": "gateway",
 }

@@ -24,6 +24,7 @@ PACKAGES = {
     "services/asr": "voicebox_asr",
     "services/catalog": "voicebox_catalog",
     "services/accounts": "voicebox_accounts",
+    "services/conversion": "voicebox_conversion",
     "services/jobs": "voicebox_jobs",
     "gateway": "voicebox_gateway",
 }

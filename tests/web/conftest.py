@@ -16,7 +16,7 @@ from bench.launch import Platform, free_ports, platform
 from tests.support.sdk import sdk_environment
 
 OPENAI = "openai[realtime]==3.52.0"
-SERVICES = ("accounts", "catalog", "tts", "asr", "web", "gateway")
+SERVICES = ("accounts", "catalog", "tts", "asr", "conversion", "jobs", "web", "gateway")
 RATE_HZ = 24_000
 MAX_SESSIONS = 3
 

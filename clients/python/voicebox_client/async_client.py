@@ -564,7 +564,7 @@ class AsyncClient:
         return await self._ask(self._catalog.ApplyRetention, request, timeout_seconds=self._work_seconds)
 
     async def list_models(self, host: ModelHost) -> list[models_pb2.Model]:
-        """The models of tts or asr, the default first."""
+        """The models of tts, asr or conversion, the default first."""
         return list(
             (await self._ask(self._models.ListModels, models_pb2.ListModelsRequest(), host_metadata(host))).models
         )

@@ -543,7 +543,7 @@ class Client:
         return self._ask(self._catalog.ApplyRetention, request, timeout_seconds=self._work_seconds)
 
     def list_models(self, host: ModelHost) -> list[models_pb2.Model]:
-        """The models of tts or asr, the default first."""
+        """The models of tts, asr or conversion, the default first."""
         return list(self._ask(self._models.ListModels, models_pb2.ListModelsRequest(), host_metadata(host)).models)
 
     def load_model(self, host: ModelHost, name: str) -> models_pb2.Model:

@@ -20,7 +20,11 @@ PATH_VALUES = {
     "generation": UUID,
     "transcription": UUID,
     "lexicon": "names",
+    "job": UUID,
+    "input": UUID,
+    "result": "results.zip",
     "voice_model": "reader",
+    "voiceModel": "reader",
     "key": UUID,
     "owner": "ann",
 }
@@ -88,11 +92,11 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "post /v1/speech:transcribe": Example(query={"format": "TRANSCRIPT_FORMAT_SRT"}, file="hello.wav"),
     "post /v1/speech:convert": Example(
-        query={"config.target": "profiles/ann"}, file="hello.wav", output="converted.wav"
+        query={"config.target": "voiceModels/reader"}, file="hello.wav", output="converted.wav"
     ),
     "get /v1/voiceModels": Example(query={"page_size": 20}),
     "post /v1/voiceModels:import": Example(query={"voice_model_id": "reader"}, file="reader.voicebox-voice"),
-    "get /v1/voiceModels/{voice_model}:export": Example(output="again.voicebox-voice"),
+    "get /v1/voiceModels/{voiceModel}:export": Example(output="again.voicebox-voice"),
     "post /v1/audio/speech": Example(
         body={"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "mp3"}, output="hello.mp3"
     ),
@@ -142,6 +146,19 @@ EXAMPLES: Mapping[str, Example] = {
     "patch /v1/lexicons/{lexicon}": Example(query={"update_mask": "displayName"}, body={"displayName": "Names"}),
     "get /v1/lexicons/{lexicon}:export": Example(query={"format": "LEXICON_FORMAT_CSV"}, output="names.csv"),
     "post /v1/lexicons:import": Example(query={"lexicon_id": "names-2"}, file="names.csv"),
+    "post /v1/inputs": Example(query={"file_name": "hello.wav"}, file="hello.wav"),
+    "get /v1/inputs": Example(query={"page_size": 20}),
+    "post /v1/inputs/{input}:validate": Example(body={"type": "transcribe_batch"}),
+    "get /v1/inputs/{input}:content": Example(output="again.wav"),
+    "post /v1/jobs": Example(
+        body={"job": {"synthesizeBatch": {"items": [{"text": TEXT, "voice": "flite/slt", "output": "hello"}]}}}
+    ),
+    "get /v1/jobs": Example(query={"filter": 'state = "SUCCEEDED"', "page_size": 20}),
+    "post /v1/jobs/{job}:cancel": Example(body={}),
+    "post /v1/jobs/{job}:retry": Example(body={"fromStep": "speak"}),
+    "get /v1/jobs/{job}:watch": Example(options="-N"),
+    "get /v1/jobs:watch": Example(query={"after_sequence": 0}, options="-N --max-time 1"),
+    "get /v1/jobs/{job}/results/{result}": Example(output="results.zip"),
     "get /v1/generations": Example(query={"search": "hello", "page_size": 20}),
     "patch /v1/generations/{generation}": Example(query={"update_mask": "favorite"}, body={"favorite": True}),
     "get /v1/generations/{generation}:audio": Example(output="again.wav"),

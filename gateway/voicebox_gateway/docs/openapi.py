@@ -28,6 +28,7 @@ TAGS = (
     "VoiceModelService",
     openai_paths.TAG["name"],
     "CatalogService",
+    "JobService",
     "ModelService",
     "KeyService",
     "LimitService",

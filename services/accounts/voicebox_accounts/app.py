@@ -34,6 +34,7 @@ from .limits.ledger import Ledger
 from .limits.requests import RequestMeter
 from .limits.retention import Retention
 from .peers.catalog import Catalog
+from .peers.conversion import Conversion
 from .settings import Settings, TokenSettings
 from .store.keys import KeyStore
 from .store.limits import LimitStore
@@ -61,11 +62,12 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     async with (
         open_database(settings.database_url, settings.pool) as database,
         open_channel(settings.catalog_address, authentication) as channel,
+        open_channel(settings.conversion_address, authentication) as conversion_channel,
     ):
         registry = CollectorRegistry()
         background, ledger = Background(registry), Ledger(WorkStore(database), LimitStore(database), now_us)
         retention = Retention(RetentionStore(database), settings.usage_days, now_us)
-        parts = Parts(settings, database, authentication, ledger, Catalog(channel))
+        parts = Parts(settings, database, authentication, ledger, Catalog(channel), Conversion(conversion_channel))
         service = _service(parts, registry, background)
         async with (
             background.running("work", ledger.sweep),
@@ -84,6 +86,7 @@ class Parts:
     authentication: Authentication
     ledger: Ledger
     catalog: Catalog
+    conversion: Conversion
 
 
 def _service(parts: Parts, registry: CollectorRegistry, background: Background) -> Service:
@@ -106,7 +109,7 @@ def _service(parts: Parts, registry: CollectorRegistry, background: Background) 
             KeyServicer(keys, now_us, callers.forget),
             LimitServicer(limits, keys, ledger, callers.forget),
             UsageServicer(WorkStore(database), ledger, now_us),
-            DataServicer(owners, parts.catalog, exporter, callers.forget),
+            DataServicer(owners, parts.catalog, parts.conversion, exporter, callers.forget),
         ),
         load=_nothing,
         registry=registry,

@@ -33,6 +33,7 @@ class Settings:
     address: str
     metrics_address: str
     catalog_address: str
+    conversion_address: str
     grace_seconds: float
     folder: Path
     database_url: str
@@ -50,6 +51,7 @@ class Settings:
             address=variables.address(env, "ACCOUNTS_ADDRESS", "127.0.0.1:50055"),
             metrics_address=variables.address(env, "ACCOUNTS_METRICS_ADDRESS", "127.0.0.1:9095"),
             catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+            conversion_address=variables.peer(env, "CONVERSION_ADDRESS", "127.0.0.1:50057"),
             grace_seconds=grace_seconds(env),
             folder=folder,
             database_url=variables.text(

@@ -1,4 +1,4 @@
-"""What an engine of voice conversion is, and the rules that `tests/conversion/test_engines.py` checks.
+"""What an engine of voice conversion is, and the rules that `tests/conversion/test_world.py` checks.
 
 - An engine's name is its entry point's; nothing is loaded before `load`, and after `unload` it can be loaded again.
 - As many samples come out of a session as went in, and what comes does not depend on how they were cut into pieces.

@@ -1,12 +1,9 @@
 """Puts jobs together: the only place where its parts meet."""
 
 import asyncio
-import logging
-import os
-import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import resources
@@ -21,7 +18,7 @@ from voicebox_kit.audit import AuditLog
 from voicebox_kit.authentication import Authentication
 from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
-from voicebox_kit.errors import StartError, VoiceboxError
+from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_metering.revocations import open_follow
@@ -46,14 +43,10 @@ from .store.jobs import JobStore
 from .store.opening import open_database
 from .store.tables import Lease
 from .upkeep.sweep import sweep
-from .worker_app import EXECUTOR
-
-log = logging.getLogger(__name__)
+from .worker_process import WorkerProcess
 
 NAME = "voicebox.jobs.v1.JobService"
 DAY_US = 86_400 * 1_000_000
-WORKER = "from voicebox_kit.command import serve; serve()"
-WORKER_STOP_SECONDS = 30.0
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -79,7 +72,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             decoder = await enter(_open_decoder())
             accounts = await enter(_open_accounts(settings, authentication))
             watchers = Watchers(EventStore(database))
-            service = _service(settings, blobs, database, decoder, accounts, watchers)
+            worker = WorkerProcess(env, ExecutorStore(database, round(settings.lease_seconds * 1e6), now_us))
+            service = _service(settings, blobs, database, decoder, accounts, watchers, worker)
             follow = await enter(open_follow(settings.peers.accounts, authentication, background))
             service = replace(
                 service,
@@ -91,9 +85,8 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             )
             await enter(background.running("events", watchers.follow))
             await enter(background.running("sweep", partial(_sweep, settings, database, blobs)))
-            executors = ExecutorStore(database, round(settings.lease_seconds * 1e6), now_us)
             if settings.starts_worker:
-                await enter(background.running("worker", partial(_run_worker, env, executors)))
+                await enter(background.running("worker", worker.run))
             yield await enter(serving("jobs", service, settings.grace_seconds))
 
 
@@ -104,11 +97,12 @@ def _service(
     decoder: Decoder,
     accounts: Accounts | None,
     watchers: Watchers,
+    worker: WorkerProcess,
 ) -> Service:
     retention_us, types = settings.retention_days * DAY_US, installed_types()
     jobs = JobStore(database, now_us)
     servicer = JobServicer(
-        Jobs(jobs, blobs, types, settings.devices, accounts, retention_us),
+        Jobs(jobs, blobs, types, settings.devices, accounts, retention_us, worker.nudge),
         Inputs(
             InputStore(database, now_us),
             blobs,
@@ -157,30 +151,6 @@ async def _sweep(settings: Settings, database: Database, blobs: Blobs) -> None:
         await sweep(leases, Upkeep(database, now_us), blobs, settings.retention_days * DAY_US)
         await database.reserve_space()
         await asyncio.sleep(settings.sweep_seconds)
-
-
-async def _run_worker(env: Mapping[str, str], executors: ExecutorStore) -> None:
-    """A worker in a process of its own, until it ends: then its jobs wait again at once, and it is started anew."""
-    executor = str(uuid.uuid4())
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", WORKER, "jobs-worker"),
-        env={**os.environ, **env, EXECUTOR: executor},
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        code = await process.wait()
-        log.error("the worker ended with code %d", code)
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(WORKER_STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-        with suppress(VoiceboxError):
-            await executors.expire(executor)
 
 
 async def _nothing() -> None:

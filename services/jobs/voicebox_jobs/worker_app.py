@@ -1,10 +1,9 @@
 """Puts a worker together: it takes jobs from the queue, and runs them until its process ends."""
 
-import ctypes
+import asyncio
 import logging
 import os
 import signal
-import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -29,8 +28,6 @@ from .store.runs import RunStore
 
 log = logging.getLogger(__name__)
 
-PR_SET_PDEATHSIG = 1
-"""Of linux/prctl.h."""
 EXECUTOR = "JOBS_EXECUTOR"
 """Set by the service for the worker that it starts; else each process draws its own."""
 
@@ -51,8 +48,9 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 async def open_worker(env: Mapping[str, str], types: Types) -> AsyncIterator[Serving]:
     """A worker of these types of jobs."""
     settings, executor = Settings.read(env), env.get(EXECUTOR) or str(uuid.uuid4())
+    news = asyncio.Event()
     if EXECUTOR in env:
-        _end_with_parent()
+        _listen_to_parent(news)
     folder = settings.folder / "work"
     folder.mkdir(parents=True, exist_ok=True)
     registry = CollectorRegistry()
@@ -70,7 +68,7 @@ async def open_worker(env: Mapping[str, str], types: Types) -> AsyncIterator[Ser
             queue = Queue(queue_url(settings.queue_url, settings.database_url), executor, settings.concurrency)
             lease_us = round(settings.lease_seconds * 1e6)
             worker = Worker(
-                runs, ExecutorStore(database, lease_us, now_us), runner, queue, executor, settings.lease_seconds
+                runs, ExecutorStore(database, lease_us, now_us), runner, queue, executor, settings.lease_seconds, news
             )
             serving = Serving("jobs-worker", (Endpoint("jobs-worker metrics", metrics_address),))
             async with worker.running(Background(registry), serving.ended):
@@ -78,7 +76,17 @@ async def open_worker(env: Mapping[str, str], types: Types) -> AsyncIterator[Ser
                 yield serving
 
 
-def _end_with_parent() -> None:
-    """SIGTERM when the service that started this worker ends, however it does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _listen_to_parent(news: asyncio.Event) -> None:
+    """The service writes to the standard input when there is a new job; when it ends, however it does, this process
+    stops as by SIGTERM.
+    """
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        if os.read(0, 4096):
+            news.set()
+        else:
+            loop.remove_reader(0)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(0, readable)

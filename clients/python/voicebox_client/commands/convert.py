@@ -8,6 +8,7 @@ import click
 from voicebox_client.commands.profile_files import FILE
 from voicebox_client.conversion_requests import ConversionOptions, ConvertedEncoding
 from voicebox_client.output import print_json
+from voicebox_client.ranges import real, whole
 from voicebox_client.session import CommandSession, pass_session, progress
 from voicebox_client.whole_file import whole_file
 
@@ -33,15 +34,15 @@ ENCODING_OF_SUFFIX: dict[str, ConvertedEncoding] = {
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write."
 )
-@click.option("--strength", type=click.FloatRange(0.0, 1.0), help="How much of the voice is replaced; default 0.5.")
-@click.option("--pitch", "pitch_semitones", type=click.FloatRange(-24.0, 24.0), help="Semitones higher than the voice.")
-@click.option("--rate", "sample_rate_hz", type=click.IntRange(8000, 48000), help="Samples per second.")
+@click.option("--strength", type=real(0, 1), help="How much of the voice is replaced; default 0.5.")
+@click.option("--pitch", "pitch_semitones", type=real(-24, 24), help="Semitones higher than the voice.")
+@click.option("--rate", "sample_rate_hz", type=whole(8000, 48000), help="Samples per second.")
 @click.option(
     "--format", "encoding", type=click.Choice(get_args(ConvertedEncoding)), help="How to write, whatever the ending."
 )
 @pass_session
 def command(session: CommandSession, /, file: Path, target: str, output: Path, **options: Any) -> None:
-    """Convert the speech in a file into another voice.
+    """Convert the speech of a file into another voice.
 
     The voice is a voice model, which `voicebox voice-models` lists, or a stored profile.
     """

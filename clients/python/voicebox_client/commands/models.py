@@ -11,18 +11,19 @@ from voicebox_client.output import as_json, print_fields, print_json, print_tabl
 from voicebox_client.session import CommandSession, pass_session, progress, working
 
 HOSTS: tuple[ModelHost, ...] = get_args(ModelHost)
+USUAL_HOSTS: tuple[ModelHost, ...] = ("tts", "asr")
 ACTIONS = ("list", "load", "unload", "download")
 MAX_LANGUAGES = 6
 BAR_CHARACTERS = 30
 
 
 @click.command("models")
-@click.argument("words", nargs=-1, metavar="[tts|asr] [list|load|unload|download] [MODEL]")
+@click.argument("words", nargs=-1, metavar="[tts|asr|conversion] [list|load|unload|download] [MODEL]")
 @pass_session
 def command(session: CommandSession, words: tuple[str, ...]) -> None:
     """List, load, unload and download models.
 
-    Without tts or asr, lists the models of both. MODEL is a name as the list shows it.
+    Without a service, lists the models of tts and asr. MODEL is a name as the list shows it.
     """
     hosts, action, names = _parsed(words)
     with session.client() as client:
@@ -34,7 +35,7 @@ def command(session: CommandSession, words: tuple[str, ...]) -> None:
 
 def _parsed(words: tuple[str, ...]) -> tuple[tuple[ModelHost, ...], str, tuple[str, ...]]:
     """The services, the action and the model that the words name."""
-    hosts, rest = HOSTS, words
+    hosts, rest = USUAL_HOSTS, words
     if rest and rest[0] in HOSTS:
         hosts, rest = (rest[0],), rest[1:]
     action, names = (rest[0], rest[1:]) if rest else ("list", ())
@@ -43,7 +44,7 @@ def _parsed(words: tuple[str, ...]) -> tuple[tuple[ModelHost, ...], str, tuple[s
     if len(names) != (action != "list"):
         raise click.UsageError("Name one model." if action != "list" else "A list takes no model.")
     if action != "list" and len(hosts) != 1:
-        raise click.UsageError("Say whose model it is: tts or asr.")
+        raise click.UsageError("Say whose model it is: tts, asr or conversion.")
     return hosts, action, names
 
 

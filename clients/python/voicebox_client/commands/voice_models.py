@@ -15,7 +15,7 @@ SUFFIX = ".voicebox-voice"
 
 @click.group("voice-models")
 def command() -> None:
-    """The voices that speech is converted into."""
+    """List, show, import, export and delete the voices that speech is converted into."""
 
 
 @command.command("list")

@@ -68,6 +68,7 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
     "voicebox.conversion.v1.VoiceModelService": {
         **_named(READ, "ListVoiceModels GetVoiceModel ExportVoiceModel"),
         **_named(MANAGE, "DeleteVoiceModel ImportVoiceModel"),
+        **_named(INTERNAL, "MoveOwner DeleteOwner"),
     },
     "voicebox.catalog.v1.CatalogService": {
         **_named(

@@ -4,6 +4,7 @@ import re
 
 from voicebox_kit.errors import InvalidField
 
+MAX_OWNER_CHARACTERS = 128
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -13,6 +14,13 @@ def request_id(value: str) -> str | None:
     if value and not _UUID4.fullmatch(value.lower()):
         raise InvalidField("request_id", "request_id must be a UUID4.")
     return value.lower() or None
+
+
+def owner(value: str, field: str) -> str:
+    """An owner, as accounts names it."""
+    if not 0 < len(value) <= MAX_OWNER_CHARACTERS or not (value.isascii() and value.isprintable()):
+        raise InvalidField(field, f"{field} must be 1 to {MAX_OWNER_CHARACTERS} printable ASCII characters.")
+    return value
 
 
 def identity(value: str, field: str) -> str:

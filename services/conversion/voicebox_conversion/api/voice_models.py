@@ -16,7 +16,7 @@ from voicebox.conversion.v1 import conversion_pb2_grpc
 from voicebox_blobs.archives.zip_reader import ZipReader, refused
 from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_blobs.blobs import Blobs, storage_errors
-from voicebox_kit.errors import NotFound, Precondition, ResourceError
+from voicebox_kit.errors import InvalidField, NotFound, Precondition, ResourceError
 from voicebox_kit.principal import owner
 from voicebox_kit.uploads import steady
 from voicebox_sql.clock import Clock
@@ -107,6 +107,20 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
         async for data in zipped(self._entries(row)):
             yield pb.ExportVoiceModelResponse(body=HttpBody(content_type=kind, data=data))
             kind = ""
+
+    async def MoveOwner(self, request: pb.MoveOwnerRequest, context: Context) -> pb.OwnerContents:
+        own, new = checks.owner(request.owner, "owner"), checks.owner(request.new_owner, "new_owner")
+        if own == new:
+            raise InvalidField("new_owner", "new_owner is the owner itself.")
+        return pb.OwnerContents(voice_model_count=await self._store.move(own, new))
+
+    async def DeleteOwner(self, request: pb.DeleteOwnerRequest, context: Context) -> pb.OwnerContents:
+        own = checks.owner(request.owner, "owner")
+        if not request.force:
+            return pb.OwnerContents(voice_model_count=await self._store.count(own))
+        blobs = await self._store.delete_all(own)
+        await self._blobs.delete(*blobs)
+        return pb.OwnerContents(voice_model_count=len(blobs))
 
     def _message(self, row: VoiceModel) -> pb.VoiceModel:
         return messages.voice_model(row, " ".join(self._descriptions(row.engine)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from voicebox_kit.errors import AlreadyExists, NotFound, Precondition
@@ -91,6 +91,38 @@ class VoiceModelStore:
 
         return await self._database.write_deletion(work)
 
+    async def count(self, owner: str) -> int:
+        """How many there are."""
+        statement = select(func.count()).select_from(VoiceModel).where(col(VoiceModel.owner) == owner)
+        async with self._database.reading() as session:
+            return int(await session.scalar(statement) or 0)
+
+    async def move(self, owner: str, new_owner: str) -> int:
+        """Give all to another owner, and answer how many; an id that both have gets a number."""
+
+        async def work(session: AsyncSession) -> int:
+            taken = set((await session.scalars(_ids(new_owner))).all())
+            rows = (await session.scalars(select(VoiceModel).where(col(VoiceModel.owner) == owner))).all()
+            for row in rows:
+                row.id, row.owner, row.request_id = _free(row.id, taken), new_owner, None
+                taken.add(row.id)
+                session.add(row)
+            return len(rows)
+
+        return await self._database.write(work)
+
+    async def delete_all(self, owner: str) -> Sequence[str]:
+        """Delete all of an owner, and what is remembered of deletions; answer the names of their blobs."""
+
+        async def work(session: AsyncSession) -> Sequence[str]:
+            rows = (await session.scalars(select(VoiceModel).where(col(VoiceModel.owner) == owner))).all()
+            for row in rows:
+                await session.delete(row)
+            await session.execute(delete(Deletion).where(col(Deletion.owner) == owner))
+            return [row.blob for row in rows]
+
+        return await self._database.write_deletion(work)
+
     async def used(self, owner: str, identity: str, converted_ms: int, time_us: int) -> None:
         """Count a conversion. A voice model that is gone meanwhile is no error."""
 
@@ -133,6 +165,10 @@ async def _free_key(session: AsyncSession, time_us: int) -> int:
 
 def _named(owner: str, identity: str) -> Select[VoiceModel]:
     return select(VoiceModel).where(col(VoiceModel.owner) == owner, col(VoiceModel.id) == identity)
+
+
+def _ids(owner: str) -> Select[str]:
+    return select(col(VoiceModel.id)).where(col(VoiceModel.owner) == owner)
 
 
 def _found(row: VoiceModel | None, identity: str) -> VoiceModel:

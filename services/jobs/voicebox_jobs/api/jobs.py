@@ -1,7 +1,7 @@
 """The RPCs of jobs."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +19,7 @@ from voicebox_jobs.job_type import Types
 from voicebox_jobs.peers.accounts import Accounts
 from voicebox_jobs.state import State
 from voicebox_jobs.store import filters
-from voicebox_jobs.store.jobs import JobStore
+from voicebox_jobs.store.jobs import JobStore, JobView
 from voicebox_jobs.store.tables import Job
 
 from . import checks
@@ -30,7 +30,7 @@ MAX_TRANSCRIPT = 5000
 
 
 class Jobs:
-    """Each method answers one RPC for the owner that calls."""
+    """Each method answers one RPC for the owner that calls. `nudge` is called when there is a new job."""
 
     def __init__(
         self,
@@ -40,15 +40,14 @@ class Jobs:
         devices: Sequence[str],
         accounts: Accounts | None,
         retention_us: int,
+        nudge: Callable[[], None],
     ) -> None:
         self._store, self._blobs, self._types, self._devices = store, blobs, types, devices
-        self._accounts, self._retention_us = accounts, retention_us
+        self._accounts, self._retention_us, self._nudge = accounts, retention_us, nudge
 
     async def create(self, request: pb.CreateJobRequest, owner: str) -> pb.Job:
         given = request.job
         request_id = checks.request_id(request.request_id)
-        if request_id and (stored := await self._store.find_request(owner, request_id)):
-            return await self._view(owner, stored.id)
         name, asked = _work(given)
         kind = self._types.get(name)
         if kind is None:
@@ -73,7 +72,11 @@ class Jobs:
             state=State.QUEUED,
         )
         maximum = await self._accounts.max_jobs(owner) if self._accounts else None
-        return await self._view(owner, (await self._store.create(job, inputs, maximum)).id)
+        created = await self._store.create(job, inputs, maximum)
+        self._nudge()
+        if created.id != job.id:
+            return await self._view(owner, created.id)
+        return to_job(JobView(created, queue_place=await self._store.place_of(created)), self._retention_us)
 
     async def get(self, request: pb.GetJobRequest, owner: str) -> pb.Job:
         return await self._view(owner, checks.identity("jobs", request.name))
@@ -94,6 +97,7 @@ class Jobs:
     async def retry(self, request: pb.RetryJobRequest, owner: str) -> pb.Job:
         job_id = checks.identity("jobs", request.name)
         await self._store.retry(owner, job_id, request.from_step)
+        self._nudge()
         return await self._view(owner, job_id)
 
     async def delete(self, request: pb.DeleteJobRequest, owner: str) -> Empty:

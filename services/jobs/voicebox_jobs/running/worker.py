@@ -19,14 +19,16 @@ from .runner import StepRunner
 
 log = logging.getLogger(__name__)
 
-NEW_SECONDS = 0.1
-"""New jobs are looked for so often."""
+NEW_SECONDS = 0.5
+"""New jobs are looked for so often where nobody says that there is one."""
+TOGETHER_SECONDS = 0.1
+"""Jobs that come so soon after others are handed over together."""
 CANCEL_SECONDS = 0.25
 CLOSE_SECONDS = 15.0
 
 
 class Worker:
-    """One worker. Its id is `executor`."""
+    """One worker. Its id is `executor`; `news` is set when there is a new job."""
 
     def __init__(
         self,
@@ -36,9 +38,10 @@ class Worker:
         queue: Queue,
         executor: str,
         lease_seconds: float,
+        news: asyncio.Event,
     ) -> None:
         self._runs, self._executors, self._runner, self._queue = runs, executors, runner, queue
-        self._executor, self._lease_seconds = executor, lease_seconds
+        self._executor, self._lease_seconds, self._news = executor, lease_seconds, news
         self._renewed = time.monotonic()
 
     @asynccontextmanager
@@ -95,12 +98,16 @@ class Worker:
     async def _hand_over(self) -> None:
         """Jobs that the queue does not know are put into it: once each, though others do the same."""
         while True:
+            self._news.clear()
             found = await self._runs.not_enqueued()
             for job_id, run, device, _, priority in found:
                 await asyncio.to_thread(self._queue.enqueue, job_id, run, device, priority)
             if found:
                 await self._runs.set_enqueued([(job_id, run) for job_id, run, *_ in found])
-            await asyncio.sleep(NEW_SECONDS)
+                await asyncio.sleep(TOGETHER_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NEW_SECONDS):
+                    await self._news.wait()
 
     async def _look_for_cancelled(self) -> None:
         while True:

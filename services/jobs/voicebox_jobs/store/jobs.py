@@ -81,9 +81,9 @@ class JobStore:
         counts = await self._database.read(found)
         return min(devices, key=lambda device: counts.get(device, 0))
 
-    async def find_request(self, owner: str, request_id: str) -> Job | None:
-        """The job with this request id; None when there is none."""
-        return await self._database.read(lambda session: session.scalar(_by_request(owner, request_id)))
+    async def place_of(self, job: Job) -> int:
+        """The place of a job that waits in its queue, 1 for the next one."""
+        return await self._database.read(lambda session: _place(session, job.key))
 
     async def view(self, owner: str, job_id: str) -> JobView:
         """NotFound."""
@@ -270,7 +270,16 @@ def _places(session: Session, keys: Sequence[int]) -> Mapping[int, int]:
     """The place in its queue of each of these jobs, which wait; 1 for the next one."""
     if not keys:
         return {}
+    if len(keys) == 1:
+        return {keys[0]: _place(session, keys[0])}
     number = func.row_number().over(partition_by=col(Job.queue), order_by=col(Job.place)).label("number")
     waiting = select(col(Job.key), number).where(col(Job.state) == State.QUEUED).subquery()
     found = session.execute(select(waiting.c.key, waiting.c.number).where(waiting.c.key.in_(keys))).all()
     return dict(found)
+
+
+def _place(session: Session, key: int) -> int:
+    """The same for one job, without looking at those behind it."""
+    queue, place = session.execute(select(col(Job.queue), col(Job.place)).where(col(Job.key) == key)).one()
+    before = (col(Job.state) == State.QUEUED, col(Job.queue) == queue, col(Job.place) <= place)
+    return session.scalar(select(func.count()).select_from(Job).where(*before)) or 0

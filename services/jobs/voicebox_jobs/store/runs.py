@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -74,10 +74,8 @@ class RunStore:
         """The queue knows them."""
 
         async def work(session: AsyncSession) -> None:
-            for job_id, run in runs:
-                job = await session.scalar(select(Job).where(col(Job.id) == job_id).with_for_update())
-                if job and job.run == run:
-                    job.is_enqueued = True
+            known = tuple_(col(Job.id), col(Job.run)).in_(list(runs))
+            await session.execute(update(Job).where(known).values(is_enqueued=True))
 
         await self._database.write(work)
 

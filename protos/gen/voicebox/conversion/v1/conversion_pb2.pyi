@@ -577,3 +577,65 @@ class ExportVoiceModelResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
 
 global___ExportVoiceModelResponse = ExportVoiceModelResponse
+
+@typing.final
+class MoveOwnerRequest(google.protobuf.message.Message):
+    """Request of MoveOwner."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    NEW_OWNER_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    """Whose everything is."""
+    new_owner: builtins.str
+    """Whose it becomes; a name that both have gets a number."""
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        new_owner: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["new_owner", b"new_owner", "owner", b"owner"]) -> None: ...
+
+global___MoveOwnerRequest = MoveOwnerRequest
+
+@typing.final
+class DeleteOwnerRequest(google.protobuf.message.Message):
+    """Request of DeleteOwner."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: builtins.int
+    FORCE_FIELD_NUMBER: builtins.int
+    owner: builtins.str
+    """Whose everything is."""
+    force: builtins.bool
+    """True: delete. Default: only say what would be deleted."""
+    def __init__(
+        self,
+        *,
+        owner: builtins.str = ...,
+        force: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["force", b"force", "owner", b"owner"]) -> None: ...
+
+global___DeleteOwnerRequest = DeleteOwnerRequest
+
+@typing.final
+class OwnerContents(google.protobuf.message.Message):
+    """What there is of an owner, or what was moved or deleted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VOICE_MODEL_COUNT_FIELD_NUMBER: builtins.int
+    voice_model_count: builtins.int
+    """How many voice models."""
+    def __init__(
+        self,
+        *,
+        voice_model_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["voice_model_count", b"voice_model_count"]) -> None: ...
+
+global___OwnerContents = OwnerContents

@@ -182,6 +182,16 @@ class VoiceModelServiceStub(object):
                 request_serializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.ExportVoiceModelRequest.SerializeToString,
                 response_deserializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.ExportVoiceModelResponse.FromString,
                 _registered_method=True)
+        self.MoveOwner = channel.unary_unary(
+                '/voicebox.conversion.v1.VoiceModelService/MoveOwner',
+                request_serializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.MoveOwnerRequest.SerializeToString,
+                response_deserializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.OwnerContents.FromString,
+                _registered_method=True)
+        self.DeleteOwner = channel.unary_unary(
+                '/voicebox.conversion.v1.VoiceModelService/DeleteOwner',
+                request_serializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.DeleteOwnerRequest.SerializeToString,
+                response_deserializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.OwnerContents.FromString,
+                _registered_method=True)
 
 
 class VoiceModelServiceServicer(object):
@@ -224,6 +234,20 @@ class VoiceModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MoveOwner(self, request, context):
+        """Gives all voice models of an owner to another. Accounts calls this.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteOwner(self, request, context):
+        """Deletes all voice models of an owner, or only reports what there is. Accounts calls this.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_VoiceModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -251,6 +275,16 @@ def add_VoiceModelServiceServicer_to_server(servicer, server):
                     servicer.ExportVoiceModel,
                     request_deserializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.ExportVoiceModelRequest.FromString,
                     response_serializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.ExportVoiceModelResponse.SerializeToString,
+            ),
+            'MoveOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveOwner,
+                    request_deserializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.MoveOwnerRequest.FromString,
+                    response_serializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.OwnerContents.SerializeToString,
+            ),
+            'DeleteOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteOwner,
+                    request_deserializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.DeleteOwnerRequest.FromString,
+                    response_serializer=voicebox_dot_conversion_dot_v1_dot_conversion__pb2.OwnerContents.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -389,6 +423,60 @@ class VoiceModelService(object):
             '/voicebox.conversion.v1.VoiceModelService/ExportVoiceModel',
             voicebox_dot_conversion_dot_v1_dot_conversion__pb2.ExportVoiceModelRequest.SerializeToString,
             voicebox_dot_conversion_dot_v1_dot_conversion__pb2.ExportVoiceModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.conversion.v1.VoiceModelService/MoveOwner',
+            voicebox_dot_conversion_dot_v1_dot_conversion__pb2.MoveOwnerRequest.SerializeToString,
+            voicebox_dot_conversion_dot_v1_dot_conversion__pb2.OwnerContents.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.conversion.v1.VoiceModelService/DeleteOwner',
+            voicebox_dot_conversion_dot_v1_dot_conversion__pb2.DeleteOwnerRequest.SerializeToString,
+            voicebox_dot_conversion_dot_v1_dot_conversion__pb2.OwnerContents.FromString,
             options,
             channel_credentials,
             insecure,

@@ -112,6 +112,18 @@ class VoiceModelServiceStub:
     ]
     """Streams a voice model as a `.voicebox-voice` file: a zip file of manifest.json and model.safetensors."""
 
+    MoveOwner: grpc.UnaryUnaryMultiCallable[
+        voicebox.conversion.v1.conversion_pb2.MoveOwnerRequest,
+        voicebox.conversion.v1.conversion_pb2.OwnerContents,
+    ]
+    """Gives all voice models of an owner to another. Accounts calls this."""
+
+    DeleteOwner: grpc.UnaryUnaryMultiCallable[
+        voicebox.conversion.v1.conversion_pb2.DeleteOwnerRequest,
+        voicebox.conversion.v1.conversion_pb2.OwnerContents,
+    ]
+    """Deletes all voice models of an owner, or only reports what there is. Accounts calls this."""
+
 class VoiceModelServiceAsyncStub:
     """The voices that engines of conversion were trained for. Those of other owners are not found."""
 
@@ -146,6 +158,18 @@ class VoiceModelServiceAsyncStub:
         voicebox.conversion.v1.conversion_pb2.ExportVoiceModelResponse,
     ]
     """Streams a voice model as a `.voicebox-voice` file: a zip file of manifest.json and model.safetensors."""
+
+    MoveOwner: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.conversion.v1.conversion_pb2.MoveOwnerRequest,
+        voicebox.conversion.v1.conversion_pb2.OwnerContents,
+    ]
+    """Gives all voice models of an owner to another. Accounts calls this."""
+
+    DeleteOwner: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.conversion.v1.conversion_pb2.DeleteOwnerRequest,
+        voicebox.conversion.v1.conversion_pb2.OwnerContents,
+    ]
+    """Deletes all voice models of an owner, or only reports what there is. Accounts calls this."""
 
 class VoiceModelServiceServicer(metaclass=abc.ABCMeta):
     """The voices that engines of conversion were trained for. Those of other owners are not found."""
@@ -191,5 +215,21 @@ class VoiceModelServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.conversion.v1.conversion_pb2.ExportVoiceModelResponse], collections.abc.AsyncIterator[voicebox.conversion.v1.conversion_pb2.ExportVoiceModelResponse]]:
         """Streams a voice model as a `.voicebox-voice` file: a zip file of manifest.json and model.safetensors."""
+
+    @abc.abstractmethod
+    def MoveOwner(
+        self,
+        request: voicebox.conversion.v1.conversion_pb2.MoveOwnerRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.conversion.v1.conversion_pb2.OwnerContents, collections.abc.Awaitable[voicebox.conversion.v1.conversion_pb2.OwnerContents]]:
+        """Gives all voice models of an owner to another. Accounts calls this."""
+
+    @abc.abstractmethod
+    def DeleteOwner(
+        self,
+        request: voicebox.conversion.v1.conversion_pb2.DeleteOwnerRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.conversion.v1.conversion_pb2.OwnerContents, collections.abc.Awaitable[voicebox.conversion.v1.conversion_pb2.OwnerContents]]:
+        """Deletes all voice models of an owner, or only reports what there is. Accounts calls this."""
 
 def add_VoiceModelServiceServicer_to_server(servicer: VoiceModelServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

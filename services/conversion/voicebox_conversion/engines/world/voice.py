@@ -23,7 +23,9 @@ MAX_SECONDS = 600.0
 """Of recordings that are analysed: more changes nothing."""
 _STEP_FRAMES = 10 * FRAMES_PER_SECOND
 _COMPARED = 24 * (2 * CONTEXT + 1)
-_MAX_FRAMES = 1_000_000
+_MAX_FRAMES = 100_000
+_MAX_FILE_BYTES = 64 * 1024 * 1024
+"""It is read as a whole."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Learner:
 
 def read(file: Path) -> WorldVoice:
     """InvalidField("archive") for tensors that are not those of a voice of this engine."""
+    if file.stat().st_size > _MAX_FILE_BYTES:
+        raise _refused(f"the file has more than {_MAX_FILE_BYTES} bytes")
     try:
         tensors = load_file(file)
         count = len(tensors["keys"])
