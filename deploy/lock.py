@@ -24,12 +24,11 @@ COMMAND = (
 
 @dataclass(frozen=True)
 class Lock:
-    """One image's: the folder of its service, its extras, those of libraries, and packages beside them."""
+    """One image's: the folder of its service, its extras, and those of libraries."""
 
     folder: str
     extras: tuple[str, ...] = ()
     library_extras: tuple[tuple[str, str], ...] = ()
-    beside: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -40,7 +39,7 @@ LOCKS = (
     Lock("services/tts", ("hibari",), (("libs/models", "hub"),)),
     Lock("services/asr", ("whisper", "pocketsphinx"), (("libs/models", "hub"),)),
     Lock("services/conversion", (), (("libs/models", "hub"),)),
-    Lock("services/jobs"),
+    Lock("services/jobs", ("trainers",)),
     Lock("services/catalog"),
     Lock("services/accounts"),
     Lock("gateway"),

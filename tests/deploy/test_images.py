@@ -39,6 +39,9 @@ PACKAGES = {
     **{f"voicebox-{name}": folder for name, folder in SERVICES.items()},
 }
 
+BESIDE = {"jobs": ("conversion",)}
+"""Services whose trainers run in an image."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -87,7 +90,7 @@ def test_it_installs_the_service_and_the_packages_it_stands_on(image: Image) -> 
         shlex.split(re.sub(r"\$\{[^}]*\}", "", run)) for run in image.all("RUN") if " pip " in run
     )  # extras are arguments
     assert {word.removeprefix("./").partition("[")[0] for word in install if word.startswith("./")} == {
-        PACKAGES[name] for name in _closure(f"voicebox-{image.name}")
+        PACKAGES[name] for root in (image.name, *BESIDE.get(image.name, ())) for name in _closure(f"voicebox-{root}")
     }
     assert "--no-build-isolation" in install  # which would fetch what has no hash
 

@@ -28,7 +28,7 @@ def command(
     options: tuple[str, ...],
     no_wait: bool,
 ) -> None:
-    """Make a voice model of recordings of one speaker, for `voicebox convert`."""
+    """Make a voice model of recordings."""
     given = dict(_pair(option) for option in options)
     with session.client() as client:
         inputs = [upload(client, file) for file in files]
