@@ -157,7 +157,7 @@ EXAMPLES: Mapping[str, Example] = {
     "post /v1/jobs/{job}:cancel": Example(body={}),
     "post /v1/jobs/{job}:retry": Example(body={"fromStep": "speak"}),
     "get /v1/jobs/{job}:watch": Example(options="-N"),
-    "get /v1/jobs:watch": Example(query={"after_sequence": 0}, options="-N --max-time 1"),
+    "get /v1/jobs:watch": Example(query={"after_sequence": "0"}, options="-N --max-time 1"),
     "get /v1/jobs/{job}/results/{result}": Example(output="results.zip"),
     "get /v1/generations": Example(query={"search": "hello", "page_size": 20}),
     "patch /v1/generations/{generation}": Example(query={"update_mask": "favorite"}, body={"favorite": True}),
