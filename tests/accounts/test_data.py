@@ -6,6 +6,7 @@ import uuid
 import zipfile
 
 import pytest
+from voicebox.jobs.v1 import jobs_pb2
 from voicebox_client import Client, VoiceboxClientError
 
 from bench.conversion import trained_archive
@@ -36,10 +37,18 @@ def owner(guarded, voice):
         eve.transcribe(audio, store=True)
         eve.create_lexicon([("Siobhan", "Shivawn")], "names")
         eve.import_voice_model(voice, "eve")
+        convert = jobs_pb2.ConvertSpeech(input=eve.upload_input(audio).name, target="voiceModels/nobody")
+        ended(eve, eve.create_job(jobs_pb2.Job(convert_speech=convert)))
         recorded(eve.list_generations)
         recorded(eve.list_transcriptions)
         recorded(lambda: [row for row in eve.usage() if row.work_count == 2])
     return name, secret
+
+
+def ended(client, job):
+    """Waits until the job has ended, which here is at once: nobody has the voice."""
+    for _ in client.watch_job(job.name):
+        pass
 
 
 def found(report):
@@ -48,7 +57,7 @@ def found(report):
 
 def expected(done):
     counts = {"profiles": 1, "samples": 1, "generations": 1, "transcriptions": 1, "files": 4, "retention rules": 0}
-    counts["lexicons"] = counts["voice models"] = 1
+    counts["lexicons"] = counts["voice models"] = counts["jobs"] = counts["inputs of jobs"] = 1
     every = {**counts, "keys": 1, "limits": 1, "usage": 2}
     return {kind: (count, count if done else 0) for kind, count in every.items()}
 

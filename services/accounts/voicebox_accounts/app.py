@@ -1,6 +1,6 @@
 """Puts accounts together: the only place where its parts meet."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,8 @@ from .limits.requests import RequestMeter
 from .limits.retention import Retention
 from .peers.catalog import Catalog
 from .peers.conversion import Conversion
+from .peers.jobs import Jobs
+from .peers.optional import OptionalService
 from .settings import Settings, TokenSettings
 from .store.keys import KeyStore
 from .store.limits import LimitStore
@@ -62,12 +64,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     async with (
         open_database(settings.database_url, settings.pool) as database,
         open_channel(settings.catalog_address, authentication) as channel,
-        open_channel(settings.conversion_address, authentication) as conversion_channel,
+        open_channel(settings.conversion_address, authentication) as conversion,
+        open_channel(settings.jobs_address, authentication) as jobs,
     ):
         registry = CollectorRegistry()
         background, ledger = Background(registry), Ledger(WorkStore(database), LimitStore(database), now_us)
         retention = Retention(RetentionStore(database), settings.usage_days, now_us)
-        parts = Parts(settings, database, authentication, ledger, Catalog(channel), Conversion(conversion_channel))
+        optional = (Conversion(conversion), Jobs(jobs))
+        parts = Parts(settings, database, authentication, ledger, Catalog(channel), optional)
         service = _service(parts, registry, background)
         async with (
             background.running("work", ledger.sweep),
@@ -86,7 +90,7 @@ class Parts:
     authentication: Authentication
     ledger: Ledger
     catalog: Catalog
-    conversion: Conversion
+    optional: Sequence[OptionalService]
 
 
 def _service(parts: Parts, registry: CollectorRegistry, background: Background) -> Service:
@@ -109,7 +113,7 @@ def _service(parts: Parts, registry: CollectorRegistry, background: Background) 
             KeyServicer(keys, now_us, callers.forget),
             LimitServicer(limits, keys, ledger, callers.forget),
             UsageServicer(WorkStore(database), ledger, now_us),
-            DataServicer(owners, parts.catalog, parts.conversion, exporter, callers.forget),
+            DataServicer(owners, parts.catalog, parts.optional, exporter, callers.forget),
         ),
         load=_nothing,
         registry=registry,

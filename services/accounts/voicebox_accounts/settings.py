@@ -34,6 +34,7 @@ class Settings:
     metrics_address: str
     catalog_address: str
     conversion_address: str
+    jobs_address: str
     grace_seconds: float
     folder: Path
     database_url: str
@@ -52,6 +53,7 @@ class Settings:
             metrics_address=variables.address(env, "ACCOUNTS_METRICS_ADDRESS", "127.0.0.1:9095"),
             catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             conversion_address=variables.peer(env, "CONVERSION_ADDRESS", "127.0.0.1:50057"),
+            jobs_address=variables.peer(env, "JOBS_ADDRESS", "127.0.0.1:50056"),
             grace_seconds=grace_seconds(env),
             folder=folder,
             database_url=variables.text(

@@ -1,6 +1,6 @@
 """The RPCs about everything of an owner."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -11,7 +11,7 @@ from voicebox.catalog.v1 import catalog_pb2
 from voicebox_kit.errors import InvalidField, Unavailable
 
 from voicebox_accounts.peers.catalog import Catalog
-from voicebox_accounts.peers.conversion import Conversion
+from voicebox_accounts.peers.optional import Counts, OptionalService
 from voicebox_accounts.store.owners import AccountContents, OwnerStore
 
 from .export import Exporter
@@ -23,29 +23,23 @@ REMARKS = {
 }
 """What is neither moved nor deleted, and why."""
 
-VOICE_MODELS = "voice models"
-NOT_EXPORTED = "Voice models are not part of this archive: export each with ExportVoiceModel."
-UNREACHABLE = (
-    "Conversion does not answer: its voice models, if there are any, stay as they are. Do it again once it does."
-)
-
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class DataServicer(accounts_pb2_grpc.DataServiceServicer):
     """The voicebox.accounts.v1.DataService. The catalog is first: where it fails, nothing is changed here. A platform
-    may do without conversion: the report says so. `changed` is called after each change.
+    may do without the `optional` services: the report says so. `changed` is called after each change.
     """
 
     def __init__(
         self,
         owners: OwnerStore,
         catalog: Catalog,
-        conversion: Conversion,
+        optional: Sequence[OptionalService],
         exporter: Exporter,
         changed: Callable[[], None],
     ) -> None:
-        self._owners, self._catalog, self._conversion = owners, catalog, conversion
+        self._owners, self._catalog, self._optional = owners, catalog, optional
         self._exporter, self._changed = exporter, changed
 
     async def MoveOwner(self, request: pb.MoveOwnerRequest, context: Context) -> pb.DataReport:
@@ -53,36 +47,37 @@ class DataServicer(accounts_pb2_grpc.DataServiceServicer):
         if owner == new_owner:
             raise InvalidField("new_owner", "new_owner is the owner itself.")
         contents = await self._catalog.move(owner, new_owner)
-        voice_models = await _unless_away(self._conversion.move(owner, new_owner))
+        others = [await _unless_away(each, each.move(owner, new_owner)) for each in self._optional]
         moved = await self._owners.move(owner, new_owner)
         self._changed()
-        return _report(request.name, contents, moved, voice_models, is_done=True)
+        return _report(request.name, contents, moved, others, is_done=True)
 
     async def ExportOwner(
         self, request: pb.ExportOwnerRequest, context: Context
     ) -> AsyncIterator[pb.ExportOwnerResponse]:
         owner = owner_id(request.name)
         contents = await self._catalog.delete(owner, force=False)
-        report = _report(request.name, contents, await self._owners.contents(owner), None, is_done=True)
-        report.counts[-1].remark = NOT_EXPORTED
+        others = [[pb.DataCount(kind=kind, remark=each.export) for kind in each.kinds] for each in self._optional]
+        report = _report(request.name, contents, await self._owners.contents(owner), others, is_done=True)
         async for block in self._exporter.archive(owner, report):
             yield pb.ExportOwnerResponse(body=HttpBody(content_type="application/zip", data=block))
 
     async def DeleteOwner(self, request: pb.DeleteOwnerRequest, context: Context) -> pb.DataReport:
         owner = owner_id(request.name)
         contents = await self._catalog.delete(owner, force=request.force)
-        voice_models = await _unless_away(self._conversion.delete(owner, force=request.force))
+        others = [await _unless_away(each, each.delete(owner, force=request.force)) for each in self._optional]
         own = await (self._owners.delete(owner) if request.force else self._owners.contents(owner))
         self._changed()
-        return _report(request.name, contents, own, voice_models, is_done=request.force)
+        return _report(request.name, contents, own, others, is_done=request.force)
 
 
-async def _unless_away(counted: Awaitable[int]) -> int | None:
-    """How many voice models; None where conversion does not answer."""
+async def _unless_away(service: OptionalService, counted: Awaitable[Counts]) -> list[pb.DataCount]:
+    """How many there are of each kind; a remark where the service does not answer."""
     try:
-        return await counted
+        return [pb.DataCount(kind=kind, found=count) for kind, count in (await counted).items()]
     except Unavailable:
-        return None
+        remark = f"{service.name.capitalize()} does not answer: what it has stays as it is. Do it again once it does."
+        return [pb.DataCount(kind=kind, remark=remark) for kind in service.kinds]
 
 
 def owner_id(name: str) -> str:
@@ -97,7 +92,7 @@ def _report(
     name: str,
     contents: catalog_pb2.OwnerContents,
     own: AccountContents,
-    voice_models: int | None,
+    others: Sequence[Sequence[pb.DataCount]],
     *,
     is_done: bool,
 ) -> pb.DataReport:
@@ -109,13 +104,13 @@ def _report(
         "files": contents.file_count,
         "retention rules": contents.retention_rule_count,
         "lexicons": contents.lexicon_count,
-        **({} if voice_models is None else {VOICE_MODELS: voice_models}),
         "keys": own.keys,
         "limits": own.limits,
         "usage": own.usage,
     }
-    counts = [pb.DataCount(kind=kind, found=count, done=count if is_done else 0) for kind, count in found.items()]
+    counts = [pb.DataCount(kind=kind, found=count) for kind, count in found.items()]
+    counts += [count for each in others for count in each]
+    for count in counts:
+        count.done = count.found if is_done else 0
     left = [pb.DataCount(kind=kind, remark=remark) for kind, remark in REMARKS.items()]
-    if voice_models is None:
-        left.append(pb.DataCount(kind=VOICE_MODELS, remark=UNREACHABLE))
     return pb.DataReport(name=name, counts=[*counts, *left])
