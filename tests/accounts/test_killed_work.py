@@ -36,7 +36,7 @@ from .test_usage import eventually, usage
 
 NO_LEDGER: Any = None
 """Nobody is asked about short work without limits."""
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = max(3, int(os.environ.get("KILLS", "20")) // 10)
 
 
 def killed_in_the_middle(*arguments: str | Path, made: Path) -> None:
