@@ -17,7 +17,7 @@ from voicebox_jobs.datasets import export, picture
 from voicebox_jobs.datasets.clips import Clip
 from voicebox_jobs.datasets.cutting import MAX_SECONDS, MIN_SECONDS, cut
 from voicebox_jobs.datasets.recording import Recording, opened
-from voicebox_jobs.datasets.report import report
+from voicebox_jobs.datasets.report import Source, report
 from voicebox_jobs.datasets.selection import rejudged, selected
 from voicebox_jobs.datasets.words import Word, with_words, words_of
 from voicebox_jobs.inputs.wav import wav
@@ -179,7 +179,7 @@ def test_clips_survive_json(clips: list[Clip]) -> None:
 
 def test_the_report_says_what_is_kept_why_not_and_what_to_record_next(samples: Samples, clips: list[Clip]) -> None:
     half = [replace(clip, confidence=0.1 if number % 2 else 0.9) for number, clip in enumerate(clips)]
-    made = report(samples.size / RATE_HZ, selected(half))
+    made = report([Source("reader", "inputs/1", samples.size / RATE_HZ)], selected(half))
     assert made["recorded_minutes"] == pytest.approx(samples.size / RATE_HZ / 60, abs=0.01)
     assert 0 < made["kept_minutes"] < made["speech_minutes"] <= made["recorded_minutes"]
     assert made["dropped"] == {"TRANSCRIPT_UNSURE": made["clip_count"] - made["kept_count"]}
@@ -190,8 +190,18 @@ def test_the_report_says_what_is_kept_why_not_and_what_to_record_next(samples: S
     json.dumps(made)
 
 
+def test_a_recording_without_a_clip_is_named(clips: list[Clip]) -> None:
+    sources = [Source("reader", "inputs/1", 60.0), Source("recording-0001", "inputs/2", 1.5)]
+    made = report(sources, clips)
+    first, second = made["recordings"]
+    assert (first["clip_count"], second["clip_count"], second["origin"]) == (len(clips), 0, "inputs/2")
+    assert "left_out" not in first
+    assert "3 s" in second["left_out"]
+    assert made["record_next"][0] == "1 of 2 recordings are left out: No stretch of 3 s with speech is in it."
+
+
 def test_the_report_of_nothing_asks_for_recordings() -> None:
-    made = report(0.0, [])
+    made = report([], [])
     assert (made["clip_count"], made["kept_minutes"]) == (0, 0)
     assert made["record_next"] == ["Record 10 more minutes: 0.0 of 10 are good."]
 

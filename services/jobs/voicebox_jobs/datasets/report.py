@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .clips import Clip
+from .cutting import MIN_SECONDS
 
 GOOD_MINUTES = 10.0
 """From this much speech trained voices hardly get better by more."""
@@ -14,21 +16,34 @@ MANY = 0.2
 """A reason that drops more of the clips is worth a sentence."""
 
 
-def report(recorded_seconds: float, clips: Sequence[Clip]) -> dict[str, Any]:
-    """As JSON. `recorded_seconds` is the length of all recordings."""
+@dataclass(frozen=True)
+class Source:
+    """A recording: its name in the data set, what it was uploaded as, and its length."""
+
+    name: str
+    origin: str
+    seconds: float
+
+
+def report(sources: Sequence[Source], clips: Sequence[Clip]) -> dict[str, Any]:
+    """As JSON."""
     kept = [clip for clip in clips if clip.kept]
     reasons = Counter(drop.reason for clip in clips if not clip.kept for drop in clip.drops)
     return {
-        "recorded_minutes": round(recorded_seconds / 60, 2),
+        "recorded_minutes": round(sum(source.seconds for source in sources) / 60, 2),
         "speech_minutes": round(_minutes(clips), 2),
         "kept_minutes": round(_minutes(kept), 2),
         "clip_count": len(clips),
         "kept_count": len(kept),
         "word_count": sum(len(clip.transcript.split()) for clip in kept),
         "dropped": dict(reasons.most_common()),
-        "record_next": list(_advice(clips, kept)),
+        "record_next": list(_advice(sources, clips, kept)),
+        "recordings": [_recording(source, clips) for source in sources],
         "clips": [_line(clip) for clip in clips],
     }
+
+
+UNUSED = f"No stretch of {MIN_SECONDS:g} s with speech is in it."
 
 
 def _line(clip: Clip) -> dict[str, Any]:
@@ -47,7 +62,16 @@ def _line(clip: Clip) -> dict[str, Any]:
     }
 
 
-def _advice(clips: Sequence[Clip], kept: Sequence[Clip]) -> Iterator[str]:
+def _recording(source: Source, clips: Sequence[Clip]) -> dict[str, Any]:
+    count = sum(clip.recording == source.name for clip in clips)
+    line = {"name": source.name, "origin": source.origin, "seconds": round(source.seconds, 3), "clip_count": count}
+    return line if count else {**line, "left_out": UNUSED}
+
+
+def _advice(sources: Sequence[Source], clips: Sequence[Clip], kept: Sequence[Clip]) -> Iterator[str]:
+    unused = len(sources) - len({clip.recording for clip in clips})
+    if unused:
+        yield f"{unused} of {len(sources)} recordings are left out: {UNUSED}"
     minutes = _minutes(kept)
     if minutes < GOOD_MINUTES:
         yield f"Record {GOOD_MINUTES - minutes:.0f} more minutes: {minutes:.1f} of {GOOD_MINUTES:g} are good."

@@ -30,7 +30,7 @@ async def collect(work: Work) -> Outcome:
                 await work.report((number + 1) / len(names), f"recording {number + 1} of {len(names)}")
     except DecoderUnavailable as error:
         raise Unavailable(error.reason, error.sentence) from error
-    return Outcome({"count": len(names)})
+    return Outcome({"count": len(names), "names": list(names)})
 
 
 async def _keep(work: Work, decoder: Decoder, name: str, file: str) -> None:

@@ -69,11 +69,11 @@ async def _recognize(work: Work) -> Outcome:
 
 async def _cut(work: Work) -> Outcome:
     clips: list[Clip] = []
-    seconds = 0.0
+    seconds: list[float] = []
     async for path in collected(work):
         words = words_of(json.loads(await _content(work, _words_file(path))))
         found = recording.opened(path)
-        seconds += found.seconds
+        seconds.append(found.seconds)
         clips += [with_words(clip, words) for clip in await asyncio.to_thread(_clips, path.stem, found)]
     items = [NewItem({CLIP: clip.to_json()}, export.audio_path(clip)) for clip in selected(clips)]
     if not items:
@@ -90,7 +90,8 @@ async def _write(work: Work) -> Outcome:
     """The data set as it is now, after what people have corrected."""
     clips = await _all_clips(work)
     paths = {path.stem: path async for path in collected(work)}
-    made = report.report(work.completed["cut"]["seconds"], clips)
+    sources = zip(paths, work.completed["collect"]["names"], work.completed["cut"]["seconds"], strict=True)
+    made = report.report([report.Source(*each) for each in sources], clips)
     document = json.dumps(made, ensure_ascii=False, indent=1).encode()
     await _keep(work, REPORT, "application/json", document, result=True)
     await _keep(work, PICTURE, "image/png", await asyncio.to_thread(picture.snr_picture, clips), result=True)
