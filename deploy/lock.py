@@ -39,7 +39,7 @@ LOCKS = (
     Lock("services/tts", ("hibari",), (("libs/models", "hub"),)),
     Lock("services/asr", ("whisper", "pocketsphinx"), (("libs/models", "hub"),)),
     Lock("services/conversion", (), (("libs/models", "hub"),)),
-    Lock("services/jobs", ("trainers",)),
+    Lock("services/jobs", ("denoise", "trainers")),
     Lock("services/catalog"),
     Lock("services/accounts"),
     Lock("gateway"),

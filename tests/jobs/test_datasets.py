@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from voicebox_audio.loudness import LoudnessMeter
 from voicebox_audio.pcm import Samples
-from voicebox_jobs.datasets import export, picture
+from voicebox_jobs.datasets import export, noise, picture
 from voicebox_jobs.datasets.clips import Clip
-from voicebox_jobs.datasets.cutting import MAX_SECONDS, MIN_SECONDS, cut
+from voicebox_jobs.datasets.cutting import MAX_SECONDS, MIN_SECONDS, cut, unchanged
 from voicebox_jobs.datasets.recording import Recording, opened
 from voicebox_jobs.datasets.report import Source, report
 from voicebox_jobs.datasets.selection import rejudged, selected
@@ -94,6 +94,22 @@ def test_noise_clipping_and_quiet_clips_are_left_out_with_their_reason(samples: 
         ]
         assert worded
         assert all(reason in reasons(clip) for clip in selected(worded))
+
+
+def test_noise_is_reduced_and_speech_stays(samples: Samples) -> None:
+    hiss = 0.02 * np.random.default_rng(2).standard_normal(samples.size).astype(np.float32)
+    noisy = Recording(pcm(samples + hiss), RATE_HZ)
+    before, after = (next(cut("r", noisy, clean)) for clean in (unchanged, noise.reduced))
+    assert after.measures.snr_db > before.measures.snr_db + 6
+    clean = samples[: 5 * RATE_HZ]
+    treated = noise.reduced(clean + hiss[: clean.size], RATE_HZ)
+    assert treated.shape == clean.shape
+    assert np.corrcoef(treated, clean)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("count", [0, 1, 479, 22_051])
+def test_reduced_audio_has_its_length(count: int) -> None:
+    assert noise.reduced(np.zeros(count, np.float32), RATE_HZ).shape == (count,)
 
 
 def test_silence_has_no_clips() -> None:

@@ -66,7 +66,9 @@ def transcribe_batch(inputs: Sequence[str], profile: str, language: str, model: 
     )
 
 
-def prepare_dataset(inputs: Sequence[str], profile: str, language: str, model: str) -> jobs_pb2.Job:
+def prepare_dataset(
+    inputs: Sequence[str], profile: str, language: str, model: str, denoise: bool = False
+) -> jobs_pb2.Job:
     """A job that makes a data set of uploaded recordings, or of a profile's samples."""
     return jobs_pb2.Job(
         prepare_dataset=jobs_pb2.PrepareDataset(
@@ -74,6 +76,7 @@ def prepare_dataset(inputs: Sequence[str], profile: str, language: str, model: s
             profile=resource("profiles", profile) if profile else "",
             language=language,
             model=resource("models", model) if model else "",
+            denoise=denoise,
         )
     )
 

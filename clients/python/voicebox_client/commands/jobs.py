@@ -150,6 +150,7 @@ def transcribe(session: CommandSession, /, files: tuple[str, ...], wait: bool, *
 @click.option("--profile", default="", help="In place of files: the samples of a profile.")
 @click.option("--language", default="", help="BCP 47 language that is spoken.")
 @click.option("--model", default="", help="Which model of asr.")
+@click.option("--denoise", is_flag=True, help="Reduce noise in the clips.")
 @WAIT
 @pass_session
 def dataset(session: CommandSession, /, files: tuple[str, ...], wait: bool, **details: Any) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_blobs.blobs import Blob
-from voicebox_kit.errors import Precondition
+from voicebox_kit.errors import InvalidField, Precondition
 
-from voicebox_jobs.datasets import export, picture, recording, report
+from voicebox_jobs.datasets import export, noise, picture, recording, report
 from voicebox_jobs.datasets.clips import CLIP, Clip
-from voicebox_jobs.datasets.cutting import cut
+from voicebox_jobs.datasets.cutting import Clean, cut, unchanged
 from voicebox_jobs.datasets.selection import selected
 from voicebox_jobs.datasets.words import with_words, words_of
 from voicebox_jobs.inputs.wav import wav
@@ -48,6 +48,9 @@ class PrepareDataset:
         requests.text(request.get("language", ""), f"{FIELD}.language", 35)
         if request.get("model"):
             requests.model(request["model"], f"{FIELD}.model")
+        if request.get("denoise") and not noise.is_installed():
+            sentence = "There is no noise reduction here: pip install 'voicebox-jobs[denoise]' brings it."
+            raise InvalidField(f"{FIELD}.denoise", sentence)
         return requests.recordings(request, FIELD, MAX_RECORDINGS)
 
 
@@ -74,7 +77,7 @@ async def _cut(work: Work) -> Outcome:
         words = words_of(json.loads(await _content(work, _words_file(path))))
         found = recording.opened(path)
         seconds.append(found.seconds)
-        clips += [with_words(clip, words) for clip in await asyncio.to_thread(_clips, path.stem, found)]
+        clips += [with_words(clip, words) for clip in await asyncio.to_thread(_clips, path.stem, found, _clean(work))]
     items = [NewItem({CLIP: clip.to_json()}, export.audio_path(clip)) for clip in selected(clips)]
     if not items:
         raise Precondition("NO_SPEECH", FIELD, "There is no speech of 3 s or more in the recordings.")
@@ -82,8 +85,12 @@ async def _cut(work: Work) -> Outcome:
     return Outcome({"seconds": seconds})
 
 
-def _clips(name: str, found: recording.Recording) -> list[Clip]:
-    return list(cut(name, found))
+def _clean(work: Work) -> Clean:
+    return noise.reduced if work.request.get("denoise") else unchanged
+
+
+def _clips(name: str, found: recording.Recording, clean: Clean) -> list[Clip]:
+    return list(cut(name, found, clean))
 
 
 async def _write(work: Work) -> Outcome:
@@ -95,7 +102,7 @@ async def _write(work: Work) -> Outcome:
     document = json.dumps(made, ensure_ascii=False, indent=1).encode()
     await _keep(work, REPORT, "application/json", document, result=True)
     await _keep(work, PICTURE, "image/png", await asyncio.to_thread(picture.snr_picture, clips), result=True)
-    archive = zipped(_entries(clips, paths, document))
+    archive = zipped(_entries(clips, paths, document, _clean(work)))
     blob = await work.blobs.put("results", archive, MAX_BYTES)
     await _add(work, ARCHIVE, "application/zip", blob, result=True)
     outputs = {name: json.dumps(made[name]) for name in ("kept_minutes", "kept_count", "clip_count")}
@@ -111,16 +118,21 @@ async def _all_clips(work: Work) -> list[Clip]:
     return clips
 
 
-async def _entries(clips: Sequence[Clip], paths: dict[str, Path], document: bytes) -> AsyncIterator[Entry]:
+async def _entries(
+    clips: Sequence[Clip], paths: dict[str, Path], document: bytes, clean: Clean
+) -> AsyncIterator[Entry]:
     now = datetime.now(UTC)
     for clip in (clip for clip in clips if clip.kept):
         source = recording.opened(paths[clip.recording])
-        samples = source.stretch(clip.begin_seconds, clip.end_seconds)
-        levelled = await asyncio.to_thread(export.levelled, samples, source.sample_rate_hz)
-        yield Entry(export.audio_path(clip), _once(wav(levelled, source.sample_rate_hz)), now)
+        yield Entry(export.audio_path(clip), _once(await asyncio.to_thread(_audio, clip, source, clean)), now)
     for name, lines in (("metadata.csv", export.ljspeech(clips)), ("dataset.jsonl", export.json_lines(clips))):
         yield Entry(name, _lines(lines), now, compress=True)
     yield Entry(REPORT, _once(document), now, compress=True)
+
+
+def _audio(clip: Clip, source: recording.Recording, clean: Clean) -> bytes:
+    samples = clean(source.stretch(clip.begin_seconds, clip.end_seconds), source.sample_rate_hz)
+    return wav(export.levelled(samples, source.sample_rate_hz), source.sample_rate_hz)
 
 
 def _words_file(path: Path) -> str:

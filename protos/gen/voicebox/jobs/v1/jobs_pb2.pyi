@@ -608,12 +608,15 @@ class PrepareDataset(google.protobuf.message.Message):
     PROFILE_FIELD_NUMBER: builtins.int
     LANGUAGE_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
+    DENOISE_FIELD_NUMBER: builtins.int
     profile: builtins.str
     """In place of `inputs`, `profiles/{profile}`: its samples are the recordings."""
     language: builtins.str
     """BCP 47 language that is spoken. Default: detected where the model can."""
     model: builtins.str
     """`models/{engine}/{model}` of asr, which must know the times of words. Default: its default model."""
+    denoise: builtins.bool
+    """Whether noise is reduced in the clips; the recordings stay as they are. INVALID_ARGUMENT where that is not installed. Default: false."""
     @property
     def inputs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """`inputs/{input}`: up to 1000 recordings of one voice, of up to 4 h."""
@@ -625,8 +628,9 @@ class PrepareDataset(google.protobuf.message.Message):
         profile: builtins.str = ...,
         language: builtins.str = ...,
         model: builtins.str = ...,
+        denoise: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["inputs", b"inputs", "language", b"language", "model", b"model", "profile", b"profile"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["denoise", b"denoise", "inputs", b"inputs", "language", b"language", "model", b"model", "profile", b"profile"]) -> None: ...
 
 global___PrepareDataset = PrepareDataset
 
