@@ -66,16 +66,17 @@ async def test_a_timeout_ends_a_job_by_name(platform):
 
 async def test_killed_workers_lose_no_step_and_block_no_device(idle):
     job = await idle.train(epochs=KILLS + 2, seconds=0.2)
+    worker = await idle.start_worker()
     for kill in range(KILLS):
-        worker = await idle.start_worker()
         await idle.logged(f"epoch {kill}" if kill else "begun")
         await worker.end(signal.SIGKILL)
+        worker = await idle.start_worker()
         if kill % 3 == 2:  # a job is dead after four deaths; the kills are about more than that
-            await idle.stub.CancelJob(pb.CancelJobRequest(name=job.name))
-            await idle.ended(job)
+            cancelled = await idle.stub.CancelJob(pb.CancelJobRequest(name=job.name))
+            await idle.events(job, after=cancelled.sequence - 1)
             await idle.stub.RetryJob(pb.RetryJobRequest(name=job.name))
-    await idle.start_worker()
-    done = await idle.ended(job)
+    await idle.events(job, until={pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_FAILED, pb.JOB_STATE_DEAD})
+    done = await idle.get(job)
     assert done.state == pb.JOB_STATE_SUCCEEDED, done.error
     epochs = [line for line in idle.log() if "epoch" in line]
     assert len(epochs) == len(set(epochs)) == KILLS + 2
