@@ -8,7 +8,7 @@ import time
 import pytest
 from voicebox.jobs.v1 import jobs_pb2 as pb
 
-from .conftest import LEASE_SECONDS
+from .conftest import LEASE_SECONDS, open_platform
 
 KILLS = max(2, int(os.environ.get("KILLS", "20")) // 10)
 """Of a worker with kill -9, on each database; the acceptance is 20."""
@@ -28,6 +28,21 @@ async def test_one_job_at_a_time_on_each_device(idle):
             running.add(name)
         elif what == "ended":
             running.remove(name)
+
+
+async def test_two_devices_run_a_job_each_and_never_two(env, tmp_path, trainers, nursery):
+    async with open_platform(env | {"JOBS_DEVICES": "cuda:0,cuda:1"}, tmp_path, nursery) as platform:
+        for _ in range(2):
+            await platform.start_worker()
+        first, second = [await platform.train(f"job{number}", do="hang") for number in range(2)]
+        third = await platform.train("third")
+        assert [job.device for job in (first, second, third)] == ["cuda:0", "cuda:1", "cuda:0"]
+        for name in ("job0", "job1"):
+            await platform.logged(f"{name} begun")
+        assert (await platform.get(third)).state == pb.JOB_STATE_QUEUED
+        await platform.stub.CancelJob(pb.CancelJobRequest(name=first.name))
+        assert (await platform.ended(third)).state == pb.JOB_STATE_SUCCEEDED
+        assert (await platform.get(second)).state == pb.JOB_STATE_RUNNING
 
 
 async def test_a_cancelled_job_ends_and_the_next_one_starts(platform):
