@@ -8,10 +8,12 @@ import time
 import pytest
 from voicebox.jobs.v1 import jobs_pb2 as pb
 
-from .conftest import LEASE_SECONDS, open_platform
+from .conftest import ENDED, LEASE_SECONDS, open_platform
 
 KILLS = max(2, int(os.environ.get("KILLS", "20")) // 10)
 """Of a worker with kill -9, on each database; the acceptance is 20."""
+DATABASE_KILLS = KILLS
+"""Of PostgreSQL, whose processes all end at once, without a checkpoint."""
 
 
 async def test_one_job_at_a_time_on_each_device(idle):
@@ -98,6 +100,24 @@ async def test_killed_workers_lose_no_step_and_block_no_device(idle):
     began = time.monotonic()
     assert (await idle.ended(await idle.train("next"))).state == pb.JOB_STATE_SUCCEEDED
     print(f"the next job took {time.monotonic() - began:.1f} s, with a lease of {LEASE_SECONDS:g} s")
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_killed_database_loses_no_step(idle, postgres_server):
+    epochs = 4 * DATABASE_KILLS
+    job = await idle.train(epochs=epochs, seconds=0.3)
+    await idle.start_worker()
+    for kill in range(DATABASE_KILLS):
+        await idle.logged(f"epoch {4 * kill}")
+        await asyncio.to_thread(postgres_server.stop, "immediate")
+        await asyncio.to_thread(postgres_server.start)
+    while (await idle.get(job)).state not in ENDED:
+        await asyncio.sleep(0.05)
+    done = await idle.get(job)
+    assert done.state == pb.JOB_STATE_SUCCEEDED, done.error
+    lines = [line for line in idle.log() if "epoch" in line]
+    assert len(lines) == len(set(lines)) == epochs
+    assert (await idle.ended(await idle.train("next"))).state == pb.JOB_STATE_SUCCEEDED
 
 
 async def test_items_that_are_done_are_not_done_again(idle):
