@@ -23,6 +23,7 @@ class SynthesizeBatch:
 
     name = FIELD
     needs_device = False
+    scopes = ("speak",)
 
     @property
     def steps(self) -> Sequence[Step]:
