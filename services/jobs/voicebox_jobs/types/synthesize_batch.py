@@ -1,5 +1,6 @@
 """Many texts spoken, each into a file of its own."""
 
+import asyncio
 from collections.abc import Sequence
 
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
@@ -59,7 +60,7 @@ async def _read(work: Work) -> Outcome:
     if "items" in work.request:
         found = batch_file.checked(work.request["items"], container)
     else:
-        found = batch_file.read(await _content(work), container)
+        found = await asyncio.to_thread(batch_file.read, await _content(work), container)
     if found.problems:
         raise Precondition("BATCH_INVALID", f"jobs/{work.job.id}", " ".join(found.problems[:10]))
     await work.runs.set_items(work.job.id, work.job.run, found.items)
