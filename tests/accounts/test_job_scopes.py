@@ -50,7 +50,7 @@ def test_who_may_not_speak_has_no_job_that_speaks(guarded, manages):
     with pytest.raises(grpc.RpcError) as refused:
         create(guarded, manages, synthesize_batch=BATCH)
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-    assert "speak" in refused.value.details()
+    assert "speak" in str(refused.value.details())
 
 
 def test_who_is_no_admin_has_no_model_downloaded(guarded):
@@ -65,3 +65,18 @@ def test_who_may_not_speak_does_not_try_a_job_again_that_speaks(guarded, manages
     with pytest.raises(grpc.RpcError) as refused:
         retry(guarded, manages, job.name)
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_a_job_ends_when_the_key_that_made_it_is_revoked(guarded):
+    with guarded.client("admin") as admin:
+        made = admin.create_key("ann", ["speak", "manage", "read"], "leaves")
+        items = [pb.SynthesizeItem(text="The old man walked slowly to the market. " * 40)] * 100
+        job = create(guarded, made.secret, synthesize_batch=pb.SynthesizeBatch(items=items))
+        with grpc.insecure_channel(guarded.platform.gateway) as channel:
+            ann = (("x-api-key", guarded.secrets["ann"]),)
+            for event in jobs_pb2_grpc.JobServiceStub(channel).WatchJob(
+                pb.WatchJobRequest(name=job.name), metadata=ann
+            ):
+                if event.state == pb.JOB_STATE_RUNNING and not made.key.HasField("revoke_time"):
+                    made.key.CopyFrom(admin.revoke_key(made.key.name))
+    assert (event.state, event.error.info.reason) == (pb.JOB_STATE_FAILED, "KEY_REVOKED")
