@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import stat
 
 import grpc
 import pytest
@@ -12,7 +13,7 @@ from voicebox.accounts.v1 import authorization_pb2 as auth
 from voicebox_accounts.access import callers
 from voicebox_kit.principal import HEADER, Principal
 
-from .conftest import ADMIN, USUAL
+from .conftest import ADMIN, USUAL, made_locally
 
 METHOD = "/voicebox.catalog.v1.CatalogService/ListProfiles"
 BOB = Principal("bob", frozenset(USUAL), "bobs")
@@ -186,3 +187,9 @@ async def test_the_request_id_of_another_rotation_ends_no_key(accounts):
         made.append(await accounts.call("KeyService", "RotateKey", request, ADMIN))
     assert made[0].key.name != made[1].key.name
     assert all([await admitted(accounts, each.secret) for each in (*keys, *made)])
+
+
+def test_the_first_key_opens_the_folder_to_nobody(tmp_path):
+    made_locally(tmp_path / "var", "root", "admin")
+    folder = tmp_path / "var"
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in [folder, *folder.rglob("*")]} == {0}

@@ -109,9 +109,9 @@ async def test_streams_at_once(accounts):
     await reserve(accounts, OTHER_KEY)
 
 
-async def test_a_stream_reserves_more_as_it_goes_on(accounts):
+@pytest.mark.parametrize("kind", [pb.WORK_KIND_RECOGNITION, pb.WORK_KIND_CONVERSION])
+async def test_a_stream_reserves_more_as_it_goes_on(accounts, kind):
     await limit(accounts, "owners/ann/limits", audio_seconds_per_day=30)
-    kind = pb.WORK_KIND_RECOGNITION
     work_id = await reserve(accounts, kind=kind, audio_ms=10_000)
 
     async def renew(amount, used):

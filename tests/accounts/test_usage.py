@@ -55,6 +55,14 @@ async def test_work_that_was_never_reserved_counts_too_and_work_that_used_nothin
     assert (row.work_count, row.amounts.characters) == (1, 7)
 
 
+@pytest.mark.parametrize("kind", pb.WorkKind.values()[1:])
+async def test_work_of_every_kind_is_reserved_and_recorded(accounts, kind):
+    work_id = await reserve(accounts, kind=kind, audio_ms=1000)
+    await settle(accounts, work_id, kind=kind, audio_ms=3000)
+    [row] = await usage(accounts, group_by=[pb.USAGE_GROUP_KIND])
+    assert (row.kind, row.work_count, row.amounts.audio_ms) == (kind, 1, 3000)
+
+
 async def test_usage_is_grouped_and_an_owner_sees_its_own(accounts):
     await settle(accounts, "a", characters=1)
     await settle(accounts, "b", characters=2)

@@ -233,6 +233,12 @@ def _manifest(**changes: Any) -> Any:
         _manifest(name="n" * 101),
         _manifest(consent=["x"]),
         _manifest(metrics={"loss": float("inf")}),
+        _manifest(metrics={"loss": 10**400}),
+        _manifest(metrics={"\ud800": 1.0}),
+        _manifest(name="\ud800"),
+        _manifest(consent="I agree.\udfff"),
+        _manifest(engine="\ud800"),
+        _manifest(version="v" * 60_000),
         _manifest(sample_rate_hz=1),
     ],
 )

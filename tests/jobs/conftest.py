@@ -62,7 +62,7 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelSer
     """Speaks the text itself, as bytes; a text with `wrong` is refused, and others while it is `away`."""
 
     def __init__(self):
-        self.spoken, self.is_away, self.gate = [], False, asyncio.Event()
+        self.spoken, self.styles, self.is_away, self.gate = [], [], False, asyncio.Event()
         self.gate.set()
 
     async def StreamSynthesize(self, request, context):
@@ -72,6 +72,7 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelSer
         if "wrong" in request.text:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "That cannot be said.")
         self.spoken.append(request.text)
+        self.styles.append(request.config.style)
         yield tts_pb2.StreamSynthesizeResponse(started=tts_pb2.SynthesisStarted(voice="flite/slt"))
         yield tts_pb2.StreamSynthesizeResponse(chunk=tts_pb2.AudioChunk(audio=request.text.encode()))
         yield tts_pb2.StreamSynthesizeResponse(finished=tts_pb2.SynthesisFinished(duration=Duration(seconds=1)))

@@ -29,6 +29,16 @@ async def test_a_batch_of_texts_becomes_a_zip_file(platform):
     assert [item.index for item in (*items.items, *rest.items)] == [0, 1, 2]
 
 
+async def test_each_text_of_a_batch_has_its_own_style(platform):
+    content = b'{"text": "Fast.", "speed": 1.5}\n{"text": "Calm.", "pitch_semitones": -2, "instructions": "calm"}\n'
+    source = await platform.upload(content)
+    job = await platform.ended(await platform.create(synthesize_batch=pb.SynthesizeBatch(input=source.name)))
+    assert job.state == pb.JOB_STATE_SUCCEEDED, job.error
+    styles = dict(zip(platform.tts.spoken, platform.tts.styles, strict=True))
+    assert (styles["Fast."].speed, styles["Fast."].instructions) == (1.5, "")
+    assert (styles["Calm."].pitch_semitones, styles["Calm."].instructions) == (-2, "calm")
+
+
 async def test_recordings_become_transcripts(platform):
     sources = [await platform.upload(wave(seconds)) for seconds in (0.5, 1.0)]
     assert [source.audio_duration.ToMilliseconds() for source in sources] == [500, 1000]

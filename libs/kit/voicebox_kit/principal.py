@@ -1,10 +1,13 @@
 """Who calls, for whom, and what they may do."""
 
+from collections.abc import Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
+
+from .errors import Denied
 
 HEADER = "x-voicebox-principal"
 """With authentication the value is signed (authentication.py); without it, it is the owner's name."""
@@ -49,6 +52,16 @@ UNCOUNTED = ("x-voicebox-uncounted", "1")
 
 current: ContextVar[Principal | None] = ContextVar("voicebox_principal", default=None)
 """The verified caller of the running call; None without authentication."""
+
+
+def require(scopes: Collection[str]) -> None:
+    """Denied("SCOPE_MISSING") where the running call's caller is known, and lacks one of these scopes."""
+    caller = current.get()
+    if caller is None or caller.is_admin:
+        return
+    for scope in scopes:
+        if scope not in caller.scopes:
+            raise Denied("SCOPE_MISSING", f"This key does not allow that. It needs the scope {scope}.")
 
 
 def stored_limit() -> int | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from voicebox_kit.errors import StartError
+from voicebox_kit.exposure import keep_files_private
 from voicebox_sql.clock import now_us
 
 from .keys.creation import new_key
@@ -17,6 +18,7 @@ def create_key(
     env: Mapping[str, str], owner: str, scopes: Sequence[str], display_name: str, expire_us: int | None
 ) -> str:
     """Create a key, and return its secret. Raises StartError when the database cannot be used."""
+    keep_files_private(env)
     if unknown := set(scopes) - set(Scope):
         raise StartError(f"There is no scope {sorted(unknown)[0]!r}.")
     return asyncio.run(_create(Settings.read(env), owner, " ".join(scopes), display_name, expire_us))

@@ -15,6 +15,8 @@ MAX_BYTES = 64 * 1024
 MAX_METRICS = 64
 MAX_TEXT = 2000
 MAX_NAME = 100
+MAX_SHOWN = 32
+"""Characters of what somebody else wrote, in an error."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def read_manifest(data: bytes) -> Manifest:
         if document["format"] != FORMAT:
             raise refused(f"The archive is not a voice: its format is not {FORMAT}.")
         if document["version"] != VERSION:
-            sentence = f"The archive has version {document['version']!r}, but this server reads version {VERSION}."
+            version = json.dumps(document["version"])[:MAX_SHOWN]
+            sentence = f"The archive has version {version}, but this server reads version {VERSION}."
             raise refused(sentence, "ARCHIVE_VERSION")
         return Manifest(
             _text(document, "name", MAX_NAME),
@@ -67,7 +70,7 @@ def read_manifest(data: bytes) -> Manifest:
             _text(document, "licence", MAX_TEXT),
             _digest(document, "recordings_sha256") if document.get("recordings_sha256") else "",
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise refused("The archive's manifest cannot be read.") from error
 
 
@@ -75,6 +78,7 @@ def _text(document: Mapping[str, Any], name: str, max_characters: int) -> str:
     value = document.get(name, "")
     if not isinstance(value, str) or len(value) > max_characters or "\0" in value:
         raise ValueError(f"{name} is no text of at most {max_characters} characters")
+    value.encode()  # JSON may have half of a character, which is no text: a UnicodeEncodeError is a ValueError
     return value
 
 

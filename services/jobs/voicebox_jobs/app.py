@@ -20,6 +20,7 @@ from voicebox_kit.background import Background
 from voicebox_kit.channels import open_channel
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
+from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_metering.revocations import open_follow
 from voicebox_sql.clock import now_us
@@ -47,6 +48,8 @@ from .worker_process import WorkerProcess
 
 NAME = "voicebox.jobs.v1.JobService"
 DAY_US = 86_400 * 1_000_000
+CHECKS, WAITING_CHECKS = 2, 64
+"""Uploads that are decoded at a time, and that wait for it."""
 
 
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -73,11 +76,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             accounts = await enter(_open_accounts(settings, authentication))
             watchers = Watchers(EventStore(database))
             worker = WorkerProcess(env, ExecutorStore(database, round(settings.lease_seconds * 1e6), now_us))
-            service = _service(settings, blobs, database, decoder, accounts, watchers, worker)
+            service = _service(settings, blobs, database, decoder, accounts, watchers, worker, registry)
             follow = await enter(open_follow(settings.peers.accounts, authentication, background))
             service = replace(
                 service,
-                registry=registry,
                 background=background,
                 authentication=authentication,
                 follow=follow,
@@ -98,6 +100,7 @@ def _service(
     accounts: Accounts | None,
     watchers: Watchers,
     worker: WorkerProcess,
+    registry: CollectorRegistry,
 ) -> Service:
     retention_us, types = settings.retention_days * DAY_US, installed_types()
     jobs = JobStore(database, now_us)
@@ -106,7 +109,7 @@ def _service(
         Inputs(
             InputStore(database, now_us),
             blobs,
-            Checker(decoder, blobs),
+            Checker(decoder, blobs, Permits(CHECKS, WAITING_CHECKS, registry)),
             types,
             settings.max_input_bytes,
             retention_us,
@@ -123,7 +126,7 @@ def _service(
         metrics_address=settings.metrics_address,
         register=partial(jobs_pb2_grpc.add_JobServiceServicer_to_server, servicer),
         load=_nothing,
-        registry=CollectorRegistry(),
+        registry=registry,
     )
 
 

@@ -1,6 +1,6 @@
 """What a type of jobs is: it checks a request, and has steps. Found by entry point, in `voicebox.jobs.types`."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -76,6 +76,13 @@ class JobType(Protocol):
     @property
     def needs_device(self) -> bool:
         """Whether it has a device for itself while it runs."""
+        ...
+
+    @property
+    def scopes(self) -> Collection[str]:
+        """What its creator must be allowed beside `manage`: what its calls to other services need, which go past the
+        gateway.
+        """
         ...
 
     def inputs(self, request: Request) -> Sequence[str]:

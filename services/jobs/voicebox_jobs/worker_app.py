@@ -12,7 +12,9 @@ from prometheus_client import CollectorRegistry
 from voicebox_blobs.stores import open_blobs
 from voicebox_kit.background import Background
 from voicebox_kit.metrics import metrics_server
+from voicebox_kit.open_calls import OpenCalls
 from voicebox_kit.server import Endpoint, Serving
+from voicebox_metering.revocations import open_follow
 from voicebox_sql.clock import now_us
 
 from .job_type import Types, installed_types
@@ -58,20 +60,22 @@ async def open_worker(env: Mapping[str, str], types: Types) -> AsyncIterator[Ser
         open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL, alone=False) as blobs,
         metrics_server(settings.worker_metrics_address, "JOBS_WORKER_METRICS_ADDRESS", registry) as metrics_address,
     ):
-        authentication = settings.authentication.open()
+        authentication, background, calls = settings.authentication.open(), Background(registry), OpenCalls()
         async with (
             open_database(settings.database_url, settings.pool) as database,
             open_peers(settings.peers, authentication) as peers,
+            open_follow(settings.peers.accounts, authentication, background) as follow,
+            follow(calls),
         ):
             runs = RunStore(database, executor, now_us)
-            runner = StepRunner(runs, types, blobs, peers, folder, Metrics(registry))
+            runner = StepRunner(runs, types, blobs, peers, folder, Metrics(registry), calls)
             queue = Queue(queue_url(settings.queue_url, settings.database_url), executor, settings.concurrency)
             lease_us = round(settings.lease_seconds * 1e6)
             worker = Worker(
                 runs, ExecutorStore(database, lease_us, now_us), runner, queue, executor, settings.lease_seconds, news
             )
             serving = Serving("jobs-worker", (Endpoint("jobs-worker metrics", metrics_address),))
-            async with worker.running(Background(registry), serving.ended):
+            async with worker.running(background, serving.ended):
                 log.info("worker %s of process %d runs jobs", executor, os.getpid())
                 yield serving
 

@@ -15,7 +15,7 @@ from voicebox_accounts.effective_limits import NAMES
 from voicebox_accounts.limits.ledger import LIFETIME_SECONDS, Ledger
 from voicebox_accounts.store.keys import KeyStore
 from voicebox_accounts.store.limits import LimitStore
-from voicebox_accounts.store.work import MODEL_DOWNLOAD, SPEECH, Used
+from voicebox_accounts.store.work import KINDS, Used
 
 from .key_messages import checked_owner
 from .keys import visible_owner
@@ -47,7 +47,7 @@ class LimitServicer(accounts_pb2_grpc.LimitServiceServicer):
 
     async def ReserveWork(self, request: pb.ReserveWorkRequest, context: Context) -> pb.ReserveWorkResponse:
         work_id = checked_id(request.work_id, "work_id")
-        if not SPEECH <= request.kind <= MODEL_DOWNLOAD:
+        if request.kind not in KINDS:
             raise InvalidField("kind", f"There is no kind of work {request.kind}.")
         amounts = to_used(request.amounts, "amounts")
         await self._ledger.reserve(work_id, caller(context), request.kind, amounts, request_id.current.get())

@@ -11,7 +11,7 @@ from voicebox_kit.errors import InvalidField
 from voicebox_sql.clock import Clock
 
 from voicebox_accounts.limits.ledger import Ledger
-from voicebox_accounts.store.work import MODEL_DOWNLOAD, SPEECH, UsageQuery, UsageSum, WorkItem, WorkStore
+from voicebox_accounts.store.work import KINDS, UsageQuery, UsageSum, WorkItem, WorkStore
 
 from .key_messages import checked_owner
 from .keys import visible_owner
@@ -45,7 +45,7 @@ class UsageServicer(accounts_pb2_grpc.UsageServiceServicer):
 
     async def RecordUsage(self, request: pb.RecordUsageRequest, context: Context) -> Empty:
         record = request.record
-        if not SPEECH <= record.kind <= MODEL_DOWNLOAD:
+        if record.kind not in KINDS:
             raise InvalidField("record.kind", f"There is no kind of work {record.kind}.")
         item = WorkItem(
             checked_id(record.work_id, "record.work_id"),

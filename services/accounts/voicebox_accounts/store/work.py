@@ -15,7 +15,7 @@ from .tables import DayCount, Reservation, Usage
 
 DAY_SECONDS = 86_400
 US = 1_000_000
-SPEECH, RECOGNITION, MODEL_DOWNLOAD = 1, 2, 3
+SPEECH, RECOGNITION, MODEL_DOWNLOAD, CONVERSION = KINDS = 1, 2, 3, 4
 """The contract's numbers of the kinds of work."""
 RETRY_SECONDS = 5.0
 """When a stream of others may have ended."""
@@ -209,7 +209,8 @@ async def _check_streams(session: AsyncSession, item: WorkItem, limits: Effectiv
     )
     if (running or 0) >= limit.maximum:
         sentence = (
-            f"{limit.maximum} pieces of speech and recognition run at once, which is the most for {limit.subject}."
+            f"{limit.maximum} pieces of speech, recognition and conversion run at once, which is the most for "
+            f"{limit.subject}."
         )
         raise Exhausted("STREAMS_EXHAUSTED", sentence, RETRY_SECONDS)
 
@@ -219,6 +220,7 @@ def _check_day(kind: int, amounts: Used, counts: Sequence[DayCount], limits: Eff
     name, field, wanted, unit = {
         SPEECH: ("characters_per_day", "characters", amounts.characters, 1),
         RECOGNITION: ("audio_seconds_per_day", "audio_ms", amounts.audio_ms, 1000),
+        CONVERSION: ("audio_seconds_per_day", "audio_ms", amounts.audio_ms, 1000),
         MODEL_DOWNLOAD: ("model_downloads_per_day", "downloads", 1, 1),
     }[kind]
     limit = limits.get(name)
@@ -234,7 +236,7 @@ def _add(kind: int, amounts: Used, counts: Sequence[DayCount], downloads: int = 
     for count in counts:
         if kind == SPEECH:
             count.characters += amounts.characters
-        elif kind == RECOGNITION:
+        elif kind in (RECOGNITION, CONVERSION):
             count.audio_ms += amounts.audio_ms
         else:
             count.downloads += downloads

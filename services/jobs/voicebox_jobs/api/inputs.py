@@ -1,5 +1,6 @@
 """The RPCs of inputs."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 
@@ -103,7 +104,7 @@ class Inputs:
             content = b"".join([block async for block in self._blobs.read(row.blob)])
         except FileNotFoundError as error:
             raise NotFound("input", request.name) from error
-        found = batch_file.read(content, "wav")
+        found = await asyncio.to_thread(batch_file.read, content, "wav")
         return pb.ValidateInputResponse(usable=not found.problems, item_count=len(found.items), problems=found.problems)
 
     async def download(self, request: pb.DownloadInputRequest, owner: str, requested_range: str) -> Download:

@@ -52,6 +52,7 @@ class Jobs:
         kind = self._types.get(name)
         if kind is None:
             raise InvalidField("job", f"This server does not run {name}.")
+        principal.require(kind.scopes)
         inputs = kind.inputs(asked)
         device = await self._store.least_busy(self._devices) if kind.needs_device else ""
         job = Job(
@@ -96,6 +97,8 @@ class Jobs:
 
     async def retry(self, request: pb.RetryJobRequest, owner: str) -> pb.Job:
         job_id = checks.identity("jobs", request.name)
+        if kind := self._types.get((await self._store.view(owner, job_id)).job.type):
+            principal.require(kind.scopes)
         await self._store.retry(owner, job_id, request.from_step)
         self._nudge()
         return await self._view(owner, job_id)

@@ -1,9 +1,12 @@
 """One loop reads new events for everybody who watches."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+
+from voicebox_kit import caller
+from voicebox_kit.errors import Exhausted
 
 from voicebox_jobs.store.events import PAGE, EventStore
 from voicebox_jobs.store.tables import Event
@@ -11,6 +14,9 @@ from voicebox_jobs.store.tables import Event
 POLL_SECONDS = 0.1
 RECENT = 2000
 """Events that are held for watchers who are nearly up to date; others read the database."""
+MAX_OF_CALLER = 256
+"""Watchers: each is woken by every event, whoever it is of."""
+RETRY_SECONDS = 10.0
 
 Wanted = Callable[[Event], bool]
 
@@ -21,7 +27,7 @@ class Watchers:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._recent: deque[Event] = deque(maxlen=RECENT)
-        self._count = 0
+        self._count = Counter[str]()  # by caller
         self._somebody = asyncio.Event()
         self._news = asyncio.Condition()
         self._position: int | None = None
@@ -36,7 +42,9 @@ class Watchers:
     async def watch(
         self, after: int | None, wanted: Wanted, *, job_key: int | None = None, owner: str | None = None
     ) -> AsyncIterator[Event]:
-        """The events after a number, None for new ones alone, as they come. Never ends."""
+        """The events after a number, None for new ones alone, as they come. Never ends. Exhausted("WATCHERS_EXHAUSTED")
+        for a caller who has MAX_OF_CALLER already.
+        """
         with self._watching():
             position = await self._newest() if after is None else after
             while True:
@@ -83,14 +91,20 @@ class Watchers:
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
-        if not self._count:
+        own = caller.current.get()
+        if self._count[own] >= MAX_OF_CALLER:
+            sentence = f"{MAX_OF_CALLER} calls watch for this caller already."
+            raise Exhausted("WATCHERS_EXHAUSTED", sentence, RETRY_SECONDS)
+        if not self._count.total():
             self._position = None
             self._recent.clear()
-        self._count += 1
+        self._count[own] += 1
         self._somebody.set()
         try:
             yield
         finally:
-            self._count -= 1
+            self._count[own] -= 1
+            if not self._count[own]:
+                del self._count[own]
             if not self._count:
                 self._somebody.clear()

@@ -1,6 +1,5 @@
 """Says what an uploaded file is: audio, as the confined decoder finds; else text in UTF-8."""
 
-import asyncio
 import codecs
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -10,6 +9,7 @@ from voicebox_audio.decoding.decoder import Decoder
 from voicebox_audio.errors import AudioError, AudioReason, DecoderUnavailable
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, Unavailable
+from voicebox_kit.permits import Permits
 
 from .wav import LIMITS
 
@@ -30,15 +30,14 @@ class Checked:
 
 
 class Checker:
-    """Checks some files at a time; the others wait."""
+    """Checks as many files at a time as there are permits; the others wait, and owners take turns."""
 
-    def __init__(self, decoder: Decoder, blobs: Blobs, at_once: int = 2) -> None:
-        self._decoder, self._blobs = decoder, blobs
-        self._slots = asyncio.Semaphore(at_once)
+    def __init__(self, decoder: Decoder, blobs: Blobs, permits: Permits) -> None:
+        self._decoder, self._blobs, self._permits = decoder, blobs, permits
 
     async def check(self, blob: str, size_bytes: int) -> Checked:
-        """What the file is. InvalidField("content") when it can be used for nothing."""
-        async with self._slots:
+        """What the file is. InvalidField("content") when it can be used for nothing, Exhausted when too many wait."""
+        async with self._permits.acquire():
             try:
                 return await self._audio(blob)
             except DecoderUnavailable as error:

@@ -1,7 +1,8 @@
 """A client of tts: texts of a batch."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -32,9 +33,14 @@ class Tts:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: tts_pb2_grpc.TextToSpeechServiceAsyncStub = tts_pb2_grpc.TextToSpeechServiceStub(channel)  # type: ignore[assignment]
 
-    async def speak(self, text: str, voice: str, container: str, owner: str, spoken: Spoken) -> AsyncIterator[bytes]:
-        """The bytes of an audio file; `spoken` is filled on the way. Raises VoiceboxError."""
+    async def speak(
+        self, text: str, voice: str, style: Mapping[str, Any], container: str, owner: str, spoken: Spoken
+    ) -> AsyncIterator[bytes]:
+        """The bytes of an audio file; `spoken` is filled on the way. `style` has the contract's names. Raises
+        VoiceboxError.
+        """
         config = tts_pb2.SynthesisConfig(audio=tts_pb2.AudioSpec(encoding=ENCODINGS[container]), store=False)
+        config.style.MergeFrom(tts_pb2.SpeakingStyle(**style))
         if voice.startswith("profiles/"):
             config.voice.profile = voice
         elif voice:

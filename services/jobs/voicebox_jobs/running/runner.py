@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from voicebox_blobs.blobs import Blobs, storage_errors
 from voicebox_kit import principal, request_id
 from voicebox_kit.errors import Code, Exhausted, Unavailable
+from voicebox_kit.open_calls import OpenCalls
 from voicebox_kit.principal import Principal
 
 from voicebox_jobs.job_type import Step, Types, Work
@@ -52,10 +53,18 @@ class StepRunner:
     """The jobs that this worker runs now."""
 
     def __init__(
-        self, runs: RunStore, types: Types, blobs: Blobs, peers: Peers, folder: Path, metrics: Metrics
+        self,
+        runs: RunStore,
+        types: Types,
+        blobs: Blobs,
+        peers: Peers,
+        folder: Path,
+        metrics: Metrics,
+        calls: OpenCalls,
     ) -> None:
+        """`calls` are the steps that run, by the keys of their jobs' creators."""
         self._runs, self._types, self._blobs, self._peers = runs, types, blobs, peers
-        self._folder, self._metrics = folder, metrics
+        self._folder, self._metrics, self._calls = folder, metrics, calls
         self._running: dict[str, Running] = {}
 
     @property
@@ -163,6 +172,11 @@ class StepRunner:
         raise error
 
     async def _attempts(self, step: Step, work: Work) -> Outcome:
+        """What the step leaves, tried again where that may help. Unauthenticated when the creator's key was revoked."""
+        with self._calls.running(principal.current.get()):
+            return await self._tried(step, work)
+
+    async def _tried(self, step: Step, work: Work) -> Outcome:
         attempt = 0
         while True:
             try:

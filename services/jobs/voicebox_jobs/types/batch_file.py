@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,18 @@ from typing import Any
 
 from voicebox_jobs.store.runs import NewItem
 
-FIELDS = ("text", "voice", "output")
+NUMBERS, WORDS = ("speed", "pitch_semitones"), ("language", "instructions")
+"""Of the style of an item."""
+FIELDS = ("text", "voice", "output", *NUMBERS, *WORDS)
 MAX_ITEMS = 10_000
 MAX_TEXT = 10_000
+MAX_WORDS = 1000
 MAX_PROBLEMS = 100
 MAX_LINE = 200_000
+MAX_EMPTY_LINES = 1_000_000
+MAX_SHOWN = 64
+"""Characters of a field's name, in a sentence on it."""
+_IS_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\{")
 _OUTPUT = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}")
 
 
@@ -27,12 +35,8 @@ class Batch:
 
 
 def read(content: bytes, container: str) -> Batch:
-    """A whole file. `container` is the extension of files that have no name."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return Batch((), (f"The file is not UTF-8: byte {error.start}.",))
-    rows = _lines(text) if text.lstrip().startswith("{") else _table(text)
+    """A whole file, for a thread: it may have 64 MiB. `container` is the extension of files that have no name."""
+    rows = _lines(content) if _IS_JSON.match(content) else _table(content)
     return checked(rows, container)
 
 
@@ -54,7 +58,7 @@ def checked(rows: Iterable[Mapping[str, Any] | str], container: str) -> Batch:
         if output in outputs:
             problems.append(f"Item {number + 1}: another item has the output {output!r}.")
         outputs.add(output)
-        items.append(NewItem({"text": row["text"], "voice": row.get("voice") or ""}, output))
+        items.append(NewItem({"text": row["text"], "voice": row.get("voice") or "", **_style(row)}, output))
     if not items and not problems:
         problems.append("There is no item.")
     return Batch(items, problems)
@@ -62,13 +66,17 @@ def checked(rows: Iterable[Mapping[str, Any] | str], container: str) -> Batch:
 
 def _wrong(row: Mapping[str, Any]) -> str:
     if unknown := set(row) - set(FIELDS):
-        return f"there is no field {sorted(map(str, unknown))[0]!r}; there are {', '.join(FIELDS)}."
-    if not all(isinstance(value, str) for value in row.values() if value is not None):
-        return "all fields must be text."
+        return f"there is no field {min(map(str, unknown))[:MAX_SHOWN]!r}; there are {', '.join(FIELDS)}."
+    if not all(_is_text(value) for name, value in row.items() if value is not None and name not in NUMBERS):
+        return "all fields but speed and pitch_semitones must be text."
+    if not all(_is_number(row[name]) for name in NUMBERS if row.get(name)):
+        return "speed and pitch_semitones must be numbers."
     if not 1 <= len(row.get("text") or "") <= MAX_TEXT or "\0" in row["text"]:
         return f"text must have 1 to {MAX_TEXT} characters, and no NUL."
     if len(row.get("voice") or "") > 200:
         return "voice must have at most 200 characters."
+    if any(len(row.get(name) or "") > MAX_WORDS for name in WORDS):
+        return f"language and instructions must have at most {MAX_WORDS} characters."
     if row.get("output") and not _OUTPUT.fullmatch(row["output"]):
         return "output must be the name of a file without a folder: 1 to 200 characters that do not begin with a dot."
     return ""
@@ -78,22 +86,51 @@ def _named(output: str, container: str) -> str:
     return output if output.lower().endswith(f".{container}") else f"{output}.{container}"
 
 
-def _lines(text: str) -> Iterator[Mapping[str, Any] | str]:
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        if len(line) > MAX_LINE:
-            yield f"the line has more than {MAX_LINE} characters."
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        yield row if isinstance(row, dict) else "the line is no JSON object."
+def _style(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is set of it."""
+    numbers = {name: float(row[name]) for name in NUMBERS if row.get(name)}
+    return numbers | {name: row[name] for name in WORDS if row.get(name)}
 
 
-def _table(text: str) -> Iterator[Mapping[str, Any] | str]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+def _is_number(value: object) -> bool:
+    """A finite one, also as text, as CSV has it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (ValueError, OverflowError):
+        return False
+
+
+def _is_text(value: object) -> bool:
+    """JSON may have half of a character, which cannot be written."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+def _lines(content: bytes) -> Iterator[Mapping[str, Any] | str]:
+    try:
+        for line in _text(content):
+            if line.strip():
+                yield _object(line)
+    except _Unreadable as error:
+        yield str(error)
+
+
+def _object(line: str) -> Mapping[str, Any] | str:
+    if len(line) > MAX_LINE:
+        return f"the line has more than {MAX_LINE} characters."
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    return row if isinstance(row, dict) else "the line is no JSON object."
+
+
+def _table(content: bytes) -> Iterator[Mapping[str, Any] | str]:
+    reader = csv.DictReader(_text(content))
     try:
         header = reader.fieldnames or ()
         if "text" not in header:
@@ -103,3 +140,22 @@ def _table(text: str) -> Iterator[Mapping[str, Any] | str]:
             yield row if None not in row else "the row has more columns than the header."
     except csv.Error as error:
         yield f"the CSV cannot be read: {error}."
+    except _Unreadable as error:
+        yield str(error)
+
+
+def _text(content: bytes) -> Iterator[str]:
+    """The lines of a file, one at a time, since it may have a hundred million; _Unreadable."""
+    empty = 0
+    try:
+        for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""):
+            empty += line.isspace()
+            if empty > MAX_EMPTY_LINES:
+                raise _Unreadable(f"the file has more than {MAX_EMPTY_LINES} empty lines.")
+            yield line
+    except UnicodeDecodeError as error:
+        raise _Unreadable("the file is not UTF-8.") from error
+
+
+class _Unreadable(Exception):
+    """Says in a sentence why the rest of a file cannot be read."""

@@ -22,6 +22,7 @@ class ConvertSpeech:
 
     name = FIELD
     needs_device = False
+    scopes = ("speak",)
 
     @property
     def steps(self) -> Sequence[Step]:

@@ -18,6 +18,7 @@ class DownloadModel:
 
     name = FIELD
     needs_device = False
+    scopes = ("admin",)
 
     @property
     def steps(self) -> Sequence[Step]:

@@ -34,6 +34,7 @@ class PrepareDataset:
 
     name = FIELD
     needs_device = False
+    scopes = ("hear",)
 
     @property
     def steps(self) -> Sequence[Step]:

@@ -1,5 +1,6 @@
 """Many texts spoken, each into a file of its own."""
 
+import asyncio
 from collections.abc import Sequence
 
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
@@ -15,6 +16,7 @@ from . import batch, batch_file, requests
 FIELD = "synthesize_batch"
 CONTAINERS = {"BATCH_AUDIO_WAV": "wav", "BATCH_AUDIO_FLAC": "flac", "BATCH_AUDIO_MP3": "mp3"}
 MAX_INLINE = 1000
+STYLE = frozenset((*batch_file.NUMBERS, *batch_file.WORDS))
 MAX_ITEM_BYTES = 1 << 30
 
 
@@ -23,6 +25,7 @@ class SynthesizeBatch:
 
     name = FIELD
     needs_device = False
+    scopes = ("speak",)
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -58,7 +61,7 @@ async def _read(work: Work) -> Outcome:
     if "items" in work.request:
         found = batch_file.checked(work.request["items"], container)
     else:
-        found = batch_file.read(await _content(work), container)
+        found = await asyncio.to_thread(batch_file.read, await _content(work), container)
     if found.problems:
         raise Precondition("BATCH_INVALID", f"jobs/{work.job.id}", " ".join(found.problems[:10]))
     await work.runs.set_items(work.job.id, work.job.run, found.items)
@@ -80,7 +83,8 @@ async def _speak_item(work: Work, item: Item) -> DoneItem:
     spoken = Spoken()
     voice = item.fields["voice"] or work.request.get("voice", "")
     container = _container(work.request)
-    audio = work.peers.tts.speak(item.fields["text"], voice, container, work.job.owner, spoken)
+    style = {name: value for name, value in item.fields.items() if name in STYLE}
+    audio = work.peers.tts.speak(item.fields["text"], voice, style, container, work.job.owner, spoken)
     blob = await work.blobs.put("items", audio, MAX_ITEM_BYTES)
     if not spoken.is_complete:
         await work.blobs.delete(blob.name)

@@ -31,6 +31,7 @@ class TrainVoice:
 
     name = FIELD
     needs_device = True
+    scopes = ()
 
     @property
     def steps(self) -> Sequence[Step]:

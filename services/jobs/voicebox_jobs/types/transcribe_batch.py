@@ -23,6 +23,7 @@ class TranscribeBatch:
 
     name = FIELD
     needs_device = False
+    scopes = ("hear",)
 
     @property
     def steps(self) -> Sequence[Step]:

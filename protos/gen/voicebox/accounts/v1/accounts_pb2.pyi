@@ -406,11 +406,11 @@ class Limits(google.protobuf.message.Message):
     requests_per_minute: builtins.int
     """Requests in each minute, counted at the gateway."""
     concurrent_streams: builtins.int
-    """Pieces of speech and recognition at once."""
+    """Pieces of speech, recognition and conversion at once."""
     characters_per_day: builtins.int
     """Characters of text that are spoken, in each day of UTC."""
     audio_seconds_per_day: builtins.int
-    """Seconds of audio that are recognised, in each day of UTC."""
+    """Seconds of audio that are recognised or converted, in each day of UTC."""
     stored_bytes: builtins.int
     """Bytes of stored audio, samples and pictures."""
     model_downloads_per_day: builtins.int

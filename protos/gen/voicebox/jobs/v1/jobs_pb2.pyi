@@ -514,20 +514,36 @@ class SynthesizeItem(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     VOICE_FIELD_NUMBER: builtins.int
     OUTPUT_FIELD_NUMBER: builtins.int
+    SPEED_FIELD_NUMBER: builtins.int
+    PITCH_SEMITONES_FIELD_NUMBER: builtins.int
+    LANGUAGE_FIELD_NUMBER: builtins.int
+    INSTRUCTIONS_FIELD_NUMBER: builtins.int
     text: builtins.str
     """The text: 1 to 10,000 characters."""
     voice: builtins.str
     """`{engine}/{voice}` or `profiles/{profile}`. Default: that of the batch."""
     output: builtins.str
     """The name of its file in the result, without a folder. Default: its number with the batch's extension, as in `00001.wav`."""
+    speed: builtins.float
+    """Speed, 1 as usual: 0.25 to 4. Default 0: as usual."""
+    pitch_semitones: builtins.float
+    """How much higher than usual, in semitones: -12 to 12. Default 0."""
+    language: builtins.str
+    """BCP 47 language of the text. Default: the voice's."""
+    instructions: builtins.str
+    """How it is spoken, in words, where the engine follows them: up to 1000 characters."""
     def __init__(
         self,
         *,
         text: builtins.str = ...,
         voice: builtins.str = ...,
         output: builtins.str = ...,
+        speed: builtins.float = ...,
+        pitch_semitones: builtins.float = ...,
+        language: builtins.str = ...,
+        instructions: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["output", b"output", "text", b"text", "voice", b"voice"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["instructions", b"instructions", "language", b"language", "output", b"output", "pitch_semitones", b"pitch_semitones", "speed", b"speed", "text", b"text", "voice", b"voice"]) -> None: ...
 
 global___SynthesizeItem = SynthesizeItem
 

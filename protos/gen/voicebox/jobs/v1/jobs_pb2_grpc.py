@@ -138,7 +138,8 @@ class JobServiceServicer(object):
     """
 
     def CreateJob(self, request, context):
-        """Queues a job. A repeated request id returns the job of the first time.
+        """Queues a job. A repeated request id returns the job of the first time. PERMISSION_DENIED for a caller who may not do what the job would
+        do: speak, recognise, or download a model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -189,7 +190,8 @@ class JobServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobs(self, request, context):
-        """Streams what happens to all jobs of the caller, as WatchJob. It has no end.
+        """Streams what happens to all jobs of the caller, as WatchJob. It has no end. RESOURCE_EXHAUSTED, reason WATCHERS_EXHAUSTED, for a caller
+        who watches 256 times already, here and with WatchJob.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,9 @@ class JobServiceStub:
         voicebox.jobs.v1.jobs_pb2.CreateJobRequest,
         voicebox.jobs.v1.jobs_pb2.Job,
     ]
-    """Queues a job. A repeated request id returns the job of the first time."""
+    """Queues a job. A repeated request id returns the job of the first time. PERMISSION_DENIED for a caller who may not do what the job would
+    do: speak, recognise, or download a model.
+    """
 
     GetJob: grpc.UnaryUnaryMultiCallable[
         voicebox.jobs.v1.jobs_pb2.GetJobRequest,
@@ -72,7 +74,9 @@ class JobServiceStub:
         voicebox.jobs.v1.jobs_pb2.WatchJobsRequest,
         voicebox.jobs.v1.jobs_pb2.JobEvent,
     ]
-    """Streams what happens to all jobs of the caller, as WatchJob. It has no end."""
+    """Streams what happens to all jobs of the caller, as WatchJob. It has no end. RESOURCE_EXHAUSTED, reason WATCHERS_EXHAUSTED, for a caller
+    who watches 256 times already, here and with WatchJob.
+    """
 
     ListJobItems: grpc.UnaryUnaryMultiCallable[
         voicebox.jobs.v1.jobs_pb2.ListJobItemsRequest,
@@ -149,7 +153,9 @@ class JobServiceAsyncStub:
         voicebox.jobs.v1.jobs_pb2.CreateJobRequest,
         voicebox.jobs.v1.jobs_pb2.Job,
     ]
-    """Queues a job. A repeated request id returns the job of the first time."""
+    """Queues a job. A repeated request id returns the job of the first time. PERMISSION_DENIED for a caller who may not do what the job would
+    do: speak, recognise, or download a model.
+    """
 
     GetJob: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.jobs.v1.jobs_pb2.GetJobRequest,
@@ -195,7 +201,9 @@ class JobServiceAsyncStub:
         voicebox.jobs.v1.jobs_pb2.WatchJobsRequest,
         voicebox.jobs.v1.jobs_pb2.JobEvent,
     ]
-    """Streams what happens to all jobs of the caller, as WatchJob. It has no end."""
+    """Streams what happens to all jobs of the caller, as WatchJob. It has no end. RESOURCE_EXHAUSTED, reason WATCHERS_EXHAUSTED, for a caller
+    who watches 256 times already, here and with WatchJob.
+    """
 
     ListJobItems: grpc.aio.UnaryUnaryMultiCallable[
         voicebox.jobs.v1.jobs_pb2.ListJobItemsRequest,
@@ -274,7 +282,9 @@ class JobServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.jobs.v1.jobs_pb2.CreateJobRequest,
         context: _ServicerContext,
     ) -> typing.Union[voicebox.jobs.v1.jobs_pb2.Job, collections.abc.Awaitable[voicebox.jobs.v1.jobs_pb2.Job]]:
-        """Queues a job. A repeated request id returns the job of the first time."""
+        """Queues a job. A repeated request id returns the job of the first time. PERMISSION_DENIED for a caller who may not do what the job would
+        do: speak, recognise, or download a model.
+        """
 
     @abc.abstractmethod
     def GetJob(
@@ -334,7 +344,9 @@ class JobServiceServicer(metaclass=abc.ABCMeta):
         request: voicebox.jobs.v1.jobs_pb2.WatchJobsRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[voicebox.jobs.v1.jobs_pb2.JobEvent], collections.abc.AsyncIterator[voicebox.jobs.v1.jobs_pb2.JobEvent]]:
-        """Streams what happens to all jobs of the caller, as WatchJob. It has no end."""
+        """Streams what happens to all jobs of the caller, as WatchJob. It has no end. RESOURCE_EXHAUSTED, reason WATCHERS_EXHAUSTED, for a caller
+        who watches 256 times already, here and with WatchJob.
+        """
 
     @abc.abstractmethod
     def ListJobItems(
