@@ -5,7 +5,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ FIELDS = ("text", "voice", "output", *NUMBERS, *WORDS)
 MAX_ITEMS = 10_000
 MAX_TEXT = 10_000
 MAX_WORDS = 1000
+MAX_VOICE = 200
 MAX_PROBLEMS = 100
 MAX_LINE = 200_000
 MAX_EMPTY_LINES = 1_000_000
@@ -65,21 +66,34 @@ def checked(rows: Iterable[Mapping[str, Any] | str], container: str) -> Batch:
 
 
 def _wrong(row: Mapping[str, Any]) -> str:
+    """What is wrong with a row, as a sentence; empty for a good one."""
     if unknown := set(row) - set(FIELDS):
         return f"there is no field {min(map(str, unknown))[:MAX_SHOWN]!r}; there are {', '.join(FIELDS)}."
     if not all(_is_text(value) for name, value in row.items() if value is not None and name not in NUMBERS):
         return "all fields but speed and pitch_semitones must be text."
-    if not all(_is_number(row[name]) for name in NUMBERS if row.get(name)):
-        return "speed and pitch_semitones must be numbers."
-    if not 1 <= len(row.get("text") or "") <= MAX_TEXT or "\0" in row["text"]:
-        return f"text must have 1 to {MAX_TEXT} characters, and no NUL."
-    if len(row.get("voice") or "") > 200:
-        return "voice must have at most 200 characters."
-    if any(len(row.get(name) or "") > MAX_WORDS for name in WORDS):
-        return f"language and instructions must have at most {MAX_WORDS} characters."
-    if row.get("output") and not _OUTPUT.fullmatch(row["output"]):
-        return "output must be the name of a file without a folder: 1 to 200 characters that do not begin with a dot."
-    return ""
+    return next((sentence for is_wrong, sentence in _CHECKS if is_wrong(row)), "")
+
+
+_CHECKS: Sequence[tuple[Callable[[Mapping[str, Any]], bool], str]] = (
+    (
+        lambda row: not all(_is_number(row[name]) for name in NUMBERS if row.get(name)),
+        "speed and pitch_semitones must be numbers.",
+    ),
+    (
+        lambda row: not 1 <= len(row.get("text") or "") <= MAX_TEXT or "\0" in row["text"],
+        f"text must have 1 to {MAX_TEXT} characters, and no NUL.",
+    ),
+    (lambda row: len(row.get("voice") or "") > MAX_VOICE, f"voice must have at most {MAX_VOICE} characters."),
+    (
+        lambda row: any(len(row.get(name) or "") > MAX_WORDS for name in WORDS),
+        f"language and instructions must have at most {MAX_WORDS} characters.",
+    ),
+    (
+        lambda row: bool(row.get("output")) and not _OUTPUT.fullmatch(row["output"]),
+        "output must be the name of a file without a folder: 1 to 200 characters that do not begin with a dot.",
+    ),
+)
+"""Whether a row of text is wrong, and the sentence on it."""
 
 
 def _named(output: str, container: str) -> str:
