@@ -1,0 +1,89 @@
+"""A voice of RVC: its synthesizer, what it sounds like, and its pitch, in one file of tensors."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from voicebox_kit.errors import InvalidField
+
+from .config import SynthesizerConfig, from_json
+from .index import MAX_VECTORS
+from .pitch import HIGHEST_HZ, LOWEST_HZ
+from .synthesizer import Synthesizer, loaded
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+INDEX = "index.vectors"
+_CONFIG, _PITCH = "rvc", "pitch_hz"
+_KINDS = (torch.float16, torch.bfloat16, torch.float32)
+
+
+@dataclass(frozen=True)
+class RvcVoice:
+    """As voicebox_conversion.engine.Voice. `vectors` has shape (n, features); `pitch_hz` is the mean of the target's
+    pitch, 0 when it is not known, as of models that people own.
+    """
+
+    synthesizer: Synthesizer
+    vectors: torch.Tensor | None = None
+    pitch_hz: float = 0.0
+
+    @property
+    def config(self) -> SynthesizerConfig:
+        return self.synthesizer.config
+
+    @property
+    def size_bytes(self) -> int:
+        tensors = (*self.synthesizer.parameters(), *(() if self.vectors is None else (self.vectors,)))
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def write(
+    file: Path,
+    config: SynthesizerConfig,
+    tensors: Mapping[str, torch.Tensor],
+    vectors: torch.Tensor | None = None,
+    pitch_hz: float = 0.0,
+) -> None:
+    """A file of a voice, by the keys of RVC: the same voice gives the same bytes."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    if vectors is not None:
+        whole[INDEX] = vectors.detach().cpu().contiguous()
+    save_file(whole, file, {_CONFIG: config.to_json(), _PITCH: repr(pitch_hz)})
+
+
+def read(file: Path, device: str) -> RvcVoice:
+    """InvalidField("archive") for tensors that are not those of a voice of this engine."""
+    if file.stat().st_size > MAX_FILE_BYTES:
+        raise refused(f"the file has more than {MAX_FILE_BYTES} bytes")
+    try:
+        with safe_open(file, framework="pt") as content:
+            words: Mapping[str, str] = content.metadata() or {}
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no mapping
+        config, pitch_hz = from_json(words[_CONFIG]), float(words.get(_PITCH, "0"))
+        _check(tensors, pitch_hz)
+        vectors = tensors.pop(INDEX, None)
+        if vectors is not None and (vectors.dim() != 2 or vectors.shape[1] != config.features):
+            raise ValueError(f"{INDEX} has the shape {tuple(vectors.shape)}")
+        synthesizer = loaded(config, tensors).to(device)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise refused(str(error)[:500]) from error
+    return RvcVoice(synthesizer, None if vectors is None else vectors.float().to(device), pitch_hz)
+
+
+def _check(tensors: Mapping[str, torch.Tensor], pitch_hz: float) -> None:
+    if not (pitch_hz == 0 or (math.isfinite(pitch_hz) and LOWEST_HZ <= pitch_hz <= HIGHEST_HZ)):
+        raise ValueError("the pitch is out of range")
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _KINDS or not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} has values that are no numbers")
+    if INDEX in tensors and not 0 < len(tensors[INDEX]) <= MAX_VECTORS:
+        raise ValueError(f"{INDEX} has not 1 to {MAX_VECTORS} vectors")
+
+
+def refused(why: str) -> InvalidField:
+    """The error of a file that is no voice of this engine."""
+    return InvalidField("archive", f"The tensors are not a voice of the engine rvc: {why}.", "VOICE_REFUSED")
