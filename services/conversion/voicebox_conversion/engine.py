@@ -6,7 +6,8 @@
   own is read by `ImportingEngine.from_checkpoint`, in a confined process.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -89,10 +90,10 @@ class Engine(Loadable, Protocol):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was read of a checkpoint: the rate of its voice, and sentences on what was left out."""
+    """What was read of a checkpoint: the rate of its voice, and figures."""
 
     sample_rate_hz: int
-    warnings: tuple[str, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable

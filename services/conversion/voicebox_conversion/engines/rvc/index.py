@@ -3,7 +3,7 @@
 import torch
 
 NEIGHBOURS = 8
-MAX_VECTORS = 200_000
+MAX_VECTORS = 50_000
 UNVOICED_SHARE = 0.33
 """How much of it frames without a voice take: breath and consonants suffer from more."""
 

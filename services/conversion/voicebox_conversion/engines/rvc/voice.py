@@ -52,7 +52,12 @@ def write(
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     if vectors is not None:
         whole[INDEX] = vectors.detach().cpu().contiguous()
-    save_file(whole, file, {_CONFIG: config.to_json(), _PITCH: repr(pitch_hz)})
+    save_file(whole, file, metadata(config, pitch_hz))
+
+
+def metadata(config: SynthesizerConfig, pitch_hz: float) -> dict[str, str]:
+    """What a voice's file says beside its tensors."""
+    return {_CONFIG: config.to_json(), _PITCH: repr(pitch_hz)}
 
 
 def read(file: Path, device: str) -> RvcVoice:
