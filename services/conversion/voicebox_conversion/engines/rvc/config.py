@@ -55,6 +55,8 @@ def from_checkpoint(values: Sequence[Any], has_pitch: bool, features: int, speak
         raise ValueError(f"the config has {len(values)} values, not 18")
     spectrum, _, latent, hidden, inner, heads, layers, kernel, _, block, kernels, dilations = values[:12]
     rates, channels, upsample_kernels, _, speaker_size, rate_hz = values[12:]
+    if not all(isinstance(each, list | tuple) for each in (kernels, dilations, rates, upsample_kernels, *dilations)):
+        raise ValueError("the config has other values than those of RVC")
     config = SynthesizerConfig(
         spectrum,
         latent,

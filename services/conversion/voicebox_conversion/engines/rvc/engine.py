@@ -13,6 +13,7 @@ from voicebox_models.files import DownloadedFiles
 from voicebox_models.lifecycle import Lifecycle, require_folder
 
 from voicebox_conversion.engine import Checkpoint, Options, Samples
+from voicebox_conversion.engines.importing import confined
 from voicebox_conversion.engines.speech import device
 
 from .published import LICENCE, MODEL, REPOSITORY, ContentVec
@@ -86,14 +87,18 @@ class RvcEngine(Lifecycle["LoadedRvc"]):
 
     def from_checkpoint(self, checkpoint: Path, index: Path | None, file: Path) -> Checkpoint:
         """As ImportingEngine."""
-        imported: Checkpoint = import_module(".importing.importer", __package__).imported(checkpoint, index, file)
-        return imported
+        read = confined.read(confined.VOICE, checkpoint, index, file)
+        return Checkpoint(int(read["rate_hz"]), {name: float(value) for name, value in read["metrics"].items()})
 
     def open(self, voice: object, options: Options) -> "RvcSession":
         if not isinstance(voice, import_module(".voice", __package__).RvcVoice):
             raise InvalidField("config.target", "The voice is not one of the engine rvc.", "VOICE_OF_ANOTHER_ENGINE")
         session: RvcSession = import_module(".session", __package__).RvcSession(self._opened(), voice, options)
         return session
+
+    def shared(self) -> "LoadedRvc":
+        """What all voices share, loaded now if it was not."""
+        return self._opened()
 
     def _open_model(self) -> "LoadedRvc":
         folder = require_folder(self.files, self._name)

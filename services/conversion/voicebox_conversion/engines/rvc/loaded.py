@@ -8,12 +8,9 @@ import torch
 
 from voicebox_conversion.engine import Samples
 from voicebox_conversion.engines.speech import encoder
-from voicebox_conversion.engines.speech.encoder import FRAME_SAMPLES, SpeechEncoder
+from voicebox_conversion.engines.speech.encoder import FRAME_SAMPLES, SPARE_SAMPLES, SpeechEncoder
 
 from .pitch import PitchTracker
-
-SPARE_SAMPLES = 80
-"""What the encoder needs behind a number of whole frames."""
 
 
 class LoadedRvc:

@@ -14,6 +14,8 @@ from .weights import folded, read
 
 RATE_HZ = 16_000
 FRAME_SAMPLES = 320
+SPARE_SAMPLES = 80
+"""What is needed behind a number of whole frames."""
 WEIGHTS = "model.safetensors"
 UNUSED = ("masked_spec_embed", "final_proj.", "lm_head.", "project_", "quantizer.")
 """Tensors that are there for training."""

@@ -3,29 +3,51 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from safetensors.torch import save
 
-from voicebox_conversion.engines.rvc.config import FEATURES, SynthesizerConfig, from_checkpoint
+from voicebox_conversion.engines.importing.faiss_index import vectors
+from voicebox_conversion.engines.importing.tensors import checked
 
-MAX_TENSORS = 4000
-MAX_NAME = 200
-MAX_DIMENSIONS = 4
-_KINDS = (torch.float16, torch.bfloat16, torch.float32)
+from .config import SynthesizerConfig, from_checkpoint
+from .index import MAX_VECTORS
+from .voice import INDEX, metadata
+
 _RATES = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
-_VOCODERS = ("HiFi-GAN", "hifigan", None, "")
+_VOCODERS = ("HiFi-GAN", None, "")
+
+
+def without_index(checkpoint: Any, max_bytes: int) -> tuple[Mapping[str, Any], bytes]:
+    """What there is to know of a voice, and its file. ValueError, in words for people, when it is none."""
+    config, tensors = converted(checkpoint, max_bytes)
+    return {"rate_hz": config.rate_hz, "metrics": {}}, save(tensors, metadata(config, 0.0))
+
+
+def with_index(checkpoint: Any, index: bytes, max_bytes: int) -> tuple[Mapping[str, Any], bytes]:
+    """The same with the vectors of its index, of which evenly chosen ones are kept when there are too many."""
+    config, tensors = converted(checkpoint, max_bytes)
+    given = vectors(index, config.features)
+    if not len(given):
+        raise ValueError("the index is empty")
+    kept = given[np.linspace(0, len(given) - 1, min(len(given), MAX_VECTORS)).astype(int)]
+    tensors[INDEX] = torch.from_numpy(kept.astype(np.float16))
+    figures = {"index_vectors": len(kept), "index_vectors_given": len(given)}
+    return {"rate_hz": config.rate_hz, "metrics": figures}, save(tensors, metadata(config, 0.0))
 
 
 def converted(checkpoint: Any, max_bytes: int) -> tuple[SynthesizerConfig, dict[str, torch.Tensor]]:
     """The config and the tensors of a voice. ValueError, in words for people, when it is none."""
     if not isinstance(checkpoint, Mapping):
-        raise ValueError("it holds no voice model")
+        raise ValueError("it holds no voice model of RVC")
     if "model" in checkpoint and "weight" not in checkpoint:
         raise ValueError("it is a checkpoint of a training, not a voice model: extract the small model first")
     if (version := checkpoint.get("version", "v1")) != "v2":
         raise ValueError(f"it is of RVC {str(version)[:20]}, and only v2 is read")
     if checkpoint.get("vocoder") not in _VOCODERS:
         raise ValueError("its vocoder is not HiFi-GAN")
-    tensors = _tensors(checkpoint.get("weight"), max_bytes)
+    weight = checked(checkpoint.get("weight"), max_bytes)
+    tensors = {name: tensor for name, tensor in weight.items() if not name.startswith("enc_q.")}
     features, speakers = _rows(tensors, "enc_p.emb_phone.weight", 1), _rows(tensors, "emb_g.weight", 0)
     return from_checkpoint(_values(checkpoint.get("config")), _has_pitch(checkpoint), features, speakers), tensors
 
@@ -43,26 +65,7 @@ def _values(values: Any) -> list[Any]:
     return [*values[:-1], _RATES.get(values[-1], values[-1]) if isinstance(values[-1], str) else values[-1]]
 
 
-def _tensors(weight: Any, max_bytes: int) -> dict[str, torch.Tensor]:
-    """Those that a voice needs. They are counted before they are copied: a small file may describe a huge tensor."""
-    if not isinstance(weight, Mapping) or not 0 < len(weight) <= MAX_TENSORS:
-        raise ValueError("it has no weights, or too many")
-    size = 0
-    for name, tensor in weight.items():
-        if not isinstance(name, str) or len(name) > MAX_NAME or not _is_plain(tensor):
-            raise ValueError("its weights are not tensors with names")
-        size += tensor.numel() * tensor.element_size()
-    if size > max_bytes:
-        raise ValueError(f"its weights have more than {max_bytes} bytes")
-    return {name: tensor.contiguous().clone() for name, tensor in weight.items() if not name.startswith("enc_q.")}
-
-
-def _is_plain(tensor: Any) -> bool:
-    is_tensor = type(tensor) is torch.Tensor and tensor.layout is torch.strided and tensor.device.type == "cpu"
-    return is_tensor and tensor.dtype in _KINDS and tensor.dim() <= MAX_DIMENSIONS
-
-
 def _rows(tensors: Mapping[str, torch.Tensor], name: str, axis: int) -> int:
     if name not in tensors or tensors[name].dim() != 2:
         raise ValueError(f"it has no {name}")
-    return tensors[name].shape[axis] or FEATURES
+    return tensors[name].shape[axis]
