@@ -1,6 +1,6 @@
 """Random checkpoints with the layouts that people own: voices of RVC v2 as `.pth`, and encoders of speech.
 
-Names and shapes are written out from what published checkpoints hold, and not taken from the modules that read them.
+Names and shapes are written out from what published checkpoints hold, not taken from the modules that read them.
 """
 
 import json
@@ -40,9 +40,7 @@ PUBLISHED = Sizes(768, 192, 192, 768, 6, 512, 109, 256, 3)
 
 def shapes(sizes: Sizes, rate_hz: int, has_pitch: bool = True) -> dict[str, tuple[int, ...]]:
     """The name and shape of each tensor of a voice, as a `.pth` has them in `weight`."""
-    return dict(
-        [*_encoder(sizes, has_pitch), *_generator(sizes, rate_hz, has_pitch), *_flow(sizes), _speakers(sizes)]
-    )
+    return dict([*_encoder(sizes, has_pitch), *_generator(sizes, rate_hz, has_pitch), *_flow(sizes), _speakers(sizes)])
 
 
 def _plain(name: str, *shape: int) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -169,10 +167,68 @@ def write_encoder(folder: Path, kind: str = "hubert", hidden: int = TINY.feature
 
 
 def _encoder_tensors(config: dict[str, Any]) -> dict[str, torch.Tensor]:
-    from transformers import HubertConfig, HubertModel, WavLMConfig, WavLMModel
+    """By the names of the files at the hub, random."""
+    drawn = torch.Generator().manual_seed(0)
+    made = {name: _small(shape, drawn) for name, shape in _encoder_shapes(config)}
+    ones = {name: each + 1.0 for name, each in made.items() if "norm.weight" in name or name.endswith("weight_g")}
+    return made | ones
 
-    known = {"hubert": (HubertConfig, HubertModel), "wavlm": (WavLMConfig, WavLMModel)}
-    configured, model = known[config["model_type"]]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return {name: each.clone() for name, each in model(configured(**config)).state_dict().items()}
+
+def _encoder_shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    hidden, inner, heads = config["hidden_size"], config["intermediate_size"], config["num_attention_heads"]
+    is_wavlm, channels, before = config["model_type"] == "wavlm", config["conv_dim"][0], 1
+    for place, kernel in enumerate(config["conv_kernel"]):
+        yield f"feature_extractor.conv_layers.{place}.conv.weight", (channels, before, kernel)
+        if is_wavlm or place == 0:
+            yield from _norm(f"feature_extractor.conv_layers.{place}.layer_norm", channels)
+        before = channels
+    yield from _norm("feature_projection.layer_norm", channels)
+    yield from _plain("feature_projection.projection", hidden, channels)
+    kernel, groups = config["num_conv_pos_embeddings"], config["num_conv_pos_embedding_groups"]
+    yield "encoder.pos_conv_embed.conv.bias", (hidden,)
+    yield "encoder.pos_conv_embed.conv.weight_g", (1, 1, kernel)
+    yield "encoder.pos_conv_embed.conv.weight_v", (hidden, hidden // groups, kernel)
+    yield from _norm("encoder.layer_norm", hidden)
+    for layer in range(config["num_hidden_layers"]):
+        name = f"encoder.layers.{layer}"
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            yield from _plain(f"{name}.attention.{part}", hidden, hidden)
+        if is_wavlm:
+            yield f"{name}.attention.gru_rel_pos_const", (1, heads, 1, 1)
+            yield from _plain(f"{name}.attention.gru_rel_pos_linear", 8, hidden // heads)
+        yield from _norm(f"{name}.layer_norm", hidden)
+        yield from _plain(f"{name}.feed_forward.intermediate_dense", inner, hidden)
+        yield from _plain(f"{name}.feed_forward.output_dense", hidden, inner)
+        yield from _norm(f"{name}.final_layer_norm", hidden)
+    if is_wavlm:
+        yield "encoder.layers.0.attention.rel_attn_embed.weight", (config["num_buckets"], heads)
+    yield "masked_spec_embed", (hidden,)
+
+
+def _norm(name: str, size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.weight", (size,)
+    yield f"{name}.bias", (size,)
+
+
+def write_vocoder(folder: Path, features: int = TINY.features, channels: int = 32) -> dict[str, torch.Tensor]:
+    """A tiny vocoder of kNN-VC beside an encoder; answers the weights as the published checkpoint has them."""
+    drawn = torch.Generator().manual_seed(0)
+    given = {
+        name: torch.rand(shape, generator=drawn) + 0.5 if name.endswith("_g") else _small(shape, drawn)
+        for name, shape in _vocoder_shapes(features, channels)
+    }
+    save_file(given, folder / "hifigan.safetensors")
+    return given
+
+
+def _vocoder_shapes(features: int, channels: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield from _plain("lin_pre", channels, features)
+    yield from _normed("conv_pre", channels, channels, 7)
+    for step, kernel in enumerate(UPSAMPLING[32_000][1]):
+        yield from _normed(f"ups.{step}", channels, channels // 2, kernel, transposed=True)
+        channels //= 2
+        for row, size in enumerate(ROWS):
+            for half in ("convs1", "convs2"):
+                for gap in range(3):
+                    yield from _normed(f"resblocks.{3 * step + row}.{half}.{gap}", channels, channels, size)
+    yield from _normed("conv_post", 1, channels, 7)

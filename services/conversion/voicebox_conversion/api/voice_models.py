@@ -86,7 +86,9 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
             return self._message(stored)
         upload = Upload(first, requests, self._folder)
         async with self._importing:
-            manifest, blob = await (self._from_checkpoint(upload) if upload.is_checkpoint else self._from_archive(upload))
+            manifest, blob = await (
+                self._from_checkpoint(upload) if upload.is_checkpoint else self._from_archive(upload)
+            )
         row = _row(manifest, own, given or checks.identity_of(manifest.name), retried)
         row.blob, row.size_bytes = blob.name, blob.size_bytes
         try:

@@ -1,8 +1,8 @@
 """Reads the vectors of an index as FAISS writes it, of one kind alone: IVF-Flat, in lists of an array.
 
-Numbers are little-endian. The file is `IwFl`, a header, the numbers of lists and probes, an index of the lists' centres,
-a map of identities, and the lists: `ilar`, their number and the bytes of a vector, their lengths, and for each list its
-vectors and their identities.
+Numbers are little-endian. The file is `IwFl`, a header, the numbers of lists and probes, an index of the lists'
+centres, a map of identities, and the lists: `ilar`, their number and the bytes of a vector, their lengths, and for each
+list its vectors and their identities.
 """
 
 import struct

@@ -46,11 +46,7 @@ class KnnVcFamily(ManyModels["KnnVcEngine"]):
     def __init__(self, setup: Setup) -> None:
         super().__init__(NAME, (MODEL,), setup)
         self._device = device.resolve(NAME, setup.options.get(device.OPTION, setup.device))
-
-    @property
-    def drawback(self) -> str:  # type: ignore[override] - a constant elsewhere
-        """Without a GPU it is not fast enough for live speech."""
-        return "there is no GPU for it" if self._device == "cpu" else ""
+        self.drawback = "there is no GPU for it" if self._device == "cpu" else ""
 
     def recommended(self) -> Sequence["KnnVcEngine"]:
         """None: a part of it must be fetched by a person."""
@@ -69,7 +65,7 @@ class _FilesWithVocoder(DownloadedFiles):
         return folder is not None and (folder / VOCODER_FILE).is_file()
 
     @property
-    def instructions(self) -> str:  # type: ignore[override] - a constant elsewhere
+    def instructions(self) -> str:
         """How to get the vocoder, once the rest is here."""
         if self.folder is None or self.present:
             return ""

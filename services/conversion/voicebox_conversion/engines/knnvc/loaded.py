@@ -12,8 +12,8 @@ from voicebox_conversion.engines.speech import encoder
 from voicebox_conversion.engines.speech.encoder import FRAME_SAMPLES, RATE_HZ, SpeechEncoder
 
 from . import vocoder
-from .voice import MAX_FRAMES, KnnVcVoice
 from .vocoder import Vocoder
+from .voice import MAX_FRAMES, KnnVcVoice
 
 LAYER = 6
 """Whose output has both who speaks and what is said; the layers behind it are not even loaded."""

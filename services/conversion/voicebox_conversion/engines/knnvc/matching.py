@@ -14,7 +14,7 @@ def matched(features: torch.Tensor, target: torch.Tensor, share: float) -> torch
     if share <= 0:
         return features
     directions = torch.nn.functional.normalize(target, dim=1)
-    means = [_mean(each, target, directions) for each in features.split(CHUNK)]
+    means = [_mean(each, target, directions) for each in torch.split(features, CHUNK)]
     return torch.lerp(features, torch.cat(means), share)
 
 

@@ -22,8 +22,8 @@ MAX_OPTION_CHARACTERS = 2000
 
 
 class KnnVcTrainer:
-    """As voicebox_models.trainer.Trainer. Its options: `name` is what the voice is called, `consent` who agreed to what,
-    `licence` who may use it, `device` where it runs.
+    """As voicebox_models.trainer.Trainer. Its options: `name` is what the voice is called, `consent` who agreed to
+    what, `licence` who may use it, `device` where it runs.
     """
 
     name = NAME

@@ -39,7 +39,7 @@ def with_index(checkpoint: Any, index: bytes, max_bytes: int) -> tuple[Mapping[s
 def converted(checkpoint: Any, max_bytes: int) -> tuple[SynthesizerConfig, dict[str, torch.Tensor]]:
     """The config and the tensors of a voice. ValueError, in words for people, when it is none."""
     if not isinstance(checkpoint, Mapping):
-        raise ValueError("it holds no voice model of RVC")
+        raise ValueError("it holds no voice model of RVC")  # noqa: TRY004 - it is a value of a file
     if "model" in checkpoint and "weight" not in checkpoint:
         raise ValueError("it is a checkpoint of a training, not a voice model: extract the small model first")
     if (version := checkpoint.get("version", "v1")) != "v2":

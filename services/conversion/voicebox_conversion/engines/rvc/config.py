@@ -48,8 +48,8 @@ class SynthesizerConfig:
 
 
 def from_checkpoint(values: Sequence[Any], has_pitch: bool, features: int, speakers: int) -> SynthesizerConfig:
-    """ValueError for values that describe no synthesizer of RVC. `speakers` is counted in the weights: what a checkpoint
-    says of it is often not so.
+    """ValueError for values that describe no synthesizer of RVC. `speakers` is counted in the weights: what a
+    checkpoint says of it is often not so.
     """
     if len(values) != 18:
         raise ValueError(f"the config has {len(values)} values, not 18")
@@ -94,7 +94,14 @@ def from_json(text: str) -> SynthesizerConfig:
 
 def checked(config: SynthesizerConfig) -> SynthesizerConfig:
     """The same config; ValueError when it is none that can be built."""
-    sizes = (config.spectrum, config.latent, config.hidden, config.inner, config.upsample_channels, config.speaker_size)
+    sizes: tuple[int, ...] = (
+        config.spectrum,
+        config.latent,
+        config.hidden,
+        config.inner,
+        config.upsample_channels,
+        config.speaker_size,
+    )
     sizes = (*sizes, config.features)
     counts = (config.heads, config.layers, config.kernel, *config.block_kernels, *config.upsample_rates)
     counts = (*counts, *config.upsample_kernels, *(gap for each in config.block_dilations for gap in each))

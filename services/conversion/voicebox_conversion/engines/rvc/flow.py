@@ -32,7 +32,8 @@ class WaveNet(nn.Module):
             value, gate = (convolution(hidden) + condition).chunk(2, 1)
             both = last(value.tanh() * gate.sigmoid())
             if both.shape[1] == self.channels:
-                return made + both
+                whole: torch.Tensor = made + both
+                return whole
             hidden, made = hidden + both[:, : self.channels], made + both[:, self.channels :]
         return made
 

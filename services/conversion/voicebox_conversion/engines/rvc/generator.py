@@ -40,7 +40,7 @@ def excitation(turns: torch.Tensor, f0_hz: torch.Tensor, noise: torch.Tensor, ra
     phase = (turns % 1.0)[..., None] + f0_hz[..., None] / rate_hz * within
     voiced = (f0_hz > 0).to(noise.dtype)[..., None]
     loudness = voiced * NOISE + (1 - voiced) * SINE / 3
-    made = SINE * torch.sin(2 * math.pi * (phase % 1.0)) * voiced + loudness * noise.unflatten(1, (-1, hop))
+    made = SINE * torch.sin(2 * math.pi * (phase % 1.0)) * voiced + loudness * torch.unflatten(noise, 1, (-1, hop))
     return made.flatten(1)[:, None]
 
 

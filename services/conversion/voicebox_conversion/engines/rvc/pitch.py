@@ -63,7 +63,8 @@ def steps(f0_hz: Hertz) -> NDArray[np.int64]:
     """The pitch as the encoder takes it: 1 to 255, even on the mel scale; 1 where there is no voice."""
     lowest, highest = _mel(LOWEST_HZ), _mel(HIGHEST_HZ)
     mel = (_mel(f0_hz.astype(np.float64)) - lowest) * (PITCH_STEPS - 2) / (highest - lowest) + 1
-    return np.rint(np.clip(np.where(f0_hz > 0, mel, 1.0), 1, PITCH_STEPS - 1)).astype(np.int64)
+    made: NDArray[np.int64] = np.rint(np.clip(np.where(f0_hz > 0, mel, 1.0), 1, PITCH_STEPS - 1)).astype(np.int64)
+    return made
 
 
 def _mel(hertz: Any) -> Any:

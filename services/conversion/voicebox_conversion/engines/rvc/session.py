@@ -52,7 +52,7 @@ class RvcSession(WindowedSession):
             spoken = made[0].float().cpu().numpy()
         whole = resampled(spoken, config.rate_hz, ENGINE_HZ)
         unit = ENGINE_HZ * UNIT_MS // 1000
-        return whole[window.begin * unit : window.end * unit].copy()
+        return np.clip(whole[window.begin * unit : window.end * unit], -1.0, 1.0)  # resampling may overshoot
 
     def _pitch(self, window: Window, samples: Samples) -> tuple[Hertz, NDArray[np.float64]]:
         """Of all frames of the window; those that will not come again are decided by it."""

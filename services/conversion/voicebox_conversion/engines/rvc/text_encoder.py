@@ -55,7 +55,7 @@ class RelativeAttention(nn.Module):
 
     def _split(self, hidden: torch.Tensor) -> torch.Tensor:
         """As (batch, heads, time, size)."""
-        return hidden.unflatten(1, (self.heads, -1)).transpose(2, 3)
+        return torch.unflatten(hidden, 1, (self.heads, -1)).transpose(2, 3)
 
     @staticmethod
     def _near(count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -36,9 +36,9 @@ _PREPARED = 0.1
 
 
 class RvcTrainer:
-    """As voicebox_models.trainer.Trainer. Its options: `name` is what the voice is called, `consent` who agreed to what,
-    `licence` who may use it; `rate_hz` is 32000, 40000 or 48000; `steps` and `seed` are whole numbers; `device` is
-    where it runs.
+    """As voicebox_models.trainer.Trainer. Its options: `name` is what the voice is called, `consent` who agreed to
+    what, `licence` who may use it; `rate_hz` is 32000, 40000 or 48000; `steps` and `seed` are whole numbers; `device`
+    is where it runs.
     """
 
     name = NAME

@@ -69,24 +69,23 @@ def read(file: Path, device: str) -> RvcVoice:
             words: Mapping[str, str] = content.metadata() or {}
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no mapping
         config, pitch_hz = from_json(words[_CONFIG]), float(words.get(_PITCH, "0"))
-        _check(tensors, pitch_hz)
+        _check(tensors, pitch_hz, config.features)
         vectors = tensors.pop(INDEX, None)
-        if vectors is not None and (vectors.dim() != 2 or vectors.shape[1] != config.features):
-            raise ValueError(f"{INDEX} has the shape {tuple(vectors.shape)}")
         synthesizer = loaded(config, tensors).to(device)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise refused(str(error)[:500]) from error
     return RvcVoice(synthesizer, None if vectors is None else vectors.float().to(device), pitch_hz)
 
 
-def _check(tensors: Mapping[str, torch.Tensor], pitch_hz: float) -> None:
+def _check(tensors: Mapping[str, torch.Tensor], pitch_hz: float, features: int) -> None:
     if not (pitch_hz == 0 or (math.isfinite(pitch_hz) and LOWEST_HZ <= pitch_hz <= HIGHEST_HZ)):
         raise ValueError("the pitch is out of range")
     for name, tensor in tensors.items():
         if tensor.dtype not in _KINDS or not torch.isfinite(tensor).all():
             raise ValueError(f"{name} has values that are no numbers")
-    if INDEX in tensors and not 0 < len(tensors[INDEX]) <= MAX_VECTORS:
-        raise ValueError(f"{INDEX} has not 1 to {MAX_VECTORS} vectors")
+    shape = tuple(tensors[INDEX].shape) if INDEX in tensors else (1, features)
+    if len(shape) != 2 or not 0 < shape[0] <= MAX_VECTORS or shape[1] != features:
+        raise ValueError(f"{INDEX} has the shape {shape}")
 
 
 def refused(why: str) -> InvalidField:

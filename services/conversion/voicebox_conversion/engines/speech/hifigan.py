@@ -18,9 +18,7 @@ class ResidualBlock(nn.Module):
         self.convs1 = nn.ModuleList(
             nn.Conv1d(channels, channels, kernel, dilation=gap, padding=gap * (kernel - 1) // 2) for gap in dilations
         )
-        self.convs2 = nn.ModuleList(
-            nn.Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2) for _ in dilations
-        )
+        self.convs2 = nn.ModuleList(nn.Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2) for _ in dilations)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         for wide, narrow in zip(self.convs1, self.convs2, strict=True):

@@ -25,20 +25,18 @@ class Attention(nn.Module):
 
     def forward(self, hidden: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         """`bias` is that of distances, shape (heads, time, time)."""
-        query, key, value = (
-            self._split(projection(hidden)) for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
+        query, key, value = (self._split(projection(hidden)) for projection in (self.q_proj, self.k_proj, self.v_proj))
         mask = None if bias is None else self._gate(hidden) * bias
         made = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         joined: torch.Tensor = self.out_proj(made.transpose(1, 2).flatten(2))
         return joined
 
     def _split(self, hidden: torch.Tensor) -> torch.Tensor:
-        return hidden.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return torch.unflatten(hidden, 2, (self.heads, -1)).transpose(1, 2)
 
     def _gate(self, hidden: torch.Tensor) -> torch.Tensor:
         """How much each vector makes of distances, shape (batch, heads, time, 1)."""
-        opened = self.gru_rel_pos_linear(self._split(hidden)).unflatten(3, (2, 4)).sum(4).sigmoid()
+        opened = torch.unflatten(self.gru_rel_pos_linear(self._split(hidden)), 3, (2, 4)).sum(4).sigmoid()
         first, second = opened[..., :1], opened[..., 1:]
         made: torch.Tensor = first * (second * self.gru_rel_pos_const - 1.0) + 2.0
         return made

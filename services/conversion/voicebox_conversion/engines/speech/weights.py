@@ -42,7 +42,8 @@ def folded(tensors: Tensors) -> dict[str, torch.Tensor]:
 def _multiplied(length: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
     length, direction = length.float(), direction.float()
     others = [axis for axis in range(direction.dim()) if length.shape[axis] == 1]
-    return direction * (length / torch.linalg.vector_norm(direction, dim=others, keepdim=True))
+    whole: torch.Tensor = direction * (length / torch.linalg.vector_norm(direction, dim=others, keepdim=True))
+    return whole
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -26,7 +26,7 @@ def batch(
     clips: Sequence[Clip], config: SynthesizerConfig, drawn: np.random.Generator, size: int, frames: int
 ) -> Batch:
     """`size` parts of `frames`, an even number, or of the shortest clip's length. Longer clips are drawn more often."""
-    frames = min(frames, min(clip.frames for clip in clips))
+    frames = min(frames, *(clip.frames for clip in clips))
     weights = np.array([clip.frames for clip in clips], float)
     parts = []
     for number in drawn.choice(len(clips), size, p=weights / weights.sum()):
@@ -36,9 +36,7 @@ def batch(
     hertz = np.stack(f0)
     turned = np.cumsum(hertz.astype(np.float64), 1) * (FRAME_MS / 1000)
     turns = np.concatenate([np.zeros((size, 1)), turned[:, :-1]], 1) % 1.0
-    pitch = Pitch(
-        torch.from_numpy(hertz), torch.from_numpy(steps(hertz)), torch.from_numpy(turns.astype(np.float32))
-    )
+    pitch = Pitch(torch.from_numpy(hertz), torch.from_numpy(steps(hertz)), torch.from_numpy(turns.astype(np.float32)))
     return Batch(torch.stack(samples), torch.stack(features), pitch)
 
 

@@ -16,7 +16,7 @@ from voicebox_conversion.engines.rvc.pitch import Hertz
 from voicebox_conversion.engines.speech.encoder import FRAME_SAMPLES, RATE_HZ
 from voicebox_conversion.engines.speech.windows import resampled
 
-CLIP_SECONDS = 10.0
+CLIP_SECONDS, MIN_CLIP_SECONDS = 10.0, 0.8
 MAX_SECONDS = 3600.0
 QUIET = 1e-3
 """Clips whose loudest sample is below this are silence."""
@@ -63,10 +63,10 @@ def _read(recording: Path) -> tuple[Samples, int]:
 
 @torch.inference_mode()
 def _clips(samples: Samples, rate: int, config: SynthesizerConfig, shared: LoadedRvc) -> list[Clip]:
-    """One clip, none where there is less than a frame."""
+    """One clip, none where there is too little for one."""
     speech = resampled(samples, rate, RATE_HZ)
     units = len(speech) // FRAME_SAMPLES
-    if units == 0:
+    if len(speech) < MIN_CLIP_SECONDS * RATE_HZ:
         return []
     features = shared.features(speech).half().cpu()
     whole = resampled(samples, rate, config.rate_hz)[: 2 * units * config.hop_samples]

@@ -1,6 +1,7 @@
 """Judges of whether samples are recorded or made: one for the whole, and one for each of several periods."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -22,14 +23,14 @@ class PeriodJudge(nn.Module):
         self.period, sizes = period, (1, width, 4 * width, 16 * width, 32 * width, 32 * width)
         self.convs = nn.ModuleList(
             weight_norm(nn.Conv2d(before, after, (5, 1), (3 if place < 4 else 1, 1), padding=(2, 0)))
-            for place, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for place, (before, after) in enumerate(pairwise(sizes))
         )
         self.last = weight_norm(nn.Conv2d(sizes[-1], 1, (3, 1), padding=(1, 0)))
 
     def forward(self, samples: torch.Tensor) -> Judgement:
         """For shape (batch, samples)."""
         whole = functional.pad(samples[:, None], (0, -samples.shape[1] % self.period), "reflect")
-        return _judged(whole.unflatten(2, (-1, self.period)), self.convs, self.last)
+        return _judged(torch.unflatten(whole, 2, (-1, self.period)), self.convs, self.last)
 
 
 class WholeJudge(nn.Module):
