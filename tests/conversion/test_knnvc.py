@@ -84,7 +84,7 @@ def test_a_file_of_other_tensors_is_no_voice(tmp_path) -> None:
         {"features": frames.float()},
         {"features": frames[0]},
         {"features": frames * torch.nan},
-        {"features": frames, "more": frames},
+        {"features": frames, "more": frames.clone()},
         {"frames": frames},
     ):
         save_file(tensors, tmp_path / "voice")

@@ -22,8 +22,6 @@ from voicebox_kit.errors import InvalidField, Precondition
 
 from tests.engines.tiny_rvc import TINY, values, write_encoder
 
-from .conftest import tone
-
 RATE = 32_000
 
 
@@ -45,9 +43,13 @@ def models(tmp_path_factory) -> Path:
 
 
 def melody() -> Samples:
-    """Four sounds of a quarter of a second."""
-    parts = [tone(0.25, hertz, RATE) for hertz in (140.0, 220.0, 180.0)]
-    return np.concatenate([parts[0], parts[1] ** 3, np.zeros(RATE // 4, np.float32), parts[2]])
+    """Four sounds of a quarter of a second, one of them silence."""
+    times = np.arange(RATE // 4) / RATE
+    sounds = [
+        sum(np.sin(2 * np.pi * hertz * overtone * times) / overtone for overtone in range(1, count))
+        for hertz, count in ((140, 30), (220, 6), (0, 2), (180, 12))
+    ]
+    return (0.2 * np.concatenate(sounds)).astype(np.float32)
 
 
 def a_clip() -> Clip:
@@ -108,13 +110,13 @@ def test_a_training_goes_on_where_it_was_ended(tmp_path) -> None:
         if len(first) == 3:
             raise Ended
 
-    once = Training(config(), plan(5, 7, 2), "cpu")
+    once = Training(config(), plan(5, 7, 8), "cpu")
     once.run(given, lambda losses: whole.append(losses.total))
-    ended = Training(config(), plan(5, 7, 2), "cpu")
+    ended = Training(config(), plan(5, 7, 8), "cpu")
     with pytest.raises(Ended):
         ended.run(given, until_third)
     resuming.save(ended, tmp_path)
-    later = Training(config(), plan(5, 7, 2), "cpu")
+    later = Training(config(), plan(5, 7, 8), "cpu")
     assert resuming.resume(later, tmp_path)
     later.run(given, lambda losses: first.append(losses.total))
     np.testing.assert_allclose(first, whole, rtol=1e-4)
@@ -142,7 +144,7 @@ def test_a_training_begins_with_a_base_model(tmp_path) -> None:
     assert base.begin(training, file)
     torch.testing.assert_close(training.synthesizer.emb_g.weight, known.synthesizer.emb_g.weight)
     other = Training(replace(config(), hidden=16), plan(1, 0), "cpu")
-    with pytest.raises(Precondition, match="cannot|can"):
+    with pytest.raises(Precondition, match="no model that"):
         base.begin(other, file)
 
 

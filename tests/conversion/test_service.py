@@ -246,7 +246,7 @@ async def test_a_file_that_is_no_voice_is_refused_and_leaves_nothing(
 
 
 async def test_a_voice_of_another_engine_is_refused(service: Service, archive: bytes) -> None:
-    refused = await refusal(service.store(changed(archive, _manifest(engine="rvc"))))
+    refused = await refusal(service.store(changed(archive, _manifest(engine="seed"))))
     assert refused == (grpc.StatusCode.FAILED_PRECONDITION, "ENGINE_NOT_SERVED")
 
 

@@ -55,7 +55,9 @@ def from_checkpoint(values: Sequence[Any], has_pitch: bool, features: int, speak
         raise ValueError(f"the config has {len(values)} values, not 18")
     spectrum, _, latent, hidden, inner, heads, layers, kernel, _, block, kernels, dilations = values[:12]
     rates, channels, upsample_kernels, _, speaker_size, rate_hz = values[12:]
-    if not all(isinstance(each, list | tuple) for each in (kernels, dilations, rates, upsample_kernels, *dilations)):
+    if not all(isinstance(each, list | tuple) for each in (kernels, dilations, rates, upsample_kernels)) or not all(
+        isinstance(each, list | tuple) for each in dilations
+    ):
         raise ValueError("the config has other values than those of RVC")
     config = SynthesizerConfig(
         spectrum,
@@ -94,15 +96,8 @@ def from_json(text: str) -> SynthesizerConfig:
 
 def checked(config: SynthesizerConfig) -> SynthesizerConfig:
     """The same config; ValueError when it is none that can be built."""
-    sizes: tuple[int, ...] = (
-        config.spectrum,
-        config.latent,
-        config.hidden,
-        config.inner,
-        config.upsample_channels,
-        config.speaker_size,
-    )
-    sizes = (*sizes, config.features)
+    sizes = [config.spectrum, config.latent, config.hidden, config.inner, config.upsample_channels]
+    sizes += [config.speaker_size, config.features]
     counts = (config.heads, config.layers, config.kernel, *config.block_kernels, *config.upsample_rates)
     counts = (*counts, *config.upsample_kernels, *(gap for each in config.block_dilations for gap in each))
     if not all(isinstance(size, int) and 0 < size <= _MAX_SIZE for size in sizes):
