@@ -6,14 +6,14 @@ from pathlib import Path
 from voicebox_models.hub import Hub
 from voicebox_models.progress import Report
 
-from voicebox_conversion.engines.speech import config, encoder
+from voicebox_conversion.engines.speech import config
 
 MODEL = "wavlm-large"
 REPOSITORY = "microsoft/wavlm-large"
 LICENCE = "CC-BY-SA-3.0 AND MIT"
 """The model's card names the licence of UniSpeech for WavLM; the vocoder is under MIT."""
 VOCODER = "https://github.com/bshall/knn-vc/releases/download/v0.1/prematch_g_02500000.pt"
-_FILES = (config.FILE, encoder.WEIGHTS)
+_FILES = (config.FILE, config.WEIGHTS)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 from voicebox_models.hub import Hub
 from voicebox_models.progress import Report
 
-from voicebox_conversion.engines.speech import config, encoder
+from voicebox_conversion.engines.speech import config
 
 MODEL = "contentvec"
 REPOSITORY = "lengyue233/content-vec-best"
 LICENCE = "MIT"
-_FILES = (config.FILE, encoder.WEIGHTS)
+_FILES = (config.FILE, config.WEIGHTS)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from voicebox_kit.errors import StartError
 
-FILE = "config.json"
+FILE, WEIGHTS = "config.json", "model.safetensors"
 HUBERT, WAVLM = "hubert", "wavlm"
 _MAX = 100_000
 

@@ -7,7 +7,7 @@ from torch import nn
 from voicebox_kit.errors import StartError
 
 from . import config as configs
-from .config import WAVLM, EncoderConfig
+from .config import WAVLM, WEIGHTS, EncoderConfig
 from .convolutions import FeatureExtractor, FeatureProjection, Position
 from .transformer import Layer, distances
 from .weights import folded, read
@@ -16,7 +16,6 @@ RATE_HZ = 16_000
 FRAME_SAMPLES = 320
 SPARE_SAMPLES = 80
 """What is needed behind a number of whole frames."""
-WEIGHTS = "model.safetensors"
 UNUSED = ("masked_spec_embed", "final_proj.", "lm_head.", "project_", "quantizer.")
 """Tensors that are there for training."""
 
