@@ -12,7 +12,7 @@ from voicebox_conversion.engines.knnvc.trainer import KnnVcTrainer
 from voicebox_conversion.engines.knnvc.vocoder import HOP_SAMPLES, load
 from voicebox_conversion.manifest import read_manifest
 from voicebox_kit.errors import InvalidField, Precondition, StartError
-from voicebox_models.engine import Setup
+from voicebox_models.engine import Downloadable, Setup
 
 from bench.recordings import FOLDER
 from tests.engines.tiny_rvc import write_encoder, write_vocoder
@@ -58,6 +58,8 @@ def test_strength_is_how_much_of_a_frame_is_replaced(engine: KnnVcEngine) -> Non
     none, half, whole = (streamed(engine.open(spoken, Options(strength=each)), [speech]) for each in (0.0, 0.5, 1.0))
     np.testing.assert_array_equal(half, whole)
     assert np.abs(none - half).max() > 1e-3
+    with pytest.raises(InvalidField, match="its own pitch"):
+        engine.open(spoken, Options(pitch_semitones=1.0))
 
 
 def test_silence_teaches_nothing(engine: KnnVcEngine) -> None:
@@ -97,6 +99,7 @@ def test_the_vocoder_is_brought_by_a_person_and_read_confined(tmp_path) -> None:
     (engine,) = KnnVcFamily(Setup("cpu", "auto", tmp_path)).engines()
     assert not engine.files.present
     assert "prematch_g_02500000.pt" in engine.files.instructions
+    assert isinstance(engine.files, Downloadable)
     with pytest.raises(Precondition, match="prematch"):
         engine.files.download(lambda _: None)
     weights = write_vocoder(folder)

@@ -21,7 +21,7 @@ from voicebox_conversion.engines.rvc.synthesizer import Synthesizer
 from voicebox_conversion.engines.rvc.voice import RvcVoice
 from voicebox_conversion.engines.speech.noise import noise
 from voicebox_conversion.engines.speech.weights import parameter_count
-from voicebox_kit.errors import InvalidField, StartError, Unsupported
+from voicebox_kit.errors import InvalidField, Precondition, StartError, Unsupported
 from voicebox_models.engine import Setup
 
 from tests.engines.tiny_rvc import PUBLISHED, TINY, checkpoint, shapes, values, write_encoder
@@ -150,6 +150,14 @@ def test_the_pitch_becomes_that_of_the_voice(shared: LoadedRvc, tmp_path) -> Non
         session = RvcSession(shared, stored(tmp_path / "v", pitch_hz=pitch_hz), Options(pitch_semitones=semitones))
         session.begin(tone(2.0, rate=ENGINE_HZ))
         assert session._factor() == pytest.approx(expected, rel=0.05)
+
+
+def test_what_a_voice_cannot_do_is_refused(shared: LoadedRvc, tmp_path) -> None:
+    with pytest.raises(InvalidField, match="without a pitch"):
+        RvcSession(shared, stored(tmp_path / "voice", has_pitch=False), Options(pitch_semitones=1.0))
+    other = loaded.load(write_encoder(tmp_path / "other", hidden=16), "cpu", Steady())
+    with pytest.raises(Precondition, match="24 features, not 16"):
+        RvcSession(other, stored(tmp_path / "voice"), Options())
 
 
 def test_swift_f0_finds_the_pitch_of_a_tone() -> None:

@@ -83,7 +83,7 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
         retried = checks.request_id(first.request_id)
         given = checks.identity(first.voice_model_id, "voice_model_id") if first.voice_model_id else ""
         if stored := await self._store.find_request(own, retried):
-            return self._message(stored)
+            return self._message(_same(stored, given, first.checkpoint.display_name.strip()))
         upload = Upload(first, requests, self._folder)
         async with self._importing:
             manifest, blob = await (
@@ -98,7 +98,7 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
             raise
         if stored.blob != blob.name:  # the same request, at the same time
             await self._blobs.delete(blob.name)
-        return self._message(stored)
+        return self._message(_same(stored, given, manifest.name, manifest.sha256))
 
     async def ExportVoiceModel(
         self, request: pb.ExportVoiceModelRequest, context: Context
@@ -186,6 +186,15 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
                 yield block
         except FileNotFoundError as error:  # deleted just now
             raise NotFound(KIND, f"{COLLECTION}/{row.id}") from error
+
+
+def _same(stored: VoiceModel, identity: str, name: str, sha256: str = "") -> VoiceModel:
+    """What a request made; Precondition("REQUEST_ID_REUSED") for one that asks for another voice, as far as it says."""
+    asked = ((identity, stored.id), (name.strip(), stored.display_name), (sha256, stored.sha256))
+    if any(one and one != other for one, other in asked):
+        sentence = "This request id came before, with another voice: draw a new one."
+        raise Precondition("REQUEST_ID_REUSED", f"{COLLECTION}/{stored.id}", sentence)
+    return stored
 
 
 def _row(manifest: Manifest, own: str, identity: str, retried: str | None) -> VoiceModel:

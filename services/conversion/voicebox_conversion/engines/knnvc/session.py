@@ -1,7 +1,7 @@
 """One stream in a voice of kNN-VC."""
 
 import torch
-from voicebox_kit.errors import Precondition
+from voicebox_kit.errors import InvalidField, Precondition
 
 from voicebox_conversion.engine import Options, Samples
 from voicebox_conversion.engines.speech.encoder import FRAME_SAMPLES, RATE_HZ
@@ -20,6 +20,9 @@ class KnnVcSession(WindowedSession):
         if voice.frames.shape[1] != shared.speech.config.hidden:
             sentence = f"The voice has frames of {voice.frames.shape[1]} numbers, not {shared.speech.config.hidden}."
             raise Precondition("VOICE_OF_ANOTHER_ENCODER", "config.target", sentence)
+        if options.pitch_semitones:
+            sentence = "A voice of knnvc keeps its own pitch."
+            raise InvalidField("config.pitch_semitones", sentence, "UNSUPPORTED_BY_ENGINE")
         self._shared, self._voice, self._share = shared, voice, min(2 * options.strength, 1.0)
 
     def begin(self, preview: Samples) -> None:

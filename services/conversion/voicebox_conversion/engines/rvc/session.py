@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from voicebox_kit.errors import InvalidField, Precondition
 
 from voicebox_conversion.engine import Options, Samples
 from voicebox_conversion.engines.speech.encoder import RATE_HZ
@@ -33,6 +34,12 @@ class RvcSession(WindowedSession):
         self._shared, self._voice, self._options, self._seed = shared, voice, options, seed
         self._line, self._speaker = PitchLine(), RunningPitch()
         self._is_known = False
+        if voice.config.features != shared.speech.config.hidden:
+            sentence = f"The voice takes {voice.config.features} features, not {shared.speech.config.hidden}."
+            raise Precondition("VOICE_OF_ANOTHER_ENCODER", "config.target", sentence)
+        if options.pitch_semitones and not voice.config.has_pitch:
+            sentence = "The voice was trained without a pitch, which cannot be moved."
+            raise InvalidField("config.pitch_semitones", sentence, "UNSUPPORTED_BY_ENGINE")
 
     def begin(self, preview: Samples) -> None:
         if self._voice.config.has_pitch and self._voice.pitch_hz:
