@@ -1,5 +1,6 @@
 """A voice of RVC: its synthesizer, what it sounds like, and its pitch, in one file of tensors."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from .synthesizer import Synthesizer, loaded
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 INDEX = "index.vectors"
-_CONFIG, _PITCH = "rvc", "pitch_hz"
+_WORDS = "rvc"
+"""The one word of the file's metadata: safetensors writes several in any order."""
 _KINDS = (torch.float16, torch.bfloat16, torch.float32)
 
 
@@ -57,7 +59,7 @@ def write(
 
 def metadata(config: SynthesizerConfig, pitch_hz: float) -> dict[str, str]:
     """What a voice's file says beside its tensors."""
-    return {_CONFIG: config.to_json(), _PITCH: repr(pitch_hz)}
+    return {_WORDS: json.dumps({"config": config.to_json(), "pitch_hz": pitch_hz})}
 
 
 def read(file: Path, device: str) -> RvcVoice:
@@ -66,13 +68,13 @@ def read(file: Path, device: str) -> RvcVoice:
         raise refused(f"the file has more than {MAX_FILE_BYTES} bytes")
     try:
         with safe_open(file, framework="pt") as content:
-            words: Mapping[str, str] = content.metadata() or {}
+            words = json.loads((content.metadata() or {})[_WORDS])
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no mapping
-        config, pitch_hz = from_json(words[_CONFIG]), float(words.get(_PITCH, "0"))
+        config, pitch_hz = from_json(words["config"]), float(words["pitch_hz"])
         _check(tensors, pitch_hz, config.features)
         vectors = tensors.pop(INDEX, None)
         synthesizer = loaded(config, tensors).to(device)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise refused(str(error)[:500]) from error
     return RvcVoice(synthesizer, None if vectors is None else vectors.float().to(device), pitch_hz)
 
