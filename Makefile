@@ -7,7 +7,7 @@ RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper audioseal lock audit protos clean help
+.PHONY: run run-apart pocket qwen3 rvc knnvc models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper audioseal lock audit protos clean help
 
 run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -25,6 +25,9 @@ audioseal: $(RUN)  ## Installs torch for the inaudible watermark AudioSeal
 	@./setup.sh engine $@
 
 pocket qwen3: $(RUN)  ## Installs neural voices that clone and need torch: pocket for a laptop, qwen3 for a GPU
+	@./setup.sh engine $@
+
+rvc knnvc: $(RUN)  ## Installs voice conversion that needs torch: rvc for voices that people own, knnvc for any, best on a GPU
 	@./setup.sh engine $@
 
 models: $(RUN)  ## Fetches the models that suit this machine; MODELS="models/whisper/base" names others

@@ -148,7 +148,7 @@ packages)
     ;;
 dev)
     say "Installing what the tests need into $venv: torch and others, about 1 to 4 GB on disk, some minutes."
-    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket,piper,mms,kokoro]'
+    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket,piper,mms,kokoro]' -e 'services/conversion[rvc,knnvc]'
     install --no-deps qwen-tts  # the judge of our own Qwen3-TTS; it asks for torchaudio, sox and gradio, which are not needed
     touch $venv/dev.stamp
     ;;
@@ -157,7 +157,10 @@ engine)
     system_packages
     make_venv
     say "Installing the engine $2 into $venv: what it needs, 0.1 GB on disk for piper and kokoro, 1 to 5 GB with torch for the others, up to some minutes."
-    install -e "services/tts[$2]"
+    case $2 in
+    rvc | knnvc) install -e "services/conversion[$2]" ;;
+    *) install -e "services/tts[$2]" ;;
+    esac
     [ "$2" != kokoro ] || install_kokoro
     ;;
 protos)

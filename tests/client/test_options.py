@@ -29,6 +29,7 @@ CALLS = {
     "create_lexicon": ([],),
     "update_lexicon": ("names",),
     "import_lexicon": (b"form,alias",),
+    "import_checkpoint": (b"",),
 }
 MISSPELT = {
     "say": ("voise", "voice"),
@@ -51,6 +52,7 @@ MISSPELT = {
     "create_lexicon": ("langauge", "language"),
     "update_lexicon": ("entrys", "entries"),
     "import_lexicon": ("langauge", "language"),
+    "import_checkpoint": ("licens", "licence"),
 }
 
 

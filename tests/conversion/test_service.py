@@ -136,6 +136,8 @@ async def test_a_voice_is_the_same_after_a_journey(service: Service, archive: by
 async def test_a_request_is_done_once(service: Service, archive: bytes) -> None:
     one, two = [await service.store(archive, request_id=MISSING) for _ in range(2)]
     assert one == two
+    reused = service.store(archive, request_id=MISSING, voice_model_id="another")
+    assert await refusal(reused) == (grpc.StatusCode.FAILED_PRECONDITION, "REQUEST_ID_REUSED")
     request = pb.DeleteVoiceModelRequest(name=one.name, request_id=str(uuid.uuid4()))
     await service.models.DeleteVoiceModel(request)
     await service.models.DeleteVoiceModel(request)
@@ -252,7 +254,7 @@ async def test_a_file_that_is_no_voice_is_refused_and_leaves_nothing(
 
 
 async def test_a_voice_of_another_engine_is_refused(service: Service, archive: bytes) -> None:
-    refused = await refusal(service.store(changed(archive, _manifest(engine="rvc"))))
+    refused = await refusal(service.store(changed(archive, _manifest(engine="seed"))))
     assert refused == (grpc.StatusCode.FAILED_PRECONDITION, "ENGINE_NOT_SERVED")
 
 

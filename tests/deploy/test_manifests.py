@@ -264,6 +264,25 @@ def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_fir
     assert {**models, "readOnly": True} in asr["containers"][0]["volumeMounts"]
 
 
+def test_conversion_has_a_gpu_and_its_encoder_with_the_component_rvc(
+    render: Callable[[str], list[Manifest]], root: Path, tmp_path: Path
+) -> None:
+    folder = root / "deploy/k8s"
+    own = {"resources": ["base"], "components": ["components/rvc"]}
+    (tmp_path / "kustomization.yaml").write_text(
+        yaml.safe_dump({kind: [os.path.relpath(folder / path, tmp_path) for path in own[kind]] for kind in own})
+    )
+    manifests = render(os.path.relpath(tmp_path, folder))
+    workload = next(each for each in _of_kind(manifests, "StatefulSet") if each["metadata"]["name"] == "conversion")
+    kubernetes_validate.validate(workload, "1.37", strict=True)
+    assert _container(workload)["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert _container(workload)["image"].endswith("-rvc")
+    [fetch] = _pod(workload)["initContainers"]
+    assert fetch["image"] == _container(workload)["image"]
+    assert fetch["command"][-1] == "models/rvc/contentvec"
+    assert any(each["data"].get("CONVERSION_DEVICE") == "cuda:0" for each in _of_kind(manifests, "ConfigMap"))
+
+
 def test_with_tls_every_part_has_its_certificate_and_is_probed_without_it(
     rendered_with: Callable[[Sequence[str]], list[Manifest]],
 ) -> None:

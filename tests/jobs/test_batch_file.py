@@ -19,7 +19,9 @@ def test_lines_end_where_json_lines_end() -> None:
 @pytest.mark.parametrize("field", ["text", "voice", "output"])
 def test_half_a_character_is_no_text(field: str) -> None:
     line = json.dumps({"text": "Hello."} | {field: "half \ud800"})
-    assert batch_file.read(line.encode(), "wav").problems == ["Item 1: all fields but speed and pitch_semitones must be text."]
+    assert batch_file.read(line.encode(), "wav").problems == [
+        "Item 1: all fields but speed and pitch_semitones must be text."
+    ]
 
 
 def test_what_is_wrong_is_said_in_few_words() -> None:

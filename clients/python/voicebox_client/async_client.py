@@ -270,6 +270,25 @@ class AsyncClient:
         messages = partial(conversion_requests.import_voice_model, voice_model_id, requests.request_id())
         return await self._upload(self._voice_models.ImportVoiceModel, archive, messages)
 
+    @takes(conversion_requests.CheckpointWords)
+    async def import_checkpoint(
+        self,
+        checkpoint: upload.Source,
+        index: upload.Source | None = None,
+        voice_model_id: str = "",
+        **words: Unpack[conversion_requests.CheckpointWords],
+    ) -> conversion_pb2.VoiceModel:
+        """A voice model from a checkpoint of RVC v2, with its index. Raises OSError for a path that cannot be read."""
+        if index is not None:
+            upload.check(index)
+        id_ = requests.request_id()
+
+        def messages(pieces: Iterator[bytes]) -> Iterator[conversion_pb2.ImportVoiceModelRequest]:
+            vectors = iter(()) if index is None else upload.pieces(index)
+            return conversion_requests.import_checkpoint(voice_model_id, id_, vectors, words, pieces)
+
+        return await self._upload(self._voice_models.ImportVoiceModel, checkpoint, messages)
+
     def export_voice_model(self, name: str) -> AsyncIterator[bytes]:
         """A voice model as a `.voicebox-voice` file, in pieces."""
         request = conversion_pb2.ExportVoiceModelRequest(name=requests.resource(conversion_requests.COLLECTION, name))

@@ -89,6 +89,32 @@ def import_voice_model(
         yield conversion_pb2.ImportVoiceModelRequest(archive=httpbody_pb2.HttpBody(data=piece))
 
 
+class CheckpointWords(TypedDict, total=False):
+    """What is said of a checkpoint."""
+
+    display_name: Annotated[str, "what the voice is called"]
+    consent: Annotated[str, "who agreed to what"]
+    licence: Annotated[str, "who may use it; default: not known"]
+    engine: Annotated[str, "whose format it is; default rvc"]
+
+
+def import_checkpoint(
+    voice_model_id: str,
+    id_: str,
+    index: Iterator[bytes],
+    words: CheckpointWords,
+    pieces: Iterator[bytes],
+) -> Iterator[conversion_pb2.ImportVoiceModelRequest]:
+    """The messages of an upload of a checkpoint, and of its index behind it; the first one has what is said of it."""
+    yield conversion_pb2.ImportVoiceModelRequest(
+        voice_model_id=voice_model_id, request_id=id_, checkpoint=conversion_pb2.CheckpointWords(**words)
+    )
+    for piece in pieces:
+        yield conversion_pb2.ImportVoiceModelRequest(archive=httpbody_pb2.HttpBody(data=piece))
+    for piece in index:
+        yield conversion_pb2.ImportVoiceModelRequest(index=piece)
+
+
 def _change(options: ConversionOptions) -> VoiceChange:
     change: VoiceChange = {}
     if "strength" in options:

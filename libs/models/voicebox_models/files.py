@@ -95,8 +95,6 @@ class DownloadedFiles:
     measures the weights in a folder. `packaged` are packages that hold the same model, used where there is no folder.
     """
 
-    instructions = ""
-
     def __init__(
         self,
         model: str,
@@ -118,6 +116,11 @@ class DownloadedFiles:
     @property
     def present(self) -> bool:
         return self.folder is not None or self.package is not None
+
+    @property
+    def instructions(self) -> str:
+        """None: `download` gets everything."""
+        return ""
 
     @property
     def package(self) -> PackagedModel | None:

@@ -59,7 +59,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     settings = Settings.read(env)
     registry = CollectorRegistry()
     background = Background(registry)
-    setup = Setup(settings.device, "auto", settings.models_folder, hub=settings.hub, packaged=settings.packaged)
+    setup = Setup(
+        settings.device,
+        "auto",
+        settings.models_folder,
+        hub=settings.hub,
+        packaged=settings.packaged,
+        options={"device": settings.device},
+    )
     chosen: Chosen[Engine] = choose(ENGINES, settings.engines, setup)
     streams = settings.streams or chosen.concurrency(chosen.default.engine)
     with (

@@ -2,12 +2,14 @@
 
 - An engine's name is its entry point's; nothing is loaded before `load`, and after `unload` it can be loaded again.
 - As many samples come out of a session as went in, and what comes does not depend on how they were cut into pieces.
-- Files of voices are untrusted: `voice` reads tensors alone, checks their shapes, and runs nothing.
+- Files of voices are untrusted: `voice` reads tensors alone, checks their shapes, and runs nothing. What else people
+  own is read by `ImportingEngine.from_checkpoint`, in a confined process.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,3 +86,21 @@ class Engine(Loadable, Protocol):
 
     def open(self, voice: Voice, options: Options) -> Session:
         """Begin a stream. Loads the model when that is needed."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was read of a checkpoint: the rate of its voice, and figures."""
+
+    sample_rate_hz: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ImportingEngine(Protocol):
+    """An engine whose voices people own as checkpoints of other programs."""
+
+    def from_checkpoint(self, checkpoint: Path, index: Path | None, file: Path) -> Checkpoint:
+        """Write the voice of a checkpoint, with the index beside it if there is one, to a file of tensors that `voice`
+        reads. Both are untrusted. Raises InvalidField("archive") or InvalidField("index").
+        """

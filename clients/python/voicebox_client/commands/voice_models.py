@@ -6,11 +6,13 @@ import click
 
 from voicebox_client.commands.answers import print_answer, print_deleted, print_written
 from voicebox_client.commands.profile_files import FILE
+from voicebox_client.conversion_requests import CheckpointWords
 from voicebox_client.output import print_list, print_table
 from voicebox_client.session import CommandSession, pass_session, working
 from voicebox_client.whole_file import whole_file
 
 SUFFIX = ".voicebox-voice"
+CHECKPOINT_SUFFIX = ".pth"
 
 
 @click.group("voice-models")
@@ -53,11 +55,32 @@ def delete(session: CommandSession, voice_model: str) -> None:
 @command.command("import")
 @click.argument("file", type=FILE)
 @click.option("--id", "voice_model_id", default="", help="The last part of its name; made from the one in the file.")
+@click.option("--consent", default="", help="Of a .pth: who agreed to what. It must be said.")
+@click.option("--name", "display_name", default="", help="Of a .pth: what the voice is called; the file's own name.")
+@click.option("--licence", default="", help="Of a .pth: who may use it.")
+@click.option("--index", type=FILE, help="Of a .pth: the index that was trained with it.")
 @pass_session
-def import_(session: CommandSession, file: Path, voice_model_id: str) -> None:
-    """Store a .voicebox-voice file as a voice model."""
+def import_(
+    session: CommandSession,
+    file: Path,
+    voice_model_id: str,
+    consent: str,
+    display_name: str,
+    licence: str,
+    index: Path | None,
+) -> None:
+    """Store a .voicebox-voice file, or a .pth of RVC v2, as a voice model."""
+    is_checkpoint = file.suffix.lower() == CHECKPOINT_SUFFIX
+    if not is_checkpoint and (consent or display_name or licence or index):
+        raise click.UsageError(f"--consent, --name, --licence and --index are for {CHECKPOINT_SUFFIX} files alone.")
+    if is_checkpoint and not consent.strip():
+        raise click.UsageError(f'A {CHECKPOINT_SUFFIX} needs --consent "...": who agreed that this voice is used.')
     with session.client() as client, working(f"Importing {file}"):
-        stored = client.import_voice_model(file, voice_model_id)
+        if is_checkpoint:
+            words = CheckpointWords(display_name=display_name or file.stem, consent=consent, licence=licence)
+            stored = client.import_checkpoint(file, index, voice_model_id, **words)
+        else:
+            stored = client.import_voice_model(file, voice_model_id)
     print_answer(session, stored)
 
 

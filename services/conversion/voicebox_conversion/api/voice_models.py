@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
@@ -15,21 +16,23 @@ from voicebox.conversion.v1 import conversion_pb2 as pb
 from voicebox.conversion.v1 import conversion_pb2_grpc
 from voicebox_blobs.archives.zip_reader import ZipReader, refused
 from voicebox_blobs.archives.zip_writer import Entry, zipped
-from voicebox_blobs.blobs import Blobs, storage_errors
+from voicebox_blobs.blobs import Blob, Blobs, storage_errors
 from voicebox_kit.errors import InvalidField, NotFound, Precondition, ResourceError
 from voicebox_kit.principal import owner
 from voicebox_kit.uploads import steady
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
 
-from voicebox_conversion.engine import TENSORS, Engine
+from voicebox_conversion.engine import TENSORS, Engine, ImportingEngine
 from voicebox_conversion.manifest import FILE, MAX_BYTES, Manifest, read_manifest
 from voicebox_conversion.store.tables import VoiceModel
 from voicebox_conversion.store.voice_models import COLLECTION, KIND, VoiceModelStore
 
 from . import checks, messages
+from .uploads import MAX_ARCHIVE_BYTES, Upload
 
-MAX_ARCHIVE_BYTES = 512 * 1024 * 1024
+IMPORTS_AT_ONCE = 2
+"""More would only take disk and memory from each other: the others wait."""
 CONTENT_TYPE = "application/zip"
 ARCHIVED = datetime(1980, 1, 1, tzinfo=UTC)
 """The time of the files in an archive: the same voice gives the same bytes."""
@@ -54,6 +57,7 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
         """`descriptions` has what to expect of an engine's voices, by its name."""
         self._store, self._blobs, self._engine_of = store, blobs, engine_of
         self._descriptions, self._clock, self._folder = descriptions, clock, folder
+        self._importing = asyncio.Semaphore(IMPORTS_AT_ONCE)
 
     async def ListVoiceModels(self, request: pb.ListVoiceModelsRequest, context: Context) -> pb.ListVoiceModelsResponse:
         own, size = owner(context), page_size(request.page_size)
@@ -79,15 +83,12 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
         retried = checks.request_id(first.request_id)
         given = checks.identity(first.voice_model_id, "voice_model_id") if first.voice_model_id else ""
         if stored := await self._store.find_request(own, retried):
-            return self._message(stored)
-        with storage_errors(), tempfile.TemporaryFile(dir=self._folder) as spool:
-            await _spooled(spool, first, requests)
-            archive = await asyncio.to_thread(ZipReader, spool, MAX_ARCHIVE_BYTES)
-            if archive.names != {FILE, TENSORS}:
-                raise refused(f"The archive must hold {FILE} and {TENSORS}, and nothing else.")
-            manifest = read_manifest(b"".join([block async for block in _blocks(archive, FILE, MAX_BYTES)]))
-            await self._check(archive, manifest)
-            blob = await self._blobs.put("voices", _blocks(archive, TENSORS, MAX_ARCHIVE_BYTES), MAX_ARCHIVE_BYTES)
+            return self._message(_same(stored, given, first.checkpoint.display_name.strip()))
+        upload = Upload(first, requests, self._folder)
+        async with self._importing:
+            manifest, blob = await (
+                self._from_checkpoint(upload) if upload.is_checkpoint else self._from_archive(upload)
+            )
         row = _row(manifest, own, given or checks.identity_of(manifest.name), retried)
         row.blob, row.size_bytes = blob.name, blob.size_bytes
         try:
@@ -97,7 +98,7 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
             raise
         if stored.blob != blob.name:  # the same request, at the same time
             await self._blobs.delete(blob.name)
-        return self._message(stored)
+        return self._message(_same(stored, given, manifest.name, manifest.sha256))
 
     async def ExportVoiceModel(
         self, request: pb.ExportVoiceModelRequest, context: Context
@@ -124,6 +125,32 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
 
     def _message(self, row: VoiceModel) -> pb.VoiceModel:
         return messages.voice_model(row, " ".join(self._descriptions(row.engine)))
+
+    async def _from_archive(self, upload: Upload) -> tuple[Manifest, Blob]:
+        with storage_errors(), tempfile.TemporaryFile(dir=self._folder) as spool:
+            await upload.spool(spool)
+            archive = await asyncio.to_thread(ZipReader, spool, MAX_ARCHIVE_BYTES)
+            if archive.names != {FILE, TENSORS}:
+                raise refused(f"The archive must hold {FILE} and {TENSORS}, and nothing else.")
+            manifest = read_manifest(b"".join([block async for block in _blocks(archive, FILE, MAX_BYTES)]))
+            await self._check(archive, manifest)
+            blocks = _blocks(archive, TENSORS, MAX_ARCHIVE_BYTES)
+            return manifest, await self._blobs.put("voices", blocks, MAX_ARCHIVE_BYTES)
+
+    async def _from_checkpoint(self, upload: Upload) -> tuple[Manifest, Blob]:
+        """Have the engine read what other programs made, and store what it makes of that."""
+        words = upload.words()
+        engine = self._engine_of(words.engine, "checkpoint.engine")
+        if not isinstance(engine, ImportingEngine):
+            raise InvalidField("checkpoint.engine", f"The engine {words.engine} reads no checkpoints.")
+        with storage_errors(), tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            file = Path(folder) / TENSORS
+            checkpoint, index = await upload.files(Path(folder))
+            read = await asyncio.to_thread(engine.from_checkpoint, checkpoint, index, file)
+            await asyncio.to_thread(engine.voice, file)
+            digest = await asyncio.to_thread(_sha256, file)
+            manifest = replace(words, sample_rate_hz=read.sample_rate_hz, metrics=read.metrics, sha256=digest)
+            return manifest, await self._blobs.put("voices", _pieces(file), MAX_ARCHIVE_BYTES)
 
     async def _check(self, archive: ZipReader, manifest: Manifest) -> None:
         """Read the tensors as the engine does, and compare their hash: what cannot be used is never stored."""
@@ -161,6 +188,15 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
             raise NotFound(KIND, f"{COLLECTION}/{row.id}") from error
 
 
+def _same(stored: VoiceModel, identity: str, name: str, sha256: str = "") -> VoiceModel:
+    """What a request made; Precondition("REQUEST_ID_REUSED") for one that asks for another voice, as far as it says."""
+    asked = ((identity, stored.id), (name.strip(), stored.display_name), (sha256, stored.sha256))
+    if any(one and one != other for one, other in asked):
+        sentence = "This request id came before, with another voice: draw a new one."
+        raise Precondition("REQUEST_ID_REUSED", f"{COLLECTION}/{stored.id}", sentence)
+    return stored
+
+
 def _row(manifest: Manifest, own: str, identity: str, retried: str | None) -> VoiceModel:
     """A row that the store has not seen yet."""
     return VoiceModel(
@@ -181,22 +217,21 @@ def _row(manifest: Manifest, own: str, identity: str, retried: str | None) -> Vo
     )
 
 
-async def _spooled(
-    spool: IO[bytes], first: pb.ImportVoiceModelRequest, requests: AsyncIterator[pb.ImportVoiceModelRequest]
-) -> None:
-    size = len(first.archive.data)
-    await asyncio.to_thread(spool.write, first.archive.data)
-    async for request in requests:
-        size += len(request.archive.data)
-        if size > MAX_ARCHIVE_BYTES:
-            raise refused(f"The archive must have at most {MAX_ARCHIVE_BYTES} bytes.", "ARCHIVE_TOO_LARGE")
-        await asyncio.to_thread(spool.write, request.archive.data)
-
-
 async def _blocks(archive: ZipReader, name: str, max_bytes: int) -> AsyncIterator[bytes]:
     blocks = archive.blocks(name, max_bytes)
     while (block := await asyncio.to_thread(next, blocks, b"")) != b"":
         yield block
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+async def _pieces(file: Path) -> AsyncIterator[bytes]:
+    with file.open("rb") as content:
+        while block := await asyncio.to_thread(content.read, 1 << 20):
+            yield block
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -510,22 +510,34 @@ global___DeleteVoiceModelRequest = DeleteVoiceModelRequest
 
 @typing.final
 class ImportVoiceModelRequest(google.protobuf.message.Message):
-    """A piece of a `.voicebox-voice` file."""
+    """A piece of a `.voicebox-voice` file, or of a checkpoint of another program."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     VOICE_MODEL_ID_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     ARCHIVE_FIELD_NUMBER: builtins.int
+    CHECKPOINT_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
     voice_model_id: builtins.str
     """The last part of the new model's name: 1 to 63 of a-z, 0-9 and -. Default: made from the name in the file; read, like all fields but
     `archive`, from the first message only.
     """
     request_id: builtins.str
     """A UUID4 that makes the call idempotent."""
+    index: builtins.bytes
+    """The next bytes of the checkpoint's index, as FAISS writes it (`IVF...,Flat`): at most 512 MiB in all. Not over HTTP, and only with
+    `checkpoint`. Default: no index.
+    """
     @property
     def archive(self) -> google.api.httpbody_pb2.HttpBody:
-        """The next bytes of the zip file: at most 512 MiB in all."""
+        """The next bytes of the zip file, or, with `checkpoint`, of the `.pth`: at most 512 MiB in all."""
+
+    @property
+    def checkpoint(self) -> global___CheckpointWords:
+        """Set for a checkpoint, which has no words of its own: what it is. It is read in a confined process, as weights alone, and is stored as
+        safetensors.
+        """
 
     def __init__(
         self,
@@ -533,11 +545,43 @@ class ImportVoiceModelRequest(google.protobuf.message.Message):
         voice_model_id: builtins.str = ...,
         request_id: builtins.str = ...,
         archive: google.api.httpbody_pb2.HttpBody | None = ...,
+        checkpoint: global___CheckpointWords | None = ...,
+        index: builtins.bytes = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["archive", b"archive"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["archive", b"archive", "request_id", b"request_id", "voice_model_id", b"voice_model_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["archive", b"archive", "checkpoint", b"checkpoint"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["archive", b"archive", "checkpoint", b"checkpoint", "index", b"index", "request_id", b"request_id", "voice_model_id", b"voice_model_id"]) -> None: ...
 
 global___ImportVoiceModelRequest = ImportVoiceModelRequest
+
+@typing.final
+class CheckpointWords(google.protobuf.message.Message):
+    """What people say of a checkpoint."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    CONSENT_FIELD_NUMBER: builtins.int
+    LICENCE_FIELD_NUMBER: builtins.int
+    engine: builtins.str
+    """Whose format it is: an engine's name. Default: `rvc`, for a voice model of RVC v2."""
+    display_name: builtins.str
+    """What the voice is called: 1 to 100 characters."""
+    consent: builtins.str
+    """Who agreed to what, in words of people: 1 to 2000 characters. They travel with the voice."""
+    licence: builtins.str
+    """Who may use it, as an SPDX expression or in words: up to 2000 characters. Default: not known."""
+    def __init__(
+        self,
+        *,
+        engine: builtins.str = ...,
+        display_name: builtins.str = ...,
+        consent: builtins.str = ...,
+        licence: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["consent", b"consent", "display_name", b"display_name", "engine", b"engine", "licence", b"licence"]) -> None: ...
+
+global___CheckpointWords = CheckpointWords
 
 @typing.final
 class ExportVoiceModelRequest(google.protobuf.message.Message):
