@@ -265,14 +265,9 @@ def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_fir
 
 
 def test_conversion_has_a_gpu_and_its_encoder_with_the_component_rvc(
-    render: Callable[[str], list[Manifest]], root: Path, tmp_path: Path
+    rendered_with: Callable[[Sequence[str]], list[Manifest]],
 ) -> None:
-    folder = root / "deploy/k8s"
-    own = {"resources": ["base"], "components": ["components/rvc"]}
-    (tmp_path / "kustomization.yaml").write_text(
-        yaml.safe_dump({kind: [os.path.relpath(folder / path, tmp_path) for path in own[kind]] for kind in own})
-    )
-    manifests = render(os.path.relpath(tmp_path, folder))
+    manifests = rendered_with(["rvc"])
     workload = next(each for each in _of_kind(manifests, "StatefulSet") if each["metadata"]["name"] == "conversion")
     kubernetes_validate.validate(workload, "1.37", strict=True)
     assert _container(workload)["resources"]["limits"]["nvidia.com/gpu"] == "1"
