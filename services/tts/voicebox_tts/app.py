@@ -135,6 +135,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry)
             outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)
             history = History(outbox, executor)
+            adapters = Adapters(settings.models_folder, adaptable(chosen.families), models, now)
             permits = Permits(streams(models.default), settings.queue, registry)
             casting = Casting(Resolver(models, voices, prompts), LexiconResolver(catalog, registry), executor)
             synthesizer = Synthesizer(

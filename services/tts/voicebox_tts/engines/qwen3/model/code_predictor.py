@@ -76,6 +76,20 @@ class CodePredictor:
             x = F.embedding(codes[-1], self._embeddings[step])[:, None]
         return torch.stack(codes, 1)
 
+    def taught(self, hidden: Tensor, first: Tensor, codes: Tensor) -> Tensor:
+        """The logits of the other codes, each after the right ones before it (teacher forcing): (frames,
+        num_code_groups - 1, codebook_size). `codes` is (frames, num_code_groups - 1), the rest as in a call.
+        """
+        given = [F.embedding(codes[:, step], table) for step, table in enumerate(self._embeddings[:-1])]
+        x = torch.cat((self._project(torch.stack((hidden, first), 1)), torch.stack(given, 1)), 1)
+
+        def attention(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+            return causal_attention(queries, keys, values)
+
+        cos, sin = (table[: x.shape[1], None] for table in (self._rotary_embedding.cos, self._rotary_embedding.sin))
+        read = self._transformer(x, cos, sin, attention)
+        return torch.stack([F.linear(read[:, step + 1], head) for step, head in enumerate(self._lm_heads)], 1)
+
     def _project(self, x: Tensor) -> Tensor:
         """From the talker's hidden_size to the predictor's."""
         return F.linear(x, *self._small_to_mtp) if self._small_to_mtp else x
