@@ -142,6 +142,12 @@ def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def trained_qwen3(tmp_path_factory: pytest.TempPathFactory, tiny_qwen3: Path) -> Path:
+    """Adapters of the tiny base model, trained on an utterance and on two texts, see trained_qwen3.py."""
+    return _once(tmp_path_factory, "trained_qwen3", "trained_qwen3.py", tiny_qwen3)
+
+
+@pytest.fixture(scope="session")
 def official_qwen3(tmp_path_factory: pytest.TempPathFactory, tiny_qwen3: Path) -> Path:
     """What the official package makes of these checkpoints: a safetensors file, see official_qwen3.py."""
     return _once(tmp_path_factory, "official", "official_qwen3.py", tiny_qwen3) / "official.safetensors"

@@ -33,7 +33,7 @@ def transcribed(engine: WhisperEngine, clip: dataset.Clip) -> str:
     reader = engine.read(options)
     segments = [*reader.process(samples), *reader.finish()]
     reader.close()
-    return " ".join(segment.text.strip() for segment in segments if segment)
+    return " ".join(segment.hypothesis.text.strip() for segment in segments if segment)
 
 
 def test_the_adapted_model_transcribes_what_it_was_trained_on_and_its_base_does_not(
