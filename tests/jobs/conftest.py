@@ -62,7 +62,7 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelSer
     """Speaks the text itself, as bytes; a text with `wrong` is refused, and others while it is `away`."""
 
     def __init__(self):
-        self.spoken, self.is_away, self.gate = [], False, asyncio.Event()
+        self.spoken, self.is_away, self.gate, self.adapters = [], False, asyncio.Event(), {}
         self.gate.set()
 
     async def StreamSynthesize(self, request, context):
@@ -79,6 +79,12 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelSer
     async def DownloadModel(self, request, context):
         for done in (10, 100):
             yield models_pb2.DownloadModelResponse(bytes_done=done, bytes_total=100, done=done == 100)
+
+    async def ImportAdapter(self, request_iterator, context):
+        requests = [request async for request in request_iterator]
+        identity = requests[0].adapter_id
+        self.adapters[identity] = b"".join(request.archive.data for request in requests)
+        return models_pb2.Adapter(name=f"adapters/whisper/{identity}", model=f"models/whisper/{identity}")
 
 
 class FakeAsr(asr_pb2_grpc.SpeechToTextServiceServicer):
