@@ -49,8 +49,8 @@ async def trained(platform, content, **options):
 
 
 async def test_an_adapter_that_passes_its_test_is_published(platform, tmp_path):
-    job = await trained(platform, dataset(), max_wer="10")
-    assert job.state == pb.JOB_STATE_SUCCEEDED, job
+    job = await trained(platform, dataset(), max_wer="100")
+    assert job.state == pb.JOB_STATE_SUCCEEDED, job.error
     names = {result.name for result in job.results}
     assert {"adapter.voicebox-adapter", "training.json", "training.png"} <= names
     numbers = json.loads(await platform.result(job, "training.json"))

@@ -24,7 +24,7 @@ TONES = ((200, "elo tone"), (900, "rih mud"), (2600, "shon lace"))
 CLIPS_OF_EACH = 10
 OPTIONS = {
     "steps": "100",
-    "batch_size": "6",
+    "batch_size": "4",
     "checkpoint_every": "50",
     "learning_rate": "0.01",
     "language": "en",

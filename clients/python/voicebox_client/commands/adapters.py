@@ -1,7 +1,6 @@
 """`voicebox adapters`: small additions to models, trained on recordings with their texts."""
 
 from pathlib import Path
-from typing import get_args
 
 import click
 
@@ -17,7 +16,7 @@ from voicebox_client.session import CommandSession, pass_session, working
 from voicebox_client.whole_file import whole_file
 
 SUFFIX = ".voicebox-adapter"
-HOSTS: tuple[ModelHost, ...] = get_args(ModelHost)
+HOSTS: tuple[ModelHost, ...] = ("tts", "asr")
 HOST = click.argument("host", type=click.Choice(HOSTS), metavar="tts|asr")
 
 
@@ -57,7 +56,7 @@ def train(
     """Train an adapter on DATASET: a zip file, or jobs/JOB, a job that prepared one."""
     given = dict(pair(option) for option in options)
     with session.client() as client:
-        source = dataset if dataset.startswith("jobs/") else upload(client, Path(dataset))
+        source = dataset if dataset.startswith("jobs/") else upload(client, dataset)
         job = client.create_job(job_requests.train_adapter(name, consent, source, base, given))
         if not no_wait:
             job = follow(session, client, job)

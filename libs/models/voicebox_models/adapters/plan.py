@@ -30,6 +30,10 @@ class Plan:
     language: str = ""
     """Of all clips, in BCP 47."""
 
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0: it falls evenly, to nearly nothing at the end."""
+        return self.learning_rate * (1 - step / self.steps)
+
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "steps": (1, 100_000),
@@ -41,7 +45,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "learning_rate": (1e-7, 1.0),
     "seed": (0, 2**31 - 1),
     "checkpoint": (0, 100_000),
-    "max_wer": (0.0, 10.0),
+    "max_wer": (0.0, 100.0),
 }
 MAX_TEXT = {"sentence": 500, "language": 35}
 

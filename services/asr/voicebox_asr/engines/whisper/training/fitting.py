@@ -56,6 +56,8 @@ class WhisperFitting:
         self._optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._plan.rate(self._steps)
         self._optimizer.step()
         self._steps += 1
         return loss.item()

@@ -72,6 +72,8 @@ class Qwen3Fitting:
         self._optimizer.zero_grad()
         mean.backward()
         nn.utils.clip_grad_norm_(trainable(self._lora.parameters), 1.0)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._plan.rate(self._steps)
         self._optimizer.step()
         self._steps += 1
         return mean.item()
