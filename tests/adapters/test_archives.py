@@ -89,9 +89,7 @@ def test_a_pickle_bomb_is_refused_and_runs_nothing(content: bytes, tmp_path: Pat
         {"unknown": 1},
     ],
 )
-def test_a_manifest_with_a_wrong_value_is_refused(
-    content: bytes, tmp_path: Path, changes: dict[str, object]
-) -> None:
+def test_a_manifest_with_a_wrong_value_is_refused(content: bytes, tmp_path: Path, changes: dict[str, object]) -> None:
     document = manifest(digest(content, tmp_path), **changes)
     with pytest.raises(InvalidField):
         archive.unpack(packed(content, document, {}), tmp_path)

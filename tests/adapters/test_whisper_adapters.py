@@ -18,7 +18,6 @@ from voicebox_models.adapters import archive, dataset
 
 from tests.adapters.conftest import Recogniser
 
-
 SUPPORT = Path(__file__).parents[1] / "support"
 
 
@@ -85,9 +84,7 @@ trained_whisper.train(
 """
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     subprocess.run([sys.executable, "-c", program, whole], check=True, stdout=subprocess.DEVNULL)
-    with subprocess.Popen(
-        [sys.executable, "-c", program, resumed], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", program, resumed], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         for line in process.stdout:
             if line.startswith("step 6 "):
@@ -149,7 +146,9 @@ def test_an_adapter_in_use_stays_and_is_gone_when_it_is_deleted(recogniser: Reco
 def test_an_adapter_of_other_weights_is_not_loaded(recogniser: Recogniser, checkpoint: Path) -> None:
     name, _ = asyncio.run(recogniser.adapters.add(archive.packed(checkpoint), "tones"))
     weights = recogniser.folder / "whisper" / "random" / "model.bin"
-    Ct2File(weights).write(weights.with_suffix(".new"), {"encoder/conv1/weight": Ct2File(weights).tensor("encoder/conv1/weight") + 1})
+    Ct2File(weights).write(
+        weights.with_suffix(".new"), {"encoder/conv1/weight": Ct2File(weights).tensor("encoder/conv1/weight") + 1}
+    )
     weights.with_suffix(".new").rename(weights)
     with pytest.raises(Precondition, match="whose weights are others"):
         asyncio.run(recogniser.models.load(recogniser.models.find(f"models/{name}")))

@@ -56,7 +56,7 @@ async def test_an_adapter_that_passes_its_test_is_published(platform, tmp_path):
     numbers = json.loads(await platform.result(job, "training.json"))
     assert len(numbers["losses"]) == 2
     assert (await platform.result(job, "training.png")).startswith(b"\x89PNG")
-    (identity, content), = platform.tts.adapters.items()
+    ((identity, content),) = platform.tts.adapters.items()
     assert identity.startswith("clinic-letters-")
     assert content == await platform.result(job, "adapter.voicebox-adapter")
     manifest = archive.unpack(io.BytesIO(content), tmp_path)

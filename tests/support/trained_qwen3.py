@@ -2,8 +2,8 @@
 
     python tests/support/trained_qwen3.py FOLDER MODEL
 
-makes FOLDER/model, a base model that decodes greedily, and FOLDER/trained, FOLDER/two-texts and FOLDER/mixed-up with the
-trainer's files and `result.json`.
+makes FOLDER/model, a base model that decodes greedily, and FOLDER/trained, FOLDER/two-texts and FOLDER/mixed-up with
+the trainer's files and `result.json`.
 """
 
 import json

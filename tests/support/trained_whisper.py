@@ -2,8 +2,8 @@
 
     python tests/support/trained_whisper.py FOLDER
 
-makes FOLDER/model, FOLDER/dataset, FOLDER/trained and FOLDER/mixed-up, each of the last two with the trainer's files and
-`result.json`.
+makes FOLDER/model, FOLDER/dataset, FOLDER/trained and FOLDER/mixed-up, each of the last two with the trainer's files
+and `result.json`.
 """
 
 import json

@@ -47,7 +47,9 @@ def list_(session: CommandSession) -> None:
 @click.option("--base", required=True, help="The model that is adapted: models/ENGINE/MODEL.")
 @click.option("--name", required=True, help="What people call the adapter, or its voice.")
 @click.option("--consent", required=True, help="How the speakers agreed: the words go with the adapter.")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of training, as in steps=500.")
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of training, as in steps=500."
+)
 @click.option("--no-wait", is_flag=True, help="Only queue the job.")
 @pass_session
 def train(
@@ -85,7 +87,9 @@ def import_(session: CommandSession, host: ModelHost, file: Path, adapter_id: st
 @command.command()
 @HOST
 @click.argument("adapter")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help=f"The file; NAME{SUFFIX} by default.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help=f"The file; NAME{SUFFIX} by default."
+)
 @pass_session
 def export(session: CommandSession, host: ModelHost, adapter: str, output: Path | None) -> None:
     """Write an adapter to a file, with its consent."""

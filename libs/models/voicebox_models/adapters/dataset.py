@@ -14,6 +14,7 @@ from voicebox_kit.errors import InvalidField
 FILE = "dataset.jsonl"
 MAX_CLIPS = 100_000
 MAX_SECONDS = 30.0
+MAX_CHARACTERS = 2_000
 HELD_OUT_EVERY = 10
 """One clip of so many is never trained on."""
 MIN_CLIPS = 5
@@ -32,12 +33,16 @@ class Clip:
         try:
             with wave.open(str(self.path), "rb") as file:
                 rate, frames = file.getframerate(), file.getnframes()
-                if file.getsampwidth() != 2 or file.getnchannels() != 1 or not 0 < frames <= MAX_SECONDS * rate:
-                    raise wave.Error("another form")
-                return np.frombuffer(file.readframes(frames), "<i2").astype(np.float32) / 32768, rate
-        except (wave.Error, EOFError, OSError, ValueError) as error:
-            sentence = f"{self.path.name} is not a mono WAV file of 16-bit samples and at most {MAX_SECONDS:g} s."
-            raise InvalidField("dataset", sentence, "DATASET_REFUSED") from error
+                is_usable = file.getsampwidth() == 2 and file.getnchannels() == 1 and 0 < frames <= MAX_SECONDS * rate
+                content = file.readframes(frames) if is_usable else b""
+        except (wave.Error, EOFError, OSError) as error:
+            raise self._refused() from error
+        if not content or len(content) % 2:
+            raise self._refused()
+        return np.frombuffer(content, "<i2").astype(np.float32) / 32768, rate
+
+    def _refused(self) -> InvalidField:
+        return refused(f"{self.path.name} is not a mono WAV file of 16-bit samples and at most {MAX_SECONDS:g} s.")
 
 
 @dataclass(frozen=True)
@@ -92,11 +97,13 @@ def _line(line: bytes, number: int) -> tuple[str, str]:
     try:
         document: dict[str, Any] = json.loads(line)
         name, text = document["audio"], " ".join(document["text"].split())
-        if not isinstance(name, str) or not text or len(text) > 2_000:
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        sentence = f"Line {number} of {FILE} must be a JSON object with `audio`, a path, and `text`, of up to 2000."
-        raise refused(sentence) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        name, text = None, ""
+    if not isinstance(name, str) or not 0 < len(text) <= MAX_CHARACTERS:
+        raise refused(
+            f"Line {number} of {FILE} must be a JSON object with `audio`, a path, and `text` of 1 to {MAX_CHARACTERS} "
+            "characters."
+        )
     return name, text
 
 

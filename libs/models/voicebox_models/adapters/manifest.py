@@ -82,11 +82,13 @@ def _checks(made: Manifest) -> dict[str, bool]:
         "rank": type(made.rank) is int and 1 <= made.rank <= 1024,
         "alpha": _number(made.alpha) and 0 < made.alpha <= 65_536,
         "sample_rate_hz": type(made.sample_rate_hz) is int and 8_000 <= made.sample_rate_hz <= 48_000,
-        "metrics": isinstance(made.metrics, dict) and len(made.metrics) <= 64 and all(map(_metric, made.metrics.items())),
+        "metrics": isinstance(made.metrics, dict)
+        and len(made.metrics) <= 64
+        and all(map(_metric, made.metrics.items())),
         "sha256": bool(_HASH.fullmatch(made.sha256)),
         "base_weights": bool(_HASH.fullmatch(made.base_weights)),
         "dataset_sha256": bool(_HASH.fullmatch(made.dataset_sha256)),
-        "consent": 1 <= len(made.consent.strip()) and len(made.consent) <= 2_000,
+        "consent": len(made.consent.strip()) >= 1 and len(made.consent) <= 2_000,
         "speaker": bool(re.fullmatch("([a-z0-9][a-z0-9_-]{0,62})?", made.speaker)),
     }
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from voicebox_audio.decoding.decoder import Decoder, open_decoder
@@ -27,11 +27,9 @@ async def unpack(archive: AsyncIterator[bytes], folder: Path, report: Report) ->
     """Write `dataset.jsonl` and its recordings, as mono WAV files, into `folder`, all or nothing; how many there are.
     Does nothing when they are there. InvalidField("dataset") for what is no data set.
     """
-    if folder.is_dir():
-        return len(dataset.lines((folder / dataset.FILE).read_bytes()))
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "wavs").mkdir(parents=True)
+    if count := await asyncio.to_thread(_count, folder):
+        return count
+    partial = await asyncio.to_thread(_emptied, folder.with_name(f"{folder.name}.partial"))
     with storage_errors(), tempfile.TemporaryFile(dir=partial) as spool:
         async for block in archive:
             await asyncio.to_thread(spool.write, block)
@@ -44,11 +42,27 @@ async def unpack(archive: AsyncIterator[bytes], folder: Path, report: Report) ->
                     await report((number + 1) / len(listed), f"recording {number + 1} of {len(listed)}")
         except DecoderUnavailable as error:
             raise Unavailable(error.reason, error.sentence) from error
-        lines = [json.dumps({"audio": _path(number), "text": text}) for number, (_, text) in enumerate(listed)]
-        (partial / dataset.FILE).write_text("\n".join(lines) + "\n")
-        sync_path(partial / dataset.FILE)
-    partial.rename(folder)
+        await asyncio.to_thread(_complete, partial, [text for _, text in listed])
+    await asyncio.to_thread(partial.rename, folder)
     return len(listed)
+
+
+def _count(folder: Path) -> int:
+    """How many recordings a data set in a folder has; 0 when it is not there."""
+    return len(dataset.lines((folder / dataset.FILE).read_bytes())) if folder.is_dir() else 0
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "wavs").mkdir(parents=True)
+    return folder
+
+
+def _complete(folder: Path, texts: Sequence[str]) -> None:
+    """Write the list; it is on the disk when this returns."""
+    lines = [json.dumps({"audio": _path(number), "text": text}) for number, text in enumerate(texts)]
+    (folder / dataset.FILE).write_text("\n".join(lines) + "\n")
+    sync_path(folder / dataset.FILE)
 
 
 async def _write(path: Path, decoder: Decoder, reader: ZipReader, name: str) -> None:

@@ -208,9 +208,7 @@ class RunStore:
         query = (
             select(File)
             .join(Job, col(Job.key) == col(File.job_key))
-            .where(
-                col(Job.id) == other_id, col(Job.owner) == job.owner, col(File.name) == name, col(File.is_result)
-            )
+            .where(col(Job.id) == other_id, col(Job.owner) == job.owner, col(File.name) == name, col(File.is_result))
         )
         return await self._database.read(lambda session: session.scalar(query))
 

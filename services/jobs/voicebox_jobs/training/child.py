@@ -69,9 +69,7 @@ def _adapter(request: Mapping[str, Any], answers: IO[str]) -> Any:
 
     name, env = request["base_model"], os.environ
     trainer = plugins.load(GROUP, request["engine"])()
-    setup = Setup(
-        "auto", "auto", settings.models_folder(env), hub=settings.hub(env), packaged=settings.packaged(env)
-    )
+    setup = Setup("auto", "auto", settings.models_folder(env), hub=settings.hub(env), packaged=settings.packaged(env))
     base = engine_of(trainer.service, name, setup)
     with opened(base.files, name) as folder:
         task = Task(

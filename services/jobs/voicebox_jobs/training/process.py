@@ -78,7 +78,7 @@ async def train_adapter(training: AdapterTraining, report: Report) -> AdapterRes
 
 async def _run(request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
     """The result of a trainer in a process that is ended when this is."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", MODULE, str(os.getpid())),
         stdin=asyncio.subprocess.PIPE,

@@ -1,6 +1,7 @@
 """Reads and writes `model.bin`, the file of a model's weights for CTranslate2, and changes single matrices in it.
 
-The format is that of ModelSpec._serialize, version 6: https://github.com/OpenNMT/CTranslate2. Numbers are little-endian.
+The format is that of ModelSpec._serialize, version 6 (https://github.com/OpenNMT/CTranslate2), with little-endian
+numbers.
 """
 
 import struct

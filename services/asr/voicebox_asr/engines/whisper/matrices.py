@@ -3,10 +3,7 @@
 import re
 from dataclasses import dataclass
 
-PROJECTIONS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
-_MATRIX = re.compile(
-    r"model\.(encoder|decoder)\.layers\.(\d{1,3})\.(?:(self_attn|encoder_attn)\.(q_proj|k_proj|v_proj|out_proj)|(fc1|fc2))"
-)
+_MATRIX = re.compile(r"model\.(encoder|decoder)\.layers\.(\d{1,3})\.([a-z_]+\.[a-z_]+|fc1|fc2)")
 
 
 @dataclass(frozen=True)
@@ -23,23 +20,24 @@ class Location:
         return slice(self.part * size, (self.part + 1) * size)
 
 
+_WITHIN_LAYER = {
+    "self_attn.q_proj": ("self_attention/linear_0", 0, 3),
+    "self_attn.k_proj": ("self_attention/linear_0", 1, 3),
+    "self_attn.v_proj": ("self_attention/linear_0", 2, 3),
+    "self_attn.out_proj": ("self_attention/linear_1", 0, 1),
+    "encoder_attn.q_proj": ("attention/linear_0", 0, 1),
+    "encoder_attn.k_proj": ("attention/linear_1", 0, 2),
+    "encoder_attn.v_proj": ("attention/linear_1", 1, 2),
+    "encoder_attn.out_proj": ("attention/linear_2", 0, 1),
+    "fc1": ("ffn/linear_0", 0, 1),
+    "fc2": ("ffn/linear_1", 0, 1),
+}
+
+
 def location(matrix: str) -> Location | None:
     """Of a matrix such as `model.decoder.layers.0.encoder_attn.k_proj`; None for one that no adapter may change."""
     found = _MATRIX.fullmatch(matrix)
-    if not found:
+    if not found or found[3] not in _WITHIN_LAYER:
         return None
-    half, layer, attention, projection, feed_forward = found.groups()
-    prefix = f"{half}/layer_{layer}"
-    if feed_forward:
-        return Location(f"{prefix}/ffn/linear_{'01'[feed_forward == 'fc2']}")
-    if attention == "self_attn":
-        if projection == "out_proj":
-            return Location(f"{prefix}/self_attention/linear_1")
-        return Location(f"{prefix}/self_attention/linear_0", PROJECTIONS[projection], 3)
-    if half == "encoder":
-        return None
-    if projection == "out_proj":
-        return Location(f"{prefix}/attention/linear_2")
-    if projection == "q_proj":
-        return Location(f"{prefix}/attention/linear_0")
-    return Location(f"{prefix}/attention/linear_1", PROJECTIONS[projection] - 1, 2)
+    name, part, parts = _WITHIN_LAYER[found[3]]
+    return Location(f"{found[1]}/layer_{found[2]}/{name}", part, parts)

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from .config import ModelConfig, SamplingParams
 from .sampling import sample
-from .transformer import KvCache, RotaryEmbedding, Transformer, causal_attention, grouped_query_attention
+from .transformer import (
+    KvCache,
+    RotaryEmbedding,
+    Transformer,
+    causal_attention,
+    grouped_query_attention,
+    uncached_attention,
+)
 from .weights import Weights
 
 PREFIX = "talker.code_predictor"
@@ -83,11 +90,8 @@ class CodePredictor:
         given = [F.embedding(codes[:, step], table) for step, table in enumerate(self._embeddings[:-1])]
         x = torch.cat((self._project(torch.stack((hidden, first), 1)), torch.stack(given, 1)), 1)
 
-        def attention(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-            return causal_attention(queries, keys, values)
-
         cos, sin = (table[: x.shape[1], None] for table in (self._rotary_embedding.cos, self._rotary_embedding.sin))
-        read = self._transformer(x, cos, sin, attention)
+        read = self._transformer(x, cos, sin, uncached_attention)
         return torch.stack([F.linear(read[:, step + 1], head) for step, head in enumerate(self._lm_heads)], 1)
 
     def _project(self, x: Tensor) -> Tensor:

@@ -62,9 +62,7 @@ class Qwen3Fitting:
         self.examples = len(self._trained)
         self._lora = LoraWeights(held, plan.rank, plan.alpha / plan.rank, plan.seed)
         self._model(self._lora)  # which makes the parameters
-        self._optimizer = torch.optim.AdamW(
-            trainable(self._lora.parameters), lr=plan.learning_rate, weight_decay=0.0
-        )
+        self._optimizer = torch.optim.AdamW(trainable(self._lora.parameters), lr=plan.learning_rate, weight_decay=0.0)
         self._steps = 0
 
     def step(self, numbers: Sequence[int]) -> float:
@@ -100,7 +98,9 @@ class Qwen3Fitting:
         if not measures["sentence_seconds"] or measures["sentence_level"] < SILENCE:
             return "The test sentence is silence."
         if measures.get("text_margin", np.inf) < MARGIN * measures["held_out_loss"]:
-            return "It does not follow the text: other texts suit the recordings that were held out as well as their own."
+            return (
+                "It does not follow the text: other texts suit the recordings that were held out as well as their own."
+            )
         return ""
 
     def adapter(self) -> Tensors:

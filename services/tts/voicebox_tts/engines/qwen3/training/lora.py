@@ -1,4 +1,4 @@
-"""Low-rank adaptation (LoRA: Hu et al., 2021) of weights while they are read: gradients reach the two small matrices."""
+"""Low-rank adaptation (LoRA: Hu et al., 2021) of weights while they are read: gradients reach the small matrices."""
 
 import re
 from collections.abc import Iterable, Mapping

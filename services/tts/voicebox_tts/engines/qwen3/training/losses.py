@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
-from voicebox_tts.engines.qwen3.model.transformer import RotaryEmbedding, causal_attention
+from voicebox_tts.engines.qwen3.model.transformer import RotaryEmbedding, uncached_attention
 
 from .examples import Example
 
@@ -29,13 +29,9 @@ def _loss(model: LanguageModel, example: Example) -> Tensor:
     codes, length = example.codes, len(example.inputs)
     rotary = RotaryEmbedding(model.config.talker, length, model.device, model.dtype)
     cos, sin = rotary.cos[:, None], rotary.sin[:, None]
-    hidden = model.talker.transformer(example.inputs[None], cos, sin, _attention)[0, -len(codes) - 1 :]
+    hidden = model.talker.transformer(example.inputs[None], cos, sin, uncached_attention)[0, -len(codes) - 1 :]
     end = torch.tensor([model.talker.eos], device=model.device)
     first = F.cross_entropy(model.talker.logits(hidden), torch.cat((codes[:, 0], end)))
     embedded = F.embedding(codes[:, 0], model.talker.codec_embedding)
     others = model.code_predictor.taught(hidden[:-1], embedded, codes[:, 1:])
     return first + SHARE_OF_OTHERS * F.cross_entropy(others.flatten(0, 1).float(), codes[:, 1:].flatten())
-
-
-def _attention(_: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    return causal_attention(queries, keys, values)
