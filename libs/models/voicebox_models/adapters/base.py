@@ -18,8 +18,8 @@ def opened(files: ModelFiles, model: str) -> Iterator[Path]:
     """
     package = files.package if isinstance(files, DownloadedFiles) else None
     if package:
-        with package.unpacked() as folder:
-            yield folder
+        with package.unpacked() as unpacked:
+            yield unpacked
     elif folder := files.folder:
         yield folder
     else:
