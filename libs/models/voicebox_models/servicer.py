@@ -92,7 +92,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         self, request_iterator: AsyncIterator[models_pb2.ImportAdapterRequest], context: Context
     ) -> models_pb2.Adapter:
         if self._adapters is None:
-            raise Unsupported("ImportAdapter")
+            raise Unsupported("ADAPTERS_UNSUPPORTED", "No engine of this service takes adapters.")
         requests = steady(aiter(request_iterator))
         first = await anext(requests, models_pb2.ImportAdapterRequest())
         return _adapter(*await self._adapters.add(_archive(first, requests), first.adapter_id))

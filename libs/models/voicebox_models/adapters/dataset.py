@@ -39,7 +39,7 @@ class Clip:
             raise self._refused() from error
         if not content or len(content) % 2:
             raise self._refused()
-        return np.frombuffer(content, "<i2").astype(np.float32) / 32768, rate
+        return np.frombuffer(content, "<i2").astype(np.float32) / np.float32(32768), rate
 
     def _refused(self) -> InvalidField:
         return refused(f"{self.path.name} is not a mono WAV file of 16-bit samples and at most {MAX_SECONDS:g} s.")
