@@ -57,18 +57,19 @@ def write_dataset(folder: Path, *, mixed_up: bool = False) -> None:
 
 
 def write_model(folder: Path) -> None:
-    """A tiny Whisper that is easy to train, with a token for the beginning of each text: it never begins with a space
-    alone.
+    """A tiny Whisper that is easy to train, with a token for the beginning of each word: a space alone is a symbol
+    that is never written.
     """
     tiny_whisper.CERTAINTY, tiny_whisper.ATTENTION, tiny_whisper.SOUND = 3.0, 4.0, 3.0
     tiny_whisper.write(folder, english=False)
     path = folder / "tokenizer.json"
     document = json.loads(path.read_text("utf-8"))
     vocabulary, merges = document["model"]["vocab"], document["model"]["merges"]
-    words = sorted((word for word in vocabulary if word.startswith("Ġ")), key=vocabulary.get)[-len(TONES) :]
-    for word, (_, text) in zip(words, TONES, strict=True):
-        vocabulary[f"Ġ{text[0]}"] = vocabulary.pop(word)
-        merges.append(["Ġ", text[0]])
+    letters = sorted({word[0] for _, text in TONES for word in text.split()})
+    words = sorted((word for word in vocabulary if word.startswith("Ġ")), key=vocabulary.get)[-len(letters) :]
+    for word, letter in zip(words, letters, strict=True):
+        vocabulary[f"Ġ{letter}"] = vocabulary.pop(word)
+        merges.append(["Ġ", letter])
     path.write_text(json.dumps(document), "utf-8")
 
 

@@ -18,7 +18,7 @@ class Plan:
     keep: int = 3
     """How many checkpoints are kept: the newest, and the best besides."""
     rank: int = 16
-    alpha: float = 32.0
+    alpha: int = 32
     learning_rate: float = 1e-4
     seed: int = 0
     checkpoint: int = 0
@@ -41,7 +41,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "checkpoint_every": (1, 100_000),
     "keep": (1, 20),
     "rank": (1, 256),
-    "alpha": (0.1, 1024),
+    "alpha": (1, 1024),
     "learning_rate": (1e-7, 1.0),
     "seed": (0, 2**31 - 1),
     "checkpoint": (0, 100_000),

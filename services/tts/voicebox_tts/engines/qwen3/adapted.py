@@ -1,6 +1,6 @@
 """Adapters of Qwen3-TTS: what they add is merged into the weights while these are read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,31 +21,22 @@ SPEAKER_FROM_END = 72
 """Where the speaker's row is, counted from the end of the vocabulary: 3000 of 3072, as the official package has it."""
 
 
-@dataclass(frozen=True, eq=False)
 class AdaptedWeights:
     """Another's weights with an adapter in them."""
 
-    weights: Weights
-    adapter: Adapter
-    speaker_id: int
-
-    @property
-    def device(self) -> torch.device:
-        return self.weights.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.weights.dtype
+    def __init__(self, weights: Weights, adapter: Adapter, speaker_id: int) -> None:
+        self.device, self.dtype = weights.device, weights.dtype
+        self._weights, self._adapter, self._speaker_id = weights, adapter, speaker_id
 
     def __call__(self, name: str, *shape: int) -> Tensor:
-        tensor = self.weights(name, *shape)
+        tensor = self._weights(name, *shape)
         if name == CODEC_EMBEDDING:
-            return with_speaker(tensor, torch.tensor(self.adapter.tensors[SPEAKER]), self.speaker_id)
-        delta = self.adapter.delta(name.removesuffix(".weight"))
+            return with_speaker(tensor, torch.tensor(self._adapter.tensors[SPEAKER]), self._speaker_id)
+        delta = self._adapter.delta(name.removesuffix(".weight"))
         if delta is None:
             return tensor
         if delta.shape != shape:
-            raise StartError(f"The adapter in {self.adapter.folder} is for another size of model than its base.")
+            raise StartError(f"The adapter in {self._adapter.folder} is for another size of model than its base.")
         return (tensor.float() + torch.from_numpy(delta).to(tensor.device)).to(tensor.dtype)
 
 

@@ -11,6 +11,7 @@ import soxr
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 from tokenizers import Tokenizer as Encoder
 from voicebox_kit.errors import InvalidField
@@ -63,8 +64,8 @@ class Texts:
         self.end: int = self._tokens.eot
         self.start: int = self._tokens.sot
         self.prompt = (*self._tokens.sot_sequence, self._tokens.no_timestamps)
-        self.never = tuple(settings.get("suppress_ids") or ())
-        """Tokens that are never written."""
+        self.never = tuple(get_suppressed_tokens(self._tokens, [-1]))
+        """Symbols that are not spoken, which the recogniser never writes."""
         self.never_first = tuple(settings.get("suppress_ids_begin") or ())
 
     def example(self, clip: Clip) -> Example:

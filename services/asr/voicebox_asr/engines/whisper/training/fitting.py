@@ -41,7 +41,8 @@ class WhisperFitting:
         self._texts, self._trained, self._plan, self._device = texts, trained, plan, device
         self._held_out = held_out[:MAX_MEASURED]
         self.examples = len(trained)
-        self._network = network.load(base, texts.end, texts.start).to(device)
+        self._network = network.load(base, texts.end, texts.start)
+        self._network.to(device)  # type: ignore[arg-type]
         lora = LoraConfig(r=plan.rank, lora_alpha=plan.alpha, target_modules=TARGETS, lora_dropout=0.0)
         adapted = get_peft_model(self._network, lora)
         self._parameters = {
@@ -54,7 +55,7 @@ class WhisperFitting:
         # Files are read in windows of 30 s on a GPU, and as short as they are on a CPU: both are trained.
         loss = self._loss([self._trained[number] for number in numbers], whole_window=self._steps % 2 == 1)
         self._optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
         for group in self._optimizer.param_groups:
             group["lr"] = self._plan.rate(self._steps)

@@ -23,13 +23,15 @@ def load(folder: Path, end: int, start: int) -> WhisperForConditionalGeneration:
         network = WhisperForConditionalGeneration(_config(file, end, start))
     state = {name: _tensor(file, name) for name in network.state_dict()}
     network.load_state_dict(state, assign=True)
-    network.tie_weights()
-    return network.eval().requires_grad_(False)
+    network.tie_weights()  # type: ignore[no-untyped-call]
+    network.eval()  # type: ignore[no-untyped-call]
+    network.requires_grad_(False)
+    return network
 
 
 def _config(file: Ct2File, end: int, start: int) -> WhisperConfig:
     vocabulary, width = file.shape("decoder/embeddings/weight")
-    return WhisperConfig(
+    return WhisperConfig(  # type: ignore[no-untyped-call]
         vocab_size=vocabulary,
         num_mel_bins=file.shape("encoder/conv1/weight")[1],
         d_model=width,

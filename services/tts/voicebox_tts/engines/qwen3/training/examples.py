@@ -40,7 +40,8 @@ def encoded(clips: Sequence[Clip], encoders: Encoders) -> tuple[list[Spoken], ND
     """The clips as codes, and the mean speaker embedding of the first of them. InvalidField for a clip without
     speech.
     """
-    spoken, speakers = [], []
+    spoken: list[Spoken] = []
+    speakers: list[NDArray[np.float32]] = []
     for clip in clips:
         try:
             samples = prepared(*clip.samples())

@@ -68,7 +68,7 @@ class Qwen3Fitting:
     def step(self, numbers: Sequence[int]) -> float:
         mean = loss(self._model(self._lora), [self._trained[number] for number in numbers])
         self._optimizer.zero_grad()
-        mean.backward()
+        mean.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trainable(self._lora.parameters), 1.0)
         for group in self._optimizer.param_groups:
             group["lr"] = self._plan.rate(self._steps)
@@ -137,7 +137,7 @@ class Qwen3Fitting:
 
 
 def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return float(one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-9))
+    return float(one @ other) / max(float(np.linalg.norm(one)) * float(np.linalg.norm(other)), 1e-9)
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
