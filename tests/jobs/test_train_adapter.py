@@ -51,7 +51,7 @@ async def trained(platform, content, **options):
 async def test_an_adapter_that_passes_its_test_is_published(platform, tmp_path):
     job = await trained(platform, dataset(), max_wer="100")
     assert job.state == pb.JOB_STATE_SUCCEEDED, job.error
-    names = {result.name for result in job.results}
+    names = {result.name.rpartition("/")[2] for result in job.results}
     assert {"adapter.voicebox-adapter", "training.json", "training.png"} <= names
     numbers = json.loads(await platform.result(job, "training.json"))
     assert len(numbers["losses"]) == 2
@@ -70,7 +70,7 @@ async def test_one_that_does_not_is_kept_and_not_published(platform):
     job = await trained(platform, dataset(), max_wer="0")
     assert job.state == pb.JOB_STATE_FAILED
     assert job.error.info.reason == "ADAPTER_FAILED_TEST"
-    assert "adapter.voicebox-adapter" in {result.name for result in job.results}
+    assert "adapter.voicebox-adapter" in {result.name.rpartition("/")[2] for result in job.results}
     assert not platform.tts.adapters
 
 
